@@ -1,0 +1,161 @@
+"""The `pushcart` command: what an owner does at a terminal, each with `--json` for scripts."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from core import database, migration, settings
+from core.errors import CatalogInvalid, EventNotFound, OrderNotFound, ShopError
+from core.shop import open_shop
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+catalog_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
+app.add_typer(catalog_commands, name="catalog")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def main() -> None:
+    """Run the command; mistakes end in one readable line and exit status 1."""
+    try:
+        app()
+    except CatalogInvalid as error:
+        _fail("The catalogue was not applied:", *error.problems)
+    except OrderNotFound as error:
+        _fail(f"There is no order {error.order}.")
+    except EventNotFound as error:
+        _fail(f"There is no event {error.event}.")
+    except ShopError as error:
+        _fail(str(error))
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Bring the database to this version's schema. Safe to run at any time."""
+    chosen = settings.read()
+    changed = migration.ensure(database.connect(chosen.database_url), chosen.database_url)
+    _say({"migrated": changed}, "The database was migrated." if changed else "The database is up to date.", as_json)
+
+
+@catalog_commands.command("apply")
+def catalog_apply(file: Path, as_json: Json = False) -> None:
+    """Bring the shop's shelves to what FILE says. Products it does not name are left alone."""
+    from core import catalog_file
+
+    done = catalog_file.apply(open_shop(), file)
+    text = f"{done.products} products with {done.prices} prices and {done.files} files are on the shelves."
+    if done.left_alone:
+        text += f" Left alone, since the file does not name them: {', '.join(done.left_alone)}."
+    _say({**vars(done), "left_alone": list(done.left_alone)}, text, as_json)
+
+
+@app.command()
+def orders(
+    status: Annotated[str, typer.Option(help="Only orders in this status.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """The newest orders."""
+    from core import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.order_list(session, status=status, limit=limit)
+    _say(
+        found, _table(found, ("number", "status", "amount_total", "currency", "email", "id"), "No orders yet."), as_json
+    )
+
+
+@app.command()
+def order(reference: Annotated[str, typer.Argument(metavar="ORDER")], as_json: Json = False) -> None:
+    """One order by id or number: lines, grants, refunds and what happened."""
+    from core import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.order_detail(session, reference)
+    _say(found, orjson.dumps(found, option=orjson.OPT_INDENT_2).decode(), as_json)
+
+
+@app.command()
+def events(
+    state: Annotated[str, typer.Option(help="applied, ignored, parked or failed.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """The newest events from Stripe and what became of them."""
+    from core import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.event_list(session, state=state, limit=limit)
+    _say(found, _table(found, ("id", "type", "state", "order_id", "attempts", "error"), "No events yet."), as_json)
+
+
+@app.command()
+def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json = False) -> None:
+    """Apply a remembered event once more. One that had worked changes nothing."""
+    from core import events as stripe_events
+
+    shop = open_shop()
+    outcome = stripe_events.replay(shop, event, actor="pushcart replay")
+    text = f"{event} is {outcome.state}" + (f": {outcome.reason}." if outcome.reason else ".")
+    answer = {"id": event, "state": outcome.state, "order_id": outcome.order_id, "error": outcome.reason}
+    _say(answer, text, as_json)
+
+
+@app.command()
+def reconcile(as_json: Json = False) -> None:
+    """Ask Stripe about everything that is still open, and put right what no webhook told."""
+    from core import reconciliation
+
+    report = reconciliation.sweep(open_shop(), everything=True)
+    failed = [{"subject": subject, "reason": reason} for subject, reason in report.failed]
+    lines = [f"{report.checked} checked, {len(report.healed)} healed, {len(failed)} could not be healed."]
+    lines += [f"  {each['subject']}: {each['reason']}" for each in failed]
+    _say({"checked": report.checked, "healed": report.healed, "failed": failed}, "\n".join(lines), as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("sign-in-code")
+def sign_in_code(email: str, as_json: Json = False) -> None:
+    """Print a sign-in code for EMAIL, for somebody whom no mail reaches."""
+    from core import sign_in
+
+    shop = open_shop()
+    with shop.transaction() as session:
+        code = sign_in.make_code(session, email, now=shop.now())
+    digits = sign_in.digits_of(code.id, signing_key=shop.signing_key)
+    answer = {"email": code.email, "code": digits, "expires_at": code.expires_at.isoformat()}
+    _say(answer, f"{digits} signs in {code.email} for {sign_in.CODE_MINUTES} minutes.", as_json)
+
+
+def _say(answer: Any, text: str, as_json: bool) -> None:
+    typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else text)
+
+
+def _table(rows: list[dict[str, Any]], columns: Iterable[str], empty: str) -> str:
+    names = list(columns)
+    cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join(lines) if rows else empty
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _fail(*lines: str) -> None:
+    for line in lines:
+        typer.echo(line, err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

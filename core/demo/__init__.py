@@ -1,0 +1,1 @@
+"""What the offline demo sells: a catalogue and the finished files behind it."""

@@ -1,0 +1,197 @@
+"""What can go wrong, as a family of errors that carry fields and no prose.
+
+    ShopError
+    ├── BadInput            the caller asked for something that makes no sense
+    │   ├── EmptyBasket
+    │   ├── UnknownPrice
+    │   ├── BadQuantity
+    │   ├── MixedBasket     lines that one Checkout Session cannot hold together
+    │   └── AmountTooSmall
+    ├── NotOpen             too late: the order can no longer be paid or changed
+    │   ├── SoldOut
+    │   ├── Withdrawn
+    │   ├── AlreadyPaid
+    │   └── StillSettling
+    ├── NotFound
+    │   ├── OrderNotFound
+    │   ├── EventNotFound
+    │   └── CheckoutNotFound
+    ├── AccessDenied        a link or a grant that does not open (any more)
+    │   ├── LinkExpired
+    │   ├── LinkInvalid
+    │   └── DownloadsUsedUp
+    ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
+    │   ├── StripeUnreachable
+    │   └── StripeRefused
+    ├── EventRefused        a webhook request that is not a snapshot event signed by Stripe
+    │   ├── SignatureInvalid
+    │   └── PayloadInvalid
+    ├── TooManyTries
+    └── CatalogInvalid
+
+Core words nothing for people: the sidecar maps these to statuses, the storefront to sentences.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False)
+class ShopError(Exception):
+    """The root of the family. `str()` names the class and its fields, for logs."""
+
+    def __str__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({fields})"
+
+
+class BadInput(ShopError):
+    """The caller's fault; asking again in the same words fails again."""
+
+
+class EmptyBasket(BadInput):
+    """Nothing to buy."""
+
+
+@dataclass(eq=False)
+class UnknownPrice(BadInput):
+    price: str
+
+
+@dataclass(eq=False)
+class BadQuantity(BadInput):
+    product: str
+    quantity: int
+    most: int
+
+
+@dataclass(eq=False)
+class MixedBasket(BadInput):
+    """One Session takes one currency, and one billing interval."""
+
+    field: str
+
+
+@dataclass(eq=False)
+class AmountTooSmall(BadInput):
+    """Below what Stripe charges in this currency; amounts in minor units."""
+
+    amount: int
+    least: int
+    currency: str
+
+
+class NotOpen(ShopError):
+    """What was asked for is over, or is no longer for sale."""
+
+
+@dataclass(eq=False)
+class SoldOut(NotOpen):
+    product: str
+    left: int
+
+
+@dataclass(eq=False)
+class Withdrawn(NotOpen):
+    product: str
+
+
+@dataclass(eq=False)
+class AlreadyPaid(NotOpen):
+    """The cart's order is paid: there is nothing more to pay."""
+
+    order_id: str
+    session_id: str
+
+
+@dataclass(eq=False)
+class StillSettling(NotOpen):
+    """The cart's order was paid with a slow method whose money is on its way."""
+
+    order_id: str
+    session_id: str
+
+
+class NotFound(ShopError):
+    """There is no such thing here."""
+
+
+@dataclass(eq=False)
+class OrderNotFound(NotFound):
+    order: str
+
+
+@dataclass(eq=False)
+class EventNotFound(NotFound):
+    event: str
+
+
+@dataclass(eq=False)
+class CheckoutNotFound(NotFound):
+    session_id: str
+
+
+class AccessDenied(ShopError):
+    """A link or a grant that does not open (any more)."""
+
+
+@dataclass(eq=False)
+class LinkExpired(AccessDenied):
+    """It was ours, and its time is over; `subject` is whom it was for, when that may be told."""
+
+    subject: str = ""
+
+
+class LinkInvalid(AccessDenied):
+    """Forged, mangled, or about something that was taken back."""
+
+
+@dataclass(eq=False)
+class DownloadsUsedUp(AccessDenied):
+    """The file was taken as often as the catalogue allows."""
+
+    limit: int
+
+
+@dataclass(eq=False)
+class StripeTrouble(ShopError):
+    """`code` is Stripe's error code or the kind of failure; `request_id` finds the call in Stripe's log."""
+
+    code: str
+    message: str = ""
+    request_id: str = ""
+
+
+class StripeUnreachable(StripeTrouble):
+    """No usable answer (network, 5xx, rate limit): the same call may succeed later."""
+
+
+class StripeRefused(StripeTrouble):
+    """A clear no: the same call will be refused again."""
+
+
+class EventRefused(ShopError):
+    """A webhook request that is answered 400 and leaves no trace."""
+
+
+@dataclass(eq=False)
+class SignatureInvalid(EventRefused):
+    reason: str
+
+
+@dataclass(eq=False)
+class PayloadInvalid(EventRefused):
+    reason: str
+
+
+@dataclass(eq=False)
+class TooManyTries(ShopError):
+    """Slow down: the limit is `limit`, such as `5 per 10 minute`."""
+
+    limit: str
+
+
+@dataclass(eq=False)
+class CatalogInvalid(ShopError):
+    """The catalogue file cannot be applied; `problems` holds one sentence each, and nothing was changed."""
+
+    problems: list[str] = field(default_factory=list)

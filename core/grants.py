@@ -1,0 +1,80 @@
+"""A grant is what one order line gives its buyer: of which kind, and whether it may be used right now."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, SQLModel
+
+from core.database import text_enum
+
+
+class Kind(StrEnum):
+    """What is sold. One module of core delivers each."""
+
+    DOWNLOAD = "download"
+    LICENSE = "license"
+    PLAN = "plan"
+    WORKSHOP = "workshop"
+
+
+class GrantState(StrEnum):
+    """Whether a grant may be used: `blocked` is paid for and cannot be delivered until a person helps."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    BLOCKED = "blocked"
+
+
+class Grant(SQLModel, table=True):
+    """One per order line. Its state is what the facts of its order allow, and never decided anywhere else."""
+
+    __tablename__ = "grants"
+
+    id: str = Field(primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", index=True)
+    order_line_id: str = Field(foreign_key="order_lines.id", unique=True)
+    product_id: str = Field(foreign_key="products.id", index=True)
+    kind: Kind = text_enum(Kind)
+    quantity: int
+    state: GrantState = text_enum(GrantState)
+    reason: str = ""
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a delivery: `token` opens it at the sidecar for minutes. Size in bytes."""
+
+    id: str
+    label: str
+    name: str
+    size: int
+    media_type: str
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a buyer sees of one grant. `key`, `files` and `notes` are filled as the kind has them."""
+
+    grant_id: str
+    product_id: str
+    product: str
+    kind: Kind
+    state: GrantState
+    reason: str
+    quantity: int
+    image: str
+    files: tuple[File, ...] = ()
+    key: str = ""
+    machines: int = 0
+    machines_used: int = 0
+    seats: tuple[str, ...] = ()
+    place: str = ""
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    timezone: str = ""
+    notes: tuple[str, ...] = field(default=())

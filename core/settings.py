@@ -1,0 +1,180 @@
+"""The shop's settings: read from the environment once, checked together, frozen. With none set, the offline demo runs."""
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+# The sandbox has the same two words built in: it imports nothing of ours, so they stand in both places.
+SANDBOX_KEY = "sk_test_pushcart_sandbox"
+SANDBOX_WEBHOOK_SECRET = "whsec_pushcart_sandbox_0000000000000000"
+
+
+class Settings(BaseSettings):
+    """The contract's environment variables, one field each. Raises pydantic's ValidationError when something is wrong."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=False, ignored_types=(cached_property,)
+    )
+
+    storefront_port: int = Field(8501, ge=1, le=65535)
+    webhook_port: int = Field(8000, ge=1, le=65535)
+    sandbox_port: int = Field(12111, ge=1, le=65535)
+    sandbox_smtp_port: int = Field(12125, ge=1, le=65535)
+
+    app_url: str = ""
+    database_url: str = "sqlite:///var/pushcart.db"
+    stripe_secret_key: SecretStr = SecretStr(SANDBOX_KEY)
+    stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = (SecretStr(SANDBOX_WEBHOOK_SECRET),)
+    stripe_api_base: str = ""
+    secret_key: SecretStr = SecretStr("")
+    owner_emails: Annotated[tuple[str, ...], NoDecode] = ()
+    smtp_url: SecretStr = SecretStr("")
+    mail_from: str = ""
+    storage_url: str = "file://var/files"
+    ops_webhook_url: str = ""
+    crm_webhook_url: str = ""
+    shop_name: str = "Plainwork"
+    support_email: str = "hello@plainwork.example"
+    worker: str = ""
+    sweep_seconds: float = Field(30, gt=0)
+
+    @field_validator("stripe_webhook_secret", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = tuple(part.strip() for part in value.split(","))
+        # An empty secret would let anybody forge a payment, so it never means "skip the check".
+        if not all(part.startswith("whsec_") and len(part) > len("whsec_") for part in found):
+            raise ValueError(
+                "must be one or several secrets that begin with whsec_, separated by commas, and none empty"
+            )
+        return found
+
+    @field_validator("owner_emails", mode="before")
+    @classmethod
+    def _split_addresses(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().casefold() for part in value.split(",") if part.strip())
+
+    @field_validator("stripe_secret_key", mode="after")
+    @classmethod
+    def _looks_like_a_key(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+            raise ValueError("must be a secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…")
+        return value
+
+    @field_validator("app_url", "stripe_api_base", "ops_webhook_url", "crm_webhook_url", mode="after")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("must be an address that begins with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        if value.startswith("postgres://"):
+            value = "postgresql://" + value.removeprefix("postgres://")
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("storage_url", mode="after")
+    @classmethod
+    def _is_storage(cls, value: str) -> str:
+        if "://" not in value:
+            raise ValueError("must be an address such as file://var/files or s3://bucket/folder")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        if self.livemode and self.stripe_api_base:
+            raise ValueError("STRIPE_API_BASE cannot be used with a live key: live payments go to Stripe alone")
+        if self.livemode and not self.secret_key.get_secret_value():
+            raise ValueError("SECRET_KEY is required with a live key: it signs links and cookies")
+        if self.livemode and any(s.get_secret_value() == SANDBOX_WEBHOOK_SECRET for s in self.stripe_webhook_secret):
+            raise ValueError("STRIPE_WEBHOOK_SECRET is required with a live key: the sandbox's is known to everybody")
+        if self.secret_key.get_secret_value() and len(self.secret_key.get_secret_value()) < 16:
+            raise ValueError("SECRET_KEY must have at least 16 characters")
+        if self.worker not in ("", "embedded"):
+            raise ValueError("WORKER must be empty or 'embedded'")
+        return self
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key moves real money."""
+        return "_live_" in self.stripe_secret_key.get_secret_value()[:8]
+
+    @property
+    def demo(self) -> bool:
+        """Whether the sandbox stands in for Stripe."""
+        return self.stripe_secret_key.get_secret_value() == SANDBOX_KEY
+
+    @property
+    def public_url(self) -> str:
+        """The storefront's address, without a slash at its end."""
+        return self.app_url or f"http://localhost:{self.storefront_port}"
+
+    @property
+    def stripe_base(self) -> str | None:
+        """Where Stripe's API is, or None for Stripe itself."""
+        return self.stripe_api_base or (f"http://127.0.0.1:{self.sandbox_port}" if self.demo else None)
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Case-folded addresses that may open the dashboard."""
+        return self.owner_emails or (("owner@example.com",) if self.demo else ())
+
+    @property
+    def mail_url(self) -> str:
+        """Where mail is handed over, or an empty string when the team has set no mail server."""
+        return self.smtp_url.get_secret_value() or (f"smtp://127.0.0.1:{self.sandbox_smtp_port}" if self.demo else "")
+
+    @property
+    def sender(self) -> str:
+        """The From header of the shop's letters."""
+        return self.mail_from or f"{self.shop_name} <{self.support_email}>"
+
+    @cached_property
+    def signing_key(self) -> str:
+        """SECRET_KEY, or one that is made once and kept beside the database of the demo."""
+        return self.secret_key.get_secret_value() or _kept_secret(Path("var/secret_key"))
+
+
+def read() -> Settings:
+    """The settings of this process. Raises SystemExit with one readable line per mistake."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"  {_variable(problem)}{problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()]
+        raise SystemExit("Pushcart cannot start, these settings need a look:\n" + "\n".join(lines)) from None
+
+
+def _variable(problem: Any) -> str:
+    return f"{str(problem['loc'][0]).upper()}: " if problem["loc"] else ""
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Four processes start at once: only one of them may create the key, and nobody else may read it.
+        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass
+    return _wait_for(path)
+
+
+def _wait_for(path: Path) -> str:
+    for _ in range(1000):
+        if found := path.read_text().strip():
+            return found
+    raise SystemExit(f"{path} is empty: remove it and start again")

@@ -1,0 +1,72 @@
+"""The shop: settings, database, Stripe, storage and clock in one place, opened once per process. It alone knows the time."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from core import database, migration, settings
+from core.settings import Settings
+from core.storage import Storage
+from core.stripe_api import Stripe, StripeApi
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Everything a journey needs. Pages and handlers take one; facts take a session of its."""
+
+    settings: Settings
+    engine: Engine
+    stripe: Stripe
+    storage: Storage
+    now: Callable[[], datetime] = field(default=_utc_now)
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        """A session that commits on leaving and rolls back on an error. Never call out to the network inside one."""
+        return database.transaction(self.engine)
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session for looking only."""
+        return database.reading(self.engine)
+
+    @cached_property
+    def id(self) -> str:
+        """Tells this shop's orders from those of other shops on the same Stripe account; the same on all its machines."""
+        return "shop_" + sha256(f"shop:{self.settings.signing_key}".encode()).hexdigest()[:16]
+
+    @property
+    def signing_key(self) -> str:
+        return self.settings.signing_key
+
+    @property
+    def order_prefix(self) -> str:
+        """What order numbers begin with: the initials of the shop's name, or its first two letters."""
+        words = "".join(letter if letter.isalnum() else " " for letter in self.settings.shop_name).split()
+        initials = "".join(word[0] for word in words)
+        return (initials if len(words) > 1 else (words or ["PC"])[0][:2]).upper()[:4]
+
+
+def open_shop(chosen: Settings | None = None) -> Shop:
+    """The shop of this process, its database migrated and, in the demo, its shelves filled."""
+    chosen = chosen or settings.read()
+    shop = Shop(
+        settings=chosen,
+        engine=database.connect(chosen.database_url),
+        stripe=StripeApi(chosen.stripe_secret_key.get_secret_value(), base=chosen.stripe_base),
+        storage=Storage(chosen.storage_url),
+    )
+    migration.ensure(shop.engine, chosen.database_url)
+    if chosen.demo:
+        from core import catalog_file
+
+        catalog_file.fill_demo(shop)
+    return shop

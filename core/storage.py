@@ -1,0 +1,49 @@
+"""Where the sold files lie: a folder of this machine, or a bucket that several machines share."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.store import LocalStore, from_url
+
+# How long a presigned link to a bucket works: long enough to begin a download, too short to be passed around.
+PRESIGNED_SECONDS = 300
+
+
+class Storage:
+    """Files by key. `url` is `file://folder` (relative to where the shop runs, or absolute), `s3://…`, `gs://…` or `az://…`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @property
+    def local(self) -> bool:
+        """Whether the files lie on this machine; where they don't, buyers are sent to a presigned address."""
+        return self.url.startswith(("file://", "memory://"))
+
+    @cached_property
+    def store(self) -> Any:
+        """The obstore store behind it; opened at first use, since a bucket needs credentials."""
+        if self.url.startswith("file://"):
+            return LocalStore(Path(self.url.removeprefix("file://")).absolute(), mkdir=True)
+        return from_url(self.url)
+
+    def put(self, key: str, data: bytes, *, media_type: str) -> None:
+        """Write a file whole; an older one under the same key is replaced at once or not at all."""
+        attributes = None if self.local else {"Content-Type": media_type}
+        obstore.put(self.store, key, data, attributes=attributes)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a file under this key."""
+        try:
+            obstore.head(self.store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def presigned(self, key: str) -> str:
+        """An address that opens the file for PRESIGNED_SECONDS to whoever holds it. Only buckets have such addresses."""
+        from datetime import timedelta
+
+        return obstore.sign(self.store, "GET", key, timedelta(seconds=PRESIGNED_SECONDS))

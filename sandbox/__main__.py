@@ -1,0 +1,71 @@
+"""`python -m sandbox`: runs the sandbox on this computer only, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from sandbox import app, settings
+
+log = logging.getLogger("sandbox")
+# Requests still open when the server is told to stop get this long.
+FAREWELL_SECONDS = 1
+
+
+class Server(uvicorn.Server):
+    """A server that ends quietly when asked to, without passing the signal on to Python's default handlers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def arguments(argv: list[str]) -> settings.Settings:
+    """Settings from the environment, changed by what the command line says."""
+    default = settings.from_environment()
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local stand-in for Stripe and a mailbox.")
+    parser.add_argument("--port", type=int, default=default.port)
+    parser.add_argument("--smtp-port", type=int, default=default.smtp_port)
+    parser.add_argument("--data", default=default.data, metavar="FILE", help="what it remembers (:memory: for nothing)")
+    parser.add_argument("--webhook-url", default=default.webhook_url, help="where events go")
+    parser.add_argument("--webhook-secret", default=default.webhook_secret, help="what they are signed with")
+    return dataclasses.replace(default, **vars(parser.parse_args(argv)))
+
+
+def main(argv: list[str]) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "mail.log", "uvicorn", "uvicorn.error"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "uvicorn.error" else logging.WARNING)
+    try:
+        chosen = arguments(argv)
+    except ValueError as wrong:
+        log.error("%s", wrong)
+        return 2
+    config = uvicorn.Config(
+        app.make(chosen),
+        host="127.0.0.1",
+        port=chosen.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=FAREWELL_SECONDS,
+    )
+    log.info("Sandbox at %s, mail at 127.0.0.1:%d, events to %s", chosen.base_url, chosen.smtp_port, chosen.webhook_url)
+    server = Server(config)
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

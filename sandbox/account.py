@@ -1,0 +1,91 @@
+"""One pretend Stripe account: its objects, its clock, its armed faults, and the events it sends out.
+
+Everything that changes it runs on one thread between two awaits, so each request and each timer is atomic.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sandbox import errors, events, ids
+from sandbox.clock import Clock
+from sandbox.deliveries import Deliveries
+from sandbox.faults import Faults
+from sandbox.store import Store
+from sandbox.timers import Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sandbox.api import Call
+    from sandbox.settings import Settings
+    from sandbox.spec import Object
+
+
+class Account:
+    """What every handler is given. Change objects through `store`; announce changes with `emit`."""
+
+    def __init__(self, settings: Settings, actions: Mapping[str, Callable[[Account, str], None]]) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.store = Store(settings.data)
+        self.faults = Faults()
+        self.timers = Timers(self, actions)
+        self.deliveries = Deliveries(self)
+        # The API request being carried out: its id goes into the events it causes. None for what buyers and time do.
+        self.cause: Call | None = None
+
+    @contextmanager
+    def caused_by(self, call: Call) -> Iterator[None]:
+        """Events emitted inside name this request as their cause."""
+        self.cause = call
+        try:
+            yield
+        finally:
+            self.cause = None
+
+    def find(self, kind: str, id: str, *, param: str | None = None) -> Object:
+        """The object; otherwise StripeError, 400 when a parameter named it and 404 when the path did."""
+        if found := self.store.get(kind, id):
+            return found
+        raise errors.missing_object(kind, id, param=param)
+
+    def emit(self, kind: str, obj: Object, previous: Object | None = None) -> Object:
+        """Record an event about the object as it stands, and hand it to the endpoints that want it."""
+        event = events.record(self, kind, obj, previous)
+        self.deliveries.enqueue(event)
+        return event
+
+    def later(self, seconds: float, action: str, subject: str) -> None:
+        """Set a timer, counted from now."""
+        self.timers.add(action, subject, at=self.clock.exact() + seconds)
+
+    def commit(self) -> None:
+        """Keep what has changed, then start delivering what was announced."""
+        self.store.commit()
+        self.deliveries.start_new()
+
+    def reset(self) -> None:
+        """Forget everything: objects, events, mail, faults."""
+        self.deliveries.stop()
+        self.store.clear()
+        self.faults.clear()
+
+
+def retrieve(account: Account, call: Call) -> Object:
+    """GET /v1/account: as much of it as libraries look at."""
+    values: dict[str, Any] = {
+        "id": ids.ACCOUNT_ID,
+        "object": "account",
+        "business_profile": {"name": account.settings.shop_name},
+        "charges_enabled": True,
+        "country": "DE",
+        "default_currency": "eur",
+        "details_submitted": True,
+        "email": "owner@example.com",
+        "payouts_enabled": True,
+        "settings": {"dashboard": {"display_name": account.settings.shop_name, "timezone": "Etc/UTC"}},
+        "type": "standard",
+    }
+    return values

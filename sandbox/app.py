@@ -1,0 +1,75 @@
+"""The sandbox as a web application: the API, the buyer's pages, the panel, the mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from sandbox import pages, timers
+from sandbox.account import Account
+from sandbox.api import Api
+from sandbox.control import Control
+from sandbox.hosted_page import HostedPage
+from sandbox.mailbox import Mailbox
+from sandbox.operations import HANDLERS, TIMERS
+from sandbox.panel import Panel
+from sandbox.settings import Settings
+
+
+def make(settings: Settings) -> FastAPI:
+    """The application; its state is opened when it starts and written out when it stops."""
+    account = Account(settings, TIMERS)
+    api, mailbox = Api(account, HANDLERS), Mailbox(account)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        letters = await mailbox.open()
+        account.deliveries.open()
+        watch = asyncio.create_task(timers.watch(account.timers))
+        try:
+            yield
+        finally:
+            api.closing.set()
+            watch.cancel()
+            letters.close()
+            await account.deliveries.close()
+            account.store.close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    app.state.api, app.state.account = api, account
+    _route(app, account, api, mailbox)
+    app.mount("/static", StaticFiles(directory=pages.STATIC))
+    return app
+
+
+def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
+    page, panel, control = HostedPage(account), Panel(account), Control(account)
+    app.add_route("/v1/{path:path}", api.answer, ["GET", "POST", "DELETE"])
+    app.add_route("/c/pay/{id}", page.show, ["GET"])
+    app.add_route("/c/pay/{id}", page.pay, ["POST"])
+    app.add_route("/challenge/{id}", page.challenge, ["GET"])
+    app.add_route("/challenge/{id}", page.answer, ["POST"])
+    app.add_route("/inbox", mailbox.show, ["GET"])
+    app.add_route("/inbox", mailbox.clear, ["DELETE"])
+    app.add_route("/inbox/clear", mailbox.clear, ["POST"])
+    app.add_route("/inbox.json", mailbox.as_json, ["GET"])
+    app.add_route("/inbox/{id}", mailbox.show, ["GET"])
+    app.add_route("/inbox/{id}/html", mailbox.html, ["GET"])
+    app.add_route("/sandbox/faults", control.faults, ["GET"])
+    app.add_route("/sandbox/faults", control.set_faults, ["POST"])
+    app.add_route("/sandbox/reset", control.reset, ["POST"])
+    app.add_route("/sandbox/deliveries.json", control.deliveries, ["GET"])
+    app.add_route("/sandbox/settle", control.settle, ["POST"])
+    app.add_route("/healthz", _healthy, ["GET"])
+    app.add_route("/", panel.show, ["GET"], name="panel")
+    app.add_route("/panel/act/{name}", panel.act, ["POST"])
+    app.add_route("/panel/events/{id}", panel.event, ["GET"])
+
+
+async def _healthy(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})

@@ -1,0 +1,209 @@
+"""Charges, one for each attempt at a payment, and the balance transactions by which money comes and goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox import ids, lists, metadata, payment_methods
+from sandbox.cards import Decline
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+AVAILABLE_SECONDS = 2 * 24 * 3600
+AUTHORIZED = {
+    "network_status": "approved_by_network",
+    "risk_level": "normal",
+    "risk_score": 12,
+    "seller_message": "Payment complete.",
+    "type": "authorized",
+}
+
+
+def succeeded(account: Account, intent: Object, method: Object, *, authenticated: bool) -> Object:
+    """A charge that went through. The money is captured a moment later, by a timer."""
+    charge = _make(
+        account,
+        intent,
+        method,
+        amount_captured=intent["amount"],
+        captured=True,
+        outcome=AUTHORIZED,
+        paid=True,
+        status="succeeded",
+    )
+    if authenticated:
+        charge["payment_method_details"]["card"]["three_d_secure"] = blank(
+            "charge.payment_method_details.card.three_d_secure",
+            authentication_flow="challenge",
+            electronic_commerce_indicator="05",
+            result="authenticated",
+            version="2.2.0",
+        )
+    account.later(account.settings.capture_seconds, "capture", charge["id"])
+    return charge
+
+
+def pending(account: Account, intent: Object, method: Object) -> Object:
+    """A charge that the bank has yet to answer."""
+    return _make(account, intent, method, outcome=AUTHORIZED, status="pending", captured=True)
+
+
+def failed(account: Account, intent: Object, method: Object, decline: Decline, *, blocked: bool) -> Object:
+    """A charge that was refused."""
+    outcome = {
+        "network_status": "not_sent_to_network" if blocked else "declined_by_network",
+        "reason": "highest_risk_level" if blocked else (decline.reason or decline.code),
+        "risk_level": "highest" if blocked else "normal",
+        "seller_message": (
+            "Stripe blocked this payment as too risky."
+            if blocked
+            else "The bank did not return any further details with this decline."
+        ),
+        "type": "blocked" if blocked else "issuer_declined",
+    }
+    return _make(
+        account,
+        intent,
+        method,
+        failure_code=decline.code,
+        failure_message=decline.message,
+        outcome=outcome,
+        status="failed",
+    )
+
+
+def _make(account: Account, intent: Object, method: Object, **values: Any) -> Object:
+    charge = blank(
+        "charge",
+        id=ids.of_payment("ch" if method["type"] == "card" else "py", intent["id"]),
+        amount=intent["amount"],
+        billing_details=dict(method["billing_details"]),
+        calculated_statement_descriptor=account.settings.shop_name.upper()[:22],
+        created=account.clock.now(),
+        currency=intent["currency"],
+        customer=intent["customer"],
+        description=intent["description"],
+        fraud_details={},
+        # Copied once, now; what is later written on the PaymentIntent does not get here.
+        metadata=dict(intent["metadata"]),
+        payment_intent=intent["id"],
+        payment_method=method["id"],
+        payment_method_details=_details(intent, method),
+        radar_options={},
+        receipt_email=intent["receipt_email"],
+        shipping=intent["shipping"],
+        **values,
+    )
+    return account.store.save(charge)
+
+
+def _details(intent: Object, method: Object) -> Object:
+    kind, known = method["type"], method[method["type"]]
+    values: Object = {key: known[key] for key in ("fingerprint", "last4")}
+    if kind == "sepa_debit":
+        values |= {"bank_code": known["bank_code"], "country": known["country"]}
+    elif kind == "us_bank_account":
+        values |= {key: known[key] for key in ("account_holder_type", "account_type", "bank_name", "routing_number")}
+    else:
+        values |= {key: known[key] for key in ("brand", "checks", "country", "exp_month", "exp_year", "funding")}
+        values |= {"amount_authorized": intent["amount"], "network": known["brand"]}
+    return {"type": kind, kind: values}
+
+
+def arrive(account: Account, charge: Object) -> None:
+    """The money of a bank debit has come."""
+    transaction = _charged(account, charge)
+    account.store.change(
+        charge,
+        amount_captured=charge["amount"],
+        balance_transaction=transaction["id"],
+        captured=True,
+        paid=True,
+        status="succeeded",
+    )
+
+
+def bounce(account: Account, charge: Object, decline: Decline) -> None:
+    """The money of a bank debit will not come."""
+    account.store.change(
+        charge,
+        failure_code=decline.reason,
+        failure_message=decline.message,
+        outcome={**charge["outcome"], "network_status": "declined_by_network", "reason": decline.reason},
+        status="failed",
+    )
+
+
+def capture(account: Account, id: str) -> None:
+    """The timer of a card payment: fees are known now, so the charge gets its balance transaction."""
+    charge = account.find("charge", id)
+    transaction = _charged(account, charge)
+    previous = account.store.change(charge, balance_transaction=transaction["id"])
+    account.emit("charge.updated", charge, previous)
+
+
+def _charged(account: Account, charge: Object) -> Object:
+    fee = round(charge["amount"] * 0.015) + 25
+    kind = "charge" if charge["id"].startswith("ch_") else "payment"
+    return transaction(account, charge, kind=kind, amount=charge["amount"], fee=min(fee, charge["amount"]))
+
+
+def transaction(account: Account, source: Object, *, kind: str, amount: int, fee: int = 0) -> Object:
+    """A balance transaction for a charge or a refund; a negative amount leaves the balance."""
+    now = account.clock.now()
+    made = blank(
+        "balance_transaction",
+        id=ids.of_payment("txn", source["id"]),
+        amount=amount,
+        available_on=now + AVAILABLE_SECONDS,
+        balance_type="payments",
+        created=now,
+        currency=source["currency"],
+        description=source.get("description"),
+        fee=fee,
+        fee_details=_fee_details(fee, source["currency"]),
+        net=amount - fee,
+        reporting_category={"payment": "charge", "refund_failure": "refund_failure"}.get(kind, kind),
+        source=source["id"],
+        status="pending",
+        type=kind,
+    )
+    return account.store.save(made)
+
+
+def _fee_details(fee: int, currency: str) -> list[Object]:
+    if not fee:
+        return []
+    text = "Stripe processing fees"
+    return [{"amount": fee, "application": None, "currency": currency, "description": text, "type": "stripe_fee"}]
+
+
+def update(account: Account, call: Call) -> Object:
+    """POST /v1/charges/{id}"""
+    charge = account.find("charge", call.id)
+    changes = {key: call.params[key] for key in ("description", "receipt_email", "shipping") if key in call.params}
+    changes["metadata"] = metadata.merge(charge["metadata"], call.params.get("metadata"))
+    if previous := account.store.change(charge, **changes):
+        account.emit("charge.updated", charge, previous)
+    return charge
+
+
+def listing(account: Account, call: Call) -> Object:
+    """GET /v1/charges"""
+    return lists.page(account, call, "charge")
+
+
+def transactions(account: Account, call: Call) -> Object:
+    """GET /v1/balance_transactions"""
+    return lists.page(account, call, "balance_transaction")
+
+
+def instrument_name(account: Account, charge: Object) -> str:
+    """Such as `visa 4242`, for people."""
+    method = account.find("payment_method", charge["payment_method"])
+    instrument = payment_methods.instrument_of(account, method)
+    return f"{instrument.brand if instrument.kind == 'card' else 'bank debit'} {instrument.last4}"

@@ -1,0 +1,184 @@
+"""Paying a Checkout Session: what follows from the buyer's click, on the hosted page or through the API."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from sandbox import customers, discounts, payment_intents, payment_methods, sessions, subscriptions
+from sandbox.errors import invalid
+from sandbox.payment_intents import Attempt
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.spec import Object
+
+
+@dataclass(frozen=True)
+class Buyer:
+    """What the buyer typed about themselves."""
+
+    email: str
+    name: str = ""
+    country: str = ""
+    postal_code: str = ""
+
+    def billing(self) -> Object:
+        """The same as billing details."""
+        address = {"country": self.country, "postal_code": self.postal_code}
+        return {"address": address, "email": self.email, "name": self.name}
+
+
+def needs_method(session: Object) -> bool:
+    """Whether the buyer has to enter a card or an account."""
+    return bool(session["amount_total"]) or session["payment_method_collection"] == "always"
+
+
+def pay(account: Account, session: Object, method: Object | None, buyer: Buyer) -> Attempt:
+    """Try to pay an open session. When it is paid or under way the session is complete.
+
+    Raises StripeError when the session is no longer open, and (402) when the card is declined.
+    """
+    if session["status"] != "open":
+        raise invalid(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")
+    notes = account.store.notes(session["id"])
+    notes["buyer"] = asdict(buyer)
+    customer = _customer(account, session, buyer)
+    if not session["amount_total"]:
+        _complete(account, session, customer, method, None)
+        return Attempt.PAID
+    if method is None:
+        raise invalid("A payment method is required to complete this session.", param="payment_method")
+    intent = _intent(account, session, customer)
+    return _finish(account, session, intent, customer, method, payment_intents.attempt(account, intent, method))
+
+
+def authenticate(account: Account, intent: Object, *, approved: bool) -> Attempt:
+    """The buyer's bank has asked them, and they approved it or not. Raises StripeError like `pay`."""
+    session = account.find("checkout.session", account.store.notes(intent["id"])["session"])
+    if session["status"] != "open" or intent["status"] != "requires_action":
+        raise invalid("This payment no longer waits for a confirmation.", code="payment_intent_unexpected_state")
+    if not approved:
+        raise payment_intents.authentication_failed(account, intent)
+    method = account.find("payment_method", intent["payment_method"])
+    customer = account.store.get("customer", intent["customer"] or "")
+    outcome = payment_intents.attempt(account, intent, method, authenticated=True)
+    return _finish(account, session, intent, customer, method, outcome)
+
+
+def _finish(
+    account: Account, session: Object, intent: Object, customer: Object | None, method: Object, outcome: Attempt
+) -> Attempt:
+    if outcome is not Attempt.CHALLENGE:
+        _complete(account, session, customer, method, intent)
+    return outcome
+
+
+def _customer(account: Account, session: Object, buyer: Buyer) -> Object | None:
+    """The session's customer. One is made for plans, for orders that cost nothing, and when the shop wants it."""
+    notes = account.store.notes(session["id"])
+    if known := session["customer"] or notes.get("customer"):
+        return account.find("customer", known)
+    if session["customer_creation"] != "always" and session["amount_total"]:
+        return None
+    address = buyer.billing()["address"]
+    made = customers.make(account, {"email": buyer.email, "name": buyer.name, "address": address})
+    # Remembered, so that a second attempt after a decline does not make a second customer.
+    notes["customer"] = made["id"]
+    return made
+
+
+def _intent(account: Account, session: Object, customer: Object | None) -> Object:
+    """The session's PaymentIntent: made at the first attempt, tried again at later ones."""
+    if known := account.store.notes(session["id"]).get("payment_intent"):
+        intent = account.find("payment_intent", known)
+        account.store.change(intent, amount=session["amount_total"])
+        return intent
+    data = account.store.notes(session["id"])["payment_intent_data"]
+    intent = payment_intents.open(
+        account,
+        amount=session["amount_total"],
+        currency=session["currency"],
+        customer=customer["id"] if customer else None,
+        description="Subscription creation" if session["mode"] == "subscription" else data.get("description"),
+        metadata=dict(data.get("metadata", {})),
+        payment_method_types=session["payment_method_types"],
+        receipt_email=data.get("receipt_email"),
+        setup_future_usage=data.get("setup_future_usage"),
+        shipping=_shipping(data.get("shipping")),
+        statement_descriptor=data.get("statement_descriptor"),
+        statement_descriptor_suffix=data.get("statement_descriptor_suffix"),
+    )
+    account.store.notes(session["id"])["payment_intent"] = intent["id"]
+    account.store.notes(intent["id"])["session"] = session["id"]
+    if session["mode"] == "payment":
+        account.store.change(session, payment_intent=intent["id"])
+    return intent
+
+
+def _shipping(given: Object | None) -> Object | None:
+    if not given:
+        return None
+    return {"carrier": None, "phone": None, "tracking_number": None, **given}
+
+
+def _complete(
+    account: Account, session: Object, customer: Object | None, method: Object | None, intent: Object | None
+) -> None:
+    account.timers.cancel("expire_session", session["id"])
+    buyer = Buyer(**account.store.notes(session["id"])["buyer"])
+    discounts.redeem(account, session["discounts"][0] if session["discounts"] else None)
+    account.store.change(
+        session,
+        collected_information=blank("checkout.session.collected_information"),
+        customer=customer["id"] if customer else None,
+        customer_details=_details(buyer),
+        payment_status=_payment_status(session, intent),
+        status="complete",
+        url=None,
+    )
+    if session["mode"] == "subscription":
+        assert customer is not None
+        subscriptions.start(account, session, customer, method, intent)
+        return
+    if customer and account.store.notes(session["id"]).get("customer"):
+        account.emit("customer.created", customer)
+    if intent and intent["status"] == "processing":
+        payment_intents.announce_processing(account, intent)
+    elif intent:
+        payment_intents.announce_success(account, intent)
+    sessions.announce_completed(account, session)
+
+
+def _payment_status(session: Object, intent: Object | None) -> str:
+    if intent is None:
+        return "no_payment_required"
+    return "unpaid" if intent["status"] == "processing" else "paid"
+
+
+def _details(buyer: Buyer) -> Object:
+    billing = payment_methods.billing_details(buyer.billing())
+    return blank(
+        "checkout.session.customer_details",
+        address=billing["address"],
+        email=buyer.email,
+        name=buyer.name or None,
+        tax_exempt="none",
+        tax_ids=[],
+    )
+
+
+def settle(account: Account, intent_id: str, *, paid: bool | None = None) -> None:
+    """A bank debit's answer has come: as the account number has it, unless told otherwise."""
+    intent = account.find("payment_intent", intent_id)
+    method = account.find("payment_method", intent["payment_method"])
+    if paid is None:
+        paid = payment_methods.instrument_of(account, method).settles
+    payment_intents.settle(account, intent, paid=paid)
+    session = account.store.get("checkout.session", account.store.notes(intent_id).get("session", ""))
+    if session is None:
+        return
+    if paid:
+        account.store.change(session, payment_status="paid")
+    account.emit(f"checkout.session.async_payment_{'succeeded' if paid else 'failed'}", session)

@@ -1,0 +1,77 @@
+"""Customers. Checkout makes one for subscriptions, for orders that cost nothing, and when it is told to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox import ids, lists, metadata
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+TEXTS = ("description", "email", "name", "phone")
+
+
+def create(account: Account, call: Call) -> Object:
+    """POST /v1/customers"""
+    customer = make(account, call.params)
+    account.emit("customer.created", customer)
+    return customer
+
+
+def make(account: Account, given: Object) -> Object:
+    """A new customer, saved but not announced."""
+    customer = blank(
+        "customer",
+        id=ids.short("cus"),
+        address=_address(given.get("address")),
+        created=account.clock.now(),
+        currency=None,
+        delinquent=False,
+        discount=None,
+        invoice_prefix=ids.chance(8).upper(),
+        invoice_settings={},
+        metadata=metadata.fresh(given.get("metadata")),
+        next_invoice_sequence=1,
+        preferred_locales=given.get("preferred_locales") or [],
+        shipping=given.get("shipping") or None,
+        tax_exempt=given.get("tax_exempt") or "none",
+        test_clock=None,
+        **{key: given.get(key) or None for key in TEXTS},
+    )
+    return account.store.save(customer)
+
+
+def update(account: Account, call: Call) -> Object:
+    """POST /v1/customers/{id}"""
+    customer = account.find("customer", call.id)
+    params = call.params
+    changes: dict[str, Any] = {key: params[key] or None for key in (*TEXTS, "shipping") if key in params}
+    if "address" in params:
+        changes["address"] = _address(params["address"])
+    changes["metadata"] = metadata.merge(customer["metadata"], params.get("metadata"))
+    if previous := account.store.change(customer, **changes):
+        account.emit("customer.updated", customer, previous)
+    return customer
+
+
+def delete(account: Account, call: Call) -> Object:
+    """DELETE /v1/customers/{id}"""
+    customer = account.find("customer", call.id)
+    account.store.delete("customer", customer["id"])
+    account.emit("customer.deleted", customer)
+    return {"id": customer["id"], "object": "customer", "deleted": True}
+
+
+def listing(account: Account, call: Call) -> Object:
+    """GET /v1/customers"""
+    return lists.page(account, call, "customer")
+
+
+def _address(given: Any) -> Object | None:
+    if not given:
+        return None
+    return {key: given.get(key) or None for key in ("city", "country", "line1", "line2", "postal_code", "state")}

@@ -1,0 +1,279 @@
+"""Deliveries: each event is posted, signed, to every endpoint that wants it, and again until the endpoint accepts it.
+
+Every attempt is signed anew, with a new time stamp. What is still owed after a restart is delivered then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import stripe
+
+from sandbox import events, ids
+from sandbox.errors import missing_object
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.spec import Object
+
+log = logging.getLogger("sandbox")
+KIND = "delivery"
+# The endpoint given on the command line. It wants every event.
+DEFAULT_ENDPOINT = "we_default"
+ATTEMPT_TIMEOUT = 10.0
+AT_ONCE = 8
+SHUFFLE_SECONDS = 1.0
+# A stamp this old is past the five minutes that Stripe's libraries tolerate.
+OLD_SIGNATURE_SECONDS = 600
+KEPT_OF_ANSWER = 500
+HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+    "Accept": "*/*",
+    "Cache-Control": "no-cache",
+}
+
+
+class Deliveries:
+    """The outgoing post. Until `open` is called, deliveries are only written down."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._new: list[Object] = []
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._first_tries: dict[str, asyncio.Event] = {}
+        self._shuffled: list[Object] = []
+        self._client: httpx.AsyncClient | None = None
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    def open(self) -> None:
+        """Start delivering: first of all what an earlier run still owed."""
+        self._client = httpx.AsyncClient(timeout=ATTEMPT_TIMEOUT, trust_env=False)
+        now = self._account.clock.exact()
+        for delivery in reversed(list(self._account.store.all(KIND))):
+            if delivery["state"] == "pending" and delivery["next_at"] is not None:
+                self._start(self._deliver(delivery, max(delivery["next_at"] - now, 0)), delivery)
+
+    async def close(self) -> None:
+        """Stop at once. What is still owed stays written down."""
+        self.stop()
+        if self._client:
+            await self._client.aclose()
+
+    def stop(self) -> None:
+        """Give up every attempt that is waiting or under way."""
+        self._new.clear()
+        self._shuffled.clear()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def enqueue(self, event: Object) -> None:
+        """Write down a delivery for each endpoint that wants the event (twice, when that fault is armed)."""
+        copies = 2 if self._account.faults.twice else 1
+        wanting = self._endpoints(event["type"])
+        event["pending_webhooks"] = len(wanting)
+        for endpoint in wanting:
+            self._new += [self._write_down(event, endpoint) for _ in range(copies)]
+
+    def send_again(self, event: Object, *, only: str | None = None) -> None:
+        """Deliver an event once more, whatever became of it before. Automatic retries go on beside it."""
+        endpoints = [only] if only else self._endpoints(event["type"])
+        if not endpoints:
+            raise missing_object("webhook_endpoint", DEFAULT_ENDPOINT, param="webhook_endpoint")
+        for endpoint in endpoints:
+            self._new.append({**self._write_down(event, endpoint), "again": True})
+
+    def start_new(self) -> None:
+        """Start what has been written down, now that it is committed."""
+        fresh, self._new = self._new, []
+        if self._client is None:
+            return
+        for delivery in fresh:
+            # The flag is only for here: a resent event is not held, lost or shuffled.
+            if delivery.pop("again", False):
+                self._start(self._deliver(self._account.find(KIND, delivery["id"]), 0), delivery)
+            else:
+                self._send_first(delivery)
+
+    async def first_tries(self, event: Object, seconds: float) -> None:
+        """Wait until the event was once delivered to every endpoint, well or badly; at most so long.
+
+        Returns at once when an armed fault keeps it back, for nobody would answer.
+        """
+        faults = self._account.faults
+        if faults.hold_seconds or faults.shuffle:
+            return
+        waiting = [
+            self._first_tries[d["id"]].wait() for d in self.of_event(event["id"]) if d["id"] in self._first_tries
+        ]
+        if waiting:
+            _, late = await asyncio.wait([asyncio.ensure_future(w) for w in waiting], timeout=seconds)
+            for task in late:
+                task.cancel()
+
+    def of_event(self, event_id: str) -> list[Object]:
+        """An event's deliveries, oldest first."""
+        store = self._account.store
+        found = (store.get(KIND, id) for id in store.notes(event_id).get("deliveries", ()))
+        return [delivery for delivery in found if delivery]
+
+    def target(self, endpoint: str) -> tuple[str, str, str | None] | None:
+        """Address, signing secret and API version of an endpoint; None once it is gone or disabled."""
+        settings, store = self._account.settings, self._account.store
+        if endpoint == DEFAULT_ENDPOINT:
+            return settings.webhook_url, settings.webhook_secret, None
+        found = store.get("webhook_endpoint", endpoint)
+        if not found or found["status"] != "enabled":
+            return None
+        return found["url"], store.notes(endpoint)["secret"], found["api_version"]
+
+    def _endpoints(self, kind: str) -> list[str]:
+        wanting = [DEFAULT_ENDPOINT] if self._account.settings.webhook_url else []
+        for endpoint in self._account.store.all("webhook_endpoint"):
+            wanted = endpoint["enabled_events"]
+            if endpoint["status"] == "enabled" and ("*" in wanted or kind in wanted):
+                wanting.append(endpoint["id"])
+        return wanting
+
+    def _write_down(self, event: Object, endpoint: str) -> Object:
+        now = self._account.clock.exact()
+        delivery = {
+            "object": KIND,
+            "id": ids.short("dlv"),
+            "event": event["id"],
+            "type": event["type"],
+            "endpoint": endpoint,
+            "state": "pending",
+            "created": now,
+            "next_at": now,
+            "attempts": [],
+        }
+        self._account.store.notes(event["id"]).setdefault("deliveries", []).append(delivery["id"])
+        self._account.store.save(event)
+        return self._account.store.save(delivery)
+
+    def _send_first(self, delivery: Object) -> None:
+        faults = self._account.faults
+        if faults.use_up("drop_next"):
+            self._lose(delivery)
+        elif faults.shuffle:
+            if not self._shuffled:
+                self._start(self._deliver_shuffled(), None)
+            self._shuffled.append(delivery)
+        else:
+            self._first_tries[delivery["id"]] = asyncio.Event()
+            self._start(self._deliver(delivery, faults.hold_seconds), delivery)
+
+    def _lose(self, delivery: Object) -> None:
+        delivery["attempts"].append(self._attempt("lost on the way (armed fault)"))
+        pause = self._account.faults.drop_retry_seconds
+        if pause < 0:
+            self._account.store.change(delivery, next_at=None)
+        else:
+            self._account.store.change(delivery, next_at=self._account.clock.exact() + pause)
+            self._start(self._deliver(delivery, pause), delivery)
+        self._account.store.commit()
+
+    def _start(self, work: Any, delivery: Object | None) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks[task] = delivery["id"] if delivery else ""
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        id = self._tasks.pop(task, "")
+        if waiter := self._first_tries.pop(id, None):
+            waiter.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("delivery %s failed", id, exc_info=error)
+
+    async def _deliver_shuffled(self) -> None:
+        await asyncio.sleep(SHUFFLE_SECONDS)
+        gathered, self._shuffled = self._shuffled, []
+        mixed = random.sample(gathered, len(gathered))
+        # Another order than the one in which they happened, even when chance would have kept it.
+        for delivery in mixed if mixed != gathered else reversed(gathered):
+            if not await self._try(delivery):
+                self._start(self._deliver(delivery, self._pause(delivery)), delivery)
+
+    async def _deliver(self, delivery: Object, pause: float) -> None:
+        while True:
+            await asyncio.sleep(pause)
+            if await self._try(delivery):
+                return
+            pause = self._pause(delivery)
+
+    def _pause(self, delivery: Object) -> float:
+        return float(delivery["next_at"] - self._account.clock.exact())
+
+    async def _try(self, delivery: Object) -> bool:
+        """Attempt once and write down how it went. True when there is nothing more to do."""
+        async with self._room:
+            target = self.target(delivery["endpoint"])
+            event = self._account.store.get("event", delivery["event"])
+            if target is None or event is None:
+                self._settle(delivery, "given up")
+                return True
+            attempt = await self._post(event, *target)
+        delivery["attempts"].append(attempt)
+        if waiter := self._first_tries.pop(delivery["id"], None):
+            waiter.set()
+        if attempt["ok"]:
+            self._settle(delivery, "delivered")
+            return True
+        return self._schedule_retry(delivery)
+
+    def _schedule_retry(self, delivery: Object) -> bool:
+        pauses = self._account.settings.retry_seconds
+        tried = len(delivery["attempts"])
+        if tried > len(pauses):
+            self._settle(delivery, "failed")
+            return True
+        self._account.store.change(delivery, next_at=self._account.clock.exact() + pauses[tried - 1])
+        self._account.store.commit()
+        return False
+
+    def _settle(self, delivery: Object, state: str) -> None:
+        self._account.store.change(delivery, state=state, next_at=None)
+        # An event is delivered when every endpoint has accepted it at least once.
+        accepted: dict[str, bool] = {}
+        for other in self.of_event(delivery["event"]):
+            accepted[other["endpoint"]] = accepted.get(other["endpoint"], False) or other["state"] == "delivered"
+        if event := self._account.store.get("event", delivery["event"]):
+            self._account.store.change(event, pending_webhooks=sum(not done for done in accepted.values()))
+        self._account.store.commit()
+
+    async def _post(self, event: Object, url: str, secret: str, version: str | None) -> Object:
+        assert self._client is not None
+        payload = events.body({**event, "api_version": version or event["api_version"]})
+        signature = self._signature(payload.decode(), secret)
+        began = time.perf_counter()
+        try:
+            answer = await self._client.post(url, content=payload, headers={**HEADERS, "Stripe-Signature": signature})
+        except httpx.HTTPError as error:
+            return self._attempt(f"{type(error).__name__}: {error}".rstrip(": "), signature=signature, began=began)
+        return self._attempt(answer.text, status=answer.status_code, signature=signature, began=began)
+
+    def _signature(self, payload: str, secret: str) -> str:
+        faults = self._account.faults
+        stamp = int(time.time())
+        if faults.use_up("bad_signature_next"):
+            secret = f"whsec_forged_{ids.chance(16)}"
+        if faults.use_up("old_signature_next"):
+            stamp -= OLD_SIGNATURE_SECONDS
+        made: str = stripe.WebhookSignature.generate_signature_header(payload, secret, stamp)
+        return made
+
+    def _attempt(self, answer: str, *, status: int | None = None, signature: str = "", began: float = 0) -> Object:
+        return {
+            "at": self._account.clock.exact(),
+            "ok": status is not None and 200 <= status < 300,
+            "status": status,
+            "duration_ms": round((time.perf_counter() - began) * 1000) if began else None,
+            "answer": answer[:KEPT_OF_ANSWER],
+            "signature": signature,
+        }

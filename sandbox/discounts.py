@@ -1,0 +1,87 @@
+"""Discounts on a session: which coupon, and how it spreads over the lines."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from sandbox import coupons, ids, promotion_codes
+from sandbox.errors import invalid
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.spec import Object
+
+
+def named(account: Account, given: Object, *, currency: str) -> Object:
+    """What `discounts[0]` names, as a session keeps it. Raises StripeError when it cannot be redeemed."""
+    promotion = None
+    if id := given.get("promotion_code"):
+        promotion = promotion_codes.checked(account, id, param="discounts[0][promotion_code]")
+        coupon = account.find("coupon", promotion["promotion"]["coupon"], param="discounts[0][promotion_code]")
+    elif id := given.get("coupon"):
+        coupon = account.find("coupon", id, param="discounts[0][coupon]")
+    else:
+        raise invalid("You must provide a coupon or a promotion code.", param="discounts[0]")
+    if not coupons.usable(account, coupon):
+        raise invalid(f"Coupon expired: {coupon['id']}", param="discounts[0][coupon]", code="coupon_expired")
+    if coupon["currency"] not in (None, currency):
+        text = f"The coupon {coupon['id']} is in {coupon['currency']} and cannot be applied to {currency}."
+        raise invalid(text, param="discounts[0][coupon]")
+    return {"coupon": coupon["id"], "promotion_code": promotion["id"] if promotion else None}
+
+
+def apply(account: Account, items: list[Object], discount: Object | None) -> int:
+    """Put the discount on the lines it applies to. Returns the whole discount in minor units."""
+    for item in items:
+        item.update(amount_discount=0, amount_total=item["amount_subtotal"])
+    coupon = account.store.get("coupon", discount["coupon"]) if discount else None
+    if coupon is None:
+        return 0
+    products = account.store.notes(coupon["id"]).get("products")
+    affected = [item for item in items if not products or item["price"]["product"] in products]
+    base = sum(item["amount_subtotal"] for item in affected)
+    left = whole = _off(coupon, base)
+    remaining = base
+    for item in affected:
+        # Each line takes its part of what is left, so that the parts add up to the cent.
+        share = (
+            int((Decimal(left) * item["amount_subtotal"] / remaining).to_integral_value(ROUND_HALF_UP)) if left else 0
+        )
+        left, remaining = left - share, remaining - item["amount_subtotal"]
+        item.update(amount_discount=share, amount_total=item["amount_subtotal"] - share)
+    return whole
+
+
+def _off(coupon: Object, amount: int) -> int:
+    if coupon["amount_off"] is not None:
+        return int(min(coupon["amount_off"], amount))
+    exact = Decimal(amount) * Decimal(str(coupon["percent_off"])) / 100
+    return int(exact.to_integral_value(ROUND_HALF_UP))
+
+
+def redeem(account: Account, discount: Object | None) -> None:
+    """Count the use of the coupon and of the promotion code."""
+    if not discount:
+        return
+    if coupon := account.store.get("coupon", discount["coupon"]):
+        coupons.redeem(account, coupon)
+    if promotion := account.store.get("promotion_code", discount["promotion_code"] or ""):
+        used = promotion["times_redeemed"] + 1
+        exhausted = promotion["max_redemptions"] is not None and used >= promotion["max_redemptions"]
+        account.store.change(promotion, times_redeemed=used, active=promotion["active"] and not exhausted)
+
+
+def for_subscription(account: Account, given: Object, subscription: Object) -> Object:
+    """The discount object that a subscription carries on."""
+    discount = blank(
+        "discount",
+        id=ids.new("di"),
+        customer=subscription["customer"],
+        promotion_code=given["promotion_code"],
+        source={"type": "coupon", "coupon": given["coupon"]},
+        start=account.clock.now(),
+        subscription=subscription["id"],
+    )
+    return account.store.save(discount)

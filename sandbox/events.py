@@ -1,0 +1,87 @@
+"""Events: what happened, with the object as it was at that moment. They never change afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from sandbox import ids, lists
+from sandbox.errors import invalid
+from sandbox.spec import API_VERSION, blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+# Events about these show by their id which payment they belong to.
+OF_PAYMENTS = {"payment_intent", "charge", "refund"}
+
+
+def record(account: Account, kind: str, obj: Object, previous: Object | None = None) -> Object:
+    """A new event, saved. `previous` holds the former values of what an update changed."""
+    data: dict[str, Any] = {"object": copy(obj)}
+    if previous is not None:
+        data["previous_attributes"] = copy(previous)
+    cause = account.cause
+    about_payment = obj.get("object") in OF_PAYMENTS and "_3" in obj["id"]
+    event = blank(
+        "event",
+        id=ids.of_payment("evt", obj["id"]) if about_payment else ids.new("evt"),
+        api_version=API_VERSION,
+        created=account.clock.now(),
+        data=data,
+        request={
+            "id": cause.request_id if cause else None,
+            "idempotency_key": cause.idempotency_key if cause else None,
+        },
+        type=kind,
+    )
+    return account.store.save(event)
+
+
+def copy(obj: Object) -> Object:
+    """The object as it is now, unaffected by what happens to it later."""
+    snapshot: Object = orjson.loads(orjson.dumps(obj))
+    return snapshot
+
+
+def body(event: Object) -> bytes:
+    """What is delivered: printed over several lines, so that whoever verifies re-serialised JSON finds out here."""
+    return orjson.dumps(event, option=orjson.OPT_INDENT_2)
+
+
+def delivered(account: Account, event: Object, wanted: bool) -> bool:
+    """Whether all its deliveries have succeeded (or, when not wanted, whether any has not)."""
+    return (event["pending_webhooks"] == 0) == wanted
+
+
+def listing(account: Account, call: Call) -> Object:
+    """GET /v1/events"""
+    params = call.params
+    if "type" in params and "types" in params:
+        raise invalid("You may only specify one of these parameters: type, types.", param="type")
+    if len(params.get("types", ())) > 20:
+        raise invalid("You may only specify up to 20 event types.", param="types")
+    return lists.page(
+        account,
+        call,
+        "event",
+        type=lambda event, kind: _matches(event["type"], kind),
+        types=lambda event, kinds: any(_matches(event["type"], kind) for kind in kinds),
+        delivery_success=lambda event, wanted: delivered(account, event, wanted),
+    )
+
+
+def _matches(kind: str, pattern: str) -> bool:
+    return kind.startswith(pattern[:-1]) if pattern.endswith("*") else kind == pattern
+
+
+def retry(account: Account, call: Call) -> Object:
+    """POST /v1/events/{id}/retry, by which Stripe's command line sends an event again."""
+    event = account.find("event", call.id)
+    if endpoint := call.params.get("webhook_endpoint"):
+        account.find("webhook_endpoint", endpoint, param="webhook_endpoint")
+    account.deliveries.send_again(event, only=endpoint)
+    return event

@@ -1,0 +1,341 @@
+"""The hosted payment page: what the buyer sees, types and gets to hear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from sandbox import cards, checkout, discounts, pages, payment_intents, payment_methods, promotion_codes, sessions
+from sandbox.errors import StripeError, card_error
+from sandbox.payment_intents import Attempt
+from sandbox.subscriptions import period_end
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.spec import Object
+
+COUNTRIES = {
+    "AT": "Austria", "AU": "Australia", "BE": "Belgium", "CA": "Canada", "CH": "Switzerland", "CZ": "Czechia",
+    "DE": "Germany", "DK": "Denmark", "EE": "Estonia", "ES": "Spain", "FI": "Finland", "FR": "France",
+    "GB": "United Kingdom", "HU": "Hungary", "IE": "Ireland", "IN": "India", "IT": "Italy", "JP": "Japan",
+    "LT": "Lithuania", "LU": "Luxembourg", "LV": "Latvia", "MX": "Mexico", "NL": "Netherlands", "NO": "Norway",
+    "NZ": "New Zealand", "PL": "Poland", "PT": "Portugal", "SE": "Sweden", "SG": "Singapore", "US": "United States",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A test card or account with what it does, for people who do not know the numbers by heart."""
+
+    id: str
+    name: str
+    number: str
+    hint: str
+    kind: str = "card"
+
+
+PRESETS = (
+    Preset("ok", "Works", "4242 4242 4242 4242", "4242 4242 4242 4242"),
+    Preset("3ds", "Asks the bank", "4000 0025 0000 3155", "4000 0025 0000 3155"),
+    Preset("declined", "Declined", "4000 0000 0000 0002", "4000 0000 0000 0002"),
+    Preset("funds", "Too little money", "4000 0000 0000 9995", "4000 0000 0000 9995"),
+    Preset("refund-slow", "Refund takes time", "4000 0000 0000 7726", "4000 0000 0000 7726"),
+    Preset("refund-fails", "Refund fails later", "4000 0000 0000 5126", "4000 0000 0000 5126"),
+    Preset("debit", "Bank debit, settles", "AT32 1904 3002 3547 3204", "Pending, then paid", "sepa_debit"),
+    Preset("debit-bounces", "Bank debit, bounces", "AT86 1904 3002 3547 3202", "Pending, then not", "sepa_debit"),
+    Preset("ach", "Bank debit, settles", "110000000 000123456789", "Pending, then paid", "us_bank_account"),
+    Preset("ach-bounces", "Bank debit, bounces", "110000000 000222222227", "Pending, then not", "us_bank_account"),
+)
+FIELD_OF = {
+    "incorrect_number": "cardNumber",
+    "invalid_expiry_month": "cardExpiry",
+    "invalid_expiry_year": "cardExpiry",
+    "expired_card": "cardExpiry",
+    "invalid_cvc": "cardCvc",
+    "incorrect_cvc": "cardCvc",
+    "email_invalid": "email",
+}
+# Refused before the bank was asked: the buyer mistyped something.
+MISTYPED = {"incorrect_number", "invalid_expiry_month", "invalid_expiry_year", "invalid_cvc", "email_invalid"}
+
+
+class HostedPage:
+    """The pages under /c/pay and /challenge."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    async def show(self, request: Request) -> Response:
+        """GET /c/pay/{session}"""
+        session = self._session(request)
+        if session is None or session["status"] != "open":
+            return self._closed(session)
+        return self._page(session, _untouched(session))
+
+    async def pay(self, request: Request) -> Response:
+        """POST /c/pay/{session}. Pressing the button twice pays once: the second time the session is complete."""
+        session = self._session(request)
+        if session is None or session["status"] == "expired":
+            return self._closed(session)
+        typed = {**_untouched(session), **await pages.form(request)}
+        if session["status"] == "complete":
+            return await self._thank(session)
+        if promotion := typed.get("promotion"):
+            return self._promote(session, typed, promotion)
+        try:
+            buyer = _buyer(typed)
+            method = self._method(session, typed, buyer) if checkout.needs_method(session) else None
+            outcome = checkout.pay(self.account, session, method, buyer)
+        except StripeError as refused:
+            self.account.commit()
+            return self._page(session, typed, refused)
+        self.account.commit()
+        if outcome is Attempt.CHALLENGE:
+            intent = self.account.store.notes(session["id"])["payment_intent"]
+            return RedirectResponse(f"/challenge/{intent}", 303)
+        return await self._thank(session)
+
+    async def challenge(self, request: Request) -> Response:
+        """GET /challenge/{payment_intent}: the buyer's bank asks."""
+        intent = self.account.store.get("payment_intent", request.path_params["id"])
+        if intent is None or intent["status"] != "requires_action":
+            return self._closed(self._session_of(intent))
+        method = self.account.find("payment_method", intent["payment_method"])
+        return pages.render(
+            "challenge",
+            merchant=self.account.settings.shop_name,
+            intent=intent,
+            last4=method["card"]["last4"],
+            now=self.account.clock.exact(),
+        )
+
+    async def answer(self, request: Request) -> Response:
+        """POST /challenge/{payment_intent}: approved, refused, or no answer at all."""
+        intent = self.account.store.get("payment_intent", request.path_params["id"])
+        session = self._session_of(intent)
+        approved = (await pages.form(request)).get("result") == "complete"
+        if intent is None or intent["status"] != "requires_action":
+            return self._closed(session)
+        if session is None:
+            return self._answer_alone(intent, approved=approved)
+        try:
+            checkout.authenticate(self.account, intent, approved=approved)
+        except StripeError as refused:
+            self.account.commit()
+            if session["status"] != "open":
+                return self._closed(session)
+            buyer = self.account.store.notes(session["id"])["buyer"]
+            return self._page(session, {**_untouched(session), **_typed_by(buyer)}, refused)
+        self.account.commit()
+        return await self._thank(session)
+
+    def _answer_alone(self, intent: Object, *, approved: bool) -> Response:
+        """The challenge of a PaymentIntent that no session stands behind."""
+        method = self.account.find("payment_method", intent["payment_method"])
+        try:
+            if not approved:
+                raise payment_intents.authentication_failed(self.account, intent)
+            payment_intents.attempt(self.account, intent, method, authenticated=True)
+            payment_intents.announce_success(self.account, intent)
+        except StripeError as refused:
+            self.account.commit()
+            return pages.render("closed", status=402, title="Not paid", text=str(refused), link=None)
+        self.account.commit()
+        return pages.render("closed", title="Approved", text="You can close this page.", link=None)
+
+    def _session(self, request: Request) -> Object | None:
+        return self.account.store.get("checkout.session", request.path_params["id"])
+
+    def _session_of(self, intent: Object | None) -> Object | None:
+        id = self.account.store.notes(intent["id"]).get("session", "") if intent else ""
+        return self.account.store.get("checkout.session", id)
+
+    async def _thank(self, session: Object) -> Response:
+        """Back to the shop, once it has heard about the payment or had long enough to."""
+        event = self.account.store.notes(session["id"])["completed_event"]
+        seconds = self.account.settings.redirect_seconds
+        await self.account.deliveries.first_tries(self.account.find("event", event), seconds)
+        return RedirectResponse(_success_url(session), 303)
+
+    def _method(self, session: Object, typed: dict[str, str], buyer: checkout.Buyer) -> Object:
+        instrument = cards.numbered(_number(typed))
+        if instrument.kind not in session["payment_method_types"]:
+            text = "This session does not take payments of this kind."
+            raise card_error("payment_method_not_available", text)
+        expiry = (12, 2034)
+        if instrument.kind == "card":
+            expiry = _expiry(typed["cardExpiry"])
+            cards.check_expiry(*expiry)
+            cards.check_cvc(typed["cardCvc"].strip(), instrument)
+        return payment_methods.make(self.account, instrument, expiry=expiry, billing=buyer.billing())
+
+    def _promote(self, session: Object, typed: dict[str, str], action: str) -> Response:
+        """Apply the code that was typed, or take the one in use off again."""
+        if not session["allow_promotion_codes"]:
+            return self._page(session, typed)
+        code = typed.get("promotionCode", "").strip()
+        if action == "remove":
+            sessions.set_discount(self.account, session, None)
+            typed["promotionCode"] = ""
+        elif found := promotion_codes.typed(self.account, code, session):
+            discount = {"coupon": found["promotion"]["coupon"], "promotion_code": found["id"]}
+            discounts.named(self.account, discount, currency=session["currency"])
+            sessions.set_discount(self.account, session, discount)
+        elif code:
+            return self._page(session, {**typed, "promotionError": code})
+        self.account.commit()
+        return self._page(session, typed)
+
+    def _page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
+        presets = [preset for preset in PRESETS if preset.kind in session["payment_method_types"]]
+        return pages.render(
+            "pay",
+            status=refused.status if refused else 200,
+            merchant=self.account.settings.shop_name,
+            session=session,
+            lines=[_line(self.account, item) for item in self._items(session)],
+            recurring=_recurring(self.account, session),
+            discount=_discount_name(self.account, session),
+            needs_method=checkout.needs_method(session),
+            presets=presets,
+            shown=next((p for p in presets if p.id == typed.get("preset")), presets[0] if presets else PRESETS[0]),
+            typed=typed,
+            countries=COUNTRIES,
+            error=_explained(refused) if refused else None,
+        )
+
+    def _items(self, session: Object) -> list[Object]:
+        items: list[Object] = self.account.store.notes(session["id"])["line_items"]
+        return items
+
+    def _closed(self, session: Object | None) -> Response:
+        shop = self.account.settings.shop_name
+        if session is None:
+            text = "There is no such payment. The address may be incomplete."
+            return pages.render("closed", status=404, title="Nothing to pay here", text=text, link=None)
+        if session["status"] == "complete":
+            link = (_success_url(session), f"Back to {shop}")
+            text = "This payment has been made. You don't need to pay again."
+            return pages.render("closed", title="Already paid", text=text, link=link)
+        if session["status"] == "expired":
+            link = (session["cancel_url"], f"Back to {shop}") if session["cancel_url"] else None
+            text = "Nothing was charged. Go back to the shop to start again."
+            return pages.render("closed", title="This payment page has expired", text=text, link=link)
+        link = (session["url"], "Back to the payment page")
+        return pages.render("closed", title="Nothing to confirm", text="No payment waits for your bank.", link=link)
+
+
+def _success_url(session: Object) -> str:
+    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
+def _untouched(session: Object) -> dict[str, str]:
+    """What the form holds before the buyer types."""
+    return {
+        "billingCountry": "DE",
+        "billingName": "",
+        "billingPostalCode": "",
+        "cardCvc": "123",
+        "cardExpiry": "12 / 34",
+        "email": session["customer_email"] or "",
+        "promotionCode": "",
+        "promotionError": "",
+    }
+
+
+def _typed_by(buyer: Object) -> dict[str, str]:
+    return {
+        "billingCountry": buyer["country"],
+        "billingName": buyer["name"],
+        "billingPostalCode": buyer["postal_code"],
+        "email": buyer["email"],
+    }
+
+
+def _number(typed: dict[str, str]) -> str:
+    """The number to pay with. Without JavaScript a chosen preset cannot fill the field, so here it wins over a number
+    that was left as the page had it; a number that was typed wins over the preset."""
+    given = typed.get("cardNumber", "").strip()
+    chosen = next((preset for preset in PRESETS if preset.id == typed.get("preset")), None)
+    shown = next((preset for preset in PRESETS if preset.id == typed.get("shownPreset")), None)
+    if chosen and (not given or (shown and chosen is not shown and given == shown.number)):
+        return chosen.number
+    return given
+
+
+def _expiry(text: str) -> tuple[int, int]:
+    digits = "".join(ch for ch in text if ch.isdigit())
+    if len(digits) not in (3, 4, 6):
+        raise card_error("invalid_expiry_month", "Your card's expiration month is invalid.", param="exp_month")
+    month, year = (digits[:1], digits[1:]) if len(digits) == 3 else (digits[:2], digits[2:])
+    return int(month), int(year) + (2000 if len(year) == 2 else 0)
+
+
+def _buyer(typed: dict[str, str]) -> checkout.Buyer:
+    email = typed["email"].strip()
+    if not sessions.EMAIL.match(email):
+        raise card_error("email_invalid", "Enter the email address the receipt should go to.")
+    return checkout.Buyer(
+        email=email,
+        name=typed["billingName"].strip(),
+        country=typed["billingCountry"].strip(),
+        postal_code=typed["billingPostalCode"].strip(),
+    )
+
+
+def _explained(refused: StripeError) -> dict[str, Any]:
+    code = str(refused.fields.get("code", ""))
+    reason = str(refused.fields.get("decline_code") or code)
+    message = str(refused)
+    if code in MISTYPED:
+        title, text = "Check what you typed", "Nothing was charged."
+    elif code == payment_intents.AUTHENTICATION_FAILED.code:
+        title, text = "Your bank did not confirm", "Nothing was charged. Try again, or choose another test card."
+    else:
+        title, text = "The card was declined", "Nothing was charged. Choose another test card."
+    return {"title": title, "text": text, "code": reason, "message": message, "field": FIELD_OF.get(code, "cardNumber")}
+
+
+def _line(account: Account, item: Object) -> dict[str, Any]:
+    product = account.store.get("product", item["price"]["product"]) or {"images": [], "description": None}
+    recurring = item["price"]["recurring"]
+    return {
+        "name": item["description"],
+        "amount": item["amount_subtotal"],
+        "image": product["images"][0] if product["images"] else None,
+        "quantity": item["quantity"],
+        "unit_amount": item["price"]["unit_amount"],
+        "every": _every(recurring) if recurring else "",
+    }
+
+
+def _every(recurring: Object) -> str:
+    count, interval = recurring["interval_count"], recurring["interval"]
+    return f"per {interval}" if count == 1 else f"every {count} {interval}s"
+
+
+def _recurring(account: Account, session: Object) -> dict[str, Any] | None:
+    """What will be due again, and when for the first time."""
+    notes = account.store.notes(session["id"])
+    plans = [item for item in notes["line_items"] if item["price"]["recurring"]]
+    if not plans:
+        return None
+    rhythm, now = plans[0]["price"]["recurring"], account.clock.now()
+    return {
+        "amount": sum(item["price"]["unit_amount"] * item["quantity"] for item in plans),
+        "every": _every(rhythm),
+        "starts": sessions.trial_until(notes["subscription_data"], now) or period_end(now, rhythm),
+    }
+
+
+def _discount_name(account: Account, session: Object) -> str | None:
+    if not session["discounts"]:
+        return None
+    given = session["discounts"][0]
+    if promotion := account.store.get("promotion_code", given["promotion_code"] or ""):
+        return str(promotion["code"])
+    coupon = account.store.get("coupon", given["coupon"])
+    return str(coupon["name"] or coupon["id"]) if coupon else str(given["coupon"])

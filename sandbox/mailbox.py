@@ -1,0 +1,122 @@
+"""The mailbox: takes every letter, for whomever it is, and shows it instead of sending it on."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+
+from sandbox import ids, pages
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.spec import Object
+
+KIND = "mail"
+LARGEST = 32 * 1024 * 1024
+REFUSED = "451 4.3.0 Mailbox temporarily unavailable (armed fault)"
+# A letter's own scripts stay off, and nothing it refers to is fetched.
+LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
+
+
+class Mailbox:
+    """An SMTP server and the pages under /inbox."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    async def open(self) -> asyncio.Server:
+        """Listen for letters."""
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(self._protocol, "127.0.0.1", self.account.settings.smtp_port)
+
+    def _protocol(self) -> SMTP:
+        return SMTP(
+            self,
+            hostname="sandbox",
+            data_size_limit=LARGEST,
+            enable_SMTPUTF8=True,
+            auth_require_tls=False,
+            authenticator=lambda *_: AuthResult(success=True),
+        )
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """A letter has arrived: kept, or refused while that fault is armed."""
+        if self.account.faults.use_up("smtp_refuse_next"):
+            return REFUSED
+        content = envelope.content or b""
+        raw = content if isinstance(content, bytes) else content.encode()
+        letter = _read(raw, envelope, self.account.clock.exact())
+        self.account.store.save(letter)
+        self.account.store.commit()
+        return "250 2.0.0 Kept"
+
+    def letters(self) -> list[Object]:
+        """Every letter, newest last."""
+        return list(self.account.store.all(KIND))[::-1]
+
+    async def show(self, request: Request) -> Response:
+        """GET /inbox and /inbox/{id}: the list, and one letter."""
+        newest_first = self.letters()[::-1]
+        id = request.path_params.get("id")
+        letter = self.account.store.get(KIND, id) if id else next(iter(newest_first), None)
+        if id and letter is None:
+            text = "It may have been cleared away."
+            link = ("/inbox", "All letters")
+            return pages.render("closed", status=404, title="No such letter", text=text, link=link)
+        return pages.render("inbox", letters=newest_first, letter=letter)
+
+    async def as_json(self, request: Request) -> Response:
+        """GET /inbox.json"""
+        return JSONResponse([_shown(letter) for letter in self.letters()])
+
+    async def html(self, request: Request) -> Response:
+        """GET /inbox/{id}/html: the letter's HTML by itself, for the frame it is shown in."""
+        letter = self.account.store.get(KIND, request.path_params["id"])
+        if letter is None:
+            return Response(status_code=404)
+        return HTMLResponse(letter["html"] or "", headers={"Content-Security-Policy": LETTER_POLICY})
+
+    async def clear(self, request: Request) -> Response:
+        """DELETE /inbox, or POST /inbox/clear from the page."""
+        self.account.store.clear(KIND)
+        return RedirectResponse("/inbox", 303) if request.method == "POST" else Response(status_code=204)
+
+
+def _read(raw: bytes, envelope: Envelope, at: float) -> Object:
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    return {
+        "object": KIND,
+        "id": ids.short("mail"),
+        "to": ", ".join(envelope.rcpt_tos),
+        "from": str(message.get("from", envelope.mail_from or "")),
+        "subject": str(message.get("subject", "")),
+        "text": _body(message, "plain"),
+        "html": _body(message, "html"),
+        "attachments": [_attachment(part) for part in message.iter_attachments()],
+        "headers": {name: str(value) for name, value in message.items()},
+        "at": at,
+    }
+
+
+def _body(message: EmailMessage, kind: str) -> str | None:
+    part = message.get_body((kind,))
+    return str(part.get_content()) if part else None
+
+
+def _attachment(part: Any) -> Object:
+    payload = part.get_payload(decode=True) or b""
+    return {"name": part.get_filename() or "unnamed", "type": part.get_content_type(), "size": len(payload)}
+
+
+def _shown(letter: Object) -> Object:
+    shown = {**letter, "at": datetime.fromtimestamp(letter["at"], UTC).isoformat()}
+    del shown["object"]
+    return shown

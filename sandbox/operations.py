@@ -1,0 +1,138 @@
+"""Which function carries out which request, and which one runs when a timer is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sandbox import (
+    account as own,
+)
+from sandbox import (
+    charges,
+    checkout,
+    coupons,
+    customers,
+    events,
+    invoices,
+    line_items,
+    lists,
+    payment_intents,
+    payment_methods,
+    payment_pages,
+    prices,
+    products,
+    promotion_codes,
+    refunds,
+    sessions,
+    subscriptions,
+    webhook_endpoints,
+)
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call, Handler
+    from sandbox.spec import Object
+
+
+def _retrieve(kind: str, account: Account, call: Call) -> Object:
+    return account.find(kind, call.id)
+
+
+def _page(kind: str, account: Account, call: Call) -> Object:
+    return lists.page(account, call, kind)
+
+
+def retrieve(kind: str) -> Handler:
+    """A handler that returns one object of a kind."""
+    return partial(_retrieve, kind)
+
+
+def page(kind: str) -> Handler:
+    """A handler that lists a kind, with filters that compare keys."""
+    return partial(_page, kind)
+
+
+HANDLERS: Mapping[tuple[str, str], Handler] = {
+    ("GET", "/v1/account"): own.retrieve,
+    ("GET", "/v1/balance_transactions"): charges.transactions,
+    ("GET", "/v1/balance_transactions/{id}"): retrieve("balance_transaction"),
+    ("GET", "/v1/charges"): charges.listing,
+    ("GET", "/v1/charges/{id}"): retrieve("charge"),
+    ("POST", "/v1/charges/{id}"): charges.update,
+    ("GET", "/v1/checkout/sessions"): sessions.listing,
+    ("POST", "/v1/checkout/sessions"): sessions.create,
+    ("GET", "/v1/checkout/sessions/{id}"): retrieve("checkout.session"),
+    ("POST", "/v1/checkout/sessions/{id}"): sessions.update,
+    ("POST", "/v1/checkout/sessions/{id}/expire"): sessions.expire,
+    ("GET", "/v1/checkout/sessions/{id}/line_items"): line_items.listing,
+    ("GET", "/v1/coupons"): page("coupon"),
+    ("POST", "/v1/coupons"): coupons.create,
+    ("GET", "/v1/coupons/{id}"): retrieve("coupon"),
+    ("POST", "/v1/coupons/{id}"): coupons.update,
+    ("DELETE", "/v1/coupons/{id}"): coupons.delete,
+    ("GET", "/v1/customers"): customers.listing,
+    ("POST", "/v1/customers"): customers.create,
+    ("GET", "/v1/customers/{id}"): retrieve("customer"),
+    ("POST", "/v1/customers/{id}"): customers.update,
+    ("DELETE", "/v1/customers/{id}"): customers.delete,
+    ("GET", "/v1/customers/{id}/payment_methods"): payment_methods.of_customer,
+    ("GET", "/v1/events"): events.listing,
+    ("GET", "/v1/events/{id}"): retrieve("event"),
+    ("POST", "/v1/events/{id}/retry"): events.retry,
+    ("GET", "/v1/invoice_payments"): invoices.payments,
+    ("GET", "/v1/invoice_payments/{id}"): retrieve("invoice_payment"),
+    ("GET", "/v1/invoices"): invoices.listing,
+    ("GET", "/v1/invoices/{id}"): retrieve("invoice"),
+    ("GET", "/v1/invoices/{id}/lines"): invoices.lines,
+    ("GET", "/v1/payment_intents"): payment_intents.listing,
+    ("POST", "/v1/payment_intents"): payment_intents.create,
+    ("GET", "/v1/payment_intents/{id}"): retrieve("payment_intent"),
+    ("POST", "/v1/payment_intents/{id}"): payment_intents.update,
+    ("POST", "/v1/payment_intents/{id}/cancel"): payment_intents.cancel,
+    ("POST", "/v1/payment_intents/{id}/confirm"): payment_intents.confirm,
+    ("GET", "/v1/payment_methods"): payment_methods.listing,
+    ("POST", "/v1/payment_methods"): payment_methods.create,
+    ("GET", "/v1/payment_methods/{id}"): retrieve("payment_method"),
+    ("POST", "/v1/payment_methods/{id}"): payment_methods.update,
+    ("POST", "/v1/payment_methods/{id}/attach"): payment_methods.attach,
+    ("POST", "/v1/payment_methods/{id}/detach"): payment_methods.detach,
+    ("GET", "/v1/payment_pages/{id}"): payment_pages.retrieve,
+    ("POST", "/v1/payment_pages/{id}/confirm"): payment_pages.confirm,
+    ("GET", "/v1/prices"): prices.listing,
+    ("POST", "/v1/prices"): prices.create,
+    ("GET", "/v1/prices/{id}"): retrieve("price"),
+    ("POST", "/v1/prices/{id}"): prices.update,
+    ("GET", "/v1/products"): products.listing,
+    ("POST", "/v1/products"): products.create,
+    ("GET", "/v1/products/{id}"): retrieve("product"),
+    ("POST", "/v1/products/{id}"): products.update,
+    ("DELETE", "/v1/products/{id}"): products.delete,
+    ("GET", "/v1/promotion_codes"): promotion_codes.listing,
+    ("POST", "/v1/promotion_codes"): promotion_codes.create,
+    ("GET", "/v1/promotion_codes/{id}"): retrieve("promotion_code"),
+    ("POST", "/v1/promotion_codes/{id}"): promotion_codes.update,
+    ("GET", "/v1/refunds"): refunds.listing,
+    ("POST", "/v1/refunds"): refunds.create,
+    ("GET", "/v1/refunds/{id}"): retrieve("refund"),
+    ("POST", "/v1/refunds/{id}"): refunds.update,
+    ("POST", "/v1/refunds/{id}/cancel"): refunds.cancel,
+    ("GET", "/v1/subscription_items"): subscriptions.items,
+    ("GET", "/v1/subscription_items/{id}"): retrieve("subscription_item"),
+    ("GET", "/v1/subscriptions"): subscriptions.listing,
+    ("GET", "/v1/subscriptions/{id}"): retrieve("subscription"),
+    ("GET", "/v1/webhook_endpoints"): page("webhook_endpoint"),
+    ("POST", "/v1/webhook_endpoints"): webhook_endpoints.create,
+    ("GET", "/v1/webhook_endpoints/{id}"): retrieve("webhook_endpoint"),
+    ("POST", "/v1/webhook_endpoints/{id}"): webhook_endpoints.update,
+    ("DELETE", "/v1/webhook_endpoints/{id}"): webhook_endpoints.delete,
+}
+
+TIMERS: Mapping[str, Callable[[Account, str], None]] = {
+    "announce_invoice_payment": invoices.announce_payment,
+    "capture": charges.capture,
+    "expire_session": sessions.expire_by_time,
+    "finish_refund": refunds.finish,
+    "settle": checkout.settle,
+}

@@ -1,0 +1,175 @@
+"""Checks a request's parameters against Stripe's own description of them, and gives them their types.
+
+Raises StripeError with Stripe's code, sentence and parameter name; a refusal here means that nothing was executed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sandbox.errors import StripeError, invalid
+from sandbox.spec import Operation, Schema
+
+INTEGER = re.compile(r"^-?\d+$")
+# The description knows only "number"; these are the ones that may have a fraction.
+DECIMALS = {"percent_off", "amount_percent", "application_fee_percent", "height", "length", "weight", "width"}
+CARD_METHODS: Schema = {"type": "array", "items": {"type": "string"}}
+# Parameters that older versions of the API took. Stripe's command line sends no version and still uses them.
+RETIRED: dict[tuple[str, str], list[tuple[str, str, Schema]]] = {
+    ("POST", "/v1/checkout/sessions"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
+    ("POST", "/v1/payment_intents"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
+    ("POST", "/v1/payment_intents/{id}"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
+    ("POST", "/v1/promotion_codes"): [("coupon", "2025-09-30", {"type": "string"})],
+}
+
+
+def check(operation: Operation, form: dict[str, Any], version: str | None) -> dict[str, Any]:
+    """The parameters with their types. `version` is what the request's header asked for, None without one."""
+    schema = operation.params
+    if retired := RETIRED.get((operation.method, operation.path)):
+        schema = _older(schema, retired, form, version)
+    checked: dict[str, Any] = _object(schema, form, "")
+    return checked
+
+
+def _older(schema: Schema, retired: list[tuple[str, str, Schema]], form: dict[str, Any], version: str | None) -> Schema:
+    properties, required = dict(schema["properties"]), list(schema.get("required", ()))
+    for name, gone_since, kind in retired:
+        if version is None or version[:10] < gone_since:
+            properties[name] = kind
+            if name == "coupon" and name in form:
+                required.remove("promotion")
+        elif name == "payment_method_types" and name in form:
+            raise invalid(
+                "The payment_method_types parameter is no longer supported. Remove it to use dynamic payment methods, "
+                "or use allowed_payment_method_types to limit them.",
+                code="payment_method_types_no_longer_supported",
+                param=name,
+            )
+    return {**schema, "properties": properties, "required": required}
+
+
+def _value(schema: Schema, value: Any, where: str) -> Any:
+    if "anyOf" in schema:
+        return _any(schema["anyOf"], value, where)
+    match schema.get("type"):
+        case "object":
+            return _object(schema, value, where)
+        case "array":
+            return _array(schema, value, where)
+    if not isinstance(value, str):
+        raise invalid("Invalid string: " + _shown(value), param=where)
+    match schema.get("type"):
+        case "number":
+            return _number(schema, value, where)
+        case "boolean":
+            return _boolean(value, where)
+        case _:
+            return _string(schema, value, where)
+
+
+def _any(choices: list[Schema], value: Any, where: str) -> Any:
+    if value == "" and any("" in choice.get("enum", ()) for choice in choices):
+        return ""
+    shaped = [c for c in choices if (c.get("type") in ("object", "array")) != isinstance(value, str)]
+    error: StripeError | None = None
+    for choice in shaped or choices:
+        try:
+            return _value(choice, value, where)
+        except StripeError as refused:
+            error = error or refused
+    raise error or invalid(f"Invalid value for {where}", param=where)
+
+
+def _object(schema: Schema, value: Any, where: str) -> Any:
+    if value == "" and where:
+        if schema.get("nullable"):
+            return ""
+        raise _empty(where)
+    if not isinstance(value, dict) or "" in value:
+        raise invalid("Invalid object", param=where)
+    properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
+    if isinstance(extra, dict):
+        return {k: _value(properties.get(k, extra), v, _path(where, k)) for k, v in value.items()}
+    _refuse_unknown(value, properties, where)
+    for name in schema.get("required", ()):
+        if name not in value:
+            path = _path(where, name)
+            raise invalid(f"Missing required param: {path}.", param=path, code="parameter_missing")
+    return {k: _value(properties[k], v, _path(where, k)) for k, v in value.items()}
+
+
+def _refuse_unknown(value: dict[str, Any], properties: Schema, where: str) -> None:
+    unknown = [_path(where, name) for name in value if name not in properties]
+    if unknown:
+        plural = "s" if len(unknown) > 1 else ""
+        text = f"Received unknown parameter{plural}: {', '.join(unknown)}"
+        raise invalid(text, param=unknown[0], code="parameter_unknown")
+
+
+def _array(schema: Schema, value: Any, where: str) -> Any:
+    if value == "":
+        if schema.get("nullable"):
+            return ""
+        raise _empty(where)
+    if isinstance(value, dict):
+        if "" in value:
+            value = value[""]
+        elif all(key.isdigit() for key in value):
+            value = [value[key] for key in sorted(value, key=int)]
+    if not isinstance(value, list):
+        raise invalid("Invalid array", param=where)
+    return [_value(schema.get("items", {}), item, f"{where}[{i}]") for i, item in enumerate(value)]
+
+
+def _number(schema: Schema, value: str, where: str) -> int | float | str:
+    if value == "" and schema.get("nullable"):
+        return ""
+    if where.rpartition("[")[2].rstrip("]") in DECIMALS:
+        try:
+            return float(value)
+        except ValueError:
+            raise invalid(f"Invalid decimal: {value}", param=where) from None
+    if not INTEGER.match(value):
+        raise invalid(f"Invalid integer: {value}", param=where, code="parameter_invalid_integer")
+    return int(value)
+
+
+def _boolean(value: str, where: str) -> bool:
+    if value not in ("true", "false"):
+        raise invalid(f"Invalid boolean: {value}", param=where)
+    return value == "true"
+
+
+def _string(schema: Schema, value: str, where: str) -> str:
+    allowed = [choice for choice in schema.get("enum", ()) if choice]
+    if value == "":
+        # An empty value unsets what can be unset: nullable parameters, and single keys of metadata.
+        if schema.get("nullable") or "" in schema.get("enum", ()) or "metadata[" in where:
+            return value
+        raise _empty(where)
+    if allowed and value not in allowed:
+        listed = allowed[0] if len(allowed) == 1 else f"one of {', '.join(allowed[:-1])}, or {allowed[-1]}"
+        raise invalid(f"Invalid {where}: must be {listed}", param=where)
+    if len(value) > 5000 and not allowed:
+        text = f"Invalid string: {value[:12]}...{value[-12:]}; must be at most 5000 characters"
+        raise invalid(text, param=where, code="parameter_invalid_string")
+    return value
+
+
+def _empty(where: str) -> StripeError:
+    text = (
+        f"You passed an empty string for '{where}'. We assume empty values are an attempt to unset a parameter; "
+        f"however '{where}' cannot be unset. You should remove '{where}' from your request or supply a "
+        "non-empty value."
+    )
+    return invalid(text, param=where, code="parameter_invalid_empty")
+
+
+def _path(where: str, name: str) -> str:
+    return f"{where}[{name}]" if where else name
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:60]

@@ -1,0 +1,295 @@
+"""PaymentIntents: one amount to be paid, by as many attempts as it takes. Each attempt is a charge.
+
+Checkout makes a PaymentIntent when the buyer confirms, not before.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sandbox import cards, charges, currencies, events, ids, lists, metadata, payment_methods
+from sandbox.cards import Decline
+from sandbox.errors import invalid
+from sandbox.prices import refuse_unimitated
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
+CANCELABLE = (*CONFIRMABLE, "requires_capture")
+AUTHENTICATION_FAILED = Decline(
+    "payment_intent_authentication_failure",
+    None,
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+)
+NOT_IMITATED = ("confirmation_token", "mandate", "transfer_data", "on_behalf_of", "application_fee_amount")
+
+
+class Attempt(StrEnum):
+    """How an attempt that was not declined went."""
+
+    PAID = "paid"
+    PROCESSING = "processing"
+    CHALLENGE = "challenge"
+
+
+def open(account: Account, *, amount: int, currency: str, **values: Any) -> Object:
+    """A new PaymentIntent, saved. It is announced once something has happened to it."""
+    id = f"pi_{ids.payment_stem()}{ids.chance(8)}"
+    intent = blank(
+        "payment_intent",
+        id=id,
+        amount=amount,
+        capture_method="automatic_async",
+        client_secret=f"{id}_secret_{ids.chance(25)}",
+        confirmation_method="automatic",
+        created=account.clock.now(),
+        currency=currency,
+        payment_method_options={},
+        status="requires_payment_method",
+        **values,
+    )
+    account.store.notes(id)["as_created"] = events.copy(intent)
+    return account.store.save(intent)
+
+
+def announce(account: Account, intent: Object) -> None:
+    """Emit payment_intent.created, once, with the PaymentIntent as it was then."""
+    if as_created := account.store.notes(intent["id"]).pop("as_created", None):
+        account.store.save(intent)
+        account.emit("payment_intent.created", as_created)
+
+
+def attempt(account: Account, intent: Object, method: Object, *, authenticated: bool = False) -> Attempt:
+    """Try to pay. Announces what goes wrong or needs the buyer; what goes well is for the caller to announce.
+
+    Raises StripeError (402) when the card is declined; the PaymentIntent can then be tried again.
+    """
+    instrument = payment_methods.instrument_of(account, method)
+    if instrument.challenge and not authenticated:
+        return _challenge(account, intent, method)
+    decline = instrument.decline
+    if account.faults.use_up("decline_next"):
+        decline = cards.GENERIC
+    if decline:
+        charge = charges.failed(account, intent, method, decline, blocked=instrument.blocked)
+        raise _declined(account, intent, method, decline, charge)
+    if instrument.kind != "card":
+        charge = charges.pending(account, intent, method)
+        account.store.change(
+            intent,
+            **_tried(method, charge),
+            status="processing",
+        )
+        account.later(account.settings.settle_seconds, "settle", intent["id"])
+        return Attempt.PROCESSING
+    charge = charges.succeeded(account, intent, method, authenticated=instrument.challenge)
+    account.store.change(intent, **_tried(method, charge), status="succeeded", amount_received=intent["amount"])
+    return Attempt.PAID
+
+
+def _tried(method: Object, charge: Object) -> Object:
+    return {
+        "last_payment_error": None,
+        "latest_charge": charge["id"],
+        "next_action": None,
+        "payment_method": method["id"],
+    }
+
+
+def _challenge(account: Account, intent: Object, method: Object) -> Attempt:
+    page = f"{account.settings.base_url}/challenge/{intent['id']}"
+    account.store.change(
+        intent,
+        next_action={"type": "redirect_to_url", "redirect_to_url": {"return_url": None, "url": page}},
+        payment_method=method["id"],
+        status="requires_action",
+    )
+    announce(account, intent)
+    account.emit("payment_intent.requires_action", intent)
+    return Attempt.CHALLENGE
+
+
+def authentication_failed(account: Account, intent: Object) -> Exception:
+    """The bank could not make sure that it was the buyer. Returns the refusal to show."""
+    method = account.find("payment_method", intent["payment_method"])
+    return _declined(account, intent, method, AUTHENTICATION_FAILED, None)
+
+
+def _declined(account: Account, intent: Object, method: Object, decline: Decline, charge: Object | None) -> Exception:
+    fields = {
+        "code": decline.code,
+        "decline_code": decline.reason,
+        "message": decline.message,
+        "charge": charge["id"] if charge else None,
+        "payment_method": events.copy(method),
+        "payment_method_type": None if method["type"] == "card" else method["type"],
+    }
+    error = {"type": "card_error", **{key: value for key, value in fields.items() if value is not None}}
+    account.store.change(
+        intent,
+        last_payment_error=error,
+        latest_charge=charge["id"] if charge else intent["latest_charge"],
+        next_action=None,
+        payment_method=None,
+        status="requires_payment_method",
+    )
+    announce(account, intent)
+    if charge:
+        account.emit("charge.failed", charge)
+    account.emit("payment_intent.payment_failed", intent)
+    return cards.refusal(
+        decline,
+        charge=error.get("charge"),
+        payment_intent=events.copy(intent),
+        payment_method=error["payment_method"],
+    )
+
+
+def announce_success(account: Account, intent: Object) -> None:
+    """The events of a payment by card. `created` often arrives after `succeeded`, at Stripe too."""
+    charge = account.find("charge", intent["latest_charge"])
+    challenged = "as_created" not in account.store.notes(intent["id"])
+    if challenged:
+        account.emit("payment_intent.succeeded", intent)
+        account.emit("charge.succeeded", charge)
+        return
+    account.emit("charge.succeeded", charge)
+    account.emit("payment_intent.succeeded", intent)
+    announce(account, intent)
+
+
+def announce_processing(account: Account, intent: Object) -> None:
+    """The events of a bank debit that has been started."""
+    announce(account, intent)
+    account.emit("charge.pending", account.find("charge", intent["latest_charge"]))
+    account.emit("payment_intent.processing", intent)
+
+
+def settle(account: Account, intent: Object, *, paid: bool) -> None:
+    """The bank has answered about a debit: the money comes, or does not."""
+    charge = account.find("charge", intent["latest_charge"])
+    if paid:
+        charges.arrive(account, charge)
+        account.store.change(intent, status="succeeded", amount_received=intent["amount"])
+        account.emit("charge.succeeded", charge)
+        account.emit("payment_intent.succeeded", intent)
+        return
+    method = account.find("payment_method", intent["payment_method"])
+    charges.bounce(account, charge, cards.BOUNCED)
+    _declined(account, intent, method, cards.BOUNCED, charge)
+
+
+def give_up(account: Account, intent: Object, *, reason: str) -> None:
+    """Cancel a PaymentIntent that has not been paid; paid and canceled ones stay as they are."""
+    if intent["status"] in CANCELABLE:
+        account.store.change(
+            intent,
+            canceled_at=account.clock.now(),
+            cancellation_reason=reason,
+            next_action=None,
+            status="canceled",
+        )
+        announce(account, intent)
+        account.emit("payment_intent.canceled", intent)
+
+
+def create(account: Account, call: Call) -> Object:
+    """POST /v1/payment_intents, with `confirm=true` also paid at once."""
+    params = call.params
+    refuse_unimitated(params, NOT_IMITATED)
+    if params.get("capture_method") == "manual":
+        raise invalid("The sandbox does not imitate manual capture.", param="capture_method")
+    currency = currencies.checked(params["currency"])
+    currencies.check_minimum(params["amount"], currency, subject="Amount must convert to", param="amount")
+    if "customer" in params:
+        account.find("customer", params["customer"], param="customer")
+    method = None
+    if "payment_method" in params:
+        method = payment_methods.named(account, params["payment_method"], param="payment_method")
+    intent = open(
+        account,
+        amount=params["amount"],
+        currency=currency,
+        customer=params.get("customer"),
+        description=params.get("description"),
+        metadata=metadata.fresh(params.get("metadata")),
+        payment_method=method["id"] if method else None,
+        payment_method_types=params.get("payment_method_types", ["card"]),
+        receipt_email=params.get("receipt_email"),
+        setup_future_usage=params.get("setup_future_usage"),
+        shipping=params.get("shipping"),
+    )
+    if not params.get("confirm"):
+        announce(account, intent)
+        return intent
+    return _confirm(account, intent, method)
+
+
+def confirm(account: Account, call: Call) -> Object:
+    """POST /v1/payment_intents/{id}/confirm"""
+    intent = account.find("payment_intent", call.id)
+    if intent["status"] not in CONFIRMABLE:
+        raise _wrong_state(intent, "confirm", CONFIRMABLE)
+    method = None
+    if id := call.params.get("payment_method") or intent["payment_method"]:
+        method = payment_methods.named(account, id, param="payment_method")
+    return _confirm(account, intent, method)
+
+
+def _confirm(account: Account, intent: Object, method: Object | None) -> Object:
+    if method is None:
+        text = (
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
+            "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
+            "payment method or ConfirmationToken."
+        )
+        raise invalid(text, code="payment_intent_unexpected_state")
+    match attempt(account, intent, method):
+        case Attempt.PAID:
+            announce_success(account, intent)
+        case Attempt.PROCESSING:
+            announce_processing(account, intent)
+    return intent
+
+
+def update(account: Account, call: Call) -> Object:
+    """POST /v1/payment_intents/{id}"""
+    intent = account.find("payment_intent", call.id)
+    params = call.params
+    refuse_unimitated(params, NOT_IMITATED)
+    if ("amount" in params or "currency" in params) and intent["status"] not in CONFIRMABLE:
+        raise _wrong_state(intent, "update", CONFIRMABLE)
+    changes = {key: params[key] for key in ("amount", "description", "receipt_email", "shipping") if key in params}
+    if "payment_method" in params:
+        method = payment_methods.named(account, params["payment_method"], param="payment_method")
+        changes["payment_method"] = method["id"]
+    changes["metadata"] = metadata.merge(intent["metadata"], params.get("metadata"))
+    account.store.change(intent, **changes)
+    return intent
+
+
+def cancel(account: Account, call: Call) -> Object:
+    """POST /v1/payment_intents/{id}/cancel"""
+    intent = account.find("payment_intent", call.id)
+    if intent["status"] not in CANCELABLE:
+        raise _wrong_state(intent, "cancel", CANCELABLE)
+    give_up(account, intent, reason=call.params.get("cancellation_reason", "requested_by_customer"))
+    return intent
+
+
+def _wrong_state(intent: Object, verb: str, allowed: tuple[str, ...]) -> Exception:
+    text = (
+        f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
+        f"with one of the following statuses may be {verb}ed: {', '.join(allowed)}."
+    )
+    return invalid(text, code="payment_intent_unexpected_state")
+
+
+def listing(account: Account, call: Call) -> Object:
+    """GET /v1/payment_intents"""
+    return lists.page(account, call, "payment_intent")

@@ -1,0 +1,165 @@
+"""Payment methods: a card or a bank account, with the name and address that go with it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from sandbox import cards, ids, lists, metadata
+from sandbox.cards import Instrument
+from sandbox.errors import invalid, missing_object
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+IMITATED = ("card", "sepa_debit", "us_bank_account")
+ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
+
+
+def create(account: Account, call: Call) -> Object:
+    """POST /v1/payment_methods"""
+    params = call.params
+    kind = params.get("type", "card" if "card" in params else "")
+    if kind not in IMITATED:
+        raise invalid(f"The sandbox imitates payment methods of the types {', '.join(IMITATED)}.", param="type")
+    instrument, expiry = _described(params.get(kind, {}), kind)
+    return make(account, instrument, expiry=expiry, billing=params.get("billing_details"), extra=params.get("metadata"))
+
+
+def _described(given: Object, kind: str) -> tuple[Instrument, tuple[int, int]]:
+    expiry = (given.get("exp_month", 12), given.get("exp_year", 2034))
+    if token := given.get("token"):
+        found = cards.named(token)
+        if found is None:
+            raise missing_object("token", token, param="card[token]")
+        return found, expiry
+    number = given.get({"card": "number", "sepa_debit": "iban", "us_bank_account": "account_number"}[kind], "")
+    instrument = cards.numbered(str(number))
+    if instrument.kind != kind:
+        raise invalid(f"This number is not one of a {kind}.", param=kind)
+    if kind == "card":
+        cards.check_expiry(*expiry)
+    return instrument, expiry
+
+
+def make(
+    account: Account,
+    instrument: Instrument,
+    *,
+    expiry: tuple[int, int] = (12, 2034),
+    billing: Object | None = None,
+    extra: Any = None,
+) -> Object:
+    """A new payment method, saved. Only numbers of test instruments ever get here."""
+    method = blank(
+        "payment_method",
+        id=ids.new("pm"),
+        allow_redisplay="unspecified",
+        billing_details=billing_details(billing),
+        created=account.clock.now(),
+        metadata=metadata.fresh(extra),
+        type=instrument.kind,
+        **{instrument.kind: _details(instrument, expiry)},
+    )
+    account.store.notes(method["id"])["number"] = instrument.number
+    return account.store.save(method)
+
+
+def billing_details(given: Object | None) -> Object:
+    """Name, email and address, complete with nulls."""
+    given = given or {}
+    address = given.get("address") or {}
+    return {
+        "address": {key: address.get(key) or None for key in ADDRESS},
+        **{key: given.get(key) or None for key in ("email", "name", "phone")},
+        "tax_id": None,
+    }
+
+
+def fingerprint(instrument: Instrument) -> str:
+    """The same for the same number, as Stripe's is."""
+    return hashlib.sha256(instrument.number.encode()).hexdigest()[:16]
+
+
+def _details(instrument: Instrument, expiry: tuple[int, int]) -> Object:
+    if instrument.kind == "sepa_debit":
+        values: Object = {"bank_code": instrument.number[4:9], "country": instrument.country}
+    elif instrument.kind == "us_bank_account":
+        values = {
+            "account_holder_type": "individual",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "networks": {"preferred": "ach", "supported": ["ach"]},
+            "routing_number": "110000000",
+        }
+    else:
+        values = {
+            "brand": instrument.brand,
+            "checks": {"cvc_check": "pass"},
+            "country": instrument.country,
+            "display_brand": "american_express" if instrument.brand == "amex" else instrument.brand,
+            "exp_month": expiry[0],
+            "exp_year": expiry[1],
+            "funding": instrument.funding,
+            "networks": {"available": [instrument.brand], "preferred": None},
+            "three_d_secure_usage": {"supported": True},
+        }
+    return {**values, "fingerprint": fingerprint(instrument), "last4": instrument.last4}
+
+
+def named(account: Account, id: str, *, param: str) -> Object:
+    """The payment method a parameter names: one that exists, or a new one for an alias such as pm_card_visa."""
+    if instrument := cards.named(id):
+        return make(account, instrument)
+    return account.find("payment_method", id, param=param)
+
+
+def instrument_of(account: Account, method: Object) -> Instrument:
+    """What lies behind a payment method."""
+    return cards.BY_NUMBER[account.store.notes(method["id"])["number"]]
+
+
+def attach(account: Account, call: Call) -> Object:
+    """POST /v1/payment_methods/{id}/attach"""
+    method = named(account, call.id, param="payment_method")
+    customer = account.find("customer", call.params.get("customer", ""), param="customer")
+    account.store.change(method, customer=customer["id"])
+    account.emit("payment_method.attached", method)
+    return method
+
+
+def detach(account: Account, call: Call) -> Object:
+    """POST /v1/payment_methods/{id}/detach"""
+    method = account.find("payment_method", call.id)
+    if method["customer"] is None:
+        text = "The payment method you provided is not attached to a customer so detachment is impossible."
+        raise invalid(text)
+    previous = account.store.change(method, customer=None)
+    account.emit("payment_method.detached", method, previous)
+    return method
+
+
+def update(account: Account, call: Call) -> Object:
+    """POST /v1/payment_methods/{id}"""
+    method = account.find("payment_method", call.id)
+    changes = {"metadata": metadata.merge(method["metadata"], call.params.get("metadata"))}
+    if "billing_details" in call.params:
+        changes["billing_details"] = billing_details({**method["billing_details"], **call.params["billing_details"]})
+    if previous := account.store.change(method, **changes):
+        account.emit("payment_method.updated", method, previous)
+    return method
+
+
+def listing(account: Account, call: Call) -> Object:
+    """GET /v1/payment_methods"""
+    return lists.page(account, call, "payment_method")
+
+
+def of_customer(account: Account, call: Call) -> Object:
+    """GET /v1/customers/{id}/payment_methods"""
+    customer = account.find("customer", call.id)
+    attached = (m for m in account.store.all("payment_method") if m["customer"] == customer["id"])
+    return lists.cut(call, attached, "payment_method")

@@ -1,0 +1,293 @@
+"""Checkout Sessions until they are paid: made, changed, expired. Paying them is `checkout`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sandbox import currencies, discounts, ids, line_items, lists, metadata, payment_intents
+from sandbox.errors import invalid
+from sandbox.prices import refuse_unimitated
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+DAY = 24 * 3600
+SHORTEST, LONGEST = 30 * 60, DAY
+# Sent right after `now + 30 minutes` was computed, a request may arrive a second later.
+GRACE = 5
+NOT_IMITATED = (
+    "after_expiration", "custom_fields", "customer_account", "managed_payments", "optional_items", "setup_intent_data",
+    "shipping_options", "shipping_address_collection", "payment_method_data", "invoice_creation",
+)  # fmt: skip
+PAYMENT_NOT_IMITATED = ("application_fee_amount", "on_behalf_of", "transfer_data", "transfer_group")
+SUBSCRIPTION_NOT_IMITATED = (
+    "application_fee_percent", "billing_cycle_anchor", "billing_cycle_anchor_config", "default_tax_rates",
+    "invoice_settings", "on_behalf_of", "transfer_data", "pending_invoice_item_interval",
+)  # fmt: skip
+KEPT = (
+    "allow_promotion_codes", "allowed_payment_method_types", "billing_address_collection", "cancel_url",
+    "client_reference_id", "consent_collection", "customer_email", "excluded_payment_method_types", "locale",
+    "origin_context", "submit_type", "success_url", "integration_identifier",
+)  # fmt: skip
+EMAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
+DEBITS = {"eur": "sepa_debit", "usd": "us_bank_account"}
+
+
+def create(account: Account, call: Call) -> Object:
+    """POST /v1/checkout/sessions"""
+    params = call.params
+    _check(account, params)
+    now = account.clock.now()
+    expires_at = _expiry(params, now)
+    line_items.check(account, params.get("line_items", []))
+    _check_cart(account, params)
+    currency = _currency(account, params)
+    discount = discounts.named(account, params["discounts"][0], currency=currency) if params.get("discounts") else None
+    trial = trial_until(params.get("subscription_data", {}), now) is not None
+    items = line_items.make(account, params["line_items"], trial=trial)
+    taken_off = discounts.apply(account, items, discount)
+    subtotal = sum(item["amount_subtotal"] for item in items)
+    total = subtotal - taken_off
+    _check_total(total, currency)
+    id = ids.session()
+    session = blank(
+        "checkout.session",
+        **{key: params[key] for key in KEPT if key in params},
+        id=id,
+        amount_subtotal=subtotal,
+        amount_total=total,
+        automatic_tax={"enabled": False},
+        created=now,
+        currency=currency,
+        customer=params.get("customer"),
+        customer_creation=_customer_creation(params),
+        discounts=[discount] if discount else [],
+        expires_at=expires_at,
+        invoice_creation=_no_invoice() if params["mode"] == "payment" else None,
+        metadata=metadata.fresh(params.get("metadata")),
+        mode=params["mode"],
+        payment_method_collection=_collection(params, total),
+        payment_method_options={},
+        payment_method_types=_method_types(params, currency),
+        payment_status="unpaid",
+        phone_number_collection=params.get("phone_number_collection", {"enabled": False}),
+        status="open",
+        total_details={"amount_discount": taken_off, "amount_shipping": 0, "amount_tax": 0},
+        ui_mode="hosted_page",
+        url=f"{account.settings.base_url}/c/pay/{id}",
+    )
+    account.store.notes(id).update(
+        line_items=items,
+        payment_intent_data=params.get("payment_intent_data", {}),
+        subscription_data=params.get("subscription_data", {}),
+    )
+    account.store.save(session)
+    account.timers.add("expire_session", id, at=expires_at)
+    return session
+
+
+def _check(account: Account, params: Object) -> None:
+    refuse_unimitated(params, NOT_IMITATED)
+    for name in ("mode", "success_url"):
+        if name not in params:
+            raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
+    mode = params["mode"]
+    if mode == "setup" or params.get("ui_mode", "hosted_page") != "hosted_page":
+        raise invalid("The sandbox imitates the hosted page in the modes payment and subscription only.", param="mode")
+    if params.get("automatic_tax", {}).get("enabled"):
+        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
+    _one_of(params, "customer", "customer_email")
+    _one_of(params, "allow_promotion_codes", "discounts")
+    if len(params.get("discounts", ())) > 1:
+        raise invalid("You may only specify one discount.", param="discounts")
+    for other, name in (("subscription", "payment_intent_data"), ("payment", "subscription_data")):
+        if mode == other and name in params:
+            raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    _check_texts(params)
+    if "customer" in params:
+        account.find("customer", params["customer"], param="customer")
+    refuse_unimitated(params.get("payment_intent_data", {}), PAYMENT_NOT_IMITATED)
+    refuse_unimitated(params.get("subscription_data", {}), SUBSCRIPTION_NOT_IMITATED)
+    for name in ("metadata", "payment_intent_data", "subscription_data"):
+        metadata.fresh(params.get(name) if name == "metadata" else params.get(name, {}).get("metadata"))
+
+
+def _one_of(params: Object, *names: str) -> None:
+    if all(params.get(name) for name in names):
+        raise invalid(f"You may only specify one of these parameters: {', '.join(names)}.", param=names[0])
+
+
+def _check_texts(params: Object) -> None:
+    for name in ("success_url", "cancel_url"):
+        if name in params and not params[name].startswith(("http://", "https://")):
+            raise invalid("Not a valid URL", param=name, code="url_invalid")
+    email = params.get("customer_email")
+    if email and not EMAIL.match(email):
+        raise invalid(f"Invalid email address: {email}", param="customer_email", code="email_invalid")
+    if len(params.get("client_reference_id", "")) > 200:
+        raise invalid("client_reference_id may have at most 200 characters.", param="client_reference_id")
+
+
+def _expiry(params: Object, now: int) -> int:
+    wanted = params.get("expires_at", now + LONGEST)
+    if wanted < now + SHORTEST - GRACE:
+        text = "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."
+        raise invalid(text, param="expires_at")
+    if wanted > now + LONGEST:
+        text = "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."
+        raise invalid(text, param="expires_at")
+    return int(wanted)
+
+
+def _lines(account: Account, params: Object) -> list[Object]:
+    """The price, or the description of one, of each line."""
+    return [account.store.get("price", line.get("price", "")) or line["price_data"] for line in params["line_items"]]
+
+
+def _check_cart(account: Account, params: Object) -> None:
+    rhythms = {
+        (p["recurring"]["interval"], p["recurring"].get("interval_count", 1))
+        for p in _lines(account, params)
+        if p.get("recurring")
+    }
+    if params["mode"] == "payment" and rhythms:
+        text = (
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "
+            "only one-time prices."
+        )
+        raise invalid(text, param="line_items[0]")
+    if params["mode"] == "subscription" and not rhythms:
+        text = "You must provide at least one recurring price in `subscription` mode when using prices."
+        raise invalid(text, param="line_items[0]")
+    if len(rhythms) > 1:
+        text = "Checkout does not support multiple prices with different billing intervals."
+        raise invalid(text, param="line_items")
+
+
+def _currency(account: Account, params: Object) -> str:
+    found = sorted({currencies.checked(price["currency"]) for price in _lines(account, params)})
+    if len(found) > 1:
+        raise invalid(f"You cannot combine currencies on a single Checkout Session. Found {' and '.join(found)}.")
+    if params.get("currency", found[0]).lower() != found[0]:
+        text = f"The prices of this session are in {found[0]}, not in {params['currency'].lower()}."
+        raise invalid(text, param="currency")
+    return found[0]
+
+
+def _check_total(total: int, currency: str) -> None:
+    # An order that costs nothing is allowed, one that costs next to nothing is not.
+    if total:
+        subject = "The Checkout Session's total amount due must add up to"
+        currencies.check_minimum(total, currency, subject=subject)
+
+
+def _customer_creation(params: Object) -> str | None:
+    if params["mode"] == "subscription":
+        return "always"
+    return None if "customer" in params else params.get("customer_creation", "if_required")
+
+
+def _collection(params: Object, total: int) -> str:
+    if params["mode"] == "payment":
+        return "if_required"
+    return str(params.get("payment_method_collection", "always"))
+
+
+def _no_invoice() -> Object:
+    return {
+        "enabled": False,
+        "invoice_data": dict.fromkeys(
+            ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
+        )
+        | {"metadata": {}},
+    }
+
+
+def _method_types(params: Object, currency: str) -> list[str]:
+    # A plan that starts on a debit which may still bounce is beyond what is imitated here.
+    debits = [DEBITS[currency]] if currency in DEBITS and params["mode"] == "payment" else []
+    available = ["card", *debits]
+    wanted = params.get("payment_method_types") or params.get("allowed_payment_method_types") or available
+    excluded = params.get("excluded_payment_method_types", ())
+    left = [kind for kind in wanted if kind in available and kind not in excluded]
+    if not left:
+        text = f"No payment method types enabled for {currency}. The sandbox imitates {', '.join(available)}."
+        raise invalid(text, param="allowed_payment_method_types")
+    return left
+
+
+def update(account: Account, call: Call) -> Object:
+    """POST /v1/checkout/sessions/{id}"""
+    session = account.find("checkout.session", call.id)
+    refuse_unimitated(call.params, ("collected_information", "line_items", "payment_intent_data", "shipping_options"))
+    merged = metadata.merge(session["metadata"], call.params.get("metadata"))
+    account.store.change(session, metadata=merged)
+    return session
+
+
+def expire(account: Account, call: Call) -> Object:
+    """POST /v1/checkout/sessions/{id}/expire"""
+    session = account.find("checkout.session", call.id)
+    if session["status"] != "open":
+        text = (
+            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
+            f"`{session['status']}`."
+        )
+        raise invalid(text)
+    return end(account, session)
+
+
+def expire_by_time(account: Account, id: str) -> None:
+    """The timer of an open session has run out."""
+    session = account.store.get("checkout.session", id)
+    if session and session["status"] == "open":
+        end(account, session)
+
+
+def end(account: Account, session: Object) -> Object:
+    """Expire an open session. A payment that was tried on it is canceled."""
+    account.timers.cancel("expire_session", session["id"])
+    account.store.change(session, status="expired", url=None)
+    if tried := account.store.get("payment_intent", session["payment_intent"] or ""):
+        payment_intents.give_up(account, tried, reason="expired")
+    account.emit("checkout.session.expired", session)
+    return session
+
+
+def announce_completed(account: Account, session: Object) -> None:
+    """Emit checkout.session.completed and remember which event it is, for whoever waits for its delivery."""
+    event = account.emit("checkout.session.completed", session)
+    account.store.notes(session["id"])["completed_event"] = event["id"]
+    account.store.save(session)
+
+
+def trial_until(data: Object, now: int) -> int | None:
+    """When the trial described by `subscription_data` ends, or None."""
+    if days := data.get("trial_period_days"):
+        return int(now + days * DAY)
+    return data.get("trial_end")
+
+
+def listing(account: Account, call: Call) -> Object:
+    """GET /v1/checkout/sessions"""
+
+    def of_buyer(session: Object, wanted: dict[str, Any]) -> bool:
+        return (session["customer_details"] or {}).get("email") == wanted.get("email")
+
+    return lists.page(account, call, "checkout.session", customer_details=of_buyer)
+
+
+def set_discount(account: Account, session: Object, discount: Object | None) -> None:
+    """Put a discount on an open session, or take it off; the totals follow."""
+    items = account.store.notes(session["id"])["line_items"]
+    taken_off = discounts.apply(account, items, discount)
+    account.store.change(
+        session,
+        amount_total=session["amount_subtotal"] - taken_off,
+        discounts=[discount] if discount else [],
+        total_details={**session["total_details"], "amount_discount": taken_off},
+    )

@@ -1,0 +1,1 @@
+"""What people see: buyers' pages, drawn with Streamlit."""

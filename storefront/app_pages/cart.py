@@ -1,0 +1,187 @@
+from typing import Any
+
+import streamlit as st
+
+from core import carts, catalog, checkout
+from core.carts import CartView, LineView
+from core.catalog import Availability, Interval
+from core.checkout import Basket, Item, PaymentLink
+from core.errors import ShopError, StripeTrouble
+from core.grants import Kind
+from core.money import Money
+from storefront import counter, offers, ui
+
+shop = counter.shop()
+browser = counter.browser_id()
+
+
+def remove(line: LineView) -> None:
+    """Take a line out."""
+    with shop.transaction() as session:
+        carts.remove(session, browser, line.price.id)
+    st.toast(f"{ui.plain(line.offer.name)} removed.", icon=":material/delete:")
+
+
+def change_quantity(line: LineView) -> None:
+    """Take as many of it as the field says."""
+    try:
+        with shop.transaction() as session:
+            carts.put(session, browser, line.price.id, st.session_state[quantity_key(line)], now=shop.now())
+    except ShopError as error:
+        st.session_state["trouble"] = ui.sentence(error)
+
+
+def quantity_key(line: LineView) -> str:
+    return f"quantity-in-cart-{line.price.id}"
+
+
+def left_out(line: LineView) -> str:
+    """Why a line cannot be paid, or an empty string."""
+    if line.offer.availability is Availability.SOLD_OUT:
+        return "Sold out"
+    if line.offer.availability is Availability.WITHDRAWN:
+        return "No longer for sale"
+    if line.price.id not in {tag.id for tag in line.offer.prices}:
+        return "Its price has changed"
+    return ""
+
+
+def draw_line(line: LineView) -> None:
+    """One line: what, how many, how much."""
+    reason = left_out(line)
+    with st.container(border=True, horizontal=True, gap="small", vertical_alignment="top"):
+        ui.pic(line.offer.thumb, f"in-cart-{line.offer.id}", width=72)
+        with st.container(width="stretch", gap="xxsmall"):
+            st.markdown(f"**{ui.plain(line.offer.name)}**")
+            if reason:
+                st.markdown(f":orange-badge[:material/remove_shopping_cart: {reason}]")
+                ui.quiet("This stays out of your payment.")
+            else:
+                ui.quiet(described(line))
+            draw_controls(line, fixed=bool(reason))
+        st.markdown(f":gray[~~{ui.price(line.total)}~~]" if reason else f"**{ui.price(line.total)}**", width="content")
+
+
+def draw_controls(line: LineView, *, fixed: bool) -> None:
+    """How many, where one may have several, and the way out."""
+    most = line.offer.max_quantity if line.offer.left is None else min(line.offer.max_quantity, line.offer.left)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if line.offer.max_quantity > 1 and not fixed:
+            st.number_input(
+                f"{offers.unit(line.offer.kind)[1].capitalize()} of {line.offer.name}",
+                1, max(most, line.quantity), line.quantity, key=quantity_key(line),
+                on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
+            )  # fmt: skip
+        st.button("Remove", key=f"remove-{line.price.id}", type="tertiary", on_click=remove, args=(line,))
+
+
+def described(line: LineView) -> str:
+    """What a line is about, below its name."""
+    each = ui.price(line.price.amount, short=True)
+    if line.price.interval:
+        return (
+            f"{offers.amount_of(line.offer.kind, line.quantity)} at {each}, billed {offers.EACH[line.price.interval]}"
+        )
+    if line.offer.kind is Kind.WORKSHOP and line.offer.date:
+        date = line.offer.date
+        day, hours = ui.hours(date.starts_at, date.ends_at, date.timezone)
+        return f"{offers.amount_of(line.offer.kind, line.quantity)}, {day}, {ui.plain(hours)}"
+    if line.quantity > 1:
+        return f"{offers.amount_of(line.offer.kind, line.quantity)} at {each}"
+    return ui.plain(line.offer.facts)
+
+
+def later(lines: list[LineView]) -> str:
+    """What will be charged after today, or an empty string."""
+    billed = {each: [line for line in lines if line.price.interval is each] for each in Interval}
+    parts = [f"{total_of(some)} every {each}" for each, some in billed.items() if some]
+    return f"Then {' and '.join(parts)}, until you cancel." if parts else ""
+
+
+def total_of(lines: list[LineView]) -> str:
+    """What the lines cost together, currency by currency."""
+    sums: dict[str, Money] = {}
+    for line in lines:
+        sums[line.total.currency] = line.total + sums.get(line.total.currency, Money(0, line.total.currency))
+    return " and ".join(ui.price(amount) for amount in sums.values())
+
+
+def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
+    """The sum and the button; returns whether it was clicked, and where to say what comes of it."""
+    with ui.box("summary", gap="small"):
+        st.header("Summary", anchor=False)
+        with st.container(gap="xxsmall"):
+            for line in lines:
+                ui.pair(ui.plain(line.offer.name), ui.price(line.total))
+        ui.pair("Today", total_of(lines), strong=True)
+        if then := later(lines):
+            ui.quiet(then)
+        go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
+        below = st.container(gap="small")
+        ui.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
+    return go, below
+
+
+def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
+    """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
+    items = tuple(Item(line.price.id, line.quantity) for line in lines)
+    return checkout.start(shop, Basket(cart_id=cart.id, items=items, browser_id=browser))
+
+
+def draw_empty() -> None:
+    """Something to begin with."""
+    st.title("Your cart is empty", anchor=False)
+    if not browser:
+        st.warning(ui.NO_COOKIES, icon=":material/cookie_off:")
+    with shop.reading() as session:
+        first = [offer for offer in catalog.shelf(session) if offer.availability is Availability.ON_SALE][:3]
+    if first:
+        st.markdown("Most people start with one of these.")
+        with st.grid(3, min_column_width=250, gap=(44, 32)):
+            for offer in first:
+                offers.tile(offer)
+
+
+with shop.reading() as session:
+    cart = carts.view(session, browser)
+
+with ui.frame(1080):
+    if not cart.lines:
+        draw_empty()
+        ui.footer()
+        st.stop()
+    st.title("Your cart", anchor=False)
+    if trouble := st.session_state.pop("trouble", None):
+        st.warning(trouble, icon=":material/error:")
+    payable = [line for line in cart.lines if not left_out(line)]
+    in_cart, summary = st.columns([7, 5], gap="medium")
+    with in_cart:
+        for line in cart.lines:
+            draw_line(line)
+    if not payable:
+        with summary, ui.box("summary", gap="small"):
+            st.header("Nothing to pay", anchor=False)
+            st.markdown("Nothing in your cart can be bought right now. Remove it, or come back later.")
+            ui.forward(ui.SHOP, "Back to the shop")
+        ui.footer()
+        st.stop()
+    with summary:
+        go, below = draw_summary(payable)
+    with st.container(key="phone-pay", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        below_on_phone = st.container(gap="small")
+        st.markdown(f"**{total_of(payable)}** today", width="content")
+        go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
+    if go:
+        try:
+            with below, st.spinner("Opening Stripe's payment page…"):
+                link = pay(cart, payable)
+            with below:
+                ui.leave(link.url, "Open the payment page")
+        except ShopError as error:
+            if isinstance(error, StripeTrouble):
+                ui.log.warning("checkout_not_opened", cart=cart.id, error=str(error))
+            for place in (below, below_on_phone):
+                with place:
+                    ui.explain(error)
+    ui.footer()
+    st.space("medium")  # keeps the footer clear of the bar on phones

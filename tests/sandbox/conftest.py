@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import stripe
+
+from tests.sandbox.running import Endpoint, World, running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The SDK would write an id into the home folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        patch.setattr(stripe, "enable_telemetry", False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[Endpoint]:
+    made = Endpoint()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def _running(endpoint: Endpoint) -> Iterator[World]:
+    with running(endpoint) as world:
+        yield world
+
+
+@pytest.fixture
+def world(_running: World, endpoint: Endpoint) -> World:
+    """A sandbox that has forgotten everything."""
+    _running.http.post("/sandbox/reset").raise_for_status()
+    endpoint.clear()
+    return _running

@@ -1,0 +1,248 @@
+"""A real sandbox on loopback for the tests, an endpoint that receives its events, and a client that checks answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import stripe
+import uvicorn
+
+from sandbox import app, spec
+from sandbox.settings import Settings
+
+KEY = "sk_test_pushcart_sandbox"
+SECRET = "whsec_tests_of_the_sandbox"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(look: Callable[[], Any], seconds: float = 8) -> Any:
+    """Wait until what `look` returns is true, and return it."""
+    until = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < until, f"waited {seconds} s in vain"
+        time.sleep(0.01)
+    return found
+
+
+class Endpoint:
+    """A shop's webhook endpoint: remembers what was posted, answers as told."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[int] = []
+        self.answer = 200
+        endpoint = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                endpoint.received.append((dict(self.headers), body))
+                status = endpoint.answers.pop(0) if endpoint.answers else endpoint.answer
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(b"thank you")
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/webhooks/stripe"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def clear(self) -> None:
+        self.received.clear()
+        self.answers.clear()
+        self.answer = 200
+
+    def events(self, kind: str = "") -> list[dict[str, Any]]:
+        """What has arrived, in that order; each event checked against its schema."""
+        found = [json.loads(body) for _, body in list(self.received)]
+        for event in found:
+            check_object(event)
+            if event["data"]["object"]["object"] in spec.document()["components"]["schemas"]:
+                check_object(event["data"]["object"])
+        return [event for event in found if kind in ("", event["type"])]
+
+    def wait_for(self, kind: str, times: int = 1) -> list[dict[str, Any]]:
+        return eventually(lambda: found if len(found := self.events(kind)) >= times else None)
+
+
+def _strict(schema: Any) -> Any:
+    """The same schema as plain JSON Schema: `nullable` becomes a choice."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _strict(value) for key, value in schema.items() if key != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
+
+
+@functools.cache
+def _schemas() -> dict[str, Any]:
+    return _strict(spec.document()["components"])
+
+
+@functools.cache
+def _validator(text: str) -> Any:
+    return jsonschema_rs.validator_for({**json.loads(text), "components": _schemas()})
+
+
+def check(schema: spec.Schema, body: Any) -> None:
+    errors = list(_validator(json.dumps(_strict(schema))).iter_errors(body))
+    assert not errors, "\n".join(f"{list(e.instance_path)}: {e.message[:200]}" for e in errors[:5])
+
+
+def check_object(body: dict[str, Any]) -> None:
+    check({"$ref": f"#/components/schemas/{body['object']}"}, body)
+
+
+class CheckingClient(stripe.HTTPClient):
+    """Sends the SDK's requests, and holds every answer against Stripe's description of it."""
+
+    name = "checking"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.http = httpx.Client(timeout=15)
+        self.last: httpx.Response | None = None
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, Any]:
+        answer = self.last = self.http.request(method.upper(), url, headers=headers, content=post_data)
+        assert answer.headers["Request-Id"].startswith("req_")
+        found = spec.match(method.upper(), httpx.URL(url).path)
+        if answer.status_code != 200:
+            check_object_named("error", answer.json())
+        elif found and found[0].returns:
+            check(found[0].returns, answer.json())
+        return answer.content, answer.status_code, answer.headers
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def check_object_named(name: str, body: Any) -> None:
+    check({"$ref": f"#/components/schemas/{name}"}, body)
+
+
+@dataclasses.dataclass
+class World:
+    """A running sandbox with its endpoint, and the few steps that most tests need."""
+
+    settings: Settings
+    endpoint: Endpoint
+    stripe: stripe.StripeClient
+    checking: CheckingClient
+    http: httpx.Client
+
+    @property
+    def api(self) -> Any:
+        return self.stripe.v1
+
+    def raw(self, method: str, path: str, body: str = "", **headers: str) -> httpx.Response:
+        """A request as Stripe's command line would send it: with no version."""
+        given = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/x-www-form-urlencoded", **headers}
+        return self.http.request(method, path, content=body, headers=given)
+
+    def faults(self, **values: Any) -> None:
+        self.http.post("/sandbox/faults", json=values).raise_for_status()
+
+    def price(self, amount: int = 2900, currency: str = "eur", **more: Any) -> Any:
+        product = self.api.products.create({"name": "The Quiet Launch"})
+        given = {"product": product.id, "unit_amount": amount, "currency": currency, **more}
+        return self.api.prices.create(given)
+
+    def plan(self, amount: int = 9000, interval: str = "year") -> Any:
+        return self.price(amount, recurring={"interval": interval})
+
+    def session(self, amount: int = 2900, currency: str = "eur", **more: Any) -> Any:
+        """An open session for one thing, or for the line items given."""
+        described = {"currency": currency, "unit_amount": amount, "product_data": {"name": "The Quiet Launch"}}
+        given = {
+            "mode": "payment",
+            "line_items": [{"price_data": described, "quantity": 1}],
+            "success_url": "http://127.0.0.1:9/thanks?s={CHECKOUT_SESSION_ID}",
+            **more,
+        }
+        return self.api.checkout.sessions.create(given)
+
+    def pay(self, session: Any, number: str = "4242424242424242", **typed: str) -> httpx.Response:
+        """What the buyer's browser does on the hosted page."""
+        form = {"email": "nora@example.com", "cardNumber": number, "cardExpiry": "12 / 34", "cardCvc": "123", **typed}
+        return self.http.post(f"/c/pay/{session.id}", data=form)
+
+    def paid(self, amount: int = 2900, number: str = "4242424242424242", **more: Any) -> Any:
+        """A session that has been paid, read again."""
+        session = self.session(amount, **more)
+        assert self.pay(session, number).status_code == 303
+        return self.read(session)
+
+    def read(self, session: Any, *expand: str) -> Any:
+        return self.api.checkout.sessions.retrieve(session.id, {"expand": list(expand)})
+
+    def events(self, kind: str | None = None) -> list[Any]:
+        """What the API says has happened, oldest first."""
+        given = {"limit": 100, **({"type": kind} if kind else {})}
+        return list(reversed(self.api.events.list(given).data))
+
+    def kinds(self) -> list[str]:
+        return [event.type for event in self.events()]
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[None]:
+    """A sandbox in a thread of this process."""
+    config = uvicorn.Config(
+        app.make(settings), host="127.0.0.1", port=settings.port, log_config=None, timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    eventually(lambda: server.started or not thread.is_alive())
+    assert server.started
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
+    """A sandbox whose clocks run fast, with clients for it."""
+    settings = Settings(
+        port=free_port(),
+        smtp_port=free_port(),
+        webhook_url=endpoint.url,
+        webhook_secret=SECRET,
+        retry_seconds=(0.02, 0.05, 0.1),
+        capture_seconds=0.02,
+        **{"data": ":memory:", "settle_seconds": 3600, **changes},
+    )
+    checking = CheckingClient()
+    client = stripe.StripeClient(
+        KEY, base_addresses={"api": settings.base_url}, http_client=checking, max_network_retries=0
+    )
+    with serving(settings), httpx.Client(base_url=settings.base_url, timeout=15) as http_client:
+        yield World(settings, endpoint, client, checking, http_client)
+    checking.close()

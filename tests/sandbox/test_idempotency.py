@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import stripe
+
+from sandbox import idempotency
+from sandbox.account import Account
+from sandbox.errors import StripeError
+from sandbox.settings import Settings
+from tests.sandbox.running import World, eventually
+
+
+def _post(world: World, body: str, key: str, path: str = "/v1/products") -> tuple[int, str, bool]:
+    answer = world.raw("POST", path, body, **{"Idempotency-Key": key})
+    assert answer.headers.get("Idempotency-Key", key) == key
+    return answer.status_code, answer.text, answer.headers.get("Idempotent-Replayed") == "true"
+
+
+def test_a_repeated_key_gets_the_same_bytes_and_changes_nothing(world: World) -> None:
+    first = _post(world, "name=x&metadata[a]=1&metadata[b]=2", "k1")
+    again = _post(world, "metadata[b]=2&metadata[a]=1&name=x", "k1")
+    assert (first[2], again[2]) == (False, True)
+    assert first[:2] == again[:2]
+    assert len(world.api.products.list().data) == 1
+
+
+def test_a_key_cannot_be_used_for_anything_else(world: World) -> None:
+    _post(world, "name=x", "k1")
+    for body, path in (("name=y", "/v1/products"), ("name=x", "/v1/customers")):
+        status, text, _ = _post(world, body, "k1", path)
+        assert status == 400
+        assert '"idempotency_error"' in text
+        assert "Try using a key other than 'k1'" in text
+
+
+def test_refused_parameters_leave_the_key_free_but_later_refusals_are_kept(world: World) -> None:
+    assert _post(world, "colour=red", "k1")[0] == 400
+    assert _post(world, "name=x", "k1")[0] == 200
+    refused = _post(world, "product=prod_x&currency=eur&unit_amount=100", "k2", "/v1/prices")
+    again = _post(world, "product=prod_x&currency=eur&unit_amount=100", "k2", "/v1/prices")
+    assert (refused[0], refused[2], again[2]) == (400, False, True)
+
+
+def test_a_declined_payment_is_declined_again_under_its_key(world: World) -> None:
+    body = "amount=1000&currency=eur&confirm=true&payment_method=pm_card_chargeDeclined"
+    assert _post(world, body, "k1", "/v1/payment_intents")[0] == 402
+    assert _post(world, body, "k1", "/v1/payment_intents")[2]
+    assert world.kinds().count("charge.failed") == 1
+
+
+def test_a_500_after_the_work_is_repeated_under_its_key(world: World) -> None:
+    world.faults(api="500_after", api_next=1)
+    assert _post(world, "name=x", "k1")[0] == 500
+    assert _post(world, "name=x", "k1")[::2] == (500, True)
+    assert [p.name for p in world.api.products.list().data] == ["x"]
+
+
+@pytest.mark.parametrize("fault", ["429", "500_before"])
+def test_a_request_that_was_never_begun_can_be_repeated(world: World, fault: str) -> None:
+    world.faults(api=fault, api_next=1)
+    assert _post(world, "name=x", "k1")[0] == int(fault[:3])
+    assert _post(world, "name=x", "k1")[::2] == (200, False)
+
+
+def test_a_key_in_use_is_a_conflict_that_is_not_kept(world: World) -> None:
+    world.faults(api_seconds=0.4)
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(_post, world, "name=x", "k1")
+        conflict = eventually(lambda: _conflict(world))
+    world.faults(api_seconds=0)
+    assert slow.result()[0] == 200
+    assert '"idempotency_key_in_use"' in conflict
+    assert _post(world, "name=x", "k1")[::2] == (200, True)
+
+
+def _conflict(world: World) -> str | None:
+    status, text, _ = _post(world, "name=x", "k1")
+    return text if status == 409 else None
+
+
+def test_keys_are_ignored_on_get(world: World) -> None:
+    for _ in range(2):
+        answer = world.raw("GET", "/v1/products", **{"Idempotency-Key": "k1"})
+        assert "Idempotent-Replayed" not in answer.headers
+
+
+def test_a_key_is_forgotten_after_a_day() -> None:
+    account = Account(Settings(data=":memory:"), {})
+    keys = idempotency.Keys(account)
+    keys.keep("k1", "/v1/x", {"a": 1}, idempotency.Answer(200, b"{}", "req_1"))
+    assert keys.claim("k1", "/v1/x", {"a": 1})
+    account.clock.ahead = idempotency.KEPT_SECONDS + 1
+    assert keys.claim("k1", "/v1/x", {"a": 2}) is None
+
+
+def test_a_key_has_at_most_255_characters() -> None:
+    keys = idempotency.Keys(Account(Settings(data=":memory:"), {}))
+    with pytest.raises(StripeError, match="255"):
+        keys.claim("k" * 256, "/v1/x", {})
+
+
+def test_the_sdk_sees_the_errors_as_its_own(world: World) -> None:
+    options = {"idempotency_key": "k1"}
+    world.api.products.create({"name": "x"}, options)
+    with pytest.raises(stripe.IdempotencyError):
+        world.api.products.create({"name": "y"}, options)

@@ -1,0 +1,45 @@
+"""The sidecar: everything that machines call. `uvicorn webhook.app:app` serves it alone, the storefront mounts it at /api."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from core import outbox
+from core.shop import Shop, open_shop
+from webhook import answers, checkouts, downloads, health, shelves, stripe_events, visitors
+
+
+def create_app(shop: Shop | None = None) -> FastAPI:
+    """The sidecar for this shop, or for the one that is opened when the app starts.
+
+    A mounted app is never started by itself: whoever mounts it hands it the shop and calls `warm_up`.
+    """
+    app = FastAPI(
+        title="Pushcart", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_life
+    )
+    app.state.shop = shop
+    answers.register(app)
+    for module in (stripe_events, checkouts, shelves, downloads, visitors):
+        app.include_router(module.router)
+    health.register(app)
+    return app
+
+
+def warm_up(shop: Shop) -> None:
+    """Import and open what the first event needs, so that it is not Stripe who waits for it."""
+    import stripe  # noqa: F401
+
+    outbox.open_client(shop.engine)
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    if app.state.shop is None:
+        app.state.shop = await run_in_threadpool(open_shop)
+    await run_in_threadpool(warm_up, app.state.shop)
+    yield
+
+
+app = create_app()

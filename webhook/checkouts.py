@@ -1,0 +1,44 @@
+"""Buying by HTTP: the same journey as the storefront's button."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from core import checkout
+from core.checkout import Basket, Item
+from webhook import visitors
+from webhook.answers import OpenShop
+
+router = APIRouter()
+
+
+class ItemBody(BaseModel):
+    """So many of one price."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    price: Annotated[str, Field(min_length=1, max_length=100)]
+    quantity: Annotated[int, Field(ge=1, le=9999)] = 1
+
+
+class BasketBody(BaseModel):
+    """What to buy. `cart_id` is the caller's own, hard to guess: the same one is the same purchase."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cart_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
+    items: Annotated[list[ItemBody], Field(min_length=1, max_length=100)]
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+$")] | None = None
+
+
+@router.post("/checkout")
+async def start(body: BasketBody, request: Request, response: Response, shop: OpenShop) -> dict[str, Any]:
+    """Where to pay, and for which order. 400 for bad input, 409 when sold out or no longer open, 503 to try again."""
+    browser = visitors.browser_of(request, shop) or visitors.new_browser()
+    items = tuple(Item(item.price, item.quantity) for item in body.items)
+    basket = Basket(body.cart_id, items, email=body.email or "", browser_id=browser)
+    link = await run_in_threadpool(checkout.start, shop, basket)
+    visitors.remember_browser(response, shop, browser)
+    return {"url": link.url, "order_id": link.order_id}

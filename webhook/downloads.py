@@ -1,0 +1,137 @@
+"""Downloads: a token of the last minutes, the grant as it is now, and the bytes as they were stored."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import obstore
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from core import downloads
+from core.downloads import OpenedFile
+from core.errors import AccessDenied, DownloadsUsedUp, LinkExpired
+from core.shop import Shop
+from webhook.answers import OpenShop, status_of
+
+router = APIRouter()
+
+_CHUNK = 256 * 1024
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Bytes `start` up to and without `end`."""
+
+    start: int
+    end: int
+
+
+@router.api_route("/downloads/{token}", methods=["GET", "HEAD"])
+async def download(token: str, request: Request, shop: OpenShop) -> Response:
+    """The file, or the part of it that was asked for. 410 when the link is too old, 403 when it opens nothing (any more)."""
+    try:
+        opened = await run_in_threadpool(_open, shop, token)
+        span = _span(request, opened)
+        if span is None:
+            return Response(status_code=416, headers={"Content-Range": f"bytes */{opened.size}"})
+        if _counts(request, span):
+            ip = request.client.host if request.client else ""
+            await run_in_threadpool(_count, shop, opened, ip)
+    except AccessDenied as refusal:
+        return _refusal(refusal, shop)
+    if request.headers.get("if-none-match") == _etag(opened):
+        return Response(status_code=304, headers={"ETag": _etag(opened)})
+    if not shop.storage.local:
+        return RedirectResponse(await run_in_threadpool(shop.storage.presigned, opened.key), 307, _PRIVATE)
+    return await _send(request, shop, opened, span)
+
+
+_PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
+
+
+async def _send(request: Request, shop: Shop, opened: OpenedFile, span: _Span) -> Response:
+    whole = span == _Span(0, opened.size)
+    headers = {
+        **_PRIVATE,
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(span.end - span.start),
+        "Content-Disposition": _disposition(opened.name),
+        "ETag": _etag(opened),
+        "X-Content-Type-Options": "nosniff",
+    }
+    if not whole:
+        headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{opened.size}"
+    status = 200 if whole else 206
+    if request.method == "HEAD" or span.start == span.end:
+        return Response(status_code=status, headers=headers, media_type=opened.media_type)
+    return StreamingResponse(_bytes(shop, opened, span), status, headers, opened.media_type)
+
+
+async def _bytes(shop: Shop, opened: OpenedFile, span: _Span) -> AsyncIterator[bytes]:
+    found = await obstore.get_async(shop.storage.store, opened.key, options={"range": (span.start, span.end)})
+    async for chunk in found.stream(min_chunk_size=_CHUNK):
+        yield bytes(chunk)
+
+
+def _open(shop: Shop, token: str) -> OpenedFile:
+    with shop.reading() as session:
+        return downloads.open_file(session, token, signing_key=shop.signing_key)
+
+
+def _count(shop: Shop, opened: OpenedFile, ip: str) -> None:
+    with shop.transaction() as session:
+        downloads.count(session, opened, ip=ip, now=shop.now())
+
+
+def _counts(request: Request, span: _Span) -> bool:
+    """A look at the head, a resumed part and a browser's guess are no downloads."""
+    guess = "prefetch" in request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
+    return request.method == "GET" and span.start == 0 and not guess
+
+
+def _span(request: Request, opened: OpenedFile) -> _Span | None:
+    """The part that is asked for: all of it without a (single, still valid) range, None for one that lies outside."""
+    whole = _Span(0, opened.size)
+    asked = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    if not asked or not any(asked.groups()) or request.headers.get("if-range", _etag(opened)) != _etag(opened):
+        return whole
+    first, last = asked.groups()
+    if not first:
+        return _Span(max(0, opened.size - int(last)), opened.size) if int(last) else None
+    start, end = int(first), min(int(last) + 1 if last else opened.size, opened.size)
+    return _Span(start, end) if start < end else None
+
+
+def _etag(opened: OpenedFile) -> str:
+    return f'"{opened.sha256}"'
+
+
+def _disposition(name: str) -> str:
+    """Both forms of the name: plain for old clients, RFC 5987 for the rest."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace("\\", "_").replace('"', "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _refusal(refusal: AccessDenied, shop: Shop) -> Response:
+    """People follow these links, so they get a page that leads on."""
+    match refusal:
+        case LinkExpired():
+            text = "This download link has run out. It works for a few minutes only, so that nobody else can use it."
+        case DownloadsUsedUp():
+            text = f"This file was downloaded {refusal.limit} times already, which is as often as this purchase allows."
+        case _:
+            text = (
+                "This download link does not open anything. It may have been copied incompletely, or access has ended."
+            )
+    page = (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        "<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>Download</title>"
+        "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
+        f"<h1 style='font-size:1.6rem'>No download here</h1><p>{text}</p>"
+        f"<p><a href='{shop.settings.public_url}/purchases'>Get a fresh link from your purchases</a></p>"
+    )
+    return HTMLResponse(page, status_of(refusal), _PRIVATE)

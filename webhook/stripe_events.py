@@ -1,0 +1,54 @@
+"""Stripe's webhook: the raw bytes, their signature, one transaction, an answer."""
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from core import events
+from core.errors import EventRefused
+from webhook import health
+from webhook.answers import OpenShop
+
+router = APIRouter()
+log = structlog.get_logger()
+
+# Stripe's largest events are a few hundred kilobytes.
+MOST_BYTES = 1024 * 1024
+
+
+@router.post("/webhooks/stripe")
+@router.post("/webhooks/stripe/", include_in_schema=False)
+async def receive(request: Request, shop: OpenShop) -> Response:
+    """2xx when the event is remembered and applied (or rightly ignored), 400 when it is not Stripe's, 500 to be retried."""
+    raw = await _body(request)
+    if raw is None:
+        return JSONResponse({"error": "TooLarge", "most_bytes": MOST_BYTES}, 413)
+    try:
+        outcome = await run_in_threadpool(events.receive, shop, raw, request.headers.get("stripe-signature"))
+    except EventRefused as refusal:
+        # Whoever knocks without a signature learns why; the log keeps nothing of what they sent.
+        log.warning("event_refused", reason=str(refusal))
+        health.count_event("refused")
+        return JSONResponse({"error": type(refusal).__name__, **vars(refusal)}, 400)
+    except Exception as error:
+        log.error("event_failed", error=repr(error), exc_info=error)
+        health.count_event("failed")
+        return JSONResponse({"error": "Failed", "retry": True}, 500)
+    health.count_event(outcome.state)
+    return JSONResponse({"state": outcome.state, "order_id": outcome.order_id, "reason": outcome.reason})
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body as it came, or None as soon as it is longer than any event can be."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > MOST_BYTES:
+        return None
+    chunks: list[bytes] = []
+    length = 0
+    async for chunk in request.stream():
+        length += len(chunk)
+        if length > MOST_BYTES:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,73 @@
+"""Handing mail to the team's mail server: SMTP with or without TLS, and which of its refusals are final."""
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from hashlib import sha256
+from urllib.parse import unquote, urlsplit
+
+from core.settings import Settings
+
+# Less than the time for which a letter is claimed: nobody else starts on it meanwhile.
+_TIMEOUT = 20
+
+
+class NoMailServer(Exception):
+    """SMTP_URL is not set, so letters wait until it is."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A letter in both forms."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
+def send(settings: Settings, message: Message, *, letter_id: str) -> None:
+    """Hand the letter over. Raises smtplib.SMTPException or OSError, or NoMailServer."""
+    if not settings.mail_url:
+        raise NoMailServer("set SMTP_URL, such as smtps://user:password@mail.example.com")
+    url = urlsplit(settings.mail_url)
+    with _connect(url.scheme, url.hostname or "localhost", url.port) as server:
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+        server.send_message(_compose(settings, message, letter_id))
+
+
+def is_final(error: Exception) -> bool:
+    """Whether trying again is pointless: the server knows this recipient or letter and says no (SMTP 5xx)."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in error.recipients.values())
+    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+
+
+def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
+    """`smtps://` is TLS from the start, `smtp+tls://` upgrades and insists, `smtp://` is plain."""
+    context = ssl.create_default_context()
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=context)
+    server = smtplib.SMTP(host, port or (587 if scheme == "smtp+tls" else 25), timeout=_TIMEOUT)
+    if scheme == "smtp+tls":
+        server.starttls(context=context)
+    return server
+
+
+def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessage:
+    composed = EmailMessage()
+    composed["From"] = settings.sender
+    composed["To"] = message.to
+    composed["Reply-To"] = settings.support_email
+    composed["Subject"] = message.subject
+    composed["Date"] = formatdate()
+    # The same letter has the same id: should it ever go out twice, mail programs show it once.
+    host = parseaddr(settings.sender)[1].rpartition("@")[2] or "pushcart.invalid"
+    composed["Message-ID"] = f"<{sha256(letter_id.encode()).hexdigest()[:32]}@{host}>"
+    composed["Auto-Submitted"] = "auto-generated"
+    composed.set_content(message.text)
+    composed.add_alternative(message.html, subtype="html")
+    return composed

@@ -1,0 +1,99 @@
+"""The words of the letters, in HTML and in plain text, from Jinja templates."""
+
+from functools import cache
+from pathlib import Path
+
+from babel.dates import format_date
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from core.grants import Delivery, Kind
+from core.letters import CodeLetter, OrderLetter
+from core.money import Money
+from core.settings import Settings
+from worker.mail import Message
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def receipt(settings: Settings, letter: OrderLetter) -> Message:
+    """Thank you, with everything that was bought: links to the library, keys, the amounts."""
+    context = {
+        "number": letter.number,
+        "total": letter.total,
+        "date": format_date(letter.placed_at, "d MMMM y", locale="en"),
+        "lines": letter.lines,
+        "deliveries": [_item(delivery) for delivery in letter.deliveries],
+        "library_url": letter.library_url,
+    }
+    return _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
+
+
+def payment_failed(settings: Settings, letter: OrderLetter) -> Message:
+    """The bank did not pay after all: nothing was charged, and what to do."""
+    context = {"number": letter.number, "total": letter.total, "cart_url": f"{settings.public_url}/cart"}
+    subject = f"The payment for order {letter.number} didn't go through"
+    return _message(settings, "payment_failed", letter.email, subject, context)
+
+
+def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
+    """Six digits."""
+    subject = f"{letter.digits} is your {settings.shop_name} code"
+    return _message(
+        settings, "sign_in_code", letter.email, subject, {"digits": letter.digits, "minutes": letter.minutes}
+    )
+
+
+def _item(delivery: Delivery) -> dict[str, str]:
+    """One thing that was bought, in a sentence and a button's words."""
+    match delivery.kind:
+        case Kind.DOWNLOAD:
+            text, button = f"{_files(delivery)}. Yours to keep: download it again whenever you like.", "Download"
+        case Kind.LICENSE:
+            many = f"up to {delivery.machines} computers" if delivery.machines > 1 else "one computer"
+            text, button = f"Your licence key, for {many}:", "Download"
+        case Kind.PLAN:
+            text, button = f"{delivery.quantity} seats. Give them out whenever you like.", "Invite teammates"
+        case Kind.WORKSHOP:
+            text, button = _when(delivery), "See your place"
+    return {"title": delivery.product, "text": text, "key": delivery.key, "button": button}
+
+
+def _files(delivery: Delivery) -> str:
+    return ", ".join(file.label for file in delivery.files)
+
+
+def _when(delivery: Delivery) -> str:
+    if not delivery.starts_at:
+        return "Your place is booked."
+    from zoneinfo import ZoneInfo
+
+    begins = delivery.starts_at.astimezone(ZoneInfo(delivery.timezone))
+    places = f"{delivery.quantity} places" if delivery.quantity > 1 else "Your place"
+    zone = delivery.timezone.rpartition("/")[2].replace("_", " ")
+    return f"{places}: {begins:%A} {begins.day} {begins:%B %Y}, {begins:%H:%M}, {zone} time."
+
+
+def _message(settings: Settings, name: str, to: str, subject: str, context: dict[str, object]) -> Message:
+    common = {"shop": settings.shop_name, "support": settings.support_email, "base_url": settings.public_url}
+    text, html = (
+        _environment().get_template(f"{name}.{form}.j2").render(**common, **context, subject=subject)
+        for form in ("txt", "html")
+    )
+    return Message(to, subject, text, html)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=lambda name: not (name or "").endswith(".txt.j2"),
+    )
+    environment.filters["money"] = _format
+    return environment
+
+
+def _format(money: Money) -> str:
+    return money.format("en")
