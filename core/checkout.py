@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core import carts, catalog, fulfillment, orders, payments
+from core import carts, catalog, fulfillment, history, orders, payments
 from core.catalog import Priced
 from core.errors import (
     AlreadyPaid,
@@ -149,8 +149,9 @@ def _new_attempt(
         expires_at=expires_at, parameters=_parameters(shop, order, drafts, expires_at), ask_after=payments.ask_next(now, now),
     )  # fmt: skip
     session.add(row)
-    fulfillment.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
-    fulfillment.settle(session, order, payments.checkouts(session, order.id), actor="buyer", now=now)
+    history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
+    session.flush()
+    fulfillment.resettle(session, order.id, actor="buyer", now=now)
     return _Ticket(row.id, order.id, row.parameters, None)
 
 
@@ -174,13 +175,12 @@ def _ended(shop: Shop, ticket: _Ticket) -> SessionFacts:
 
 
 def _give_up(session: Session, ticket: _Ticket, *, now: datetime) -> None:
-    order = orders.lock(session, ticket.order_id)
-    assert order is not None
-    known = payments.checkouts(session, order.id)
-    for row in known:
-        if row.id == ticket.checkout_id and row.stripe_checkout_session_id is None:
-            row.state = CheckoutState.EXPIRED
-    fulfillment.settle(session, order, known, actor="checkout", now=now)
+    orders.lock(session, ticket.order_id)
+    row = session.get_one(Checkout, ticket.checkout_id, populate_existing=True)
+    if row.stripe_checkout_session_id is None:
+        row.state = CheckoutState.EXPIRED
+        session.flush()
+    fulfillment.resettle(session, ticket.order_id, actor="checkout", now=now)
 
 
 def _refuse_if_paid(order: Order, known: Sequence[Checkout]) -> None:

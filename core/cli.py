@@ -9,7 +9,16 @@ import orjson
 import typer
 
 from core import database, migration, settings
-from core.errors import CatalogInvalid, EventNotFound, OrderNotFound, ShopError
+from core.errors import (
+    CatalogInvalid,
+    EventNotFound,
+    NothingToRefund,
+    OrderNotFound,
+    RefundTooBig,
+    ShopError,
+    StripeTrouble,
+)
+from core.money import Money
 from core.shop import open_shop
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -29,6 +38,12 @@ def main() -> None:
         _fail(f"There is no order {error.order}.")
     except EventNotFound as error:
         _fail(f"There is no event {error.event}.")
+    except NothingToRefund as error:
+        _fail(f"There is nothing left to refund of {error.order_id}.")
+    except RefundTooBig as error:
+        _fail(f"Only {Money(error.left, error.currency).format()} is left to refund.")
+    except StripeTrouble as error:
+        _fail(f"Stripe did not do it: {error.message or error.code}")
     except ShopError as error:
         _fail(str(error))
 
@@ -111,15 +126,87 @@ def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json
 @app.command()
 def reconcile(as_json: Json = False) -> None:
     """Ask Stripe about everything that is still open, and put right what no webhook told."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     from core import reconciliation
 
-    report = reconciliation.sweep(open_shop(), everything=True)
+    shop = open_shop()
+    columns = (
+        TextColumn("Checking"),
+        BarColumn(),
+        TextColumn("{task.completed} {task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as bar:
+        task = bar.add_task("", total=None)
+        report = reconciliation.sweep(
+            shop, everything=True, progress=lambda subject: bar.update(task, advance=1, description=subject)
+        )
     failed = [{"subject": subject, "reason": reason} for subject, reason in report.failed]
     lines = [f"{report.checked} checked, {len(report.healed)} healed, {len(failed)} could not be healed."]
+    lines += [f"  healed {subject}" for subject in report.healed]
     lines += [f"  {each['subject']}: {each['reason']}" for each in failed]
     _say({"checked": report.checked, "healed": report.healed, "failed": failed}, "\n".join(lines), as_json)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def attention(as_json: Json = False) -> None:
+    """What needs a person, and what to do about it."""
+    from core import attention as needs
+
+    found = needs.items(open_shop())
+    answer = [
+        {
+            **vars(item),
+            "since": item.since.isoformat(),
+            "due_by": item.due_by.isoformat() if item.due_by else None,
+        }
+        for item in found
+    ]
+    lines = [f"{item.topic} {item.subject}: {item.detail}\n  {item.advice}" for item in found]
+    _say(answer, "\n".join(lines) if lines else "Nothing needs you.", as_json)
+
+
+@app.command()
+def refund(
+    reference: Annotated[str, typer.Argument(metavar="ORDER")],
+    amount: Annotated[int | None, typer.Option(min=1, help="In minor units; without it all that is left.")] = None,
+    line: Annotated[list[int] | None, typer.Option(help="The lines to pay back, counted from 1.")] = None,
+    reason: Annotated[str, typer.Option(help="duplicate, fraudulent, requested_by_customer, or your own words.")] = "",
+    take_back: Annotated[bool, typer.Option("--take-back", help="End access though money is left.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send money back to the buyer of ORDER."""
+    from core import refunds, reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        order_id = reports.order_detail(session, reference)["id"]
+    done = refunds.request(
+        shop, order_id, amount, reason=reason, actor="pushcart refund", lines=line or (), take_back=take_back
+    )
+    answer = {"id": done.id, "order_id": done.order_id, "amount": done.amount.amount, "status": done.status}
+    _say(answer, f"{done.amount.format()} of {reference}: the refund is {done.status}.", as_json)
+
+
+@app.command()
+def evidence(
+    reference: Annotated[str, typer.Argument(metavar="ORDER")],
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file instead of printing JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Everything about ORDER that helps to answer a dispute, as JSON or as a page."""
+    from core import evidence as proof
+
+    pack = proof.pack(open_shop(), reference)
+    if html is None:
+        _say(pack, orjson.dumps(pack, option=orjson.OPT_INDENT_2).decode(), as_json)
+        return
+    html.write_text(proof.page(pack), encoding="utf-8")
+    _say({"written": str(html)}, f"Written to {html}.", as_json)
 
 
 @app.command("sign-in-code")

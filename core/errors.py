@@ -6,12 +6,14 @@
     │   ├── UnknownPrice
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
-    │   └── AmountTooSmall
+    │   ├── AmountTooSmall
+    │   └── RefundTooBig
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
     │   ├── Withdrawn
     │   ├── AlreadyPaid
-    │   └── StillSettling
+    │   ├── StillSettling
+    │   └── NothingToRefund
     ├── NotFound
     │   ├── OrderNotFound
     │   ├── EventNotFound
@@ -80,6 +82,15 @@ class AmountTooSmall(BadInput):
     currency: str
 
 
+@dataclass(eq=False)
+class RefundTooBig(BadInput):
+    """More than is left of the payment; amounts in minor units."""
+
+    amount: int
+    left: int
+    currency: str
+
+
 class NotOpen(ShopError):
     """What was asked for is over, or is no longer for sale."""
 
@@ -109,6 +120,13 @@ class StillSettling(NotOpen):
 
     order_id: str
     session_id: str
+
+
+@dataclass(eq=False)
+class NothingToRefund(NotOpen):
+    """Nothing was paid, or all of it went back already, or the bank has taken it."""
+
+    order_id: str
 
 
 class NotFound(ShopError):

@@ -1,28 +1,17 @@
 """Stripe's events: each remembered once, applied in one transaction, and kept when it could not be."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import Text, bindparam, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import fulfillment, payments, stripe_api
+from core import stripe_api
 from core.database import insert_once, text_enum
 from core.errors import EventNotFound
+from core.handlers import HANDLERS, WRONG_MODE, Context, EventState, Outcome, ignored
 from core.shop import Shop
-
-
-class EventState(StrEnum):
-    """What became of an event. `parked` waits for its order, `failed` for whatever broke; both are tried again."""
-
-    APPLIED = "applied"
-    IGNORED = "ignored"
-    PARKED = "parked"
-    FAILED = "failed"
 
 
 class StripeEvent(SQLModel, table=True):
@@ -41,19 +30,7 @@ class StripeEvent(SQLModel, table=True):
     error: str = ""
     received_at: datetime
     updated_at: datetime
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a handler made of an event."""
-
-    state: EventState
-    order_id: str | None = None
-    reason: str = ""
-
-
-def _ignored(reason: str) -> Outcome:
-    return Outcome(EventState.IGNORED, reason=reason)
+    retry_after: datetime
 
 
 def receive(shop: Shop, raw: bytes, signature: str | None) -> Outcome:
@@ -79,17 +56,33 @@ def take(shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: 
 
 def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:
     """Apply a remembered event once more; one that had worked changes nothing. Raises EventNotFound, or what went wrong."""
+    payload = payload_of(shop, event_id)
+    return take(shop, orjson.loads(payload), payload, actor=actor, again=True)
+
+
+def payload_of(shop: Shop, event_id: str) -> str:
+    """A remembered event as Stripe sent it. Raises EventNotFound."""
     with shop.reading() as session:
         row = session.get(StripeEvent, event_id)
     if row is None:
         raise EventNotFound(event=event_id)
-    return take(shop, orjson.loads(row.payload), row.payload, actor=actor, again=True)
+    return row.payload
 
 
-def unfinished(session: Session, *, limit: int) -> list[str]:
-    """The ids of failed and parked events, oldest first."""
+def unfinished(session: Session, *, due_at: datetime | None, limit: int) -> list[str]:
+    """The ids of failed and parked events whose next try is due (all of them where `due_at` is None), oldest first."""
     query = select(StripeEvent.id).where(col(StripeEvent.state).in_([EventState.FAILED, EventState.PARKED]))
+    if due_at:
+        query = query.where(col(StripeEvent.retry_after) <= due_at)
     return list(session.exec(query.order_by(col(StripeEvent.created), col(StripeEvent.id)).limit(limit)))
+
+
+def dismiss(shop: Shop, event_id: str, reason: str) -> None:
+    """Stop trying a parked event: it turned out to be none of ours."""
+    with shop.transaction() as session:
+        row = _locked(session, event_id)
+        if row.state is EventState.PARKED:
+            _conclude(session, event_id, Outcome(EventState.IGNORED, reason=reason), row.attempts, now=shop.now())
 
 
 def known(session: Session, event_ids: list[str]) -> set[str]:
@@ -98,34 +91,13 @@ def known(session: Session, event_ids: list[str]) -> set[str]:
     return set(session.exec(select(StripeEvent.id).where(col(StripeEvent.id).in_(event_ids), done)))
 
 
-def _on_checkout(session: Session, shop: Shop, event: dict[str, Any], actor: str, now: datetime) -> Outcome:
-    facts = payments.read_session(event["data"]["object"], event=event["type"])
-    if not facts.order_id.startswith("ord_"):
-        return _ignored("not an order of this shop")
-    if facts.shop_id and facts.shop_id != shop.id and not _knows(session, facts.order_id):
-        return _ignored("an order of another shop")
-    settled = fulfillment.apply(session, facts, actor=actor, now=now)
-    if settled is None:
-        return Outcome(EventState.PARKED, facts.order_id, "its order is not known yet")
-    return Outcome(EventState.APPLIED, settled.order_id)
-
-
-Handler = Callable[[Session, Shop, dict[str, Any], str, datetime], Outcome]
-
-HANDLERS: Mapping[str, Handler] = {
-    "checkout.session.completed": _on_checkout,
-    "checkout.session.async_payment_succeeded": _on_checkout,
-    "checkout.session.async_payment_failed": _on_checkout,
-    "checkout.session.expired": _on_checkout,
-}
-
 _REMEMBER = insert_once(StripeEvent)
 _CONCLUDE = (
     update(StripeEvent)
     .where(col(StripeEvent.id) == bindparam("event"))
     .values(
         state=bindparam("state"), order_id=bindparam("order_id"), error=bindparam("error"),
-        attempts=bindparam("attempts"), updated_at=bindparam("now"),
+        attempts=bindparam("attempts"), updated_at=bindparam("now"), retry_after=bindparam("later"),
     )
 )  # fmt: skip
 
@@ -151,9 +123,11 @@ def _remember_and_apply(
 
 def _apply(session: Session, shop: Shop, event: dict[str, Any], actor: str, now: datetime) -> Outcome:
     if bool(event.get("livemode")) != shop.settings.livemode:
-        return _ignored("live event, test key" if event.get("livemode") else "test event, live key")
+        return ignored(WRONG_MODE)
     handler = HANDLERS.get(event["type"])
-    return handler(session, shop, event, actor, now) if handler else _ignored("a type the shop has no use for")
+    if handler is None:
+        return ignored("a type the shop has no use for")
+    return handler(session, Context(shop.id, event, actor, now))
 
 
 def _note_failure(shop: Shop, event: dict[str, Any], payload: str, error: Exception) -> None:
@@ -174,6 +148,7 @@ def _row(event: dict[str, Any], payload: str, outcome: Outcome, *, now: datetime
         "id": event["id"], "type": event["type"], "created": datetime.fromtimestamp(event.get("created") or 0, UTC),
         "livemode": bool(event.get("livemode")), "payload": payload, "state": outcome.state,
         "order_id": outcome.order_id, "attempts": 1, "error": outcome.reason, "received_at": now, "updated_at": now,
+        "retry_after": now + _patience(1),
     }  # fmt: skip
 
 
@@ -191,15 +166,17 @@ def _conclude(session: Session, event_id: str, outcome: Outcome, attempts: int, 
             "error": outcome.reason,
             "attempts": attempts,
             "now": now,
+            "later": now + _patience(attempts),
         },
     )
+
+
+def _patience(attempts: int) -> timedelta:
+    """How long to wait before the next try: half a minute, then twice as long each time, up to an hour."""
+    return min(timedelta(seconds=15 * 2 ** min(attempts, 10)), timedelta(hours=1))
 
 
 def _order_named_in(event: dict[str, Any]) -> str | None:
     subject = event["data"]["object"]
     named = (subject.get("metadata") or {}).get("order_id") or subject.get("client_reference_id") or ""
     return named if named.startswith("ord_") else None
-
-
-def _knows(session: Session, order_id: str) -> bool:
-    return session.exec(select(fulfillment.Order.id).where(fulfillment.Order.id == order_id)).first() is not None

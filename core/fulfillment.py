@@ -6,30 +6,34 @@ anywhere, any number of times and at once: the order's row is locked, and the re
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Protocol, assert_never
 
 from sqlalchemy import update
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
-from core import customers, downloads, licenses, orders, outbox, payments, seats, workshops
-from core.database import insert_once, new_id
+from core import (
+    customers,
+    disputes,
+    downloads,
+    ledger,
+    licenses,
+    orders,
+    outbox,
+    payments,
+    refund_facts,
+    seats,
+    workshops,
+)
+from core.catalog import Product
+from core.database import new_id
 from core.grants import Delivery, Grant, GrantState, Kind
-from core.orders import Facts, Order, OrderLine, Payment, Status
+from core.history import Entries
+from core.ledger import Ledger
+from core.orders import Order, OrderLine, Payment, Status
+from core.outbox import Job
 from core.payments import Checkout, SessionFacts
-
-
-class FulfillmentLog(SQLModel, table=True):
-    """What happened to an order, once each: the primary key is the guard. `detail` holds no personal data."""
-
-    __tablename__ = "fulfillment_log"
-
-    order_id: str = Field(primary_key=True, foreign_key="orders.id")
-    event: str = Field(primary_key=True)
-    stripe_checkout_session_id: str | None = None
-    actor: str
-    detail: str = ""
-    created_at: datetime
+from core.refund_facts import RefundStatus
 
 
 class Deliverable(Protocol):
@@ -60,23 +64,22 @@ class Settled:
     fulfilled_now: bool
 
 
-def settle(session: Session, order: Order, known: list[Checkout], *, actor: str, now: datetime) -> Settled:
-    """Derive and converge. The caller holds the lock on the order and has recorded what it learned in `known`."""
-    paid = payments.decisive(known)
-    progress = payments.progress(known)
-    log = _Log(order.id, actor=actor, session_id=paid.stripe_checkout_session_id if paid else None, now=now)
+def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: datetime) -> Settled:
+    """Derive and converge. The caller holds the lock on the order, and `ledger` holds what it learned."""
+    paid = ledger.paid
+    log = Entries(order.id, actor, now, paid.stripe_checkout_session_id if paid else None)
     if paid:
         log.add("paid")
-        _adopt(session, order, paid, now=now)
+        _adopt(session, order, ledger, paid, now=now)
     trouble = _mismatch(order, paid) if paid else ""
-    grants = _converge(session, order, progress, trouble, log, now=now)
-    status = orders.status_of(
-        Facts(progress, tuple(grant.state for grant in grants), order.amount_total or 0, order.amount_refunded)
-    )
-    fulfilled_now = _write(session, order, status, trouble or _blocked(grants), now=now)
-    _note(log, status, known, fulfilled_now)
+    grants = _converge(session, order, ledger, trouble, log, now=now)
+    plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
+    status = orders.status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
+    delivered = bool(grants) and all(grant.granted_at for grant in grants)
+    fulfilled_now = _write(session, order, status, trouble or _blocked(grants), delivered, now=now)
+    _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
-    _owe(session, order, status, log, fulfilled_now)
+    _owe(session, order, ledger, status, fulfilled_now)
     return Settled(order.id, status, fulfilled_now)
 
 
@@ -89,9 +92,16 @@ def apply(session: Session, facts: SessionFacts, *, actor: str, now: datetime) -
     if order is None:
         return None
     # Read after the lock, in a statement of its own: what was read with it could be older than what another just wrote.
-    known = payments.checkouts(session, order.id)
-    payments.record(session, known, facts, now=now)
-    return settle(session, order, known, actor=actor, now=now)
+    book = ledger.read(session, order)
+    payments.record(session, book.checkouts, facts, now=now)
+    return settle(session, order, book, actor=actor, now=now)
+
+
+def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> Settled:
+    """Settle an order again, because a fact was recorded beside it or time has passed. The order must exist."""
+    order = orders.lock(session, order_id)
+    assert order is not None
+    return settle(session, order, ledger.read(session, order), actor=actor, now=now)
 
 
 def release_all(session: Session, lines: list[OrderLine]) -> None:
@@ -104,12 +114,6 @@ def hold_all(session: Session, lines: list[OrderLine]) -> None:
     """Hold what these lines need while their buyer pays. Raises SoldOut."""
     for line in lines:
         KINDS[line.kind].hold(session, line)
-
-
-def log_of(session: Session, order_id: str) -> list[FulfillmentLog]:
-    """What happened to the order, oldest first."""
-    query = select(FulfillmentLog).where(FulfillmentLog.order_id == order_id)
-    return list(session.exec(query.order_by(col(FulfillmentLog.created_at), col(FulfillmentLog.event))))
 
 
 def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[Delivery, ...]:
@@ -126,40 +130,13 @@ def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[De
     )
 
 
-class _Log:
-    """The rows that one call of `settle` has to write, so that they go out in one statement."""
-
-    def __init__(self, order_id: str, *, actor: str, session_id: str | None, now: datetime) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self._now = now
-        self._same = {"order_id": order_id, "actor": actor, "stripe_checkout_session_id": session_id}
-
-    def add(self, event: str, detail: str = "") -> None:
-        # A microsecond apart, so that what happened at once still reads in its order.
-        moment = self._now + timedelta(microseconds=len(self.rows))
-        self.rows.append({**self._same, "event": event, "detail": detail, "created_at": moment})
-
-    def write(self, session: Session) -> None:
-        if self.rows:
-            session.execute(_LOG, self.rows)
-
-
-_LOG = insert_once(FulfillmentLog)
-
-
-def note(session: Session, order_id: str, event: str, *, actor: str, detail: str = "", now: datetime) -> None:
-    """Write one line of the order's history, once."""
-    log = _Log(order_id, actor=actor, session_id=None, now=now)
-    log.add(event, detail)
-    log.write(session)
-
-
-def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
-    """Take over from the paid Session what belongs to the order itself."""
-    order.amount_total = paid.amount_total
+def _adopt(session: Session, order: Order, ledger: Ledger, paid: Checkout, *, now: datetime) -> None:
+    """Take over from the paid Session, and from what came after it, what belongs to the order itself."""
+    order.amount_total = ledger.total
+    order.amount_refunded = ledger.refunded
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
     order.stripe_payment_intent_id = paid.stripe_payment_intent_id
-    order.stripe_subscription_id = paid.stripe_subscription_id
+    order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
     order.email = paid.email or order.email
     if order.email and order.customer_id is None:
         order.customer_id = customers.remember(session, order.email, now=now)
@@ -175,15 +152,30 @@ def _mismatch(order: Order, paid: Checkout) -> str:
 
 
 def _converge(
-    session: Session, order: Order, progress: Payment, trouble: str, log: _Log, *, now: datetime
+    session: Session, order: Order, ledger: Ledger, trouble: str, log: Entries, *, now: datetime
 ) -> list[Grant]:
-    if progress in (Payment.OPEN, Payment.PROCESSING):
+    if ledger.progress in (Payment.OPEN, Payment.PROCESSING):
         return []
     rows = _lines_and_grants(session, order.id)
-    if progress is not Payment.PAID:
+    if ledger.progress is not Payment.PAID:
         release_all(session, [line for line, _ in rows])
         return []
-    return [_bring(session, line, grant, trouble, log, now=now) for line, grant in rows]
+    keeps = _keeping_products(session, rows) if ledger.refunds else set()
+    grants = []
+    for line, known in rows:
+        grant = known or _first_granted(session, line, trouble, log, now=now)
+        allowed = ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
+        _bring(session, line, grant, GrantState.BLOCKED if trouble else allowed, now=now)
+        if line.kind is Kind.PLAN and ledger.subscription and ledger.subscription.quantity:
+            grant.quantity = ledger.subscription.quantity
+        grants.append(grant)
+    return grants
+
+
+def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:
+    """Products whose buyers keep what they have even when their money goes back."""
+    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line, _ in rows}))
+    return {product for product, terms in session.exec(products) if terms.get("on_refund") == "keep"}
 
 
 def _lines_and_grants(session: Session, order_id: str) -> list[tuple[OrderLine, Grant | None]]:
@@ -196,58 +188,94 @@ def _lines_and_grants(session: Session, order_id: str) -> list[tuple[OrderLine, 
     return list(session.exec(query.execution_options(populate_existing=True)))
 
 
-def _bring(session: Session, line: OrderLine, grant: Grant | None, trouble: str, log: _Log, *, now: datetime) -> Grant:
-    """Bring one line's grant to what the facts allow."""
-    if grant and grant.state is GrantState.ACTIVE:
-        return grant
-    if grant is None:
-        grant = Grant(
-            id=new_id("gr"), order_id=line.order_id, order_line_id=line.id, product_id=line.product_id, kind=line.kind,
-            quantity=line.quantity, state=GrantState.BLOCKED, created_at=now, updated_at=now,
-        )  # fmt: skip
-        session.add(grant)
-    reason = trouble
+def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries, *, now: datetime) -> Grant:
+    """The grant that being paid for makes, before anything that came later is looked at.
+
+    Also where a refund overtook the payment: so the same rows stand in the end, in whatever order the two were learned.
+    """
+    grant = Grant(
+        id=new_id("gr"), order_id=line.order_id, order_line_id=line.id, product_id=line.product_id, kind=line.kind,
+        quantity=line.quantity, state=GrantState.BLOCKED, reason=trouble, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(grant)
+    session.flush()  # what a kind adds refers to it
     if not trouble:
-        if line.kind is Kind.LICENSE:
-            session.flush()  # a key refers to its grant
-        reason = KINDS[line.kind].grant(session, line, grant, now=now)
-    grant.state = GrantState.BLOCKED if reason else GrantState.ACTIVE
-    grant.reason = reason
-    grant.updated_at = now
-    log.add(f"{'blocked' if reason else 'granted'}:{line.position + 1}", reason)
+        _bring(session, line, grant, GrantState.ACTIVE, now=now)
+    log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
     return grant
+
+
+def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, *, now: datetime) -> None:
+    """Bring one grant to the state that the facts allow."""
+    if grant.state is target:
+        return
+    before = (grant.state, grant.reason)
+    reason = grant.reason
+    match target:
+        case GrantState.ACTIVE:
+            reason = KINDS[line.kind].grant(session, line, grant, now=now)
+            target = GrantState.BLOCKED if reason else target
+        case GrantState.SUSPENDED:
+            KINDS[line.kind].suspend(session, grant, now=now)
+        case GrantState.REVOKED:
+            KINDS[line.kind].revoke(session, grant, now=now)
+        case GrantState.BLOCKED:
+            pass
+        case _:
+            assert_never(target)
+    grant.state, grant.reason = target, reason if target is GrantState.BLOCKED else ""
+    if (grant.state, grant.reason) != before:
+        grant.updated_at = now
+    if target is GrantState.ACTIVE:
+        grant.granted_at = grant.granted_at or now
 
 
 def _blocked(grants: list[Grant]) -> str:
     return next((grant.reason for grant in grants if grant.state is GrantState.BLOCKED), "")
 
 
-def _write(session: Session, order: Order, status: Status, attention: str, *, now: datetime) -> bool:
-    """Write what was derived; return whether this is the order's first transition to fulfilled."""
+def _write(session: Session, order: Order, status: Status, attention: str, delivered: bool, *, now: datetime) -> bool:
+    """Write what was derived; return whether this is the first time that everything is delivered."""
     order.attention = attention
     if status is not order.status:
         order.status = status
         order.updated_at = now
     session.flush()
-    if status is not Status.FULFILLED or order.fulfilled_at is not None:
+    if not delivered or order.fulfilled_at is not None:
         return False
     first = update(Order).where(col(Order.id) == order.id, col(Order.fulfilled_at).is_(None)).values(fulfilled_at=now)
     return bool(session.execute(first).rowcount)  # type: ignore[attr-defined]
 
 
-def _note(log: _Log, status: Status, known: list[Checkout], fulfilled_now: bool) -> None:
+def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_now: bool) -> None:
     if fulfilled_now:
         log.add("fulfilled")
-    elif status in (Status.PROCESSING, Status.FAILED, Status.CANCELED):
-        log.add(f"{status}:{max((row.attempt for row in known), default=0)}")
+    if status in (Status.PROCESSING, Status.FAILED) or (status is Status.CANCELED and not ledger.paid):
+        log.add(f"{status}:{max((row.attempt for row in ledger.checkouts), default=0)}")
+    for entry in [entry for refund in ledger.refunds for entry in refund_facts.entry(refund)]:
+        log.add(entry)
+    for entry in [entry for dispute in ledger.disputes for entry in disputes.entry(dispute)]:
+        log.add(entry)
+    if len([row for row in ledger.checkouts if row.money is payments.Money.PAID]) > 1:
+        log.add("paid_twice")
 
 
-def _owe(session: Session, order: Order, status: Status, log: _Log, fulfilled_now: bool) -> None:
+def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfilled_now: bool) -> None:
     """Owe the outside its messages, in the transaction that made them due."""
     if fulfilled_now and order.email:
-        outbox.owe(session, outbox.Job.RECEIPT, order.id, key=order.id)
+        outbox.owe(session, Job.RECEIPT, order.id, key=order.id)
     if status is Status.FAILED:
-        outbox.owe(session, outbox.Job.PAYMENT_FAILED, order.id, key=order.id)
+        outbox.owe(session, Job.PAYMENT_FAILED, order.id, key=order.id)
+    for topic in _worries(order, ledger):
+        outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")
+
+
+def _worries(order: Order, ledger: Ledger) -> list[str]:
+    """What the owners must hear of at once, each once."""
+    worries = [f"dispute:{dispute.id}" for dispute in ledger.disputes]
+    failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
+    worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
+    return [*worries, "blocked"] if order.attention else worries
 
 
 def _base(grant: Grant, line: OrderLine) -> Delivery:

@@ -28,7 +28,10 @@ class GrantState(StrEnum):
 
 
 class Grant(SQLModel, table=True):
-    """One per order line. Its state is what the facts of its order allow, and never decided anywhere else."""
+    """One per order line. Its state is what the facts of its order allow, and never decided anywhere else.
+
+    `granted_at` is when it could be used for the first time.
+    """
 
     __tablename__ = "grants"
 
@@ -40,6 +43,7 @@ class Grant(SQLModel, table=True):
     quantity: int
     state: GrantState = text_enum(GrantState)
     reason: str = ""
+    granted_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
 

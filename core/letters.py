@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import fulfillment, orders, sign_in
+from core import disputes, fulfillment, orders, refund_facts, sign_in
 from core.database import insert_once, text_enum
 from core.grants import Delivery
 from core.money import Money
@@ -130,6 +130,31 @@ def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
     if code is None or code.used_at or code.expires_at < shop.now():
         return None
     return CodeLetter(code.email, sign_in.digits_of(code.id, signing_key=shop.signing_key), sign_in.CODE_MINUTES)
+
+
+@dataclass(frozen=True)
+class NoticeLetter:
+    """What the letter to the owners needs. `topic` is what happened, such as `dispute:dp_…`; `detail` says more."""
+
+    owners: tuple[str, ...]
+    number: str
+    topic: str
+    total: Money
+    detail: str
+
+
+def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
+    """What to write to the owners about this order, or None if the shop has no owners to write to."""
+    with shop.reading() as session:
+        order = session.get_one(Order, order_id)
+        reasons = [row.reason for row in disputes.of_order(session, order_id) if topic == f"dispute:{row.id}"]
+        failures = [
+            row.failure for row in refund_facts.of_order(session, order_id) if topic == f"refund_failed:{row.id}"
+        ]
+    detail = next(iter([*reasons, *failures]), order.attention if topic == "blocked" else "")
+    total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
+    owners = shop.settings.owners
+    return NoticeLetter(owners, order.number, topic, total, detail) if owners else None
 
 
 def of_order(session: Session, order_id: str) -> list[Letter]:

@@ -49,6 +49,7 @@ class Order(SQLModel, table=True):
     stripe_payment_intent_id: str | None = Field(default=None, unique=True)
     stripe_subscription_id: str | None = Field(default=None, unique=True)
     attention: str = ""
+    eventful: bool = False
     fulfilled_at: datetime | None = None
     created_at: datetime = Field(index=True)
     updated_at: datetime
@@ -131,7 +132,7 @@ def _status_once_paid(facts: Facts) -> Status:
         return Status.CANCELED
     if facts.refunded:
         return Status.PARTIALLY_REFUNDED
-    delivered = bool(facts.grants) and all(state is GrantState.ACTIVE for state in facts.grants)
+    delivered = bool(facts.grants) and GrantState.BLOCKED not in facts.grants
     return Status.FULFILLED if delivered else Status.PAID
 
 

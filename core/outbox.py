@@ -1,5 +1,6 @@
 """What the shop owes the outside: jobs enqueued in the very transaction that owes them, each once."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ class Job(StrEnum):
     RECEIPT = "receipt"
     PAYMENT_FAILED = "payment_failed"
     SIGN_IN_CODE = "sign_in_code"
+    OWNER_NOTICE = "owner_notice"
+    ASK_STRIPE = "ask_stripe"
 
 
 _clients: dict[int, "DBOSClient"] = {}
@@ -54,3 +57,13 @@ def open_client(engine: Engine) -> "DBOSClient":
             # Our own engine, so that its compiled statements are cached: half the price of a client with an own one.
             _clients[id(engine)] = DBOSClient(system_database_engine=engine, application_name=APPLICATION, lazy=True)
         return _clients[id(engine)]
+
+
+def dead_jobs(engine: Engine) -> list[tuple[str, datetime, str]]:
+    """Jobs that gave up: id, when, and what they said last."""
+    found = open_client(engine).list_workflows(
+        status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], load_input=False, load_output=True
+    )
+    return [
+        (job.workflow_id, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC), repr(job.error)) for job in found
+    ]

@@ -10,6 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.database import minor_units, text_enum
 from core.orders import Order, Payment, Status
+from core.stripe_objects import id_of
 
 
 class CheckoutState(StrEnum):
@@ -102,9 +103,9 @@ def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
         amount_total=session.get("amount_total"),
         currency=session.get("currency") or "",
         email=(session.get("customer_details") or {}).get("email") or session.get("customer_email") or "",
-        payment_intent=_id_of(session.get("payment_intent")),
-        subscription=_id_of(session.get("subscription")),
-        customer=_id_of(session.get("customer")),
+        payment_intent=id_of(session.get("payment_intent")),
+        subscription=id_of(session.get("subscription")),
+        customer=id_of(session.get("customer")),
         expires_at=datetime.fromtimestamp(session.get("expires_at") or 0, UTC),
         url=session.get("url"),
     )
@@ -195,8 +196,3 @@ def _money(session: dict[str, Any], event: str) -> Money:
     if session.get("payment_status") in ("paid", "no_payment_required"):
         return Money.PAID
     return Money.FAILED if event == "checkout.session.async_payment_failed" else Money.PROCESSING
-
-
-def _id_of(value: Any) -> str | None:
-    """Stripe gives an id, or the whole object where it was expanded."""
-    return value["id"] if isinstance(value, dict) else value

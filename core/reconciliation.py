@@ -1,14 +1,16 @@
-"""Reconciliation: what no webhook told us, asked for at Stripe, and fed through the very same function."""
+"""Reconciliation: what no webhook told us, asked for at Stripe, and fed through the very same functions."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
-from core import events, fulfillment, orders, payments
+from core import billing, events, fulfillment, orders, payments, refunds, signals, subscriptions
 from core.errors import CheckoutNotFound, ShopError, StripeUnreachable
+from core.handlers import HANDLERS, EventState
 from core.payments import Checkout, CheckoutState
 from core.payments import Money as Progress
 from core.shop import Shop
@@ -16,6 +18,11 @@ from core.shop import Shop
 _BATCH = 200
 # An attempt whose Session's id we never learned cannot be paid by anybody; past this age its places are given back.
 _NEVER_OPENED = timedelta(minutes=10)
+# A refund whose answer was lost: so long may the call that asked for it still be under way.
+_UNCONFIRMED = timedelta(minutes=2)
+# Stripe keeps events for 30 days, and lists one some seconds after it happened.
+_KEPT = timedelta(days=29)
+_OVERLAP = timedelta(minutes=5)
 
 
 @dataclass
@@ -25,68 +32,93 @@ class Report:
     checked: int = 0
     healed: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    silent: str = ""
+    progress: Callable[[str], None] = lambda _subject: None
 
-    def attempt(self, subject: str, action: Callable[[], bool]) -> bool:
-        """Count one subject; `action` returns whether it changed anything. Returns whether Stripe can still be asked."""
+    def attempt(self, subject: str, action: Callable[[], bool]) -> None:
+        """Count one subject; `action` returns whether it changed anything. Once Stripe is silent nothing more is tried."""
+        if self.silent:
+            return
         self.checked += 1
+        self.progress(subject)
         try:
             if action():
                 self.healed.append(subject)
         except StripeUnreachable as error:
+            self.silent = str(error)
             self.failed.append((subject, str(error)))
-            return False
         except Exception as error:  # one bad order must not keep the others from being healed
             self.failed.append((subject, str(error) if isinstance(error, ShopError) else repr(error)))
-        return True
 
 
-def sweep(shop: Shop, *, everything: bool = False) -> Report:
-    """One pass: events that failed or wait, events Stripe could not deliver, open Sessions, and attempts never opened.
+def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], None] | None = None) -> Report:
+    """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, and what has lapsed.
 
-    Sessions are asked about when they are due, or all of them if `everything`. No transaction is open while Stripe is
-    asked; the first call that gets no answer ends the pass, and the next one goes on.
+    Failed and parked events are retried when they are due, and Sessions asked about likewise, or all of them if
+    `everything`. No transaction is open while Stripe is asked; the first call that gets no answer ends the asking, and the
+    next pass goes on.
     """
-    report = Report()
-    _retry_events(shop, report)
-    if _fetch_undelivered(shop, report):
-        _ask_about_sessions(shop, report, everything=everything)
+    report = Report(progress=progress or (lambda _subject: None))
+    _retry_events(shop, report, everything=everything)
     _close_never_opened(shop, report)
+    _end_grace(shop, report)
+    _fetch_events(shop, report, everything=everything)
+    _ask_about_sessions(shop, report, everything=everything)
+    _resume_refunds(shop, report)
+    _refresh_subscriptions(shop, report)
+    _leave_signals(shop, report)
     return report
 
 
-def _retry_events(shop: Shop, report: Report) -> None:
+def _retry_events(shop: Shop, report: Report, *, everything: bool) -> None:
     with shop.reading() as session:
-        waiting = events.unfinished(session, limit=_BATCH)
+        waiting = events.unfinished(session, due_at=None if everything else shop.now(), limit=_BATCH)
     for event_id in waiting:
-        report.attempt(event_id, lambda event_id=event_id: _replayed(shop, event_id))
+        report.attempt(event_id, lambda event_id=event_id: _retried(shop, event_id))
 
 
-def _replayed(shop: Shop, event_id: str) -> bool:
-    return events.replay(shop, event_id, actor="worker").state is events.EventState.APPLIED
+def _retried(shop: Shop, event_id: str) -> bool:
+    return events.replay(shop, event_id, actor="worker").state is EventState.APPLIED
 
 
-def _fetch_undelivered(shop: Shop, report: Report) -> bool:
+def _fetch_events(shop: Shop, report: Report, *, everything: bool) -> None:
+    with shop.reading() as session:
+        seen = signals.last(session, signals.Name.EVENTS_SEEN)
+    started = shop.now()
+    oldest = started - _KEPT
+    since = oldest if everything or seen is None else max(oldest, seen.at - _OVERLAP)
+
     def fetch() -> bool:
-        found = list(shop.stripe.undelivered_events(list(events.HANDLERS)))
-        with shop.reading() as session:
-            done = events.known(session, [event["id"] for event in found])
-        # Oldest first, as they would have come.
-        fresh = [event for event in reversed(found) if event["id"] not in done]
-        for event in fresh:
-            payload = orjson.dumps(event).decode()
-            report.attempt(event["id"], lambda event=event, payload=payload: _taken(shop, event, payload))
+        _take_all(shop, report, shop.stripe.undelivered_events(since=oldest))
+        _take_all(shop, report, shop.stripe.events(since=since))
         return False
 
-    return report.attempt("undelivered events", fetch)
+    report.attempt("events at Stripe", fetch)
+    if not report.silent:
+        with shop.transaction() as session:
+            signals.give(session, signals.Name.EVENTS_SEEN, at=started)
 
 
-def _taken(shop: Shop, event: dict, payload: str) -> bool:
-    return events.take(shop, event, payload, actor="worker").state is events.EventState.APPLIED
+def _take_all(shop: Shop, report: Report, found: Iterator[dict[str, Any]]) -> None:
+    """Take those that are news to us, oldest first, as they would have come."""
+    wanted = [event for event in found if event["type"] in HANDLERS]
+    for start in range(0, len(wanted), _BATCH):
+        batch = wanted[start : start + _BATCH]
+        with shop.reading() as session:
+            known = events.known(session, [event["id"] for event in batch])
+        wanted[start : start + _BATCH] = [None if event["id"] in known else event for event in batch]  # type: ignore[list-item]
+    for event in reversed([event for event in wanted if event]):
+        report.attempt(event["id"], lambda event=event: _taken(shop, event))
+
+
+def _taken(shop: Shop, event: dict[str, Any]) -> bool:
+    return events.take(shop, event, orjson.dumps(event).decode(), actor="worker").state is EventState.APPLIED
 
 
 def _ask_about_sessions(shop: Shop, report: Report, *, everything: bool) -> None:
     for checkout_id, order_id, session_id in _due(shop, everything=everything):
-        if not report.attempt(order_id, lambda c=checkout_id, s=session_id: _asked(shop, c, s)):
+        report.attempt(order_id, lambda c=checkout_id, s=session_id: _asked(shop, c, s))
+        if report.silent:
             return
 
 
@@ -102,7 +134,7 @@ def _due(shop: Shop, *, everything: bool) -> Iterator[tuple[str, str, str]]:
         last = rows[-1][0]
 
 
-def _open_sessions(last: str, due_at: datetime | None):  # type: ignore[no-untyped-def]
+def _open_sessions(last: str, due_at: datetime | None) -> Any:
     query = (
         select(Checkout.id, Checkout.order_id, Checkout.stripe_checkout_session_id)
         .where(
@@ -123,26 +155,31 @@ def _asked(shop: Shop, checkout_id: str, session_id: str) -> bool:
         facts = None
     with shop.transaction() as session:
         row = session.get_one(Checkout, checkout_id)
+        order = orders.lock(session, row.order_id)
+        assert order is not None
+        before = order.status
+        session.refresh(row)
         row.ask_after = payments.ask_next(row.created_at, shop.now())
-        before = orders.lock(session, row.order_id)
-        status = before.status if before else None
+        if facts is None:
+            row.state = CheckoutState.EXPIRED  # gone at Stripe: nobody can pay it any more
         session.flush()
         if facts is None:
-            # Gone at Stripe: nobody can pay it any more.
-            row.state = CheckoutState.EXPIRED
-            return _settled(session, row.order_id, now=shop.now()) is not status
-        settled = fulfillment.apply(session, facts, actor="worker", now=shop.now())
-        return settled is not None and settled.status is not status
+            settled = fulfillment.resettle(session, row.order_id, actor="worker", now=shop.now())
+        else:
+            settled = fulfillment.apply(session, facts, actor="worker", now=shop.now())
+        return settled is not None and settled.status is not before
 
 
 def _close_never_opened(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
         lost = session.exec(
-            select(Checkout.id, Checkout.order_id).where(
+            select(Checkout.id, Checkout.order_id)
+            .where(
                 col(Checkout.stripe_checkout_session_id).is_(None),
                 col(Checkout.state) == CheckoutState.OPEN,
                 col(Checkout.created_at) < shop.now() - _NEVER_OPENED,
             )
+            .limit(_BATCH)
         ).all()
     for checkout_id, order_id in lost:
         report.attempt(order_id, lambda c=checkout_id: _closed(shop, c))
@@ -156,13 +193,40 @@ def _closed(shop: Shop, checkout_id: str) -> bool:
         if row.stripe_checkout_session_id is not None:
             return False
         row.state = CheckoutState.EXPIRED
-        _settled(session, order_id, now=shop.now())
+        session.flush()
+        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return True
 
 
-def _settled(session: Session, order_id: str, *, now: datetime) -> orders.Status:
-    session.flush()
-    order = orders.lock(session, order_id)
-    assert order is not None
-    known = payments.checkouts(session, order_id)
-    return fulfillment.settle(session, order, known, actor="worker", now=now).status
+def _end_grace(shop: Shop, report: Report) -> None:
+    with shop.reading() as session:
+        over = subscriptions.grace_over(session, now=shop.now(), limit=_BATCH)
+    for order_id in over:
+        report.attempt(order_id, lambda order_id=order_id: _resettled(shop, order_id))
+
+
+def _resettled(shop: Shop, order_id: str) -> bool:
+    with shop.transaction() as session:
+        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
+    return True
+
+
+def _resume_refunds(shop: Shop, report: Report) -> None:
+    with shop.reading() as session:
+        waiting = refunds.unconfirmed(session, before=shop.now() - _UNCONFIRMED)
+    for refund_id in waiting:
+        report.attempt(refund_id, lambda refund_id=refund_id: bool(refunds.resume(shop, refund_id)))
+
+
+def _refresh_subscriptions(shop: Shop, report: Report) -> None:
+    with shop.reading() as session:
+        overdue = subscriptions.overdue(session, now=shop.now(), limit=_BATCH)
+    for subscription_id in overdue:
+        report.attempt(subscription_id, lambda s=subscription_id: billing.refresh(shop, s) is not None)
+
+
+def _leave_signals(shop: Shop, report: Report) -> None:
+    with shop.transaction() as session:
+        said = signals.Name.STRIPE_SILENT if report.silent else signals.Name.STRIPE_ANSWERED
+        signals.give(session, said, at=shop.now(), detail=report.silent)
+        signals.give(session, signals.Name.SWEPT, at=shop.now(), detail=f"{report.checked} checked")

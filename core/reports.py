@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
-from core import fulfillment, orders
+from core import history, orders, refund_facts
 from core.errors import OrderNotFound
 from core.events import StripeEvent
 from core.grants import Grant
@@ -29,10 +29,13 @@ def order_detail(session: Session, reference: str) -> dict[str, Any]:
         **_summary(order),
         "lines": [_line(line) for line in orders.lines(session, order.id)],
         "grants": _grants(session, order.id),
-        "refunds": [],
+        "refunds": [
+            {"id": row.stripe_refund_id or row.id, "amount": row.amount, "status": row.status.value}
+            for row in refund_facts.of_order(session, order.id)
+        ],
         "log": [
             {"event": row.event, "at": _iso(row.created_at), "actor": row.actor}
-            for row in fulfillment.log_of(session, order.id)
+            for row in history.of_order(session, order.id)
         ],
     }
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     support_email: str = "hello@plainwork.example"
     worker: str = ""
     sweep_seconds: float = Field(30, gt=0)
+    grace_days: float = Field(7, ge=0)
 
     @field_validator("stripe_webhook_secret", mode="before")
     @classmethod
@@ -112,6 +114,11 @@ class Settings(BaseSettings):
     def livemode(self) -> bool:
         """Whether the key moves real money."""
         return "_live_" in self.stripe_secret_key.get_secret_value()[:8]
+
+    @property
+    def grace(self) -> timedelta:
+        """How long a plan whose renewal failed may still be used."""
+        return timedelta(days=self.grace_days)
 
     @property
     def demo(self) -> bool:

@@ -52,6 +52,7 @@ class SignIn(SQLModel, table=True):
     id: str = Field(primary_key=True)
     email: str = Field(index=True)
     letter: str | None = Field(default=None, unique=True)
+    ip: str = ""
     created_at: datetime
     expires_at: datetime
     ended_at: datetime | None = None
@@ -135,12 +136,13 @@ def by_letter(shop: Shop, token: str) -> str:
         return _ticket(session, shop, address, letter=_fingerprint(token))
 
 
-def redeem(session: Session, ticket: str, *, signing_key: str, now: datetime) -> str:
+def redeem(session: Session, ticket: str, *, ip: str, signing_key: str, now: datetime) -> str:
     """The id to keep in the cookie for a ticket of the last minutes. Raises LinkExpired or LinkInvalid."""
-    sign_in_id = signing.read(signing_key, signing.TICKET, ticket)
+    sign_in_id = str(signing.read(signing_key, signing.TICKET, ticket))
     if who(session, sign_in_id, now=now) is None:
         raise LinkInvalid()
-    return str(sign_in_id)
+    session.exec(update(SignIn).where(col(SignIn.id) == sign_in_id).values(ip=ip))
+    return sign_in_id
 
 
 def who(session: Session, sign_in_id: str, *, now: datetime) -> str | None:

@@ -1,6 +1,7 @@
 """The one door to Stripe. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -8,6 +9,7 @@ import orjson
 
 from core.errors import CheckoutNotFound, PayloadInvalid, SignatureInvalid, StripeRefused, StripeUnreachable
 from core.payments import SessionFacts, read_session
+from core.stripe_objects import id_of
 
 if TYPE_CHECKING:
     import stripe
@@ -17,12 +19,25 @@ TOLERANCE = 300
 
 
 class Stripe(Protocol):
-    """What the shop asks of Stripe. Every method may raise StripeUnreachable or StripeRefused."""
+    """What the shop asks of Stripe. Every method may raise StripeUnreachable or StripeRefused.
+
+    `find_…` and `retrieve_…` give Stripe's own JSON; a `find` gives None where Stripe has no such thing.
+    """
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts: ...
     def retrieve_checkout(self, session_id: str) -> SessionFacts: ...
     def expire_checkout(self, session_id: str) -> SessionFacts: ...
-    def undelivered_events(self, types: Sequence[str]) -> Iterator[dict[str, Any]]: ...
+    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def refunds_of(self, charge: str) -> list[dict[str, Any]]: ...
+    def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None: ...
+    def find_charge(self, charge: str) -> dict[str, Any] | None: ...
+    def find_subscription(self, subscription: str) -> dict[str, Any] | None: ...
+    def find_checkout_of(self, *, subscription: str) -> dict[str, Any] | None: ...
+    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
+    def payment_intent_of_subscription(self, subscription: str) -> str | None: ...
+    def open_portal(self, customer: str, *, return_url: str) -> str: ...
 
 
 class StripeApi:
@@ -68,13 +83,87 @@ class StripeApi:
         except StripeRefused:
             return self.retrieve_checkout(session_id)
 
-    def undelivered_events(self, types: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Stripe's events of these types (at most 20) that no endpoint has acknowledged, newest first."""
-        pages = self._ask_raw(
-            lambda: self._client.v1.events.list({"delivery_success": False, "types": list(types), "limit": 100})
+    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """Stripe's events since then that no endpoint has acknowledged, newest first."""
+        return self._events({"delivery_success": False, "created": {"gte": int(since.timestamp())}})
+
+    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """All of Stripe's events since then, newest first. Stripe keeps them for 30 days."""
+        return self._events({"created": {"gte": int(since.timestamp())}})
+
+    def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Send money back, once per idempotency key."""
+        return self._ask(lambda: self._client.v1.refunds.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def refunds_of(self, charge: str) -> list[dict[str, Any]]:
+        """Every refund of a charge, newest first."""
+        page = self._ask_raw(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100}))
+        return [refund.to_dict(for_json=True) for refund in page.auto_paging_iter()]
+
+    def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None:
+        """A PaymentIntent, whose metadata names the order of a one-time payment."""
+        return self._find(lambda: self._client.v1.payment_intents.retrieve(payment_intent))
+
+    def find_charge(self, charge: str) -> dict[str, Any] | None:
+        """A charge."""
+        return self._find(lambda: self._client.v1.charges.retrieve(charge))
+
+    def find_subscription(self, subscription: str) -> dict[str, Any] | None:
+        """A subscription as it is now."""
+        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription))
+
+    def find_checkout_of(self, *, subscription: str) -> dict[str, Any] | None:
+        """The Session that made a subscription."""
+        return self._first(lambda: self._client.v1.checkout.sessions.list({"subscription": subscription, "limit": 1}))
+
+    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
+        """The invoice that a PaymentIntent paid; since 2025-03-31 only invoice payments lead there."""
+        payment = self._first(
+            lambda: self._client.v1.invoice_payments.list(
+                {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
+            )
         )
-        for event in pages.auto_paging_iter():
-            yield event.to_dict(for_json=True)
+        if payment is None:
+            return None
+        return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
+
+    def payment_intent_of_subscription(self, subscription: str) -> str | None:
+        """The PaymentIntent of a subscription's newest paid invoice: what a refund of it must name."""
+        invoice = self._first(
+            lambda: self._client.v1.invoices.list({"subscription": subscription, "status": "paid", "limit": 1})
+        )
+        if invoice is None:
+            return None
+        payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice["id"], "limit": 1}))
+        return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
+
+    def open_portal(self, customer: str, *, return_url: str) -> str:
+        """The address of Stripe's customer portal for this customer, good for some minutes."""
+        opened = self._ask(
+            lambda: self._client.v1.billing_portal.sessions.create({"customer": customer, "return_url": return_url})
+        )
+        return str(opened["url"])
+
+    def _events(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        pages = self._ask_raw(lambda: self._client.v1.events.list({**filters, "limit": 100}))
+        while True:
+            for event in pages.data:
+                yield event.to_dict(for_json=True)
+            if not pages.has_more:
+                return
+            pages = self._ask_raw(pages.next_page)
+
+    def _find(self, call: Any) -> dict[str, Any] | None:
+        try:
+            return self._ask(call)
+        except StripeRefused as refusal:
+            if refusal.code == "resource_missing":
+                return None
+            raise
+
+    def _first(self, call: Any) -> dict[str, Any] | None:
+        page = self._ask(call)
+        return page["data"][0] if page["data"] else None
 
     def _ask(self, call: Any) -> dict[str, Any]:
         # Stripe's objects are not dictionaries (`.get` raises): convert once, here.

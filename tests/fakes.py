@@ -1,8 +1,9 @@
 """A Stripe that lives in memory, behind the shop's own protocol, and tells its story in truly signed events."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import deepcopy
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -22,6 +23,12 @@ class FakeStripe:
         self.sessions: dict[str, dict[str, Any]] = {}
         self.by_key: dict[str, tuple[dict[str, Any], str]] = {}
         self.undelivered: list[dict[str, Any]] = []
+        self.happened: list[dict[str, Any]] = []
+        self.refunds: dict[str, dict[str, Any]] = {}
+        self.payment_intents: dict[str, dict[str, Any]] = {}
+        self.subscriptions: dict[str, dict[str, Any]] = {}
+        self.invoices: dict[str, dict[str, Any]] = {}
+        self.invoice_payments: dict[str, str] = {}
         self.trouble: list[ShopError] = []
         self.calls: list[str] = []
         self._numbers = count(1)
@@ -53,9 +60,62 @@ class FakeStripe:
             session.update(status="expired", url=None)
         return read_session(session)
 
-    def undelivered_events(self, types: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
         self._called("events")
-        yield from [event for event in reversed(self.undelivered) if event["type"] in types]
+        yield from reversed(self.undelivered)
+
+    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        self._called("events")
+        yield from [event for event in reversed(self.happened) if event["created"] >= since.timestamp()]
+
+    def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        self._called("refund")
+        if key in self.by_key:
+            first, refund_id = self.by_key[key]
+            if first != parameters:
+                raise StripeRefused("idempotency_error", "Keys can only be used with the same parameters")
+            return deepcopy(self.refunds[refund_id])
+        refund = self.make_refund(parameters["payment_intent"], parameters["amount"], metadata=parameters["metadata"])
+        self.by_key[key] = (deepcopy(parameters), refund["id"])
+        return deepcopy(refund)
+
+    def refunds_of(self, charge: str) -> list[dict[str, Any]]:
+        self._called("refunds_of")
+        return [deepcopy(refund) for refund in self.refunds.values() if refund["charge"] == charge]
+
+    def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None:
+        self._called("find_payment_intent")
+        return self.payment_intents.get(payment_intent)
+
+    def find_charge(self, charge: str) -> dict[str, Any] | None:
+        self._called("find_charge")
+        payment_intent = self.payment_intents.get(charge.replace("ch_", "pi_", 1))
+        return charge_of(payment_intent) if payment_intent else None
+
+    def find_subscription(self, subscription: str) -> dict[str, Any] | None:
+        self._called("find_subscription")
+        return deepcopy(self.subscriptions.get(subscription))
+
+    def find_checkout_of(self, *, subscription: str) -> dict[str, Any] | None:
+        self._called("find_checkout_of")
+        return next((each for each in self.sessions.values() if each["subscription"] == subscription), None)
+
+    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
+        self._called("find_invoice_of")
+        return self.invoices.get(self.invoice_payments.get(payment_intent, ""))
+
+    def payment_intent_of_subscription(self, subscription: str) -> str | None:
+        self._called("payment_intent_of_subscription")
+        paid = [
+            payment_intent
+            for payment_intent, invoice in self.invoice_payments.items()
+            if self.invoices[invoice]["parent"]["subscription_details"]["subscription"] == subscription
+        ]
+        return paid[-1] if paid else None
+
+    def open_portal(self, customer: str, *, return_url: str) -> str:
+        self._called("open_portal")
+        return f"http://127.0.0.1:12111/p/session/{customer}"
 
     # -- what happens at Stripe
 
@@ -71,7 +131,94 @@ class FakeStripe:
             subscription=f"sub_test_{number}" if session["mode"] == "subscription" else None,
             customer_details={"email": email, "name": "Nora Lindqvist"},
         )  # fmt: skip
+        if session["payment_intent"]:
+            self.payment_intents[session["payment_intent"]] = {
+                "id": session["payment_intent"], "object": "payment_intent", "amount": session["amount_total"],
+                "currency": session["currency"], "metadata": dict(session["metadata"]), "livemode": False,
+                "latest_charge": session["payment_intent"].replace("pi_", "ch_", 1),
+            }  # fmt: skip
+        if session["subscription"]:
+            session["customer"] = f"cus_test_{number}"
+            self._subscribe(session)
         return session
+
+    def make_refund(
+        self, payment_intent: str, amount: int, *, metadata: dict[str, str] | None = None, status: str = "succeeded"
+    ) -> dict[str, Any]:
+        """Money goes back: made here as if in Stripe's dashboard, where it carries no metadata."""
+        refund = {
+            "id": f"re_test_{next(self._numbers)}", "object": "refund", "amount": amount, "status": status,
+            "currency": "eur", "payment_intent": payment_intent, "charge": payment_intent.replace("pi_", "ch_", 1),
+            "metadata": metadata or {}, "failure_reason": None,
+        }  # fmt: skip
+        self.refunds[refund["id"]] = refund
+        return refund
+
+    def fail_refund(self, refund_id: str) -> dict[str, Any]:
+        """The buyer's bank sends the refund back."""
+        self.refunds[refund_id].update(status="failed", failure_reason="expired_or_canceled_card")
+        return self.refunds[refund_id]
+
+    def dispute(self, payment_intent: str, *, status: str = "needs_response") -> dict[str, Any]:
+        """The cardholder's bank takes the money back, for now."""
+        return {
+            "id": "dp_test_" + payment_intent.rpartition("_")[2], "object": "dispute", "amount": 2900, "currency": "eur",
+            "charge": payment_intent.replace("pi_", "ch_", 1), "payment_intent": payment_intent, "status": status,
+            "reason": "fraudulent", "metadata": {}, "created": 1_795_343_785, "livemode": False,
+            "evidence_details": {"due_by": 1_796_000_000},
+        }  # fmt: skip
+
+    def tell(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
+        """An event of this type about an object as it is now; it is listed among Stripe's events."""
+        event = event_about(deepcopy(subject), kind, number=next(self._numbers))
+        self.happened.append(event)
+        return event
+
+    def renew(self, subscription_id: str) -> dict[str, Any]:
+        """A renewal is paid: the period moves. Returns the invoice."""
+        subscription = self.subscriptions[subscription_id]
+        item = subscription["items"]["data"][0]
+        item["current_period_start"] = item["current_period_end"]
+        item["current_period_end"] += 30 * 86400
+        subscription["status"] = "active"
+        return self._bill(subscription, "subscription_cycle")
+
+    def _subscribe(self, session: dict[str, Any]) -> None:
+        start = session["expires_at"] - 23 * 3600
+        amount = session["amount_total"]
+        subscription = {
+            "id": session["subscription"], "object": "subscription", "status": "active", "customer": session["customer"],
+            "currency": session["currency"], "metadata": dict(session["metadata"]), "cancel_at": None, "livemode": False,
+            "cancel_at_period_end": False, "ended_at": None, "trial_end": None, "pause_collection": None,
+            "cancellation_details": {"reason": None},
+            "items": {"object": "list", "data": [{
+                "id": "si_1", "quantity": session["quantity"], "current_period_start": start,
+                "current_period_end": start + 30 * 86400,
+                "price": {"unit_amount": amount // session["quantity"], "recurring": {"interval": "month"}},
+            }]},
+        }  # fmt: skip
+        self.subscriptions[subscription["id"]] = subscription
+        self._bill(subscription, "subscription_create")
+
+    def _bill(self, subscription: dict[str, Any], reason: str) -> dict[str, Any]:
+        number = next(self._numbers)
+        item = subscription["items"]["data"][0]
+        invoice = {
+            "id": f"in_test_{number}", "object": "invoice", "status": "paid", "billing_reason": reason, "livemode": False,
+            "amount_paid": item["quantity"] * item["price"]["unit_amount"], "currency": subscription["currency"],
+            "created": item["current_period_start"], "metadata": {}, "customer": subscription["customer"],
+            "parent": {"type": "subscription_details", "subscription_details": {
+                "subscription": subscription["id"], "metadata": dict(subscription["metadata"]),
+            }},
+        }  # fmt: skip
+        self.invoices[invoice["id"]] = invoice
+        payment_intent = f"pi_sub_{number}"
+        self.invoice_payments[payment_intent] = invoice["id"]
+        self.payment_intents[payment_intent] = {
+            "id": payment_intent, "object": "payment_intent", "metadata": {}, "amount": invoice["amount_paid"],
+            "livemode": False, "latest_charge": payment_intent.replace("pi_", "ch_", 1),
+        }  # fmt: skip
+        return invoice
 
     def settle(self, session_id: str) -> dict[str, Any]:
         """The slow money arrives."""
@@ -100,8 +247,16 @@ class FakeStripe:
             "client_reference_id": parameters["client_reference_id"], "customer_details": None, "customer": None,
             "customer_email": parameters.get("customer_email"), "payment_intent": None, "subscription": None,
             "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}",
-            "success_url": parameters["success_url"],
+            "success_url": parameters["success_url"], "quantity": sum(item["quantity"] for item in items),
         }  # fmt: skip
+
+
+def charge_of(payment_intent: dict[str, Any]) -> dict[str, Any]:
+    """The charge of a payment, which carries the payment's metadata."""
+    return {
+        "id": payment_intent["latest_charge"], "object": "charge", "payment_intent": payment_intent["id"],
+        "metadata": dict(payment_intent["metadata"]), "amount": payment_intent["amount"], "livemode": False,
+    }  # fmt: skip
 
 
 def event_about(subject: dict[str, Any], kind: str, *, number: int | str, livemode: bool = False) -> dict[str, Any]:

@@ -30,10 +30,11 @@ def remember_browser(response: Response, shop: Shop, browser: str) -> None:
 
 
 @router.get("/sign-in/{ticket}")
-async def enter(ticket: str, shop: OpenShop, next: str = "/purchases") -> Response:
+async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/purchases") -> Response:
     """Turn a ticket of the last minutes into the cookie; one that is no good leads back to where one is made."""
     try:
-        signed_in = await run_in_threadpool(_redeem, shop, ticket)
+        ip = request.client.host if request.client else ""
+        signed_in = await run_in_threadpool(_redeem, shop, ticket, ip)
     except AccessDenied:
         return RedirectResponse(_local("/purchases", shop), 303)
     response = RedirectResponse(_local(next, shop), 303)
@@ -52,9 +53,9 @@ async def leave(request: Request, shop: OpenShop, next: str = "/") -> Response:
     return response
 
 
-def _redeem(shop: Shop, ticket: str) -> str:
-    with shop.reading() as session:
-        return sign_in.redeem(session, ticket, signing_key=shop.signing_key, now=shop.now())
+def _redeem(shop: Shop, ticket: str, ip: str) -> str:
+    with shop.transaction() as session:
+        return sign_in.redeem(session, ticket, ip=ip, signing_key=shop.signing_key, now=shop.now())
 
 
 def _sign_out(shop: Shop, sign_in_id: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import structlog
 from dbos import DBOS
 
-from core import letters
+from core import billing, letters
+from core.errors import StripeUnreachable
 from core.outbox import Job
 from core.shop import Shop
 from worker import mail, wording
@@ -28,9 +29,11 @@ def register(shop: Shop) -> None:
         Job.PAYMENT_FAILED, lambda order_id: _deliver(shop, Job.PAYMENT_FAILED, order_id, order_id, _payment_failed)
     )
     _define(Job.SIGN_IN_CODE, lambda code_id: _deliver(shop, Job.SIGN_IN_CODE, code_id, None, _sign_in_code))
+    _define(Job.OWNER_NOTICE, lambda order_id, topic: _notify(shop, order_id, topic))
+    _define(Job.ASK_STRIPE, lambda subject: _ask_stripe(shop, subject))
 
 
-def _define(job: Job, run: Callable[[str], None]) -> None:
+def _define(job: Job, run: Callable[..., None]) -> None:
     DBOS.workflow(name=job.value, max_recovery_attempts=_RESTARTS)(run)
 
 
@@ -84,3 +87,31 @@ def _payment_failed(shop: Shop, order_id: str) -> Message:
 def _sign_in_code(shop: Shop, code_id: str) -> Message | None:
     letter = letters.with_code(shop, code_id)
     return wording.sign_in_code(shop.settings, letter) if letter else None
+
+
+def _notify(shop: Shop, order_id: str, topic: str) -> None:
+    def write(shop: Shop, _subject: str) -> Message | None:
+        letter = letters.to_owners(shop, order_id, topic)
+        return wording.owner_notice(shop.settings, letter) if letter else None
+
+    _deliver(shop, Job.OWNER_NOTICE, f"{order_id}:{topic}", order_id, write)
+
+
+def _ask_stripe(shop: Shop, subject: str) -> None:
+    """Ask until Stripe answers; the sweep asks too, so that a job which gives up loses nothing."""
+    wait = _FIRST_WAIT
+    for _ in range(_TRIES):
+        if DBOS.run_step({"name": "ask"}, _asked, shop, subject):
+            return
+        DBOS.sleep(wait)
+        wait = min(wait * 2, _LONGEST_WAIT)
+    raise TimeoutError(f"Stripe did not answer about {subject} in {_TRIES} attempts")
+
+
+def _asked(shop: Shop, subject: str) -> bool:
+    try:
+        billing.ask(shop, subject)
+    except StripeUnreachable as error:
+        log.warning("stripe_silent", subject=subject, error=str(error))
+        return False
+    return True

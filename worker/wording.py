@@ -7,7 +7,7 @@ from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.grants import Delivery, Kind
-from core.letters import CodeLetter, OrderLetter
+from core.letters import CodeLetter, NoticeLetter, OrderLetter
 from core.money import Money
 from core.settings import Settings
 from worker.mail import Message
@@ -41,6 +41,31 @@ def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
     return _message(
         settings, "sign_in_code", letter.email, subject, {"digits": letter.digits, "minutes": letter.minutes}
     )
+
+
+def owner_notice(settings: Settings, letter: NoticeLetter) -> Message:
+    """Something happened to an order that its shop's owners must hear of at once."""
+    headline, advice = _notice(letter)
+    context = {"headline": headline, "advice": advice, "number": letter.number, "total": letter.total}
+    context["detail"] = letter.detail.replace("_", " ")
+    return _message(settings, "owner_notice", ", ".join(letter.owners), f"{headline}: order {letter.number}", context)
+
+
+def _notice(letter: NoticeLetter) -> tuple[str, str]:
+    match letter.topic.partition(":")[0]:
+        case "dispute":
+            return "A payment was disputed", (
+                "Access is suspended until it is decided. Answer it in Stripe's dashboard before the deadline:"
+                " pushcart evidence puts the proof together."
+            )
+        case "refund_failed":
+            return "A refund failed", (
+                "The money is back with you, and the buyer has access again. Agree on another way to pay it back."
+            )
+        case _:
+            return "A paid order could not be delivered", (
+                "The buyer has paid and is waiting. Mend the cause and replay the order's event, or refund it."
+            )
 
 
 def _item(delivery: Delivery) -> dict[str, str]:

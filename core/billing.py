@@ -1,0 +1,89 @@
+"""Billing: what the worker asks Stripe after an event said that something changed, and the customer portal."""
+
+from typing import Any
+
+import orjson
+from sqlmodel import col, select
+
+from core import customers, events, fulfillment, orders, refund_facts, subscriptions, tracing
+from core.errors import AccessDenied
+from core.handlers import NOT_OURS
+from core.orders import Order
+from core.shop import Shop
+
+
+def ask(shop: Shop, subject: str) -> None:
+    """Ask Stripe about a subscription, a charge's refunds, or whose a parked event is. Raises StripeTrouble to be retried."""
+    match subject.partition("_")[0]:
+        case "sub":
+            refresh(shop, subject)
+        case "ch" | "py":
+            _fetch_refunds(shop, subject)
+        case "evt":
+            _place_event(shop, subject)
+        case other:
+            raise ValueError(f"nothing is asked about {other}")
+
+
+def refresh(shop: Shop, subscription_id: str) -> str | None:
+    """Fetch a subscription and settle its order by it; return the order's id, or None if it is not ours."""
+    asked_at = shop.now()
+    found = shop.stripe.find_subscription(subscription_id)
+    if found is None:
+        return None
+    facts = subscriptions.read_subscription(found)
+    with shop.reading() as session:
+        order_id = tracing.known_order(session, found)
+    order_id = order_id or tracing.trace(shop, found)
+    if order_id is None:
+        return None
+    with shop.transaction() as session:
+        order = orders.lock(session, order_id)
+        assert order is not None
+        order.eventful = True
+        order.stripe_subscription_id = order.stripe_subscription_id or subscription_id
+        subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
+        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
+    return order_id
+
+
+def portal(shop: Shop, email: str, order_id: str) -> str:
+    """The address of Stripe's portal for this buyer's own plan. Raises AccessDenied for anybody else's, or StripeTrouble."""
+    with shop.reading() as session:
+        customer = session.exec(
+            select(subscriptions.Subscription.stripe_customer_id)
+            .join(Order, col(Order.id) == subscriptions.Subscription.order_id)
+            .where(Order.id == order_id, Order.customer_id == customers.id_of(email))
+        ).first()
+    if not customer:
+        raise AccessDenied()
+    return shop.stripe.open_portal(customer, return_url=f"{shop.settings.public_url}/purchases")
+
+
+def _fetch_refunds(shop: Shop, charge: str) -> None:
+    found = [refund_facts.read_refund(refund) for refund in shop.stripe.refunds_of(charge)]
+    order_id = _order_of_charge(shop, charge)
+    if not found or order_id is None:
+        return
+    with shop.transaction() as session:
+        order = orders.lock(session, order_id)
+        assert order is not None
+        order.eventful = True
+        for facts in found:
+            refund_facts.record(session, order_id, facts, now=shop.now())
+        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
+
+
+def _order_of_charge(shop: Shop, charge: str) -> str | None:
+    subject: dict[str, Any] = shop.stripe.find_charge(charge) or {}
+    with shop.reading() as session:
+        known = tracing.known_order(session, subject)
+    return known or tracing.trace(shop, subject)
+
+
+def _place_event(shop: Shop, event_id: str) -> None:
+    event = orjson.loads(events.payload_of(shop, event_id))
+    if tracing.trace(shop, event["data"]["object"]) is None:
+        events.dismiss(shop, event_id, NOT_OURS)
+    else:
+        events.replay(shop, event_id, actor="worker")

@@ -1,0 +1,90 @@
+"""The ledger of an order: every fact known about its money, read together, and what they come to."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core import disputes, payments, refund_facts, subscriptions
+from core.disputes import Dispute
+from core.grants import GrantState, Kind
+from core.orders import Facts, Order, OrderLine, Payment
+from core.payments import Checkout
+from core.refund_facts import Refund
+from core.subscriptions import Subscription
+
+
+@dataclass
+class Ledger:
+    """The facts about one order's money. `paid_later` is what a plan's renewals brought, in minor units."""
+
+    checkouts: list[Checkout]
+    refunds: list[Refund] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
+    subscription: Subscription | None = None
+    paid_later: int = 0
+
+    @property
+    def progress(self) -> Payment:
+        """How far the payment has come."""
+        return payments.progress(self.checkouts)
+
+    @property
+    def paid(self) -> Checkout | None:
+        """The Session that the money came from."""
+        return payments.decisive(self.checkouts)
+
+    @property
+    def total(self) -> int:
+        """All that was paid, in minor units."""
+        first = self.paid.amount_total if self.paid else 0
+        return (first or 0) + self.paid_later
+
+    @property
+    def refunded(self) -> int:
+        """All that went back, in minor units."""
+        return refund_facts.gone(self.refunds)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its subscription is over."""
+        return self.subscription is not None and self.subscription.status in ("canceled", "incomplete_expired")
+
+    def facts(self, grants: list[GrantState], *, plan_alone: bool) -> Facts:
+        """What the order's status follows from. A plan that ended cancels the order only if nothing else was bought."""
+        return Facts(
+            payment=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
+            dispute=disputes.standing(self.disputes), ended=self.ended and plan_alone,
+        )  # fmt: skip
+
+    def allows(self, line: OrderLine, *, keeps_after_refund: bool, now: datetime) -> GrantState:
+        """What this paid line's buyer may do as things stand."""
+        standing = disputes.standing(self.disputes)
+        if standing == "lost":
+            return GrantState.REVOKED
+        if self._taken_back(line) and not keeps_after_refund:
+            return GrantState.REVOKED
+        access = subscriptions.access(self.subscription, now=now) if line.kind is Kind.PLAN else GrantState.ACTIVE
+        return GrantState.SUSPENDED if standing == "open" and access is GrantState.ACTIVE else access
+
+    def _taken_back(self, line: OrderLine) -> bool:
+        whole = bool(self.refunded) and self.refunded >= self.total
+        named = line.id in refund_facts.lines_paid_back(self.refunds)
+        return whole or named or refund_facts.takes_back_all(self.refunds)
+
+
+def read(session: Session, order: Order) -> Ledger:
+    """The ledger as it is now. The order must be locked, in a statement before this one.
+
+    An order to which nothing happened but being paid costs one query: `eventful` says that there is more.
+    """
+    checkouts = payments.checkouts(session, order.id)
+    if not order.eventful:
+        return Ledger(checkouts)
+    return Ledger(
+        checkouts,
+        refund_facts.of_order(session, order.id),
+        disputes.of_order(session, order.id),
+        subscriptions.of_order(session, order.id),
+        subscriptions.paid_later(session, order.id),
+    )

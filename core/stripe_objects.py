@@ -1,0 +1,14 @@
+"""Reading Stripe's JSON: ids that may have been expanded, and moments."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+
+def id_of(value: Any) -> str | None:
+    """Stripe gives an id, or the whole object where it was expanded."""
+    return value["id"] if isinstance(value, dict) else value
+
+
+def moment(stamp: int | None) -> datetime | None:
+    """Stripe counts seconds since 1970, in UTC."""
+    return datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
