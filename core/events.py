@@ -13,6 +13,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from core import fulfillment, payments, stripe_api
 from core.database import insert_once, text_enum
 from core.errors import EventNotFound
+from core.orders import Order
 from core.shop import Shop
 
 
@@ -202,4 +203,4 @@ def _order_named_in(event: dict[str, Any]) -> str | None:
 
 
 def _knows(session: Session, order_id: str) -> bool:
-    return session.exec(select(fulfillment.Order.id).where(fulfillment.Order.id == order_id)).first() is not None
+    return session.exec(select(Order.id).where(Order.id == order_id)).first() is not None

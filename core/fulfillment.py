@@ -68,6 +68,9 @@ def settle(session: Session, order: Order, known: list[Checkout], *, actor: str,
     if paid:
         log.add("paid")
         _adopt(session, order, paid, now=now)
+    elif progress is Payment.FAILED:
+        # Most buyers give their address on Stripe's page only, and they are to be told.
+        order.email = order.email or next((row.email for row in reversed(known) if row.email), "")
     trouble = _mismatch(order, paid) if paid else ""
     grants = _converge(session, order, progress, trouble, log, now=now)
     status = orders.status_of(
@@ -246,7 +249,7 @@ def _owe(session: Session, order: Order, status: Status, log: _Log, fulfilled_no
     """Owe the outside its messages, in the transaction that made them due."""
     if fulfilled_now and order.email:
         outbox.owe(session, outbox.Job.RECEIPT, order.id, key=order.id)
-    if status is Status.FAILED:
+    if status is Status.FAILED and order.email:
         outbox.owe(session, outbox.Job.PAYMENT_FAILED, order.id, key=order.id)
 
 

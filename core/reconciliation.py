@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import orjson
 from sqlmodel import Session, col, select
@@ -58,7 +60,7 @@ def _retry_events(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
         waiting = events.unfinished(session, limit=_BATCH)
     for event_id in waiting:
-        report.attempt(event_id, lambda event_id=event_id: _replayed(shop, event_id))
+        report.attempt(event_id, partial(_replayed, shop, event_id))
 
 
 def _replayed(shop: Shop, event_id: str) -> bool:
@@ -74,19 +76,19 @@ def _fetch_undelivered(shop: Shop, report: Report) -> bool:
         fresh = [event for event in reversed(found) if event["id"] not in done]
         for event in fresh:
             payload = orjson.dumps(event).decode()
-            report.attempt(event["id"], lambda event=event, payload=payload: _taken(shop, event, payload))
+            report.attempt(event["id"], partial(_taken, shop, event, payload))
         return False
 
     return report.attempt("undelivered events", fetch)
 
 
-def _taken(shop: Shop, event: dict, payload: str) -> bool:
+def _taken(shop: Shop, event: dict[str, Any], payload: str) -> bool:
     return events.take(shop, event, payload, actor="worker").state is events.EventState.APPLIED
 
 
 def _ask_about_sessions(shop: Shop, report: Report, *, everything: bool) -> None:
     for checkout_id, order_id, session_id in _due(shop, everything=everything):
-        if not report.attempt(order_id, lambda c=checkout_id, s=session_id: _asked(shop, c, s)):
+        if not report.attempt(order_id, partial(_asked, shop, checkout_id, session_id)):
             return
 
 
@@ -145,7 +147,7 @@ def _close_never_opened(shop: Shop, report: Report) -> None:
             )
         ).all()
     for checkout_id, order_id in lost:
-        report.attempt(order_id, lambda c=checkout_id: _closed(shop, c))
+        report.attempt(order_id, partial(_closed, shop, checkout_id))
 
 
 def _closed(shop: Shop, checkout_id: str) -> bool:

@@ -93,14 +93,14 @@ def phone_cart() -> None:
         st.page_link(CART, label=cart_label(st.session_state.get("in_cart", 0)), icon=":material/shopping_bag:")
 
 
-def back(page: str, label: str) -> None:
-    """The way back, its icon flush with the text below it."""
-    with st.container(key="flush-back", width="content"):
-        st.page_link(page, label=label, icon=":material/arrow_back:", help="")
+def way(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:
+    """A link that stands alone, its icon flush with the text above and below."""
+    with st.container(key=f"flush-{where}-{icon}", width="content"):
+        st.page_link(page, label=label, icon=f":material/{icon}:", query_params=query, help="")
 
 
 def forward(page: str, label: str, **query: str) -> None:
-    """The way on."""
+    """The way on, at the end of a row."""
     st.page_link(page, label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query, help="")
 
 
@@ -196,12 +196,12 @@ def leave(url: str, label: str) -> None:
 # ------------------------------------------------------------------ what went wrong
 
 
-def explain(error: ShopError) -> None:
-    """Say what went wrong, and where to go on."""
+def explain(error: ShopError, *, where: str) -> None:
+    """Say what went wrong, and where to go on. `where` tells the places apart that say it on one page."""
     st.warning(sentence(error), icon=":material/error:")
     match error:
         case AlreadyPaid(session_id=session_id) | StillSettling(session_id=session_id):
-            forward(THANKS, "See this order", session_id=session_id)
+            way(THANKS, "See this order", where=where, session_id=session_id)
 
 
 def sentence(error: ShopError) -> str:

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -78,17 +79,37 @@ def postgres_template(postgres_server: str) -> str:
     return name
 
 
-@pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated, empty database of the test's own."""
-    if request.param == "sqlite":
-        path = tmp_path / "shop.db"
+@contextmanager
+def migrated_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
+    """The address of a migrated, empty database that is gone afterwards."""
+    if kind == "sqlite":
+        path = folder / "shop.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
     server = request.getfixturevalue("postgres_server")
     name = f"test_{uuid4().hex[:12]}"
     _on_server(server, f"create database {name} template {request.getfixturevalue('postgres_template')}")
+    yield _with_database(server, name)
+    _on_server(server, f"drop database {name} with (force)")
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database of the test's own."""
+    with migrated_database(request, request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
+def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database in which there is nothing yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/fresh/shop.db"
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = f"fresh_{uuid4().hex[:12]}"
+    _on_server(server, f"create database {name}")
     yield _with_database(server, name)
     _on_server(server, f"drop database {name} with (force)")
 

@@ -170,12 +170,12 @@ with ui.frame(1080):
     if offer is None:
         st.title("We can't find that product", anchor=False)
         st.markdown("It may have been renamed or taken off the shelf.")
-        ui.back(ui.SHOP, "See everything in the shop")
+        ui.way(ui.SHOP, "See everything in the shop", "arrow_back")
         ui.footer()
         st.stop()
     ui.title_bar(offer.name)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        ui.back(ui.SHOP, "All products")
+        ui.way(ui.SHOP, "All products", "arrow_back")
         ui.phone_cart()
     cover, panel = st.columns([7, 5], gap="medium")
     with cover:
