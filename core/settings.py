@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     """The contract's environment variables, one field each. Raises pydantic's ValidationError when something is wrong."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=False, ignored_types=(cached_property,)
+        frozen=True, extra="ignore", env_ignore_empty=False, ignored_types=(cached_property,), hide_input_in_errors=True
     )
 
     storefront_port: int = Field(8501, ge=1, le=65535)

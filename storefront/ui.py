@@ -69,11 +69,12 @@ def wordmark() -> Any:
     if _is_demo_brand():
         return STATIC / "brand" / "plainwork.svg"
     name = counter.shop().settings.shop_name
+    width = 18 * len(name)  # set to this very width: no one knows which font a browser takes
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {len(name) * 17 + 4} 40" height="40">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 40" width="{width}" height="40">'
         "<style>text{font:700 29px system-ui,sans-serif;fill:#161B2E}"
         "@media (prefers-color-scheme:dark){text{fill:#E8EBF5}}</style>"
-        f'<text x="0" y="30">{escape(name)}</text></svg>'
+        f'<text y="30" textLength="{width}" lengthAdjust="spacingAndGlyphs">{escape(name)}</text></svg>'
     )
 
 

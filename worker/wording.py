@@ -53,8 +53,8 @@ def _item(delivery: Delivery) -> dict[str, str]:
             many = f"up to {delivery.machines} computers" if delivery.machines > 1 else "one computer"
             text, button = f"Your licence key, for {many}:", "Download"
         case Kind.PLAN:
-            many = f"{delivery.quantity} seats. Give them" if delivery.quantity > 1 else "One seat. Give it"
-            text, button = f"{many} out whenever you like.", "Invite teammates"
+            several = f"{delivery.quantity} seats. Give them out whenever you like."
+            text, button = several if delivery.quantity > 1 else "One seat, for whoever you choose.", "Invite teammates"
         case Kind.WORKSHOP:
             text, button = _when(delivery), "See your place"
     return {"title": delivery.product, "text": text, "key": delivery.key, "button": button}

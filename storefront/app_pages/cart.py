@@ -144,6 +144,7 @@ def draw_empty() -> None:
 
 with shop.reading() as session:
     cart = carts.view(session, browser)
+trouble = st.session_state.pop("trouble", "")
 
 with ui.frame(1080):
     if not cart.lines:
@@ -151,7 +152,7 @@ with ui.frame(1080):
         ui.footer()
         st.stop()
     st.title("Your cart", anchor=False)
-    if trouble := st.session_state.pop("trouble", None):
+    if trouble:
         st.warning(trouble, icon=":material/error:")
     payable = [line for line in cart.lines if not left_out(line)]
     in_cart, summary = st.columns([7, 5], gap="medium")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.journeys.stand import LINES, Stand, answers, has_ended, tell
@@ -24,14 +25,22 @@ def fresh(tmp_path: Path) -> Stand:
 
 @contextmanager
 def honcho(stand: Stand, output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`honcho start`, once everything answers; it must be gone at the end."""
+    """`honcho start`, once everything answers. Nothing of it is left afterwards, whatever happens."""
     running = stand.launch("exec honcho start", output)
     try:
         eventually(lambda: is_open(stand, output), seconds=90)
         yield running
     finally:
+        family = family_of(running)
         tell(running, signal.SIGTERM)
-        assert has_ended(running)
+        has_ended(running)
+        for process in psutil.wait_procs(family, timeout=1)[1]:
+            process.kill()
+
+
+def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Everything that a process has started, and what that has started."""
+    return psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
 
 
 def is_open(stand: Stand, output: Path) -> bool:
@@ -40,11 +49,13 @@ def is_open(stand: Stand, output: Path) -> bool:
     return "worker: ready" in said and all(answers(stand.health(name)) for name in LINES if name != "worker")
 
 
-def press_ctrl_c(stand: Stand, running: subprocess.Popen[bytes]) -> None:
-    """As at a terminal; everything must end soon."""
+def press_ctrl_c(running: subprocess.Popen[bytes]) -> None:
+    """As at a terminal: all of it must end soon."""
+    family = family_of(running)
+    assert len(family) > len(LINES)
     tell(running, signal.SIGINT)
     assert has_ended(running, seconds=ENDS_WITHIN)
-    assert not any(answers(stand.health(name)) for name in LINES if name != "worker")
+    assert not psutil.wait_procs(family, timeout=1)[1]
 
 
 def buy(stand: Stand, email: str) -> str:
@@ -65,10 +76,10 @@ def test_everything_starts_ends_and_starts_again_with_what_it_knew(fresh: Stand)
         assert f"{fresh.sandbox_url}/inbox" in first.read_text()
         assert httpx.get(fresh.url, timeout=30).status_code == 200
         bought = fresh.order(buy(fresh, "max@example.com"))
-        press_ctrl_c(fresh, running)
+        press_ctrl_c(running)
     assert bought["status"] == "fulfilled"
     with honcho(fresh, second) as running:
         assert fresh.order(bought["id"]) == bought
         assert len(fresh.letters_so_far("max@example.com")) == 1
-        press_ctrl_c(fresh, running)
+        press_ctrl_c(running)
     assert not fresh.complaints()

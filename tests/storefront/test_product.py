@@ -15,7 +15,7 @@ def test_a_plan_takes_seats_and_a_way_to_be_billed(visitor: Visitor) -> None:
     tab = visitor.opens("product", p="plan")
     tab.number_input(key="quantity-plan").set_value(5).run()
     assert "5 seats at €90. Saves €90 a year compared with monthly." in words(tab)
-    tab.get_by_key("billing").set_value("plan-month").run()
+    tab.get_by_key("billing").set_value("plan-month").run()  # type: ignore[union-attr]
     assert "5 seats at €9." in words(tab)
     sound(tab.button(key="add").click().run())
     assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("plan-month", 5)]

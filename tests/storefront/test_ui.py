@@ -1,14 +1,15 @@
 """Words: every error has a sentence, and nothing that people wrote turns into markup."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from core.errors import ShopError
 from core.grants import Delivery, GrantState, Kind
-from storefront import ui
+from core.settings import Settings
+from storefront import counter, ui
 from storefront.deliveries import calendar_file
-from tests.storefront.conftest import Visitor
 
 
 def members(kind: type[ShopError]) -> list[type[ShopError]]:
@@ -16,7 +17,8 @@ def members(kind: type[ShopError]) -> list[type[ShopError]]:
 
 
 @pytest.mark.parametrize("kind", members(ShopError), ids=lambda kind: kind.__name__)
-def test_every_member_of_the_family_has_a_sentence(visitor: Visitor, kind: type[ShopError]) -> None:
+def test_every_member_of_the_family_has_a_sentence(monkeypatch: pytest.MonkeyPatch, kind: type[ShopError]) -> None:
+    monkeypatch.setattr(counter, "shop", lambda: SimpleNamespace(settings=Settings()))
     error = kind.__new__(kind)
     for name, annotation in annotations(kind).items():
         setattr(error, name, 2 if annotation is int else "eur")

@@ -73,7 +73,7 @@ class _Tags(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1] != "style":
+        if self.open[-1:] != ["style"]:
             self.words.append(data)
 
 
@@ -112,7 +112,7 @@ def test_the_subject_is_one_short_line(letter: Message) -> None:
     [
         (Kind.DOWNLOAD, 1, "PDF, EPUB. Yours to keep: download it again whenever you like."),
         (Kind.LICENSE, 1, "Your licence key, for up to 3 computers:"),
-        (Kind.PLAN, 1, "One seat. Give it out whenever you like."),
+        (Kind.PLAN, 1, "One seat, for whoever you choose."),
         (Kind.PLAN, 3, "3 seats. Give them out whenever you like."),
         (Kind.WORKSHOP, 1, "Your place: Thursday 10 December 2026, 17:00, Copenhagen time."),
         (Kind.WORKSHOP, 2, "2 places: Thursday 10 December 2026, 17:00, Copenhagen time."),
