@@ -132,7 +132,8 @@ class ProductEntry(_Entry):
     @property
     def terms(self) -> dict[str, Any]:
         """What the kind needs to know."""
-        return {**self.plan, **self.license, **self.download}
+        downloads: dict[str, Any] = dict(self.download.items())
+        return {**self.plan, **self.license, **downloads}
 
 
 class CatalogFile(_Entry):

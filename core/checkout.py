@@ -3,6 +3,7 @@
 The order is committed before Stripe hears of it, so that whatever happens at Stripe has an order to belong to.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,8 @@ _HOLDING = timedelta(minutes=35)
 _UNHURRIED = timedelta(hours=23)
 # A Session that we never learned the id of: so long may a retry of its creation still be under way.
 _CREATING = timedelta(minutes=4)
+# What an address of ours may bring back from Stripe: anything else need not be asked for.
+_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 # How often a basket may turn out to have been paid for, expired or changed under our hands before we give up.
 _ROUNDS = 5
 
@@ -98,6 +101,8 @@ def confirm(shop: Shop, session_id: str) -> str:
 
     Raises CheckoutNotFound if the Session is not one of ours, or StripeTrouble.
     """
+    if not _SESSION_ID.fullmatch(session_id):
+        raise CheckoutNotFound(session_id=session_id)
     with shop.reading() as session:
         if known := payments.fulfilled_order(session, session_id):
             return known
@@ -149,8 +154,8 @@ def _new_attempt(
         expires_at=expires_at, parameters=_parameters(shop, order, drafts, expires_at), ask_after=payments.ask_next(now, now),
     )  # fmt: skip
     session.add(row)
+    session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
-    session.flush()
     fulfillment.resettle(session, order.id, actor="buyer", now=now)
     return _Ticket(row.id, order.id, row.parameters, None)
 

@@ -33,7 +33,7 @@ def new_id(prefix: str) -> str:
 def text_enum(kind: type[StrEnum], **options: Any) -> Any:
     """A column that holds the enum's *values* as text: SQLModel alone would store names and make native enums."""
     column = SqlEnum(kind, native_enum=False, length=32, values_callable=lambda e: [m.value for m in e])
-    return Field(sa_type=column, **options)  # type: ignore[call-overload]
+    return Field(sa_type=column, **options)
 
 
 def minor_units(**options: Any) -> Any:

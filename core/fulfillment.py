@@ -71,6 +71,9 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
     if paid:
         log.add("paid")
         _adopt(session, order, ledger, paid, now=now)
+    elif ledger.progress is Payment.FAILED:
+        # Most buyers give their address on Stripe's page only, and they are to be told.
+        order.email = order.email or next((row.email for row in reversed(ledger.checkouts) if row.email), "")
     trouble = _mismatch(order, paid) if paid else ""
     grants = _converge(session, order, ledger, trouble, log, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
@@ -264,7 +267,7 @@ def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfill
     """Owe the outside its messages, in the transaction that made them due."""
     if fulfilled_now and order.email:
         outbox.owe(session, Job.RECEIPT, order.id, key=order.id)
-    if status is Status.FAILED:
+    if status is Status.FAILED and order.email:
         outbox.owe(session, Job.PAYMENT_FAILED, order.id, key=order.id)
     for topic in _worries(order, ledger):
         outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 
 from sqlalchemy import Engine, inspect, text
 
@@ -73,7 +74,9 @@ def _alone(engine: Engine, url: str) -> Iterator[None]:
         return
     # Without a transaction around it: DBOS builds indexes concurrently, which waits for every open one to end.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("select pg_advisory_lock(:number)"), {"number": _LOCK})
+        # Nor may we wait inside a statement: DBOS's index would wait for that one too, and we for DBOS.
+        while not connection.execute(text("select pg_try_advisory_lock(:number)"), {"number": _LOCK}).scalar_one():
+            sleep(0.1)
         try:
             yield
         finally:

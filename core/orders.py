@@ -211,9 +211,14 @@ def lock(session: Session, order_id: str) -> Order | None:
 
 
 def lock_cart(session: Session, cart_id: str) -> Order | None:
-    """The order of this cart, locked, or None while the cart has none."""
+    """The order of this cart, locked. After None nobody else places one for it before this transaction ends."""
     query = select(Order).where(Order.cart_id == cart_id).with_for_update()
-    return session.exec(query.execution_options(populate_existing=True)).first()
+    query = query.execution_options(populate_existing=True)
+    if order := session.exec(query).first():
+        return order
+    # Two clicks at once both find none: the later one waits at the counter, and then finds the earlier one's order.
+    session.exec(select(Counter.value).where(Counter.name == "order").with_for_update()).one()
+    return session.exec(query).first()
 
 
 _NEXT_NUMBER = text("update counters set value = value + 1 where name = 'order' returning value")

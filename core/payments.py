@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, select
 
 from core.database import minor_units, text_enum
 from core.orders import Order, Payment, Status
@@ -113,8 +113,8 @@ def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
 
 def checkouts(session: Session, order_id: str) -> list[Checkout]:
     """All Sessions of the order, oldest first, as they are now (read after the order was locked)."""
-    query = select(Checkout).where(Checkout.order_id == order_id).order_by(col(Checkout.attempt), col(Checkout.id))
-    return list(session.exec(query.execution_options(populate_existing=True)))
+    query = select(Checkout).where(Checkout.order_id == order_id)
+    return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
 
 
 def ask_next(created_at: datetime, now: datetime) -> datetime:
@@ -142,6 +142,7 @@ def record(session: Session, known: list[Checkout], facts: SessionFacts, *, now:
         )  # fmt: skip
         session.add(row)
         known.append(row)
+        known.sort(key=_age)  # as the next caller will read them: which of two paid ones counts must not change
     before = row.model_dump()
     _merge(row, facts)
     changed = row.model_dump() != before
@@ -165,6 +166,10 @@ def progress(known: list[Checkout]) -> Payment:
     if not known or any(row.state is CheckoutState.OPEN for row in known):
         return Payment.OPEN
     return Payment.FAILED if Money.FAILED in money else Payment.ENDED
+
+
+def _age(row: Checkout) -> tuple[int, str]:
+    return row.attempt, row.id
 
 
 def _row_of(known: list[Checkout], facts: SessionFacts) -> Checkout | None:

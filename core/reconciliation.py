@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from core.errors import CheckoutNotFound, ShopError, StripeUnreachable
 from core.handlers import HANDLERS, EventState
 from core.payments import Checkout, CheckoutState
 from core.payments import Money as Progress
+from core.refund_facts import RefundStatus
 from core.shop import Shop
 
 _BATCH = 200
@@ -74,7 +76,7 @@ def _retry_events(shop: Shop, report: Report, *, everything: bool) -> None:
     with shop.reading() as session:
         waiting = events.unfinished(session, due_at=None if everything else shop.now(), limit=_BATCH)
     for event_id in waiting:
-        report.attempt(event_id, lambda event_id=event_id: _retried(shop, event_id))
+        report.attempt(event_id, partial(_retried, shop, event_id))
 
 
 def _retried(shop: Shop, event_id: str) -> bool:
@@ -102,13 +104,13 @@ def _fetch_events(shop: Shop, report: Report, *, everything: bool) -> None:
 def _take_all(shop: Shop, report: Report, found: Iterator[dict[str, Any]]) -> None:
     """Take those that are news to us, oldest first, as they would have come."""
     wanted = [event for event in found if event["type"] in HANDLERS]
+    known: set[str] = set()
     for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
         with shop.reading() as session:
-            known = events.known(session, [event["id"] for event in batch])
-        wanted[start : start + _BATCH] = [None if event["id"] in known else event for event in batch]  # type: ignore[list-item]
-    for event in reversed([event for event in wanted if event]):
-        report.attempt(event["id"], lambda event=event: _taken(shop, event))
+            known |= events.known(session, [event["id"] for event in wanted[start : start + _BATCH]])
+    for event in reversed(wanted):
+        if event["id"] not in known:
+            report.attempt(event["id"], partial(_taken, shop, event))
 
 
 def _taken(shop: Shop, event: dict[str, Any]) -> bool:
@@ -117,7 +119,7 @@ def _taken(shop: Shop, event: dict[str, Any]) -> bool:
 
 def _ask_about_sessions(shop: Shop, report: Report, *, everything: bool) -> None:
     for checkout_id, order_id, session_id in _due(shop, everything=everything):
-        report.attempt(order_id, lambda c=checkout_id, s=session_id: _asked(shop, c, s))
+        report.attempt(order_id, partial(_asked, shop, checkout_id, session_id))
         if report.silent:
             return
 
@@ -182,7 +184,7 @@ def _close_never_opened(shop: Shop, report: Report) -> None:
             .limit(_BATCH)
         ).all()
     for checkout_id, order_id in lost:
-        report.attempt(order_id, lambda c=checkout_id: _closed(shop, c))
+        report.attempt(order_id, partial(_closed, shop, checkout_id))
 
 
 def _closed(shop: Shop, checkout_id: str) -> bool:
@@ -202,7 +204,7 @@ def _end_grace(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
         over = subscriptions.grace_over(session, now=shop.now(), limit=_BATCH)
     for order_id in over:
-        report.attempt(order_id, lambda order_id=order_id: _resettled(shop, order_id))
+        report.attempt(order_id, partial(_resettled, shop, order_id))
 
 
 def _resettled(shop: Shop, order_id: str) -> bool:
@@ -215,14 +217,22 @@ def _resume_refunds(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
         waiting = refunds.unconfirmed(session, before=shop.now() - _UNCONFIRMED)
     for refund_id in waiting:
-        report.attempt(refund_id, lambda refund_id=refund_id: bool(refunds.resume(shop, refund_id)))
+        report.attempt(refund_id, partial(_resumed, shop, refund_id))
+
+
+def _resumed(shop: Shop, refund_id: str) -> bool:
+    return refunds.resume(shop, refund_id).status is not RefundStatus.REQUESTED
 
 
 def _refresh_subscriptions(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
         overdue = subscriptions.overdue(session, now=shop.now(), limit=_BATCH)
     for subscription_id in overdue:
-        report.attempt(subscription_id, lambda s=subscription_id: billing.refresh(shop, s) is not None)
+        report.attempt(subscription_id, partial(_refreshed, shop, subscription_id))
+
+
+def _refreshed(shop: Shop, subscription_id: str) -> bool:
+    return billing.refresh(shop, subscription_id) is not None
 
 
 def _leave_signals(shop: Shop, report: Report) -> None:

@@ -2,9 +2,11 @@
 
 import os
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -20,7 +22,7 @@ class Settings(BaseSettings):
     """The contract's environment variables, one field each. Raises pydantic's ValidationError when something is wrong."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=False, ignored_types=(cached_property,)
+        frozen=True, extra="ignore", env_ignore_empty=False, ignored_types=(cached_property,), hide_input_in_errors=True
     )
 
     storefront_port: int = Field(8501, ge=1, le=65535)
@@ -170,18 +172,13 @@ def _variable(problem: Any) -> str:
 
 
 def _kept_secret(path: Path) -> str:
+    """The secret in this file, made if there is none. Whoever reads it finds it whole, also if its maker is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # Four processes start at once: only one of them may create the key, and nobody else may read it.
-        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    if not path.exists():
+        # Four processes start at once: each writes a key that nobody else may read, and the first to name its file wins.
+        with NamedTemporaryFile("w", dir=path.parent, prefix=".secret_key-") as file:
             file.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass
-    return _wait_for(path)
-
-
-def _wait_for(path: Path) -> str:
-    for _ in range(1000):
-        if found := path.read_text().strip():
-            return found
-    raise SystemExit(f"{path} is empty: remove it and start again")
+            file.flush()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+    return path.read_text().strip()

@@ -12,6 +12,7 @@ from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core import outbox, signing
@@ -28,7 +29,7 @@ _STAYS = timedelta(days=90)
 _limiter = MovingWindowRateLimiter(MemoryStorage())
 _ASKING = RateLimitItemPerMinute(3, 10)
 _TRYING = RateLimitItemPerHour(20)
-_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+")
+_ADDRESS = re.compile(r"[^@\s<>,;\x00]+@[^@\s<>,;\x00]+\.[^@\s<>,;\x00]+")
 
 
 class SignInCode(SQLModel, table=True):
@@ -132,8 +133,11 @@ def read_letter(shop: Shop, token: str) -> str:
 def by_letter(shop: Shop, token: str) -> str:
     """A ticket for the sidecar's sign-in address; the link is used up. Raises LinkExpired (with the address) or LinkInvalid."""
     address = read_letter(shop, token)
-    with shop.transaction() as session:
-        return _ticket(session, shop, address, letter=_fingerprint(token))
+    try:
+        with shop.transaction() as session:
+            return _ticket(session, shop, address, letter=_fingerprint(token))
+    except IntegrityError:  # clicked twice at once, and the other click was first
+        raise LinkExpired(subject=address) from None
 
 
 def redeem(session: Session, ticket: str, *, ip: str, signing_key: str, now: datetime) -> str:
@@ -175,7 +179,7 @@ def _newest_code(session: Session, address: str) -> SignInCode | None:
 def _judge(code: SignInCode | None, digits: str, *, signing_key: str, now: datetime) -> Exception | None:
     if code is None or code.used_at or code.expires_at < now or code.tries >= _TRIES_PER_CODE:
         return LinkExpired()
-    right = hmac.compare_digest(digits_of(code.id, signing_key=signing_key), digits)
+    right = hmac.compare_digest(digits_of(code.id, signing_key=signing_key).encode(), digits.encode())
     return None if right else LinkInvalid()
 
 

@@ -167,7 +167,8 @@ class StripeApi:
 
     def _ask(self, call: Any) -> dict[str, Any]:
         # Stripe's objects are not dictionaries (`.get` raises): convert once, here.
-        return self._ask_raw(call).to_dict(for_json=True)
+        answer: dict[str, Any] = self._ask_raw(call).to_dict(for_json=True)
+        return answer
 
     def _ask_raw(self, call: Any) -> Any:
         import stripe

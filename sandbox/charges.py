@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ids, lists, metadata, payment_methods
+from sandbox import ids, metadata, payment_methods
 from sandbox.cards import Decline
 from sandbox.spec import blank
 
@@ -185,21 +185,13 @@ def _fee_details(fee: int, currency: str) -> list[Object]:
 def update(account: Account, call: Call) -> Object:
     """POST /v1/charges/{id}"""
     charge = account.find("charge", call.id)
-    changes = {key: call.params[key] for key in ("description", "receipt_email", "shipping") if key in call.params}
+    changes: Object = {
+        key: call.params[key] for key in ("description", "receipt_email", "shipping") if key in call.params
+    }
     changes["metadata"] = metadata.merge(charge["metadata"], call.params.get("metadata"))
     if previous := account.store.change(charge, **changes):
         account.emit("charge.updated", charge, previous)
     return charge
-
-
-def listing(account: Account, call: Call) -> Object:
-    """GET /v1/charges"""
-    return lists.page(account, call, "charge")
-
-
-def transactions(account: Account, call: Call) -> Object:
-    """GET /v1/balance_transactions"""
-    return lists.page(account, call, "balance_transaction")
 
 
 def instrument_name(account: Account, charge: Object) -> str:

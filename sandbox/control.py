@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -49,7 +50,7 @@ class Control:
         found = self.account.store.all(deliveries.KIND)
         if event := request.query_params.get("event"):
             return JSONResponse([delivery for delivery in found if delivery["event"] == event])
-        return JSONResponse([delivery for _, delivery in zip(range(MOST_DELIVERIES), found, strict=False)])
+        return JSONResponse(list(itertools.islice(found, MOST_DELIVERIES)))
 
     async def settle(self, request: Request) -> Response:
         """POST /sandbox/settle `{payment_intent, paid?}`: the bank answers about a debit now."""

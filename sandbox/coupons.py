@@ -65,7 +65,7 @@ def _check(params: Object) -> None:
 def update(account: Account, call: Call) -> Object:
     """POST /v1/coupons/{id}"""
     coupon = account.find("coupon", call.id)
-    changes = {"metadata": metadata.merge(coupon["metadata"], call.params.get("metadata"))}
+    changes: Object = {"metadata": metadata.merge(coupon["metadata"], call.params.get("metadata"))}
     if "name" in call.params:
         changes["name"] = call.params["name"] or None
     if previous := account.store.change(coupon, **changes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ids, lists, metadata
+from sandbox import ids, metadata
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -64,11 +64,6 @@ def delete(account: Account, call: Call) -> Object:
     account.store.delete("customer", customer["id"])
     account.emit("customer.deleted", customer)
     return {"id": customer["id"], "object": "customer", "deleted": True}
-
-
-def listing(account: Account, call: Call) -> Object:
-    """GET /v1/customers"""
-    return lists.page(account, call, "customer")
 
 
 def _address(given: Any) -> Object | None:

@@ -45,10 +45,8 @@ def invalid(message: str, *, param: str | None = None, code: str | None = None) 
 
 def missing_object(kind: str, id: str, *, param: str | None = None) -> StripeError:
     """404 when the path names an unknown object, 400 when a parameter does."""
-    if kind == "checkout.session":
-        text = f"No such checkout.session: {id}"
-    else:
-        text = f"No such {NAMES.get(kind, kind)}: '{id}'"
+    shown = id if kind == "checkout.session" else f"'{id}'"
+    text = f"No such {NAMES.get(kind, kind)}: {shown}"
     status, param = (400, param) if param else (404, PATH_PARAMS.get(kind, "id"))
     return StripeError(status, "invalid_request_error", text, code="resource_missing", param=param)
 

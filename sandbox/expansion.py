@@ -60,8 +60,6 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
     ("coupon", "applies_to"): _applies_to,
     ("price", "currency_options"): _nothing,
     ("price", "tiers"): _nothing,
-    ("checkout.session", "total_details"): lambda account, session: session["total_details"],
-    ("product", "default_price"): lambda account, product: product["default_price"],
 }
 
 
@@ -91,10 +89,14 @@ def _inside(account: Account, value: Any, schema: Schema, segments: list[str], p
         child = child if child is not None else made(account, value)
         if child is None:
             return value
-    elif head not in schema.get("x-expandableFields", ()) and not (rest and _holds_expandables(inner)):
+    elif not _names_objects(schema, head) and not (rest and _holds_expandables(inner)):
         raise _cannot_expand(path, head)
     child = _resolved(account, child, inner)
     return {**value, head: _inside(account, child, _of(inner, child), rest, path)}
+
+
+def _names_objects(schema: Schema, head: str) -> bool:
+    return head in schema.get("x-expandableFields", ()) or "x-expansionResources" in schema["properties"][head]
 
 
 def _cannot_expand(path: str, head: str) -> Exception:

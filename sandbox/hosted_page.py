@@ -73,18 +73,20 @@ class HostedPage:
         session = self._session(request)
         if session is None or session["status"] != "open":
             return self._closed(session)
-        return self._page(session, _untouched(session))
+        return self._page(session, self._untouched(session))
 
     async def pay(self, request: Request) -> Response:
         """POST /c/pay/{session}. Pressing the button twice pays once: the second time the session is complete."""
         session = self._session(request)
         if session is None or session["status"] == "expired":
             return self._closed(session)
-        typed = {**_untouched(session), **await pages.form(request)}
+        typed = {**self._untouched(session), **await pages.form(request)}
         if session["status"] == "complete":
             return await self._thank(session)
-        if promotion := typed.get("promotion"):
+        promotion = typed.get("promotion", "")
+        if promotion == "remove" or (promotion and typed["promotionCode"].strip()):
             return self._promote(session, typed, promotion)
+        typed["cardNumber"] = _number(typed)
         try:
             buyer = _buyer(typed)
             method = self._method(session, typed, buyer) if checkout.needs_method(session) else None
@@ -128,7 +130,7 @@ class HostedPage:
             if session["status"] != "open":
                 return self._closed(session)
             buyer = self.account.store.notes(session["id"])["buyer"]
-            return self._page(session, {**_untouched(session), **_typed_by(buyer)}, refused)
+            return self._page(session, {**self._untouched(session), **_typed_by(buyer)}, refused)
         self.account.commit()
         return await self._thank(session)
 
@@ -161,7 +163,7 @@ class HostedPage:
         return RedirectResponse(_success_url(session), 303)
 
     def _method(self, session: Object, typed: dict[str, str], buyer: checkout.Buyer) -> Object:
-        instrument = cards.numbered(_number(typed))
+        instrument = cards.numbered(typed["cardNumber"])
         if instrument.kind not in session["payment_method_types"]:
             text = "This session does not take payments of this kind."
             raise card_error("payment_method_not_available", text)
@@ -184,7 +186,7 @@ class HostedPage:
             discount = {"coupon": found["promotion"]["coupon"], "promotion_code": found["id"]}
             discounts.named(self.account, discount, currency=session["currency"])
             sessions.set_discount(self.account, session, discount)
-        elif code:
+        else:
             return self._page(session, {**typed, "promotionError": code})
         self.account.commit()
         return self._page(session, typed)
@@ -207,43 +209,46 @@ class HostedPage:
             error=_explained(refused) if refused else None,
         )
 
+    def _untouched(self, session: Object) -> dict[str, str]:
+        """What the form holds before the buyer types."""
+        known = self.account.store.get("customer", session["customer"] or "") or {}
+        return {
+            "billingCountry": (known.get("address") or {}).get("country") or "DE",
+            "billingName": known.get("name") or "",
+            "billingPostalCode": (known.get("address") or {}).get("postal_code") or "",
+            "cardCvc": "123",
+            "cardExpiry": "12 / 34",
+            "email": session["customer_email"] or known.get("email") or "",
+            "promotionCode": "",
+            "promotionError": "",
+        }
+
     def _items(self, session: Object) -> list[Object]:
         items: list[Object] = self.account.store.notes(session["id"])["line_items"]
         return items
 
     def _closed(self, session: Object | None) -> Response:
         shop = self.account.settings.shop_name
+        back = f"Back to {shop}"
+        link: tuple[str, str] | None = None
         if session is None:
+            status, title = 404, "Nothing to pay here"
             text = "There is no such payment. The address may be incomplete."
-            return pages.render("closed", status=404, title="Nothing to pay here", text=text, link=None)
-        if session["status"] == "complete":
-            link = (_success_url(session), f"Back to {shop}")
+        elif session["status"] == "complete":
+            status, title, link = 200, "Already paid", (_success_url(session), back)
             text = "This payment has been made. You don't need to pay again."
-            return pages.render("closed", title="Already paid", text=text, link=link)
-        if session["status"] == "expired":
-            link = (session["cancel_url"], f"Back to {shop}") if session["cancel_url"] else None
+        elif session["status"] == "expired":
+            status, title = 200, "This payment page has expired"
             text = "Nothing was charged. Go back to the shop to start again."
-            return pages.render("closed", title="This payment page has expired", text=text, link=link)
-        link = (session["url"], "Back to the payment page")
-        return pages.render("closed", title="Nothing to confirm", text="No payment waits for your bank.", link=link)
+            link = (session["cancel_url"], back) if session["cancel_url"] else None
+        else:
+            status, title, link = 200, "Nothing to confirm", (session["url"], "Back to the payment page")
+            text = "No payment waits for your bank."
+        return pages.render("closed", status=status, title=title, text=text, link=link)
 
 
 def _success_url(session: Object) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
-
-
-def _untouched(session: Object) -> dict[str, str]:
-    """What the form holds before the buyer types."""
-    return {
-        "billingCountry": "DE",
-        "billingName": "",
-        "billingPostalCode": "",
-        "cardCvc": "123",
-        "cardExpiry": "12 / 34",
-        "email": session["customer_email"] or "",
-        "promotionCode": "",
-        "promotionError": "",
-    }
 
 
 def _typed_by(buyer: Object) -> dict[str, str]:
@@ -258,12 +263,12 @@ def _typed_by(buyer: Object) -> dict[str, str]:
 def _number(typed: dict[str, str]) -> str:
     """The number to pay with. Without JavaScript a chosen preset cannot fill the field, so here it wins over a number
     that was left as the page had it; a number that was typed wins over the preset."""
-    given = typed.get("cardNumber", "").strip()
+    given = typed.get("cardNumber")
     chosen = next((preset for preset in PRESETS if preset.id == typed.get("preset")), None)
     shown = next((preset for preset in PRESETS if preset.id == typed.get("shownPreset")), None)
-    if chosen and (not given or (shown and chosen is not shown and given == shown.number)):
+    if chosen and (given is None or (shown and chosen is not shown and given.strip() == shown.number)):
         return chosen.number
-    return given
+    return (given or "").strip()
 
 
 def _expiry(text: str) -> tuple[int, int]:

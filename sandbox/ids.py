@@ -13,7 +13,7 @@ ACCOUNT_ID = f"acct_1Pushca{ACCOUNT_MARK}"
 
 def chance(length: int) -> str:
     """So many random letters and digits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))
 
 
 def new(prefix: str) -> str:

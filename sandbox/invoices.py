@@ -180,6 +180,6 @@ def payments(account: Account, call: Call) -> Object:
     """GET /v1/invoice_payments"""
 
     def of_payment(payment: Object, wanted: Object) -> bool:
-        return payment["payment"].items() >= wanted.items()
+        return bool(payment["payment"].items() >= wanted.items())
 
     return lists.page(account, call, "invoice_payment", payment=of_payment)

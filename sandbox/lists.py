@@ -46,7 +46,7 @@ def _after(objects: Iterable[Object], cursor: str | None, limit: int, kind: str)
     remaining = iter(objects)
     if cursor and not any(obj["id"] == cursor for obj in remaining):
         raise _unknown(kind, cursor, "starting_after")
-    found = []
+    found: list[Object] = []
     for obj in remaining:
         if len(found) == limit:
             return found, True

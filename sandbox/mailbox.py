@@ -23,7 +23,9 @@ KIND = "mail"
 LARGEST = 32 * 1024 * 1024
 REFUSED = "451 4.3.0 Mailbox temporarily unavailable (armed fault)"
 # A letter's own scripts stay off, and nothing it refers to is fetched.
-LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
+LETTER_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
 
 
 class Mailbox:
@@ -82,7 +84,9 @@ class Mailbox:
         letter = self.account.store.get(KIND, request.path_params["id"])
         if letter is None:
             return Response(status_code=404)
-        return HTMLResponse(letter["html"] or "", headers={"Content-Security-Policy": LETTER_POLICY})
+        # Links open beside the mailbox, not inside the frame.
+        page = f'<!doctype html><base target="_blank">{letter["html"] or ""}'
+        return HTMLResponse(page, headers={"Content-Security-Policy": LETTER_POLICY})
 
     async def clear(self, request: Request) -> Response:
         """DELETE /inbox, or POST /inbox/clear from the page."""

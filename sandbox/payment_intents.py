@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sandbox import cards, charges, currencies, events, ids, lists, metadata, payment_methods
+from sandbox import cards, charges, currencies, events, ids, metadata, payment_methods
 from sandbox.cards import Decline
 from sandbox.errors import invalid
 from sandbox.prices import refuse_unimitated
@@ -264,7 +264,9 @@ def update(account: Account, call: Call) -> Object:
     refuse_unimitated(params, NOT_IMITATED)
     if ("amount" in params or "currency" in params) and intent["status"] not in CONFIRMABLE:
         raise _wrong_state(intent, "update", CONFIRMABLE)
-    changes = {key: params[key] for key in ("amount", "description", "receipt_email", "shipping") if key in params}
+    changes: Object = {
+        key: params[key] for key in ("amount", "description", "receipt_email", "shipping") if key in params
+    }
     if "payment_method" in params:
         method = payment_methods.named(account, params["payment_method"], param="payment_method")
         changes["payment_method"] = method["id"]
@@ -288,8 +290,3 @@ def _wrong_state(intent: Object, verb: str, allowed: tuple[str, ...]) -> Excepti
         f"with one of the following statuses may be {verb}ed: {', '.join(allowed)}."
     )
     return invalid(text, code="payment_intent_unexpected_state")
-
-
-def listing(account: Account, call: Call) -> Object:
-    """GET /v1/payment_intents"""
-    return lists.page(account, call, "payment_intent")

@@ -153,11 +153,6 @@ def update(account: Account, call: Call) -> Object:
     return method
 
 
-def listing(account: Account, call: Call) -> Object:
-    """GET /v1/payment_methods"""
-    return lists.page(account, call, "payment_method")
-
-
 def of_customer(account: Account, call: Call) -> Object:
     """GET /v1/customers/{id}/payment_methods"""
     customer = account.find("customer", call.id)

@@ -107,7 +107,7 @@ def update(account: Account, call: Call) -> Object:
     price = account.find("price", call.id)
     params = call.params
     refuse_unimitated(params, NOT_IMITATED)
-    changes = {key: params[key] for key in ("active", "tax_behavior") if key in params}
+    changes: Object = {key: params[key] for key in ("active", "tax_behavior") if key in params}
     if "nickname" in params:
         changes["nickname"] = params["nickname"] or None
     if "lookup_key" in params:

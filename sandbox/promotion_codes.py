@@ -59,7 +59,9 @@ def _check(account: Account, code: str) -> None:
 def update(account: Account, call: Call) -> Object:
     """POST /v1/promotion_codes/{id}"""
     found = account.find("promotion_code", call.id)
-    changes = {key: call.params[key] for key in ("active", "expires_at", "max_redemptions") if key in call.params}
+    changes: Object = {
+        key: call.params[key] for key in ("active", "expires_at", "max_redemptions") if key in call.params
+    }
     changes["metadata"] = metadata.merge(found["metadata"], call.params.get("metadata"))
     if previous := account.store.change(found, **changes):
         account.emit("promotion_code.updated", found, previous)

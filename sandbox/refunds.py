@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import charges, currencies, ids, lists, metadata, payment_methods
+from sandbox import charges, currencies, ids, metadata, payment_methods
 from sandbox.errors import StripeError, invalid
 from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
@@ -163,8 +163,3 @@ def cancel(account: Account, call: Call) -> Object:
     """POST /v1/refunds/{id}/cancel: only refunds that wait for the buyer can be canceled, and cards have none."""
     refund = account.find("refund", call.id)
     raise invalid(f"Refund {refund['id']} cannot be canceled because it has a status of {refund['status']}.")
-
-
-def listing(account: Account, call: Call) -> Object:
-    """GET /v1/refunds"""
-    return lists.page(account, call, "refund")

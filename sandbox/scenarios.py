@@ -149,15 +149,15 @@ ACTS: Mapping[str, Callable[[Account, str], None]] = {
 
 def press(account: Account, name: str, id: str) -> bool:
     """Press a button by its name. False when there is none of that name."""
-    if act := ACTS.get(name):
-        act(account, id)
+    if do := ACTS.get(name):
+        do(account, id)
         return True
     for group in SCENARIOS.values():
         match group.get(name):
             case Switch() as switch:
                 switch.press(account)
                 return True
-            case Act() as act:
-                act.do(account, id)
+            case Act(do=do):
+                do(account, id)
                 return True
     return False

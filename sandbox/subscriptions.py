@@ -181,8 +181,3 @@ def listing(account: Account, call: Call) -> Object:
         going_on = (s for s in account.store.all("subscription") if s["status"] != "canceled")
         return lists.cut(call, going_on, "subscription", price=has_price)
     return lists.page(account, call, "subscription", status=in_status, price=has_price)
-
-
-def items(account: Account, call: Call) -> Object:
-    """GET /v1/subscription_items"""
-    return lists.page(account, call, "subscription_item")

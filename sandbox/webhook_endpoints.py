@@ -41,7 +41,7 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/webhook_endpoints/{id}"""
     endpoint = account.find("webhook_endpoint", call.id)
     _check(call)
-    changes = {k: call.params[k] for k in ("url", "enabled_events") if k in call.params}
+    changes: Object = {k: call.params[k] for k in ("url", "enabled_events") if k in call.params}
     if "description" in call.params:
         changes["description"] = call.params["description"] or None
     if "disabled" in call.params:

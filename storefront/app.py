@@ -4,8 +4,8 @@ Run by `streamlit run storefront/app.py`. Opens the shop once for everything in 
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -14,7 +14,6 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from core.settings import Settings
-from core.shop import Shop
 from storefront import counter, front_door, ui
 from storefront.doorman import Doorman
 from webhook.app import create_app, warm_up
@@ -24,23 +23,22 @@ shop = counter.shop()
 
 @asynccontextmanager
 async def _open_for_business(_app: st.App) -> AsyncIterator[None]:
-    await run_in_threadpool(warm_up, shop)
-    with _embedded_worker(shop):
+    with ExitStack() as closing_time:
+        # In a thread: what starts here blocks, and the worker refuses to start beside a running event loop.
+        await run_in_threadpool(_get_ready, closing_time)
         sys.stdout.write(_where_to_click(shop.settings))
         sys.stdout.flush()
         yield
+        await run_in_threadpool(closing_time.close)
 
 
-@contextmanager
-def _embedded_worker(shop: Shop) -> Iterator[None]:
-    """With WORKER=embedded, run the worker in this process for as long as it serves."""
-    if shop.settings.worker != "embedded":
-        yield
-        return
-    from worker.app import start
+def _get_ready(closing_time: ExitStack) -> None:
+    """Warm up the sidecar and, with WORKER=embedded, run the worker in this process for as long as it serves."""
+    warm_up(shop)
+    if shop.settings.worker == "embedded":
+        from worker.app import start
 
-    with start(shop):
-        yield
+        closing_time.enter_context(start(shop))
 
 
 def _where_to_click(settings: Settings) -> str:

@@ -1,7 +1,8 @@
 """The front door: the HTML that each page begins with, before any script has run.
 
 It is Streamlit's own, told where its server is: else a page other than the first asks at two wrong addresses, and
-fills the browser's console with errors. It also bears the shop's name and icon, and fetches our fonts early.
+fills the browser's console with errors. It also bears the shop's name and icon, and fetches early what every page
+needs: our fonts, and the parts of Streamlit that would otherwise be asked for only when the page is being drawn.
 """
 
 import re
@@ -18,6 +19,7 @@ from storefront import ui
 
 _PAGES = Path(__file__).parent / "app_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
+_PARTS = ("ButtonGroup", "Html", "ImageList", "PageLink", "WidgetLabel", "purify.es", "useBasicWidgetState")
 _WHERE = "<script>window.__streamlit={BACKEND_BASE_URL:location.origin,MAIN_PAGE_BASE_URL:location.origin}</script>"
 
 
@@ -36,10 +38,18 @@ def html(settings: Settings) -> str:
     """Streamlit's index page with the shop's own head. What a later Streamlit words differently stays as it is."""
     found = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
     name = escape(settings.shop_name)
-    fonts = "".join(
+    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}", 1)
+    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{ui.favicon()}"', 1)
+    return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', _fonts(), found, count=1)
+
+
+def _fonts() -> str:
+    return "".join(
         f'<link rel="preload" href="/app/static/fonts/{font}.woff2" as="font" type="font/woff2" crossorigin />'
         for font in _FONTS
     )
-    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}", 1)
-    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{ui.favicon()}"', 1)
-    return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', fonts, found, count=1)
+
+
+def _parts() -> str:
+    files = [file.name for part in _PARTS for file in Path(get_static_dir(), "static", "js").glob(f"{part}.*.js")]
+    return "".join(f'<link rel="modulepreload" crossorigin href="/static/js/{file}" />' for file in files)

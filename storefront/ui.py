@@ -69,11 +69,12 @@ def wordmark() -> Any:
     if _is_demo_brand():
         return STATIC / "brand" / "plainwork.svg"
     name = counter.shop().settings.shop_name
+    width = 18 * len(name)  # set to this very width: no one knows which font a browser takes
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {len(name) * 17 + 4} 40" height="40">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 40" width="{width}" height="40">'
         "<style>text{font:700 29px system-ui,sans-serif;fill:#161B2E}"
         "@media (prefers-color-scheme:dark){text{fill:#E8EBF5}}</style>"
-        f'<text x="0" y="30">{escape(name)}</text></svg>'
+        f'<text y="30" textLength="{width}" lengthAdjust="spacingAndGlyphs">{escape(name)}</text></svg>'
     )
 
 
@@ -93,14 +94,14 @@ def phone_cart() -> None:
         st.page_link(CART, label=cart_label(st.session_state.get("in_cart", 0)), icon=":material/shopping_bag:")
 
 
-def back(page: str, label: str) -> None:
-    """The way back, its icon flush with the text below it."""
-    with st.container(key="flush-back", width="content"):
-        st.page_link(page, label=label, icon=":material/arrow_back:", help="")
+def way(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:
+    """A link that stands alone, its icon flush with the text above and below."""
+    with st.container(key=f"flush-{where}-{icon}", width="content"):
+        st.page_link(page, label=label, icon=f":material/{icon}:", query_params=query, help="")
 
 
 def forward(page: str, label: str, **query: str) -> None:
-    """The way on."""
+    """The way on, at the end of a row."""
     st.page_link(page, label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query, help="")
 
 
@@ -196,12 +197,12 @@ def leave(url: str, label: str) -> None:
 # ------------------------------------------------------------------ what went wrong
 
 
-def explain(error: ShopError) -> None:
-    """Say what went wrong, and where to go on."""
+def explain(error: ShopError, *, where: str) -> None:
+    """Say what went wrong, and where to go on. `where` tells the places apart that say it on one page."""
     st.warning(sentence(error), icon=":material/error:")
     match error:
         case AlreadyPaid(session_id=session_id) | StillSettling(session_id=session_id):
-            forward(THANKS, "See this order", session_id=session_id)
+            way(THANKS, "See this order", where=where, session_id=session_id)
 
 
 def sentence(error: ShopError) -> str:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, TypeVar
 
+import pytest
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
@@ -19,6 +20,9 @@ from tests.fakes import FakeStripe, signed
 
 Row = TypeVar("Row", bound=SQLModel)
 T = TypeVar("T")
+
+# For what has nothing to do with the database: once is enough.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def a_basket(*items: str | tuple[str, int], cart: str = "cart_1", email: str = "", browser: str = "br_1") -> Basket:

@@ -20,6 +20,7 @@ from tests.fakes import SECRET, FakeStripe
 
 # Stripe's SDK keeps a random id in the home folder; tests leave nothing there.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.environ["XDG_CONFIG_HOME"]
 # Where the PostgreSQL of the tests keeps its locks; there is no such folder without a desktop session.
 os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
 

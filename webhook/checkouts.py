@@ -13,13 +13,16 @@ from webhook.answers import OpenShop
 
 router = APIRouter()
 
+# PostgreSQL keeps no text with a NUL in it, and no address has one.
+_ADDRESS = r"^[^@\s<>,;\x00]+@[^@\s<>,;\x00]+\.[^@\s<>,;\x00]+$"
+
 
 class ItemBody(BaseModel):
     """So many of one price."""
 
     model_config = ConfigDict(extra="forbid")
 
-    price: Annotated[str, Field(min_length=1, max_length=100)]
+    price: Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9-]+$")]
     quantity: Annotated[int, Field(ge=1, le=9999)] = 1
 
 
@@ -30,7 +33,7 @@ class BasketBody(BaseModel):
 
     cart_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=100)]
-    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+$")] | None = None
+    email: Annotated[str, Field(max_length=254, pattern=_ADDRESS)] | None = None
 
 
 @router.post("/checkout")

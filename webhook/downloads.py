@@ -38,13 +38,13 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
         span = _span(request, opened)
         if span is None:
             return Response(status_code=416, headers={"Content-Range": f"bytes */{opened.size}"})
+        if request.headers.get("if-none-match") == _etag(opened):
+            return Response(status_code=304, headers={"ETag": _etag(opened)})
         if _counts(request, span):
             ip = request.client.host if request.client else ""
             await run_in_threadpool(_count, shop, opened, ip)
     except AccessDenied as refusal:
         return _refusal(refusal, shop)
-    if request.headers.get("if-none-match") == _etag(opened):
-        return Response(status_code=304, headers={"ETag": _etag(opened)})
     if not shop.storage.local:
         return RedirectResponse(await run_in_threadpool(shop.storage.presigned, opened.key), 307, _PRIVATE)
     return await _send(request, shop, opened, span)

@@ -22,6 +22,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "total": letter.total,
         "date": format_date(letter.placed_at, "d MMMM y", locale="en"),
         "lines": letter.lines,
+        "adjustment": _adjustment(letter),
         "deliveries": [_item(delivery) for delivery in letter.deliveries],
         "library_url": letter.library_url,
     }
@@ -77,10 +78,16 @@ def _item(delivery: Delivery) -> dict[str, str]:
             many = f"up to {delivery.machines} computers" if delivery.machines > 1 else "one computer"
             text, button = f"Your licence key, for {many}:", "Download"
         case Kind.PLAN:
-            text, button = f"{delivery.quantity} seats. Give them out whenever you like.", "Invite teammates"
+            several = f"{delivery.quantity} seats. Give them out whenever you like."
+            text, button = several if delivery.quantity > 1 else "One seat, for whoever you choose.", "Invite teammates"
         case Kind.WORKSHOP:
             text, button = _when(delivery), "See your place"
     return {"title": delivery.product, "text": text, "key": delivery.key, "button": button}
+
+
+def _adjustment(letter: OrderLetter) -> Money:
+    """What discounts and taxes, which Stripe works out, made of the lines' sum."""
+    return letter.total - sum((line.total for line in letter.lines), start=Money(0, letter.total.currency))
 
 
 def _files(delivery: Delivery) -> str:

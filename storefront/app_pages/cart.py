@@ -144,6 +144,7 @@ def draw_empty() -> None:
 
 with shop.reading() as session:
     cart = carts.view(session, browser)
+trouble = st.session_state.pop("trouble", "")
 
 with ui.frame(1080):
     if not cart.lines:
@@ -151,7 +152,7 @@ with ui.frame(1080):
         ui.footer()
         st.stop()
     st.title("Your cart", anchor=False)
-    if trouble := st.session_state.pop("trouble", None):
+    if trouble:
         st.warning(trouble, icon=":material/error:")
     payable = [line for line in cart.lines if not left_out(line)]
     in_cart, summary = st.columns([7, 5], gap="medium")
@@ -162,15 +163,16 @@ with ui.frame(1080):
         with summary, ui.box("summary", gap="small"):
             st.header("Nothing to pay", anchor=False)
             st.markdown("Nothing in your cart can be bought right now. Remove it, or come back later.")
-            ui.forward(ui.SHOP, "Back to the shop")
+            ui.way(ui.SHOP, "Back to the shop", "arrow_back")
         ui.footer()
         st.stop()
     with summary:
         go, below = draw_summary(payable)
-    with st.container(key="phone-pay", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(key="phone-pay", gap="small"):
         below_on_phone = st.container(gap="small")
-        st.markdown(f"**{total_of(payable)}** today", width="content")
-        go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{total_of(payable)}** today", width="content")
+            go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
     if go:
         try:
             with below, st.spinner("Opening Stripe's payment page…"):
@@ -179,9 +181,9 @@ with ui.frame(1080):
                 ui.leave(link.url, "Open the payment page")
         except ShopError as error:
             if isinstance(error, StripeTrouble):
-                ui.log.warning("checkout_not_opened", cart=cart.id, error=str(error))
-            for place in (below, below_on_phone):
+                ui.log.warning("checkout_not_opened", cart=cart.id, error=type(error).__name__, code=error.code)
+            for where, place in (("summary", below), ("phone", below_on_phone)):
                 with place:
-                    ui.explain(error)
+                    ui.explain(error, where=where)
     ui.footer()
     st.space("medium")  # keeps the footer clear of the bar on phones

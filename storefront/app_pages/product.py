@@ -88,8 +88,8 @@ def draw_date(offer: Offer) -> None:
     st.progress(taken / offer.date.capacity, text=f"{taken} of {offer.date.capacity} places taken")
 
 
-def draw_buying(offer: Offer, cart: CartView) -> None:
-    """Everything from the price to the button, or why there is none."""
+def draw_buying(offer: Offer, cart: CartView, trouble: str) -> None:
+    """Everything from the price to the button, or why there is none; and what became of the last click."""
     match offer.availability:
         case Availability.WITHDRAWN:
             st.info("This is no longer for sale.", icon=":material/remove_shopping_cart:")
@@ -102,7 +102,7 @@ def draw_buying(offer: Offer, cart: CartView) -> None:
     quantity = choose_quantity(offer, in_cart)
     draw_price(offer, tag, quantity)
     draw_button(offer, tag, in_cart, as_chosen=in_cart is not None and is_chosen(in_cart, tag, quantity))
-    if trouble := st.session_state.pop("trouble", None):
+    if trouble:
         st.warning(trouble, icon=":material/error:")
     elif in_cart:
         st.success(f"{described(in_cart)} in your cart.", icon=":material/check_circle:")
@@ -165,17 +165,18 @@ def draw_details(offer: Offer) -> None:
 with shop.reading() as session:
     offer = catalog.offer(session, st.query_params.get("p", ""))
     cart = carts.view(session, counter.browser_id())
+trouble = st.session_state.pop("trouble", "")
 
 with ui.frame(1080):
     if offer is None:
         st.title("We can't find that product", anchor=False)
         st.markdown("It may have been renamed or taken off the shelf.")
-        ui.back(ui.SHOP, "See everything in the shop")
+        ui.way(ui.SHOP, "See everything in the shop", "arrow_back")
         ui.footer()
         st.stop()
     ui.title_bar(offer.name)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        ui.back(ui.SHOP, "All products")
+        ui.way(ui.SHOP, "All products", "arrow_back")
         ui.phone_cart()
     cover, panel = st.columns([7, 5], gap="medium")
     with cover:
@@ -184,7 +185,7 @@ with ui.frame(1080):
         st.title(ui.plain(offer.name), anchor=False)
         st.markdown(ui.plain(offer.summary))
         draw_date(offer)
-        draw_buying(offer, cart)
+        draw_buying(offer, cart, trouble)
     st.space("small")
     draw_details(offer)
     ui.footer()

@@ -134,7 +134,7 @@ def draw_library(email: str) -> None:
         bought = purchases.library(session, email, signing_key=shop.signing_key)
     if not bought:
         st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
-        ui.forward(ui.SHOP, "To the shop")
+        ui.way(ui.SHOP, "To the shop", "storefront")
         return
     draw_goods([delivery for purchase in bought for delivery in purchase.deliveries])
     draw_receipts(bought)

@@ -38,7 +38,7 @@ def ask_stripe(visit: Visit, session_id: str) -> None:
         visit.unknown = True
     except StripeTrouble as error:
         # The webhook tells the database all the same: that is where the page keeps looking.
-        ui.log.warning("confirmation_waits", session=session_id, error=str(error))
+        ui.log.warning("confirmation_waits", session=session_id, error=type(error).__name__, code=error.code)
 
 
 def look(visit: Visit, session_id: str) -> Purchase | None:
@@ -58,7 +58,7 @@ def draw_nothing_known(title: str, words: str) -> None:
     st.title(title, anchor=False)
     st.markdown(words)
     ui.quiet(f"Something missing? Write to {ui.plain(shop.settings.support_email)}.")
-    ui.forward(ui.PURCHASES, "Your purchases")
+    ui.way(ui.PURCHASES, "Your purchases")
 
 
 def step(label: str, icon: str, detail: str) -> None:
@@ -71,7 +71,9 @@ def draw_waiting(purchase: Purchase | None, *, slow: bool) -> None:
     """Money is on its way, as far as we know: never call that a failure."""
     st.title("Still waiting for confirmation" if slow else "Confirming your payment", anchor=False)
     if purchase:
-        st.markdown(f"{about(purchase)} You can close this page: everything also goes to {address(purchase)}.")
+        st.markdown(
+            f"{about(purchase)} You can close this page: everything also goes to {address(purchase, 'your email')}."
+        )
     else:
         st.markdown("You can close this page: everything also goes to your email.")
     if slow:
@@ -91,7 +93,7 @@ def draw_unpaid() -> None:
     """The payment page was left, or has closed, before anything was paid."""
     st.title("Nothing has been paid yet", anchor=False)
     st.markdown("**Nothing was charged.** Your cart is as you left it.")
-    st.page_link(ui.CART, label="Back to your cart", icon=":material/shopping_bag:")
+    ui.way(ui.CART, "Back to your cart", "shopping_bag")
     ui.quiet("Paid in another tab just now? Then this page changes by itself in a moment.")
 
 
@@ -100,7 +102,7 @@ def draw_processing(purchase: Purchase) -> None:
     st.title("Your bank is settling this", anchor=False)
     st.markdown(f":orange-badge[:material/hourglass_top: Settling] &nbsp; {about(purchase)}")
     st.markdown(
-        f"That can take a few days. We'll write to {address(purchase)} as soon as it is through, with everything you "
+        f"That can take a few days. We'll email {address(purchase, 'you')} as soon as it is through, with everything you "
         "bought. **You don't need to pay again.**"
     )
 
@@ -109,7 +111,7 @@ def draw_failed() -> None:
     """The bank said no, later."""
     st.title("That payment didn't go through", anchor=False)
     st.markdown("**Nothing was charged.** Your cart is as you left it. Another card or method usually works.")
-    st.page_link(ui.CART, label="Back to your cart", icon=":material/shopping_bag:")
+    ui.way(ui.CART, "Back to your cart", "shopping_bag")
 
 
 def draw_bought(purchase: Purchase) -> None:
@@ -131,10 +133,11 @@ def draw_bought(purchase: Purchase) -> None:
 def draw_for_others(purchase: Purchase) -> None:
     """What anybody may know who has the address of this page."""
     paid = purchase.status in (*SETTLED, Status.PAID)
-    st.title("This order is paid" if paid else "This order is on its way", anchor=False)
-    st.markdown(
-        f"Order **{purchase.number}** was placed in another browser. What was bought was sent by mail to its buyer."
+    st.title("This order is paid" if paid else "This order is not paid yet", anchor=False)
+    mail = (
+        "What was bought was sent by mail to its buyer." if paid else "Everything goes to its buyer by mail once it is."
     )
+    st.markdown(f"Order **{purchase.number}** was placed in another browser. {mail}")
     draw_way_to_library("Is it yours? Sign in with the email you used, no password.")
 
 
@@ -181,9 +184,9 @@ def about(purchase: Purchase) -> str:
     return f"Order **{purchase.number}**, {ui.price(purchase.total)}."
 
 
-def address(purchase: Purchase) -> str:
-    """Where its letters go."""
-    return f"**{ui.plain(purchase.email)}**" if purchase.email else "your email"
+def address(purchase: Purchase, otherwise: str) -> str:
+    """Where its letters go, as far as it is known already."""
+    return f"**{ui.plain(purchase.email)}**" if purchase.email else otherwise
 
 
 def draw(visit: Visit, purchase: Purchase | None) -> None:
@@ -197,7 +200,10 @@ def draw(visit: Visit, purchase: Purchase | None) -> None:
         return
     match purchase.status:
         case Status.PENDING | Status.CANCELED if purchase.fulfilled_at is None:
-            draw_unpaid() if visit.asked else draw_waiting(purchase, slow=slow)
+            if visit.asked:
+                draw_unpaid()
+            else:
+                draw_waiting(purchase, slow=slow)
         case Status.PROCESSING:
             draw_processing(purchase)
         case Status.FAILED:
@@ -227,23 +233,21 @@ def watch(visit: Visit, session_id: str, drawn: Purchase | None) -> None:
 def draw_visit(session_id: str) -> None:
     """Ask Stripe at the first opening, then show what the database says until nothing more is to come."""
     visits: dict[str, Visit] = st.session_state.setdefault("visits", {})
-    visit = visits.get(session_id)
-    place = st.empty()
-    if visit is None:
-        with place.container():
-            draw_waiting(None, slow=False)
-        visit = visits[session_id] = Visit(shop.now())
+    if session_id not in visits:
+        draw_waiting(None, slow=False)
+        visit = Visit(shop.now())
         ask_stripe(visit, session_id)
-    purchase = None if visit.unknown else look(visit, session_id)
-    with place.container():
-        if visit.unknown:
-            draw_nothing_known(
-                "We don't know this payment", "If you paid, check your email: everything you bought is there."
-            )
-        else:
-            draw(visit, purchase)
-    if not visit.unknown:
-        watch(visit, session_id, purchase)
+        visits[session_id] = visit
+        st.rerun()
+    visit = visits[session_id]
+    if visit.unknown:
+        draw_nothing_known(
+            "We don't know this payment", "If you paid, check your email: everything you bought is there."
+        )
+        return
+    purchase = look(visit, session_id)
+    draw(visit, purchase)
+    watch(visit, session_id, purchase)
 
 
 session_id = st.query_params.get("session_id", "")

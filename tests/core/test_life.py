@@ -1,7 +1,7 @@
-import pytest
-from core import billing, checkout, events, refunds, reports, attention, reconciliation, evidence
+from core import attention, billing, checkout, events, evidence, reconciliation, refunds, reports
 from core.checkout import Basket, Item
 from tests.fakes import signed
+
 
 def buy(shop, stripe, *items, cart="cart_1"):
     link = checkout.start(shop, Basket(cart, tuple(Item(i, q) for i, q in items), browser_id="br_1"))

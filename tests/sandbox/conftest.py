@@ -24,6 +24,14 @@ def endpoint() -> Iterator[Endpoint]:
     made.close()
 
 
+@pytest.fixture
+def own_endpoint() -> Iterator[Endpoint]:
+    """For a test that runs a sandbox of its own."""
+    made = Endpoint()
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="session")
 def _running(endpoint: Endpoint) -> Iterator[World]:
     with running(endpoint) as world:
@@ -33,6 +41,7 @@ def _running(endpoint: Endpoint) -> Iterator[World]:
 @pytest.fixture
 def world(_running: World, endpoint: Endpoint) -> World:
     """A sandbox that has forgotten everything."""
+    endpoint.expects = _running.knows
     _running.http.post("/sandbox/reset").raise_for_status()
     endpoint.clear()
     return _running

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import http.server
 import json
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -26,9 +27,12 @@ SECRET = "whsec_tests_of_the_sandbox"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port outside the range from which the system takes those of outgoing connections, so that it stays free."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def eventually(look: Callable[[], Any], seconds: float = 8) -> Any:
@@ -40,6 +44,11 @@ def eventually(look: Callable[[], Any], seconds: float = 8) -> Any:
     return found
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *args: object) -> None:
+        """A sandbox that is stopped hangs up in the middle; that is no news."""
+
+
 class Endpoint:
     """A shop's webhook endpoint: remembers what was posted, answers as told."""
 
@@ -47,13 +56,15 @@ class Endpoint:
         self.received: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
         self.answer = 200
+        # Whether an event belongs to the test that is running: those of the test before may still be on their way.
+        self.expects: Callable[[str], bool] = lambda event: True
+        self.taking = threading.Lock()
         endpoint = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                endpoint.received.append((dict(self.headers), body))
-                status = endpoint.answers.pop(0) if endpoint.answers else endpoint.answer
+                status = endpoint.take(dict(self.headers), body)
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write(b"thank you")
@@ -61,7 +72,7 @@ class Endpoint:
             def log_message(self, *args: object) -> None:
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/webhooks/stripe"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -70,10 +81,18 @@ class Endpoint:
         self.server.shutdown()
         self.server.server_close()
 
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        with self.taking:
+            if not self.expects(json.loads(body)["id"]):
+                return 410
+            self.received.append((headers, body))
+            return self.answers.pop(0) if self.answers else self.answer
+
     def clear(self) -> None:
-        self.received.clear()
-        self.answers.clear()
-        self.answer = 200
+        with self.taking:
+            self.received.clear()
+            self.answers.clear()
+            self.answer = 200
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
         """What has arrived, in that order; each event checked against its schema."""
@@ -164,6 +183,12 @@ class World:
         given = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/x-www-form-urlencoded", **headers}
         return self.http.request(method, path, content=body, headers=given)
 
+    def knows(self, event: str) -> bool:
+        try:
+            return bool(self.http.get("/sandbox/deliveries.json", params={"event": event}).json())
+        except httpx.HTTPError:
+            return False
+
     def faults(self, **values: Any) -> None:
         self.http.post("/sandbox/faults", json=values).raise_for_status()
 
@@ -209,7 +234,7 @@ class World:
         return [event.type for event in self.events()]
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(settings: Settings) -> Iterator[None]:
     """A sandbox in a thread of this process."""
     config = uvicorn.Config(
@@ -227,18 +252,20 @@ def serving(settings: Settings) -> Iterator[None]:
         thread.join()
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
     """A sandbox whose clocks run fast, with clients for it."""
-    settings = Settings(
-        port=free_port(),
-        smtp_port=free_port(),
-        webhook_url=endpoint.url,
-        webhook_secret=SECRET,
-        retry_seconds=(0.02, 0.05, 0.1),
-        capture_seconds=0.02,
-        **{"data": ":memory:", "settle_seconds": 3600, **changes},
-    )
+    quick: dict[str, Any] = {
+        "port": free_port(),
+        "smtp_port": free_port(),
+        "data": ":memory:",
+        "webhook_url": endpoint.url,
+        "webhook_secret": SECRET,
+        "retry_seconds": (0.02, 0.05, 0.1),
+        "settle_seconds": 3600,
+        "capture_seconds": 0.02,
+    }
+    settings = Settings(**{**quick, **changes})
     checking = CheckingClient()
     client = stripe.StripeClient(
         KEY, base_addresses={"api": settings.base_url}, http_client=checking, max_network_retries=0

@@ -28,6 +28,17 @@ def test_the_page_shows_what_is_sold_and_has_the_fields_suites_look_for(world: W
     assert "promotionCode" not in page
 
 
+def test_a_known_customer_need_not_type_their_address_again(world: World) -> None:
+    address = {"country": "SE", "postal_code": "111 22"}
+    customer = world.api.customers.create({"email": "nora@example.com", "name": "Nora L", "address": address})
+    session = world.session(customer=customer.id)
+    page = world.http.get(_url(session)).text
+    for text in ('value="nora@example.com"', 'value="Nora L"', 'value="111 22"', 'value="SE" selected'):
+        assert text in page
+    assert world.pay(session).status_code == 303
+    assert world.read(session, "payment_intent").payment_intent.customer == customer.id
+
+
 @pytest.mark.parametrize(
     ("amount", "currency", "shown"),
     [(123456, "usd", "$1,234.56"), (500, "jpy", "¥500"), (12340, "kwd", "12.340 KWD"), (990, "chf", "9.90 CHF")],
@@ -127,14 +138,19 @@ def test_pressing_pay_twice_pays_once(world: World) -> None:
     session = world.session()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: world.pay(session), range(8)))
-    assert {(a.status_code, a.headers["location"]) for a in answers} == {(303, f"http://127.0.0.1:9/thanks?s={session.id}")}
+    assert {(a.status_code, a.headers["location"]) for a in answers} == {
+        (303, f"http://127.0.0.1:9/thanks?s={session.id}")
+    }
     assert len(world.api.charges.list().data) == 1
 
 
 def test_without_javascript_a_chosen_preset_still_counts(world: World) -> None:
     session = world.session()
     untouched = {"preset": "funds", "shownPreset": "ok"}
-    assert "insufficient_funds" in world.pay(session, "4242 4242 4242 4242", **untouched).text
+    declined = world.pay(session, "4242 4242 4242 4242", **untouched).text
+    assert "insufficient_funds" in declined
+    assert 'value="4000 0000 0000 9995"' in declined
+    assert 'name="shownPreset" value="funds"' in declined
     typed = {"preset": "funds", "shownPreset": "ok"}
     assert world.pay(session, "5555555555554444", **typed).status_code == 303
 
@@ -229,9 +245,7 @@ def test_a_bank_debit_completes_the_session_unpaid_and_settles_later(world: Worl
     assert world.read(session, "payment_intent.latest_charge.balance_transaction").payment_intent.latest_charge.paid
 
 
-@pytest.mark.parametrize(
-    ("currency", "number"), [("eur", "AT861904300235473202"), ("usd", "110000000 000222222227")]
-)
+@pytest.mark.parametrize(("currency", "number"), [("eur", "AT861904300235473202"), ("usd", "110000000 000222222227")])
 def test_a_bank_debit_that_bounces_leaves_the_session_unpaid(world: World, currency: str, number: str) -> None:
     session = world.paid(number=number, currency=currency)
     world.http.post("/sandbox/settle", json={"payment_intent": session.payment_intent}).raise_for_status()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.running import World, eventually, running
+from tests.sandbox.running import Endpoint, World, eventually, running
 
 
 def _refund(world: World, session: Any, **more: Any) -> Any:
@@ -89,8 +89,8 @@ def test_the_same_key_refunds_once(world: World) -> None:
     assert _charge(world, session).amount_refunded == 100
 
 
-def test_some_refunds_take_time_and_some_come_back(world: World) -> None:
-    with running(world.endpoint, settle_seconds=0.2) as quick:
+def test_some_refunds_take_time_and_some_come_back(own_endpoint: Endpoint) -> None:
+    with running(own_endpoint, settle_seconds=0.2) as quick:
         slow = quick.paid(number="4000000000007726")
         refund = _refund(quick, slow)
         assert (refund.status, refund.pending_reason) == ("pending", "processing")

@@ -1,0 +1,62 @@
+"""`pushcart catalog apply`: the whole file or nothing of it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+from tests.conftest import CATALOGUE
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+BROKEN = """
+[[products]]
+id = "guide"
+name = "Field Guide"
+kind = "download"
+[[products.prices]]
+id = "guide-eur"
+amount = 10
+currency = "eur"
+
+[[products]]
+id = "plan"
+name = "Plan"
+kind = "plan"
+colour = "blue"
+[[products.prices]]
+id = "plan-eur"
+amount = 900
+currency = "eur"
+"""
+
+
+def test_a_catalogue_is_applied_as_often_as_one_likes(pushcart: Run) -> None:
+    first = pushcart("catalog", "apply", str(CATALOGUE), "--json")
+    assert first.status == 0, first.errors
+    assert first.json == {"products": 9, "prices": 10, "files": 1, "left_alone": []}
+    again = pushcart("catalog", "apply", str(CATALOGUE))
+    assert again.output == "9 products with 10 prices and 1 files are on the shelves.\n"
+
+
+def test_a_catalogue_with_mistakes_is_refused_with_a_sentence_for_each(pushcart: Run, tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(BROKEN)
+    said = pushcart("catalog", "apply", str(path))
+    assert (said.status, said.output) == (1, "")
+    heading, *mistakes = said.complaints
+    assert heading == "The catalogue was not applied:"
+    assert mistakes == [
+        "products.0.prices.0: Stripe charges no less than €0.50",
+        "products.1.colour: Extra inputs are not permitted",
+    ]
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("none.toml", "there is no file"), ("not.toml", "is not TOML")])
+def test_a_file_that_cannot_be_read_is_named(pushcart: Run, tmp_path: Path, name: str, sentence: str) -> None:
+    (tmp_path / "not.toml").write_text("[[products")
+    said = pushcart("catalog", "apply", str(tmp_path / name))
+    assert said.status == 1
+    assert len(said.complaints) == 2
+    assert sentence in said.complaints[1]
+    assert name in said.complaints[1]

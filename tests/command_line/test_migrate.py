@@ -1,0 +1,78 @@
+"""The schema: made once by whoever comes first, made good after a crash, and the same as what the code declares."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, inspect
+
+from core import database, migration, outbox
+from core.settings import Settings
+from core.shop import Shop
+from core.storage import Storage
+from tests.command_line.conftest import begin, end
+from tests.fakes import FakeStripe
+from tests.kill.mortal import live_until
+
+
+def test_four_processes_migrate_at_once_to_one_schema(
+    unmigrated_url: str, folder: Path, shop_settings: dict[str, object]
+) -> None:
+    running = [
+        begin("migrate", "--json", folder=folder, **shop_settings, database_url=unmigrated_url) for _ in range(4)
+    ]
+    said = [end(each) for each in running]
+    assert [each.status for each in said] == [0] * 4, [each.errors for each in said]
+    assert sorted(str(each.json) for each in said) == ["{'migrated': False}"] * 3 + ["{'migrated': True}"]
+
+    again = end(begin("migrate", folder=folder, **shop_settings, database_url=unmigrated_url))
+    assert (again.status, again.output) == (0, "The database is up to date.\n")
+    _assert_whole(unmigrated_url)
+
+
+@pytest.mark.parametrize(
+    "at", ["create table orders", "dbos_migrations", "workflow_schedules (", "insert into schema_ready"]
+)
+def test_a_migration_that_was_killed_is_made_good_by_the_next(at: str, unmigrated_url: str, tmp_path: Path) -> None:
+    """In the middle of our tables, between ours and DBOS's, in the middle of DBOS's, and before it is said to be done."""
+    stripe = FakeStripe()
+    settings = Settings(database_url=unmigrated_url, secret_key="a secret of sixteen letters")
+    shop = Shop(settings, database.connect(unmigrated_url), stripe, Storage(f"file://{tmp_path}/files"))
+    died = live_until(at, shop, stripe, lambda mortal: migration.ensure(mortal.engine, unmigrated_url))
+    assert not died.finished
+
+    assert migration.ensure(shop.engine, unmigrated_url) is True
+    _assert_whole(unmigrated_url)
+    command.check(_alembic(shop.engine))
+    shop.engine.dispose()
+
+
+def _assert_whole(url: str) -> None:
+    engine = database.connect(url)
+    assert migration.ensure(engine, url) is False
+    assert outbox.open_client(engine).list_workflows() == []
+    engine.dispose()
+
+
+def _alembic(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migration.__file__).parent / "migrations"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def test_the_migrated_schema_is_what_the_code_declares(database_url: str) -> None:
+    engine = database.connect(database_url)
+    command.check(_alembic(engine))
+    engine.dispose()
+
+
+def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:
+    engine = database.connect(database_url)
+    command.downgrade(_alembic(engine), "base")
+    left = set(inspect(engine).get_table_names())
+    assert not left & set(database.metadata.tables)
+    assert migration.ensure(engine, database_url) is True
+    command.check(_alembic(engine))
+    engine.dispose()

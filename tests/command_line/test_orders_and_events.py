@@ -1,0 +1,135 @@
+"""What owners' scripts read: the shapes of the contract, and one line where something is not there."""
+
+from datetime import datetime
+
+import pytest
+
+from core import checkout, events, sign_in
+from core.checkout import Basket, Item
+from core.shop import Shop
+from tests.command_line.conftest import Run
+from tests.fakes import FakeStripe, signed
+
+SUMMARY = [
+    "id", "number", "status", "email", "currency", "amount_expected", "amount_total", "amount_refunded", "livemode",
+    "fulfilled_at", "stripe",
+]  # fmt: skip
+DETAIL = [*SUMMARY, "lines", "grants", "refunds", "log"]
+
+
+@pytest.fixture
+def order_id(shop: Shop, stripe: FakeStripe) -> str:
+    """An order that is fulfilled, and beside it one that is not paid."""
+    checkout.start(shop, Basket("cart_open", (Item("guide-eur", 2),)))
+    link = checkout.start(shop, Basket("cart_paid", (Item("clinic-eur", 2), Item("guide-eur", 1))))
+    session_id = link.url.rsplit("/", 1)[1]
+    stripe.pay(session_id)
+    events.receive(shop, *signed(stripe.event("completed", session_id)))
+    return link.order_id
+
+
+@pytest.fixture
+def parked_event(shop: Shop, stripe: FakeStripe) -> str:
+    """An event about an order that nobody knows."""
+    link = checkout.start(shop, Basket("cart_lost", (Item("guide-eur", 1),)))
+    event = stripe.event("completed", link.url.rsplit("/", 1)[1])
+    event["data"]["object"]["metadata"]["order_id"] = "ord_unheard_of"
+    events.receive(shop, *signed(event))
+    return str(event["id"])
+
+
+def test_an_order_is_printed_in_the_contracts_shape(pushcart: Run, order_id: str) -> None:
+    said = pushcart("order", order_id, "--json")
+    assert said.status == 0, said.errors
+    found = said.json
+    assert isinstance(found, dict)
+    assert list(found) == DETAIL
+    assert found["id"] == order_id
+    assert (found["status"], found["email"], found["livemode"]) == ("fulfilled", "nora@lindqvist.example", False)
+    assert (found["currency"], found["amount_expected"], found["amount_total"]) == ("eur", 30900, 30900)
+    assert found["amount_refunded"] == 0
+    assert datetime.fromisoformat(found["fulfilled_at"]).utcoffset() is not None
+    assert set(found["stripe"]) == {"checkout_session", "payment_intent", "subscription"}
+    assert found["stripe"]["checkout_session"].startswith("cs_test_")
+    assert found["lines"] == [
+        {"product": "clinic", "kind": "workshop", "quantity": 2, "unit_amount": 14000},
+        {"product": "guide", "kind": "download", "quantity": 1, "unit_amount": 2900},
+    ]
+    assert found["grants"] == [
+        {"product": "clinic", "kind": "workshop", "state": "active", "quantity": 2},
+        {"product": "guide", "kind": "download", "state": "active", "quantity": 1},
+    ]
+    assert found["refunds"] == []
+    assert [entry["event"] for entry in found["log"]] == ["checkout:1", "paid", "granted:1", "granted:2", "fulfilled"]
+    assert all(list(entry) == ["event", "at", "actor"] for entry in found["log"])
+    assert pushcart("order", found["number"], "--json").json == found
+
+
+def test_orders_are_the_same_without_their_details(pushcart: Run, order_id: str) -> None:
+    newest = pushcart("orders", "--json").json
+    assert isinstance(newest, list)
+    assert [list(each) for each in newest] == [SUMMARY, SUMMARY]
+    (fulfilled,) = [each for each in newest if each["id"] == order_id]
+    detail = pushcart("order", order_id, "--json").json
+    assert isinstance(detail, dict)
+    assert fulfilled == {name: detail[name] for name in SUMMARY}
+    assert pushcart("orders", "--status", "pending", "--limit", "1", "--json").json == [
+        each for each in newest if each["id"] != order_id
+    ]
+
+
+def test_events_and_a_replay_tell_what_became_of_them(pushcart: Run, order_id: str, parked_event: str) -> None:
+    listed = pushcart("events", "--json").json
+    assert isinstance(listed, list)
+    assert all(list(each) == ["id", "type", "state", "order_id", "attempts", "error"] for each in listed)
+    states = {each["id"]: (each["state"], each["order_id"], each["attempts"]) for each in listed}
+    assert states[parked_event] == ("parked", "ord_unheard_of", 1)
+    (applied,) = [each for each in listed if each["state"] == "applied"]
+    assert applied["order_id"] == order_id
+
+    before = pushcart("order", order_id, "--json").json
+    again = pushcart("replay", applied["id"], "--json")
+    assert again.json == {"id": applied["id"], "state": "applied", "order_id": order_id, "error": ""}
+    assert pushcart("order", order_id, "--json").json == before
+    still = pushcart("replay", parked_event)
+    assert (still.status, still.output) == (0, f"{parked_event} is parked: its order is not known yet.\n")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_not_there_is_said_in_one_line_with_status_one(pushcart: Run) -> None:
+    for words, complaint in (
+        (("order", "PW-999"), "There is no order PW-999."),
+        (("order", "ord_none", "--json"), "There is no order ord_none."),
+        (("replay", "evt_none"), "There is no event evt_none."),
+    ):
+        said = pushcart(*words)
+        assert (said.status, said.output, said.complaints) == (1, "", [complaint])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_for_people_the_same_answers_are_tables(pushcart: Run, order_id: str) -> None:
+    heading, *rows = pushcart("orders").output.splitlines()
+    assert heading.split() == ["number", "status", "amount_total", "currency", "email", "id"]
+    assert len(rows) == 2
+    assert order_id in pushcart("order", order_id).output
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_printed_code_signs_in(pushcart: Run, shop: Shop) -> None:
+    said = pushcart("sign-in-code", "Owner@Example.com", "--json").json
+    assert isinstance(said, dict)
+    assert list(said) == ["email", "code", "expires_at"]
+    assert said["email"] == "owner@example.com"
+    shop.now.time = datetime.fromisoformat(said["expires_at"])  # type: ignore[attr-defined]
+    assert sign_in.by_code(shop, "owner@example.com", said["code"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_reconciling_without_an_answer_from_stripe_says_so_and_fails(pushcart: Run, order_id: str) -> None:
+    said = pushcart("reconcile", "--json")
+    assert said.status == 1
+    found = said.json
+    assert isinstance(found, dict)
+    assert list(found) == ["checked", "healed", "failed"]
+    assert found["healed"] == []
+    assert "StripeUnreachable" in found["failed"][0]["reason"]

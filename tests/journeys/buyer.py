@@ -1,0 +1,198 @@
+"""A buyer at a browser of their own: what people do in the shop, in the words of the pages."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, WebError, expect
+
+from tests.journeys.stand import Stand
+
+PATIENCE = 30_000
+HERE = ("localhost", "127.0.0.1", None)
+
+WORKS = "4242 4242 4242 4242"
+ASKS_THE_BANK = "4000 0025 0000 3155"
+DECLINED = "4000 0000 0000 0002"
+DEBIT = "AT32 1904 3002 3547 3204"
+
+# What the browser itself notes when the hosted page answers that a payment was refused.
+PAYMENT_REQUIRED = "the server responded with a status of 402"
+
+PAYMENT_PAGE = re.compile(r"/c/pay/(cs_\w+)")
+THANK_YOU_PAGE = re.compile(r"/thanks\?session_id=(cs_\w+)")
+ALL_YOURS = "Thank you. It's all yours."
+
+_FOCUSED = """() => {
+    const it = document.activeElement;
+    if (!it.matches("a, button, input")) return it.tagName;
+    return it.ariaLabel || it.labels?.[0]?.innerText || it.innerText;
+}"""
+
+
+class Buyer:
+    """One browser with one tab. Whatever goes wrong behind the scenes is kept in `troubles`."""
+
+    def __init__(self, browser: Browser, stand: Stand, email: str) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+        self.context.set_default_timeout(PATIENCE)
+        self.troubles: list[str] = []
+        self._expected: list[str] = []
+        self.context.on("console", self._hear)
+        self.context.on("weberror", self._note_error)
+        self.context.on("request", lambda request: self._watch(request.url))
+        self.context.on("page", lambda page: page.on("websocket", lambda socket: self._watch(socket.url)))
+        self.stand = stand
+        self.email = email
+        self.page = self.context.new_page()
+
+    # ------------------------------------------------------------------ looking around
+
+    def opens(self, address: str) -> None:
+        """Type an address of the shop, or a whole one."""
+        self.page.goto(address if address.startswith("http") else self.stand.url + address)
+
+    def opens_in_new_tab(self, address: str) -> None:
+        """The same in another tab, which is the one in use from now on."""
+        self.page = self.context.new_page()
+        self.opens(address)
+
+    def sees(self, words: str | re.Pattern[str]) -> None:
+        """These words are on the page, or come soon."""
+        expect(self.page.get_by_text(words).filter(visible=True).first).to_be_visible()
+
+    def sees_heading(self, words: str) -> None:
+        """A heading with these words is on the page, or comes soon."""
+        expect(self.page.get_by_role("heading", name=words, exact=True)).to_be_visible()
+
+    def does_not_see(self, words: str | re.Pattern[str]) -> None:
+        """These words are nowhere on the page. Only of use after something else was seen."""
+        expect(self.page.get_by_text(words).filter(visible=True)).to_have_count(0)
+
+    def clicks(self, name: str | re.Pattern[str], role: str = "button") -> None:
+        """Click the one button (or link) of this name."""
+        self.page.get_by_role(role, name=name).click()  # type: ignore[arg-type]
+
+    def tabs_to(self, name: str) -> None:
+        """Press Tab until the focus is on what bears this name."""
+        seen = []
+        for _ in range(60):
+            self.page.keyboard.press("Tab")
+            seen.append(self.page.evaluate(_FOCUSED))
+            if name in seen[-1]:
+                return
+        raise AssertionError(f"Tab never came to {name!r}, but to {seen}")
+
+    # ------------------------------------------------------------------ choosing
+
+    def puts_in_cart(self, product: str) -> None:
+        """Come to the shop, look at a product, and take it."""
+        self.opens("/")
+        tile = self.page.locator("[class*='st-key-tile-']").filter(has=self.page.get_by_role("heading", name=product))
+        tile.get_by_role("link").click()
+        self.sees_heading(product)
+        self.clicks("Add to cart")
+        self.sees("in your cart.")
+
+    def adjusts(self, label: str, quantity: int) -> None:
+        """Type another quantity."""
+        field = self.page.get_by_label(label, exact=True)
+        field.fill(str(quantity))
+        field.press("Enter")
+
+    def goes_to_cart(self) -> None:
+        """From a product just taken to the cart."""
+        self.clicks("Go to cart")
+        self.sees_heading("Your cart")
+
+    def goes_to_payment(self) -> str:
+        """From the cart to the payment page; the id of its Session."""
+        self.clicks("Go to payment")
+        return self.arrives_at_payment()
+
+    def arrives_at_payment(self) -> str:
+        """The payment page is there; the id of its Session."""
+        self.page.wait_for_url(PAYMENT_PAGE)
+        self.sees_heading("Payment")
+        return _found(PAYMENT_PAGE, self.page.url)
+
+    def checks_out(self, price: str, **more: str) -> str:
+        """Straight to the payment page, through the shop's HTTP door; the id of the Session."""
+        basket = {"cart_id": f"cart-{token_hex(8)}", "items": [{"price": price, "quantity": 1}], **more}
+        answer = self.context.request.post(f"{self.stand.url}/api/checkout", data=basket)
+        assert answer.ok, answer.text()
+        self.opens(answer.json()["url"])
+        return self.arrives_at_payment()
+
+    # ------------------------------------------------------------------ paying
+
+    @property
+    def card_number(self) -> Locator:
+        return self.page.get_by_label("Card or account number")
+
+    def pays(self, number: str = WORKS) -> None:
+        """Fill in the payment page and press its button."""
+        self.page.get_by_label("Email").fill(self.email)
+        self.card_number.fill(number)
+        self.presses_pay()
+
+    def presses_pay(self) -> None:
+        """Press the button of the payment page."""
+        self.clicks(re.compile("^Pay .* of pretend money$"))
+
+    def returns(self) -> str:
+        """The thank-you page is there; the id of its Session."""
+        self.page.wait_for_url(THANK_YOU_PAGE)
+        return _found(THANK_YOU_PAGE, self.page.url)
+
+    def sees_everything_delivered(self) -> str:
+        """The thank-you page is green, or turns green by itself; the number of the order."""
+        self.sees_heading(ALL_YOURS)
+        self.sees("Paid")
+        return self.order_number()
+
+    def order_number(self) -> str:
+        """The number of the order on the page."""
+        line = self.page.get_by_text(re.compile(r"Order \w+-\d+")).first
+        return _found(re.compile(r"Order (\w+-\d+)"), line.inner_text())
+
+    def downloads(self, label: str) -> bytes:
+        """Click the link to a file, and look into what arrives."""
+        with self.page.expect_download() as started:
+            self.page.get_by_role("link", name=re.compile(rf"(^|Download ){label}, ")).click()
+        return Path(started.value.path()).read_bytes()
+
+    # ------------------------------------------------------------------ what goes wrong
+
+    @contextmanager
+    def expecting(self, words: str) -> Iterator[None]:
+        """Inside the block the console may complain in these words."""
+        self._expected.append(words)
+        yield
+        self._expected.remove(words)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(words in message.text for words in self._expected):
+            self.troubles.append(f"console of {message.page.url if message.page else '?'}: {message.text}")
+
+    def _note_error(self, error: WebError) -> None:
+        self.troubles.append(f"script: {error.error}")
+
+    def _watch(self, url: str) -> None:
+        address = urlsplit(url)
+        if address.scheme in ("http", "https", "ws", "wss") and address.hostname not in HERE:
+            self.troubles.append(f"left the machine: {url}")
+
+
+def link_in(letter: dict[str, str]) -> str:
+    """The link to the library that a letter holds."""
+    return _found(re.compile(r"(http\S+/purchases\?letter=\S+)"), letter["text"])
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    assert match, f"{pattern.pattern} is not in {text!r}"
+    return match[1]

@@ -1,0 +1,76 @@
+"""A stand that all journeys share, a browser, and buyers who come with a fresh one each."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.journeys.browser import launched, missing
+from tests.journeys.buyer import PATIENCE, Buyer
+from tests.journeys.stand import LINES, ROOT, Stand
+
+Arrive = Callable[[str], Buyer]
+
+
+# Both end with this folder: a browser that is driven occupies the thread's event loop, which other tests need.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if reason := missing():
+        # Where everything must run, a journey that is left out is a failure.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright, launched(playwright) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def _stand(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Stand]:
+    # The worker sweeps only where a journey says so: else it would help the others along.
+    stand = Stand(
+        tmp_path_factory.mktemp("stand"),
+        sweep_seconds=3600,
+        sandbox_settle_seconds=3600,
+        sandbox_retry_seconds=",".join(["1"] * 60),
+    )
+    try:
+        stand.start("sandbox", "webhook", "worker", "storefront")
+        yield stand
+    finally:
+        stand.stop(*LINES)
+
+
+@pytest.fixture
+def expected_complaints() -> list[str]:
+    """Words of the log lines that a test provokes; it adds them itself."""
+    return []
+
+
+@pytest.fixture
+def stand(_stand: Stand, expected_complaints: list[str]) -> Iterator[Stand]:
+    """The running shop. A test during which any of its processes complains fails."""
+    yield _stand
+    assert not _stand.complaints(expected_complaints)
+
+
+@pytest.fixture
+def arrive(browser: Browser, stand: Stand) -> Iterator[Arrive]:
+    """Has somebody of this name arrive with a browser and an address of their own. Trouble in a browser fails the test."""
+    buyers: list[Buyer] = []
+
+    def new(name: str) -> Buyer:
+        buyers.append(Buyer(browser, stand, email=f"{name}-{token_hex(3)}@example.com"))
+        return buyers[-1]
+
+    yield new
+    for buyer in buyers:
+        buyer.context.close()
+    assert not [trouble for buyer in buyers for trouble in buyer.troubles]
+
+
+@pytest.fixture
+def sold_files() -> Path:
+    """The files that the demo sells."""
+    return ROOT / "core" / "demo" / "files"

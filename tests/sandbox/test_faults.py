@@ -1,0 +1,113 @@
+"""Everything that can be made to go wrong, seen from where it hurts."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import stripe
+
+from tests.sandbox.running import SECRET, Endpoint, World, eventually
+
+
+def test_faults_are_read_set_and_cleared(world: World) -> None:
+    assert world.http.post("/sandbox/faults", json={"twice": True, "hold_seconds": 0.5}).json()["twice"] is True
+    assert world.http.get("/sandbox/faults").json()["hold_seconds"] == 0.5
+    world.http.post("/sandbox/reset")
+    assert world.http.get("/sandbox/faults").json()["twice"] is False
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"gravity": 1}, {"twice": 1}, {"drop_next": True}, {"drop_next": "1"}, {"api": "418"}, ["twice"]]
+)
+def test_a_fault_that_does_not_exist_is_refused_and_nothing_changes(world: World, wrong: object) -> None:
+    before = world.http.get("/sandbox/faults").json()
+    answer = world.http.post("/sandbox/faults", json=wrong)
+    assert (answer.status_code, bool(answer.json()["error"])) == (400, True)
+    assert world.http.post("/sandbox/faults", content=b"{").status_code == 400
+    assert world.http.get("/sandbox/faults").json() == before
+
+
+def test_every_event_can_arrive_twice(world: World, endpoint: Endpoint) -> None:
+    world.faults(twice=True)
+    world.api.products.create({"name": "x"})
+    assert len({e["id"] for e in endpoint.wait_for("product.created", 2)}) == 1
+    eventually(lambda: world.events()[0].pending_webhooks == 0)
+
+
+def test_a_lost_event_arrives_later_or_never(world: World, endpoint: Endpoint) -> None:
+    world.faults(drop_next=1, drop_retry_seconds=0.05)
+    world.api.products.create({"name": "x"})
+    endpoint.wait_for("product.created")
+    world.faults(drop_next=1, drop_retry_seconds=-1)
+    lost = world.price()
+    endpoint.wait_for("price.created")
+    assert len(endpoint.events("product.created")) == 1
+    eventually(lambda: _undelivered(world) == [lost.product])
+
+
+def _undelivered(world: World) -> list[str]:
+    return [event.data.object.id for event in world.api.events.list({"delivery_success": False}).data]
+
+
+def test_events_can_arrive_in_another_order(world: World, endpoint: Endpoint) -> None:
+    world.faults(shuffle=True)
+    for n in range(4):
+        world.api.products.create({"name": f"n{n}"})
+    arrived = [e["data"]["object"]["name"] for e in endpoint.wait_for("product.created", 4)]
+    assert sorted(arrived) == ["n0", "n1", "n2", "n3"]
+    assert arrived != ["n0", "n1", "n2", "n3"]
+
+
+def test_held_events_arrive_late(world: World, endpoint: Endpoint) -> None:
+    world.faults(hold_seconds=0.3)
+    world.api.products.create({"name": "x"})
+    assert world.events()[0].pending_webhooks == 1
+    assert endpoint.received == []
+    endpoint.wait_for("product.created")
+
+
+@pytest.mark.parametrize("fault", ["bad_signature_next", "old_signature_next"])
+def test_a_forged_or_stale_signature_does_not_pass(world: World, endpoint: Endpoint, fault: str) -> None:
+    world.faults(**{fault: 1})
+    endpoint.answers = [400]
+    world.api.products.create({"name": "x"})
+    eventually(lambda: len(endpoint.received) == 2)
+    (forged, body), (good, same) = endpoint.received
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(body, forged["Stripe-Signature"], SECRET)
+    assert stripe.Webhook.construct_event(same, good["Stripe-Signature"], SECRET)
+
+
+def test_the_api_can_be_busy(world: World) -> None:
+    world.faults(api="429", api_next=2)
+    for _ in range(2):
+        with pytest.raises(stripe.RateLimitError):
+            world.api.products.list()
+    assert world.api.products.list().data == []
+
+
+def test_a_fault_can_be_limited_to_some_paths(world: World) -> None:
+    world.faults(api="500_before", api_next=1, api_path="/v1/refunds")
+    assert world.api.products.list().data == []
+    with pytest.raises(stripe.APIError):
+        world.api.refunds.list()
+
+
+@pytest.mark.parametrize(("fault", "done"), [("silence_before", 0), ("silence_after", 1)])
+def test_the_api_can_stay_silent_with_the_work_done_or_not(world: World, fault: str, done: int) -> None:
+    world.faults(api=fault, api_next=1)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            f"{world.settings.base_url}/v1/products",
+            data={"name": "x"},
+            headers={"Authorization": "Bearer sk_test_pushcart_sandbox"},
+            timeout=0.3,
+        )
+    assert len(world.api.products.list().data) == done
+
+
+def test_the_next_payment_can_be_declined_whatever_the_card(world: World) -> None:
+    world.faults(decline_next=1)
+    session = world.session()
+    assert world.pay(session).status_code == 402
+    assert world.pay(session).status_code == 303

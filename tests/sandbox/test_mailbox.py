@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import smtplib
+from email.message import EmailMessage
+
+import pytest
+
+from tests.sandbox.running import World
+
+
+def _send(world: World, subject: str = "Your order", html: str = "") -> None:
+    letter = EmailMessage()
+    letter["To"], letter["From"], letter["Subject"] = "nora@example.com", "shop@example.com", subject
+    letter.set_content("Danke schön\n")
+    if html:
+        letter.add_alternative(html, subtype="html")
+        letter.add_attachment("BEGIN:VCALENDAR", subtype="calendar", filename="place.ics")
+    with smtplib.SMTP("127.0.0.1", world.settings.smtp_port, timeout=5) as server:
+        server.send_message(letter)
+
+
+def test_letters_are_kept_newest_last(world: World) -> None:
+    _send(world, "Prüfung")
+    _send(world, "Zweite", "<p>Danke <b>schön</b></p>")
+    first, second = world.http.get("/inbox.json").json()
+    assert (first["to"], first["subject"], first["text"].strip(), first["html"]) == (
+        "nora@example.com",
+        "Prüfung",
+        "Danke schön",
+        None,
+    )
+    assert (second["subject"], second["html"].strip()) == ("Zweite", "<p>Danke <b>schön</b></p>")
+    assert [(a["name"], a["type"]) for a in second["attachments"]] == [("place.ics", "text/calendar")]
+    assert first["at"] < second["at"]
+    assert first["id"] != second["id"]
+
+
+def test_a_letter_is_shown_with_its_own_page_locked_in(world: World) -> None:
+    _send(world, "<script>alert(1)</script>", "<script>alert(2)</script><p>Hello</p>")
+    letter = world.http.get("/inbox.json").json()[0]
+    page = world.http.get(f"/inbox/{letter['id']}").text
+    assert "<script>alert" not in page
+    assert "place.ics" in page
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
+    framed = world.http.get(f"/inbox/{letter['id']}/html")
+    assert "default-src 'none'" in framed.headers["Content-Security-Policy"]
+    assert "allow-scripts" not in framed.headers["Content-Security-Policy"]
+    assert "<p>Hello</p>" in framed.text
+
+
+def test_an_empty_mailbox_says_what_would_fill_it(world: World) -> None:
+    assert "No letters yet." in world.http.get("/inbox").text
+    assert world.http.get("/inbox/mail_x").status_code == 404
+
+
+def test_the_mailbox_can_be_cleared(world: World) -> None:
+    for clear in (lambda: world.http.delete("/inbox"), lambda: world.http.post("/inbox/clear")):
+        _send(world)
+        assert clear().status_code in (204, 303)
+        assert world.http.get("/inbox.json").json() == []
+
+
+def test_the_mailbox_can_refuse_for_now(world: World) -> None:
+    world.faults(smtp_refuse_next=1)
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        _send(world)
+    assert refused.value.smtp_code == 451
+    _send(world)
+    assert len(world.http.get("/inbox.json").json()) == 1

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sandbox.subscriptions import period_end
+from tests.sandbox.running import World
+
+FIRST_PAYMENT = [
+    "charge.succeeded",
+    "payment_method.attached",
+    "customer.created",
+    "customer.updated",
+    "checkout.session.completed",
+    "customer.subscription.created",
+    "payment_intent.created",
+    "payment_intent.succeeded",
+    "invoice.created",
+    "invoice.finalized",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+]
+
+
+def test_paying_for_a_plan_starts_a_subscription_with_a_paid_invoice(world: World) -> None:
+    plan, extra = world.plan(9000), world.price(2900)
+    before = len(world.kinds())
+    lines = [{"price": plan.id, "quantity": 5}, {"price": extra.id, "quantity": 1}]
+    session = world.session(mode="subscription", line_items=lines, subscription_data={"metadata": {"order_id": "o1"}})
+    assert (session.amount_total, session.subscription, session.customer_creation) == (47900, None, "always")
+    assert world.pay(session).status_code == 303
+    assert world.kinds()[before : before + 12] == FIRST_PAYMENT
+    paid = world.read(session, "subscription", "invoice.payments")
+    assert (paid.payment_status, paid.payment_intent) == ("paid", None)
+    subscription, invoice = paid.subscription, paid.invoice
+    assert (subscription.status, subscription.metadata["order_id"]) == ("active", "o1")
+    items = subscription["items"].data
+    assert [(item.price.id, item.quantity) for item in items] == [(plan.id, 5)]
+    assert items[0].current_period_end > items[0].current_period_start
+    assert invoice.parent.subscription_details.metadata["order_id"] == "o1"
+    assert (invoice.status, invoice.amount_paid, len(invoice.lines.data)) == ("paid", 47900, 2)
+    payment = invoice.payments.data[0].payment.payment_intent
+    assert world.api.payment_intents.retrieve(payment).metadata.to_dict() == {}
+    listed = world.api.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": payment}})
+    assert [p.invoice for p in listed.data] == [invoice.id]
+    assert world.api.checkout.sessions.list({"subscription": subscription.id}).data[0].id == session.id
+
+
+def test_invoices_are_announced_as_they_came_to_be(world: World) -> None:
+    session = world.paid(mode="subscription", line_items=[{"price": world.plan().id, "quantity": 1}])
+    states = [world.events(f"invoice.{kind}")[0].data.object.status for kind in ("created", "finalized", "paid")]
+    assert states == ["draft", "open", "paid"]
+    assert session.invoice == world.events("invoice.paid")[0].data.object.id
+
+
+def test_a_trial_costs_nothing_today(world: World) -> None:
+    session = world.session(
+        mode="subscription",
+        line_items=[{"price": world.plan().id, "quantity": 1}],
+        subscription_data={"trial_period_days": 14},
+    )
+    assert session.amount_total == 0
+    assert 'name="cardNumber"' in world.http.get(f"/c/pay/{session.id}").text
+    world.pay(session)
+    paid = world.read(session, "subscription.latest_invoice")
+    assert (paid.payment_status, paid.subscription.status) == ("no_payment_required", "trialing")
+    assert paid.subscription.trial_end - paid.subscription.trial_start == 14 * 24 * 3600
+    assert paid.subscription.latest_invoice.amount_paid == 0
+    assert world.api.payment_intents.list().data == []
+
+
+def test_a_declined_first_payment_leaves_no_subscription(world: World) -> None:
+    session = world.session(mode="subscription", line_items=[{"price": world.plan().id, "quantity": 1}])
+    assert world.pay(session, "4000000000000002").status_code == 402
+    assert world.api.subscriptions.list().data == []
+    assert world.read(session).payment_intent is None
+    assert world.pay(session).status_code == 303
+    assert len(world.api.customers.list().data) == 1
+    assert len(world.api.subscriptions.list({"status": "active"}).data) == 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "count", "start", "end"),
+    [
+        ("month", 1, "2026-01-31", "2026-02-28"),
+        ("month", 1, "2026-12-15", "2027-01-15"),
+        ("year", 1, "2028-02-29", "2029-02-28"),
+        ("week", 2, "2026-11-23", "2026-12-07"),
+        ("day", 3, "2026-02-27", "2026-03-02"),
+    ],
+)
+def test_periods_follow_the_calendar(interval: str, count: int, start: str, end: str) -> None:
+    began = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
+    until = period_end(began, {"interval": interval, "interval_count": count})
+    assert f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d}" == end

@@ -1,0 +1,113 @@
+"""A visitor of the pages: a browser with its cookies, in front of a shop with a real database and a fake Stripe."""
+
+import warnings
+
+import pytest
+from sqlmodel import col, select
+from streamlit.runtime.context import ContextProxy, StreamlitCookies
+from streamlit.testing.v1 import AppTest
+
+from core import carts, sign_in, signing
+from core.carts import CartView
+from core.shop import Shop
+from core.sign_in import SignInCode
+from storefront import counter
+from storefront.ui import STATIC
+from tests.fakes import FakeStripe
+
+with warnings.catch_warnings():
+    # Starlette would rather have the successor of httpx; the tests of the doorman are content with this one.
+    warnings.simplefilter("ignore")
+    import starlette.testclient  # noqa: F401
+
+PAGES = STATIC.parent / "pages.py"
+
+
+class Visitor:
+    """Somebody at a browser. `cookies` is what the browser sends along when a page is opened."""
+
+    def __init__(self, shop: Shop, stripe: FakeStripe, cookies: dict[str, str]) -> None:
+        self.shop = shop
+        self.stripe = stripe
+        self.cookies = cookies
+        self.returns_as("br_1")
+
+    def returns_as(self, browser: str) -> None:
+        """Come with the cookie of this browser."""
+        self.cookies[signing.BROWSER_COOKIE] = signing.sign(self.shop.signing_key, signing.BROWSER, browser)
+
+    def opens(self, page: str, **query: str) -> AppTest:
+        """Open a page in a new tab; nothing may fail on it."""
+        tab = AppTest.from_file(PAGES, default_timeout=30).run()
+        tab.switch_page(f"app_pages/{page}.py")
+        for name, value in query.items():
+            tab.query_params[name] = value
+        return sound(tab.run())
+
+    def puts(self, price: str, quantity: int = 1) -> None:
+        """Have this in the cart."""
+        with self.shop.transaction() as session:
+            carts.put(session, "br_1", price, quantity, now=self.shop.now())
+
+    @property
+    def cart(self) -> CartView:
+        with self.shop.reading() as session:
+            return carts.view(session, "br_1")
+
+    def goes_to_payment(self) -> str:
+        """From the cart to the payment page; the id of its Session."""
+        tab = sound(self.opens("cart").button(key="pay").click().run())
+        assert "window.location.assign" in left_for(tab)
+        return max(self.stripe.sessions)
+
+    def signs_in(self, email: str) -> None:
+        """Come with the cookie of somebody who is signed in."""
+        with self.shop.transaction() as session:
+            code = sign_in.make_code(session, email, now=self.shop.now())
+        ticket = sign_in.by_code(self.shop, email, sign_in.digits_of(code.id, signing_key=self.shop.signing_key))
+        with self.shop.reading() as session:
+            key, now = self.shop.signing_key, self.shop.now()
+            signed_in = sign_in.redeem(session, ticket, signing_key=key, now=now)
+        self.cookies[signing.SIGN_IN_COOKIE] = signing.sign(self.shop.signing_key, signing.SIGN_IN, signed_in)
+
+    def newest_code(self, email: str) -> str:
+        """The digits in the newest letter with a code."""
+        with self.shop.reading() as session:
+            query = select(SignInCode).where(SignInCode.email == email).order_by(col(SignInCode.created_at).desc())
+            code = session.exec(query).first()
+        assert code is not None
+        return sign_in.digits_of(code.id, signing_key=self.shop.signing_key)
+
+
+@pytest.fixture
+def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> Visitor:
+    """A visitor with cookies of their own, in a shop that every page finds at the counter."""
+    jar: dict[str, str] = {}
+    monkeypatch.setattr(counter, "shop", lambda: shop)
+    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
+    # The limits on codes are kept per process and address: each test begins without any.
+    sign_in._limiter.storage.reset()
+    return Visitor(shop, stripe, jar)
+
+
+def sound(tab: AppTest) -> AppTest:
+    """The same tab, on which nothing failed."""
+    assert not tab.exception, tab.exception
+    assert not tab.error, [each.value for each in tab.error]
+    return tab
+
+
+def words(tab: AppTest) -> str:
+    """Everything that is to be read on a page, the widgets' labels aside."""
+    kinds = (tab.title, tab.header, tab.subheader, tab.markdown, tab.warning, tab.info, tab.success, tab.html, tab.code)
+    return "\n".join(str(each.value) for kind in kinds for each in kind).replace(":color[@]{}", "@")
+
+
+def labels(tab: AppTest) -> list[str]:
+    """What can be pressed."""
+    return [each.label for each in tab.button] + [each.value for each in tab.page_link]
+
+
+def left_for(tab: AppTest) -> str:
+    """The script that takes the tab elsewhere, or an empty string."""
+    return next((each.value for each in tab.html if "<script>" in each.value), "")

@@ -1,0 +1,140 @@
+"""Buying by HTTP: where to pay, or why not, in words that a script understands."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from core import signing
+from core.errors import StripeRefused, StripeUnreachable
+from core.orders import Order
+from core.shop import Shop
+from tests import builders
+from tests.fakes import FakeStripe
+
+GUIDE = [{"price": "guide-eur", "quantity": 1}]
+
+
+def test_a_basket_becomes_an_order_and_a_page_to_pay(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    body = {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 2}], "email": "nora@lindqvist.example"}
+    answer = client.post("/checkout", json=body)
+    assert answer.status_code == 200
+    (session,) = stripe.sessions.values()
+    assert answer.json() == {"url": session["url"], "order_id": session["client_reference_id"]}
+    assert builders.detail(shop, answer.json()["order_id"])["amount_expected"] == 5800
+
+
+def test_the_same_cart_gets_the_same_page(shop: Shop, client: TestClient) -> None:
+    first = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    assert client.post("/checkout", json={"cart_id": "c1", "items": GUIDE}).json() == first.json()
+
+
+def test_the_browser_is_remembered_as_the_one_that_bought(shop: Shop, client: TestClient) -> None:
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("pushcart_browser=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    browser = signing.in_cookie(shop.signing_key, signing.BROWSER, answer.cookies["pushcart_browser"])
+    assert builders.order(shop, answer.json()["order_id"]).browser_id == browser
+    client.post("/checkout", json={"cart_id": "c2", "items": GUIDE})
+    assert {order.browser_id for order in builders.rows(shop, Order)} == {browser}
+
+
+def test_a_forged_browser_cookie_is_nobodys(shop: Shop, client: TestClient) -> None:
+    client.cookies.set("pushcart_browser", "br_somebody_elses")
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    assert builders.order(shop, answer.json()["order_id"]).browser_id != "br_somebody_elses"
+
+
+def test_no_metadata_names_a_person(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    client.post("/checkout", json={"cart_id": "c1", "items": GUIDE, "email": "nora@lindqvist.example"})
+    ((parameters, _),) = stripe.by_key.values()
+    browser = builders.rows(shop, Order)[0].browser_id
+    parameters.pop("customer_email")
+    assert "nora" not in str(parameters)
+    assert browser not in str(parameters)
+
+
+BAD = [
+    {},
+    [],
+    {"cart_id": "c1"},
+    {"cart_id": "c1", "items": []},
+    {"cart_id": "", "items": GUIDE},
+    {"cart_id": "c" * 65, "items": GUIDE},
+    {"cart_id": "c 1", "items": GUIDE},
+    {"cart_id": "c1\u0000", "items": GUIDE},
+    {"cart_id": 7, "items": GUIDE},
+    {"cart_id": "c1", "items": GUIDE, "surprise": 1},
+    {"cart_id": "c1", "items": [{"price": "nothing", "quantity": 1}]},
+    {"cart_id": "c1", "items": [{"price": "guide\u0000", "quantity": 1}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 0}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": -1}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 1.5}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 6}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 10**12}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur", "amount": 1}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur"}, {"price": "yen-jpy"}]},
+    {"cart_id": "c1", "items": [{"price": "plan-month"}, {"price": "plan-year"}]},
+    {"cart_id": "c1", "items": GUIDE, "email": "nora"},
+    {"cart_id": "c1", "items": GUIDE, "email": "a@b.c, d@e.f"},
+    {"cart_id": "c1", "items": GUIDE, "email": "nora\u0000@lindqvist.example"},
+    {"cart_id": "c1", "items": GUIDE, "email": "a" * 250 + "@b.example"},
+]
+
+
+def test_what_makes_no_sense_is_answered_400_and_leaves_no_trace(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    for body in BAD:
+        answer = client.post("/checkout", json=body)
+        assert answer.status_code == 400, body
+        assert answer.json()["error"] in ("BadInput", "UnknownPrice", "BadQuantity", "MixedBasket"), body
+    assert client.post("/checkout", content=b"{").status_code == 400
+    assert client.post("/checkout").status_code == 400
+    assert builders.rows(shop, Order) == []
+    assert stripe.calls == []
+
+
+@pytest.mark.parametrize(
+    ("price", "error"),
+    [
+        ("full-eur", {"error": "SoldOut", "product": "full", "left": 0}),
+        ("old-eur", {"error": "Withdrawn", "product": "old"}),
+    ],
+)
+@builders.on_sqlite
+def test_what_cannot_be_had_is_409(shop: Shop, client: TestClient, price: str, error: dict) -> None:
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": [{"price": price}]})
+    assert (answer.status_code, answer.json()) == (409, error)
+
+
+def test_a_cart_that_is_paid_is_409(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    order_id = builders.bought(shop, stripe, cart="c1")
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    assert (answer.status_code, answer.json()["error"], answer.json()["order_id"]) == (409, "AlreadyPaid", order_id)
+
+
+@builders.on_sqlite
+def test_a_cart_whose_money_settles_is_409(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    _, session_id = builders.opened(shop, cart="c1")
+    stripe.pay(session_id, slowly=True)
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    assert (answer.status_code, answer.json()["error"]) == (409, "StillSettling")
+
+
+@builders.on_sqlite
+def test_an_unreachable_stripe_is_503_and_says_when_to_try_again(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    stripe.trouble.append(StripeUnreachable("rate_limit", "Too many requests", "req_1"))
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert client.post("/checkout", json={"cart_id": "c1", "items": GUIDE}).status_code == 200
+
+
+@builders.on_sqlite
+def test_a_refusing_stripe_is_502_and_no_reason_to_wait(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    stripe.trouble.append(StripeRefused("parameter_unknown", "Received unknown parameter", "req_1"))
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    assert answer.status_code == 502
+    assert "retry-after" not in answer.headers

@@ -1,0 +1,105 @@
+"""A shop whose worker is at work. Starting and stopping one takes seconds, so a module's tests share it, each with its
+own buyers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import select
+
+from core import catalog_file, checkout, database, events, letters, outbox
+from core.checkout import Basket, Item
+from core.database import new_id
+from core.letters import Letter
+from core.settings import Settings
+from core.shop import Shop
+from core.storage import Storage
+from core.workshops import WorkshopDate
+from tests.conftest import CATALOGUE, DATABASES, Clock, migrated_database
+from tests.fakes import SECRET, FakeStripe, signed
+from tests.machine import eventually
+from tests.worker.postbox import Postbox, mail_server
+from worker import app
+
+
+@dataclass
+class Trade:
+    """A shop with its worker, its Stripe, its mail server and its clock."""
+
+    shop: Shop
+    stripe: FakeStripe
+    postbox: Postbox
+    clock: Clock
+
+    def buyer(self) -> str:
+        """Somebody who was never here before."""
+        return f"{new_id('buyer')}@example.com"
+
+    def start(self, buyer: str, *prices: str, quantity: int = 1) -> tuple[str, str]:
+        """Go to pay; returns the order's id and the Session's."""
+        items = tuple(Item(price, quantity) for price in prices)
+        link = checkout.start(self.shop, Basket(f"cart-{buyer}", items, browser_id="br_1"))
+        return link.order_id, link.url.rsplit("/", 1)[1]
+
+    def buy(self, buyer: str, *prices: str, quantity: int = 1) -> str:
+        """Buy, pay, and have Stripe tell; returns the order's id."""
+        order_id, session_id = self.start(buyer, *prices, quantity=quantity)
+        self.stripe.pay(session_id, email=buyer)
+        self.tell(self.stripe.event("completed", session_id))
+        return order_id
+
+    def tell(self, event: dict[str, object]) -> events.Outcome:
+        return events.receive(self.shop, *signed(event))
+
+    def letter(self, letter_id: str) -> Letter | None:
+        with self.shop.reading() as session:
+            return session.get(Letter, letter_id)
+
+    def letters_of(self, order_id: str) -> list[Letter]:
+        with self.shop.reading() as session:
+            return letters.of_order(session, order_id)
+
+    def wait_for(self, letter_id: str, state: letters.LetterState) -> Letter:
+        """The letter, once it stands like this."""
+
+        def look() -> Letter | None:
+            found = self.letter(letter_id)
+            return found if found and found.state is state else None
+
+        found = eventually(look)
+        assert found
+        return found
+
+    def wait_until_idle(self) -> None:
+        """Until no job waits or runs: whatever was to be sent has been."""
+        client = outbox.open_client(self.shop.engine)
+        eventually(lambda: not client.list_workflows(status=["ENQUEUED", "PENDING", "DELAYED"], limit=1))
+
+
+def open_trade(url: str, folder: Path, postbox: Postbox, *, sweep_seconds: float = 3600) -> Trade:
+    """A shop that sells the tests' catalogue, with room for everybody."""
+    clock, stripe = Clock(), FakeStripe()
+    settings = Settings(
+        database_url=url, storage_url=f"file://{folder}/files", secret_key="a secret of sixteen letters",
+        stripe_webhook_secret=SECRET, app_url="http://localhost:8501", smtp_url=SecretStr(postbox.url),
+        sweep_seconds=sweep_seconds,
+    )  # fmt: skip
+    shop = Shop(settings, database.connect(url), stripe, Storage(settings.storage_url), clock)
+    catalog_file.apply(shop, CATALOGUE)
+    with shop.transaction() as session:
+        for date in session.exec(select(WorkshopDate)):
+            date.capacity = 1000
+    return Trade(shop, stripe, postbox, clock)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def trade(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trade]:
+    """A shop that is open, with its worker at work in this process."""
+    folder = tmp_path_factory.mktemp("trade")
+    with migrated_database(request, request.param, folder) as url, mail_server() as postbox:
+        made = open_trade(url, folder, postbox, sweep_seconds=0.1)
+        with app.start(made.shop):
+            yield made
+        made.shop.engine.dispose()

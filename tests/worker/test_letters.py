@@ -1,0 +1,214 @@
+"""The letters that a running worker sends, from the order or the click that owed them to the mail server."""
+
+import re
+
+import pytest
+
+from core import checkout, outbox, sign_in
+from core.errors import LinkExpired
+from core.letters import LetterState
+from core.orders import Order, Status
+from tests.machine import eventually
+from tests.worker.conftest import Trade
+from tests.worker.postbox import html_of, text_of
+
+
+def _status(trade: Trade, order_id: str) -> Status:
+    with trade.shop.reading() as session:
+        return session.get_one(Order, order_id).status
+
+
+def test_a_purchase_is_answered_by_one_letter_that_holds_everything(trade: Trade) -> None:
+    buyer = trade.buyer()
+    order_id = trade.buy(buyer, "guide-eur", "kit-eur", "clinic-eur")
+    trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    with trade.shop.reading() as session:
+        order = session.get_one(Order, order_id)
+        key = next(
+            d.key
+            for d in checkout.fulfillment.deliveries(session, order_id, signing_key=trade.shop.signing_key)
+            if d.key
+        )
+
+    (letter,) = trade.postbox.to(buyer)
+    assert letter["Subject"] == f"Your Plainwork order {order.number}"
+    assert letter["From"] == "Plainwork <hello@plainwork.example>"
+    assert letter["Message-ID"].endswith("@plainwork.example>")
+    for form in (text_of(letter), html_of(letter)):
+        assert all(name in form for name in ("Field Guide", "Template Kit", "Clinic", "€248.00", order.number))
+        assert key in form
+        assert "http://localhost:8501/purchases?letter=" in form
+
+
+def test_redelivered_events_and_the_return_page_send_no_second_letter(trade: Trade) -> None:
+    buyer = trade.buyer()
+    order_id, session_id = trade.start(buyer, "guide-eur")
+    trade.stripe.pay(session_id, email=buyer)
+    event = trade.stripe.event("completed", session_id)
+    for _ in range(3):
+        trade.tell(event)
+    trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    trade.tell(event)
+    trade.tell(trade.stripe.event("completed", session_id))
+    checkout.confirm(trade.shop, session_id)
+    trade.wait_until_idle()
+
+    assert len(trade.postbox.to(buyer)) == 1
+    assert [(letter.state, letter.attempts) for letter in trade.letters_of(order_id)] == [(LetterState.SENT, 1)]
+
+
+def test_the_link_in_a_receipt_signs_its_reader_in_once(trade: Trade) -> None:
+    buyer = trade.buyer()
+    trade.wait_for(f"receipt:{trade.buy(buyer, 'guide-eur')}", LetterState.SENT)
+    (letter,) = trade.postbox.to(buyer)
+    links = {*re.findall(r"letter=([\w.-]+)", text_of(letter)), *re.findall(r"letter=([\w.-]+)", html_of(letter))}
+
+    (token,) = links
+    assert sign_in.read_letter(trade.shop, token) == buyer
+    assert sign_in.by_letter(trade.shop, token)
+    with pytest.raises(LinkExpired):
+        sign_in.by_letter(trade.shop, token)
+
+
+def test_while_the_mail_server_is_down_the_order_is_fulfilled_and_its_letter_waits(trade: Trade) -> None:
+    buyer = trade.buyer()
+    with trade.postbox.closed():
+        order_id = trade.buy(buyer, "guide-eur")
+        assert _status(trade, order_id) is Status.FULFILLED
+        waiting = trade.wait_for(f"receipt:{order_id}", LetterState.RETRYING)
+        assert waiting.attempts >= 1
+        assert "ConnectionRefusedError" in waiting.error
+        assert _status(trade, order_id) is Status.FULFILLED
+    sent = trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    trade.wait_until_idle()
+
+    assert sent.attempts > 1
+    assert sent.error == ""
+    assert len(trade.postbox.to(buyer)) == 1
+
+
+def test_a_letter_that_the_mail_server_puts_off_goes_out_when_it_takes_it(trade: Trade) -> None:
+    buyer = trade.buyer()
+    trade.postbox.answers[buyer] = ["451 Come back later"] * 2
+    order_id = trade.buy(buyer, "guide-eur")
+    assert "451" in trade.wait_for(f"receipt:{order_id}", LetterState.RETRYING).error
+    trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    trade.wait_until_idle()
+
+    assert len(trade.postbox.to(buyer)) == 1
+    assert trade.letters_of(order_id)[0].attempts == 3
+
+
+def test_a_letter_that_is_refused_for_good_is_not_tried_again_and_says_why(trade: Trade) -> None:
+    buyer = trade.buyer()
+    trade.postbox.answers[buyer] = ["550 No such mailbox"]
+    order_id = trade.buy(buyer, "guide-eur")
+    refused = trade.wait_for(f"receipt:{order_id}", LetterState.REFUSED)
+    trade.wait_until_idle()
+
+    assert "No such mailbox" in refused.error
+    assert trade.letters_of(order_id)[0].attempts == 1
+    assert trade.postbox.to(buyer) == []
+    assert _status(trade, order_id) is Status.FULFILLED
+
+
+def test_the_buyer_of_a_bounced_bank_debit_is_told(trade: Trade) -> None:
+    buyer = trade.buyer()
+    order_id, session_id = trade.start(buyer, "guide-eur")
+    trade.stripe.pay(session_id, email=buyer, slowly=True)
+    trade.tell(trade.stripe.event("completed", session_id))
+    assert _status(trade, order_id) is Status.PROCESSING
+    trade.tell(trade.stripe.event("async_payment_failed", session_id))
+    trade.wait_for(f"payment_failed:{order_id}", LetterState.SENT)
+    trade.wait_until_idle()
+
+    (letter,) = trade.postbox.to(buyer)
+    assert "didn't go through" in letter["Subject"]
+    assert "http://localhost:8501/cart" in text_of(letter)
+    assert _status(trade, order_id) is Status.FAILED
+
+
+def test_a_sign_in_letter_carries_the_digits_that_sign_in(trade: Trade) -> None:
+    reader = trade.buyer()
+    sign_in.request_code(trade.shop, reader)
+    (letter,) = eventually(lambda: trade.postbox.to(reader))
+    digits = letter["Subject"].split()[0]
+
+    assert re.fullmatch(r"\d{6}", digits)
+    assert digits in text_of(letter)
+    assert digits in html_of(letter)
+    assert sign_in.by_code(trade.shop, reader, digits)
+
+
+def test_of_two_codes_asked_for_while_mail_is_down_only_the_newer_is_sent(trade: Trade) -> None:
+    reader = trade.buyer()
+    with trade.postbox.closed():
+        sign_in.request_code(trade.shop, reader)
+        trade.clock.pass_(seconds=1)
+        sign_in.request_code(trade.shop, reader)
+    eventually(lambda: trade.postbox.to(reader))
+    trade.wait_until_idle()
+
+    (letter,) = trade.postbox.to(reader)
+    assert sign_in.by_code(trade.shop, reader, letter["Subject"].split()[0])
+
+
+def test_a_code_that_ran_out_before_its_letter_could_go_is_not_sent(trade: Trade) -> None:
+    reader = trade.buyer()
+    with trade.postbox.closed():
+        sign_in.request_code(trade.shop, reader)
+        trade.clock.pass_(minutes=sign_in.CODE_MINUTES + 1)
+    trade.wait_until_idle()
+
+    assert trade.postbox.to(reader) == []
+
+
+def test_an_order_of_which_no_webhook_told_is_fulfilled_by_the_next_sweep_and_gets_its_letter(trade: Trade) -> None:
+    buyer = trade.buyer()
+    order_id, session_id = trade.start(buyer, "kit-eur")
+    trade.stripe.pay(session_id, email=buyer)
+    trade.clock.pass_(minutes=10)
+
+    eventually(lambda: _status(trade, order_id) is Status.FULFILLED)
+    trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    trade.wait_until_idle()
+    assert len(trade.postbox.to(buyer)) == 1
+
+
+def test_an_event_that_stripe_could_not_deliver_is_fetched_by_the_next_sweep(trade: Trade) -> None:
+    buyer = trade.buyer()
+    order_id, session_id = trade.start(buyer, "guide-eur")
+    trade.stripe.pay(session_id, email=buyer)
+    trade.stripe.undelivered.append(trade.stripe.event("completed", session_id))
+
+    trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    assert _status(trade, order_id) is Status.FULFILLED
+
+
+def test_sweeps_that_find_nothing_to_do_leave_no_trace_in_the_database(trade: Trade) -> None:
+    trade.wait_until_idle()
+    before = _rows(trade)
+    sweeps = trade.stripe.calls.count("events")
+    eventually(lambda: trade.stripe.calls.count("events") > sweeps + 10)
+
+    assert _rows(trade) == before
+
+
+def _rows(trade: Trade) -> dict[str, int]:
+    """How many rows each table has, DBOS's included."""
+    from sqlalchemy import inspect, text
+
+    inspector = inspect(trade.shop.engine)
+    with trade.shop.reading() as session:
+        return {
+            f"{schema}.{name}": session.execute(text(f'select count(*) from "{schema}"."{name}"')).scalar_one()
+            for schema in inspector.get_schema_names()
+            if schema in ("main", "public", "dbos")
+            for name in inspector.get_table_names(schema)
+        }
+
+
+def test_every_job_has_ended_well(trade: Trade) -> None:
+    trade.wait_until_idle()
+    statuses = {job.status for job in outbox.open_client(trade.shop.engine).list_workflows()}
+    assert statuses == {"SUCCESS"}
