@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from core import signals
 from core.disputes import Dispute, FraudWarning
 from core.events import StripeEvent
-from core.handlers import WRONG_MODE, EventState
+from core.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.letters import Letter, LetterState
 from core.orders import Order, Status
 from core.outbox import dead_jobs
@@ -121,7 +121,9 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
             "event_parked", row.id, row.order_id, row.received_at, None, row.error,
             "Stripe speaks of an order that this database does not have. Was a backup restored?",
         )  # fmt: skip
-    mixed = select(StripeEvent).where(StripeEvent.error == WRONG_MODE, StripeEvent.received_at > now - _RECENT)
+    mixed = select(StripeEvent).where(
+        col(StripeEvent.error).in_((LIVE_AT_TEST, TEST_AT_LIVE)), StripeEvent.received_at > now - _RECENT
+    )
     if row := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
         yield Item(
             "mode_mismatch", row.id, None, row.received_at, None, row.error,

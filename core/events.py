@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from core import stripe_api
 from core.database import insert_once, text_enum
 from core.errors import EventNotFound
-from core.handlers import HANDLERS, WRONG_MODE, Context, EventState, Outcome, ignored
+from core.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome, ignored
 from core.shop import Shop
 
 
@@ -123,7 +123,7 @@ def _remember_and_apply(
 
 def _apply(session: Session, shop: Shop, event: dict[str, Any], actor: str, now: datetime) -> Outcome:
     if bool(event.get("livemode")) != shop.settings.livemode:
-        return ignored(WRONG_MODE)
+        return ignored(LIVE_AT_TEST if event.get("livemode") else TEST_AT_LIVE)
     handler = HANDLERS.get(event["type"])
     if handler is None:
         return ignored("a type the shop has no use for")

@@ -48,8 +48,10 @@ class Context:
         return subject
 
 
-WRONG_MODE = "test and live mode do not match"
+LIVE_AT_TEST = "live event, test key"
+TEST_AT_LIVE = "test event, live key"
 NOT_OURS = "not an order of this shop"
+_ANOTHER_SHOPS = "an order of another shop"
 _UNKNOWN = "its order is not known yet"
 _ASKING = "asking Stripe which order it belongs to"
 
@@ -67,7 +69,7 @@ def _on_checkout(session: Session, context: Context) -> Outcome:
     if settled:
         return Outcome(EventState.APPLIED, settled.order_id)
     if facts.shop_id not in ("", context.shop_id):
-        return ignored(NOT_OURS)
+        return ignored(_ANOTHER_SHOPS)
     return Outcome(EventState.PARKED, facts.order_id, _UNKNOWN)
 
 
@@ -185,8 +187,10 @@ def _unknown(session: Session, context: Context) -> Outcome:
     """Our rows do not know whose it is: park it, and let the worker ask Stripe. Nothing is lost meanwhile."""
     named = tracing.named_order(context.subject)
     if named:
-        ours = named.startswith("ord_") and tracing.named_shop(context.subject) in ("", context.shop_id)
-        return Outcome(EventState.PARKED, named, _UNKNOWN) if ours else ignored(NOT_OURS)
+        if not named.startswith("ord_"):
+            return ignored(NOT_OURS)
+        ours = tracing.named_shop(context.subject) in ("", context.shop_id)
+        return Outcome(EventState.PARKED, named, _UNKNOWN) if ours else ignored(_ANOTHER_SHOPS)
     _ask(session, context, context.event["id"])
     return Outcome(EventState.PARKED, reason=_ASKING)
 

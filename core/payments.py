@@ -123,6 +123,11 @@ def ask_next(created_at: datetime, now: datetime) -> datetime:
     return now + patience
 
 
+def order_of_session(session: Session, session_id: str) -> str | None:
+    """The id of the order that this Session was opened for, whatever became of it, or None."""
+    return session.exec(select(Checkout.order_id).where(Checkout.stripe_checkout_session_id == session_id)).first()
+
+
 def fulfilled_order(session: Session, session_id: str) -> str | None:
     """The id of the order that this Session paid for, if it is fulfilled: then there is nothing to ask Stripe."""
     query = select(Order.id).where(Order.stripe_checkout_session_id == session_id, Order.status == Status.FULFILLED)
