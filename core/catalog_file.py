@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -60,7 +60,7 @@ class DateEntry(_Entry):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     in_days: int | None = None
-    at: str = "17:00"
+    at: time = time(17)
     hours: float = Field(2, gt=0)
     timezone: str = "UTC"
     capacity: int = Field(ge=1)
@@ -77,6 +77,8 @@ class DateEntry(_Entry):
             raise ValueError("give either starts_at or in_days")
         if self.taken > self.capacity:
             raise ValueError("more places are taken than there are")
+        if self.starts_at and self.ends_at and self.finishes(self.starts_at) <= self.begins(self.starts_at):
+            raise ValueError("it ends before it begins")
         return self
 
     def begins(self, now: datetime) -> datetime:
@@ -85,7 +87,7 @@ class DateEntry(_Entry):
         if self.starts_at is not None:
             return self.starts_at if self.starts_at.tzinfo else self.starts_at.replace(tzinfo=zone)
         day = (now.astimezone(zone) + timedelta(days=self.in_days or 0)).date()
-        return datetime.combine(day, time.fromisoformat(self.at), zone)
+        return datetime.combine(day, self.at, zone)
 
     def finishes(self, now: datetime) -> datetime:
         """When it ends."""
@@ -115,8 +117,8 @@ class ProductEntry(_Entry):
     files: list[FileEntry] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
-    license: dict[str, Any] = {}
-    download: dict[Literal["downloads"], int] = {}
+    license: dict[Literal["machines"], Annotated[int, Field(ge=1)]] = {}
+    download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
@@ -127,13 +129,14 @@ class ProductEntry(_Entry):
         for price in self.prices:
             if (price.interval is not None) != (self.kind is Kind.PLAN):
                 raise ValueError(f"price {price.id}: plans have an interval, and nothing else has")
+        _each_once("file name", [file.name for file in self.files])
         return self
 
     @property
     def terms(self) -> dict[str, Any]:
         """What the kind needs to know."""
-        downloads: dict[str, Any] = dict(self.download.items())
-        return {**self.plan, **self.license, **downloads}
+        counts: dict[str, Any] = {**dict(self.license.items()), **dict(self.download.items())}
+        return {**self.plan, **counts}
 
 
 class CatalogFile(_Entry):
@@ -144,13 +147,14 @@ class CatalogFile(_Entry):
 
     @model_validator(mode="after")
     def _unique(self) -> "CatalogFile":
-        for what, ids in (
-            ("product", [product.id for product in self.products]),
-            ("price", [price.id for product in self.products for price in product.prices]),
-        ):
-            if twice := {each for each in ids if ids.count(each) > 1}:
-                raise ValueError(f"{what} {', '.join(sorted(twice))} stands in the file more than once")
+        _each_once("product", [product.id for product in self.products])
+        _each_once("price", [price.id for product in self.products for price in product.prices])
         return self
+
+
+def _each_once(what: str, names: list[str]) -> None:
+    if twice := {each for each in names if names.count(each) > 1}:
+        raise ValueError(f"{what} {', '.join(sorted(twice))} stands in the file more than once")
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def apply(shop: Shop, path: Path) -> Applied:
     Raises CatalogInvalid with every problem found, having changed nothing. Orders keep the prices they were placed at.
     """
     catalogue = _parse(path)
-    stored = {entry.path: _store(shop, path.parent / entry.path, entry) for entry in _files(catalogue)}
+    stored = {entry: _store(shop, path.parent / entry.path, entry) for entry in _files(catalogue)}
     with shop.transaction() as session:
         for position, product in enumerate(catalogue.products):
             _write_product(session, product, position, now=shop.now())
@@ -197,6 +201,8 @@ def _parse(path: Path) -> CatalogFile:
         catalogue = CatalogFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise CatalogInvalid([f"there is no file {path}"]) from None
+    except OSError as error:
+        raise CatalogInvalid([f"{path} cannot be read: {error.strerror}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
     except ValidationError as error:
@@ -259,10 +265,10 @@ def _write_prices(session: Session, product: ProductEntry) -> None:
     session.flush()
 
 
-def _write_files(session: Session, product: ProductEntry, stored: dict[str, tuple[str, int, str]]) -> None:
+def _write_files(session: Session, product: ProductEntry, stored: dict[FileEntry, tuple[str, int, str]]) -> None:
     _withdraw(session, DownloadFile, product.id)
     for position, entry in enumerate(product.files):
-        key, size, digest = stored[entry.path]
+        key, size, digest = stored[entry]
         row = DownloadFile(
             id=f"{product.id}/{entry.name}", product_id=product.id, label=entry.label, name=entry.name,
             media_type=entry.media_type, key=key, size=size, sha256=digest, position=position,

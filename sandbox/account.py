@@ -5,7 +5,7 @@ Everything that changes it runs on one thread between two awaits, so each reques
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors, events, ids
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 
+# How far the clock has been moved, kept like everything else.
+CLOCK = "clock"
+
+
 class Account:
     """What every handler is given. Change objects through `store`; announce changes with `emit`."""
 
@@ -30,6 +34,7 @@ class Account:
         self.settings = settings
         self.clock = Clock()
         self.store = Store(settings.data)
+        self.clock.ahead = (self.store.get(CLOCK, CLOCK) or {"ahead": 0.0})["ahead"]
         self.faults = Faults()
         self.timers = Timers(self, actions)
         self.deliveries = Deliveries(self)
@@ -55,22 +60,45 @@ class Account:
         """Record an event about the object as it stands, and hand it to the endpoints that want it."""
         event = events.record(self, kind, obj, previous)
         self.deliveries.enqueue(event)
+        if self.faults.use_up("double_events_next"):
+            self.deliveries.enqueue(events.record(self, kind, obj, previous))
         return event
 
     def later(self, seconds: float, action: str, subject: str) -> None:
-        """Set a timer, counted from now."""
-        self.timers.add(action, subject, at=self.clock.exact() + seconds)
+        """Set a timer on the sandbox's own clock, counted from now: for what banks and couriers take time for."""
+        start = self.clock.moved() if self.clock.test_clock else self.clock.exact()
+        self.timers.add(action, subject, at=start + seconds)
+
+    def at(self, moment: float, action: str, subject: str) -> None:
+        """Set a timer on whichever clock things happen by just now: for what the calendar decides."""
+        self.timers.add(action, subject, at=moment, clock=self.clock.test_clock)
+
+    def in_time_of(self, customer: str | None) -> AbstractContextManager[None]:
+        """Inside, it is whatever time the customer's test clock shows, if they have one."""
+        known = self.store.get("customer", customer or "")
+        if known is None or not known.get("test_clock"):
+            return nullcontext()
+        clock = self.find("test_helpers.test_clock", known["test_clock"])
+        return self.clock.standing_at(clock["frozen_time"], clock["id"])
 
     def commit(self) -> None:
         """Keep what has changed, then start delivering what was announced."""
         self.store.commit()
         self.deliveries.start_new()
 
+    def move_clock(self, seconds: float) -> None:
+        """Move the sandbox's clock ahead. Whatever falls due on the way has happened when this returns."""
+        self.clock.ahead += seconds
+        self.store.save({"object": CLOCK, "id": CLOCK, "ahead": self.clock.ahead})
+        self.timers.run_due()
+        self.commit()
+
     def reset(self) -> None:
         """Forget everything: objects, events, mail, faults."""
         self.deliveries.stop()
         self.store.clear()
         self.faults.clear()
+        self.clock.ahead = 0
 
 
 def retrieve(account: Account, call: Call) -> Object:

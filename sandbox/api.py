@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("sandbox")
 KEY = re.compile(r"^[sr]k_test_\w{4,}$")
 VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(\.\w+)?$")
+# The first segment of paths under which objects live by their customer's clock.
+KIND_OF_PATH = {
+    "customers": "customer",
+    "invoices": "invoice",
+    "subscription_items": "subscription_item",
+    "subscriptions": "subscription",
+}
 RATE_LIMIT = (
     "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits."
 )
@@ -132,10 +139,22 @@ class Api:
             raise StripeError(501, "api_error", text)
         # Taken out, so that handlers and filters see only what concerns them.
         paths = call.params.pop("expand", [])
-        result = handler(self.account, call)
+        with self.account.in_time_of(self._customer(call)):
+            result = handler(self.account, call)
         if not paths:
             return result
         return expansion.expand(self.account, result, self._schema(operation, result), paths)
+
+    def _customer(self, call: Call) -> str | None:
+        """Whose time a request happens in: that of the customer it names, or of the one its object belongs to."""
+        kind, store = KIND_OF_PATH.get(call.operation.path.split("/")[2]), self.account.store
+        if kind is None or not call.id:
+            named = call.params.get("customer")
+            return named if isinstance(named, str) else None
+        found = store.get(kind, call.id) or {}
+        if kind == "subscription_item":
+            found = store.get("subscription", found.get("subscription", "")) or {}
+        return call.id if kind == "customer" else found.get("customer")
 
     def _schema(self, operation: Operation, result: Object) -> spec.Schema:
         if operation.returns is None or result.get("object") not in ("list", None):
@@ -144,6 +163,8 @@ class Api:
 
     def _fault(self, path: str) -> str:
         faults = self.account.faults
+        if path.startswith(faults.api_path) and faults.strikes("api_error_rate"):
+            return "429" if faults.between(0, 1) < 0.5 else "500_before"
         if not faults.api or not path.startswith(faults.api_path) or not faults.use_up("api_next"):
             return ""
         return faults.api

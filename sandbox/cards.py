@@ -39,6 +39,11 @@ class Instrument:
     blocked: bool = False
     refund: Literal["", "pending", "fails"] = ""
     settles: bool = True
+    # The bank asks at every payment, so none can be made without the buyer.
+    always_asks: bool = False
+    # What happens by itself after it was paid with: a dispute for that reason, or the bank's warning of fraud.
+    dispute: Literal["", "fraudulent", "product_not_received", "inquiry"] = ""
+    warning: bool = False
 
     @property
     def last4(self) -> str:
@@ -53,6 +58,11 @@ EXPIRED = Decline("expired_card", None, "Your card has expired.")
 CVC = Decline("incorrect_cvc", None, "Your card's security code is incorrect.")
 PROCESSING = Decline(
     "processing_error", None, "An error occurred while processing your card. Try again in a little bit."
+)
+AUTHENTICATION_REQUIRED = Decline(
+    "authentication_required",
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
 )
 FRAUD = Decline("card_declined", "fraudulent", DECLINED)
 BOUNCED = Decline(
@@ -76,12 +86,16 @@ CARDS = (
     Instrument("4000000000000341", decline=GENERIC),
     Instrument("4100000000000019", decline=FRAUD, blocked=True),
     Instrument("4000002500003155", challenge=True),
-    Instrument("4000002760003184", challenge=True),
-    Instrument("4000000000003220", challenge=True),
+    Instrument("4000002760003184", challenge=True, always_asks=True),
+    Instrument("4000000000003220", challenge=True, always_asks=True),
     Instrument("4000000000003055"),
     Instrument("4000008400001629", challenge=True, decline=GENERIC),
     Instrument("4000000000007726", refund="pending"),
     Instrument("4000000000005126", refund="fails"),
+    Instrument("4000000000000259", dispute="fraudulent"),
+    Instrument("4000000000002685", dispute="product_not_received"),
+    Instrument("4000000000001976", dispute="inquiry"),
+    Instrument("4000000000005423", warning=True),
 )
 DEBITS = (
     Instrument("AT321904300235473204", kind="sepa_debit", country="AT"),
@@ -119,6 +133,10 @@ ALIASES: Mapping[str, str] = {
     "radarBlock": "4100000000000019",
     "pendingRefund": "4000000000007726",
     "refundFail": "4000000000005126",
+    "createDispute": "4000000000000259",
+    "createDisputeProductNotReceived": "4000000000002685",
+    "createDisputeInquiry": "4000000000001976",
+    "createIssuerFraudRecord": "4000000000005423",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import ids, metadata, payment_methods
-from sandbox.cards import Decline
+from sandbox.cards import Decline, Instrument
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 AVAILABLE_SECONDS = 2 * 24 * 3600
+# Cards that are disputed by themselves take so many times as long as the money takes to be captured.
+AFTERMATH = 2
 AUTHORIZED = {
     "network_status": "approved_by_network",
     "risk_level": "normal",
@@ -44,7 +46,17 @@ def succeeded(account: Account, intent: Object, method: Object, *, authenticated
             version="2.2.0",
         )
     account.later(account.settings.capture_seconds, "capture", charge["id"])
+    paid_with = payment_methods.instrument_of(account, method)
+    if paid_with.dispute:
+        account.later(AFTERMATH * account.settings.capture_seconds, "open_dispute", charge["id"])
+    if paid_with.warning:
+        account.later(AFTERMATH * account.settings.capture_seconds, "warn_of_fraud", charge["id"])
     return charge
+
+
+def instrument(account: Account, charge: Object) -> Instrument:
+    """What a charge was paid with."""
+    return payment_methods.instrument_of(account, account.find("payment_method", charge["payment_method"]))
 
 
 def pending(account: Account, intent: Object, method: Object) -> Object:
@@ -196,6 +208,5 @@ def update(account: Account, call: Call) -> Object:
 
 def instrument_name(account: Account, charge: Object) -> str:
     """Such as `visa 4242`, for people."""
-    method = account.find("payment_method", charge["payment_method"])
-    instrument = payment_methods.instrument_of(account, method)
-    return f"{instrument.brand if instrument.kind == 'card' else 'bank debit'} {instrument.last4}"
+    used = instrument(account, charge)
+    return f"{used.brand if used.kind == 'card' else 'bank debit'} {used.last4}"

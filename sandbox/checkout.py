@@ -40,6 +40,11 @@ def pay(account: Account, session: Object, method: Object | None, buyer: Buyer) 
 
     Raises StripeError when the session is no longer open, and (402) when the card is declined.
     """
+    with account.in_time_of(session["customer"]):
+        return _pay(account, session, method, buyer)
+
+
+def _pay(account: Account, session: Object, method: Object | None, buyer: Buyer) -> Attempt:
     if session["status"] != "open":
         raise invalid(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")
     notes = account.store.notes(session["id"])
@@ -57,6 +62,11 @@ def pay(account: Account, session: Object, method: Object | None, buyer: Buyer) 
 def authenticate(account: Account, intent: Object, *, approved: bool) -> Attempt:
     """The buyer's bank has asked them, and they approved it or not. Raises StripeError like `pay`."""
     session = account.find("checkout.session", account.store.notes(intent["id"])["session"])
+    with account.in_time_of(session["customer"]):
+        return _authenticate(account, session, intent, approved=approved)
+
+
+def _authenticate(account: Account, session: Object, intent: Object, *, approved: bool) -> Attempt:
     if session["status"] != "open" or intent["status"] != "requires_action":
         raise invalid("This payment no longer waits for a confirmation.", code="payment_intent_unexpected_state")
     if not approved:

@@ -64,7 +64,7 @@ class Control:
 
 def settle_now(account: Account, intent: str, *, paid: bool | None) -> None:
     """Let a bank debit settle (or bounce) without waiting. Raises BadRequest when none is waiting under that id."""
-    if intent not in account.timers.waiting("settle"):
+    if account.timers.due("settle", intent) is None:
         raise BadRequest(f"no bank debit waits for {intent}")
     account.timers.cancel("settle", intent)
     checkout.settle(account, intent, paid=paid)

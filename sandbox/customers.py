@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ids, metadata
+from sandbox import ids, metadata, payment_methods
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -17,7 +17,16 @@ TEXTS = ("description", "email", "name", "phone")
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/customers"""
-    customer = make(account, call.params)
+    if clock := call.params.get("test_clock"):
+        frozen = account.find("test_helpers.test_clock", clock, param="test_clock")
+        with account.clock.standing_at(frozen["frozen_time"], clock):
+            customer = make(account, call.params)
+    else:
+        customer = make(account, call.params)
+    if method := call.params.get("payment_method"):
+        _use(account, customer, method)
+    elif method := call.params.get("invoice_settings", {}).get("default_payment_method"):
+        _prefer(account, customer, method)
     account.emit("customer.created", customer)
     return customer
 
@@ -39,10 +48,22 @@ def make(account: Account, given: Object) -> Object:
         preferred_locales=given.get("preferred_locales") or [],
         shipping=given.get("shipping") or None,
         tax_exempt=given.get("tax_exempt") or "none",
-        test_clock=None,
+        test_clock=account.clock.test_clock,
         **{key: given.get(key) or None for key in TEXTS},
     )
     return account.store.save(customer)
+
+
+def _use(account: Account, customer: Object, id: str) -> None:
+    method = payment_methods.named(account, id, param="payment_method")
+    account.store.change(method, customer=customer["id"])
+    _prefer(account, customer, method["id"])
+
+
+def _prefer(account: Account, customer: Object, id: str) -> None:
+    account.find("payment_method", id, param="invoice_settings[default_payment_method]")
+    settings = {**customer["invoice_settings"], "default_payment_method": id}
+    account.store.change(customer, invoice_settings=settings)
 
 
 def update(account: Account, call: Call) -> Object:
@@ -52,6 +73,9 @@ def update(account: Account, call: Call) -> Object:
     changes: dict[str, Any] = {key: params[key] or None for key in (*TEXTS, "shipping") if key in params}
     if "address" in params:
         changes["address"] = _address(params["address"])
+    if id := params.get("invoice_settings", {}).get("default_payment_method"):
+        account.find("payment_method", id, param="invoice_settings[default_payment_method]")
+        changes["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": id}
     changes["metadata"] = metadata.merge(customer["metadata"], params.get("metadata"))
     if previous := account.store.change(customer, **changes):
         account.emit("customer.updated", customer, previous)

@@ -26,7 +26,9 @@ KIND = "delivery"
 # The endpoint given on the command line. It wants every event.
 DEFAULT_ENDPOINT = "we_default"
 ATTEMPT_TIMEOUT = 10.0
-AT_ONCE = 8
+AT_ONCE = 16
+# How things went is written down in batches; what a crash forgets is delivered once more.
+WRITE_SECONDS = 0.1
 SHUFFLE_SECONDS = 1.0
 # A stamp this old is past the five minutes that Stripe's libraries tolerate.
 OLD_SIGNATURE_SECONDS = 600
@@ -50,11 +52,12 @@ class Deliveries:
         self._shuffled: list[Object] = []
         self._client: httpx.AsyncClient | None = None
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._writing: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Start delivering: first of all what an earlier run still owed."""
         self._client = httpx.AsyncClient(timeout=ATTEMPT_TIMEOUT, trust_env=False)
-        now = self._account.clock.exact()
+        now = self._account.clock.real()
         for delivery in reversed(list(self._account.store.all(KIND))):
             if delivery["state"] == "pending" and delivery["next_at"] is not None:
                 self._start(self._deliver(delivery, max(delivery["next_at"] - now, 0)), delivery)
@@ -68,13 +71,17 @@ class Deliveries:
     def stop(self) -> None:
         """Give up every attempt that is waiting or under way."""
         self._new.clear()
+        if self._writing:
+            self._writing.cancel()
+            self._writing = None
         self._shuffled.clear()
         for task in list(self._tasks):
             task.cancel()
 
     def enqueue(self, event: Object) -> None:
         """Write down a delivery for each endpoint that wants the event (twice, when that fault is armed)."""
-        copies = 2 if self._account.faults.twice else 1
+        faults = self._account.faults
+        copies = 2 if faults.twice or faults.strikes("duplicate_rate") else 1
         wanting = self._endpoints(event["type"])
         event["pending_webhooks"] = len(wanting)
         for endpoint in wanting:
@@ -141,7 +148,7 @@ class Deliveries:
         return wanting
 
     def _write_down(self, event: Object, endpoint: str) -> Object:
-        now = self._account.clock.exact()
+        now = self._account.clock.real()
         delivery = {
             "object": KIND,
             "id": ids.short("dlv"),
@@ -160,7 +167,11 @@ class Deliveries:
     def _send_first(self, delivery: Object) -> None:
         faults = self._account.faults
         if faults.use_up("drop_next"):
-            self._lose(delivery)
+            self._lose(delivery, faults.drop_retry_seconds)
+        elif faults.strikes("drop_rate"):
+            self._lose(delivery, -1)
+        elif faults.strikes("shuffle_rate"):
+            self._start(self._deliver(delivery, faults.between(0, SHUFFLE_SECONDS)), delivery)
         elif faults.shuffle:
             if not self._shuffled:
                 self._start(self._deliver_shuffled(), None)
@@ -169,14 +180,21 @@ class Deliveries:
             self._first_tries[delivery["id"]] = asyncio.Event()
             self._start(self._deliver(delivery, faults.hold_seconds), delivery)
 
-    def _lose(self, delivery: Object) -> None:
+    def _lose(self, delivery: Object, pause: float) -> None:
         delivery["attempts"].append(self._attempt("lost on the way (armed fault)"))
-        pause = self._account.faults.drop_retry_seconds
         if pause < 0:
             self._account.store.change(delivery, next_at=None)
         else:
-            self._account.store.change(delivery, next_at=self._account.clock.exact() + pause)
+            self._account.store.change(delivery, next_at=self._account.clock.real() + pause)
             self._start(self._deliver(delivery, pause), delivery)
+        self._write_soon()
+
+    def _write_soon(self) -> None:
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._write)
+
+    def _write(self) -> None:
+        self._writing = None
         self._account.store.commit()
 
     def _start(self, work: Any, delivery: Object | None) -> None:
@@ -208,7 +226,7 @@ class Deliveries:
             pause = self._pause(delivery)
 
     def _pause(self, delivery: Object) -> float:
-        return float(delivery["next_at"] - self._account.clock.exact())
+        return float(delivery["next_at"] - self._account.clock.real())
 
     async def _try(self, delivery: Object) -> bool:
         """Attempt once and write down how it went. True when there is nothing more to do."""
@@ -233,8 +251,8 @@ class Deliveries:
         if tried > len(pauses):
             self._settle(delivery, "failed")
             return True
-        self._account.store.change(delivery, next_at=self._account.clock.exact() + pauses[tried - 1])
-        self._account.store.commit()
+        self._account.store.change(delivery, next_at=self._account.clock.real() + pauses[tried - 1])
+        self._write_soon()
         return False
 
     def _settle(self, delivery: Object, state: str) -> None:
@@ -245,7 +263,7 @@ class Deliveries:
             accepted[other["endpoint"]] = accepted.get(other["endpoint"], False) or other["state"] == "delivered"
         if event := self._account.store.get("event", delivery["event"]):
             self._account.store.change(event, pending_webhooks=sum(not done for done in accepted.values()))
-        self._account.store.commit()
+        self._write_soon()
 
     async def _post(self, event: Object, url: str, secret: str, version: str | None) -> Object:
         assert self._client is not None
@@ -270,7 +288,7 @@ class Deliveries:
 
     def _attempt(self, answer: str, *, status: int | None = None, signature: str = "", began: float = 0) -> Object:
         return {
-            "at": self._account.clock.exact(),
+            "at": self._account.clock.real(),
             "ok": status is not None and 200 <= status < 300,
             "status": status,
             "duration_ms": round((time.perf_counter() - began) * 1000) if began else None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sandbox import coupons, ids, promotion_codes
 from sandbox.errors import invalid
+from sandbox.periods import period_end
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -73,6 +74,28 @@ def redeem(account: Account, discount: Object | None) -> None:
         account.store.change(promotion, times_redeemed=used, active=promotion["active"] and not exhausted)
 
 
+def on_lines(account: Account, subscription: Object, lines: list[Object]) -> tuple[list[str], int]:
+    """Put a subscription's discounts on the lines of an invoice: which were used, and what they take off in all."""
+    used, whole, now = [], 0, account.clock.now()
+    for id in subscription["discounts"]:
+        discount = account.store.get("discount", id)
+        if discount is None or (discount["end"] is not None and discount["end"] <= now):
+            continue
+        parts = [_discountable(account, line) for line in lines]
+        off = apply(account, parts, {"coupon": discount["source"]["coupon"]})
+        for line, part in zip(lines, parts, strict=True):
+            line["discount_amounts"].append({"amount": part["amount_discount"], "discount": id})
+        used.append(id)
+        whole += off
+    return used, whole
+
+
+def _discountable(account: Account, line: Object) -> Object:
+    taken = sum(each["amount"] for each in line["discount_amounts"])
+    price = account.find("price", line["pricing"]["price_details"]["price"])
+    return {"amount_subtotal": line["amount"] - taken, "price": price}
+
+
 def for_subscription(account: Account, given: Object, subscription: Object) -> Object:
     """The discount object that a subscription carries on."""
     discount = blank(
@@ -81,7 +104,16 @@ def for_subscription(account: Account, given: Object, subscription: Object) -> O
         customer=subscription["customer"],
         promotion_code=given["promotion_code"],
         source={"type": "coupon", "coupon": given["coupon"]},
+        end=_end(account, given["coupon"]),
         start=account.clock.now(),
         subscription=subscription["id"],
     )
     return account.store.save(discount)
+
+
+def _end(account: Account, coupon: str) -> int | None:
+    """When a coupon that lasts some months no longer counts."""
+    months = account.find("coupon", coupon)["duration_in_months"]
+    if not months:
+        return None
+    return period_end(account.clock.now(), {"interval": "month", "interval_count": months})

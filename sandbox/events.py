@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,7 +31,8 @@ def record(account: Account, kind: str, obj: Object, previous: Object | None = N
         "event",
         id=ids.of_payment("evt", obj["id"]) if about_payment else ids.new("evt"),
         api_version=API_VERSION,
-        created=account.clock.now(),
+        # Real time, however far the clock has been moved: receivers refuse what is too old.
+        created=int(account.clock.real()),
         data=data,
         request={
             "id": cause.request_id if cause else None,
@@ -59,9 +61,16 @@ def listing(account: Account, call: Call) -> Object:
         raise invalid("You may only specify one of these parameters: type, types.", param="type")
     if len(params.get("types", ())) > 20:
         raise invalid("You may only specify up to 20 event types.", param="types")
-    return lists.page(
-        account,
+    found = account.store.all("event")
+    if cursor := params.get("starting_after"):
+        account.find("event", cursor, param="starting_after")
+        found = itertools.chain([account.find("event", cursor)], account.store.older("event", cursor))
+    # Events are in the order of their time, so what lies before the bound need not be looked at.
+    if isinstance(bounds := params.get("created"), dict) and (earliest := bounds.get("gte", bounds.get("gt", 0))):
+        found = itertools.takewhile(lambda event: event["created"] >= earliest, found)
+    return lists.cut(
         call,
+        found,
         "event",
         type=lambda event, kind: _matches(event["type"], kind),
         types=lambda event, kinds: any(_matches(event["type"], kind) for kind in kinds),

@@ -25,17 +25,17 @@ def _line_items(account: Account, session: Object) -> Object:
 
 
 def _refunds(account: Account, charge: Object) -> Object:
-    found = [refund for refund in account.store.all("refund") if refund["charge"] == charge["id"]]
-    return lists.envelope(f"/v1/charges/{charge['id']}/refunds", found[:10], has_more=len(found) > 10)
+    found = account.store.having("refund", "charge", charge["id"])
+    return lists.envelope(f"/v1/charges/{charge['id']}/refunds", found[:10], len(found) > 10)
 
 
 def _payments(account: Account, invoice: Object) -> Object:
-    found = [payment for payment in account.store.all("invoice_payment") if payment["invoice"] == invoice["id"]]
+    found = account.store.having("invoice_payment", "invoice", invoice["id"])
     return lists.envelope("/v1/invoice_payments", found)
 
 
 def _subscriptions(account: Account, customer: Object) -> Object:
-    found = [s for s in account.store.all("subscription") if s["customer"] == customer["id"]]
+    found = account.store.having("subscription", "customer", customer["id"])
     current = [s for s in found if s["status"] != "canceled"]
     return lists.envelope(f"/v1/customers/{customer['id']}/subscriptions", current)
 

@@ -1,13 +1,17 @@
 """What can be made to go wrong on purpose: lost, late, doubled and forged events, an API that fails, a mailbox that
-refuses, a card that is declined."""
+refuses, a card that is declined. Some strike so many times, some at a rate that is chance, but the same chance again
+for the same seed."""
 
 from __future__ import annotations
 
 import dataclasses
+import random
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 ApiFault = Literal["", "429", "500_before", "500_after", "silence_before", "silence_after"]
+Unpaid = Literal["cancel", "unpaid", "past_due"]
+CHOICES: dict[str, tuple[str, ...]] = {"api": get_args(ApiFault), "after_dunning": get_args(Unpaid)}
 
 
 class UnknownFault(ValueError):
@@ -16,10 +20,12 @@ class UnknownFault(ValueError):
 
 @dataclass
 class Faults:
-    """The armed faults. Numbers count down as they are used up; -1 never does."""
+    """The armed faults. Numbers count down as they are used up; -1 never does. Rates lie between 0 and 1."""
 
     # Every event is delivered twice, at the same moment.
     twice: bool = False
+    # So many changes are announced by two events, each with its own id.
+    double_events_next: int = 0
     # The first delivery of an event waits this long.
     hold_seconds: float = 0
     # So many events are lost on the way; each is sent again after `drop_retry_seconds`, or never when that is -1.
@@ -30,6 +36,14 @@ class Faults:
     # So many deliveries carry a signature made with another secret, or one that is ten minutes old.
     bad_signature_next: int = 0
     old_signature_next: int = 0
+    # The same for long runs: this part of all deliveries comes twice, out of order, or never.
+    duplicate_rate: float = 0
+    shuffle_rate: float = 0
+    drop_rate: float = 0
+    # This part of all API requests is answered 429 or 500, and nothing was done.
+    api_error_rate: float = 0
+    # Setting it starts chance anew.
+    seed: int = 0
     # The API fails in this way for so many requests, those whose path begins with `api_path`.
     api: ApiFault = ""
     api_next: int = 0
@@ -38,8 +52,15 @@ class Faults:
     api_seconds: float = 0
     # So many payments are declined, whatever the card.
     decline_next: int = 0
+    # So many refunds wait for the buyer to say where the money should go; only those can be canceled.
+    refund_action_next: int = 0
+    # What becomes of a subscription whose invoice was not paid by the last retry.
+    after_dunning: Unpaid = "cancel"
     # The mailbox refuses so many letters for now (SMTP 451).
     smtp_refuse_next: int = 0
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)
 
     def set(self, changes: dict[str, Any]) -> None:
         """Change some of them. Raises UnknownFault, and then changes none."""
@@ -51,6 +72,8 @@ class Faults:
             checked[name] = _checked(name, value, known[name].default)
         for name, value in checked.items():
             setattr(self, name, value)
+        if "seed" in checked:
+            self._chance = random.Random(self.seed)
 
     def use_up(self, name: str) -> bool:
         """Whether the counted fault strikes now; counts it down."""
@@ -58,6 +81,15 @@ class Faults:
         if left > 0:
             setattr(self, name, left - 1)
         return left != 0
+
+    def strikes(self, name: str) -> bool:
+        """Whether the fault with that rate strikes now."""
+        rate: float = getattr(self, name)
+        return rate > 0 and self._chance.random() < rate
+
+    def between(self, least: float, most: float) -> float:
+        """A number by chance."""
+        return self._chance.uniform(least, most)
 
     def clear(self) -> None:
         """Disarm all of them."""
@@ -68,11 +100,18 @@ class Faults:
         return dataclasses.asdict(self)
 
 
+def default(name: str) -> Any:
+    """The value a fault has while nothing is armed."""
+    return next(field.default for field in dataclasses.fields(Faults) if field.name == name)
+
+
 def _checked(name: str, value: Any, default: Any) -> Any:
-    if name == "api":
-        if value not in get_args(ApiFault):
-            raise UnknownFault(f"api must be one of {', '.join(repr(a) for a in get_args(ApiFault))}")
+    if choices := CHOICES.get(name):
+        if value not in choices:
+            raise UnknownFault(f"{name} must be one of {', '.join(repr(choice) for choice in choices)}")
         return value
+    if name.endswith("_rate") and not (isinstance(value, int | float) and 0 <= value <= 1):
+        raise UnknownFault(f"{name} must be a number from 0 to 1")
     # In Python true is a number too; here it is not.
     kinds = (bool,) if isinstance(default, bool) else (str,) if isinstance(default, str) else (int, float)
     if isinstance(value, kinds) and isinstance(value, bool) == isinstance(default, bool):

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from sandbox import cards, checkout, discounts, pages, payment_intents, payment_methods, promotion_codes, sessions
 from sandbox.errors import StripeError, card_error
 from sandbox.payment_intents import Attempt
-from sandbox.subscriptions import period_end
+from sandbox.periods import period_end
 
 if TYPE_CHECKING:
     from sandbox.account import Account

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import invalid
+from sandbox.store import INDEXES
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -18,36 +19,58 @@ PAGING = {"limit", "starting_after", "ending_before", "expand"}
 
 def page(account: Account, call: Call, kind: str, **tests: Test) -> Object:
     """A page of all objects of a kind. A filter without a test of its own compares the key of the same name."""
-    return cut(call, account.store.all(kind), kind, **tests)
+    wanted, limit = _wanted(call, tests), _limit(call)
+    after = call.params.get("starting_after")
+    indexed = next((name for name, _, _ in wanted if name in INDEXES.get(kind, {})), None)
+    if call.params.get("ending_before"):
+        return cut(call, account.store.all(kind), kind, **tests)
+    if after and account.store.get(kind, after) is None:
+        raise _unknown(kind, after, "starting_after")
+    if indexed:
+        found: Iterable[Object] = account.store.having(kind, indexed, call.params[indexed])
+        wanted = [each for each in wanted if each[0] != indexed]
+        found = _since(found, after) if after else found
+    else:
+        found = account.store.older(kind, after) if after else account.store.all(kind)
+    return envelope(call.path, *_first(_matching(found, wanted), limit))
+
+
+def _since(newest_first: Iterable[Object], id: str) -> Iterator[Object]:
+    remaining = iter(newest_first)
+    any(obj["id"] == id for obj in remaining)
+    return remaining
 
 
 def cut(call: Call, newest_first: Iterable[Object], kind: str, **tests: Test) -> Object:
     """A page of the given objects. Raises StripeError for a cursor that is not among them."""
-    wanted = [(name, value, tests.get(name)) for name, value in call.params.items() if name not in PAGING]
-    limit = min(max(call.params.get("limit", 10), 1), 100)
-    after, before = call.params.get("starting_after"), call.params.get("ending_before")
-    if after and before:
+    limit, after, before = _limit(call), call.params.get("starting_after"), call.params.get("ending_before")
+    matching = _matching(newest_first, _wanted(call, tests))
+    if before:
+        return envelope(call.path, *_before(matching, before, limit, kind))
+    if after and not any(obj["id"] == after for obj in matching):
+        raise _unknown(kind, after, "starting_after")
+    return envelope(call.path, *_first(matching, limit))
+
+
+def _limit(call: Call) -> int:
+    if call.params.get("starting_after") and call.params.get("ending_before"):
         text = "Received both starting_after and ending_before parameters. Please pass in only one."
         raise invalid(text, param="starting_after")
-    matching = (obj for obj in newest_first if _passes(obj, wanted))
-    if before:
-        found, more = _before(matching, before, limit, kind)
-    else:
-        found, more = _after(matching, after, limit, kind)
-    return envelope(call.path, found, has_more=more)
+    return min(max(int(call.params.get("limit", 10)), 1), 100)
 
 
-def envelope(url: str, data: list[Object], *, has_more: bool = False) -> Object:
+def _wanted(call: Call, tests: dict[str, Test]) -> list[tuple[str, Any, Test | None]]:
+    return [(name, value, tests.get(name)) for name, value in call.params.items() if name not in PAGING]
+
+
+def envelope(url: str, data: list[Object], has_more: bool = False) -> Object:
     """The list object itself."""
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 
-def _after(objects: Iterable[Object], cursor: str | None, limit: int, kind: str) -> tuple[list[Object], bool]:
-    remaining = iter(objects)
-    if cursor and not any(obj["id"] == cursor for obj in remaining):
-        raise _unknown(kind, cursor, "starting_after")
+def _first(objects: Iterable[Object], limit: int) -> tuple[list[Object], bool]:
     found: list[Object] = []
-    for obj in remaining:
+    for obj in objects:
         if len(found) == limit:
             return found, True
         found.append(obj)
@@ -65,6 +88,10 @@ def _before(objects: Iterable[Object], cursor: str, limit: int, kind: str) -> tu
 
 def _unknown(kind: str, id: str, param: str) -> Exception:
     return invalid(f"No such {kind}: '{id}'", param=param, code="resource_missing")
+
+
+def _matching(objects: Iterable[Object], wanted: list[tuple[str, Any, Test | None]]) -> Iterator[Object]:
+    return (obj for obj in objects if _passes(obj, wanted)) if wanted else iter(objects)
 
 
 def _passes(obj: Object, wanted: list[tuple[str, Any, Test | None]]) -> bool:

@@ -55,7 +55,7 @@ class Mailbox:
             return REFUSED
         content = envelope.content or b""
         raw = content if isinstance(content, bytes) else content.encode()
-        letter = _read(raw, envelope, self.account.clock.exact())
+        letter = _read(raw, envelope, self.account.clock.real())
         self.account.store.save(letter)
         self.account.store.commit()
         return "250 2.0.0 Kept"

@@ -64,20 +64,31 @@ def announce(account: Account, intent: Object) -> None:
         account.emit("payment_intent.created", as_created)
 
 
-def attempt(account: Account, intent: Object, method: Object, *, authenticated: bool = False) -> Attempt:
+def attempt(
+    account: Account,
+    intent: Object,
+    method: Object,
+    *,
+    authenticated: bool = False,
+    off_session: bool = False,
+    decline: Decline | None = None,
+) -> Attempt:
     """Try to pay. Announces what goes wrong or needs the buyer; what goes well is for the caller to announce.
 
-    Raises StripeError (402) when the card is declined; the PaymentIntent can then be tried again.
+    Off session the buyer's bank cannot ask the buyer. Raises StripeError (402) when the card is declined, or told to be
+    by `decline`; the PaymentIntent can then be tried again.
     """
     instrument = payment_methods.instrument_of(account, method)
-    if instrument.challenge and not authenticated:
+    if instrument.challenge and not authenticated and not off_session:
         return _challenge(account, intent, method)
-    decline = instrument.decline
+    decline = decline or instrument.decline
+    if off_session and instrument.always_asks:
+        decline = decline or cards.AUTHENTICATION_REQUIRED
     if account.faults.use_up("decline_next"):
         decline = cards.GENERIC
     if decline:
         charge = charges.failed(account, intent, method, decline, blocked=instrument.blocked)
-        raise _declined(account, intent, method, decline, charge)
+        raise _declined(account, intent, method, decline, charge, charge_first=off_session)
     if instrument.kind != "card":
         charge = charges.pending(account, intent, method)
         account.store.change(
@@ -87,7 +98,7 @@ def attempt(account: Account, intent: Object, method: Object, *, authenticated: 
         )
         account.later(account.settings.settle_seconds, "settle", intent["id"])
         return Attempt.PROCESSING
-    charge = charges.succeeded(account, intent, method, authenticated=instrument.challenge)
+    charge = charges.succeeded(account, intent, method, authenticated=authenticated)
     account.store.change(intent, **_tried(method, charge), status="succeeded", amount_received=intent["amount"])
     return Attempt.PAID
 
@@ -120,7 +131,15 @@ def authentication_failed(account: Account, intent: Object) -> Exception:
     return _declined(account, intent, method, AUTHENTICATION_FAILED, None)
 
 
-def _declined(account: Account, intent: Object, method: Object, decline: Decline, charge: Object | None) -> Exception:
+def _declined(
+    account: Account,
+    intent: Object,
+    method: Object,
+    decline: Decline,
+    charge: Object | None,
+    *,
+    charge_first: bool = False,
+) -> Exception:
     fields = {
         "code": decline.code,
         "decline_code": decline.reason,
@@ -138,8 +157,10 @@ def _declined(account: Account, intent: Object, method: Object, decline: Decline
         payment_method=None,
         status="requires_payment_method",
     )
+    if charge and charge_first:
+        account.emit("charge.failed", charge)
     announce(account, intent)
-    if charge:
+    if charge and not charge_first:
         account.emit("charge.failed", charge)
     account.emit("payment_intent.payment_failed", intent)
     return cards.refusal(

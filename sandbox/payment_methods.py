@@ -156,5 +156,5 @@ def update(account: Account, call: Call) -> Object:
 def of_customer(account: Account, call: Call) -> Object:
     """GET /v1/customers/{id}/payment_methods"""
     customer = account.find("customer", call.id)
-    attached = (m for m in account.store.all("payment_method") if m["customer"] == customer["id"])
+    attached = account.store.having("payment_method", "customer", customer["id"])
     return lists.cut(call, attached, "payment_method")

@@ -121,7 +121,7 @@ def update(account: Account, call: Call) -> Object:
 
 
 def _free_lookup_key(account: Account, key: str, *, transfer: bool) -> None:
-    holder = next((price for price in account.store.all("price") if price["lookup_key"] == key), None)
+    holder = next(iter(account.store.having("price", "lookup_key", key)), None)
     if holder is None:
         return
     if not transfer:

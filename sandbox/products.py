@@ -77,7 +77,7 @@ def update(account: Account, call: Call) -> Object:
 def delete(account: Account, call: Call) -> Object:
     """DELETE /v1/products/{id}: only while it has no prices."""
     product = account.find("product", call.id)
-    if any(price["product"] == product["id"] for price in account.store.all("price")):
+    if account.store.having("price", "product", product["id"]):
         raise invalid("This product cannot be deleted because it has one or more user-created prices.", param="id")
     account.store.delete("product", product["id"])
     account.emit("product.deleted", product)

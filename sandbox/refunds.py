@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import charges, currencies, ids, metadata, payment_methods
+from sandbox import charges, currencies, disputes, early_fraud_warnings, ids, metadata, payment_methods
 from sandbox.errors import StripeError, invalid
 from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
@@ -53,12 +53,14 @@ def give(account: Account, charge: Object, *, amount: int | None, reason: str | 
     if left == 0:
         text = f"Charge {charge['id']} has already been refunded."
         raise invalid(text, code="charge_already_refunded")
+    disputes.refuse_refund(account, charge)
     amount = left if amount is None else amount
     _check_amount(amount, left, charge["currency"])
     # Money can only go back once it has come.
     account.timers.bring_forward("capture", charge["id"])
     method = account.find("payment_method", charge["payment_method"])
     instrument = payment_methods.instrument_of(account, method)
+    asks = account.faults.use_up("refund_action_next")
     refund = blank(
         "refund",
         id=ids.of_payment("re" if method["type"] == "card" else "pyr", charge["id"]),
@@ -70,15 +72,19 @@ def give(account: Account, charge: Object, *, amount: int | None, reason: str | 
         metadata=extra,
         payment_intent=charge["payment_intent"],
         reason=reason,
-        status="pending" if instrument.refund == "pending" else "succeeded",
-        **({"pending_reason": "processing"} if instrument.refund == "pending" else {}),
+        status="requires_action" if asks else "pending" if instrument.refund == "pending" else "succeeded",
+        **({"pending_reason": "processing"} if instrument.refund == "pending" and not asks else {}),
     )
     account.store.save(refund)
     _take_from_balance(account, refund)
     _count(account, charge, amount)
     account.emit("refund.created", refund)
     account.emit("charge.refunded", charge)
-    account.later(_wait(account, instrument.refund), "finish_refund", refund["id"])
+    if not asks:
+        account.later(_wait(account, instrument.refund), "finish_refund", refund["id"])
+    if charge["refunded"]:
+        early_fraud_warnings.settle(account, charge["id"])
+        disputes.after_refund(account, charge)
     return refund
 
 
@@ -122,7 +128,7 @@ def finish(account: Account, id: str) -> None:
     charge = account.find("charge", refund["charge"])
     method = account.find("payment_method", charge["payment_method"])
     if payment_methods.instrument_of(account, method).refund == "fails":
-        _fail(account, refund, charge)
+        fail(account, refund)
         return
     details = refund["destination_details"]
     if card := details.get("card"):
@@ -134,13 +140,25 @@ def finish(account: Account, id: str) -> None:
     _announce_change(account, refund, previous)
 
 
-def _fail(account: Account, refund: Object, charge: Object) -> None:
+def fail(account: Account, refund: Object, *, why: str = "expired_or_canceled_card") -> None:
+    """The money could not be returned: it is back on our balance. Raises StripeError when that is so already."""
+    if refund["status"] in ("failed", "canceled"):
+        raise invalid(f"Refund {refund['id']} is {refund['status']} already.")
+    _return(account, refund, status="failed", why=why)
+
+
+def _return(account: Account, refund: Object, *, status: str, why: str) -> None:
+    account.timers.cancel("finish_refund", refund["id"])
+    charge = account.find("charge", refund["charge"])
     kind = "refund_failure" if refund["id"].startswith("re_") else "payment_failure_refund"
     returned = charges.transaction(account, refund, kind=kind, amount=refund["amount"])
-    previous = account.store.change(refund, status="failed")
-    refund.update(failure_balance_transaction=returned["id"], failure_reason="expired_or_canceled_card")
+    previous = account.store.change(refund, status=status)
+    if reason := refund.pop("pending_reason", None):
+        previous["pending_reason"] = reason
+    refund.update(failure_balance_transaction=returned["id"], failure_reason=why)
     _count(account, charge, -refund["amount"])
-    account.emit("refund.failed", refund)
+    if status == "failed":
+        account.emit("refund.failed", refund)
     _announce_change(account, refund, previous)
 
 
@@ -160,6 +178,9 @@ def update(account: Account, call: Call) -> Object:
 
 
 def cancel(account: Account, call: Call) -> Object:
-    """POST /v1/refunds/{id}/cancel: only refunds that wait for the buyer can be canceled, and cards have none."""
+    """POST /v1/refunds/{id}/cancel: only refunds that wait for the buyer can be canceled."""
     refund = account.find("refund", call.id)
+    if refund["status"] == "requires_action":
+        _return(account, refund, status="canceled", why="merchant_request")
+        return refund
     raise invalid(f"Refund {refund['id']} cannot be canceled because it has a status of {refund['status']}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import cards, checkout, payment_methods, refunds, sessions
 from sandbox.control import settle_now
+from sandbox.faults import default
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -29,7 +30,7 @@ class Switch:
 
     def press(self, account: Account) -> None:
         """Arm it, or disarm it."""
-        off = {key: type(value)() for key, value in self.on.items()}
+        off = {key: default(key) for key in self.on}
         account.faults.set(off if self.armed(account) else dict(self.on))
 
 

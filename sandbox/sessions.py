@@ -42,7 +42,9 @@ def create(account: Account, call: Call) -> Object:
     params = call.params
     _check(account, params)
     now = account.clock.now()
-    expires_at = _expiry(params, now)
+    # The shop reckons by real time, so a session's own times are real; how long it lasts, the sandbox's clock says.
+    made = int(account.clock.real())
+    expires_at = _expiry(params, made)
     line_items.check(account, params.get("line_items", []))
     _check_cart(account, params)
     currency = _currency(account, params)
@@ -61,7 +63,7 @@ def create(account: Account, call: Call) -> Object:
         amount_subtotal=subtotal,
         amount_total=total,
         automatic_tax={"enabled": False},
-        created=now,
+        created=made,
         currency=currency,
         customer=params.get("customer"),
         customer_creation=_customer_creation(params),
@@ -86,7 +88,7 @@ def create(account: Account, call: Call) -> Object:
         subscription_data=params.get("subscription_data", {}),
     )
     account.store.save(session)
-    account.timers.add("expire_session", id, at=expires_at)
+    account.later(expires_at - made, "expire_session", id)
     return session
 
 

@@ -25,6 +25,8 @@ class Settings:
     settle_seconds: float = 10
     capture_seconds: float = 2
     redirect_seconds: float = 10
+    # A renewal that was not paid is tried again after so many days of the sandbox's clock, each time.
+    dunning_days: tuple[float, ...] = (3, 5, 7)
 
     @property
     def base_url(self) -> str:
@@ -48,6 +50,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         settle_seconds=_number(env, "SANDBOX_SETTLE_SECONDS", default.settle_seconds),
         capture_seconds=_number(env, "SANDBOX_CAPTURE_SECONDS", default.capture_seconds),
         redirect_seconds=_number(env, "SANDBOX_REDIRECT_SECONDS", default.redirect_seconds),
+        dunning_days=_numbers(env, "SANDBOX_DUNNING_DAYS", default.dunning_days),
     )
 
 

@@ -22,6 +22,13 @@ UNPUBLISHED: dict[str, dict[str, Schema]] = {
     "/v1/payment_pages/{id}/confirm": {
         "post": {"payment_method": {"type": "string"}, "expected_amount": {"type": "number"}}
     },
+    "/v1/subscriptions/{id}/resume": {
+        "post": {
+            "billing_cycle_anchor": {"type": "string"},
+            "proration_behavior": {"type": "string"},
+            "proration_date": {"type": "number"},
+        }
+    },
     "/v1/events/{id}/retry": {
         "post": {
             "account": {"type": "string"},

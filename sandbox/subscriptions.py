@@ -1,12 +1,16 @@
-"""Subscriptions, as Checkout starts them: the first payment comes first, then the subscription and its invoice."""
+"""Subscriptions: begun at Checkout (where the first payment comes first) or through the API."""
 
 from __future__ import annotations
 
-import calendar
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sandbox import discounts, events, ids, invoices, lists, payment_intents, sessions
+from sandbox import (
+    cancellations, collection, discounts, events, ids, invoices, lists, metadata, payment_intents, payment_methods,
+    renewals, sessions, subscription_items,
+)  # fmt: skip
+from sandbox.errors import invalid
+from sandbox.periods import DAY, period_end
+from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -14,19 +18,29 @@ if TYPE_CHECKING:
     from sandbox.api import Call
     from sandbox.spec import Object
 
-DAY = sessions.DAY
+OVER = ("canceled", "incomplete_expired")
+# Asked for by name, each of these would be silently ignored here.
+NOT_IMITATED = (
+    "add_invoice_items", "application_fee_percent", "backdate_start_date", "billing_cycle_anchor_config",
+    "billing_schedules", "billing_thresholds", "days_until_due", "default_source", "default_tax_rates",
+    "invoice_settings", "on_behalf_of", "pending_invoice_item_interval", "transfer_data", "customer_account",
+)  # fmt: skip
 
 
 def start(account: Account, session: Object, customer: Object, method: Object | None, intent: Object | None) -> Object:
     """The subscription of a session that has just been paid, with its first invoice and all their events."""
-    subscription = _make(account, session, customer, method)
+    data = account.store.notes(session["id"])["subscription_data"]
+    lines = [line for line in account.store.notes(session["id"])["line_items"] if line["price"]["recurring"]]
+    subscription = _make(account, customer, data, lines, currency=session["currency"], method=method)
+    _keep_discount(account, session["discounts"][0] if session["discounts"] else None, subscription)
     before = account.store.change(customer, currency=session["currency"], **_default_method(customer, method))
     if method:
         account.store.change(method, customer=customer["id"])
-    invoice = invoices.first(account, subscription, session, customer, intent)
+    invoice = invoices.first(account, subscription, session, intent)
     account.store.change(subscription, latest_invoice=invoice["id"])
     account.store.change(session, invoice=invoice["id"], subscription=subscription["id"])
-    _announce(account, session, customer, before, method, intent, subscription, invoice)
+    _announce_start(account, session, customer, before, method, intent, subscription, invoice)
+    renewals.schedule(account, subscription)
     return subscription
 
 
@@ -36,7 +50,7 @@ def _default_method(customer: Object, method: Object | None) -> Object:
     return {"invoice_settings": {**customer["invoice_settings"], "default_payment_method": method["id"]}}
 
 
-def _announce(
+def _announce_start(
     account: Account,
     session: Object,
     customer: Object,
@@ -61,10 +75,13 @@ def _announce(
     invoices.announce_paid(account, invoice)
 
 
-def _make(account: Account, session: Object, customer: Object, method: Object | None) -> Object:
-    data = account.store.notes(session["id"])["subscription_data"]
+def _make(
+    account: Account, customer: Object, data: Object, lines: list[Object], *, currency: str, method: Object | None
+) -> Object:
     now = account.clock.now()
-    trial_end = sessions.trial_until(data, now)
+    trial_end = now if data.get("trial_end") == "now" else sessions.trial_until(data, now)
+    trial_end = trial_end if trial_end and trial_end > now else None
+    missing = data.get("trial_settings", {}).get("end_behavior", {}).get("missing_payment_method", "create_invoice")
     id = ids.new("sub")
     subscription = blank(
         "subscription",
@@ -75,109 +92,149 @@ def _make(account: Account, session: Object, customer: Object, method: Object | 
         cancellation_details={"comment": None, "feedback": None, "reason": None},
         collection_method="charge_automatically",
         created=now,
-        currency=session["currency"],
+        currency=currency,
         customer=customer["id"],
         default_payment_method=method["id"] if method else None,
         description=data.get("description"),
         invoice_settings={"issuer": {"type": "self"}},
-        items=lists.envelope(f"/v1/subscription_items?subscription={id}", []),
-        metadata=dict(data.get("metadata", {})),
+        items=lists.envelope("", []),
+        metadata=metadata.fresh(data.get("metadata")),
         payment_settings={"save_default_payment_method": "off"},
         start_date=now,
         status="trialing" if trial_end else "active",
+        test_clock=account.clock.test_clock,
         trial_end=trial_end,
-        trial_settings={"end_behavior": {"missing_payment_method": "create_invoice"}},
+        trial_settings={"end_behavior": {"missing_payment_method": missing}},
         trial_start=now if trial_end else None,
     )
-    subscription["items"]["data"] = _items(account, session, subscription)
     account.store.save(subscription)
-    _keep_discount(account, session, subscription)
+    for line in lines:
+        price, until = line["price"], trial_end or period_end(now, line["price"]["recurring"])
+        more = {"metadata": line.get("metadata")}
+        subscription_items.make(account, id, price, quantity=line["quantity"], start=now, end=until, **more)
+    account.store.change(subscription, items=subscription_items.envelope(account, id))
     return subscription
 
 
-def _items(account: Account, session: Object, subscription: Object) -> list[Object]:
-    start_at = subscription["start_date"]
-    lines = account.store.notes(session["id"])["line_items"]
-    made = []
-    for line in lines:
-        price = line["price"]
-        if price["recurring"] is None:
-            continue
-        until = subscription["trial_end"] or period_end(start_at, price["recurring"])
-        item = blank(
-            "subscription_item",
-            id=ids.short("si"),
-            created=start_at,
-            current_period_end=until,
-            current_period_start=start_at,
-            metadata=dict(line["metadata"] or {}),
-            plan=_plan(price),
-            price=events.copy(price),
-            quantity=line["quantity"],
-            subscription=subscription["id"],
-            tax_rates=[],
-        )
-        made.append(account.store.save(item))
-    return made
-
-
-def _plan(price: Object) -> Object:
-    """The same as the price, in the words of ten years ago."""
-    return blank(
-        "plan",
-        id=price["id"],
-        active=price["active"],
-        amount=price["unit_amount"],
-        amount_decimal=price["unit_amount_decimal"],
-        billing_scheme="per_unit",
-        created=price["created"],
-        currency=price["currency"],
-        interval=price["recurring"]["interval"],
-        interval_count=price["recurring"]["interval_count"],
-        metadata=price["metadata"],
-        nickname=price["nickname"],
-        product=price["product"],
-        usage_type="licensed",
-    )
-
-
-def _keep_discount(account: Account, session: Object, subscription: Object) -> None:
+def _keep_discount(account: Account, given: Object | None, subscription: Object) -> None:
     """A coupon that lasts longer than one invoice stays with the subscription."""
-    if not session["discounts"]:
-        return
-    coupon = account.store.get("coupon", session["discounts"][0]["coupon"])
-    if coupon and coupon["duration"] != "once":
-        discount = discounts.for_subscription(account, session["discounts"][0], subscription)
+    coupon = account.store.get("coupon", given["coupon"]) if given else None
+    if given and coupon and coupon["duration"] != "once":
+        discount = discounts.for_subscription(account, given, subscription)
         account.store.change(subscription, discounts=[discount["id"]])
 
 
-def period_end(start_at: int, recurring: Object) -> int:
-    """The end of a billing period. Months end on their last day when the day does not exist in them."""
-    count = recurring["interval_count"]
-    match recurring["interval"]:
-        case "day":
-            return int(start_at + count * DAY)
-        case "week":
-            return int(start_at + count * 7 * DAY)
-        case "year":
-            count *= 12
-    began = datetime.fromtimestamp(start_at, UTC)
-    year, month = divmod(began.year * 12 + began.month - 1 + count, 12)
-    day = min(began.day, calendar.monthrange(year, month + 1)[1])
-    return int(began.replace(year=year, month=month + 1, day=day).timestamp())
+def create(account: Account, call: Call) -> Object:
+    """POST /v1/subscriptions"""
+    params = call.params
+    refuse_unimitated(params, (*NOT_IMITATED, "discounts", "billing_cycle_anchor"))
+    if "customer" not in params:
+        raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
+    if not params.get("items"):
+        raise invalid("Missing required param: items.", param="items", code="parameter_missing")
+    customer = account.find("customer", params["customer"], param="customer")
+    lines = [
+        {
+            "price": subscription_items.planned(account, given, param=f"items[{n}]"),
+            "quantity": given.get("quantity", 1),
+            "metadata": given.get("metadata"),
+        }
+        for n, given in enumerate(params["items"])
+    ]
+    check_rhythm([line["price"] for line in lines])
+    method = None
+    if id := params.get("default_payment_method"):
+        method = payment_methods.named(account, id, param="default_payment_method")
+        account.store.change(method, customer=customer["id"])
+    currency = lines[0]["price"]["currency"]
+    subscription = _make(account, customer, params, lines, currency=currency, method=method)
+    account.store.change(customer, currency=currency)
+    if params.get("cancel_at_period_end"):
+        ordered = cancellations.ordered(account, subscription, at=ends(subscription), flag=True)
+        account.store.change(subscription, **ordered)
+    _bill_first(account, subscription, params.get("payment_behavior", "allow_incomplete"))
+    return subscription
+
+
+def _bill_first(account: Account, subscription: Object, behavior: str) -> None:
+    invoice = invoices.for_period(account, subscription, reason="subscription_create")
+    paying = invoice["amount_due"] > 0
+    account.store.change(
+        subscription, latest_invoice=invoice["id"], status="incomplete" if paying else subscription["status"]
+    )
+    account.emit("customer.subscription.created", subscription)
+    renewals.schedule(account, subscription)
+    if paying:
+        account.at(account.clock.now() + collection.INCOMPLETE_SECONDS, "expire_incomplete", subscription["id"])
+    if paying and behavior == "default_incomplete":
+        account.emit("invoice.created", invoice)
+        invoices.finalize(account, invoice)
+    else:
+        collection.bill(account, invoice)
+
+
+def check_rhythm(found: list[Object]) -> None:
+    """Raises StripeError when prices cannot be billed together."""
+    if len({(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in found}) > 1:
+        raise invalid("The sandbox does not imitate several billing intervals in one subscription.", param="items")
+    if len({price["currency"] for price in found}) > 1:
+        raise invalid("All prices of a subscription must be in the same currency.", param="items")
+
+
+def ends(subscription: Object) -> int:
+    """When the present period ends."""
+    return int(subscription["items"]["data"][0]["current_period_end"])
+
+
+def snapshot(subscription: Object) -> Object:
+    """The subscription as it is now, for `announce` to compare with."""
+    return events.copy(subscription)
+
+
+def announce(account: Account, subscription: Object, before: Object) -> None:
+    """Emit customer.subscription.updated with what has changed since; nothing when nothing has."""
+    previous = {key: before[key] for key in before if before[key] != subscription.get(key)}
+    if "items" in previous:
+        previous["items"] = {"data": previous["items"]["data"]}
+    if previous:
+        account.store.save(subscription)
+        account.emit("customer.subscription.updated", subscription, previous)
+
+
+def change(account: Account, subscription: Object, **values: Any) -> None:
+    """Change keys of a subscription and announce it."""
+    before = snapshot(subscription)
+    account.store.change(subscription, **values)
+    announce(account, subscription, before)
 
 
 def listing(account: Account, call: Call) -> Object:
     """GET /v1/subscriptions: those that are not over, unless `status` asks otherwise."""
 
     def in_status(subscription: Object, wanted: str) -> bool:
-        ended = subscription["status"] in ("canceled", "incomplete_expired")
+        ended = subscription["status"] in OVER
         return wanted == "all" or (ended if wanted == "ended" else subscription["status"] == wanted)
 
     def has_price(subscription: Object, price: str) -> bool:
         return any(item["price"]["id"] == price for item in subscription["items"]["data"])
 
+    def in_period(key: str) -> lists.Test:
+        return lambda subscription, bounds: lists.within(subscription["items"]["data"][0][key], bounds)
+
+    kinds = account.store.all("subscription")
+    if customer := call.params.get("customer"):
+        kinds = iter(account.store.having("subscription", "customer", customer))
     if "status" not in call.params:
-        going_on = (s for s in account.store.all("subscription") if s["status"] != "canceled")
-        return lists.cut(call, going_on, "subscription", price=has_price)
-    return lists.page(account, call, "subscription", status=in_status, price=has_price)
+        kinds = (s for s in kinds if s["status"] != "canceled")
+    return lists.cut(
+        call,
+        kinds,
+        "subscription",
+        status=in_status,
+        price=has_price,
+        plan=has_price,
+        current_period_end=in_period("current_period_end"),
+        current_period_start=in_period("current_period_start"),
+    )
+
+

@@ -34,9 +34,9 @@ currency = "eur"
 def test_a_catalogue_is_applied_as_often_as_one_likes(pushcart: Run) -> None:
     first = pushcart("catalog", "apply", str(CATALOGUE), "--json")
     assert first.status == 0, first.errors
-    assert first.json == {"products": 9, "prices": 10, "files": 1, "left_alone": []}
+    assert first.json == {"products": 9, "prices": 10, "files": 6, "left_alone": []}
     again = pushcart("catalog", "apply", str(CATALOGUE))
-    assert again.output == "9 products with 10 prices and 1 files are on the shelves.\n"
+    assert again.output == "9 products with 10 prices and 6 files are on the shelves.\n"
 
 
 def test_a_catalogue_with_mistakes_is_refused_with_a_sentence_for_each(pushcart: Run, tmp_path: Path) -> None:

@@ -107,7 +107,11 @@ def test_all_mistakes_are_named_at_once_and_no_secret_is_printed(monkeypatch: py
 
 
 def test_settings_do_not_print_their_secrets() -> None:
-    hidden = {"secret_key": "hidden" * 4, "stripe_webhook_secret": "whsec_hidden", "stripe_secret_key": "sk_test_hidden"}
+    hidden = {
+        "secret_key": "hidden" * 4,
+        "stripe_webhook_secret": "whsec_hidden",
+        "stripe_secret_key": "sk_test_hidden",
+    }
     assert "hidden" not in repr(Settings(**hidden))
 
 

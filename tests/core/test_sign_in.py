@@ -142,7 +142,9 @@ def test_asking_for_a_code_owes_one_letter_and_three_are_enough(shop: Shop) -> N
     assert len(builders.jobs(shop)) == 3
 
 
-@pytest.mark.parametrize("address", ["", "nora", "a@b", "a b@c.de", "a@b.c, d@e.f", "no\x00ra@c.de", "a" * 250 + "@b.de"])
+@pytest.mark.parametrize(
+    "address", ["", "nora", "a@b", "a b@c.de", "a@b.c, d@e.f", "no\x00ra@c.de", "a" * 250 + "@b.de"]
+)
 @builders.on_sqlite
 def test_what_is_no_address_is_refused(shop: Shop, address: str) -> None:
     with pytest.raises(BadInput):

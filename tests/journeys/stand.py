@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
-from honcho.environ import parse_procfile
+from honcho.environ import parse_procfile  # type: ignore[import-untyped]
 
 from tests.machine import environment, eventually, free_port
 
@@ -50,9 +51,9 @@ class Stand:
         env = self.env | {name.upper(): str(value) for name, value in settings.items()}
         said = {name: len(self.log(name)) for name in names}
         for name in names:
-            self._running[name] = self.launch(LINES[name], self._log(name), env=env)
+            self._running[name] = self.launch(f"exec {LINES[name]}", self._log(name), env=env)
         for name in names:
-            eventually(lambda name=name: self._is_ready(name, said[name]), seconds=_READY_WITHIN)
+            eventually(partial(self._is_ready, name, said[name]), seconds=_READY_WITHIN)
 
     def launch(self, command: str, output: Path, **more: Any) -> subprocess.Popen[bytes]:
         """A shell command in the stand's folder, in a process group of its own, its output appended to a file."""

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import expect
 
@@ -10,7 +11,7 @@ from tests.journeys.conftest import Arrive
 from tests.journeys.stand import Stand
 
 
-def events_of(order: dict) -> list[str]:
+def events_of(order: dict[str, Any]) -> list[str]:
     return [row["event"] for row in order["log"]]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -47,15 +48,15 @@ def test_a_letter_signs_in_once_after_a_click_and_for_this_browser_alone(
     lea.opens_in_new_tab("/purchases")
     sees_library_of(letter["to"], lea)
 
-    cookies = lea.context.cookies()
+    cookies: list[Any] = lea.context.cookies()
     forger = arrive("forger")
-    forger.context.add_cookies([{**each, "value": each["value"][:-4] + "AAAA"} for each in cookies])  # type: ignore[arg-type]
+    forger.context.add_cookies([each | {"value": each["value"][:-4] + "AAAA"} for each in cookies])
     forger.opens("/purchases")
     sees_nobody_signed_in(forger)
     lea.clicks("Sign out")
     sees_nobody_signed_in(lea)
     thief = arrive("thief")
-    thief.context.add_cookies(cookies)  # type: ignore[arg-type]
+    thief.context.add_cookies(cookies)
     thief.opens("/purchases")
     sees_nobody_signed_in(thief)
 

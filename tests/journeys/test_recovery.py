@@ -1,10 +1,10 @@
 """Parts of the shop are down while somebody pays: the buyer gets everything all the same, and gets it once."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.journeys.buyer import Buyer
 from tests.journeys.conftest import Arrive
 from tests.journeys.stand import Stand
 from tests.machine import eventually
@@ -12,7 +12,7 @@ from tests.machine import eventually
 COMPLETED = "checkout.session.completed"
 
 
-def actor(order: dict, event: str) -> str:
+def actor(order: dict[str, Any], event: str) -> str:
     """Who brought about what stands in the order's history."""
     [found] = [row["actor"] for row in order["log"] if row["event"] == event]
     return str(found)
@@ -67,7 +67,7 @@ def confirmation_is_late(stand: Stand) -> Iterator[None]:
 
 @pytest.mark.usefixtures("confirmation_is_late")
 def test_a_late_confirmation_is_waited_for_and_never_called_a_failure(arrive: Arrive, stand: Stand) -> None:
-    ivy: Buyer = arrive("ivy")
+    ivy = arrive("ivy")
     ivy.checks_out("quiet-launch-eur")
     ivy.pays()
     ivy.returns()

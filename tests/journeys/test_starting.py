@@ -34,7 +34,7 @@ def honcho(stand: Stand, output: Path) -> Iterator[subprocess.Popen[bytes]]:
         family = family_of(running)
         tell(running, signal.SIGTERM)
         has_ended(running)
-        for process in psutil.wait_procs(family, timeout=1)[1]:
+        for process in filter(is_alive, family):
             process.kill()
 
 
@@ -46,7 +46,16 @@ def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 def is_open(stand: Stand, output: Path) -> bool:
     said = output.read_text()
     assert "stopped (rc=" not in said, said
-    return "worker: ready" in said and all(answers(stand.health(name)) for name in LINES if name != "worker")
+    ready = "worker: ready" in said and "is open:" in said and "/inbox" in said
+    return ready and all(answers(stand.health(name)) for name in LINES if name != "worker")
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs. One that has ended may stand in the list for as long as nobody asks how."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def press_ctrl_c(running: subprocess.Popen[bytes]) -> None:
@@ -55,7 +64,7 @@ def press_ctrl_c(running: subprocess.Popen[bytes]) -> None:
     assert len(family) > len(LINES)
     tell(running, signal.SIGINT)
     assert has_ended(running, seconds=ENDS_WITHIN)
-    assert not psutil.wait_procs(family, timeout=1)[1]
+    eventually(lambda: not any(is_alive(process) for process in family), seconds=1)
 
 
 def buy(stand: Stand, email: str) -> str:

@@ -32,12 +32,14 @@ def sees_cart_as_it_was(buyer: Buyer) -> None:
     buyer.sees("€309.00")
 
 
-def test_leaving_the_payment_page_keeps_the_cart_and_the_open_session(emil: Buyer, stand: Stand) -> None:
+def test_the_way_back_and_a_second_tab_lead_to_the_same_cart_and_the_same_session(emil: Buyer, stand: Stand) -> None:
     session = emil.goes_to_payment()
     emil.clicks("Back to Plainwork", "link")
     sees_cart_as_it_was(emil)
     assert emil.goes_to_payment() == session
     emil.page.go_back()
+    sees_cart_as_it_was(emil)
+    emil.opens_in_new_tab("/cart")
     sees_cart_as_it_was(emil)
     assert emil.goes_to_payment() == session
     emil.pays()

@@ -42,9 +42,7 @@ def counted(shop: Shop) -> int:
     return len(builders.rows(shop, Download))
 
 
-def test_a_link_gives_the_very_bytes_under_their_name(
-    shop: Shop, client: TestClient, link: Callable[[], str]
-) -> None:
+def test_a_link_gives_the_very_bytes_under_their_name(shop: Shop, client: TestClient, link: Callable[[], str]) -> None:
     answer = client.get(link())
     assert (answer.status_code, answer.content) == (200, BYTES)
     assert answer.headers["content-type"] == "application/toml"

@@ -79,9 +79,7 @@ def test_a_sign_in_ends_by_itself_after_months(shop: Shop, client: TestClient, c
 
 @pytest.mark.parametrize("ticket", ["nonsense", "e30.x.y"])
 @builders.on_sqlite
-def test_a_ticket_that_is_no_good_leads_back_to_where_one_is_made(
-    shop: Shop, client: TestClient, ticket: str
-) -> None:
+def test_a_ticket_that_is_no_good_leads_back_to_where_one_is_made(shop: Shop, client: TestClient, ticket: str) -> None:
     answer = client.get(f"/sign-in/{ticket}")
     assert (answer.status_code, answer.headers["location"]) == (303, "http://localhost:8501/purchases")
     assert "set-cookie" not in answer.headers

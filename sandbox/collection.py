@@ -1,0 +1,183 @@
+"""Collecting an invoice: the charge, the retries on a schedule, and what happens when the last one has failed.
+
+pay → paid: the subscription is active
+    → declined: past due, tried again after so many days each → the last: canceled, unpaid, or left past due
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox import cards, cancellations, invoices, payment_intents, payment_methods, subscriptions
+from sandbox.errors import StripeError, invalid
+from sandbox.payment_intents import Attempt
+from sandbox.periods import DAY
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+# A subscription that never got its first payment is given up after this long.
+INCOMPLETE_SECONDS = 23 * 3600
+NO_METHOD = "This customer has no attached payment source or default payment method."
+
+
+def subscription_of(account: Account, invoice: Object) -> Object | None:
+    """The subscription an invoice is for."""
+    details = (invoice["parent"] or {}).get("subscription_details") or {}
+    return account.store.get("subscription", details.get("subscription") or "")
+
+
+def method_of(account: Account, subscription: Object) -> Object | None:
+    """What a subscription is paid with: its own payment method, or its customer's."""
+    customer = account.find("customer", subscription["customer"])
+    id = subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
+    return account.store.get("payment_method", id or "")
+
+
+def bill(account: Account, invoice: Object) -> None:
+    """Announce a draft, finalize it and try to collect it."""
+    account.emit("invoice.created", invoice)
+    invoices.finalize(account, invoice)
+    if invoice["status"] == "open":
+        attempt(account, invoice)
+
+
+def attempt(account: Account, invoice: Object) -> bool:
+    """Try to collect an open invoice; when that fails, see to the next attempt. Returns whether it is paid."""
+    try:
+        _charge(account, invoice, None)
+    except StripeError as refused:
+        _failed(account, invoice, refused)
+        return False
+    _collected(account, invoice)
+    return True
+
+
+def _charge(account: Account, invoice: Object, method: Object | None) -> None:
+    """Raises StripeError when nobody pays."""
+    subscription = subscription_of(account, invoice)
+    method = method or (method_of(account, subscription) if subscription else None)
+    payment = invoices.payment_of(account, invoice)
+    assert payment is not None
+    intent = account.find("payment_intent", payment["payment"]["payment_intent"])
+    account.store.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
+    if method is None:
+        payment_intents.announce(account, intent)
+        raise invalid(NO_METHOD, code="invoice_no_payment_method")
+    decline = cards.GENERIC if subscription and _told_to_fail(account, subscription) else None
+    outcome = payment_intents.attempt(account, intent, method, off_session=True, decline=decline)
+    assert outcome is Attempt.PAID
+    payment_intents.announce_success(account, intent)
+
+
+def _told_to_fail(account: Account, subscription: Object) -> bool:
+    notes = account.store.notes(subscription["id"])
+    left = int(notes.get("fail_next", 0))
+    if left > 0:
+        notes["fail_next"] = left - 1
+        account.store.save(subscription)
+    return left != 0
+
+
+def _collected(account: Account, invoice: Object) -> None:
+    invoices.paid(account, invoice)
+    subscription = subscription_of(account, invoice)
+    if subscription is None or subscription["latest_invoice"] != invoice["id"]:
+        return
+    if subscription["status"] in ("past_due", "unpaid", "incomplete"):
+        account.timers.cancel("expire_incomplete", subscription["id"])
+        subscriptions.change(account, subscription, status="active")
+
+
+def _failed(account: Account, invoice: Object, refused: StripeError) -> None:
+    subscription = subscription_of(account, invoice)
+    first = subscription is not None and subscription["status"] == "incomplete"
+    following = None if first else _next_attempt(account, invoice)
+    account.store.change(invoice, next_payment_attempt=following)
+    if refused.fields.get("code") == "authentication_required":
+        account.emit("invoice.payment_action_required", invoice)
+    account.emit("invoice.payment_failed", invoice)
+    if following is not None:
+        account.at(following, "retry_invoice", invoice["id"])
+    if subscription is None or first:
+        return
+    if subscription["status"] in ("active", "trialing"):
+        subscriptions.change(account, subscription, status="past_due")
+    if following is None:
+        _exhausted(account, subscription, invoice)
+
+
+def _next_attempt(account: Account, invoice: Object) -> int | None:
+    pauses = account.settings.dunning_days
+    tried = invoice["attempt_count"]
+    return int(account.clock.now() + pauses[tried - 1] * DAY) if tried <= len(pauses) else None
+
+
+def _exhausted(account: Account, subscription: Object, invoice: Object) -> None:
+    invoices.leave(account, invoice)
+    match account.faults.after_dunning:
+        case "cancel":
+            cancellations.end(account, subscription, reason="payment_failed")
+        case "unpaid":
+            subscriptions.change(account, subscription, status="unpaid")
+        case "past_due":
+            invoices.give_up(account, invoice, "uncollectible")
+
+
+def retry(account: Account, id: str) -> None:
+    """The timer of an invoice that could not be collected before."""
+    invoice = account.store.get("invoice", id)
+    if invoice and invoice["status"] == "open":
+        attempt(account, invoice)
+
+
+def pay(account: Account, call: Call) -> Object:
+    """POST /v1/invoices/{id}/pay. Raises StripeError (402) when the card is declined; the schedule stays as it is."""
+    invoice = account.find("invoice", call.id)
+    if invoice["status"] == "paid":
+        raise invalid("Invoice is already paid", code="invoice_already_paid")
+    if invoice["status"] not in invoices.UNPAID:
+        raise invalid(f"This invoice can no longer be paid: it is {invoice['status']}.")
+    method = None
+    if id := call.params.get("payment_method"):
+        method = payment_methods.named(account, id, param="payment_method")
+    pay_now(account, invoice, method, out_of_band=call.params.get("paid_out_of_band", False))
+    return invoice
+
+
+def pay_now(account: Account, invoice: Object, method: Object | None = None, *, out_of_band: bool = False) -> None:
+    """Pay an invoice because somebody asks for it. Raises StripeError when the card is declined."""
+    if invoice["status"] == "draft":
+        invoices.finalize(account, invoice)
+    if invoice["status"] == "paid":
+        return
+    if not out_of_band:
+        try:
+            _charge(account, invoice, method)
+        except StripeError:
+            account.emit("invoice.payment_failed", invoice)
+            raise
+    elif payment := invoices.payment_of(account, invoice):
+        intent = account.find("payment_intent", payment["payment"]["payment_intent"])
+        payment_intents.give_up(account, intent, reason="automatic")
+    _collected(account, invoice)
+
+
+def finalize(account: Account, call: Call) -> Object:
+    """POST /v1/invoices/{id}/finalize"""
+    invoice = account.find("invoice", call.id)
+    if invoice["status"] != "draft":
+        raise invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    invoices.finalize(account, invoice)
+    return invoice
+
+
+def expire_incomplete(account: Account, id: str) -> None:
+    """The timer of a subscription whose first payment failed."""
+    subscription = account.store.get("subscription", id)
+    if subscription and subscription["status"] == "incomplete":
+        if invoice := account.store.get("invoice", subscription["latest_invoice"] or ""):
+            invoices.give_up(account, invoice, "void")
+        subscriptions.change(account, subscription, status="incomplete_expired", ended_at=account.clock.now())

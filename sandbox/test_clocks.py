@@ -1,0 +1,75 @@
+"""Test clocks: customers made with one live in its time, which stands still until it is advanced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox import cancellations, ids, subscriptions
+from sandbox.errors import invalid
+from sandbox.periods import DAY
+from sandbox.spec import blank
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+KIND = "test_helpers.test_clock"
+KEPT_SECONDS = 30 * DAY
+
+
+def create(account: Account, call: Call) -> Object:
+    """POST /v1/test_helpers/test_clocks"""
+    now = account.clock.now()
+    clock = blank(
+        KIND,
+        id=ids.new("clock"),
+        created=now,
+        deletes_after=now + KEPT_SECONDS,
+        frozen_time=call.params["frozen_time"],
+        name=call.params.get("name"),
+        status="ready",
+        status_details={},
+    )
+    account.store.save(clock)
+    account.emit(f"{KIND}.created", clock)
+    return clock
+
+
+def advance(account: Account, call: Call) -> Object:
+    """POST /v1/test_helpers/test_clocks/{id}/advance: begun now, done a moment later."""
+    clock = account.find(KIND, call.id)
+    target = call.params["frozen_time"]
+    if clock["status"] != "ready":
+        raise invalid("The test clock is already advancing. Wait until it is ready.", code="test_clock_not_ready")
+    if target <= clock["frozen_time"]:
+        raise invalid("`frozen_time` must be after the test clock's current time.", param="frozen_time")
+    account.store.change(clock, status="advancing", status_details={"advancing": {"target_frozen_time": target}})
+    account.emit(f"{KIND}.advancing", clock)
+    account.later(0, "advance_test_clock", clock["id"])
+    return clock
+
+
+def arrive(account: Account, id: str) -> None:
+    """The timer of a clock that is being advanced: whatever falls due on the way happens, each at its moment."""
+    clock = account.store.get(KIND, id)
+    if clock is None:
+        return
+    target = clock["status_details"]["advancing"]["target_frozen_time"]
+    account.timers.run_until(target, clock=id)
+    account.store.change(clock, frozen_time=target, status="ready", status_details={})
+    account.emit(f"{KIND}.ready", clock)
+
+
+def delete(account: Account, call: Call) -> Object:
+    """DELETE /v1/test_helpers/test_clocks/{id}: with its customers, whose subscriptions end."""
+    clock = account.find(KIND, call.id)
+    for customer in [c for c in account.store.all("customer") if c["test_clock"] == clock["id"]]:
+        with account.in_time_of(customer["id"]):
+            for subscription in account.store.having("subscription", "customer", customer["id"]):
+                if subscription["status"] not in subscriptions.OVER:
+                    cancellations.end(account, subscription, reason="cancellation_requested")
+        account.store.delete("customer", customer["id"])
+    account.store.delete(KIND, clock["id"])
+    account.emit(f"{KIND}.deleted", clock)
+    return {"id": clock["id"], "object": KIND, "deleted": True}

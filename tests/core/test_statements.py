@@ -1,0 +1,67 @@
+"""What one event costs: a single transaction, and no more statements than it needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, event
+
+from core.shop import Shop
+from tests import builders
+from tests.fakes import FakeStripe
+
+# Of a paid order with one file to download, from the event to the job that sends the receipt.
+MOST = 12
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """The statements that reach the database meanwhile, and the transactions they are in."""
+    heard: list[str] = []
+
+    def executed(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        heard.append(" ".join(statement.split()))
+
+    def begun(_connection: object) -> None:
+        heard.append("BEGIN")
+
+    def committed(_connection: object) -> None:
+        heard.append("COMMIT")
+
+    def rolled_back(_connection: object) -> None:
+        heard.append("ROLLBACK")
+
+    listeners = {
+        "before_cursor_execute": executed, "begin": begun, "commit": committed, "rollback": rolled_back,
+    }  # fmt: skip
+    for name, listener in listeners.items():
+        event.listen(engine, name, listener)
+    try:
+        yield heard
+    finally:
+        for name, listener in listeners.items():
+            event.remove(engine, name, listener)
+
+
+def test_a_paid_event_takes_one_transaction_and_few_statements(shop: Shop, stripe: FakeStripe) -> None:
+    builders.bought(shop, stripe, cart="earlier")
+    order_id, paid = builders.opened(shop, "guide-eur")
+    stripe.pay(paid)
+    completed = stripe.event("completed", paid)
+    with statements(shop.engine) as heard:
+        builders.deliver(shop, completed)
+    around = [each for each in heard if each in ("BEGIN", "COMMIT", "ROLLBACK")]
+    asked = [each for each in heard if each not in around and each != "begin immediate"]
+    assert around == ["BEGIN", "COMMIT"]
+    assert len(asked) <= MOST, "\n".join(asked)
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_a_second_delivery_only_looks(shop: Shop, stripe: FakeStripe) -> None:
+    _, paid = builders.opened(shop, "guide-eur")
+    stripe.pay(paid)
+    completed = stripe.event("completed", paid)
+    builders.deliver(shop, completed)
+    with statements(shop.engine) as heard:
+        builders.deliver(shop, completed)
+    asked = [each for each in heard if each not in ("BEGIN", "COMMIT", "begin immediate")]
+    assert [each.split()[0].lower() for each in asked] == ["insert", "select"]
