@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from core import signals
 from core.disputes import Dispute, FraudWarning
@@ -13,6 +13,8 @@ from core.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.letters import Letter, LetterState
 from core.orders import Order, Status
 from core.outbox import dead_jobs
+from core.payments import Checkout
+from core.payments import Money as Progress
 from core.refund_facts import Refund, RefundStatus
 from core.shop import Shop
 
@@ -44,6 +46,7 @@ def items(shop: Shop) -> list[Item]:
             *_disputes(session),
             *_warnings(session),
             *_orders(session),
+            *_paid_twice(session),
             *_refunds(session),
             *_events(session, now=now),
             *_letters(session, now=now),
@@ -88,6 +91,20 @@ def _orders(session: Session) -> Iterator[Item]:
     for row in session.exec(select(Order).where(Order.attention != "", Order.status == Status.PAID)):
         topic = row.attention.partition(":")[0]
         yield Item(topic, row.number, row.id, row.updated_at, None, row.attention, _BLOCKED.get(topic, _BLOCKED[""]))
+
+
+def _paid_twice(session: Session) -> Iterator[Item]:
+    twice = (
+        select(Checkout.order_id)
+        .where(Checkout.money == Progress.PAID)
+        .group_by(col(Checkout.order_id))
+        .having(func.count() > 1)
+    )
+    for row in session.exec(select(Order).where(col(Order.id).in_(twice), Order.amount_refunded == 0)):
+        yield Item(
+            "paid_twice", row.number, row.id, row.updated_at, None, "",
+            "Its buyer paid two Checkout Sessions. Refund one of the payments in Stripe's dashboard.",
+        )  # fmt: skip
 
 
 _BLOCKED = {

@@ -86,7 +86,7 @@ def view(session: Session, browser_id: str) -> CartView:
     offers = {each.id: each for each in catalog.offers(session, [price.product_id for _, price in rows])}
     held = workshops.held(session, cart.id)
     return CartView(
-        cart.id, tuple(_line(line, price, _with_own(offers[price.product_id], held)) for line, price in rows)
+        cart.id, tuple(_line(line, price, with_own(offers[price.product_id], held)) for line, price in rows)
     )
 
 
@@ -167,7 +167,7 @@ def _new(session: Session, browser_id: str, *, now: datetime) -> Cart:
     return cart
 
 
-def _with_own(offer: Offer, held: dict[str, int]) -> Offer:
+def with_own(offer: Offer, held: dict[str, int]) -> Offer:
     """The offer as the one sees it who holds places already: their own places are not sold out to them."""
     if offer.id not in held or offer.availability is Availability.WITHDRAWN:
         return offer

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core import carts, catalog, fulfillment, history, orders, payments
+from core import carts, catalog, fulfillment, history, orders, payments, workshops
 from core.catalog import Priced
 from core.errors import (
     AlreadyPaid,
@@ -134,6 +134,9 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         return _new_attempt(session, shop, order, basket, drafts, now=now)
     standing = [orders.draft_of(line) for line in orders.lines(session, order.id)]
     same = _as_set(standing) == _as_set(drafts) and order.email == basket.email
+    if not same:
+        # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
+        _check_to_be_had(session, drafts, held=workshops.held(session, order.cart_id))
     return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, ending=not same)
 
 
@@ -141,12 +144,11 @@ def _new_attempt(
     session: Session, shop: Shop, order: Order, basket: Basket, drafts: list[LineDraft], *, now: datetime
 ) -> _Ticket:
     fulfillment.release_all(session, orders.lines(session, order.id))
-    for offer in catalog.offers(session, [draft.product_id for draft in drafts]):
-        carts.check(offer, sum(draft.quantity for draft in drafts if draft.product_id == offer.id))
+    _check_to_be_had(session, drafts, held={})
     order.email, order.currency, order.attempts = basket.email, drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
     lines = orders.write_lines(session, order, drafts, now=now)
-    fulfillment.hold_all(session, lines)
+    fulfillment.hold_all(session, lines, now=now)
     holding = any(draft.kind is Kind.WORKSHOP for draft in drafts)
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
     row = Checkout(
@@ -158,6 +160,12 @@ def _new_attempt(
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
     fulfillment.resettle(session, order.id, actor="buyer", now=now)
     return _Ticket(row.id, order.id, row.parameters, None)
+
+
+def _check_to_be_had(session: Session, drafts: list[LineDraft], *, held: dict[str, int]) -> None:
+    for offer in catalog.offers(session, [draft.product_id for draft in drafts]):
+        wanted = sum(draft.quantity for draft in drafts if draft.product_id == offer.id)
+        carts.check(carts.with_own(offer, held), wanted)
 
 
 def _opened(shop: Shop, ticket: _Ticket) -> SessionFacts:

@@ -39,7 +39,7 @@ from core.refund_facts import RefundStatus
 class Deliverable(Protocol):
     """What a module of core must do to deliver a kind of product. Each function may be called again at any time."""
 
-    def hold(self, session: Session, line: OrderLine) -> None: ...
+    def hold(self, session: Session, line: OrderLine, *, now: datetime) -> None: ...
     def release(self, session: Session, line_id: str) -> None: ...
     def grant(self, session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str: ...
     def suspend(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
@@ -113,10 +113,10 @@ def release_all(session: Session, lines: list[OrderLine]) -> None:
         KINDS[line.kind].release(session, line.id)
 
 
-def hold_all(session: Session, lines: list[OrderLine]) -> None:
+def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None:
     """Hold what these lines need while their buyer pays. Raises SoldOut."""
     for line in lines:
-        KINDS[line.kind].hold(session, line)
+        KINDS[line.kind].hold(session, line, now=now)
 
 
 def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[Delivery, ...]:
@@ -259,7 +259,7 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add(entry)
     for entry in [entry for dispute in ledger.disputes for entry in disputes.entry(dispute)]:
         log.add(entry)
-    if len([row for row in ledger.checkouts if row.money is payments.Money.PAID]) > 1:
+    if ledger.paid_twice:
         log.add("paid_twice")
 
 
@@ -268,7 +268,8 @@ def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfill
     if fulfilled_now and order.email:
         outbox.owe(session, Job.RECEIPT, order.id, key=order.id)
     if status is Status.FAILED and order.email:
-        outbox.owe(session, Job.PAYMENT_FAILED, order.id, key=order.id)
+        attempt = str(max(row.attempt for row in ledger.checkouts))
+        outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}")
     for topic in _worries(order, ledger):
         outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")
 
@@ -278,6 +279,7 @@ def _worries(order: Order, ledger: Ledger) -> list[str]:
     worries = [f"dispute:{dispute.id}" for dispute in ledger.disputes]
     failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
     worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
+    worries += ["paid_twice"] if ledger.paid_twice else []
     return [*worries, "blocked"] if order.attention else worries
 
 

@@ -35,6 +35,11 @@ class Ledger:
         return payments.decisive(self.checkouts)
 
     @property
+    def paid_twice(self) -> bool:
+        """Whether more than one Session was paid: the second payment must go back."""
+        return len([row for row in self.checkouts if row.money is payments.Money.PAID]) > 1
+
+    @property
     def total(self) -> int:
         """All that was paid, in minor units."""
         first = self.paid.amount_total if self.paid else 0

@@ -22,7 +22,7 @@ class Seat(SQLModel, table=True):
     created_at: datetime
 
 
-def hold(session: Session, line: OrderLine) -> None:
+def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
     """Seats are never short: nothing to hold."""
 
 

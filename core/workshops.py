@@ -62,18 +62,21 @@ class DateView:
 
 
 def next_dates(session: Session, product_ids: Sequence[str]) -> dict[str, DateView]:
-    """The date that is sold for each of these products: its earliest."""
-    rows = session.exec(
-        select(WorkshopDate)
-        .where(col(WorkshopDate.product_id).in_(product_ids))
-        .order_by(col(WorkshopDate.starts_at).desc())
-    )
-    return {row.product_id: _view(row) for row in rows}
+    """The date that is sold for each of these products: the earliest with a free place, or the earliest of all."""
+    query = select(WorkshopDate).where(col(WorkshopDate.product_id).in_(product_ids))
+    found: dict[str, DateView] = {}
+    for row in session.exec(query.order_by(col(WorkshopDate.starts_at))):
+        known = found.get(row.product_id)
+        if known is None or (not known.left and row.taken < row.capacity):
+            found[row.product_id] = _view(row)
+    return found
 
 
-def hold(session: Session, line: OrderLine) -> None:
-    """Count the line's places as taken while its buyer pays. Raises SoldOut if there are not that many left."""
+def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
+    """Count the line's places as taken while its buyer pays. Raises SoldOut if there are not that many, or it is over."""
     date = next_dates(session, [line.product_id]).get(line.product_id)
+    if date and date.starts_at <= now:
+        raise SoldOut(product=line.product_id, left=0)
     if not date or not _take(session, date.id, line.quantity):
         raise SoldOut(product=line.product_id, left=date.left if date else 0)
     session.add(Reservation(order_line_id=line.id, date_id=date.id, places=line.quantity, state=ReservationState.HELD))

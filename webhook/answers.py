@@ -16,6 +16,7 @@ from core.errors import (
     NotOpen,
     ShopError,
     StripeRefused,
+    StripeTrouble,
     StripeUnreachable,
     TooManyTries,
 )
@@ -63,7 +64,9 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         log.error("stripe_trouble", path=request.url.path, error=str(error))
     headers = {"Retry-After": "30"} if status in (429, 503) else None
-    return JSONResponse({"error": type(error).__name__, **vars(error)}, status, headers)
+    # What Stripe says to us is for our log: it may name keys and ids that are nobody else's business.
+    fields = {} if isinstance(error, StripeTrouble) else vars(error)
+    return JSONResponse({"error": type(error).__name__, **fields}, status, headers)
 
 
 async def _bad_request(_request: Request, error: Exception) -> JSONResponse:

@@ -1,5 +1,7 @@
 """Cookies: which browser this is, and who is signed in on it. Both are signed, and no script can read them."""
 
+from urllib.parse import urlsplit
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -64,9 +66,12 @@ def _sign_out(shop: Shop, sign_in_id: str) -> None:
 
 
 def _local(path: str, shop: Shop) -> str:
-    """An address of this shop: a link from elsewhere must not send people on to another site."""
+    """A path of this shop: a link from elsewhere must not send people on to another site.
+
+    Without a host: whoever came by another name for it (127.0.0.1, say) has their cookies under that name.
+    """
     safe = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return shop.settings.public_url + (path if safe else "/")
+    return urlsplit(shop.settings.public_url).path + (path if safe else "/")
 
 
 def _set(response: Response, shop: Shop, name: str, purpose: str, value: str) -> None:

@@ -25,9 +25,7 @@ _RESTARTS = 100_000
 def register(shop: Shop) -> None:
     """Make this process the one that runs the jobs of this shop."""
     _define(Job.RECEIPT, lambda order_id: _deliver(shop, Job.RECEIPT, order_id, order_id, _receipt))
-    _define(
-        Job.PAYMENT_FAILED, lambda order_id: _deliver(shop, Job.PAYMENT_FAILED, order_id, order_id, _payment_failed)
-    )
+    _define(Job.PAYMENT_FAILED, lambda order_id, attempt: _tell_failed(shop, order_id, attempt))
     _define(Job.SIGN_IN_CODE, lambda code_id: _deliver(shop, Job.SIGN_IN_CODE, code_id, None, _sign_in_code))
     _define(Job.OWNER_NOTICE, lambda order_id, topic: _notify(shop, order_id, topic))
     _define(Job.ASK_STRIPE, lambda subject: _ask_stripe(shop, subject))
@@ -80,8 +78,12 @@ def _receipt(shop: Shop, order_id: str) -> Message:
     return wording.receipt(shop.settings, letters.about_order(shop, order_id))
 
 
-def _payment_failed(shop: Shop, order_id: str) -> Message:
-    return wording.payment_failed(shop.settings, letters.about_order(shop, order_id))
+def _tell_failed(shop: Shop, order_id: str, attempt: str) -> None:
+    def write(shop: Shop, _subject: str) -> Message:
+        return wording.payment_failed(shop.settings, letters.about_order(shop, order_id))
+
+    # One letter for each attempt that failed: a buyer may try a second bank account, and that may bounce too.
+    _deliver(shop, Job.PAYMENT_FAILED, f"{order_id}:{attempt}", order_id, write)
 
 
 def _sign_in_code(shop: Shop, code_id: str) -> Message | None:

@@ -63,6 +63,8 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             return "A refund failed", (
                 "The money is back with you, and the buyer has access again. Agree on another way to pay it back."
             )
+        case "paid_twice":
+            return "An order was paid twice", "Refund one of its payments in Stripe's dashboard."
         case _:
             return "A paid order could not be delivered", (
                 "The buyer has paid and is waiting. Mend the cause and replay the order's event, or refund it."
