@@ -26,7 +26,7 @@ def create(account: Account, call: Call) -> Object:
     if method := call.params.get("payment_method"):
         _use(account, customer, method)
     elif method := call.params.get("invoice_settings", {}).get("default_payment_method"):
-        _prefer(account, customer, method)
+        prefer(account, customer, method)
     account.emit("customer.created", customer)
     return customer
 
@@ -57,13 +57,14 @@ def make(account: Account, given: Object) -> Object:
 def _use(account: Account, customer: Object, id: str) -> None:
     method = payment_methods.named(account, id, param="payment_method")
     account.store.change(method, customer=customer["id"])
-    _prefer(account, customer, method["id"])
+    prefer(account, customer, method["id"])
 
 
-def _prefer(account: Account, customer: Object, id: str) -> None:
+def prefer(account: Account, customer: Object, id: str) -> Object:
+    """Let a customer's invoices be paid with it. Returns what changed, as it was."""
     account.find("payment_method", id, param="invoice_settings[default_payment_method]")
     settings = {**customer["invoice_settings"], "default_payment_method": id}
-    account.store.change(customer, invoice_settings=settings)
+    return account.store.change(customer, invoice_settings=settings)
 
 
 def update(account: Account, call: Call) -> Object:

@@ -11,44 +11,12 @@ from fastapi.responses import RedirectResponse
 from sandbox import cards, checkout, discounts, pages, payment_intents, payment_methods, promotion_codes, sessions
 from sandbox.errors import StripeError, card_error
 from sandbox.payment_intents import Attempt
-from sandbox.periods import period_end
+from sandbox.periods import every, period_end
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.spec import Object
 
-COUNTRIES = {
-    "AT": "Austria", "AU": "Australia", "BE": "Belgium", "CA": "Canada", "CH": "Switzerland", "CZ": "Czechia",
-    "DE": "Germany", "DK": "Denmark", "EE": "Estonia", "ES": "Spain", "FI": "Finland", "FR": "France",
-    "GB": "United Kingdom", "HU": "Hungary", "IE": "Ireland", "IN": "India", "IT": "Italy", "JP": "Japan",
-    "LT": "Lithuania", "LU": "Luxembourg", "LV": "Latvia", "MX": "Mexico", "NL": "Netherlands", "NO": "Norway",
-    "NZ": "New Zealand", "PL": "Poland", "PT": "Portugal", "SE": "Sweden", "SG": "Singapore", "US": "United States",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A test card or account with what it does, for people who do not know the numbers by heart."""
-
-    id: str
-    name: str
-    number: str
-    hint: str
-    kind: str = "card"
-
-
-PRESETS = (
-    Preset("ok", "Works", "4242 4242 4242 4242", "4242 4242 4242 4242"),
-    Preset("3ds", "Asks the bank", "4000 0025 0000 3155", "4000 0025 0000 3155"),
-    Preset("declined", "Declined", "4000 0000 0000 0002", "4000 0000 0000 0002"),
-    Preset("funds", "Too little money", "4000 0000 0000 9995", "4000 0000 0000 9995"),
-    Preset("refund-slow", "Refund takes time", "4000 0000 0000 7726", "4000 0000 0000 7726"),
-    Preset("refund-fails", "Refund fails later", "4000 0000 0000 5126", "4000 0000 0000 5126"),
-    Preset("debit", "Bank debit, settles", "AT32 1904 3002 3547 3204", "Pending, then paid", "sepa_debit"),
-    Preset("debit-bounces", "Bank debit, bounces", "AT86 1904 3002 3547 3202", "Pending, then not", "sepa_debit"),
-    Preset("ach", "Bank debit, settles", "110000000 000123456789", "Pending, then paid", "us_bank_account"),
-    Preset("ach-bounces", "Bank debit, bounces", "110000000 000222222227", "Pending, then not", "us_bank_account"),
-)
 FIELD_OF = {
     "incorrect_number": "cardNumber",
     "invalid_expiry_month": "cardExpiry",
@@ -99,54 +67,6 @@ class HostedPage:
             intent = self.account.store.notes(session["id"])["payment_intent"]
             return RedirectResponse(f"/challenge/{intent}", 303)
         return await self._thank(session)
-
-    async def challenge(self, request: Request) -> Response:
-        """GET /challenge/{payment_intent}: the buyer's bank asks."""
-        intent = self.account.store.get("payment_intent", request.path_params["id"])
-        if intent is None or intent["status"] != "requires_action":
-            return self._closed(self._session_of(intent))
-        method = self.account.find("payment_method", intent["payment_method"])
-        return pages.render(
-            "challenge",
-            merchant=self.account.settings.shop_name,
-            intent=intent,
-            last4=method["card"]["last4"],
-            now=self.account.clock.exact(),
-        )
-
-    async def answer(self, request: Request) -> Response:
-        """POST /challenge/{payment_intent}: approved, refused, or no answer at all."""
-        intent = self.account.store.get("payment_intent", request.path_params["id"])
-        session = self._session_of(intent)
-        approved = (await pages.form(request)).get("result") == "complete"
-        if intent is None or intent["status"] != "requires_action":
-            return self._closed(session)
-        if session is None:
-            return self._answer_alone(intent, approved=approved)
-        try:
-            checkout.authenticate(self.account, intent, approved=approved)
-        except StripeError as refused:
-            self.account.commit()
-            if session["status"] != "open":
-                return self._closed(session)
-            buyer = self.account.store.notes(session["id"])["buyer"]
-            return self._page(session, {**self._untouched(session), **_typed_by(buyer)}, refused)
-        self.account.commit()
-        return await self._thank(session)
-
-    def _answer_alone(self, intent: Object, *, approved: bool) -> Response:
-        """The challenge of a PaymentIntent that no session stands behind."""
-        method = self.account.find("payment_method", intent["payment_method"])
-        try:
-            if not approved:
-                raise payment_intents.authentication_failed(self.account, intent)
-            payment_intents.attempt(self.account, intent, method, authenticated=True)
-            payment_intents.announce_success(self.account, intent)
-        except StripeError as refused:
-            self.account.commit()
-            return pages.render("closed", status=402, title="Not paid", text=str(refused), link=None)
-        self.account.commit()
-        return pages.render("closed", title="Approved", text="You can close this page.", link=None)
 
     def _session(self, request: Request) -> Object | None:
         return self.account.store.get("checkout.session", request.path_params["id"])
@@ -260,17 +180,6 @@ def _typed_by(buyer: Object) -> dict[str, str]:
     }
 
 
-def _number(typed: dict[str, str]) -> str:
-    """The number to pay with. Without JavaScript a chosen preset cannot fill the field, so here it wins over a number
-    that was left as the page had it; a number that was typed wins over the preset."""
-    given = typed.get("cardNumber")
-    chosen = next((preset for preset in PRESETS if preset.id == typed.get("preset")), None)
-    shown = next((preset for preset in PRESETS if preset.id == typed.get("shownPreset")), None)
-    if chosen and (given is None or (shown and chosen is not shown and given.strip() == shown.number)):
-        return chosen.number
-    return (given or "").strip()
-
-
 def _expiry(text: str) -> tuple[int, int]:
     digits = "".join(ch for ch in text if ch.isdigit())
     if len(digits) not in (3, 4, 6):
@@ -313,13 +222,8 @@ def _line(account: Account, item: Object) -> dict[str, Any]:
         "image": product["images"][0] if product["images"] else None,
         "quantity": item["quantity"],
         "unit_amount": item["price"]["unit_amount"],
-        "every": _every(recurring) if recurring else "",
+        "every": every(recurring) if recurring else "",
     }
-
-
-def _every(recurring: Object) -> str:
-    count, interval = recurring["interval_count"], recurring["interval"]
-    return f"per {interval}" if count == 1 else f"every {count} {interval}s"
 
 
 def _recurring(account: Account, session: Object) -> dict[str, Any] | None:
@@ -331,7 +235,7 @@ def _recurring(account: Account, session: Object) -> dict[str, Any] | None:
     rhythm, now = plans[0]["price"]["recurring"], account.clock.now()
     return {
         "amount": sum(item["price"]["unit_amount"] * item["quantity"] for item in plans),
-        "every": _every(rhythm),
+        "every": every(rhythm),
         "starts": sessions.trial_until(notes["subscription_data"], now) or period_end(now, rhythm),
     }
 

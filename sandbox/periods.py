@@ -34,3 +34,9 @@ def share(amount: int, *, start: int, end: int, since: int) -> int:
     """The part of an amount that falls on the rest of a period, in minor units."""
     left, whole = max(end - max(since, start), 0), end - start
     return int((Decimal(amount) * left / whole).to_integral_value(ROUND_HALF_UP)) if whole > 0 else 0
+
+
+def every(recurring: Object) -> str:
+    """Such as `per month` or `every 2 weeks`."""
+    count, interval = recurring["interval_count"], recurring["interval"]
+    return f"per {interval}" if count == 1 else f"every {count} {interval}s"
