@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import exists
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from core import signals
@@ -88,7 +90,8 @@ def _warnings(session: Session) -> Iterator[Item]:
 
 
 def _orders(session: Session) -> Iterator[Item]:
-    for row in session.exec(select(Order).where(Order.attention != "", Order.status == Status.PAID)):
+    blocked = select(Order).where(Order.attention != "", col(Order.status).not_in(_SETTLED_OTHERWISE))
+    for row in session.exec(blocked):
         topic = row.attention.partition(":")[0]
         yield Item(topic, row.number, row.id, row.updated_at, None, row.attention, _BLOCKED.get(topic, _BLOCKED[""]))
 
@@ -107,6 +110,8 @@ def _paid_twice(session: Session) -> Iterator[Item]:
         )  # fmt: skip
 
 
+# The money went back: what could not be delivered need not be.
+_SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
     "amount_mismatch": "Paid a different amount than was ordered. Compare it in Stripe, then refund or correct it.",
@@ -116,12 +121,23 @@ _BLOCKED = {
 
 
 def _refunds(session: Session) -> Iterator[Item]:
+    """Refunds that did not work, until another one of their order does."""
     failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
-    for row in session.exec(select(Refund).where(failed)):
+    newer = aliased(Refund)
+    paid_back_since = exists().where(
+        col(newer.order_id) == Refund.order_id,
+        col(newer.created_at) > Refund.created_at,
+        col(newer.status).in_((RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)),
+    )
+    for row in session.exec(select(Refund).where(failed, ~paid_back_since)):
         yield Item(
             "refund_failed", row.stripe_refund_id or row.id, row.order_id, row.updated_at, None, row.failure,
-            "The money is back with you and the buyer has access again. Agree with them on another way to pay it back.",
+            _SENT_BACK if row.stripe_refund_id else _REFUSED,
         )  # fmt: skip
+
+
+_SENT_BACK = "The money is back with you and the buyer has access again. Agree with them on another way to pay it back."
+_REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
 
 
 def _events(session: Session, *, now: datetime) -> Iterator[Item]:
@@ -141,9 +157,9 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
     mixed = select(StripeEvent).where(
         col(StripeEvent.error).in_((LIVE_AT_TEST, TEST_AT_LIVE)), StripeEvent.received_at > now - _RECENT
     )
-    if row := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
+    if newest := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
         yield Item(
-            "mode_mismatch", row.id, None, row.received_at, None, row.error,
+            "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,
             "Events of the other mode arrive here. Let that endpoint point at the shop that has that key.",
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from core import customers, events, fulfillment, orders, refund_facts, subscriptions, tracing
 from core.errors import AccessDenied
-from core.handlers import NOT_OURS
+from core.handlers import NOT_OURS, Outcome
 from core.orders import Order
 from core.shop import Shop
 
@@ -20,7 +20,7 @@ def ask(shop: Shop, subject: str) -> None:
         case "ch" | "py":
             _fetch_refunds(shop, subject)
         case "evt":
-            _place_event(shop, subject)
+            place(shop, subject)
         case other:
             raise ValueError(f"nothing is asked about {other}")
 
@@ -45,6 +45,14 @@ def refresh(shop: Shop, subscription_id: str) -> str | None:
         subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return order_id
+
+
+def place(shop: Shop, event_id: str) -> Outcome:
+    """Ask Stripe which order a parked event belongs to: apply it, or ignore it for good. Raises StripeTrouble."""
+    event = orjson.loads(events.payload_of(shop, event_id))
+    if tracing.trace(shop, event["data"]["object"]) is None:
+        return events.dismiss(shop, event_id, NOT_OURS)
+    return events.replay(shop, event_id, actor="worker")
 
 
 def portal(shop: Shop, email: str, order_id: str) -> str:
@@ -79,11 +87,3 @@ def _order_of_charge(shop: Shop, charge: str) -> str | None:
     with shop.reading() as session:
         known = tracing.known_order(session, subject)
     return known or tracing.trace(shop, subject)
-
-
-def _place_event(shop: Shop, event_id: str) -> None:
-    event = orjson.loads(events.payload_of(shop, event_id))
-    if tracing.trace(shop, event["data"]["object"]) is None:
-        events.dismiss(shop, event_id, NOT_OURS)
-    else:
-        events.replay(shop, event_id, actor="worker")

@@ -97,7 +97,10 @@ class DateEntry(_Entry):
 
 
 class ProductEntry(_Entry):
-    """`[[products]]`: one thing for sale. `id` is its slug and never changes."""
+    """`[[products]]`: one thing for sale. `id` is its slug and never changes.
+
+    `on_refund = "keep"` leaves buyers what they have even when all their money goes back.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
     name: str = Field(min_length=1, max_length=250)
@@ -117,6 +120,7 @@ class ProductEntry(_Entry):
     files: list[FileEntry] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
+    on_refund: Literal["keep", "revoke"] = "revoke"
     license: dict[Literal["machines"], Annotated[int, Field(ge=1)]] = {}
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
 
@@ -136,7 +140,8 @@ class ProductEntry(_Entry):
     def terms(self) -> dict[str, Any]:
         """What the kind needs to know."""
         counts: dict[str, Any] = {**dict(self.license.items()), **dict(self.download.items())}
-        return {**self.plan, **counts}
+        policy = {"on_refund": self.on_refund} if self.on_refund == "keep" else {}
+        return {**self.plan, **counts, **policy}
 
 
 class CatalogFile(_Entry):

@@ -77,18 +77,20 @@ def unfinished(session: Session, *, due_at: datetime | None, limit: int) -> list
     return list(session.exec(query.order_by(col(StripeEvent.created), col(StripeEvent.id)).limit(limit)))
 
 
-def dismiss(shop: Shop, event_id: str, reason: str) -> None:
-    """Stop trying a parked event: it turned out to be none of ours."""
+def dismiss(shop: Shop, event_id: str, reason: str) -> Outcome:
+    """Stop trying a parked event: it turned out to be none of ours. Returns how it stands then."""
     with shop.transaction() as session:
         row = _locked(session, event_id)
-        if row.state is EventState.PARKED:
-            _conclude(session, event_id, Outcome(EventState.IGNORED, reason=reason), row.attempts, now=shop.now())
+        if row.state is not EventState.PARKED:
+            return Outcome(row.state, row.order_id, row.error)
+        dismissed = Outcome(EventState.IGNORED, reason=reason)
+        _conclude(session, event_id, dismissed, row.attempts, now=shop.now())
+    return dismissed
 
 
-def known(session: Session, event_ids: list[str]) -> set[str]:
-    """Those of these events that need nothing more: applied or ignored."""
-    done = col(StripeEvent.state).in_([EventState.APPLIED, EventState.IGNORED])
-    return set(session.exec(select(StripeEvent.id).where(col(StripeEvent.id).in_(event_ids), done)))
+def remembered(session: Session, event_ids: list[str]) -> set[str]:
+    """Those of these events that were seen before, whatever became of them: failed and parked ones have their own time."""
+    return set(session.exec(select(StripeEvent.id).where(col(StripeEvent.id).in_(event_ids))))
 
 
 _REMEMBER = insert_once(StripeEvent)

@@ -70,12 +70,13 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
     log = Entries(order.id, actor, now, paid.stripe_checkout_session_id if paid else None)
     if paid:
         log.add("paid")
-        _adopt(session, order, ledger, paid, now=now)
     elif ledger.progress is Payment.FAILED:
         # Most buyers give their address on Stripe's page only, and they are to be told.
         order.email = order.email or next((row.email for row in reversed(ledger.checkouts) if row.email), "")
     trouble = _mismatch(order, paid) if paid else ""
     grants = _converge(session, order, ledger, trouble, log, now=now)
+    if paid:
+        _adopt(session, order, ledger, paid, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = orders.status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
@@ -149,7 +150,8 @@ def _mismatch(order: Order, paid: Checkout) -> str:
     """Why the paid Session is not this order's, or an empty string. Discounts and taxes differ lawfully: not compared."""
     if paid.currency != order.currency:
         return f"currency_mismatch: paid in {paid.currency}, ordered in {order.currency}"
-    if paid.amount_subtotal != order.amount_expected:
+    trial = paid.stripe_subscription_id and not paid.amount_subtotal and not paid.amount_total
+    if paid.amount_subtotal != order.amount_expected and not trial:
         return f"amount_mismatch: paid for {paid.amount_subtotal}, ordered {order.amount_expected}"
     return ""
 
@@ -164,12 +166,14 @@ def _converge(
         release_all(session, [line for line, _ in rows])
         return []
     keeps = _keeping_products(session, rows) if ledger.refunds else set()
+    plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
         allowed = ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
         _bring(session, line, grant, GrantState.BLOCKED if trouble else allowed, now=now)
-        if line.kind is Kind.PLAN and ledger.subscription and ledger.subscription.quantity:
+        # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
+        if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
             grant.quantity = ledger.subscription.quantity
         grants.append(grant)
     return grants
@@ -198,12 +202,13 @@ def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries
     """
     grant = Grant(
         id=new_id("gr"), order_id=line.order_id, order_line_id=line.id, product_id=line.product_id, kind=line.kind,
-        quantity=line.quantity, state=GrantState.BLOCKED, reason=trouble, created_at=now, updated_at=now,
+        quantity=line.quantity, state=GrantState.BLOCKED if trouble else GrantState.ACTIVE, reason=trouble,
+        granted_at=None if trouble else now, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(grant)
     session.flush()  # what a kind adds refers to it
-    if not trouble:
-        _bring(session, line, grant, GrantState.ACTIVE, now=now)
+    if not trouble and (short := KINDS[line.kind].grant(session, line, grant, now=now)):
+        grant.state, grant.reason, grant.granted_at = GrantState.BLOCKED, short, None
     log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
     return grant
 

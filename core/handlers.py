@@ -96,6 +96,7 @@ def _on_fraud_warning(session: Session, context: Context) -> Outcome:
     order_id = tracing.known_order(session, context.subject)
     if order_id is None:
         return _unknown(session, context)
+    orders.lock(session, order_id)  # its `created` and `updated` may come at once
     disputes.record_warning(session, order_id, context.subject)
     history.note(
         session, order_id, f"fraud_warning:{context.subject['id']}", actor=context.actor,

@@ -41,9 +41,9 @@ class Ledger:
 
     @property
     def total(self) -> int:
-        """All that was paid, in minor units."""
-        first = self.paid.amount_total if self.paid else 0
-        return (first or 0) + self.paid_later
+        """All that was paid, in minor units: of an order that was paid twice, both payments, until one goes back."""
+        paid = [row.amount_total or 0 for row in self.checkouts if row.money is payments.Money.PAID]
+        return sum(paid) + self.paid_later
 
     @property
     def refunded(self) -> int:
@@ -67,15 +67,15 @@ class Ledger:
         standing = disputes.standing(self.disputes)
         if standing == "lost":
             return GrantState.REVOKED
-        if self._taken_back(line) and not keeps_after_refund:
+        # What an owner decided about this very refund goes before the product's policy.
+        if refund_facts.takes_back_all(self.refunds) or (self._paid_back(line) and not keeps_after_refund):
             return GrantState.REVOKED
         access = subscriptions.access(self.subscription, now=now) if line.kind is Kind.PLAN else GrantState.ACTIVE
         return GrantState.SUSPENDED if standing == "open" and access is GrantState.ACTIVE else access
 
-    def _taken_back(self, line: OrderLine) -> bool:
+    def _paid_back(self, line: OrderLine) -> bool:
         whole = bool(self.refunded) and self.refunded >= self.total
-        named = line.id in refund_facts.lines_paid_back(self.refunds)
-        return whole or named or refund_facts.takes_back_all(self.refunds)
+        return whole or line.id in refund_facts.lines_paid_back(self.refunds)
 
 
 def read(session: Session, order: Order) -> Ledger:

@@ -80,7 +80,11 @@ def _retry_events(shop: Shop, report: Report, *, everything: bool) -> None:
 
 
 def _retried(shop: Shop, event_id: str) -> bool:
-    return events.replay(shop, event_id, actor="worker").state is EventState.APPLIED
+    outcome = events.replay(shop, event_id, actor="worker")
+    if outcome.state is EventState.PARKED and outcome.order_id is None:
+        # Only Stripe knows whose it is: asked here too, should the job that was to ask have given up.
+        outcome = billing.place(shop, event_id)
+    return outcome.state is EventState.APPLIED
 
 
 def _fetch_events(shop: Shop, report: Report, *, everything: bool) -> None:
@@ -93,12 +97,12 @@ def _fetch_events(shop: Shop, report: Report, *, everything: bool) -> None:
     def fetch() -> bool:
         _take_all(shop, report, shop.stripe.undelivered_events(since=oldest))
         _take_all(shop, report, shop.stripe.events(since=since))
+        # Only now: what a listing that broke off did not show is asked for again by the next pass.
+        with shop.transaction() as session:
+            signals.give(session, signals.Name.EVENTS_SEEN, at=started)
         return False
 
     report.attempt("events at Stripe", fetch)
-    if not report.silent:
-        with shop.transaction() as session:
-            signals.give(session, signals.Name.EVENTS_SEEN, at=started)
 
 
 def _take_all(shop: Shop, report: Report, found: Iterator[dict[str, Any]]) -> None:
@@ -107,7 +111,7 @@ def _take_all(shop: Shop, report: Report, found: Iterator[dict[str, Any]]) -> No
     known: set[str] = set()
     for start in range(0, len(wanted), _BATCH):
         with shop.reading() as session:
-            known |= events.known(session, [event["id"] for event in wanted[start : start + _BATCH]])
+            known |= events.remembered(session, [event["id"] for event in wanted[start : start + _BATCH]])
     for event in reversed(wanted):
         if event["id"] not in known:
             report.attempt(event["id"], partial(_taken, shop, event))
@@ -166,9 +170,8 @@ def _asked(shop: Shop, checkout_id: str, session_id: str) -> bool:
             row.state = CheckoutState.EXPIRED  # gone at Stripe: nobody can pay it any more
         session.flush()
         if facts is None:
-            settled = fulfillment.resettle(session, row.order_id, actor="worker", now=shop.now())
-        else:
-            settled = fulfillment.apply(session, facts, actor="worker", now=shop.now())
+            return fulfillment.resettle(session, order.id, actor="worker", now=shop.now()).status is not before
+        settled = fulfillment.apply(session, facts, actor="worker", now=shop.now())
         return settled is not None and settled.status is not before
 
 

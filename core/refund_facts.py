@@ -101,6 +101,8 @@ def record(session: Session, order_id: str, facts: RefundFacts, *, now: datetime
             status=facts.status, actor="stripe", created_at=now, updated_at=now,
         )  # fmt: skip
         session.add(row)
+    if row.stripe_refund_id is None:
+        row.status = RefundStatus.REQUESTED  # taken for refused, and made after all: from here on Stripe's word counts
     row.stripe_refund_id = facts.id
     row.stripe_payment_intent_id = facts.payment_intent or row.stripe_payment_intent_id
     row.amount = facts.amount or row.amount

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from sqlmodel import Session, select
 
-from core import fulfillment, history, ledger, orders, refund_facts
+from core import disputes, fulfillment, history, ledger, orders, refund_facts
 from core.database import new_id
 from core.errors import BadInput, NothingToRefund, OrderNotFound, RefundTooBig, StripeRefused
 from core.money import Money
@@ -55,7 +55,8 @@ def request(
 def resume(shop: Shop, refund_id: str) -> Refunded:
     """Ask again for a refund of which Stripe's answer was lost. Raises StripeTrouble."""
     with shop.reading() as session:
-        return _carry_out(shop, session.get_one(Refund, refund_id))
+        row = session.get_one(Refund, refund_id)
+    return _carry_out(shop, row)
 
 
 def left(session: Session, order_id: str) -> Money:
@@ -103,7 +104,7 @@ def _write(
 
 def _bounded(order: Order, book: ledger.Ledger, amount: int | None) -> int:
     rest = book.total - refund_facts.claimed(book.refunds)
-    if book.progress is not Payment.PAID or rest <= 0:
+    if book.progress is not Payment.PAID or rest <= 0 or disputes.standing(book.disputes) == "lost":
         raise NothingToRefund(order_id=order.id)
     amount = rest if amount is None else amount
     if amount <= 0:
@@ -124,10 +125,10 @@ def _carry_out(shop: Shop, row: Refund) -> Refunded:
     if row.status is not RefundStatus.REQUESTED:
         return _view(row)
     try:
-        answer = shop.stripe.refund(_parameters(shop, row), key=f"refund:{row.id}")
+        answer = shop.stripe.refund(_parameters(shop, row, _payment_of(shop, row)), key=f"refund:{row.id}")
     except StripeRefused as refusal:
         with shop.transaction() as session:
-            _refuse(session, row.id, refusal, now=shop.now())
+            _refuse(session, row, refusal, now=shop.now())
         raise
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
@@ -136,8 +137,10 @@ def _carry_out(shop: Shop, row: Refund) -> Refunded:
         return _view(recorded)
 
 
-def _parameters(shop: Shop, row: Refund) -> dict[str, object]:
-    """A retry sends exactly the same again: all of it follows from the row and from what was paid."""
+def _payment_of(shop: Shop, row: Refund) -> str:
+    """The PaymentIntent that the refund is taken from. Committed before the call: after a renewal it would be another."""
+    if row.stripe_payment_intent_id:
+        return row.stripe_payment_intent_id
     with shop.reading() as session:
         order = session.get_one(Order, row.order_id)
     payment_intent = order.stripe_payment_intent_id
@@ -145,6 +148,15 @@ def _parameters(shop: Shop, row: Refund) -> dict[str, object]:
         payment_intent = shop.stripe.payment_intent_of_subscription(order.stripe_subscription_id)
     if payment_intent is None:
         raise StripeRefused("nothing_to_refund", "no payment of this order is known at Stripe")
+    with shop.transaction() as session:
+        kept = session.get_one(Refund, row.id, with_for_update=True)
+        kept.stripe_payment_intent_id = kept.stripe_payment_intent_id or payment_intent
+        session.flush()
+        return kept.stripe_payment_intent_id
+
+
+def _parameters(shop: Shop, row: Refund, payment_intent: str) -> dict[str, object]:
+    """A retry sends exactly the same again: all of it follows from the row."""
     parameters: dict[str, object] = {
         "payment_intent": payment_intent,
         "amount": row.amount,
@@ -155,12 +167,14 @@ def _parameters(shop: Shop, row: Refund) -> dict[str, object]:
     return parameters
 
 
-def _refuse(session: Session, refund_id: str, refusal: StripeRefused, *, now: datetime) -> None:
+def _refuse(session: Session, refund: Refund, refusal: StripeRefused, *, now: datetime) -> None:
     """Stripe said no: the row keeps why, and what it claimed is free again."""
-    row = session.get_one(Refund, refund_id, with_for_update=True)
+    orders.lock(session, refund.order_id)
+    row = session.get_one(Refund, refund.id, with_for_update=True)
     if row.status is RefundStatus.REQUESTED:
         row.status, row.failure, row.updated_at = RefundStatus.CANCELED, refusal.code, now
     session.flush()
+    fulfillment.resettle(session, refund.order_id, actor=refund.actor, now=now)
 
 
 def _view(row: Refund) -> Refunded:

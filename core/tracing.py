@@ -4,6 +4,7 @@ Stripe copies metadata from a PaymentIntent to its charge, and from a subscripti
 disputes and the payments of renewals carry none of ours.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, or_, select
@@ -15,7 +16,10 @@ from core.stripe_objects import id_of
 
 
 class PaymentIntent(SQLModel, table=True):
-    """A payment that was traced to an order which does not name it itself: a renewal, or a second payment."""
+    """A payment that was traced to an order which does not name it itself: a renewal, or a second payment.
+
+    Under its charge's id where Stripe speaks of the charge alone.
+    """
 
     __tablename__ = "payment_intents"
 
@@ -48,8 +52,8 @@ def known_order(session: Session, subject: dict[str, Any]) -> str | None:
         return session.exec(select(Order.id).where(Order.id == named)).first()
     payment_intent = _payment_intent_of(subject)
     subscription = _subscription_of(subject)
-    if payment_intent:
-        traced = session.get(PaymentIntent, payment_intent)
+    if payment := payment_intent or id_of(subject.get("charge")):
+        traced = session.get(PaymentIntent, payment)
         if traced:
             return traced.order_id
     ways = [Order.stripe_payment_intent_id == payment_intent] if payment_intent else []
@@ -59,9 +63,9 @@ def known_order(session: Session, subject: dict[str, Any]) -> str | None:
 
 def trace(shop: Shop, subject: dict[str, Any]) -> str | None:
     """Ask Stripe whose an object is, and remember the answer; None if it is no order of ours. Raises StripeTrouble."""
-    payment_intent, subscription = _payment_intent_of(subject), _subscription_of(subject)
-    if payment_intent is None and subject.get("charge"):
-        payment_intent = id_of((shop.stripe.find_charge(str(id_of(subject["charge"]))) or {}).get("payment_intent"))
+    payment_intent, subscription, lone_charge = _payment_intent_of(subject), _subscription_of(subject), None
+    if payment_intent is None and (lone_charge := id_of(subject.get("charge"))):
+        payment_intent = id_of((shop.stripe.find_charge(lone_charge) or {}).get("payment_intent"))
     named = ""
     if payment_intent:
         named = named_order(shop.stripe.find_payment_intent(payment_intent) or {})
@@ -73,15 +77,16 @@ def trace(shop: Shop, subject: dict[str, Any]) -> str | None:
     if not named:
         return None
     with shop.transaction() as session:
-        return _remember(session, named, payment_intent, subscription)
+        return _remember(session, named, [payment_intent, lone_charge], subscription)
 
 
-def _remember(session: Session, order_id: str, payment_intent: str | None, subscription: str | None) -> str | None:
+def _remember(session: Session, order_id: str, payments: Sequence[str | None], subscription: str | None) -> str | None:
     order = orders.lock(session, order_id)
     if order is None:
         return None
-    if payment_intent and order.stripe_payment_intent_id != payment_intent:
-        session.merge(PaymentIntent(id=payment_intent, order_id=order.id))
+    for payment in payments:
+        if payment and payment != order.stripe_payment_intent_id:
+            session.merge(PaymentIntent(id=payment, order_id=order.id))
     if subscription and order.stripe_subscription_id is None:
         order.stripe_subscription_id = subscription
     session.flush()

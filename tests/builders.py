@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core import checkout, downloads, events, fulfillment, reports
+from core import billing, checkout, downloads, events, fulfillment, reports
 from core.checkout import Basket, Item, PaymentLink
 from core.events import Outcome, StripeEvent
 from core.grants import Delivery
@@ -48,6 +48,32 @@ def bought(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: 
     stripe.pay(paid)
     deliver(shop, stripe.event("completed", paid))
     return order_id
+
+
+def payment_of(shop: Shop, order_id: str) -> str:
+    """The PaymentIntent that paid the order, or the newest of its plan."""
+    found = detail(shop, order_id)["stripe"]
+    assert isinstance(shop.stripe, FakeStripe)
+    return str(found["payment_intent"] or shop.stripe.payment_of(found["subscription"]))
+
+
+def subscribed(
+    shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1", trial: bool = False
+) -> tuple[str, str]:
+    """An order with a plan whose first events came in and were asked about: its id and its subscription's."""
+    order_id, paid = opened(shop, *items or ("plan-month",), cart=cart)
+    subscription = stripe.pay(paid, trial=trial)["subscription"]
+    deliver(shop, stripe.event("completed", paid))
+    deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
+    ask_stripe(shop)
+    return order_id, subscription
+
+
+def ask_stripe(shop: Shop) -> None:
+    """Do what the worker does for all the questions that were ever owed: asking twice is no harm."""
+    owed = [job.split(":")[1] for job in jobs(shop) if job.startswith("ask_stripe:")]
+    for subject in dict.fromkeys(owed):
+        billing.ask(shop, subject)
 
 
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:

@@ -1,7 +1,7 @@
 """A Stripe that lives in memory, behind the shop's own protocol, and tells its story in truly signed events."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime
 from itertools import count
@@ -10,26 +10,30 @@ from typing import Any
 import orjson
 import stripe
 
-from core.errors import CheckoutNotFound, ShopError, StripeRefused
+from core.errors import CheckoutNotFound, ShopError, StripeRefused, StripeUnreachable
 from core.payments import SessionFacts, read_session
+from tests.fake_billing import FakeBilling
 
 SECRET = "whsec_test_0123456789abcdef"
 
 
-class FakeStripe:
-    """Checkout Sessions as Stripe keeps them. `trouble` is raised by the next calls, one each, before anything is done."""
+class FakeStripe(FakeBilling):
+    """Stripe's objects as Stripe keeps them. `trouble` is raised by the next calls, one each, before anything is done.
+
+    `lost_answers` is how many of the next calls that change something do so, and then never answer.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.sessions: dict[str, dict[str, Any]] = {}
         self.by_key: dict[str, tuple[dict[str, Any], str]] = {}
         self.undelivered: list[dict[str, Any]] = []
         self.happened: list[dict[str, Any]] = []
         self.refunds: dict[str, dict[str, Any]] = {}
         self.payment_intents: dict[str, dict[str, Any]] = {}
-        self.subscriptions: dict[str, dict[str, Any]] = {}
-        self.invoices: dict[str, dict[str, Any]] = {}
-        self.invoice_payments: dict[str, str] = {}
         self.trouble: list[ShopError] = []
+        self.lost_answers = 0
+        self.watch: Callable[[], None] = lambda: None
         self.calls: list[str] = []
         self._numbers = count(1)
 
@@ -74,10 +78,10 @@ class FakeStripe:
             first, refund_id = self.by_key[key]
             if first != parameters:
                 raise StripeRefused("idempotency_error", "Keys can only be used with the same parameters")
-            return deepcopy(self.refunds[refund_id])
+            return self._answered(self.refunds[refund_id])
         refund = self.make_refund(parameters["payment_intent"], parameters["amount"], metadata=parameters["metadata"])
         self.by_key[key] = (deepcopy(parameters), refund["id"])
-        return deepcopy(refund)
+        return self._answered(refund)
 
     def refunds_of(self, charge: str) -> list[dict[str, Any]]:
         self._called("refunds_of")
@@ -92,36 +96,15 @@ class FakeStripe:
         payment_intent = self.payment_intents.get(charge.replace("ch_", "pi_", 1))
         return charge_of(payment_intent) if payment_intent else None
 
-    def find_subscription(self, subscription: str) -> dict[str, Any] | None:
-        self._called("find_subscription")
-        return deepcopy(self.subscriptions.get(subscription))
-
-    def find_checkout_of(self, *, subscription: str) -> dict[str, Any] | None:
-        self._called("find_checkout_of")
-        return next((each for each in self.sessions.values() if each["subscription"] == subscription), None)
-
-    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
-        self._called("find_invoice_of")
-        return self.invoices.get(self.invoice_payments.get(payment_intent, ""))
-
-    def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        self._called("payment_intent_of_subscription")
-        paid = [
-            payment_intent
-            for payment_intent, invoice in self.invoice_payments.items()
-            if self.invoices[invoice]["parent"]["subscription_details"]["subscription"] == subscription
-        ]
-        return paid[-1] if paid else None
-
-    def open_portal(self, customer: str, *, return_url: str) -> str:
-        self._called("open_portal")
-        return f"http://127.0.0.1:12111/p/session/{customer}"
-
     # -- what happens at Stripe
 
-    def pay(self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False) -> dict[str, Any]:
-        """The buyer pays; `slowly` with a bank debit whose money is still to come. Returns the Session."""
+    def pay(
+        self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False, trial: bool = False
+    ) -> dict[str, Any]:
+        """The buyer pays; `slowly` with a bank debit whose money is still to come, in a `trial` nothing. Returns the Session."""
         session = self.sessions[session_id]
+        if trial:
+            session.update(amount_subtotal=0, amount_total=0)
         assert session["status"] == "open", session["status"]
         free = session["amount_total"] == 0
         number = next(self._numbers)
@@ -139,7 +122,7 @@ class FakeStripe:
             }  # fmt: skip
         if session["subscription"]:
             session["customer"] = f"cus_test_{number}"
-            self._subscribe(session)
+            self._subscribe(session, trial=trial)
         return session
 
     def make_refund(
@@ -174,52 +157,6 @@ class FakeStripe:
         self.happened.append(event)
         return event
 
-    def renew(self, subscription_id: str) -> dict[str, Any]:
-        """A renewal is paid: the period moves. Returns the invoice."""
-        subscription = self.subscriptions[subscription_id]
-        item = subscription["items"]["data"][0]
-        item["current_period_start"] = item["current_period_end"]
-        item["current_period_end"] += 30 * 86400
-        subscription["status"] = "active"
-        return self._bill(subscription, "subscription_cycle")
-
-    def _subscribe(self, session: dict[str, Any]) -> None:
-        start = session["expires_at"] - 23 * 3600
-        amount = session["amount_total"]
-        subscription = {
-            "id": session["subscription"], "object": "subscription", "status": "active", "customer": session["customer"],
-            "currency": session["currency"], "metadata": dict(session["metadata"]), "cancel_at": None, "livemode": False,
-            "cancel_at_period_end": False, "ended_at": None, "trial_end": None, "pause_collection": None,
-            "cancellation_details": {"reason": None},
-            "items": {"object": "list", "data": [{
-                "id": "si_1", "quantity": session["quantity"], "current_period_start": start,
-                "current_period_end": start + 30 * 86400,
-                "price": {"unit_amount": amount // session["quantity"], "recurring": {"interval": "month"}},
-            }]},
-        }  # fmt: skip
-        self.subscriptions[subscription["id"]] = subscription
-        self._bill(subscription, "subscription_create")
-
-    def _bill(self, subscription: dict[str, Any], reason: str) -> dict[str, Any]:
-        number = next(self._numbers)
-        item = subscription["items"]["data"][0]
-        invoice = {
-            "id": f"in_test_{number}", "object": "invoice", "status": "paid", "billing_reason": reason, "livemode": False,
-            "amount_paid": item["quantity"] * item["price"]["unit_amount"], "currency": subscription["currency"],
-            "created": item["current_period_start"], "metadata": {}, "customer": subscription["customer"],
-            "parent": {"type": "subscription_details", "subscription_details": {
-                "subscription": subscription["id"], "metadata": dict(subscription["metadata"]),
-            }},
-        }  # fmt: skip
-        self.invoices[invoice["id"]] = invoice
-        payment_intent = f"pi_sub_{number}"
-        self.invoice_payments[payment_intent] = invoice["id"]
-        self.payment_intents[payment_intent] = {
-            "id": payment_intent, "object": "payment_intent", "metadata": {}, "amount": invoice["amount_paid"],
-            "livemode": False, "latest_charge": payment_intent.replace("pi_", "ch_", 1),
-        }  # fmt: skip
-        return invoice
-
     def settle(self, session_id: str) -> dict[str, Any]:
         """The slow money arrives."""
         self.sessions[session_id]["payment_status"] = "paid"
@@ -230,7 +167,14 @@ class FakeStripe:
         session = {**deepcopy(self.sessions[session_id]), **changes}
         return event_about(session, f"checkout.session.{kind}", number=next(self._numbers))
 
+    def _answered(self, answer: dict[str, Any]) -> dict[str, Any]:
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise StripeUnreachable("api_connection_error", "Request timed out")
+        return deepcopy(answer)
+
     def _called(self, name: str) -> None:
+        self.watch()
         self.calls.append(name)
         if self.trouble:
             raise self.trouble.pop(0)
@@ -247,7 +191,8 @@ class FakeStripe:
             "client_reference_id": parameters["client_reference_id"], "customer_details": None, "customer": None,
             "customer_email": parameters.get("customer_email"), "payment_intent": None, "subscription": None,
             "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}",
-            "success_url": parameters["success_url"], "quantity": sum(item["quantity"] for item in items),
+            "success_url": parameters["success_url"], 
+            "plan": next((item for item in items if "recurring" in item["price_data"]), None),
         }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from core.payments import Checkout
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
+from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
 
@@ -68,12 +69,30 @@ def test_replay_of_an_unknown_event_says_so(shop: Shop) -> None:
 
 
 def test_sweep_applies_an_event_that_failed_halfway(
-    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id, event = failed_event(shop, stripe, monkeypatch)
+    clock.pass_(seconds=30)
     report = reconciliation.sweep(shop)
     assert event["id"] in report.healed
     assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_sweep_waits_longer_after_each_failure_unless_it_is_told_not_to(
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, event = failed_event(shop, stripe, monkeypatch)
+    stripe.undelivered.append(event)
+
+    def attempts_after_sweep(*, seconds: float, everything: bool = False) -> int:
+        clock.pass_(seconds=seconds)
+        with monkeypatch.context() as patch:
+            patch.setitem(KINDS, Kind.LICENSE, builders.Broken)
+            reconciliation.sweep(shop, everything=everything)
+        return builders.event_row(shop, event["id"]).attempts
+
+    assert [attempts_after_sweep(seconds=seconds) for seconds in (29, 1, 59, 1)] == [1, 2, 2, 3]
+    assert attempts_after_sweep(seconds=0, everything=True) == 4
 
 
 def test_completed_before_the_commit_of_the_session_id_fulfils(shop: Shop, stripe: FakeStripe) -> None:
@@ -94,13 +113,14 @@ def forget_session_id(shop: Shop) -> None:
 
 
 def test_an_event_of_an_unknown_order_is_parked_and_applied_once_the_order_is_found(
-    shop: Shop, stripe: FakeStripe
+    shop: Shop, stripe: FakeStripe, clock: Clock
 ) -> None:
     order_id, session_id = builders.opened(shop)
     stripe.pay(session_id)
     event = stripe.event("completed", session_id)
     kept = take_away(shop, order_id)
     outcome = deliver(shop, event)
+    clock.pass_(seconds=30)
     assert (outcome.state, outcome.order_id) == (EventState.PARKED, order_id)
     assert event["id"] not in reconciliation.sweep(shop).healed
     assert builders.event_row(shop, event["id"]).state is EventState.PARKED
@@ -109,6 +129,7 @@ def test_an_event_of_an_unknown_order_is_parked_and_applied_once_the_order_is_fo
         for row in kept:
             session.add(row)
             session.flush()
+    clock.pass_(minutes=1)
     assert event["id"] in reconciliation.sweep(shop).healed
     assert builders.status(shop, order_id) == "fulfilled"
     assert builders.event_row(shop, event["id"]).state is EventState.APPLIED

@@ -137,7 +137,7 @@ def test_slow_money_that_bounces_releases_the_places_and_owes_a_letter(shop: Sho
     deliver(shop, stripe.event("async_payment_failed", session_id))
     assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("failed", [])
     assert places_taken(shop) == 0
-    assert builders.jobs(shop) == [f"payment_failed:{order_id}"]
+    assert builders.jobs(shop) == [f"payment_failed:{order_id}:1"]
 
 
 def test_the_letter_about_bounced_money_has_an_address_to_go_to(shop: Shop, stripe: FakeStripe) -> None:
@@ -220,7 +220,7 @@ def test_another_amount_or_currency_is_paid_and_needs_a_person(
     assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("paid", [("guide", "blocked")])
     assert builders.order(shop, order_id).attention == reason
     assert all(not file.token for file in builders.deliveries(shop, order_id)[0].files)
-    assert builders.jobs(shop) == []
+    assert builders.jobs(shop) == [f"owner_notice:{order_id}:blocked"]
 
 
 def test_paid_after_the_hold_lapsed_takes_a_place_that_is_free(shop: Shop, stripe: FakeStripe) -> None:
@@ -254,7 +254,7 @@ def test_a_blocked_place_is_granted_by_any_later_call_once_one_is_free(shop: Sho
     checkout.confirm(shop, session_id)
     assert (builders.status(shop, order_id), places_taken(shop)) == ("fulfilled", 5)
     assert builders.order(shop, order_id).attention == ""
-    assert builders.jobs(shop) == [f"receipt:{order_id}"]
+    assert builders.jobs(shop) == [f"owner_notice:{order_id}:blocked", f"receipt:{order_id}"]
 
 
 def test_expired_after_paid_changes_nothing(shop: Shop, stripe: FakeStripe) -> None:
@@ -295,7 +295,7 @@ def test_the_first_attempts_money_counts_whichever_is_told_first(shop: Shop, str
     deliver(shop, stripe.event("completed", second))
     assert builders.detail(shop, order_id)["stripe"] == told
     assert told["checkout_session"] == "cs_test_recovered"
-    assert builders.jobs(shop) == [f"receipt:{order_id}"]
+    assert builders.jobs(shop) == [f"owner_notice:{order_id}:paid_twice", f"receipt:{order_id}"]
 
 
 def test_a_customer_is_one_address_whatever_its_capitals(shop: Shop, stripe: FakeStripe) -> None:

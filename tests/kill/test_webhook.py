@@ -9,8 +9,8 @@ from sqlmodel import col, func, select
 from core import checkout, events, outbox, reconciliation
 from core.checkout import Basket, Item
 from core.events import StripeEvent
-from core.fulfillment import FulfillmentLog
 from core.grants import Grant, GrantState
+from core.history import FulfillmentLog
 from core.licenses import LicenseKey
 from core.orders import Order, Status
 from core.shop import Shop

@@ -119,7 +119,7 @@ def test_the_buyer_of_a_bounced_bank_debit_is_told(trade: Trade) -> None:
     trade.tell(trade.stripe.event("completed", session_id))
     assert _status(trade, order_id) is Status.PROCESSING
     trade.tell(trade.stripe.event("async_payment_failed", session_id))
-    trade.wait_for(f"payment_failed:{order_id}", LetterState.SENT)
+    trade.wait_for(f"payment_failed:{order_id}:1", LetterState.SENT)
     trade.wait_until_idle()
 
     (letter,) = trade.postbox.to(buyer)
