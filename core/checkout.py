@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from core import carts, catalog, fulfillment, history, orders, payments, workshops
 from core.catalog import Priced
@@ -26,7 +26,7 @@ from core.errors import (
 )
 from core.grants import Kind
 from core.money import Money, check_chargeable
-from core.orders import LineDraft, Order, Payment
+from core.orders import LineDraft, Order, OrderLine, Payment, Status
 from core.payments import Checkout, CheckoutState, SessionFacts
 from core.shop import Shop
 
@@ -51,12 +51,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Basket:
-    """What somebody wants to pay for. The same `cart_id` is the same purchase; `browser_id` may open its deliveries."""
+    """What somebody wants to pay for. The same `cart_id` is the same purchase; `browser_id` may open its deliveries.
+
+    `again` says that they know of an order for the same things whose money is still to come, and want these too.
+    """
 
     cart_id: str
     items: tuple[Item, ...]
     email: str = ""
     browser_id: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     """Decide under lock what this basket needs: its open attempt, an end to that attempt, or a new one."""
     drafts = _drafts(session, basket)
     order = orders.lock_cart(session, basket.cart_id)
+    if not basket.again:
+        _refuse_if_settling_elsewhere(session, basket, drafts)
     if order is None:
         order = orders.add(
             session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
@@ -203,6 +209,27 @@ def _refuse_if_paid(order: Order, known: Sequence[Checkout]) -> None:
         raise AlreadyPaid(order_id=order.id, session_id=session_id or "")
     if progress is Payment.PROCESSING:
         raise StillSettling(order_id=order.id, session_id=session_id or "")
+
+
+def _refuse_if_settling_elsewhere(session: Session, basket: Basket, drafts: list[LineDraft]) -> None:
+    """Bank debits take days: whoever puts the same things into another cart meanwhile is warned before paying twice."""
+    if not basket.browser_id:
+        return
+    settling = session.exec(
+        select(Order.id, Checkout.stripe_checkout_session_id)
+        .join(OrderLine, col(OrderLine.order_id) == Order.id)
+        .join(Checkout, col(Checkout.order_id) == Order.id)
+        .where(
+            Order.browser_id == basket.browser_id,
+            Order.status == Status.PROCESSING,
+            Order.cart_id != basket.cart_id,
+            Checkout.state == CheckoutState.COMPLETE,
+            col(OrderLine.product_id).in_({draft.product_id for draft in drafts}),
+        )
+        .limit(1)
+    ).first()
+    if settling:
+        raise StillSettling(order_id=settling[0], session_id=settling[1] or "")
 
 
 def _creation_lost(row: Checkout, *, now: datetime) -> bool:

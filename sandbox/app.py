@@ -13,11 +13,13 @@ from fastapi.staticfiles import StaticFiles
 from sandbox import pages, timers
 from sandbox.account import Account
 from sandbox.api import Api
+from sandbox.challenge_page import ChallengePage
 from sandbox.control import Control
 from sandbox.hosted_page import HostedPage
 from sandbox.mailbox import Mailbox
 from sandbox.operations import HANDLERS, TIMERS
 from sandbox.panel import Panel
+from sandbox.portal_page import PortalPage
 from sandbox.settings import Settings
 
 
@@ -48,12 +50,15 @@ def make(settings: Settings) -> FastAPI:
 
 
 def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
-    page, panel, control = HostedPage(account), Panel(account), Control(account)
+    page, portal, panel, control = HostedPage(account), PortalPage(account), Panel(account), Control(account)
+    challenge = ChallengePage(account, page)
     app.add_route("/v1/{path:path}", api.answer, ["GET", "POST", "DELETE"])
     app.add_route("/c/pay/{id}", page.show, ["GET"])
     app.add_route("/c/pay/{id}", page.pay, ["POST"])
-    app.add_route("/challenge/{id}", page.challenge, ["GET"])
-    app.add_route("/challenge/{id}", page.answer, ["POST"])
+    app.add_route("/challenge/{id}", challenge.show, ["GET"])
+    app.add_route("/challenge/{id}", challenge.answer, ["POST"])
+    app.add_route("/p/session/{id}", portal.show, ["GET"])
+    app.add_route("/p/session/{id}/{action}", portal.act, ["POST"])
     app.add_route("/inbox", mailbox.show, ["GET"])
     app.add_route("/inbox", mailbox.clear, ["DELETE"])
     app.add_route("/inbox/clear", mailbox.clear, ["POST"])
@@ -65,6 +70,9 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/sandbox/reset", control.reset, ["POST"])
     app.add_route("/sandbox/deliveries.json", control.deliveries, ["GET"])
     app.add_route("/sandbox/settle", control.settle, ["POST"])
+    app.add_route("/sandbox/clock", control.clock, ["GET"])
+    app.add_route("/sandbox/clock", control.move_clock, ["POST"])
+    app.add_route("/sandbox/act/{name}", control.act, ["POST"])
     app.add_route("/healthz", _healthy, ["GET"])
     app.add_route("/", panel.show, ["GET"], name="panel")
     app.add_route("/panel/act/{name}", panel.act, ["POST"])

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from sandbox.api import Call
     from sandbox.spec import Object
 
-TIMERS = ("renew", "announce_trial_end", "announce_upcoming", "end_subscription", "resume_collection", "expire_incomplete")
+TIMERS = (
+    "renew",
+    "announce_trial_end",
+    "announce_upcoming",
+    "end_subscription",
+    "resume_collection",
+    "expire_incomplete",
+)
 
 
 def cancel(account: Account, call: Call) -> Object:

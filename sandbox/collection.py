@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import cards, cancellations, invoices, payment_intents, payment_methods, subscriptions
+from sandbox import cancellations, cards, invoices, payment_intents, payment_methods, subscriptions
 from sandbox.errors import StripeError, invalid
 from sandbox.payment_intents import Attempt
 from sandbox.periods import DAY

@@ -1,4 +1,7 @@
-"""Switches for scripts and tests: faults, deliveries, bank debits, a fresh start. JSON in, JSON out."""
+"""Switches for scripts and tests: faults, the clock, everything the panel's buttons do, a fresh start.
+
+JSON in, JSON out.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,17 @@ import orjson
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from sandbox import checkout, deliveries
+from sandbox import acts, deliveries
+from sandbox.acts import CannotDo
+from sandbox.errors import StripeError
 from sandbox.faults import UnknownFault
 
 if TYPE_CHECKING:
     from sandbox.account import Account
 
 MOST_DELIVERIES = 500
+# Jumping further at once would be a slip of the pen.
+FARTHEST_SECONDS = 10 * 366 * 24 * 3600
 
 
 class BadRequest(ValueError):
@@ -37,7 +44,7 @@ class Control:
         try:
             self.account.faults.set(await _json(request))
         except (BadRequest, UnknownFault) as wrong:
-            return JSONResponse({"error": str(wrong)}, 400)
+            return _refused(wrong)
         return JSONResponse(self.account.faults.as_dict())
 
     async def reset(self, request: Request) -> Response:
@@ -47,28 +54,54 @@ class Control:
 
     async def deliveries(self, request: Request) -> Response:
         """GET /sandbox/deliveries.json: newest first, with their attempts; `?event=` for one event's."""
-        found = self.account.store.all(deliveries.KIND)
         if event := request.query_params.get("event"):
-            return JSONResponse([delivery for delivery in found if delivery["event"] == event])
+            return JSONResponse(self.account.deliveries.of_event(event)[::-1])
+        found = self.account.store.all(deliveries.KIND)
         return JSONResponse(list(itertools.islice(found, MOST_DELIVERIES)))
+
+    async def clock(self, request: Request) -> Response:
+        """GET /sandbox/clock: the sandbox's time in seconds since 1970, and how far it is ahead of the computer's."""
+        clock = self.account.clock
+        return JSONResponse({"now": int(clock.moved()), "ahead_seconds": clock.ahead})
+
+    async def move_clock(self, request: Request) -> Response:
+        """POST /sandbox/clock `{advance_seconds}`: whatever falls due on the way has happened when it answers."""
+        try:
+            seconds = (await _json(request)).get("advance_seconds")
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+                raise BadRequest("advance_seconds must be a number")
+            if not 0 <= seconds <= FARTHEST_SECONDS:
+                raise BadRequest("the clock can only be moved ahead, and at most ten years at once")
+        except BadRequest as wrong:
+            return _refused(wrong)
+        self.account.move_clock(seconds)
+        return await self.clock(request)
 
     async def settle(self, request: Request) -> Response:
         """POST /sandbox/settle `{payment_intent, paid?}`: the bank answers about a debit now."""
         try:
             given = await _json(request)
-            settle_now(self.account, str(given.get("payment_intent")), paid=given.get("paid"))
-        except BadRequest as wrong:
-            return JSONResponse({"error": str(wrong)}, 400)
+            acts.settle(self.account, str(given.get("payment_intent")), paid=given.get("paid"))
+        except (BadRequest, CannotDo) as wrong:
+            return _refused(wrong)
+        self.account.commit()
         return JSONResponse({"status": "ok"})
 
+    async def act(self, request: Request) -> Response:
+        """POST /sandbox/act/{name} `{id, ...}`: does what the panel's button of that name does, and answers with what
+        came of it. `GET /` shows the buttons; `acts` lists them with what else they take."""
+        try:
+            given = await _json(request)
+            result = acts.do(self.account, request.path_params["name"], str(given.pop("id", "")), given)
+        except (BadRequest, CannotDo, StripeError) as wrong:
+            self.account.commit()
+            return _refused(wrong)
+        self.account.commit()
+        return JSONResponse({"status": "ok", "result": result})
 
-def settle_now(account: Account, intent: str, *, paid: bool | None) -> None:
-    """Let a bank debit settle (or bounce) without waiting. Raises BadRequest when none is waiting under that id."""
-    if account.timers.due("settle", intent) is None:
-        raise BadRequest(f"no bank debit waits for {intent}")
-    account.timers.cancel("settle", intent)
-    checkout.settle(account, intent, paid=paid)
-    account.commit()
+
+def _refused(wrong: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(wrong)}, 400)
 
 
 async def _json(request: Request) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import stripe
 
 from sandbox import events, ids
+from sandbox.courier import Courier, Unanswered
 from sandbox.errors import missing_object
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class Deliveries:
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._first_tries: dict[str, asyncio.Event] = {}
         self._shuffled: list[Object] = []
-        self._client: httpx.AsyncClient | None = None
+        self._courier: Courier | None = None
         self._room = asyncio.Semaphore(AT_ONCE)
         self._writing: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Start delivering: first of all what an earlier run still owed."""
-        self._client = httpx.AsyncClient(timeout=ATTEMPT_TIMEOUT, trust_env=False)
+        self._courier = Courier(ATTEMPT_TIMEOUT)
         now = self._account.clock.real()
         for delivery in reversed(list(self._account.store.all(KIND))):
             if delivery["state"] == "pending" and delivery["next_at"] is not None:
@@ -65,8 +65,8 @@ class Deliveries:
     async def close(self) -> None:
         """Stop at once. What is still owed stays written down."""
         self.stop()
-        if self._client:
-            await self._client.aclose()
+        if self._courier:
+            await self._courier.close()
 
     def stop(self) -> None:
         """Give up every attempt that is waiting or under way."""
@@ -98,7 +98,7 @@ class Deliveries:
     def start_new(self) -> None:
         """Start what has been written down, now that it is committed."""
         fresh, self._new = self._new, []
-        if self._client is None:
+        if self._courier is None:
             return
         for delivery in fresh:
             # The flag is only for here: a resent event is not held, lost or shuffled.
@@ -266,15 +266,15 @@ class Deliveries:
         self._write_soon()
 
     async def _post(self, event: Object, url: str, secret: str, version: str | None) -> Object:
-        assert self._client is not None
+        assert self._courier is not None
         payload = events.body({**event, "api_version": version or event["api_version"]})
         signature = self._signature(payload.decode(), secret)
         began = time.perf_counter()
         try:
-            answer = await self._client.post(url, content=payload, headers={**HEADERS, "Stripe-Signature": signature})
-        except httpx.HTTPError as error:
-            return self._attempt(f"{type(error).__name__}: {error}".rstrip(": "), signature=signature, began=began)
-        return self._attempt(answer.text, status=answer.status_code, signature=signature, began=began)
+            status, text = await self._courier.post(url, payload, {**HEADERS, "Stripe-Signature": signature})
+        except Unanswered as error:
+            return self._attempt(str(error), signature=signature, began=began)
+        return self._attempt(text, status=status, signature=signature, began=began)
 
     def _signature(self, payload: str, secret: str) -> str:
         faults = self._account.faults

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 9 * DAY
 FEE = 20
-REASON_CODES = {"fraudulent": "10.4", "product_not_received": "13.1", "duplicate": "12.6.1", "credit_not_processed": "13.6"}
+REASON_CODES = {
+    "fraudulent": "10.4",
+    "product_not_received": "13.1",
+    "duplicate": "12.6.1",
+    "credit_not_processed": "13.6",
+}
 OPEN = ("needs_response", "under_review")
 INQUIRIES = ("warning_needs_response", "warning_under_review")
 NEEDS_RESPONSE = ("needs_response", "warning_needs_response")
@@ -86,7 +91,11 @@ def _withdraw(account: Account, dispute: Object) -> None:
 
 
 def _move(account: Account, dispute: Object, *, amount: int, fee: int, text: str) -> None:
-    source = {"id": dispute["charge"], "currency": dispute["currency"], "description": f"{text} for {dispute['charge']}"}
+    source = {
+        "id": dispute["charge"],
+        "currency": dispute["currency"],
+        "description": f"{text} for {dispute['charge']}",
+    }
     made = charges.transaction(account, source, kind="adjustment", amount=amount, fee=fee)
     account.store.change(made, reporting_category="dispute" if amount < 0 else "dispute_reversal", source=dispute["id"])
     account.store.change(dispute, balance_transactions=[*dispute["balance_transactions"], events.copy(made)])
@@ -145,7 +154,9 @@ def update(account: Account, call: Call) -> Object:
 
 def _has_evidence(evidence: Object, dispute: Object) -> bool:
     own = {"customer_email_address", "customer_name", "enhanced_evidence"}
-    return any(value for key, value in evidence.items() if key not in own) or dispute["evidence_details"]["has_evidence"]
+    return (
+        any(value for key, value in evidence.items() if key not in own) or dispute["evidence_details"]["has_evidence"]
+    )
 
 
 def _submitted(dispute: Object, details: Object) -> Object:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from sandbox import cards, checkout, discounts, pages, payment_intents, payment_methods, promotion_codes, sessions
+from sandbox import (
+    cards,
+    checkout,
+    discounts,
+    pages,
+    payment_intents,
+    payment_methods,
+    presets,
+    promotion_codes,
+    sessions,
+)
+from sandbox.countries import COUNTRIES
 from sandbox.errors import StripeError, card_error
 from sandbox.payment_intents import Attempt
 from sandbox.periods import every, period_end
@@ -31,7 +41,7 @@ MISTYPED = {"incorrect_number", "invalid_expiry_month", "invalid_expiry_year", "
 
 
 class HostedPage:
-    """The pages under /c/pay and /challenge."""
+    """The pages under /c/pay."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -40,42 +50,38 @@ class HostedPage:
         """GET /c/pay/{session}"""
         session = self._session(request)
         if session is None or session["status"] != "open":
-            return self._closed(session)
-        return self._page(session, self._untouched(session))
+            return self.closed(session)
+        return self.page(session, self.untouched(session))
 
     async def pay(self, request: Request) -> Response:
         """POST /c/pay/{session}. Pressing the button twice pays once: the second time the session is complete."""
         session = self._session(request)
         if session is None or session["status"] == "expired":
-            return self._closed(session)
-        typed = {**self._untouched(session), **await pages.form(request)}
+            return self.closed(session)
+        typed = {**self.untouched(session), **await pages.form(request)}
         if session["status"] == "complete":
-            return await self._thank(session)
+            return await self.thank(session)
         promotion = typed.get("promotion", "")
         if promotion == "remove" or (promotion and typed["promotionCode"].strip()):
             return self._promote(session, typed, promotion)
-        typed["cardNumber"] = _number(typed)
+        typed["cardNumber"] = presets.number(typed)
         try:
             buyer = _buyer(typed)
             method = self._method(session, typed, buyer) if checkout.needs_method(session) else None
             outcome = checkout.pay(self.account, session, method, buyer)
         except StripeError as refused:
             self.account.commit()
-            return self._page(session, typed, refused)
+            return self.page(session, typed, refused)
         self.account.commit()
         if outcome is Attempt.CHALLENGE:
             intent = self.account.store.notes(session["id"])["payment_intent"]
             return RedirectResponse(f"/challenge/{intent}", 303)
-        return await self._thank(session)
+        return await self.thank(session)
 
     def _session(self, request: Request) -> Object | None:
         return self.account.store.get("checkout.session", request.path_params["id"])
 
-    def _session_of(self, intent: Object | None) -> Object | None:
-        id = self.account.store.notes(intent["id"]).get("session", "") if intent else ""
-        return self.account.store.get("checkout.session", id)
-
-    async def _thank(self, session: Object) -> Response:
+    async def thank(self, session: Object) -> Response:
         """Back to the shop, once it has heard about the payment or had long enough to."""
         event = self.account.store.notes(session["id"])["completed_event"]
         seconds = self.account.settings.redirect_seconds
@@ -97,7 +103,7 @@ class HostedPage:
     def _promote(self, session: Object, typed: dict[str, str], action: str) -> Response:
         """Apply the code that was typed, or take the one in use off again."""
         if not session["allow_promotion_codes"]:
-            return self._page(session, typed)
+            return self.page(session, typed)
         code = typed.get("promotionCode", "").strip()
         if action == "remove":
             sessions.set_discount(self.account, session, None)
@@ -107,12 +113,13 @@ class HostedPage:
             discounts.named(self.account, discount, currency=session["currency"])
             sessions.set_discount(self.account, session, discount)
         else:
-            return self._page(session, {**typed, "promotionError": code})
+            return self.page(session, {**typed, "promotionError": code})
         self.account.commit()
-        return self._page(session, typed)
+        return self.page(session, typed)
 
-    def _page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
-        presets = [preset for preset in PRESETS if preset.kind in session["payment_method_types"]]
+    def page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
+        """The page as it stands, with what was typed and why it was refused."""
+        offered = [preset for preset in presets.PRESETS if preset.kind in session["payment_method_types"]]
         return pages.render(
             "pay",
             status=refused.status if refused else 200,
@@ -122,14 +129,16 @@ class HostedPage:
             recurring=_recurring(self.account, session),
             discount=_discount_name(self.account, session),
             needs_method=checkout.needs_method(session),
-            presets=presets,
-            shown=next((p for p in presets if p.id == typed.get("preset")), presets[0] if presets else PRESETS[0]),
+            presets=offered,
+            shown=next(
+                (p for p in offered if p.id == typed.get("preset")), offered[0] if offered else presets.PRESETS[0]
+            ),
             typed=typed,
             countries=COUNTRIES,
             error=_explained(refused) if refused else None,
         )
 
-    def _untouched(self, session: Object) -> dict[str, str]:
+    def untouched(self, session: Object) -> dict[str, str]:
         """What the form holds before the buyer types."""
         known = self.account.store.get("customer", session["customer"] or "") or {}
         return {
@@ -147,7 +156,8 @@ class HostedPage:
         items: list[Object] = self.account.store.notes(session["id"])["line_items"]
         return items
 
-    def _closed(self, session: Object | None) -> Response:
+    def closed(self, session: Object | None) -> Response:
+        """What is shown instead when there is nothing to pay."""
         shop = self.account.settings.shop_name
         back = f"Back to {shop}"
         link: tuple[str, str] | None = None
@@ -169,15 +179,6 @@ class HostedPage:
 
 def _success_url(session: Object) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
-
-
-def _typed_by(buyer: Object) -> dict[str, str]:
-    return {
-        "billingCountry": buyer["country"],
-        "billingName": buyer["name"],
-        "billingPostalCode": buyer["postal_code"],
-        "email": buyer["email"],
-    }
 
 
 def _expiry(text: str) -> tuple[int, int]:

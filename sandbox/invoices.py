@@ -112,7 +112,9 @@ def preview(account: Account, subscription: Object) -> Object:
     items = subscription_items.of(account, subscription["id"])
     lines = [invoice_lines.of_plan(account, item, subscription) for item in items]
     used, off = discounts.on_lines(account, subscription, lines)
-    lines += [invoice_lines.of_item(item, account, subscription) for item in invoice_lines.waiting_for(account, subscription)]
+    lines += [
+        invoice_lines.of_item(item, account, subscription) for item in invoice_lines.waiting_for(account, subscription)
+    ]
     return _compose(account, subscription, lines, reason="upcoming", off=off, discount_ids=used)
 
 

@@ -10,6 +10,7 @@ from sandbox import (
     account as own,
 )
 from sandbox import (
+    acts,
     cancellations,
     charges,
     checkout,
@@ -26,9 +27,9 @@ from sandbox import (
     payment_intents,
     payment_methods,
     payment_pages,
+    portal,
     prices,
     products,
-    portal,
     promotion_codes,
     refunds,
     renewals,
@@ -182,6 +183,7 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "expire_session": sessions.expire_by_time,
     "finish_refund": refunds.finish,
     "open_dispute": disputes.open_by_card,
+    "recover": acts.recover,
     "renew": renewals.renew,
     "resume_collection": renewals.resume_collection,
     "retry_invoice": collection.retry,

@@ -130,7 +130,9 @@ def _features(known: Object, given: Object) -> Object:
     for name, value in given.items():
         here = merged.get(name)
         if name == "products":
-            value = [{"adjustable_quantity": {"enabled": False, "maximum": None, "minimum": 1}, **p} for p in value or []]
+            value = [
+                {"adjustable_quantity": {"enabled": False, "maximum": None, "minimum": 1}, **p} for p in value or []
+            ]
         merged[name] = _features(here, value) if isinstance(value, dict) and isinstance(here, dict) else value or here
         if value is False:
             merged[name] = False

@@ -9,8 +9,17 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox import (
-    cancellations, cards, collection, customers, pages, payment_methods, portal, renewals, subscription_changes,
-    subscription_items, subscriptions,
+    cancellations,
+    cards,
+    collection,
+    customers,
+    pages,
+    payment_methods,
+    portal,
+    renewals,
+    subscription_changes,
+    subscription_items,
+    subscriptions,
 )  # fmt: skip
 from sandbox.errors import StripeError, invalid
 from sandbox.periods import every
@@ -34,7 +43,7 @@ INVOICE_STATES = {"paid": "ok", "open": "bad", "draft": "warn"}
 # The cards on offer: what they are called, their number, and what they do.
 CARDS = {
     "works": ("Works", "4242424242424242"),
-    "other": ("Works, another brand", "5555555555554444"),
+    "other": ("Works too", "5555555555554444"),
     "fails": ("Fails at the next payment", "4000000000000341"),
 }
 REASONS = {
@@ -223,7 +232,9 @@ def _invoice(invoice: Object) -> dict[str, Any]:
         "at": invoice["created"],
         "amount": invoice["total"],
         "currency": invoice["currency"],
-        "state": {"void": "Cancelled", "uncollectible": "Given up"}.get(invoice["status"], invoice["status"].capitalize()),
+        "state": {"void": "Cancelled", "uncollectible": "Given up"}.get(
+            invoice["status"], invoice["status"].capitalize()
+        ),
         "tone": INVOICE_STATES.get(invoice["status"], ""),
         "open": invoice["status"] == "open",
         "next": invoice["next_payment_attempt"],

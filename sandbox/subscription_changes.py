@@ -8,8 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import (
-    cancellations, discounts, invoice_lines, invoices, metadata, payment_methods, periods, renewals,
-    subscription_items, subscriptions,
+    cancellations,
+    discounts,
+    invoice_lines,
+    invoices,
+    metadata,
+    payment_methods,
+    periods,
+    renewals,
+    subscription_items,
+    subscriptions,
 )  # fmt: skip
 from sandbox.errors import invalid
 from sandbox.prices import refuse_unimitated
@@ -106,7 +114,7 @@ def _ends_trial(account: Account, subscription: Object, params: Object) -> bool:
     if params["trial_end"] == "now" or params["trial_end"] <= now:
         account.timers.cancel("announce_trial_end", subscription["id"])
         account.store.change(subscription, trial_end=now if subscription["trial_end"] else None)
-        return subscription["status"] == "trialing"
+        return bool(subscription["status"] == "trialing")
     until = params["trial_end"]
     for item in subscription_items.of(account, subscription["id"]):
         account.store.change(item, current_period_end=until)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 
-def make(account: Account, subscription: str, price: Object, *, quantity: int, start: int, end: int, **more: Any) -> Object:
+def make(
+    account: Account, subscription: str, price: Object, *, quantity: int, start: int, end: int, **more: Any
+) -> Object:
     """A new item, saved. `more` may hold its metadata."""
     item = blank(
         "subscription_item",
@@ -83,12 +85,12 @@ def planned(account: Account, given: Object, *, param: str) -> Object:
         raise invalid(f"Missing required param: {param}[price].", param=f"{param}[price]", code="parameter_missing")
     price = account.find("price", id, param=f"{param}[price]")
     if price["recurring"] is None:
-        text = (
-            f"The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`."
-        )
+        text = "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`."
         raise invalid(text, param=f"{param}[price]")
     if not price["active"]:
-        raise invalid("The price specified is inactive. This field only accepts active prices.", param=f"{param}[price]")
+        raise invalid(
+            "The price specified is inactive. This field only accepts active prices.", param=f"{param}[price]"
+        )
     return price
 
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import (
-    cancellations, collection, discounts, events, ids, invoices, lists, metadata, payment_intents, payment_methods,
-    renewals, sessions, subscription_items,
+    cancellations,
+    collection,
+    discounts,
+    events,
+    ids,
+    invoices,
+    lists,
+    metadata,
+    payment_intents,
+    payment_methods,
+    renewals,
+    sessions,
+    subscription_items,
 )  # fmt: skip
 from sandbox.errors import invalid
-from sandbox.periods import DAY, period_end
+from sandbox.periods import period_end
 from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
@@ -236,5 +247,3 @@ def listing(account: Account, call: Call) -> Object:
         current_period_end=in_period("current_period_end"),
         current_period_start=in_period("current_period_start"),
     )
-
-

@@ -217,7 +217,10 @@ def sentence(error: ShopError) -> str:
         case AlreadyPaid():
             return "This cart is paid for already. **You don't need to pay again.**"
         case StillSettling():
-            return "Your payment for this cart is still settling at your bank. **You don't need to pay again.**"
+            return (
+                "Your payment for this is still settling at your bank. **You don't need to pay again.** "
+                "To buy it once more all the same, choose Go to payment again."
+            )
         case UnknownPrice():
             return "The price of something in your cart has changed. Remove it and add it again to go on."
         case BadQuantity(most=most):

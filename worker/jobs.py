@@ -65,7 +65,11 @@ def _attempt(
             mail.send(shop.settings, message, letter_id=letter_id)
     except Exception as error:
         for_good = mail.is_final(error)
-        log.warning("letter_failed", letter=letter_id, error=type(error).__name__, for_good=for_good)
+        if isinstance(error, mail.MailTrouble):
+            # The mail server's own words may name the buyer's address: they stand with the letter, not in the log.
+            log.warning("letter_failed", letter=letter_id, error=type(error).__name__, for_good=for_good)
+        else:
+            log.error("letter_not_written", letter=letter_id, exc_info=error)
         with shop.transaction() as session:
             letters.failed(session, letter_id, f"{type(error).__name__}: {error}", for_good=for_good)
         return for_good

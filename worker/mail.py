@@ -14,7 +14,11 @@ from core.settings import Settings
 _TIMEOUT = 20
 
 
-class NoMailServer(Exception):
+# What goes wrong between us and a mail server, rather than with the letter itself.
+MailTrouble = (OSError, smtplib.SMTPException)
+
+
+class NoMailServer(OSError):
     """SMTP_URL is not set, so letters wait until it is."""
 
 

@@ -6,7 +6,7 @@ from core import carts, catalog, checkout
 from core.carts import CartView, LineView
 from core.catalog import Availability, Interval
 from core.checkout import Basket, Item, PaymentLink
-from core.errors import ShopError, StripeTrouble
+from core.errors import ShopError, StillSettling, StripeTrouble
 from core.grants import Kind
 from core.money import Money
 from storefront import counter, offers, ui
@@ -72,7 +72,9 @@ def draw_controls(line: LineView, *, fixed: bool) -> None:
                 1, max(most, line.quantity), line.quantity, key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
-        st.button("Remove", key=f"remove-{line.price.id}", type="tertiary", on_click=remove, args=(line,))
+        st.button(
+            f"Remove {line.offer.name}", key=f"remove-{line.price.id}", type="tertiary", on_click=remove, args=(line,)
+        )
 
 
 def described(line: LineView) -> str:
@@ -125,7 +127,13 @@ def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
 def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
     items = tuple(Item(line.price.id, line.quantity) for line in lines)
-    return checkout.start(shop, Basket(cart_id=cart.id, items=items, browser_id=browser))
+    # Whoever was told that an earlier payment is still settling, and clicks again, means it.
+    again = st.session_state.get("warned_of_settling") == cart.id
+    try:
+        return checkout.start(shop, Basket(cart_id=cart.id, items=items, browser_id=browser, again=again))
+    except StillSettling:
+        st.session_state.warned_of_settling = cart.id
+        raise
 
 
 def draw_empty() -> None:

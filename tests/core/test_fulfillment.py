@@ -1,8 +1,11 @@
 """Money in, goods out, once: whoever learns of it first, however slowly it comes, and whatever is wrong with it."""
 
+from dataclasses import replace
+
 import pytest
 
 from core import checkout, reconciliation
+from core.checkout import Basket, Item
 from core.errors import CheckoutNotFound, StillSettling, StripeUnreachable
 from core.orders import Order
 from core.payments import CheckoutState
@@ -168,6 +171,27 @@ def test_while_money_settles_the_same_cart_warns(shop: Shop, stripe: FakeStripe)
         checkout.start(shop, a_basket("guide-eur", "kit-eur"))
     assert (warning.value.order_id, warning.value.session_id) == (order_id, session_id)
     assert len(stripe.sessions) == 1
+
+
+def test_while_money_settles_the_same_things_in_another_cart_warn_once(shop: Shop, stripe: FakeStripe) -> None:
+    first = checkout.start(shop, Basket("cart_first", (Item("guide-eur", 1),), browser_id="br_nora"))
+    session_id = first.url.rsplit("/", 1)[1]
+    stripe.pay(session_id, slowly=True)
+    deliver(shop, stripe.event("completed", session_id))
+    second = Basket("cart_second", (Item("kit-eur", 1), Item("guide-eur", 1)), browser_id="br_nora")
+    with pytest.raises(StillSettling) as warning:
+        checkout.start(shop, second)
+    assert (warning.value.order_id, warning.value.session_id) == (first.order_id, session_id)
+    assert checkout.start(shop, replace(second, again=True)).order_id != first.order_id
+
+
+def test_settling_money_keeps_nobody_from_other_things_or_other_people(shop: Shop, stripe: FakeStripe) -> None:
+    first = checkout.start(shop, Basket("cart_first", (Item("guide-eur", 1),), browser_id="br_nora"))
+    session_id = first.url.rsplit("/", 1)[1]
+    stripe.pay(session_id, slowly=True)
+    deliver(shop, stripe.event("completed", session_id))
+    assert checkout.start(shop, Basket("cart_second", (Item("kit-eur", 1),), browser_id="br_nora")).url
+    assert checkout.start(shop, Basket("cart_third", (Item("guide-eur", 1),), browser_id="br_emil")).url
 
 
 def test_nothing_to_pay_is_fulfilled_with_amount_zero(shop: Shop, stripe: FakeStripe) -> None:

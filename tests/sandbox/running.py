@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -221,6 +222,31 @@ class World:
         session = self.session(amount, **more)
         assert self.pay(session, number).status_code == 303
         return self.read(session)
+
+    def subscribed(self, plan: Any = None, quantity: int = 1, number: str = "4242424242424242", **data: Any) -> Any:
+        """A subscription that somebody has just started at Checkout."""
+        lines = [{"price": (plan or self.plan(1000, "month")).id, "quantity": quantity}]
+        session = self.paid(number=number, mode="subscription", line_items=lines, subscription_data=data)
+        return self.api.subscriptions.retrieve(session.subscription)
+
+    def advance(self, **lasting: float) -> None:
+        """Move the sandbox's clock ahead."""
+        seconds = timedelta(**lasting).total_seconds()
+        self.http.post("/sandbox/clock", json={"advance_seconds": seconds}).raise_for_status()
+
+    def act(self, name: str, id: str = "", **more: Any) -> Any:
+        """Press a button of the panel, as a script would."""
+        answer = self.http.post(f"/sandbox/act/{name}", json={"id": id, **more})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"]
+
+    def last_kind(self) -> str:
+        """The newest kind of event, but for those that come a moment after the rest."""
+        return [kind for kind in self.kinds() if kind not in ("charge.updated", "invoice_payment.paid")][-1]
+
+    def since(self, mark: int) -> list[str]:
+        """The kinds of events after so many."""
+        return self.kinds()[mark:]
 
     def read(self, session: Any, *expand: str) -> Any:
         return self.api.checkout.sessions.retrieve(session.id, {"expand": list(expand)})

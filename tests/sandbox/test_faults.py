@@ -111,3 +111,52 @@ def test_the_next_payment_can_be_declined_whatever_the_card(world: World) -> Non
     session = world.session()
     assert world.pay(session).status_code == 402
     assert world.pay(session).status_code == 303
+
+
+def test_one_change_can_be_announced_by_two_events(world: World, endpoint: Endpoint) -> None:
+    world.faults(double_events_next=1)
+    product = world.api.products.create({"name": "x"})
+    sent = endpoint.wait_for("product.created", 2)
+    assert len({event["id"] for event in sent}) == 2
+    assert {event["data"]["object"]["id"] for event in sent} == {product.id}
+
+
+def test_rates_strike_by_chance_and_the_same_seed_strikes_the_same(world: World, endpoint: Endpoint) -> None:
+    struck = []
+    for _ in range(2):
+        world.http.post("/sandbox/reset")
+        endpoint.clear()
+        world.faults(drop_rate=0.3, duplicate_rate=0.3, shuffle_rate=0.1, seed=7)
+        for n in range(30):
+            world.api.products.create({"name": f"n{n}"})
+        eventually(lambda: all(d["attempts"] for d in world.http.get("/sandbox/deliveries.json").json()))
+        lost = {event.data.object.name for event in _all_undelivered(world)}
+        arrived = [event["data"]["object"]["name"] for event in endpoint.events("product.created")]
+        assert lost
+        assert not lost & set(arrived)
+        assert len(arrived) > len(set(arrived))
+        struck.append((lost, sorted(arrived)))
+    assert struck[0] == struck[1]
+
+
+def _all_undelivered(world: World) -> list[stripe.Event]:
+    return list(world.api.events.list({"delivery_success": False, "limit": 100}).auto_paging_iter())
+
+
+def test_a_part_of_all_requests_can_fail_with_nothing_done(world: World) -> None:
+    world.faults(api_error_rate=0.5, seed=1)
+    answers = [world.raw("POST", "/v1/products", f"name=n{n}").status_code for n in range(20)]
+    world.faults(api_error_rate=0)
+    assert set(answers) == {200, 429, 500}
+    assert len(world.api.products.list({"limit": 100}).data) == answers.count(200)
+
+
+def test_a_refused_event_is_undelivered_until_it_is_accepted(world: World, endpoint: Endpoint) -> None:
+    endpoint.answer = 500
+    world.api.products.create({"name": "x"})
+    eventually(lambda: len(endpoint.received) == 4)
+    assert len(_all_undelivered(world)) == 1
+    endpoint.answer = 200
+    event = _all_undelivered(world)[0]
+    world.raw("POST", f"/v1/events/{event.id}/retry")
+    eventually(lambda: not _all_undelivered(world))

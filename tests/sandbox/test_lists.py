@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 import stripe
 
+from sandbox import events, spec
+from sandbox.account import Account
+from sandbox.api import Call
+from sandbox.settings import Settings
 from tests.sandbox.running import World
 
 
@@ -68,3 +75,46 @@ def test_what_cannot_be_expanded_is_refused(world: World, path: str, message: st
 def test_total_count_is_gone_from_lists(world: World) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="cannot be included"):
         world.api.products.list({"expand": ["total_count"]})
+
+
+def test_ten_thousand_events_are_paged_without_a_gap_and_without_waiting() -> None:
+    account = Account(Settings(data=":memory:", webhook_url=""), {})
+    began = int(time.time())
+    for n in range(10_000):
+        account.emit("product.created", {"object": "product", "id": f"prod_{n}"})
+    seen: list[str] = []
+    started = time.perf_counter()
+    given: dict[str, Any] = {"limit": 100, "created": {"gte": began}}
+    while True:
+        found = events.listing(account, _listing(given))
+        seen += [event["data"]["object"]["id"] for event in found["data"]]
+        if not found["has_more"]:
+            break
+        given["starting_after"] = found["data"][-1]["id"]
+    assert seen == [f"prod_{n}" for n in reversed(range(10_000))]
+    assert time.perf_counter() - started < 5
+
+
+def test_the_bounds_of_created_are_exact(world: World) -> None:
+    world.api.products.create({"name": "x"})
+    made = world.events()[0].created
+    for bound, found in (("gte", 1), ("gt", 0), ("lte", 1), ("lt", 0)):
+        assert len(world.api.events.list({"created": {bound: made}}).data) == found
+
+
+def test_what_a_shop_looks_up_is_found_by_what_it_belongs_to(world: World) -> None:
+    sessions = [world.paid() for _ in range(3)]
+    for session in sessions:
+        intent = session.payment_intent
+        assert [s.id for s in world.api.checkout.sessions.list({"payment_intent": intent}).data] == [session.id]
+        charge = world.api.charges.list({"payment_intent": intent}).data[0]
+        world.api.refunds.create({"charge": charge.id, "amount": 100})
+        world.api.refunds.create({"charge": charge.id, "amount": 200})
+        listed = world.api.refunds.list({"charge": charge.id, "limit": 1})
+        assert [r.amount for r in listed.auto_paging_iter()] == [200, 100]
+
+
+def _listing(params: dict[str, Any]) -> Call:
+    found = spec.match("GET", "/v1/events")
+    assert found
+    return Call(found[0], "/v1/events", "", params, "req_1")

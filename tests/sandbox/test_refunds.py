@@ -104,3 +104,32 @@ def test_some_refunds_take_time_and_some_come_back(own_endpoint: Endpoint) -> No
         assert (failed.status, failed.failure_reason) == ("failed", "expired_or_canceled_card")
         assert _charge(quick, failing).amount_refunded == 0
         assert quick.api.balance_transactions.retrieve(failed.failure_balance_transaction).amount == 1000
+
+
+def test_a_refund_that_went_through_can_still_fail(world: World) -> None:
+    session = world.paid()
+    refund = _refund(world, session)
+    world.act("refund-fails", session.payment_intent)
+    failed = world.api.refunds.retrieve(refund.id)
+    assert (failed.status, failed.failure_reason) == ("failed", "expired_or_canceled_card")
+    assert (_charge(world, session).refunded, _charge(world, session).amount_refunded) == (False, 0)
+    kinds = [kind for kind in world.kinds() if "refund" in kind]
+    assert kinds[-3:] == ["refund.failed", "refund.updated", "charge.refund.updated"]
+    assert _refund(world, session).status == "succeeded"
+
+
+def test_a_refund_that_takes_time_is_finished_from_outside(world: World) -> None:
+    session = world.paid(number="4000000000007726")
+    refund = _refund(world, session)
+    assert refund.status == "pending"
+    world.act("refund-finish", refund.id)
+    assert world.api.refunds.retrieve(refund.id).status == "succeeded"
+
+
+def test_a_refund_that_waits_for_the_buyer_can_be_canceled(world: World) -> None:
+    world.faults(refund_action_next=1)
+    session = world.paid()
+    refund = _refund(world, session)
+    assert refund.status == "requires_action"
+    assert world.api.refunds.cancel(refund.id).status == "canceled"
+    assert _charge(world, session).amount_refunded == 0

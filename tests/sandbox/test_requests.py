@@ -47,7 +47,7 @@ def test_an_unknown_address_is_named_in_the_refusal(world: World) -> None:
 
 
 def test_what_is_not_imitated_says_so_instead_of_pretending(world: World) -> None:
-    answer = world.raw("GET", "/v1/radar/early_fraud_warnings")
+    answer = world.raw("GET", "/v1/charges/search?query=x")
     assert answer.status_code == 501
     assert "does not imitate" in _error(answer)["message"]
 

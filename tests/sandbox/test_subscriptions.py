@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sandbox.subscriptions import period_end
+from sandbox.periods import period_end
 from tests.sandbox.running import World
 
 FIRST_PAYMENT = [

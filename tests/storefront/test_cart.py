@@ -78,7 +78,7 @@ def test_a_cart_with_nothing_to_pay_offers_no_payment(visitor: Visitor) -> None:
         session.execute(text("update products set active = false where id = 'kit'"))
     tab = visitor.opens("cart")
     assert "Go to payment" not in labels(tab)
-    assert "Remove" in labels(tab)
+    assert "Remove Template Kit" in labels(tab)
 
 
 @pytest.mark.parametrize("trouble", [StripeUnreachable("timeout"), StripeRefused("amount_too_large")])

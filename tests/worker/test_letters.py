@@ -209,6 +209,7 @@ def _rows(trade: Trade) -> dict[str, int]:
 
 
 def test_every_job_has_ended_well(trade: Trade) -> None:
+    sign_in.request_code(trade.shop, "well@example.com")
     trade.wait_until_idle()
     statuses = {job.status for job in outbox.open_client(trade.shop.engine).list_workflows()}
     assert statuses == {"SUCCESS"}

@@ -1,0 +1,84 @@
+"""The page on which the buyer's bank asks whether a payment is theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import Request, Response
+
+from sandbox import checkout, pages, payment_intents
+from sandbox.errors import StripeError
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.hosted_page import HostedPage
+    from sandbox.spec import Object
+
+
+class ChallengePage:
+    """The pages under /challenge; they lead back to the payment page, or on to the shop."""
+
+    def __init__(self, account: Account, page: HostedPage) -> None:
+        self.account = account
+        self._page = page
+
+    async def show(self, request: Request) -> Response:
+        """GET /challenge/{payment_intent}: the buyer's bank asks."""
+        intent = self.account.store.get("payment_intent", request.path_params["id"])
+        if intent is None or intent["status"] != "requires_action":
+            return self._page.closed(self._session_of(intent))
+        method = self.account.find("payment_method", intent["payment_method"])
+        return pages.render(
+            "challenge",
+            merchant=self.account.settings.shop_name,
+            intent=intent,
+            last4=method["card"]["last4"],
+            now=self.account.clock.exact(),
+        )
+
+    async def answer(self, request: Request) -> Response:
+        """POST /challenge/{payment_intent}: approved, refused, or no answer at all."""
+        intent = self.account.store.get("payment_intent", request.path_params["id"])
+        session = self._session_of(intent)
+        approved = (await pages.form(request)).get("result") == "complete"
+        if intent is None or intent["status"] != "requires_action":
+            return self._page.closed(session)
+        if session is None:
+            return self._answer_alone(intent, approved=approved)
+        try:
+            checkout.authenticate(self.account, intent, approved=approved)
+        except StripeError as refused:
+            self.account.commit()
+            if session["status"] != "open":
+                return self._page.closed(session)
+            buyer = self.account.store.notes(session["id"])["buyer"]
+            return self._page.page(session, {**self._page.untouched(session), **_typed_by(buyer)}, refused)
+        self.account.commit()
+        return await self._page.thank(session)
+
+    def _answer_alone(self, intent: Object, *, approved: bool) -> Response:
+        """The challenge of a PaymentIntent that no session stands behind."""
+        method = self.account.find("payment_method", intent["payment_method"])
+        try:
+            if not approved:
+                raise payment_intents.authentication_failed(self.account, intent)
+            payment_intents.attempt(self.account, intent, method, authenticated=True)
+            payment_intents.announce_success(self.account, intent)
+        except StripeError as refused:
+            self.account.commit()
+            return pages.render("closed", status=402, title="Not paid", text=str(refused), link=None)
+        self.account.commit()
+        return pages.render("closed", title="Approved", text="You can close this page.", link=None)
+
+    def _session_of(self, intent: Object | None) -> Object | None:
+        id = self.account.store.notes(intent["id"]).get("session", "") if intent else ""
+        return self.account.store.get("checkout.session", id)
+
+
+def _typed_by(buyer: Object) -> dict[str, str]:
+    return {
+        "billingCountry": buyer["country"],
+        "billingName": buyer["name"],
+        "billingPostalCode": buyer["postal_code"],
+        "email": buyer["email"],
+    }

@@ -1,0 +1,106 @@
+"""Time that can be moved: the sandbox's own, and that of test clocks."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.sandbox.running import SECRET, Endpoint, World, eventually, running
+
+DAY = 86400
+
+
+def _clock(world: World, frozen_time: int = 1_800_000_000) -> Any:
+    return world.api.test_helpers.test_clocks.create({"frozen_time": frozen_time, "name": "a year"})
+
+
+def _advance(world: World, clock: Any, to: int) -> None:
+    assert world.api.test_helpers.test_clocks.advance(clock.id, {"frozen_time": to}).status == "advancing"
+    eventually(lambda: world.api.test_helpers.test_clocks.retrieve(clock.id).status == "ready")
+
+
+def test_the_clock_says_how_far_ahead_it_is(world: World) -> None:
+    assert world.http.get("/sandbox/clock").json()["ahead_seconds"] == 0
+    moved = world.http.post("/sandbox/clock", json={"advance_seconds": 3600}).json()
+    assert moved["ahead_seconds"] == 3600
+    assert abs(moved["now"] - time.time() - 3600) < 5
+    world.http.post("/sandbox/reset")
+    assert world.http.get("/sandbox/clock").json()["ahead_seconds"] == 0
+
+
+@pytest.mark.parametrize("wrong", [{}, {"advance_seconds": -1}, {"advance_seconds": "1"}, {"advance_seconds": 1e12}])
+def test_the_clock_only_moves_ahead(world: World, wrong: dict[str, Any]) -> None:
+    assert world.http.post("/sandbox/clock", json=wrong).status_code == 400
+
+
+def test_events_and_signatures_stay_in_real_time(world: World, endpoint: Endpoint) -> None:
+    world.advance(days=40)
+    product = world.api.products.create({"name": "x"})
+    assert product.created > time.time() + 39 * DAY
+    assert abs(world.events("product.created")[0].created - time.time()) < 10
+    endpoint.wait_for("product.created")
+    headers, body = endpoint.received[-1]
+    assert stripe.Webhook.construct_event(body, headers["Stripe-Signature"], SECRET)
+
+
+def test_sessions_are_opened_by_real_time_and_expire_by_the_moved_clock(world: World) -> None:
+    world.advance(days=40)
+    session = world.session(expires_at=int(time.time()) + 1860)
+    assert abs(session.created - time.time()) < 10
+    world.advance(minutes=30)
+    assert world.read(session).status == "open"
+    world.advance(minutes=2)
+    assert world.read(session).status == "expired"
+
+
+def test_a_moved_clock_survives_a_restart(own_endpoint: Endpoint, tmp_path: Any) -> None:
+    data = str(tmp_path / "sandbox.db")
+    with running(own_endpoint, data=data) as first:
+        subscription = first.subscribed()
+        first.advance(days=20)
+    with running(own_endpoint, data=data) as second:
+        assert second.http.get("/sandbox/clock").json()["ahead_seconds"] == 20 * DAY
+        second.advance(days=12)
+        assert len(second.api.invoices.list({"subscription": subscription.id}).data) == 2
+
+
+def test_a_customer_of_a_test_clock_lives_in_its_time(world: World) -> None:
+    clock = _clock(world)
+    customer = world.api.customers.create({"test_clock": clock.id, "payment_method": "pm_card_visa"})
+    assert (customer.created, customer.test_clock) == (clock.frozen_time, clock.id)
+    plan = world.plan(1000, "month")
+    made = world.api.subscriptions.create({"customer": customer.id, "items": [{"price": plan.id}]})
+    assert (made.start_date, made.test_clock) == (clock.frozen_time, clock.id)
+    world.advance(days=100)
+    assert len(world.api.invoices.list().data) == 1
+    _advance(world, clock, clock.frozen_time + 63 * DAY)
+    assert [i.status for i in world.api.invoices.list({"subscription": made.id}).data] == ["paid"] * 3
+    kinds = [kind for kind in world.kinds() if "test_clock" in kind]
+    assert kinds == [f"test_helpers.test_clock.{kind}" for kind in ("created", "advancing", "ready")]
+
+
+def test_checkout_sells_to_a_customer_of_a_test_clock(world: World) -> None:
+    clock = _clock(world)
+    customer = world.api.customers.create({"test_clock": clock.id, "email": "nora@example.com"})
+    lines = [{"price": world.plan(1000, "month").id, "quantity": 1}]
+    session = world.session(mode="subscription", line_items=lines, customer=customer.id)
+    world.pay(session)
+    subscription = world.read(session, "subscription").subscription
+    assert subscription.start_date == clock.frozen_time
+    world.act("fail-next", subscription.id, times=-1)
+    _advance(world, clock, clock.frozen_time + 60 * DAY)
+    assert world.api.subscriptions.retrieve(subscription.id).status == "canceled"
+
+
+def test_a_test_clock_only_moves_ahead_and_takes_its_customers_with_it(world: World) -> None:
+    clock = _clock(world)
+    customer = world.api.customers.create({"test_clock": clock.id})
+    with pytest.raises(stripe.InvalidRequestError, match="after"):
+        world.api.test_helpers.test_clocks.advance(clock.id, {"frozen_time": clock.frozen_time - 1})
+    assert len(world.api.test_helpers.test_clocks.list().data) == 1
+    assert world.api.test_helpers.test_clocks.delete(clock.id).deleted
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        world.api.customers.retrieve(customer.id)
