@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlmodel import Session, SQLModel, col, select, update
 
+from core import orders
 from core.catalog import Interval, Price, Product, ShopText
 from core.downloads import DownloadFile
 from core.errors import AmountTooSmall, CatalogInvalid
@@ -180,6 +181,8 @@ def apply(shop: Shop, path: Path) -> Applied:
     catalogue = _parse(path)
     stored = {entry: _store(shop, path.parent / entry.path, entry) for entry in _files(catalogue)}
     with shop.transaction() as session:
+        # Two who fill the same empty shelves at once, as processes of a demo do: the later one finds them full.
+        orders.queue(session)
         for position, product in enumerate(catalogue.products):
             _write_product(session, product, position, now=shop.now())
             _write_prices(session, product)

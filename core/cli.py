@@ -16,7 +16,8 @@ from core.errors import (
     OrderNotFound,
     RefundTooBig,
     ShopError,
-    StripeTrouble,
+    StripeRefused,
+    StripeUnreachable,
 )
 from core.money import Money
 from core.shop import open_shop
@@ -42,7 +43,9 @@ def main() -> None:
         _fail(f"There is nothing left to refund of {error.order_id}.")
     except RefundTooBig as error:
         _fail(f"Only {Money(error.left, error.currency).format()} is left to refund.")
-    except StripeTrouble as error:
+    except StripeUnreachable:
+        _fail("Stripe did not answer. What was asked for is remembered, and the worker asks again.")
+    except StripeRefused as error:
         _fail(f"Stripe did not do it: {error.message or error.code}")
     except ShopError as error:
         _fail(str(error))

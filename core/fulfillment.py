@@ -260,6 +260,8 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add("fulfilled")
     if status in (Status.PROCESSING, Status.FAILED) or (status is Status.CANCELED and not ledger.paid):
         log.add(f"{status}:{max((row.attempt for row in ledger.checkouts), default=0)}")
+    if ledger.paid is None:
+        return  # what was learned of money that is not known to have come is written when it is
     for entry in [entry for refund in ledger.refunds for entry in refund_facts.entry(refund)]:
         log.add(entry)
     for entry in [entry for dispute in ledger.disputes for entry in disputes.entry(dispute)]:

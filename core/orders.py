@@ -217,8 +217,13 @@ def lock_cart(session: Session, cart_id: str) -> Order | None:
     if order := session.exec(query).first():
         return order
     # Two clicks at once both find none: the later one waits at the counter, and then finds the earlier one's order.
-    session.exec(select(Counter.value).where(Counter.name == "order").with_for_update()).one()
+    queue(session)
     return session.exec(query).first()
+
+
+def queue(session: Session) -> None:
+    """Wait at the counter until everybody who stands there has ended their transaction, and let nobody else pass."""
+    session.exec(select(Counter.value).where(Counter.name == "order").with_for_update()).one()
 
 
 _NEXT_NUMBER = text("update counters set value = value + 1 where name = 'order' returning value")

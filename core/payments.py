@@ -91,13 +91,14 @@ def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
     """
     metadata = session.get("metadata") or {}
     attempt = str(metadata.get("attempt") or "0")
+    status = session.get("status") or "open"
     return SessionFacts(
         id=session["id"],
         order_id=metadata.get("order_id") or session.get("client_reference_id") or "",
         attempt=int(attempt) if attempt.isdecimal() else 0,
         shop_id=metadata.get("shop_id") or "",
         livemode=bool(session.get("livemode")),
-        state=CheckoutState(session.get("status") or "open"),
+        state=CheckoutState(status) if status in _STATES else CheckoutState.OPEN,
         money=_money(session, event),
         amount_subtotal=session.get("amount_subtotal"),
         amount_total=session.get("amount_total"),

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 import orjson
-from sqlmodel import col, select
+from sqlalchemy import select as select_columns
+from sqlmodel import col, select, update
 
 from core import billing, events, fulfillment, orders, payments, refunds, signals, subscriptions
 from core.errors import CheckoutNotFound, ShopError, StripeUnreachable
@@ -122,49 +123,67 @@ def _taken(shop: Shop, event: dict[str, Any]) -> bool:
 
 
 def _ask_about_sessions(shop: Shop, report: Report, *, everything: bool) -> None:
-    for checkout_id, order_id, session_id in _due(shop, everything=everything):
-        report.attempt(order_id, partial(_asked, shop, checkout_id, session_id))
+    """Ask about open and settling Sessions, in batches, so that ten thousand never stand in memory.
+
+    Most are as we know them: those of a batch are put off together, since a transaction for each would cost most of the time.
+    """
+    last = ""
+    while batch := _due(shop, after=last, everything=everything):
+        unchanged: list[_Due] = []
+        for due in batch:
+            report.attempt(due.order_id, partial(_asked, shop, due, unchanged))
+        _put_off(shop, unchanged)
         if report.silent:
             return
+        last = batch[-1].checkout_id
 
 
-def _due(shop: Shop, *, everything: bool) -> Iterator[tuple[str, str, str]]:
-    """The Sessions to ask about: open or settling ones, in batches, so that ten thousand never stand in memory."""
-    last = ""
-    while True:
-        with shop.reading() as session:
-            rows = session.exec(_open_sessions(last, None if everything else shop.now())).all()
-        if not rows:
-            return
-        yield from rows
-        last = rows[-1][0]
+@dataclass(frozen=True)
+class _Due:
+    """A Session to ask about, and how far we know it to be."""
+
+    checkout_id: str
+    order_id: str
+    session_id: str
+    state: CheckoutState
+    money: Progress
+    created_at: datetime
 
 
-def _open_sessions(last: str, due_at: datetime | None) -> Any:
+def _due(shop: Shop, *, after: str, everything: bool) -> list[_Due]:
+    columns: list[Any] = [
+        Checkout.id, Checkout.order_id, Checkout.stripe_checkout_session_id, Checkout.state, Checkout.money,
+        Checkout.created_at,
+    ]  # fmt: skip
     query = (
-        select(Checkout.id, Checkout.order_id, Checkout.stripe_checkout_session_id)
+        select_columns(*columns)
         .where(
             col(Checkout.stripe_checkout_session_id).is_not(None),
             (col(Checkout.state) == CheckoutState.OPEN) | (col(Checkout.money) == Progress.PROCESSING),
-            col(Checkout.id) > last,
+            col(Checkout.id) > after,
         )
         .order_by(col(Checkout.id))
         .limit(_BATCH)
     )
-    return query.where(col(Checkout.ask_after) <= due_at) if due_at else query
+    if not everything:
+        query = query.where(col(Checkout.ask_after) <= shop.now())
+    with shop.reading() as session:
+        return [_Due(*row) for row in session.execute(query)]
 
 
-def _asked(shop: Shop, checkout_id: str, session_id: str) -> bool:
+def _asked(shop: Shop, due: _Due, unchanged: list[_Due]) -> bool:
     try:
-        facts = shop.stripe.retrieve_checkout(session_id)
+        facts = shop.stripe.retrieve_checkout(due.session_id)
     except CheckoutNotFound:
         facts = None
+    if facts and (facts.state, facts.money) == (due.state, due.money):
+        unchanged.append(due)
+        return False
     with shop.transaction() as session:
-        row = session.get_one(Checkout, checkout_id)
-        order = orders.lock(session, row.order_id)
+        order = orders.lock(session, due.order_id)
         assert order is not None
         before = order.status
-        session.refresh(row)
+        row = session.get_one(Checkout, due.checkout_id)
         row.ask_after = payments.ask_next(row.created_at, shop.now())
         if facts is None:
             row.state = CheckoutState.EXPIRED  # gone at Stripe: nobody can pay it any more
@@ -173,6 +192,14 @@ def _asked(shop: Shop, checkout_id: str, session_id: str) -> bool:
             return fulfillment.resettle(session, order.id, actor="worker", now=shop.now()).status is not before
         settled = fulfillment.apply(session, facts, actor="worker", now=shop.now())
         return settled is not None and settled.status is not before
+
+
+def _put_off(shop: Shop, unchanged: list[_Due]) -> None:
+    if unchanged:
+        now = shop.now()
+        later = [{"id": due.checkout_id, "ask_after": payments.ask_next(due.created_at, now)} for due in unchanged]
+        with shop.transaction() as session:
+            session.execute(update(Checkout), later)
 
 
 def _close_never_opened(shop: Shop, report: Report) -> None:

@@ -145,7 +145,7 @@ class StripeApi:
         return str(opened["url"])
 
     def _events(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        pages = self._ask_raw(lambda: self._client.v1.events.list({**filters, "limit": 100}))
+        pages = self._ask_raw(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
         while True:
             for event in pages.data:
                 yield event.to_dict(for_json=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 def id_of(value: Any) -> str | None:
     """Stripe gives an id, or the whole object where it was expanded."""
-    return value["id"] if isinstance(value, dict) else value
+    found: str | None = value["id"] if isinstance(value, dict) else value
+    return found
 
 
 def moment(stamp: int | None) -> datetime | None:

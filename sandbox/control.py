@@ -53,11 +53,17 @@ class Control:
         return JSONResponse({"status": "ok"})
 
     async def deliveries(self, request: Request) -> Response:
-        """GET /sandbox/deliveries.json: newest first, with their attempts; `?event=` for one event's."""
-        if event := request.query_params.get("event"):
+        """GET /sandbox/deliveries.json: newest first, with their attempts; `?event=` for one event's, `?state=pending`
+        for those that are not over, and the newest 500 unless `?limit=` says otherwise."""
+        wanted = request.query_params
+        if event := wanted.get("event"):
             return JSONResponse(self.account.deliveries.of_event(event)[::-1])
-        found = self.account.store.all(deliveries.KIND)
-        return JSONResponse(list(itertools.islice(found, MOST_DELIVERIES)))
+        limit = wanted.get("limit", str(MOST_DELIVERIES))
+        if not limit.isdecimal():
+            return _refused(BadRequest("limit must be a number"))
+        state = wanted.get("state")
+        found = (each for each in self.account.store.all(deliveries.KIND) if state in (None, each["state"]))
+        return JSONResponse(list(itertools.islice(found, int(limit))))
 
     async def clock(self, request: Request) -> Response:
         """GET /sandbox/clock: the sandbox's time in seconds since 1970, and how far it is ahead of the computer's."""

@@ -23,22 +23,25 @@ _CLOSED = {
     ),
     GrantState.REVOKED: ("violet", "undo", "Closed", "Its money went back, or its time is over."),
 }
+_PLAN_ON_HOLD = "Its last payment hasn't come through, or your bank is asking about it. It opens again after that."
 
 
-def draw(delivery: Delivery, *, where: str, level: int = 2) -> None:
-    """One delivery, with what may be done with it right now. `level` is that of its heading."""
+def draw(delivery: Delivery, *, where: str, level: int = 2) -> Any:
+    """One delivery, with what may be done with it right now. `level` is that of its heading.
+
+    Returns its card, for more to be drawn into.
+    """
     if delivery.state is not GrantState.ACTIVE:
-        _draw_closed(delivery, where, level)
-        return
+        return _draw_closed(delivery, where, level)
     match delivery.kind:
         case Kind.DOWNLOAD:
-            _draw_download(delivery, where, level)
+            return _draw_download(delivery, where, level)
         case Kind.LICENSE:
-            _draw_license(delivery, where, level)
+            return _draw_license(delivery, where, level)
         case Kind.PLAN:
-            _draw_plan(delivery, where, level)
+            return _draw_plan(delivery, where, level)
         case Kind.WORKSHOP:
-            _draw_workshop(delivery, where, level)
+            return _draw_workshop(delivery, where, level)
         case _:
             assert_never(delivery.kind)
 
@@ -55,30 +58,37 @@ def keep_links_fresh() -> None:
     wait()
 
 
-def _draw_download(delivery: Delivery, where: str, level: int) -> None:
-    with _card(delivery, where, level, "Yours to keep: download it again whenever you like."):
+def _draw_download(delivery: Delivery, where: str, level: int) -> Any:
+    card = _card(delivery, where, level, "Yours to keep: download it again whenever you like.")
+    with card:
         _draw_files(delivery.files)
+    return card
 
 
-def _draw_license(delivery: Delivery, where: str, level: int) -> None:
+def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
     used = f"{delivery.machines_used} in use" if delivery.machines_used else "None in use yet"
     computers = ui.count(delivery.machines, "computer", "computers")
-    with _card(delivery, where, level, f"Your licence key, for up to {computers}. {used}."):
+    card = _card(delivery, where, level, f"Your licence key, for up to {computers}. {used}.")
+    with card:
         with st.container(key=f"copy-{where}-{delivery.grant_id}"):
             st.code(delivery.key, language=None)
         _draw_files(delivery.files)
+    return card
 
 
-def _draw_plan(delivery: Delivery, where: str, level: int) -> None:
+def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
     taken = ", ".join(ui.plain(email) for email in delivery.seats) or "Nobody uses one yet."
-    with _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}. {taken}"):
+    card = _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}. {taken}")
+    with card:
         _draw_files(delivery.files)
+    return card
 
 
-def _draw_workshop(delivery: Delivery, where: str, level: int) -> None:
-    with _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}, paid for and kept."):
+def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
+    card = _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}, paid for and kept.")
+    with card:
         if not (delivery.starts_at and delivery.ends_at):
-            return
+            return card
         day, hours = ui.hours(delivery.starts_at, delivery.ends_at, delivery.timezone)
         st.markdown(f":material/event: **{day}**  \n:material/schedule: {ui.plain(hours)}")
         if delivery.place:
@@ -88,13 +98,18 @@ def _draw_workshop(delivery: Delivery, where: str, level: int) -> None:
             f"{delivery.product_id}.ics", mime="text/calendar", icon=":material/event:", type="primary",
             key=f"{where}-calendar-{delivery.grant_id}", on_click="ignore",
         )  # fmt: skip
+    return card
 
 
-def _draw_closed(delivery: Delivery, where: str, level: int) -> None:
+def _draw_closed(delivery: Delivery, where: str, level: int) -> Any:
     """A delivery that does not open, and why."""
     color, icon, label, why = _CLOSED[delivery.state]
-    with _card(delivery, where, level, ""):
+    if delivery.kind is Kind.PLAN and delivery.state is GrantState.SUSPENDED:
+        why = _PLAN_ON_HOLD
+    card = _card(delivery, where, level, "")
+    with card:
         st.markdown(f":{color}-badge[:material/{icon}: {label}]  \n{why or _blocked(delivery)}")
+    return card
 
 
 def _blocked(delivery: Delivery) -> str:

@@ -65,7 +65,7 @@ def subscribed(
     subscription = stripe.pay(paid, trial=trial)["subscription"]
     deliver(shop, stripe.event("completed", paid))
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
-    ask_stripe(shop)
+    billing.ask(shop, subscription)
     return order_id, subscription
 
 

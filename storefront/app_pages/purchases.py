@@ -3,9 +3,9 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from core import purchases, sign_in
-from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError
-from core.grants import Delivery, Kind
+from core import billing, purchases, sign_in
+from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
+from core.grants import Delivery, GrantState, Kind
 from core.orders import Status
 from core.purchases import Purchase
 from storefront import counter, deliveries, ui
@@ -136,18 +136,19 @@ def draw_library(email: str) -> None:
         st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
         ui.way(ui.SHOP, "To the shop", "storefront")
         return
-    draw_goods([delivery for purchase in bought for delivery in purchase.deliveries])
+    draw_goods(bought, email)
     draw_receipts(bought)
 
 
-def draw_goods(goods: list[Delivery]) -> None:
+def draw_goods(bought: tuple[Purchase, ...], email: str) -> None:
     """What was bought, by what one does with it."""
     now = shop.now()
+    goods = [delivery for purchase in bought for delivery in purchase.deliveries]
     live = [each for each in goods if each.kind is Kind.WORKSHOP]
     coming = [each for each in live if each.ends_at is None or each.ends_at > now]
     draw_section("Coming up", sorted(coming, key=lambda each: (each.starts_at is None, each.starts_at)))
     draw_section("Downloads and keys", [each for each in goods if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)])
-    draw_section("Plans", [each for each in goods if each.kind is Kind.PLAN])
+    draw_plans(bought, email)
     draw_section("Past sessions", [each for each in live if each not in coming])
 
 
@@ -157,6 +158,34 @@ def draw_section(title: str, goods: Iterable[Delivery]) -> None:
         st.header(title, anchor=False)
     for each in goods:
         deliveries.draw(each, where="library", level=3)
+
+
+def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
+    """Plans, each with the way to its seats, its card and its end."""
+    plans = [(each, plan) for each in bought for plan in each.deliveries if plan.kind is Kind.PLAN]
+    if plans:
+        st.header("Plans", anchor=False)
+    for purchase, plan in plans:
+        with deliveries.draw(plan, where="library", level=3):
+            # What is over has nothing left to manage; what is on hold needs a card that works.
+            if plan.state is not GrantState.REVOKED:
+                draw_way_to_billing(purchase, plan, email)
+
+
+def draw_way_to_billing(purchase: Purchase, plan: Delivery, email: str) -> None:
+    """A button that leads to Stripe's page about this plan, or says why it does not."""
+    if not st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}"):
+        return
+    try:
+        address = billing.portal(shop, email, purchase.order_id)
+    except StripeTrouble as error:
+        ui.log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
+        st.warning("We can't reach the billing page right now. Try again in a minute.", icon=":material/error:")
+    except ShopError as error:
+        st.warning(ui.sentence(error), icon=":material/error:")
+    else:
+        ui.leave(address, "Manage billing")
+        st.stop()
 
 
 STATES = {

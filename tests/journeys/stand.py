@@ -74,6 +74,12 @@ class Stand:
             tell(process, signal.SIGKILL)
         assert not stubborn, f"{[process.args for process in stubborn]} had to be killed"
 
+    def kill(self, name: str) -> None:
+        """End a process and all it started in the middle of whatever it does, as a power cut would."""
+        process = self._running.pop(name)
+        tell(process, signal.SIGKILL)
+        assert has_ended(process)
+
     @contextmanager
     def without(self, *names: str) -> Iterator[None]:
         """These processes are down inside the block, unless it starts some again; afterwards they all run as before."""
@@ -161,6 +167,12 @@ class Stand:
     def tell_sandbox(self, switch: str, **what: object) -> None:
         """Use one of the sandbox's switches for tests, such as `faults` or `settle`."""
         httpx.post(f"{self.sandbox_url}/sandbox/{switch}", json=what, timeout=30).raise_for_status()
+
+    def happens(self, act: str, subject: str, **more: object) -> Any:
+        """Have something happen at the sandbox as by a button of its panel: `happens("dispute", payment)`."""
+        answer = httpx.post(f"{self.sandbox_url}/sandbox/act/{act}", json={"id": subject, **more}, timeout=30)
+        assert answer.is_success, answer.text
+        return answer.json()["result"]
 
     def deliveries(self, kind: str, session_id: str) -> list[dict[str, Any]]:
         """How the sandbox fared with delivering this session's events of a kind."""

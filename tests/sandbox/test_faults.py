@@ -49,6 +49,26 @@ def _undelivered(world: World) -> list[str]:
     return [event.data.object.id for event in world.api.events.list({"delivery_success": False}).data]
 
 
+def test_deliveries_are_listed_by_what_became_of_them(world: World, endpoint: Endpoint) -> None:
+    world.faults(drop_rate=1)
+    lost = world.api.products.create({"name": "lost"})
+    world.faults(drop_rate=0)
+    for n in range(3):
+        world.api.products.create({"name": f"n{n}"})
+    endpoint.wait_for("product.created", 3)
+    eventually(lambda: len(_deliveries(world, state="delivered")) == 3)
+    [pending] = _deliveries(world, state="pending")
+    [announced] = [event for event in world.events() if event.data.object.id == lost.id]
+    assert (pending["event"], pending["next_at"]) == (announced.id, None)
+    assert len(_deliveries(world, limit="2")) == 2
+    assert world.http.get("/sandbox/deliveries.json", params={"limit": "all"}).status_code == 400
+
+
+def _deliveries(world: World, **wanted: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = world.http.get("/sandbox/deliveries.json", params=wanted).json()
+    return found
+
+
 def test_events_can_arrive_in_another_order(world: World, endpoint: Endpoint) -> None:
     world.faults(shuffle=True)
     for n in range(4):

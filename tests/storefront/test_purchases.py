@@ -3,7 +3,8 @@
 from sqlalchemy import text
 
 from core import sign_in, signing
-from tests.builders import bought
+from core.errors import StripeUnreachable
+from tests.builders import bought, subscribed
 from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
@@ -118,6 +119,43 @@ def test_what_was_taken_back_is_shown_closed(visitor: Visitor) -> None:
     tab = visitor.opens("purchases")
     assert "Its money went back" in words(tab)
     assert "/api/downloads/" not in words(tab)
+
+
+def test_a_plan_s_billing_is_managed_at_stripe_in_the_same_tab(visitor: Visitor) -> None:
+    subscribed(visitor.shop, visitor.stripe)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    [button] = [each for each in tab.button if each.label == "Manage billing"]
+    assert "/p/session/" in left_for(sound(button.click().run()))
+
+
+def test_only_plans_have_billing_to_manage_and_only_while_they_last(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, "guide-eur", cart="cart_1")
+    bought(visitor.shop, visitor.stripe, "plan-month", cart="cart_2")
+    visitor.signs_in(NORA)
+    assert labels(visitor.opens("purchases")).count("Manage billing") == 1
+    with visitor.shop.transaction() as session:
+        session.execute(text("update grants set state = 'revoked'"))
+    assert "Manage billing" not in labels(visitor.opens("purchases"))
+
+
+def test_billing_that_cannot_be_reached_is_said_so(visitor: Visitor) -> None:
+    subscribed(visitor.shop, visitor.stripe)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    visitor.stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    [button] = [each for each in tab.button if each.label == "Manage billing"]
+    assert "can't reach the billing page" in sound(button.click().run()).warning[0].value
+
+
+def test_a_plan_on_hold_says_why_and_leads_to_its_card(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, "plan-month")
+    visitor.signs_in(NORA)
+    with visitor.shop.transaction() as session:
+        session.execute(text("update grants set state = 'suspended'"))
+    tab = visitor.opens("purchases")
+    assert "Its last payment hasn't come through" in words(tab)
+    assert "Manage billing" in labels(tab)
 
 
 def test_an_address_without_purchases_is_told_kindly(visitor: Visitor) -> None:

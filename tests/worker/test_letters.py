@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from sqlmodel import select
 
 from core import checkout, outbox, sign_in
 from core.errors import LinkExpired
+from core.grants import Grant
 from core.letters import LetterState
 from core.orders import Order, Status
 from tests.machine import eventually
@@ -183,6 +185,20 @@ def test_an_event_that_stripe_could_not_deliver_is_fetched_by_the_next_sweep(tra
 
     trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
     assert _status(trade, order_id) is Status.FULFILLED
+
+
+def test_a_plan_is_asked_about_as_soon_as_stripe_tells_of_it(trade: Trade) -> None:
+    order_id, session_id = trade.start(trade.buyer(), "plan-month", quantity=2)
+    plan = trade.stripe.pay(session_id)["subscription"]
+    trade.tell(trade.stripe.event("completed", session_id))
+    trade.stripe.change_seats(plan, 7)
+    trade.tell(trade.stripe.tell("customer.subscription.updated", trade.stripe.subscriptions[plan]))
+
+    def seats() -> bool:
+        with trade.shop.reading() as session:
+            return session.exec(select(Grant.quantity).where(Grant.order_id == order_id)).one() == 7
+
+    eventually(seats)
 
 
 def test_sweeps_that_find_nothing_to_do_leave_no_trace_in_the_database(trade: Trade) -> None:

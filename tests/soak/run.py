@@ -1,0 +1,189 @@
+"""One soak from beginning to end: processes up, storm and crowd, calm, one reconciliation, the audit."""
+
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx
+
+from core import database, outbox
+from core.settings import Settings
+from core.shop import Shop
+from core.storage import Storage
+from core.stripe_api import StripeApi
+from tests.journeys.stand import ROOT, Stand
+from tests.machine import eventually
+from tests.soak import audit
+from tests.soak.crowd import Crowd
+from tests.soak.weather import storm
+
+CATALOGUE = ROOT / "tests" / "soak" / "catalogue.toml"
+_SECRET = "a secret for one soak only"
+# What is to happen when all is calm happens soon, or something is stuck.
+_CALM_WITHIN = 240
+
+
+@dataclass
+class Result:
+    """What came of it: figures to read, and what must not be."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+
+def soak(
+    folder: Path,
+    database_url: str,
+    *,
+    purchases: int,
+    seed: int,
+    pause: float = 4,
+    sweep_seconds: float = 20,
+    worker_too: bool = True,
+    at_once: int = 12,
+    say: Callable[[str], None] = lambda _line: None,
+) -> Result:
+    """Let so many people buy in bad weather, and look at what is left. Ends whatever it started, come what may."""
+    stand = Stand(
+        folder, database_url=database_url, secret_key=_SECRET, sweep_seconds=sweep_seconds, sandbox_settle_seconds=2,
+        sandbox_retry_seconds=",".join(["1"] * 120),
+    )  # fmt: skip
+    shop = _looking_at(stand, database_url)
+    result = Result()
+    try:
+        with _timed(result, "start", say):
+            stand.start("sandbox", "webhook", "worker")
+            stand.pushcart("catalog", "apply", str(CATALOGUE))
+        stopping = Event()
+        crowd = Crowd(stand, seed=seed, at_once=at_once, stopping=stopping)
+        weather = storm(stand, seed=seed, pause=pause, worker_too=worker_too, stopping=stopping)
+        with _timed(result, "storm", say), weather as kills:
+            crowd.buy(purchases)
+        with _timed(result, "calm", say):
+            eventually(lambda: _is_calm(stand), seconds=_CALM_WITHIN)
+        with _timed(result, "reconcile", say):
+            report = _reconciled(stand)
+        with _timed(result, "jobs", say):
+            _wait_until_idle(shop)
+        with _timed(result, "audit", say):
+            books = audit.read(stand, shop)
+            result.violations += [*crowd.odd, *audit.violations(books), *_after_closing(stand, shop)]
+        # A worker that is killed between handing a letter over and noting so hands it over again: eight are under way at once.
+        sent_again = _outcome(books)["letters"]["sent again after a kill"]
+        if sent_again > 8 * kills["worker"]:
+            result.violations.append(
+                f"{sent_again} letters were sent twice, and the worker was killed {kills['worker']} times"
+            )
+        result.violations += [f"reconcile could not heal {each}" for each in report["failed"]]
+        result.figures |= _figures(purchases, result, crowd, kills, report) | _post(stand) | _outcome(books)
+        return result
+    finally:
+        stand.stop("webhook", "worker", "sandbox")
+        shop.engine.dispose()
+
+
+def _looking_at(stand: Stand, database_url: str) -> Shop:
+    """The same shop, for this process to look into."""
+    settings = Settings(
+        database_url=database_url, secret_key=_SECRET, sandbox_port=stand.ports["sandbox"],
+        storage_url=f"file://{stand.folder}/var/files",
+    )  # fmt: skip
+    stripe = StripeApi(settings.stripe_secret_key.get_secret_value(), base=settings.stripe_base)
+    return Shop(settings, database.connect(database_url), stripe, Storage(settings.storage_url))
+
+
+@contextmanager
+def _timed(result: Result, name: str, say: Callable[[str], None]) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    result.figures[f"{name}, seconds"] = round(time.monotonic() - began, 1)
+    say(f"{name}: {result.figures[f'{name}, seconds']} s")
+
+
+def _is_calm(stand: Stand) -> bool:
+    """Every debit has settled, and every event has arrived that is not lost for good."""
+    debits = [
+        s["payment_intent"]
+        for s in audit.sessions(stand)
+        if (s["status"], s["payment_status"]) == ("complete", "unpaid")
+    ]
+    if any(stand.stripe(f"payment_intents/{debit}")["status"] == "processing" for debit in debits):
+        return False
+    pending = httpx.get(
+        f"{stand.sandbox_url}/sandbox/deliveries.json?state=pending&limit={audit.EVERYTHING}", timeout=60
+    )
+    return all(each["next_at"] is None for each in pending.json())
+
+
+def _reconciled(stand: Stand) -> dict[str, Any]:
+    """What `pushcart reconcile --json` prints, whether or not it could heal everything."""
+    done = subprocess.run(
+        ["pushcart", "reconcile", "--json"], cwd=stand.folder, env=stand.env, capture_output=True, text=True, timeout=300
+    )  # fmt: skip
+    assert done.stdout, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def _wait_until_idle(shop: Shop) -> None:
+    client = outbox.open_client(shop.engine)
+    waiting = ["ENQUEUED", "PENDING", "DELAYED"]
+    eventually(lambda: not client.list_workflows(status=waiting, limit=1), seconds=_CALM_WITHIN)
+
+
+def _after_closing(stand: Stand, shop: Shop) -> list[str]:
+    """Every page that is still open expires: then nothing may be held any more."""
+    stand.tell_sandbox("act/expire-all")
+    eventually(lambda: _is_calm(stand), seconds=_CALM_WITHIN)
+    return [f"after all pages were closed: {wrong}" for wrong in audit.violations(audit.read(stand, shop))]
+
+
+def _figures(
+    purchases: int, result: Result, crowd: Crowd, kills: Counter[str], report: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "purchases": purchases,
+        "purchases per second": round(purchases / result.figures["storm, seconds"], 1),
+        "buyers": dict(sorted(crowd.count.items())),
+        "killed": dict(kills),
+        "reconcile": {"checked": report["checked"], "healed": len(report["healed"]), "failed": report["failed"]},
+    }
+
+
+def _post(stand: Stand) -> dict[str, Any]:
+    """How the sandbox's events travelled."""
+    url = f"{stand.sandbox_url}/sandbox/deliveries.json?limit={audit.EVERYTHING}"
+    deliveries = httpx.get(url, timeout=120).json()
+    of_event = Counter(each["event"] for each in deliveries)
+    return {
+        "events": {
+            "events": len(of_event),
+            "deliveries": len(deliveries),
+            "delivered": sum(each["state"] == "delivered" for each in deliveries),
+            "lost for good": sum(each["state"] == "pending" for each in deliveries),
+            "sent twice": sum(copies > 1 for copies in of_event.values()),
+            "retried": sum(len(each["attempts"]) > 1 for each in deliveries),
+        }
+    }
+
+
+def _outcome(books: audit.Books) -> dict[str, Any]:
+    by = Counter(
+        entry["actor"].split()[0]
+        for order in books.orders.values()
+        for entry in order["log"]
+        if entry["event"] == "fulfilled"
+    )
+    letters = [each for each in books.letters if each["to"].startswith("buyer")]
+    return {
+        "orders": dict(Counter(order["status"] for order in books.orders.values())),
+        "fulfilled by": dict(by),
+        "letters": {"sent": len(letters), "sent again after a kill": len(letters) - len(audit.distinct(letters))},
+    }

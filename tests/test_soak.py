@@ -1,0 +1,24 @@
+"""A small soak of the whole shop: the large one is `python -m tests.soak`."""
+
+from functools import partial
+from pathlib import Path
+
+from core import catalog, catalog_file
+from core.shop import Shop
+from tests.builders import at_once
+from tests.soak.run import soak
+
+
+def test_every_payment_is_delivered_exactly_once_whatever_the_weather(unmigrated_url: str, tmp_path: Path) -> None:
+    result = soak(
+        tmp_path / "stand", unmigrated_url,
+        purchases=60, seed=7, pause=1.5, sweep_seconds=5, worker_too=False, at_once=8,
+    )  # fmt: skip
+    assert result.violations == []
+    assert result.figures["killed"]["webhook"]
+
+
+def test_processes_that_open_an_empty_demo_at_once_all_find_its_shelves_full(bare_shop: Shop) -> None:
+    assert at_once(*[partial(catalog_file.fill_demo, bare_shop)] * 4) == [None] * 4
+    with bare_shop.reading() as session:
+        assert len(catalog.shelf(session)) == 6

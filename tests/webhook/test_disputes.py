@@ -1,0 +1,177 @@
+"""Disputes and early warnings: access waits while the bank decides, and follows its verdict, in whatever order it is told."""
+
+from collections.abc import Callable
+
+import pytest
+from starlette.testclient import TestClient
+
+from core import attention
+from core.disputes import Dispute
+from core.shop import Shop
+from core.workshops import WorkshopDate
+from tests import builders
+from tests.fakes import FakeStripe
+from tests.webhook.test_stripe_events import post
+
+OPEN, WON, LOST = ("needs_response", "won", "lost")
+
+
+@pytest.fixture
+def order_id(shop: Shop, stripe: FakeStripe) -> str:
+    """A key and two places, paid and delivered."""
+    return builders.bought(shop, stripe, "kit-eur", ("clinic-eur", 2))
+
+
+Tell = Callable[..., str]
+
+
+@pytest.fixture
+def tell(client: TestClient, stripe: FakeStripe) -> Tell:
+    """Have Stripe tell of a payment's dispute in this status; what became of the event."""
+
+    def telling(kind: str, payment: str, status: str) -> str:
+        answer = post(client, stripe.tell(f"charge.dispute.{kind}", stripe.dispute(payment, status=status)))
+        assert answer.status_code == 200
+        return str(answer.json()["state"])
+
+    return telling
+
+
+def standing(shop: Shop, order_id: str) -> tuple[str, set[str]]:
+    return builders.status(shop, order_id), {state for _, state in builders.grants(shop, order_id)}
+
+
+def test_a_dispute_suspends_and_the_owners_are_told_once(shop: Shop, tell: Tell, order_id: str) -> None:
+    payment = builders.payment_of(shop, order_id)
+    for kind in ("created", "funds_withdrawn", "updated"):
+        assert tell(kind, payment, OPEN) == "applied"
+    assert standing(shop, order_id) == ("disputed", {"suspended"})
+    (dispute,) = builders.rows(shop, Dispute)
+    assert builders.jobs(shop) == [f"owner_notice:{order_id}:dispute:{dispute.id}", f"receipt:{order_id}"]
+    (item,) = attention.items(shop)
+    assert (item.topic, item.subject, item.due_by) == ("dispute", dispute.id, dispute.due_by)
+
+
+def test_a_dispute_won_restores_with_the_same_key(shop: Shop, tell: Tell, order_id: str) -> None:
+    payment, key = builders.payment_of(shop, order_id), builders.deliveries(shop, order_id)[0].key
+    tell("created", payment, OPEN)
+    tell("closed", payment, WON)
+    tell("funds_reinstated", payment, WON)
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+    assert builders.deliveries(shop, order_id)[0].key == key
+    assert attention.items(shop) == []
+
+
+def test_a_dispute_lost_revokes_and_frees_the_places(shop: Shop, tell: Tell, order_id: str) -> None:
+    payment = builders.payment_of(shop, order_id)
+    tell("created", payment, OPEN)
+    tell("closed", payment, LOST)
+    assert standing(shop, order_id) == ("charged_back", {"revoked"})
+    (clinic,) = [date for date in builders.rows(shop, WorkshopDate) if date.product_id == "clinic"]
+    assert clinic.taken == 0
+    assert attention.items(shop) == []
+
+
+@pytest.mark.parametrize(("verdict", "then"), [(WON, "fulfilled"), (LOST, "charged_back")])
+def test_what_comes_late_after_the_verdict_changes_nothing(
+    shop: Shop, tell: Tell, order_id: str, verdict: str, then: str
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    tell("closed", payment, verdict)
+    for kind, status in (("created", OPEN), ("updated", "under_review"), ("funds_withdrawn", OPEN)):
+        assert tell(kind, payment, status) == "applied"
+    assert builders.status(shop, order_id) == then
+
+
+def test_an_appeal_that_is_won_restores_after_all(shop: Shop, tell: Tell, order_id: str) -> None:
+    payment = builders.payment_of(shop, order_id)
+    for status in (OPEN, LOST, "appeal_under_review"):
+        tell("updated", payment, status)
+    assert standing(shop, order_id) == ("charged_back", {"revoked"})
+    tell("closed", payment, WON)
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+
+
+def test_a_banks_mere_question_leaves_access(shop: Shop, tell: Tell, order_id: str) -> None:
+    payment = builders.payment_of(shop, order_id)
+    tell("created", payment, "warning_needs_response")
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+    assert [item.topic for item in attention.items(shop)] == ["dispute"]
+    tell("closed", payment, "warning_closed")
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+    assert attention.items(shop) == []
+
+
+def test_a_question_that_becomes_a_dispute_suspends(shop: Shop, tell: Tell, order_id: str) -> None:
+    payment = builders.payment_of(shop, order_id)
+    tell("created", payment, "warning_needs_response")
+    tell("updated", payment, OPEN)
+    assert standing(shop, order_id) == ("disputed", {"suspended"})
+
+
+def test_a_dispute_told_before_the_payment_counts_when_it_comes(
+    shop: Shop, stripe: FakeStripe, client: TestClient, tell: Tell
+) -> None:
+    order_id, session_id = builders.opened(shop, "kit-eur")
+    payment = stripe.pay(session_id)["payment_intent"]
+    assert tell("created", payment, OPEN) == "parked"
+    builders.ask_stripe(shop)
+    assert standing(shop, order_id) == ("pending", set())
+    post(client, stripe.event("completed", session_id))
+    assert standing(shop, order_id) == ("disputed", {"suspended"})
+    tell("closed", payment, WON)
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+
+
+def test_a_dispute_of_a_renewal_is_traced_through_its_invoice(
+    shop: Shop, stripe: FakeStripe, client: TestClient, tell: Tell
+) -> None:
+    order_id, subscription = builders.subscribed(shop, stripe)
+    post(client, stripe.tell("invoice.paid", stripe.renew(subscription)))
+    renewal = builders.payment_of(shop, order_id)
+    assert tell("created", renewal, OPEN) == "parked"
+    builders.ask_stripe(shop)
+    assert standing(shop, order_id) == ("disputed", {"suspended"})
+    stripe.calls.clear()
+    assert tell("closed", renewal, LOST) == "applied"
+    assert standing(shop, order_id) == ("charged_back", {"revoked"})
+    assert stripe.calls == []
+
+
+def test_a_dispute_that_names_its_charge_alone_is_traced_too(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
+) -> None:
+    dispute = {**stripe.dispute(builders.payment_of(shop, order_id)), "payment_intent": None}
+    assert post(client, stripe.tell("charge.dispute.created", dispute)).json()["state"] == "parked"
+    builders.ask_stripe(shop)
+    assert standing(shop, order_id) == ("disputed", {"suspended"})
+
+
+def warning_of(payment: str, *, actionable: bool) -> dict:
+    return {
+        "id": "issfr_test_1", "object": "radar.early_fraud_warning", "actionable": actionable, "created": 1_795_343_785,
+        "charge": payment.replace("pi_", "ch_", 1), "payment_intent": payment, "fraud_type": "made_with_stolen_card",
+    }  # fmt: skip
+
+
+def test_an_early_warning_wants_attention_until_it_is_refunded_or_over(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    warned = stripe.tell("radar.early_fraud_warning.created", warning_of(payment, actionable=True))
+    assert post(client, warned).json()["state"] == "applied"
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+    (item,) = attention.items(shop)
+    assert (item.topic, item.detail) == ("fraud_warning", "made_with_stolen_card")
+    post(client, stripe.tell("radar.early_fraud_warning.updated", warning_of(payment, actionable=False)))
+    post(client, stripe.tell("radar.early_fraud_warning.updated", warning_of(payment, actionable=True)))
+    assert attention.items(shop) == []
+
+
+def test_two_tellings_of_one_warning_at_once_both_succeed(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
+) -> None:
+    warning = warning_of(builders.payment_of(shop, order_id), actionable=True)
+    told = [stripe.tell("radar.early_fraud_warning.created", warning) for _ in range(4)]
+    answers = builders.at_once(*[lambda event=event: post(client, event).status_code for event in told])
+    assert answers == [200] * 4
