@@ -98,7 +98,7 @@ def record(session: Session, order_id: str, facts: DisputeFacts) -> Dispute:
             created_at=facts.created_at,
         )  # fmt: skip
         session.add(row)
-    if True:
+    if _rank(facts.status) >= _rank(row.status):
         row.status = facts.status
         row.due_by = facts.due_by or row.due_by
     session.flush()

@@ -129,7 +129,7 @@ def a_plan_from_trial_to_its_end(life: Life) -> None:
     life.tell("invoice.paid", next(iter(stripe.invoices.values())))
     life.tell("invoice.payment_failed", stripe.fail_renewal(name))
     life.tell("customer.subscription.updated", stripe.subscriptions[name])
-    life.tell("invoice.paid", stripe.renew(name))
+    life.tell("invoice.payment_succeeded", life.tell("invoice.paid", stripe.renew(name)))
     life.tell("customer.subscription.updated", stripe.change_seats(name, 5))
     life.tell("invoice.paid", stripe.renew(name))
     life.tell_refund(300, stripe.payment_of(name) or "")
@@ -143,7 +143,7 @@ LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "disputed twice and lost once": (disputed_twice_and_lost_once, 7, "charged_back"),
     "bounced": (bounced, 3, "failed"),
     "settled and refunded": (settled_and_refunded, 4, "partially_refunded"),
-    "a plan from trial to its end": (a_plan_from_trial_to_its_end, 11, "canceled"),
+    "a plan from trial to its end": (a_plan_from_trial_to_its_end, 12, "canceled"),
 }
 ASK, SWEEP = "ask", "sweep"
 
