@@ -44,7 +44,7 @@ def ask_stripe(visit: Visit, session_id: str) -> None:
 def look(visit: Visit, session_id: str) -> Purchase | None:
     """The order as the database has it now, for this browser."""
     with shop.reading() as session:
-        visit.order_id = visit.order_id or payments.fulfilled_order(session, session_id) or ""
+        visit.order_id = visit.order_id or payments.order_of_session(session, session_id) or ""
         return purchases.seen_by_browser(session, visit.order_id, browser, signing_key=shop.signing_key)
 
 
