@@ -30,8 +30,13 @@ KEY = re.compile(r"^[sr]k_test_\w{4,}$")
 VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(\.\w+)?$")
 # The first segment of paths under which objects live by their customer's clock.
 KIND_OF_PATH = {
+    "charges": "charge",
+    "checkout": "checkout.session",
     "customers": "customer",
+    "disputes": "dispute",
+    "invoiceitems": "invoiceitem",
     "invoices": "invoice",
+    "payment_intents": "payment_intent",
     "subscription_items": "subscription_item",
     "subscriptions": "subscription",
 }
@@ -154,6 +159,8 @@ class Api:
         found = store.get(kind, call.id) or {}
         if kind == "subscription_item":
             found = store.get("subscription", found.get("subscription", "")) or {}
+        if kind == "dispute":
+            found = store.get("charge", found.get("charge", "")) or {}
         return call.id if kind == "customer" else found.get("customer")
 
     def _schema(self, operation: Operation, result: Object) -> spec.Schema:

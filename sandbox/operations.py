@@ -12,6 +12,7 @@ from sandbox import (
 from sandbox import (
     acts,
     cancellations,
+    captures,
     charges,
     checkout,
     collection,
@@ -118,6 +119,7 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/v1/payment_intents/{id}"): retrieve("payment_intent"),
     ("POST", "/v1/payment_intents/{id}"): payment_intents.update,
     ("POST", "/v1/payment_intents/{id}/cancel"): payment_intents.cancel,
+    ("POST", "/v1/payment_intents/{id}/capture"): captures.capture,
     ("POST", "/v1/payment_intents/{id}/confirm"): payment_intents.confirm,
     ("GET", "/v1/payment_methods"): page("payment_method"),
     ("POST", "/v1/payment_methods"): payment_methods.create,
@@ -184,6 +186,7 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "finish_refund": refunds.finish,
     "open_dispute": disputes.open_by_card,
     "recover": acts.recover,
+    "release": captures.release,
     "renew": renewals.renew,
     "resume_collection": renewals.resume_collection,
     "retry_invoice": collection.retry,

@@ -35,23 +35,25 @@ class Attempt(StrEnum):
     PAID = "paid"
     PROCESSING = "processing"
     CHALLENGE = "challenge"
+    HELD = "held"
 
 
-def open(account: Account, *, amount: int, currency: str, **values: Any) -> Object:
+def open(
+    account: Account, *, amount: int, currency: str, capture_method: str = "automatic_async", **values: Any
+) -> Object:
     """A new PaymentIntent, saved. It is announced once something has happened to it."""
     id = f"pi_{ids.payment_stem()}{ids.chance(8)}"
     intent = blank(
         "payment_intent",
         id=id,
         amount=amount,
-        capture_method="automatic_async",
+        capture_method=capture_method,
         client_secret=f"{id}_secret_{ids.chance(25)}",
-        confirmation_method="automatic",
         created=account.clock.now(),
         currency=currency,
         payment_method_options={},
         status="requires_payment_method",
-        **values,
+        **{"confirmation_method": "automatic", **values},
     )
     account.store.notes(id)["as_created"] = events.copy(intent)
     return account.store.save(intent)
@@ -89,6 +91,8 @@ def attempt(
     if decline:
         charge = charges.failed(account, intent, method, decline, blocked=instrument.blocked)
         raise _declined(account, intent, method, decline, charge, charge_first=off_session)
+    if intent["capture_method"] == "manual":
+        return _hold(account, intent, method, authenticated=authenticated)
     if instrument.kind != "card":
         charge = charges.pending(account, intent, method)
         account.store.change(
@@ -101,6 +105,18 @@ def attempt(
     charge = charges.succeeded(account, intent, method, authenticated=authenticated)
     account.store.change(intent, **_tried(method, charge), status="succeeded", amount_received=intent["amount"])
     return Attempt.PAID
+
+
+def _hold(account: Account, intent: Object, method: Object, *, authenticated: bool) -> Attempt:
+    if method["type"] != "card":
+        text = f"Payments by {method['type']} cannot be captured later."
+        raise invalid(text, param="capture_method")
+    charge = charges.held(account, intent, method, authenticated=authenticated)
+    account.store.change(
+        intent, **_tried(method, charge), status="requires_capture", amount_capturable=intent["amount"]
+    )
+    account.at(charge["created"] + charges.HELD_SECONDS, "release", intent["id"])
+    return Attempt.HELD
 
 
 def _tried(method: Object, charge: Object) -> Object:
@@ -172,15 +188,16 @@ def _declined(
 
 
 def announce_success(account: Account, intent: Object) -> None:
-    """The events of a payment by card. `created` often arrives after `succeeded`, at Stripe too."""
+    """The events of a payment by card, or of one that is only held. `created` often arrives last, at Stripe too."""
     charge = account.find("charge", intent["latest_charge"])
+    kind = "payment_intent.succeeded" if charge["captured"] else "payment_intent.amount_capturable_updated"
     challenged = "as_created" not in account.store.notes(intent["id"])
     if challenged:
-        account.emit("payment_intent.succeeded", intent)
+        account.emit(kind, intent)
         account.emit("charge.succeeded", charge)
         return
     account.emit("charge.succeeded", charge)
-    account.emit("payment_intent.succeeded", intent)
+    account.emit(kind, intent)
     announce(account, intent)
 
 
@@ -206,10 +223,12 @@ def settle(account: Account, intent: Object, *, paid: bool) -> None:
 
 
 def give_up(account: Account, intent: Object, *, reason: str) -> None:
-    """Cancel a PaymentIntent that has not been paid; paid and canceled ones stay as they are."""
+    """Cancel a PaymentIntent that has not been paid; paid and canceled ones stay as they are. What is held is let go."""
     if intent["status"] in CANCELABLE:
+        account.timers.cancel("release", intent["id"])
         account.store.change(
             intent,
+            amount_capturable=0,
             canceled_at=account.clock.now(),
             cancellation_reason=reason,
             next_action=None,
@@ -223,8 +242,6 @@ def create(account: Account, call: Call) -> Object:
     """POST /v1/payment_intents, with `confirm=true` also paid at once."""
     params = call.params
     refuse_unimitated(params, NOT_IMITATED)
-    if params.get("capture_method") == "manual":
-        raise invalid("The sandbox does not imitate manual capture.", param="capture_method")
     currency = currencies.checked(params["currency"])
     currencies.check_minimum(params["amount"], currency, subject="Amount must convert to", param="amount")
     if "customer" in params:
@@ -236,6 +253,8 @@ def create(account: Account, call: Call) -> Object:
         account,
         amount=params["amount"],
         currency=currency,
+        capture_method=params.get("capture_method", "automatic_async"),
+        confirmation_method=params.get("confirmation_method", "automatic"),
         customer=params.get("customer"),
         description=params.get("description"),
         metadata=metadata.fresh(params.get("metadata")),
@@ -271,8 +290,10 @@ def _confirm(account: Account, intent: Object, method: Object | None) -> Object:
         )
         raise invalid(text, code="payment_intent_unexpected_state")
     match attempt(account, intent, method):
-        case Attempt.PAID:
+        case Attempt.PAID | Attempt.HELD:
             announce_success(account, intent)
+            # Whoever pays by the API asks for the dispute right away: at Stripe the payment itself opens it.
+            account.timers.bring_forward("open_dispute", intent["latest_charge"])
         case Attempt.PROCESSING:
             announce_processing(account, intent)
     return intent
