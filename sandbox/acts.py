@@ -60,12 +60,7 @@ def _charge(account: Account, id: str) -> Object:
         return account.find("charge", id)
     if id:
         return account.find("charge", account.find("payment_intent", id)["latest_charge"] or "")
-    return _newest(
-        account,
-        "charge",
-        lambda c: c["captured"] and c["paid"] and not c["refunded"],
-        "Nothing has been paid that is left.",
-    )
+    return _newest(account, "charge", _is_refundable, "Nothing has been paid that is left.")
 
 
 def _subscription(account: Account, id: str) -> Object:

@@ -61,6 +61,7 @@ class Call:
     request_id: str
     idempotency_key: str | None = None
     version: str | None = None
+    expand: list[str] = field(default_factory=list)
 
 
 Handler = Callable[["Account", Call], Object]
@@ -143,12 +144,12 @@ class Api:
             text = f"The sandbox does not imitate {operation.method} {operation.path}."
             raise StripeError(501, "api_error", text)
         # Taken out, so that handlers and filters see only what concerns them.
-        paths = call.params.pop("expand", [])
+        call.expand = call.params.pop("expand", [])
         with self.account.in_time_of(self._customer(call)):
             result = handler(self.account, call)
-        if not paths:
+        if not call.expand:
             return result
-        return expansion.expand(self.account, result, self._schema(operation, result), paths)
+        return expansion.expand(self.account, result, self._schema(operation, result), call.expand)
 
     def _customer(self, call: Call) -> str | None:
         """Whose time a request happens in: that of the customer it names, or of the one its object belongs to."""
@@ -164,7 +165,7 @@ class Api:
         return call.id if kind == "customer" else found.get("customer")
 
     def _schema(self, operation: Operation, result: Object) -> spec.Schema:
-        if operation.returns is None or result.get("object") not in ("list", None):
+        if operation.returns is None or result.get("object") not in ("list", "search_result", None):
             return spec.resource(result["object"])
         return spec.follow(operation.returns)
 

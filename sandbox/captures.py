@@ -30,7 +30,7 @@ def capture(account: Account, call: Call) -> Object:
     refuse_unimitated(params, NOT_IMITATED)
     if not params.get("final_capture", True):
         raise _refused(intent, "The sandbox does not imitate several captures of a payment.", param="final_capture")
-    amount = int(params.get("amount_to_capture", intent["amount_capturable"]))
+    amount: int = params["amount_to_capture"] if "amount_to_capture" in params else intent["amount_capturable"]
     _check(intent, amount)
     named = ("statement_descriptor", "statement_descriptor_suffix")
     account.store.change(
