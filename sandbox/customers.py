@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ids, metadata, payment_methods
+from sandbox import discounts, ids, metadata, payment_methods
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def create(account: Account, call: Call) -> Object:
     elif method := call.params.get("invoice_settings", {}).get("default_payment_method"):
         prefer(account, customer, method)
     account.emit("customer.created", customer)
+    if coupon := call.params.get("coupon"):
+        discounts.for_customer(account, customer, coupon)
     return customer
 
 
@@ -78,7 +80,13 @@ def update(account: Account, call: Call) -> Object:
         account.find("payment_method", id, param="invoice_settings[default_payment_method]")
         changes["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": id}
     changes["metadata"] = metadata.merge(customer["metadata"], params.get("metadata"))
-    if previous := account.store.change(customer, **changes):
+    before = customer["discount"]
+    if "coupon" in params:
+        discounts.for_customer(account, customer, params["coupon"] or None)
+    previous = account.store.change(customer, **changes)
+    if before != customer["discount"]:
+        previous["discount"] = before
+    if previous:
         account.emit("customer.updated", customer, previous)
     return customer
 

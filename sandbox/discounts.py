@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox import coupons, ids, promotion_codes
 from sandbox.errors import invalid
@@ -74,10 +74,20 @@ def redeem(account: Account, discount: Object | None) -> None:
         account.store.change(promotion, times_redeemed=used, active=promotion["active"] and not exhausted)
 
 
-def on_lines(account: Account, subscription: Object, lines: list[Object]) -> tuple[list[str], int]:
-    """Put a subscription's discounts on the lines of an invoice: which were used, and what they take off in all."""
+def of(account: Account, subscription: Object) -> list[str]:
+    """The discounts of a subscription, or else that of its customer."""
+    return subscription["discounts"] or of_customer(account.find("customer", subscription["customer"]))
+
+
+def of_customer(customer: Object) -> list[str]:
+    """The discount of a customer, if they have one."""
+    return [customer["discount"]["id"]] if customer["discount"] else []
+
+
+def on_lines(account: Account, wanted: list[str], lines: list[Object]) -> tuple[list[str], int]:
+    """Put discounts on the lines of an invoice: which of them were used, and what they take off in all."""
     used, whole, now = [], 0, account.clock.now()
-    for id in subscription["discounts"]:
+    for id in wanted:
         discount = account.store.get("discount", id)
         if discount is None or (discount["end"] is not None and discount["end"] <= now):
             continue
@@ -90,23 +100,77 @@ def on_lines(account: Account, subscription: Object, lines: list[Object]) -> tup
     return used, whole
 
 
+def spend(account: Account, customer: Object, used: list[str]) -> None:
+    """An invoice has used these: what counts once only has now been used up."""
+    for id in used:
+        discount = account.store.get("discount", id)
+        coupon = account.store.get("coupon", discount["source"]["coupon"]) if discount else None
+        if coupon is None or coupon["duration"] != "once":
+            continue
+        if id in of_customer(customer):
+            for_customer(account, customer, None)
+        for subscription in account.store.having("subscription", "customer", customer["id"]):
+            left = [each for each in subscription["discounts"] if each != id]
+            account.store.change(subscription, discounts=left)
+
+
 def _discountable(account: Account, line: Object) -> Object:
     taken = sum(each["amount"] for each in line["discount_amounts"])
+    if not line["discountable"]:
+        taken = line["amount"]
     price = account.find("price", line["pricing"]["price_details"]["price"])
     return {"amount_subtotal": line["amount"] - taken, "price": price}
 
 
 def for_subscription(account: Account, given: Object, subscription: Object) -> Object:
     """The discount object that a subscription carries on."""
+    return _make(account, given, customer=subscription["customer"], subscription=subscription["id"])
+
+
+def for_invoice(account: Account, given: list[Object], *, customer: str, currency: str, invoice: str) -> list[str]:
+    """The discounts a request names for an invoice. Raises StripeError when one cannot be redeemed."""
+    kept = []
+    for position, each in enumerate(given):
+        if id := each.get("discount"):
+            kept.append(account.find("discount", id, param=f"discounts[{position}][discount]")["id"])
+            continue
+        chosen = named(account, each, currency=currency)
+        redeem(account, chosen)
+        kept.append(_make(account, chosen, customer=customer, invoice=invoice)["id"])
+    return kept
+
+
+def for_customer(account: Account, customer: Object, coupon: str | None) -> Object | None:
+    """Give a customer the discount of a coupon on all their invoices, or take away what they have. Announced."""
+    before = customer["discount"]
+    if coupon is None:
+        account.store.change(customer, discount=None)
+        if before:
+            account.emit("customer.discount.deleted", before)
+        return None
+    if not coupons.usable(account, account.find("coupon", coupon, param="coupon")):
+        raise invalid(f"Coupon expired: {coupon}", param="coupon", code="coupon_expired")
+    chosen = {"coupon": coupon, "promotion_code": None}
+    discount = _make(account, chosen, customer=customer["id"])
+    redeem(account, chosen)
+    account.store.change(customer, discount=discount)
+    if before is None:
+        account.emit("customer.discount.created", discount)
+    else:
+        previous = {key: before[key] for key in before if before[key] != discount[key]}
+        account.emit("customer.discount.updated", discount, previous)
+    return discount
+
+
+def _make(account: Account, given: Object, **of: Any) -> Object:
     discount = blank(
         "discount",
         id=ids.new("di"),
-        customer=subscription["customer"],
         promotion_code=given["promotion_code"],
         source={"type": "coupon", "coupon": given["coupon"]},
         end=_end(account, given["coupon"]),
         start=account.clock.now(),
-        subscription=subscription["id"],
+        **of,
     )
     return account.store.save(discount)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import cancellations, collection, ids, invoices, periods, subscription_items, subscriptions
+from sandbox import cancellations, collection, ids, invoice_drafts, invoices, periods, subscription_items, subscriptions
 from sandbox.errors import invalid
 from sandbox.periods import DAY
 
@@ -37,7 +37,7 @@ def announce_upcoming(account: Account, id: str) -> None:
     subscription = account.find("subscription", id)
     if subscription["cancel_at"] is not None or subscription["pause_collection"]:
         return
-    coming = invoices.preview(account, subscription)
+    coming = invoice_drafts.preview(account, subscription)
     account.emit("invoice.upcoming", {**coming, "id": ids.new("upcoming_in")})
 
 
@@ -86,7 +86,7 @@ def begin(
     status = "active" if subscription["status"] in ("trialing", "paused") else subscription["status"]
     items = subscription_items.envelope(account, subscription["id"])
     account.store.change(subscription, items=items, status=status)
-    invoice = invoices.for_period(account, subscription, reason=reason)
+    invoice = invoice_drafts.for_period(account, subscription, reason=reason)
     account.store.change(subscription, latest_invoice=invoice["id"])
     subscriptions.announce(account, subscription, before)
     schedule(account, subscription)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox import (
     cancellations,
     discounts,
-    invoice_lines,
-    invoices,
+    invoice_drafts,
+    invoice_items,
     metadata,
     payment_methods,
     periods,
@@ -64,7 +64,10 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
     if "pause_collection" in params:
         changes["pause_collection"] = _paused(account, subscription, params["pause_collection"])
     if "discounts" in params:
-        changes["discounts"] = _discounts(account, subscription, params["discounts"] or [])
+        changes["discounts"] = keep_discounts(account, subscription, params["discounts"] or [])
+    if "coupon" in params:
+        named = [{"coupon": params["coupon"]}] if params["coupon"] else []
+        changes["discounts"] = keep_discounts(account, subscription, named)
     if "cancel_at_period_end" in params or "cancel_at" in params:
         changes |= _ending(account, subscription, params)
     return changes
@@ -79,7 +82,8 @@ def _paused(account: Account, subscription: Object, given: Any) -> Object | None
     return {"behavior": given["behavior"], "resumes_at": given.get("resumes_at")}
 
 
-def _discounts(account: Account, subscription: Object, given: list[Object]) -> list[str]:
+def keep_discounts(account: Account, subscription: Object, given: list[Object]) -> list[str]:
+    """The discounts a request names, as a subscription keeps them."""
     kept = []
     for each in given:
         if "discount" in each:
@@ -165,11 +169,11 @@ def _change_items(
         _restart(account, subscription, before, now)
         return
     account.store.change(subscription, items=subscription_items.envelope(account, subscription["id"]))
-    at_once = proration == "always_invoice" and invoice_lines.waiting_for(account, subscription)
+    at_once = proration == "always_invoice" and invoice_items.waiting_for(account, subscription)
     if not at_once:
         subscriptions.announce(account, subscription, before)
         return
-    invoice = invoices.for_period(account, subscription, reason="subscription_update", plans=False)
+    invoice = invoice_drafts.for_period(account, subscription, reason="subscription_update", plans=False)
     account.store.change(subscription, latest_invoice=invoice["id"])
     subscriptions.announce(account, subscription, before)
     renewals.collect(account, subscription, invoice)
@@ -228,7 +232,7 @@ def _prorate(account: Account, subscription: Object, item: Object, since: int, *
     if part:
         text = f"{words} time on {subscription_items.title(account, item)}"
         amount = -part if credit else part
-        invoice_lines.wait(account, subscription, item, amount=amount, description=text, since=since)
+        invoice_items.wait(account, subscription, item, amount=amount, description=text, since=since)
 
 
 def set_quantity(account: Account, subscription: Object, quantity: int, *, proration: str) -> None:

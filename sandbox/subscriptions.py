@@ -10,6 +10,7 @@ from sandbox import (
     discounts,
     events,
     ids,
+    invoice_drafts,
     invoices,
     lists,
     metadata,
@@ -17,6 +18,7 @@ from sandbox import (
     payment_methods,
     renewals,
     sessions,
+    subscription_changes,
     subscription_items,
 )  # fmt: skip
 from sandbox.errors import invalid
@@ -160,6 +162,9 @@ def create(account: Account, call: Call) -> Object:
     currency = lines[0]["price"]["currency"]
     subscription = _make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
+    if coupon := params.get("coupon"):
+        kept = subscription_changes.keep_discounts(account, subscription, [{"coupon": coupon}])
+        account.store.change(subscription, discounts=kept)
     if params.get("cancel_at_period_end"):
         ordered = cancellations.ordered(account, subscription, at=ends(subscription), flag=True)
         account.store.change(subscription, **ordered)
@@ -168,7 +173,7 @@ def create(account: Account, call: Call) -> Object:
 
 
 def _bill_first(account: Account, subscription: Object, behavior: str) -> None:
-    invoice = invoices.for_period(account, subscription, reason="subscription_create")
+    invoice = invoice_drafts.for_period(account, subscription, reason="subscription_create")
     paying = invoice["amount_due"] > 0
     account.store.change(
         subscription, latest_invoice=invoice["id"], status="incomplete" if paying else subscription["status"]
