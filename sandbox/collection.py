@@ -110,6 +110,15 @@ def _collected(account: Account, invoice: Object) -> None:
         subscriptions.change(account, subscription, status="active")
 
 
+def paid_by(account: Account, intent: Object) -> None:
+    """A PaymentIntent has been paid by the buyer themselves, and so has the invoice it stands for, if any."""
+    for payment in account.store.having("invoice_payment", "payment_intent", intent["id"]):
+        invoice = account.find("invoice", payment["invoice"])
+        if intent["status"] == "succeeded" and invoice["status"] in ("open", "uncollectible"):
+            account.store.change(invoice, attempt_count=invoice["attempt_count"] + 1)
+            _collected(account, invoice)
+
+
 def _failed(account: Account, invoice: Object, refused: StripeError) -> None:
     # What was made by hand says nothing about the subscription it may be for.
     subscription = None if invoice["billing_reason"] == "manual" else subscription_of(account, invoice)

@@ -16,7 +16,9 @@ TEXTS = ("description", "email", "name", "phone")
 
 
 def create(account: Account, call: Call) -> Object:
-    """POST /v1/customers"""
+    """POST /v1/customers. Older requests may name a coupon."""
+    if coupon := call.params.get("coupon"):
+        discounts.check_coupon(account, coupon)
     if clock := call.params.get("test_clock"):
         frozen = account.find("test_helpers.test_clock", clock, param="test_clock")
         with account.clock.standing_at(frozen["frozen_time"], clock):
@@ -28,7 +30,7 @@ def create(account: Account, call: Call) -> Object:
     elif method := call.params.get("invoice_settings", {}).get("default_payment_method"):
         prefer(account, customer, method)
     account.emit("customer.created", customer)
-    if coupon := call.params.get("coupon"):
+    if coupon:
         discounts.for_customer(account, customer, coupon)
     return customer
 
@@ -73,6 +75,8 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/customers/{id}"""
     customer = account.find("customer", call.id)
     params = call.params
+    if params.get("coupon"):
+        discounts.check_coupon(account, params["coupon"])
     changes: dict[str, Any] = {key: params[key] or None for key in (*TEXTS, "shipping") if key in params}
     if "address" in params:
         changes["address"] = _address(params["address"])

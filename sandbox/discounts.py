@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 
-def named(account: Account, given: Object, *, currency: str) -> Object:
-    """What `discounts[0]` names, as a session keeps it. Raises StripeError when it cannot be redeemed."""
+def named(account: Account, given: Object, *, currency: str, where: str = "discounts[0]") -> Object:
+    """What one of `discounts` names, as a session keeps it. Raises StripeError when it cannot be redeemed."""
     promotion = None
     if id := given.get("promotion_code"):
-        promotion = promotion_codes.checked(account, id, param="discounts[0][promotion_code]")
-        coupon = account.find("coupon", promotion["promotion"]["coupon"], param="discounts[0][promotion_code]")
+        promotion = promotion_codes.checked(account, id, param=f"{where}[promotion_code]")
+        coupon = account.find("coupon", promotion["promotion"]["coupon"], param=f"{where}[promotion_code]")
     elif id := given.get("coupon"):
-        coupon = account.find("coupon", id, param="discounts[0][coupon]")
+        coupon = account.find("coupon", id, param=f"{where}[coupon]")
     else:
-        raise invalid("You must provide a coupon or a promotion code.", param="discounts[0]")
+        raise invalid("You must provide a coupon or a promotion code.", param=where)
     if not coupons.usable(account, coupon):
-        raise invalid(f"Coupon expired: {coupon['id']}", param="discounts[0][coupon]", code="coupon_expired")
+        raise invalid(f"Coupon expired: {coupon['id']}", param=f"{where}[coupon]", code="coupon_expired")
     if coupon["currency"] not in (None, currency):
         text = f"The coupon {coupon['id']} is in {coupon['currency']} and cannot be applied to {currency}."
-        raise invalid(text, param="discounts[0][coupon]")
+        raise invalid(text, param=f"{where}[coupon]")
     return {"coupon": coupon["id"], "promotion_code": promotion["id"] if promotion else None}
 
 
@@ -129,15 +129,25 @@ def for_subscription(account: Account, given: Object, subscription: Object) -> O
 
 def for_invoice(account: Account, given: list[Object], *, customer: str, currency: str, invoice: str) -> list[str]:
     """The discounts a request names for an invoice. Raises StripeError when one cannot be redeemed."""
-    kept = []
-    for position, each in enumerate(given):
-        if id := each.get("discount"):
-            kept.append(account.find("discount", id, param=f"discounts[{position}][discount]")["id"])
-            continue
-        chosen = named(account, each, currency=currency)
-        redeem(account, chosen)
-        kept.append(_make(account, chosen, customer=customer, invoice=invoice)["id"])
-    return kept
+    chosen = [_chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]
+    return [each["id"] if "id" in each else _give(account, each, customer, invoice) for each in chosen]
+
+
+def _chosen(account: Account, given: Object, currency: str, where: str) -> Object:
+    if id := given.get("discount"):
+        return account.find("discount", id, param=f"{where}[discount]")
+    return named(account, given, currency=currency, where=where)
+
+
+def _give(account: Account, chosen: Object, customer: str, invoice: str) -> str:
+    redeem(account, chosen)
+    return str(_make(account, chosen, customer=customer, invoice=invoice)["id"])
+
+
+def check_coupon(account: Account, id: str) -> None:
+    """Raises StripeError when a coupon that a customer is to get cannot be redeemed."""
+    if not coupons.usable(account, account.find("coupon", id, param="coupon")):
+        raise invalid(f"Coupon expired: {id}", param="coupon", code="coupon_expired")
 
 
 def for_customer(account: Account, customer: Object, coupon: str | None) -> Object | None:
@@ -148,8 +158,6 @@ def for_customer(account: Account, customer: Object, coupon: str | None) -> Obje
         if before:
             account.emit("customer.discount.deleted", before)
         return None
-    if not coupons.usable(account, account.find("coupon", coupon, param="coupon")):
-        raise invalid(f"Coupon expired: {coupon}", param="coupon", code="coupon_expired")
     chosen = {"coupon": coupon, "promotion_code": None}
     discount = _make(account, chosen, customer=customer["id"])
     redeem(account, chosen)

@@ -69,6 +69,7 @@ def create(account: Account, call: Call) -> Object:
         currency=currency,
         **{"auto_advance": False, "parent": _parent(subscription), **changes},
     )
+    invoice["discounts"] = _discounts(account, invoice, customer, params)
     account.store.save(invoice)
     _fill(account, invoice, subscription, params)
     _schedule(account, invoice, params.get("automatically_finalizes_at"))
@@ -129,16 +130,15 @@ def _due(account: Account, params: Object, *, method: str, created: int) -> dict
 
 
 def _fill(account: Account, invoice: Object, subscription: Object | None, params: Object) -> None:
-    """Put the items on a new draft that were asked for, and the discounts."""
-    customer, lines = account.find("customer", invoice["customer"]), []
-    if params.get("pending_invoice_items_behavior", "exclude") == "include":
-        waiting = invoice_items.pending(account, customer["id"], invoice["currency"])
-        if subscription:
-            waiting = [item for item in waiting if invoice_items.subscription_of(item) == subscription["id"]]
-        for item in waiting:
-            account.store.change(item, invoice=invoice["id"])
-            lines.append(invoice_lines.of_item(item, account, _owner(account, item)))
-    account.store.change(invoice, discounts=_discounts(account, invoice, customer, params))
+    """Put the pending items on a new draft, if they were asked for."""
+    if params.get("pending_invoice_items_behavior", "exclude") == "exclude":
+        return
+    waiting = invoice_items.pending(account, invoice["customer"], invoice["currency"])
+    if subscription:
+        waiting = [item for item in waiting if invoice_items.subscription_of(item) == subscription["id"]]
+    for item in waiting:
+        account.store.change(item, invoice=invoice["id"])
+    lines = [invoice_lines.of_item(item, account, _owner(account, item)) for item in waiting]
     invoice_drafts.recount(account, invoice, lines)
 
 
@@ -187,14 +187,14 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/invoices/{id}: all of a draft; of others only the metadata, and whether they are collected."""
     invoice, params = account.find("invoice", call.id), call.params
     refuse_unimitated(params, NOT_IMITATED)
-    before = invoice_drafts.snapshot(invoice)
+    before, merged = invoice_drafts.snapshot(invoice), metadata.merge(invoice["metadata"], params.get("metadata"))
     if invoice["status"] == "draft":
         _change_draft(account, invoice, params)
     elif fields := sorted(params.keys() - {"auto_advance", "metadata"}):
         raise invalid("Finalized invoices can't be updated in this way", param=fields[0])
     elif "auto_advance" in params and invoice["status"] == "open":
         _change_collection(account, invoice, params["auto_advance"])
-    account.store.change(invoice, metadata=metadata.merge(before["metadata"], params.get("metadata")))
+    account.store.change(invoice, metadata=merged)
     invoice_drafts.announce(account, invoice, before)
     return invoice
 
@@ -207,9 +207,10 @@ def _change_draft(account: Account, invoice: Object, params: Object) -> None:
         _check_due(changes.get("due_date", invoice["due_date"]), customer)
     else:
         changes["due_date"] = None
+    if "discounts" in params:
+        changes["discounts"] = _discounts(account, invoice, customer, params)
     account.store.change(invoice, **changes)
     if "discounts" in params:
-        account.store.change(invoice, discounts=_discounts(account, invoice, customer, params))
         invoice_drafts.recount(account, invoice, invoice["lines"]["data"])
     if params.keys() & {"auto_advance", "automatically_finalizes_at", "collection_method"}:
         _schedule(account, invoice, params.get("automatically_finalizes_at"))

@@ -45,6 +45,8 @@ def update(account: Account, call: Call) -> Object:
     account.store.change(subscription, **_plain(account, subscription, params))
     cancellations.note(account, subscription, params.get("cancellation_details"))
     restart = _ends_trial(account, subscription, params)
+    if restart and not given and renewals.stops_unpaid(account, subscription):
+        return subscription
     if params.get("billing_cycle_anchor", {}).get("type") == "now":
         restart = True
     proration = params.get("proration_behavior", DEFAULT_PRORATION)
@@ -64,10 +66,10 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
     if "pause_collection" in params:
         changes["pause_collection"] = _paused(account, subscription, params["pause_collection"])
     if "discounts" in params:
-        changes["discounts"] = keep_discounts(account, subscription, params["discounts"] or [])
+        changes["discounts"] = _discounts(account, subscription, params["discounts"] or [])
     if "coupon" in params:
         named = [{"coupon": params["coupon"]}] if params["coupon"] else []
-        changes["discounts"] = keep_discounts(account, subscription, named)
+        changes["discounts"] = _discounts(account, subscription, named)
     if "cancel_at_period_end" in params or "cancel_at" in params:
         changes |= _ending(account, subscription, params)
     return changes
@@ -82,8 +84,7 @@ def _paused(account: Account, subscription: Object, given: Any) -> Object | None
     return {"behavior": given["behavior"], "resumes_at": given.get("resumes_at")}
 
 
-def keep_discounts(account: Account, subscription: Object, given: list[Object]) -> list[str]:
-    """The discounts a request names, as a subscription keeps them."""
+def _discounts(account: Account, subscription: Object, given: list[Object]) -> list[str]:
     kept = []
     for each in given:
         if "discount" in each:

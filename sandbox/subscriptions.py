@@ -18,7 +18,6 @@ from sandbox import (
     payment_methods,
     renewals,
     sessions,
-    subscription_changes,
     subscription_items,
 )  # fmt: skip
 from sandbox.errors import invalid
@@ -160,11 +159,13 @@ def create(account: Account, call: Call) -> Object:
         method = payment_methods.named(account, id, param="default_payment_method")
         account.store.change(method, customer=customer["id"])
     currency = lines[0]["price"]["currency"]
+    # Older requests may name a coupon.
+    chosen = discounts.named(account, params, currency=currency) if "coupon" in params else None
     subscription = _make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
-    if coupon := params.get("coupon"):
-        kept = subscription_changes.keep_discounts(account, subscription, [{"coupon": coupon}])
-        account.store.change(subscription, discounts=kept)
+    if chosen:
+        account.store.change(subscription, discounts=[discounts.for_subscription(account, chosen, subscription)["id"]])
+        discounts.redeem(account, chosen)
     if params.get("cancel_at_period_end"):
         ordered = cancellations.ordered(account, subscription, at=ends(subscription), flag=True)
         account.store.change(subscription, **ordered)
