@@ -82,6 +82,8 @@ def _charge(account: Account, invoice: Object, method: Object | None, *, off_ses
     if method is None:
         payment_intents.announce(account, intent)
         raise invalid(NO_METHOD, code="invoice_no_payment_method")
+    if method["type"] != "card":
+        raise invalid("The sandbox imitates paying invoices by card only.", param="payment_method")
     decline = cards.GENERIC if subscription and _told_to_fail(account, subscription) else None
     outcome = payment_intents.attempt(account, intent, method, off_session=off_session, decline=decline)
     if outcome is Attempt.CHALLENGE:

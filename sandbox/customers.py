@@ -31,7 +31,7 @@ def create(account: Account, call: Call) -> Object:
         prefer(account, customer, method)
     account.emit("customer.created", customer)
     if coupon:
-        discounts.for_customer(account, customer, coupon)
+        discounts.give_customer(account, customer, coupon)
     return customer
 
 
@@ -85,8 +85,10 @@ def update(account: Account, call: Call) -> Object:
         changes["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": id}
     changes["metadata"] = metadata.merge(customer["metadata"], params.get("metadata"))
     before = customer["discount"]
-    if "coupon" in params:
-        discounts.for_customer(account, customer, params["coupon"] or None)
+    if params.get("coupon"):
+        discounts.give_customer(account, customer, params["coupon"])
+    elif "coupon" in params:
+        discounts.take_from_customer(account, customer)
     previous = account.store.change(customer, **changes)
     if before != customer["discount"]:
         previous["discount"] = before

@@ -108,10 +108,11 @@ def spend(account: Account, customer: Object, used: list[str]) -> None:
         if coupon is None or coupon["duration"] != "once":
             continue
         if id in of_customer(customer):
-            for_customer(account, customer, None)
+            take_from_customer(account, customer)
         for subscription in account.store.having("subscription", "customer", customer["id"]):
-            left = [each for each in subscription["discounts"] if each != id]
-            account.store.change(subscription, discounts=left)
+            if id in subscription["discounts"]:
+                left = [each for each in subscription["discounts"] if each != id]
+                account.store.change(subscription, discounts=left)
 
 
 def _discountable(account: Account, line: Object) -> Object:
@@ -150,14 +151,16 @@ def check_coupon(account: Account, id: str) -> None:
         raise invalid(f"Coupon expired: {id}", param="coupon", code="coupon_expired")
 
 
-def for_customer(account: Account, customer: Object, coupon: str | None) -> Object | None:
-    """Give a customer the discount of a coupon on all their invoices, or take away what they have. Announced."""
-    before = customer["discount"]
-    if coupon is None:
+def take_from_customer(account: Account, customer: Object) -> None:
+    """A customer no longer has the discount they had, if any. Announced."""
+    if before := customer["discount"]:
         account.store.change(customer, discount=None)
-        if before:
-            account.emit("customer.discount.deleted", before)
-        return None
+        account.emit("customer.discount.deleted", before)
+
+
+def give_customer(account: Account, customer: Object, coupon: str) -> None:
+    """A customer has the discount of a coupon on all their invoices, instead of what they had. Announced."""
+    before = customer["discount"]
     chosen = {"coupon": coupon, "promotion_code": None}
     discount = _make(account, chosen, customer=customer["id"])
     redeem(account, chosen)
@@ -167,7 +170,6 @@ def for_customer(account: Account, customer: Object, coupon: str | None) -> Obje
     else:
         previous = {key: before[key] for key in before if before[key] != discount[key]}
         account.emit("customer.discount.updated", discount, previous)
-    return discount
 
 
 def _make(account: Account, given: Object, **of: Any) -> Object:

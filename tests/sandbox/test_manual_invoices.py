@@ -121,6 +121,23 @@ def test_the_card_is_the_invoices_own_or_that_of_its_customer(world: World, cust
     assert nobody.value.code == "invoice_no_payment_method"
 
 
+def test_invoices_are_paid_by_card_only(world: World, customer: Any) -> None:
+    iban = {"type": "sepa_debit", "sepa_debit": {"iban": "AT321904300235473204"}}
+    debit = world.api.payment_methods.create({**iban, "billing_details": {"name": "Nora", "email": "n@example.com"}})
+    refused = _refused(world.api.invoices.pay, _billed(world, customer).id, {"payment_method": debit.id})
+    assert "by card only" in refused.user_message
+
+
+def test_a_draft_says_where_to_ship(world: World) -> None:
+    address = {"line1": "Gasse 1", "city": "Wien"}
+    shipped = world.api.customers.create({"shipping": {"name": "Nora", "address": address}})
+    invoice = world.api.invoices.create(
+        {"customer": shipped.id, "shipping_details": {"name": "Jonas", "address": address}}
+    )
+    assert (invoice.customer_shipping.name, invoice.shipping_details.name) == ("Nora", "Jonas")
+    assert world.api.invoices.update(invoice.id, {"shipping_details": ""}).shipping_details is None
+
+
 def test_a_declined_invoice_stays_open_and_can_be_paid_elsewhere(world: World, customer: Any) -> None:
     invoice = _billed(world, customer)
     with pytest.raises(stripe.CardError) as declined:
