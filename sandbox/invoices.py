@@ -104,7 +104,9 @@ def _open(account: Account, invoice: Object, intent: Object | None) -> None:
     )
     account.timers.cancel("finalize_invoice", invoice["id"])
     account.store.change(customer, balance=ending)
-    discounts.spend(account, customer, invoice["discounts"])
+    discounts.spend(
+        account, customer, [each["discount"] for each in invoice["total_discount_amounts"] if each["amount"]]
+    )
     if intent:
         invoice_payments.promise(account, invoice, intent)
 

@@ -71,6 +71,13 @@ def test_a_customers_discount_counts_on_every_invoice_or_once(world: World) -> N
     assert len(world.events("customer.discount.deleted")) == 1
 
 
+def test_a_discount_that_counts_once_is_not_spent_on_nothing(world: World) -> None:
+    customer = _customer(world, _coupon(world))
+    empty = world.api.invoices.create({"customer": customer.id})
+    assert world.api.invoices.finalize_invoice(empty.id).status == "paid"
+    assert _bill(world, customer) == 800
+
+
 def test_a_subscription_is_billed_with_its_customers_discount(world: World) -> None:
     customer = _customer(world, _coupon(world, duration="forever"))
     given = {"customer": customer.id, "items": [{"price": world.plan(1000, "month").id}]}
