@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from sandbox import pages, timers
@@ -82,6 +82,7 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/sandbox/clock", control.move_clock, ["POST"])
     app.add_route("/sandbox/act/{name}", control.act, ["POST"])
     app.add_route("/healthz", _healthy, ["GET"])
+    app.add_route("/favicon.ico", _icon, ["GET"])
     app.add_route("/", panel.show, ["GET"], name="panel")
     app.add_route("/panel/act/{name}", panel.act, ["POST"])
     app.add_route("/panel/changes", account.changes.answer, ["GET"])
@@ -91,6 +92,11 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/panel/faults", faults.set, ["POST"])
     app.add_route("/panel/faults/disarm", faults.disarm, ["POST"])
     app.add_route("/panel/objects/{id}", ObjectPage(account).show, ["GET"])
+
+
+async def _icon(request: Request) -> Response:
+    """For what is not a page: there the browser asks by itself."""
+    return FileResponse(pages.STATIC / "icon.svg")
 
 
 async def _healthy(request: Request) -> Response:

@@ -58,10 +58,10 @@ const swap = (part, fresh) => {
   if (part.dataset.name) untold.add(part.dataset.name);
 };
 
-const offer = (part, fresh) => {
+const offer = (part, fresh, asked) => {
   waiting.delete(part.id);
   if (fresh.innerHTML === part.dataset.was) return;
-  if (held(part)) {
+  if (!asked && held(part)) {
     waiting.set(part.id, fresh);
     return;
   }
@@ -74,14 +74,14 @@ for (const kind of ["pointerout", "pointerup", "focusout", "selectionchange"]) {
   document.addEventListener(kind, () => setTimeout(settle));
 }
 
-const look = async () => {
+const look = async (asked) => {
   const answer = await fetch(own);
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   since = fresh.body.dataset.since;
   document.querySelectorAll("[data-live]").forEach((part) => {
     const now = fresh.getElementById(part.id);
-    if (now) offer(part, now);
+    if (now) offer(part, now, asked);
   });
 };
 
@@ -143,7 +143,7 @@ document.addEventListener("click", async (event) => {
     history.replaceState(null, "", own);
     more.blur();
     more.textContent = "Loading…";
-    await look().catch(() => location.reload());
+    await look(true).catch(() => location.reload());
   }
 });
 

@@ -8,7 +8,7 @@ import pytest
 from tests.sandbox.running import World
 
 
-def _send(world: World, subject: str = "Your order", html: str = "") -> None:
+def send(world: World, subject: str = "Your order", html: str = "") -> None:
     letter = EmailMessage()
     letter["To"], letter["From"], letter["Subject"] = "nora@example.com", "shop@example.com", subject
     letter.set_content("Danke schön\n")
@@ -20,8 +20,8 @@ def _send(world: World, subject: str = "Your order", html: str = "") -> None:
 
 
 def test_letters_are_kept_newest_last(world: World) -> None:
-    _send(world, "Prüfung")
-    _send(world, "Zweite", "<p>Danke <b>schön</b></p>")
+    send(world, "Prüfung")
+    send(world, "Zweite", "<p>Danke <b>schön</b></p>")
     first, second = world.http.get("/inbox.json").json()
     assert (first["to"], first["subject"], first["text"].strip(), first["html"]) == (
         "nora@example.com",
@@ -36,7 +36,7 @@ def test_letters_are_kept_newest_last(world: World) -> None:
 
 
 def test_a_letter_is_shown_with_its_own_page_locked_in(world: World) -> None:
-    _send(world, "<script>alert(1)</script>", "<script>alert(2)</script><p>Hello</p>")
+    send(world, "<script>alert(1)</script>", "<script>alert(2)</script><p>Hello</p>")
     letter = world.http.get("/inbox.json").json()[0]
     page = world.http.get(f"/inbox/{letter['id']}").text
     assert "<script>alert" not in page
@@ -55,7 +55,7 @@ def test_an_empty_mailbox_says_what_would_fill_it(world: World) -> None:
 
 def test_the_mailbox_can_be_cleared(world: World) -> None:
     for clear in (lambda: world.http.delete("/inbox"), lambda: world.http.post("/inbox/clear")):
-        _send(world)
+        send(world)
         assert clear().status_code in (204, 303)
         assert world.http.get("/inbox.json").json() == []
 
@@ -63,7 +63,7 @@ def test_the_mailbox_can_be_cleared(world: World) -> None:
 def test_the_mailbox_can_refuse_for_now(world: World) -> None:
     world.faults(smtp_refuse_next=1)
     with pytest.raises(smtplib.SMTPDataError) as refused:
-        _send(world)
+        send(world)
     assert refused.value.smtp_code == 451
-    _send(world)
+    send(world)
     assert len(world.http.get("/inbox.json").json()) == 1
