@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.faults import CHOICES, Faults, UnknownFault, default
+from sandbox.faults import CHOICES, Faults, default
 
 # What a count or a pause may be instead of a number of things: until disarmed, or never.
 ENDLESS = -1
@@ -73,6 +73,8 @@ GROUPS: Mapping[str, Mapping[str, Text]] = {
     },
 }  # fmt: skip
 OTHERS = "Others"
+# Whether a fault is counted in whole numbers.
+WHOLE = {field.name: field.type == "int" for field in dataclasses.fields(Faults)}
 
 
 class Mistyped(ValueError):
@@ -136,7 +138,7 @@ class Dial:
             number = float(typed.replace(",", ".") or "0")
         except ValueError:
             raise ValueError("Type a number.") from None
-        whole = isinstance(default(self.name), int) and self.kind != "rate"
+        whole = WHOLE[self.name]
         if self.kind == "rate" and not 0 <= number <= 100:
             raise ValueError("Type a number from 0 to 100.")
         if not math.isfinite(number) or number < self.least or (number < 0 and number != ENDLESS):
@@ -167,8 +169,6 @@ def changes(form: Mapping[str, str]) -> dict[str, Any]:
         try:
             found[dial.name] = dial.read(typed)
             Faults().set({dial.name: found[dial.name]})
-        except UnknownFault as wrong:
-            problems[dial.name] = str(wrong)
         except ValueError as wrong:
             problems[dial.name] = str(wrong)
     if problems:

@@ -68,7 +68,6 @@ def _field(dial: dials.Dial, value: Any, typed: dict[str, str] | None, problems:
         "hint": dial.text.hint,
         "choices": dial.text.choices,
         "least": dial.least,
-        "whole": dial.kind in ("count", "number"),
         "was": (typed or {}).get(f"was-{dial.name}", now),
         "typed": now if typed is None else typed.get(dial.name, ""),
         "said": dial.said(value),

@@ -67,3 +67,58 @@ def test_the_mailbox_can_refuse_for_now(world: World) -> None:
     assert refused.value.smtp_code == 451
     send(world)
     assert len(world.http.get("/inbox.json").json()) == 1
+
+
+def test_a_letter_can_be_had_as_it_came_with_its_attachments(world: World) -> None:
+    send(world, "Prüfung", "<p>Danke</p>")
+    letter = world.http.get("/inbox.json").json()[0]["id"]
+    source = world.http.get(f"/inbox/{letter}/source")
+    assert source.headers["content-type"].startswith("text/plain")
+    assert "Subject: =?utf-8?" in source.text
+    attached = world.http.get(f"/inbox/{letter}/attachments/0")
+    assert (attached.text.strip(), attached.headers["content-type"]) == (
+        "BEGIN:VCALENDAR",
+        "text/calendar; charset=utf-8",
+    )
+    assert attached.headers["content-disposition"] == "attachment; filename*=UTF-8''place.ics"
+    for missing in (f"/inbox/{letter}/attachments/1", "/inbox/mail_x/source", "/inbox/mail_x/attachments/0"):
+        assert world.http.get(missing).status_code == 404
+
+
+def test_a_letter_in_another_encoding_is_kept_byte_for_byte(world: World) -> None:
+    raw = b"Subject: hi\r\nContent-Type: text/plain; charset=latin-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\nsch\xf6n\r\n"
+    with smtplib.SMTP("127.0.0.1", world.settings.smtp_port, timeout=5) as server:
+        server.sendmail("shop@example.com", ["nora@example.com"], raw)
+    [letter] = world.http.get("/inbox.json").json()
+    assert letter["text"].strip() == "schön"
+    assert raw in world.http.get(f"/inbox/{letter['id']}/source").content
+    assert world.http.get(f"/inbox/{letter['id']}").status_code == 200
+
+
+def test_letters_are_found_by_their_words(world: World) -> None:
+    send(world, "Your receipt")
+    send(world, "Your code")
+    page = world.http.get("/inbox", params={"q": "RECEIPT"}).text
+    assert "Your receipt" in page
+    assert "Your code" not in page
+    assert "No letter matches" in world.http.get("/inbox", params={"q": "xyz"}).text
+
+
+def test_a_letter_is_unread_until_it_was_looked_at(world: World) -> None:
+    send(world, "First")
+    send(world, "Second")
+    first, second = (letter["id"] for letter in world.http.get("/inbox.json").json())
+    assert "2<span" in world.http.get("/").text
+    world.http.get(f"/inbox/{first}")
+    assert "1<span" in world.http.get("/").text
+    world.http.get("/inbox")
+    assert "unread" not in world.http.get(f"/inbox/{second}").text
+
+
+def test_one_letter_can_be_deleted(world: World) -> None:
+    for n in range(3):
+        send(world, f"n{n}")
+    one, other, _ = (letter["id"] for letter in world.http.get("/inbox.json").json())
+    assert world.http.delete(f"/inbox/{one}").status_code == 204
+    assert "Deleted the letter." in world.http.post(f"/inbox/{other}/delete", follow_redirects=True).text
+    assert [letter["subject"] for letter in world.http.get("/inbox.json").json()] == ["n2"]
