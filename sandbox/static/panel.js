@@ -76,7 +76,8 @@ for (const kind of ["pointerout", "pointerup", "focusout", "selectionchange"]) {
 
 const look = async (asked) => {
   const answer = await fetch(own);
-  if (!answer.ok) return;
+  if (!answer.ok) return tell(MISSING);
+  tell("");
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   since = fresh.body.dataset.since;
   document.querySelectorAll("[data-live]").forEach((part) => {
@@ -87,9 +88,12 @@ const look = async (asked) => {
 
 // ---- following
 
-const gone = (is) => {
-  lost.hidden = !is;
-  lost.textContent = is ? "The sandbox is not running. This page goes on by itself when it is back." : "";
+const MISSING = "What this page shows is no longer there.";
+const STOPPED = "The sandbox is not running. This page goes on by itself when it is back.";
+
+const tell = (words) => {
+  lost.hidden = !words;
+  lost.textContent = words;
 };
 
 const follow = async () => {
@@ -99,12 +103,14 @@ const follow = async () => {
       const answer = await fetch(`/panel/changes?since=${since}`, { signal: asking.signal });
       if (!answer.ok) throw new Error(answer.statusText);
       const { number } = await answer.json();
-      if (String(number) !== since) await look();
-      gone(false);
+      const changed = String(number) !== since;
+      since = String(number);
+      if (changed) await look();
       await pause(REST_MS);
     } catch (problem) {
       if (problem.name === "AbortError") return;
-      gone(true);
+      since = ""; // whatever has happened, look again
+      tell(STOPPED);
       await pause(AGAIN_MS);
     }
   }
@@ -126,6 +132,9 @@ setInterval(() => {
 
 // ---- small conveniences
 
+const said = document.getElementById("said");
+if (said) setTimeout(() => { news.textContent = said.querySelector("span").textContent; }, 200);
+
 const ready = (part) => {
   part.querySelectorAll("[data-copy]").forEach((it) => { it.hidden = !navigator.clipboard; });
 };
@@ -135,6 +144,10 @@ document.addEventListener("click", async (event) => {
   if (copy) {
     await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
     news.textContent = copy.textContent = "Copied";
+  }
+  if (event.target.closest("[data-dismiss]")) {
+    event.preventDefault();
+    said.remove();
   }
   const more = event.target.closest("[data-more]");
   if (more && !event.metaKey && !event.ctrlKey) {

@@ -113,7 +113,7 @@ def test_every_act_says_what_it_did(name: str) -> None:
 
 def _said(world: World, name: str, id: str = "", back: str = "/") -> str:
     answer = world.http.post(f"/panel/act/{name}", data={"id": id, "back": back}, follow_redirects=True)
-    found = re.search(r'<p class="(?:notice|alert)" role="\w+">(.*?)</p>', answer.text)
+    found = re.search(r'<div id="said"[^>]*><span>(.*?)</span>', answer.text)
     assert found, answer.text[:2000]
     return re.sub("<[^>]+>", "", html.unescape(found[1])).strip()
 

@@ -25,7 +25,7 @@ def test_a_scenario_says_once_what_it_did_with_a_link_to_look(world: World, visi
     visitor.says(re.compile("Paid cs_test_.* and closed the tab"))
     assert world.read(session).payment_status == "paid"
     assert "said" not in page.url
-    page.get_by_role("status").get_by_role("link").click()
+    page.locator("#said").get_by_role("link").first.click()
     expect(page.locator("#json")).to_contain_text(session.id)
     page.locator("#json").get_by_role("link", name=re.compile("^pi_")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("payment_intent")
@@ -109,6 +109,27 @@ def test_a_dial_is_set_and_counts_down_before_the_readers_eyes(world: World, vis
     visitor.presses("Disarm all")
     visitor.says("Disarmed 3 faults.")
     assert not any(world.http.get("/sandbox/faults").json()[name] for name in ("decline_next", "drop_rate"))
+
+
+def test_what_was_said_is_seen_where_the_button_was_and_can_be_put_away(world: World, visitor: Visitor) -> None:
+    page = visitor.page
+    world.paid()
+    visitor.opens("/")
+    page.set_viewport_size({"width": 1280, "height": 400})
+    visitor.presses(re.compile("^Dispute pi_"))
+    notice = page.locator("#said")
+    expect(notice).to_contain_text("is disputed")
+    expect(notice).to_be_in_viewport()
+    expect(page.locator("#payments h2")).to_be_in_viewport()
+    page.get_by_label("Close this message").click()
+    expect(notice).to_have_count(0)
+
+
+def test_a_page_whose_object_is_forgotten_says_so(world: World, visitor: Visitor) -> None:
+    send(world, "Your receipt")
+    visitor.opens("/inbox")
+    world.http.delete("/inbox")
+    expect(visitor.page.locator("#lost")).to_have_text("What this page shows is no longer there.")
 
 
 def test_nothing_is_forgotten_before_it_was_asked_twice(world: World, visitor: Visitor) -> None:

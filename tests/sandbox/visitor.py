@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, expect
 
 PATIENCE = 15_000
-# What the browser itself notes when a page answers that a payment was refused, or a form mistyped.
-ANSWERED = re.compile(r"the server responded with a status of (402|422)")
+# What the browser itself notes when a page answers that a payment was refused, a form mistyped, or a letter is gone.
+ANSWERED = re.compile(r"the server responded with a status of (402|404|422)")
 
 
 class Visitor:
