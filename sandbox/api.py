@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fastapi import Request, Response
 
-from sandbox import expansion, forms, ids, parameters, spec
+from sandbox import conformity, expansion, forms, ids, parameters, spec
 from sandbox.errors import StripeError, invalid, unauthorized
 from sandbox.idempotency import Answer, Keys
 from sandbox.spec import API_VERSION, Object, Operation
@@ -84,6 +84,8 @@ class Api:
         except StripeError as refused:
             answer = Answer(refused.status, _json(refused.body), request_id)
             headers.update(refused.headers)
+        if self.account.settings.check:
+            answer = _checked(request, answer, version)
         return Response(answer.body, answer.status, headers, media_type="application/json")
 
     async def _carry_out(self, request: Request, request_id: str, version: str | None) -> tuple[Answer, dict[str, str]]:
@@ -180,6 +182,17 @@ class Api:
         """Say nothing for as long as the other side listens."""
         while not self.closing.is_set() and not await request.is_disconnected():
             await asyncio.sleep(0.05)
+
+
+def _checked(request: Request, answer: Answer, version: str | None) -> Answer:
+    if version not in (None, API_VERSION):
+        return answer
+    try:
+        conformity.check_answer(request.method, request.url.path, answer.status, orjson.loads(answer.body))
+    except conformity.NotAsDescribed as wrong:
+        log.error("%s", wrong)
+        return Answer(500, _json(StripeError(500, "api_error", str(wrong)).body), answer.request_id)
+    return answer
 
 
 def _authenticate(header: str) -> None:

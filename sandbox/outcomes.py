@@ -40,7 +40,7 @@ TEXTS: Mapping[str, str] = {
     "jump": "The clock was moved ahead. It is {now} now, and whatever fell due on the way has happened.",
     "disable": "{it} gets no more events.",
     "enable": "{it} gets events again.",
-    "roll-secret": "{given} has a new secret.",
+    "roll-secret": "The endpoint has a new secret. The former one is good for a day.",
     "clock-day": "{it} is being advanced by a day.",
     "clock-month": "{it} is being advanced by a month.",
     "story-refund-fails": "Refunded {amount} of {payment}, and the refund {it} came back.",

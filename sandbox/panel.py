@@ -73,9 +73,9 @@ class Panel:
         }
 
     def _endpoints(self) -> list[rows.Row]:
-        given = rows.default_endpoint(self.account)
         # Secrets can be rolled as soon as there is an act for it.
         can_roll = "roll-secret" in acts.ACTS
+        given = rows.default_endpoint(self.account, can_roll=can_roll)
         made = [
             rows.endpoint(self.account, endpoint, can_roll=can_roll)
             for endpoint in self.account.store.all("webhook_endpoint")

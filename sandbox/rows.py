@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 # An event that was sent again and again still has to fit into its row.
 MOST_ANSWERS = 3
+ROLLING = [("roll-secret", "Roll secret")]
 SESSION_STATES = {
     ("open", "unpaid"): ("Open", "warn"),
     ("complete", "paid"): ("Paid", "ok"),
@@ -214,7 +215,7 @@ def event(account: Account, event: Object) -> Row:
     }
 
 
-def default_endpoint(account: Account) -> Row | None:
+def default_endpoint(account: Account, *, can_roll: bool) -> Row | None:
     """The endpoint given on the command line; None when there is none."""
     settings = account.settings
     if not settings.webhook_url:
@@ -229,14 +230,13 @@ def default_endpoint(account: Account) -> Row | None:
         "secret": settings.webhook_secret,
         "state": "On",
         "tone": "ok",
-        "actions": [],
+        "actions": ROLLING if can_roll else [],
     }
 
 
 def endpoint(account: Account, endpoint: Object, *, can_roll: bool) -> Row:
     """A webhook endpoint made through the API."""
     on = endpoint["status"] == "enabled"
-    rolling = [("roll-secret", "Roll secret")] if can_roll else []
     return {
         "id": endpoint["id"],
         "known": True,
@@ -247,7 +247,7 @@ def endpoint(account: Account, endpoint: Object, *, can_roll: bool) -> Row:
         "secret": account.store.notes(endpoint["id"]).get("secret", ""),
         "state": "On" if on else "Disabled",
         "tone": "ok" if on else "",
-        "actions": [("disable", "Disable") if on else ("enable", "Enable"), *rolling],
+        "actions": [("disable", "Disable") if on else ("enable", "Enable"), *(ROLLING if can_roll else [])],
     }
 
 
