@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 LONGEST_SECONDS = 20.0
 # What comes together is told together.
 GATHER_SECONDS = 0.05
+MOST_DIGITS = 20
 
 
 class Changes:
@@ -50,7 +51,9 @@ class Changes:
     async def answer(self, request: Request) -> Response:
         """GET /panel/changes?since=: answers when the number is another one."""
         since = request.query_params.get("since", "")
-        number = await self.newer(int(since)) if since.isdecimal() else self.number
+        # What cannot be one of our numbers is not one: the page learns the number as it is.
+        known = int(since) if since.isdecimal() and len(since) < MOST_DIGITS else -1
+        number = await self.newer(known)
         return JSONResponse({"number": number}, headers={"Cache-Control": "no-store"})
 
     def _wake(self) -> None:

@@ -103,7 +103,13 @@ class Dial:
         """A value as its field shows it; rates in percent."""
         if self.kind == "check":
             return "on" if value else ""
-        return f"{value * 100:.10g}" if self.kind == "rate" else f"{value:g}" if value != str(value) else value
+        return (
+            f"{value * 100:.10g}"
+            if self.kind == "rate"
+            else f"{value:.15g}"
+            if isinstance(value, float)
+            else str(value)
+        )
 
     def said(self, value: Any) -> str:
         """The value as a remark beside the field, empty while it does nothing."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+MOST_DIGITS = 10
 HEADERS = {
     # Never kept by a browser: the next look may show something else.
     "Cache-Control": "no-store",
@@ -83,7 +84,7 @@ def framed(account: Account, request: Request, template: str, *, status: int = 2
 def count(request: Request, name: str, default: int, most: int = 1000) -> int:
     """How many rows the address asks for."""
     given = request.query_params.get(name, "")
-    return min(int(given), most) if given.isdecimal() and given else default
+    return min(max(int(given), 1), most) if given.isdecimal() and len(given) < MOST_DIGITS else default
 
 
 def more(request: Request, name: str, number: int, anchor: str) -> str:

@@ -193,6 +193,33 @@ def test_everything_works_without_scripts(world: World, plain: Visitor) -> None:
     assert world.read(session).payment_status == "paid"
 
 
+def test_a_button_is_found_and_pressed_with_the_keyboard_alone(world: World, visitor: Visitor) -> None:
+    page = visitor.page
+    session = world.session()
+    visitor.opens("/")
+    button = page.get_by_role("button", name="Pay and close the tab")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if button.evaluate("it => it === document.activeElement"):
+            break
+    expect(button).to_be_focused()
+    expect(button).to_have_css("outline-style", "solid")
+    page.keyboard.press("Enter")
+    visitor.says("closed the tab")
+    assert world.read(session).payment_status == "paid"
+
+
+def test_whoever_wants_no_motion_gets_none(world: World, browser: Browser) -> None:
+    still = Visitor(browser, world.settings.base_url, reduced_motion="reduce")
+    still.opens("/")
+    world.paid()
+    session = world.session()
+    row = still.page.locator(f"#row-{session.id}")
+    expect(row).to_be_visible()
+    expect(row.locator("td").first).to_have_css("animation-name", "none")
+    still.leaves()
+
+
 def test_on_a_phone_no_page_scrolls_sideways(world: World, browser: Browser) -> None:
     _a_bit_of_everything(world)
     phone = Visitor(browser, world.settings.base_url, viewport={"width": 390, "height": 844})
