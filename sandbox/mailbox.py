@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 KIND = "mail"
+PAGE = 50
 LARGEST = 32 * 1024 * 1024
 REFUSED = "451 4.3.0 Mailbox temporarily unavailable (armed fault)"
 # A letter's own scripts stay off, and nothing it refers to is fetched.
@@ -80,17 +81,20 @@ class Mailbox:
             return pages.render("closed", status=404, title="No such letter", text=text, link=link)
         if letter:
             self._mark_read(letter)
+        number, own = pages.count(request, "n", PAGE), f"/inbox/{letter['id']}" if letter else "/inbox"
         return pages.framed(
             self.account,
             request,
             "inbox",
-            letters=[{**each, "unread": not self._notes(each).get("seen")} for each in found],
+            letters=[{**each, "unread": not self._notes(each).get("seen")} for each in found[:number]],
             total=self.account.store.count(KIND),
             letter=letter,
             source=self._raw(letter).decode(errors="replace") if letter else "",
             q=q,
+            number=number,
+            more=f"{own}?{urlencode({'q': q, 'n': number + PAGE})}" if len(found) > number else None,
             # The page follows changes as the page of this letter: another one must not take its place meanwhile.
-            own=f"/inbox{'/' + letter['id'] if letter else ''}{'?' + urlencode({'q': q}) if q else ''}",
+            own=f"{own}?{urlencode({'q': q, 'n': number})}",
         )
 
     def _notes(self, letter: Object) -> Object:
@@ -125,10 +129,10 @@ class Mailbox:
     async def attachment(self, request: Request) -> Response:
         """GET /inbox/{id}/attachments/{number}: one of its files, to be kept and not shown."""
         letter, number = self.account.store.get(KIND, request.path_params["id"]), request.path_params["number"]
-        if letter is None or number >= len(letter["attachments"]):
+        parts = list(_parsed(self._raw(letter)).iter_attachments()) if letter else []
+        if number >= len(parts):
             return Response(status_code=404)
-        part = list(_parsed(self._raw(letter)).iter_attachments())[number]
-        name = quote(letter["attachments"][number]["name"])
+        part, name = parts[number], quote(parts[number].get_filename() or "unnamed")
         headers = {**HARMLESS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(part.get_payload(decode=True) or b"", media_type=part.get_content_type(), headers=headers)
 

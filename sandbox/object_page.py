@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from markupsafe import Markup, escape
 
-from sandbox import deliveries, idempotency, mailbox, pages, rows, timers
+from sandbox import pages, rows, spec
 from sandbox.store import INDEXES
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 ID = re.compile(r"&#34;([a-z]+_\w{8,})&#34;")
-# What the sandbox keeps for itself has no page.
-HIDDEN = {"clock", deliveries.KIND, idempotency.KIND, mailbox.KIND, timers.KIND}
 MOST_EVENTS = 30
 
 
@@ -59,7 +57,8 @@ class ObjectPage:
 def find(account: Account, id: str) -> Object | None:
     """The object with that id, if it is one that Stripe has too."""
     found = account.store.find(id)
-    return found if found and found["object"] not in HIDDEN else None
+    # What the sandbox keeps for itself has no page.
+    return found if found and found["object"] in spec.document()["components"]["schemas"] else None
 
 
 def printed(value: Any) -> bytes:

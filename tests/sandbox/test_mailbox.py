@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import html
+import re
 import smtplib
 from email.message import EmailMessage
 
@@ -8,12 +10,12 @@ import pytest
 from tests.sandbox.running import World
 
 
-def send(world: World, subject: str = "Your order", html: str = "") -> None:
+def send(world: World, subject: str = "Your order", page: str = "") -> None:
     letter = EmailMessage()
     letter["To"], letter["From"], letter["Subject"] = "nora@example.com", "shop@example.com", subject
     letter.set_content("Danke schön\n")
-    if html:
-        letter.add_alternative(html, subtype="html")
+    if page:
+        letter.add_alternative(page, subtype="html")
         letter.add_attachment("BEGIN:VCALENDAR", subtype="calendar", filename="place.ics")
     with smtplib.SMTP("127.0.0.1", world.settings.smtp_port, timeout=5) as server:
         server.send_message(letter)
@@ -122,3 +124,13 @@ def test_one_letter_can_be_deleted(world: World) -> None:
     assert world.http.delete(f"/inbox/{one}").status_code == 204
     assert "Deleted the letter." in world.http.post(f"/inbox/{other}/delete", follow_redirects=True).text
     assert [letter["subject"] for letter in world.http.get("/inbox.json").json()] == ["n2"]
+
+
+def test_more_letters_than_fit_are_shown_when_asked_for(world: World) -> None:
+    for n in range(52):
+        send(world, f"Letter {n}")
+    page = world.http.get("/inbox").text
+    assert page.count("<li>") == 50
+    more = re.search(r'href="(/inbox/mail_[^"]+)" data-more', page)
+    assert more
+    assert world.http.get(html.unescape(more[1])).text.count("<li>") == 52
