@@ -42,8 +42,9 @@ const restore = (part, kept) => {
   if (kept.focus) (find(part, kept.focus) ?? part).focus({ preventScroll: true });
 };
 
+const points = matchMedia("(hover: hover)"); // a finger leaves its hover behind
 const held = (part) => {
-  if (part.querySelector("a:hover, button:hover, summary:hover, :active")) return true;
+  if (part.querySelector(":active") || (points.matches && part.querySelector("a:hover, button:hover, summary:hover"))) return true;
   const focused = document.activeElement;
   if (part.contains(focused) && focused.matches("input:not([type=hidden]), select, textarea")) return true;
   const chosen = getSelection();
