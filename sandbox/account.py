@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors, events, ids
+from sandbox.changes import Changes
 from sandbox.clock import Clock
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
+from sandbox.notices import Notices
 from sandbox.store import Store
 from sandbox.timers import Timers
 
@@ -36,6 +38,8 @@ class Account:
         self.store = Store(settings.data)
         self.clock.ahead = (self.store.get(CLOCK, CLOCK) or {"ahead": 0.0})["ahead"]
         self.faults = Faults()
+        self.changes, self.notices = Changes(), Notices()
+        self.store.changed = self.faults.changed = self.changes.note
         self.timers = Timers(self, actions)
         self.deliveries = Deliveries(self)
         # The API request being carried out: its id goes into the events it causes. None for what buyers and time do.

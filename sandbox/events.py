@@ -77,13 +77,14 @@ def listing(account: Account, call: Call) -> Object:
         call,
         found,
         "event",
-        type=lambda event, kind: _matches(event["type"], kind),
-        types=lambda event, kinds: any(_matches(event["type"], kind) for kind in kinds),
+        type=lambda event, kind: matches(event["type"], kind),
+        types=lambda event, kinds: any(matches(event["type"], kind) for kind in kinds),
         delivery_success=lambda event, wanted: (event["pending_webhooks"] == 0) == wanted,
     )
 
 
-def _matches(kind: str, pattern: str) -> bool:
+def matches(kind: str, pattern: str) -> bool:
+    """Whether an event's type is the one asked for, or begins so when it ends with a star."""
     return kind.startswith(pattern[:-1]) if pattern.endswith("*") else kind == pattern
 
 

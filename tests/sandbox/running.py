@@ -19,6 +19,7 @@ import stripe
 import uvicorn
 
 from sandbox import app, conformity
+from sandbox.__main__ import Server as Sandbox
 from sandbox.settings import Settings
 
 KEY = "sk_test_pushcart_sandbox"
@@ -222,10 +223,11 @@ class World:
 @contextlib.contextmanager
 def serving(settings: Settings) -> Iterator[None]:
     """A sandbox in a thread of this process."""
-    config = uvicorn.Config(
-        app.make(settings), host="127.0.0.1", port=settings.port, log_config=None, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    made = app.make(settings)
+    config = uvicorn.Config(made, host="127.0.0.1", port=settings.port, log_config=None, timeout_graceful_shutdown=1)
+    server = Sandbox(config, made.state.account.changes)
+    # Signals are for processes.
+    server.capture_signals = contextlib.nullcontext
     thread = threading.Thread(target=server.run)
     thread.start()
     eventually(lambda: server.started or not thread.is_alive())
