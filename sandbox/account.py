@@ -12,6 +12,7 @@ from sandbox import errors, events, ids
 from sandbox.clock import Clock
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
+from sandbox.listeners import Listeners
 from sandbox.store import Store
 from sandbox.timers import Timers
 
@@ -37,6 +38,7 @@ class Account:
         self.clock.ahead = (self.store.get(CLOCK, CLOCK) or {"ahead": 0.0})["ahead"]
         self.faults = Faults()
         self.timers = Timers(self, actions)
+        self.listeners = Listeners(self)
         self.deliveries = Deliveries(self)
         # The API request being carried out: its id goes into the events it causes. None for what buyers and time do.
         self.cause: Call | None = None
@@ -94,7 +96,7 @@ class Account:
         self.commit()
 
     def reset(self) -> None:
-        """Forget everything: objects, events, mail, faults."""
+        """Forget everything: objects, events, mail, faults. Whoever listens goes on listening."""
         self.deliveries.stop()
         self.store.clear()
         self.faults.clear()

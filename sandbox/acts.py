@@ -11,6 +11,7 @@ from sandbox import (
     cancellations,
     cards,
     checkout,
+    destinations,
     disputes,
     early_fraud_warnings,
     payment_methods,
@@ -18,6 +19,7 @@ from sandbox import (
     refunds,
     renewals,
     sessions,
+    signing,
     subscription_changes,
     subscriptions,
 )  # fmt: skip
@@ -256,6 +258,16 @@ def resend(account: Account, id: str) -> None:
     account.deliveries.send_again(account.find("event", id))
 
 
+def roll_secret(account: Account, id: str, *, expires_in: int = signing.LONGEST_SECONDS) -> Object:
+    """A webhook endpoint (we_default: that of the command line) gets a new signing secret. The former one stays good
+    for so many seconds, a day unless told otherwise and at most."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        raise CannotDo("expires_in must be a number of seconds.")
+    if not 0 <= expires_in <= signing.LONGEST_SECONDS:
+        raise CannotDo("The former secret can stay good for a day at most (86400 seconds).")
+    return destinations.roll(account, id, expires_in=expires_in)
+
+
 def jump(account: Account, seconds: str) -> None:
     """Move the clock ahead by so many seconds."""
     account.move_clock(float(seconds))
@@ -342,6 +354,7 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "pause": pause,
     "quantity": set_quantity,
     "resend": resend,
+    "roll-secret": roll_secret,
     "jump": jump,
     "reset": reset,
     "pay-newest": pay_unseen,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from sandbox import deliveries, early_fraud_warnings, events, pages, rows, scenarios
+from sandbox import deliveries, destinations, early_fraud_warnings, events, pages, rows, scenarios
 from sandbox.acts import CannotDo
 from sandbox.errors import StripeError
 
@@ -87,5 +87,5 @@ class Panel:
         return list(itertools.islice(self.account.store.all(kind), ROWS))
 
     def _address(self, endpoint: str) -> str:
-        target = self.account.deliveries.target(endpoint)
-        return target[0] if target else f"{endpoint} (gone)"
+        found = destinations.of(self.account, endpoint)
+        return found.address if found else f"{endpoint} (gone)"

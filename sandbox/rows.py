@@ -176,7 +176,7 @@ def delivery(delivery: Object) -> Row:
     last = delivery["attempts"][-1] if delivery["attempts"] else None
     answer, tone = "Waiting", "warn"
     if last:
-        answer = str(last["status"] or "No answer")
+        answer = str(last["status"] or ("Taken" if last["ok"] else "No answer"))
         tone = "ok" if last["ok"] else "bad"
     return {
         "event": delivery["event"],

@@ -290,6 +290,7 @@ def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
         "retry_seconds": (0.02, 0.05, 0.1),
         "settle_seconds": 3600,
         "capture_seconds": 0.02,
+        "listener_seconds": 0.05,
     }
     settings = Settings(**{**quick, **changes})
     checking = CheckingClient()
