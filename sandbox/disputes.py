@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import charges, currencies, early_fraud_warnings, events, ids, metadata
+from sandbox import charges, currencies, early_fraud_warnings, events, ids, lists, metadata
 from sandbox.errors import StripeError, invalid
 from sandbox.periods import DAY
 from sandbox.spec import blank
@@ -108,6 +108,17 @@ def open_by_card(account: Account, charge_id: str) -> None:
     if wanted and not charge["refunded"]:
         reason = "general" if wanted == "inquiry" else wanted
         open_on(account, charge, reason=reason, inquiry=wanted == "inquiry")
+
+
+def listing(account: Account, call: Call) -> Object:
+    """GET /v1/disputes. A card that is known for its disputes is disputed by the time somebody asks whether it is:
+    Stripe's command line asks right after the payment."""
+    tried = account.store.having("charge", "payment_intent", call.params.get("payment_intent", ""))
+    # What a bank does is not caused by whoever looks.
+    account.cause = None
+    for id in (call.params.get("charge", ""), *(charge["id"] for charge in tried)):
+        account.timers.bring_forward("open_dispute", id)
+    return lists.page(account, call, "dispute")
 
 
 def refuse_refund(account: Account, charge: Object) -> None:

@@ -95,7 +95,7 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("POST", "/v1/customers/{id}"): customers.update,
     ("DELETE", "/v1/customers/{id}"): customers.delete,
     ("GET", "/v1/customers/{id}/payment_methods"): payment_methods.of_customer,
-    ("GET", "/v1/disputes"): page("dispute"),
+    ("GET", "/v1/disputes"): disputes.listing,
     ("GET", "/v1/disputes/{id}"): retrieve("dispute"),
     ("POST", "/v1/disputes/{id}"): disputes.update,
     ("POST", "/v1/disputes/{id}/close"): disputes.close,

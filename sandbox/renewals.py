@@ -49,21 +49,22 @@ def renew(account: Account, id: str) -> None:
     until = subscriptions.ends(subscription)
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= until:
         cancellations.end(account, subscription, reason="cancellation_requested")
-    elif subscription["status"] == "trialing" and collection.method_of(account, subscription) is None:
-        _unpayable(account, subscription, until)
-    else:
+    elif not stops_unpayable(account, subscription):
         begin(account, subscription, start=until, reason="subscription_cycle")
 
 
-def _unpayable(account: Account, subscription: Object, until: int) -> None:
-    """A trial ends and nobody has said how to pay."""
+def stops_unpayable(account: Account, subscription: Object) -> bool:
+    """A trial is over. When nobody has said how to pay and it was to stop then, it ends or pauses. True when it did."""
+    if subscription["status"] != "trialing" or collection.method_of(account, subscription):
+        return False
     match subscription["trial_settings"]["end_behavior"]["missing_payment_method"]:
         case "cancel":
             cancellations.end(account, subscription, reason="cancellation_requested")
         case "pause":
             pause(account, subscription, why="trial_end_without_payment_method")
         case _:
-            begin(account, subscription, start=until, reason="subscription_cycle")
+            return False
+    return True
 
 
 def begin(

@@ -45,6 +45,8 @@ def update(account: Account, call: Call) -> Object:
     account.store.change(subscription, **_plain(account, subscription, params))
     cancellations.note(account, subscription, params.get("cancellation_details"))
     restart = _ends_trial(account, subscription, params)
+    if restart and not given and renewals.stops_unpayable(account, subscription):
+        return subscription
     if params.get("billing_cycle_anchor", {}).get("type") == "now":
         restart = True
     proration = params.get("proration_behavior", DEFAULT_PRORATION)
