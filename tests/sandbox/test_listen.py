@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,6 +223,20 @@ def test_a_listener_that_does_not_come_back_is_no_endpoint_any_more(world: World
         with pytest.raises(InvalidStatus) as refused:
             listener.dial()
         assert json.loads(refused.value.response.body or b"")["error"]["message"] == "Unknown WebSocket ID."
+
+
+def test_what_a_listener_had_not_taken_is_given_up_when_the_sandbox_starts_again(
+    own_endpoint: Endpoint, tmp_path: Path
+) -> None:
+    data = str(tmp_path / "sandbox.db")
+    with running(own_endpoint, data=data, listener_seconds=60) as world:
+        listener = Listener(world, _session(world, forward_to_url=FORWARD))
+        world.api.products.create({"name": "x"})
+        listener.event()
+        assert _deliveries(world, listener.id)[0]["state"] == "pending"
+    with listener.connections, running(own_endpoint, data=data) as world:
+        eventually(lambda: {d["state"] for d in _deliveries(world, listener.id)} == {"given up"})
+        eventually(lambda: {event.pending_webhooks for event in world.events()} == {0})
 
 
 def test_a_second_connection_of_the_same_listener_takes_over(world: World) -> None:

@@ -166,9 +166,9 @@ def test_listening_forwards_what_is_signed_with_the_secret_that_was_shown(
 ) -> None:
     with running(own_endpoint, webhook_url="") as world:
         base = world.settings.base_url
-        with cli.going_on(
-            base, "listen", "--skip-update", "--all-snapshot", "--forward-to", own_endpoint.url
-        ) as listen:
+        everything = ("listen", "--skip-update", "--all-snapshot", "--forward-to", own_endpoint.url)
+        # Nothing here belongs to a connected account, so nothing is forwarded there.
+        with cli.going_on(base, *everything, "--forward-connect-to", "http://127.0.0.1:9/connect") as listen:
             secret = listen.secret()
             session = world.paid()
             headers, body = _received(own_endpoint, "checkout.session.completed")
