@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,17 @@ def test_a_listener_is_handed_events_signed_with_its_own_secret(world: World) ->
         page = world.http.get(f"/panel/events/{event.id}").text
         assert f"{FORWARD} (stripe listen on bench)" in page
         assert "thank you" in page
+
+
+def test_the_buyer_is_sent_back_once_the_listener_has_answered(world: World) -> None:
+    session = world.session()
+    with _listening(world) as listener, ThreadPoolExecutor(1) as buyer:
+        paying = buyer.submit(world.pay, session)
+        while json.loads((frame := listener.take())["event_payload"])["type"] != "checkout.session.completed":
+            pass
+        assert not paying.done()
+        listener.say("webhook_response", frame, status=200, body="", http_headers={})
+        assert paying.result().status_code == 303
 
 
 def test_who_only_looks_has_accepted_an_event_by_taking_it(world: World) -> None:
