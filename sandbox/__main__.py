@@ -40,6 +40,9 @@ def arguments(argv: list[str]) -> settings.Settings:
     parser.add_argument("--data", default=default.data, metavar="FILE", help="what it remembers (:memory: for nothing)")
     parser.add_argument("--webhook-url", default=default.webhook_url, help="where events go")
     parser.add_argument("--webhook-secret", default=default.webhook_secret, help="what they are signed with")
+    parser.add_argument(
+        "--check", action="store_true", default=default.check, help="refuse to say what Stripe's schema would not allow"
+    )
     return dataclasses.replace(default, **vars(parser.parse_args(argv)))
 
 

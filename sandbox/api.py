@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fastapi import Request, Response
 
-from sandbox import expansion, forms, ids, parameters, spec
+from sandbox import conformity, expansion, forms, ids, parameters, spec
 from sandbox.errors import StripeError, invalid, unauthorized
 from sandbox.idempotency import Answer, Keys
 from sandbox.spec import API_VERSION, Object, Operation
@@ -31,8 +31,13 @@ KEY = re.compile(r"^[sr]k_test_\w{4,}$")
 VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(\.\w+)?$")
 # The first segment of paths under which objects live by their customer's clock.
 KIND_OF_PATH = {
+    "charges": "charge",
+    "checkout": "checkout.session",
     "customers": "customer",
+    "disputes": "dispute",
+    "invoiceitems": "invoiceitem",
     "invoices": "invoice",
+    "payment_intents": "payment_intent",
     "subscription_items": "subscription_item",
     "subscriptions": "subscription",
 }
@@ -59,6 +64,7 @@ class Call:
     version: str | None = None
     # The secret key it came with.
     key: str = ""
+    expand: list[str] = field(default_factory=list)
 
 
 Handler = Callable[["Account", Call], Object]
@@ -87,6 +93,8 @@ class Api:
         except StripeError as refused:
             answer = Answer(refused.status, _json(refused.body), request_id)
             headers.update(refused.headers)
+        if self.account.settings.check:
+            answer = _checked(request, answer, version)
         await self.account.listeners.report(_record(request, answer, request_id))
         return Response(answer.body, answer.status, headers, media_type="application/json")
 
@@ -143,12 +151,12 @@ class Api:
             text = f"The sandbox does not imitate {operation.method} {operation.path}."
             raise StripeError(501, "api_error", text)
         # Taken out, so that handlers and filters see only what concerns them.
-        paths = call.params.pop("expand", [])
+        call.expand = call.params.pop("expand", [])
         with self.account.in_time_of(self._customer(call)):
             result = handler(self.account, call)
-        if not paths:
+        if not call.expand:
             return result
-        return expansion.expand(self.account, result, self._schema(operation, result), paths)
+        return expansion.expand(self.account, result, self._schema(operation, result), call.expand)
 
     def _customer(self, call: Call) -> str | None:
         """Whose time a request happens in: that of the customer it names, or of the one its object belongs to."""
@@ -159,10 +167,12 @@ class Api:
         found = store.get(kind, call.id) or {}
         if kind == "subscription_item":
             found = store.get("subscription", found.get("subscription", "")) or {}
+        if kind == "dispute":
+            found = store.get("charge", found.get("charge", "")) or {}
         return call.id if kind == "customer" else found.get("customer")
 
     def _schema(self, operation: Operation, result: Object) -> spec.Schema:
-        if operation.returns is None or result.get("object") not in ("list", None):
+        if operation.returns is None or result.get("object") not in ("list", "search_result", None):
             return spec.resource(result["object"])
         return spec.follow(operation.returns)
 
@@ -200,6 +210,17 @@ def _record(request: Request, answer: Answer, request_id: str) -> Object:
         "status": answer.status,
         "url": request.url.path,
     }
+
+
+def _checked(request: Request, answer: Answer, version: str | None) -> Answer:
+    if version not in (None, API_VERSION):
+        return answer
+    try:
+        conformity.check_answer(request.method, request.url.path, answer.status, orjson.loads(answer.body))
+    except conformity.NotAsDescribed as wrong:
+        log.error("%s", wrong)
+        return Answer(500, _json(StripeError(500, "api_error", str(wrong)).body), answer.request_id)
+    return answer
 
 
 def _authenticate(header: str) -> str:

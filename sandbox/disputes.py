@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import charges, currencies, early_fraud_warnings, events, ids, lists, metadata
+from sandbox import charges, currencies, early_fraud_warnings, events, ids, metadata
 from sandbox.errors import StripeError, invalid
 from sandbox.periods import DAY
 from sandbox.spec import blank
@@ -34,7 +34,12 @@ VERDICTS = {"winning_evidence": "won", "losing_evidence": "lost", "escalate_inqu
 
 def open_on(account: Account, charge: Object, *, reason: str = "fraudulent", inquiry: bool = False) -> Object:
     """A dispute about a charge. Raises StripeError when there is nothing to dispute."""
-    left = charge["amount"] - charge["amount_refunded"]
+    with account.in_time_of(charge["customer"]):
+        return _open_on(account, charge, reason=reason, inquiry=inquiry)
+
+
+def _open_on(account: Account, charge: Object, *, reason: str, inquiry: bool) -> Object:
+    left = charge["amount_captured"] - charge["amount_refunded"]
     if not charge["paid"] or not left:
         raise invalid(f"Charge {charge['id']} has nothing left to dispute.")
     if any(d["status"] in (*OPEN, *INQUIRIES) for d in account.store.having("dispute", "charge", charge["id"])):
@@ -66,7 +71,7 @@ def open_on(account: Account, charge: Object, *, reason: str = "fraudulent", inq
     account.emit("charge.dispute.created", dispute)
     if not inquiry:
         account.emit("charge.dispute.funds_withdrawn", dispute)
-    account.timers.add("dispute_deadline", dispute["id"], at=now + ANSWER_SECONDS)
+    account.at(now + ANSWER_SECONDS, "dispute_deadline", dispute["id"])
     early_fraud_warnings.settle(account, charge["id"])
     return dispute
 
@@ -108,17 +113,6 @@ def open_by_card(account: Account, charge_id: str) -> None:
     if wanted and not charge["refunded"]:
         reason = "general" if wanted == "inquiry" else wanted
         open_on(account, charge, reason=reason, inquiry=wanted == "inquiry")
-
-
-def listing(account: Account, call: Call) -> Object:
-    """GET /v1/disputes. A card that is known for its disputes is disputed by the time somebody asks whether it is:
-    Stripe's command line asks right after the payment."""
-    tried = account.store.having("charge", "payment_intent", call.params.get("payment_intent", ""))
-    # What a bank does is not caused by whoever looks.
-    account.cause = None
-    for id in (call.params.get("charge", ""), *(charge["id"] for charge in tried)):
-        account.timers.bring_forward("open_dispute", id)
-    return lists.page(account, call, "dispute")
 
 
 def refuse_refund(account: Account, charge: Object) -> None:
@@ -208,7 +202,9 @@ def escalate(account: Account, dispute: Object) -> None:
     """An inquiry becomes a chargeback: now the money leaves. Raises StripeError when it is none."""
     if dispute["status"] not in INQUIRIES:
         raise _not_open(dispute)
-    due = account.clock.now() + ANSWER_SECONDS
+    with account.in_time_of(account.find("charge", dispute["charge"])["customer"]):
+        due = account.clock.now() + ANSWER_SECONDS
+        account.at(due, "dispute_deadline", dispute["id"])
     details = dispute.get("payment_method_details")
     if details:
         details = {**details, "card": {**details["card"], "case_type": "chargeback"}}
@@ -220,7 +216,6 @@ def escalate(account: Account, dispute: Object) -> None:
         status="needs_response",
         **({"payment_method_details": details} if details else {}),
     )
-    account.timers.add("dispute_deadline", dispute["id"], at=due)
     account.emit("charge.dispute.updated", dispute, previous)
     account.emit("charge.dispute.funds_withdrawn", dispute)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox import destinations, ids, lists
+from sandbox import conformity, destinations, ids, lists
 from sandbox.errors import invalid, missing_object
 from sandbox.spec import API_VERSION, blank
 
@@ -21,7 +21,10 @@ OF_PAYMENTS = {"payment_intent", "charge", "refund"}
 
 
 def record(account: Account, kind: str, obj: Object, previous: Object | None = None) -> Object:
-    """A new event, saved. `previous` holds the former values of what an update changed."""
+    """A new event, saved. `previous` holds the former values of what an update changed.
+
+    Raises NotAsDescribed for what Stripe would not send, where the sandbox is to check itself.
+    """
     data: dict[str, Any] = {"object": copy(obj)}
     if previous is not None:
         data["previous_attributes"] = copy(previous)
@@ -40,6 +43,8 @@ def record(account: Account, kind: str, obj: Object, previous: Object | None = N
         },
         type=kind,
     )
+    if account.settings.check:
+        conformity.check_event(event)
     return account.store.save(event)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sandbox.spec import Object, Schema
 
 DEPTH = 4
+PAGES = ("list", "search_result")
 
 
 def _line_items(account: Account, session: Object) -> Object:
@@ -46,7 +47,7 @@ def _applies_to(account: Account, coupon: Object) -> Object | None:
 
 
 def _nothing(account: Account, obj: Object) -> None:
-    """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources."""
+    """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources. Or there already."""
 
 
 INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]] = {
@@ -60,6 +61,7 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
     ("coupon", "applies_to"): _applies_to,
     ("price", "currency_options"): _nothing,
     ("price", "tiers"): _nothing,
+    ("search_result", "total_count"): _nothing,
 }
 
 
@@ -67,7 +69,7 @@ def expand(account: Account, obj: Object, schema: Schema, paths: list[str]) -> O
     """A copy with the paths expanded. Raises StripeError for what cannot be expanded."""
     for path in paths:
         segments = path.split(".")
-        if len(segments) - (segments[0] == "data" and obj.get("object") == "list") > DEPTH:
+        if len(segments) - (segments[0] == "data" and obj.get("object") in PAGES) > DEPTH:
             text = f"You cannot expand more than {DEPTH} levels of a property. Property: {path}"
             raise invalid(text, param="expand", code="property_expansion_max_depth")
         obj = _inside(account, obj, schema, segments, path)

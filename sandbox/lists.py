@@ -19,7 +19,7 @@ PAGING = {"limit", "starting_after", "ending_before", "expand"}
 
 def page(account: Account, call: Call, kind: str, **tests: Test) -> Object:
     """A page of all objects of a kind. A filter without a test of its own compares the key of the same name."""
-    wanted, limit = _wanted(call, tests), _limit(call)
+    wanted, limit = _wanted(call, tests), page_size(call)
     after = call.params.get("starting_after")
     indexed = next((name for name, _, _ in wanted if name in INDEXES.get(kind, {})), None)
     if call.params.get("ending_before"):
@@ -43,7 +43,7 @@ def _since(newest_first: Iterable[Object], id: str) -> Iterator[Object]:
 
 def cut(call: Call, newest_first: Iterable[Object], kind: str, **tests: Test) -> Object:
     """A page of the given objects. Raises StripeError for a cursor that is not among them."""
-    limit, after, before = _limit(call), call.params.get("starting_after"), call.params.get("ending_before")
+    limit, after, before = page_size(call), call.params.get("starting_after"), call.params.get("ending_before")
     matching = _matching(newest_first, _wanted(call, tests))
     if before:
         return envelope(call.path, *_before(matching, before, limit, kind))
@@ -52,7 +52,8 @@ def cut(call: Call, newest_first: Iterable[Object], kind: str, **tests: Test) ->
     return envelope(call.path, *_first(matching, limit))
 
 
-def _limit(call: Call) -> int:
+def page_size(call: Call) -> int:
+    """How many objects a page may hold. Raises StripeError when both cursors are given."""
     if call.params.get("starting_after") and call.params.get("ending_before"):
         text = "Received both starting_after and ending_before parameters. Please pass in only one."
         raise invalid(text, param="starting_after")

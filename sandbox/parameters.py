@@ -17,6 +17,10 @@ DECIMALS = {"percent_off", "amount_percent", "application_fee_percent", "height"
 CARD_METHODS: Schema = {"type": "array", "items": {"type": "string"}}
 # Parameters that older versions of the API took. Stripe's command line sends no version and still uses them.
 RETIRED: dict[tuple[str, str], list[tuple[str, str, Schema]]] = {
+    ("POST", "/v1/customers"): [("coupon", "2025-03-31", {"type": "string"})],
+    ("POST", "/v1/customers/{id}"): [("coupon", "2025-03-31", {"type": "string", "nullable": True})],
+    ("POST", "/v1/subscriptions"): [("coupon", "2025-03-31", {"type": "string"})],
+    ("POST", "/v1/subscriptions/{id}"): [("coupon", "2025-03-31", {"type": "string", "nullable": True})],
     ("POST", "/v1/checkout/sessions"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
     ("POST", "/v1/payment_intents"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
     ("POST", "/v1/payment_intents/{id}"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
@@ -38,7 +42,7 @@ def _older(schema: Schema, retired: list[tuple[str, str, Schema]], form: dict[st
     for name, gone_since, kind in retired:
         if version is None or version[:10] < gone_since:
             properties[name] = kind
-            if name == "coupon" and name in form:
+            if name == "coupon" and name in form and "promotion" in required:
                 required.remove("promotion")
         elif name == "payment_method_types" and name in form:
             raise invalid(

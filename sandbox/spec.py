@@ -135,6 +135,19 @@ def match(method: str, path: str) -> tuple[Operation, str] | None:
     return (found, id) if found else None
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What an object looks like before anything is known about it."""
+
+    properties: dict[str, Schema]
+    # Every key that is always there, in Stripe's order: null, or the only value it can have.
+    template: Object
+    # Keys that begin as an array or an object, of which each has its own.
+    made: dict[str, Schema]
+    # Keys that are always there and have no value to begin with.
+    demanded: frozenset[str]
+
+
 def blank(name: str, /, **given: Any) -> Object:
     """A complete object: the values given, null where nothing is known, and every key Stripe always sends.
 
@@ -145,37 +158,67 @@ def blank(name: str, /, **given: Any) -> Object:
 
 
 def _fill(schema: Schema, value: Any, where: str) -> Any:
-    schema = follow(schema)
     if isinstance(value, list):
-        return [_fill(schema.get("items", {}), item, where) for item in value]
+        items = follow(schema).get("items", {})
+        return [_fill(items, item, where) for item in value]
     # A finished object (it says what it is) is embedded as it stands.
-    if not isinstance(value, dict) or "properties" not in schema or ("object" in value and "id" in value):
+    if not isinstance(value, dict) or ("object" in value and "id" in value):
         return value
-    if unknown := value.keys() - schema["properties"].keys():
-        raise TypeError(f"{where} has no {', '.join(sorted(unknown))}")
-    required = set(schema.get("required", ()))
-    filled = {}
-    for key, inner in schema["properties"].items():
-        if key in value:
-            filled[key] = _fill(inner, value[key], f"{where}.{key}")
-        elif key in required:
-            filled[key] = _default(inner, f"{where}.{key}")
+    schema = follow(schema)
+    if "properties" not in schema:
+        return value
+    shape = _shape(schema)
+    _check_keys(value, shape, where)
+    filled = shape.template.copy()
+    for key, given in value.items():
+        # Most values are plain; only objects and arrays have something to fill in.
+        plain = not isinstance(given, dict | list)
+        filled[key] = given if plain else _fill(shape.properties[key], given, f"{where}.{key}")
+    for key, inner in shape.made.items():
+        if key not in value:
+            filled[key] = [] if inner["type"] == "array" else _fill(inner, {}, f"{where}.{key}")
     return filled
 
 
-def _default(schema: Schema, where: str) -> Any:
-    schema = follow(schema)
+def _check_keys(value: Object, shape: Shape, where: str) -> None:
+    if unknown := value.keys() - shape.properties.keys():
+        raise TypeError(f"{where} has no {', '.join(sorted(unknown))}")
+    if missing := shape.demanded - value.keys():
+        raise TypeError(f"{where}.{min(missing)} must be given")
+
+
+# The description is read once and kept, so a schema is known by where it lies.
+_shapes: dict[int, Shape] = {}
+
+
+def _shape(schema: Schema) -> Shape:
+    known = _shapes.get(id(schema))
+    if known is None:
+        known = _shapes[id(schema)] = _analysed(schema)
+    return known
+
+
+def _analysed(schema: Schema) -> Shape:
+    required = set(schema.get("required", ()))
+    always = {key: follow(inner) for key, inner in schema["properties"].items() if key in required}
+    template: Object = {}
+    made: dict[str, Schema] = {}
+    demanded = set()
+    for key, inner in always.items():
+        try:
+            template[key] = _default(inner)
+        except LookupError:
+            demanded.add(key)
+            template[key] = None
+        if template[key] is ...:
+            made[key], template[key] = inner, None
+    return Shape(schema["properties"], template, made, frozenset(demanded))
+
+
+def _default(schema: Schema) -> Any:
+    """What a key holds while nothing is known; an ellipsis for what each object has of its own. Raises LookupError."""
     if schema.get("nullable"):
         return None
     if len(schema.get("enum", ())) == 1:
         return schema["enum"][0]
-    match schema.get("type"):
-        case "boolean":
-            return False
-        case "array":
-            return []
-        case "object":
-            return _fill(schema, {}, where)
-        case "number":
-            return 0
-    raise TypeError(f"{where} must be given")
+    return {"boolean": False, "number": 0, "array": ..., "object": ...}[schema["type"]]

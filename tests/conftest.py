@@ -29,11 +29,21 @@ CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")
 
 
+# What takes longest comes first, so that at the end no worker waits for another: the soak, the journeys, the killings.
+LONGEST = ("test_soak.py", "journeys", "kill")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares something dear: a file's tests, and all journeys with their processes and browser."""
     for item in items:
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder == "journeys" else str(item.path)))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    found = [place for place, name in enumerate(LONGEST) if name in item.path.parts]
+    return found[0] if found else len(LONGEST)
 
 
 class Clock:

@@ -36,7 +36,8 @@ class Stand:
             (folder / name).symlink_to(ROOT / name)
         self.folder = folder
         self.ports = {name: free_port() for name in ("storefront", "webhook", "sandbox", "sandbox_smtp")}
-        self.env = environment(**{f"{name}_port": port for name, port in self.ports.items()}, **settings)
+        ports = {f"{name}_port": port for name, port in self.ports.items()}
+        self.env = environment(**ports, sandbox_check=1, **settings)
         self.env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), self.env["PATH"]))
         self.url = f"http://localhost:{self.ports['storefront']}"
         self.sandbox_url = f"http://127.0.0.1:{self.ports['sandbox']}"

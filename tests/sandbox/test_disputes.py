@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.running import Endpoint, World, eventually, running
+from tests.sandbox.running import World, eventually
 
 
 def _kinds(world: World) -> list[str]:
@@ -125,17 +125,3 @@ def test_a_warning_is_settled_by_a_dispute(world: World) -> None:
     world.act("dispute", session.payment_intent)
     listed = world.api.radar.early_fraud_warnings.list({"payment_intent": session.payment_intent}).data
     assert [(w.id, w.actionable) for w in listed] == [(warning["id"], False)]
-
-
-def test_a_card_known_for_disputes_is_disputed_by_the_time_somebody_asks(own_endpoint: Endpoint) -> None:
-    with running(own_endpoint, capture_seconds=3600) as world:
-        given = {"amount": 2000, "currency": "usd", "confirm": True, "payment_method": "pm_card_createDisputeInquiry"}
-        intent = world.api.payment_intents.create(given)
-        assert _kinds(world) == []
-        found = world.api.disputes.list({"payment_intent": intent.id}).data
-        assert [(d.status, d.payment_intent) for d in found] == [("warning_needs_response", intent.id)]
-        assert _kinds(world) == ["charge.dispute.created"]
-        assert world.events("charge.dispute.created")[0].request.id is None
-        other = world.api.payment_intents.create({**given, "payment_method": "pm_card_createDispute"})
-        assert [d.payment_intent for d in world.api.disputes.list({"charge": other.latest_charge}).data] == [other.id]
-        assert len(world.api.disputes.list().data) == 2

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from sandbox import deliveries
+from sandbox import conformity, deliveries
 from sandbox.spec import API_VERSION
-from tests.sandbox.running import Endpoint, World, check_object, eventually, running
+from tests.sandbox.running import Endpoint, World, eventually, running
 
 FORWARD = "http://127.0.0.1:4242/hook"
 
@@ -48,7 +48,7 @@ class Listener:
         frame, latest = self.next(), self.next()
         assert (frame["endpoint"]["api_version"], latest["endpoint"]["api_version"]) == (None, API_VERSION)
         assert latest["event_payload"] == frame["event_payload"]
-        check_object(json.loads(frame["event_payload"]))
+        conformity.check_event(json.loads(frame["event_payload"]))
         return frame
 
     def say(self, kind: str, frame: dict[str, Any], **more: Any) -> None:

@@ -46,15 +46,6 @@ TRIGGERS = (
     "product.deleted",
     "product.updated",
 )
-# These make invoices through the API, which the sandbox does not imitate yet.
-NOT_YET = {
-    "invoice.marked_uncollectible",
-    "invoice.paid",
-    "invoice.payment_action_required",
-    "invoice.payment_failed",
-    "invoice.payment_succeeded",
-    "invoice.voided",
-}
 AT_ONCE = 3
 
 
@@ -83,11 +74,7 @@ def triggered(cli: CommandLine) -> Iterator[dict[str, Future[tuple[Run, list[str
     receiver.close()
 
 
-def _marked(name: str) -> object:
-    return pytest.param(name, marks=pytest.mark.xfail(strict=True)) if name in NOT_YET else name
-
-
-@pytest.mark.parametrize("name", [_marked(name) for name in TRIGGERS])
+@pytest.mark.parametrize("name", TRIGGERS)
 def test_a_trigger_causes_the_event_of_its_name(triggered: dict[str, Future[tuple[Run, list[str]]]], name: str) -> None:
     run, kinds = triggered[name].result()
     assert run.code == 0, run.said
@@ -99,7 +86,6 @@ def test_every_event_the_shop_handles_is_tried_if_the_command_line_can_cause_it(
     offered = set(re.findall(r"^  ([a-z_.]+)$", cli.run("http://127.0.0.1:9", "trigger", "--help").said, re.MULTILINE))
     assert len(offered) > 50
     assert set(TRIGGERS) == offered & set(HANDLERS)
-    assert set(TRIGGERS) >= NOT_YET
 
 
 def test_a_triggered_checkout_can_be_varied(cli: CommandLine, world: World) -> None:

@@ -149,25 +149,6 @@ def test_a_trial_can_be_ended_now(world: World) -> None:
     assert _last(world).previous_attributes.status == "trialing"
 
 
-@pytest.mark.parametrize(
-    ("missing", "status", "kind"),
-    [("pause", "paused", "customer.subscription.paused"), ("cancel", "canceled", "customer.subscription.deleted")],
-)
-def test_a_trial_that_is_ended_now_without_a_card_ends_as_it_was_told(
-    world: World, missing: str, status: str, kind: str
-) -> None:
-    subscription = world.api.subscriptions.create(
-        {
-            "customer": world.api.customers.create({"email": "nora@example.com"}).id,
-            "items": [{"price": world.plan(1000, "month").id}],
-            "trial_period_days": 7,
-            "trial_settings": {"end_behavior": {"missing_payment_method": missing}},
-        }
-    )
-    assert world.api.subscriptions.update(subscription.id, {"trial_end": "now"}).status == status
-    assert world.last_kind() == kind
-
-
 def test_a_paused_subscription_is_resumed_with_a_new_period(world: World) -> None:
     subscription = world.subscribed()
     world.act("pause", subscription.id)
