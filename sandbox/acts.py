@@ -11,6 +11,7 @@ from sandbox import (
     cancellations,
     cards,
     checkout,
+    destinations,
     disputes,
     early_fraud_warnings,
     payment_methods,
@@ -18,6 +19,7 @@ from sandbox import (
     refunds,
     renewals,
     sessions,
+    signing,
     subscription_changes,
     subscriptions,
     test_clocks,
@@ -269,6 +271,7 @@ def disable(account: Account, id: str) -> Object:
     """An endpoint gets no more events; what it had not accepted yet is given up."""
     endpoint = account.find("webhook_endpoint", id)
     account.store.change(endpoint, status="disabled")
+    account.deliveries.give_up(id)
     return endpoint
 
 
@@ -291,6 +294,16 @@ def advance_month(account: Account, id: str) -> Object:
     clock = account.find(test_clocks.KIND, id)
     test_clocks.begin(account, clock, periods.period_end(clock["frozen_time"], MONTH))
     return clock
+
+
+def roll_secret(account: Account, id: str, *, expires_in: int = signing.LONGEST_SECONDS) -> Object:
+    """A webhook endpoint (we_default: that of the command line) gets a new signing secret. The former one stays good
+    for so many seconds, a day unless told otherwise and at most."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        raise CannotDo("expires_in must be a number of seconds.")
+    if not 0 <= expires_in <= signing.LONGEST_SECONDS:
+        raise CannotDo("The former secret can stay good for a day at most (86400 seconds).")
+    return destinations.roll(account, id, expires_in=expires_in)
 
 
 def jump(account: Account, seconds: str) -> None:
@@ -384,6 +397,7 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "resend": resend,
     "disable": disable,
     "enable": enable,
+    "roll-secret": roll_secret,
     "clock-day": advance_day,
     "clock-month": advance_month,
     "jump": jump,

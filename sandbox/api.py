@@ -10,6 +10,7 @@ import base64
 import binascii
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,8 @@ class Call:
     request_id: str
     idempotency_key: str | None = None
     version: str | None = None
+    # The secret key it came with.
+    key: str = ""
     expand: list[str] = field(default_factory=list)
 
 
@@ -92,16 +95,18 @@ class Api:
             headers.update(refused.headers)
         if self.account.settings.check:
             answer = _checked(request, answer, version)
+        await self.account.listeners.report(_record(request, answer, request_id))
         return Response(answer.body, answer.status, headers, media_type="application/json")
 
     async def _carry_out(self, request: Request, request_id: str, version: str | None) -> tuple[Answer, dict[str, str]]:
-        _authenticate(request.headers.get("authorization", ""))
+        key = _authenticate(request.headers.get("authorization", ""))
         if version and not VERSION.match(version):
             raise invalid(f"Invalid Stripe API version: {version}")
         fault = self._fault(request.url.path)
         if fault in ("429", "500_before", "silence_before"):
             await self._fail(fault, request)
         call = await _read(request, request_id, version)
+        call.key = key
         headers = {"Idempotency-Key": call.idempotency_key} if call.idempotency_key else {}
         if kept := self._claimed(call):
             return kept, {**headers, "Idempotent-Replayed": "true", "Original-Request": kept.request_id}
@@ -192,6 +197,21 @@ class Api:
             await asyncio.sleep(0.05)
 
 
+def _record(request: Request, answer: Answer, request_id: str) -> Object:
+    """What those who tail the log are told about a request."""
+    said = orjson.loads(answer.body).get("error", {}) if answer.status >= 400 else {}
+    told = ("type", "charge", "code", "decline_code", "message", "param")
+    return {
+        "created_at": int(time.time()),
+        "error": {key: said[key] for key in told if key in said},
+        "livemode": False,
+        "method": request.method,
+        "request_id": request_id,
+        "status": answer.status,
+        "url": request.url.path,
+    }
+
+
 def _checked(request: Request, answer: Answer, version: str | None) -> Answer:
     if version not in (None, API_VERSION):
         return answer
@@ -203,7 +223,7 @@ def _checked(request: Request, answer: Answer, version: str | None) -> Answer:
     return answer
 
 
-def _authenticate(header: str) -> None:
+def _authenticate(header: str) -> str:
     scheme, _, given = header.partition(" ")
     given = given.strip()
     if scheme.lower() == "basic":
@@ -218,6 +238,7 @@ def _authenticate(header: str) -> None:
     if not KEY.match(given):
         hidden = "*" * max(len(given) - 12, 4)
         raise unauthorized(f"Invalid API Key provided: {given[:8]}{hidden}{given[-4:]}")
+    return given
 
 
 async def _read(request: Request, request_id: str, version: str | None) -> Call:

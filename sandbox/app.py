@@ -81,6 +81,7 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/sandbox/clock", control.clock, ["GET"])
     app.add_route("/sandbox/clock", control.move_clock, ["POST"])
     app.add_route("/sandbox/act/{name}", control.act, ["POST"])
+    app.add_api_websocket_route("/ws", account.listeners.connect)
     app.add_route("/healthz", _healthy, ["GET"])
     app.add_route("/favicon.ico", _icon, ["GET"])
     app.add_route("/", panel.show, ["GET"], name="panel")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fastapi import Request, Response
 
-from sandbox import deliveries, events, object_page, pages, rows
+from sandbox import destinations, events, object_page, pages, rows
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -77,11 +77,11 @@ class EventPages:
         )
 
     def _delivery(self, delivery: Object) -> dict[str, Any]:
-        target = self.account.deliveries.target(delivery["endpoint"])
-        gone = f"{delivery['endpoint']} (gone or disabled)"
+        endpoint = delivery["endpoint"]
+        found = destinations.of(self.account, endpoint)
         return {
             **rows.delivery(delivery),
-            "url": target[0] if target else gone,
-            "endpoint": None if delivery["endpoint"] == deliveries.DEFAULT_ENDPOINT else delivery["endpoint"],
+            "url": found.address if found else f"{endpoint} (gone or disabled)",
+            "endpoint": endpoint if self.account.store.get("webhook_endpoint", endpoint) else None,
             "attempts": delivery["attempts"],
         }

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox import conformity, ids, lists
-from sandbox.errors import invalid
+from sandbox import conformity, destinations, ids, lists
+from sandbox.errors import invalid, missing_object
 from sandbox.spec import API_VERSION, blank
 
 if TYPE_CHECKING:
@@ -89,9 +89,13 @@ def matches(kind: str, pattern: str) -> bool:
 
 
 def retry(account: Account, call: Call) -> Object:
-    """POST /v1/events/{id}/retry, by which Stripe's command line sends an event again."""
+    """POST /v1/events/{id}/retry, by which Stripe's command line sends an event again: to one endpoint, or to whoever
+    listens. When nobody does, here it goes to every endpoint that wants it."""
     event = account.find("event", call.id)
+    only = account.listeners.here() if call.params.get("for_stripecli") else []
     if endpoint := call.params.get("webhook_endpoint"):
-        account.find("webhook_endpoint", endpoint, param="webhook_endpoint")
-    account.deliveries.send_again(event, only=endpoint)
+        if not destinations.is_there(account, endpoint):
+            raise missing_object("webhook_endpoint", endpoint, param="webhook_endpoint")
+        only = [endpoint]
+    account.deliveries.send_again(event, only=only)
     return event

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Request, Response
 
-from sandbox import acts, early_fraud_warnings, pages, rows, scenarios, test_clocks
+from sandbox import early_fraud_warnings, pages, rows, scenarios, test_clocks
 from sandbox.acts import CannotDo
 from sandbox.errors import StripeError
 
@@ -73,14 +73,11 @@ class Panel:
         }
 
     def _endpoints(self) -> list[rows.Row]:
-        # Secrets can be rolled as soon as there is an act for it.
-        can_roll = "roll-secret" in acts.ACTS
-        given = rows.default_endpoint(self.account, can_roll=can_roll)
-        made = [
-            rows.endpoint(self.account, endpoint, can_roll=can_roll)
-            for endpoint in self.account.store.all("webhook_endpoint")
-        ]
-        return [*([given] if given else []), *made]
+        account = self.account
+        given = rows.default_endpoint(account)
+        made = [rows.endpoint(account, endpoint) for endpoint in account.store.all("webhook_endpoint")]
+        listening = [rows.listener(account, id) for id in account.listeners.here()]
+        return [*([given] if given else []), *made, *listening]
 
     def _newest(self, request: Request, name: str, kind: str, row: Callable[[Object], rows.Row]) -> dict[str, Any]:
         number, total = pages.count(request, name, ROWS), self.account.store.count(kind)

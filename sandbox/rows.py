@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sandbox import charges, deliveries, subscription_items, subscriptions, test_clocks
+from sandbox import charges, destinations, subscription_items, subscriptions, test_clocks
 from sandbox.periods import every
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 # An event that was sent again and again still has to fit into its row.
 MOST_ANSWERS = 3
-ROLLING = [("roll-secret", "Roll secret")]
+ROLL = ("roll-secret", "Roll secret")
 SESSION_STATES = {
     ("open", "unpaid"): ("Open", "warn"),
     ("complete", "paid"): ("Paid", "ok"),
@@ -181,7 +181,7 @@ def delivery(delivery: Object) -> Row:
     last = delivery["attempts"][-1] if delivery["attempts"] else None
     answer, tone = "Waiting", "warn"
     if last:
-        answer = str(last["status"] or "No answer")
+        answer = str(last["status"] or ("Taken" if last["ok"] else "No answer"))
         tone = "ok" if last["ok"] else "bad"
     return {
         "event": delivery["event"],
@@ -216,26 +216,26 @@ def event(account: Account, event: Object) -> Row:
     }
 
 
-def default_endpoint(account: Account, *, can_roll: bool) -> Row | None:
+def default_endpoint(account: Account) -> Row | None:
     """The endpoint given on the command line; None when there is none."""
     settings = account.settings
     if not settings.webhook_url:
         return None
     return {
-        "id": deliveries.DEFAULT_ENDPOINT,
+        "id": destinations.DEFAULT,
         "known": False,
         "url": settings.webhook_url,
         "what": "Set when the sandbox was started",
         "events": ["*"],
         "version": "",
-        "secret": settings.webhook_secret,
+        "secrets": destinations.secrets_of(account, destinations.DEFAULT),
         "state": "On",
         "tone": "ok",
-        "actions": ROLLING if can_roll else [],
+        "actions": [ROLL],
     }
 
 
-def endpoint(account: Account, endpoint: Object, *, can_roll: bool) -> Row:
+def endpoint(account: Account, endpoint: Object) -> Row:
     """A webhook endpoint made through the API."""
     on = endpoint["status"] == "enabled"
     return {
@@ -245,10 +245,28 @@ def endpoint(account: Account, endpoint: Object, *, can_roll: bool) -> Row:
         "what": endpoint["description"] or "",
         "events": endpoint["enabled_events"],
         "version": endpoint["api_version"] or "",
-        "secret": account.store.notes(endpoint["id"]).get("secret", ""),
+        "secrets": destinations.secrets_of(account, endpoint["id"]),
         "state": "On" if on else "Disabled",
         "tone": "ok" if on else "",
-        "actions": [("disable", "Disable") if on else ("enable", "Enable"), *(ROLLING if can_roll else [])],
+        "actions": [("disable", "Disable") if on else ("enable", "Enable"), ROLL],
+    }
+
+
+def listener(account: Account, id: str) -> Row:
+    """A `stripe listen`. Which events it takes, only its command line knows."""
+    found = destinations.of(account, id)
+    assert found is not None
+    return {
+        "id": id,
+        "known": False,
+        "url": found.address,
+        "what": "",
+        "events": ["*"],
+        "version": "",
+        "secrets": found.secrets,
+        "state": "Listening",
+        "tone": "ok",
+        "actions": [],
     }
 
 

@@ -26,10 +26,17 @@ KEY = "sk_test_pushcart_sandbox"
 SECRET = "whsec_tests_of_the_sandbox"
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port outside the range from which the system takes those of outgoing connections, so that it stays free."""
+    """A port outside the range from which the system takes those of outgoing connections, so that it stays free, and
+    not the one given out just before: nobody listens on that yet."""
     while True:
         port = random.randrange(20000, 30000)
+        if port in _given:
+            continue
+        _given.add(port)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -251,6 +258,7 @@ def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
         "retry_seconds": (0.02, 0.05, 0.1),
         "settle_seconds": 3600,
         "capture_seconds": 0.02,
+        "listener_seconds": 0.05,
         "check": True,
     }
     settings = Settings(**{**quick, **changes})
