@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fastapi import Request, Response
 
-from sandbox import conformity, expansion, forms, ids, parameters, spec
+from sandbox import conformity, expansion, forms, ids, omissions, parameters, spec
 from sandbox.errors import StripeError, invalid, unauthorized
 from sandbox.idempotency import Answer, Keys
 from sandbox.spec import API_VERSION, Object, Operation
@@ -255,6 +255,7 @@ async def _read(request: Request, request_id: str, version: str | None) -> Call:
     form = forms.decode(await _text(request))
     expand = form.get("expand")
     params = parameters.check(operation, form, version)
+    omissions.refuse(operation, params)
     if expand == "" or params.get("expand") == "":
         params.pop("expand", None)
     key = request.headers.get("idempotency-key") if method == "POST" else None

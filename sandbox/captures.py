@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from sandbox import charges, events, metadata, payment_intents
 from sandbox.errors import StripeError
-from sandbox.prices import refuse_unimitated
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.api import Call
     from sandbox.spec import Object
 
-NOT_IMITATED = ("amount_details", "application_fee_amount", "hooks", "payment_details", "transfer_data")
 RELEASED = (
     "The remaining amount on this PaymentIntent could not be captured because the remainder of the authorized amount "
     "has been released."
@@ -27,7 +25,6 @@ TOO_LARGE = (
 def capture(account: Account, call: Call) -> Object:
     """POST /v1/payment_intents/{id}/capture: once, and what is not captured then is let go."""
     intent, params = account.find("payment_intent", call.id), call.params
-    refuse_unimitated(params, NOT_IMITATED)
     if not params.get("final_capture", True):
         raise _refused(intent, "The sandbox does not imitate several captures of a payment.", param="final_capture")
     amount: int = params["amount_to_capture"] if "amount_to_capture" in params else intent["amount_capturable"]

@@ -58,8 +58,6 @@ def _check(params: Object) -> None:
     if params.get("duration") == "repeating" and not params.get("duration_in_months"):
         text = "Missing required param: duration_in_months."
         raise invalid(text, param="duration_in_months", code="parameter_missing")
-    if "currency_options" in params:
-        raise invalid("The sandbox does not imitate the parameter currency_options.", param="currency_options")
 
 
 def update(account: Account, call: Call) -> Object:

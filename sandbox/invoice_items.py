@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import currencies, ids, invoice_drafts, invoice_lines, lists, metadata, prices, products
 from sandbox.errors import invalid
-from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     from sandbox.api import Call
     from sandbox.spec import Object
 
-NOT_IMITATED = (
-    "customer_account", "discounts", "invoicing_rules", "quantity_decimal", "tax_behavior", "tax_code", "tax_rates",
-)  # fmt: skip
 # Each of these says what the item costs; only one may.
 COSTS = ("amount", "unit_amount_decimal", "pricing", "price_data")
 NOT_EDITABLE = "Invalid invoice: This invoice is no longer editable"
@@ -25,7 +21,6 @@ NOT_EDITABLE = "Invalid invoice: This invoice is no longer editable"
 def create(account: Account, call: Call) -> Object:
     """POST /v1/invoiceitems: for the next invoice of a customer, or for a draft that is named."""
     params = call.params
-    refuse_unimitated(params, NOT_IMITATED)
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     customer = account.find("customer", params["customer"], param="customer")
@@ -201,7 +196,6 @@ def put_on(account: Account, invoice: Object, item: Object) -> None:
 def update(account: Account, call: Call) -> Object:
     """POST /v1/invoiceitems/{id}: while it waits or its invoice is a draft. Stripe has no event for that."""
     item, params = account.find("invoiceitem", call.id), call.params
-    refuse_unimitated(params, NOT_IMITATED)
     invoice = account.store.get("invoice", item["invoice"] or "")
     if item["invoice"] and invoice is None:
         raise invalid("This invoice item has been deleted.")

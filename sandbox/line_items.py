@@ -24,7 +24,6 @@ def check(account: Account, given: list[Object]) -> None:
         raise invalid(f"You can pass at most {MOST} line items.", param="line_items")
     for position, line in enumerate(given):
         where = f"line_items[{position}]"
-        prices.refuse_unimitated(line, ("tax_rates", "adjustable_quantity"))
         _check_price(account, line, where)
         if "quantity" not in line:
             text = f"Quantity is required. Add `quantity` to `{where}`"

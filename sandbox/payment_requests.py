@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING
 from sandbox import collection, currencies, metadata, payment_intents, payment_methods
 from sandbox.errors import invalid
 from sandbox.payment_intents import Attempt
-from sandbox.prices import refuse_unimitated
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.api import Call
     from sandbox.spec import Object
 
-NOT_IMITATED = ("confirmation_token", "mandate", "transfer_data", "on_behalf_of", "application_fee_amount")
-
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/payment_intents, with `confirm=true` also paid at once."""
     params = call.params
-    refuse_unimitated(params, NOT_IMITATED)
     currency = currencies.checked(params["currency"])
     currencies.check_minimum(params["amount"], currency, subject="Amount must convert to", param="amount")
     if "customer" in params:
@@ -83,7 +79,6 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/payment_intents/{id}"""
     intent = account.find("payment_intent", call.id)
     params = call.params
-    refuse_unimitated(params, NOT_IMITATED)
     if ("amount" in params or "currency" in params) and intent["status"] not in payment_intents.CONFIRMABLE:
         raise _wrong_state(intent, "update", payment_intents.CONFIRMABLE)
     changes: Object = {

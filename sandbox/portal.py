@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sandbox import ids, lists, metadata
 from sandbox.errors import invalid
 from sandbox.periods import DAY
-from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ FEATURES: Object = {
 def create(account: Account, call: Call) -> Object:
     """POST /v1/billing_portal/sessions"""
     params = call.params
-    refuse_unimitated(params, ("after_expiration", "customer_account", "on_behalf_of"))
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     customer = account.find("customer", params["customer"], param="customer")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox import currencies, ids, lists, metadata, products
 from sandbox.errors import invalid
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from sandbox.api import Call
     from sandbox.spec import Object
 
-NOT_IMITATED = ("tiers", "tiers_mode", "custom_unit_amount", "currency_options", "transform_quantity")
 LARGEST = 99_999_999
 
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/prices"""
     params = dict(call.params)
-    refuse_unimitated(params, NOT_IMITATED)
     if ("product" in params) == ("product_data" in params):
         raise invalid("You must specify either `product` or `product_data` when creating a price.", param="product")
     key = params.get("lookup_key")
@@ -109,7 +107,6 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/prices/{id}"""
     price = account.find("price", call.id)
     params = call.params
-    refuse_unimitated(params, NOT_IMITATED)
     changes: Object = {key: params[key] for key in ("active", "tax_behavior") if key in params}
     if "nickname" in params:
         changes["nickname"] = params["nickname"] or None
@@ -146,13 +143,6 @@ def listing(account: Account, call: Call) -> Object:
         lookup_keys=lambda price, keys: price["lookup_key"] in keys,
         recurring=lambda price, wanted: (price["recurring"] or {}).items() >= wanted.items(),
     )
-
-
-def refuse_unimitated(given: dict[str, Any], names: tuple[str, ...]) -> None:
-    """Raises StripeError for parameters that Stripe knows but the sandbox would silently ignore."""
-    for name in names:
-        if name in given:
-            raise invalid(f"The sandbox does not imitate the parameter {name}.", param=name)
 
 
 def _at(where: str, name: str) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from sandbox import charges, currencies, disputes, early_fraud_warnings, ids, metadata, payment_methods
 from sandbox.errors import StripeError, invalid
-from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -14,13 +13,10 @@ if TYPE_CHECKING:
     from sandbox.api import Call
     from sandbox.spec import Object
 
-NOT_IMITATED = ("customer", "currency", "origin", "refund_application_fee", "reverse_transfer")
-
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/refunds"""
     params = call.params
-    refuse_unimitated(params, NOT_IMITATED)
     charge = _charge(account, params)
     extra = metadata.fresh(params.get("metadata"))
     return give(account, charge, amount=params.get("amount"), reason=params.get("reason"), extra=extra)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import currencies, discounts, ids, line_items, lists, metadata, payment_intents
 from sandbox.errors import invalid
-from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -19,15 +18,6 @@ DAY = 24 * 3600
 SHORTEST, LONGEST = 30 * 60, DAY
 # Sent right after `now + 30 minutes` was computed, a request may arrive a second later.
 GRACE = 5
-NOT_IMITATED = (
-    "after_expiration", "custom_fields", "customer_account", "managed_payments", "optional_items", "setup_intent_data",
-    "shipping_options", "shipping_address_collection", "payment_method_data", "invoice_creation",
-)  # fmt: skip
-PAYMENT_NOT_IMITATED = ("application_fee_amount", "on_behalf_of", "transfer_data", "transfer_group")
-SUBSCRIPTION_NOT_IMITATED = (
-    "application_fee_percent", "billing_cycle_anchor", "billing_cycle_anchor_config", "default_tax_rates",
-    "invoice_settings", "on_behalf_of", "transfer_data", "pending_invoice_item_interval",
-)  # fmt: skip
 KEPT = (
     "allow_promotion_codes", "allowed_payment_method_types", "billing_address_collection", "cancel_url",
     "client_reference_id", "consent_collection", "customer_email", "excluded_payment_method_types", "locale",
@@ -94,7 +84,6 @@ def create(account: Account, call: Call) -> Object:
 
 
 def _check(account: Account, params: Object) -> None:
-    refuse_unimitated(params, NOT_IMITATED)
     for name in ("mode", "success_url"):
         if name not in params:
             raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
@@ -113,8 +102,6 @@ def _check(account: Account, params: Object) -> None:
     _check_texts(params)
     if "customer" in params:
         account.find("customer", params["customer"], param="customer")
-    refuse_unimitated(params.get("payment_intent_data", {}), PAYMENT_NOT_IMITATED)
-    refuse_unimitated(params.get("subscription_data", {}), SUBSCRIPTION_NOT_IMITATED)
     for name in ("metadata", "payment_intent_data", "subscription_data"):
         metadata.fresh(params.get(name) if name == "metadata" else params.get(name, {}).get("metadata"))
 
@@ -227,7 +214,6 @@ def _method_types(params: Object, currency: str) -> list[str]:
 def update(account: Account, call: Call) -> Object:
     """POST /v1/checkout/sessions/{id}"""
     session = account.find("checkout.session", call.id)
-    refuse_unimitated(call.params, ("collected_information", "line_items", "payment_intent_data", "shipping_options"))
     merged = metadata.merge(session["metadata"], call.params.get("metadata"))
     account.store.change(session, metadata=merged)
     return session

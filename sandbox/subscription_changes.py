@@ -20,7 +20,6 @@ from sandbox import (
     subscriptions,
 )  # fmt: skip
 from sandbox.errors import invalid
-from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/subscriptions/{id}"""
     subscription = account.find("subscription", call.id)
     params = call.params
-    refuse_unimitated(params, subscriptions.NOT_IMITATED)
     if params.get("payment_behavior", "allow_incomplete") != "allow_incomplete":
         raise invalid("The sandbox imitates the payment behavior allow_incomplete only.", param="payment_behavior")
     if subscription["status"] in subscriptions.OVER and params.keys() - {"metadata", "cancellation_details"}:

@@ -22,7 +22,6 @@ from sandbox import (
 )  # fmt: skip
 from sandbox.errors import invalid
 from sandbox.periods import period_end
-from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -31,12 +30,6 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 OVER = ("canceled", "incomplete_expired")
-# Asked for by name, each of these would be silently ignored here.
-NOT_IMITATED = (
-    "add_invoice_items", "application_fee_percent", "backdate_start_date", "billing_cycle_anchor_config",
-    "billing_schedules", "billing_thresholds", "days_until_due", "default_source", "default_tax_rates",
-    "invoice_settings", "on_behalf_of", "pending_invoice_item_interval", "transfer_data", "customer_account",
-)  # fmt: skip
 
 
 def start(account: Account, session: Object, customer: Object, method: Object | None, intent: Object | None) -> Object:
@@ -139,7 +132,6 @@ def _keep_discount(account: Account, given: Object | None, subscription: Object)
 def create(account: Account, call: Call) -> Object:
     """POST /v1/subscriptions"""
     params = call.params
-    refuse_unimitated(params, (*NOT_IMITATED, "discounts", "billing_cycle_anchor"))
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     if not params.get("items"):
