@@ -267,7 +267,7 @@ class Deliveries:
 
     async def _post(self, event: Object, url: str, secret: str, version: str | None) -> Object:
         assert self._courier is not None
-        payload = events.body({**event, "api_version": version or event["api_version"]})
+        payload = events.body(events.rendered(self._account, event, version))
         signature = self._signature(payload.decode(), secret)
         began = time.perf_counter()
         try:

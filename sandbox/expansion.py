@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import lists
 from sandbox.errors import invalid
-from sandbox.spec import follow, resource
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.spec import Object, Schema
+    from sandbox.versions import View
 
 DEPTH = 4
+# What holds several objects under `data`.
+LISTS = ("list", "search_result")
 
 
 def _line_items(account: Account, session: Object) -> Object:
@@ -63,22 +65,22 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
 }
 
 
-def expand(account: Account, obj: Object, schema: Schema, paths: list[str]) -> Object:
-    """A copy with the paths expanded. Raises StripeError for what cannot be expanded."""
+def expand(view: View, obj: Object, schema: Schema, paths: list[str]) -> Object:
+    """A copy with the paths expanded, as somebody sees it. Raises StripeError for what cannot be expanded."""
     for path in paths:
         segments = path.split(".")
-        if len(segments) - (segments[0] == "data" and obj.get("object") == "list") > DEPTH:
+        if len(segments) - (segments[0] == "data" and obj.get("object") in LISTS) > DEPTH:
             text = f"You cannot expand more than {DEPTH} levels of a property. Property: {path}"
             raise invalid(text, param="expand", code="property_expansion_max_depth")
-        obj = _inside(account, obj, schema, segments, path)
+        obj = _inside(view, obj, schema, segments, path)
     return obj
 
 
-def _inside(account: Account, value: Any, schema: Schema, segments: list[str], path: str) -> Any:
+def _inside(view: View, value: Any, schema: Schema, segments: list[str], path: str) -> Any:
     if not segments or value is None:
         return value
     if isinstance(value, list):
-        return [_inside(account, item, _of(schema.get("items", {}), item), segments, path) for item in value]
+        return [_inside(view, item, _of(view, schema.get("items", {}), item), segments, path) for item in value]
     head, rest = segments[0], segments[1:]
     inner = schema.get("properties", {}).get(head)
     here = value.get("object", "") if isinstance(value, dict) else ""
@@ -86,13 +88,13 @@ def _inside(account: Account, value: Any, schema: Schema, segments: list[str], p
         raise _cannot_expand(path, head)
     child = value.get(head)
     if made := INCLUDABLE.get((here, head)):
-        child = child if child is not None else made(account, value)
+        child = child if child is not None else view.shown(made(view.account, value))
         if child is None:
             return value
-    elif not _names_objects(schema, head) and not (rest and _holds_expandables(inner)):
+    elif not _names_objects(schema, head) and not (rest and _holds_expandables(view, inner)):
         raise _cannot_expand(path, head)
-    child = _resolved(account, child, inner)
-    return {**value, head: _inside(account, child, _of(inner, child), rest, path)}
+    child = _resolved(view, child, inner)
+    return {**value, head: _inside(view, child, _of(view, inner, child), rest, path)}
 
 
 def _names_objects(schema: Schema, head: str) -> bool:
@@ -108,12 +110,12 @@ def _cannot_expand(path: str, head: str) -> Exception:
     )
 
 
-def _holds_expandables(schema: Schema) -> bool:
-    schema = follow(schema)
+def _holds_expandables(view: View, schema: Schema) -> bool:
+    schema = view.follow(schema)
     if "items" in schema:
-        return _holds_expandables(schema["items"])
+        return _holds_expandables(view, schema["items"])
     if "anyOf" in schema:
-        return any(_holds_expandables(choice) for choice in schema["anyOf"])
+        return any(_holds_expandables(view, choice) for choice in schema["anyOf"])
     if "x-expandableFields" in schema:
         return True
     return any("x-expansionResources" in inner for inner in schema.get("properties", {}).values())
@@ -124,22 +126,22 @@ def _kinds(schema: Schema) -> list[str]:
     return [choice["$ref"].rpartition("/")[2] for choice in resources]
 
 
-def _resolved(account: Account, value: Any, schema: Schema) -> Any:
+def _resolved(view: View, value: Any, schema: Schema) -> Any:
     if isinstance(value, list):
-        return [_resolved(account, item, schema.get("items", {})) for item in value]
+        return [_resolved(view, item, schema.get("items", {})) for item in value]
     if not isinstance(value, str):
         return value
     for kind in _kinds(schema):
-        if found := account.store.get(kind, value):
-            return found
+        if found := view.account.store.get(kind, value):
+            return view.shown(found)
     return value
 
 
-def _of(schema: Schema, value: Any) -> Schema:
+def _of(view: View, schema: Schema, value: Any) -> Schema:
     """The schema of a value that may be one of several objects."""
-    if isinstance(value, dict) and value.get("object") not in (None, "list"):
+    if isinstance(value, dict) and value.get("object") not in (None, *LISTS):
         try:
-            return resource(value["object"])
+            return view.resource(value["object"])
         except KeyError:
             return schema
-    return follow(schema)
+    return view.follow(schema)

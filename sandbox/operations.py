@@ -99,7 +99,7 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("POST", "/v1/disputes/{id}"): disputes.update,
     ("POST", "/v1/disputes/{id}/close"): disputes.close,
     ("GET", "/v1/events"): events.listing,
-    ("GET", "/v1/events/{id}"): retrieve("event"),
+    ("GET", "/v1/events/{id}"): events.retrieve,
     ("POST", "/v1/events/{id}/retry"): events.retry,
     ("GET", "/v1/invoice_payments"): invoices.payments,
     ("GET", "/v1/invoice_payments/{id}"): retrieve("invoice_payment"),

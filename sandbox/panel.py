@@ -69,7 +69,7 @@ class Panel:
         return pages.render(
             "event",
             event=event,
-            payload=events.body(event).decode(),
+            payload=events.body(events.rendered(self.account, event)).decode(),
             deliveries=[
                 {**rows.delivery(d), "url": self._address(d["endpoint"]), "attempts": d["attempts"]} for d in sent
             ],

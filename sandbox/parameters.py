@@ -8,46 +8,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sandbox import versions
 from sandbox.errors import StripeError, invalid
 from sandbox.spec import Operation, Schema
 
 INTEGER = re.compile(r"^-?\d+$")
 # The description knows only "number"; these are the ones that may have a fraction.
 DECIMALS = {"percent_off", "amount_percent", "application_fee_percent", "height", "length", "weight", "width"}
-CARD_METHODS: Schema = {"type": "array", "items": {"type": "string"}}
-# Parameters that older versions of the API took. Stripe's command line sends no version and still uses them.
-RETIRED: dict[tuple[str, str], list[tuple[str, str, Schema]]] = {
-    ("POST", "/v1/checkout/sessions"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
-    ("POST", "/v1/payment_intents"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
-    ("POST", "/v1/payment_intents/{id}"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
-    ("POST", "/v1/promotion_codes"): [("coupon", "2025-09-30", {"type": "string"})],
-}
 
 
 def check(operation: Operation, form: dict[str, Any], version: str | None) -> dict[str, Any]:
-    """The parameters with their types. `version` is what the request's header asked for, None without one."""
-    schema = operation.params
-    if retired := RETIRED.get((operation.method, operation.path)):
-        schema = _older(schema, retired, form, version)
-    checked: dict[str, Any] = _object(schema, form, "")
-    return checked
+    """The parameters with their types, in the words of the newest version.
 
-
-def _older(schema: Schema, retired: list[tuple[str, str, Schema]], form: dict[str, Any], version: str | None) -> Schema:
-    properties, required = dict(schema["properties"]), list(schema.get("required", ()))
-    for name, gone_since, kind in retired:
-        if version is None or version[:10] < gone_since:
-            properties[name] = kind
-            if name == "coupon" and name in form:
-                required.remove("promotion")
-        elif name == "payment_method_types" and name in form:
-            raise invalid(
-                "The payment_method_types parameter is no longer supported. Remove it to use dynamic payment methods, "
-                "or use allowed_payment_method_types to limit them.",
-                code="payment_method_types_no_longer_supported",
-                param=name,
-            )
-    return {**schema, "properties": properties, "required": required}
+    `version` is the one they were written for. None stands for whoever did not say: everything old is understood.
+    """
+    checked: dict[str, Any] = _object(versions.parameters(operation, form, version), form, "")
+    return versions.translate(operation, checked, version)
 
 
 def _value(schema: Schema, value: Any, where: str) -> Any:

@@ -25,13 +25,23 @@ def test_a_request_without_a_key_is_refused(world: World) -> None:
     assert answer.headers["Request-Id"].startswith("req_")
 
 
-@pytest.mark.parametrize("key", ["sk_live_51abcdefghijklmnop", "pk_test_abcdefghijkl", "sk_test_abc", "hello"])
+@pytest.mark.parametrize("key", ["sk_live_51abcdefghijklmnop", "rk_live_51abcdefghijklmnop", "sk_test_abc", "hello"])
 def test_only_test_keys_are_accepted_and_refused_keys_are_not_echoed(world: World, key: str) -> None:
     answer = world.raw("GET", "/v1/products", Authorization=f"Bearer {key}")
     assert answer.status_code == 401
     assert _error(answer)["message"].startswith("Invalid API Key provided: ")
     assert "*" in _error(answer)["message"]
     assert key not in answer.text or len(key) < 6
+
+
+@pytest.mark.parametrize("key", ["pk_test_abcdefghijkl", "pk_live_abcdefghijkl"])
+def test_a_publishable_key_opens_nothing(world: World, key: str) -> None:
+    answer = world.raw("GET", "/v1/products", Authorization=f"Bearer {key}")
+    error = _error(answer)
+    assert (answer.status_code, error["type"], error["code"]) == (401, "invalid_request_error", "secret_key_required")
+    assert error["message"].startswith(
+        "This API call cannot be made with a publishable API key. Please use a secret API key. "
+    )
 
 
 @pytest.mark.parametrize("key", [KEY, "rk_test_1234567890"])
