@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from sandbox.faults import Faults
 
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 PUBLISHABLE = (
     "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your "
     "API keys at https://dashboard.stripe.com/account/apikeys."
@@ -50,15 +49,18 @@ def unrecognized(method: str, path: str) -> StripeError:
     return StripeError(404, "invalid_request_error", text)
 
 
-def check_content_type(request: Request) -> None:
-    """Raises StripeError for a body that is no form."""
+def is_multipart(request: Request) -> bool:
+    """Whether the body is a form in parts rather than in one. Raises StripeError for a body that is no form."""
     given = request.headers.get("content-type", "")
-    kind = given.partition(";")[0].strip().lower()
-    if kind == "application/json":
-        raise invalid(NO_FORM)
-    if kind not in FORMS:
-        text = f"Invalid request: unsupported Content-Type {given}. If error persists and you need assistance, please"
-        raise invalid(f"{text} contact support@stripe.com.")
+    match given.partition(";")[0].strip().lower():
+        case "application/x-www-form-urlencoded":
+            return False
+        case "multipart/form-data":
+            return True
+        case "application/json":
+            raise invalid(NO_FORM)
+    text = f"Invalid request: unsupported Content-Type {given}. If error persists and you need assistance, please"
+    raise invalid(f"{text} contact support@stripe.com.")
 
 
 class Turnstile:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request, Response
@@ -81,6 +82,8 @@ class Api:
         except StripeError as refused:
             answer = Answer(refused.status, _json(refused.body), request_id)
             headers.update(refused.headers)
+            if request.method == "POST" and (key := request.headers.get("idempotency-key")):
+                headers.update({"Idempotency-Key": key, "Original-Request": request_id})
         except Exception:
             log.exception("%s %s failed", request.method, request.url.path)
             answer = Answer(500, _json(_broken().body), request_id)
@@ -101,7 +104,7 @@ class Api:
         call = await self._read(request, request_id, version)
         headers = {"Idempotency-Key": call.idempotency_key} if call.idempotency_key else {}
         if kept := self._claimed(call):
-            return kept, {**headers, "Idempotent-Replayed": "true", "Original-Request": kept.request_id}
+            return kept, {**headers, **_of_kept(kept), "Idempotent-Replayed": "true"}
         try:
             if self.account.faults.api_seconds:
                 await asyncio.sleep(self.account.faults.api_seconds)
@@ -111,7 +114,7 @@ class Api:
                 self.keys.release(call.idempotency_key)
         if fault == "silence_after":
             await self._silence(request)
-        return answer, {**headers, "Original-Request": request_id} if headers else {}
+        return answer, {**headers, **_of_kept(answer)} if headers else {}
 
     async def _read(self, request: Request, request_id: str, version: str | None) -> Call:
         method, path = request.method, request.url.path
@@ -126,6 +129,8 @@ class Api:
         params = parameters.check(operation, form, version or (default if versions.is_older(default) else None))
         if expand == "" or params.get("expand") == "":
             params.pop("expand", None)
+        if operation.returns and (paths := params.get("expand")):
+            expansion.check(versions.View(self.account, version or default), operation.returns, paths)
         key = request.headers.get("idempotency-key") if method == "POST" else None
         return Call(operation, path, id, params, request_id, key or None, version or default)
 
@@ -207,6 +212,12 @@ class Api:
             await asyncio.sleep(0.05)
 
 
+def _of_kept(answer: Answer) -> dict[str, str]:
+    # Under this key nothing else will ever come out.
+    final = {"Stripe-Should-Retry": "false"} if 400 <= answer.status < 500 else {}
+    return {"Original-Request": answer.request_id, **final}
+
+
 def _checked(request: Request, answer: Answer, version: str) -> Answer:
     try:
         conformity.check_answer(request.method, request.url.path, answer.status, orjson.loads(answer.body), version)
@@ -237,8 +248,9 @@ async def _form(request: Request) -> forms.Form:
     if request.method == "GET":
         return forms.decode(query)
     body = await request.body()
-    if body:
-        access.check_content_type(request)
+    if body and access.is_multipart(request):
+        async with request.form() as parts:
+            body = urlencode([(name, value) for name, value in parts.multi_items() if isinstance(value, str)]).encode()
     return forms.decode("&".join(part for part in (query, body.decode(errors="replace")) if part))
 
 

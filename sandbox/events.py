@@ -93,8 +93,12 @@ def listing(account: Account, call: Call) -> Object:
     if cursor := params.get("starting_after"):
         account.find("event", cursor, param="starting_after")
         found = itertools.chain([account.find("event", cursor)], account.store.older("event", cursor))
-    # Events are in the order of their time, so what lies before the bound need not be looked at.
-    if isinstance(bounds := params.get("created"), dict) and (earliest := bounds.get("gte", bounds.get("gt", 0))):
+    # Events are in the order of their time, so what lies before the bound need not be looked at, unless for a cursor.
+    if (
+        "ending_before" not in params
+        and isinstance(bounds := params.get("created"), dict)
+        and (earliest := bounds.get("gte", bounds.get("gt", 0)))
+    ):
         found = itertools.takewhile(lambda event: event["created"] >= earliest, found)
     page = lists.cut(
         call,

@@ -90,7 +90,7 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("DELETE", "/v1/coupons/{id}"): coupons.delete,
     ("GET", "/v1/customers"): page("customer"),
     ("POST", "/v1/customers"): customers.create,
-    ("GET", "/v1/customers/{id}"): retrieve("customer"),
+    ("GET", "/v1/customers/{id}"): customers.retrieve,
     ("POST", "/v1/customers/{id}"): customers.update,
     ("DELETE", "/v1/customers/{id}"): customers.delete,
     ("GET", "/v1/customers/{id}/payment_methods"): payment_methods.of_customer,

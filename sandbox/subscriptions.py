@@ -235,12 +235,11 @@ def listing(account: Account, call: Call) -> Object:
     kinds = account.store.all("subscription")
     if customer := call.params.get("customer"):
         kinds = iter(account.store.having("subscription", "customer", customer))
-    if "status" not in call.params:
-        kinds = (s for s in kinds if s["status"] != "canceled")
     return lists.cut(
         call,
         kinds,
         "subscription",
+        None if "status" in call.params else lambda subscription: subscription["status"] != "canceled",
         status=in_status,
         price=has_price,
         plan=has_price,

@@ -125,6 +125,11 @@ class View:
         """The schema of an object as they see it. Raises KeyError when there is none."""
         return resource(name, self.version[:10]) if is_older(self.version) else spec.resource(name)
 
+    def describes(self, schema: Schema) -> bool:
+        """False for a reference to an object that the sandbox does not know."""
+        ref = schema.get("$ref", "")
+        return not ref or ref.rpartition("/")[2] in spec.document()["components"]["schemas"]
+
     def follow(self, schema: Schema) -> Schema:
         """The schema itself, with a reference replaced by what they see there."""
         ref = schema.get("$ref")

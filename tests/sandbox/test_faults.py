@@ -17,7 +17,16 @@ def test_faults_are_read_set_and_cleared(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"gravity": 1}, {"twice": 1}, {"drop_next": True}, {"drop_next": "1"}, {"api": "418"}, ["twice"]]
+    "wrong",
+    [
+        {"gravity": 1},
+        {"twice": 1},
+        {"drop_next": True},
+        {"drop_next": "1"},
+        {"api": "418"},
+        {"rate_limit": -1},
+        ["twice"],
+    ],
 )
 def test_a_fault_that_does_not_exist_is_refused_and_nothing_changes(world: World, wrong: object) -> None:
     before = world.http.get("/sandbox/faults").json()
@@ -180,3 +189,38 @@ def test_a_refused_event_is_undelivered_until_it_is_accepted(world: World, endpo
     event = _all_undelivered(world)[0]
     world.raw("POST", f"/v1/events/{event.id}/retry")
     eventually(lambda: not _all_undelivered(world))
+
+
+def _make(world: World, n: int) -> httpx.Response:
+    return world.raw("POST", "/v1/products", f"name=n{n}", **{"Idempotency-Key": f"k{n}"})
+
+
+def test_a_burst_above_the_rate_is_held_up_and_whoever_waits_gets_in(world: World) -> None:
+    world.faults(rate_limit=5)
+    burst = [_make(world, n) for n in range(20)]
+    held_up = [answer for answer in burst if answer.status_code == 429]
+    assert 0 < len(held_up) <= 15
+    assert {answer.status_code for answer in burst} == {200, 429}
+    assert held_up[0].headers["Stripe-Rate-Limited-Reason"] == "global-rate"
+    assert held_up[0].json()["error"]["code"] == "rate_limit"
+    assert "Stripe-Should-Retry" not in held_up[0].headers
+    for n in range(20):
+        eventually(lambda n=n: _make(world, n).status_code == 200)
+    world.faults(rate_limit=0)
+    made = [product.name for product in world.api.products.list({"limit": 100}).data]
+    assert sorted(made) == sorted(f"n{n}" for n in range(20))
+
+
+def test_a_locked_object_is_worth_another_try(world: World) -> None:
+    world.faults(lock_timeout_next=1)
+    answer = _make(world, 1)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "lock_timeout")
+    assert answer.headers["Stripe-Should-Retry"] == "true"
+    assert _make(world, 1).status_code == 200
+
+
+def test_stripes_own_library_tries_a_locked_object_again_by_itself(world: World) -> None:
+    world.faults(lock_timeout_next=1)
+    addresses: stripe.BaseAddresses = {"api": world.settings.base_url}
+    client = stripe.StripeClient("sk_test_pushcart_sandbox", base_addresses=addresses, max_network_retries=1)
+    assert client.v1.products.create({"name": "x"}).name == "x"
