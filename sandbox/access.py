@@ -71,7 +71,7 @@ class Turnstile:
         self._rate, self._left, self._at = 0.0, 0.0, 0.0
 
     def check(self) -> None:
-        """Raises StripeError (429) when it is too many. That happens before anything else about the request does."""
+        """Raises StripeError (429) when it is too many; the request has not been looked at then, nor has its key."""
         rate, now = self._faults.rate_limit, time.monotonic()
         if not rate:
             return

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request, Response
+from starlette.requests import ClientDisconnect
 
 from sandbox import access, conformity, expansion, forms, ids, parameters, spec, versions
 from sandbox.errors import StripeError, unauthorized
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sandbox.account import Account
 
 log = logging.getLogger("sandbox")
+# Answers after which a request may be repeated under its idempotency key.
+NOT_KEPT = (401, 409, 429)
 KEY = re.compile(r"^[sr]k_test_\w{4,}$")
 # The first segment of paths under which objects live by their customer's clock.
 KIND_OF_PATH = {
@@ -84,6 +87,8 @@ class Api:
             headers.update(refused.headers)
             if request.method == "POST" and (key := request.headers.get("idempotency-key")):
                 headers.update({"Idempotency-Key": key, "Original-Request": request_id})
+        except ClientDisconnect:
+            raise
         except Exception:
             log.exception("%s %s failed", request.method, request.url.path)
             answer = Answer(500, _json(_broken().body), request_id)
@@ -152,7 +157,7 @@ class Api:
             # Everything was done, but nobody will know until the events arrive.
             status, body = 500, _broken().body
         answer = Answer(status, _json(body), call.request_id)
-        if call.idempotency_key and status not in (401, 409, 429):
+        if call.idempotency_key and status not in NOT_KEPT:
             self.keys.keep(call.idempotency_key, call.path, call.params, answer)
         self.account.commit()
         return answer
@@ -214,7 +219,7 @@ class Api:
 
 def _of_kept(answer: Answer) -> dict[str, str]:
     # Under this key nothing else will ever come out.
-    final = {"Stripe-Should-Retry": "false"} if 400 <= answer.status < 500 else {}
+    final = {"Stripe-Should-Retry": "false"} if 400 <= answer.status < 500 and answer.status not in NOT_KEPT else {}
     return {"Original-Request": answer.request_id, **final}
 
 

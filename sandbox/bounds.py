@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sandbox.spec import Operation
 
 LONGEST = 5000
+EVIDENCE = (
+    "access_activity_log", "cancellation_policy_disclosure", "cancellation_rebuttal", "duplicate_charge_explanation",
+    "product_description", "refund_policy_disclosure", "refund_refusal_explanation", "uncategorized_text",
+)  # fmt: skip
 DESCRIPTOR = {"statement_descriptor": 22, "statement_descriptor_suffix": 22}
 # By the first part of the path, then by name; what stands inside a hash is written with a dot, places in arrays are not.
 TEXTS: Mapping[str, Mapping[str, int]] = {
@@ -27,7 +31,7 @@ TEXTS: Mapping[str, Mapping[str, int]] = {
     },
     "coupons": {"name": 40},
     "customers": {"email": 512, "name": 256, "phone": 20},
-    "disputes": {"evidence.access_activity_log": 20_000, "evidence.uncategorized_text": 20_000},
+    "disputes": {f"evidence.{name}": 20_000 for name in EVIDENCE},
     "invoices": {"description": 1500, **DESCRIPTOR},
     "payment_intents": {"description": 1000, **DESCRIPTOR},
     "prices": {"lookup_key": 200},

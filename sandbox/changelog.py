@@ -1,4 +1,4 @@
-"""What Stripe has changed in its API, newest first, told backwards: how an object looked before, what a request could say.
+"""What Stripe has changed in its objects, newest first, told backwards: how each looked before.
 
 A new key is no change: Stripe sends it to every version, beside the keys that version has always known (an invoice of
 2022-11-15 has had both `parent` and `subscription` since 2025). So going back only ever adds keys or rewrites values.
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 NUMBER: Schema = {"type": "number"}
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
-TEXTS: Schema = {"type": "array", "items": TEXT}
 NOTHING: Schema = {"type": "null"}
 UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 
@@ -114,7 +113,7 @@ def _invoice(account: Account, invoice: Object) -> Object:
     details = (invoice["parent"] or {}).get("subscription_details")
     payments = account.store.having("invoice_payment", "invoice", invoice["id"])
     # The PaymentIntent came when the invoice was finalized.
-    intent = payments[0]["payment"]["payment_intent"] if payments and invoice["status"] != "draft" else None
+    intent = payments[0]["payment"].get("payment_intent") if payments and invoice["status"] != "draft" else None
     tried = account.store.get("payment_intent", intent or "")
     return {
         "application_fee_amount": None,
@@ -275,74 +274,3 @@ CHANGES: tuple[Change, ...] = (
     Change("2022-11-15", "payment_intent", {"charges": _list("charge")}, _charges),
     Change("2022-11-15", "charge", {"refunds": _list("refund")}, _refunds),
 )
-
-
-def _as_it_is(params: Object) -> Object:
-    return {}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter, or the values of one, that requests could have until that day.
-
-    `today` says the same in today's words; with `kept` the handler understands the old ones. `instead_of` need not be
-    there beside it. `refusal` is the code and sentence by which newer versions refuse it, if it has its own.
-    """
-
-    until: str
-    name: str
-    schema: Schema
-    today: Callable[[Object], Object] = _as_it_is
-    kept: bool = True
-    instead_of: str = ""
-    refusal: tuple[str, str] | None = None
-
-
-def _discounted(name: str) -> Parameter:
-    return Parameter("2025-03-31", name, TEXT, lambda params: {"discounts": [{name: params[name]}]}, kept=False)
-
-
-METHOD_TYPES = Parameter(
-    "2026-09-30",
-    "payment_method_types",
-    TEXTS,
-    refusal=(
-        "payment_method_types_no_longer_supported",
-        "The payment_method_types parameter is no longer supported. Remove it to use dynamic payment methods, or use "
-        "allowed_payment_method_types to limit them.",
-    ),
-)
-UI_MODE = Parameter(
-    "2026-03-25",
-    "ui_mode",
-    {"type": "string", "enum": list(UI_MODES)},
-    lambda params: {"ui_mode": UI_MODES.get(params["ui_mode"], params["ui_mode"])},
-)
-
-PARAMETERS: Mapping[tuple[str, str], tuple[Parameter, ...]] = {
-    ("POST", "/v1/checkout/sessions"): (METHOD_TYPES, UI_MODE),
-    ("POST", "/v1/payment_intents"): (METHOD_TYPES,),
-    ("POST", "/v1/payment_intents/{id}"): (METHOD_TYPES,),
-    ("POST", "/v1/payment_intents/{id}/confirm"): (METHOD_TYPES,),
-    ("POST", "/v1/promotion_codes"): (Parameter("2025-09-30", "coupon", TEXT, instead_of="promotion"),),
-    ("POST", "/v1/subscriptions"): (_discounted("coupon"), _discounted("promotion_code")),
-    ("POST", "/v1/subscriptions/{id}"): (_discounted("coupon"), _discounted("promotion_code")),
-}
-
-
-def _classic(params: Object) -> Object:
-    return {"billing_mode": {"type": "classic"}, **params}
-
-
-def _classic_at_checkout(params: Object) -> Object:
-    if params.get("mode") != "subscription":
-        return params
-    return {**params, "subscription_data": _classic(params.get("subscription_data", {}))}
-
-
-# What went without saying until that day. Subscriptions that are billed classically end by a flag, flexible ones at a
-# moment.
-DEFAULTS: Mapping[tuple[str, str], tuple[tuple[str, Callable[[Object], Object]], ...]] = {
-    ("POST", "/v1/checkout/sessions"): (("2025-09-30", _classic_at_checkout),),
-    ("POST", "/v1/subscriptions"): (("2025-09-30", _classic),),
-}

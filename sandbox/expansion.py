@@ -153,8 +153,9 @@ def _resolved(view: View, value: Any, schema: Schema) -> Any:
         return [_resolved(view, item, schema.get("items", {})) for item in value]
     if not isinstance(value, str):
         return value
-    for resource in schema.get("x-expansionResources", {}).get("oneOf", ()):
-        kind = resource["$ref"].rpartition("/")[2]
+    kinds = [choice["$ref"].rpartition("/")[2] for choice in schema.get("x-expansionResources", {}).get("oneOf", ())]
+    # What was deleted may have been made anew.
+    for kind in sorted(kinds, key=lambda kind: kind.startswith(GONE)):
         if found := view.account.store.get(kind, value):
             return {**found, "object": kind.removeprefix(GONE), "deleted": True} if GONE in kind else view.shown(found)
     return value

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox import changelog, spec
+from sandbox import changelog, retired, spec
 from sandbox.errors import StripeError, invalid
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class View:
 def parameters(operation: Operation, form: Object, asked: str | None) -> Schema:
     """What a request may carry that asked for a version, or for none: then whatever any version has taken."""
     schema = operation.params
-    for old in changelog.PARAMETERS.get((operation.method, operation.path), ()):
+    for old in retired.PARAMETERS.get((operation.method, operation.path), ()):
         if asked is None or asked[:10] < old.until:
             schema = _allowing(schema, old, given=old.name in form)
         elif old.refusal and old.name in form:
@@ -147,7 +147,7 @@ def parameters(operation: Operation, form: Object, asked: str | None) -> Schema:
     return schema
 
 
-def _allowing(schema: Schema, old: changelog.Parameter, *, given: bool) -> Schema:
+def _allowing(schema: Schema, old: retired.Parameter, *, given: bool) -> Schema:
     properties = {**schema["properties"], old.name: old.schema}
     if "enum" in schema["properties"].get(old.name, {}):
         both = [*schema["properties"][old.name]["enum"], *old.schema["enum"]]
@@ -159,11 +159,11 @@ def _allowing(schema: Schema, old: changelog.Parameter, *, given: bool) -> Schem
 def translate(operation: Operation, params: Object, asked: str | None) -> Object:
     """Checked parameters in today's words, with the defaults of the version that was asked for."""
     key = (operation.method, operation.path)
-    for old in changelog.PARAMETERS.get(key, ()):
+    for old in retired.PARAMETERS.get(key, ()):
         if old.name in params:
             params = {**params, **old.today(params)}
             params = params if old.kept else {k: v for k, v in params.items() if k != old.name}
-    for until, default in changelog.DEFAULTS.get(key, ()):
+    for until, default in retired.DEFAULTS.get(key, ()):
         if asked is not None and asked[:10] < until:
             params = default(params)
     return params

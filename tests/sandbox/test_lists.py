@@ -102,6 +102,19 @@ def test_paths_into_a_list_begin_with_data_even_when_it_is_empty(world: World, p
     assert world.api.subscriptions.list({"expand": ["data", "data.customer"]}).data == []
 
 
+def test_paths_into_search_results_begin_with_data_too(world: World) -> None:
+    refused = world.raw("GET", "/v1/customers/search?query=x&expand[]=test_clock").json()["error"]["message"]
+    assert refused.endswith("You may want to try expanding 'data.test_clock' instead.")
+
+
+def test_what_was_deleted_and_made_anew_is_there_again(world: World) -> None:
+    world.api.products.create({"name": "before", "id": "prod_1"})
+    world.api.products.delete("prod_1")
+    world.api.products.create({"name": "after", "id": "prod_1"})
+    given = {"product": "prod_1", "unit_amount": 100, "currency": "eur", "expand": ["product"]}
+    assert world.api.prices.create(given).product.name == "after"
+
+
 def test_nothing_is_done_when_a_path_is_wrong(world: World) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
         world.api.products.create({"name": "x", "expand": ["nonsense"]}, {"idempotency_key": "k1"})

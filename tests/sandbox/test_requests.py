@@ -211,6 +211,9 @@ def test_a_number_out_of_bounds_is_refused_before_anything_is_done(
 
 def test_a_longer_text_is_allowed_where_stripe_allows_it(world: World) -> None:
     assert world.raw("POST", "/v1/products", GOOD + "&description=" + "x" * 40_000).status_code == 200
+    body = "evidence[product_description]=" + "x" * 20_000
+    assert world.raw("POST", "/v1/disputes/dp_1", body).status_code == 404
+    assert world.raw("POST", "/v1/disputes/dp_1", body + "x").status_code == 400
     assert world.raw("POST", "/v1/customers", "name=" + "x" * 256).status_code == 200
     assert world.raw("POST", "/v1/customers", "name=" + "x" * 257).status_code == 400
 
