@@ -44,6 +44,10 @@ def _is_open(session: Object) -> bool:
     return bool(session["status"] == "open")
 
 
+def _is_refundable(charge: Object) -> bool:
+    return bool(charge["paid"] and charge["captured"] and not charge["refunded"])
+
+
 def _open_session(account: Account, id: str) -> Object:
     if id:
         return account.find("checkout.session", id)
@@ -56,7 +60,7 @@ def _charge(account: Account, id: str) -> Object:
         return account.find("charge", id)
     if id:
         return account.find("charge", account.find("payment_intent", id)["latest_charge"] or "")
-    return _newest(account, "charge", lambda c: c["paid"] and not c["refunded"], "Nothing has been paid that is left.")
+    return _newest(account, "charge", _is_refundable, "Nothing has been paid that is left.")
 
 
 def _subscription(account: Account, id: str) -> Object:
@@ -99,7 +103,7 @@ def refund(account: Account, id: str, *, amount: int | None = None) -> Object:
 def refund_some(account: Account, _: str) -> None:
     """Refund a tenth of the newest payment that has something left."""
     charge = _charge(account, "")
-    left = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount_captured"] - charge["amount_refunded"]
     refund(account, charge["id"], amount=min(max(charge["amount"] // 10, 1), left))
 
 

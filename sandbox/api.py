@@ -33,8 +33,13 @@ NOT_KEPT = (401, 409, 429)
 KEY = re.compile(r"^[sr]k_test_\w{4,}$")
 # The first segment of paths under which objects live by their customer's clock.
 KIND_OF_PATH = {
+    "charges": "charge",
+    "checkout": "checkout.session",
     "customers": "customer",
+    "disputes": "dispute",
+    "invoiceitems": "invoiceitem",
     "invoices": "invoice",
+    "payment_intents": "payment_intent",
     "subscription_items": "subscription_item",
     "subscriptions": "subscription",
 }
@@ -56,6 +61,7 @@ class Call:
     request_id: str
     idempotency_key: str | None = None
     version: str = API_VERSION
+    expand: list[str] = field(default_factory=list)
 
 
 Handler = Callable[["Account", Call], Object]
@@ -169,14 +175,14 @@ class Api:
             text = f"The sandbox does not imitate {operation.method} {operation.path}."
             raise StripeError(501, "api_error", text)
         # Taken out, so that handlers and filters see only what concerns them.
-        paths = call.params.pop("expand", [])
+        call.expand = call.params.pop("expand", [])
         with self.account.in_time_of(self._customer(call)):
             found = handler(self.account, call)
         view = versions.View(self.account, call.version)
         result: Object = view.shown(found)
-        if not paths:
+        if not call.expand:
             return result
-        return expansion.expand(view, result, self._schema(view, operation, result), paths)
+        return expansion.expand(view, result, self._schema(view, operation, result), call.expand)
 
     def _customer(self, call: Call) -> str | None:
         """Whose time a request happens in: that of the customer it names, or of the one its object belongs to."""
@@ -187,6 +193,8 @@ class Api:
         found = store.get(kind, call.id) or {}
         if kind == "subscription_item":
             found = store.get("subscription", found.get("subscription", "")) or {}
+        if kind == "dispute":
+            found = store.get("charge", found.get("charge", "")) or {}
         return call.id if kind == "customer" else found.get("customer")
 
     def _schema(self, view: versions.View, operation: Operation, result: Object) -> spec.Schema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import invoice_lines, invoices, periods, subscription_items, subscriptions
+from sandbox import invoice_drafts, invoice_items, invoices, periods, subscription_items, subscriptions
 from sandbox.errors import invalid
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def cancel(account: Account, call: Call) -> Object:
     note(account, subscription, params.get("cancellation_details"))
     if params.get("prorate"):
         credit_rest(account, subscription)
-    waiting = invoice_lines.waiting_for(account, subscription) if params.get("invoice_now") else []
-    invoice = invoices.for_period(account, subscription, reason="manual", plans=False) if waiting else None
+    waiting = invoice_items.waiting_for(account, subscription) if params.get("invoice_now") else []
+    invoice = invoice_drafts.for_period(account, subscription, reason="manual", plans=False) if waiting else None
     end(account, subscription, reason="cancellation_requested")
     if invoice:
         account.emit("invoice.created", invoice)
@@ -55,7 +55,7 @@ def credit_rest(account: Account, subscription: Object) -> None:
         left = periods.share(subscription_items.amount(item), start=start, end=until, since=now)
         if left and subscription["status"] != "trialing":
             text = f"Unused time on {subscription_items.title(account, item)}"
-            invoice_lines.wait(account, subscription, item, amount=-left, description=text, since=now)
+            invoice_items.wait(account, subscription, item, amount=-left, description=text, since=now)
 
 
 def end(account: Account, subscription: Object, *, reason: str) -> None:

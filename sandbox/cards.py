@@ -44,6 +44,8 @@ class Instrument:
     # What happens by itself after it was paid with: a dispute for that reason, or the bank's warning of fraud.
     dispute: Literal["", "fraudulent", "product_not_received", "inquiry"] = ""
     warning: bool = False
+    # Its money can be paid out at once, rather than after two days.
+    bypasses_pending: bool = False
 
     @property
     def last4(self) -> str:
@@ -76,6 +78,7 @@ CARDS = (
     Instrument("5555555555554444", brand="mastercard"),
     Instrument("378282246310005", brand="amex"),
     Instrument("4000056655665556", funding="debit"),
+    Instrument("4000000000000077", bypasses_pending=True),
     Instrument("4000000000000002", decline=GENERIC),
     Instrument("4000000000009995", decline=FUNDS),
     Instrument("4000000000009987", decline=LOST),
@@ -114,6 +117,7 @@ ALIASES: Mapping[str, str] = {
     "mastercard": "5555555555554444",
     "amex": "378282246310005",
     "visa_debit": "4000056655665556",
+    "bypassPending": "4000000000000077",
     "chargeDeclined": "4000000000000002",
     "visa_chargeDeclined": "4000000000000002",
     "chargeDeclinedInsufficientFunds": "4000000000009995",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 
-from sandbox import checkout, pages, payment_intents
+from sandbox import checkout, collection, pages, payment_intents
 from sandbox.errors import StripeError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class ChallengePage:
                 raise payment_intents.authentication_failed(self.account, intent)
             payment_intents.attempt(self.account, intent, method, authenticated=True)
             payment_intents.announce_success(self.account, intent)
+            collection.paid_by(self.account, intent)
         except StripeError as refused:
             self.account.commit()
             return pages.render("closed", status=402, title="Not paid", text=str(refused), link=None)

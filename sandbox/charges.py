@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import ids, metadata, payment_methods
 from sandbox.cards import Decline, Instrument
+from sandbox.periods import DAY
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from sandbox.api import Call
     from sandbox.spec import Object
 
-AVAILABLE_SECONDS = 2 * 24 * 3600
+AVAILABLE_SECONDS = 2 * DAY
+# So long a card's money is held for a payment that is to be captured later.
+HELD_SECONDS = 7 * DAY
 # Cards that are disputed by themselves take so many times as long as the money takes to be captured.
 AFTERMATH = 2
 AUTHORIZED = {
@@ -27,16 +30,30 @@ AUTHORIZED = {
 
 def succeeded(account: Account, intent: Object, method: Object, *, authenticated: bool) -> Object:
     """A charge that went through. The money is captured a moment later, by a timer."""
-    charge = _make(
-        account,
-        intent,
-        method,
-        amount_captured=intent["amount"],
-        captured=True,
-        outcome=AUTHORIZED,
-        paid=True,
-        status="succeeded",
-    )
+    values = {"amount_captured": intent["amount"], "captured": True}
+    charge = _authorized(account, intent, method, authenticated=authenticated, **values)
+    account.later(account.settings.capture_seconds, "capture", charge["id"])
+    _await_aftermath(account, charge)
+    return charge
+
+
+def held(account: Account, intent: Object, method: Object, *, authenticated: bool) -> Object:
+    """A charge for which the money is only held, until `take` or until it is let go."""
+    charge = _authorized(account, intent, method, authenticated=authenticated)
+    charge["payment_method_details"]["card"]["capture_before"] = charge["created"] + HELD_SECONDS
+    return charge
+
+
+def take(account: Account, charge: Object, amount: int) -> None:
+    """Capture so much of what is held; the rest is let go."""
+    account.store.change(charge, amount_captured=amount, captured=True)
+    account.store.change(charge, balance_transaction=_charged(account, charge)["id"])
+    account.emit("charge.captured", charge)
+    _await_aftermath(account, charge)
+
+
+def _authorized(account: Account, intent: Object, method: Object, *, authenticated: bool, **values: Any) -> Object:
+    charge = _make(account, intent, method, outcome=AUTHORIZED, paid=True, status="succeeded", **values)
     if authenticated:
         charge["payment_method_details"]["card"]["three_d_secure"] = blank(
             "charge.payment_method_details.card.three_d_secure",
@@ -45,13 +62,15 @@ def succeeded(account: Account, intent: Object, method: Object, *, authenticated
             result="authenticated",
             version="2.2.0",
         )
-    account.later(account.settings.capture_seconds, "capture", charge["id"])
-    paid_with = payment_methods.instrument_of(account, method)
+    return charge
+
+
+def _await_aftermath(account: Account, charge: Object) -> None:
+    paid_with = instrument(account, charge)
     if paid_with.dispute:
         account.later(AFTERMATH * account.settings.capture_seconds, "open_dispute", charge["id"])
     if paid_with.warning:
         account.later(AFTERMATH * account.settings.capture_seconds, "warn_of_fraud", charge["id"])
-    return charge
 
 
 def instrument(account: Account, charge: Object) -> Instrument:
@@ -128,15 +147,8 @@ def _details(intent: Object, method: Object) -> Object:
 
 def arrive(account: Account, charge: Object) -> None:
     """The money of a bank debit has come."""
-    transaction = _charged(account, charge)
-    account.store.change(
-        charge,
-        amount_captured=charge["amount"],
-        balance_transaction=transaction["id"],
-        captured=True,
-        paid=True,
-        status="succeeded",
-    )
+    account.store.change(charge, amount_captured=charge["amount"], captured=True, paid=True, status="succeeded")
+    account.store.change(charge, balance_transaction=_charged(account, charge)["id"])
 
 
 def bounce(account: Account, charge: Object, decline: Decline) -> None:
@@ -159,9 +171,13 @@ def capture(account: Account, id: str) -> None:
 
 
 def _charged(account: Account, charge: Object) -> Object:
-    fee = round(charge["amount"] * 0.015) + 25
+    amount = charge["amount_captured"]
+    fee = min(round(amount * 0.015) + 25, amount)
     kind = "charge" if charge["id"].startswith("ch_") else "payment"
-    return transaction(account, charge, kind=kind, amount=charge["amount"], fee=min(fee, charge["amount"]))
+    made = transaction(account, charge, kind=kind, amount=amount, fee=fee)
+    if instrument(account, charge).bypasses_pending:
+        account.store.change(made, available_on=made["created"], status="available")
+    return made
 
 
 def transaction(account: Account, source: Object, *, kind: str, amount: int, fee: int = 0) -> Object:

@@ -110,6 +110,7 @@ def _intent(account: Account, session: Object, customer: Object | None) -> Objec
         account,
         amount=session["amount_total"],
         currency=session["currency"],
+        capture_method=data.get("capture_method", "automatic_async"),
         customer=customer["id"] if customer else None,
         description="Subscription creation" if session["mode"] == "subscription" else data.get("description"),
         metadata=dict(data.get("metadata", {})),
@@ -164,7 +165,7 @@ def _complete(
 def _payment_status(session: Object, intent: Object | None) -> str:
     if intent is None:
         return "no_payment_required"
-    return "unpaid" if intent["status"] == "processing" else "paid"
+    return "paid" if intent["status"] == "succeeded" else "unpaid"
 
 
 def _details(buyer: Buyer) -> Object:

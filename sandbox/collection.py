@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import cancellations, cards, invoices, payment_intents, payment_methods, subscriptions
-from sandbox.errors import StripeError, invalid
+from sandbox import (
+    cancellations,
+    cards,
+    events,
+    invoice_payments,
+    invoices,
+    payment_intents,
+    payment_methods,
+    subscriptions,
+)
+from sandbox.errors import StripeError, card_error, invalid
 from sandbox.payment_intents import Attempt
 from sandbox.periods import DAY
 
@@ -20,7 +29,14 @@ if TYPE_CHECKING:
 
 # A subscription that never got its first payment is given up after this long.
 INCOMPLETE_SECONDS = 23 * 3600
+# What is finalized by hand and is to be collected by itself is charged this long afterwards.
+HOUR = 3600
 NO_METHOD = "This customer has no attached payment source or default payment method."
+NEEDS_ACTION = (
+    "This payment requires additional user action before it can be completed successfully. Payment can be completed "
+    "using the PaymentIntent associated with the invoice."
+)
+ACTION_CODES = ("authentication_required", "invoice_payment_intent_requires_action")
 
 
 def subscription_of(account: Account, invoice: Object) -> Object | None:
@@ -29,10 +45,10 @@ def subscription_of(account: Account, invoice: Object) -> Object | None:
     return account.store.get("subscription", details.get("subscription") or "")
 
 
-def method_of(account: Account, subscription: Object) -> Object | None:
-    """What a subscription is paid with: its own payment method, or its customer's."""
-    customer = account.find("customer", subscription["customer"])
-    id = subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
+def method_of(account: Account, owned: Object) -> Object | None:
+    """What a subscription or an invoice of none is paid with: its own payment method, or its customer's."""
+    customer = account.find("customer", owned["customer"])
+    id = owned["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
     return account.store.get("payment_method", id or "")
 
 
@@ -55,19 +71,24 @@ def attempt(account: Account, invoice: Object) -> bool:
     return True
 
 
-def _charge(account: Account, invoice: Object, method: Object | None) -> None:
+def _charge(account: Account, invoice: Object, method: Object | None, *, off_session: bool = True) -> None:
     """Raises StripeError when nobody pays."""
     subscription = subscription_of(account, invoice)
-    method = method or (method_of(account, subscription) if subscription else None)
-    payment = invoices.payment_of(account, invoice)
-    assert payment is not None
-    intent = account.find("payment_intent", payment["payment"]["payment_intent"])
+    own = invoice if invoice["default_payment_method"] or subscription is None else subscription
+    method = method or method_of(account, own)
+    intent = invoice_payments.intent_of(account, invoice)
+    assert intent is not None
     account.store.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
     if method is None:
         payment_intents.announce(account, intent)
         raise invalid(NO_METHOD, code="invoice_no_payment_method")
+    if method["type"] != "card":
+        raise invalid("The sandbox imitates paying invoices by card only.", param="payment_method")
     decline = cards.GENERIC if subscription and _told_to_fail(account, subscription) else None
-    outcome = payment_intents.attempt(account, intent, method, off_session=True, decline=decline)
+    outcome = payment_intents.attempt(account, intent, method, off_session=off_session, decline=decline)
+    if outcome is Attempt.CHALLENGE:
+        more = {"payment_intent": events.copy(intent)}
+        raise card_error("invoice_payment_intent_requires_action", NEEDS_ACTION, **more)
     assert outcome is Attempt.PAID
     payment_intents.announce_success(account, intent)
 
@@ -91,14 +112,22 @@ def _collected(account: Account, invoice: Object) -> None:
         subscriptions.change(account, subscription, status="active")
 
 
+def paid_by(account: Account, intent: Object) -> None:
+    """A PaymentIntent has been paid by the buyer themselves, and so has the invoice it stands for, if any."""
+    for payment in account.store.having("invoice_payment", "payment_intent", intent["id"]):
+        invoice = account.find("invoice", payment["invoice"])
+        if intent["status"] == "succeeded" and invoice["status"] in ("open", "uncollectible"):
+            account.store.change(invoice, attempt_count=invoice["attempt_count"] + 1)
+            _collected(account, invoice)
+
+
 def _failed(account: Account, invoice: Object, refused: StripeError) -> None:
-    subscription = subscription_of(account, invoice)
+    # What was made by hand says nothing about the subscription it may be for.
+    subscription = None if invoice["billing_reason"] == "manual" else subscription_of(account, invoice)
     first = subscription is not None and subscription["status"] == "incomplete"
     following = None if first else _next_attempt(account, invoice)
     account.store.change(invoice, next_payment_attempt=following)
-    if refused.fields.get("code") == "authentication_required":
-        account.emit("invoice.payment_action_required", invoice)
-    account.emit("invoice.payment_failed", invoice)
+    _announce_failure(account, invoice, refused)
     if following is not None:
         account.at(following, "retry_invoice", invoice["id"])
     if subscription is None or first:
@@ -107,6 +136,12 @@ def _failed(account: Account, invoice: Object, refused: StripeError) -> None:
         subscriptions.change(account, subscription, status="past_due")
     if following is None:
         _exhausted(account, subscription, invoice)
+
+
+def _announce_failure(account: Account, invoice: Object, refused: StripeError) -> None:
+    if refused.fields.get("code") in ACTION_CODES:
+        account.emit("invoice.payment_action_required", invoice)
+    account.emit("invoice.payment_failed", invoice)
 
 
 def _next_attempt(account: Account, invoice: Object) -> int | None:
@@ -143,11 +178,22 @@ def pay(account: Account, call: Call) -> Object:
     method = None
     if id := call.params.get("payment_method"):
         method = payment_methods.named(account, id, param="payment_method")
-    pay_now(account, invoice, method, out_of_band=call.params.get("paid_out_of_band", False))
+    asked = {
+        "out_of_band": call.params.get("paid_out_of_band", False),
+        "off_session": call.params.get("off_session", True),
+    }
+    pay_now(account, invoice, method, **asked)
     return invoice
 
 
-def pay_now(account: Account, invoice: Object, method: Object | None = None, *, out_of_band: bool = False) -> None:
+def pay_now(
+    account: Account,
+    invoice: Object,
+    method: Object | None = None,
+    *,
+    out_of_band: bool = False,
+    off_session: bool = True,
+) -> None:
     """Pay an invoice because somebody asks for it. Raises StripeError when the card is declined."""
     if invoice["status"] == "draft":
         invoices.finalize(account, invoice)
@@ -155,12 +201,11 @@ def pay_now(account: Account, invoice: Object, method: Object | None = None, *, 
         return
     if not out_of_band:
         try:
-            _charge(account, invoice, method)
-        except StripeError:
-            account.emit("invoice.payment_failed", invoice)
+            _charge(account, invoice, method, off_session=off_session)
+        except StripeError as refused:
+            _announce_failure(account, invoice, refused)
             raise
-    elif payment := invoices.payment_of(account, invoice):
-        intent = account.find("payment_intent", payment["payment"]["payment_intent"])
+    elif intent := invoice_payments.intent_of(account, invoice):
         payment_intents.give_up(account, intent, reason="automatic")
     _collected(account, invoice)
 
@@ -170,8 +215,19 @@ def finalize(account: Account, call: Call) -> Object:
     invoice = account.find("invoice", call.id)
     if invoice["status"] != "draft":
         raise invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    account.store.change(invoice, auto_advance=call.params.get("auto_advance", invoice["auto_advance"]))
     invoices.finalize(account, invoice)
+    await_collection(account, invoice)
     return invoice
+
+
+def await_collection(account: Account, invoice: Object) -> None:
+    """An open invoice that is to be collected by itself is charged before long."""
+    by_itself = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
+    if invoice["status"] == "open" and by_itself:
+        at = account.clock.now() + HOUR
+        account.store.change(invoice, next_payment_attempt=at)
+        account.at(at, "retry_invoice", invoice["id"])
 
 
 def expire_incomplete(account: Account, id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ids, metadata, payment_methods
+from sandbox import discounts, ids, metadata, payment_methods
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ TEXTS = ("description", "email", "name", "phone")
 
 
 def create(account: Account, call: Call) -> Object:
-    """POST /v1/customers"""
+    """POST /v1/customers. Older requests may name a coupon."""
+    if coupon := call.params.get("coupon"):
+        discounts.check_coupon(account, coupon)
     if clock := call.params.get("test_clock"):
         frozen = account.find("test_helpers.test_clock", clock, param="test_clock")
         with account.clock.standing_at(frozen["frozen_time"], clock):
@@ -28,6 +30,8 @@ def create(account: Account, call: Call) -> Object:
     elif method := call.params.get("invoice_settings", {}).get("default_payment_method"):
         prefer(account, customer, method)
     account.emit("customer.created", customer)
+    if coupon:
+        discounts.give_customer(account, customer, coupon)
     return customer
 
 
@@ -78,6 +82,8 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/customers/{id}"""
     customer = account.find("customer", call.id)
     params = call.params
+    if params.get("coupon"):
+        discounts.check_coupon(account, params["coupon"])
     changes: dict[str, Any] = {key: params[key] or None for key in (*TEXTS, "shipping") if key in params}
     if "address" in params:
         changes["address"] = _address(params["address"])
@@ -85,7 +91,15 @@ def update(account: Account, call: Call) -> Object:
         account.find("payment_method", id, param="invoice_settings[default_payment_method]")
         changes["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": id}
     changes["metadata"] = metadata.merge(customer["metadata"], params.get("metadata"))
-    if previous := account.store.change(customer, **changes):
+    before = customer["discount"]
+    if params.get("coupon"):
+        discounts.give_customer(account, customer, params["coupon"])
+    elif "coupon" in params:
+        discounts.take_from_customer(account, customer)
+    previous = account.store.change(customer, **changes)
+    if before != customer["discount"]:
+        previous["discount"] = before
+    if previous:
         account.emit("customer.updated", customer, previous)
     return customer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox import coupons, ids, promotion_codes
 from sandbox.errors import invalid
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 
-def named(account: Account, given: Object, *, currency: str) -> Object:
-    """What `discounts[0]` names, as a session keeps it. Raises StripeError when it cannot be redeemed."""
+def named(account: Account, given: Object, *, currency: str, where: str = "discounts[0]") -> Object:
+    """What one of `discounts` names, as a session keeps it. Raises StripeError when it cannot be redeemed."""
     promotion = None
     if id := given.get("promotion_code"):
-        promotion = promotion_codes.checked(account, id, param="discounts[0][promotion_code]")
-        coupon = account.find("coupon", promotion["promotion"]["coupon"], param="discounts[0][promotion_code]")
+        promotion = promotion_codes.checked(account, id, param=f"{where}[promotion_code]")
+        coupon = account.find("coupon", promotion["promotion"]["coupon"], param=f"{where}[promotion_code]")
     elif id := given.get("coupon"):
-        coupon = account.find("coupon", id, param="discounts[0][coupon]")
+        coupon = account.find("coupon", id, param=f"{where}[coupon]")
     else:
-        raise invalid("You must provide a coupon or a promotion code.", param="discounts[0]")
+        raise invalid("You must provide a coupon or a promotion code.", param=where)
     if not coupons.usable(account, coupon):
-        raise invalid(f"Coupon expired: {coupon['id']}", param="discounts[0][coupon]", code="coupon_expired")
+        raise invalid(f"Coupon expired: {coupon['id']}", param=f"{where}[coupon]", code="coupon_expired")
     if coupon["currency"] not in (None, currency):
         text = f"The coupon {coupon['id']} is in {coupon['currency']} and cannot be applied to {currency}."
-        raise invalid(text, param="discounts[0][coupon]")
+        raise invalid(text, param=f"{where}[coupon]")
     return {"coupon": coupon["id"], "promotion_code": promotion["id"] if promotion else None}
 
 
@@ -74,10 +74,20 @@ def redeem(account: Account, discount: Object | None) -> None:
         account.store.change(promotion, times_redeemed=used, active=promotion["active"] and not exhausted)
 
 
-def on_lines(account: Account, subscription: Object, lines: list[Object]) -> tuple[list[str], int]:
-    """Put a subscription's discounts on the lines of an invoice: which were used, and what they take off in all."""
+def of(account: Account, subscription: Object) -> list[str]:
+    """The discounts of a subscription, or else that of its customer."""
+    return subscription["discounts"] or of_customer(account.find("customer", subscription["customer"]))
+
+
+def of_customer(customer: Object) -> list[str]:
+    """The discount of a customer, if they have one."""
+    return [customer["discount"]["id"]] if customer["discount"] else []
+
+
+def on_lines(account: Account, wanted: list[str], lines: list[Object]) -> tuple[list[str], int]:
+    """Put discounts on the lines of an invoice: which of them were used, and what they take off in all."""
     used, whole, now = [], 0, account.clock.now()
-    for id in subscription["discounts"]:
+    for id in wanted:
         discount = account.store.get("discount", id)
         if discount is None or (discount["end"] is not None and discount["end"] <= now):
             continue
@@ -90,23 +100,87 @@ def on_lines(account: Account, subscription: Object, lines: list[Object]) -> tup
     return used, whole
 
 
+def spend(account: Account, customer: Object, used: list[str]) -> None:
+    """An invoice has used these: what counts once only has now been used up."""
+    for id in used:
+        discount = account.store.get("discount", id)
+        coupon = account.store.get("coupon", discount["source"]["coupon"]) if discount else None
+        if coupon is None or coupon["duration"] != "once":
+            continue
+        if id in of_customer(customer):
+            take_from_customer(account, customer)
+        for subscription in account.store.having("subscription", "customer", customer["id"]):
+            if id in subscription["discounts"]:
+                left = [each for each in subscription["discounts"] if each != id]
+                account.store.change(subscription, discounts=left)
+
+
 def _discountable(account: Account, line: Object) -> Object:
     taken = sum(each["amount"] for each in line["discount_amounts"])
+    if not line["discountable"]:
+        taken = line["amount"]
     price = account.find("price", line["pricing"]["price_details"]["price"])
     return {"amount_subtotal": line["amount"] - taken, "price": price}
 
 
 def for_subscription(account: Account, given: Object, subscription: Object) -> Object:
     """The discount object that a subscription carries on."""
+    return _make(account, given, customer=subscription["customer"], subscription=subscription["id"])
+
+
+def for_invoice(account: Account, given: list[Object], *, customer: str, currency: str, invoice: str) -> list[str]:
+    """The discounts a request names for an invoice. Raises StripeError when one cannot be redeemed."""
+    chosen = [_chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]
+    return [each["id"] if "id" in each else _give(account, each, customer, invoice) for each in chosen]
+
+
+def _chosen(account: Account, given: Object, currency: str, where: str) -> Object:
+    if id := given.get("discount"):
+        return account.find("discount", id, param=f"{where}[discount]")
+    return named(account, given, currency=currency, where=where)
+
+
+def _give(account: Account, chosen: Object, customer: str, invoice: str) -> str:
+    redeem(account, chosen)
+    return str(_make(account, chosen, customer=customer, invoice=invoice)["id"])
+
+
+def check_coupon(account: Account, id: str) -> None:
+    """Raises StripeError when a coupon that a customer is to get cannot be redeemed."""
+    if not coupons.usable(account, account.find("coupon", id, param="coupon")):
+        raise invalid(f"Coupon expired: {id}", param="coupon", code="coupon_expired")
+
+
+def take_from_customer(account: Account, customer: Object) -> None:
+    """A customer no longer has the discount they had, if any. Announced."""
+    if before := customer["discount"]:
+        account.store.change(customer, discount=None)
+        account.emit("customer.discount.deleted", before)
+
+
+def give_customer(account: Account, customer: Object, coupon: str) -> None:
+    """A customer has the discount of a coupon on all their invoices, instead of what they had. Announced."""
+    before = customer["discount"]
+    chosen = {"coupon": coupon, "promotion_code": None}
+    discount = _make(account, chosen, customer=customer["id"])
+    redeem(account, chosen)
+    account.store.change(customer, discount=discount)
+    if before is None:
+        account.emit("customer.discount.created", discount)
+    else:
+        previous = {key: before[key] for key in before if before[key] != discount[key]}
+        account.emit("customer.discount.updated", discount, previous)
+
+
+def _make(account: Account, given: Object, **of: Any) -> Object:
     discount = blank(
         "discount",
         id=ids.new("di"),
-        customer=subscription["customer"],
         promotion_code=given["promotion_code"],
         source={"type": "coupon", "coupon": given["coupon"]},
         end=_end(account, given["coupon"]),
         start=account.clock.now(),
-        subscription=subscription["id"],
+        **of,
     )
     return account.store.save(discount)
 

@@ -34,7 +34,12 @@ VERDICTS = {"winning_evidence": "won", "losing_evidence": "lost", "escalate_inqu
 
 def open_on(account: Account, charge: Object, *, reason: str = "fraudulent", inquiry: bool = False) -> Object:
     """A dispute about a charge. Raises StripeError when there is nothing to dispute."""
-    left = charge["amount"] - charge["amount_refunded"]
+    with account.in_time_of(charge["customer"]):
+        return _open_on(account, charge, reason=reason, inquiry=inquiry)
+
+
+def _open_on(account: Account, charge: Object, *, reason: str, inquiry: bool) -> Object:
+    left = charge["amount_captured"] - charge["amount_refunded"]
     if not charge["paid"] or not left:
         raise invalid(f"Charge {charge['id']} has nothing left to dispute.")
     if any(d["status"] in (*OPEN, *INQUIRIES) for d in account.store.having("dispute", "charge", charge["id"])):
@@ -66,7 +71,7 @@ def open_on(account: Account, charge: Object, *, reason: str = "fraudulent", inq
     account.emit("charge.dispute.created", dispute)
     if not inquiry:
         account.emit("charge.dispute.funds_withdrawn", dispute)
-    account.timers.add("dispute_deadline", dispute["id"], at=now + ANSWER_SECONDS)
+    account.at(now + ANSWER_SECONDS, "dispute_deadline", dispute["id"])
     early_fraud_warnings.settle(account, charge["id"])
     return dispute
 
@@ -197,7 +202,9 @@ def escalate(account: Account, dispute: Object) -> None:
     """An inquiry becomes a chargeback: now the money leaves. Raises StripeError when it is none."""
     if dispute["status"] not in INQUIRIES:
         raise _not_open(dispute)
-    due = account.clock.now() + ANSWER_SECONDS
+    with account.in_time_of(account.find("charge", dispute["charge"])["customer"]):
+        due = account.clock.now() + ANSWER_SECONDS
+        account.at(due, "dispute_deadline", dispute["id"])
     details = dispute.get("payment_method_details")
     if details:
         details = {**details, "card": {**details["card"], "case_type": "chargeback"}}
@@ -209,7 +216,6 @@ def escalate(account: Account, dispute: Object) -> None:
         status="needs_response",
         **({"payment_method_details": details} if details else {}),
     )
-    account.timers.add("dispute_deadline", dispute["id"], at=due)
     account.emit("charge.dispute.updated", dispute, previous)
     account.emit("charge.dispute.funds_withdrawn", dispute)
 

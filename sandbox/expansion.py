@@ -49,7 +49,7 @@ def _applies_to(account: Account, coupon: Object) -> Object | None:
 
 
 def _nothing(account: Account, obj: Object) -> None:
-    """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources."""
+    """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources. Or there already."""
 
 
 INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]] = {
@@ -63,6 +63,7 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
     ("coupon", "applies_to"): _applies_to,
     ("price", "currency_options"): _nothing,
     ("price", "tiers"): _nothing,
+    ("search_result", "total_count"): _nothing,
 }
 
 

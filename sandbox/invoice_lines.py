@@ -1,16 +1,14 @@
-"""The lines of an invoice, and the invoice items that wait for the next one (what a change in mid-period costs)."""
+"""The lines of an invoice: plans, things that were bought once, and invoice items."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import ids, lists, subscription_items
-from sandbox.errors import invalid
+from sandbox import ids, subscription_items
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
     from sandbox.account import Account
-    from sandbox.api import Call
     from sandbox.spec import Object
 
 
@@ -60,7 +58,14 @@ def of_item(waiting: Object, account: Account, subscription: Object | None) -> O
         ),
         subscription=subscription,
     )
+    if subscription is None:
+        made["metadata"] = dict(waiting["metadata"])
     return {**made, "discountable": waiting["discountable"]}
+
+
+def item_of(line: Object) -> str | None:
+    """The invoice item a line stands for; None for the line of a plan."""
+    return (line["parent"]["invoice_item_details"] or {}).get("invoice_item")
 
 
 def line(
@@ -107,68 +112,3 @@ def _common(subscription: str | None, *, proration: bool = False) -> Object:
 def _item_details(item: str, subscription: str | None, *, proration: bool) -> Object:
     details = {**_common(subscription, proration=proration), "invoice_item": item}
     return {"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None}
-
-
-def wait(account: Account, subscription: Object, item: Object, *, amount: int, description: str, since: int) -> Object:
-    """Something to be billed with the next invoice of a subscription, for the rest of an item's period."""
-    price = item["price"]
-    waiting = blank(
-        "invoiceitem",
-        id=ids.new("ii"),
-        amount=amount,
-        currency=price["currency"],
-        customer=subscription["customer"],
-        date=account.clock.now(),
-        description=description,
-        discounts=[],
-        metadata={},
-        net_amount=amount,
-        parent={
-            "type": "subscription_details",
-            "subscription_details": {"subscription": subscription["id"], "subscription_item": item["id"]},
-        },
-        period={"start": since, "end": item["current_period_end"]},
-        pricing={
-            "type": "price_details",
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        },
-        proration=True,
-        proration_details={"credited_items": None, "discount_amounts": []},
-        quantity=item["quantity"],
-        quantity_decimal=str(item["quantity"]),
-        tax_rates=[],
-        test_clock=account.clock.test_clock,
-    )
-    account.store.save(waiting)
-    account.emit("invoiceitem.created", waiting)
-    return waiting
-
-
-def waiting_for(account: Account, subscription: Object) -> list[Object]:
-    """What waits for the next invoice of a subscription, oldest first."""
-    of_customer = account.store.having("invoiceitem", "customer", subscription["customer"])[::-1]
-    return [
-        item
-        for item in of_customer
-        if item["invoice"] is None and item["parent"]["subscription_details"]["subscription"] == subscription["id"]
-    ]
-
-
-def listing(account: Account, call: Call) -> Object:
-    """GET /v1/invoiceitems"""
-
-    def pending(item: Object, wanted: bool) -> bool:
-        return (item["invoice"] is None) == wanted
-
-    return lists.page(account, call, "invoiceitem", pending=pending)
-
-
-def delete(account: Account, call: Call) -> Object:
-    """DELETE /v1/invoiceitems/{id}: only while no invoice has it."""
-    item = account.find("invoiceitem", call.id)
-    if item["invoice"]:
-        raise invalid("This invoice item cannot be deleted: it is already on an invoice.", param="id")
-    account.store.delete("invoiceitem", item["id"])
-    account.emit("invoiceitem.deleted", item)
-    return {"id": item["id"], "object": "invoiceitem", "deleted": True}

@@ -19,7 +19,7 @@ PAGING = {"limit", "starting_after", "ending_before", "expand"}
 
 def page(account: Account, call: Call, kind: str, **tests: Test) -> Object:
     """A page of all objects of a kind. A filter without a test of its own compares the key of the same name."""
-    wanted, limit = _wanted(call, tests), _limit(call)
+    wanted, limit = _wanted(call, tests), page_size(call)
     after = call.params.get("starting_after")
     if call.params.get("ending_before"):
         return cut(call, account.store.all(kind), kind, **tests)
@@ -54,7 +54,7 @@ def cut(
 
     A cursor is a place in the list: what it names need not match the filters, and may since have ceased to.
     """
-    limit, after, before = _limit(call), call.params.get("starting_after"), call.params.get("ending_before")
+    limit, after, before = page_size(call), call.params.get("starting_after"), call.params.get("ending_before")
     objects = iter(newest_first)
     if before:
         objects = _until(objects, before, kind)
@@ -67,7 +67,8 @@ def cut(
     return envelope(call.path, *_first(matching, limit))
 
 
-def _limit(call: Call) -> int:
+def page_size(call: Call) -> int:
+    """How many objects a page may hold. Raises StripeError when both cursors are given."""
     if call.params.get("starting_after") and call.params.get("ending_before"):
         text = "Received both starting_after and ending_before parameters. Please pass in only one."
         raise invalid(text)

@@ -8,15 +8,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sandbox import cards, charges, currencies, events, ids, metadata, payment_methods
+from sandbox import cards, charges, events, ids, payment_methods
 from sandbox.cards import Decline
 from sandbox.errors import invalid
-from sandbox.prices import refuse_unimitated
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
     from sandbox.account import Account
-    from sandbox.api import Call
     from sandbox.spec import Object
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
@@ -26,7 +24,6 @@ AUTHENTICATION_FAILED = Decline(
     None,
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 )
-NOT_IMITATED = ("confirmation_token", "mandate", "transfer_data", "on_behalf_of", "application_fee_amount")
 
 
 class Attempt(StrEnum):
@@ -35,23 +32,25 @@ class Attempt(StrEnum):
     PAID = "paid"
     PROCESSING = "processing"
     CHALLENGE = "challenge"
+    HELD = "held"
 
 
-def open(account: Account, *, amount: int, currency: str, **values: Any) -> Object:
+def open(
+    account: Account, *, amount: int, currency: str, capture_method: str = "automatic_async", **values: Any
+) -> Object:
     """A new PaymentIntent, saved. It is announced once something has happened to it."""
     id = f"pi_{ids.payment_stem()}{ids.chance(8)}"
     intent = blank(
         "payment_intent",
         id=id,
         amount=amount,
-        capture_method="automatic_async",
+        capture_method=capture_method,
         client_secret=f"{id}_secret_{ids.chance(25)}",
-        confirmation_method="automatic",
         created=account.clock.now(),
         currency=currency,
         payment_method_options={},
         status="requires_payment_method",
-        **values,
+        **{"confirmation_method": "automatic", **values},
     )
     account.store.notes(id)["as_created"] = events.copy(intent)
     return account.store.save(intent)
@@ -89,6 +88,8 @@ def attempt(
     if decline:
         charge = charges.failed(account, intent, method, decline, blocked=instrument.blocked)
         raise _declined(account, intent, method, decline, charge, charge_first=off_session)
+    if intent["capture_method"] == "manual":
+        return _hold(account, intent, method, authenticated=authenticated)
     if instrument.kind != "card":
         charge = charges.pending(account, intent, method)
         account.store.change(
@@ -101,6 +102,18 @@ def attempt(
     charge = charges.succeeded(account, intent, method, authenticated=authenticated)
     account.store.change(intent, **_tried(method, charge), status="succeeded", amount_received=intent["amount"])
     return Attempt.PAID
+
+
+def _hold(account: Account, intent: Object, method: Object, *, authenticated: bool) -> Attempt:
+    if method["type"] != "card":
+        text = f"Payments by {method['type']} cannot be captured later."
+        raise invalid(text, param="capture_method")
+    charge = charges.held(account, intent, method, authenticated=authenticated)
+    account.store.change(
+        intent, **_tried(method, charge), status="requires_capture", amount_capturable=intent["amount"]
+    )
+    account.at(charge["created"] + charges.HELD_SECONDS, "release", intent["id"])
+    return Attempt.HELD
 
 
 def _tried(method: Object, charge: Object) -> Object:
@@ -172,15 +185,16 @@ def _declined(
 
 
 def announce_success(account: Account, intent: Object) -> None:
-    """The events of a payment by card. `created` often arrives after `succeeded`, at Stripe too."""
+    """The events of a payment by card, or of one that is only held. `created` often arrives last, at Stripe too."""
     charge = account.find("charge", intent["latest_charge"])
+    kind = "payment_intent.succeeded" if charge["captured"] else "payment_intent.amount_capturable_updated"
     challenged = "as_created" not in account.store.notes(intent["id"])
     if challenged:
-        account.emit("payment_intent.succeeded", intent)
+        account.emit(kind, intent)
         account.emit("charge.succeeded", charge)
         return
     account.emit("charge.succeeded", charge)
-    account.emit("payment_intent.succeeded", intent)
+    account.emit(kind, intent)
     announce(account, intent)
 
 
@@ -206,10 +220,12 @@ def settle(account: Account, intent: Object, *, paid: bool) -> None:
 
 
 def give_up(account: Account, intent: Object, *, reason: str) -> None:
-    """Cancel a PaymentIntent that has not been paid; paid and canceled ones stay as they are."""
+    """Cancel a PaymentIntent that has not been paid; paid and canceled ones stay as they are. What is held is let go."""
     if intent["status"] in CANCELABLE:
+        account.timers.cancel("release", intent["id"])
         account.store.change(
             intent,
+            amount_capturable=0,
             canceled_at=account.clock.now(),
             cancellation_reason=reason,
             next_action=None,
@@ -217,97 +233,3 @@ def give_up(account: Account, intent: Object, *, reason: str) -> None:
         )
         announce(account, intent)
         account.emit("payment_intent.canceled", intent)
-
-
-def create(account: Account, call: Call) -> Object:
-    """POST /v1/payment_intents, with `confirm=true` also paid at once."""
-    params = call.params
-    refuse_unimitated(params, NOT_IMITATED)
-    if params.get("capture_method") == "manual":
-        raise invalid("The sandbox does not imitate manual capture.", param="capture_method")
-    currency = currencies.checked(params["currency"])
-    currencies.check_minimum(params["amount"], currency, subject="Amount must convert to", param="amount")
-    if "customer" in params:
-        account.find("customer", params["customer"], param="customer")
-    method = None
-    if "payment_method" in params:
-        method = payment_methods.named(account, params["payment_method"], param="payment_method")
-    intent = open(
-        account,
-        amount=params["amount"],
-        currency=currency,
-        customer=params.get("customer"),
-        description=params.get("description"),
-        metadata=metadata.fresh(params.get("metadata")),
-        payment_method=method["id"] if method else None,
-        payment_method_types=params.get("payment_method_types", ["card"]),
-        receipt_email=params.get("receipt_email"),
-        setup_future_usage=params.get("setup_future_usage"),
-        shipping=params.get("shipping"),
-    )
-    if not params.get("confirm"):
-        announce(account, intent)
-        return intent
-    return _confirm(account, intent, method)
-
-
-def confirm(account: Account, call: Call) -> Object:
-    """POST /v1/payment_intents/{id}/confirm"""
-    intent = account.find("payment_intent", call.id)
-    if intent["status"] not in CONFIRMABLE:
-        raise _wrong_state(intent, "confirm", CONFIRMABLE)
-    method = None
-    if id := call.params.get("payment_method") or intent["payment_method"]:
-        method = payment_methods.named(account, id, param="payment_method")
-    return _confirm(account, intent, method)
-
-
-def _confirm(account: Account, intent: Object, method: Object | None) -> Object:
-    if method is None:
-        text = (
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
-            "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
-            "payment method or ConfirmationToken."
-        )
-        raise invalid(text, code="payment_intent_unexpected_state")
-    match attempt(account, intent, method):
-        case Attempt.PAID:
-            announce_success(account, intent)
-        case Attempt.PROCESSING:
-            announce_processing(account, intent)
-    return intent
-
-
-def update(account: Account, call: Call) -> Object:
-    """POST /v1/payment_intents/{id}"""
-    intent = account.find("payment_intent", call.id)
-    params = call.params
-    refuse_unimitated(params, NOT_IMITATED)
-    if ("amount" in params or "currency" in params) and intent["status"] not in CONFIRMABLE:
-        raise _wrong_state(intent, "update", CONFIRMABLE)
-    changes: Object = {
-        key: params[key] for key in ("amount", "description", "receipt_email", "shipping") if key in params
-    }
-    if "payment_method" in params:
-        method = payment_methods.named(account, params["payment_method"], param="payment_method")
-        changes["payment_method"] = method["id"]
-    changes["metadata"] = metadata.merge(intent["metadata"], params.get("metadata"))
-    account.store.change(intent, **changes)
-    return intent
-
-
-def cancel(account: Account, call: Call) -> Object:
-    """POST /v1/payment_intents/{id}/cancel"""
-    intent = account.find("payment_intent", call.id)
-    if intent["status"] not in CANCELABLE:
-        raise _wrong_state(intent, "cancel", CANCELABLE)
-    give_up(account, intent, reason=call.params.get("cancellation_reason", "requested_by_customer"))
-    return intent
-
-
-def _wrong_state(intent: Object, verb: str, allowed: tuple[str, ...]) -> Exception:
-    text = (
-        f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-        f"with one of the following statuses may be {verb}ed: {', '.join(allowed)}."
-    )
-    return invalid(text, code="payment_intent_unexpected_state")

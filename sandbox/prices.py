@@ -38,9 +38,12 @@ def create(account: Account, call: Call) -> Object:
     return price
 
 
-def make(account: Account, given: Object, *, active: bool = True, where: str = "") -> Object:
-    """A new price, saved but not announced. `where` is the path of the parameters, for what it may refuse."""
-    amount = unit_amount(given, where)
+def make(account: Account, given: Object, *, active: bool = True, where: str = "", credit: bool = False) -> Object:
+    """A new price, saved but not announced. `where` is the path of the parameters, for what it may refuse.
+
+    A `credit` may be below zero.
+    """
+    amount = unit_amount(given, where, credit=credit)
     currency = currencies.checked(given["currency"], param=_at(where, "currency"))
     product = account.find("product", given["product"], param=_at(where, "product"))
     recurring = given.get("recurring")
@@ -75,7 +78,7 @@ def _recurring(given: Object) -> Object:
     }
 
 
-def unit_amount(given: Object, where: str) -> int:
+def unit_amount(given: Object, where: str, *, credit: bool = False) -> int:
     """The amount in minor units. Raises StripeError when it is missing, no whole number, or out of bounds."""
     if "unit_amount" in given:
         amount, param = given["unit_amount"], _at(where, "unit_amount")
@@ -85,7 +88,7 @@ def unit_amount(given: Object, where: str) -> int:
     else:
         text = f"Missing required param: {_at(where, 'unit_amount')}."
         raise invalid(text, param=_at(where, "unit_amount"), code="parameter_missing")
-    if amount < 0:
+    if amount < 0 and not credit:
         raise invalid("Invalid non-negative integer", param=param, code="parameter_invalid_integer")
     if amount > LARGEST:
         raise invalid(f"This value must be less than or equal to {LARGEST}.", param=param, code="amount_too_large")

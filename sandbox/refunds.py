@@ -37,7 +37,7 @@ def _charge(account: Account, params: Object) -> Object:
     else:
         text = "One of the following params should be provided for this request: payment_intent or charge."
         raise invalid(text)
-    if not charge["paid"]:
+    if not charge["paid"] or not charge["captured"]:
         raise _unpaid(charge["payment_intent"])
     return charge
 
@@ -49,7 +49,7 @@ def _unpaid(intent: str) -> StripeError:
 
 def give(account: Account, charge: Object, *, amount: int | None, reason: str | None, extra: dict[str, str]) -> Object:
     """Refund so much of a charge, or all that is left. Raises StripeError when that is not possible."""
-    left = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount_captured"] - charge["amount_refunded"]
     if left == 0:
         text = f"Charge {charge['id']} has already been refunded."
         raise invalid(text, code="charge_already_refunded")
@@ -115,7 +115,7 @@ def _take_from_balance(account: Account, refund: Object) -> None:
 
 def _count(account: Account, charge: Object, amount: int) -> None:
     refunded = charge["amount_refunded"] + amount
-    account.store.change(charge, amount_refunded=refunded, refunded=refunded == charge["amount"])
+    account.store.change(charge, amount_refunded=refunded, refunded=refunded == charge["amount_captured"])
 
 
 def _wait(account: Account, how: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import cancellations, collection, ids, invoices, periods, subscription_items, subscriptions
+from sandbox import cancellations, collection, ids, invoice_drafts, invoices, periods, subscription_items, subscriptions
 from sandbox.errors import invalid
 from sandbox.periods import DAY
 
@@ -37,7 +37,7 @@ def announce_upcoming(account: Account, id: str) -> None:
     subscription = account.find("subscription", id)
     if subscription["cancel_at"] is not None or subscription["pause_collection"]:
         return
-    coming = invoices.preview(account, subscription)
+    coming = invoice_drafts.preview(account, subscription)
     account.emit("invoice.upcoming", {**coming, "id": ids.new("upcoming_in")})
 
 
@@ -49,21 +49,22 @@ def renew(account: Account, id: str) -> None:
     until = subscriptions.ends(subscription)
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= until:
         cancellations.end(account, subscription, reason="cancellation_requested")
-    elif subscription["status"] == "trialing" and collection.method_of(account, subscription) is None:
-        _unpayable(account, subscription, until)
-    else:
+    elif subscription["status"] != "trialing" or not stops_unpaid(account, subscription):
         begin(account, subscription, start=until, reason="subscription_cycle")
 
 
-def _unpayable(account: Account, subscription: Object, until: int) -> None:
-    """A trial ends and nobody has said how to pay."""
+def stops_unpaid(account: Account, subscription: Object) -> bool:
+    """A trial ends: if nobody has said how to pay, cancel or pause it as it was asked for. Returns whether it was."""
+    if collection.method_of(account, subscription) is not None:
+        return False
     match subscription["trial_settings"]["end_behavior"]["missing_payment_method"]:
         case "cancel":
             cancellations.end(account, subscription, reason="cancellation_requested")
         case "pause":
             pause(account, subscription, why="trial_end_without_payment_method")
         case _:
-            begin(account, subscription, start=until, reason="subscription_cycle")
+            return False
+    return True
 
 
 def begin(
@@ -86,7 +87,7 @@ def begin(
     status = "active" if subscription["status"] in ("trialing", "paused") else subscription["status"]
     items = subscription_items.envelope(account, subscription["id"])
     account.store.change(subscription, items=items, status=status)
-    invoice = invoices.for_period(account, subscription, reason=reason)
+    invoice = invoice_drafts.for_period(account, subscription, reason=reason)
     account.store.change(subscription, latest_invoice=invoice["id"])
     subscriptions.announce(account, subscription, before)
     schedule(account, subscription)

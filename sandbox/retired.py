@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sandbox.changelog import UI_MODES
@@ -16,27 +16,24 @@ def _as_it_is(params: Object) -> Object:
     return {}
 
 
+def _discounted(params: Object) -> Object:
+    return {"discounts": [{"promotion_code": params["promotion_code"]}]}
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A parameter, or the values of one, that requests could have until that day.
 
-    `today` says the same in today's words; with `kept` the handler understands the old ones. `instead_of` need not be
-    there beside it. `refusal` is the code and sentence by which newer versions refuse it, if it has its own.
+    `today` says the same in today's words, unless the handler understands the old ones. `instead_of` need not be there
+    beside it. `refusal` is the code and sentence by which newer versions refuse it, if it has its own.
     """
 
     until: str
     name: str
     schema: Schema
     today: Callable[[Object], Object] = _as_it_is
-    kept: bool = True
     instead_of: str = ""
     refusal: tuple[str, str] | None = None
-
-
-def _discounted(name: str) -> Parameter:
-    return Parameter(
-        "2025-03-31", name, {"type": "string"}, lambda params: {"discounts": [{name: params[name]}]}, kept=False
-    )
 
 
 METHOD_TYPES = Parameter(
@@ -49,6 +46,9 @@ METHOD_TYPES = Parameter(
         "allowed_payment_method_types to limit them.",
     ),
 )
+COUPON = Parameter("2025-03-31", "coupon", {"type": "string"})
+COUPON_OR_NONE = Parameter("2025-03-31", "coupon", {"type": "string", "nullable": True})
+PROMOTION_CODE = Parameter("2025-03-31", "promotion_code", {"type": "string"})
 UI_MODE = Parameter(
     "2026-03-25",
     "ui_mode",
@@ -58,12 +58,14 @@ UI_MODE = Parameter(
 
 PARAMETERS: Mapping[tuple[str, str], tuple[Parameter, ...]] = {
     ("POST", "/v1/checkout/sessions"): (METHOD_TYPES, UI_MODE),
+    ("POST", "/v1/customers"): (COUPON,),
+    ("POST", "/v1/customers/{id}"): (COUPON_OR_NONE,),
     ("POST", "/v1/payment_intents"): (METHOD_TYPES,),
     ("POST", "/v1/payment_intents/{id}"): (METHOD_TYPES,),
     ("POST", "/v1/payment_intents/{id}/confirm"): (METHOD_TYPES,),
     ("POST", "/v1/promotion_codes"): (Parameter("2025-09-30", "coupon", {"type": "string"}, instead_of="promotion"),),
-    ("POST", "/v1/subscriptions"): (_discounted("coupon"), _discounted("promotion_code")),
-    ("POST", "/v1/subscriptions/{id}"): (_discounted("coupon"), _discounted("promotion_code")),
+    ("POST", "/v1/subscriptions"): (COUPON, PROMOTION_CODE),
+    ("POST", "/v1/subscriptions/{id}"): (COUPON_OR_NONE, replace(PROMOTION_CODE, today=_discounted)),
 }
 
 

@@ -23,6 +23,7 @@ INTENT_STATES = {
     "succeeded": ("Paid", "ok"),
     "processing": ("Settling", "warn"),
     "requires_action": ("At the bank", "warn"),
+    "requires_capture": ("Held", "warn"),
     "requires_payment_method": ("Declined", "bad"),
     "canceled": ("Canceled", ""),
 }

@@ -88,7 +88,8 @@ def create(account: Account, call: Call) -> Object:
         subscription_data=params.get("subscription_data", {}),
     )
     account.store.save(session)
-    account.later(expires_at - made, "expire_session", id)
+    # By the test clock of its customer, if they have one.
+    account.at(account.clock.exact() + expires_at - made, "expire_session", id)
     return session
 
 
@@ -209,7 +210,8 @@ def _no_invoice() -> Object:
 
 def _method_types(params: Object, currency: str) -> list[str]:
     # A plan that starts on a debit which may still bounce is beyond what is imitated here.
-    debits = [DEBITS[currency]] if currency in DEBITS and params["mode"] == "payment" else []
+    debited = params["mode"] == "payment" and params.get("payment_intent_data", {}).get("capture_method") != "manual"
+    debits = [DEBITS[currency]] if currency in DEBITS and debited else []
     available = ["card", *debits]
     wanted = params.get("payment_method_types") or params.get("allowed_payment_method_types") or available
     excluded = params.get("excluded_payment_method_types", ())

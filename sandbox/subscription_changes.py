@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox import (
     cancellations,
     discounts,
-    invoice_lines,
-    invoices,
+    invoice_drafts,
+    invoice_items,
     metadata,
     payment_methods,
     periods,
@@ -45,6 +45,8 @@ def update(account: Account, call: Call) -> Object:
     account.store.change(subscription, **_plain(account, subscription, params))
     cancellations.note(account, subscription, params.get("cancellation_details"))
     restart = _ends_trial(account, subscription, params)
+    if restart and not given and renewals.stops_unpaid(account, subscription):
+        return subscription
     if params.get("billing_cycle_anchor", {}).get("type") == "now":
         restart = True
     proration = params.get("proration_behavior", DEFAULT_PRORATION)
@@ -65,6 +67,9 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
         changes["pause_collection"] = _paused(account, subscription, params["pause_collection"])
     if "discounts" in params:
         changes["discounts"] = _discounts(account, subscription, params["discounts"] or [])
+    if "coupon" in params:
+        named = [{"coupon": params["coupon"]}] if params["coupon"] else []
+        changes["discounts"] = _discounts(account, subscription, named)
     if "cancel_at_period_end" in params or "cancel_at" in params:
         changes |= _ending(account, subscription, params)
     return changes
@@ -165,11 +170,11 @@ def _change_items(
         _restart(account, subscription, before, now)
         return
     account.store.change(subscription, items=subscription_items.envelope(account, subscription["id"]))
-    at_once = proration == "always_invoice" and invoice_lines.waiting_for(account, subscription)
+    at_once = proration == "always_invoice" and invoice_items.waiting_for(account, subscription)
     if not at_once:
         subscriptions.announce(account, subscription, before)
         return
-    invoice = invoices.for_period(account, subscription, reason="subscription_update", plans=False)
+    invoice = invoice_drafts.for_period(account, subscription, reason="subscription_update", plans=False)
     account.store.change(subscription, latest_invoice=invoice["id"])
     subscriptions.announce(account, subscription, before)
     renewals.collect(account, subscription, invoice)
@@ -228,7 +233,7 @@ def _prorate(account: Account, subscription: Object, item: Object, since: int, *
     if part:
         text = f"{words} time on {subscription_items.title(account, item)}"
         amount = -part if credit else part
-        invoice_lines.wait(account, subscription, item, amount=amount, description=text, since=since)
+        invoice_items.wait(account, subscription, item, amount=amount, description=text, since=since)
 
 
 def set_quantity(account: Account, subscription: Object, quantity: int, *, proration: str) -> None:

@@ -10,6 +10,7 @@ from sandbox import (
     discounts,
     events,
     ids,
+    invoice_drafts,
     invoices,
     lists,
     metadata,
@@ -158,8 +159,14 @@ def create(account: Account, call: Call) -> Object:
         method = payment_methods.named(account, id, param="default_payment_method")
         account.store.change(method, customer=customer["id"])
     currency = lines[0]["price"]["currency"]
+    # Older requests may name a coupon or a promotion code.
+    old = "coupon" in params or "promotion_code" in params
+    chosen = discounts.named(account, params, currency=currency) if old else None
     subscription = _make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
+    if chosen:
+        account.store.change(subscription, discounts=[discounts.for_subscription(account, chosen, subscription)["id"]])
+        discounts.redeem(account, chosen)
     if params.get("cancel_at_period_end"):
         ordered = cancellations.ordered(account, subscription, at=ends(subscription), flag=True)
         account.store.change(subscription, **ordered)
@@ -168,7 +175,7 @@ def create(account: Account, call: Call) -> Object:
 
 
 def _bill_first(account: Account, subscription: Object, behavior: str) -> None:
-    invoice = invoices.for_period(account, subscription, reason="subscription_create")
+    invoice = invoice_drafts.for_period(account, subscription, reason="subscription_create")
     paying = invoice["amount_due"] > 0
     account.store.change(
         subscription, latest_invoice=invoice["id"], status="incomplete" if paying else subscription["status"]

@@ -162,7 +162,6 @@ def translate(operation: Operation, params: Object, asked: str | None) -> Object
     for old in retired.PARAMETERS.get(key, ()):
         if old.name in params:
             params = {**params, **old.today(params)}
-            params = params if old.kept else {k: v for k, v in params.items() if k != old.name}
     for until, default in retired.DEFAULTS.get(key, ()):
         if asked is not None and asked[:10] < until:
             params = default(params)

@@ -104,3 +104,38 @@ def test_a_test_clock_only_moves_ahead_and_takes_its_customers_with_it(world: Wo
     assert world.api.test_helpers.test_clocks.delete(clock.id).deleted
     with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
         world.api.customers.retrieve(customer.id)
+
+
+def test_a_session_lasts_as_long_as_its_customers_test_clock_says(world: World) -> None:
+    clock = _clock(world)
+    customer = world.api.customers.create({"test_clock": clock.id, "email": "nora@example.com"})
+    session = world.session(customer=customer.id, expires_at=int(time.time()) + 1860)
+    world.advance(days=2)
+    assert world.read(session).status == "open"
+    _advance(world, clock, clock.frozen_time + 1700)
+    assert world.read(session).status == "open"
+    _advance(world, clock, clock.frozen_time + 1900)
+    assert world.read(session).status == "expired"
+    assert [event.data.object.id for event in world.events("checkout.session.expired")] == [session.id]
+
+
+def test_a_dispute_misses_its_deadline_by_the_customers_test_clock(world: World) -> None:
+    clock = _clock(world)
+    customer = world.api.customers.create({"test_clock": clock.id, "payment_method": "pm_card_visa"})
+    intents = [
+        world.api.payment_intents.create(
+            {"amount": 2000, "currency": "usd", "customer": customer.id, "confirm": True, "payment_method": method}
+        )
+        for method in ("pm_card_createDispute", "pm_card_createDisputeInquiry")
+    ]
+    chargeback, inquiry = (world.api.disputes.list({"payment_intent": i.id}).data[0] for i in intents)
+    assert chargeback.evidence_details.due_by == clock.frozen_time + 9 * DAY
+    world.act("escalate", inquiry.id)
+    world.advance(days=20)
+    _advance(world, clock, chargeback.evidence_details.due_by - 60)
+    for dispute in (chargeback, inquiry):
+        assert world.api.disputes.retrieve(dispute.id).status == "needs_response"
+    _advance(world, clock, chargeback.evidence_details.due_by + 60)
+    for dispute in (chargeback, inquiry):
+        lost = world.api.disputes.retrieve(dispute.id)
+        assert (lost.status, lost.evidence_details.past_due) == ("lost", True)

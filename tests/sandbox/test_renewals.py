@@ -218,3 +218,21 @@ def test_an_upcoming_renewal_is_announced_a_week_before(world: World) -> None:
     coming = world.events("invoice.upcoming")[0].data.object
     assert (coming.amount_due, coming.status) == (3000, "draft")
     assert len(world.api.invoices.list().data) == 1
+
+
+def test_a_trial_that_is_ended_by_hand_stops_like_one_that_runs_out(world: World) -> None:
+    def ended(behavior: str) -> str:
+        given = {
+            "customer": world.api.customers.create({}).id,
+            "items": [{"price": world.plan(1000, "month").id}],
+            "trial_period_days": 7,
+            "trial_settings": {"end_behavior": {"missing_payment_method": behavior}},
+        }
+        made = world.api.subscriptions.create(given)
+        return str(world.api.subscriptions.update(made.id, {"trial_end": "now"}).status)
+
+    assert ended("pause") == "paused"
+    assert world.last_kind() == "customer.subscription.paused"
+    assert ended("cancel") == "canceled"
+    assert world.last_kind() == "customer.subscription.deleted"
+    assert ended("create_invoice") == "past_due"

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 import pytest
 import stripe
 
-from sandbox import forms
+from sandbox import forms, spec
+from sandbox.operations import HANDLERS
 from tests.sandbox.running import KEY, World
 
 GOOD = "name=x"
@@ -60,10 +61,15 @@ def test_an_unknown_address_is_named_in_the_refusal(world: World) -> None:
     assert _error(answer)["message"].startswith("Unrecognized request URL (GET: /v1/nothing).")
 
 
+def test_whatever_is_described_is_carried_out() -> None:
+    described = {(method.upper(), path) for path, methods in spec.document()["paths"].items() for method in methods}
+    assert described - HANDLERS.keys() == set()
+
+
 def test_what_is_not_imitated_says_so_instead_of_pretending(world: World) -> None:
-    answer = world.raw("GET", "/v1/charges/search?query=x")
-    assert answer.status_code == 501
-    assert "does not imitate" in _error(answer)["message"]
+    refused = world.raw("POST", "/v1/prices", "currency=eur&product=x&custom_unit_amount[enabled]=true")
+    assert refused.status_code == 400
+    assert "does not imitate the parameter custom_unit_amount" in _error(refused)["message"]
 
 
 @pytest.mark.parametrize(

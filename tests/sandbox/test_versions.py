@@ -242,6 +242,20 @@ def test_methods_of_payments_are_refused_by_their_own_code(world: World) -> None
     assert post(world, OLD, f"/v1/payment_intents/{made['id']}/confirm", confirm).json()["status"] == "succeeded"
 
 
+def test_older_subscriptions_are_given_a_promotion_code_by_its_own_name(world: World) -> None:
+    coupon = world.api.coupons.create({"percent_off": 50, "duration": "forever"})
+    code = world.api.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}})
+    customer = world.api.customers.create({"payment_method": "pm_card_visa"})
+    form = {"customer": customer.id, "items[0][price]": world.plan(1000, "month").id}
+    made = post(world, OLD, "/v1/subscriptions", {**form, "promotion_code": code.id}).json()
+    later = post(world, OLD, "/v1/subscriptions", form).json()
+    changed = post(world, OLD, f"/v1/subscriptions/{later['id']}", {"promotion_code": code.id}).json()
+    for subscription in (made, changed):
+        assert subscription["discount"]["promotion_code"] == code.id
+        assert subscription["discount"]["coupon"]["id"] == coupon.id
+    assert post(world, BASIL, "/v1/subscriptions", {**form, "promotion_code": code.id}).status_code == 400
+
+
 def test_older_subscriptions_are_billed_classically(world: World) -> None:
     customer = world.api.customers.create({"payment_method": "pm_card_visa"})
     form = {"customer": customer.id, "items[0][price]": world.plan(1000, "month").id}

@@ -1,0 +1,83 @@
+"""Manual capture: the money of a card is only held until it is captured, all of it or a part, or let go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox import charges, events, metadata, payment_intents
+from sandbox.errors import StripeError
+from sandbox.prices import refuse_unimitated
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+    from sandbox.api import Call
+    from sandbox.spec import Object
+
+NOT_IMITATED = ("amount_details", "application_fee_amount", "hooks", "payment_details", "transfer_data")
+RELEASED = (
+    "The remaining amount on this PaymentIntent could not be captured because the remainder of the authorized amount "
+    "has been released."
+)
+TOO_LARGE = (
+    "The payment could not be captured because the requested capture amount is greater than the amount you can capture "
+    "for this charge. Contact us via https://support.stripe.com/contact/ for help."
+)
+
+
+def capture(account: Account, call: Call) -> Object:
+    """POST /v1/payment_intents/{id}/capture: once, and what is not captured then is let go."""
+    intent, params = account.find("payment_intent", call.id), call.params
+    refuse_unimitated(params, NOT_IMITATED)
+    if not params.get("final_capture", True):
+        raise _refused(intent, "The sandbox does not imitate several captures of a payment.", param="final_capture")
+    amount: int = params["amount_to_capture"] if "amount_to_capture" in params else intent["amount_capturable"]
+    _check(intent, amount)
+    named = ("statement_descriptor", "statement_descriptor_suffix")
+    account.store.change(
+        intent,
+        amount_capturable=0,
+        amount_received=amount,
+        metadata=metadata.merge(intent["metadata"], params.get("metadata")),
+        status="succeeded",
+        **{key: params[key] for key in named if key in params},
+    )
+    account.timers.cancel("release", intent["id"])
+    charges.take(account, account.find("charge", intent["latest_charge"]), amount)
+    account.emit("payment_intent.succeeded", intent)
+    account.timers.bring_forward("open_dispute", intent["latest_charge"])
+    if session := account.store.get("checkout.session", account.store.notes(intent["id"]).get("session", "")):
+        account.store.change(session, payment_status="paid")
+    return intent
+
+
+def _check(intent: Object, amount: int) -> None:
+    status = intent["status"]
+    if status == "succeeded" and intent["capture_method"] == "manual":
+        raise _refused(intent, RELEASED, code="payment_intent_unexpected_state")
+    if status != "requires_capture":
+        text = (
+            f"This PaymentIntent could not be captured because it has a status of {status}. Only a PaymentIntent with "
+            "one of the following statuses may be captured: requires_capture."
+        )
+        raise _refused(intent, text, code="payment_intent_unexpected_state")
+    if amount < 0:
+        raise _refused(intent, "Invalid non-negative integer", param="amount_to_capture")
+    if amount == 0:
+        # Stripe names another parameter than the one that was sent.
+        text = "This value must be greater than or equal to 1."
+        raise _refused(intent, text, param="amount", code="parameter_invalid_integer")
+    if amount > intent["amount_capturable"]:
+        raise _refused(intent, TOO_LARGE, code="amount_too_large")
+
+
+def _refused(intent: Object, text: str, *, param: str | None = None, code: str | None = None) -> StripeError:
+    more = {"param": param, "code": code, "payment_intent": events.copy(intent)}
+    return StripeError(400, "invalid_request_error", text, **more)
+
+
+def release(account: Account, id: str) -> None:
+    """The timer of money that nobody captured in time."""
+    intent = account.find("payment_intent", id)
+    if intent["status"] == "requires_capture":
+        account.emit("charge.expired", account.find("charge", intent["latest_charge"]))
+        payment_intents.give_up(account, intent, reason="automatic")
