@@ -137,7 +137,7 @@ def expand(view: View, obj: Object, schema: Schema, paths: list[str]) -> Object:
 def _inside(view: View, value: Any, schema: Schema, segments: list[str]) -> Any:
     if isinstance(value, list):
         return [_inside(view, item, _of(view, schema.get("items", {}), item), segments) for item in value]
-    if not segments or not isinstance(value, dict):
+    if not segments or not isinstance(value, dict) or value.get("deleted"):
         return value
     head, rest = segments[0], segments[1:]
     inner, child = schema.get("properties", {}).get(head, {}), value.get(head)

@@ -142,6 +142,8 @@ def test_a_deleted_object_is_still_named_and_says_that_it_is_gone(world: World) 
     assert world.api.customers.retrieve(bought.customer).to_dict() == gone
     found = world.api.subscriptions.retrieve(bought.id, {"expand": ["customer", "latest_invoice.customer"]})
     assert found.customer.to_dict() == found.latest_invoice.customer.to_dict() == gone
+    through = world.api.subscriptions.retrieve(bought.id, {"expand": ["customer.subscriptions", "customer.test_clock"]})
+    assert through.customer.to_dict() == gone
     with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
         world.api.customers.update(bought.customer, {"name": "x"})
     assert world.api.customers.list().data == []

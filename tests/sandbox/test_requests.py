@@ -55,6 +55,24 @@ def test_a_key_may_come_as_basic_authentication(world: World, key: str) -> None:
     assert world.raw("GET", "/v1/products", Authorization=f"Basic {basic}").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("", "You did not provide an API key."),
+        ("Bearer", "You did not provide an API key."),
+        (f"Token {KEY}", "You did not provide an API key."),
+        ("Basic !!!", "You did not provide an API key."),
+        ("Basic " + base64.b64encode(b":secret").decode(), "You did not provide an API key."),
+        ("Basic " + base64.b64encode(b"sk_live_51abcdefghijkl:").decode(), "Invalid API Key provided: sk_live_****"),
+    ],
+)
+def test_a_header_without_a_usable_key_is_refused(world: World, header: str, message: str) -> None:
+    answer = world.raw("GET", "/v1/products", Authorization=header)
+    assert answer.status_code == 401
+    assert _error(answer)["message"].startswith(message)
+    assert answer.headers["Request-Id"].startswith("req_")
+
+
 def test_an_unknown_address_is_named_in_the_refusal(world: World) -> None:
     answer = world.raw("GET", "/v1/nothing")
     assert answer.status_code == 404

@@ -120,6 +120,22 @@ def test_a_prorated_line_names_its_invoice_item(world: World, subscription: Any)
     assert lines["invoiceitem"]["invoice_item"].startswith("ii_")
 
 
+def test_an_invoice_that_belongs_to_no_subscription_says_so(world: World) -> None:
+    customer = world.api.customers.create({"payment_method": "pm_card_visa"})
+    invoice = world.api.invoices.create({"customer": customer.id})
+    given = {"customer": customer.id, "invoice": invoice.id, "amount": 500, "currency": "eur"}
+    world.api.invoice_items.create({**given, "description": "Hours"})
+    draft = get(world, OLD, f"/v1/invoices/{invoice.id}")
+    assert (draft["subscription"], draft["subscription_details"]) == (None, {"metadata": None})
+    assert (draft["paid"], draft["payment_intent"], draft["charge"]) == (False, None, None)
+    [line] = draft["lines"]["data"]
+    assert (line["type"], line["plan"], line["invoice_item"][:3]) == ("invoiceitem", None, "ii_")
+    world.api.invoices.pay(invoice.id)
+    paid = get(world, OLD, f"/v1/invoices/{invoice.id}", "payment_intent", "charge")
+    assert (paid["paid"], paid["paid_out_of_band"], paid["payment_intent"]["status"]) == (True, False, "succeeded")
+    assert paid["charge"]["invoice"] == invoice.id
+
+
 def test_a_deleted_object_is_no_more_than_that_in_any_version(world: World, subscription: Any) -> None:
     item = subscription["items"].data[0]
     world.api.subscriptions.update(subscription.id, {"items": [{"id": item.id, "quantity": 3}]})
