@@ -8,12 +8,14 @@ import contextlib
 import dataclasses
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 
 import uvicorn
 
 from sandbox import app, settings, versions
+from sandbox.changes import Changes
 from sandbox.errors import StripeError
 
 log = logging.getLogger("sandbox")
@@ -23,6 +25,15 @@ FAREWELL_SECONDS = 1
 
 class Server(uvicorn.Server):
     """A server that ends quietly when asked to, without passing the signal on to Python's default handlers."""
+
+    def __init__(self, config: uvicorn.Config, changes: Changes) -> None:
+        super().__init__(config)
+        self._changes = changes
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """First of all the pages that wait for news are let go: nobody need wait for them."""
+        self._changes.close()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -59,8 +70,9 @@ def main(argv: list[str]) -> int:
     except (StripeError, ValueError) as wrong:
         log.error("%s", wrong)
         return 2
+    sandbox = app.make(chosen)
     config = uvicorn.Config(
-        app.make(chosen),
+        sandbox,
         host="127.0.0.1",
         port=chosen.port,
         log_config=None,
@@ -68,7 +80,7 @@ def main(argv: list[str]) -> int:
         timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
     log.info("Sandbox at %s, mail at 127.0.0.1:%d, events to %s", chosen.base_url, chosen.smtp_port, chosen.webhook_url)
-    server = Server(config)
+    server = Server(config, sandbox.state.account.changes)
     server.run()
     return 0 if server.started else 1
 

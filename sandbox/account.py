@@ -9,9 +9,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors, events, ids
+from sandbox.changes import Changes
 from sandbox.clock import Clock
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
+from sandbox.listeners import Listeners
+from sandbox.notices import Notices
 from sandbox.store import Store
 from sandbox.timers import Timers
 
@@ -36,7 +39,10 @@ class Account:
         self.store = Store(settings.data)
         self.clock.ahead = (self.store.get(CLOCK, CLOCK) or {"ahead": 0.0})["ahead"]
         self.faults = Faults()
+        self.changes, self.notices = Changes(), Notices()
+        self.store.changed = self.faults.changed = self.changes.note
         self.timers = Timers(self, actions)
+        self.listeners = Listeners(self)
         self.deliveries = Deliveries(self)
         # The API request being carried out: its id goes into the events it causes. None for what buyers and time do.
         self.cause: Call | None = None
@@ -101,7 +107,7 @@ class Account:
         self.commit()
 
     def reset(self) -> None:
-        """Forget everything: objects, events, mail, faults."""
+        """Forget everything: objects, events, mail, faults. Whoever listens goes on listening."""
         self.deliveries.stop()
         self.store.clear()
         self.faults.clear()

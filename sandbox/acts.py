@@ -11,6 +11,7 @@ from sandbox import (
     cancellations,
     cards,
     checkout,
+    destinations,
     disputes,
     early_fraud_warnings,
     payment_methods,
@@ -18,14 +19,17 @@ from sandbox import (
     refunds,
     renewals,
     sessions,
+    signing,
     subscription_changes,
     subscriptions,
+    test_clocks,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.spec import Object
 
+MONTH = {"interval": "month", "interval_count": 1}
 DEBITS = {"sepa_debit": "AT861904300235473202", "us_bank_account": "000222222227"}
 
 
@@ -51,7 +55,8 @@ def _is_refundable(charge: Object) -> bool:
 def _open_session(account: Account, id: str) -> Object:
     if id:
         return account.find("checkout.session", id)
-    return _newest(account, "checkout.session", _is_open, "No session is open.")
+    missing = "No session is open. Put something in the cart and go to payment first."
+    return _newest(account, "checkout.session", _is_open, missing)
 
 
 def _charge(account: Account, id: str) -> Object:
@@ -60,14 +65,14 @@ def _charge(account: Account, id: str) -> Object:
         return account.find("charge", id)
     if id:
         return account.find("charge", account.find("payment_intent", id)["latest_charge"] or "")
-    return _newest(account, "charge", _is_refundable, "Nothing has been paid that is left.")
+    return _newest(account, "charge", _is_refundable, "No payment is left for this. Pay for something first.")
 
 
 def _subscription(account: Account, id: str) -> Object:
     if id:
         return account.find("subscription", id)
     going_on = lambda s: s["status"] not in subscriptions.OVER  # noqa: E731
-    return _newest(account, "subscription", going_on, "No subscription is running.")
+    return _newest(account, "subscription", going_on, "No plan is running. Buy one first.")
 
 
 def pay(account: Account, id: str, *, card: str = "4242424242424242", email: str = "") -> Object:
@@ -88,10 +93,12 @@ def expire(account: Account, id: str) -> Object:
     return session
 
 
-def expire_all(account: Account, _: str) -> None:
+def expire_all(account: Account, _: str) -> list[Object]:
     """Expire every open session."""
-    for session in [s for s in account.store.all("checkout.session") if _is_open(s)]:
+    found = [s for s in account.store.all("checkout.session") if _is_open(s)]
+    for session in found:
         sessions.end(account, session)
+    return found
 
 
 def refund(account: Account, id: str, *, amount: int | None = None) -> Object:
@@ -100,11 +107,11 @@ def refund(account: Account, id: str, *, amount: int | None = None) -> Object:
     return refunds.give(account, charge, amount=amount, reason="requested_by_customer", extra={})
 
 
-def refund_some(account: Account, _: str) -> None:
+def refund_some(account: Account, _: str) -> Object:
     """Refund a tenth of the newest payment that has something left."""
     charge = _charge(account, "")
     left = charge["amount_captured"] - charge["amount_refunded"]
-    refund(account, charge["id"], amount=min(max(charge["amount"] // 10, 1), left))
+    return refund(account, charge["id"], amount=min(max(charge["amount"] // 10, 1), left))
 
 
 def fail_refund(account: Account, id: str) -> Object:
@@ -260,6 +267,45 @@ def resend(account: Account, id: str) -> None:
     account.deliveries.send_again(account.find("event", id))
 
 
+def disable(account: Account, id: str) -> Object:
+    """An endpoint gets no more events; what it had not accepted yet is given up."""
+    endpoint = account.find("webhook_endpoint", id)
+    account.store.change(endpoint, status="disabled")
+    account.deliveries.give_up(id)
+    return endpoint
+
+
+def enable(account: Account, id: str) -> Object:
+    """An endpoint gets events again."""
+    endpoint = account.find("webhook_endpoint", id)
+    account.store.change(endpoint, status="enabled")
+    return endpoint
+
+
+def advance_day(account: Account, id: str) -> Object:
+    """A test clock is advanced by a day."""
+    clock = account.find(test_clocks.KIND, id)
+    test_clocks.begin(account, clock, clock["frozen_time"] + periods.DAY)
+    return clock
+
+
+def advance_month(account: Account, id: str) -> Object:
+    """A test clock is advanced by a month."""
+    clock = account.find(test_clocks.KIND, id)
+    test_clocks.begin(account, clock, periods.period_end(clock["frozen_time"], MONTH))
+    return clock
+
+
+def roll_secret(account: Account, id: str, *, expires_in: int = signing.LONGEST_SECONDS) -> Object:
+    """A webhook endpoint (we_default: that of the command line) gets a new signing secret. The former one stays good
+    for so many seconds, a day unless told otherwise and at most."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        raise CannotDo("expires_in must be a number of seconds.")
+    if not 0 <= expires_in <= signing.LONGEST_SECONDS:
+        raise CannotDo("The former secret can stay good for a day at most (86400 seconds).")
+    return destinations.roll(account, id, expires_in=expires_in)
+
+
 def jump(account: Account, seconds: str) -> None:
     """Move the clock ahead by so many seconds."""
     account.move_clock(float(seconds))
@@ -268,7 +314,7 @@ def jump(account: Account, seconds: str) -> None:
 def jump_month(account: Account, _: str) -> None:
     """Move the clock ahead by a month and an hour, so that a month's plan has certainly renewed."""
     now = account.clock.moved()
-    account.move_clock(periods.period_end(int(now), {"interval": "month", "interval_count": 1}) - now + 3600)
+    account.move_clock(periods.period_end(int(now), MONTH) - now + 3600)
 
 
 def pay_unseen(account: Account, _: str) -> Object:
@@ -309,16 +355,19 @@ def bouncing_debit(account: Account, _: str) -> Object:
     def takes_debits(session: Object) -> bool:
         return _is_open(session) and any(kind in DEBITS for kind in session["payment_method_types"])
 
-    session = _newest(account, "checkout.session", takes_debits, "No open session takes a bank debit.")
+    missing = "No open session takes a bank debit. Put something in the cart and go to payment first."
+    session = _newest(account, "checkout.session", takes_debits, missing)
     kind = next(kind for kind in session["payment_method_types"] if kind in DEBITS)
     pay(account, session["id"], card=DEBITS[kind])
     bounce(account, session["payment_intent"])
     return session
 
 
-def reset(account: Account, _: str) -> None:
-    """Forget everything."""
+def reset(account: Account, _: str) -> dict[str, int]:
+    """Forget everything. Returns how many there were of each kind."""
+    counts = account.store.counts()
     account.reset()
+    return counts
 
 
 # By the names of their buttons. Those with an object get its id; the others look for the newest that fits.
@@ -346,6 +395,11 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "pause": pause,
     "quantity": set_quantity,
     "resend": resend,
+    "disable": disable,
+    "enable": enable,
+    "roll-secret": roll_secret,
+    "clock-day": advance_day,
+    "clock-month": advance_month,
     "jump": jump,
     "reset": reset,
     "pay-newest": pay_unseen,

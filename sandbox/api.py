@@ -10,6 +10,7 @@ import base64
 import binascii
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,8 @@ class Call:
     request_id: str
     idempotency_key: str | None = None
     version: str = API_VERSION
+    # The secret key it came with.
+    key: str = ""
     expand: list[str] = field(default_factory=list)
 
 
@@ -100,10 +103,11 @@ class Api:
             answer = Answer(500, _json(_broken().body), request_id)
         if self.account.settings.check:
             answer = _checked(request, answer, headers["Stripe-Version"])
+        await self.account.listeners.report(_record(request, answer, request_id))
         return Response(answer.body, answer.status, headers, media_type="application/json")
 
     async def _carry_out(self, request: Request, request_id: str, version: str | None) -> tuple[Answer, dict[str, str]]:
-        _authenticate(request.headers.get("authorization", ""))
+        key = _authenticate(request.headers.get("authorization", ""))
         if version is not None:
             versions.check(version)
         self.turnstile.check()
@@ -113,6 +117,7 @@ class Api:
         if fault == "locked":
             raise access.locked()
         call = await self._read(request, request_id, version)
+        call.key = key
         headers = {"Idempotency-Key": call.idempotency_key} if call.idempotency_key else {}
         if kept := self._claimed(call):
             return kept, {**headers, **_of_kept(kept), "Idempotent-Replayed": "true"}
@@ -231,6 +236,21 @@ def _of_kept(answer: Answer) -> dict[str, str]:
     return {"Original-Request": answer.request_id, **final}
 
 
+def _record(request: Request, answer: Answer, request_id: str) -> Object:
+    """What those who tail the log are told about a request."""
+    said = orjson.loads(answer.body).get("error", {}) if answer.status >= 400 else {}
+    told = ("type", "charge", "code", "decline_code", "message", "param")
+    return {
+        "created_at": int(time.time()),
+        "error": {key: said[key] for key in told if key in said},
+        "livemode": False,
+        "method": request.method,
+        "request_id": request_id,
+        "status": answer.status,
+        "url": request.url.path,
+    }
+
+
 def _checked(request: Request, answer: Answer, version: str) -> Answer:
     try:
         conformity.check_answer(request.method, request.url.path, answer.status, orjson.loads(answer.body), version)
@@ -240,7 +260,7 @@ def _checked(request: Request, answer: Answer, version: str) -> Answer:
     return answer
 
 
-def _authenticate(header: str) -> None:
+def _authenticate(header: str) -> str:
     scheme, _, given = header.partition(" ")
     given = given.strip()
     if scheme.lower() == "basic":
@@ -254,6 +274,7 @@ def _authenticate(header: str) -> None:
         raise unauthorized(NO_KEY)
     if not KEY.match(given):
         raise access.wrong_key(given)
+    return given
 
 
 async def _form(request: Request) -> forms.Form:

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from sandbox import pages, timers
@@ -15,8 +15,11 @@ from sandbox.account import Account
 from sandbox.api import Api
 from sandbox.challenge_page import ChallengePage
 from sandbox.control import Control
+from sandbox.event_pages import EventPages
+from sandbox.fault_page import FaultPage
 from sandbox.hosted_page import HostedPage
 from sandbox.mailbox import Mailbox
+from sandbox.object_page import ObjectPage
 from sandbox.operations import HANDLERS, TIMERS
 from sandbox.panel import Panel
 from sandbox.portal_page import PortalPage
@@ -40,6 +43,7 @@ def make(settings: Settings) -> FastAPI:
             yield
         finally:
             api.closing.set()
+            account.changes.close()
             watch.cancel()
             letters.close()
             await account.deliveries.close()
@@ -54,7 +58,7 @@ def make(settings: Settings) -> FastAPI:
 
 def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     page, portal, panel, control = HostedPage(account), PortalPage(account), Panel(account), Control(account)
-    challenge = ChallengePage(account, page)
+    challenge, about_events, faults = ChallengePage(account, page), EventPages(account), FaultPage(account)
     for path in ("/v1", "/v1/{path:path}", "/v2", "/v2/{path:path}"):
         app.add_route(path, api.answer, METHODS)
     app.add_route("/c/pay/{id}", page.show, ["GET"])
@@ -68,6 +72,10 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/inbox/clear", mailbox.clear, ["POST"])
     app.add_route("/inbox.json", mailbox.as_json, ["GET"])
     app.add_route("/inbox/{id}", mailbox.show, ["GET"])
+    app.add_route("/inbox/{id}", mailbox.delete, ["DELETE"])
+    app.add_route("/inbox/{id}/delete", mailbox.delete, ["POST"])
+    app.add_route("/inbox/{id}/source", mailbox.source, ["GET"])
+    app.add_route("/inbox/{id}/attachments/{number:int}", mailbox.attachment, ["GET"])
     app.add_route("/inbox/{id}/html", mailbox.html, ["GET"])
     app.add_route("/sandbox/faults", control.faults, ["GET"])
     app.add_route("/sandbox/faults", control.set_faults, ["POST"])
@@ -77,10 +85,23 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/sandbox/clock", control.clock, ["GET"])
     app.add_route("/sandbox/clock", control.move_clock, ["POST"])
     app.add_route("/sandbox/act/{name}", control.act, ["POST"])
+    app.add_api_websocket_route("/ws", account.listeners.connect)
     app.add_route("/healthz", _healthy, ["GET"])
+    app.add_route("/favicon.ico", _icon, ["GET"])
     app.add_route("/", panel.show, ["GET"], name="panel")
     app.add_route("/panel/act/{name}", panel.act, ["POST"])
-    app.add_route("/panel/events/{id}", panel.event, ["GET"])
+    app.add_route("/panel/changes", account.changes.answer, ["GET"])
+    app.add_route("/panel/events", about_events.list, ["GET"])
+    app.add_route("/panel/events/{id}", about_events.show, ["GET"])
+    app.add_route("/panel/faults", faults.show, ["GET"])
+    app.add_route("/panel/faults", faults.set, ["POST"])
+    app.add_route("/panel/faults/disarm", faults.disarm, ["POST"])
+    app.add_route("/panel/objects/{id}", ObjectPage(account).show, ["GET"])
+
+
+async def _icon(request: Request) -> Response:
+    """For what is not a page: there the browser asks by itself."""
+    return FileResponse(pages.STATIC / "icon.svg")
 
 
 async def _healthy(request: Request) -> Response:

@@ -9,22 +9,20 @@ import asyncio
 import logging
 import random
 import time
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-import stripe
-
-from sandbox import events, ids
+from sandbox import destinations, events, ids, signing
 from sandbox.courier import Courier, Unanswered
 from sandbox.errors import missing_object
 
 if TYPE_CHECKING:
     from sandbox.account import Account
+    from sandbox.destinations import Destination
     from sandbox.spec import Object
 
 log = logging.getLogger("sandbox")
 KIND = "delivery"
-# The endpoint given on the command line. It wants every event.
-DEFAULT_ENDPOINT = "we_default"
 ATTEMPT_TIMEOUT = 10.0
 AT_ONCE = 16
 # How things went is written down in batches; what a crash forgets is delivered once more.
@@ -82,16 +80,16 @@ class Deliveries:
         """Write down a delivery for each endpoint that wants the event (twice, when that fault is armed)."""
         faults = self._account.faults
         copies = 2 if faults.twice or faults.strikes("duplicate_rate") else 1
-        wanting = self._endpoints(event["type"])
+        wanting = destinations.wanting(self._account, event["type"])
         event["pending_webhooks"] = len(wanting)
         for endpoint in wanting:
             self._new += [self._write_down(event, endpoint) for _ in range(copies)]
 
-    def send_again(self, event: Object, *, only: str | None = None) -> None:
+    def send_again(self, event: Object, *, only: list[str] | None = None) -> None:
         """Deliver an event once more, whatever became of it before. Automatic retries go on beside it."""
-        endpoints = [only] if only else self._endpoints(event["type"])
+        endpoints = only or destinations.wanting(self._account, event["type"])
         if not endpoints:
-            raise missing_object("webhook_endpoint", DEFAULT_ENDPOINT, param="webhook_endpoint")
+            raise missing_object("webhook_endpoint", destinations.DEFAULT, param="webhook_endpoint")
         for endpoint in endpoints:
             self._new.append({**self._write_down(event, endpoint), "again": True})
 
@@ -129,23 +127,13 @@ class Deliveries:
         found = (store.get(KIND, id) for id in store.notes(event_id).get("deliveries", ()))
         return [delivery for delivery in found if delivery]
 
-    def target(self, endpoint: str) -> tuple[str, str, str | None] | None:
-        """Address, signing secret and API version of an endpoint; None once it is gone or disabled."""
-        settings, store = self._account.settings, self._account.store
-        if endpoint == DEFAULT_ENDPOINT:
-            return settings.webhook_url, settings.webhook_secret, None
-        found = store.get("webhook_endpoint", endpoint)
-        if not found or found["status"] != "enabled":
-            return None
-        return found["url"], store.notes(endpoint)["secret"], found["api_version"]
-
-    def _endpoints(self, kind: str) -> list[str]:
-        wanting = [DEFAULT_ENDPOINT] if self._account.settings.webhook_url else []
-        for endpoint in self._account.store.all("webhook_endpoint"):
-            wanted = endpoint["enabled_events"]
-            if endpoint["status"] == "enabled" and ("*" in wanted or kind in wanted):
-                wanting.append(endpoint["id"])
-        return wanting
+    def give_up(self, endpoint: str) -> None:
+        """Nothing more is sent to an endpoint that was disabled or deleted, or to a listener that has gone."""
+        for delivery in [d for d in self._account.store.all(KIND) if d["endpoint"] == endpoint]:
+            if delivery["state"] == "pending":
+                self._settle(delivery, "given up")
+            elif delivery["state"] == "failed":
+                self._count(delivery["event"])
 
     def _write_down(self, event: Object, endpoint: str) -> Object:
         now = self._account.clock.real()
@@ -230,23 +218,31 @@ class Deliveries:
 
     async def _try(self, delivery: Object) -> bool:
         """Attempt once and write down how it went. True when there is nothing more to do."""
-        async with self._room:
-            target = self.target(delivery["endpoint"])
+        async with self._a_turn(delivery):
+            if delivery["state"] != "pending":
+                return True
+            destination = destinations.of(self._account, delivery["endpoint"])
             event = self._account.store.get("event", delivery["event"])
-            if target is None or event is None:
+            if destination is None or event is None:
                 self._settle(delivery, "given up")
                 return True
-            attempt = await self._post(event, *target)
+            attempt = await self._post(event, destination)
         delivery["attempts"].append(attempt)
         if waiter := self._first_tries.pop(delivery["id"], None):
             waiter.set()
         if attempt["ok"]:
             self._settle(delivery, "delivered")
             return True
-        return self._schedule_retry(delivery)
+        return delivery["state"] != "pending" or self._schedule_retry(delivery)
+
+    def _a_turn(self, delivery: Object) -> AbstractAsyncContextManager[None]:
+        # What a listener filters out looks as if nobody answered for a while: others must not wait for that.
+        return nullcontext() if self._account.listeners.get(delivery["endpoint"]) else self._room
 
     def _schedule_retry(self, delivery: Object) -> bool:
-        pauses = self._account.settings.retry_seconds
+        # Stripe hands an event to a listener once.
+        listening = self._account.listeners.get(delivery["endpoint"])
+        pauses = () if listening else self._account.settings.retry_seconds
         tried = len(delivery["attempts"])
         if tried > len(pauses):
             self._settle(delivery, "failed")
@@ -257,39 +253,53 @@ class Deliveries:
 
     def _settle(self, delivery: Object, state: str) -> None:
         self._account.store.change(delivery, state=state, next_at=None)
-        # An event is delivered when every endpoint has accepted it at least once.
+        if waiter := self._first_tries.pop(delivery["id"], None):
+            waiter.set()
+        self._count(delivery["event"])
+
+    def _count(self, event_id: str) -> None:
+        """An event is delivered when every endpoint that still is one has accepted it at least once."""
         accepted: dict[str, bool] = {}
-        for other in self.of_event(delivery["event"]):
+        for other in self.of_event(event_id):
             accepted[other["endpoint"]] = accepted.get(other["endpoint"], False) or other["state"] == "delivered"
-        if event := self._account.store.get("event", delivery["event"]):
-            self._account.store.change(event, pending_webhooks=sum(not done for done in accepted.values()))
+        waiting = [id for id, done in accepted.items() if not done and destinations.is_there(self._account, id)]
+        if event := self._account.store.get("event", event_id):
+            self._account.store.change(event, pending_webhooks=len(waiting))
         self._write_soon()
 
-    async def _post(self, event: Object, url: str, secret: str, version: str | None) -> Object:
+    async def _post(self, event: Object, to: Destination) -> Object:
         assert self._courier is not None
-        payload = events.body(events.rendered(self._account, event, version))
-        signature = self._signature(payload.decode(), secret)
+        payload = events.body(events.rendered(self._account, event, to.version))
+        signature = self._signature(payload.decode(), to.secrets)
+        headers = {**HEADERS, "Stripe-Signature": signature}
         began = time.perf_counter()
+        status: int | None
         try:
-            status, text = await self._courier.post(url, payload, {**HEADERS, "Stripe-Signature": signature})
+            if to.listener:
+                status, text = await to.listener.post(payload.decode(), headers, ATTEMPT_TIMEOUT)
+            else:
+                status, text = await self._courier.post(to.address, payload, headers)
         except Unanswered as error:
             return self._attempt(str(error), signature=signature, began=began)
-        return self._attempt(text, status=status, signature=signature, began=began)
+        # A listener that forwards nothing has accepted the event by taking it.
+        ok = status is None or 200 <= status < 300
+        return self._attempt(text, ok=ok, status=status, signature=signature, began=began)
 
-    def _signature(self, payload: str, secret: str) -> str:
+    def _signature(self, payload: str, secrets: list[str]) -> str:
         faults = self._account.faults
         stamp = int(time.time())
         if faults.use_up("bad_signature_next"):
-            secret = f"whsec_forged_{ids.chance(16)}"
+            secrets = [f"whsec_forged_{ids.chance(16)}"]
         if faults.use_up("old_signature_next"):
             stamp -= OLD_SIGNATURE_SECONDS
-        made: str = stripe.WebhookSignature.generate_signature_header(payload, secret, stamp)
-        return made
+        return signing.header(payload, secrets, stamp)
 
-    def _attempt(self, answer: str, *, status: int | None = None, signature: str = "", began: float = 0) -> Object:
+    def _attempt(
+        self, answer: str, *, ok: bool = False, status: int | None = None, signature: str = "", began: float = 0
+    ) -> Object:
         return {
             "at": self._account.clock.real(),
-            "ok": status is not None and 200 <= status < 300,
+            "ok": ok,
             "status": status,
             "duration_ms": round((time.perf_counter() - began) * 1000) if began else None,
             "answer": answer[:KEPT_OF_ANSWER],

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox import conformity, ids, lists, versions
-from sandbox.errors import invalid
+from sandbox import conformity, destinations, ids, lists, versions
+from sandbox.errors import invalid, missing_object
 from sandbox.spec import API_VERSION, blank
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def listing(account: Account, call: Call) -> Object:
         call,
         found,
         "event",
-        type=lambda event, kind: _matches(event["type"], kind),
-        types=lambda event, kinds: any(_matches(event["type"], kind) for kind in kinds),
+        type=lambda event, kind: matches(event["type"], kind),
+        types=lambda event, kinds: any(matches(event["type"], kind) for kind in kinds),
         delivery_success=lambda event, wanted: (event["pending_webhooks"] == 0) == wanted,
     )
     return {**page, "data": [rendered(account, event) for event in page["data"]]}
@@ -116,14 +116,19 @@ def retrieve(account: Account, call: Call) -> Object:
     return rendered(account, account.find("event", call.id))
 
 
-def _matches(kind: str, pattern: str) -> bool:
+def matches(kind: str, pattern: str) -> bool:
+    """Whether an event's type is the one asked for, or begins so when it ends with a star."""
     return kind.startswith(pattern[:-1]) if pattern.endswith("*") else kind == pattern
 
 
 def retry(account: Account, call: Call) -> Object:
-    """POST /v1/events/{id}/retry, by which Stripe's command line sends an event again."""
+    """POST /v1/events/{id}/retry, by which Stripe's command line sends an event again: to one endpoint, or to whoever
+    listens. When nobody does, here it goes to every endpoint that wants it."""
     event = account.find("event", call.id)
+    only = account.listeners.here() if call.params.get("for_stripecli") else []
     if endpoint := call.params.get("webhook_endpoint"):
-        account.find("webhook_endpoint", endpoint, param="webhook_endpoint")
-    account.deliveries.send_again(event, only=endpoint)
+        if not destinations.is_there(account, endpoint):
+            raise missing_object("webhook_endpoint", endpoint, param="webhook_endpoint")
+        only = [endpoint]
+    account.deliveries.send_again(event, only=only)
     return rendered(account, event)

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 ApiFault = Literal["", "429", "500_before", "500_after", "silence_before", "silence_after"]
 Unpaid = Literal["cancel", "unpaid", "past_due"]
+# What only says how others strike.
+HARMLESS = {"seed", "drop_retry_seconds", "api_path"}
 CHOICES: dict[str, tuple[str, ...]] = {"api": get_args(ApiFault), "after_dunning": get_args(Unpaid)}
 
 
@@ -65,6 +68,8 @@ class Faults:
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
+        # Told whenever one of them is set or used up.
+        self.changed: Callable[[], None] = lambda: None
 
     def set(self, changes: dict[str, Any]) -> None:
         """Change some of them. Raises UnknownFault, and then changes none."""
@@ -78,12 +83,14 @@ class Faults:
             setattr(self, name, value)
         if "seed" in checked:
             self._chance = random.Random(self.seed)
+        self.changed()
 
     def use_up(self, name: str) -> bool:
         """Whether the counted fault strikes now; counts it down."""
         left: int = getattr(self, name)
         if left > 0:
             setattr(self, name, left - 1)
+            self.changed()
         return left != 0
 
     def strikes(self, name: str) -> bool:
@@ -97,7 +104,11 @@ class Faults:
 
     def clear(self) -> None:
         """Disarm all of them."""
-        self.__init__()  # type: ignore[misc]
+        self.set(Faults().as_dict())
+
+    def armed(self) -> list[str]:
+        """The names of those that differ from how they are when nothing is armed."""
+        return [name for name, value in self.as_dict().items() if value != default(name) and name not in HARMLESS]
 
     def as_dict(self) -> dict[str, Any]:
         """Name and value of each."""

@@ -64,7 +64,6 @@ class HostedPage:
         promotion = typed.get("promotion", "")
         if promotion == "remove" or (promotion and typed["promotionCode"].strip()):
             return self._promote(session, typed, promotion)
-        typed["cardNumber"] = presets.number(typed)
         try:
             buyer = _buyer(typed)
             method = self._method(session, typed, buyer) if checkout.needs_method(session) else None
@@ -89,15 +88,16 @@ class HostedPage:
         return RedirectResponse(_success_url(session), 303)
 
     def _method(self, session: Object, typed: dict[str, str], buyer: checkout.Buyer) -> Object:
-        instrument = cards.numbered(typed["cardNumber"])
+        instrument = cards.numbered(presets.number(typed))
         if instrument.kind not in session["payment_method_types"]:
             text = "This session does not take payments of this kind."
             raise card_error("payment_method_not_available", text)
         expiry = (12, 2034)
         if instrument.kind == "card":
-            expiry = _expiry(typed["cardExpiry"])
+            expiry = _expiry(typed["cardExpiry"].strip() or presets.EXPIRY)
             cards.check_expiry(*expiry)
-            cards.check_cvc(typed["cardCvc"].strip(), instrument)
+            if cvc := typed["cardCvc"].strip():
+                cards.check_cvc(cvc, instrument)
         return payment_methods.make(self.account, instrument, expiry=expiry, billing=buyer.billing())
 
     def _promote(self, session: Object, typed: dict[str, str], action: str) -> Response:
@@ -145,9 +145,12 @@ class HostedPage:
             "billingCountry": (known.get("address") or {}).get("country") or "DE",
             "billingName": known.get("name") or "",
             "billingPostalCode": (known.get("address") or {}).get("postal_code") or "",
-            "cardCvc": "123",
-            "cardExpiry": "12 / 34",
+            "cardCvc": "",
+            "cardExpiry": "",
+            "cardNumber": "",
+            "enableStripePass": "",
             "email": session["customer_email"] or known.get("email") or "",
+            "phoneNumber": "",
             "promotionCode": "",
             "promotionError": "",
         }

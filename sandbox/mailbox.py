@@ -8,24 +8,29 @@ import email.policy
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
-from sandbox import ids, pages
+from sandbox import ids, outcomes, pages
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.spec import Object
 
 KIND = "mail"
+PAGE = 50
 LARGEST = 32 * 1024 * 1024
 REFUSED = "451 4.3.0 Mailbox temporarily unavailable (armed fault)"
 # A letter's own scripts stay off, and nothing it refers to is fetched.
 LETTER_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
+
+# What was sent to somebody is shown or kept as it is, and never run.
+HARMLESS = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
 
 
 class Mailbox:
@@ -56,6 +61,7 @@ class Mailbox:
         content = envelope.content or b""
         raw = content if isinstance(content, bytes) else content.encode()
         letter = _read(raw, envelope, self.account.clock.real())
+        self.account.store.notes(letter["id"])["raw"] = raw.decode("latin-1")
         self.account.store.save(letter)
         self.account.store.commit()
         return "250 2.0.0 Kept"
@@ -65,15 +71,40 @@ class Mailbox:
         return list(self.account.store.all(KIND))[::-1]
 
     async def show(self, request: Request) -> Response:
-        """GET /inbox and /inbox/{id}: the list, and one letter."""
-        newest_first = self.letters()[::-1]
-        id = request.path_params.get("id")
-        letter = self.account.store.get(KIND, id) if id else next(iter(newest_first), None)
+        """GET /inbox and /inbox/{id}: the list, and one letter, which is read from now on. `?q=` searches."""
+        q, id = request.query_params.get("q", "").strip(), request.path_params.get("id")
+        found = [letter for letter in self.account.store.all(KIND) if _holds(letter, q)]
+        letter = self.account.store.get(KIND, id) if id else next(iter(found), None)
         if id and letter is None:
             text = "It may have been cleared away."
             link = ("/inbox", "All letters")
             return pages.render("closed", status=404, title="No such letter", text=text, link=link)
-        return pages.render("inbox", letters=newest_first, letter=letter)
+        if letter:
+            self._mark_read(letter)
+        number, own = pages.count(request, "n", PAGE), f"/inbox/{letter['id']}" if letter else "/inbox"
+        return pages.framed(
+            self.account,
+            request,
+            "inbox",
+            letters=[{**each, "unread": not self._notes(each).get("seen")} for each in found[:number]],
+            total=self.account.store.count(KIND),
+            letter=letter,
+            source=self._raw(letter).decode(errors="replace") if letter else "",
+            q=q,
+            number=number,
+            more=f"{own}?{urlencode({'q': q, 'n': number + PAGE})}" if len(found) > number else None,
+            # The page follows changes as the page of this letter: another one must not take its place meanwhile.
+            own=f"{own}?{urlencode({'q': q, 'n': number})}",
+        )
+
+    def _notes(self, letter: Object) -> Object:
+        return self.account.store.notes(letter["id"])
+
+    def _mark_read(self, letter: Object) -> None:
+        if not self._notes(letter).get("seen"):
+            self._notes(letter)["seen"] = True
+            self.account.store.save(letter)
+            self.account.store.commit()
 
     async def as_json(self, request: Request) -> Response:
         """GET /inbox.json"""
@@ -88,14 +119,54 @@ class Mailbox:
         page = f'<!doctype html><base target="_blank">{letter["html"] or ""}'
         return HTMLResponse(page, headers={"Content-Security-Policy": LETTER_POLICY})
 
+    async def source(self, request: Request) -> Response:
+        """GET /inbox/{id}/source: the letter as it came, headers and all."""
+        letter = self.account.store.get(KIND, request.path_params["id"])
+        if letter is None:
+            return Response(status_code=404)
+        return Response(self._raw(letter), media_type="text/plain; charset=utf-8", headers=HARMLESS)
+
+    async def attachment(self, request: Request) -> Response:
+        """GET /inbox/{id}/attachments/{number}: one of its files, to be kept and not shown."""
+        letter, number = self.account.store.get(KIND, request.path_params["id"]), request.path_params["number"]
+        parts = list(_parsed(self._raw(letter)).iter_attachments()) if letter else []
+        if number >= len(parts):
+            return Response(status_code=404)
+        part, name = parts[number], quote(parts[number].get_filename() or "unnamed")
+        headers = {**HARMLESS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+        return Response(part.get_payload(decode=True) or b"", media_type=part.get_content_type(), headers=headers)
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE /inbox/{id}, or POST /inbox/{id}/delete from the page."""
+        self.account.store.delete(KIND, request.path_params["id"])
+        self.account.store.commit()
+        if request.method == "DELETE":
+            return Response(status_code=204)
+        return self.account.notices.redirect("/inbox", "Deleted the letter.")
+
     async def clear(self, request: Request) -> Response:
         """DELETE /inbox, or POST /inbox/clear from the page."""
+        there = self.account.store.count(KIND)
         self.account.store.clear(KIND)
-        return RedirectResponse("/inbox", 303) if request.method == "POST" else Response(status_code=204)
+        if request.method == "DELETE":
+            return Response(status_code=204)
+        return self.account.notices.redirect("/inbox", f"Deleted {outcomes.counted(there, 'letter')}.")
+
+    def _raw(self, letter: Object) -> bytes:
+        text: str = self._notes(letter).get("raw", "")
+        return text.encode("latin-1")
+
+
+def _holds(letter: Object, q: str) -> bool:
+    return any(q.lower() in (letter[key] or "").lower() for key in ("subject", "to", "from", "text", "html"))
+
+
+def _parsed(raw: bytes) -> EmailMessage:
+    return email.message_from_bytes(raw, policy=email.policy.default)
 
 
 def _read(raw: bytes, envelope: Envelope, at: float) -> Object:
-    message = email.message_from_bytes(raw, policy=email.policy.default)
+    message = _parsed(raw)
     return {
         "object": KIND,
         "id": ids.short("mail"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request, Response
-from fastapi.responses import RedirectResponse
 
-from sandbox import deliveries, early_fraud_warnings, events, pages, rows, scenarios
+from sandbox import early_fraud_warnings, pages, rows, scenarios, test_clocks
 from sandbox.acts import CannotDo
 from sandbox.errors import StripeError
 
@@ -16,66 +16,55 @@ if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.spec import Object
 
-ROWS = 30
+ROWS = 8
+MORE_ROWS = 30
 
 
 class Panel:
-    """The page at / and those under /panel."""
+    """The page at / and its buttons."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
 
     async def show(self, request: Request) -> Response:
-        """GET /"""
-        settings = self.account.settings
-        return pages.render(
+        """GET /: the newest of everything; `?payments=40` and the like for more of them."""
+        account, find = self.account, self._newest
+        return pages.framed(
+            account,
+            request,
             "panel",
-            endpoint=settings.webhook_url,
-            shop_url=settings.shop_url,
-            clock=self.account.clock.moved(),
-            ahead=rows.ahead(self.account.clock.ahead),
+            endpoint=account.settings.webhook_url,
+            clock=account.clock.moved(),
+            ahead=rows.ahead(account.clock.ahead),
             scenarios=scenarios.SCENARIOS,
-            armed=self._armed(),
-            sessions=[rows.session(s) for s in self._newest("checkout.session")],
-            payments=[rows.payment(self.account, p) for p in self._newest("payment_intent")],
-            subscriptions=[rows.subscription(self.account, s) for s in self._newest("subscription")],
-            disputes=[rows.dispute(d) for d in self._newest("dispute")],
-            warnings=[rows.warning(w) for w in self._newest(early_fraud_warnings.KIND)],
-            deliveries=[rows.delivery(d) for d in self._newest(deliveries.KIND)],
-            letters=self.account.store.count("mail"),
-            problem=request.query_params.get("problem"),
+            switched_on=self._switched_on(),
+            # What arms faults is folded away while none of it is armed.
+            folded={group for group, buttons in scenarios.SCENARIOS.items() if _only_switches(buttons)},
+            sessions=find(request, "sessions", "checkout.session", rows.session),
+            payments=find(request, "payments", "payment_intent", lambda p: rows.payment(account, p)),
+            subscriptions=find(request, "subscriptions", "subscription", lambda s: rows.subscription(account, s)),
+            disputes=find(request, "disputes", "dispute", rows.dispute),
+            warnings=find(request, "warnings", early_fraud_warnings.KIND, rows.warning),
+            events=find(request, "events", "event", lambda e: rows.event(account, e)),
+            clocks=find(request, "clocks", test_clocks.KIND, rows.clock),
+            endpoints=self._endpoints(),
         )
 
     async def act(self, request: Request) -> Response:
         """POST /panel/act/{name}, then back to where the button was."""
-        form = await pages.form(request)
+        form, name = await pages.form(request), request.path_params["name"]
+        given, back = form.get("id", ""), form.get("back") or "/"
         try:
-            known = scenarios.press(self.account, request.path_params["name"], form.get("id", ""))
+            said = scenarios.press(self.account, name, given)
         except (StripeError, CannotDo) as refused:
             self.account.commit()
-            return RedirectResponse(str(request.url_for("panel").include_query_params(problem=str(refused))), 303)
+            return self.account.notices.redirect(back, str(refused), good=False)
         self.account.commit()
-        if not known:
+        if said is None:
             return Response("No such button", 404)
-        return RedirectResponse(f"/#{form.get('back', 'scenarios')}", 303)
+        return self.account.notices.redirect(back, said)
 
-    async def event(self, request: Request) -> Response:
-        """GET /panel/events/{id}: what was sent, how often, and what came back."""
-        event = self.account.store.get("event", request.path_params["id"])
-        if event is None:
-            link = ("/", "Control panel")
-            return pages.render("closed", status=404, title="No such event", text="It may have been reset.", link=link)
-        sent = self.account.deliveries.of_event(event["id"])
-        return pages.render(
-            "event",
-            event=event,
-            payload=events.body(events.rendered(self.account, event)).decode(),
-            deliveries=[
-                {**rows.delivery(d), "url": self._address(d["endpoint"]), "attempts": d["attempts"]} for d in sent
-            ],
-        )
-
-    def _armed(self) -> set[str]:
+    def _switched_on(self) -> set[str]:
         return {
             name
             for group in scenarios.SCENARIOS.values()
@@ -83,9 +72,21 @@ class Panel:
             if isinstance(button, scenarios.Switch) and button.armed(self.account)
         }
 
-    def _newest(self, kind: str) -> list[Object]:
-        return list(itertools.islice(self.account.store.all(kind), ROWS))
+    def _endpoints(self) -> list[rows.Row]:
+        account = self.account
+        given = rows.default_endpoint(account)
+        made = [rows.endpoint(account, endpoint) for endpoint in account.store.all("webhook_endpoint")]
+        listening = [rows.listener(account, id) for id in account.listeners.here()]
+        return [*([given] if given else []), *made, *listening]
 
-    def _address(self, endpoint: str) -> str:
-        target = self.account.deliveries.target(endpoint)
-        return target[0] if target else f"{endpoint} (gone)"
+    def _newest(self, request: Request, name: str, kind: str, row: Callable[[Object], rows.Row]) -> dict[str, Any]:
+        number, total = pages.count(request, name, ROWS), self.account.store.count(kind)
+        return {
+            "rows": [row(obj) for obj in itertools.islice(self.account.store.all(kind), number)],
+            "total": total,
+            "more": pages.more(request, name, number + MORE_ROWS, name) if total > number else None,
+        }
+
+
+def _only_switches(buttons: Mapping[str, scenarios.Switch | scenarios.Act]) -> bool:
+    return all(isinstance(button, scenarios.Switch) for button in buttons.values())

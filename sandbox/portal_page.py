@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -26,6 +25,7 @@ from sandbox.periods import every
 
 if TYPE_CHECKING:
     from sandbox.account import Account
+    from sandbox.notices import Notice
     from sandbox.spec import Object
 
 MOST = 999
@@ -76,8 +76,7 @@ class PortalPage:
         session = self._session(request)
         if session is None:
             return self._closed()
-        said = SAID.get(request.query_params.get("done", ""))
-        return self._page(session, said=said, problem=request.query_params.get("problem"))
+        return self._page(session, self.account.notices.take(request))
 
     async def act(self, request: Request) -> Response:
         """POST /p/session/{id}/{action}, then back to the page; or to the shop, when it asked for just this."""
@@ -91,11 +90,11 @@ class PortalPage:
                 self._do(session, action, form)
             except StripeError as refused:
                 self.account.commit()
-                return _back(session, problem=str(refused))
+                return self._back(session, str(refused), good=False)
         self.account.commit()
         if session["flow"] and (after := session["flow"]["after_completion"]["redirect"]):
             return RedirectResponse(after["return_url"], 303)
-        return _back(session, done=action)
+        return self._back(session, SAID[action])
 
     def _do(self, session: Object, action: str, form: dict[str, str]) -> None:
         account, features = self.account, self._features(session)
@@ -158,7 +157,10 @@ class PortalPage:
         features: Object = self.account.find(portal.CONFIGURATION, session["configuration"])["features"]
         return features
 
-    def _page(self, session: Object, *, said: str | None, problem: str | None) -> Response:
+    def _back(self, session: Object, said: str, *, good: bool = True) -> Response:
+        return self.account.notices.redirect(f"/p/session/{session['id']}", said, good=good)
+
+    def _page(self, session: Object, notice: Notice | None) -> Response:
         account = self.account
         customer = account.find("customer", session["customer"])
         features, flow = self._features(session), session["flow"] or {"type": ""}
@@ -177,8 +179,7 @@ class PortalPage:
             features=features,
             reasons=REASONS,
             flow=flow["type"],
-            said=said,
-            problem=problem,
+            notice=notice,
         )
 
     def _plan(self, subscription: Object) -> dict[str, Any]:
@@ -212,10 +213,6 @@ def _quantity(text: str) -> int:
     if not text.strip().isdigit() or not 1 <= int(text) <= MOST:
         raise invalid(f"Choose a number from 1 to {MOST}.")
     return int(text)
-
-
-def _back(session: Object, **said: str) -> Response:
-    return RedirectResponse(f"/p/session/{session['id']}?{urlencode(said)}", 303)
 
 
 def _card(method: Object) -> dict[str, Any]:

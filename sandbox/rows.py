@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sandbox import charges, subscription_items, subscriptions
+from sandbox import charges, destinations, subscription_items, subscriptions, test_clocks
 from sandbox.periods import every
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 Row = dict[str, Any]
+# An event that was sent again and again still has to fit into its row.
+MOST_ANSWERS = 3
+ROLL = ("roll-secret", "Roll secret")
 SESSION_STATES = {
     ("open", "unpaid"): ("Open", "warn"),
     ("complete", "paid"): ("Paid", "ok"),
@@ -177,7 +181,7 @@ def delivery(delivery: Object) -> Row:
     last = delivery["attempts"][-1] if delivery["attempts"] else None
     answer, tone = "Waiting", "warn"
     if last:
-        answer = str(last["status"] or "No answer")
+        answer = str(last["status"] or ("Taken" if last["ok"] else "No answer"))
         tone = "ok" if last["ok"] else "bad"
     return {
         "event": delivery["event"],
@@ -189,6 +193,108 @@ def delivery(delivery: Object) -> Row:
         "at": last["at"] if last else delivery["created"],
         "next_at": delivery["next_at"] if delivery["state"] == "pending" else None,
     }
+
+
+def event(account: Account, event: Object) -> Row:
+    """An event, with what became of all its deliveries."""
+    sent = [delivery(d) for d in account.deliveries.of_event(event["id"])]
+    about = event["data"]["object"]
+    tones = {d["tone"] for d in sent}
+    waiting = [d["next_at"] for d in sent if d["next_at"] and d["tries"]]
+    return {
+        "id": event["id"],
+        "type": event["type"],
+        "about": about.get("id") or "",
+        "answers": [(d["answer"], d["tone"]) for d in sent[-MOST_ANSWERS:]] or [("Not wanted", "")],
+        "hidden": max(len(sent) - MOST_ANSWERS, 0),
+        "tone": "bad" if "bad" in tones else "warn" if "warn" in tones else "",
+        "took": sent[-1]["took"] if sent else "",
+        "tries": sum(d["tries"] for d in sent),
+        "at": event["created"],
+        "next_at": min(waiting, default=None),
+        "actions": [("resend", "Send again")],
+    }
+
+
+def default_endpoint(account: Account) -> Row | None:
+    """The endpoint given on the command line; None when there is none."""
+    settings = account.settings
+    if not settings.webhook_url:
+        return None
+    return {
+        "id": destinations.DEFAULT,
+        "known": False,
+        "url": settings.webhook_url,
+        "what": "Set when the sandbox was started",
+        "events": ["*"],
+        "version": "",
+        "secrets": destinations.secrets_of(account, destinations.DEFAULT),
+        "state": "On",
+        "tone": "ok",
+        "actions": [ROLL],
+    }
+
+
+def endpoint(account: Account, endpoint: Object) -> Row:
+    """A webhook endpoint made through the API."""
+    on = endpoint["status"] == "enabled"
+    return {
+        "id": endpoint["id"],
+        "known": True,
+        "url": endpoint["url"],
+        "what": endpoint["description"] or "",
+        "events": endpoint["enabled_events"],
+        "version": endpoint["api_version"] or "",
+        "secrets": destinations.secrets_of(account, endpoint["id"]),
+        "state": "On" if on else "Disabled",
+        "tone": "ok" if on else "",
+        "actions": [("disable", "Disable") if on else ("enable", "Enable"), ROLL],
+    }
+
+
+def listener(account: Account, id: str) -> Row:
+    """A `stripe listen`. Which events it takes, only its command line knows."""
+    found = destinations.of(account, id)
+    assert found is not None
+    return {
+        "id": id,
+        "known": False,
+        "url": found.address,
+        "what": "",
+        "events": ["*"],
+        "version": "",
+        "secrets": found.secrets,
+        "state": "Listening",
+        "tone": "ok",
+        "actions": [],
+    }
+
+
+def clock(clock: Object) -> Row:
+    """A test clock."""
+    ready = clock["status"] == "ready"
+    return {
+        "id": clock["id"],
+        "name": clock["name"] or "",
+        "at": clock["frozen_time"],
+        "state": "Ready" if ready else "Advancing",
+        "tone": "ok" if ready else "warn",
+        "actions": [("clock-day", "Advance a day"), ("clock-month", "Advance a month")] if ready else [],
+    }
+
+
+def actions(account: Account, obj: Object) -> list[tuple[str, str]]:
+    """What can be done about an object of any kind, as in its row."""
+    made: dict[str, Callable[[], Row]] = {
+        "checkout.session": lambda: session(obj),
+        "payment_intent": lambda: payment(account, obj),
+        "subscription": lambda: subscription(account, obj),
+        "dispute": lambda: dispute(obj),
+        test_clocks.KIND: lambda: clock(obj),
+    }
+    row = made.get(obj["object"])
+    found: list[tuple[str, str]] = row()["actions"] if row else []
+    return found
 
 
 def ahead(seconds: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox import acts
+from sandbox import acts, outcomes
 from sandbox.faults import default
 
 if TYPE_CHECKING:
@@ -46,22 +46,14 @@ def _api(fault: str, times: int) -> Mapping[str, Any]:
 
 
 SCENARIOS: Mapping[str, Mapping[str, Switch | Act]] = {
-    "Payment": {
+    "Stories": {
         "pay-newest": Act("Pay and close the tab", "The newest session; nobody comes back"),
-        "decline-next": Switch("Decline the next payment", "Any card, once", {"decline_next": 1}),
-        "story-debit-bounces": Act("Bank debit bounces", "The newest session, paid and then not"),
-        "expire-all": Act("Expire open sessions", "Frees what was held for them"),
-    },
-    "Money going back": {
-        "refund-some": Act("Refund a tenth", "Of the newest payment, as if at Stripe"),
         "story-refund-fails": Act("Refund fails", "The newest payment, refunded in vain"),
-        "refund-action": Switch("Next refund needs the buyer", "It can be canceled", {"refund_action_next": 1}),
         "story-dispute-lost": Act("Dispute, lost", "About the newest payment"),
-    },
-    "Plans": {
         "story-renewal": Act("Renewal fails, then recovers", "The newest plan; paid 5 seconds later"),
-        "dunning-unpaid": Switch("Unpaid plans stay unpaid", "After the last retry", {"after_dunning": "unpaid"}),
-        "dunning-past-due": Switch("Unpaid plans stay past due", "After the last retry", {"after_dunning": "past_due"}),
+        "story-debit-bounces": Act("Bank debit bounces", "The newest session, paid and then not"),
+        "refund-some": Act("Refund a tenth", "Of the newest payment, as if at Stripe"),
+        "expire-all": Act("Expire open sessions", "Frees what was held for them"),
     },
     "Time": {
         "jump-hour": Act("Jump ahead an hour", "Open sessions get older", "3600"),
@@ -69,7 +61,13 @@ SCENARIOS: Mapping[str, Mapping[str, Switch | Act]] = {
         "jump-week": Act("Jump ahead a week", "Retries of unpaid renewals", "604800"),
         "jump-month": Act("Jump ahead a month", "Plans renew, trials end"),
     },
-    "Events": {
+    "Payments that go wrong": {
+        "decline-next": Switch("Decline the next payment", "Any card, once", {"decline_next": 1}),
+        "refund-action": Switch("Next refund needs the buyer", "It can be canceled", {"refund_action_next": 1}),
+        "dunning-unpaid": Switch("Unpaid plans stay unpaid", "After the last retry", {"after_dunning": "unpaid"}),
+        "dunning-past-due": Switch("Unpaid plans stay past due", "After the last retry", {"after_dunning": "past_due"}),
+    },
+    "Events that go wrong": {
         "hold": Switch("Hold events for 30 seconds", "The buyer comes back first", {"hold_seconds": 30}),
         "twice": Switch("Send every event twice", "Nothing may be delivered twice", {"twice": True}),
         "two-events": Switch("Two events for one change", "The next change, different ids", {"double_events_next": 1}),
@@ -85,7 +83,7 @@ SCENARIOS: Mapping[str, Mapping[str, Switch | Act]] = {
             {"duplicate_rate": 0.2, "shuffle_rate": 0.2, "drop_rate": 0.1},
         ),
     },
-    "API and mail": {
+    "API and mail that go wrong": {
         "api-limit": Switch("Answer 429", "The next three requests", _api("429", 3)),
         "api-before": Switch("Answer 500, do nothing", "The next three requests", _api("500_before", 3)),
         "api-after": Switch("Do it, but answer 500", "The next request", _api("500_after", 1)),
@@ -96,17 +94,17 @@ SCENARIOS: Mapping[str, Mapping[str, Switch | Act]] = {
 }  # fmt: skip
 
 
-def press(account: Account, name: str, id: str) -> bool:
-    """Press a button by its name. False when there is none of that name."""
+def press(account: Account, name: str, id: str) -> str | None:
+    """Press a button by its name. Returns what to say afterwards; None when there is no button of that name."""
     for group in SCENARIOS.values():
         match group.get(name):
             case Switch() as switch:
                 switch.press(account)
-                return True
+                return f"{switch.name}: {'on' if switch.armed(account) else 'off'}."
             case Act(id=fixed) if fixed:
                 acts.jump(account, fixed)
-                return True
+                return outcomes.told(account, "jump", "", None)
     if name not in acts.ACTS:
-        return False
-    acts.do(account, name, id)
-    return True
+        return None
+    result = acts.do(account, name, id)
+    return outcomes.forgotten(result) if name == "reset" else outcomes.told(account, name, id, result)

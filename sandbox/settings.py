@@ -29,6 +29,8 @@ class Settings:
     settle_seconds: float = 10
     capture_seconds: float = 2
     redirect_seconds: float = 10
+    # A listener whose connection broke may come back for so long; Stripe's command line tries every ten seconds.
+    listener_seconds: float = 15
     # A renewal that was not paid is tried again after so many days of the sandbox's clock, each time.
     dunning_days: tuple[float, ...] = (3, 5, 7)
     # Whether every answer and event is held against Stripe's description before it leaves.

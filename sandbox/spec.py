@@ -29,6 +29,17 @@ UNPUBLISHED: dict[str, dict[str, Schema]] = {
             "proration_date": {"type": "number"},
         }
     },
+    "/v1/stripecli/sessions": {
+        "post": {
+            "device_name": {"type": "string"},
+            "filters": {"type": "string"},
+            "forward_to_url": {"type": "string"},
+            "forward_connect_to_url": {"type": "string"},
+            "forward_thin_to_url": {"type": "string"},
+            "forward_thin_connect_to_url": {"type": "string"},
+            "websocket_features": {"type": "array", "items": {"type": "string"}},
+        }
+    },
     "/v1/events/{id}/retry": {
         "post": {
             "account": {"type": "string"},

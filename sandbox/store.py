@@ -70,6 +70,8 @@ class Store:
         self._indexed: dict[tuple[str, str], dict[str, Any]] = {}
         self._dirty: dict[tuple[str, str], bool] = {}
         self._next = 1
+        # Told after every commit that wrote something.
+        self.changed: Callable[[], None] = lambda: None
         self._load()
 
     def _load(self) -> None:
@@ -107,6 +109,10 @@ class Store:
         """The object, or None."""
         return self._kinds.get(kind, {}).get(id)
 
+    def find(self, id: str) -> Object | None:
+        """The object with that id, of whatever kind it is."""
+        return next((known[id] for known in self._kinds.values() if id in known), None)
+
     def all(self, kind: str) -> Iterator[Object]:
         """Every object of a kind, newest first."""
         return reversed(self._kinds.get(kind, {}).values())
@@ -134,6 +140,10 @@ class Store:
     def count(self, kind: str) -> int:
         """How many there are of a kind."""
         return len(self._kinds.get(kind, {}))
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {kind: len(known) for kind, known in self._kinds.items() if known}
 
     def notes(self, id: str) -> Object:
         """What the sandbox remembers about an object and Stripe would not show. Change it, then `save` the object."""
@@ -190,6 +200,7 @@ class Store:
         self._database.executemany("delete from objects where kind = ? and id = ?", gone)
         self._database.execute("commit")
         self._dirty.clear()
+        self.changed()
 
     def _row(self, kind: str, id: str) -> tuple[str, str, int, bytes, bytes | None]:
         notes = self._notes.get(id)

@@ -39,7 +39,12 @@ def create(account: Account, call: Call) -> Object:
 def advance(account: Account, call: Call) -> Object:
     """POST /v1/test_helpers/test_clocks/{id}/advance: begun now, done a moment later."""
     clock = account.find(KIND, call.id)
-    target = call.params["frozen_time"]
+    begin(account, clock, call.params["frozen_time"])
+    return clock
+
+
+def begin(account: Account, clock: Object, target: int) -> None:
+    """Set a clock off to a later time. Raises StripeError while it is on its way already."""
     if clock["status"] != "ready":
         raise invalid("The test clock is already advancing. Wait until it is ready.", code="test_clock_not_ready")
     if target <= clock["frozen_time"]:
@@ -47,7 +52,6 @@ def advance(account: Account, call: Call) -> Object:
     account.store.change(clock, status="advancing", status_details={"advancing": {"target_frozen_time": target}})
     account.emit(f"{KIND}.advancing", clock)
     account.later(0, "advance_test_clock", clock["id"])
-    return clock
 
 
 def arrive(account: Account, id: str) -> None:

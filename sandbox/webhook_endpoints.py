@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import ids, metadata
+from sandbox import ids, metadata, signing
 from sandbox.errors import invalid
 from sandbox.spec import blank
 
@@ -48,6 +48,8 @@ def update(account: Account, call: Call) -> Object:
         changes["status"] = "disabled" if call.params["disabled"] else "enabled"
     changes["metadata"] = metadata.merge(endpoint["metadata"], call.params.get("metadata"))
     account.store.change(endpoint, **changes)
+    if endpoint["status"] == "disabled":
+        account.deliveries.give_up(endpoint["id"])
     return endpoint
 
 
@@ -55,6 +57,8 @@ def delete(account: Account, call: Call) -> Object:
     """DELETE /v1/webhook_endpoints/{id}. What it had not accepted yet is given up."""
     endpoint = account.find("webhook_endpoint", call.id)
     account.store.delete("webhook_endpoint", endpoint["id"])
+    signing.forget(account, endpoint["id"])
+    account.deliveries.give_up(endpoint["id"])
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import stripe
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.journeys.browser import launched, missing
 from tests.sandbox.running import Endpoint, World, running
+from tests.sandbox.visitor import PATIENCE, Visitor
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,3 +49,21 @@ def world(_running: World, endpoint: Endpoint) -> World:
     _running.http.post("/sandbox/reset").raise_for_status()
     endpoint.clear()
     return _running
+
+
+# It ends with the module: a browser that is driven occupies the thread's event loop, which other tests need.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if reason := missing():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright, launched(playwright) as found:
+        yield found
+
+
+@pytest.fixture
+def visitor(browser: Browser, world: World) -> Iterator[Visitor]:
+    """Somebody with a browser. Errors and warnings on its console, and requests to elsewhere, fail the test."""
+    made = Visitor(browser, world.settings.base_url)
+    yield made
+    made.leaves()

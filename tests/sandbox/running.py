@@ -19,16 +19,24 @@ import stripe
 import uvicorn
 
 from sandbox import app, conformity, versions
+from sandbox.__main__ import Server as Sandbox
 from sandbox.settings import Settings
 
 KEY = "sk_test_pushcart_sandbox"
 SECRET = "whsec_tests_of_the_sandbox"
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port outside the range from which the system takes those of outgoing connections, so that it stays free."""
+    """A port outside the range from which the system takes those of outgoing connections, so that it stays free, and
+    not the one given out just before: nobody listens on that yet."""
     while True:
         port = random.randrange(20000, 30000)
+        if port in _given:
+            continue
+        _given.add(port)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -231,10 +239,11 @@ class World:
 @contextlib.contextmanager
 def serving(settings: Settings) -> Iterator[None]:
     """A sandbox in a thread of this process."""
-    config = uvicorn.Config(
-        app.make(settings), host="127.0.0.1", port=settings.port, log_config=None, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    made = app.make(settings)
+    config = uvicorn.Config(made, host="127.0.0.1", port=settings.port, log_config=None, timeout_graceful_shutdown=1)
+    server = Sandbox(config, made.state.account.changes)
+    # Signals are for processes.
+    server.capture_signals = contextlib.nullcontext
     thread = threading.Thread(target=server.run)
     thread.start()
     eventually(lambda: server.started or not thread.is_alive())
@@ -258,6 +267,7 @@ def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
         "retry_seconds": (0.02, 0.05, 0.1),
         "settle_seconds": 3600,
         "capture_seconds": 0.02,
+        "listener_seconds": 0.05,
         "check": True,
     }
     settings = Settings(**{**quick, **changes})

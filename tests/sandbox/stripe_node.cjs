@@ -85,6 +85,11 @@ async function reads() {
   return { ids, back: back.data.map((coupon) => coupon.id), more: back.has_more };
 }
 
+async function searches() {
+  const found = await stripe.products.search({ query: "metadata['shelf']:'books'" });
+  return found.data.map((product) => product.name);
+}
+
 async function errs() {
   return {
     missing: await refused(stripe.prices.retrieve("price_nowhere")),
@@ -122,6 +127,7 @@ async function main() {
     refund: await refunds(paid),
     renewal: await renews(),
     lists: await reads(),
+    search: await searches(),
     errors: await errs(),
     webhook: verifies(),
   };

@@ -144,15 +144,20 @@ def test_pressing_pay_twice_pays_once(world: World) -> None:
     assert len(world.api.charges.list().data) == 1
 
 
-def test_without_javascript_a_chosen_preset_still_counts(world: World) -> None:
+def test_what_is_left_empty_comes_from_the_chosen_test_card(world: World) -> None:
     session = world.session()
-    untouched = {"preset": "funds", "shownPreset": "ok"}
-    declined = world.pay(session, "4242 4242 4242 4242", **untouched).text
+    empty = {"number": "", "cardExpiry": "", "cardCvc": ""}
+    declined = world.pay(session, preset="funds", **empty).text
     assert "insufficient_funds" in declined
-    assert 'value="4000 0000 0000 9995"' in declined
-    assert 'name="shownPreset" value="funds"' in declined
-    typed = {"preset": "funds", "shownPreset": "ok"}
-    assert world.pay(session, "5555555555554444", **typed).status_code == 303
+    assert 'value="funds" checked' in declined
+    assert world.pay(session, preset="ok", **empty).status_code == 303
+
+
+def test_a_number_that_was_typed_counts_and_not_the_chosen_test_card(world: World) -> None:
+    session = world.session()
+    assert world.pay(session, "5555555555554444", preset="funds", cardExpiry="", cardCvc="").status_code == 303
+    paid = world.read(session, "payment_intent.latest_charge").payment_intent.latest_charge
+    assert paid.payment_method_details.card.brand == "mastercard"
 
 
 def test_a_paid_session_says_so_instead_of_asking_again(world: World) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import html
 import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
+from sandbox import outcomes
 from sandbox.acts import ACTS
+from sandbox.changes import Changes
 from sandbox.scenarios import SCENARIOS, Switch
-from tests.sandbox.running import Endpoint, World, eventually
+from tests.sandbox.running import Endpoint, World, eventually, running
 
 SWITCHES = [name for group in SCENARIOS.values() for name, button in group.items() if isinstance(button, Switch)]
 
@@ -54,7 +60,12 @@ def test_every_form_of_the_panel_leads_somewhere(world: World) -> None:
     unpaid = world.subscribed().id
     world.act("fail-next", unpaid)
     world.act("renew", unpaid)
-    offered = set(re.findall(r'action="/panel/act/([\w-]+)"', world.http.get("/").text))
+    made = world.api.webhook_endpoints.create({"url": world.endpoint.url, "enabled_events": ["*"]})
+    world.api.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["invoice.paid"]})
+    world.act("disable", made.id)
+    world.api.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000})
+    page = world.http.get("/", params={"sessions": 100, "payments": 100}).text
+    offered = set(re.findall(r'action="/panel/act/([\w-]+)"', page))
     only_by_script = {"pause", "quantity", "jump", "refund-finish"}
     assert offered == {name for group in SCENARIOS.values() for name in group} | set(ACTS) - only_by_script
     assert _press(world, "nothing") == 404
@@ -91,6 +102,186 @@ def test_what_cannot_be_done_is_said_and_not_a_broken_page(world: World) -> None
     answer = world.http.post("/panel/act/refund", data={"id": session.payment_intent}, follow_redirects=True)
     assert answer.status_code == 200
     assert "has already been refunded" in answer.text
+
+
+@pytest.mark.parametrize("name", sorted(ACTS))
+def test_every_act_says_what_it_did(name: str) -> None:
+    kinds = {"jump-month": "jump", "reset": "jump"}
+    only_by_script = {"pause", "quantity", "refund-finish"}
+    assert name in only_by_script or kinds.get(name, name) in outcomes.TEXTS
+
+
+def _said(world: World, name: str, id: str = "", back: str = "/") -> str:
+    answer = world.http.post(f"/panel/act/{name}", data={"id": id, "back": back}, follow_redirects=True)
+    found = re.search(r'<div id="said"[^>]*><span>(.*?)</span>', answer.text)
+    assert found, answer.text[:2000]
+    return re.sub("<[^>]+>", "", html.unescape(found[1])).strip()
+
+
+def test_what_was_done_is_said_with_its_amount_and_payment(world: World) -> None:
+    payment = world.paid().payment_intent
+    assert re.fullmatch(rf"Refunded €2\.90 of {payment}: re_\w+\.", _said(world, "refund-some"))
+    assert re.fullmatch(
+        rf"{payment} was disputed and lost: €26\.10 and the fee are gone\. See du_\w+\.",
+        _said(world, "story-dispute-lost"),
+    )
+    world.session()
+    assert _said(world, "expire-all") == "Expired 1 session."
+    assert _said(world, "hold") == "Hold events for 30 seconds: on."
+    assert "whatever fell due on the way has happened" in _said(world, "jump-day")
+    assert re.match(r"Forgot 2 sessions, 1 payment and \d+ events", _said(world, "reset"))
+    assert _said(world, "reset") == "There was nothing to forget. All faults are off."
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("pay-newest", "Put something in the cart"),
+        ("story-debit-bounces", "Put something in the cart"),
+        ("story-refund-fails", "Pay for something first"),
+        ("story-dispute-lost", "Pay for something first"),
+        ("story-renewal", "Buy one first"),
+    ],
+)
+def test_a_scenario_that_cannot_be_played_says_what_is_missing(world: World, name: str, missing: str) -> None:
+    said = _said(world, name)
+    assert said.startswith("That did not work")
+    assert missing in said
+
+
+def test_a_button_leads_back_to_its_page_and_never_to_another_site(world: World) -> None:
+    for back, leads_to in (
+        ("/panel/events?type=a#events", "/panel/events?type=a&said="),
+        ("//example.com", "/?said="),
+        ("/\\example.com", "/?said="),
+        ("https://example.com/", "/?said="),
+    ):
+        answer = world.http.post("/panel/act/expire-all", data={"back": back})
+        assert answer.headers["location"].startswith(leads_to)
+
+
+def test_events_are_found_by_type_text_and_answer(world: World, endpoint: Endpoint) -> None:
+    endpoint.answers = [500]
+    product = world.api.products.create({"name": "A rare thing"})
+    other = world.price()
+    eventually(lambda: len(endpoint.received) == 4)
+
+    def found(**wanted: str) -> set[str]:
+        page = world.http.get("/panel/events", params=wanted).text
+        return {event.data.object.id for event in world.events() if f'id="row-{event.id}"' in page}
+
+    everything = {product.id, other.product, other.id}
+    eventually(lambda: found(state="waiting") == set())
+    assert found() == everything
+    assert found(type="product.*") == {product.id, other.product}
+    assert found(type="price.created") == {other.id}
+    assert found(q="a RARE thing") == {product.id}
+    assert found(q=other.product) == {other.product, other.id}
+    assert len(found(state="refused")) == 1
+    assert found(state="unwanted") == set()
+    assert "No event matches." in world.http.get("/panel/events", params={"q": "nothing"}).text
+
+
+def test_events_that_no_endpoint_wanted_are_shown_too(own_endpoint: Endpoint) -> None:
+    with running(own_endpoint, webhook_url="") as world:
+        world.api.products.create({"name": "x"})
+        for address in ("/", "/panel/events", "/panel/events?state=unwanted"):
+            page = world.http.get(address).text
+            assert "product.created" in page
+            assert "Not wanted" in page
+
+
+def test_an_object_is_shown_with_what_it_names_what_names_it_and_its_events(world: World) -> None:
+    session = world.paid()
+    charge = world.api.charges.list().data[0]
+    page = world.http.get(f"/panel/objects/{session.payment_intent}").text
+    for id in (charge.id, session.id, charge.payment_method):
+        assert f'href="/panel/objects/{id}"' in page
+    assert "payment_intent.succeeded" in page
+    assert "charge.succeeded" not in page
+    assert f'aria-label="Refund {session.payment_intent}"' in page
+    event = world.events()[0].id
+    assert world.http.get(f"/panel/objects/{event}").headers["location"] == f"/panel/events/{event}"
+    for unknown in ("pi_x", "clock", world.http.get("/sandbox/deliveries.json").json()[0]["id"]):
+        assert world.http.get(f"/panel/objects/{unknown}").status_code == 404
+
+
+def test_an_event_of_a_request_shows_its_cause_and_what_changed(world: World) -> None:
+    product = world.api.products.create({"name": "Before"})
+    world.api.products.update(product.id, {"name": "After"}, {"idempotency_key": "rename-it"})
+    [event] = world.events("product.updated")
+    page = world.http.get(f"/panel/events/{event.id}").text
+    for text in (event.request.id, "rename-it", "previous_attributes", "&#34;Before&#34;", product.id):
+        assert text in page
+
+
+def test_endpoints_are_listed_with_their_secrets_and_switched_off_and_on(world: World) -> None:
+    made = world.api.webhook_endpoints.create({"url": "http://127.0.0.1:9/x", "enabled_events": ["invoice.paid"]})
+    page = world.http.get("/").text
+    for text in (world.settings.webhook_url, world.settings.webhook_secret, made.secret, "http://127.0.0.1:9/x"):
+        assert text in page
+    _press(world, "disable", made.id)
+    assert world.api.webhook_endpoints.retrieve(made.id).status == "disabled"
+    _press(world, "enable", made.id)
+    assert world.api.webhook_endpoints.retrieve(made.id).status == "enabled"
+
+
+def test_a_test_clock_is_advanced_from_the_panel(world: World) -> None:
+    clock = world.api.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000})
+    for name, reached in (("clock-day", 1_800_086_400), ("clock-month", 1_802_764_800)):
+        _press(world, name, clock.id)
+        eventually(lambda: world.api.test_helpers.test_clocks.retrieve(clock.id).status == "ready")
+        assert world.api.test_helpers.test_clocks.retrieve(clock.id).frozen_time == reached
+
+
+def test_pages_run_no_scripts_but_the_sandboxs_own(world: World) -> None:
+    session = world.session()
+    for address in ("/", "/panel/faults", "/panel/events", "/inbox", f"/c/pay/{session.id}"):
+        page = world.http.get(address)
+        policy = page.headers["content-security-policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert re.findall(r"<script(?! src=\"/static/)|<style| style=| on\w+=\"", page.text) == []
+
+
+def _number(world: World) -> int:
+    return int(world.http.get("/panel/changes").json()["number"])
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda world: world.api.products.create({"name": "x"}),
+        lambda world: world.faults(decline_next=2),
+        lambda world: world.advance(hours=1),
+        lambda world: world.http.post("/sandbox/reset"),
+    ],
+)
+def test_whoever_waits_for_changes_is_told_at_once(world: World, happens: Any) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        before = _number(world)
+        told = pool.submit(world.http.get, "/panel/changes", params={"since": before})
+        happens(world)
+        assert told.result(timeout=10).json()["number"] > before
+
+
+def test_counts_of_faults_that_go_down_are_changes_too(world: World) -> None:
+    world.faults(api="429", api_next=1)
+    before = _number(world)
+    assert world.raw("GET", "/v1/products").status_code == 429
+    assert _number(world) > before
+
+
+def test_nobody_waits_for_changes_when_the_sandbox_stops() -> None:
+    async def ask() -> int:
+        changes = Changes()
+        waiting = asyncio.create_task(changes.newer(changes.number, 60))
+        await asyncio.sleep(0)
+        changes.close()
+        assert await waiting == changes.number
+        return await changes.newer(changes.number, 60)
+
+    assert asyncio.run(asyncio.wait_for(ask(), 5))
 
 
 def test_an_event_is_shown_with_its_attempts_and_sent_again(world: World, endpoint: Endpoint) -> None:

@@ -1,0 +1,24 @@
+// The payment page works without this file; with it a payment cannot be sent twice, and a test card that is chosen
+// replaces a number that was typed.
+"use strict";
+
+const form = document.querySelector("form");
+
+form.querySelectorAll("[name=preset]").forEach((choice) => choice.addEventListener("change", () => {
+  for (const field of ["cardNumber", "cardExpiry", "cardCvc"]) form.elements[field].value = "";
+}));
+
+form.addEventListener("submit", (event) => {
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "1";
+  // After this turn of the loop, so that the pressed button's own value is still sent.
+  setTimeout(() => {
+    document.getElementById("pay-words").textContent = "Paying…";
+    form.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+  });
+});
+
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
