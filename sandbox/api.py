@@ -109,6 +109,8 @@ class Api:
         call.key = key
         headers = {"Idempotency-Key": call.idempotency_key} if call.idempotency_key else {}
         if kept := self._claimed(call):
+            if fault == "silence_after":
+                await self._silence(request)
             return kept, {**headers, "Idempotent-Replayed": "true", "Original-Request": kept.request_id}
         try:
             if self.account.faults.api_seconds:

@@ -43,11 +43,24 @@ def check_event(event: Object) -> None:
 
 def check_object(name: str, body: Any) -> None:
     """Raises NotAsDescribed unless it is an object of that name, such as `charge`, or an `error`."""
-    _check({"$ref": f"#/components/schemas/{name}"}, body, name)
+    _check(_named(name), body, name)
+
+
+def check_part(name: str, body: Any) -> None:
+    """The same for an object that may leave keys out, such as one that somebody wrote by hand."""
+    _judge(_lenient(name), body, f"part of a {name}")
+
+
+def _named(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _check(schema: Schema, body: Any, what: str) -> None:
-    problems = list(_validator(orjson.dumps(schema)).iter_errors(body))
+    _judge(_validator(orjson.dumps(schema)), body, what)
+
+
+def _judge(validator: Any, body: Any, what: str) -> None:
+    problems = list(validator.iter_errors(body))
     if problems:
         listed = "; ".join(f"{'.'.join(map(str, p.instance_path))}: {p.message[:200]}" for p in problems[:SHOWN])
         raise NotAsDescribed(f"{what} is not as Stripe describes it: {listed}")
@@ -59,15 +72,24 @@ def _validator(schema: bytes) -> Any:
 
 
 @functools.cache
-def _components() -> Any:
-    return _plain(spec.document()["components"])
+def _lenient(name: str) -> Any:
+    return jsonschema_rs.validator_for({**_named(name), "components": _components("required")})
 
 
-def _plain(schema: Any) -> Any:
-    """The same as JSON Schema knows it, where `nullable` is a choice."""
+@functools.cache
+def _components(*without: str) -> Any:
+    return _plain(spec.document()["components"], *without)
+
+
+def _plain(schema: Any, *without: str) -> Any:
+    """The same as JSON Schema knows it, where `nullable` is a choice. Further keywords can be left out."""
     if isinstance(schema, list):
-        return [_plain(item) for item in schema]
+        return [_plain(item, *without) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _plain(value) for key, value in schema.items() if key != "nullable"}
+    # A property may be called like a keyword, but what it holds is a schema.
+    left_out = ("nullable", *without)
+    plain = {
+        key: _plain(value, *without) for key, value in schema.items() if key not in left_out or isinstance(value, dict)
+    }
     return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
