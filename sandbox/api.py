@@ -120,6 +120,8 @@ class Api:
         call.key = key
         headers = {"Idempotency-Key": call.idempotency_key} if call.idempotency_key else {}
         if kept := self._claimed(call):
+            if fault == "silence_after":
+                await self._silence(request)
             return kept, {**headers, **_of_kept(kept), "Idempotent-Replayed": "true"}
         try:
             if self.account.faults.api_seconds:

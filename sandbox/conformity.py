@@ -58,11 +58,24 @@ def check_event(event: Object, version: str | None = None) -> None:
 
 def check_object(name: str, body: Any, version: str = spec.API_VERSION) -> None:
     """Raises NotAsDescribed unless it is an object of that name, such as `charge`, or an `error`."""
-    _check({"$ref": f"#/components/schemas/{name}"}, body, name, version)
+    _check(_named(name), body, name, version)
+
+
+def check_part(name: str, body: Any) -> None:
+    """The same for an object that may leave keys out, such as one that somebody wrote by hand."""
+    _judge(_lenient(name), body, f"part of a {name}")
+
+
+def _named(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _check(schema: Schema, body: Any, what: str, version: str) -> None:
-    problems = list(_validator(orjson.dumps(schema), version[:10]).iter_errors(body))
+    _judge(_validator(orjson.dumps(schema), version[:10]), body, what)
+
+
+def _judge(validator: Any, body: Any, what: str) -> None:
+    problems = list(validator.iter_errors(body))
     if problems:
         listed = "; ".join(f"{'.'.join(map(str, p.instance_path))}: {p.message[:200]}" for p in problems[:SHOWN])
         raise NotAsDescribed(f"{what} is not as Stripe describes it: {listed}")
@@ -74,17 +87,26 @@ def _validator(schema: bytes, date: str) -> Any:
 
 
 @functools.cache
-def _components(date: str) -> Any:
+def _lenient(name: str) -> Any:
+    return jsonschema_rs.validator_for({**_named(name), "components": _components(spec.API_VERSION[:10], "required")})
+
+
+@functools.cache
+def _components(date: str, *without: str) -> Any:
     """All objects as they were in the version of that date."""
     names = spec.document()["components"]["schemas"]
-    return {"schemas": _plain({name: versions.resource(name, date) for name in names})}
+    return {"schemas": _plain({name: versions.resource(name, date) for name in names}, *without)}
 
 
-def _plain(schema: Any) -> Any:
-    """The same as JSON Schema knows it, where `nullable` is a choice."""
+def _plain(schema: Any, *without: str) -> Any:
+    """The same as JSON Schema knows it, where `nullable` is a choice. Further keywords can be left out."""
     if isinstance(schema, list):
-        return [_plain(item) for item in schema]
+        return [_plain(item, *without) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _plain(value) for key, value in schema.items() if key != "nullable"}
+    # A property may be called like a keyword, but what it holds is a schema.
+    left_out = ("nullable", *without)
+    plain = {
+        key: _plain(value, *without) for key, value in schema.items() if key not in left_out or isinstance(value, dict)
+    }
     return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.running import SECRET, Endpoint, World, eventually
+from tests.sandbox.running import KEY, SECRET, Endpoint, World, eventually
 
 
 def test_faults_are_read_set_and_cleared(world: World) -> None:
@@ -133,6 +133,16 @@ def test_the_api_can_stay_silent_with_the_work_done_or_not(world: World, fault: 
             timeout=0.3,
         )
     assert len(world.api.products.list().data) == done
+
+
+def test_a_repeated_request_meets_the_silence_too(world: World) -> None:
+    world.faults(api="silence_after", api_next=2)
+    sent = {"data": {"name": "x"}, "headers": {"Authorization": f"Bearer {KEY}", "Idempotency-Key": "again"}}
+    for _ in range(2):
+        with pytest.raises(httpx.ReadTimeout):
+            world.http.post("/v1/products", **sent, timeout=0.3)
+    assert world.http.post("/v1/products", **sent).headers["Idempotent-Replayed"] == "true"
+    assert len(world.api.products.list().data) == 1
 
 
 def test_the_next_payment_can_be_declined_whatever_the_card(world: World) -> None:
