@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Webhook signatures older than this many seconds are refused, so that a captured event cannot be played again.
 TOLERANCE = 300
+# How long Stripe may take to answer, each of the three times that it is asked.
+_ANSWER_SECONDS = 20
 
 
 class Stripe(Protocol):
@@ -41,12 +43,17 @@ class Stripe(Protocol):
 
 
 class StripeApi:
-    """Stripe over HTTP, or a stand-in for it at `base`. One per process; safe to share between threads."""
+    """Stripe over HTTP, or a stand-in for it at `base`. One per process; safe to share between threads.
 
-    def __init__(self, secret_key: str, *, base: str | None = None, timeout: float = 20) -> None:
+    `http_client` carries the requests in place of the usual one, for whoever wants to see the answers on their way.
+    """
+
+    def __init__(
+        self, secret_key: str, *, base: str | None = None, http_client: "stripe.HTTPClient | None" = None
+    ) -> None:
         self._secret_key = secret_key
         self._base = base
-        self._timeout = timeout
+        self._http_client = http_client
 
     @cached_property
     def _client(self) -> "stripe.StripeClient":
@@ -58,7 +65,7 @@ class StripeApi:
             self._secret_key,
             base_addresses={"api": self._base} if self._base else {},
             max_network_retries=2,  # the client's own default is none
-            http_client=stripe.RequestsClient(timeout=self._timeout),
+            http_client=self._http_client or stripe.RequestsClient(timeout=_ANSWER_SECONDS),
         )
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts:
@@ -177,7 +184,9 @@ class StripeApi:
             return call()
         except (stripe.APIConnectionError, stripe.RateLimitError) as error:
             raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
-        except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError) as error:
+        except (
+            stripe.InvalidRequestError, stripe.IdempotencyError, stripe.AuthenticationError, stripe.PermissionError,
+        ) as error:  # fmt: skip
             raise StripeRefused(_code(error), str(error), error.request_id or "") from error
         except stripe.StripeError as error:
             raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
@@ -219,5 +228,7 @@ def _snapshot(raw: bytes) -> dict[str, Any]:
 
 
 def _code(error: "stripe.StripeError") -> str:
+    # Some refusals have no code of their own, such as that of a key used for something else: then their type says most.
     detail = error.error
-    return (getattr(detail, "code", None) if detail else None) or error.code or type(error).__name__
+    said = (getattr(detail, name, None) for name in ("code", "type"))
+    return next(filter(None, said), None) or error.code or type(error).__name__

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from sandbox import app, settings
+from sandbox import app, settings, versions
 from sandbox.changes import Changes
+from sandbox.errors import StripeError
 
 log = logging.getLogger("sandbox")
 # Requests still open when the server is told to stop get this long.
@@ -48,6 +49,7 @@ def arguments(argv: list[str]) -> settings.Settings:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local stand-in for Stripe and a mailbox.")
     parser.add_argument("--port", type=int, default=default.port)
     parser.add_argument("--smtp-port", type=int, default=default.smtp_port)
+    parser.add_argument("--api-version", default=default.api_version, help="the account's version of Stripe's API")
     parser.add_argument("--data", default=default.data, metavar="FILE", help="what it remembers (:memory: for nothing)")
     parser.add_argument("--webhook-url", default=default.webhook_url, help="where events go")
     parser.add_argument("--webhook-secret", default=default.webhook_secret, help="what they are signed with")
@@ -64,7 +66,8 @@ def main(argv: list[str]) -> int:
         logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "uvicorn.error" else logging.WARNING)
     try:
         chosen = arguments(argv)
-    except ValueError as wrong:
+        versions.check(chosen.api_version)
+    except (StripeError, ValueError) as wrong:
         log.error("%s", wrong)
         return 2
     sandbox = app.make(chosen)

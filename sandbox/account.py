@@ -62,6 +62,13 @@ class Account:
             return found
         raise errors.missing_object(kind, id, param=param)
 
+    def bury(self, obj: Object) -> Object:
+        """Delete an object whose name others may still bear: expanded, it says that it was deleted. Returns that."""
+        kind, id = obj["object"], obj["id"]
+        self.store.delete(kind, id)
+        self.store.save({"object": f"deleted_{kind}", "id": id})
+        return {"id": id, "object": kind, "deleted": True}
+
     def emit(self, kind: str, obj: Object, previous: Object | None = None) -> Object:
         """Record an event about the object as it stands, and hand it to the endpoints that want it."""
         event = events.record(self, kind, obj, previous)

@@ -25,6 +25,9 @@ from sandbox.panel import Panel
 from sandbox.portal_page import PortalPage
 from sandbox.settings import Settings
 
+# The API answers all of them in its own words, even if it is only that there is no such thing.
+METHODS = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE"]
+
 
 def make(settings: Settings) -> FastAPI:
     """The application; its state is opened when it starts and written out when it stops."""
@@ -56,7 +59,8 @@ def make(settings: Settings) -> FastAPI:
 def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     page, portal, panel, control = HostedPage(account), PortalPage(account), Panel(account), Control(account)
     challenge, about_events, faults = ChallengePage(account, page), EventPages(account), FaultPage(account)
-    app.add_route("/v1/{path:path}", api.answer, ["GET", "POST", "DELETE"])
+    for path in ("/v1", "/v1/{path:path}", "/v2", "/v2/{path:path}"):
+        app.add_route(path, api.answer, METHODS)
     app.add_route("/c/pay/{id}", page.show, ["GET"])
     app.add_route("/c/pay/{id}", page.pay, ["POST"])
     app.add_route("/challenge/{id}", challenge.show, ["GET"])

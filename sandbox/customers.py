@@ -35,6 +35,13 @@ def create(account: Account, call: Call) -> Object:
     return customer
 
 
+def retrieve(account: Account, call: Call) -> Object:
+    """GET /v1/customers/{id}: of one that was deleted, that it was."""
+    if account.store.get("deleted_customer", call.id):
+        return {"id": call.id, "object": "customer", "deleted": True}
+    return account.find("customer", call.id)
+
+
 def make(account: Account, given: Object) -> Object:
     """A new customer, saved but not announced."""
     customer = blank(
@@ -100,9 +107,9 @@ def update(account: Account, call: Call) -> Object:
 def delete(account: Account, call: Call) -> Object:
     """DELETE /v1/customers/{id}"""
     customer = account.find("customer", call.id)
-    account.store.delete("customer", customer["id"])
+    gone = account.bury(customer)
     account.emit("customer.deleted", customer)
-    return {"id": customer["id"], "object": "customer", "deleted": True}
+    return gone
 
 
 def _address(given: Any) -> Object | None:

@@ -269,7 +269,7 @@ class Deliveries:
 
     async def _post(self, event: Object, to: Destination) -> Object:
         assert self._courier is not None
-        payload = events.body({**event, "api_version": to.version or event["api_version"]})
+        payload = events.body(events.rendered(self._account, event, to.version))
         signature = self._signature(payload.decode(), to.secrets)
         headers = {**HEADERS, "Stripe-Signature": signature}
         began = time.perf_counter()

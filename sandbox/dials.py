@@ -58,6 +58,10 @@ GROUPS: Mapping[str, Mapping[str, Text]] = {
         "api_next": Text("For so many requests", "Counts down with each. -1 fails all of them until disarmed."),
         "api_path": Text("Only requests to", "Requests whose path begins with this. /v1/ means all of them."),
         "api_error_rate": Text("Fail by chance", "This part of all requests is answered 429 or 500, with nothing done."),
+        "rate_limit": Text(
+            "Requests per second", "So many are let in, and as many at once after a quiet second; 0 lets in all."
+        ),
+        "lock_timeout_next": Text("Locked objects", "So many requests are answered 429, with the advice to try again."),
         "api_seconds": Text("Slow answers", "Every request takes this many seconds."),
     },
     "Payments": {

@@ -71,7 +71,9 @@ class EventPages:
             "event",
             event=event,
             about=object_page.known(self.account, about),
-            payload=object_page.linked(self.account, events.body(event), but=event["id"]),
+            payload=object_page.linked(
+                self.account, events.body(events.rendered(self.account, event)), but=event["id"]
+            ),
             previous=object_page.linked(self.account, object_page.printed(previous)) if previous else None,
             deliveries=[self._delivery(d) for d in self.account.deliveries.of_event(event["id"])],
         )

@@ -1,4 +1,7 @@
-"""Events: what happened, with the object as it was at that moment. They never change afterwards."""
+"""Events: what happened, with the object as it was at that moment. They never change afterwards.
+
+They are kept in the newest form; whoever was to hear of them in an older one gets what was written down then.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox import conformity, destinations, ids, lists
+from sandbox import conformity, destinations, ids, lists, versions
 from sandbox.errors import invalid, missing_object
 from sandbox.spec import API_VERSION, blank
 
@@ -33,7 +36,7 @@ def record(account: Account, kind: str, obj: Object, previous: Object | None = N
     event = blank(
         "event",
         id=ids.of_payment("evt", obj["id"]) if about_payment else ids.new("evt"),
-        api_version=API_VERSION,
+        api_version=account.settings.api_version,
         # Real time, however far the clock has been moved: receivers refuse what is too old.
         created=int(account.clock.real()),
         data=data,
@@ -44,8 +47,28 @@ def record(account: Account, kind: str, obj: Object, previous: Object | None = N
         type=kind,
     )
     if account.settings.check:
-        conformity.check_event(event)
+        conformity.check_event(event, API_VERSION)
+    _write_down(account, event)
     return account.store.save(event)
+
+
+def _write_down(account: Account, event: Object) -> None:
+    """Keep what it says in each older version that somebody speaks: later the rest of the account looks different."""
+    endpoints = account.store.all("webhook_endpoint")
+    spoken = {event["api_version"], *(e["api_version"] for e in endpoints if e["api_version"])}
+    if older := {v: copy(versions.told(account, event["data"], v)) for v in spoken if versions.is_older(v)}:
+        account.store.notes(event["id"])["told"] = older
+    for version, data in older.items() if account.settings.check else ():
+        conformity.check_event({**event, "data": data}, version)
+
+
+def rendered(account: Account, event: Object, version: str | None = None) -> Object:
+    """The event as an endpoint of that version is told of it; without one, in the version it was made with."""
+    version = version or event["api_version"]
+    if version == event["api_version"] and not versions.is_older(version):
+        return event
+    data = account.store.notes(event["id"]).get("told", {}).get(version)
+    return {**event, "api_version": version, "data": data or versions.told(account, event["data"], version)}
 
 
 def copy(obj: Object) -> Object:
@@ -70,10 +93,14 @@ def listing(account: Account, call: Call) -> Object:
     if cursor := params.get("starting_after"):
         account.find("event", cursor, param="starting_after")
         found = itertools.chain([account.find("event", cursor)], account.store.older("event", cursor))
-    # Events are in the order of their time, so what lies before the bound need not be looked at.
-    if isinstance(bounds := params.get("created"), dict) and (earliest := bounds.get("gte", bounds.get("gt", 0))):
+    # Events are in the order of their time, so what lies before the bound need not be looked at, unless for a cursor.
+    if (
+        "ending_before" not in params
+        and isinstance(bounds := params.get("created"), dict)
+        and (earliest := bounds.get("gte", bounds.get("gt", 0)))
+    ):
         found = itertools.takewhile(lambda event: event["created"] >= earliest, found)
-    return lists.cut(
+    page = lists.cut(
         call,
         found,
         "event",
@@ -81,6 +108,12 @@ def listing(account: Account, call: Call) -> Object:
         types=lambda event, kinds: any(matches(event["type"], kind) for kind in kinds),
         delivery_success=lambda event, wanted: (event["pending_webhooks"] == 0) == wanted,
     )
+    return {**page, "data": [rendered(account, event) for event in page["data"]]}
+
+
+def retrieve(account: Account, call: Call) -> Object:
+    """GET /v1/events/{id}"""
+    return rendered(account, account.find("event", call.id))
 
 
 def matches(kind: str, pattern: str) -> bool:
@@ -98,4 +131,4 @@ def retry(account: Account, call: Call) -> Object:
             raise missing_object("webhook_endpoint", endpoint, param="webhook_endpoint")
         only = [endpoint]
     account.deliveries.send_again(event, only=only)
-    return event
+    return rendered(account, event)

@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox import lists
-from sandbox.errors import invalid
-from sandbox.spec import follow, resource
+from sandbox.errors import StripeError, invalid
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.spec import Object, Schema
+    from sandbox.versions import View
 
 DEPTH = 4
-PAGES = ("list", "search_result")
+# What holds several objects under `data`.
+LISTS = ("list", "search_result")
+GONE = "deleted_"
 
 
 def _line_items(account: Account, session: Object) -> Object:
@@ -65,83 +67,106 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
 }
 
 
-def expand(account: Account, obj: Object, schema: Schema, paths: list[str]) -> Object:
-    """A copy with the paths expanded. Raises StripeError for what cannot be expanded."""
+def check(view: View, schema: Schema, paths: list[str]) -> None:
+    """Raises StripeError for what cannot be expanded in an answer of that schema, before anything is done."""
     for path in paths:
         segments = path.split(".")
-        if len(segments) - (segments[0] == "data" and obj.get("object") in PAGES) > DEPTH:
+        if len(segments) > DEPTH:
             text = f"You cannot expand more than {DEPTH} levels of a property. Property: {path}"
-            raise invalid(text, param="expand", code="property_expansion_max_depth")
-        obj = _inside(account, obj, schema, segments, path)
+            raise invalid(text, code="property_expansion_max_depth")
+        _check(view, _targets(view, schema), segments, 0)
+
+
+def _check(view: View, schemas: list[Schema], segments: list[str], at: int) -> None:
+    head, more = segments[at], at + 1 < len(segments)
+    inner = [s["properties"][head] for s in schemas if _expandable(view, s, head, more=more)]
+    if not inner:
+        raise _cannot_expand(schemas, segments[: at + 1])
+    if more:
+        _check(view, [target for each in inner for target in _targets(view, each)], segments, at + 1)
+
+
+def _expandable(view: View, schema: Schema, head: str, *, more: bool) -> bool:
+    inner = schema.get("properties", {}).get(head)
+    if inner is None:
+        return False
+    if head in schema.get("x-expandableFields", ()) or "x-expansionResources" in inner:
+        return True
+    return (_name(schema), head) in INCLUDABLE or (more and _holds_expandables(view, inner))
+
+
+def _name(schema: Schema) -> str:
+    """What an object of that schema calls itself."""
+    return str(schema.get("properties", {}).get("object", {}).get("enum", [""])[0])
+
+
+def _targets(view: View, schema: Schema) -> list[Schema]:
+    """The schemas of what stands there once it is expanded."""
+    if "items" in schema:
+        return _targets(view, schema["items"])
+    choices = schema.get("x-expansionResources", {}).get("oneOf") or schema.get("anyOf") or [schema]
+    return [view.follow(choice) for choice in choices if view.describes(choice)]
+
+
+def _cannot_expand(schemas: list[Schema], segments: list[str]) -> StripeError:
+    head = ".".join(segments)
+    if head == "total_count":
+        return invalid("This property cannot be included (total_count)")
+    text = f"This property cannot be expanded ({head})."
+    if len(segments) == 1 and any(_name(schema) in LISTS for schema in schemas):
+        text += f" You may want to try expanding 'data.{head}' instead."
+    return invalid(text)
+
+
+def _holds_expandables(view: View, schema: Schema) -> bool:
+    return any(_bears_expandables(target) for target in _targets(view, schema))
+
+
+def _bears_expandables(schema: Schema) -> bool:
+    parts = schema.get("properties", {}).values()
+    return "x-expandableFields" in schema or any("x-expansionResources" in p or _bears_expandables(p) for p in parts)
+
+
+def expand(view: View, obj: Object, schema: Schema, paths: list[str]) -> Object:
+    """A copy with the paths expanded, as somebody sees it."""
+    for path in paths:
+        obj = _inside(view, obj, schema, path.split("."))
     return obj
 
 
-def _inside(account: Account, value: Any, schema: Schema, segments: list[str], path: str) -> Any:
-    if not segments or value is None:
+def _inside(view: View, value: Any, schema: Schema, segments: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_inside(view, item, _of(view, schema.get("items", {}), item), segments) for item in value]
+    if not segments or not isinstance(value, dict) or value.get("deleted"):
         return value
-    if isinstance(value, list):
-        return [_inside(account, item, _of(schema.get("items", {}), item), segments, path) for item in value]
     head, rest = segments[0], segments[1:]
-    inner = schema.get("properties", {}).get(head)
-    here = value.get("object", "") if isinstance(value, dict) else ""
-    if inner is None or not isinstance(value, dict):
-        raise _cannot_expand(path, head)
-    child = value.get(head)
-    if made := INCLUDABLE.get((here, head)):
-        child = child if child is not None else made(account, value)
-        if child is None:
-            return value
-    elif not _names_objects(schema, head) and not (rest and _holds_expandables(inner)):
-        raise _cannot_expand(path, head)
-    child = _resolved(account, child, inner)
-    return {**value, head: _inside(account, child, _of(inner, child), rest, path)}
+    inner, child = schema.get("properties", {}).get(head, {}), value.get(head)
+    if child is None and (made := INCLUDABLE.get((value.get("object", ""), head))):
+        child = view.shown(made(view.account, value))
+    if child is None:
+        return value
+    child = _resolved(view, child, inner)
+    return {**value, head: _inside(view, child, _of(view, inner, child), rest)}
 
 
-def _names_objects(schema: Schema, head: str) -> bool:
-    return head in schema.get("x-expandableFields", ()) or "x-expansionResources" in schema["properties"][head]
-
-
-def _cannot_expand(path: str, head: str) -> Exception:
-    return invalid(
-        f"This property cannot be expanded ({head})."
-        if head != "total_count"
-        else "This property cannot be included (total_count)",
-        param="expand",
-    )
-
-
-def _holds_expandables(schema: Schema) -> bool:
-    schema = follow(schema)
-    if "items" in schema:
-        return _holds_expandables(schema["items"])
-    if "anyOf" in schema:
-        return any(_holds_expandables(choice) for choice in schema["anyOf"])
-    if "x-expandableFields" in schema:
-        return True
-    return any("x-expansionResources" in inner for inner in schema.get("properties", {}).values())
-
-
-def _kinds(schema: Schema) -> list[str]:
-    resources = schema.get("x-expansionResources", {}).get("oneOf", ())
-    return [choice["$ref"].rpartition("/")[2] for choice in resources]
-
-
-def _resolved(account: Account, value: Any, schema: Schema) -> Any:
+def _resolved(view: View, value: Any, schema: Schema) -> Any:
     if isinstance(value, list):
-        return [_resolved(account, item, schema.get("items", {})) for item in value]
+        return [_resolved(view, item, schema.get("items", {})) for item in value]
     if not isinstance(value, str):
         return value
-    for kind in _kinds(schema):
-        if found := account.store.get(kind, value):
-            return found
+    kinds = [choice["$ref"].rpartition("/")[2] for choice in schema.get("x-expansionResources", {}).get("oneOf", ())]
+    # What was deleted may have been made anew.
+    for kind in sorted(kinds, key=lambda kind: kind.startswith(GONE)):
+        if found := view.account.store.get(kind, value):
+            return {**found, "object": kind.removeprefix(GONE), "deleted": True} if GONE in kind else view.shown(found)
     return value
 
 
-def _of(schema: Schema, value: Any) -> Schema:
+def _of(view: View, schema: Schema, value: Any) -> Schema:
     """The schema of a value that may be one of several objects."""
-    if isinstance(value, dict) and value.get("object") not in (None, "list"):
+    if isinstance(value, dict) and value.get("object") not in (None, *LISTS):
         try:
-            return resource(value["object"])
+            return view.resource(value["object"])
         except KeyError:
             return schema
-    return follow(schema)
+    return view.follow(schema)

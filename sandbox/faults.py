@@ -51,6 +51,10 @@ class Faults:
     api: ApiFault = ""
     api_next: int = 0
     api_path: str = "/v1/"
+    # So many requests per second are let in (and as many at once after a quiet second); the others are answered 429.
+    rate_limit: float = 0
+    # So many requests find their object locked: 429, and try again.
+    lock_timeout_next: int = 0
     # The API takes this long for each request. The idempotency key is in use meanwhile.
     api_seconds: float = 0
     # So many payments are declined, whatever the card.
@@ -123,6 +127,8 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         return value
     if name.endswith("_rate") and not (isinstance(value, int | float) and 0 <= value <= 1):
         raise UnknownFault(f"{name} must be a number from 0 to 1")
+    if name == "rate_limit" and isinstance(value, int | float) and value < 0:
+        raise UnknownFault("rate_limit must not be negative")
     # In Python true is a number too; here it is not.
     kinds = (bool,) if isinstance(default, bool) else (str,) if isinstance(default, str) else (int, float)
     if isinstance(value, kinds) and isinstance(value, bool) == isinstance(default, bool):

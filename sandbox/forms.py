@@ -15,12 +15,17 @@ from sandbox.errors import invalid
 KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 PART = re.compile(r"\[([^\[\]]*)\]")
 Form = dict[str, Any]
+MOST = 5000
 
 
 def decode(text: str) -> Form:
     """Nested dictionaries of strings. Raises StripeError for keys that cannot be read or contradict each other."""
     form: Form = {}
-    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=5000):
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST)
+    except ValueError:
+        raise invalid(f"Invalid request: more than {MOST} parameters.") from None
+    for name, value in pairs:
         read = KEY.match(name)
         if not read:
             raise invalid(f"Invalid parameter name: {name}", param=name)

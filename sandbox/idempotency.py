@@ -97,4 +97,6 @@ def _in_use(key: str) -> StripeError:
         "There is currently another in-progress request using this Idempotent Key (that probably means you submitted "
         f"twice, and the other request is still going through): {key}. Please try again later."
     )
-    return StripeError(409, "idempotency_error", text, code="idempotency_key_in_use")
+    error = StripeError(409, "idempotency_error", text, code="idempotency_key_in_use")
+    error.headers["Stripe-Should-Retry"] = "true"
+    return error

@@ -203,7 +203,7 @@ def open_session(account: Account, call: Call) -> Object:
     listener = Listener(ids.short("cliws"), f"whsec_{secret}", feature, device, call.params.get("forward_to_url", ""))
     account.listeners.add(listener)
     return {
-        "default_version": API_VERSION,
+        "default_version": account.settings.api_version,
         "display_connect_filter_warning": False,
         "latest_version": API_VERSION,
         "reconnect_delay": RECONNECT_SECONDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from sandbox.errors import invalid
+from sandbox.errors import invalid, missing_object
 from sandbox.store import INDEXES
 
 if TYPE_CHECKING:
@@ -21,34 +21,49 @@ def page(account: Account, call: Call, kind: str, **tests: Test) -> Object:
     """A page of all objects of a kind. A filter without a test of its own compares the key of the same name."""
     wanted, limit = _wanted(call, tests), page_size(call)
     after = call.params.get("starting_after")
-    indexed = next((name for name, _, _ in wanted if name in INDEXES.get(kind, {})), None)
     if call.params.get("ending_before"):
         return cut(call, account.store.all(kind), kind, **tests)
-    if after and account.store.get(kind, after) is None:
-        raise _unknown(kind, after, "starting_after")
-    if indexed:
-        found: Iterable[Object] = account.store.having(kind, indexed, call.params[indexed])
-        wanted = [each for each in wanted if each[0] != indexed]
-        found = _since(found, after) if after else found
-    else:
+    if after:
+        account.find(kind, after, param="starting_after")
+    found = _indexed(account, call, kind, wanted, after)
+    if found is None:
         found = account.store.older(kind, after) if after else account.store.all(kind)
     return envelope(call.path, *_first(_matching(found, wanted), limit))
 
 
-def _since(newest_first: Iterable[Object], id: str) -> Iterator[Object]:
-    remaining = iter(newest_first)
-    any(obj["id"] == id for obj in remaining)
-    return remaining
+def _indexed(
+    account: Account, call: Call, kind: str, wanted: list[tuple[str, Any, Test | None]], after: str | None
+) -> Iterable[Object] | None:
+    """What an index finds, from the cursor on. None without one, or with a cursor that points elsewhere."""
+    name = next((name for name, _, _ in wanted if name in INDEXES.get(kind, {})), None)
+    if name is None:
+        return None
+    found = iter(account.store.having(kind, name, call.params[name]))
+    return found if after is None or any(obj["id"] == after for obj in found) else None
 
 
-def cut(call: Call, newest_first: Iterable[Object], kind: str, **tests: Test) -> Object:
-    """A page of the given objects. Raises StripeError for a cursor that is not among them."""
+def cut(
+    call: Call,
+    newest_first: Iterable[Object],
+    kind: str,
+    visible: Callable[[Object], bool] | None = None,
+    /,
+    **tests: Test,
+) -> Object:
+    """A page of the given objects, of the `visible` ones only. Raises StripeError for a cursor that is not among them.
+
+    A cursor is a place in the list: what it names need not match the filters, and may since have ceased to.
+    """
     limit, after, before = page_size(call), call.params.get("starting_after"), call.params.get("ending_before")
-    matching = _matching(newest_first, _wanted(call, tests))
+    objects = iter(newest_first)
     if before:
-        return envelope(call.path, *_before(matching, before, limit, kind))
-    if after and not any(obj["id"] == after for obj in matching):
-        raise _unknown(kind, after, "starting_after")
+        objects = _until(objects, before, kind)
+    elif after and not any(obj["id"] == after for obj in objects):
+        raise missing_object(kind, after, param="starting_after")
+    matching = _matching(filter(visible, objects) if visible else objects, _wanted(call, tests))
+    if before:
+        found = list(matching)
+        return envelope(call.path, found[-limit:], len(found) > limit)
     return envelope(call.path, *_first(matching, limit))
 
 
@@ -56,7 +71,7 @@ def page_size(call: Call) -> int:
     """How many objects a page may hold. Raises StripeError when both cursors are given."""
     if call.params.get("starting_after") and call.params.get("ending_before"):
         text = "Received both starting_after and ending_before parameters. Please pass in only one."
-        raise invalid(text, param="starting_after")
+        raise invalid(text)
     return min(max(int(call.params.get("limit", 10)), 1), 100)
 
 
@@ -78,17 +93,12 @@ def _first(objects: Iterable[Object], limit: int) -> tuple[list[Object], bool]:
     return found, False
 
 
-def _before(objects: Iterable[Object], cursor: str, limit: int, kind: str) -> tuple[list[Object], bool]:
-    newer: list[Object] = []
+def _until(objects: Iterable[Object], cursor: str, kind: str) -> Iterator[Object]:
     for obj in objects:
         if obj["id"] == cursor:
-            return newer[-limit:], len(newer) > limit
-        newer.append(obj)
-    raise _unknown(kind, cursor, "ending_before")
-
-
-def _unknown(kind: str, id: str, param: str) -> Exception:
-    return invalid(f"No such {kind}: '{id}'", param=param, code="resource_missing")
+            return
+        yield obj
+    raise missing_object(kind, cursor, param="ending_before")
 
 
 def _matching(objects: Iterable[Object], wanted: list[tuple[str, Any, Test | None]]) -> Iterator[Object]:

@@ -19,7 +19,7 @@ def merge(current: dict[str, str], given: Any) -> dict[str, str]:
     _check(given)
     kept = {key: value for key, value in merged.items() if value != ""}
     if len(kept) > KEYS:
-        raise invalid(f"Metadata can have up to {KEYS} keys, but there are {len(kept)}.", param="metadata")
+        raise invalid(f"Metadata can have up to {KEYS} keys, but you've set {len(kept)}.", param="metadata")
     return kept
 
 

@@ -8,50 +8,26 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sandbox import bounds, versions
 from sandbox.errors import StripeError, invalid
 from sandbox.spec import Operation, Schema
 
-INTEGER = re.compile(r"^-?\d+$")
+# Beyond this many digits Python would not even read it.
+INTEGER = re.compile(r"^-?[0-9]{1,19}$")
+LARGEST = 2**63 - 1
+DECIMAL = re.compile(r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$")
 # The description knows only "number"; these are the ones that may have a fraction.
 DECIMALS = {"percent_off", "amount_percent", "application_fee_percent", "height", "length", "weight", "width"}
-CARD_METHODS: Schema = {"type": "array", "items": {"type": "string"}}
-# Parameters that older versions of the API took. Stripe's command line sends no version and still uses them.
-RETIRED: dict[tuple[str, str], list[tuple[str, str, Schema]]] = {
-    ("POST", "/v1/customers"): [("coupon", "2025-03-31", {"type": "string"})],
-    ("POST", "/v1/customers/{id}"): [("coupon", "2025-03-31", {"type": "string", "nullable": True})],
-    ("POST", "/v1/subscriptions"): [("coupon", "2025-03-31", {"type": "string"})],
-    ("POST", "/v1/subscriptions/{id}"): [("coupon", "2025-03-31", {"type": "string", "nullable": True})],
-    ("POST", "/v1/checkout/sessions"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
-    ("POST", "/v1/payment_intents"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
-    ("POST", "/v1/payment_intents/{id}"): [("payment_method_types", "2026-09-30", CARD_METHODS)],
-    ("POST", "/v1/promotion_codes"): [("coupon", "2025-09-30", {"type": "string"})],
-}
 
 
 def check(operation: Operation, form: dict[str, Any], version: str | None) -> dict[str, Any]:
-    """The parameters with their types. `version` is what the request's header asked for, None without one."""
-    schema = operation.params
-    if retired := RETIRED.get((operation.method, operation.path)):
-        schema = _older(schema, retired, form, version)
-    checked: dict[str, Any] = _object(schema, form, "")
-    return checked
+    """The parameters with their types, in the words of the newest version.
 
-
-def _older(schema: Schema, retired: list[tuple[str, str, Schema]], form: dict[str, Any], version: str | None) -> Schema:
-    properties, required = dict(schema["properties"]), list(schema.get("required", ()))
-    for name, gone_since, kind in retired:
-        if version is None or version[:10] < gone_since:
-            properties[name] = kind
-            if name == "coupon" and name in form and "promotion" in required:
-                required.remove("promotion")
-        elif name == "payment_method_types" and name in form:
-            raise invalid(
-                "The payment_method_types parameter is no longer supported. Remove it to use dynamic payment methods, "
-                "or use allowed_payment_method_types to limit them.",
-                code="payment_method_types_no_longer_supported",
-                param=name,
-            )
-    return {**schema, "properties": properties, "required": required}
+    `version` is the one they were written for. None stands for whoever did not say: everything old is understood.
+    """
+    checked: dict[str, Any] = _object(versions.parameters(operation, form, version), form, "")
+    bounds.check(operation, checked)
+    return versions.translate(operation, checked, version)
 
 
 def _value(schema: Schema, value: Any, where: str) -> Any:
@@ -62,8 +38,11 @@ def _value(schema: Schema, value: Any, where: str) -> Any:
             return _object(schema, value, where)
         case "array":
             return _array(schema, value, where)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        # Said more than once: the last time counts.
+        value = value[-1]
     if not isinstance(value, str):
-        raise invalid("Invalid string: " + _shown(value), param=where)
+        raise invalid(f"Invalid string: {_shown(value)}", param=where)
     match schema.get("type"):
         case "number":
             return _number(schema, value, where)
@@ -76,6 +55,8 @@ def _value(schema: Schema, value: Any, where: str) -> Any:
 def _any(choices: list[Schema], value: Any, where: str) -> Any:
     if value == "" and any("" in choice.get("enum", ()) for choice in choices):
         return ""
+    if isinstance(value, list) and not any(c.get("type") == "array" for c in choices):
+        value = value[-1]
     shaped = [c for c in choices if (c.get("type") in ("object", "array")) != isinstance(value, str)]
     error: StripeError | None = None
     for choice in shaped or choices:
@@ -131,11 +112,10 @@ def _number(schema: Schema, value: str, where: str) -> int | float | str:
     if value == "" and schema.get("nullable"):
         return ""
     if where.rpartition("[")[2].rstrip("]") in DECIMALS:
-        try:
-            return float(value)
-        except ValueError:
-            raise invalid(f"Invalid decimal: {value}", param=where) from None
-    if not INTEGER.match(value):
+        if not DECIMAL.match(value):
+            raise invalid(f"Invalid decimal: {value}", param=where)
+        return float(value)
+    if not INTEGER.match(value) or abs(int(value)) > LARGEST:
         raise invalid(f"Invalid integer: {value}", param=where, code="parameter_invalid_integer")
     return int(value)
 
@@ -154,12 +134,18 @@ def _string(schema: Schema, value: str, where: str) -> str:
             return value
         raise _empty(where)
     if allowed and value not in allowed:
-        listed = allowed[0] if len(allowed) == 1 else f"one of {', '.join(allowed[:-1])}, or {allowed[-1]}"
-        raise invalid(f"Invalid {where}: must be {listed}", param=where)
-    if len(value) > 5000 and not allowed:
-        text = f"Invalid string: {value[:12]}...{value[-12:]}; must be at most 5000 characters"
-        raise invalid(text, param=where, code="parameter_invalid_string")
+        raise invalid(f"Invalid {where}: must be {_listed(allowed)}", param=where)
     return value
+
+
+def _listed(allowed: list[str]) -> str:
+    match allowed:
+        case [only]:
+            return only
+        case [one, other]:
+            return f"one of {one} or {other}"
+        case _:
+            return f"one of {', '.join(allowed[:-1])}, or {allowed[-1]}"
 
 
 def _empty(where: str) -> StripeError:
@@ -176,4 +162,9 @@ def _path(where: str, name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    return str(value)[:60]
+    """A hash or an array as Ruby would print it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{key}"=>{_shown(inner)}' for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return f'"{value}"'

@@ -87,7 +87,7 @@ def unit_amount(given: Object, where: str, *, credit: bool = False) -> int:
         text = f"Missing required param: {_at(where, 'unit_amount')}."
         raise invalid(text, param=_at(where, "unit_amount"), code="parameter_missing")
     if amount < 0 and not credit:
-        raise invalid("This value must be greater than or equal to 0.", param=param, code="parameter_invalid_integer")
+        raise invalid("Invalid non-negative integer", param=param, code="parameter_invalid_integer")
     if amount > LARGEST:
         raise invalid(f"This value must be less than or equal to {LARGEST}.", param=param, code="amount_too_large")
     return int(amount)

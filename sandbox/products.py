@@ -79,9 +79,9 @@ def delete(account: Account, call: Call) -> Object:
     product = account.find("product", call.id)
     if account.store.having("price", "product", product["id"]):
         raise invalid("This product cannot be deleted because it has one or more user-created prices.", param="id")
-    account.store.delete("product", product["id"])
+    gone = account.bury(product)
     account.emit("product.deleted", product)
-    return {"id": product["id"], "object": "product", "deleted": True}
+    return gone
 
 
 def listing(account: Account, call: Call) -> Object:

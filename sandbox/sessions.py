@@ -118,8 +118,6 @@ def _check_texts(params: Object) -> None:
     email = params.get("customer_email")
     if email and not EMAIL.match(email):
         raise invalid(f"Invalid email address: {email}", param="customer_email", code="email_invalid")
-    if len(params.get("client_reference_id", "")) > 200:
-        raise invalid("client_reference_id may have at most 200 characters.", param="client_reference_id")
 
 
 def _expiry(params: Object, now: int) -> int:

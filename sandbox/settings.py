@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sandbox.spec import API_VERSION
+
 DEFAULT_SECRET = "whsec_pushcart_sandbox_0000000000000000"
 
 
@@ -14,6 +16,8 @@ class Settings:
     """Read once at start. Seconds are real ones."""
 
     port: int = 12111
+    # The account's version: requests that name none, events, and endpoints without one of their own are in it.
+    api_version: str = API_VERSION
     smtp_port: int = 12125
     data: str = "var/sandbox.db"
     webhook_url: str = "http://127.0.0.1:8000/webhooks/stripe"
@@ -44,6 +48,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     secrets = [part.strip() for part in env.get("STRIPE_WEBHOOK_SECRET", "").split(",") if part.strip()]
     return Settings(
         port=int(_number(env, "SANDBOX_PORT", default.port)),
+        api_version=env.get("SANDBOX_API_VERSION") or default.api_version,
         smtp_port=int(_number(env, "SANDBOX_SMTP_PORT", default.smtp_port)),
         data=env.get("SANDBOX_DATA") or default.data,
         webhook_url=f"http://127.0.0.1:{int(_number(env, 'WEBHOOK_PORT', 8000))}/webhooks/stripe",

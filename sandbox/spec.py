@@ -48,6 +48,8 @@ UNPUBLISHED: dict[str, dict[str, Schema]] = {
         }
     },
 }
+# Of those, what is answered with an object that is described.
+RETURNS = {"/v1/subscriptions/{id}/resume": "subscription", "/v1/events/{id}/retry": "event"}
 EXPAND: Schema = {"type": "array", "items": {"type": "string"}}
 FORM = "application/x-www-form-urlencoded"
 
@@ -97,7 +99,8 @@ def operations() -> dict[str, Any]:
     for path, methods in UNPUBLISHED.items():
         for method, properties in methods.items():
             schema = {"type": "object", "properties": {**properties, "expand": EXPAND}}
-            _plant(tree, Operation(method.upper(), path, schema, None))
+            returns = {"$ref": f"#/components/schemas/{RETURNS[path]}"} if path in RETURNS else None
+            _plant(tree, Operation(method.upper(), path, schema, returns))
     return tree
 
 

@@ -151,8 +151,9 @@ def create(account: Account, call: Call) -> Object:
         method = payment_methods.named(account, id, param="default_payment_method")
         account.store.change(method, customer=customer["id"])
     currency = lines[0]["price"]["currency"]
-    # Older requests may name a coupon.
-    chosen = discounts.named(account, params, currency=currency) if "coupon" in params else None
+    # Older requests may name a coupon or a promotion code.
+    old = "coupon" in params or "promotion_code" in params
+    chosen = discounts.named(account, params, currency=currency) if old else None
     subscription = _make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
     if chosen:
@@ -233,12 +234,11 @@ def listing(account: Account, call: Call) -> Object:
     kinds = account.store.all("subscription")
     if customer := call.params.get("customer"):
         kinds = iter(account.store.having("subscription", "customer", customer))
-    if "status" not in call.params:
-        kinds = (s for s in kinds if s["status"] != "canceled")
     return lists.cut(
         call,
         kinds,
         "subscription",
+        None if "status" in call.params else lambda subscription: subscription["status"] != "canceled",
         status=in_status,
         price=has_price,
         plan=has_price,

@@ -138,8 +138,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def stripe() -> FakeStripe:
-    return FakeStripe()
+def stripe(clock: Clock) -> FakeStripe:
+    return FakeStripe(clock)
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
-"""A Stripe that lives in memory, behind the shop's own protocol, and tells its story in truly signed events."""
+"""A Stripe that lives in memory, behind the shop's own protocol, and tells its story in truly signed events.
+
+The contract tests hold it against the sandbox: whatever it says of an object, the sandbox says too.
+"""
 
 import time
 from collections.abc import Callable, Iterator
-from copy import deepcopy
-from datetime import datetime
+from copy import copy, deepcopy
+from datetime import UTC, datetime
 from itertools import count
+from threading import Lock
 from typing import Any
 
 import orjson
@@ -12,44 +16,46 @@ import stripe
 
 from core.errors import CheckoutNotFound, ShopError, StripeRefused, StripeUnreachable
 from core.payments import SessionFacts, read_session
-from tests.fake_billing import FakeBilling
+from tests.fake_billing import TRIAL_DAYS, FakeBilling
 
 SECRET = "whsec_test_0123456789abcdef"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class FakeStripe(FakeBilling):
     """Stripe's objects as Stripe keeps them. `trouble` is raised by the next calls, one each, before anything is done.
 
-    `lost_answers` is how many of the next calls that change something do so, and then never answer.
+    `lost_answers` is how many of the next calls that change something do so, and then never answer; `broken_answers` how
+    many do so and answer 500, which is what a repetition under the same key gets too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
         super().__init__()
+        self.now = now
         self.sessions: dict[str, dict[str, Any]] = {}
+        self.prices: dict[str, dict[str, Any]] = {}
         self.by_key: dict[str, tuple[dict[str, Any], str]] = {}
         self.undelivered: list[dict[str, Any]] = []
         self.happened: list[dict[str, Any]] = []
-        self.refunds: dict[str, dict[str, Any]] = {}
-        self.payment_intents: dict[str, dict[str, Any]] = {}
         self.trouble: list[ShopError] = []
         self.lost_answers = 0
+        self.broken_answers = 0
         self.watch: Callable[[], None] = lambda: None
         self.calls: list[str] = []
         self._numbers = count(1)
+        self._asked: dict[str, dict[str, Any]] = {}
+        self._carts: dict[str, list[dict[str, Any]]] = {}
+        self._refusals: dict[str, ShopError] = {}
+        self._one_at_a_time = Lock()
 
     # -- what the shop asks
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts:
         self._called("open")
-        if key in self.by_key:
-            first, session_id = self.by_key[key]
-            if first != parameters:
-                raise StripeRefused("idempotency_error", "Keys can only be used with the same parameters")
-            return read_session(self.sessions[session_id])
-        session = self._new_session(parameters)
-        self.sessions[session["id"]] = session
-        self.by_key[key] = (deepcopy(parameters), session["id"])
-        return read_session(session)
+        return read_session(self.sessions[self._once(key, parameters, lambda: self._new_session(parameters))])
 
     def retrieve_checkout(self, session_id: str) -> SessionFacts:
         self._called("retrieve")
@@ -59,42 +65,23 @@ class FakeStripe(FakeBilling):
 
     def expire_checkout(self, session_id: str) -> SessionFacts:
         self._called("expire")
-        session = self.sessions[session_id]
-        if session["status"] == "open":
-            session.update(status="expired", url=None)
-        return read_session(session)
+        if session_id not in self.sessions:
+            raise CheckoutNotFound(session_id=session_id)
+        self.expire(session_id)
+        self._answer()
+        return read_session(self.sessions[session_id])
 
     def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
         self._called("events")
-        yield from reversed(self.undelivered)
+        yield from self._since(since, self.undelivered)
 
     def events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
         self._called("events")
-        yield from [event for event in reversed(self.happened) if event["created"] >= since.timestamp()]
+        yield from self._since(since, self.happened)
 
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         self._called("refund")
-        if key in self.by_key:
-            first, refund_id = self.by_key[key]
-            if first != parameters:
-                raise StripeRefused("idempotency_error", "Keys can only be used with the same parameters")
-            return self._answered(self.refunds[refund_id])
-        refund = self.make_refund(parameters["payment_intent"], parameters["amount"], metadata=parameters["metadata"])
-        self.by_key[key] = (deepcopy(parameters), refund["id"])
-        return self._answered(refund)
-
-    def refunds_of(self, charge: str) -> list[dict[str, Any]]:
-        self._called("refunds_of")
-        return [deepcopy(refund) for refund in self.refunds.values() if refund["charge"] == charge]
-
-    def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None:
-        self._called("find_payment_intent")
-        return self.payment_intents.get(payment_intent)
-
-    def find_charge(self, charge: str) -> dict[str, Any] | None:
-        self._called("find_charge")
-        payment_intent = self.payment_intents.get(charge.replace("ch_", "pi_", 1))
-        return charge_of(payment_intent) if payment_intent else None
+        return deepcopy(self.refunds[self._once(key, parameters, lambda: self._new_refund(parameters))])
 
     # -- what happens at Stripe
 
@@ -102,76 +89,81 @@ class FakeStripe(FakeBilling):
         self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False, trial: bool = False
     ) -> dict[str, Any]:
         """The buyer pays; `slowly` with a bank debit whose money is still to come, in a `trial` nothing. Returns the Session."""
-        session = self.sessions[session_id]
-        if trial:
-            session.update(amount_subtotal=0, amount_total=0)
+        session, asked = self.sessions[session_id], self._asked.get(session_id, {})
         assert session["status"] == "open", session["status"]
+        trial_days = TRIAL_DAYS if trial else _trial_days(asked)
+        cart = self._carts.get(session_id, [])
+        plans = [line for line in cart if line["recurring"]]
+        if trial:
+            session.update(dict.fromkeys(("amount_subtotal", "amount_total"), _total(cart, trial=True)))
         free = session["amount_total"] == 0
-        number = next(self._numbers)
         session.update(
             status="complete", url=None, payment_status="unpaid" if slowly else "no_payment_required" if free else "paid",
-            payment_intent=None if free or session["mode"] != "payment" else f"pi_test_{number}",
-            subscription=f"sub_test_{number}" if session["mode"] == "subscription" else None,
             customer_details={"email": email, "name": "Nora Lindqvist"},
         )  # fmt: skip
-        if session["payment_intent"]:
-            self.payment_intents[session["payment_intent"]] = {
-                "id": session["payment_intent"], "object": "payment_intent", "amount": session["amount_total"],
-                "currency": session["currency"], "metadata": dict(session["metadata"]), "livemode": False,
-                "latest_charge": session["payment_intent"].replace("pi_", "ch_", 1),
-            }  # fmt: skip
-        if session["subscription"]:
-            session["customer"] = f"cus_test_{number}"
-            self._subscribe(session, trial=trial)
+        if plans or free:
+            session["customer"] = f"cus_test_{next(self._numbers)}"
+        if plans:
+            session["subscription"] = f"sub_test_{next(self._numbers)}"
+            metadata = asked["subscription_data"]["metadata"]
+            self._subscribe(session, plans, metadata=metadata, trial_days=trial_days)
+        elif not free:
+            self.charge(self._payment_of(session), slowly=slowly)
         return session
 
-    def make_refund(
-        self, payment_intent: str, amount: int, *, metadata: dict[str, str] | None = None, status: str = "succeeded"
-    ) -> dict[str, Any]:
-        """Money goes back: made here as if in Stripe's dashboard, where it carries no metadata."""
-        refund = {
-            "id": f"re_test_{next(self._numbers)}", "object": "refund", "amount": amount, "status": status,
-            "currency": "eur", "payment_intent": payment_intent, "charge": payment_intent.replace("pi_", "ch_", 1),
-            "metadata": metadata or {}, "failure_reason": None,
-        }  # fmt: skip
-        self.refunds[refund["id"]] = refund
-        return refund
+    def decline(self, session_id: str) -> dict[str, Any]:
+        """The buyer's card is declined: they may try again. Returns the PaymentIntent; that of a plan no Session shows."""
+        assert self.sessions[session_id]["mode"] == "payment"
+        payment_intent = self._payment_of(self.sessions[session_id])
+        self.refuse(payment_intent)
+        return payment_intent
 
-    def fail_refund(self, refund_id: str) -> dict[str, Any]:
-        """The buyer's bank sends the refund back."""
-        self.refunds[refund_id].update(status="failed", failure_reason="expired_or_canceled_card")
-        return self.refunds[refund_id]
+    def settle(self, session_id: str) -> dict[str, Any]:
+        """The slow money arrives. Returns the Session."""
+        self.sessions[session_id]["payment_status"] = "paid"
+        self._arrive(self._payment_of(self.sessions[session_id]))
+        return self.sessions[session_id]
 
-    def dispute(self, payment_intent: str, *, status: str = "needs_response") -> dict[str, Any]:
-        """The cardholder's bank takes the money back, for now."""
-        return {
-            "id": "dp_test_" + payment_intent.rpartition("_")[2], "object": "dispute", "amount": 2900, "currency": "eur",
-            "charge": payment_intent.replace("pi_", "ch_", 1), "payment_intent": payment_intent, "status": status,
-            "reason": "fraudulent", "metadata": {}, "created": 1_795_343_785, "livemode": False,
-            "evidence_details": {"due_by": 1_796_000_000},
+    def bounce(self, session_id: str) -> dict[str, Any]:
+        """The slow money does not arrive; nothing on the Session says so. Returns the Session."""
+        self.refuse(self._payment_of(self.sessions[session_id]))
+        return self.sessions[session_id]
+
+    def expire(self, session_id: str) -> dict[str, Any]:
+        """An open Session's time is up; any other stays as it is. Returns the Session."""
+        session = self.sessions[session_id]
+        if session["status"] == "open":
+            session.update(status="expired", url=None)
+            if session["payment_intent"]:
+                self.payment_intents[session["payment_intent"]]["status"] = "canceled"
+        return session
+
+    def sell(self, amount: int, currency: str = "eur", *, interval: str | None = None) -> str:
+        """A price is made in Stripe's dashboard. Returns its id."""
+        price = {
+            "id": f"price_test_{next(self._numbers)}", "object": "price", "active": True, "livemode": False,
+            "unit_amount": amount, "currency": currency, "recurring": {"interval": interval} if interval else None,
+            "metadata": {},
         }  # fmt: skip
+        self.prices[price["id"]] = price
+        return price["id"]
 
     def tell(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
         """An event of this type about an object as it is now; it is listed among Stripe's events."""
-        event = event_about(deepcopy(subject), kind, number=next(self._numbers))
+        event = self._event(kind, subject)
         self.happened.append(event)
         return event
 
-    def settle(self, session_id: str) -> dict[str, Any]:
-        """The slow money arrives."""
-        self.sessions[session_id]["payment_status"] = "paid"
-        return self.sessions[session_id]
-
     def event(self, kind: str, session_id: str, **changes: Any) -> dict[str, Any]:
         """An event of type `checkout.session.{kind}` about the Session as it is now."""
-        session = {**deepcopy(self.sessions[session_id]), **changes}
-        return event_about(session, f"checkout.session.{kind}", number=next(self._numbers))
+        return self._event(f"checkout.session.{kind}", {**self.sessions[session_id], **changes})
 
-    def _answered(self, answer: dict[str, Any]) -> dict[str, Any]:
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise StripeUnreachable("api_connection_error", "Request timed out")
-        return deepcopy(answer)
+    def _event(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
+        number, created = next(self._numbers), int(self.now().timestamp())
+        return {**event_about(deepcopy(subject), kind, number=number), "created": created}
+
+    def _since(self, since: datetime, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [deepcopy(event) for event in reversed(events) if event["created"] >= int(since.timestamp())]
 
     def _called(self, name: str) -> None:
         self.watch()
@@ -179,29 +171,86 @@ class FakeStripe(FakeBilling):
         if self.trouble:
             raise self.trouble.pop(0)
 
-    def _new_session(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        number = next(self._numbers)
-        items = parameters["line_items"]
-        total = sum(item["quantity"] * item["price_data"]["unit_amount"] for item in items)
-        session_id = f"cs_test_{number:04d}"
-        return {
+    def _once(self, key: str, parameters: dict[str, Any], make: Callable[[], str]) -> str:
+        """The id of what was made under this key, now or before. What Stripe answered first it answers for ever."""
+        with self._one_at_a_time:
+            if key not in self.by_key:
+                made = ""
+                try:
+                    made = make()
+                except StripeRefused as refusal:
+                    self._refusals[key] = refusal
+                self.by_key[key] = (deepcopy(parameters), made)
+                if self.broken_answers:
+                    self.broken_answers -= 1
+                    self._refusals[key] = StripeUnreachable("api_error", "An unknown error occurred")
+            first, made = self.by_key[key]
+        if first != parameters:
+            raise StripeRefused("idempotency_error", "Keys can only be used with the same parameters")
+        self._answer()
+        if key in self._refusals:
+            raise copy(self._refusals[key])
+        return made
+
+    def _answer(self) -> None:
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise StripeUnreachable("api_connection_error", "Request timed out")
+
+    def _new_refund(self, parameters: dict[str, Any]) -> str:
+        made = self.make_refund(parameters["payment_intent"], parameters["amount"], metadata=parameters["metadata"])
+        made["reason"] = parameters.get("reason")
+        return str(made["id"])
+
+    def _new_session(self, parameters: dict[str, Any]) -> str:
+        lasts = parameters["expires_at"] - int(self.now().timestamp())
+        if not 30 * 60 <= lasts <= 24 * 3600:
+            raise StripeRefused("invalid_request_error", "A Session lasts from 30 minutes to 24 hours")
+        cart = [
+            {"recurring": None, **self._price(line), "quantity": line["quantity"]} for line in parameters["line_items"]
+        ]
+        session_id = f"cs_test_{next(self._numbers):04d}"
+        total = _total(cart, trial=_trial_days(parameters) > 0)
+        self._asked[session_id], self._carts[session_id] = deepcopy(parameters), cart
+        self.sessions[session_id] = {
             "id": session_id, "object": "checkout.session", "livemode": False, "status": "open",
             "payment_status": "unpaid", "mode": parameters["mode"], "amount_subtotal": total, "amount_total": total,
-            "currency": items[0]["price_data"]["currency"], "metadata": dict(parameters["metadata"]),
+            "currency": cart[0]["currency"], "metadata": dict(parameters["metadata"]),
             "client_reference_id": parameters["client_reference_id"], "customer_details": None, "customer": None,
             "customer_email": parameters.get("customer_email"), "payment_intent": None, "subscription": None,
             "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}",
-            "success_url": parameters["success_url"], 
-            "plan": next((item for item in items if "recurring" in item["price_data"]), None),
+            "success_url": parameters["success_url"], "created": int(self.now().timestamp()),
         }  # fmt: skip
+        return session_id
+
+    def _price(self, line: dict[str, Any]) -> dict[str, Any]:
+        if "price" not in line:
+            described: dict[str, Any] = line["price_data"]
+            return described
+        if line["price"] not in self.prices:
+            raise StripeRefused("resource_missing", f"No such price: '{line['price']}'")
+        if not self.prices[line["price"]]["active"]:
+            raise StripeRefused("invalid_request_error", "The price specified is inactive.")
+        return self.prices[line["price"]]
+
+    def _payment_of(self, session: dict[str, Any]) -> dict[str, Any]:
+        """The Session's PaymentIntent, made at the first attempt to pay."""
+        if session["payment_intent"]:
+            return self.payment_intents[session["payment_intent"]]
+        # Its metadata is its own: what the Session says is not handed down.
+        named = self._asked.get(session["id"], {}).get("payment_intent_data", session).get("metadata")
+        made = self.bill(session["amount_total"], session["currency"], metadata=named, customer=session["customer"])
+        session["payment_intent"] = made["id"]
+        return made
 
 
-def charge_of(payment_intent: dict[str, Any]) -> dict[str, Any]:
-    """The charge of a payment, which carries the payment's metadata."""
-    return {
-        "id": payment_intent["latest_charge"], "object": "charge", "payment_intent": payment_intent["id"],
-        "metadata": dict(payment_intent["metadata"]), "amount": payment_intent["amount"], "livemode": False,
-    }  # fmt: skip
+def _total(cart: list[dict[str, Any]], *, trial: bool) -> int:
+    """What a cart costs now; during a trial its plans cost nothing."""
+    return sum(line["quantity"] * line["unit_amount"] for line in cart if not (trial and line["recurring"]))
+
+
+def _trial_days(parameters: dict[str, Any]) -> int:
+    return int(parameters.get("subscription_data", {}).get("trial_period_days", 0))
 
 
 def event_about(subject: dict[str, Any], kind: str, *, number: int | str, livemode: bool = False) -> dict[str, Any]:

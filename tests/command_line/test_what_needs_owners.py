@@ -61,8 +61,9 @@ def test_a_refund_that_stripe_does_not_answer_stays_requested_and_the_worker_goe
 
 
 def test_a_refund_prints_what_went_back(
-    shop: Shop, order_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
     monkeypatch.setattr(cli, "open_shop", lambda: shop)  # in this process, whose Stripe answers
     cli.app(["refund", order_id, "--line", "2", "--json"], standalone_mode=False)
     said = orjson.loads(capsys.readouterr().out)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 import orjson
@@ -21,7 +20,7 @@ from core.workshops import WorkshopDate
 from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock
-from tests.fakes import FakeStripe, charge_of
+from tests.fakes import FakeStripe
 
 # What is sold stays; signals only tell when the last pass was.
 SHELVES = {"products", "prices", "download_files", "workshop_dates", "shop_texts", "counters", "signals"}
@@ -70,7 +69,7 @@ class Life:
     def tell_refund(self, amount: int, payment: str = "") -> dict[str, Any]:
         made = self.stripe.make_refund(payment or self.payment, amount)
         self.tell("refund.created", made)
-        self.tell("charge.refunded", charge_of(self.stripe.payment_intents[made["payment_intent"]]))
+        self.tell("charge.refunded", self.stripe.charge_of(made["payment_intent"]))
         return made
 
     def tell_dispute(self, verdict: str, name: str = "dp_1") -> None:
@@ -109,7 +108,8 @@ def disputed_twice_and_lost_once(life: Life) -> None:
 def bounced(life: Life) -> None:
     life.buy("kit-eur", "clinic-eur", slowly=True)
     life.tell_session("completed")
-    life.tell("charge.failed", {**charge_of(life.stripe.payment_intents[life.payment]), "failure_code": "no_account"})
+    life.stripe.bounce(life.session_id)
+    life.tell("charge.failed", life.stripe.charge_of(life.payment))
     life.tell_session("async_payment_failed")
 
 
@@ -201,8 +201,7 @@ def clean(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
         session.execute(text(f"delete from {builders.jobs_table(session)}"))
         session.execute(update(WorkshopDate).where(WorkshopDate.product_id == "clinic").values(taken=0))
         session.execute(update(Counter).values(value=1000))
-    stripe.__init__()  # type: ignore[misc]
-    stripe._numbers = count(1)
+    stripe.__init__(clock)  # type: ignore[misc]
     clock.time = Clock().time
 
 

@@ -18,7 +18,7 @@ import httpx
 import stripe
 import uvicorn
 
-from sandbox import app, conformity
+from sandbox import app, conformity, versions
 from sandbox.__main__ import Server as Sandbox
 from sandbox.settings import Settings
 
@@ -112,6 +112,13 @@ class Endpoint:
         return eventually(lambda: found if len(found := self.events(kind)) >= times else None)
 
 
+def check_answer(method: str, path: str, answer: httpx.Response) -> None:
+    """Any answer of the API: what Stripe always sends with it, and its description in the version it says it is in."""
+    assert answer.headers["Request-Id"].startswith("req_")
+    assert answer.headers["Content-Type"] == "application/json"
+    conformity.check_answer(method, path, answer.status_code, answer.json(), answer.headers["Stripe-Version"])
+
+
 class CheckingClient(stripe.HTTPClient):
     """Sends the SDK's requests, and holds every answer against Stripe's description of it."""
 
@@ -124,8 +131,7 @@ class CheckingClient(stripe.HTTPClient):
 
     def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, Any]:
         answer = self.last = self.http.request(method.upper(), url, headers=headers, content=post_data)
-        assert answer.headers["Request-Id"].startswith("req_")
-        conformity.check_answer(method.upper(), httpx.URL(url).path, answer.status_code, answer.json())
+        check_answer(method.upper(), httpx.URL(url).path, answer)
         return answer.content, answer.status_code, answer.headers
 
     def close(self) -> None:
@@ -149,7 +155,10 @@ class World:
     def raw(self, method: str, path: str, body: str = "", **headers: str) -> httpx.Response:
         """A request as Stripe's command line would send it: with no version."""
         given = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/x-www-form-urlencoded", **headers}
-        return self.http.request(method, path, content=body, headers=given)
+        answer = self.http.request(method, path, content=body, headers=given)
+        if path.startswith("/v1/") and method != "HEAD" and answer.headers["Stripe-Version"] in versions.known():
+            check_answer(method, httpx.URL(path).path, answer)
+        return answer
 
     def knows(self, event: str) -> bool:
         try:

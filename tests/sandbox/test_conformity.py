@@ -51,6 +51,12 @@ def test_an_object_that_lacks_a_nullable_key_does_not(product: dict[str, Any]) -
         conformity.check_object("product", product)
 
 
+def test_a_part_may_leave_keys_out_but_not_have_others() -> None:
+    conformity.check_part("product", {"object": "product", "id": "prod_1"})
+    with pytest.raises(conformity.NotAsDescribed, match="surprise"):
+        conformity.check_part("product", {"object": "product", "id": "prod_1", "surprise": 1})
+
+
 def test_an_event_is_held_to_its_own_shape_and_to_its_objects(product: dict[str, Any]) -> None:
     account = Account(QUIET, {})
     assert events.record(account, "product.updated", product, {"name": "Quiet"})["type"] == "product.updated"

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.running import SECRET, Endpoint, World, eventually
+from tests.sandbox.running import KEY, SECRET, Endpoint, World, eventually
 
 
 def test_faults_are_read_set_and_cleared(world: World) -> None:
@@ -17,7 +17,16 @@ def test_faults_are_read_set_and_cleared(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"gravity": 1}, {"twice": 1}, {"drop_next": True}, {"drop_next": "1"}, {"api": "418"}, ["twice"]]
+    "wrong",
+    [
+        {"gravity": 1},
+        {"twice": 1},
+        {"drop_next": True},
+        {"drop_next": "1"},
+        {"api": "418"},
+        {"rate_limit": -1},
+        ["twice"],
+    ],
 )
 def test_a_fault_that_does_not_exist_is_refused_and_nothing_changes(world: World, wrong: object) -> None:
     before = world.http.get("/sandbox/faults").json()
@@ -126,6 +135,16 @@ def test_the_api_can_stay_silent_with_the_work_done_or_not(world: World, fault: 
     assert len(world.api.products.list().data) == done
 
 
+def test_a_repeated_request_meets_the_silence_too(world: World) -> None:
+    world.faults(api="silence_after", api_next=2)
+    sent = {"data": {"name": "x"}, "headers": {"Authorization": f"Bearer {KEY}", "Idempotency-Key": "again"}}
+    for _ in range(2):
+        with pytest.raises(httpx.ReadTimeout):
+            world.http.post("/v1/products", **sent, timeout=0.3)
+    assert world.http.post("/v1/products", **sent).headers["Idempotent-Replayed"] == "true"
+    assert len(world.api.products.list().data) == 1
+
+
 def test_the_next_payment_can_be_declined_whatever_the_card(world: World) -> None:
     world.faults(decline_next=1)
     session = world.session()
@@ -180,3 +199,38 @@ def test_a_refused_event_is_undelivered_until_it_is_accepted(world: World, endpo
     event = _all_undelivered(world)[0]
     world.raw("POST", f"/v1/events/{event.id}/retry")
     eventually(lambda: not _all_undelivered(world))
+
+
+def _make(world: World, n: int) -> httpx.Response:
+    return world.raw("POST", "/v1/products", f"name=n{n}", **{"Idempotency-Key": f"k{n}"})
+
+
+def test_a_burst_above_the_rate_is_held_up_and_whoever_waits_gets_in(world: World) -> None:
+    world.faults(rate_limit=5)
+    burst = [_make(world, n) for n in range(20)]
+    held_up = [answer for answer in burst if answer.status_code == 429]
+    assert 0 < len(held_up) <= 15
+    assert {answer.status_code for answer in burst} == {200, 429}
+    assert held_up[0].headers["Stripe-Rate-Limited-Reason"] == "global-rate"
+    assert held_up[0].json()["error"]["code"] == "rate_limit"
+    assert "Stripe-Should-Retry" not in held_up[0].headers
+    for n in range(20):
+        eventually(lambda n=n: _make(world, n).status_code == 200)
+    world.faults(rate_limit=0)
+    made = [product.name for product in world.api.products.list({"limit": 100}).data]
+    assert sorted(made) == sorted(f"n{n}" for n in range(20))
+
+
+def test_a_locked_object_is_worth_another_try(world: World) -> None:
+    world.faults(lock_timeout_next=1)
+    answer = _make(world, 1)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "lock_timeout")
+    assert answer.headers["Stripe-Should-Retry"] == "true"
+    assert _make(world, 1).status_code == 200
+
+
+def test_stripes_own_library_tries_a_locked_object_again_by_itself(world: World) -> None:
+    world.faults(lock_timeout_next=1)
+    addresses: stripe.BaseAddresses = {"api": world.settings.base_url}
+    client = stripe.StripeClient("sk_test_pushcart_sandbox", base_addresses=addresses, max_network_retries=1)
+    assert client.v1.products.create({"name": "x"}).name == "x"

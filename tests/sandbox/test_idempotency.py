@@ -101,3 +101,44 @@ def test_the_sdk_sees_the_errors_as_its_own(world: World) -> None:
     world.api.products.create({"name": "x"}, options)
     with pytest.raises(stripe.IdempotencyError):
         world.api.products.create({"name": "y"}, options)
+
+
+def _headers(world: World, body: str, path: str = "/v1/products") -> dict[str, str]:
+    answer = world.raw("POST", path, body, **{"Idempotency-Key": "k1"})
+    names = ("Idempotency-Key", "Original-Request", "Idempotent-Replayed", "Stripe-Should-Retry", "Request-Id")
+    return {name: answer.headers[name] for name in names if name in answer.headers}
+
+
+def test_an_answer_says_which_request_it_was_made_for(world: World) -> None:
+    first, again = _headers(world, "name=x"), _headers(world, "name=x")
+    assert first["Original-Request"] == first["Request-Id"] == again["Original-Request"] != again["Request-Id"]
+    assert (first.get("Idempotent-Replayed"), again["Idempotent-Replayed"]) == (None, "true")
+    assert "Stripe-Should-Retry" not in again
+
+
+def test_trying_again_is_discouraged_once_a_refusal_is_kept(world: World) -> None:
+    for _ in range(2):
+        headers = _headers(world, "product=prod_x&currency=eur&unit_amount=100", "/v1/prices")
+        assert headers["Stripe-Should-Retry"] == "false"
+
+
+def test_a_refused_parameter_names_the_key_and_does_not_discourage(world: World) -> None:
+    refused = _headers(world, "colour=red")
+    assert (refused["Idempotency-Key"], refused["Original-Request"]) == ("k1", refused["Request-Id"])
+    assert "Stripe-Should-Retry" not in refused
+    assert "Original-Request" not in world.raw("POST", "/v1/products", "name=x").headers
+
+
+def test_a_key_in_use_invites_to_try_again(world: World) -> None:
+    world.faults(api_seconds=0.5)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: _headers(world, "name=x"), range(4)))
+    world.faults(api_seconds=0)
+    assert {answer.get("Stripe-Should-Retry") for answer in answers} == {"true", None}
+
+
+def test_bytes_are_repeated_in_the_version_they_were_made_in(world: World) -> None:
+    headers = {"Idempotency-Key": "k1", "Stripe-Version": "2020-08-27"}
+    first, again = (world.raw("POST", "/v1/payment_intents", "amount=1000&currency=eur", **headers) for _ in range(2))
+    assert "charges" in first.json()
+    assert first.content == again.content

@@ -58,18 +58,167 @@ def test_paths_are_expanded_through_lists_and_objects(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
+    ("path", "message", "code"),
     [
-        ("metadata", "This property cannot be expanded (metadata)."),
-        ("nothing.at_all", "This property cannot be expanded (nothing)."),
-        ("a.b.c.d.e", "You cannot expand more than 4 levels of a property."),
+        ("metadata", "This property cannot be expanded (metadata).", None),
+        ("nothing.at_all", "This property cannot be expanded (nothing).", None),
+        ("payment_intent.nothing", "This property cannot be expanded (payment_intent.nothing).", None),
+        ("line_items.price", "This property cannot be expanded (line_items.price).", None),
+        (
+            "a.b.c.d.e",
+            "You cannot expand more than 4 levels of a property. Property: a.b.c.d.e",
+            "property_expansion_max_depth",
+        ),
     ],
 )
-def test_what_cannot_be_expanded_is_refused(world: World, path: str, message: str) -> None:
+def test_what_cannot_be_expanded_is_refused_whatever_stands_there(
+    world: World, path: str, message: str, code: str | None
+) -> None:
     session = world.session()
     with pytest.raises(stripe.InvalidRequestError) as refused:
         world.read(session, path)
-    assert refused.value.user_message.startswith(message)
+    assert (refused.value.user_message, refused.value.code, refused.value.param) == (message, code, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "customer",
+            "This property cannot be expanded (customer). You may want to try expanding 'data.customer' instead.",
+        ),
+        ("bogus", "This property cannot be expanded (bogus). You may want to try expanding 'data.bogus' instead."),
+        ("data.bogus", "This property cannot be expanded (data.bogus)."),
+        (
+            "data.items.data.price.product",
+            "You cannot expand more than 4 levels of a property. Property: data.items.data.price.product",
+        ),
+    ],
+)
+def test_paths_into_a_list_begin_with_data_even_when_it_is_empty(world: World, path: str, message: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.subscriptions.list({"expand": [path]})
+    assert refused.value.user_message == message
+    assert world.api.subscriptions.list({"expand": ["data", "data.customer"]}).data == []
+
+
+def test_paths_into_search_results_begin_with_data_too(world: World) -> None:
+    refused = world.raw("GET", "/v1/customers/search?query=x&expand[]=test_clock").json()["error"]["message"]
+    assert refused.endswith("You may want to try expanding 'data.test_clock' instead.")
+
+
+def test_what_was_deleted_and_made_anew_is_there_again(world: World) -> None:
+    world.api.products.create({"name": "before", "id": "prod_1"})
+    world.api.products.delete("prod_1")
+    world.api.products.create({"name": "after", "id": "prod_1"})
+    given = {"product": "prod_1", "unit_amount": 100, "currency": "eur", "expand": ["product"]}
+    assert world.api.prices.create(given).product.name == "after"
+
+
+def test_nothing_is_done_when_a_path_is_wrong(world: World) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+        world.api.products.create({"name": "x", "expand": ["nonsense"]}, {"idempotency_key": "k1"})
+    assert world.api.products.list().data == []
+    assert world.api.products.create({"name": "x"}, {"idempotency_key": "k1"}).name == "x"
+
+
+def test_what_is_only_there_when_asked_for_is_found_through_other_objects(world: World) -> None:
+    bought = world.subscribed()
+    customer = world.api.customers.retrieve(bought.customer, {"expand": ["subscriptions.data.latest_invoice.payments"]})
+    payment = customer.subscriptions.data[0].latest_invoice.payments.data[0]
+    assert payment.object == "invoice_payment"
+    invoices = world.api.invoices.list({"expand": ["data.payments"]})
+    assert invoices.data[0].payments.data[0].id == payment.id
+    paths = ["items.data.price.product", "latest_invoice.parent.subscription_details.subscription"]
+    deep = world.api.subscriptions.retrieve(bought.id, {"expand": paths})
+    assert deep["items"].data[0].price.product.object == "product"
+    assert deep.latest_invoice.parent.subscription_details.subscription.id == bought.id
+
+
+def test_a_deleted_object_is_still_named_and_says_that_it_is_gone(world: World) -> None:
+    bought = world.subscribed()
+    assert world.api.customers.delete(bought.customer).deleted
+    gone = {"id": bought.customer, "object": "customer", "deleted": True}
+    assert world.api.customers.retrieve(bought.customer).to_dict() == gone
+    found = world.api.subscriptions.retrieve(bought.id, {"expand": ["customer", "latest_invoice.customer"]})
+    assert found.customer.to_dict() == found.latest_invoice.customer.to_dict() == gone
+    through = world.api.subscriptions.retrieve(bought.id, {"expand": ["customer.subscriptions", "customer.test_clock"]})
+    assert through.customer.to_dict() == gone
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        world.api.customers.update(bought.customer, {"name": "x"})
+    assert world.api.customers.list().data == []
+
+
+def _made_an_hour_apart(world: World, times: int) -> list[Any]:
+    made = []
+    for n in range(times):
+        made.append(world.api.products.create({"name": f"n{n}", "active": n % 2 == 0}))
+        world.advance(hours=1)
+    return made[::-1]
+
+
+def test_pages_fit_together_both_ways_within_bounds_of_time(world: World) -> None:
+    products = _made_an_hour_apart(world, 8)
+    given: dict[str, Any] = {"created": {"gte": products[6].created, "lt": products[0].created}, "limit": 2}
+    within = [p.id for p in products[1:7]]
+    assert [p.id for p in world.api.products.list(given).auto_paging_iter()] == within
+    last = world.api.products.list({**given, "starting_after": within[3]})
+    assert ([p.id for p in last.data], last.has_more) == (within[4:], False)
+    back = world.api.products.list({**given, "ending_before": within[4]})
+    assert ([p.id for p in back.data], back.has_more) == (within[2:4], True)
+    first = world.api.products.list({**given, "ending_before": within[2]})
+    assert ([p.id for p in first.data], first.has_more) == (within[:2], False)
+    assert [p.id for p in back.auto_paging_iter()] == within[3::-1]
+
+
+def test_a_cursor_is_a_place_whether_or_not_it_passes_the_filter(world: World) -> None:
+    products = _made_an_hour_apart(world, 5)
+    active = [p.id for p in products if p.active]
+    for cursor, after in ((products[1].id, active[1:]), (active[1], active[2:])):
+        assert [p.id for p in world.api.products.list({"active": True, "starting_after": cursor}).data] == after
+        assert [p.id for p in world.api.products.list({"active": True, "ending_before": cursor}).data] == active[:1]
+
+
+def test_a_cursor_that_belongs_to_somebody_else_is_a_place_too(world: World) -> None:
+    first, middle, last = (world.paid().payment_intent for _ in range(3))
+    charges = {c.payment_intent: c.id for c in world.api.charges.list().data}
+
+    def after_the_middle(intent: str) -> list[str]:
+        given = {"payment_intent": intent, "starting_after": charges[middle]}
+        return [c.id for c in world.api.charges.list(given).data]
+
+    assert after_the_middle(first) == [charges[first]]
+    assert after_the_middle(last) == []
+
+
+def test_a_subscription_that_ended_between_two_pages_does_not_break_the_walk(world: World) -> None:
+    bought = [world.subscribed().id for _ in range(3)][::-1]
+    assert [s.id for s in world.api.subscriptions.list({"limit": 1}).data] == bought[:1]
+    world.api.subscriptions.cancel(bought[0])
+    rest = world.api.subscriptions.list({"limit": 5, "starting_after": bought[0]})
+    assert [s.id for s in rest.data] == bought[1:]
+
+
+def test_events_are_paged_backwards_within_bounds_of_time(world: World) -> None:
+    for n in range(4):
+        world.api.products.create({"name": f"n{n}"})
+    events = world.api.events.list().data
+    given = {"created": {"gte": events[0].created - 60}, "limit": 2, "ending_before": events[3].id}
+    back = world.api.events.list(given)
+    assert ([e.id for e in back.data], back.has_more) == ([e.id for e in events[1:3]], True)
+
+
+@pytest.mark.parametrize("cursor", ["starting_after", "ending_before"])
+@pytest.mark.parametrize("kind", ["unknown", "deleted", "another"])
+def test_a_cursor_must_name_an_object_of_the_list(world: World, cursor: str, kind: str) -> None:
+    id = {"unknown": "prod_x", "another": world.price().id}.get(kind)
+    if id is None:
+        id = world.api.products.create({"name": "x"}).id
+        world.api.products.delete(id)
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.products.list({cursor: id})
+    assert (refused.value.http_status, refused.value.code, refused.value.param) == (400, "resource_missing", cursor)
+    assert refused.value.user_message == f"No such product: '{id}'"
 
 
 def test_total_count_is_gone_from_lists(world: World) -> None:

@@ -147,31 +147,25 @@ def test_a_dispute_that_names_its_charge_alone_is_traced_too(
     assert standing(shop, order_id) == ("disputed", {"suspended"})
 
 
-def warning_of(payment: str, *, actionable: bool) -> dict:
-    return {
-        "id": "issfr_test_1", "object": "radar.early_fraud_warning", "actionable": actionable, "created": 1_795_343_785,
-        "charge": payment.replace("pi_", "ch_", 1), "payment_intent": payment, "fraud_type": "made_with_stolen_card",
-    }  # fmt: skip
-
-
 def test_an_early_warning_wants_attention_until_it_is_refunded_or_over(
     shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
 ) -> None:
     payment = builders.payment_of(shop, order_id)
-    warned = stripe.tell("radar.early_fraud_warning.created", warning_of(payment, actionable=True))
+    warning = stripe.warn(payment, fraud_type="made_with_stolen_card")
+    warned = stripe.tell("radar.early_fraud_warning.created", warning)
     assert post(client, warned).json()["state"] == "applied"
     assert standing(shop, order_id) == ("fulfilled", {"active"})
     (item,) = attention.items(shop)
     assert (item.topic, item.detail) == ("fraud_warning", "made_with_stolen_card")
-    post(client, stripe.tell("radar.early_fraud_warning.updated", warning_of(payment, actionable=False)))
-    post(client, stripe.tell("radar.early_fraud_warning.updated", warning_of(payment, actionable=True)))
+    post(client, stripe.tell("radar.early_fraud_warning.updated", {**warning, "actionable": False}))
+    post(client, stripe.tell("radar.early_fraud_warning.updated", warning))
     assert attention.items(shop) == []
 
 
 def test_two_tellings_of_one_warning_at_once_both_succeed(
     shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
 ) -> None:
-    warning = warning_of(builders.payment_of(shop, order_id), actionable=True)
+    warning = stripe.warn(builders.payment_of(shop, order_id))
     told = [stripe.tell("radar.early_fraud_warning.created", warning) for _ in range(4)]
     answers = builders.at_once(*[lambda event=event: post(client, event).status_code for event in told])
     assert answers == [200] * 4

@@ -12,7 +12,7 @@ from core.refund_facts import Refund
 from core.shop import Shop
 from core.subscriptions import Invoice, Subscription
 from tests import builders
-from tests.fakes import FakeStripe, charge_of, event_about
+from tests.fakes import FakeStripe, event_about
 from tests.webhook.test_stripe_events import post
 
 OLD = "2022-11-15"
@@ -83,7 +83,7 @@ def test_a_charge_that_lists_its_refunds_is_asked_about_all_the_same(
     payment = builders.payment_of(shop, order_id)
     made = stripe.make_refund(payment, 400)
     listed = {
-        **charge_of(stripe.payment_intents[payment]),
+        **stripe.charge_of(payment),
         "invoice": None,
         "refunds": {"data": [made]},
         "refunded": False,

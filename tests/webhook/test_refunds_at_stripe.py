@@ -9,7 +9,7 @@ from core import attention, refunds
 from core.refund_facts import Refund, RefundStatus
 from core.shop import Shop
 from tests import builders
-from tests.fakes import FakeStripe, charge_of
+from tests.fakes import FakeStripe
 from tests.webhook.test_stripe_events import post
 
 TOTAL = 2900 + 7900
@@ -75,7 +75,7 @@ def test_the_charge_alone_makes_the_worker_ask_which_refunds_there_are(
     payment = builders.payment_of(shop, order_id)
     for amount in (500, 700):
         stripe.make_refund(payment, amount)
-    charge = charge_of(stripe.payment_intents[payment])
+    charge = stripe.charge_of(payment)
     stripe.calls.clear()
     assert tell("charge.refunded", charge) == "applied"
     assert stripe.calls == []
@@ -135,8 +135,9 @@ def test_a_refund_told_before_its_payment_is_parked_and_then_counted(
 def test_a_refund_of_somebody_elses_payment_is_ignored_after_asking_once(
     shop: Shop, stripe: FakeStripe, tell: Tell
 ) -> None:
-    stripe.payment_intents["pi_theirs"] = {"id": "pi_theirs", "metadata": {"order_id": "their-7"}, "amount": 100}
-    assert tell("refund.created", stripe.make_refund("pi_theirs", 100)) == "parked"
+    theirs = stripe.bill(100, metadata={"order_id": "their-7"})
+    stripe.charge(theirs)
+    assert tell("refund.created", stripe.make_refund(theirs["id"], 100)) == "parked"
     builders.ask_stripe(shop)
     (event,) = stripe.happened
     row = builders.event_row(shop, event["id"])

@@ -80,7 +80,8 @@ class Trade:
 
 def open_trade(url: str, folder: Path, postbox: Postbox, *, sweep_seconds: float = 3600) -> Trade:
     """A shop that sells the tests' catalogue, with room for everybody."""
-    clock, stripe = Clock(), FakeStripe()
+    clock = Clock()
+    stripe = FakeStripe(clock)
     settings = Settings(
         database_url=url, storage_url=f"file://{folder}/files", secret_key="a secret of sixteen letters",
         stripe_webhook_secret=SECRET, app_url="http://localhost:8501", smtp_url=SecretStr(postbox.url),

@@ -1,0 +1,193 @@
+"""Plans: their subscription, its invoices and payments, from the first month to the end."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core import subscriptions
+from core.errors import StripeRefused
+from core.subscriptions import SubscriptionFacts
+from tests import builders
+from tests.contract.sides import Side, told
+
+
+def subscribed(side: Side, *items: str | tuple[str, int]) -> str:
+    """A subscription that somebody has just paid for."""
+    _, session_id = builders.opened(side.shop, *items or ("plan-month",))
+    side.pay(session_id)
+    return str(side.stripe.retrieve_checkout(session_id).subscription)
+
+
+def on_trial(side: Side, days: int = 14) -> str:
+    """A subscription that costs nothing yet. The shop offers no trials, so nothing of its own asks for one."""
+    builders.opened(side.shop, "plan-month")
+    parameters = builders.attempts(side.shop)[0].parameters
+    data = {**parameters["subscription_data"], "trial_period_days": days}
+    opened = side.stripe.open_checkout({**parameters, "subscription_data": data}, key="trial")
+    assert opened.amount_total == 0
+    side.pay(opened.id)
+    return str(side.stripe.retrieve_checkout(opened.id).subscription)
+
+
+def found(side: Side, name: str) -> dict[str, Any]:
+    subscription = side.stripe.find_subscription(name)
+    assert subscription
+    return subscription
+
+
+def facts(side: Side, name: str) -> SubscriptionFacts:
+    return subscriptions.read_subscription(found(side, name))
+
+
+def invoice_of(side: Side, payment_intent: str | None) -> dict[str, Any]:
+    invoice = side.stripe.find_invoice_of(str(payment_intent))
+    assert invoice
+    return invoice
+
+
+def test_a_paid_plan_is_active_for_its_first_month(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 3))
+    assert name.startswith("sub_")
+    plan = facts(side, name)
+    assert (plan.status, plan.quantity, plan.interval) == ("active", 3, "month")
+    assert (plan.amount, plan.currency) == (2700, "eur")
+    assert (plan.order_id, plan.shop_id) == (builders.rows(side.shop, builders.Order)[0].id, side.shop.id)
+    assert plan.period_start
+    assert plan.period_end
+    assert abs(plan.period_start - side.clock()) < timedelta(minutes=1)
+    assert timedelta(days=28) <= plan.period_end - plan.period_start <= timedelta(days=31)
+    assert str(plan.customer).startswith("cus_")
+    assert (plan.trial_end, plan.ends_at, plan.ended_at, plan.paused, plan.end_reason) == (None, None, None, False, "")
+
+
+def test_a_years_plan_lasts_a_year(side: Side) -> None:
+    plan = facts(side, subscribed(side, "plan-year"))
+    assert plan.period_start
+    assert plan.period_end
+    assert plan.period_end.replace(year=plan.period_start.year) == plan.period_start
+
+
+def test_of_a_mixed_cart_the_plan_alone_is_subscribed_to(side: Side) -> None:
+    name = subscribed(side, "plan-month", "guide-eur")
+    assert facts(side, name).amount == 900
+    assert invoice_of(side, side.stripe.payment_intent_of_subscription(name))["amount_paid"] == 900 + 2900
+
+
+def test_two_plans_are_two_items_of_one_subscription(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2), ("plan-month", 3))
+    assert [item["quantity"] for item in found(side, name)["items"]["data"]] == [2, 3]
+
+
+def test_the_payment_leads_to_the_invoice_and_the_invoice_to_the_order(side: Side) -> None:
+    name = subscribed(side)
+    payment = side.stripe.payment_intent_of_subscription(name)
+    intent = side.stripe.find_payment_intent(str(payment))
+    assert intent
+    assert (intent["metadata"], intent["amount"]) == ({}, 900)
+    invoice = invoice_of(side, payment)
+    assert invoice["id"].startswith("in_")
+    assert (invoice["status"], invoice["amount_paid"]) == ("paid", 900)
+    assert invoice["billing_reason"] == "subscription_create"
+    parent = invoice["parent"]["subscription_details"]
+    assert (parent["subscription"], parent["metadata"]) == (name, found(side, name)["metadata"])
+    opened = side.stripe.find_checkout_of(subscription=name)
+    assert opened
+    assert (opened["subscription"], opened["payment_intent"]) == (name, None)
+    assert opened["client_reference_id"] == parent["metadata"]["order_id"]
+
+
+def test_nothing_leads_to_a_subscription_that_is_not_there(side: Side) -> None:
+    assert side.stripe.find_subscription("sub_nobody") is None
+    assert side.stripe.find_checkout_of(subscription="sub_nobody") is None
+    assert side.stripe.payment_intent_of_subscription("sub_nobody") is None
+    assert side.stripe.find_invoice_of("pi_nobody") is None
+
+
+def test_a_payment_for_no_plan_has_no_invoice(side: Side) -> None:
+    _, session_id = builders.opened(side.shop)
+    side.pay(session_id)
+    assert side.stripe.find_invoice_of(str(side.stripe.retrieve_checkout(session_id).payment_intent)) is None
+
+
+def test_a_trial_costs_nothing_until_it_is_over(side: Side) -> None:
+    name = on_trial(side)
+    trial = facts(side, name)
+    assert (trial.status, trial.trial_end) == ("trialing", trial.period_end)
+    assert side.stripe.payment_intent_of_subscription(name) is None
+    (first,) = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.paid"]
+    assert (first["amount_paid"], first["status"], first["billing_reason"]) == (0, "paid", "subscription_create")
+    side.end_period(name)
+    plan = facts(side, name)
+    assert (plan.status, plan.trial_end, plan.period_start) == ("active", trial.trial_end, trial.trial_end)
+    paid = invoice_of(side, side.stripe.payment_intent_of_subscription(name))
+    assert (paid["amount_paid"], paid["billing_reason"]) == (900, "subscription_cycle")
+
+
+def test_a_renewal_moves_the_period_and_is_paid_by_a_payment_of_its_own(side: Side) -> None:
+    name = subscribed(side)
+    first, before = side.stripe.payment_intent_of_subscription(name), facts(side, name)
+    side.end_period(name)
+    after = facts(side, name)
+    assert after.period_start == before.period_end
+    second = side.stripe.payment_intent_of_subscription(name)
+    assert second not in (first, None)
+    invoice = invoice_of(side, second)
+    assert (invoice["billing_reason"], invoice["amount_paid"]) == ("subscription_cycle", 900)
+    assert invoice["created"] == int(before.period_end.timestamp()) if before.period_end else None
+
+
+def test_a_renewal_that_fails_is_past_due_and_recovers_with_the_same_invoice(side: Side) -> None:
+    name = subscribed(side)
+    first, before = side.stripe.payment_intent_of_subscription(name), facts(side, name)
+    side.fail_renewal(name)
+    late = facts(side, name)
+    assert (late.status, late.period_start) == ("past_due", before.period_end)
+    assert side.stripe.payment_intent_of_subscription(name) == first
+    (owed,) = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.payment_failed"]
+    assert (owed["status"], owed["amount_due"], owed["amount_paid"]) == ("open", 900, 0)
+    (refused,) = [event["data"]["object"] for event in told(side) if event["type"] == "payment_intent.payment_failed"]
+    assert invoice_of(side, refused["id"])["id"] == owed["id"]
+    side.recover(name)
+    well = facts(side, name)
+    assert (well.status, well.period_start, well.period_end) == ("active", late.period_start, late.period_end)
+    assert side.stripe.payment_intent_of_subscription(name) == refused["id"]
+    paid = invoice_of(side, refused["id"])
+    assert (paid["id"], paid["status"], paid["amount_paid"]) == (owed["id"], "paid", 900)
+
+
+def test_seats_change_at_once_and_are_paid_for_from_the_next_period(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2))
+    side.change_seats(name, 5)
+    assert (facts(side, name).quantity, facts(side, name).amount) == (5, 4500)
+    side.end_period(name)
+    assert invoice_of(side, side.stripe.payment_intent_of_subscription(name))["amount_paid"] == 4500
+
+
+def test_cancelled_in_the_portal_it_names_the_moment_and_ends_then(side: Side) -> None:
+    name = subscribed(side)
+    side.cancel_later(name)
+    going, raw = facts(side, name), found(side, name)
+    assert (going.status, going.ends_at, going.ended_at) == ("active", going.period_end, None)
+    assert (raw["cancel_at_period_end"], raw["canceled_at"] is not None) == (False, True)
+    side.end_period(name)
+    gone = facts(side, name)
+    assert (gone.status, gone.ended_at, gone.end_reason) == ("canceled", going.period_end, "cancellation_requested")
+
+
+def test_cancelled_at_once_it_ends_now(side: Side) -> None:
+    name = subscribed(side)
+    side.cancel(name)
+    gone = facts(side, name)
+    assert (gone.status, gone.ends_at, gone.end_reason) == ("canceled", None, "cancellation_requested")
+    assert gone.ended_at
+    assert abs(gone.ended_at - side.clock()) < timedelta(minutes=1)
+    assert side.stripe.payment_intent_of_subscription(name) is not None
+
+
+def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None:
+    customer = str(facts(side, subscribed(side)).customer)
+    assert "/p/session/" in side.stripe.open_portal(customer, return_url="http://localhost:8501/purchases")
+    with pytest.raises(StripeRefused) as refusal:
+        side.stripe.open_portal("cus_nobody", return_url="http://localhost:8501/purchases")
+    assert refusal.value.code == "resource_missing"

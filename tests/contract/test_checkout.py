@@ -1,0 +1,183 @@
+"""Opening, paying and ending a Checkout Session, with the very parameters that the shop sends."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.catalog import Price
+from core.errors import CheckoutNotFound, StripeRefused, StripeUnreachable
+from core.payments import CheckoutState, Money, SessionFacts
+from tests import builders
+from tests.contract.sides import BUYER, Side
+
+
+def asked(side: Side, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[dict[str, Any], str, SessionFacts]:
+    """What the shop asked for when it opened the payment page, under which key, and what Stripe says of it."""
+    order_id, session_id = builders.opened(side.shop, *items, cart=cart)
+    (attempt,) = [row for row in builders.attempts(side.shop) if row.order_id == order_id]
+    return attempt.parameters, attempt.id, side.stripe.retrieve_checkout(session_id)
+
+
+def money(side: Side, session_id: str) -> tuple[CheckoutState, Money]:
+    facts = side.stripe.retrieve_checkout(session_id)
+    return facts.state, facts.money
+
+
+def test_an_open_session_says_what_it_was_asked_for(side: Side) -> None:
+    parameters, _, facts = asked(side, "guide-eur", ("clinic-eur", 2))
+    assert facts.id.startswith("cs_test_")
+    assert facts.url
+    assert facts.url.endswith(f"/c/pay/{facts.id}")
+    assert int(facts.expires_at.timestamp()) == parameters["expires_at"]
+    assert replace(facts, id="", url=None) == SessionFacts(
+        id="", order_id=parameters["client_reference_id"], attempt=1, shop_id=side.shop.id, livemode=False,
+        state=CheckoutState.OPEN, money=Money.UNPAID, amount_subtotal=30900, amount_total=30900, currency="eur",
+        email="", payment_intent=None, subscription=None, customer=None, expires_at=facts.expires_at,
+    )  # fmt: skip
+
+
+def test_a_plan_and_a_file_make_one_session(side: Side) -> None:
+    _, _, facts = asked(side, ("plan-year", 2), "guide-eur")
+    assert (facts.amount_total, facts.subscription, facts.customer) == (2 * 9000 + 2900, None, None)
+
+
+def test_the_same_key_is_the_same_session_even_when_it_is_over(side: Side) -> None:
+    parameters, key, facts = asked(side)
+    assert side.stripe.open_checkout(parameters, key=key) == facts
+    assert side.stripe.open_checkout(parameters, key=f"{key}:other").id != facts.id
+    side.pay(facts.id)
+    assert side.stripe.open_checkout(parameters, key=key).id == facts.id
+
+
+def test_a_key_that_was_used_for_something_else_is_refused(side: Side) -> None:
+    parameters, key, _ = asked(side)
+    with pytest.raises(StripeRefused) as refusal:
+        side.stripe.open_checkout({**parameters, "expires_at": parameters["expires_at"] - 60}, key=key)
+    assert refusal.value.code == "idempotency_error"
+
+
+def test_a_card_pays_at_once(side: Side) -> None:
+    parameters, _, facts = asked(side)
+    side.pay(facts.id)
+    paid = side.stripe.retrieve_checkout(facts.id)
+    assert (paid.state, paid.money, paid.email, paid.url) == (CheckoutState.COMPLETE, Money.PAID, BUYER["email"], None)
+    assert (paid.customer, paid.subscription) == (None, None)
+    intent = side.stripe.find_payment_intent(str(paid.payment_intent))
+    assert intent
+    assert (intent["status"], intent["amount"], intent["amount_received"]) == ("succeeded", 2900, 2900)
+    assert intent["metadata"] == parameters["metadata"]
+    charge = side.stripe.find_charge(intent["latest_charge"])
+    assert charge
+    assert charge["id"].startswith("ch_")
+    assert (charge["paid"], charge["payment_intent"], charge["metadata"]) == (True, intent["id"], intent["metadata"])
+
+
+def test_a_declined_card_leaves_the_session_open_for_another(side: Side) -> None:
+    _, _, facts = asked(side)
+    side.decline(facts.id)
+    tried = side.stripe.retrieve_checkout(facts.id)
+    assert (tried.state, tried.money, tried.url) == (CheckoutState.OPEN, Money.UNPAID, facts.url)
+    intent = side.stripe.find_payment_intent(str(tried.payment_intent))
+    assert intent
+    assert (intent["status"], intent["last_payment_error"]["decline_code"]) == (
+        "requires_payment_method", "generic_decline",
+    )  # fmt: skip
+    side.pay(facts.id)
+    assert side.stripe.retrieve_checkout(facts.id).payment_intent == intent["id"]
+    again = side.stripe.find_payment_intent(intent["id"])
+    assert again
+    assert again["latest_charge"] != intent["latest_charge"]
+
+
+def test_a_bank_debit_is_processing_until_it_settles(side: Side) -> None:
+    _, _, facts = asked(side)
+    side.pay(facts.id, slowly=True)
+    assert money(side, facts.id) == (CheckoutState.COMPLETE, Money.PROCESSING)
+    intent = side.stripe.find_payment_intent(str(side.stripe.retrieve_checkout(facts.id).payment_intent))
+    assert intent
+    assert intent["status"] == "processing"
+    assert intent["latest_charge"].startswith("py_")
+    side.settle(facts.id)
+    assert money(side, facts.id) == (CheckoutState.COMPLETE, Money.PAID)
+
+
+def test_a_bounced_debit_stays_complete_and_unpaid_for_ever(side: Side) -> None:
+    _, _, facts = asked(side)
+    side.pay(facts.id, slowly=True)
+    side.bounce(facts.id)
+    assert money(side, facts.id) == (CheckoutState.COMPLETE, Money.PROCESSING)
+    intent = side.stripe.find_payment_intent(str(side.stripe.retrieve_checkout(facts.id).payment_intent))
+    charge = side.stripe.find_charge(intent["latest_charge"]) if intent else None
+    assert charge
+    assert (charge["status"], charge["failure_code"]) == ("failed", "insufficient_funds")
+
+
+def test_what_costs_nothing_has_no_payment(side: Side) -> None:
+    _, _, facts = asked(side, "gift-eur")
+    side.pay(facts.id)
+    free = side.stripe.retrieve_checkout(facts.id)
+    assert (free.money, free.amount_total, free.payment_intent) == (Money.PAID, 0, None)
+    assert str(free.customer).startswith("cus_")
+
+
+def test_an_open_session_can_be_expired_and_no_other(side: Side) -> None:
+    _, _, opened = asked(side)
+    assert side.stripe.expire_checkout(opened.id) == replace(opened, state=CheckoutState.EXPIRED, url=None)
+    assert side.stripe.expire_checkout(opened.id).state is CheckoutState.EXPIRED
+    _, _, paid = asked(side, cart="cart_2")
+    side.pay(paid.id)
+    assert side.stripe.expire_checkout(paid.id) == side.stripe.retrieve_checkout(paid.id)
+    assert money(side, paid.id) == (CheckoutState.COMPLETE, Money.PAID)
+
+
+def test_a_session_expires_by_itself(side: Side) -> None:
+    _, _, facts = asked(side)
+    side.expire(facts.id)
+    assert money(side, facts.id) == (CheckoutState.EXPIRED, Money.UNPAID)
+
+
+def test_nothing_is_known_of_what_is_not_there(side: Side) -> None:
+    for question in (side.stripe.retrieve_checkout, side.stripe.expire_checkout):
+        with pytest.raises(CheckoutNotFound) as refusal:
+            question("cs_test_nobody")
+        assert refusal.value.session_id == "cs_test_nobody"
+    assert side.stripe.find_payment_intent("pi_nobody") is None
+    assert side.stripe.find_charge("ch_nobody") is None
+
+
+def test_a_price_made_at_stripe_is_sold_until_it_is_withdrawn(side: Side) -> None:
+    name = side.sell(2900)
+    with side.shop.transaction() as session:
+        session.get_one(Price, "guide-eur").stripe_price_id = name
+    parameters, _, facts = asked(side, ("guide-eur", 3))
+    assert (parameters["line_items"], facts.amount_total) == ([{"price": name, "quantity": 3}], 8700)
+    side.withdraw(name)
+    for items, code in (([{"price": name, "quantity": 1}], "invalid_request_error"),
+                        ([{"price": "price_nobody", "quantity": 1}], "resource_missing")):  # fmt: skip
+        with pytest.raises(StripeRefused) as refusal:
+            side.stripe.open_checkout({**parameters, "line_items": items}, key=code)
+        assert refusal.value.code == code
+
+
+def test_a_lost_answer_is_given_again_under_the_same_key(side: Side) -> None:
+    parameters, key, first = asked(side)
+    side.lose_next_answer()
+    with pytest.raises(StripeUnreachable):
+        side.stripe.open_checkout(parameters, key=f"{key}:again")
+    second = side.stripe.open_checkout(parameters, key=f"{key}:again")
+    assert second.id != first.id
+    assert side.stripe.open_checkout(parameters, key=f"{key}:again") == second
+    side.lose_next_answer()
+    with pytest.raises(StripeUnreachable):
+        side.stripe.expire_checkout(second.id)
+    assert money(side, second.id) == (CheckoutState.EXPIRED, Money.UNPAID)
+
+
+def test_a_session_may_last_from_half_an_hour_to_a_day(side: Side) -> None:
+    parameters, _, _ = asked(side)
+    for number, lasting in enumerate((timedelta(minutes=20), timedelta(hours=25))):
+        stamp = int((side.clock() + lasting).timestamp())
+        with pytest.raises(StripeRefused):
+            side.stripe.open_checkout({**parameters, "expires_at": stamp}, key=f"too_{number}")
