@@ -43,13 +43,13 @@ def cancel(account: Account, call: Call) -> Object:
 def note(account: Account, subscription: Object, given: Object | None) -> None:
     """Remember why the buyer leaves."""
     if given:
-        words = {key: given[key] or None for key in ("comment", "feedback") if key in given}
+        words = {key: given[key] or None for key in ("comment", "feedback", "feedback_option") if key in given}
         account.store.change(subscription, cancellation_details={**subscription["cancellation_details"], **words})
 
 
-def credit_rest(account: Account, subscription: Object) -> None:
-    """Owe the buyer what is left of the periods they have paid for."""
-    now = account.clock.now()
+def credit_rest(account: Account, subscription: Object, since: int | None = None) -> None:
+    """Owe the buyer what is left of the periods they have paid for, from now or another moment on."""
+    now = since or account.clock.now()
     for item in subscription_items.of(account, subscription["id"]):
         start, until = item["current_period_start"], item["current_period_end"]
         left = periods.share(subscription_items.amount(item), start=start, end=until, since=now)
@@ -96,6 +96,22 @@ def ordered(account: Account, subscription: Object, *, at: int | None, flag: boo
         "canceled_at": None if at is None else account.clock.now(),
         "cancellation_details": {**subscription["cancellation_details"], "reason": reason},
     }
+
+
+def ending(account: Account, subscription: Object, params: Object) -> dict[str, Any]:
+    """What changes when a request says when a subscription is to end. Raises StripeError for a moment that is over."""
+    if "cancel_at_period_end" in params and "cancel_at" in params:
+        text = "You may only specify one of these parameters: cancel_at, cancel_at_period_end."
+        raise invalid(text, param="cancel_at")
+    if "cancel_at_period_end" in params:
+        at = subscriptions.ends(subscription) if params["cancel_at_period_end"] else None
+        return ordered(account, subscription, at=at, flag=True)
+    at = params["cancel_at"]
+    if isinstance(at, str) and at:
+        at = subscriptions.ends(subscription)
+    if at and at <= account.clock.now():
+        raise invalid("`cancel_at` must be in the future.", param="cancel_at")
+    return ordered(account, subscription, at=at or None)
 
 
 def at_period_end(account: Account, subscription: Object, given: Object | None = None) -> None:

@@ -41,6 +41,8 @@ class Instrument:
     settles: bool = True
     # The bank asks at every payment, so none can be made without the buyer.
     always_asks: bool = False
+    # The bank asks if the shop wants it to.
+    asks_on_request: bool = False
     # What happens by itself after it was paid with: a dispute for that reason, or the bank's warning of fraud.
     dispute: Literal["", "fraudulent", "product_not_received", "inquiry"] = ""
     warning: bool = False
@@ -91,7 +93,7 @@ CARDS = (
     Instrument("4000002500003155", challenge=True),
     Instrument("4000002760003184", challenge=True, always_asks=True),
     Instrument("4000000000003220", challenge=True, always_asks=True),
-    Instrument("4000000000003055"),
+    Instrument("4000000000003055", asks_on_request=True),
     Instrument("4000008400001629", challenge=True, decline=GENERIC),
     Instrument("4000000000007726", refund="pending"),
     Instrument("4000000000005126", refund="fails"),

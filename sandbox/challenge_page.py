@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 
 from sandbox import checkout, collection, pages, payment_intents
 from sandbox.errors import StripeError
@@ -67,9 +69,25 @@ class ChallengePage:
             collection.paid_by(self.account, intent)
         except StripeError as refused:
             self.account.commit()
-            return pages.render("closed", status=402, title="Not paid", text=str(refused), link=None)
+            return self._back(intent, "failed") or pages.render(
+                "closed", status=402, title="Not paid", text=str(refused), link=None
+            )
         self.account.commit()
-        return pages.render("closed", title="Approved", text="You can close this page.", link=None)
+        return self._back(intent, "succeeded") or pages.render(
+            "closed", title="Approved", text="You can close this page.", link=None
+        )
+
+    def _back(self, intent: Object, outcome: str) -> Response | None:
+        """The way back to where the buyer was to go afterwards, if that was said."""
+        url = self.account.store.notes(intent["id"]).get("return_url")
+        if url is None:
+            return None
+        told = {
+            "payment_intent": intent["id"],
+            "payment_intent_client_secret": intent["client_secret"],
+            "redirect_status": outcome,
+        }
+        return RedirectResponse(f"{url}{'&' if '?' in url else '?'}{urlencode(told)}", 303)
 
     def _session_of(self, intent: Object | None) -> Object | None:
         id = self.account.store.notes(intent["id"]).get("session", "") if intent else ""
@@ -81,5 +99,8 @@ def _typed_by(buyer: Object) -> dict[str, str]:
         "billingCountry": buyer["country"],
         "billingName": buyer["name"],
         "billingPostalCode": buyer["postal_code"],
+        "businessName": buyer["business_name"],
         "email": buyer["email"],
+        "individualName": buyer["individual_name"],
+        "phoneNumber": buyer["phone"],
     }

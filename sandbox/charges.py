@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import ids, metadata, payment_methods
 from sandbox.cards import Decline, Instrument
+from sandbox.errors import invalid
 from sandbox.periods import DAY
 from sandbox.spec import blank
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 AVAILABLE_SECONDS = 2 * DAY
 # So long a card's money is held for a payment that is to be captured later.
 HELD_SECONDS = 7 * DAY
+DESCRIPTOR_LENGTH = 22
 # Cards that are disputed by themselves take so many times as long as the money takes to be captured.
 AFTERMATH = 2
+EDITABLE = ("description", "receipt_email", "transfer_group")
 AUTHORIZED = {
     "network_status": "approved_by_network",
     "risk_level": "normal",
@@ -113,7 +116,7 @@ def _make(account: Account, intent: Object, method: Object, **values: Any) -> Ob
         id=ids.of_payment("ch" if method["type"] == "card" else "py", intent["id"]),
         amount=intent["amount"],
         billing_details=dict(method["billing_details"]),
-        calculated_statement_descriptor=account.settings.shop_name.upper()[:22],
+        calculated_statement_descriptor=_descriptor(account, intent),
         created=account.clock.now(),
         currency=intent["currency"],
         customer=intent["customer"],
@@ -127,9 +130,20 @@ def _make(account: Account, intent: Object, method: Object, **values: Any) -> Ob
         radar_options={},
         receipt_email=intent["receipt_email"],
         shipping=intent["shipping"],
+        statement_descriptor=intent["statement_descriptor"],
+        statement_descriptor_suffix=intent["statement_descriptor_suffix"],
+        transfer_group=intent["transfer_group"],
         **values,
     )
     return account.store.save(charge)
+
+
+def _descriptor(account: Account, intent: Object) -> str:
+    """What the buyer's bank writes on their statement."""
+    shop = account.settings.shop_name.upper()
+    if suffix := intent["statement_descriptor_suffix"]:
+        return f"{shop[:10].strip()}* {suffix.upper()}"[:DESCRIPTOR_LENGTH]
+    return str(intent["statement_descriptor"] or shop)[:DESCRIPTOR_LENGTH]
 
 
 def _details(intent: Object, method: Object) -> Object:
@@ -213,9 +227,17 @@ def _fee_details(fee: int, currency: str) -> list[Object]:
 def update(account: Account, call: Call) -> Object:
     """POST /v1/charges/{id}"""
     charge = account.find("charge", call.id)
-    changes: Object = {
-        key: call.params[key] for key in ("description", "receipt_email", "shipping") if key in call.params
-    }
+    changes: Object = {key: call.params[key] or None for key in EDITABLE if key in call.params}
+    if id := call.params.get("customer"):
+        if charge["customer"]:
+            text = "This can only be updated if there is no existing associated customer with this charge."
+            raise invalid(text, param="customer")
+        changes["customer"] = account.find("customer", id, param="customer")["id"]
+    if "shipping" in call.params:
+        changes["shipping"] = blank("charge.shipping", **call.params["shipping"])
+    if "fraud_details" in call.params:
+        report = call.params["fraud_details"]["user_report"]
+        changes["fraud_details"] = {"user_report": report} if report else {}
     changes["metadata"] = metadata.merge(charge["metadata"], call.params.get("metadata"))
     if previous := account.store.change(charge, **changes):
         account.emit("charge.updated", charge, previous)

@@ -23,11 +23,21 @@ class Buyer:
     name: str = ""
     country: str = ""
     postal_code: str = ""
+    phone: str = ""
+    business_name: str = ""
+    individual_name: str = ""
+    # Whether they want to hear of offers.
+    promotions: bool = False
 
     def billing(self) -> Object:
         """The same as billing details."""
         address = {"country": self.country, "postal_code": self.postal_code}
-        return {"address": address, "email": self.email, "name": self.name}
+        return {"address": address, "email": self.email, "name": self.name, "phone": self.phone}
+
+    def names(self) -> Object:
+        """The names that were asked for beside that on the card, as far as they were given."""
+        given = {"business_name": self.business_name, "individual_name": self.individual_name}
+        return {key: name for key, name in given.items() if name}
 
 
 def needs_method(session: Object) -> bool:
@@ -92,8 +102,7 @@ def _customer(account: Account, session: Object, buyer: Buyer) -> Object | None:
         return account.find("customer", known)
     if session["customer_creation"] != "always" and session["amount_total"]:
         return None
-    address = buyer.billing()["address"]
-    made = customers.make(account, {"email": buyer.email, "name": buyer.name, "address": address})
+    made = customers.make(account, {**buyer.billing(), **buyer.names()})
     # Remembered, so that a second attempt after a decline does not make a second customer.
     notes["customer"] = made["id"]
     return made
@@ -114,24 +123,20 @@ def _intent(account: Account, session: Object, customer: Object | None) -> Objec
         customer=customer["id"] if customer else None,
         description="Subscription creation" if session["mode"] == "subscription" else data.get("description"),
         metadata=dict(data.get("metadata", {})),
+        payment_method_options=payment_intents.options({}, session["payment_method_options"] or {}),
         payment_method_types=session["payment_method_types"],
         receipt_email=data.get("receipt_email"),
         setup_future_usage=data.get("setup_future_usage"),
-        shipping=_shipping(data.get("shipping")),
+        shipping=payment_intents.shipping(data.get("shipping")),
         statement_descriptor=data.get("statement_descriptor"),
         statement_descriptor_suffix=data.get("statement_descriptor_suffix"),
+        transfer_group=data.get("transfer_group"),
     )
     account.store.notes(session["id"])["payment_intent"] = intent["id"]
     account.store.notes(intent["id"])["session"] = session["id"]
     if session["mode"] == "payment":
         account.store.change(session, payment_intent=intent["id"])
     return intent
-
-
-def _shipping(given: Object | None) -> Object | None:
-    if not given:
-        return None
-    return {"carrier": None, "phone": None, "tracking_number": None, **given}
 
 
 def _complete(
@@ -142,13 +147,15 @@ def _complete(
     discounts.redeem(account, session["discounts"][0] if session["discounts"] else None)
     account.store.change(
         session,
-        collected_information=blank("checkout.session.collected_information"),
+        collected_information=blank("checkout.session.collected_information", **buyer.names()),
+        consent=_consent(session, buyer),
         customer=customer["id"] if customer else None,
         customer_details=_details(buyer),
         payment_status=_payment_status(session, intent),
         status="complete",
         url=None,
     )
+    _update_customer(account, session, customer, buyer)
     if session["mode"] == "subscription":
         assert customer is not None
         subscriptions.start(account, session, customer, method, intent)
@@ -160,6 +167,30 @@ def _complete(
     elif intent:
         payment_intents.announce_success(account, intent)
     sessions.announce_completed(account, session)
+
+
+def _consent(session: Object, buyer: Buyer) -> Object | None:
+    """What the buyer has agreed to. Who could not agree to the terms did not get here."""
+    asked = session["consent_collection"]
+    if asked is None:
+        return None
+    offers = "opt_in" if buyer.promotions else "opt_out"
+    return {
+        "promotions": offers if asked["promotions"] == "auto" else None,
+        "terms_of_service": "accepted" if asked["terms_of_service"] == "required" else None,
+    }
+
+
+def _update_customer(account: Account, session: Object, customer: Object | None, buyer: Buyer) -> None:
+    """Write what the buyer typed on the customer the shop named, as far as it wants that."""
+    asked, billing = account.store.notes(session["id"]).get("customer_update", {}), buyer.billing()
+    changes: Object = {}
+    if asked.get("name") == "auto":
+        changes |= {"name": buyer.name or None, **buyer.names()}
+    if asked.get("address") == "auto":
+        changes["address"] = payment_methods.billing_details(billing)["address"]
+    if customer and changes and (previous := account.store.change(customer, **changes)):
+        account.emit("customer.updated", customer, previous)
 
 
 def _payment_status(session: Object, intent: Object | None) -> str:
@@ -175,8 +206,10 @@ def _details(buyer: Buyer) -> Object:
         address=billing["address"],
         email=buyer.email,
         name=buyer.name or None,
+        phone=buyer.phone or None,
         tax_exempt="none",
         tax_ids=[],
+        **buyer.names(),
     )
 
 

@@ -52,18 +52,45 @@ def method_of(account: Account, owned: Object) -> Object | None:
     return account.store.get("payment_method", id or "")
 
 
-def bill(account: Account, invoice: Object) -> None:
-    """Announce a draft, finalize it and try to collect it."""
+def bill(account: Account, invoice: Object, *, off_session: bool = True) -> None:
+    """Announce a draft, finalize it and try to collect it, or send it."""
     account.emit("invoice.created", invoice)
     invoices.finalize(account, invoice)
-    if invoice["status"] == "open":
-        attempt(account, invoice)
+    collect(account, invoice, off_session=off_session)
 
 
-def attempt(account: Account, invoice: Object) -> bool:
+def collect(account: Account, invoice: Object, *, off_session: bool = True) -> None:
+    """Charge what has just been finalized, or send it to the customer."""
+    if invoice["status"] != "open":
+        return
+    if invoice["collection_method"] == "send_invoice":
+        send(account, invoice)
+    else:
+        attempt(account, invoice, off_session=off_session)
+
+
+def send(account: Account, invoice: Object) -> None:
+    """In test mode nobody gets a letter."""
+    account.emit("invoice.sent", invoice)
+    if invoice["due_date"]:
+        account.at(invoice["due_date"], "fall_due", invoice["id"])
+
+
+def fall_due(account: Account, id: str) -> None:
+    """The timer of an invoice that was sent: if it is not paid by now, its subscription is past due."""
+    invoice = account.store.get("invoice", id)
+    if invoice is None or invoice["status"] != "open":
+        return
+    account.emit("invoice.overdue", invoice)
+    subscription = subscription_of(account, invoice)
+    if subscription and subscription["status"] == "active" and subscription["latest_invoice"] == id:
+        subscriptions.change(account, subscription, status="past_due")
+
+
+def attempt(account: Account, invoice: Object, *, off_session: bool = True) -> bool:
     """Try to collect an open invoice; when that fails, see to the next attempt. Returns whether it is paid."""
     try:
-        _charge(account, invoice, None)
+        _charge(account, invoice, None, off_session=off_session)
     except StripeError as refused:
         _failed(account, invoice, refused)
         return False
@@ -105,11 +132,25 @@ def _told_to_fail(account: Account, subscription: Object) -> bool:
 def _collected(account: Account, invoice: Object) -> None:
     invoices.paid(account, invoice)
     subscription = subscription_of(account, invoice)
+    if subscription and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
+        _remember_method(account, invoice, subscription)
     if subscription is None or subscription["latest_invoice"] != invoice["id"]:
         return
     if subscription["status"] in ("past_due", "unpaid", "incomplete"):
         account.timers.cancel("expire_incomplete", subscription["id"])
         subscriptions.change(account, subscription, status="active")
+
+
+def _remember_method(account: Account, invoice: Object, subscription: Object) -> None:
+    """Whatever the invoice was paid with pays the next one as well."""
+    intent = invoice_payments.intent_of(account, invoice)
+    if intent is None or intent["payment_method"] in (None, subscription["default_payment_method"]):
+        return
+    method = account.find("payment_method", intent["payment_method"])
+    if method["customer"] is None:
+        account.store.change(method, customer=subscription["customer"])
+        account.emit("payment_method.attached", method)
+    subscriptions.change(account, subscription, default_payment_method=method["id"])
 
 
 def paid_by(account: Account, intent: Object) -> None:

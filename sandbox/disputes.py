@@ -138,7 +138,7 @@ def update(account: Account, call: Call) -> Object:
     submits = params.get("submit", bool(evidence))
     if (evidence or submits) and dispute["status"] not in NEEDS_RESPONSE:
         raise _not_open(dispute)
-    merged = {**dispute["evidence"], **evidence}
+    merged = blank("dispute.evidence", **{**dispute["evidence"], **evidence})
     changes: Object = {
         "evidence": merged,
         "evidence_details": {**dispute["evidence_details"], "has_evidence": _has_evidence(merged, dispute)},

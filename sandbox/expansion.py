@@ -48,6 +48,11 @@ def _applies_to(account: Account, coupon: Object) -> Object | None:
     return {"products": products} if products else None
 
 
+def _tax(account: Account, customer: Object) -> Object:
+    ip = account.store.notes(customer["id"]).get("ip_address")
+    return {"automatic_tax": "not_collecting", "ip_address": ip, "location": None, "provider": "stripe"}
+
+
 def _nothing(account: Account, obj: Object) -> None:
     """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources. Or there already."""
 
@@ -58,7 +63,7 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
     ("invoice", "payments"): _payments,
     ("customer", "subscriptions"): _subscriptions,
     ("customer", "sources"): _nothing,
-    ("customer", "tax"): _nothing,
+    ("customer", "tax"): _tax,
     ("customer", "tax_ids"): _nothing,
     ("coupon", "applies_to"): _applies_to,
     ("price", "currency_options"): _nothing,

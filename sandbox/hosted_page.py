@@ -37,7 +37,16 @@ FIELD_OF = {
     "email_invalid": "email",
 }
 # Refused before the bank was asked: the buyer mistyped something.
-MISTYPED = {"incorrect_number", "invalid_expiry_month", "invalid_expiry_year", "invalid_cvc", "email_invalid"}
+MISTYPED = {
+    "incorrect_number",
+    "invalid_expiry_month",
+    "invalid_expiry_year",
+    "invalid_cvc",
+    "email_invalid",
+    "field_missing",
+}
+# What is only asked for when the session says so.
+ASKED = ("phoneNumber", "businessName", "individualName", "termsOfService", "promotions")
 
 
 class HostedPage:
@@ -65,7 +74,7 @@ class HostedPage:
         if promotion == "remove" or (promotion and typed["promotionCode"].strip()):
             return self._promote(session, typed, promotion)
         try:
-            buyer = _buyer(typed)
+            buyer = _buyer(session, typed)
             method = self._method(session, typed, buyer) if checkout.needs_method(session) else None
             outcome = checkout.pay(self.account, session, method, buyer)
         except StripeError as refused:
@@ -123,8 +132,9 @@ class HostedPage:
         return pages.render(
             "pay",
             status=refused.status if refused else 200,
-            merchant=self.account.settings.shop_name,
+            merchant=session["branding_settings"]["display_name"],
             session=session,
+            names=_names(session),
             lines=[_line(self.account, item) for item in self._items(session)],
             recurring=_recurring(self.account, session),
             discount=_discount_name(self.account, session),
@@ -150,9 +160,9 @@ class HostedPage:
             "cardNumber": "",
             "enableStripePass": "",
             "email": session["customer_email"] or known.get("email") or "",
-            "phoneNumber": "",
             "promotionCode": "",
             "promotionError": "",
+            **dict.fromkeys(ASKED, ""),
         }
 
     def _items(self, session: Object) -> list[Object]:
@@ -192,15 +202,40 @@ def _expiry(text: str) -> tuple[int, int]:
     return int(month), int(year) + (2000 if len(year) == 2 else 0)
 
 
-def _buyer(typed: dict[str, str]) -> checkout.Buyer:
+def _names(session: Object) -> list[dict[str, Any]]:
+    """The names the buyer is asked for beside that on the card."""
+    asked = session.get("name_collection") or {}
+    labels = {"individual": "Your name", "business": "Business name"}
+    return [
+        {"name": f"{who}Name", "label": label, "optional": asked[who]["optional"]}
+        for who, label in labels.items()
+        if asked.get(who, {}).get("enabled")
+    ]
+
+
+def _buyer(session: Object, typed: dict[str, str]) -> checkout.Buyer:
     email = typed["email"].strip()
     if not sessions.EMAIL.match(email):
         raise card_error("email_invalid", "Enter the email address the receipt should go to.")
+    wanted = {each["name"]: each["label"] for each in _names(session) if not each["optional"]}
+    asks_phone = session["phone_number_collection"]["enabled"]
+    if asks_phone:
+        wanted["phoneNumber"] = "Phone number"
+    if (session["consent_collection"] or {}).get("terms_of_service") == "required":
+        wanted["termsOfService"] = "Agreement to the terms of service"
+    for name, label in wanted.items():
+        if not typed[name].strip():
+            raise card_error("field_missing", f"{label} is required.", param=name)
+    given = {name: value.strip() for name, value in typed.items()}
     return checkout.Buyer(
         email=email,
-        name=typed["billingName"].strip(),
-        country=typed["billingCountry"].strip(),
-        postal_code=typed["billingPostalCode"].strip(),
+        name=given["billingName"],
+        country=given["billingCountry"],
+        postal_code=given["billingPostalCode"],
+        phone=given["phoneNumber"] if asks_phone else "",
+        business_name=given["businessName"],
+        individual_name=given["individualName"],
+        promotions=bool(given["promotions"]),
     )
 
 
@@ -214,7 +249,8 @@ def _explained(refused: StripeError) -> dict[str, Any]:
         title, text = "Your bank did not confirm", "Nothing was charged. Try again, or choose another test card."
     else:
         title, text = "The card was declined", "Nothing was charged. Choose another test card."
-    return {"title": title, "text": text, "code": reason, "message": message, "field": FIELD_OF.get(code, "cardNumber")}
+    field = refused.fields["param"] if code == "field_missing" else FIELD_OF.get(code, "cardNumber")
+    return {"title": title, "text": text, "code": reason, "message": message, "field": field}
 
 
 def _line(account: Account, item: Object) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import discounts, events, ids, invoice_items, invoice_lines, lists, subscription_items
+from sandbox.periods import DAY
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -53,8 +54,15 @@ def compose(
         period_start=min([now, *starts]),
         status="draft",
         test_clock=account.clock.test_clock,
-        **_totals(lines, off, discount_ids),
-        **{"auto_advance": True, "collection_method": "charge_automatically", "metadata": {}, **values},
+        **{
+            "auto_advance": True,
+            "collection_method": "charge_automatically",
+            "custom_fields": customer["invoice_settings"]["custom_fields"],
+            "footer": customer["invoice_settings"]["footer"],
+            "metadata": {},
+            **_totals(lines, off, discount_ids),
+            **values,
+        },
     )
 
 
@@ -99,10 +107,17 @@ def _of_subscription(account: Account, subscription: Object, lines: list[Object]
         account.find("customer", subscription["customer"]),
         lines,
         billing_reason=more.pop("reason"),
+        collection_method=subscription["collection_method"],
+        due_date=_due(account, subscription),
         currency=subscription["currency"],
         parent={"type": "subscription_details", "subscription_details": details},
         **more,
     )
+
+
+def _due(account: Account, subscription: Object) -> int | None:
+    days = subscription["days_until_due"]
+    return None if days is None else account.clock.now() + days * DAY
 
 
 def for_period(account: Account, subscription: Object, *, reason: str, plans: bool = True) -> Object:

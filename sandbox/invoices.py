@@ -164,7 +164,10 @@ def listing(account: Account, call: Call) -> Object:
     def of_subscription(invoice: Object, wanted: str) -> bool:
         return ((invoice["parent"] or {}).get("subscription_details") or {}).get("subscription") == wanted
 
-    return lists.page(account, call, "invoice", subscription=of_subscription)
+    def is_due(invoice: Object, bounds: int | dict[str, int]) -> bool:
+        return invoice["due_date"] is not None and lists.within(invoice["due_date"], bounds)
+
+    return lists.page(account, call, "invoice", due_date=is_due, subscription=of_subscription)
 
 
 def lines(account: Account, call: Call) -> Object:

@@ -17,6 +17,7 @@ from sandbox import (
 )  # fmt: skip
 from sandbox.errors import invalid
 from sandbox.periods import DAY
+from sandbox.spec import blank
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -105,7 +106,7 @@ def _changes(account: Account, params: Object, *, method: str, created: int) -> 
 
 
 def _shipping(given: Any) -> Object | None:
-    return {"phone": None, **given} if given else None
+    return blank("invoice.shipping_details", **given) if given else None
 
 
 def _due(account: Account, params: Object, *, method: str, created: int) -> dict[str, int]:
@@ -169,12 +170,7 @@ def advance(account: Account, id: str) -> None:
     if invoice is None or invoice["status"] != "draft":
         return
     invoices.finalize(account, invoice)
-    if invoice["status"] != "open":
-        return
-    if invoice["collection_method"] == "send_invoice":
-        account.emit("invoice.sent", invoice)
-    else:
-        collection.attempt(account, invoice)
+    collection.collect(account, invoice)
 
 
 def update(account: Account, call: Call) -> Object:
@@ -237,5 +233,5 @@ def send(account: Account, call: Call) -> Object:
         raise invalid(CANNOT_SEND)
     if invoice["status"] == "draft":
         invoices.finalize(account, invoice)
-    account.emit("invoice.sent", invoice)
+    collection.send(account, invoice)
     return invoice

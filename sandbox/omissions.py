@@ -135,6 +135,7 @@ REFUSED: Mapping[tuple[str, str], Names] = {
         *(name for name in SUBSCRIPTION if name != "billing_mode[flexible]"), "items[][clear_usage]", "trial_from_plan",
     ),
     ("POST", "/v1/subscriptions/{id}/resume"): ("proration_behavior", "proration_date"),
+    ("POST", "/v1/test_helpers/test_clocks"): ("customer",),
 }  # fmt: skip
 
 # Hints for fraud detection, and for Stripe's own libraries in browsers and apps.
@@ -144,7 +145,7 @@ MANDATE = ("mandate_data",)
 # Subscriptions begin with a whole period here, so there is nothing to prorate.
 PRORATION = ("proration_behavior",)
 # The command line forwards events itself; it only tells the server where to.
-FORWARDING = ("forward_connect_to_url", "forward_thin_connect_to_url", "forward_thin_to_url", "forward_to_url")
+FORWARDING = ("forward_connect_to_url", "forward_thin_connect_to_url", "forward_thin_to_url")
 
 WITHOUT_EFFECT: Mapping[tuple[str, str], Names] = {
     ("POST", "/v1/checkout/sessions"): _of("subscription_data", PRORATION),

@@ -201,6 +201,7 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "end_subscription": cancellations.end_by_time,
     "expire_incomplete": collection.expire_incomplete,
     "expire_session": sessions.expire_by_time,
+    "fall_due": collection.fall_due,
     "finalize_invoice": manual_invoices.advance,
     "finish_refund": refunds.finish,
     "open_dispute": disputes.open_by_card,

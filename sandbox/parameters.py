@@ -57,6 +57,8 @@ def _any(choices: list[Schema], value: Any, where: str) -> Any:
         return ""
     if isinstance(value, list) and not any(c.get("type") == "array" for c in choices):
         value = value[-1]
+    # What only takes an empty value, to unset something, is not the choice for any other.
+    choices = [c for c in choices if c.get("enum") != [""]]
     shaped = [c for c in choices if (c.get("type") in ("object", "array")) != isinstance(value, str)]
     error: StripeError | None = None
     for choice in shaped or choices:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sandbox import cards, charges, events, ids, payment_methods
-from sandbox.cards import Decline
+from sandbox.cards import Decline, Instrument
 from sandbox.errors import invalid
 from sandbox.spec import blank
 
@@ -48,12 +48,24 @@ def open(
         client_secret=f"{id}_secret_{ids.chance(25)}",
         created=account.clock.now(),
         currency=currency,
-        payment_method_options={},
         status="requires_payment_method",
-        **{"confirmation_method": "automatic", **values},
+        **{"confirmation_method": "automatic", "payment_method_options": {}, **values},
     )
     account.store.notes(id)["as_created"] = events.copy(intent)
     return account.store.save(intent)
+
+
+def options(known: Object, given: Object) -> Object:
+    """What is asked of each kind of payment method, put over what was asked before."""
+    kinds = {kind: {**known.get(kind, {}), **(asked or {})} for kind, asked in given.items()}
+    if "card" in kinds:
+        kinds["card"].setdefault("request_three_d_secure", "automatic")
+    return {**known, **{kind: blank(f"payment_intent.payment_method_options.{kind}", **kinds[kind]) for kind in kinds}}
+
+
+def shipping(given: Object | None) -> Object | None:
+    """Where something is sent, complete with nulls."""
+    return blank("payment_intent.shipping", **given) if given else None
 
 
 def announce(account: Account, intent: Object) -> None:
@@ -78,7 +90,7 @@ def attempt(
     by `decline`; the PaymentIntent can then be tried again.
     """
     instrument = payment_methods.instrument_of(account, method)
-    if instrument.challenge and not authenticated and not off_session:
+    if challenges(intent, instrument) and not (authenticated or off_session or decline):
         return _challenge(account, intent, method)
     decline = decline or instrument.decline
     if off_session and instrument.always_asks:
@@ -90,6 +102,7 @@ def attempt(
         raise _declined(account, intent, method, decline, charge, charge_first=off_session)
     if intent["capture_method"] == "manual":
         return _hold(account, intent, method, authenticated=authenticated)
+    _keep(account, intent, method)
     if instrument.kind != "card":
         charge = charges.pending(account, intent, method)
         account.store.change(
@@ -104,10 +117,26 @@ def attempt(
     return Attempt.PAID
 
 
+def challenges(intent: Object, instrument: Instrument) -> bool:
+    """Whether the buyer's bank asks the buyer: always with some cards, on request with others."""
+    wanted = (intent["payment_method_options"].get("card") or {}).get("request_three_d_secure")
+    return instrument.challenge or (instrument.asks_on_request and wanted in ("any", "challenge"))
+
+
+def _keep(account: Account, intent: Object, method: Object) -> None:
+    """Attach what is paid with to the customer, if it is to be used again."""
+    of_kind = (intent["payment_method_options"].get(method["type"]) or {}).get("setup_future_usage")
+    usage = of_kind or intent["setup_future_usage"]
+    if intent["customer"] and not method["customer"] and usage not in (None, "none"):
+        account.store.change(method, customer=intent["customer"])
+        account.emit("payment_method.attached", method)
+
+
 def _hold(account: Account, intent: Object, method: Object, *, authenticated: bool) -> Attempt:
     if method["type"] != "card":
         text = f"Payments by {method['type']} cannot be captured later."
         raise invalid(text, param="capture_method")
+    _keep(account, intent, method)
     charge = charges.held(account, intent, method, authenticated=authenticated)
     account.store.change(
         intent, **_tried(method, charge), status="requires_capture", amount_capturable=intent["amount"]
@@ -127,9 +156,10 @@ def _tried(method: Object, charge: Object) -> Object:
 
 def _challenge(account: Account, intent: Object, method: Object) -> Attempt:
     page = f"{account.settings.base_url}/challenge/{intent['id']}"
+    back = account.store.notes(intent["id"]).get("return_url")
     account.store.change(
         intent,
-        next_action={"type": "redirect_to_url", "redirect_to_url": {"return_url": None, "url": page}},
+        next_action={"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": page}},
         payment_method=method["id"],
         status="requires_action",
     )

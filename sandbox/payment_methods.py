@@ -16,20 +16,49 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 IMITATED = ("card", "sepa_debit", "us_bank_account")
+# What may be said of each beside its number, now or later.
+DETAILS = {
+    "card": ("exp_month", "exp_year"),
+    "sepa_debit": (),
+    "us_bank_account": ("account_holder_type", "account_type", "routing_number"),
+}
+DEBITS = {"eur": "sepa_debit", "usd": "us_bank_account"}
 ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/payment_methods"""
-    params = call.params
-    kind = params.get("type", "card" if "card" in params else "")
+    method = described(account, call.params)
+    if id := call.params.get("customer"):
+        customer = account.find("customer", id, param="customer")
+        account.store.change(method, customer=customer["id"])
+        account.emit("payment_method.attached", method)
+    return method
+
+
+def described(account: Account, given: Object) -> Object:
+    """A new payment method, as parameters describe it."""
+    kind = given.get("type", "card" if "card" in given else "")
     if kind not in IMITATED:
         raise invalid(f"The sandbox imitates payment methods of the types {', '.join(IMITATED)}.", param="type")
-    instrument, expiry = _described(params.get(kind, {}), kind)
-    return make(account, instrument, expiry=expiry, billing=params.get("billing_details"), extra=params.get("metadata"))
+    details = given.get(kind, {})
+    instrument, expiry = _instrument(details, kind)
+    made = make(account, instrument, expiry=expiry, billing=given.get("billing_details"), extra=given.get("metadata"))
+    redisplay = given.get("allow_redisplay", "unspecified")
+    account.store.change(made, allow_redisplay=redisplay, **_detailed(made, details))
+    return made
 
 
-def _described(given: Object, kind: str) -> tuple[Instrument, tuple[int, int]]:
+def _detailed(method: Object, given: Object) -> Object:
+    """A card or an account with what is said of it beside its number."""
+    kind = method["type"]
+    details = {**method[kind], **{key: given[key] for key in DETAILS[kind] if key in given}}
+    if preferred := given.get("networks", {}).get("preferred"):
+        details["networks"] = {**details["networks"], "preferred": preferred}
+    return {kind: details}
+
+
+def _instrument(given: Object, kind: str) -> tuple[Instrument, tuple[int, int]]:
     expiry = (given.get("exp_month", 12), given.get("exp_year", 2034))
     if token := given.get("token"):
         found = cards.named(token)
@@ -42,6 +71,8 @@ def _described(given: Object, kind: str) -> tuple[Instrument, tuple[int, int]]:
         raise invalid(f"This number is not one of a {kind}.", param=kind)
     if kind == "card":
         cards.check_expiry(*expiry)
+        if "cvc" in given:
+            cards.check_cvc(given["cvc"], instrument)
     return instrument, expiry
 
 
@@ -75,8 +106,20 @@ def billing_details(given: Object | None) -> Object:
     return {
         "address": {key: address.get(key) or None for key in ADDRESS},
         **{key: given.get(key) or None for key in ("email", "name", "phone")},
-        "tax_id": None,
+        "tax_id": given.get("tax_id") or None,
     }
+
+
+def offered(given: Object, currency: str, *, debits: bool = True) -> list[str]:
+    """The kinds of payment method a payment takes, of those that were asked for and those that were not wanted."""
+    available = ["card", *([DEBITS[currency]] if debits and currency in DEBITS else [])]
+    wanted = given.get("payment_method_types") or given.get("allowed_payment_method_types") or available
+    excluded = given.get("excluded_payment_method_types") or ()
+    left = [kind for kind in wanted if kind in available and kind not in excluded]
+    if not left:
+        text = f"No payment method types enabled for {currency}. The sandbox imitates {', '.join(available)}."
+        raise invalid(text, param="allowed_payment_method_types")
+    return left
 
 
 def fingerprint(instrument: Instrument) -> str:
@@ -148,6 +191,12 @@ def update(account: Account, call: Call) -> Object:
     changes = {"metadata": metadata.merge(method["metadata"], call.params.get("metadata"))}
     if "billing_details" in call.params:
         changes["billing_details"] = billing_details({**method["billing_details"], **call.params["billing_details"]})
+    if "allow_redisplay" in call.params:
+        changes["allow_redisplay"] = call.params["allow_redisplay"]
+    kind = method["type"]
+    if other := next((name for name in IMITATED if name in call.params and name != kind), None):
+        raise invalid(f"This is a payment method of the type {kind}.", param=other)
+    changes |= _detailed(method, call.params.get(kind, {}))
     if previous := account.store.change(method, **changes):
         account.emit("payment_method.updated", method, previous)
     return method

@@ -114,12 +114,18 @@ def _make(account: Account, given: Object, *, is_default: bool) -> Object:
         if not is_default
         else FEATURES,
         is_default=is_default,
-        login_page={"enabled": False, "url": None},
+        login_page=_login_page(given.get("login_page", {})),
         metadata=metadata.fresh(given.get("metadata")),
         name=given.get("name"),
         updated=now,
     )
     return account.store.save(configuration)
+
+
+def _login_page(given: Object) -> Object:
+    if given.get("enabled"):
+        raise invalid("The sandbox does not imitate the portal's login page.", param="login_page[enabled]")
+    return {"enabled": False, "url": None}
 
 
 def _features(known: Object, given: Object) -> Object:
@@ -128,13 +134,17 @@ def _features(known: Object, given: Object) -> Object:
     for name, value in given.items():
         here = merged.get(name)
         if name == "products":
-            value = [
-                {"adjustable_quantity": {"enabled": False, "maximum": None, "minimum": 1}, **p} for p in value or []
-            ]
+            value = [{**product, "adjustable_quantity": _adjustable(product)} for product in value or []]
+        if name == "interval_options":
+            value = [{"interval_count": 1, **option} for option in value]
         merged[name] = _features(here, value) if isinstance(value, dict) and isinstance(here, dict) else value or here
         if value is False:
             merged[name] = False
     return merged
+
+
+def _adjustable(product: Object) -> Object:
+    return {"enabled": False, "maximum": None, "minimum": 1, **product.get("adjustable_quantity", {})}
 
 
 def configure(account: Account, call: Call) -> Object:
@@ -155,6 +165,8 @@ def reconfigure(account: Account, call: Call) -> Object:
         changes["features"] = _features(configuration["features"], params["features"])
     if "business_profile" in params:
         changes["business_profile"] = {**configuration["business_profile"], **params["business_profile"]}
+    if "login_page" in params:
+        changes["login_page"] = _login_page(params["login_page"])
     changes["metadata"] = metadata.merge(configuration["metadata"] or {}, params.get("metadata"))
     if previous := account.store.change(configuration, **changes):
         account.store.change(configuration, updated=account.clock.now())

@@ -19,18 +19,20 @@ LARGEST = 99_999_999
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/prices"""
-    params = dict(call.params)
+    params = call.params
     if ("product" in params) == ("product_data" in params):
         raise invalid("You must specify either `product` or `product_data` when creating a price.", param="product")
     key = params.get("lookup_key")
     if key:
         _free_lookup_key(account, key, transfer=params.get("transfer_lookup_key", False))
+    if params.get("billing_scheme", "per_unit") != "per_unit":
+        raise invalid("The sandbox does not imitate prices in tiers.", param="billing_scheme")
     unit_amount(params, "")
     currencies.checked(params["currency"])
     if data := params.get("product_data"):
         product = products.make(account, data, id=data.get("id"), active=data.get("active", True))
         account.emit("product.created", product)
-        params["product"] = product["id"]
+        params = {**params, "product": product["id"]}
     price = make(account, params, active=params.get("active", True))
     account.emit("price.created", price)
     return price

@@ -66,6 +66,8 @@ def update(account: Account, call: Call) -> Object:
             changes[key] = changes[key] or []
     if default := params.get("default_price"):
         changes["default_price"] = account.find("price", default, param="default_price")["id"]
+    if described := params.get("tax_details"):
+        changes["tax_details"] = blank("product.tax_details", **described)
     changes["metadata"] = metadata.merge(product["metadata"], params.get("metadata"))
     previous = account.store.change(product, **changes)
     if previous:

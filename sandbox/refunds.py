@@ -19,7 +19,8 @@ def create(account: Account, call: Call) -> Object:
     params = call.params
     charge = _charge(account, params)
     extra = metadata.fresh(params.get("metadata"))
-    return give(account, charge, amount=params.get("amount"), reason=params.get("reason"), extra=extra)
+    told = {"instructions_email": params["instructions_email"]} if "instructions_email" in params else {}
+    return give(account, charge, amount=params.get("amount"), reason=params.get("reason"), extra=extra, **told)
 
 
 def _charge(account: Account, params: Object) -> Object:
@@ -43,7 +44,9 @@ def _unpaid(intent: str) -> StripeError:
     return invalid(text, param="payment_intent")
 
 
-def give(account: Account, charge: Object, *, amount: int | None, reason: str | None, extra: dict[str, str]) -> Object:
+def give(
+    account: Account, charge: Object, *, amount: int | None, reason: str | None, extra: dict[str, str], **told: str
+) -> Object:
     """Refund so much of a charge, or all that is left. Raises StripeError when that is not possible."""
     left = charge["amount_captured"] - charge["amount_refunded"]
     if left == 0:
@@ -68,6 +71,7 @@ def give(account: Account, charge: Object, *, amount: int | None, reason: str | 
         metadata=extra,
         payment_intent=charge["payment_intent"],
         reason=reason,
+        **told,
         status="requires_action" if asks else "pending" if instrument.refund == "pending" else "succeeded",
         **({"pending_reason": "processing"} if instrument.refund == "pending" and not asks else {}),
     )

@@ -55,7 +55,8 @@ def renew(account: Account, id: str) -> None:
 
 def stops_unpaid(account: Account, subscription: Object) -> bool:
     """A trial ends: if nobody has said how to pay, cancel or pause it as it was asked for. Returns whether it was."""
-    if collection.method_of(account, subscription) is not None:
+    sent = subscription["collection_method"] == "send_invoice"
+    if sent or collection.method_of(account, subscription) is not None:
         return False
     match subscription["trial_settings"]["end_behavior"]["missing_payment_method"]:
         case "cancel":
@@ -128,6 +129,9 @@ def pause(account: Account, subscription: Object, *, why: str = "pause_requested
 def resume(account: Account, call: Call) -> Object:
     """POST /v1/subscriptions/{id}/resume: a new period begins now."""
     subscription = account.find("subscription", call.id)
+    if call.params.get("billing_cycle_anchor", "now") != "now":
+        text = "The sandbox resumes subscriptions with a period that begins now."
+        raise invalid(text, param="billing_cycle_anchor")
     unpause(account, subscription)
     return subscription
 

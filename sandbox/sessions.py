@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sandbox import currencies, discounts, ids, line_items, lists, metadata, payment_intents
+from sandbox import currencies, discounts, ids, line_items, lists, metadata, payment_intents, payment_methods
 from sandbox.errors import invalid
 from sandbox.spec import blank
 
@@ -21,10 +21,24 @@ GRACE = 5
 KEPT = (
     "allow_promotion_codes", "allowed_payment_method_types", "billing_address_collection", "cancel_url",
     "client_reference_id", "consent_collection", "customer_email", "excluded_payment_method_types", "locale",
-    "origin_context", "submit_type", "success_url", "integration_identifier",
+    "origin_context", "submit_type", "success_url", "integration_identifier", "adaptive_pricing", "permissions",
+    "phone_number_collection", "saved_payment_method_options", "wallet_options",
 )  # fmt: skip
+# Kept beside the session: what is to be made when it is paid.
+REMEMBERED = ("customer_update", "payment_intent_data", "subscription_data")
+ONLY_IN_MODE = {
+    "customer_creation": "payment",
+    "payment_intent_data": "payment",
+    "payment_method_collection": "subscription",
+    "subscription_data": "subscription",
+}
+BRANDING = {
+    "background_color": "#ffffff",
+    "border_style": "rounded",
+    "button_color": "#0074d4",
+    "font_family": "default",
+}
 EMAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
-DEBITS = {"eur": "sepa_debit", "usd": "us_bank_account"}
 
 
 def create(account: Account, call: Call) -> Object:
@@ -48,14 +62,16 @@ def create(account: Account, call: Call) -> Object:
     id = ids.session()
     session = blank(
         "checkout.session",
-        **{key: params[key] for key in KEPT if key in params},
+        **{"phone_number_collection": {"enabled": False}, **_kept(params)},
         id=id,
         amount_subtotal=subtotal,
         amount_total=total,
         automatic_tax={"enabled": False},
+        branding_settings=_branding(account, params.get("branding_settings", {})),
         created=made,
         currency=currency,
         customer=params.get("customer"),
+        custom_text={key: text or None for key, text in params.get("custom_text", {}).items()},
         customer_creation=_customer_creation(params),
         discounts=[discount] if discount else [],
         expires_at=expires_at,
@@ -63,24 +79,38 @@ def create(account: Account, call: Call) -> Object:
         metadata=metadata.fresh(params.get("metadata")),
         mode=params["mode"],
         payment_method_collection=_collection(params, total),
-        payment_method_options={},
+        payment_method_options=_method_options(params.get("payment_method_options", {})),
         payment_method_types=_method_types(params, currency),
         payment_status="unpaid",
-        phone_number_collection=params.get("phone_number_collection", {"enabled": False}),
         status="open",
         total_details={"amount_discount": taken_off, "amount_shipping": 0, "amount_tax": 0},
         ui_mode="hosted_page",
         url=f"{account.settings.base_url}/c/pay/{id}",
     )
-    account.store.notes(id).update(
-        line_items=items,
-        payment_intent_data=params.get("payment_intent_data", {}),
-        subscription_data=params.get("subscription_data", {}),
-    )
+    account.store.notes(id).update(line_items=items, **{key: params.get(key, {}) for key in REMEMBERED})
     account.store.save(session)
     # By the test clock of its customer, if they have one.
     account.at(account.clock.exact() + expires_at - made, "expire_session", id)
     return session
+
+
+def _kept(params: Object) -> Object:
+    kept = {key: params[key] for key in KEPT if key in params}
+    if collected := params.get("name_collection"):
+        kept["name_collection"] = {who: {"optional": False, **asked} for who, asked in collected.items()}
+    if "tax_id_collection" in params:
+        kept["tax_id_collection"] = {"required": "never", **params["tax_id_collection"]}
+    return kept
+
+
+def _branding(account: Account, given: Object) -> Object:
+    chosen = {key: value for key, value in given.items() if value}
+    return {"display_name": account.settings.shop_name, "icon": None, "logo": None, **BRANDING, **chosen}
+
+
+def _method_options(given: Object) -> Object:
+    card = {"request_three_d_secure": "automatic", **given["card"]} if "card" in given else {}
+    return {**given, "card": card} if card else given
 
 
 def _check(account: Account, params: Object) -> None:
@@ -88,16 +118,25 @@ def _check(account: Account, params: Object) -> None:
         if name not in params:
             raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
     mode = params["mode"]
-    if mode == "setup" or params.get("ui_mode", "hosted_page") != "hosted_page":
-        raise invalid("The sandbox imitates the hosted page in the modes payment and subscription only.", param="mode")
+    if mode == "setup":
+        raise invalid("The sandbox imitates the modes payment and subscription only.", param="mode")
+    if params.get("ui_mode", "hosted_page") != "hosted_page":
+        raise invalid("The sandbox imitates the hosted page only.", param="ui_mode")
     if params.get("automatic_tax", {}).get("enabled"):
         raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
+    if params.get("tax_id_collection", {}).get("enabled"):
+        # A tax ID would become an object of its customer, of a kind that is not imitated.
+        raise invalid("The sandbox does not collect tax IDs.", param="tax_id_collection[enabled]")
+    if "customer_update" in params and "customer" not in params:
+        text = "`customer_update` can only be used with `customer`."
+        raise invalid(text, param="customer_update")
+    _one_of(params, "customer", "customer_creation")
     _one_of(params, "customer", "customer_email")
     _one_of(params, "allow_promotion_codes", "discounts")
     if len(params.get("discounts", ())) > 1:
         raise invalid("You may only specify one discount.", param="discounts")
-    for other, name in (("subscription", "payment_intent_data"), ("payment", "subscription_data")):
-        if mode == other and name in params:
+    for name, only in ONLY_IN_MODE.items():
+        if mode != only and name in params:
             raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
     _check_texts(params)
     if "customer" in params:
@@ -198,15 +237,7 @@ def _no_invoice() -> Object:
 def _method_types(params: Object, currency: str) -> list[str]:
     # A plan that starts on a debit which may still bounce is beyond what is imitated here.
     debited = params["mode"] == "payment" and params.get("payment_intent_data", {}).get("capture_method") != "manual"
-    debits = [DEBITS[currency]] if currency in DEBITS and debited else []
-    available = ["card", *debits]
-    wanted = params.get("payment_method_types") or params.get("allowed_payment_method_types") or available
-    excluded = params.get("excluded_payment_method_types", ())
-    left = [kind for kind in wanted if kind in available and kind not in excluded]
-    if not left:
-        text = f"No payment method types enabled for {currency}. The sandbox imitates {', '.join(available)}."
-        raise invalid(text, param="allowed_payment_method_types")
-    return left
+    return payment_methods.offered(params, currency, debits=debited)
 
 
 def update(account: Account, call: Call) -> Object:

@@ -5,6 +5,7 @@ A change in mid-period is credited and charged for the days that are left: with 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox import (
@@ -30,12 +31,21 @@ if TYPE_CHECKING:
 DEFAULT_PRORATION = "create_prorations"
 
 
+@dataclass(frozen=True)
+class Proration:
+    """Whether a change in mid-period is credited and charged, and from which moment on."""
+
+    behavior: str
+    since: int
+
+
 def update(account: Account, call: Call) -> Object:
     """POST /v1/subscriptions/{id}"""
     subscription = account.find("subscription", call.id)
     params = call.params
-    if params.get("payment_behavior", "allow_incomplete") != "allow_incomplete":
-        raise invalid("The sandbox imitates the payment behavior allow_incomplete only.", param="payment_behavior")
+    _check_payment(params)
+    if params.get("automatic_tax", {}).get("enabled"):
+        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
     if subscription["status"] in subscriptions.OVER and params.keys() - {"metadata", "cancellation_details"}:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
     given = _checked(account, subscription, params.get("items") or [])
@@ -47,9 +57,27 @@ def update(account: Account, call: Call) -> Object:
         return subscription
     if params.get("billing_cycle_anchor", {}).get("type") == "now":
         restart = True
-    proration = params.get("proration_behavior", DEFAULT_PRORATION)
-    _change_items(account, subscription, before, given, proration, restart=restart)
+    _change_items(account, subscription, before, given, _proration(account, subscription, params), restart=restart)
     return subscription
+
+
+def _check_payment(params: Object) -> None:
+    """Raises StripeError for the ways to collect the price of a change that are not imitated."""
+    if params.get("payment_behavior", "allow_incomplete") != "allow_incomplete":
+        raise invalid("The sandbox imitates the payment behavior allow_incomplete only.", param="payment_behavior")
+    if not params.get("off_session", True):
+        raise invalid("The sandbox collects for changes of a subscription off session only.", param="off_session")
+
+
+def _proration(account: Account, subscription: Object, params: Object) -> Proration:
+    """How a change is credited and charged. Raises StripeError for a moment outside of the present period."""
+    since = params.get("proration_date")
+    begun = subscription["items"]["data"][0]["current_period_start"]
+    if since is not None and not begun <= since <= subscriptions.ends(subscription):
+        text = "Invalid proration date: it must lie within the current period."
+        raise invalid(text, param="proration_date")
+    since = account.clock.now() if since is None else since
+    return Proration(params.get("proration_behavior", DEFAULT_PRORATION), since)
 
 
 def _plain(account: Account, subscription: Object, params: Object) -> dict[str, Any]:
@@ -69,8 +97,21 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
         named = [{"coupon": params["coupon"]}] if params["coupon"] else []
         changes["discounts"] = _discounts(account, subscription, named)
     if "cancel_at_period_end" in params or "cancel_at" in params:
-        changes |= _ending(account, subscription, params)
+        changes |= cancellations.ending(account, subscription, params)
+    if "payment_settings" in params:
+        known = subscription["payment_settings"]
+        changes["payment_settings"] = subscriptions.payment_settings(known, params["payment_settings"])
+    if params.keys() & {"collection_method", "days_until_due"}:
+        changes |= _collected(subscription, params)
     return changes
+
+
+def _collected(subscription: Object, params: Object) -> dict[str, Any]:
+    method: str = params.get("collection_method") or subscription["collection_method"]
+    known = subscription["days_until_due"] if method == "send_invoice" else None
+    days = params.get("days_until_due", known)
+    subscriptions.check_due(method, days)
+    return {"collection_method": method, "days_until_due": days}
 
 
 def _paused(account: Account, subscription: Object, given: Any) -> Object | None:
@@ -92,21 +133,6 @@ def _discounts(account: Account, subscription: Object, given: list[Object]) -> l
             kept.append(discounts.for_subscription(account, named, subscription)["id"])
             discounts.redeem(account, named)
     return kept
-
-
-def _ending(account: Account, subscription: Object, params: Object) -> dict[str, Any]:
-    if "cancel_at_period_end" in params and "cancel_at" in params:
-        text = "You may only specify one of these parameters: cancel_at, cancel_at_period_end."
-        raise invalid(text, param="cancel_at")
-    if "cancel_at_period_end" in params:
-        at = subscriptions.ends(subscription) if params["cancel_at_period_end"] else None
-        return cancellations.ordered(account, subscription, at=at, flag=True)
-    at = params["cancel_at"]
-    if isinstance(at, str) and at:
-        at = subscriptions.ends(subscription)
-    if at and at <= account.clock.now():
-        raise invalid("`cancel_at` must be in the future.", param="cancel_at")
-    return cancellations.ordered(account, subscription, at=at or None)
 
 
 def _ends_trial(account: Account, subscription: Object, params: Object) -> bool:
@@ -140,7 +166,11 @@ def _checked(account: Account, subscription: Object, given: list[Object]) -> lis
     for n, each in enumerate(given):
         if (id := each.get("id")) and id not in own:
             raise invalid(f"No such subscription_item: '{id}'", param=f"items[{n}][id]", code="resource_missing")
-        change = {**each, "item": own.get(id or "")}
+        change = {key: each[key] for key in (*_ITEM, "deleted") if key in each}
+        change["item"] = own.get(id or "")
+        if each.get("deleted") and id is None:
+            param = f"items[{n}][id]"
+            raise invalid(f"Missing required param: {param}.", param=param, code="parameter_missing")
         if not each.get("deleted") and (id is None or "price" in each or "plan" in each):
             change["price"] = subscription_items.planned(account, each, param=f"items[{n}]")
         checked.append(change)
@@ -153,22 +183,21 @@ def _checked(account: Account, subscription: Object, given: list[Object]) -> lis
 
 
 def _change_items(
-    account: Account, subscription: Object, before: Object, given: list[Object], proration: str, *, restart: bool
+    account: Account, subscription: Object, before: Object, given: list[Object], how: Proration, *, restart: bool
 ) -> None:
     """Make the changes, announce them, and bill what they cost."""
     rhythm = before["items"]["data"][0]["price"]["recurring"]
-    free = subscription["status"] == "trialing" or before["status"] == "trialing" or proration == "none"
+    free = subscription["status"] == "trialing" or before["status"] == "trialing" or how.behavior == "none"
     restart = restart or any(_other_rhythm(change, rhythm) for change in given)
-    now = account.clock.now()
     for change in given:
-        _change_item(account, subscription, change, None if free else now, credit_only=restart)
+        _change_item(account, subscription, change, None if free else how.since, credit_only=restart)
     if restart:
         if not given and not free:
-            cancellations.credit_rest(account, subscription)
-        _restart(account, subscription, before, now)
+            cancellations.credit_rest(account, subscription, how.since)
+        _restart(account, subscription, before, account.clock.now())
         return
     account.store.change(subscription, items=subscription_items.envelope(account, subscription["id"]))
-    at_once = proration == "always_invoice" and invoice_items.waiting_for(account, subscription)
+    at_once = how.behavior == "always_invoice" and invoice_items.waiting_for(account, subscription)
     if not at_once:
         subscriptions.announce(account, subscription, before)
         return
@@ -239,7 +268,8 @@ def set_quantity(account: Account, subscription: Object, quantity: int, *, prora
     item = subscription_items.of(account, subscription["id"])[0]
     before = subscriptions.snapshot(subscription)
     change = {"item": item, "quantity": quantity}
-    _change_items(account, subscription, before, [change], proration, restart=False)
+    how = Proration(proration, account.clock.now())
+    _change_items(account, subscription, before, [change], how, restart=False)
 
 
 def create_item(account: Account, call: Call) -> Object:
@@ -271,7 +301,7 @@ _ITEM = ("price", "plan", "price_data", "quantity", "metadata")
 
 
 def _by_item(account: Account, subscription: Object, call: Call, change: Object) -> None:
+    _check_payment(call.params)
     given = _checked(account, subscription, [change])
     before = subscriptions.snapshot(subscription)
-    proration = call.params.get("proration_behavior", DEFAULT_PRORATION)
-    _change_items(account, subscription, before, given, proration, restart=False)
+    _change_items(account, subscription, before, given, _proration(account, subscription, call.params), restart=False)

@@ -21,7 +21,7 @@ from sandbox import (
     subscription_items,
 )  # fmt: skip
 from sandbox.errors import invalid
-from sandbox.periods import period_end
+from sandbox.periods import DAY, period_end
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 OVER = ("canceled", "incomplete_expired")
+BEHAVIORS = ("allow_incomplete", "default_incomplete")
 
 
 def start(account: Account, session: Object, customer: Object, method: Object | None, intent: Object | None) -> Object:
@@ -84,8 +85,7 @@ def _make(
     account: Account, customer: Object, data: Object, lines: list[Object], *, currency: str, method: Object | None
 ) -> Object:
     now = account.clock.now()
-    trial_end = now if data.get("trial_end") == "now" else sessions.trial_until(data, now)
-    trial_end = trial_end if trial_end and trial_end > now else None
+    trial_end = _trial_end(data, lines, now)
     missing = data.get("trial_settings", {}).get("end_behavior", {}).get("missing_payment_method", "create_invoice")
     id = ids.new("sub")
     subscription = blank(
@@ -95,16 +95,16 @@ def _make(
         billing_cycle_anchor=trial_end or now,
         billing_mode={"type": data.get("billing_mode", {}).get("type", "flexible")},
         cancellation_details={"comment": None, "feedback": None, "reason": None},
-        collection_method="charge_automatically",
         created=now,
         currency=currency,
         customer=customer["id"],
+        **_collected(data),
         default_payment_method=method["id"] if method else None,
         description=data.get("description"),
         invoice_settings={"issuer": {"type": "self"}},
         items=lists.envelope("", []),
         metadata=metadata.fresh(data.get("metadata")),
-        payment_settings={"save_default_payment_method": "off"},
+        payment_settings=payment_settings({"save_default_payment_method": "off"}, data.get("payment_settings", {})),
         start_date=now,
         status="trialing" if trial_end else "active",
         test_clock=account.clock.test_clock,
@@ -119,6 +119,45 @@ def _make(
         subscription_items.make(account, id, price, quantity=line["quantity"], start=now, end=until, **more)
     account.store.change(subscription, items=subscription_items.envelope(account, id))
     return subscription
+
+
+def _trial_end(data: Object, lines: list[Object], now: int) -> int | None:
+    """When the trial ends that was asked for, or that comes with the price."""
+    until = now if data.get("trial_end") == "now" else sessions.trial_until(data, now)
+    if data.get("trial_from_plan"):
+        if until is not None:
+            text = "You may only specify one of these parameters: trial_end, trial_period_days, trial_from_plan."
+            raise invalid(text, param="trial_from_plan")
+        days = max(line["price"]["recurring"]["trial_period_days"] or 0 for line in lines)
+        until = now + days * DAY
+    return until if until and until > now else None
+
+
+def _collected(data: Object) -> Object:
+    """How invoices are paid: charged, or sent and due some days later. Raises StripeError for half of that."""
+    method = data.get("collection_method", "charge_automatically")
+    days = data.get("days_until_due")
+    check_due(method, days)
+    return {"collection_method": method, "days_until_due": days}
+
+
+def check_due(method: str, days: int | None) -> None:
+    """Raises StripeError unless there are days until invoices are due just where they are sent."""
+    if method == "send_invoice" and days is None:
+        text = "If subscription collection method is 'send_invoice', you must specify 'days_until_due'."
+        raise invalid(text, param="days_until_due")
+    if method != "send_invoice" and days is not None:
+        text = "You can only specify 'days_until_due' if subscription collection method is 'send_invoice'."
+        raise invalid(text, param="days_until_due")
+
+
+def payment_settings(known: Object, given: Any) -> Object:
+    """How a subscription's invoices may be paid. Raises StripeError for what cannot be paid with here."""
+    kinds = (given or {}).get("payment_method_types")
+    if kinds and "card" not in kinds:
+        text = "The sandbox imitates paying invoices by card only."
+        raise invalid(text, param="payment_settings[payment_method_types]")
+    return {**known, **(given or {})}
 
 
 def _keep_discount(account: Account, given: Object | None, subscription: Object) -> None:
@@ -136,6 +175,12 @@ def create(account: Account, call: Call) -> Object:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     if not params.get("items"):
         raise invalid("Missing required param: items.", param="items", code="parameter_missing")
+    if params.get("automatic_tax", {}).get("enabled"):
+        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
+    behavior = params.get("payment_behavior", "allow_incomplete")
+    if behavior not in BEHAVIORS:
+        text = f"The sandbox imitates the payment behaviors {' and '.join(BEHAVIORS)} only."
+        raise invalid(text, param="payment_behavior")
     customer = account.find("customer", params["customer"], param="customer")
     lines = [
         {
@@ -151,6 +196,9 @@ def create(account: Account, call: Call) -> Object:
         method = payment_methods.named(account, id, param="default_payment_method")
         account.store.change(method, customer=customer["id"])
     currency = lines[0]["price"]["currency"]
+    if params.get("currency", currency).lower() != currency:
+        text = f"The prices of this subscription are in {currency}, not in {params['currency'].lower()}."
+        raise invalid(text, param="currency")
     # Older requests may name a coupon or a promotion code.
     old = "coupon" in params or "promotion_code" in params
     chosen = discounts.named(account, params, currency=currency) if old else None
@@ -159,16 +207,15 @@ def create(account: Account, call: Call) -> Object:
     if chosen:
         account.store.change(subscription, discounts=[discounts.for_subscription(account, chosen, subscription)["id"]])
         discounts.redeem(account, chosen)
-    if params.get("cancel_at_period_end"):
-        ordered = cancellations.ordered(account, subscription, at=ends(subscription), flag=True)
-        account.store.change(subscription, **ordered)
-    _bill_first(account, subscription, params.get("payment_behavior", "allow_incomplete"))
+    if params.get("cancel_at_period_end") or "cancel_at" in params:
+        account.store.change(subscription, **cancellations.ending(account, subscription, params))
+    _bill_first(account, subscription, behavior, off_session=params.get("off_session", False))
     return subscription
 
 
-def _bill_first(account: Account, subscription: Object, behavior: str) -> None:
+def _bill_first(account: Account, subscription: Object, behavior: str, *, off_session: bool) -> None:
     invoice = invoice_drafts.for_period(account, subscription, reason="subscription_create")
-    paying = invoice["amount_due"] > 0
+    paying = invoice["amount_due"] > 0 and invoice["collection_method"] == "charge_automatically"
     account.store.change(
         subscription, latest_invoice=invoice["id"], status="incomplete" if paying else subscription["status"]
     )
@@ -180,7 +227,7 @@ def _bill_first(account: Account, subscription: Object, behavior: str) -> None:
         account.emit("invoice.created", invoice)
         invoices.finalize(account, invoice)
     else:
-        collection.bill(account, invoice)
+        collection.bill(account, invoice, off_session=off_session)
 
 
 def check_rhythm(found: list[Object]) -> None:
@@ -244,4 +291,5 @@ def listing(account: Account, call: Call) -> Object:
         plan=has_price,
         current_period_end=in_period("current_period_end"),
         current_period_start=in_period("current_period_start"),
+        automatic_tax=lambda subscription, wanted: subscription["automatic_tax"]["enabled"] == wanted["enabled"],
     )

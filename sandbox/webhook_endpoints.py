@@ -21,6 +21,8 @@ def create(account: Account, call: Call) -> Object:
     if account.store.count("webhook_endpoint") >= MOST:
         raise invalid(f"You have reached the maximum of {MOST} test webhook endpoints.")
     _check(call)
+    if call.params.get("connect"):
+        raise invalid("The sandbox has no connected accounts, so nothing would ever come.", param="connect")
     endpoint = blank(
         "webhook_endpoint",
         id=ids.new("we"),
