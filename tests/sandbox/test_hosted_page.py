@@ -275,3 +275,54 @@ def test_a_debit_is_only_offered_in_its_currency(world: World) -> None:
     session = world.session(currency="gbp")
     assert session.payment_method_types == ["card"]
     assert world.pay(session, "AT321904300235473204").status_code == 402
+
+
+def test_the_shops_own_words_stand_on_the_page(world: World) -> None:
+    texts = {"submit": {"message": "We ship on Mondays."}, "after_submit": {"message": "Write to us."}}
+    session = world.session(custom_text=texts, branding_settings={"display_name": "Lindqvist Books"})
+    page = world.http.get(_url(session)).text
+    for text in ("We ship on Mondays.", "Write to us.", "Pay Lindqvist Books"):
+        assert text in page
+    assert session.custom_text.terms_of_service_acceptance is None
+
+
+ASKING = {
+    "phone_number_collection": {"enabled": True},
+    "name_collection": {"business": {"enabled": True}, "individual": {"enabled": True, "optional": True}},
+    "consent_collection": {"terms_of_service": "required", "promotions": "auto"},
+}
+
+
+def test_the_page_collects_what_it_is_told_to(world: World) -> None:
+    session = world.session(**ASKING, customer_creation="always")
+    typed = {"phoneNumber": "+49 30 1234", "businessName": "Lindqvist AB", "termsOfService": "on"}
+    assert world.pay(session, **typed).status_code == 303
+    paid = world.read(session, "customer")
+    assert (paid.customer_details.phone, paid.customer_details.business_name) == ("+49 30 1234", "Lindqvist AB")
+    assert (paid.collected_information.business_name, paid.collected_information.individual_name) == (
+        "Lindqvist AB",
+        None,
+    )
+    assert paid.consent.to_dict() == {"promotions": "opt_out", "terms_of_service": "accepted"}
+    assert (paid.customer.phone, paid.customer.business_name) == ("+49 30 1234", "Lindqvist AB")
+
+
+@pytest.mark.parametrize("missing", ["phoneNumber", "businessName", "termsOfService"])
+def test_nobody_pays_without_what_they_are_asked_for(world: World, missing: str) -> None:
+    session = world.session(**ASKING)
+    typed = {"phoneNumber": "+49 30 1234", "businessName": "Lindqvist AB", "termsOfService": "on", missing: ""}
+    answer = world.pay(session, **typed)
+    assert (answer.status_code, f'id="{missing}-err"' in answer.text) == (402, True)
+    assert world.read(session).status == "open"
+
+
+def test_what_the_buyer_types_is_written_on_the_customer_if_the_shop_wants_that(world: World) -> None:
+    customer = world.api.customers.create({"email": "nora@example.com", "name": "Nora"})
+    world.pay(world.session(customer=customer.id), billingName="N. Lindqvist", billingPostalCode="11122")
+    assert world.api.customers.retrieve(customer.id).name == "Nora"
+    wanted = {"name": "auto", "address": "auto"}
+    session = world.session(customer=customer.id, customer_update=wanted)
+    world.pay(session, billingName="N. Lindqvist", billingCountry="SE", billingPostalCode="11122")
+    known = world.api.customers.retrieve(customer.id)
+    assert (known.name, known.address.country, known.address.postal_code) == ("N. Lindqvist", "SE", "11122")
+    assert world.events("customer.updated")[-1].data.previous_attributes.name == "Nora"

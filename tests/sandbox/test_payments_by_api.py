@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import stripe
 
@@ -109,3 +111,108 @@ def test_a_product_may_come_with_its_price(world: World) -> None:
     product = world.api.products.create({"name": "x", "default_price_data": data, "metadata": {"kind": "plan"}})
     price = world.api.prices.retrieve(product.default_price)
     assert (price.recurring.interval, price.product) == ("month", product.id)
+
+
+ASKS = "pm_card_threeDSecure2Required"
+
+
+def _pay(world: World, **more: Any) -> Any:
+    return world.api.payment_intents.create({"amount": 2000, "currency": "eur", "confirm": True, **more})
+
+
+def test_off_session_nobody_can_be_asked(world: World) -> None:
+    with pytest.raises(stripe.CardError) as declined:
+        _pay(world, payment_method=ASKS, off_session=True)
+    assert (declined.value.code, declined.value.http_status) == ("authentication_required", 402)
+    assert _pay(world, payment_method="pm_card_visa", off_session="recurring").status == "succeeded"
+
+
+def test_a_payment_fails_instead_of_asking_if_that_is_wanted(world: World) -> None:
+    with pytest.raises(stripe.CardError) as declined:
+        _pay(world, payment_method=ASKS, error_on_requires_action=True)
+    intent = declined.value.error.payment_intent
+    assert (declined.value.code, intent.status) == ("authentication_required", "requires_payment_method")
+    assert "payment_intent.requires_action" not in world.kinds()
+    assert _pay(world, payment_method=ASKS).status == "requires_action"
+
+
+@pytest.mark.parametrize(("result", "outcome"), [("complete", "succeeded"), ("fail", "failed")])
+def test_the_buyers_bank_leads_back_to_where_the_shop_said(world: World, result: str, outcome: str) -> None:
+    intent = _pay(world, payment_method=ASKS, return_url="http://127.0.0.1:9/back?order=7")
+    redirect = intent.next_action.redirect_to_url
+    assert redirect.return_url == "http://127.0.0.1:9/back?order=7"
+    back = world.http.post(redirect.url, data={"result": result})
+    assert back.status_code == 303
+    assert back.headers["location"] == (
+        f"http://127.0.0.1:9/back?order=7&payment_intent={intent.id}"
+        f"&payment_intent_client_secret={intent.client_secret}&redirect_status={outcome}"
+    )
+
+
+@pytest.mark.parametrize("name", ["error_on_requires_action", "off_session", "return_url"])
+def test_what_belongs_to_a_payment_is_refused_where_none_is_made(world: World, name: str) -> None:
+    value = "http://127.0.0.1:9/back" if name == "return_url" else True
+    with pytest.raises(stripe.InvalidRequestError, match="confirm=true") as refused:
+        world.api.payment_intents.create({"amount": 2000, "currency": "eur", name: value})
+    assert refused.value.param == name
+
+
+def test_a_bank_asks_if_the_shop_wants_it_to(world: World) -> None:
+    card = {"payment_method": "pm_card_threeDSecureOptional"}
+    assert _pay(world, **card).status == "succeeded"
+    asked = _pay(world, **card, payment_method_options={"card": {"request_three_d_secure": "any"}})
+    assert (asked.status, asked.payment_method_options.card.request_three_d_secure) == ("requires_action", "any")
+
+
+def test_only_the_kinds_of_payment_method_that_are_wanted_are_taken(world: World) -> None:
+    debit = {"type": "sepa_debit", "sepa_debit": {"iban": "AT321904300235473204"}, "billing_details": {"name": "Nora"}}
+    assert _pay(world, payment_method_data=debit).status == "processing"
+    with pytest.raises(stripe.InvalidRequestError, match=r"one of the following types: card\.") as refused:
+        _pay(world, payment_method_data=debit, excluded_payment_method_types=["sepa_debit"])
+    assert refused.value.code == "payment_intent_invalid_parameter"
+    intent = world.api.payment_intents.create({"amount": 2000, "currency": "eur"})
+    assert intent.payment_method_types == ["card", "sepa_debit"]
+    changed = world.api.payment_intents.update(intent.id, {"allowed_payment_method_types": ["sepa_debit"]})
+    assert (changed.payment_method_types, changed.allowed_payment_method_types) == (["sepa_debit"], ["sepa_debit"])
+    assert world.api.payment_intents.update(intent.id, {"allowed_payment_method_types": ["card"], "currency": "usd"})[
+        "payment_method_types"
+    ] == ["card"]
+
+
+def test_automatic_methods_may_lead_away_so_they_need_a_way_back(world: World) -> None:
+    automatic = {"automatic_payment_methods": {"enabled": True}}
+    with pytest.raises(stripe.InvalidRequestError, match="you must provide a `return_url`"):
+        _pay(world, payment_method="pm_card_visa", **automatic)
+    paid = _pay(world, payment_method="pm_card_visa", return_url="http://127.0.0.1:9/", **automatic)
+    assert paid.automatic_payment_methods.to_dict() == {"allow_redirects": "always", "enabled": True}
+    stays = {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
+    assert _pay(world, payment_method="pm_card_visa", **stays).status == "succeeded"
+
+
+def test_a_charge_says_what_stands_on_the_statement(world: World) -> None:
+    charge = world.api.charges.retrieve(
+        _pay(
+            world, payment_method="pm_card_visa", statement_descriptor_suffix="book", transfer_group="g1"
+        ).latest_charge
+    )
+    shop = world.settings.shop_name.upper()[:10].strip()
+    assert charge.calculated_statement_descriptor == f"{shop}* BOOK"
+    assert (charge.statement_descriptor_suffix, charge.transfer_group) == ("book", "g1")
+
+
+def test_a_card_that_is_to_be_used_again_is_attached(world: World) -> None:
+    customer = world.api.customers.create({"email": "nora@example.com"})
+    paid = _pay(world, payment_method="pm_card_visa", customer=customer.id)
+    assert world.api.payment_methods.retrieve(paid.payment_method).customer is None
+    kept = _pay(world, payment_method="pm_card_visa", customer=customer.id, setup_future_usage="off_session")
+    assert world.api.payment_methods.retrieve(kept.payment_method).customer == customer.id
+    assert "payment_method.attached" in world.kinds()
+
+
+def test_a_charge_of_nobody_can_be_given_to_a_customer_once(world: World) -> None:
+    customer = world.api.customers.create({"email": "nora@example.com"}).id
+    charge = _pay(world, payment_method="pm_card_visa").latest_charge
+    changed = world.api.charges.update(charge, {"customer": customer, "fraud_details": {"user_report": "safe"}})
+    assert (changed.customer, changed.fraud_details.user_report) == (customer, "safe")
+    with pytest.raises(stripe.InvalidRequestError, match="no existing associated customer"):
+        world.api.charges.update(charge, {"customer": customer})

@@ -86,7 +86,7 @@ def test_sessions_are_found_by_payment_and_by_buyer(world: World) -> None:
         ({"discounts": [{"coupon": "c"}], "allow_promotion_codes": True}, "allow_promotion_codes", "You may only"),
         ({"expires_at": 1}, "expires_at", "The `expires_at` timestamp must be at least 30 minutes"),
         ({"expires_at": 9_999_999_999}, "expires_at", "The `expires_at` timestamp must be less than 24 hours"),
-        ({"custom_text": {}, "ui_mode": "elements"}, "mode", "The sandbox imitates the hosted page"),
+        ({"custom_text": {}, "ui_mode": "elements"}, "ui_mode", "The sandbox imitates the hosted page"),
     ],
 )
 def test_a_session_that_stripe_would_not_make_is_refused(
@@ -217,3 +217,23 @@ def test_a_declined_payment_through_the_api_is_a_card_error(world: World) -> Non
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["decline_code"]) == (402, "card_error", "generic_decline")
     assert error["charge"].startswith("ch_3")
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"customer_update": {"name": "auto"}}, "customer_update"),
+        ({"payment_method_collection": "always"}, "payment_method_collection"),
+        ({"tax_id_collection": {"enabled": True}}, "tax_id_collection[enabled]"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(world: World, given: dict[str, Any], param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.session(**given)
+    assert refused.value.param == param
+
+
+def test_the_bank_asks_on_the_page_if_the_shop_wants_it_to(world: World) -> None:
+    session = world.session(payment_method_options={"card": {"request_three_d_secure": "any"}})
+    assert world.pay(session, "4000000000003055").headers["location"].startswith("/challenge/")
+    assert world.read(session, "payment_intent").payment_intent.status == "requires_action"

@@ -191,3 +191,38 @@ def test_open_invoices_can_be_paid_with_another_card_or_given_up(world: World) -
     other = world.api.subscriptions.retrieve(subscription.id).latest_invoice
     assert world.api.invoices.mark_uncollectible(other).status == "uncollectible"
     assert world.api.invoices.void_invoice(other).status == "void"
+
+
+def test_a_change_can_be_reckoned_from_another_moment(world: World) -> None:
+    subscription = world.subscribed(world.plan(3000, "month"))
+    item = subscription["items"].data[0]
+    middle = (item.current_period_start + item.current_period_end) // 2
+    given = {"quantity": 2, "proration_date": middle}
+    world.api.subscription_items.update(item.id, given)
+    waiting = {item.amount for item in world.api.invoice_items.list({"pending": True}).data}
+    assert waiting == {-1500, 3000}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.subscription_items.update(item.id, {"quantity": 3, "proration_date": item.current_period_end + 1})
+    assert refused.value.param == "proration_date"
+
+
+def test_a_plan_can_be_changed_to_invoices_that_are_sent(world: World) -> None:
+    subscription = world.subscribed()
+    changed = world.api.subscriptions.update(
+        subscription.id, {"collection_method": "send_invoice", "days_until_due": 3}
+    )
+    assert (changed.collection_method, changed.days_until_due) == ("send_invoice", 3)
+    world.advance(days=32)
+    invoices = world.api.invoices.list({"subscription": subscription.id, "due_date": {"gt": 1}}).data
+    assert [invoice.status for invoice in invoices] == ["open"]
+    back = world.api.subscriptions.update(subscription.id, {"collection_method": "charge_automatically"})
+    assert back.days_until_due is None
+
+
+@pytest.mark.parametrize("name", ["off_session", "payment_behavior"])
+def test_ways_to_collect_that_are_not_imitated_are_refused_for_items_too(world: World, name: str) -> None:
+    item = world.subscribed()["items"].data[0]
+    value: Any = False if name == "off_session" else "pending_if_incomplete"
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.subscription_items.update(item.id, {"quantity": 2, name: value})
+    assert refused.value.param == name

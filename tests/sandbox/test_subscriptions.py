@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import stripe
 
 from sandbox.periods import period_end
 from tests.sandbox.running import World
@@ -94,3 +96,92 @@ def test_periods_follow_the_calendar(interval: str, count: int, start: str, end:
     began = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
     until = period_end(began, {"interval": interval, "interval_count": count})
     assert f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d}" == end
+
+
+def _created(world: World, **more: Any) -> Any:
+    customer = world.api.customers.create({"email": "nora@example.com", "payment_method": "pm_card_visa"}).id
+    items = [{"price": world.plan(1000, "month").id}]
+    return world.api.subscriptions.create({"customer": customer, "items": items, **more})
+
+
+def test_invoices_can_be_sent_and_the_plan_is_past_due_when_nobody_pays(world: World) -> None:
+    subscription = _created(world, collection_method="send_invoice", days_until_due=7)
+    assert (subscription.status, subscription.days_until_due) == ("active", 7)
+    invoice = world.api.invoices.retrieve(subscription.latest_invoice)
+    assert (invoice.status, invoice.collection_method) == ("open", "send_invoice")
+    assert invoice.due_date == invoice.created + 7 * 24 * 3600
+    assert world.last_kind() == "invoice.sent"
+    world.advance(days=8)
+    assert world.api.subscriptions.retrieve(subscription.id).status == "past_due"
+    assert "invoice.overdue" in world.kinds()
+    world.api.invoices.pay(invoice.id, {"paid_out_of_band": True})
+    assert world.api.subscriptions.retrieve(subscription.id).status == "active"
+
+
+@pytest.mark.parametrize("given", [{"collection_method": "send_invoice"}, {"days_until_due": 7}])
+def test_days_until_due_go_with_invoices_that_are_sent(world: World, given: dict[str, Any]) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        _created(world, **given)
+    assert refused.value.param == "days_until_due"
+
+
+def test_a_plan_may_end_at_a_named_moment_from_the_start(world: World) -> None:
+    until = int(datetime.now(UTC).timestamp()) + 40 * 24 * 3600
+    subscription = _created(world, cancel_at=until)
+    assert (subscription.cancel_at, subscription.cancel_at_period_end) == (until, False)
+    world.advance(days=41)
+    assert world.api.subscriptions.retrieve(subscription.id).status == "canceled"
+
+
+def test_a_trial_may_come_with_the_price(world: World) -> None:
+    price = world.price(1000, recurring={"interval": "month", "trial_period_days": 14})
+    assert _created(world, items=[{"price": price.id}]).status == "active"
+    trial = _created(world, items=[{"price": price.id}], trial_from_plan=True)
+    assert (trial.status, trial.trial_end - trial.trial_start) == ("trialing", 14 * 24 * 3600)
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        _created(world, items=[{"price": price.id}], trial_from_plan=True, trial_period_days=3)
+    assert refused.value.param == "trial_from_plan"
+
+
+def test_what_the_first_invoice_is_paid_with_pays_the_next_if_that_is_wanted(world: World) -> None:
+    wanted = {"save_default_payment_method": "on_subscription", "payment_method_types": ["card"]}
+    subscription = _created(world, payment_behavior="default_incomplete", payment_settings=wanted)
+    assert (subscription.status, subscription.default_payment_method) == ("incomplete", None)
+    payments = world.api.invoice_payments.list({"invoice": subscription.latest_invoice}).data
+    paid = world.api.payment_intents.confirm(payments[0].payment.payment_intent, {"payment_method": "pm_card_visa"})
+    now = world.api.subscriptions.retrieve(subscription.id)
+    assert (now.status, now.default_payment_method) == ("active", paid.payment_method)
+    assert now.payment_settings.save_default_payment_method == "on_subscription"
+
+
+@pytest.mark.parametrize(("off_session", "code"), [(False, "requires_action"), (True, "requires_payment_method")])
+def test_whether_the_buyer_is_there_decides_what_their_bank_does(world: World, off_session: bool, code: str) -> None:
+    asking = world.api.payment_methods.attach(
+        "pm_card_threeDSecure2Required", {"customer": world.api.customers.create({"email": "nora@example.com"}).id}
+    )
+    given = {"customer": asking.customer, "default_payment_method": asking.id, "off_session": off_session}
+    subscription = _created(world, **given)
+    payment = world.api.invoice_payments.list({"invoice": subscription.latest_invoice}).data[0]
+    intent = world.api.payment_intents.retrieve(payment.payment.payment_intent)
+    assert (subscription.status, intent.status) == ("incomplete", code)
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"payment_behavior": "error_if_incomplete"}, "payment_behavior"),
+        ({"currency": "usd"}, "currency"),
+        ({"automatic_tax": {"enabled": True}}, "automatic_tax[enabled]"),
+        ({"payment_settings": {"payment_method_types": ["sepa_debit"]}}, "payment_settings[payment_method_types]"),
+    ],
+)
+def test_values_that_are_not_imitated_are_refused(world: World, given: dict[str, Any], param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        _created(world, **given)
+    assert refused.value.param == param
+
+
+def test_subscriptions_are_found_by_whether_taxes_are_reckoned(world: World) -> None:
+    subscription = _created(world)
+    without = world.api.subscriptions.list({"automatic_tax": {"enabled": False}}).data
+    assert [each.id for each in without] == [subscription.id]
