@@ -12,6 +12,7 @@ import orjson
 
 from sandbox import conformity, destinations, ids, lists, versions
 from sandbox.errors import invalid, missing_object
+from sandbox.event_types import EMITTED
 from sandbox.spec import API_VERSION, blank
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def record(account: Account, kind: str, obj: Object, previous: Object | None = N
 
     Raises NotAsDescribed for what Stripe would not send, where the sandbox is to check itself.
     """
+    if kind not in EMITTED:
+        raise ValueError(f"{kind} is not among the types of events that happen here")
     data: dict[str, Any] = {"object": copy(obj)}
     if previous is not None:
         data["previous_attributes"] = copy(previous)

@@ -53,8 +53,12 @@ def _tax(account: Account, customer: Object) -> Object:
     return {"automatic_tax": "not_collecting", "ip_address": ip, "location": None, "provider": "stripe"}
 
 
-def _nothing(account: Account, obj: Object) -> None:
-    """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources. Or there already."""
+def never_there(account: Account, obj: Object) -> None:
+    """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources."""
+
+
+def _there_already(account: Account, obj: Object) -> None:
+    """What nobody has to ask for here."""
 
 
 INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]] = {
@@ -62,13 +66,13 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
     ("charge", "refunds"): _refunds,
     ("invoice", "payments"): _payments,
     ("customer", "subscriptions"): _subscriptions,
-    ("customer", "sources"): _nothing,
+    ("customer", "sources"): never_there,
     ("customer", "tax"): _tax,
-    ("customer", "tax_ids"): _nothing,
+    ("customer", "tax_ids"): never_there,
     ("coupon", "applies_to"): _applies_to,
-    ("price", "currency_options"): _nothing,
-    ("price", "tiers"): _nothing,
-    ("search_result", "total_count"): _nothing,
+    ("price", "currency_options"): never_there,
+    ("price", "tiers"): never_there,
+    ("search_result", "total_count"): _there_already,
 }
 
 

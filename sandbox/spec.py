@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,16 @@ def operations() -> dict[str, Any]:
             returns = {"$ref": f"#/components/schemas/{RETURNS[path]}"} if path in RETURNS else None
             _plant(tree, Operation(method.upper(), path, schema, returns))
     return tree
+
+
+def every() -> list[Operation]:
+    """All operations, published or not."""
+
+    def inside(node: dict[str, Any]) -> Iterator[Operation]:
+        for segment, below in node.items():
+            yield from below.values() if segment == "" else inside(below)
+
+    return list(inside(operations()))
 
 
 def _published(method: str, path: str, raw: dict[str, Any]) -> Operation:

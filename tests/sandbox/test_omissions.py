@@ -305,6 +305,10 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/payment_methods us_bank_account": lambda w: ("", ACH),
     "POST /v1/payment_methods/{id} us_bank_account": lambda w: (w.api.payment_methods.create(ACH).id, {}),
     "POST /v1/prices product_data": lambda w: ("", {"currency": "eur", "unit_amount": 2900, "expand": ["product"]}),
+    "POST /v1/prices recurring[usage_type]": lambda w: (
+        "",
+        {"currency": "eur", "product": w.price().product, "unit_amount": 2900, "recurring": {"interval": "month"}},
+    ),
     "POST /v1/prices transfer_lookup_key": lambda w: ("", {
         "currency": "eur", "product": w.price().product, "unit_amount": 2900, "lookup_key": _key(w),
     }),
