@@ -58,7 +58,8 @@ class Keys:
         return Answer(kept["status"], kept["body"].encode(), kept["request_id"])
 
     def keep(self, key: str, answer: Answer) -> None:
-        """Keep an answer to the request that claimed the key. It is written with the next commit, together with what the request changed."""
+        """Keep the answer to the request that claimed the key. It is written with the next commit, together with what
+        the request changed."""
         record = {
             "object": KIND,
             "id": key,
