@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox import discounts, ids, metadata, payment_methods
+from sandbox import cancellations, discounts, ids, metadata, payment_methods, subscriptions
 from sandbox.spec import blank
 
 if TYPE_CHECKING:
@@ -105,8 +105,11 @@ def update(account: Account, call: Call) -> Object:
 
 
 def delete(account: Account, call: Call) -> Object:
-    """DELETE /v1/customers/{id}"""
+    """DELETE /v1/customers/{id}: their subscriptions end at once."""
     customer = account.find("customer", call.id)
+    for subscription in account.store.having("subscription", "customer", customer["id"]):
+        if subscription["status"] not in subscriptions.OVER:
+            cancellations.end(account, subscription, reason="cancellation_requested")
     gone = account.bury(customer)
     account.emit("customer.deleted", customer)
     return gone

@@ -94,3 +94,14 @@ def test_periods_follow_the_calendar(interval: str, count: int, start: str, end:
     began = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
     until = period_end(began, {"interval": interval, "interval_count": count})
     assert f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d}" == end
+
+
+def test_with_its_customer_a_subscription_ends_at_once(world: World) -> None:
+    begun, over = world.subscribed(), world.subscribed()
+    world.api.subscriptions.cancel(over.id)
+    mark = len(world.kinds())
+    for each in (begun, over):
+        world.api.customers.delete(each.customer)
+    assert world.api.subscriptions.retrieve(begun.id).status == "canceled"
+    about_customers = [kind for kind in world.since(mark) if kind.startswith("customer.")]
+    assert about_customers == ["customer.subscription.deleted", "customer.deleted", "customer.deleted"]
