@@ -172,7 +172,7 @@ class Api:
             status, body = 500, _broken().body
         answer = Answer(status, _json(body), call.request_id)
         if call.idempotency_key and status not in NOT_KEPT:
-            self.keys.keep(call.idempotency_key, call.path, call.params, answer)
+            self.keys.keep(call.idempotency_key, answer)
         self.account.commit()
         return answer
 

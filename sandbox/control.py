@@ -12,10 +12,10 @@ import orjson
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from sandbox import acts, deliveries
-from sandbox.acts import CannotDo
+from sandbox import acts, deliveries, payment_acts
 from sandbox.errors import StripeError
 from sandbox.faults import UnknownFault
+from sandbox.subjects import CannotDo
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -87,7 +87,7 @@ class Control:
         """POST /sandbox/settle `{payment_intent, paid?}`: the bank answers about a debit now."""
         try:
             given = await _json(request)
-            acts.settle(self.account, str(given.get("payment_intent")), paid=given.get("paid"))
+            payment_acts.settle(self.account, str(given.get("payment_intent")), paid=given.get("paid"))
         except (BadRequest, CannotDo) as wrong:
             return _refused(wrong)
         self.account.commit()

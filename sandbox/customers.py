@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sandbox import discounts, ids, metadata, payment_methods
+from sandbox import cancellations, discounts, ids, metadata, payment_methods, subscriptions
 from sandbox.errors import invalid
 from sandbox.spec import blank
 
@@ -158,8 +158,11 @@ def _changes(account: Account, customer: Object, params: Object) -> dict[str, An
 
 
 def delete(account: Account, call: Call) -> Object:
-    """DELETE /v1/customers/{id}"""
+    """DELETE /v1/customers/{id}: their subscriptions end at once."""
     customer = account.find("customer", call.id)
+    for subscription in account.store.having("subscription", "customer", customer["id"]):
+        if subscription["status"] not in subscriptions.OVER:
+            cancellations.end(account, subscription, reason="cancellation_requested")
     gone = account.bury(customer)
     account.emit("customer.deleted", customer)
     return gone

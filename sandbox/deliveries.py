@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sandbox import destinations, events, ids, signing
 from sandbox.courier import Courier, Unanswered
 from sandbox.errors import missing_object
+from sandbox.spec import API_VERSION
 
 if TYPE_CHECKING:
     from sandbox.account import Account
     from sandbox.destinations import Destination
+    from sandbox.listeners import Letter
     from sandbox.spec import Object
 
 log = logging.getLogger("sandbox")
@@ -269,14 +271,15 @@ class Deliveries:
 
     async def _post(self, event: Object, to: Destination) -> Object:
         assert self._courier is not None
-        payload = events.body(events.rendered(self._account, event, to.version))
-        signature = self._signature(payload.decode(), to.secrets)
-        headers = {**HEADERS, "Stripe-Signature": signature}
+        payload, headers = self._letter(event, to.version, to.secrets)
+        signature = headers["Stripe-Signature"]
         began = time.perf_counter()
         status: int | None
         try:
             if to.listener:
-                status, text = await to.listener.post(payload.decode(), headers, ATTEMPT_TIMEOUT)
+                own = payload, headers
+                latest = own if event["api_version"] == API_VERSION else self._letter(event, API_VERSION, to.secrets)
+                status, text = await to.listener.post(own, latest, ATTEMPT_TIMEOUT)
             else:
                 status, text = await self._courier.post(to.address, payload, headers)
         except Unanswered as error:
@@ -284,6 +287,10 @@ class Deliveries:
         # A listener that forwards nothing has accepted the event by taking it.
         ok = status is None or 200 <= status < 300
         return self._attempt(text, ok=ok, status=status, signature=signature, began=began)
+
+    def _letter(self, event: Object, version: str | None, secrets: list[str]) -> Letter:
+        payload = events.body(events.rendered(self._account, event, version))
+        return payload, {**HEADERS, "Stripe-Signature": self._signature(payload.decode(), secrets)}
 
     def _signature(self, payload: str, secrets: list[str]) -> str:
         faults = self._account.faults

@@ -134,11 +134,12 @@ def update(account: Account, call: Call) -> Object:
     """POST /v1/disputes/{id}: evidence is handed in at once, unless `submit` is false."""
     dispute = account.find("dispute", call.id)
     params = call.params
-    evidence = {key: value or None for key, value in params.get("evidence", {}).items()}
+    evidence = _evidence(params.get("evidence") or {})
     submits = params.get("submit", bool(evidence))
     if (evidence or submits) and dispute["status"] not in NEEDS_RESPONSE:
         raise _not_open(dispute)
-    merged = blank("dispute.evidence", **{**dispute["evidence"], **evidence})
+    merged = {**dispute["evidence"], **evidence}
+    merged = blank("dispute.evidence", **{key: value for key, value in merged.items() if value is not None})
     changes: Object = {
         "evidence": merged,
         "evidence_details": {**dispute["evidence_details"], "has_evidence": _has_evidence(merged, dispute)},
@@ -155,6 +156,16 @@ def update(account: Account, call: Call) -> Object:
         if merged["uncategorized_text"] in VERDICTS:
             account.later(account.settings.capture_seconds, "decide_dispute", dispute["id"])
     return dispute
+
+
+def _evidence(given: Object) -> Object:
+    """What is handed in. An empty value takes back what was handed in before."""
+    return {key: _without_empty(value) if isinstance(value, dict) else value or None for key, value in given.items()}
+
+
+def _without_empty(given: Object) -> Object:
+    kept = {key: value for key, value in given.items() if value != ""}
+    return {key: _without_empty(value) if isinstance(value, dict) else value for key, value in kept.items()}
 
 
 def _has_evidence(evidence: Object, dispute: Object) -> bool:

@@ -132,7 +132,7 @@ class HostedPage:
         return pages.render(
             "pay",
             status=refused.status if refused else 200,
-            merchant=session["branding_settings"]["display_name"],
+            merchant=(session.get("branding_settings") or {}).get("display_name") or self.account.settings.shop_name,
             session=session,
             names=_names(session),
             lines=[_line(self.account, item) for item in self._items(session)],
@@ -217,7 +217,8 @@ def _buyer(session: Object, typed: dict[str, str]) -> checkout.Buyer:
     email = typed["email"].strip()
     if not sessions.EMAIL.match(email):
         raise card_error("email_invalid", "Enter the email address the receipt should go to.")
-    wanted = {each["name"]: each["label"] for each in _names(session) if not each["optional"]}
+    names = {each["name"]: each for each in _names(session)}
+    wanted = {name: each["label"] for name, each in names.items() if not each["optional"]}
     asks_phone = session["phone_number_collection"]["enabled"]
     if asks_phone:
         wanted["phoneNumber"] = "Phone number"
@@ -233,8 +234,8 @@ def _buyer(session: Object, typed: dict[str, str]) -> checkout.Buyer:
         country=given["billingCountry"],
         postal_code=given["billingPostalCode"],
         phone=given["phoneNumber"] if asks_phone else "",
-        business_name=given["businessName"],
-        individual_name=given["individualName"],
+        business_name=given["businessName"] if "businessName" in names else "",
+        individual_name=given["individualName"] if "individualName" in names else "",
         promotions=bool(given["promotions"]),
     )
 

@@ -36,7 +36,8 @@ class Keys:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._in_use: set[str] = set()
+        # What each key in use came with: who carries a request out may take its parameters apart.
+        self._in_use: dict[str, str] = {}
 
     def claim(self, key: str, path: str, params: dict[str, Any]) -> Answer | None:
         """The answer kept for the key, or None: then the key is in use until `release`.
@@ -48,20 +49,21 @@ class Keys:
         self._prune()
         if key in self._in_use:
             raise _in_use(key)
-        kept = self._account.store.get(KIND, key)
+        kept, came_with = self._account.store.get(KIND, key), fingerprint(path, params)
         if kept is None:
-            self._in_use.add(key)
+            self._in_use[key] = came_with
             return None
-        if kept["fingerprint"] != fingerprint(path, params):
+        if kept["fingerprint"] != came_with:
             raise _differs(key)
         return Answer(kept["status"], kept["body"].encode(), kept["request_id"])
 
-    def keep(self, key: str, path: str, params: dict[str, Any], answer: Answer) -> None:
-        """Keep an answer. It is written with the next commit, together with what the request changed."""
+    def keep(self, key: str, answer: Answer) -> None:
+        """Keep the answer to the request that claimed the key. It is written with the next commit, together with what
+        the request changed."""
         record = {
             "object": KIND,
             "id": key,
-            "fingerprint": fingerprint(path, params),
+            "fingerprint": self._in_use[key],
             "status": answer.status,
             "body": answer.body.decode(),
             "request_id": answer.request_id,
@@ -71,7 +73,7 @@ class Keys:
 
     def release(self, key: str) -> None:
         """The request is over."""
-        self._in_use.discard(key)
+        self._in_use.pop(key, None)
 
     def _prune(self) -> None:
         oldest = self._account.clock.exact() - KEPT_SECONDS

@@ -40,6 +40,10 @@ FAREWELL = "Connection Done"
 TAKEN = "taken, but not forwarded anywhere that answered"
 
 
+# A body, and the headers that are posted with it.
+Letter = tuple[bytes, dict[str, str]]
+
+
 @dataclass
 class Talk:
     """An event on its way through a listener: what was sent, whether it arrived, and what came of it."""
@@ -69,11 +73,14 @@ class Listener:
         """Where its deliveries end, for people."""
         return f"{self.forward_to} (stripe listen on {self.device})".lstrip()
 
-    async def post(self, payload: str, headers: dict[str, str], seconds: float) -> tuple[int | None, str]:
-        """Status and text of what it was forwarded to, or no status when that is all there is to know. Raises
-        Unanswered when the listener does not take it, or leaves."""
+    async def post(self, letter: Letter, latest: Letter, seconds: float) -> tuple[int | None, str]:
+        """Hand over an event as the account's own version has it, and as the latest has it.
+
+        Returns status and text of what it was forwarded to, or no status when that is all there is to know. Raises
+        Unanswered when the listener does not take it, or leaves.
+        """
         conversation = ids.short("wc")
-        frames = [_frame(payload, headers, conversation, version) for version in (None, API_VERSION)]
+        frames = [_frame(letter, conversation, None), _frame(latest, conversation, API_VERSION)]
         talk = self.talks[conversation] = Talk(frames, asyncio.get_running_loop().create_future())
         try:
             async with asyncio.timeout(seconds):
@@ -214,13 +221,14 @@ def open_session(account: Account, call: Call) -> Object:
     }
 
 
-def _frame(payload: str, headers: dict[str, str], conversation: str, version: str | None) -> str:
+def _frame(letter: Letter, conversation: str, version: str | None) -> str:
     """An event as it is handed over: once for the account's own version (null) and once for the latest. The command
     line acknowledges both, and goes on with the one it was started for."""
+    payload, headers = letter
     frame = {
         "type": "webhook_event",
         "endpoint": {"api_version": version},
-        "event_payload": payload,
+        "event_payload": payload.decode(),
         "http_headers": headers,
         "webhook_conversation_id": conversation,
         "webhook_id": ids.short("wh"),

@@ -93,7 +93,7 @@ def _changes(account: Account, params: Object, *, method: str, created: int) -> 
     if params.get("issuer", {}).get("type", "self") != "self":
         raise invalid("The sandbox imitates invoices of its own account only.", param="issuer[type]")
     changes: dict[str, Any] = {key: params[key] or None for key in TEXTS if key in params}
-    changes |= {key: params[key] for key in KEPT if key in params}
+    changes |= {key: params[key] if params[key] != "" else None for key in KEPT if key in params}
     if "custom_fields" in params:
         changes["custom_fields"] = params["custom_fields"] or None
     if "shipping_details" in params:

@@ -163,7 +163,7 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Names] = {
 def refuse(operation: Operation, params: dict[str, Any]) -> None:
     """Raises StripeError for the first parameter that Stripe knows and the sandbox would have to ignore."""
     for name in REFUSED.get((operation.method, operation.path), ()):
-        for where in given(params, segments(name)):
+        for where in _given(params, segments(name)):
             raise invalid(f"The sandbox does not imitate the parameter {where}.", param=where)
 
 
@@ -182,12 +182,13 @@ def _properties(method: str, path: str) -> spec.Schema:
     return properties
 
 
-def segments(name: str) -> list[str]:
+@functools.cache
+def segments(name: str) -> tuple[str, ...]:
     """The keys that lead to a parameter, with an empty one for each element of an array."""
-    return name.replace("]", "").split("[")
+    return tuple(name.replace("]", "").split("["))
 
 
-def given(value: Any, keys: list[str], where: str = "") -> Iterator[str]:
+def _given(value: Any, keys: tuple[str, ...], where: str = "") -> Iterator[str]:
     """Where in a request these keys lead to something, as Stripe would write it."""
     if not keys:
         yield where
@@ -202,4 +203,4 @@ def given(value: Any, keys: list[str], where: str = "") -> Iterator[str]:
     else:
         found = [(head, value[head])] if head in value else ()
     for key, inner in found:
-        yield from given(inner, rest, f"{where}[{key}]" if where else str(key))
+        yield from _given(inner, rest, f"{where}[{key}]" if where else str(key))

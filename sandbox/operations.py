@@ -10,7 +10,6 @@ from sandbox import (
     account as own,
 )
 from sandbox import (
-    acts,
     cancellations,
     captures,
     charges,
@@ -39,6 +38,7 @@ from sandbox import (
     renewals,
     search,
     sessions,
+    stories,
     subscription_changes,
     subscription_items,
     subscriptions,
@@ -205,7 +205,7 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "finalize_invoice": manual_invoices.advance,
     "finish_refund": refunds.finish,
     "open_dispute": disputes.open_by_card,
-    "recover": acts.recover,
+    "recover": stories.recover,
     "release": captures.release,
     "renew": renewals.renew,
     "resume_collection": renewals.resume_collection,

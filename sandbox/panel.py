@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request, Response
 
 from sandbox import early_fraud_warnings, pages, rows, scenarios, test_clocks
-from sandbox.acts import CannotDo
 from sandbox.errors import StripeError
+from sandbox.subjects import CannotDo
 
 if TYPE_CHECKING:
     from sandbox.account import Account

@@ -58,6 +58,8 @@ def open(
 def options(known: Object, given: Object) -> Object:
     """What is asked of each kind of payment method, put over what was asked before."""
     kinds = {kind: {**known.get(kind, {}), **(asked or {})} for kind, asked in given.items()}
+    # An empty value takes back what was asked.
+    kinds = {kind: {key: value for key, value in asked.items() if value != ""} for kind, asked in kinds.items()}
     if "card" in kinds:
         kinds["card"].setdefault("request_three_d_secure", "automatic")
     return {**known, **{kind: blank(f"payment_intent.payment_method_options.{kind}", **kinds[kind]) for kind in kinds}}

@@ -157,7 +157,7 @@ def payment_settings(known: Object, given: Any) -> Object:
     if kinds and "card" not in kinds:
         text = "The sandbox imitates paying invoices by card only."
         raise invalid(text, param="payment_settings[payment_method_types]")
-    return {**known, **(given or {})}
+    return {**known, **{key: value or None for key, value in (given or {}).items()}}
 
 
 def _keep_discount(account: Account, given: Object | None, subscription: Object) -> None:

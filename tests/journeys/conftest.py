@@ -1,28 +1,23 @@
 """A stand that all journeys share, a browser, and buyers who come with a fresh one each."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.journeys.browser import launched, missing
+from tests.browser import for_tests
 from tests.journeys.buyer import PATIENCE, Buyer
 from tests.journeys.stand import LINES, ROOT, Stand
 
 Arrive = Callable[[str], Buyer]
 
 
-# Both end with this folder: a browser that is driven occupies the thread's event loop, which other tests need.
+# Both end with this folder, so that the tests after it have their thread's event loop back.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    if reason := missing():
-        # Where everything must run, a journey that is left out is a failure.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright, launched(playwright) as found:
+    with for_tests(PATIENCE) as found:
         yield found
 
 

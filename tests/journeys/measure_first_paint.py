@@ -17,7 +17,7 @@ from statistics import median
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.journeys.browser import launched
+from tests.browser import launched
 from tests.journeys.stand import ROOT, Stand, answers, has_ended, tell
 from tests.machine import eventually, free_port
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 import stripe
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.journeys.browser import launched, missing
+from tests.browser import for_tests
 from tests.sandbox.running import Endpoint, World, running
 from tests.sandbox.visitor import PATIENCE, Visitor
 
@@ -51,13 +50,10 @@ def world(_running: World, endpoint: Endpoint) -> World:
     return _running
 
 
-# It ends with the module: a browser that is driven occupies the thread's event loop, which other tests need.
+# It ends with the module, so that the tests after it have their thread's event loop back.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if reason := missing():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright, launched(playwright) as found:
+    with for_tests(PATIENCE) as found:
         yield found
 
 

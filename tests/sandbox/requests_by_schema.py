@@ -34,6 +34,18 @@ def leaves(schema: Schema, where: str = "") -> Iterator[tuple[str, Schema]]:
         yield where, schema
 
 
+def unsettable(schema: Schema, where: str = "") -> Iterator[str]:
+    """Every parameter that takes an empty value."""
+    choices = schema.get("anyOf", [schema])
+    if where and (schema.get("nullable") or any("" in choice.get("enum", ()) for choice in choices)):
+        yield where
+    for choice in choices:
+        for name, inner in choice.get("properties", {}).items():
+            yield from unsettable(inner, f"{where}[{name}]" if where else name)
+        if choice.get("type") == "array":
+            yield from unsettable(choice.get("items", {}), f"{where}[]")
+
+
 def is_listed(names: tuple[str, ...], leaf: str) -> bool:
     """Whether a table names the parameter or one that it lies in."""
     return any(_leads_to(omissions.segments(name), omissions.segments(leaf)) for name in names)

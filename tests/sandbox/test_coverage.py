@@ -16,7 +16,7 @@ from sandbox.operations import HANDLERS
 from sandbox.spec import API_VERSION
 from tests.sandbox.requests_by_schema import form, merged
 from tests.sandbox.running import World, eventually
-from tests.sandbox.test_omissions import STAGES
+from tests.sandbox.stages import stage
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
@@ -60,7 +60,7 @@ def test_values_that_are_said_to_be_refused_are(world: World, key: tuple[str, st
     method, path = key
     begins = f"{method} {path} {name}"
     world.api.customers.create({"email": "nora@example.com"})
-    id, base = STAGES[max((each for each in STAGES if begins.startswith(each)), key=len)](world)
+    id, base = stage(world, begins)
     given: Any = value
     for part in reversed(omissions.segments(name)):
         given = [given] if part == "" else {part: given}

@@ -75,6 +75,14 @@ def test_a_key_in_use_is_a_conflict_that_is_not_kept(world: World) -> None:
     assert len(world.api.products.list().data) == 1
 
 
+def test_a_request_that_expands_may_be_repeated_and_one_that_expands_more_is_another(world: World) -> None:
+    sent = "name=x&expand[]=default_price"
+    first, again = (world.raw("POST", "/v1/products", sent, **{"Idempotency-Key": "k1"}) for _ in range(2))
+    assert (first.status_code, again.content) == (200, first.content)
+    other = world.raw("POST", "/v1/products", "name=x", **{"Idempotency-Key": "k1"})
+    assert other.json()["error"]["type"] == "idempotency_error"
+
+
 def test_keys_are_ignored_on_get(world: World) -> None:
     for _ in range(2):
         answer = world.raw("GET", "/v1/products", **{"Idempotency-Key": "k1"})
@@ -84,7 +92,9 @@ def test_keys_are_ignored_on_get(world: World) -> None:
 def test_a_key_is_forgotten_after_a_day() -> None:
     account = Account(Settings(data=":memory:"), {})
     keys = idempotency.Keys(account)
-    keys.keep("k1", "/v1/x", {"a": 1}, idempotency.Answer(200, b"{}", "req_1"))
+    assert keys.claim("k1", "/v1/x", {"a": 1}) is None
+    keys.keep("k1", idempotency.Answer(200, b"{}", "req_1"))
+    keys.release("k1")
     assert keys.claim("k1", "/v1/x", {"a": 1})
     account.clock.ahead = idempotency.KEPT_SECONDS + 1
     assert keys.claim("k1", "/v1/x", {"a": 2}) is None

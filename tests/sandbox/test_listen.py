@@ -98,6 +98,19 @@ def _pending(world: World) -> int:
     return pending
 
 
+def test_an_older_account_tells_listeners_in_its_own_version_and_in_the_latest(own_endpoint: Endpoint) -> None:
+    with running(own_endpoint, webhook_url="", api_version="2024-06-20") as world, _listening(world) as listener:
+        world.raw("POST", "/v1/payment_intents", "amount=1000&currency=eur")
+        frames = {frame["endpoint"]["api_version"]: frame for frame in (listener.next(), listener.next())}
+        told = {version: json.loads(frame["event_payload"]) for version, frame in frames.items()}
+        assert (told[None]["api_version"], told[API_VERSION]["api_version"]) == ("2024-06-20", API_VERSION)
+        assert "invoice" in told[None]["data"]["object"]
+        assert "invoice" not in told[API_VERSION]["data"]["object"]
+        for frame in frames.values():
+            signature, secret = frame["http_headers"]["Stripe-Signature"], listener.session["secret"]
+            assert stripe.WebhookSignature.verify_header(frame["event_payload"], signature, secret, 300)
+
+
 def test_the_same_device_and_key_always_get_the_same_secret(world: World) -> None:
     first, again, other = _session(world), _session(world), _session(world, device_name="bank")
     assert len(first["secret"]) == len("whsec_") + 64

@@ -185,3 +185,14 @@ def test_subscriptions_are_found_by_whether_taxes_are_reckoned(world: World) -> 
     subscription = _created(world)
     without = world.api.subscriptions.list({"automatic_tax": {"enabled": False}}).data
     assert [each.id for each in without] == [subscription.id]
+
+
+def test_with_its_customer_a_subscription_ends_at_once(world: World) -> None:
+    begun, over = world.subscribed(), world.subscribed()
+    world.api.subscriptions.cancel(over.id)
+    mark = len(world.kinds())
+    for each in (begun, over):
+        world.api.customers.delete(each.customer)
+    assert world.api.subscriptions.retrieve(begun.id).status == "canceled"
+    about_customers = [kind for kind in world.since(mark) if kind.startswith("customer.")]
+    assert about_customers == ["customer.subscription.deleted", "customer.deleted", "customer.deleted"]
