@@ -126,7 +126,8 @@ class CheckingClient(stripe.HTTPClient):
 
     def __init__(self) -> None:
         super().__init__()
-        self.http = httpx.Client(timeout=15)
+        # The environment is pytest's, which changes it while other threads would look through it for a proxy.
+        self.http = httpx.Client(timeout=15, trust_env=False)
         self.last: httpx.Response | None = None
 
     def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, Any]:
@@ -275,6 +276,6 @@ def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
     client = stripe.StripeClient(
         KEY, base_addresses={"api": settings.base_url}, http_client=checking, max_network_retries=0
     )
-    with serving(settings), httpx.Client(base_url=settings.base_url, timeout=15) as http_client:
+    with serving(settings), httpx.Client(base_url=settings.base_url, timeout=15, trust_env=False) as http_client:
         yield World(settings, endpoint, client, checking, http_client)
     checking.close()
