@@ -98,19 +98,24 @@ def ordered(account: Account, subscription: Object, *, at: int | None, flag: boo
     }
 
 
-def ending(account: Account, subscription: Object, params: Object) -> dict[str, Any]:
-    """What changes when a request says when a subscription is to end. Raises StripeError for a moment that is over."""
+def check_ending(account: Account, params: Object) -> None:
+    """Raises StripeError when a request says twice when a subscription is to end, or names a moment that is over."""
+    at = params.get("cancel_at")
     if "cancel_at_period_end" in params and "cancel_at" in params:
         text = "You may only specify one of these parameters: cancel_at, cancel_at_period_end."
         raise invalid(text, param="cancel_at")
+    if isinstance(at, int) and at <= account.clock.now():
+        raise invalid("`cancel_at` must be in the future.", param="cancel_at")
+
+
+def ending(account: Account, subscription: Object, params: Object) -> dict[str, Any]:
+    """What changes when a request says when a subscription is to end."""
     if "cancel_at_period_end" in params:
         at = subscriptions.ends(subscription) if params["cancel_at_period_end"] else None
         return ordered(account, subscription, at=at, flag=True)
     at = params["cancel_at"]
     if isinstance(at, str) and at:
         at = subscriptions.ends(subscription)
-    if at and at <= account.clock.now():
-        raise invalid("`cancel_at` must be in the future.", param="cancel_at")
     return ordered(account, subscription, at=at or None)
 
 

@@ -29,8 +29,9 @@ def _of(owner: str, names: Names) -> Names:
 # One account only: no connected accounts, no accounts of the second API as customers.
 CONNECT = ("application_fee_amount", "on_behalf_of", "transfer_data")
 ACCOUNTS = ("customer_account",)
+# A price is one amount in one currency.
 PRICE_DATA = ("currency_options", "custom_unit_amount")
-# No taxes, which are reckoned elsewhere, and no metered usage.
+# Plans are whole periods of such prices: no metered usage, no thresholds, no taxes, no schedules.
 SUBSCRIPTION = (
     "add_invoice_items", "application_fee_percent", "automatic_tax[liability]", "billing_mode[flexible]",
     "billing_schedules", "billing_thresholds", "default_source", "default_tax_rates", "invoice_settings",
@@ -39,6 +40,7 @@ SUBSCRIPTION = (
     "transfer_data", "trial_settings[end_behavior][billing_cycle_anchor]",
 )  # fmt: skip
 SUBSCRIPTION_ITEM = ("billing_thresholds", "current_trial", "discounts", "price_data", "tax_rates")
+# Cards and accounts are payment methods; the sources that came before them are not imitated.
 CUSTOMER = (
     "cash_balance", "invoice_settings[rendering_options]", "source", "tax[validate_location]", "validate",
 )  # fmt: skip

@@ -103,8 +103,8 @@ def confirm(account: Account, call: Call) -> Object:
     intent, params = account.find("payment_intent", call.id), call.params
     if intent["status"] not in payment_intents.CONFIRMABLE:
         raise _wrong_state(intent, "confirm", payment_intents.CONFIRMABLE)
-    _change(account, intent, params)
     method = _method(account, params)
+    _change(account, intent, params)
     if method is None and intent["payment_method"]:
         method = payment_methods.named(account, intent["payment_method"], param="payment_method")
     return _confirm(account, intent, method, params)
@@ -152,11 +152,10 @@ def update(account: Account, call: Call) -> Object:
     intent, params = account.find("payment_intent", call.id), call.params
     if ("amount" in params or "currency" in params) and intent["status"] not in payment_intents.CONFIRMABLE:
         raise _wrong_state(intent, "update", payment_intents.CONFIRMABLE)
+    method, merged = _method(account, params), metadata.merge(intent["metadata"], params.get("metadata"))
     _change(account, intent, params)
-    if method := _method(account, params):
-        account.store.change(intent, payment_method=method["id"])
-    merged = metadata.merge(intent["metadata"], params.get("metadata"))
-    account.store.change(intent, metadata=merged)
+    chosen = {"payment_method": method["id"]} if method else {}
+    account.store.change(intent, metadata=merged, **chosen)
     return intent
 
 

@@ -49,6 +49,8 @@ def update(account: Account, call: Call) -> Object:
     if subscription["status"] in subscriptions.OVER and params.keys() - {"metadata", "cancellation_details"}:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
     given = _checked(account, subscription, params.get("items") or [])
+    how = _proration(account, subscription, params)
+    cancellations.check_ending(account, params)
     before = subscriptions.snapshot(subscription)
     account.store.change(subscription, **_plain(account, subscription, params))
     cancellations.note(account, subscription, params.get("cancellation_details"))
@@ -57,7 +59,7 @@ def update(account: Account, call: Call) -> Object:
         return subscription
     if params.get("billing_cycle_anchor", {}).get("type") == "now":
         restart = True
-    _change_items(account, subscription, before, given, _proration(account, subscription, params), restart=restart)
+    _change_items(account, subscription, before, given, how, restart=restart)
     return subscription
 
 
@@ -303,5 +305,5 @@ _ITEM = ("price", "plan", "price_data", "quantity", "metadata")
 def _by_item(account: Account, subscription: Object, call: Call, change: Object) -> None:
     _check_payment(call.params)
     given = _checked(account, subscription, [change])
-    before = subscriptions.snapshot(subscription)
-    _change_items(account, subscription, before, given, _proration(account, subscription, call.params), restart=False)
+    how = _proration(account, subscription, call.params)
+    _change_items(account, subscription, subscriptions.snapshot(subscription), given, how, restart=False)

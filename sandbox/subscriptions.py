@@ -194,7 +194,6 @@ def create(account: Account, call: Call) -> Object:
     method = None
     if id := params.get("default_payment_method"):
         method = payment_methods.named(account, id, param="default_payment_method")
-        account.store.change(method, customer=customer["id"])
     currency = lines[0]["price"]["currency"]
     if params.get("currency", currency).lower() != currency:
         text = f"The prices of this subscription are in {currency}, not in {params['currency'].lower()}."
@@ -202,8 +201,11 @@ def create(account: Account, call: Call) -> Object:
     # Older requests may name a coupon or a promotion code.
     old = "coupon" in params or "promotion_code" in params
     chosen = discounts.named(account, params, currency=currency) if old else None
+    cancellations.check_ending(account, params)
     subscription = _make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
+    if method:
+        account.store.change(method, customer=customer["id"])
     if chosen:
         account.store.change(subscription, discounts=[discounts.for_subscription(account, chosen, subscription)["id"]])
         discounts.redeem(account, chosen)

@@ -216,3 +216,11 @@ def test_a_charge_of_nobody_can_be_given_to_a_customer_once(world: World) -> Non
     assert (changed.customer, changed.fraud_details.user_report) == (customer, "safe")
     with pytest.raises(stripe.InvalidRequestError, match="no existing associated customer"):
         world.api.charges.update(charge, {"customer": customer})
+
+
+@pytest.mark.parametrize("ask", ["update", "confirm"])
+def test_a_request_that_is_refused_changes_nothing(world: World, ask: str) -> None:
+    intent = world.api.payment_intents.create({"amount": 2000, "currency": "eur"})
+    with pytest.raises(stripe.InvalidRequestError, match="No such PaymentMethod"):
+        getattr(world.api.payment_intents, ask)(intent.id, {"receipt_email": "n@example.com", "payment_method": "pm_x"})
+    assert world.api.payment_intents.retrieve(intent.id).receipt_email is None

@@ -201,9 +201,11 @@ def test_a_change_can_be_reckoned_from_another_moment(world: World) -> None:
     world.api.subscription_items.update(item.id, given)
     waiting = {item.amount for item in world.api.invoice_items.list({"pending": True}).data}
     assert waiting == {-1500, 3000}
+    late = {"items": [{"id": item.id, "quantity": 3}], "proration_date": item.current_period_end + 1}
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        world.api.subscription_items.update(item.id, {"quantity": 3, "proration_date": item.current_period_end + 1})
+        world.api.subscriptions.update(subscription.id, {**late, "description": "More"})
     assert refused.value.param == "proration_date"
+    assert world.api.subscriptions.retrieve(subscription.id).description is None
 
 
 def test_a_plan_can_be_changed_to_invoices_that_are_sent(world: World) -> None:

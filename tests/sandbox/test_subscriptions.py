@@ -170,15 +170,17 @@ def test_whether_the_buyer_is_there_decides_what_their_bank_does(world: World, o
     ("given", "param"),
     [
         ({"payment_behavior": "error_if_incomplete"}, "payment_behavior"),
+        ({"cancel_at": 1_700_000_000}, "cancel_at"),
         ({"currency": "usd"}, "currency"),
         ({"automatic_tax": {"enabled": True}}, "automatic_tax[enabled]"),
         ({"payment_settings": {"payment_method_types": ["sepa_debit"]}}, "payment_settings[payment_method_types]"),
     ],
 )
-def test_values_that_are_not_imitated_are_refused(world: World, given: dict[str, Any], param: str) -> None:
+def test_a_plan_that_cannot_be_started_so_is_not_started(world: World, given: dict[str, Any], param: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         _created(world, **given)
     assert refused.value.param == param
+    assert world.api.subscriptions.list({"status": "all"}).data == []
 
 
 def test_subscriptions_are_found_by_whether_taxes_are_reckoned(world: World) -> None:
