@@ -104,8 +104,7 @@ class StripeApi:
 
     def refunds_of(self, charge: str) -> list[dict[str, Any]]:
         """Every refund of a charge, newest first."""
-        page = self._ask_raw(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100}))
-        return [refund.to_dict(for_json=True) for refund in page.auto_paging_iter()]
+        return list(self._all(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
 
     def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None:
         """A PaymentIntent, whose metadata names the order of a one-time payment."""
@@ -152,10 +151,14 @@ class StripeApi:
         return str(opened["url"])
 
     def _events(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        pages = self._ask_raw(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
+        return self._all(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
+
+    def _all(self, call: Any) -> Iterator[dict[str, Any]]:
+        """Everything on a list, page by page: each is asked for when the one before has been used up."""
+        pages = self._ask_raw(call)
         while True:
-            for event in pages.data:
-                yield event.to_dict(for_json=True)
+            for each in pages.data:
+                yield each.to_dict(for_json=True)
             if not pages.has_more:
                 return
             pages = self._ask_raw(pages.next_page)
