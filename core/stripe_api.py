@@ -134,13 +134,16 @@ class StripeApi:
         return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
 
     def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        """The PaymentIntent of a subscription's newest paid invoice: what a refund of it must name."""
-        invoice = self._first(
-            lambda: self._client.v1.invoices.list({"subscription": subscription, "status": "paid", "limit": 1})
-        )
-        if invoice is None:
-            return None
-        payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice["id"], "limit": 1}))
+        """The PaymentIntent of a subscription's newest invoice that was paid with money: what a refund of it must name."""
+        paid = {"subscription": subscription, "status": "paid", "limit": 10}
+        for invoice in self._all(lambda: self._client.v1.invoices.list(paid)):  # type: ignore[arg-type]
+            # An invoice over nothing, in a trial or covered by a credit, is paid without a payment.
+            if invoice["amount_paid"] and (found := self._payment_intent_of(invoice["id"])):
+                return found
+        return None
+
+    def _payment_intent_of(self, invoice: str) -> str | None:
+        payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
         return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
 
     def open_portal(self, customer: str, *, return_url: str) -> str:
