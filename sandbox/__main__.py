@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Iterator
 
@@ -59,18 +60,44 @@ def arguments(argv: list[str]) -> settings.Settings:
     return dataclasses.replace(default, **vars(parser.parse_args(argv)))
 
 
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        # As a server would: what an earlier run has only just let go of is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """All but that requests which nobody was to answer were let go at the end."""
+    return not record.getMessage().startswith("Cancel ")
+
+
 def main(argv: list[str]) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "mail.log", "uvicorn", "uvicorn.error"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "uvicorn.error" else logging.WARNING)
+    for noisy in ("httpx", "mail.log", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn.error").addFilter(_worth_saying)
     try:
         chosen = arguments(argv)
         versions.check(chosen.api_version)
     except (StripeError, ValueError) as wrong:
         log.error("%s", wrong)
         return 2
-    sandbox = app.make(chosen)
+    for port in (chosen.port, chosen.smtp_port):
+        if _is_taken(port):
+            log.error("Port %d is taken: something else listens there already.", port)
+            return 1
+    try:
+        sandbox = app.make(chosen)
+    except (OSError, sqlite3.Error) as wrong:
+        log.error("%s cannot be read: %s", chosen.data, wrong)
+        return 2
     config = uvicorn.Config(
         sandbox,
         host="127.0.0.1",

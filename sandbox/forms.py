@@ -14,6 +14,9 @@ from sandbox.errors import invalid
 
 KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 PART = re.compile(r"\[([^\[\]]*)\]")
+# No parameter of Stripe's has this many levels.
+DEEPEST = 16
+SHOWN = 100
 Form = dict[str, Any]
 MOST = 5000
 
@@ -27,10 +30,11 @@ def decode(text: str) -> Form:
         raise invalid(f"Invalid request: more than {MOST} parameters.") from None
     for name, value in pairs:
         read = KEY.match(name)
-        if not read:
-            raise invalid(f"Invalid parameter name: {name}", param=name)
+        parts = [read[1], *PART.findall(read[2])] if read else []
+        if not 0 < len(parts) <= DEEPEST:
+            raise invalid(f"Invalid parameter name: {name[:SHOWN]}", param=name[:SHOWN])
         try:
-            _place(form, [read[1], *PART.findall(read[2])], value)
+            _place(form, parts, value)
         except TypeError:
             raise invalid(f"Invalid request (check that your POST content is consistent): {name}", param=name) from None
     return form

@@ -130,9 +130,11 @@ def subscription(account: Account, subscription: Object) -> Row:
         if not left:
             actions.append(("fail-next", "Fail next renewal"))
         actions += [("resume", "Keep") if ending else ("cancel-later", "Cancel at the end"), ("cancel", "Cancel")]
+    # A customer may be deleted; what they had stays.
+    customer = account.store.get("customer", subscription["customer"]) or {"email": None}
     return {
         "id": subscription["id"],
-        "who": account.find("customer", subscription["customer"])["email"] or "",
+        "who": customer["email"] or "",
         "plan": subscription_items.title(account, items[0]) if items else "",
         "amount": sum(subscription_items.amount(item) for item in items),
         "currency": subscription["currency"],

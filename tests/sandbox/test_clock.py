@@ -76,10 +76,11 @@ def test_a_customer_of_a_test_clock_lives_in_its_time(world: World) -> None:
     assert (made.start_date, made.test_clock) == (clock.frozen_time, clock.id)
     world.advance(days=100)
     assert len(world.api.invoices.list().data) == 1
-    _advance(world, clock, clock.frozen_time + 63 * DAY)
+    for days in (32, 63):
+        _advance(world, clock, clock.frozen_time + days * DAY)
     assert [i.status for i in world.api.invoices.list({"subscription": made.id}).data] == ["paid"] * 3
     kinds = [kind for kind in world.kinds() if "test_clock" in kind]
-    assert kinds == [f"test_helpers.test_clock.{kind}" for kind in ("created", "advancing", "ready")]
+    assert kinds == [f"test_helpers.test_clock.{kind}" for kind in ("created", *("advancing", "ready") * 2)]
 
 
 def test_checkout_sells_to_a_customer_of_a_test_clock(world: World) -> None:
@@ -91,7 +92,8 @@ def test_checkout_sells_to_a_customer_of_a_test_clock(world: World) -> None:
     subscription = world.read(session, "subscription").subscription
     assert subscription.start_date == clock.frozen_time
     world.act("fail-next", subscription.id, times=-1)
-    _advance(world, clock, clock.frozen_time + 60 * DAY)
+    for days in (32, 60):
+        _advance(world, clock, clock.frozen_time + days * DAY)
     assert world.api.subscriptions.retrieve(subscription.id).status == "canceled"
 
 
@@ -139,3 +141,35 @@ def test_a_dispute_misses_its_deadline_by_the_customers_test_clock(world: World)
     for dispute in (chargeback, inquiry):
         lost = world.api.disputes.retrieve(dispute.id)
         assert (lost.status, lost.evidence_details.past_due) == ("lost", True)
+
+
+def _refused_advance(world: World, clock: Any, days: int) -> str:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.test_helpers.test_clocks.advance(clock.id, {"frozen_time": clock.frozen_time + days * DAY})
+    assert refused.value.param == "frozen_time"
+    return str(refused.value)
+
+
+def test_a_clock_goes_two_years_ahead_at_most(world: World) -> None:
+    clock = _clock(world)
+    assert "two years" in _refused_advance(world, clock, 733)
+    _advance(world, clock, clock.frozen_time + 730 * DAY)
+
+
+def test_a_clock_goes_two_intervals_of_its_shortest_subscription_ahead_at_most(world: World) -> None:
+    clock = _clock(world)
+    owner = {"test_clock": clock.id, "payment_method": "pm_card_visa"}
+    customer = world.api.customers.create({**owner, "invoice_settings": {"default_payment_method": "pm_card_visa"}})
+    for interval in ("year", "week"):
+        price = world.plan(1000, interval)
+        world.api.subscriptions.create({"customer": customer.id, "items": [{"price": price.id}]})
+    assert "two intervals" in _refused_advance(world, clock, 15)
+    _advance(world, clock, clock.frozen_time + 14 * DAY)
+
+
+@pytest.mark.parametrize("frozen_time", [-1, 99_999_999_999_999])
+def test_a_clock_shows_a_time_that_there_is(world: World, frozen_time: int) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        _clock(world, frozen_time)
+    assert refused.value.param == "frozen_time"
+    assert world.http.get("/").status_code == 200

@@ -27,3 +27,8 @@ def test_a_form_is_read_as_stripe_reads_it(text: str, meant: forms.Form) -> None
 def test_a_form_that_contradicts_itself_is_refused(text: str) -> None:
     with pytest.raises(StripeError, match="Invalid"):
         forms.decode(text)
+
+
+def test_names_may_not_go_deeper_than_anybody_could_mean() -> None:
+    with pytest.raises(StripeError, match="Invalid parameter name"):
+        forms.decode("address" + "[a]" * 3000 + "=b")

@@ -309,3 +309,11 @@ def test_everything_can_be_forgotten(world: World) -> None:
     _press(world, "reset")
     assert world.api.checkout.sessions.list().data == []
     assert world.events() == []
+
+
+def test_what_a_deleted_customer_left_is_still_shown(world: World) -> None:
+    begun = world.subscribed()
+    world.api.customers.delete(begun.customer)
+    assert begun.id in world.http.get("/").text
+    for path in (f"/panel/objects/{begun.id}", f"/panel/objects/{begun.latest_invoice}"):
+        assert world.http.get(path).status_code == 200

@@ -92,3 +92,33 @@ def test_a_wrong_environment_is_named(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "sandbox"], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "SANDBOX_SETTLE_SECONDS must be a number" in done.stderr
+
+
+def _fails(*options: str) -> tuple[int, str]:
+    """How a sandbox ends that cannot start, and what it says."""
+    command = [sys.executable, "-m", "sandbox", "--data", ":memory:", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--smtp-port"])
+def test_a_port_that_is_taken_is_named(option: str) -> None:
+    ports = {"--port": free_port(), "--smtp-port": free_port()}
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ports[option] = other.getsockname()[1]
+        code, said = _fails(*[text for name, port in ports.items() for text in (name, str(port))])
+    assert code == 1
+    assert f"Port {ports[option]} is taken" in said
+    assert "Sandbox at" not in said
+
+
+def test_a_file_that_is_none_of_ours_is_named(tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Nora, " * 500)
+    code, said = _fails("--port", str(free_port()), "--smtp-port", str(free_port()), "--data", str(letter))
+    assert code == 2
+    assert f"{letter} cannot be read" in said
+    assert "Traceback" not in said
+    assert letter.read_text().startswith("Dear Nora")
