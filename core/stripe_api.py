@@ -104,8 +104,7 @@ class StripeApi:
 
     def refunds_of(self, charge: str) -> list[dict[str, Any]]:
         """Every refund of a charge, newest first."""
-        page = self._ask_raw(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100}))
-        return [refund.to_dict(for_json=True) for refund in page.auto_paging_iter()]
+        return list(self._all(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
 
     def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None:
         """A PaymentIntent, whose metadata names the order of a one-time payment."""
@@ -135,13 +134,16 @@ class StripeApi:
         return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
 
     def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        """The PaymentIntent of a subscription's newest paid invoice: what a refund of it must name."""
-        invoice = self._first(
-            lambda: self._client.v1.invoices.list({"subscription": subscription, "status": "paid", "limit": 1})
-        )
-        if invoice is None:
-            return None
-        payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice["id"], "limit": 1}))
+        """The PaymentIntent of a subscription's newest invoice that was paid with money: what a refund of it must name."""
+        paid = {"subscription": subscription, "status": "paid", "limit": 10}
+        for invoice in self._all(lambda: self._client.v1.invoices.list(paid)):  # type: ignore[arg-type]
+            # An invoice over nothing, in a trial or covered by a credit, is paid without a payment.
+            if invoice["amount_paid"] and (found := self._payment_intent_of(invoice["id"])):
+                return found
+        return None
+
+    def _payment_intent_of(self, invoice: str) -> str | None:
+        payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
         return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
 
     def open_portal(self, customer: str, *, return_url: str) -> str:
@@ -152,10 +154,14 @@ class StripeApi:
         return str(opened["url"])
 
     def _events(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        pages = self._ask_raw(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
+        return self._all(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
+
+    def _all(self, call: Any) -> Iterator[dict[str, Any]]:
+        """Everything on a list, page by page: each is asked for when the one before has been used up."""
+        pages = self._ask_raw(call)
         while True:
-            for event in pages.data:
-                yield event.to_dict(for_json=True)
+            for each in pages.data:
+                yield each.to_dict(for_json=True)
             if not pages.has_more:
                 return
             pages = self._ask_raw(pages.next_page)

@@ -86,6 +86,8 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "refund": payment_acts.refund,
     "refund-fails": payment_acts.fail_refund,
     "refund-finish": payment_acts.finish_refund,
+    "capture": payment_acts.capture,
+    "let-go": payment_acts.let_go,
     "settle": payment_acts.settle,
     "bounce": payment_acts.bounce,
     "dispute": payment_acts.dispute,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox import charges, events, metadata, payment_intents
 from sandbox.errors import StripeError
@@ -27,24 +27,28 @@ def capture(account: Account, call: Call) -> Object:
     intent, params = account.find("payment_intent", call.id), call.params
     if not params.get("final_capture", True):
         raise _refused(intent, "The sandbox does not imitate several captures of a payment.", param="final_capture")
-    amount: int = params["amount_to_capture"] if "amount_to_capture" in params else intent["amount_capturable"]
-    _check(intent, amount)
     named = ("statement_descriptor", "statement_descriptor_suffix")
-    account.store.change(
+    take(
+        account,
         intent,
-        amount_capturable=0,
-        amount_received=amount,
+        params.get("amount_to_capture"),
         metadata=metadata.merge(intent["metadata"], params.get("metadata")),
-        status="succeeded",
         **{key: params[key] for key in named if key in params},
     )
+    return intent
+
+
+def take(account: Account, intent: Object, amount: int | None = None, **changes: Any) -> None:
+    """Capture so much of what is held for a payment, or all of it. Raises StripeError when it is not there to take."""
+    amount = intent["amount_capturable"] if amount is None else amount
+    _check(intent, amount)
+    account.store.change(intent, amount_capturable=0, amount_received=amount, status="succeeded", **changes)
     account.timers.cancel("release", intent["id"])
     charges.take(account, account.find("charge", intent["latest_charge"]), amount)
     account.emit("payment_intent.succeeded", intent)
     account.timers.bring_forward("open_dispute", intent["latest_charge"])
     if session := account.store.get("checkout.session", account.store.notes(intent["id"]).get("session", "")):
         account.store.change(session, payment_status="paid")
-    return intent
 
 
 def _check(intent: Object, amount: int) -> None:

@@ -21,6 +21,8 @@ TEXTS: Mapping[str, str] = {
     "refund": "Refunded {amount} of {payment}: {it}.",
     "refund-some": "Refunded {amount} of {payment}: {it}.",
     "refund-fails": "Refund {it} came back: {amount} of {payment} could not be returned.",
+    "capture": "Captured {amount} of what was held for {it}.",
+    "let-go": "What was held for {it} was let go.",
     "settle": "The bank paid {given}.",
     "bounce": "The bank did not pay {given}.",
     "dispute": "{payment} is disputed: {it} takes {amount} back for now.",

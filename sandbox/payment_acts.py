@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox import (
+    captures,
     cards,
     checkout,
     custom_fields,
     disputes,
     early_fraud_warnings,
     expirations,
+    payment_intents,
     payment_methods,
     refunds,
 )
@@ -70,6 +72,22 @@ def finish_refund(account: Account, id: str) -> Object:
     if not account.timers.bring_forward("finish_refund", id):
         raise CannotDo(f"No refund waits under {id}.")
     return account.find("refund", id)
+
+
+def capture(account: Account, id: str, *, amount: int | None = None) -> Object:
+    """The money that is held for a payment is captured, all of it or so much."""
+    found = account.find("payment_intent", id)
+    captures.take(account, found, amount)
+    return found
+
+
+def let_go(account: Account, id: str) -> Object:
+    """The money that is held for a payment is let go."""
+    found = account.find("payment_intent", id)
+    if found["status"] != "requires_capture":
+        raise CannotDo("Nothing is held for this payment.")
+    payment_intents.give_up(account, found, reason="requested_by_customer")
+    return found
 
 
 def settle(account: Account, id: str, *, paid: bool | None = True) -> None:

@@ -79,6 +79,8 @@ def payment(account: Account, intent: Object) -> Row:
         actions = _about(account, charge)
     if intent["status"] == "processing":
         actions = [("settle", "Settle now"), ("bounce", "Bounce now")]
+    if intent["status"] == "requires_capture":
+        actions = [("capture", "Capture"), ("let-go", "Let go")]
     return {
         "id": intent["id"],
         "amount": intent["amount"],

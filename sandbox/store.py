@@ -1,5 +1,5 @@
 """Everything the sandbox knows: dictionaries in memory, written through to one SQLite file so that a restart forgets
-nothing.
+nothing, or to none.
 
 Whoever changes an object calls `save`; `commit` writes what was saved since, in one transaction. All of it happens
 on one thread.
@@ -62,15 +62,19 @@ INDEXES: Mapping[str, Mapping[str, Callable[[Object], Any] | None]] = {
 }
 
 
+def _opened(path: str) -> sqlite3.Connection:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    # Isolation level None: transactions begin and end where `commit` says, nowhere else.
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    database.executescript("pragma journal_mode = wal; pragma synchronous = off;" + SCHEMA)
+    return database
+
+
 class Store:
     """Objects by kind and id, in the order they were made. `kind` is the object's own name for itself (`charge`)."""
 
     def __init__(self, path: str) -> None:
-        if path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        # Isolation level None: transactions begin and end where `commit` says, nowhere else.
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._database.executescript("pragma journal_mode = wal; pragma synchronous = off;" + SCHEMA)
+        self._database = None if path == ":memory:" else _opened(path)
         self._kinds: dict[str, dict[str, Object]] = {}
         self._notes: dict[str, Object] = {}
         self._positions: dict[tuple[str, str], int] = {}
@@ -85,6 +89,8 @@ class Store:
         self._load()
 
     def _load(self) -> None:
+        if self._database is None:
+            return
         rows = self._database.execute("select kind, id, position, body, notes from objects order by position")
         for kind, id, position, body, notes in rows:
             if notes:
@@ -200,17 +206,21 @@ class Store:
         self.commit()
 
     def commit(self) -> None:
-        """Write what has changed since the last time."""
+        """Write what has changed since the last time, where there is a file."""
         if not self._dirty:
             return
-        kept = [self._row(kind, id) for (kind, id), stays in self._dirty.items() if stays]
-        gone = [key for key, stays in self._dirty.items() if not stays]
-        self._database.execute("begin")
-        self._database.executemany("insert or replace into objects values (?, ?, ?, ?, ?)", kept)
-        self._database.executemany("delete from objects where kind = ? and id = ?", gone)
-        self._database.execute("commit")
+        if self._database is not None:
+            self._write(self._database)
         self._dirty.clear()
         self.changed()
+
+    def _write(self, database: sqlite3.Connection) -> None:
+        kept = [self._row(kind, id) for (kind, id), stays in self._dirty.items() if stays]
+        gone = [key for key, stays in self._dirty.items() if not stays]
+        database.execute("begin")
+        database.executemany("insert or replace into objects values (?, ?, ?, ?, ?)", kept)
+        database.executemany("delete from objects where kind = ? and id = ?", gone)
+        database.execute("commit")
 
     def _row(self, kind: str, id: str) -> tuple[str, str, int, bytes, bytes | None]:
         notes = self._notes.get(id)
@@ -220,4 +230,5 @@ class Store:
     def close(self) -> None:
         """Write what is left and let go of the file."""
         self.commit()
-        self._database.close()
+        if self._database is not None:
+            self._database.close()

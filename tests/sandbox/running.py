@@ -8,6 +8,7 @@ import http.server
 import json
 import random
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -258,24 +259,25 @@ def serving(settings: Settings) -> Iterator[None]:
 
 @contextlib.contextmanager
 def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
-    """A sandbox whose clocks run fast, with clients for it."""
-    quick: dict[str, Any] = {
-        "port": free_port(),
-        "smtp_port": free_port(),
-        "data": ":memory:",
-        "webhook_url": endpoint.url,
-        "webhook_secret": SECRET,
-        "retry_seconds": (0.02, 0.05, 0.1),
-        "settle_seconds": 3600,
-        "capture_seconds": 0.02,
-        "listener_seconds": 0.05,
-        "check": True,
-    }
-    settings = Settings(**{**quick, **changes})
-    checking = CheckingClient()
-    client = stripe.StripeClient(
-        KEY, base_addresses={"api": settings.base_url}, http_client=checking, max_network_retries=0
-    )
-    with serving(settings), httpx.Client(base_url=settings.base_url, timeout=15, trust_env=False) as http_client:
-        yield World(settings, endpoint, client, checking, http_client)
-    checking.close()
+    """A sandbox whose clocks run fast, with clients for it. It writes to a file, so that all it keeps must be writable."""
+    with tempfile.TemporaryDirectory() as folder:
+        quick: dict[str, Any] = {
+            "port": free_port(),
+            "smtp_port": free_port(),
+            "data": f"{folder}/sandbox.db",
+            "webhook_url": endpoint.url,
+            "webhook_secret": SECRET,
+            "retry_seconds": (0.02, 0.05, 0.1),
+            "settle_seconds": 3600,
+            "capture_seconds": 0.02,
+            "listener_seconds": 0.05,
+            "check": True,
+        }
+        settings = Settings(**{**quick, **changes})
+        checking = CheckingClient()
+        client = stripe.StripeClient(
+            KEY, base_addresses={"api": settings.base_url}, http_client=checking, max_network_retries=0
+        )
+        with serving(settings), httpx.Client(base_url=settings.base_url, timeout=15, trust_env=False) as http_client:
+            yield World(settings, endpoint, client, checking, http_client)
+        checking.close()

@@ -60,6 +60,7 @@ def test_every_form_of_the_panel_leads_somewhere(world: World) -> None:
     unpaid = world.subscribed().id
     world.act("fail-next", unpaid)
     world.act("renew", unpaid)
+    world.paid(payment_intent_data={"capture_method": "manual"})
     made = world.api.webhook_endpoints.create({"url": world.endpoint.url, "enabled_events": ["*"]})
     world.api.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["invoice.paid"]})
     world.act("disable", made.id)
@@ -80,6 +81,15 @@ def test_the_newest_session_can_be_paid_and_refunded_from_the_panel(world: World
     _press(world, "refund", paid.payment_intent)
     assert [r.amount for r in world.api.refunds.list().data] == [2610, 290]
     assert world.api.refunds.list().data[0].metadata.to_dict() == {}
+
+
+def test_held_money_is_captured_or_let_go_from_the_panel(world: World) -> None:
+    taken, returned = (world.paid(payment_intent_data={"capture_method": "manual"}) for _ in range(2))
+    _press(world, "capture", taken.payment_intent)
+    _press(world, "let-go", returned.payment_intent)
+    found = [world.api.payment_intents.retrieve(each.payment_intent) for each in (taken, returned)]
+    assert [(each.status, each.amount_received) for each in found] == [("succeeded", 2900), ("canceled", 0)]
+    assert "Nothing is held for this payment." in world.http.post("/sandbox/act/let-go", json={"id": found[0].id}).text
 
 
 def test_open_sessions_can_be_expired_from_the_panel(world: World) -> None:
