@@ -23,6 +23,7 @@ from sandbox.object_page import ObjectPage
 from sandbox.operations import HANDLERS, TIMERS
 from sandbox.panel import Panel
 from sandbox.portal_page import PortalPage
+from sandbox.recovery_page import RecoveryPage
 from sandbox.settings import Settings
 
 # The API answers all of them in its own words, even if it is only that there is no such thing.
@@ -63,6 +64,7 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
         app.add_route(path, api.answer, METHODS)
     app.add_route("/c/pay/{id}", page.show, ["GET"])
     app.add_route("/c/pay/{id}", page.pay, ["POST"])
+    app.add_route("/r/{token}", RecoveryPage(account).open, ["GET"])
     app.add_route("/challenge/{id}", challenge.show, ["GET"])
     app.add_route("/challenge/{id}", challenge.answer, ["POST"])
     app.add_route("/p/session/{id}", portal.show, ["GET"])

@@ -24,6 +24,11 @@ DESCRIPTOR = {"statement_descriptor": 22, "statement_descriptor_suffix": 22}
 TEXTS: Mapping[str, Mapping[str, int]] = {
     "checkout": {
         "client_reference_id": 200,
+        "custom_fields.dropdown.options.label": 100,
+        "custom_fields.dropdown.options.value": 100,
+        "custom_fields.key": 200,
+        "custom_fields.label.custom": 50,
+        "invoice_creation.invoice_data.description": 1500,
         "line_items.price_data.product_data.description": 40_000,
         "payment_intent_data.description": 1000,
         "subscription_data.description": 500,
@@ -45,6 +50,11 @@ AT_LEAST_ONE = (1, None)
 NOT_NEGATIVE = (0, None)
 NUMBERS: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
     "checkout": {
+        **{
+            f"custom_fields.{kind}.{bound}_length": (1, 255)
+            for kind in ("numeric", "text")
+            for bound in ("maximum", "minimum")
+        },
         "line_items.price_data.recurring.interval_count": AT_LEAST_ONE,
         "subscription_data.trial_period_days": TRIAL_DAYS,
     },

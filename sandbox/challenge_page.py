@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from sandbox import checkout, collection, pages, payment_intents
+from sandbox import checkout, collection, custom_fields, pages, payment_intents
 from sandbox.errors import StripeError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ChallengePage:
             if session["status"] != "open":
                 return self._page.closed(session)
             buyer = self.account.store.notes(session["id"])["buyer"]
-            return self._page.page(session, {**self._page.untouched(session), **_typed_by(buyer)}, refused)
+            return self._page.page(session, {**self._page.untouched(session), **_typed_by(session, buyer)}, refused)
         self.account.commit()
         return await self._page.thank(session)
 
@@ -94,8 +94,10 @@ class ChallengePage:
         return self.account.store.get("checkout.session", id)
 
 
-def _typed_by(buyer: Object) -> dict[str, str]:
+def _typed_by(session: Object, buyer: Object) -> dict[str, str]:
+    own = {custom_fields.name(field): buyer["custom_fields"][field["key"]] for field in session["custom_fields"]}
     return {
+        **own,
         "billingCountry": buyer["country"],
         "billingName": buyer["name"],
         "billingPostalCode": buyer["postal_code"],

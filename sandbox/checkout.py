@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from sandbox import customers, discounts, payment_intents, payment_methods, sessions, subscriptions
+from sandbox import (
+    custom_fields,
+    customers,
+    discounts,
+    invoices,
+    payment_intents,
+    payment_methods,
+    session_invoices,
+    sessions,
+    subscriptions,
+)
 from sandbox.errors import invalid
 from sandbox.payment_intents import Attempt
 from sandbox.spec import blank
@@ -28,6 +38,8 @@ class Buyer:
     individual_name: str = ""
     # Whether they want to hear of offers.
     promotions: bool = False
+    # What was typed into the shop's own fields, by key.
+    custom_fields: dict[str, str] = field(default_factory=dict)
 
     def billing(self) -> Object:
         """The same as billing details."""
@@ -77,7 +89,9 @@ def authenticate(account: Account, intent: Object, *, approved: bool) -> Attempt
 
 
 def _authenticate(account: Account, session: Object, intent: Object, *, approved: bool) -> Attempt:
-    if session["status"] != "open" or intent["status"] != "requires_action":
+    # What is bought may have changed while the bank was asking.
+    waiting = intent["status"] == "requires_action" and intent["amount"] == session["amount_total"]
+    if session["status"] != "open" or not waiting:
         raise invalid("This payment no longer waits for a confirmation.", code="payment_intent_unexpected_state")
     if not approved:
         raise payment_intents.authentication_failed(account, intent)
@@ -96,11 +110,12 @@ def _finish(
 
 
 def _customer(account: Account, session: Object, buyer: Buyer) -> Object | None:
-    """The session's customer. One is made for plans, for orders that cost nothing, and when the shop wants it."""
+    """The session's customer. One is made for plans and invoices, for orders that cost nothing, and when asked for."""
     notes = account.store.notes(session["id"])
     if known := session["customer"] or notes.get("customer"):
         return account.find("customer", known)
-    if session["customer_creation"] != "always" and session["amount_total"]:
+    needed = session["customer_creation"] == "always" or session_invoices.wanted(session)
+    if session["amount_total"] and not needed:
         return None
     made = customers.make(account, {**buyer.billing(), **buyer.names()})
     # Remembered, so that a second attempt after a decline does not make a second customer.
@@ -149,6 +164,7 @@ def _complete(
         session,
         collected_information=blank("checkout.session.collected_information", **buyer.names()),
         consent=_consent(session, buyer),
+        custom_fields=custom_fields.filled(session, buyer.custom_fields),
         customer=customer["id"] if customer else None,
         customer_details=_details(buyer),
         payment_status=_payment_status(session, intent),
@@ -162,11 +178,21 @@ def _complete(
         return
     if customer and account.store.notes(session["id"]).get("customer"):
         account.emit("customer.created", customer)
+    invoice = _invoice(account, session, intent)
     if intent and intent["status"] == "processing":
         payment_intents.announce_processing(account, intent)
     elif intent:
         payment_intents.announce_success(account, intent)
     sessions.announce_completed(account, session)
+    if invoice:
+        invoices.announce_paid(account, invoice)
+
+
+def _invoice(account: Account, session: Object, intent: Object | None) -> Object | None:
+    """The invoice of what was bought once, if there is to be one. What has not been paid yet has none."""
+    if not session_invoices.wanted(session) or session["payment_status"] == "unpaid":
+        return None
+    return session_invoices.issue(account, session, account.find("customer", session["customer"]), intent)
 
 
 def _consent(session: Object, buyer: Buyer) -> Object | None:
@@ -223,6 +249,11 @@ def settle(account: Account, intent_id: str, *, paid: bool | None = None) -> Non
     session = account.store.get("checkout.session", account.store.notes(intent_id).get("session", ""))
     if session is None:
         return
-    if paid:
-        account.store.change(session, payment_status="paid")
-    account.emit(f"checkout.session.async_payment_{'succeeded' if paid else 'failed'}", session)
+    if not paid:
+        account.emit("checkout.session.async_payment_failed", session)
+        return
+    account.store.change(session, payment_status="paid")
+    invoice = _invoice(account, session, intent)
+    account.emit("checkout.session.async_payment_succeeded", session)
+    if invoice:
+        invoices.announce_paid(account, invoice)

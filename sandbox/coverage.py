@@ -26,6 +26,7 @@ REFUSED_VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("POST", "/v1/billing_portal/sessions"): {"flow_data[type]": "subscription_pause"},
     ("POST", "/v1/checkout/sessions"): {
         "automatic_tax[enabled]": "true",
+        "invoice_creation[invoice_data][issuer][type]": "account",
         "mode": "setup",
         "tax_id_collection[enabled]": "true",
         "ui_mode": "elements",

@@ -128,6 +128,11 @@ def for_subscription(account: Account, given: Object, subscription: Object) -> O
     return _make(account, given, customer=subscription["customer"], subscription=subscription["id"])
 
 
+def for_session(account: Account, given: Object, customer: Object, session: Object) -> Object:
+    """The discount object of a session that was paid once, for its invoice."""
+    return _make(account, given, checkout_session=session["id"], customer=customer["id"])
+
+
 def for_invoice(account: Account, given: list[Object], *, customer: str, currency: str, invoice: str) -> list[str]:
     """The discounts a request names for an invoice. Raises StripeError when one cannot be redeemed."""
     chosen = [_chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]

@@ -9,19 +9,22 @@ from fastapi.responses import RedirectResponse
 
 from sandbox import (
     cards,
+    carts,
     checkout,
+    custom_fields,
     discounts,
+    order_summary,
     pages,
     payment_intents,
     payment_methods,
     presets,
     promotion_codes,
+    quantities,
     sessions,
 )
 from sandbox.countries import COUNTRIES
 from sandbox.errors import StripeError, card_error
 from sandbox.payment_intents import Attempt
-from sandbox.periods import every, period_end
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -43,6 +46,7 @@ MISTYPED = {
     "invalid_expiry_year",
     "invalid_cvc",
     "email_invalid",
+    "field_invalid",
     "field_missing",
 }
 # What is only asked for when the session says so.
@@ -70,9 +74,17 @@ class HostedPage:
         typed = {**self.untouched(session), **await pages.form(request)}
         if session["status"] == "complete":
             return await self.thank(session)
+        try:
+            counted_anew = quantities.change(self.account, session, typed)
+        except StripeError as refused:
+            return self.page(session, typed, refused)
+        self.account.commit()
         promotion = typed.get("promotion", "")
         if promotion == "remove" or (promotion and typed["promotionCode"].strip()):
             return self._promote(session, typed, promotion)
+        if counted_anew or "quantities" in typed:
+            # Nobody pays what they have not seen.
+            return self.page(session, {**typed, "counted": "anew"})
         try:
             buyer = _buyer(session, typed)
             method = self._method(session, typed, buyer) if checkout.needs_method(session) else None
@@ -115,12 +127,12 @@ class HostedPage:
             return self.page(session, typed)
         code = typed.get("promotionCode", "").strip()
         if action == "remove":
-            sessions.set_discount(self.account, session, None)
+            carts.set_discount(self.account, session, None)
             typed["promotionCode"] = ""
         elif found := promotion_codes.typed(self.account, code, session):
             discount = {"coupon": found["promotion"]["coupon"], "promotion_code": found["id"]}
             discounts.named(self.account, discount, currency=session["currency"])
-            sessions.set_discount(self.account, session, discount)
+            carts.set_discount(self.account, session, discount)
         else:
             return self.page(session, {**typed, "promotionError": code})
         self.account.commit()
@@ -135,9 +147,10 @@ class HostedPage:
             merchant=(session.get("branding_settings") or {}).get("display_name") or self.account.settings.shop_name,
             session=session,
             names=_names(session),
-            lines=[_line(self.account, item) for item in self._items(session)],
-            recurring=_recurring(self.account, session),
-            discount=_discount_name(self.account, session),
+            custom_fields=custom_fields.shown(session),
+            lines=order_summary.lines(self.account, session, typed),
+            recurring=order_summary.recurring(self.account, session),
+            discount=order_summary.discount_name(self.account, session),
             needs_method=checkout.needs_method(session),
             presets=offered,
             shown=next(
@@ -158,16 +171,15 @@ class HostedPage:
             "cardCvc": "",
             "cardExpiry": "",
             "cardNumber": "",
+            "counted": "",
             "enableStripePass": "",
             "email": session["customer_email"] or known.get("email") or "",
             "promotionCode": "",
             "promotionError": "",
             **dict.fromkeys(ASKED, ""),
+            **custom_fields.untouched(session),
+            **quantities.untouched(self.account, session),
         }
-
-    def _items(self, session: Object) -> list[Object]:
-        items: list[Object] = self.account.store.notes(session["id"])["line_items"]
-        return items
 
     def closed(self, session: Object | None) -> Response:
         """What is shown instead when there is nothing to pay."""
@@ -237,6 +249,7 @@ def _buyer(session: Object, typed: dict[str, str]) -> checkout.Buyer:
         business_name=given["businessName"] if "businessName" in names else "",
         individual_name=given["individualName"] if "individualName" in names else "",
         promotions=bool(given["promotions"]),
+        custom_fields=custom_fields.typed(session, typed),
     )
 
 
@@ -250,42 +263,5 @@ def _explained(refused: StripeError) -> dict[str, Any]:
         title, text = "Your bank did not confirm", "Nothing was charged. Try again, or choose another test card."
     else:
         title, text = "The card was declined", "Nothing was charged. Choose another test card."
-    field = refused.fields["param"] if code == "field_missing" else FIELD_OF.get(code, "cardNumber")
+    field = refused.fields["param"] if code.startswith("field_") else FIELD_OF.get(code, "cardNumber")
     return {"title": title, "text": text, "code": reason, "message": message, "field": field}
-
-
-def _line(account: Account, item: Object) -> dict[str, Any]:
-    product = account.store.get("product", item["price"]["product"]) or {"images": [], "description": None}
-    recurring = item["price"]["recurring"]
-    return {
-        "name": item["description"],
-        "amount": item["amount_subtotal"],
-        "image": product["images"][0] if product["images"] else None,
-        "quantity": item["quantity"],
-        "unit_amount": item["price"]["unit_amount"],
-        "every": every(recurring) if recurring else "",
-    }
-
-
-def _recurring(account: Account, session: Object) -> dict[str, Any] | None:
-    """What will be due again, and when for the first time."""
-    notes = account.store.notes(session["id"])
-    plans = [item for item in notes["line_items"] if item["price"]["recurring"]]
-    if not plans:
-        return None
-    rhythm, now = plans[0]["price"]["recurring"], account.clock.now()
-    return {
-        "amount": sum(item["price"]["unit_amount"] * item["quantity"] for item in plans),
-        "every": every(rhythm),
-        "starts": sessions.trial_until(notes["subscription_data"], now) or period_end(now, rhythm),
-    }
-
-
-def _discount_name(account: Account, session: Object) -> str | None:
-    if not session["discounts"]:
-        return None
-    given = session["discounts"][0]
-    if promotion := account.store.get("promotion_code", given["promotion_code"] or ""):
-        return str(promotion["code"])
-    coupon = account.store.get("coupon", given["coupon"])
-    return str(coupon["name"] or coupon["id"]) if coupon else str(given["coupon"])

@@ -162,6 +162,22 @@ def wait(account: Account, subscription: Object, item: Object, *, amount: int, d
     return waiting
 
 
+def sell(account: Account, customer: Object, sold: Object) -> Object:
+    """What was bought at Checkout, for the invoice of that. Stripe has no event for it."""
+    now = account.clock.now()
+    return _make(
+        account,
+        sold["price"],
+        amount=sold["amount_subtotal"],
+        customer=customer["id"],
+        description=sold["description"],
+        discountable=True,
+        metadata={},
+        period={"start": now, "end": now},
+        quantity=sold["quantity"],
+    )
+
+
 def pending(account: Account, customer: str, currency: str) -> list[Object]:
     """What waits for an invoice of a customer, newest first."""
     found = account.store.having("invoiceitem", "customer", customer)

@@ -37,10 +37,16 @@ def first(account: Account, subscription: Object, session: Object, intent: Objec
     invoice = invoice_drafts.of_subscription(
         account, subscription, lines, reason="subscription_create", off=off, discount_ids=used
     )
-    _open(account, invoice, intent)
+    pay_at_once(account, invoice, intent)
+    return invoice
+
+
+def pay_at_once(account: Account, invoice: Object, intent: Object | None, *, credit: bool = True) -> None:
+    """Finalize a draft that has been paid already. Nothing is announced. Without `credit` the customer's balance is
+    left alone: all of it was paid."""
+    _open(account, invoice, intent, credit=credit)
     account.store.change(invoice, attempt_count=1 if intent else 0)
     _mark_paid(account, invoice)
-    return invoice
 
 
 def announce_paid(account: Account, invoice: Object) -> None:
@@ -58,6 +64,8 @@ def announce_paid(account: Account, invoice: Object) -> None:
     open_["status_transitions"] = {**draft["status_transitions"], "finalized_at": invoice["created"]}
     account.emit("invoice.created", draft)
     account.emit("invoice.finalized", open_)
+    if invoice["collection_method"] == "send_invoice":
+        account.emit("invoice.sent", open_)
     account.emit("invoice.paid", invoice)
     account.emit("invoice.payment_succeeded", invoice)
 
@@ -82,12 +90,12 @@ def finalize(account: Account, invoice: Object) -> None:
         paid(account, invoice)
 
 
-def _open(account: Account, invoice: Object, intent: Object | None) -> None:
+def _open(account: Account, invoice: Object, intent: Object | None, *, credit: bool = True) -> None:
     now = account.clock.now()
     customer = account.find("customer", invoice["customer"])
     # What a customer has been credited is used up first; what an invoice owes them is credited.
     starting = customer["balance"]
-    due = max(invoice["total"] + starting, 0)
+    due = max(invoice["total"] + starting, 0) if credit else invoice["total"]
     ending = invoice["total"] + starting - due
     account.store.change(
         invoice,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import ids, lists, metadata, prices, products
+from sandbox import ids, lists, metadata, prices, products, quantities
 from sandbox.errors import invalid
 from sandbox.spec import blank
 
@@ -31,6 +31,7 @@ def check(account: Account, given: list[Object]) -> None:
         if line["quantity"] < 1:
             text = "This value must be greater than or equal to 1."
             raise invalid(text, param=f"{where}[quantity]", code="parameter_invalid_integer")
+        quantities.check(line, where)
 
 
 def _check_price(account: Account, line: Object, where: str) -> None:
@@ -67,6 +68,7 @@ def _make(account: Account, line: Object, where: str, *, trial: bool) -> Object:
     return blank(
         "item",
         id=ids.new("li"),
+        adjustable_quantity=quantities.described(line.get("adjustable_quantity")),
         amount_subtotal=amount,
         amount_total=amount,
         currency=price["currency"],

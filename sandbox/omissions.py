@@ -82,8 +82,12 @@ REFUSED: Mapping[tuple[str, str], Names] = {
         "flow_data[subscription_update_confirm]", "on_behalf_of",
     ),
     ("POST", "/v1/checkout/sessions"): (
-        "after_expiration", "automatic_tax[liability]", "custom_fields", *ACCOUNTS, "customer_update[shipping]",
-        "invoice_creation", "line_items[][adjustable_quantity]", "line_items[][tax_rates]", "managed_payments",
+        "automatic_tax[liability]", *ACCOUNTS, "customer_update[shipping]",
+        *_of(
+            "invoice_creation",
+            ("invoice_data[account_tax_ids]", "invoice_data[issuer][account]", "invoice_data[rendering_options]"),
+        ),
+        "line_items[][tax_rates]", "managed_payments",
         "optional_items", *_of("payment_intent_data", CONNECT), "payment_method_configuration", "payment_method_data",
         *METHOD_OPTIONS, "payment_method_options[card][restrictions]", "redirect_on_completion", "return_url",
         "setup_intent_data", "shipping_address_collection", "shipping_options",

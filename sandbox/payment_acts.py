@@ -8,12 +8,13 @@ from sandbox import (
     captures,
     cards,
     checkout,
+    custom_fields,
     disputes,
     early_fraud_warnings,
+    expirations,
     payment_intents,
     payment_methods,
     refunds,
-    sessions,
 )
 from sandbox.subjects import CannotDo, charge_of, is_open, open_session
 
@@ -26,7 +27,13 @@ def pay(account: Account, id: str, *, card: str = "4242424242424242", email: str
     """Pay an open session, the newest by default. A payment that is declined leaves it open."""
     session = open_session(account, id)
     address = email or session["customer_email"] or "buyer@example.com"
-    buyer = checkout.Buyer(email=address, name="Pushcart Buyer", country="DE", postal_code="10115")
+    buyer = checkout.Buyer(
+        email=address,
+        name="Pushcart Buyer",
+        country="DE",
+        postal_code="10115",
+        custom_fields=custom_fields.likely(session),
+    )
     method = payment_methods.make(account, cards.numbered(card), billing=buyer.billing())
     checkout.pay(account, session, method if checkout.needs_method(session) else None, buyer)
     return session
@@ -36,7 +43,7 @@ def expire(account: Account, id: str) -> Object:
     """Expire an open session."""
     session = account.find("checkout.session", id)
     if is_open(session):
-        sessions.end(account, session)
+        expirations.end(account, session)
     return session
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import checkout, payment_methods
+from sandbox import checkout, custom_fields, payment_methods
 from sandbox.errors import invalid
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def _buyer(account: Account, session: Object, method: Object | None) -> checkout
         name=billing["name"] or customer.get("name") or "",
         country=billing["address"]["country"] or "",
         postal_code=billing["address"]["postal_code"] or "",
+        custom_fields=custom_fields.likely(session),
     )
 
 

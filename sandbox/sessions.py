@@ -1,11 +1,22 @@
-"""Checkout Sessions until they are paid: made, changed, expired. Paying them is `checkout`."""
+"""Checkout Sessions until they are paid: made, changed, found. Paying them is `checkout`."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from sandbox import currencies, discounts, ids, line_items, lists, metadata, payment_intents, payment_methods
+from sandbox import (
+    carts,
+    custom_fields,
+    discounts,
+    ids,
+    line_items,
+    lists,
+    metadata,
+    payment_methods,
+    recoveries,
+    session_invoices,
+)
 from sandbox.errors import invalid
 from sandbox.spec import blank
 
@@ -50,32 +61,34 @@ def create(account: Account, call: Call) -> Object:
     made = int(account.clock.real())
     expires_at = _expiry(params, made)
     line_items.check(account, params.get("line_items", []))
-    _check_cart(account, params)
-    currency = _currency(account, params)
+    carts.check(account, params)
+    currency = carts.currency(account, params)
     discount = discounts.named(account, params["discounts"][0], currency=currency) if params.get("discounts") else None
     trial = trial_until(params.get("subscription_data", {}), now) is not None
     items = line_items.make(account, params["line_items"], trial=trial)
     taken_off = discounts.apply(account, items, discount)
     subtotal = sum(item["amount_subtotal"] for item in items)
     total = subtotal - taken_off
-    _check_total(total, currency)
+    carts.check_total(total, currency)
     id = ids.session()
     session = blank(
         "checkout.session",
         **{"phone_number_collection": {"enabled": False}, **_kept(params)},
         id=id,
+        after_expiration=recoveries.described(params.get("after_expiration")),
         amount_subtotal=subtotal,
         amount_total=total,
         automatic_tax={"enabled": False},
         branding_settings=_branding(account, params.get("branding_settings", {})),
         created=made,
         currency=currency,
+        custom_fields=custom_fields.asked(params.get("custom_fields", [])),
         customer=params.get("customer"),
         custom_text={key: text or None for key, text in params.get("custom_text", {}).items()},
         customer_creation=_customer_creation(params),
         discounts=[discount] if discount else [],
         expires_at=expires_at,
-        invoice_creation=_no_invoice() if params["mode"] == "payment" else None,
+        invoice_creation=session_invoices.described(params),
         metadata=metadata.fresh(params.get("metadata")),
         mode=params["mode"],
         payment_method_collection=_collection(params, total),
@@ -87,10 +100,16 @@ def create(account: Account, call: Call) -> Object:
         ui_mode="hosted_page",
         url=f"{account.settings.base_url}/c/pay/{id}",
     )
-    account.store.notes(id).update(line_items=items, **{key: params.get(key, {}) for key in REMEMBERED})
+    return begin(account, session, {"line_items": items, **{key: params.get(key, {}) for key in REMEMBERED}})
+
+
+def begin(account: Account, session: Object, remembered: Object) -> Object:
+    """Keep a new session, with what is to be remembered beside it, until it expires."""
+    account.store.notes(session["id"]).update(remembered)
     account.store.save(session)
     # By the test clock of its customer, if they have one.
-    account.at(account.clock.exact() + expires_at - made, "expire_session", id)
+    lasting = session["expires_at"] - session["created"]
+    account.at(account.clock.exact() + lasting, "expire_session", session["id"])
     return session
 
 
@@ -139,6 +158,8 @@ def _check(account: Account, params: Object) -> None:
         if mode != only and name in params:
             raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
     _check_texts(params)
+    custom_fields.check(params.get("custom_fields", []))
+    session_invoices.check(params)
     if "customer" in params:
         account.find("customer", params["customer"], param="customer")
     for name in ("metadata", "payment_intent_data", "subscription_data"):
@@ -170,48 +191,6 @@ def _expiry(params: Object, now: int) -> int:
     return int(wanted)
 
 
-def _lines(account: Account, params: Object) -> list[Object]:
-    """The price, or the description of one, of each line."""
-    return [account.store.get("price", line.get("price", "")) or line["price_data"] for line in params["line_items"]]
-
-
-def _check_cart(account: Account, params: Object) -> None:
-    rhythms = {
-        (p["recurring"]["interval"], p["recurring"].get("interval_count", 1))
-        for p in _lines(account, params)
-        if p.get("recurring")
-    }
-    if params["mode"] == "payment" and rhythms:
-        text = (
-            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "
-            "only one-time prices."
-        )
-        raise invalid(text, param="line_items[0]")
-    if params["mode"] == "subscription" and not rhythms:
-        text = "You must provide at least one recurring price in `subscription` mode when using prices."
-        raise invalid(text, param="line_items[0]")
-    if len(rhythms) > 1:
-        text = "Checkout does not support multiple prices with different billing intervals."
-        raise invalid(text, param="line_items")
-
-
-def _currency(account: Account, params: Object) -> str:
-    found = sorted({currencies.checked(price["currency"]) for price in _lines(account, params)})
-    if len(found) > 1:
-        raise invalid(f"You cannot combine currencies on a single Checkout Session. Found {' and '.join(found)}.")
-    if params.get("currency", found[0]).lower() != found[0]:
-        text = f"The prices of this session are in {found[0]}, not in {params['currency'].lower()}."
-        raise invalid(text, param="currency")
-    return found[0]
-
-
-def _check_total(total: int, currency: str) -> None:
-    # An order that costs nothing is allowed, one that costs next to nothing is not.
-    if total:
-        subject = "The Checkout Session's total amount due must add up to"
-        currencies.check_minimum(total, currency, subject=subject)
-
-
 def _customer_creation(params: Object) -> str | None:
     if params["mode"] == "subscription":
         return "always"
@@ -222,16 +201,6 @@ def _collection(params: Object, total: int) -> str:
     if params["mode"] == "payment":
         return "if_required"
     return str(params.get("payment_method_collection", "always"))
-
-
-def _no_invoice() -> Object:
-    return {
-        "enabled": False,
-        "invoice_data": dict.fromkeys(
-            ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
-        )
-        | {"metadata": {}},
-    }
 
 
 def _method_types(params: Object, currency: str) -> list[str]:
@@ -245,35 +214,6 @@ def update(account: Account, call: Call) -> Object:
     session = account.find("checkout.session", call.id)
     merged = metadata.merge(session["metadata"], call.params.get("metadata"))
     account.store.change(session, metadata=merged)
-    return session
-
-
-def expire(account: Account, call: Call) -> Object:
-    """POST /v1/checkout/sessions/{id}/expire"""
-    session = account.find("checkout.session", call.id)
-    if session["status"] != "open":
-        text = (
-            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
-            f"`{session['status']}`."
-        )
-        raise invalid(text)
-    return end(account, session)
-
-
-def expire_by_time(account: Account, id: str) -> None:
-    """The timer of an open session has run out."""
-    session = account.store.get("checkout.session", id)
-    if session and session["status"] == "open":
-        end(account, session)
-
-
-def end(account: Account, session: Object) -> Object:
-    """Expire an open session. A payment that was tried on it is canceled."""
-    account.timers.cancel("expire_session", session["id"])
-    account.store.change(session, status="expired", url=None)
-    if tried := account.store.get("payment_intent", session["payment_intent"] or ""):
-        payment_intents.give_up(account, tried, reason="expired")
-    account.emit("checkout.session.expired", session)
     return session
 
 
@@ -298,15 +238,3 @@ def listing(account: Account, call: Call) -> Object:
         return (session["customer_details"] or {}).get("email") == wanted.get("email")
 
     return lists.page(account, call, "checkout.session", customer_details=of_buyer)
-
-
-def set_discount(account: Account, session: Object, discount: Object | None) -> None:
-    """Put a discount on an open session, or take it off; the totals follow."""
-    items = account.store.notes(session["id"])["line_items"]
-    taken_off = discounts.apply(account, items, discount)
-    account.store.change(
-        session,
-        amount_total=session["amount_subtotal"] - taken_off,
-        discounts=[discount] if discount else [],
-        total_details={**session["total_details"], "amount_discount": taken_off},
-    )

@@ -33,11 +33,21 @@ def _of_subscription(invoice: Object) -> Any:
     return ((invoice["parent"] or {}).get("subscription_details") or {}).get("subscription")
 
 
+def _recovery_url(session: Object) -> Any:
+    return ((session.get("after_expiration") or {}).get("recovery") or {}).get("url")
+
+
 # What objects are looked up by, beside their ids: a shop asks for these at every event.
 INDEXES: Mapping[str, Mapping[str, Callable[[Object], Any] | None]] = {
     "balance_transaction": {"source": None},
     "charge": {"payment_intent": None, "customer": None},
-    "checkout.session": {"payment_intent": None, "subscription": None, "customer": None},
+    "checkout.session": {
+        "payment_intent": None,
+        "subscription": None,
+        "customer": None,
+        "recovered_from": None,
+        "recovery_url": _recovery_url,
+    },
     "dispute": {"charge": None, "payment_intent": None},
     "invoice": {"customer": None, "subscription": _of_subscription},
     "invoice_payment": {"invoice": None, "payment_intent": _of_invoice},

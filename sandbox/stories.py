@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import sessions
+from sandbox import expirations
 from sandbox.payment_acts import bounce, dispute, fail_refund, lose, pay, refund
 from sandbox.plan_acts import fail_next, renew, retry
 from sandbox.subjects import charge_of, is_open, newest
@@ -21,7 +21,7 @@ def expire_all(account: Account, _: str) -> list[Object]:
     """Expire every open session."""
     found = [s for s in account.store.all("checkout.session") if is_open(s)]
     for session in found:
-        sessions.end(account, session)
+        expirations.end(account, session)
     return found
 
 

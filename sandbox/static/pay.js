@@ -1,11 +1,15 @@
-// The payment page works without this file; with it a payment cannot be sent twice, and a test card that is chosen
-// replaces a number that was typed.
+// The payment page works without this file; with it a payment cannot be sent twice, a test card that is chosen replaces
+// a number that was typed, and the total follows a quantity at once.
 "use strict";
 
 const form = document.querySelector("form");
 
 form.querySelectorAll("[name=preset]").forEach((choice) => choice.addEventListener("change", () => {
   for (const field of ["cardNumber", "cardExpiry", "cardCvc"]) form.elements[field].value = "";
+}));
+
+document.querySelectorAll(".quantity input").forEach((input) => input.addEventListener("change", () => {
+  form.requestSubmit(form.elements.quantities);
 }));
 
 form.addEventListener("submit", (event) => {
@@ -16,7 +20,7 @@ form.addEventListener("submit", (event) => {
   form.dataset.sent = "1";
   // After this turn of the loop, so that the pressed button's own value is still sent.
   setTimeout(() => {
-    document.getElementById("pay-words").textContent = "Paying…";
+    if (event.submitter?.name !== "quantities") document.getElementById("pay-words").textContent = "Paying…";
     form.querySelectorAll("button").forEach((button) => { button.disabled = true; });
   });
 });

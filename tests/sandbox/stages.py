@@ -110,6 +110,11 @@ def _plan_session(world: World) -> Given:
     return {"mode": "subscription", "success_url": HOST, "line_items": [line]}
 
 
+def _asking(world: World, kind: str) -> Given:
+    field = {"key": "size", "label": {"type": "custom", "custom": "Size"}, "type": kind}
+    return {**SESSION, "line_items": [_thing(world)], "custom_fields": [field]}
+
+
 def _flow(world: World, kind: str) -> tuple[str, Given]:
     subscription = _subscription(world)
     flow = {"type": kind, kind: {"subscription": subscription.id}}
@@ -198,8 +203,14 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     }),
     "POST /v1/billing_portal/sessions flow_data[subscription_cancel]": lambda w: _flow(w, "subscription_cancel"),
     "POST /v1/billing_portal/sessions flow_data[subscription_update]": lambda w: _flow(w, "subscription_update"),
+    "POST /v1/checkout/sessions custom_fields": lambda w: ("", _asking(w, "text")),
+    "POST /v1/checkout/sessions custom_fields[][dropdown]": lambda w: ("", _asking(w, "dropdown")),
+    "POST /v1/checkout/sessions custom_fields[][numeric]": lambda w: ("", _asking(w, "numeric")),
     "POST /v1/checkout/sessions customer_update": lambda w: ("", {
         **SESSION, "line_items": [_thing(w)], "customer": _customer(w),
+    }),
+    "POST /v1/checkout/sessions invoice_creation": lambda w: ("", {
+        **SESSION, "line_items": [_thing(w)], "invoice_creation": {"enabled": True},
     }),
     "POST /v1/checkout/sessions line_items[][price_data]": lambda w: ("", {
         **SESSION, "line_items": [{"quantity": 1, "price_data": DESCRIBED}],
@@ -314,6 +325,9 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
 # Values that must be of this world, by parameter, or by operation and parameter.
 VALUES: dict[str, Callable[[World], Any]] = {
     "POST /v1/billing_portal/sessions configuration": _portal,
+    "POST /v1/checkout/sessions custom_fields[][numeric][default_value]": lambda w: "7",
+    "POST /v1/checkout/sessions custom_fields[][text][default_value]": lambda w: "kept",
+    "POST /v1/checkout/sessions custom_fields[][type]": lambda w: "numeric",
     "POST /v1/coupons/{id} currency": lambda w: "eur",
     "POST /v1/customers test_clock": _clock,
     "POST /v1/customers/{id} balance": lambda w: -500,

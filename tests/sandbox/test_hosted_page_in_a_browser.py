@@ -154,3 +154,59 @@ def test_on_a_phone_a_test_card_is_chosen_by_name_and_nothing_need_be_typed(worl
     page.locator("#email").press("Enter")
     page.wait_for_url(BACK)
     assert world.read(session).payment_status == "paid"
+
+
+OWN_FIELDS = [
+    {"key": "engraving", "type": "text", "label": {"type": "custom", "custom": "Engraving"}},
+    {
+        "key": "size",
+        "type": "dropdown",
+        "label": {"type": "custom", "custom": "Size"},
+        "dropdown": {"options": [{"label": "Small", "value": "s"}, {"label": "Large", "value": "l"}]},
+    },
+]
+
+
+def test_the_shops_own_fields_are_filled_in_by_their_labels(world: World, visitor: Visitor) -> None:
+    session, page = _session(world, custom_fields=OWN_FIELDS), visitor.page
+    page.goto(session.url)
+    _fill(page, "4242424242424242")
+    page.get_by_label("Size").select_option("Large")
+    _submit(page)
+    expect(page.get_by_label("Engraving")).to_have_accessible_description("Engraving is required.")
+    expect(page.get_by_label("Size")).to_have_value("l")
+    page.get_by_label("Engraving").fill("Nora")
+    _submit(page)
+    page.wait_for_url(BACK)
+    fields = world.read(session).custom_fields
+    assert (fields[0].text.value, fields[1].dropdown.value) == ("Nora", "l")
+
+
+def test_the_total_follows_a_quantity_at_once(world: World, visitor: Visitor) -> None:
+    line = {"price": world.price(1000).id, "quantity": 1, "adjustable_quantity": {"enabled": True, "maximum": 3}}
+    session, page = _session(world, line_items=[line]), visitor.page
+    page.goto(session.url)
+    _fill(page, "4242424242424242")
+    quantity = page.get_by_label("Quantity")
+    quantity.fill("3")
+    # Leaving the field is enough, and so is Enter, which elsewhere pays.
+    quantity.press("Enter")
+    expect(page.locator("#ProductSummary-totalAmount")).to_have_text("€30.00")
+    expect(page.locator("#billingName")).to_have_value("Nora Lindqvist")
+    quantity.fill("4")
+    quantity.blur()
+    expect(quantity).to_have_accessible_description("Choose a number from 0 to 3.")
+    quantity.fill("2")
+    quantity.blur()
+    expect(page.locator("#pay")).to_contain_text("Pay €20.00")
+    assert world.read(session).status == "open"
+    _submit(page)
+    page.wait_for_url(BACK)
+    assert world.read(session).amount_total == 2000
+
+
+def test_a_phone_shows_what_can_be_changed_without_unfolding(world: World, phone: Visitor) -> None:
+    line = {"price": world.price(1000).id, "quantity": 1, "adjustable_quantity": {"enabled": True}}
+    phone.page.goto(_session(world, line_items=[line], custom_fields=OWN_FIELDS).url)
+    expect(phone.page.get_by_label("Quantity")).to_be_visible()
+    assert not phone.overflows
