@@ -210,3 +210,14 @@ def test_a_phone_shows_what_can_be_changed_without_unfolding(world: World, phone
     phone.page.goto(_session(world, line_items=[line], custom_fields=OWN_FIELDS).url)
     expect(phone.page.get_by_label("Quantity")).to_be_visible()
     assert not phone.overflows
+
+
+def test_a_name_without_an_end_stays_within_the_page(world: World, visitor: Visitor) -> None:
+    described = {"currency": "eur", "unit_amount": 2900, "product_data": {"name": "W" * 250}}
+    session = world.session(line_items=[{"price_data": described, "quantity": 1}])
+    for width in (1280, 360):
+        visitor.page.set_viewport_size({"width": width, "height": 800})
+        visitor.opens(session.url)
+        visitor.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        expect(visitor.page.get_by_text("W" * 250)).to_be_visible()
+        assert not visitor.overflows
