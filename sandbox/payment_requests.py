@@ -34,6 +34,7 @@ def create(account: Account, call: Call) -> Object:
     _check_moment(params)
     currency = currencies.checked(params["currency"])
     currencies.check_minimum(params["amount"], currency, subject="Amount must convert to", param="amount")
+    currencies.check_maximum(params["amount"], currency, param="amount")
     values = _values(account, params, {})
     if "automatic_payment_methods" in params:
         values["automatic_payment_methods"] = {"allow_redirects": "always", **params["automatic_payment_methods"]}
@@ -172,6 +173,7 @@ def _change(account: Account, intent: Object, params: Object) -> None:
     if "amount" in params or "currency" in params:
         amount: int = params["amount"] if "amount" in params else intent["amount"]
         currencies.check_minimum(amount, currency, subject="Amount must convert to", param="amount")
+        currencies.check_maximum(amount, currency, param="amount")
         changes["currency"] = currency
     if params.keys() & {"currency", "payment_method_types", *METHOD_TYPES}:
         changes["payment_method_types"] = _method_types(params, currency, {**intent, **changes})
@@ -190,6 +192,6 @@ def cancel(account: Account, call: Call) -> Object:
 def _wrong_state(intent: Object, verb: str, allowed: tuple[str, ...]) -> Exception:
     text = (
         f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-        f"with one of the following statuses may be {verb}ed: {', '.join(allowed)}."
+        f"with one of the following statuses may be {verb.removesuffix('e')}ed: {', '.join(allowed)}."
     )
     return invalid(text, code="payment_intent_unexpected_state")

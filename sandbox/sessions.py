@@ -210,6 +210,7 @@ def _check_total(total: int, currency: str) -> None:
     if total:
         subject = "The Checkout Session's total amount due must add up to"
         currencies.check_minimum(total, currency, subject=subject)
+        currencies.check_maximum(total, currency)
 
 
 def _customer_creation(params: Object) -> str | None:
