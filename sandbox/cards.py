@@ -39,6 +39,8 @@ class Instrument:
     blocked: bool = False
     refund: Literal["", "pending", "fails"] = ""
     settles: bool = True
+    # It is declined when it is charged, but not when it is only to be kept.
+    keeps: bool = False
     # The bank asks at every payment, so none can be made without the buyer.
     always_asks: bool = False
     # The bank asks if the shop wants it to.
@@ -88,13 +90,13 @@ CARDS = (
     Instrument("4000000000000069", decline=EXPIRED),
     Instrument("4000000000000127", decline=CVC),
     Instrument("4000000000000119", decline=PROCESSING),
-    Instrument("4000000000000341", decline=GENERIC),
-    Instrument("4100000000000019", decline=FRAUD, blocked=True),
+    Instrument("4000000000000341", decline=GENERIC, keeps=True),
+    Instrument("4100000000000019", decline=FRAUD, blocked=True, keeps=True),
     Instrument("4000002500003155", challenge=True),
     Instrument("4000002760003184", challenge=True, always_asks=True),
     Instrument("4000000000003220", challenge=True, always_asks=True),
     Instrument("4000000000003055", asks_on_request=True),
-    Instrument("4000008400001629", challenge=True, decline=GENERIC),
+    Instrument("4000008400001629", challenge=True, decline=GENERIC, keeps=True),
     Instrument("4000000000007726", refund="pending"),
     Instrument("4000000000005126", refund="fails"),
     Instrument("4000000000000259", dispute="fraudulent"),
@@ -182,6 +184,12 @@ def check_cvc(cvc: str, instrument: Instrument) -> None:
     """Raises StripeError for a security code of the wrong length."""
     if not cvc.isdigit() or len(cvc) != (4 if instrument.brand == "amex" else 3):
         raise card_error("invalid_cvc", "Your card's security code is invalid.", param="cvc")
+
+
+def check_keeping(instrument: Instrument) -> None:
+    """Raises StripeError (402) when the bank does not let a customer keep it."""
+    if instrument.decline and not instrument.keeps:
+        raise refusal(instrument.decline)
 
 
 def refusal(decline: Decline, **fields: object) -> StripeError:

@@ -54,6 +54,7 @@ def check_total(total: int, currency: str) -> None:
     if total:
         subject = "The Checkout Session's total amount due must add up to"
         currencies.check_minimum(total, currency, subject=subject)
+        currencies.check_maximum(total, currency)
 
 
 def set_discount(account: Account, session: Object, discount: Object | None) -> None:

@@ -14,6 +14,7 @@ from sandbox import (
     events,
     invoice_payments,
     invoices,
+    ownership,
     payment_intents,
     payment_methods,
     subscriptions,
@@ -218,6 +219,7 @@ def pay(account: Account, call: Call) -> Object:
         raise invalid(f"This invoice can no longer be paid: it is {invoice['status']}.")
     method = None
     if id := call.params.get("payment_method"):
+        ownership.check(account, invoice["customer"], id, param="payment_method")
         method = payment_methods.named(account, id, param="payment_method")
     asked = {
         "out_of_band": call.params.get("paid_out_of_band", False),

@@ -17,6 +17,7 @@ php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs 
 uyu uzs wst xcd yer zar zmw
 """
 WHOLE, THREE_DIGITS, OTHERS = set(ZERO.split()), set(THREE.split()), set(TWO.split())
+LARGEST = 99_999_999
 MINIMUM = {
     "usd": 50, "eur": 50, "aud": 50, "cad": 50, "chf": 50, "sgd": 50, "nzd": 50, "gbp": 30, "jpy": 50, "dkk": 250,
     "sek": 300, "nok": 300, "hkd": 400, "huf": 17500, "pln": 200, "ron": 200, "czk": 1500, "mxn": 1000, "thb": 1000,
@@ -54,3 +55,13 @@ def check_minimum(amount: int, currency: str, *, subject: str, param: str | None
         symbol = SYMBOLS.get(currency, "")
         number = f"{Decimal(least).scaleb(-digits(currency)):.{digits(currency)}f}"
         raise invalid(f"{subject} at least {symbol}{number} {currency}", code="amount_too_small", param=param)
+
+
+def check_maximum(amount: int, currency: str, *, param: str | None = None) -> None:
+    """Raises StripeError when the amount has too many digits, or one that cannot be charged."""
+    if amount > LARGEST:
+        text = f"Amount must be no more than {written(LARGEST, currency)}"
+        raise invalid(text, code="amount_too_large", param=param)
+    # Networks know two digits only.
+    if currency in THREE_DIGITS and amount % 10:
+        raise invalid(f"Amounts in {currency} must be a multiple of 10.", param=param)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sandbox import cancellations, discounts, ids, metadata, payment_methods, subscriptions
+from sandbox import cancellations, discounts, ids, metadata, ownership, subscriptions
 from sandbox.errors import invalid
 from sandbox.spec import blank
 
@@ -25,16 +25,16 @@ def create(account: Account, call: Call) -> Object:
     """POST /v1/customers. Older requests may name a coupon."""
     if coupon := call.params.get("coupon"):
         discounts.check_coupon(account, coupon)
+    _check_method(account, call.params)
     if clock := call.params.get("test_clock"):
         frozen = account.find("test_helpers.test_clock", clock, param="test_clock")
         with account.clock.standing_at(frozen["frozen_time"], clock):
             customer = make(account, call.params)
     else:
         customer = make(account, call.params)
-    if method := call.params.get("payment_method"):
-        _use(account, customer, method)
-    elif method := call.params.get("invoice_settings", {}).get("default_payment_method"):
-        prefer(account, customer, method)
+    if id := call.params.get("payment_method") or _default_method(call.params):
+        method = ownership.give(account, customer, id, param="payment_method")
+        prefer(account, customer, method["id"])
     account.emit("customer.created", customer)
     if coupon:
         discounts.give_customer(account, customer, coupon)
@@ -95,15 +95,21 @@ def _note_tax(account: Account, customer: Object, given: Object) -> None:
         account.store.notes(customer["id"])["ip_address"] = given["tax"]["ip_address"] or None
 
 
-def _use(account: Account, customer: Object, id: str) -> None:
-    method = payment_methods.named(account, id, param="payment_method")
-    account.store.change(method, customer=customer["id"])
-    prefer(account, customer, method["id"])
+def _default_method(params: Object) -> str | None:
+    return params.get("invoice_settings", {}).get("default_payment_method") or None
+
+
+def _check_method(account: Account, params: Object) -> None:
+    """Raises StripeError for what a new customer cannot have. Their default is what they are made with, or an alias."""
+    given, default = params.get("payment_method"), _default_method(params)
+    if default and default != given:
+        ownership.check(account, "", default, param="invoice_settings[default_payment_method]")
+    if id := given or default:
+        ownership.check_free(account, id, param="payment_method")
 
 
 def prefer(account: Account, customer: Object, id: str) -> Object:
     """Let a customer's invoices be paid with it. Returns what changed, as it was."""
-    account.find("payment_method", id, param="invoice_settings[default_payment_method]")
     settings = {**customer["invoice_settings"], "default_payment_method": id}
     return account.store.change(customer, invoice_settings=settings)
 
@@ -151,8 +157,8 @@ def _changes(account: Account, customer: Object, params: Object) -> dict[str, An
     settings = params.get("invoice_settings", {})
     changed = _invoice_settings(settings)
     if id := settings.get("default_payment_method"):
-        account.find("payment_method", id, param="invoice_settings[default_payment_method]")
-        changed["default_payment_method"] = id
+        method = ownership.named(account, customer, id, param="invoice_settings[default_payment_method]")
+        changed["default_payment_method"] = method["id"]
     changes["invoice_settings"] = {**customer["invoice_settings"], **changed}
     return changes
 

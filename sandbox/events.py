@@ -33,7 +33,7 @@ def record(account: Account, kind: str, obj: Object, previous: Object | None = N
         raise ValueError(f"{kind} is not among the types of events that happen here")
     data: dict[str, Any] = {"object": copy(obj)}
     if previous is not None:
-        data["previous_attributes"] = copy(previous)
+        data["previous_attributes"] = copy(_former(previous, obj))
     cause = account.cause
     about_payment = obj.get("object") in OF_PAYMENTS and "_3" in obj["id"]
     event = blank(
@@ -53,6 +53,15 @@ def record(account: Account, kind: str, obj: Object, previous: Object | None = N
         conformity.check_event(event, API_VERSION)
     _write_down(account, event)
     return account.store.save(event)
+
+
+def _former(previous: Object, obj: Object) -> Object:
+    """Of metadata only the keys that changed, those that were added as null."""
+    if "metadata" not in previous:
+        return previous
+    old, new = previous["metadata"], obj["metadata"]
+    changed = {key: old.get(key) for key in {**old, **new} if old.get(key) != new.get(key)}
+    return {**previous, "metadata": changed}
 
 
 def _write_down(account: Account, event: Object) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox import lists
+from sandbox import invoice_payments, lists
 from sandbox.errors import StripeError, invalid
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ def _payments(account: Account, invoice: Object) -> Object:
     return lists.envelope("/v1/invoice_payments", found)
 
 
+def _confirmation_secret(account: Account, invoice: Object) -> Object | None:
+    intent = invoice_payments.intent_of(account, invoice)
+    return {"client_secret": intent["client_secret"], "type": "payment_intent"} if intent else None
+
+
 def _subscriptions(account: Account, customer: Object) -> Object:
     found = account.store.having("subscription", "customer", customer["id"])
     current = [s for s in found if s["status"] != "canceled"]
@@ -53,8 +58,13 @@ def _tax(account: Account, customer: Object) -> Object:
     return {"automatic_tax": "not_collecting", "ip_address": ip, "location": None, "provider": "stripe"}
 
 
+def _credit(account: Account, customer: Object) -> Object:
+    # Owed to them is more than nothing here; on their balance it is less.
+    return {customer["currency"] or "eur": -customer["balance"]} if customer["balance"] else {}
+
+
 def never_there(account: Account, obj: Object) -> None:
-    """Includable at Stripe, never there here: tiers, other currencies of a price, saved sources."""
+    """Includable at Stripe, never there here: tiers, other currencies of a price or a coupon, saved sources."""
 
 
 def _there_already(account: Account, obj: Object) -> None:
@@ -64,12 +74,16 @@ def _there_already(account: Account, obj: Object) -> None:
 INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]] = {
     ("checkout.session", "line_items"): _line_items,
     ("charge", "refunds"): _refunds,
+    ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
+    ("customer", "cash_balance"): never_there,
+    ("customer", "invoice_credit_balance"): _credit,
     ("customer", "subscriptions"): _subscriptions,
     ("customer", "sources"): never_there,
     ("customer", "tax"): _tax,
     ("customer", "tax_ids"): never_there,
     ("coupon", "applies_to"): _applies_to,
+    ("coupon", "currency_options"): never_there,
     ("price", "currency_options"): never_there,
     ("price", "tiers"): never_there,
     ("search_result", "total_count"): _there_already,
@@ -150,10 +164,12 @@ def _inside(view: View, value: Any, schema: Schema, segments: list[str]) -> Any:
         return value
     head, rest = segments[0], segments[1:]
     inner, child = schema.get("properties", {}).get(head, {}), value.get(head)
-    if child is None and (made := INCLUDABLE.get((value.get("object", ""), head))):
+    made = INCLUDABLE.get((value.get("object", ""), head))
+    if child is None and made:
         child = view.shown(made(view.account, value))
     if child is None:
-        return value
+        # Asked for and not there, what may be null says so.
+        return {**value, head: None} if made and inner.get("nullable") else value
     child = _resolved(view, child, inner)
     return {**value, head: _inside(view, child, _of(view, inner, child), rest)}
 

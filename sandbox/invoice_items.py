@@ -84,15 +84,14 @@ def _price(account: Account, params: Object, how: str, item: Object | None) -> O
     currency = item["currency"] if item else params.get("currency")
     if currency is None:
         raise invalid("Missing required param: currency.", param="currency", code="parameter_missing")
-    currencies.checked(currency)
-    unit = {"unit_amount" if how == "amount" else how: params[how]}
+    unit = {"unit_amount" if how == "amount" else how: params[how], "currency": currencies.checked(currency)}
     prices.unit_amount(unit, "", credit=True)
     if item:
         product = item["pricing"]["price_details"]["product"]
     else:
         name = params.get("description") or "One-time item"
         product = products.make(account, {"name": name}, active=False)["id"]
-    return prices.make(account, {**unit, "currency": currency, "product": product}, active=False, credit=True)
+    return prices.make(account, {**unit, "product": product}, active=False, credit=True)
 
 
 def _sold_once(account: Account, id: str) -> Object:

@@ -13,7 +13,7 @@ from sandbox import (
     invoice_lines,
     invoices,
     metadata,
-    payment_methods,
+    ownership,
 )  # fmt: skip
 from sandbox.errors import invalid
 from sandbox.periods import DAY
@@ -53,7 +53,7 @@ def create(account: Account, call: Call) -> Object:
     currency = currencies.checked(params.get("currency") or customer["currency"] or "eur")
     method = params.get("collection_method", "charge_automatically")
     now = account.clock.now()
-    changes = _changes(account, params, method=method, created=now)
+    changes = _changes(account, customer, params, method=method, created=now)
     if method == "send_invoice":
         _check_due(changes.get("due_date"), customer)
     invoice = invoice_drafts.compose(
@@ -86,7 +86,7 @@ def _check_due(due: int | None, customer: Object) -> None:
         raise invalid(NO_EMAIL)
 
 
-def _changes(account: Account, params: Object, *, method: str, created: int) -> dict[str, Any]:
+def _changes(account: Account, customer: Object, params: Object, *, method: str, created: int) -> dict[str, Any]:
     """The plain values a request sets."""
     if params.get("automatic_tax", {}).get("enabled"):
         raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
@@ -99,7 +99,8 @@ def _changes(account: Account, params: Object, *, method: str, created: int) -> 
     if "shipping_details" in params:
         changes["shipping_details"] = _shipping(params["shipping_details"])
     if id := params.get("default_payment_method"):
-        changes["default_payment_method"] = payment_methods.named(account, id, param="default_payment_method")["id"]
+        chosen = ownership.named(account, customer, id, param="default_payment_method")
+        changes["default_payment_method"] = chosen["id"]
     if "metadata" in params:
         changes["metadata"] = metadata.fresh(params["metadata"])
     return changes | _due(account, params, method=method, created=created)
@@ -190,8 +191,8 @@ def update(account: Account, call: Call) -> Object:
 
 def _change_draft(account: Account, invoice: Object, params: Object) -> None:
     method: str = params.get("collection_method") or invoice["collection_method"]
-    changes = _changes(account, params, method=method, created=invoice["created"])
     customer = account.find("customer", invoice["customer"])
+    changes = _changes(account, customer, params, method=method, created=invoice["created"])
     if method == "send_invoice":
         _check_due(changes.get("due_date", invoice["due_date"]), customer)
     else:

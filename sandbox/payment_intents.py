@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sandbox import cards, charges, events, ids, payment_methods
+from sandbox import cards, charges, events, ids, ownership, payment_methods
 from sandbox.cards import Decline, Instrument
 from sandbox.errors import invalid
 from sandbox.spec import blank
@@ -94,6 +94,7 @@ def attempt(
     instrument = payment_methods.instrument_of(account, method)
     if challenges(intent, instrument) and not (authenticated or off_session or decline):
         return _challenge(account, intent, method)
+    ownership.use(account, method)
     decline = decline or instrument.decline
     if off_session and instrument.always_asks:
         decline = decline or cards.AUTHENTICATION_REQUIRED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from sandbox import cards, ids, lists, metadata
+from sandbox import cards, ids, metadata
 from sandbox.cards import Instrument
 from sandbox.errors import invalid, missing_object
 from sandbox.spec import blank
@@ -28,9 +28,11 @@ ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/payment_methods"""
+    owner = call.params.get("customer")
+    customer = account.find("customer", owner, param="customer") if owner else None
     method = described(account, call.params)
-    if id := call.params.get("customer"):
-        customer = account.find("customer", id, param="customer")
+    if customer:
+        cards.check_keeping(instrument_of(account, method))
         account.store.change(method, customer=customer["id"])
         account.emit("payment_method.attached", method)
     return method
@@ -165,26 +167,6 @@ def instrument_of(account: Account, method: Object) -> Instrument:
     return cards.BY_NUMBER[account.store.notes(method["id"])["number"]]
 
 
-def attach(account: Account, call: Call) -> Object:
-    """POST /v1/payment_methods/{id}/attach"""
-    method = named(account, call.id, param="payment_method")
-    customer = account.find("customer", call.params.get("customer", ""), param="customer")
-    account.store.change(method, customer=customer["id"])
-    account.emit("payment_method.attached", method)
-    return method
-
-
-def detach(account: Account, call: Call) -> Object:
-    """POST /v1/payment_methods/{id}/detach"""
-    method = account.find("payment_method", call.id)
-    if method["customer"] is None:
-        text = "The payment method you provided is not attached to a customer so detachment is impossible."
-        raise invalid(text)
-    previous = account.store.change(method, customer=None)
-    account.emit("payment_method.detached", method, previous)
-    return method
-
-
 def update(account: Account, call: Call) -> Object:
     """POST /v1/payment_methods/{id}"""
     method = account.find("payment_method", call.id)
@@ -200,10 +182,3 @@ def update(account: Account, call: Call) -> Object:
     if previous := account.store.change(method, **changes):
         account.emit("payment_method.updated", method, previous)
     return method
-
-
-def of_customer(account: Account, call: Call) -> Object:
-    """GET /v1/customers/{id}/payment_methods"""
-    customer = account.find("customer", call.id)
-    attached = account.store.having("payment_method", "customer", customer["id"])
-    return lists.cut(call, attached, "payment_method")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import checkout, custom_fields, payment_methods
+from sandbox import checkout, custom_fields, ownership, payment_methods
 from sandbox.errors import invalid
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def confirm(account: Account, call: Call) -> Object:
     method = None
     if id := call.params.get("payment_method"):
         method = payment_methods.named(account, id, param="payment_method")
+        ownership.check_payer(account, method, session["customer"])
     elif checkout.needs_method(session):
         text = "Missing required param: payment_method."
         raise invalid(text, param="payment_method", code="parameter_missing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox import cards, collection, currencies, metadata, payment_intents, payment_methods
+from sandbox import cards, collection, currencies, metadata, ownership, payment_intents, payment_methods
 from sandbox.errors import invalid
 from sandbox.payment_intents import Attempt
 
@@ -34,10 +34,11 @@ def create(account: Account, call: Call) -> Object:
     _check_moment(params)
     currency = currencies.checked(params["currency"])
     currencies.check_minimum(params["amount"], currency, subject="Amount must convert to", param="amount")
+    currencies.check_maximum(params["amount"], currency, param="amount")
     values = _values(account, params, {})
     if "automatic_payment_methods" in params:
         values["automatic_payment_methods"] = {"allow_redirects": "always", **params["automatic_payment_methods"]}
-    method = _method(account, params)
+    method = _method(account, params, values.get("customer"))
     intent = payment_intents.open(
         account,
         currency=currency,
@@ -87,15 +88,22 @@ def _method_types(params: Object, currency: str, intent: Object) -> list[str]:
     return payment_methods.offered(asked, currency, debits=automatic)
 
 
-def _method(account: Account, params: Object) -> Object | None:
-    """What a request names or describes to pay with. Raises StripeError when it does both."""
+def _method(account: Account, params: Object, customer: str | None, *, chosen: str | None = None) -> Object | None:
+    """What a request names or describes to pay with, or what was chosen before.
+
+    Raises StripeError when it does both, and for what that customer cannot pay with.
+    """
     id, described = params.get("payment_method"), params.get("payment_method_data")
     if id and described:
         text = "You may only specify one of these parameters: payment_method, payment_method_data."
         raise invalid(text, param="payment_method")
     if described:
         return payment_methods.described(account, described)
-    return payment_methods.named(account, id, param="payment_method") if id else None
+    if not (id := id or chosen):
+        return None
+    method = payment_methods.named(account, id, param="payment_method")
+    ownership.check_payer(account, method, customer)
+    return method
 
 
 def confirm(account: Account, call: Call) -> Object:
@@ -103,10 +111,8 @@ def confirm(account: Account, call: Call) -> Object:
     intent, params = account.find("payment_intent", call.id), call.params
     if intent["status"] not in payment_intents.CONFIRMABLE:
         raise _wrong_state(intent, "confirm", payment_intents.CONFIRMABLE)
-    method = _method(account, params)
+    method = _method(account, params, intent["customer"], chosen=intent["payment_method"])
     _change(account, intent, params)
-    if method is None and intent["payment_method"]:
-        method = payment_methods.named(account, intent["payment_method"], param="payment_method")
     return _confirm(account, intent, method, params)
 
 
@@ -152,7 +158,8 @@ def update(account: Account, call: Call) -> Object:
     intent, params = account.find("payment_intent", call.id), call.params
     if ("amount" in params or "currency" in params) and intent["status"] not in payment_intents.CONFIRMABLE:
         raise _wrong_state(intent, "update", payment_intents.CONFIRMABLE)
-    method, merged = _method(account, params), metadata.merge(intent["metadata"], params.get("metadata"))
+    method = _method(account, params, params.get("customer") or intent["customer"])
+    merged = metadata.merge(intent["metadata"], params.get("metadata"))
     _change(account, intent, params)
     chosen = {"payment_method": method["id"]} if method else {}
     account.store.change(intent, metadata=merged, **chosen)
@@ -166,6 +173,7 @@ def _change(account: Account, intent: Object, params: Object) -> None:
     if "amount" in params or "currency" in params:
         amount: int = params["amount"] if "amount" in params else intent["amount"]
         currencies.check_minimum(amount, currency, subject="Amount must convert to", param="amount")
+        currencies.check_maximum(amount, currency, param="amount")
         changes["currency"] = currency
     if params.keys() & {"currency", "payment_method_types", *METHOD_TYPES}:
         changes["payment_method_types"] = _method_types(params, currency, {**intent, **changes})
@@ -184,6 +192,6 @@ def cancel(account: Account, call: Call) -> Object:
 def _wrong_state(intent: Object, verb: str, allowed: tuple[str, ...]) -> Exception:
     text = (
         f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-        f"with one of the following statuses may be {verb}ed: {', '.join(allowed)}."
+        f"with one of the following statuses may be {verb.removesuffix('e')}ed: {', '.join(allowed)}."
     )
     return invalid(text, code="payment_intent_unexpected_state")

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sandbox.api import Call
     from sandbox.spec import Object
 
-LARGEST = 99_999_999
-
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/prices"""
@@ -90,8 +88,7 @@ def unit_amount(given: Object, where: str, *, credit: bool = False) -> int:
         raise invalid(text, param=_at(where, "unit_amount"), code="parameter_missing")
     if amount < 0 and not credit:
         raise invalid("Invalid non-negative integer", param=param, code="parameter_invalid_integer")
-    if amount > LARGEST:
-        raise invalid(f"This value must be less than or equal to {LARGEST}.", param=param, code="amount_too_large")
+    currencies.check_maximum(amount, currencies.checked(given["currency"], param=_at(where, "currency")), param=param)
     return int(amount)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def create(account: Account, call: Call) -> Object:
     """POST /v1/refunds"""
     params = call.params
+    if "amount" in params:
+        _check_positive(params["amount"])
     charge = _charge(account, params)
     extra = metadata.fresh(params.get("metadata"))
     told = {"instructions_email": params["instructions_email"]} if "instructions_email" in params else {}
@@ -26,6 +28,9 @@ def create(account: Account, call: Call) -> Object:
 def _charge(account: Account, params: Object) -> Object:
     if "charge" in params:
         charge = account.find("charge", params["charge"], param="charge")
+        if params.get("payment_intent", charge["payment_intent"]) != charge["payment_intent"]:
+            text = f"The charge {charge['id']} is not one of the PaymentIntent {params['payment_intent']}."
+            raise invalid(text, param="payment_intent")
     elif "payment_intent" in params:
         intent = account.find("payment_intent", params["payment_intent"], param="payment_intent")
         if intent["status"] != "succeeded":
@@ -88,10 +93,14 @@ def give(
     return refund
 
 
-def _check_amount(amount: int, left: int, currency: str) -> None:
+def _check_positive(amount: int) -> None:
     if amount < 1:
         text = "This value must be greater than or equal to 1."
         raise invalid(text, param="amount", code="parameter_invalid_integer")
+
+
+def _check_amount(amount: int, left: int, currency: str) -> None:
+    _check_positive(amount)
     if amount > left:
         asked, there = currencies.written(amount, currency), currencies.written(left, currency)
         text = f"Refund amount ({asked}) is greater than unrefunded amount on charge ({there})"

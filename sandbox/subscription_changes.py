@@ -14,7 +14,7 @@ from sandbox import (
     invoice_drafts,
     invoice_items,
     metadata,
-    payment_methods,
+    ownership,
     periods,
     renewals,
     subscription_items,
@@ -88,7 +88,9 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
     if "description" in params:
         changes["description"] = params["description"] or None
     if id := params.get("default_payment_method"):
-        changes["default_payment_method"] = payment_methods.named(account, id, param="default_payment_method")["id"]
+        customer = account.find("customer", subscription["customer"])
+        method = ownership.named(account, customer, id, param="default_payment_method")
+        changes["default_payment_method"] = method["id"]
     if "trial_settings" in params:
         changes["trial_settings"] = blank("subscription.trial_settings", **params["trial_settings"])
     if "pause_collection" in params:

@@ -14,8 +14,8 @@ from sandbox import (
     invoices,
     lists,
     metadata,
+    ownership,
     payment_intents,
-    payment_methods,
     renewals,
     sessions,
     subscription_items,
@@ -193,7 +193,7 @@ def create(account: Account, call: Call) -> Object:
     check_rhythm([line["price"] for line in lines])
     method = None
     if id := params.get("default_payment_method"):
-        method = payment_methods.named(account, id, param="default_payment_method")
+        method = ownership.named(account, customer, id, param="default_payment_method")
     currency = lines[0]["price"]["currency"]
     if params.get("currency", currency).lower() != currency:
         text = f"The prices of this subscription are in {currency}, not in {params['currency'].lower()}."
@@ -204,8 +204,6 @@ def create(account: Account, call: Call) -> Object:
     cancellations.check_ending(account, params)
     subscription = _make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
-    if method:
-        account.store.change(method, customer=customer["id"])
     if chosen:
         account.store.change(subscription, discounts=[discounts.for_subscription(account, chosen, subscription)["id"]])
         discounts.redeem(account, chosen)

@@ -42,8 +42,8 @@ def _paused(world: World) -> str:
     return str(subscription.id)
 
 
-def _invoice(world: World, **more: Any) -> str:
-    customer = _customer(world)
+def _invoice(world: World, customer: str = "", **more: Any) -> str:
+    customer = customer or _customer(world)
     world.api.invoice_items.create({"customer": customer, "amount": 2900, "currency": "eur"})
     given = {"customer": customer, "pending_invoice_items_behavior": "include", **more}
     return str(world.api.invoices.create(given).id)
@@ -61,6 +61,15 @@ def _dispute(world: World) -> str:
 
 def _card(world: World) -> str:
     return str(world.api.payment_methods.create({"type": "card", "card": {"token": "tok_visa"}}).id)
+
+
+def _kept(world: World) -> str:
+    return str(world.api.payment_methods.attach(_card(world), {"customer": _customer(world)}).id)
+
+
+def _owner(world: World) -> str:
+    """Whose the newest card is that somebody keeps."""
+    return str(next(card for card in world.api.payment_methods.list().data if card.customer).customer)
 
 
 def _promotion(world: World) -> str:
@@ -250,12 +259,19 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/invoiceitems/{id} price_data[unit_amount_decimal]": lambda w: (
         _item(w), {"price_data": _priced(w, decimal=True)},
     ),
+    "POST /v1/customers invoice_settings[default_payment_method]": lambda w: ("", {
+        "payment_method": w.api.payment_methods.list().data[0].id,
+    }),
+    "POST /v1/customers/{id} invoice_settings[default_payment_method]": lambda w: (_owner(w), {}),
     "POST /v1/invoices collection_method": lambda w: ("", {"customer": _customer(w), "days_until_due": 7}),
     "POST /v1/invoices days_until_due": lambda w: ("", {"customer": _customer(w), **SENT}),
+    "POST /v1/invoices default_payment_method": lambda w: ("", {"customer": _owner(w)}),
     "POST /v1/invoices due_date": lambda w: ("", {"customer": _customer(w), **SENT}),
     "POST /v1/invoices/{id} collection_method": lambda w: (_invoice(w), {"days_until_due": 7}),
     "POST /v1/invoices/{id} days_until_due": lambda w: (_invoice(w), SENT),
+    "POST /v1/invoices/{id} default_payment_method": lambda w: (_invoice(w, _owner(w)), {}),
     "POST /v1/invoices/{id} due_date": lambda w: (_invoice(w), SENT),
+    "POST /v1/invoices/{id}/pay payment_method": lambda w: (_invoice(w, _owner(w)), {}),
     "POST /v1/payment_intents confirm": lambda w: ("", {
         "amount": 2900, "currency": "eur", "payment_method": "pm_card_visa",
     }),
@@ -312,9 +328,11 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/stripecli/sessions filters": lambda w: ("", {"websocket_features": ["request_logs"]}),
     "POST /v1/subscriptions collection_method": lambda w: ("", {**_order(w), "days_until_due": 7}),
     "POST /v1/subscriptions days_until_due": lambda w: ("", {**_order(w), **SENT}),
+    "POST /v1/subscriptions default_payment_method": lambda w: ("", {"customer": _owner(w), "items": _order(w)["items"]}),
     "POST /v1/subscriptions items[][plan]": lambda w: ("", {"customer": _customer(w)}),
     "POST /v1/subscriptions/{id} collection_method": lambda w: (_subscription(w).id, {"days_until_due": 7}),
     "POST /v1/subscriptions/{id} days_until_due": lambda w: (_subscription(w).id, SENT),
+    "POST /v1/subscriptions/{id} default_payment_method": lambda w: (_subscription(w, customer=_owner(w)).id, {}),
     "POST /v1/subscriptions/{id} items[][deleted]": lambda w: _with_item(w, 2),
     "POST /v1/subscriptions/{id} items[][id]": lambda w: _with_item(w),
     "POST /v1/subscriptions/{id} items[][metadata]": lambda w: _with_item(w),
@@ -329,9 +347,11 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "POST /v1/checkout/sessions custom_fields[][text][default_value]": lambda w: "kept",
     "POST /v1/checkout/sessions custom_fields[][type]": lambda w: "numeric",
     "POST /v1/coupons/{id} currency": lambda w: "eur",
+    "POST /v1/customers invoice_settings[default_payment_method]": _card,
     "POST /v1/customers test_clock": _clock,
     "POST /v1/customers/{id} balance": lambda w: -500,
     "POST /v1/invoiceitems invoice": _invoice,
+    "POST /v1/invoices/{id}/pay payment_method": _kept,
     "POST /v1/payment_intents currency": lambda w: "usd",
     "POST /v1/products default_price_data[currency]": lambda w: "usd",
     "POST /v1/products id": lambda w: "kept_id",
@@ -353,7 +373,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "POST /v1/billing_portal/sessions flow_data[subscription_update][subscription]": lambda w: _subscription(w).id,
     "POST /v1/billing_portal/sessions flow_data[type]": lambda w: "payment_method_update",
     "POST /v1/refunds payment_intent": lambda w: _intent(w, payment_method="pm_card_visa", confirm=True).id,
-    "default_payment_method": _card,
+    "default_payment_method": _kept,
     "default_price": lambda w: w.price().id,
     "discounts[][coupon]": _coupon,
     "discounts[][promotion_code]": _promotion,
@@ -364,7 +384,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "for_stripecli": lambda w: False,
     "frozen_time": lambda w: SOON,
     "invoice_prefix": lambda w: "KEPT",
-    "invoice_settings[default_payment_method]": _card,
+    "invoice_settings[default_payment_method]": _kept,
     "items[][plan]": lambda w: w.plan(700, "month").id,
     "items[][price]": lambda w: w.plan(700, "month").id,
     "line_items[][price_data][product]": lambda w: w.price().product,

@@ -69,3 +69,10 @@ def test_the_address_taxes_are_reckoned_from_is_shown_to_who_asks(world: World) 
     assert not hasattr(customer, "tax")
     shown = world.api.customers.retrieve(customer.id, {"expand": ["tax"]}).tax
     assert (shown.ip_address, shown.automatic_tax) == ("203.0.113.7", "not_collecting")
+
+
+def test_an_event_says_of_which_metadata_there_was_none_before(world: World) -> None:
+    customer = world.api.customers.create({"metadata": {"kept": "1", "changed": "1", "gone": "1"}})
+    world.api.customers.update(customer.id, {"metadata": {"changed": "2", "gone": "", "added": "2"}})
+    previous = world.events("customer.updated")[-1].data.previous_attributes
+    assert previous.to_dict()["metadata"] == {"changed": "1", "gone": "1", "added": None}

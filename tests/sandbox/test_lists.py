@@ -135,6 +135,29 @@ def test_what_is_only_there_when_asked_for_is_found_through_other_objects(world:
     assert deep.latest_invoice.parent.subscription_details.subscription.id == bought.id
 
 
+def test_an_invoice_tells_by_which_secret_its_payment_is_confirmed(world: World) -> None:
+    bought = world.subscribed()
+    shown = world.api.subscriptions.retrieve(bought.id, {"expand": ["latest_invoice.confirmation_secret"]})
+    payment = world.api.payment_intents.list().data[0]
+    secret = {"client_secret": payment.client_secret, "type": "payment_intent"}
+    assert shown.latest_invoice.confirmation_secret.to_dict() == secret
+    listed = world.api.invoices.list({"expand": ["data.confirmation_secret"]}).data[0]
+    assert listed.confirmation_secret.to_dict() == secret
+    assert "confirmation_secret" not in world.api.invoices.retrieve(listed.id)
+    draft = world.api.invoices.create({"customer": bought.customer})
+    asked = world.api.invoices.retrieve(draft.id, {"expand": ["confirmation_secret"]})
+    assert asked.to_dict()["confirmation_secret"] is None
+
+
+def test_what_a_customer_is_owed_is_there_when_asked_for(world: World) -> None:
+    customer = world.api.customers.create({"balance": -500})
+    asked = {"expand": ["invoice_credit_balance", "cash_balance"]}
+    shown = world.api.customers.retrieve(customer.id, asked).to_dict()
+    assert (shown["invoice_credit_balance"], shown["cash_balance"]) == ({"eur": 500}, None)
+    coupon = world.api.coupons.create({"percent_off": 10})
+    assert world.api.coupons.retrieve(coupon.id, {"expand": ["currency_options"]}).id == coupon.id
+
+
 def test_a_deleted_object_is_still_named_and_says_that_it_is_gone(world: World) -> None:
     bought = world.subscribed()
     assert world.api.customers.delete(bought.customer).deleted

@@ -124,6 +124,7 @@ def test_the_card_is_the_invoices_own_or_that_of_its_customer(world: World, cust
 def test_invoices_are_paid_by_card_only(world: World, customer: Any) -> None:
     iban = {"type": "sepa_debit", "sepa_debit": {"iban": "AT321904300235473204"}}
     debit = world.api.payment_methods.create({**iban, "billing_details": {"name": "Nora", "email": "n@example.com"}})
+    world.api.payment_methods.attach(debit.id, {"customer": customer.id})
     refused = _refused(world.api.invoices.pay, _billed(world, customer).id, {"payment_method": debit.id})
     assert "by card only" in refused.user_message
 

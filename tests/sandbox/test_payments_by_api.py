@@ -224,3 +224,41 @@ def test_a_request_that_is_refused_changes_nothing(world: World, ask: str) -> No
     with pytest.raises(stripe.InvalidRequestError, match="No such PaymentMethod"):
         getattr(world.api.payment_intents, ask)(intent.id, {"receipt_email": "n@example.com", "payment_method": "pm_x"})
     assert world.api.payment_intents.retrieve(intent.id).receipt_email is None
+
+
+@pytest.mark.parametrize(
+    ("currency", "message"),
+    [
+        ("usd", "Amount must be no more than $999,999.99"),
+        ("jpy", "Amount must be no more than ¥99,999,999"),
+    ],
+)
+def test_amounts_of_more_than_eight_digits_are_refused(world: World, currency: str, message: str) -> None:
+    most = world.api.payment_intents.create({"amount": 99_999_999, "currency": currency})
+    line = {"price": world.price(60_000_000, currency).id, "quantity": 2}
+    for ask in (
+        lambda: world.api.payment_intents.create({"amount": 100_000_000, "currency": currency}),
+        lambda: world.api.payment_intents.update(most.id, {"amount": 100_000_000}),
+        lambda: world.price(100_000_000, currency),
+        lambda: world.session(line_items=[line]),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            ask()
+        assert (refused.value.code, refused.value.user_message) == ("amount_too_large", message)
+
+
+def test_the_last_of_three_digits_after_the_point_is_zero(world: World) -> None:
+    assert world.api.payment_intents.create({"amount": 5120, "currency": "kwd"}).amount == 5120
+    for ask in (
+        lambda: world.api.payment_intents.create({"amount": 5124, "currency": "kwd"}),
+        lambda: world.price(5124, "kwd"),
+    ):
+        with pytest.raises(stripe.InvalidRequestError, match="multiple of 10"):
+            ask()
+
+
+def test_a_refusal_names_what_would_have_to_be_so_to_update(world: World) -> None:
+    paid = _pay(world, payment_method="pm_card_visa")
+    with pytest.raises(stripe.InvalidRequestError, match="statuses may be updated: ") as refused:
+        world.api.payment_intents.update(paid.id, {"amount": 3000})
+    assert refused.value.code == "payment_intent_unexpected_state"

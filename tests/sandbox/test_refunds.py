@@ -133,3 +133,21 @@ def test_a_refund_that_waits_for_the_buyer_can_be_canceled(world: World) -> None
     assert refund.status == "requires_action"
     assert world.api.refunds.cancel(refund.id).status == "canceled"
     assert _charge(world, session).amount_refunded == 0
+
+
+@pytest.mark.parametrize("amount", [0, -5])
+def test_a_refund_of_nothing_is_refused_even_when_nothing_is_left(world: World, amount: int) -> None:
+    session = world.paid()
+    world.api.refunds.create({"payment_intent": session.payment_intent})
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.refunds.create({"payment_intent": session.payment_intent, "amount": amount})
+    assert (refused.value.param, refused.value.code) == ("amount", "parameter_invalid_integer")
+
+
+def test_a_refund_names_its_charge_or_its_payment(world: World) -> None:
+    payment = world.api.payment_intents.retrieve(world.paid().payment_intent)
+    other = world.paid().payment_intent
+    with pytest.raises(stripe.InvalidRequestError, match="is not one of the PaymentIntent") as refused:
+        world.api.refunds.create({"payment_intent": other, "charge": payment.latest_charge})
+    assert refused.value.param == "payment_intent"
+    assert world.api.refunds.list().data == []
