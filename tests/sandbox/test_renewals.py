@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
+import stripe
 
 from tests.sandbox.running import World, eventually
 
@@ -101,6 +102,24 @@ def test_a_declined_renewal_is_tried_again_until_the_subscription_ends(world: Wo
     assert world.last_kind() == "customer.subscription.deleted"
     world.advance(days=60)
     assert world.last_kind() == "customer.subscription.deleted"
+
+
+def test_paying_by_hand_in_vain_uses_up_none_of_the_retries(world: World) -> None:
+    subscription = world.subscribed()
+    world.act("fail-next", subscription.id, times=-1)
+    world.act("renew", subscription.id)
+    late = _again(world, subscription, "latest_invoice").latest_invoice
+    for _ in range(6):
+        with pytest.raises(stripe.CardError):
+            world.api.invoices.pay(late.id)
+    still = world.api.invoices.retrieve(late.id)
+    assert (still.attempt_count, still.next_payment_attempt) == (1, late.next_payment_attempt)
+    for days, attempts in ((4, 2), (6, 3)):
+        world.advance(days=days)
+        again = _again(world, subscription, "latest_invoice")
+        assert (again.status, again.latest_invoice.attempt_count) == ("past_due", attempts)
+    world.advance(days=8)
+    assert _again(world, subscription).status == "canceled"
 
 
 def test_a_declined_renewal_recovers_with_the_next_attempt(world: World) -> None:
