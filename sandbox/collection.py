@@ -244,6 +244,7 @@ def pay_now(
     """Pay an invoice because somebody asks for it. Raises StripeError when the card is declined."""
     if invoice["status"] == "draft":
         invoices.finalize(account, invoice)
+        await_collection(account, invoice)
     if invoice["status"] == "paid":
         return
     if not out_of_band:

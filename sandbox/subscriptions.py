@@ -268,8 +268,8 @@ def check_prices(found: list[Object]) -> None:
     """Raises StripeError when prices cannot be billed together."""
     if len(found) > MOST_ITEMS:
         raise invalid(f"A subscription can have up to {MOST_ITEMS} items.", param="items")
-    ids = [price["id"] for price in found]
-    if twice := next((id for n, id in enumerate(ids) if id in ids[:n]), None):
+    named = [price["id"] for price in found]
+    if twice := next((id for n, id in enumerate(named) if id in named[:n]), None):
         raise invalid(f"Cannot add multiple subscription items with the same plan: {twice}", param="items")
     if len({(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in found}) > 1:
         raise invalid("The sandbox does not imitate several billing intervals in one subscription.", param="items")
