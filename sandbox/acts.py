@@ -67,9 +67,10 @@ def jump(account: Account, seconds: str) -> None:
 
 
 def jump_month(account: Account, _: str) -> None:
-    """Move the clock ahead by a month and an hour, so that a month's plan has certainly renewed."""
+    """Move the clock ahead by a month and an hour, and as long as a renewal is a draft: a month's plan has certainly
+    renewed and been paid."""
     now = account.clock.moved()
-    account.move_clock(periods.period_end(int(now), MONTH) - now + 3600)
+    account.move_clock(periods.period_end(int(now), MONTH) - now + 3600 + account.settings.draft_seconds)
 
 
 def reset(account: Account, _: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox import invoice_drafts, invoice_items, invoices, periods, subscription_items, subscriptions
-from sandbox.errors import invalid
+from sandbox.errors import invalid, missing_object
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -26,7 +26,7 @@ def cancel(account: Account, call: Call) -> Object:
     """DELETE /v1/subscriptions/{id}: now. Nothing is refunded, and nothing billed unless it is asked for."""
     subscription = account.find("subscription", call.id)
     if subscription["status"] in subscriptions.OVER:
-        raise invalid(f"No such subscription: '{subscription['id']}'", param="id", code="resource_missing")
+        raise missing_object("subscription", call.id)
     params = call.params
     note(account, subscription, params.get("cancellation_details"))
     if params.get("prorate"):

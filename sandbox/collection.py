@@ -90,6 +90,7 @@ def fall_due(account: Account, id: str) -> None:
 
 def attempt(account: Account, invoice: Object, *, off_session: bool = True) -> bool:
     """Try to collect an open invoice; when that fails, see to the next attempt. Returns whether it is paid."""
+    account.store.change(invoice, attempt_count=invoice["attempt_count"] + 1)
     try:
         _charge(account, invoice, None, off_session=off_session)
     except StripeError as refused:
@@ -106,7 +107,7 @@ def _charge(account: Account, invoice: Object, method: Object | None, *, off_ses
     method = method or method_of(account, own)
     intent = invoice_payments.intent_of(account, invoice)
     assert intent is not None
-    account.store.change(invoice, attempt_count=invoice["attempt_count"] + 1, attempted=True)
+    account.store.change(invoice, attempted=True)
     if method is None:
         payment_intents.announce(account, intent)
         raise invalid(NO_METHOD, code="invoice_no_payment_method")
@@ -159,8 +160,13 @@ def paid_by(account: Account, intent: Object) -> None:
     for payment in account.store.having("invoice_payment", "payment_intent", intent["id"]):
         invoice = account.find("invoice", payment["invoice"])
         if intent["status"] == "succeeded" and invoice["status"] in ("open", "uncollectible"):
-            account.store.change(invoice, attempt_count=invoice["attempt_count"] + 1)
+            _count_by_hand(account, invoice)
             _collected(account, invoice)
+
+
+def _count_by_hand(account: Account, invoice: Object) -> None:
+    # The count is the place in the schedule of retries: what is paid by hand moves it from the start only.
+    account.store.change(invoice, attempt_count=max(invoice["attempt_count"], 1))
 
 
 def _failed(account: Account, invoice: Object, refused: StripeError) -> None:
@@ -240,9 +246,11 @@ def pay_now(
     """Pay an invoice because somebody asks for it. Raises StripeError when the card is declined."""
     if invoice["status"] == "draft":
         invoices.finalize(account, invoice)
+        await_collection(account, invoice)
     if invoice["status"] == "paid":
         return
     if not out_of_band:
+        _count_by_hand(account, invoice)
         try:
             _charge(account, invoice, method, off_session=off_session)
         except StripeError as refused:

@@ -90,6 +90,13 @@ def finalize(account: Account, invoice: Object) -> None:
         paid(account, invoice)
 
 
+def finalize_later(account: Account, invoice: Object, at: int, *, charged_at: int) -> None:
+    """A draft is finalized by itself at that moment, then charged or sent."""
+    charged = invoice["collection_method"] == "charge_automatically"
+    account.store.change(invoice, automatically_finalizes_at=at, next_payment_attempt=charged_at if charged else None)
+    account.at(at, "finalize_invoice", invoice["id"])
+
+
 def _open(account: Account, invoice: Object, intent: Object | None, *, credit: bool = True) -> None:
     now = account.clock.now()
     customer = account.find("customer", invoice["customer"])

@@ -155,14 +155,8 @@ def _schedule(account: Account, invoice: Object, at: int | None = None) -> None:
     if not invoice["auto_advance"]:
         account.store.change(invoice, automatically_finalizes_at=None, next_payment_attempt=None)
         return
-    charged = invoice["collection_method"] == "charge_automatically"
     due = at or invoice["created"] + ADVANCE_SECONDS + 1
-    account.store.change(
-        invoice,
-        automatically_finalizes_at=due,
-        next_payment_attempt=due - 1 if charged else None,
-    )
-    account.at(due, "finalize_invoice", invoice["id"])
+    invoices.finalize_later(account, invoice, due, charged_at=due - 1)
 
 
 def advance(account: Account, id: str) -> None:

@@ -18,6 +18,8 @@ def renew(account: Account, id: str) -> Object:
     with account.in_time_of(subscription["customer"]):
         if not account.timers.bring_forward("renew", subscription["id"]):
             raise CannotDo(f"This subscription is {subscription['status']}: nothing renews.")
+        # Who presses a button does not want to wait for the hour in which the invoice is a draft.
+        account.timers.bring_forward("finalize_invoice", subscription["latest_invoice"] or "")
     return subscription
 
 

@@ -50,7 +50,8 @@ def renew(account: Account, id: str) -> None:
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= until:
         cancellations.end(account, subscription, reason="cancellation_requested")
     elif subscription["status"] != "trialing" or not stops_unpaid(account, subscription):
-        begin(account, subscription, start=until, reason="subscription_cycle")
+        draft_seconds = int(account.settings.draft_seconds)
+        begin(account, subscription, start=until, reason="subscription_cycle", draft_seconds=draft_seconds)
 
 
 def stops_unpaid(account: Account, subscription: Object) -> bool:
@@ -76,8 +77,10 @@ def begin(
     reason: str,
     anchor: int | None = None,
     before: Object | None = None,
+    draft_seconds: int = 0,
 ) -> None:
-    """The next period begins, and is billed. With an anchor, periods are counted from it from now on."""
+    """The next period begins, and is billed: its invoice stays a draft for so many seconds. With an anchor, periods
+    are counted from it from now on."""
     before = before or subscriptions.snapshot(subscription)
     if anchor is not None:
         account.store.change(subscription, billing_cycle_anchor=anchor)
@@ -92,14 +95,19 @@ def begin(
     account.store.change(subscription, latest_invoice=invoice["id"])
     subscriptions.announce(account, subscription, before)
     schedule(account, subscription)
-    collect(account, subscription, invoice)
+    collect(account, subscription, invoice, draft_seconds=draft_seconds)
 
 
-def collect(account: Account, subscription: Object, invoice: Object) -> None:
-    """Bill a draft, unless collection is paused or has been given up."""
+def collect(account: Account, subscription: Object, invoice: Object, *, draft_seconds: int = 0) -> None:
+    """Bill a draft, now or after a while, unless collection is paused or has been given up."""
     paused = subscription["pause_collection"]
     if not paused and subscription["status"] != "unpaid":
-        collection.bill(account, invoice)
+        if draft_seconds:
+            at = invoice["created"] + draft_seconds
+            invoices.finalize_later(account, invoice, at, charged_at=at)
+            account.emit("invoice.created", invoice)
+        else:
+            collection.bill(account, invoice)
         return
     invoices.leave(account, invoice)
     account.emit("invoice.created", invoice)

@@ -33,6 +33,8 @@ class Settings:
     listener_seconds: float = 15
     # A renewal that was not paid is tried again after so many days of the sandbox's clock, each time.
     dunning_days: tuple[float, ...] = (3, 5, 7)
+    # A renewal's invoice is a draft for so many seconds of the clock its subscription lives by; 0 bills it at once.
+    draft_seconds: float = 3600
     # Whether every answer and event is held against Stripe's description before it leaves.
     check: bool = False
 
@@ -60,6 +62,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         capture_seconds=_number(env, "SANDBOX_CAPTURE_SECONDS", default.capture_seconds),
         redirect_seconds=_number(env, "SANDBOX_REDIRECT_SECONDS", default.redirect_seconds),
         dunning_days=_numbers(env, "SANDBOX_DUNNING_DAYS", default.dunning_days),
+        draft_seconds=_number(env, "SANDBOX_DRAFT_SECONDS", default.draft_seconds),
         check=env.get("SANDBOX_CHECK", "") not in ("", "0"),
     )
 

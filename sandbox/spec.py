@@ -51,6 +51,8 @@ UNPUBLISHED: dict[str, dict[str, Schema]] = {
 }
 # Of those, what is answered with an object that is described.
 RETURNS = {"/v1/subscriptions/{id}/resume": "subscription", "/v1/events/{id}/retry": "event"}
+# Addresses of Stripe's that are not imitated, and whose last word would be taken for an id.
+MISSING = ("/v1/invoices/create_preview", "/v1/invoices/upcoming")
 EXPAND: Schema = {"type": "array", "items": {"type": "string"}}
 FORM = "application/x-www-form-urlencoded"
 
@@ -102,6 +104,8 @@ def operations() -> dict[str, Any]:
             schema = {"type": "object", "properties": {**properties, "expand": EXPAND}}
             returns = {"$ref": f"#/components/schemas/{RETURNS[path]}"} if path in RETURNS else None
             _plant(tree, Operation(method.upper(), path, schema, returns))
+    for path in MISSING:
+        _node(tree, path)
     return tree
 
 
@@ -129,10 +133,14 @@ def _published(method: str, path: str, raw: dict[str, Any]) -> Operation:
 
 
 def _plant(tree: dict[str, Any], operation: Operation) -> None:
+    _node(tree, operation.path).setdefault("", {})[operation.method] = operation
+
+
+def _node(tree: dict[str, Any], path: str) -> dict[str, Any]:
     node = tree
-    for segment in operation.path.strip("/").split("/"):
+    for segment in path.strip("/").split("/"):
         node = node.setdefault(LEVELS if segment.startswith("{") else segment, {})
-    node.setdefault("", {})[operation.method] = operation
+    return node
 
 
 def match(method: str, path: str) -> tuple[Operation, str] | None:

@@ -180,7 +180,7 @@ def _checked(account: Account, subscription: Object, given: list[Object]) -> lis
         checked.append(change)
     left = [c.get("price") or c["item"]["price"] for c in checked if not c.get("deleted")]
     untouched = own.keys() - {each.get("id") for each in given}
-    subscriptions.check_rhythm([*left, *(own[id]["price"] for id in untouched)])
+    subscriptions.check_prices([*left, *(own[id]["price"] for id in untouched)])
     if given and not left and not untouched:
         raise invalid("A subscription must have at least one active plan.", param="items")
     return checked

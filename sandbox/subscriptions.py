@@ -11,6 +11,7 @@ from sandbox import (
     events,
     ids,
     invoice_drafts,
+    invoice_items,
     invoices,
     lists,
     metadata,
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
     from sandbox.spec import Object
 
 OVER = ("canceled", "incomplete_expired")
+MOST_ITEMS = 20
 BEHAVIORS = ("allow_incomplete", "default_incomplete")
+NO_METHOD = (
+    "This customer has no attached payment source or default payment method. Please consider adding a default payment "
+    "method. For more information, visit "
+    "https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority."
+)
 
 
 def start(account: Account, session: Object, customer: Object, method: Object | None, intent: Object | None) -> Object:
@@ -190,7 +197,7 @@ def create(account: Account, call: Call) -> Object:
         }
         for n, given in enumerate(params["items"])
     ]
-    check_rhythm([line["price"] for line in lines])
+    check_prices([line["price"] for line in lines])
     method = None
     if id := params.get("default_payment_method"):
         method = ownership.named(account, customer, id, param="default_payment_method")
@@ -202,6 +209,8 @@ def create(account: Account, call: Call) -> Object:
     old = "coupon" in params or "promotion_code" in params
     chosen = discounts.named(account, params, currency=currency) if old else None
     cancellations.check_ending(account, params)
+    if method is None and behavior == "allow_incomplete":
+        _check_payable(account, customer, params, lines, chosen)
     subscription = _make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
     if chosen:
@@ -215,7 +224,9 @@ def create(account: Account, call: Call) -> Object:
 
 def _bill_first(account: Account, subscription: Object, behavior: str, *, off_session: bool) -> None:
     invoice = invoice_drafts.for_period(account, subscription, reason="subscription_create")
-    paying = invoice["amount_due"] > 0 and invoice["collection_method"] == "charge_automatically"
+    # What the customer has been credited is taken off when the invoice is finalized.
+    due = invoice["total"] + account.find("customer", subscription["customer"])["balance"]
+    paying = due > 0 and invoice["collection_method"] == "charge_automatically"
     account.store.change(
         subscription, latest_invoice=invoice["id"], status="incomplete" if paying else subscription["status"]
     )
@@ -230,8 +241,34 @@ def _bill_first(account: Account, subscription: Object, behavior: str, *, off_se
         collection.bill(account, invoice, off_session=off_session)
 
 
-def check_rhythm(found: list[Object]) -> None:
+def _check_payable(
+    account: Account, customer: Object, params: Object, lines: list[Object], chosen: Object | None
+) -> None:
+    """Raises StripeError when something is due at once and nobody has said how it is paid."""
+    sent = params.get("collection_method") == "send_invoice"
+    if sent or customer["invoice_settings"]["default_payment_method"]:
+        return
+    if _trial_end(params, lines, account.clock.now()) is None and _first_due(account, customer, lines, chosen) > 0:
+        raise invalid(NO_METHOD, code="resource_missing")
+
+
+def _first_due(account: Account, customer: Object, lines: list[Object], chosen: Object | None) -> int:
+    """What the first invoice will ask for: the prices less the discount, what waits, and what the customer is owed."""
+    plans = [{"amount_subtotal": line["price"]["unit_amount"] * line["quantity"], **line} for line in lines]
+    discount = chosen or (customer["discount"] or {}).get("source")
+    off = discounts.apply(account, plans, discount)
+    waiting = invoice_items.pending(account, customer["id"], lines[0]["price"]["currency"])
+    loose = sum(item["amount"] for item in waiting if invoice_items.subscription_of(item) is None)
+    return int(sum(plan["amount_subtotal"] for plan in plans) - off + loose + customer["balance"])
+
+
+def check_prices(found: list[Object]) -> None:
     """Raises StripeError when prices cannot be billed together."""
+    if len(found) > MOST_ITEMS:
+        raise invalid(f"A subscription can have up to {MOST_ITEMS} items.", param="items")
+    named = [price["id"] for price in found]
+    if twice := next((id for n, id in enumerate(named) if id in named[:n]), None):
+        raise invalid(f"Cannot add multiple subscription items with the same plan: {twice}", param="items")
     if len({(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in found}) > 1:
         raise invalid("The sandbox does not imitate several billing intervals in one subscription.", param="items")
     if len({price["currency"] for price in found}) > 1:

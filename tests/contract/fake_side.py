@@ -8,7 +8,7 @@ from core.errors import StripeUnreachable
 from core.shop import Shop
 from sandbox import conformity
 from tests.conftest import Clock
-from tests.contract.sides import BUYER, until_period_end
+from tests.contract.sides import BUYER, until_renewed
 from tests.fakes import FakeStripe
 
 
@@ -109,7 +109,7 @@ class FakeSide:
         found = self.stripe.subscriptions[subscription]
         if found["status"] == "trialing":
             self._tell("customer.subscription.trial_will_end", found)
-        self.pass_(seconds=until_period_end(found, self.clock))
+        self.pass_(seconds=until_renewed(found, self.clock))
         if found["cancel_at"]:
             self._tell("customer.subscription.deleted", self.stripe.end(subscription))
             return
@@ -119,7 +119,7 @@ class FakeSide:
 
     def fail_renewal(self, subscription: str) -> None:
         found = self.stripe.subscriptions[subscription]
-        self.pass_(seconds=until_period_end(found, self.clock))
+        self.pass_(seconds=until_renewed(found, self.clock))
         invoice = self.stripe.fail_renewal(subscription)
         # The period moves first, and the subscription is past due when the card has been declined.
         self._tell("customer.subscription.updated", {**found, "status": "active"})

@@ -13,7 +13,7 @@ from core.shop import Shop
 from core.stripe_api import StripeApi
 from sandbox import conformity
 from tests.conftest import Clock
-from tests.contract.sides import BUYER, until_period_end
+from tests.contract.sides import BUYER, until_renewed
 from tests.sandbox.running import KEY, World, eventually
 
 CARD, BANK_ACCOUNT, DECLINED_CARD = "4242424242424242", "AT321904300235473204", "4000000000000002"
@@ -107,7 +107,7 @@ class SandboxSide:
     def end_period(self, subscription: str) -> None:
         found = self.stripe.find_subscription(subscription)
         assert found
-        self.pass_(seconds=until_period_end(found, self.clock))
+        self.pass_(seconds=until_renewed(found, self.clock))
 
     def fail_renewal(self, subscription: str) -> None:
         self.world.act("fail-next", subscription)

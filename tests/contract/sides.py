@@ -12,7 +12,9 @@ from tests.conftest import Clock
 
 BUYER = {"email": "nora@lindqvist.example", "name": "Nora Lindqvist"}
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-# A moment after a period's end: it has been billed, and the money not captured yet.
+# A renewal's invoice is a draft for so long.
+_DRAFT_SECONDS = 3600
+# A moment later: it has been charged, and the money not captured yet.
 _MOMENT = 10
 
 
@@ -60,6 +62,7 @@ def told(side: Side) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-def until_period_end(subscription: dict[str, Any], clock: Clock) -> float:
-    """How many seconds it is until the present period has just ended."""
-    return float(subscription["items"]["data"][0]["current_period_end"] - clock.time.timestamp() + _MOMENT)
+def until_renewed(subscription: dict[str, Any], clock: Clock) -> float:
+    """How many seconds it is until the present period has ended and the next has been charged, which is an hour later."""
+    until = subscription["items"]["data"][0]["current_period_end"] + _DRAFT_SECONDS + _MOMENT
+    return float(until - clock.time.timestamp())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import pytest
+import stripe
 
-from tests.sandbox.running import World, eventually
+from sandbox.settings import from_environment
+from tests.sandbox.running import Endpoint, World, eventually, running
 
 PAID_RENEWAL = [
     "customer.subscription.updated",
@@ -101,6 +104,24 @@ def test_a_declined_renewal_is_tried_again_until_the_subscription_ends(world: Wo
     assert world.last_kind() == "customer.subscription.deleted"
     world.advance(days=60)
     assert world.last_kind() == "customer.subscription.deleted"
+
+
+def test_paying_by_hand_in_vain_uses_up_none_of_the_retries(world: World) -> None:
+    subscription = world.subscribed()
+    world.act("fail-next", subscription.id, times=-1)
+    world.act("renew", subscription.id)
+    late = _again(world, subscription, "latest_invoice").latest_invoice
+    for _ in range(6):
+        with pytest.raises(stripe.CardError):
+            world.api.invoices.pay(late.id)
+    still = world.api.invoices.retrieve(late.id)
+    assert (still.attempt_count, still.next_payment_attempt) == (1, late.next_payment_attempt)
+    for days, attempts in ((4, 2), (6, 3)):
+        world.advance(days=days)
+        again = _again(world, subscription, "latest_invoice")
+        assert (again.status, again.latest_invoice.attempt_count) == ("past_due", attempts)
+    world.advance(days=8)
+    assert _again(world, subscription).status == "canceled"
 
 
 def test_a_declined_renewal_recovers_with_the_next_attempt(world: World) -> None:
@@ -236,3 +257,109 @@ def test_a_trial_that_is_ended_by_hand_stops_like_one_that_runs_out(world: World
     assert ended("cancel") == "canceled"
     assert world.last_kind() == "customer.subscription.deleted"
     assert ended("create_invoice") == "past_due"
+
+
+def _renewed(world: World, **data: Any) -> Any:
+    """The draft of a renewal that has just come about by itself, and the events there were before it."""
+    subscription = world.subscribed(**data)
+    (item,) = subscription["items"].data
+    _settled(world)
+    mark = len(world.kinds())
+    world.advance(seconds=item.current_period_end - time.time() + 60)
+    return _again(world, subscription, "latest_invoice"), mark
+
+
+def test_a_renewal_is_a_draft_for_an_hour_and_then_charged(world: World) -> None:
+    subscription, mark = _renewed(world)
+    draft = subscription.latest_invoice
+    assert _quiet(world.since(mark)) == PAID_RENEWAL[:2]
+    assert (subscription.status, draft.status, draft.auto_advance, draft.attempted) == ("active", "draft", True, False)
+    assert draft.automatically_finalizes_at == draft.next_payment_attempt == draft.created + 3600
+    assert world.events("invoice.created")[-1].data.object.automatically_finalizes_at == draft.created + 3600
+    world.advance(minutes=58)
+    assert world.api.invoices.retrieve(draft.id).status == "draft"
+    world.advance(minutes=2)
+    paid = world.api.invoices.retrieve(draft.id)
+    assert (paid.status, paid.attempt_count, paid.automatically_finalizes_at) == ("paid", 1, None)
+    assert paid.status_transitions.finalized_at == paid.status_transitions.paid_at == draft.created + 3600
+    assert _quiet(world.since(mark)) == PAID_RENEWAL
+
+
+def test_a_renewal_that_is_declined_is_past_due_an_hour_after_the_period(world: World) -> None:
+    subscription, _ = _renewed(world)
+    world.act("fail-next", subscription.id)
+    world.advance(hours=1)
+    assert _again(world, subscription).status == "past_due"
+
+
+def test_what_is_added_to_the_draft_of_a_renewal_is_billed_with_it(world: World) -> None:
+    subscription, _ = _renewed(world)
+    draft = subscription.latest_invoice
+    item = {"customer": subscription.customer, "amount": 250, "currency": "eur", "invoice": draft.id}
+    world.api.invoice_items.create(item)
+    world.advance(hours=1)
+    paid = world.api.invoices.retrieve(draft.id)
+    assert (paid.status, paid.amount_paid, len(paid.lines.data)) == ("paid", 1250, 2)
+
+
+@pytest.mark.parametrize("by_hand", ["pay", "finalize_invoice"])
+def test_the_draft_of_a_renewal_need_not_be_waited_for(world: World, by_hand: str) -> None:
+    subscription, mark = _renewed(world)
+    invoice = getattr(world.api.invoices, by_hand)(subscription.latest_invoice.id)
+    assert invoice.status == {"pay": "paid", "finalize_invoice": "open"}[by_hand]
+    world.advance(hours=2)
+    paid = world.api.invoices.retrieve(invoice.id)
+    assert (paid.status, paid.attempt_count) == ("paid", 1)
+    assert world.since(mark).count("invoice.finalized") == world.since(mark).count("invoice.paid") == 1
+
+
+def test_a_draft_that_was_paid_by_hand_in_vain_is_still_charged(world: World) -> None:
+    subscription, _ = _renewed(world)
+    world.act("fail-next", subscription.id)
+    with pytest.raises(stripe.CardError):
+        world.api.invoices.pay(subscription.latest_invoice.id)
+    world.advance(hours=2)
+    assert world.api.invoices.retrieve(subscription.latest_invoice.id).status == "paid"
+
+
+def test_the_draft_of_a_renewal_stays_one_when_its_subscription_ends(world: World) -> None:
+    subscription, _ = _renewed(world)
+    world.api.subscriptions.cancel(subscription.id)
+    world.advance(days=2)
+    left = world.api.invoices.retrieve(subscription.latest_invoice.id)
+    assert (left.status, left.auto_advance, left.automatically_finalizes_at) == ("draft", False, None)
+
+
+def test_a_renewal_that_is_sent_is_a_draft_for_an_hour_too(world: World) -> None:
+    customer = world.api.customers.create({"email": "nora@example.com"}).id
+    given = {"customer": customer, "items": [{"price": world.plan(1000, "month").id}]}
+    made = world.api.subscriptions.create({**given, "collection_method": "send_invoice", "days_until_due": 7})
+    world.advance(seconds=made["items"].data[0].current_period_end - time.time() + 60)
+    draft = _again(world, made, "latest_invoice").latest_invoice
+    assert (draft.status, draft.next_payment_attempt) == ("draft", None)
+    assert draft.automatically_finalizes_at == draft.created + 3600
+    world.advance(hours=1)
+    assert world.api.invoices.retrieve(draft.id).status == "open"
+    assert world.kinds()[-2:] == ["invoice.finalized", "invoice.sent"]
+
+
+def test_by_a_test_clock_a_renewal_is_charged_when_the_clock_is_an_hour_further(world: World) -> None:
+    clock = world.api.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000})
+    customer = world.api.customers.create({"test_clock": clock.id, "payment_method": "pm_card_visa"}).id
+    made = world.api.subscriptions.create({"customer": customer, "items": [{"price": world.plan(1000, "month").id}]})
+    until = made["items"].data[0].current_period_end
+
+    def status_at(moment: int) -> str:
+        world.api.test_helpers.test_clocks.advance(clock.id, {"frozen_time": moment})
+        eventually(lambda: world.api.test_helpers.test_clocks.retrieve(clock.id).status == "ready")
+        return str(_again(world, made, "latest_invoice").latest_invoice.status)
+
+    assert [status_at(until + seconds) for seconds in (0, 3599, 3600)] == ["draft", "draft", "paid"]
+
+
+def test_how_long_renewals_are_drafts_can_be_set(own_endpoint: Endpoint) -> None:
+    assert from_environment({"SANDBOX_DRAFT_SECONDS": "60"}).draft_seconds == 60
+    with running(own_endpoint, draft_seconds=0) as world:
+        subscription, mark = _renewed(world)
+        assert subscription.latest_invoice.status == "paid"
+        assert _quiet(world.since(mark)) == PAID_RENEWAL

@@ -79,6 +79,16 @@ def test_an_unknown_address_is_named_in_the_refusal(world: World) -> None:
     assert _error(answer)["message"].startswith("Unrecognized request URL (GET: /v1/nothing).")
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/invoices/create_preview", "/v1/invoices/upcoming", "/v1/invoices/upcoming/lines"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_word_of_stripes_is_no_id(world: World, method: str, path: str) -> None:
+    answer = world.raw(method, path, "customer=cus_1" if method == "POST" else "")
+    assert answer.status_code == 404
+    assert _error(answer)["message"].startswith(f"Unrecognized request URL ({method}: {path}).")
+
+
 def test_whatever_is_described_is_carried_out() -> None:
     described = {(method.upper(), path) for path, methods in spec.document()["paths"].items() for method in methods}
     assert described - HANDLERS.keys() == set()

@@ -198,3 +198,80 @@ def test_with_its_customer_a_subscription_ends_at_once(world: World) -> None:
     assert world.api.subscriptions.retrieve(begun.id).status == "canceled"
     about_customers = [kind for kind in world.since(mark) if kind.startswith("customer.")]
     assert about_customers == ["customer.subscription.deleted", "customer.deleted", "customer.deleted"]
+
+
+def _ordered(world: World, **customer: Any) -> dict[str, Any]:
+    """A plan for somebody who has not said how they pay, unless `customer` does."""
+    bare = world.api.customers.create({"email": "nora@example.com", **customer})
+    return {"customer": bare.id, "items": [{"price": world.plan(1000, "month").id}]}
+
+
+def test_a_plan_that_nobody_can_pay_for_is_not_started(world: World) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.subscriptions.create(_ordered(world))
+    assert (refused.value.http_status, refused.value.code, refused.value.param) == (400, "resource_missing", None)
+    assert refused.value.user_message == (
+        "This customer has no attached payment source or default payment method. Please consider adding a default "
+        "payment method. For more information, visit "
+        "https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority."
+    )
+    assert world.api.subscriptions.list({"status": "all"}).data == []
+    assert world.api.invoices.list().data == []
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"payment_behavior": "default_incomplete"}, "incomplete"),
+        ({"collection_method": "send_invoice", "days_until_due": 7}, "active"),
+        ({"trial_period_days": 7}, "trialing"),
+    ],
+)
+def test_a_plan_that_is_not_charged_at_once_needs_no_card(world: World, given: dict[str, Any], status: str) -> None:
+    assert world.api.subscriptions.create({**_ordered(world), **given}).status == status
+
+
+@pytest.mark.parametrize(("off", "started"), [(100, True), (50, False)])
+def test_a_plan_that_costs_nothing_needs_no_card(world: World, off: int, started: bool) -> None:
+    coupon = world.api.coupons.create({"percent_off": off, "duration": "forever"})
+    order = _ordered(world, balance=-400)
+    body = f"customer={order['customer']}&items[0][price]={order['items'][0]['price']}&coupon={coupon.id}"
+    made = world.raw("POST", "/v1/subscriptions", body)
+    assert (made.status_code == 200, made.json().get("status")) == (started, "active" if started else None)
+    # Half of it is left, of which four fifths had been credited to the customer; now all of it is.
+    world.api.customers.update(order["customer"], {"balance": -500})
+    assert world.raw("POST", "/v1/subscriptions", body).json()["status"] == "active"
+
+
+def test_a_plan_is_canceled_only_once(world: World) -> None:
+    subscription = world.subscribed()
+    assert world.api.subscriptions.cancel(subscription.id).status == "canceled"
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.subscriptions.cancel(subscription.id)
+    assert (refused.value.http_status, refused.value.code) == (404, "resource_missing")
+    assert refused.value.user_message == f"No such subscription: '{subscription.id}'"
+
+
+def test_a_price_stands_in_a_plan_only_once(world: World) -> None:
+    price, other = world.plan(1000, "month").id, world.plan(2000, "month").id
+    text = f"Cannot add multiple subscription items with the same plan: {price}"
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        _created(world, items=[{"price": price}, {"price": other}, {"price": price}])
+    assert (refused.value.http_status, refused.value.user_message) == (400, text)
+    subscription = _created(world, items=[{"price": price}, {"price": other}])
+    for call, given in (
+        (world.api.subscription_items.create, ({"subscription": subscription.id, "price": price},)),
+        (world.api.subscriptions.update, (subscription.id, {"items": [{"price": price}]})),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            call(*given)
+        assert refused.value.user_message == text
+    assert len(world.api.subscription_items.list({"subscription": subscription.id}).data) == 2
+
+
+def test_a_plan_has_twenty_items_at_most(world: World) -> None:
+    items = [{"price": world.plan(1000, "month").id} for _ in range(21)]
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        _created(world, items=items)
+    assert (refused.value.http_status, refused.value.param) == (400, "items")
+    assert len(_created(world, items=items[:20])["items"].data) == 20
