@@ -250,7 +250,7 @@ def test_a_draft_can_be_changed_altogether(world: World, customer: Any) -> None:
     assert changed.custom_fields[0].to_dict() == {"name": "PO", "value": "9"}
     [event] = world.events("invoice.updated")
     assert event.data.previous_attributes.to_dict() == {
-        "custom_fields": None, "description": None, "metadata": {"a": "1"},
+        "custom_fields": None, "description": None, "metadata": {"a": "1", "b": None},
     }  # fmt: skip
     world.api.invoices.update(invoice.id, {"description": "For May"})
     assert len(world.events("invoice.updated")) == 1
@@ -268,7 +268,7 @@ def test_of_a_finalized_invoice_only_the_metadata_can_be_changed(world: World, c
     assert (refused.user_message, refused.param) == ("Finalized invoices can't be updated in this way", "description")
     assert world.api.invoices.retrieve(invoice.id).metadata.to_dict() == {}
     assert world.api.invoices.update(invoice.id, {"metadata": {"a": "1"}}).metadata.to_dict() == {"a": "1"}
-    assert world.events("invoice.updated")[-1].data.previous_attributes.to_dict() == {"metadata": {}}
+    assert world.events("invoice.updated")[-1].data.previous_attributes.to_dict() == {"metadata": {"a": None}}
 
 
 def test_a_draft_can_be_deleted_and_nothing_else(world: World, customer: Any) -> None:
