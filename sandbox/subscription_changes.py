@@ -18,6 +18,7 @@ from sandbox import (
     periods,
     renewals,
     subscription_items,
+    subscription_requests,
     subscriptions,
 )  # fmt: skip
 from sandbox.errors import invalid
@@ -180,7 +181,7 @@ def _checked(account: Account, subscription: Object, given: list[Object]) -> lis
         checked.append(change)
     left = [c.get("price") or c["item"]["price"] for c in checked if not c.get("deleted")]
     untouched = own.keys() - {each.get("id") for each in given}
-    subscriptions.check_prices([*left, *(own[id]["price"] for id in untouched)])
+    subscription_requests.check_prices([*left, *(own[id]["price"] for id in untouched)])
     if given and not left and not untouched:
         raise invalid("A subscription must have at least one active plan.", param="items")
     return checked
