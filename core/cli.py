@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
+import structlog
 import typer
 
-from core import database, migration, settings
+from core import database, logs, migration, settings
 from core.errors import (
     CatalogInvalid,
     EventNotFound,
@@ -26,11 +27,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 catalog_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
 app.add_typer(catalog_commands, name="catalog")
 
+log = structlog.get_logger()
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def main() -> None:
     """Run the command; mistakes end in one readable line and exit status 1."""
+    logs.set_up()
     try:
         app()
     except CatalogInvalid as error:
@@ -49,6 +53,10 @@ def main() -> None:
         _fail(f"Stripe did not do it: {error.message or error.code}")
     except ShopError as error:
         _fail(str(error))
+    except Exception as error:
+        # Here and not by Typer, whose hook would print it as it is.
+        log.critical("command_failed", exc_info=error)
+        sys.exit(1)
 
 
 @app.command()

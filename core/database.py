@@ -58,7 +58,13 @@ def connect(url: str) -> Engine:
     if url.startswith("sqlite"):
         return _sqlite(url)
     return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=10, max_overflow=10, pool_pre_ping=True
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error would name them, and with them people's addresses
+        # A server that is away is said to be so soon: requests that wait for it would use up all threads.
+        connect_args={} if "connect_timeout=" in url else {"connect_timeout": 5},
     )
 
 
@@ -82,7 +88,7 @@ def _sqlite(url: str) -> Engine:
     path = Path(url.removeprefix("sqlite:///")).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     # A connection per transaction costs 0.1 ms and never sits idle with a stale snapshot in another thread.
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 30})
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 30}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

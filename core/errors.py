@@ -29,6 +29,7 @@
     │   ├── SignatureInvalid
     │   └── PayloadInvalid
     ├── TooManyTries
+    ├── JobFailed
     └── CatalogInvalid
 
 Core words nothing for people: the sidecar maps these to statuses, the storefront to sentences.
@@ -206,6 +207,13 @@ class TooManyTries(ShopError):
     """Slow down: the limit is `limit`, such as `5 per 10 minute`."""
 
     limit: str
+
+
+@dataclass(eq=False)
+class JobFailed(ShopError):
+    """A job of the worker broke; `reason` names no address and no secret, since it is kept."""
+
+    reason: str
 
 
 @dataclass(eq=False)

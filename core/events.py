@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import Text, bindparam, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import stripe_api
+from core import masking, stripe_api
 from core.database import insert_once, text_enum
 from core.errors import EventNotFound
 from core.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome, ignored
@@ -135,8 +135,7 @@ def _apply(session: Session, shop: Shop, event: dict[str, Any], actor: str, now:
 def _note_failure(shop: Shop, event: dict[str, Any], payload: str, error: Exception) -> None:
     """What failed was rolled back, the event's own row with it: say so in a transaction of its own."""
     now = shop.now()
-    reason = f"{type(error).__name__}: {error}"[:2000]
-    failed = Outcome(EventState.FAILED, _order_named_in(event), reason)
+    failed = Outcome(EventState.FAILED, _order_named_in(event), masking.described(error))
     with shop.transaction() as session:
         if session.execute(_REMEMBER, _row(event, payload, failed, now=now)).rowcount:  # type: ignore[attr-defined]
             return

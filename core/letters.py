@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import disputes, fulfillment, orders, refund_facts, sign_in
+from core import disputes, fulfillment, masking, orders, refund_facts, sign_in
 from core.database import insert_once, text_enum
 from core.grants import Delivery
 from core.money import Money
@@ -104,10 +104,10 @@ def sent(session: Session, letter_id: str, *, now: datetime) -> None:
 
 
 def failed(session: Session, letter_id: str, error: str, *, for_good: bool) -> None:
-    """This attempt failed; unless it was `for_good`, the job tries again."""
+    """This attempt failed; unless it was `for_good`, the job tries again. `error` is kept without addresses."""
     trouble = update(Letter).where(col(Letter.id) == letter_id, col(Letter.sent_at).is_(None))
     state = LetterState.REFUSED if for_good else LetterState.RETRYING
-    session.exec(trouble.values(state=state, error=error[:1000], claimed_until=None))
+    session.exec(trouble.values(state=state, error=masking.masked(error, most=1000), claimed_until=None))
 
 
 def about_order(shop: Shop, order_id: str) -> OrderLetter:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from core import masking
+
 if TYPE_CHECKING:
     from dbos import DBOSClient
 
@@ -65,5 +67,6 @@ def dead_jobs(engine: Engine) -> list[tuple[str, datetime, str]]:
         status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], load_input=False, load_output=True
     )
     return [
-        (job.workflow_id, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC), repr(job.error)) for job in found
+        (job.workflow_id, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC), masking.masked(str(job.error)))
+        for job in found
     ]

@@ -10,8 +10,8 @@ import orjson
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
-from core import billing, events, fulfillment, orders, payments, refunds, signals, subscriptions
-from core.errors import CheckoutNotFound, ShopError, StripeUnreachable
+from core import billing, events, fulfillment, masking, orders, payments, refunds, signals, subscriptions
+from core.errors import CheckoutNotFound, StripeUnreachable
 from core.handlers import HANDLERS, EventState
 from core.payments import Checkout, CheckoutState
 from core.payments import Money as Progress
@@ -48,10 +48,10 @@ class Report:
             if action():
                 self.healed.append(subject)
         except StripeUnreachable as error:
-            self.silent = str(error)
-            self.failed.append((subject, str(error)))
+            self.silent = masking.masked(str(error))
+            self.failed.append((subject, self.silent))
         except Exception as error:  # one bad order must not keep the others from being healed
-            self.failed.append((subject, str(error) if isinstance(error, ShopError) else repr(error)))
+            self.failed.append((subject, masking.described(error)))
 
 
 def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], None] | None = None) -> Report:

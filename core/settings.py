@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core import masking
+
 # The sandbox has the same two words built in: it imports nothing of ours, so they stand in both places.
 SANDBOX_KEY = "sk_test_pushcart_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_pushcart_sandbox_0000000000000000"
@@ -99,6 +101,11 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _never_told(self) -> "Settings":
+        masking.know_settings(self)
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
         if self.livemode and self.stripe_api_base:
             raise ValueError("STRIPE_API_BASE cannot be used with a live key: live payments go to Stripe alone")
@@ -181,4 +188,6 @@ def _kept_secret(path: Path) -> str:
             file.flush()
             with suppress(FileExistsError):
                 os.link(file.name, path)
-    return path.read_text().strip()
+    secret = path.read_text().strip()
+    masking.know(secret)
+    return secret

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, SQLModel
 
+from core import masking
 from core.database import text_enum
 
 
@@ -29,7 +30,7 @@ class Signal(SQLModel, table=True):
 
 def give(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
     """Write down that it is so now."""
-    session.merge(Signal(name=name, at=at, detail=detail[:1000]))
+    session.merge(Signal(name=name, at=at, detail=masking.masked(detail, most=1000)))
 
 
 def last(session: Session, name: Name) -> Signal | None:

@@ -9,20 +9,26 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+import streamlit.logger
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
+from core import logs
 from core.settings import Settings
 from storefront import counter, front_door, ui
 from storefront.doorman import Doorman
 from webhook.app import create_app, warm_up
 
+# Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
+streamlit.logger.setup_formatter = logs.adopt
+logs.set_up()
 shop = counter.shop()
 
 
 @asynccontextmanager
 async def _open_for_business(_app: st.App) -> AsyncIterator[None]:
+    logs.set_up()  # once more: the server has set up its own loggers since
     with ExitStack() as closing_time:
         # In a thread: what starts here blocks, and the worker refuses to start beside a running event loop.
         await run_in_threadpool(_get_ready, closing_time)
@@ -30,6 +36,8 @@ async def _open_for_business(_app: st.App) -> AsyncIterator[None]:
         sys.stdout.flush()
         yield
         await run_in_threadpool(closing_time.close)
+    # The server ends by the signal that told it to, without what Python does at its end.
+    await run_in_threadpool(logs.flush)
 
 
 def _get_ready(closing_time: ExitStack) -> None:

@@ -254,7 +254,7 @@ def sentence(error: ShopError) -> str:
 
 def own_up(error: Exception) -> bool:
     """Called by Streamlit, which has logged the traceback, when a page fails: buyers get a sentence and no details."""
-    log.error("page_failed", error=repr(error))
+    log.error("page_failed", error=type(error).__name__)
     st.error(f"Something went wrong on our side. Reload the page, and if it stays, {_write_to_us(start='write')}")
     return True
 

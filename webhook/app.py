@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from core import outbox
+from core import logs, outbox
 from core.shop import Shop, open_shop
 from webhook import answers, checkouts, downloads, health, shelves, stripe_events, visitors
 
@@ -37,9 +37,13 @@ def warm_up(shop: Shop) -> None:
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     if app.state.shop is None:
+        # A process of its own. Uvicorn has set up its loggers by now, and they are taken over.
+        logs.set_up()
         app.state.shop = await run_in_threadpool(open_shop)
     await run_in_threadpool(warm_up, app.state.shop)
     yield
+    # Uvicorn ends by the signal that told it to, without what Python does at its end.
+    await run_in_threadpool(logs.flush)
 
 
 app = create_app()

@@ -32,7 +32,7 @@ async def receive(request: Request, shop: OpenShop) -> Response:
         health.count_event("refused")
         return JSONResponse({"error": type(refusal).__name__, **vars(refusal)}, 400)
     except Exception as error:
-        log.error("event_failed", error=repr(error), exc_info=error)
+        log.error("event_failed", exc_info=error)
         health.count_event("failed")
         return JSONResponse({"error": "Failed", "retry": True}, 500)
     health.count_event(outcome.state)

@@ -3,12 +3,14 @@
 import signal
 from threading import Event
 
+from core import logs
 from core.shop import open_shop
 from worker import app
 
 
 def main() -> None:
     """Work until told to stop."""
+    logs.set_up()
     stopping = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopping.set())

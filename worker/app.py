@@ -29,6 +29,8 @@ def start(shop: Shop) -> Iterator[None]:
             # One machine's restart takes up that machine's jobs, and nobody else's.
             "executor_id": socket.gethostname(),
             "run_migrations": False,
+            # As everywhere: what an error says does not name what was to be written.
+            "db_engine_kwargs": {"hide_parameters": True},
             "log_level": "WARNING",
             "enable_otlp": False,
         }

@@ -1,18 +1,20 @@
 """The jobs: one DBOS workflow for each that core may owe. Each letter is sent once, however long that takes."""
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import structlog
 from dbos import DBOS
 
-from core import billing, letters
-from core.errors import StripeUnreachable
+from core import billing, letters, masking
+from core.errors import JobFailed, StripeUnreachable
 from core.outbox import Job
 from core.shop import Shop
 from worker import mail, wording
 from worker.mail import Message
 
 log = structlog.get_logger()
+Returned = TypeVar("Returned")
 
 # Half a second, then twice as long each time, up to five minutes, for three days: then it is for a person.
 _FIRST_WAIT = 0.5
@@ -32,7 +34,22 @@ def register(shop: Shop) -> None:
 
 
 def _define(job: Job, run: Callable[..., None]) -> None:
-    DBOS.workflow(name=job.value, max_recovery_attempts=_RESTARTS)(run)
+    DBOS.workflow(name=job.value, max_recovery_attempts=_RESTARTS)(_discreet(run))
+
+
+def _discreet(run: Callable[..., Returned]) -> Callable[..., Returned]:
+    """DBOS keeps the errors of a job and of its steps whole: it gets one that names no address and no secret."""
+
+    def guarded(*arguments: Any) -> Returned:
+        try:
+            return run(*arguments)
+        except JobFailed:
+            raise
+        except Exception as error:
+            log.error("job_failed", exc_info=error)
+            raise JobFailed(masking.described(error)) from None
+
+    return guarded
 
 
 def _deliver(
@@ -42,7 +59,7 @@ def _deliver(
     letter_id = f"{job.value}:{subject}"
     wait = _FIRST_WAIT
     for _ in range(_TRIES):
-        done = DBOS.run_step({"name": "send"}, _attempt, shop, letter_id, subject, order_id, write)
+        done = DBOS.run_step({"name": "send"}, _discreet(_attempt), shop, letter_id, subject, order_id, write)
         if done:
             return
         DBOS.sleep(wait)
@@ -107,7 +124,7 @@ def _ask_stripe(shop: Shop, subject: str) -> None:
     """Ask until Stripe answers; the sweep asks too, so that a job which gives up loses nothing."""
     wait = _FIRST_WAIT
     for _ in range(_TRIES):
-        if DBOS.run_step({"name": "ask"}, _asked, shop, subject):
+        if DBOS.run_step({"name": "ask"}, _discreet(_asked), shop, subject):
             return
         DBOS.sleep(wait)
         wait = min(wait * 2, _LONGEST_WAIT)
