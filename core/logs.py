@@ -8,6 +8,7 @@ import atexit
 import logging
 import re
 import sys
+import sysconfig
 import threading
 import time
 import traceback
@@ -32,7 +33,10 @@ _WAITING = 1000
 # The same warning or error so often in so many seconds; the rest is counted.
 _REPEATED = 10
 _SECONDS = 10.0
+_DEPTH = 200
 _FRAMES = 20
+_LAST = 4
+_LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen", "<sqlalchemy")
 _TRACEBACK = 8000
 _VALUE = 2000
 _ITEMS = 50
@@ -158,7 +162,7 @@ class _Queued(QueueHandler):
             said = {"event": _message(record)}
         if error := _error(record):
             said["exception"] = traceback.TracebackException(
-                type(error), error, error.__traceback__, limit=-_FRAMES, lookup_lines=False, compact=True
+                type(error), error, error.__traceback__, limit=-_DEPTH, lookup_lines=False, compact=True
             )
         return _record(record.name, record.levelno, said, created=record.created)
 
@@ -269,8 +273,22 @@ class _Line(logging.Formatter):
             **_masked(said),
         }
         if trace:
+            _without_libraries(trace)
             told["exception"] = _plain(masking.masked("".join(trace.format()).rstrip(), most=_TRACEBACK))
         return str(self._render(None, record.levelname, told))
+
+
+def _without_libraries(trace: traceback.TracebackException) -> None:
+    """Of each error in a chain or group keep our own calls and the last few: three dozen of a library's say nothing."""
+    waiting, seen = [trace], set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        kept = [call for call in each.stack[:-_LAST] if not call.filename.startswith(_LIBRARIES)]
+        each.stack = traceback.StackSummary.from_list([*kept[-_FRAMES:], *each.stack[-_LAST:]])
+        waiting += [other for other in (each.__cause__, each.__context__, *(each.exceptions or ())) if other]
 
 
 def _masked(value: Any, name: str = "") -> Any:
@@ -281,7 +299,9 @@ def _masked(value: Any, name: str = "") -> Any:
     if masking.is_secret(name, value):
         return "***"
     # Further lines are indented: what a stranger sent does not pass for a line of ours.
-    return _plain(masking.masked(value, most=_VALUE).rstrip()).replace("\n", "\n    ") if isinstance(value, str) else value
+    return (
+        _plain(masking.masked(value, most=_VALUE).rstrip()).replace("\n", "\n    ") if isinstance(value, str) else value
+    )
 
 
 def _plain(text: str) -> str:

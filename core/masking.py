@@ -57,7 +57,7 @@ _SHAPES = (
     _shape(r"\b(v[01]=)[0-9a-fA-F*]{16,}", r"\1***", "v1=", "v0="),
     _shape(r"\bv1,[A-Za-z0-9+/]{20,}=*", "v1,***", "v1,"),
     # Credentials in headers, connection strings and settings.
-    _shape(r"(?i)\b(bearer|basic)([ +]|%20)(?=\S*[\d=_])[\w.~+/*=%-]{8,}", r"\1\2***", "earer", "asic", "EARER", "ASIC"),
+    _shape(r"(?i)\b(bearer|basic)([ +]|%20)(?=\S*(?-i:[A-Z\d=_]))[\w.~+/*=%-]{8,}", r"\1\2***", "earer", "asic", "EARER", "ASIC"),
     _shape(
         r"(?i)((?:password|passwd|pwd)[\"']?\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|[^\s&,;)]+)", r"\1***",
         "assw", "pwd", "ASSW", "PWD",

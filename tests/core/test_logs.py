@@ -117,13 +117,16 @@ log.error("another")
 
 
 def test_who_logs_does_not_wait_for_who_reads_and_learns_how_much_was_dropped() -> None:
-    program = BEGIN + """
+    program = (
+        BEGIN
+        + """
 begun = time.monotonic()
 for number in range(5000):
     log.info("flood", number=number, text="word " * 100)
 print(time.monotonic() - begun, flush=True)
 sys.stdin.read()
 """
+    )
     running = subprocess.Popen(
         [sys.executable, "-c", program],
         env=environment(pythonpath=ROOT), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

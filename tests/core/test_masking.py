@@ -16,7 +16,9 @@ from core.settings import Settings
 from tests.fakes import signed
 
 # What may stand around a secret without belonging to it.
-AROUND = st.sampled_from(["", " ", "\n", "'", '"', "(", ")", "<", ">", ", ", "; ", ": ", "email='", '{"to": "', "said "])
+AROUND = st.sampled_from(
+    ["", " ", "\n", "'", '"', "(", ")", "<", ">", ", ", "; ", ": ", "email='", '{"to": "', "said "]
+)
 LETTERS = st.characters(categories=("Ll", "Lu", "Lo", "Nd", "Mn"), exclude_characters="\x00")
 LOCALS = st.text(st.one_of(LETTERS, st.sampled_from("!#$%&'*+-/=?^_`{|}~.")), min_size=4, max_size=30)
 HOSTS = st.lists(st.text(LETTERS, min_size=2, max_size=12), min_size=1, max_size=3).map(".".join)
@@ -78,7 +80,21 @@ def test_what_has_the_shape_of_a_secret_is_masked(secret: str) -> None:
     assert text.startswith("before ")
     assert text.endswith("after")
     assert text != f"before {secret} after"
-    for part in ("51H", "abc_def", "a+b", "Qwertz", "fid", "0123456789", "dXN", "hunter", "p@ss", "0af", "dGh", "YWN", "InZ"):
+    for part in (
+        "51H",
+        "abc_def",
+        "a+b",
+        "Qwertz",
+        "fid",
+        "0123456789",
+        "dXN",
+        "hunter",
+        "p@ss",
+        "0af",
+        "dGh",
+        "YWN",
+        "InZ",
+    ):
         assert part not in text
     for part in ("half", "123", "456", "jane", "root@"):
         assert part not in text
@@ -111,7 +127,14 @@ def test_settings_make_their_secrets_known() -> None:
         smtp_url=SecretStr("smtps://mailer:another%20one@mail.example.com"),
         stripe_webhook_secret="whsec_first_secret,whsec_second_secret",
     )  # fmt: skip
-    for secret in ("p/assword", "p%2Fassword", "sixteen+letters+and+more", "another one", "another%20one", "whsec_second"):
+    for secret in (
+        "p/assword",
+        "p%2Fassword",
+        "sixteen+letters+and+more",
+        "another one",
+        "another%20one",
+        "whsec_second",
+    ):
         assert secret not in masking.masked(f"before {secret} after")
 
 
@@ -129,7 +152,9 @@ def test_an_error_that_cannot_say_what_it_is_has_a_description() -> None:
     assert masking.described(ValueError("jane@example.com is known")) == "ValueError: [address] is known"
 
 
-@pytest.mark.parametrize("piece", ["a", "a.", "a@", "%40", "A2345-", "v1=", "://", "sk_test_", "password=", "code 123456 "])
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "a@", "%40", "A2345-", "v1=", "://", "sk_test_", "password=", "code 123456 "]
+)
 def test_masking_a_megabyte_takes_no_time_to_speak_of(piece: str) -> None:
     text = piece * (1024 * 1024 // len(piece))
     begun = time.process_time()

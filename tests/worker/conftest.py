@@ -78,12 +78,19 @@ class Trade:
         eventually(lambda: not client.list_workflows(status=["ENQUEUED", "PENDING", "DELAYED"], limit=1))
 
 
-def open_trade(url: str, folder: Path, postbox: Postbox, *, sweep_seconds: float = 3600) -> Trade:
+def open_trade(
+    url: str,
+    folder: Path,
+    postbox: Postbox,
+    *,
+    sweep_seconds: float = 3600,
+    secret_key: str = "a secret of sixteen letters",
+) -> Trade:
     """A shop that sells the tests' catalogue, with room for everybody."""
     clock = Clock()
     stripe = FakeStripe(clock)
     settings = Settings(
-        database_url=url, storage_url=f"file://{folder}/files", secret_key="a secret of sixteen letters",
+        database_url=url, storage_url=f"file://{folder}/files", secret_key=secret_key,
         stripe_webhook_secret=SECRET, app_url="http://localhost:8501", smtp_url=SecretStr(postbox.url),
         sweep_seconds=sweep_seconds,
     )  # fmt: skip

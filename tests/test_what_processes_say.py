@@ -1,0 +1,393 @@
+"""Failures of every kind through the real processes: nothing they say or keep names a secret or an address, and the webhook
+answers meanwhile."""
+
+import base64
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+from sqlmodel import select
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.sync.client import connect
+
+from core import attention, signing
+from core.database import new_id
+from core.events import StripeEvent
+from core.letters import LetterState
+from core.outbox import open_client
+from tests.fakes import signed
+from tests.machine import environment, eventually, free_port, process
+from tests.worker.conftest import Trade, open_trade
+from tests.worker.postbox import mail_server
+
+ROOT = Path(__file__).parents[1]
+SECRET = "whsec_ofAnEndpoint0123456789"
+SECRETS = {
+    "stripe_secret_key": "sk_test_51HxQwertzUiop", "stripe_webhook_secret": SECRET,
+    "secret_key": "letters that sign: all & sundry",
+}  # fmt: skip
+TOLD_BY_STRIPE = "cs_test_a1_secret_fidnandhYHdWcXxpYCc"
+
+
+@dataclass
+class Talk:
+    """A shop, the environment of its processes, and all words that nobody may say."""
+
+    trade: Trade
+    folder: Path
+    env: dict[str, str]
+    stripe: "BadStripe"
+    unspeakable: list[str] = field(default_factory=list)
+
+    def output(self) -> str:
+        return "\n".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
+
+    def leaks(self, text: str) -> list[str]:
+        return [word for word in self.unspeakable if word.casefold() in text.casefold()]
+
+    def buyer(self) -> str:
+        """An address with letters of several scripts, none of which may be told."""
+        name = new_id("jürgen").replace("_", "+")
+        self.unspeakable.append(name)
+        self.unspeakable.append(name.partition("+")[2])
+        return f"{name}@bücher.example"
+
+    def pays(self) -> tuple[str, dict[str, object]]:
+        """An order whose buyer has paid, and the event that would tell."""
+        buyer = self.buyer()
+        order_id, session_id = self.trade.start(buyer, "kit-eur")
+        self.trade.stripe.pay(session_id, email=buyer)
+        return order_id, self.trade.stripe.event("completed", session_id)
+
+    def refuses(self, table: str, when: str, words: str) -> None:
+        """From now on the database refuses to write to this table, in these words."""
+        url = self.trade.shop.settings.database_url
+        if url.startswith("sqlite"):
+            with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+                connection.execute(
+                    f"create trigger refusing_{table} before {when} on {table} begin select raise(abort, '{words}'); end"
+                )
+            return
+        body = f"begin raise exception '{words}'; end"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"create function refuse_{table}() returns trigger language plpgsql as $${body}$$")
+            connection.execute(
+                f"create trigger refusing_{table} before {when} on {table} for each row execute function refuse_{table}()"
+            )
+
+
+class BadStripe:
+    """A Stripe that answers every request with `answer`: a status and a body."""
+
+    def __init__(self) -> None:
+        self.answer = (200, "{}")
+        bad = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                status, body = bad.answer
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body.encode())))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            do_GET = do_POST
+
+            def log_message(self, *_words: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    @contextmanager
+    def open(self) -> Iterator["BadStripe"]:
+        Thread(target=self.server.serve_forever, daemon=True).start()
+        try:
+            yield self
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
+
+
+@pytest.fixture
+def talk(database_url: str, tmp_path: Path) -> Iterator[Talk]:
+    """A shop with everything to hide. Its database has a password where it is one that asks for some."""
+    database_url = database_url.replace("postgres:@", "postgres:p%2Fw-of-the-base@")
+    with mail_server() as postbox, BadStripe().open() as stripe:
+        trade = open_trade(database_url, tmp_path, postbox, secret_key=SECRETS["secret_key"])
+        env = environment(
+            **SECRETS, database_url=database_url, storage_url=trade.shop.settings.storage_url, smtp_url=postbox.url,
+            stripe_api_base=stripe.url, sweep_seconds=3600, pythonpath=ROOT,
+        )  # fmt: skip
+        words = [*SECRETS.values(), "letters+that+sign", "letters%20that", "p%2Fw", "p/w-of-the", TOLD_BY_STRIPE]
+        yield Talk(trade, tmp_path, env, stripe, words)
+        trade.shop.engine.dispose()
+
+
+@pytest.fixture
+def webhook(talk: Talk) -> Iterator[httpx.Client]:
+    """`uvicorn webhook.app:app`, with its lines about requests as Uvicorn writes them unless told otherwise."""
+    port = free_port()
+    with (
+        open(talk.folder / "webhook.log", "wb") as log,
+        process(
+            "uvicorn", "webhook.app:app", "--port", str(port), cwd=talk.folder, env=talk.env, output=log
+        ) as running,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        eventually(lambda: _answers(client))
+        yield client
+        running.terminate()
+        running.wait(timeout=20)
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _post(client: httpx.Client, event: dict[str, object], *, secret: str = SECRET) -> int:
+    body, header = signed(event, secret=secret)
+    return client.post("/webhooks/stripe", content=body, headers={"stripe-signature": header}).status_code
+
+
+@contextmanager
+def _slowest_health(client: httpx.Client) -> Iterator[Callable[[], float]]:
+    """Asks `/healthz` twenty times a second meanwhile; gives the time of the slowest answer but for two in a hundred."""
+    times: list[float] = []
+    ending = Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=client.base_url, timeout=30) as own:
+            while not ending.wait(0.05):
+                begun = time.perf_counter()
+                assert own.get("/healthz").is_success
+                times.append(time.perf_counter() - begun)
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        # The machine that tests run on has pauses of its own.
+        yield lambda: sorted(times)[int(len(times) * 0.98) - 1]
+    finally:
+        ending.set()
+        asking.join()
+
+
+def test_a_webhook_whose_events_fail_thirty_times_a_second_answers_and_tells_nothing(
+    talk: Talk, webhook: httpx.Client
+) -> None:
+    buyer = talk.buyer()
+    _, event = talk.pays()
+    talk.refuses("orders", "update", f"no <{buyer}> with {SECRET} here")
+    with _slowest_health(webhook) as slowest:
+        begun = time.monotonic()
+        for number in range(150):
+            time.sleep(max(0.0, begun + number / 30 - time.monotonic()))
+            kind = number % 3
+            if kind == 2:
+                assert _post(webhook, event, secret="whsec_somebody") == 400
+            else:
+                assert _post(webhook, {**event, "id": f"evt_{number}"}) == 500
+        assert slowest() < 0.2
+    body, header = signed(event, secret=SECRET)
+    assert (
+        webhook.post("/webhooks/stripe", content=body + b"{", headers={"stripe-signature": header}).status_code == 400
+    )
+    assert "event_failed" in eventually(lambda: _said(talk, "left_out="))
+    assert talk.leaks(talk.output()) == []
+    assert header.partition("v1=")[2] not in talk.output()
+    assert len(talk.output()) < 150_000
+    with talk.trade.shop.reading() as session:
+        kept = [row.error for row in session.exec(select(StripeEvent))]
+    assert len(kept) == 100
+    assert all("no <[address]> with *** here" in error.replace("[secret]", "***") for error in kept)
+    assert talk.leaks(str(attention.items(talk.trade.shop))) == []
+
+
+def test_what_stripe_answers_and_what_paths_bear_is_not_told(talk: Talk, webhook: httpx.Client) -> None:
+    buyer = talk.buyer()
+    said = f"{buyer} {TOLD_BY_STRIPE} {SECRETS['stripe_secret_key']}"
+    refusal = {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": said}}
+    for status, body in (
+        (401, json.dumps(refusal)),
+        (400, json.dumps(refusal)),
+        (500, json.dumps(refusal)),
+        (200, said),
+    ):
+        talk.stripe.answer = (status, body)
+        cart = {"cart_id": new_id("cart"), "items": [{"price": "kit-eur"}], "email": "someone@example.com"}
+        assert webhook.post("/checkout", json=cart).status_code >= 500
+    key = talk.trade.shop.signing_key
+    for path, purpose in (("/downloads/", signing.DOWNLOAD), ("/sign-in/", signing.TICKET)):
+        token = signing.sign(key, purpose, "x")
+        talk.unspeakable.append(token)
+        webhook.get(path + token)
+        webhook.get(f"/healthz?letter={token}&email={buyer}")
+    assert eventually(lambda: _said(talk, "/sign-in/[token]"))
+    assert _said(talk, "stripe_trouble")
+    assert talk.leaks(talk.output()) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # a file is not away
+def test_a_webhook_whose_database_was_away_answers_at_once_when_it_is_back(talk: Talk, webhook: httpx.Client) -> None:
+    url = talk.trade.shop.settings.database_url
+    _, event = talk.pays()
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    talk.trade.shop.engine.dispose()
+    with psycopg.connect(url.replace(f"/{name}", "/postgres"), autocommit=True) as server:
+        server.execute(f"alter database {name} allow_connections false")  # type: ignore[arg-type]
+        server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+        with _slowest_health(webhook) as slowest:
+            begun = time.monotonic()
+            for number in range(90):
+                time.sleep(max(0.0, begun + number / 30 - time.monotonic()))
+                assert _post(webhook, {**event, "id": f"evt_{number}"}) == 500
+            assert slowest() < 0.2
+        server.execute(f"alter database {name} allow_connections true")  # type: ignore[arg-type]
+    begun = time.monotonic()
+    assert _post(webhook, event) == 200
+    assert time.monotonic() - begun < 2
+    assert "not currently accepting connections" in eventually(lambda: _said(talk, "event_failed"))
+    assert talk.leaks(talk.output()) == []
+
+
+def _said(talk: Talk, words: str) -> str:
+    output = talk.output()
+    return output if words in output else ""
+
+
+def test_a_worker_tells_nothing_of_letters_that_are_refused_and_jobs_that_fail(talk: Talk) -> None:
+    trade = talk.trade
+    refused, broken = talk.buyer().replace("ü", "u"), talk.buyer()
+    talk.unspeakable.append(refused.partition("@")[0])
+    trade.postbox.answers[refused] = [f"550 No mailbox {refused} for '123456 is your code' {SECRET}"]
+    owed = trade.buy(refused, "kit-eur")
+    with (
+        open(talk.folder / "worker.log", "wb") as log,
+        process("worker", cwd=talk.folder, env=talk.env, output=log) as running,
+    ):
+        letter = trade.wait_for(f"receipt:{owed}", LetterState.REFUSED)
+        talk.refuses("letters", "insert", f"no {broken} {SECRET}")
+        dead = trade.buy(talk.buyer(), "guide-eur")
+        items = eventually(lambda: [item for item in attention.items(trade.shop) if item.topic == "dead_job"])
+        running.terminate()
+        running.wait(timeout=20)
+    assert (items[0].subject, "no [address]" in items[0].detail) == (f"receipt:{dead}", True)
+    assert "No mailbox [address]" in letter.error
+    assert "123456" not in letter.error + talk.output()
+    assert "job_failed" in talk.output()
+    stored = [job.error for job in open_client(trade.shop.engine).list_workflows(status=["ERROR"])]
+    kept = [str(vars(error)) for error in stored] + [
+        str(items),
+        letter.error,
+        _all_of(trade.shop.settings.database_url),
+    ]
+    assert talk.leaks(talk.output() + "".join(kept)) == []
+
+
+def _all_of(url: str) -> str:
+    """What DBOS keeps of the steps of jobs, as it stands there."""
+    table = "operation_outputs" if url.startswith("sqlite") else "dbos.operation_outputs"
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        found = connection.execute(text(f"select error from {table} where error is not null")).scalars().all()
+    engine.dispose()
+    assert found
+    return "".join(base64.b64decode(each).decode("utf-8", "replace") for each in found)
+
+
+def test_a_page_that_fails_tells_nothing(talk: Talk) -> None:
+    folder = talk.folder / "checkout"
+    shutil.copytree(ROOT / "storefront", folder / "storefront")
+    for name in ("core", "webhook", "worker", ".streamlit"):
+        (folder / name).symlink_to(ROOT / name)
+    buyer = talk.buyer()
+    (folder / "storefront/app_pages/shop.py").write_text(
+        f"buyer = {buyer!r}\nraise RuntimeError(f'no {{buyer}} {SECRET}')\n"
+    )
+    port = free_port()
+    env = talk.env | {"PYTHONPATH": str(folder), "STOREFRONT_PORT": str(port)}
+    with (
+        open(talk.folder / "storefront.log", "wb") as log,
+        process(
+            "streamlit", "run", "storefront/app.py", "--server.port", str(port), cwd=folder, env=env, output=log
+        ) as running,
+    ):
+        with httpx.Client(base_url=f"http://localhost:{port}/api", timeout=30) as client:
+            eventually(lambda: _answers(client))
+        with connect(f"ws://localhost:{port}/_stcore/stream") as browser:
+            wish = BackMsg()
+            wish.rerun_script.query_string = "letter=InZlcnktc2VjcmV0Ig"
+            browser.send(wish.SerializeToString())
+            eventually(lambda: _said(talk, "page_failed"))
+        running.terminate()
+        running.wait(timeout=30)
+    output = talk.output()
+    assert output.count("Uncaught app execution") == output.count("page_failed") >= 1
+    assert "RuntimeError: no [address]" in output
+    assert talk.leaks(output) == []
+
+
+def test_the_command_line_tells_nothing_of_what_fails(talk: Talk) -> None:
+    buyer = talk.buyer()
+    _, event = talk.pays()
+    talk.trade.tell(event)
+    talk.refuses("stripe_events", "update", f"no {buyer} {SECRET}")
+    wrong = {"DATABASE_URL": f"postgres+x://{buyer}:{SECRET}@db/shop", "STRIPE_SECRET_KEY": f"pk_{SECRET}"}
+    for words, more in (
+        (["replay", str(event["id"])], {}),
+        (["orders"], wrong),
+        (["orders"], {"DATABASE_URL": _nowhere()}),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "core.cli", *words],
+            cwd=talk.folder, env=talk.env | more, capture_output=True, text=True, encoding="utf-8", timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr
+        assert talk.leaks(done.stderr) == []
+        assert len(done.stderr) < 30_000
+
+
+@pytest.mark.parametrize(
+    "command", [("worker",), ("uvicorn", "webhook.app:app"), ("streamlit", "run", "storefront/app.py")]
+)
+def test_a_process_that_cannot_start_says_why_and_nothing_else(command: tuple[str, ...], tmp_path: Path) -> None:
+    port = ("--port", str(free_port())) if "uvicorn" in command else ()
+    settings = {**SECRETS, "database_url": f"mysql://someone%40example.com:{SECRET}@db/shop", "pythonpath": ROOT}
+    for more, reason in (({}, "DATABASE_URL"), ({"database_url": _nowhere()}, "connection failed")):
+        with open(tmp_path / "said.log", "wb") as log:
+            env = environment(**{**settings, **more})
+            with process(*command, *port, cwd=ROOT, env=env, output=log) as running:
+                eventually(partial(_stands, tmp_path / "said.log", reason))
+                running.terminate()
+                running.wait(timeout=30)
+        said = (tmp_path / "said.log").read_text(errors="replace")
+        assert [word for word in (*SECRETS.values(), "someone") if word in said] == []
+        assert len(said) < 30_000
+
+
+def _stands(path: Path, words: str) -> bool:
+    return words in path.read_text(errors="replace")
+
+
+def _nowhere() -> str:
+    return f"postgresql://shop:{SECRET}@127.0.0.1:{free_port()}/shop"
