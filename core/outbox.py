@@ -56,6 +56,9 @@ _QUEUES = {
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})
+# A job with a lower number comes first.
+_LAST = 2**31 - 1
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
     `to` is the address that its letter goes to.
     """
     options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
+    if _QUEUES[job] in BY_DOMAIN:
+        # The newest first: somebody is waiting for it, and those in front may all be to addresses that make trouble.
+        options["priority"] = _LAST - 10 - int((datetime.now(UTC) - _EPOCH).total_seconds())
     _enqueue(session, options, *arguments)
 
 
@@ -89,8 +95,8 @@ def owe_next(session: Session, turn: Turn, *, wait: timedelta, to: str = "", apa
     number = turn.number + 1
     options = _options(Queue.RETRIES if apart else _QUEUES[turn.job], NEXT_TURN, f"{turn.root}#{number}", to)
     options["delay_seconds"] = wait.total_seconds()
-    # First turns come first; among the others, a code is worth nothing when it comes late.
-    options["priority"] = 1 if turn.job is Job.SIGN_IN_CODE else 2
+    # After all first turns; a code is worth nothing when it comes late.
+    options["priority"] = _LAST - 1 if turn.job is Job.SIGN_IN_CODE else _LAST
     _enqueue(session, options, turn.job.value, turn.root, number, *turn.arguments)
 
 

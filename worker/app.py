@@ -77,8 +77,6 @@ class _Worker:
                 "run_migrations": False,
                 "log_level": "WARNING",
                 "enable_otlp": False,
-                # On SQLite it polls for messages between workflows, of which there are none.
-                "notification_listener_polling_interval_sec": 60.0,
             }
         )
         jobs.register(Post(self._shop, run, Breaker()))

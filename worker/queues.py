@@ -17,8 +17,8 @@ class Places:
 # A recipient that keeps the mail server waiting holds its place for as long as mail.py waits, at its first turn only:
 # later ones are in RETRIES. What is awaited by somebody at a screen is looked for more often.
 PLACES = {
-    Queue.CODES: Places(8, 4, look_every=0.5),
-    Queue.BUYERS: Places(16, 4, look_every=0.75),
+    Queue.CODES: Places(16, 8, look_every=0.5),
+    Queue.BUYERS: Places(32, 12, look_every=0.75),
     Queue.STRIPE: Places(8, None, look_every=1.0),
     Queue.RETRIES: Places(8, 2, look_every=2.0),
     Queue.OWNERS: Places(2, None, look_every=3.0),

@@ -7,9 +7,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
-from sqlmodel import Session
 
 from core import letters, outbox
 from core.letters import Claim
@@ -18,6 +18,9 @@ from core.shop import Shop
 from worker import mail
 from worker.breaker import Breaker
 from worker.mail import Message
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 log = structlog.get_logger()
 
@@ -37,7 +40,7 @@ class Letter:
 
     id: str
     order_id: str | None
-    to: Callable[[Session], str]
+    to: "Callable[[Session], str]"
     write: Callable[[Shop], Message | None]
 
 
@@ -120,7 +123,7 @@ def _note_failure(post: Post, turn: Turn, letter: Letter, claim: Claim, error: E
             _come_again(session, turn, letter, wait=backoff(claim.attempt), apart=not down)
 
 
-def _come_again(session: Session, turn: Turn, letter: Letter, *, wait: float, apart: bool = False) -> None:
+def _come_again(session: "Session", turn: Turn, letter: Letter, *, wait: float, apart: bool = False) -> None:
     # Spread, so that what failed together does not come back together.
     spread = timedelta(seconds=wait * random.uniform(1, 1.25))
     outbox.owe_next(session, turn, wait=spread, to=letter.to(session), apart=apart)
