@@ -165,7 +165,7 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
 
 
 def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
-    stuck = (col(Letter.state) == LetterState.REFUSED) | (
+    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP)) | (
         (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
     )
     for row in session.exec(select(Letter).where(stuck)):

@@ -273,10 +273,10 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
 def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfilled_now: bool) -> None:
     """Owe the outside its messages, in the transaction that made them due."""
     if fulfilled_now and order.email:
-        outbox.owe(session, Job.RECEIPT, order.id, key=order.id)
+        outbox.owe(session, Job.RECEIPT, order.id, key=order.id, to=order.email)
     if status is Status.FAILED and order.email:
         attempt = str(max(row.attempt for row in ledger.checkouts))
-        outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}")
+        outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}", to=order.email)
     for topic in _worries(order, ledger):
         outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")
 

@@ -7,24 +7,32 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import disputes, fulfillment, masking, orders, refund_facts, sign_in
+from core import disputes, fulfillment, heartbeats, masking, orders, refund_facts, sign_in
 from core.database import insert_once, text_enum
 from core.grants import Delivery
 from core.money import Money
 from core.orders import Order, OrderLine
 from core.shop import Shop
 
-# Longer than a mail server is waited for: past this, whoever claimed the letter is gone.
-_ATTEMPT = timedelta(seconds=30)
+# Longer than a mail server is waited for once it has been asked to take the letter: past this, the attempt came to nothing.
+_ATTEMPT = timedelta(seconds=60)
+# After this a letter is for a person.
+_PATIENCE = timedelta(days=3)
 
 
 class LetterState(StrEnum):
-    """Where a letter stands. One that is retried, or that the mail server refused for good, never touches its order."""
+    """Where a letter stands. One that is retried, that the mail server refused for good, or that was given up after
+    days of trying, never touches its order."""
 
     WAITING = "waiting"
     RETRYING = "retrying"
     SENT = "sent"
     REFUSED = "refused"
+    GIVEN_UP = "given_up"
+
+
+# Nothing is left to do by itself.
+SETTLED = (LetterState.SENT, LetterState.REFUSED, LetterState.GIVEN_UP)
 
 
 class Letter(SQLModel, table=True):
@@ -39,6 +47,7 @@ class Letter(SQLModel, table=True):
     error: str = ""
     created_at: datetime
     claimed_until: datetime | None = None
+    claimed_by: str | None = None
     sent_at: datetime | None = None
 
 
@@ -74,40 +83,100 @@ class CodeLetter:
     minutes: int
 
 
+@dataclass(frozen=True)
+class Claim:
+    """The right to make one attempt at a letter: `attempt` counts from 1, `worker` is the id of the run that makes it."""
+
+    letter_id: str
+    worker: str
+    attempt: int
+
+
 _OWED = insert_once(Letter)
 
 
-def begin(session: Session, letter_id: str, *, order_id: str | None, now: datetime) -> bool:
-    """Claim the letter for one attempt; False if it was sent already, or another process is at it right now."""
-    row = {
-        "id": letter_id, "order_id": order_id, "state": LetterState.WAITING, "attempts": 0, "error": "",
-        "created_at": now, "claimed_until": None, "sent_at": None,
-    }  # fmt: skip
-    session.execute(_OWED, row)
-    free = col(Letter.claimed_until).is_(None) | (col(Letter.claimed_until) < now)
-    claim = update(Letter).where(col(Letter.id) == letter_id, col(Letter.sent_at).is_(None), free)
-    claimed = claim.values(attempts=col(Letter.attempts) + 1, claimed_until=now + _ATTEMPT)
-    return bool(session.exec(claimed).rowcount)
+def begin(session: Session, letter_id: str, *, order_id: str | None, worker: str, now: datetime) -> Claim | None:
+    """Claim the letter for one attempt.
+
+    None if nothing is left to do about it, if another attempt is under way, or if the others hold this worker for gone.
+    """
+    _note(session, letter_id, order_id=order_id, now=now)
+    moment = heartbeats.database_time(session)
+    free = col(Letter.claimed_until).is_(None) | (col(Letter.claimed_until) < moment)
+    open_ = col(Letter.sent_at).is_(None) & col(Letter.state).not_in(SETTLED)
+    claim = update(Letter).where(col(Letter.id) == letter_id, open_, free, heartbeats.is_at_work(worker))
+    claim = claim.values(attempts=col(Letter.attempts) + 1, claimed_until=moment + _ATTEMPT, claimed_by=worker)
+    attempt = session.exec(claim.returning(col(Letter.attempts))).scalar()
+    return Claim(letter_id, worker, attempt) if attempt else None
 
 
-def is_sent(session: Session, letter_id: str) -> bool:
-    """Whether the mail server has taken it."""
+def hold(session: Session, claim: Claim) -> bool:
+    """Whether the claim still stands; then it stands for its whole time from now. Else somebody else may be at the letter."""
+    held = update(Letter).where(
+        col(Letter.id) == claim.letter_id,
+        col(Letter.claimed_by) == claim.worker,
+        col(Letter.attempts) == claim.attempt,
+        col(Letter.sent_at).is_(None),
+        heartbeats.is_at_work(claim.worker),
+    )
+    return bool(session.exec(held.values(claimed_until=heartbeats.database_time(session) + _ATTEMPT)).rowcount)
+
+
+def release(session: Session, workers: list[str]) -> None:
+    """Free what workers had claimed that are gone."""
+    held = update(Letter).where(col(Letter.claimed_by).in_(workers), col(Letter.sent_at).is_(None))
+    session.exec(held.values(claimed_until=None, claimed_by=None))
+
+
+def is_settled(session: Session, letter_id: str) -> bool:
+    """Whether nothing is left to do about it: it was sent, refused, or given up."""
     letter = session.get(Letter, letter_id)
-    return letter is not None and letter.state is LetterState.SENT
+    return letter is not None and letter.state in SETTLED
 
 
 def sent(session: Session, letter_id: str, *, now: datetime) -> None:
-    """The mail server took it."""
+    """The mail server took it, whoever handed it over."""
     session.exec(
-        update(Letter).where(col(Letter.id) == letter_id).values(state=LetterState.SENT, sent_at=now, error="")
+        update(Letter)
+        .where(col(Letter.id) == letter_id)
+        .values(state=LetterState.SENT, sent_at=now, error="", claimed_until=None, claimed_by=None)
     )
 
 
-def failed(session: Session, letter_id: str, error: str, *, for_good: bool) -> None:
-    """This attempt failed; unless it was `for_good`, the job tries again. `error` is kept without addresses."""
-    trouble = update(Letter).where(col(Letter.id) == letter_id, col(Letter.sent_at).is_(None))
-    state = LetterState.REFUSED if for_good else LetterState.RETRYING
-    session.exec(trouble.values(state=state, error=masking.masked(error, most=1000), claimed_until=None))
+def failed(session: Session, claim: Claim, error: str, *, for_good: bool, now: datetime) -> bool:
+    """This attempt failed; returns whether another is due. Says nothing of a letter that somebody else has claimed since."""
+    letter = session.get(Letter, claim.letter_id, with_for_update=True)
+    if letter is None or letter.state in SETTLED:
+        return False
+    if (letter.claimed_by, letter.attempts) != (claim.worker, claim.attempt):
+        return True
+    letter.claimed_until = letter.claimed_by = None
+    return _troubled(session, letter, error, for_good=for_good, now=now)
+
+
+def put_off(session: Session, letter_id: str, error: str, *, order_id: str | None, now: datetime) -> bool:
+    """The letter cannot be tried now, because of the mail server; returns whether it is to be tried later."""
+    _note(session, letter_id, order_id=order_id, now=now)
+    letter = session.get_one(Letter, letter_id, with_for_update=True)
+    return letter.state not in SETTLED and _troubled(session, letter, error, for_good=False, now=now)
+
+
+def _note(session: Session, letter_id: str, *, order_id: str | None, now: datetime) -> None:
+    """Write down that the letter is owed, if it is not yet."""
+    row = {
+        "id": letter_id, "order_id": order_id, "state": LetterState.WAITING, "attempts": 0, "error": "",
+        "created_at": now, "claimed_until": None, "claimed_by": None, "sent_at": None,
+    }  # fmt: skip
+    session.execute(_OWED, row)
+
+
+def _troubled(session: Session, letter: Letter, error: str, *, for_good: bool, now: datetime) -> bool:
+    letter.error = masking.masked(error, most=1000)  # kept, so without addresses
+    letter.state = LetterState.REFUSED if for_good else LetterState.RETRYING
+    if not for_good and letter.created_at + _PATIENCE <= now:
+        letter.state = LetterState.GIVEN_UP
+    session.flush()
+    return letter.state is LetterState.RETRYING
 
 
 def about_order(shop: Shop, order_id: str) -> OrderLetter:
@@ -121,6 +190,17 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
             deliveries=fulfillment.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=sign_in.letter_link(shop, order_id),
         )  # fmt: skip
+
+
+def buyer(session: Session, order_id: str) -> str:
+    """Where letters about this order go."""
+    return session.get_one(Order, order_id).email
+
+
+def reader(session: Session, code_id: str) -> str:
+    """Where the letter with this code goes; an empty string if the code is gone."""
+    code = session.get(sign_in.SignInCode, code_id)
+    return code.email if code else ""
 
 
 def with_code(shop: Shop, code_id: str) -> CodeLetter | None:

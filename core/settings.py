@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     support_email: str = "hello@plainwork.example"
     worker: str = ""
     sweep_seconds: float = Field(30, gt=0)
+    worker_lost_seconds: float = Field(16, ge=1)
     grace_days: float = Field(7, ge=0)
 
     @field_validator("stripe_webhook_secret", mode="before")

@@ -66,7 +66,7 @@ def request_code(shop: Shop, email: str) -> None:
         raise TooManyTries(limit=str(_ASKING))
     with shop.transaction() as session:
         code = make_code(session, address, now=shop.now())
-        outbox.owe(session, outbox.Job.SIGN_IN_CODE, code.id, key=code.id)
+        outbox.owe(session, outbox.Job.SIGN_IN_CODE, code.id, key=code.id, to=code.email)
 
 
 def make_code(session: Session, email: str, *, now: datetime) -> SignInCode:

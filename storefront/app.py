@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from core import logs
+from core.heartbeats import Kind
 from core.settings import Settings
 from storefront import counter, front_door, ui
 from storefront.doorman import Doorman
@@ -46,7 +47,7 @@ def _get_ready(closing_time: ExitStack) -> None:
     if shop.settings.worker == "embedded":
         from worker.app import start
 
-        closing_time.enter_context(start(shop))
+        closing_time.enter_context(start(shop, kind=Kind.EMBEDDED))
 
 
 def _where_to_click(settings: Settings) -> str:

@@ -1,61 +1,149 @@
-"""The worker: runs the jobs that transactions owe, and asks Stripe for what no webhook told."""
+"""The worker: runs the jobs that transactions owe, takes over those of workers that are gone, and asks Stripe for what no
+webhook told."""
 
 import logging
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event, Thread
 
 import structlog
 
-from core import outbox, reconciliation
+from core import heartbeats, letters, outbox, reconciliation
+from core.heartbeats import Kind
 from core.shop import Shop
-from worker import jobs
+from worker import jobs, queues
+from worker.breaker import Breaker
+from worker.sending import Post
 
 log = structlog.get_logger()
 
+# Of the time after which a silent worker counts as gone: it may miss a beat or two.
+BEATS = 4
+
 
 @contextmanager
-def start(shop: Shop) -> Iterator[None]:
-    """Run the worker in threads of this process until the block is left. Jobs in flight go on at the next start."""
-    from dbos import DBOS
-
-    logging.getLogger("dbos").setLevel(logging.WARNING)
-    dbos = DBOS(
-        config={
-            "name": outbox.APPLICATION,
-            "system_database_url": shop.settings.database_url,
-            "application_version": outbox.APPLICATION_VERSION,
-            # One machine's restart takes up that machine's jobs, and nobody else's.
-            "executor_id": socket.gethostname(),
-            "run_migrations": False,
-            # As everywhere: what an error says does not name what was to be written.
-            "db_engine_kwargs": {"hide_parameters": True},
-            "log_level": "WARNING",
-            "enable_otlp": False,
-        }
-    )
-    jobs.register(shop)
+def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
+    """Run the worker in threads of this process until the block is left. Jobs in flight go on in another, or at the next start."""
+    worker = _Worker(shop, kind)
     stopping = Event()
-    sweeper = Thread(target=_sweep_until, args=(shop, stopping), name="reconciliation", daemon=True)
+    threads = [
+        Thread(target=_repeat, args=(every, act, stopping), name=name, daemon=True)
+        for name, every, act in (
+            ("heartbeat", shop.settings.worker_lost_seconds / BEATS, worker.beat),
+            ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
+        )
+    ]
     try:
-        dbos.launch()
-        DBOS.register_queue(outbox.QUEUE, worker_concurrency=8, polling_interval_sec=0.5)
-        sweeper.start()
+        worker.join()
+        worker.beat()
+        for thread in threads:
+            thread.start()
         yield
     finally:
         stopping.set()
-        DBOS.destroy()
-        if sweeper.is_alive():
-            sweeper.join(timeout=5)
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(timeout=5)
+        worker.leave()
 
 
-def _sweep_until(shop: Shop, stopping: Event) -> None:
-    while not stopping.wait(shop.settings.sweep_seconds):
-        try:
-            report = reconciliation.sweep(shop)
-        except Exception as error:  # the database may be restarting: the next pass will tell
-            log.error("sweep_failed", error=repr(error))
-            continue
+class _Worker:
+    """One run after the other: a run that the others took for gone, as after a long pause, is followed by a new one."""
+
+    def __init__(self, shop: Shop, kind: Kind) -> None:
+        self._shop = shop
+        self._kind = kind
+        self._lost_after = timedelta(seconds=shop.settings.worker_lost_seconds)
+        self._run: str | None = None
+
+    def join(self) -> None:
+        """Begin a run: from here on this process takes jobs."""
+        from dbos import DBOS
+
+        with self._shop.transaction() as session:
+            now = heartbeats.database_time(session)
+            run = heartbeats.begin(session, self._kind, host=socket.gethostname(), pid=os.getpid(), now=now)
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        DBOS(
+            config={
+                "name": outbox.APPLICATION,
+                "system_database_url": self._shop.settings.database_url,
+                "application_version": outbox.APPLICATION_VERSION,
+                # Never the host's name: a container that restarts has another, and two on one host the same.
+                "executor_id": run,
+                "run_migrations": False,
+                # As everywhere: what an error says does not name what was to be written.
+                "db_engine_kwargs": {"hide_parameters": True},
+                "log_level": "WARNING",
+                "enable_otlp": False,
+            }
+        )
+        jobs.register(Post(self._shop, run, Breaker()))
+        DBOS.launch()
+        queues.register()
+        self._run = run
+
+    def beat(self) -> None:
+        """Say that this run is at work, and take over what others left. If they took it for gone, begin another."""
+        if self._run is None or not self._is_at_work(self._run):
+            log.warning("worker_begins_again", ended=self._run)
+            self._stop()
+            self.join()
+        self._take_over()
+
+    def sweep(self) -> None:
+        """Ask Stripe for what no webhook told."""
+        report = reconciliation.sweep(self._shop)
         if report.healed or report.failed:
             log.info("swept", checked=report.checked, healed=report.healed, failed=report.failed)
+
+    def leave(self) -> None:
+        """End the run, so that the others need not wait to take over what it leaves."""
+        run = self._run
+        self._stop()
+        if run is None:
+            return
+        with self._shop.transaction() as session:
+            heartbeats.end(session, run, now=heartbeats.database_time(session))
+
+    def _stop(self) -> None:
+        from dbos import DBOS
+
+        self._run = None
+        DBOS.destroy()
+
+    def _is_at_work(self, run: str) -> bool:
+        with self._shop.transaction() as session:
+            now = heartbeats.database_time(session)
+            silence = heartbeats.beat(session, run, now=now)
+            # Who was silent itself, as all are while the database restarts, lets the others speak first.
+            if silence is not None and silence < self._lost_after:
+                gone = heartbeats.end_silent(session, silent_for=self._lost_after, now=now)
+                letters.release(session, gone)
+                if gone:
+                    log.warning("workers_gone", runs=gone)
+        return silence is not None
+
+    def _take_over(self) -> None:
+        """Enqueue again what is in the hands of workers that are not at work. DBOS sees to it that their own late results
+        count for nothing."""
+        from dbos import DBOS
+
+        # In this order: a worker that starts in between has its heartbeat before it has jobs.
+        holding = outbox.executors(self._shop.engine)
+        with self._shop.reading() as session:
+            gone = holding - heartbeats.at_work(session)
+        if gone:
+            log.info("taking_over", runs=sorted(gone))
+            DBOS._recover_pending_workflows(sorted(gone))
+
+
+def _repeat(every: float, act: Callable[[], None], stopping: Event) -> None:
+    while not stopping.wait(every):
+        try:
+            act()
+        except Exception as error:  # the database may be restarting: the next pass will tell
+            log.error("worker_pass_failed", act=act.__name__, error=repr(error))

@@ -2,15 +2,18 @@
 
 import smtplib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from hashlib import sha256
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from core.settings import Settings
 
-# Less than the time for which a letter is claimed: nobody else starts on it meanwhile.
+# For each of the server's answers. From `before_data` on there are two, which is less than a letter is claimed for: nobody
+# else starts on it meanwhile.
 _TIMEOUT = 20
 
 
@@ -18,7 +21,11 @@ _TIMEOUT = 20
 MailTrouble = (OSError, smtplib.SMTPException)
 
 
-class NoMailServer(OSError):
+class MailServerDown(OSError):
+    """The mail server takes no letters at all now, whoever they are for: it cannot be reached, or does not take us in."""
+
+
+class NoMailServer(MailServerDown):
     """SMTP_URL is not set, so letters wait until it is."""
 
 
@@ -32,15 +39,25 @@ class Message:
     html: str
 
 
-def send(settings: Settings, message: Message, *, letter_id: str) -> None:
-    """Hand the letter over. Raises smtplib.SMTPException or OSError, or NoMailServer."""
+def send(settings: Settings, message: Message, *, letter_id: str, before_data: Callable[[], None]) -> None:
+    """Hand the letter over. Raises smtplib.SMTPException or OSError; MailServerDown when the recipient is not the reason.
+
+    `before_data` is called when the server has agreed to the recipient, and stops the letter by raising.
+    """
     if not settings.mail_url:
         raise NoMailServer("set SMTP_URL, such as smtps://user:password@mail.example.com")
-    url = urlsplit(settings.mail_url)
-    with _connect(url.scheme, url.hostname or "localhost", url.port) as server:
-        if url.username:
-            server.login(unquote(url.username), unquote(url.password or ""))
-        server.send_message(_compose(settings, message, letter_id))
+    with _open(settings) as server:
+        hand_over = server.data
+
+        def data(msg: Any) -> tuple[int, bytes]:
+            before_data()
+            return hand_over(msg)
+
+        server.data = data  # type: ignore[method-assign]
+        try:
+            server.send_message(_compose(settings, message, letter_id))
+        except smtplib.SMTPSenderRefused as error:
+            raise MailServerDown(f"{type(error).__name__}: {error}") from error
 
 
 def is_final(error: Exception) -> bool:
@@ -50,6 +67,22 @@ def is_final(error: Exception) -> bool:
     return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
 
 
+def _open(settings: Settings) -> smtplib.SMTP:
+    """A server that is ready to hear whom the letter is for. Raises MailServerDown."""
+    url = urlsplit(settings.mail_url)
+    server = None
+    try:
+        server = _connect(url.scheme, url.hostname or "localhost", url.port)
+        server.ehlo_or_helo_if_needed()
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+    except MailTrouble as error:
+        if server:
+            server.close()
+        raise MailServerDown(f"{type(error).__name__}: {error}") from error
+    return server
+
+
 def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
     """`smtps://` is TLS from the start, `smtp+tls://` upgrades and insists, `smtp://` is plain."""
     context = ssl.create_default_context()
@@ -57,7 +90,11 @@ def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
         return smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=context)
     server = smtplib.SMTP(host, port or (587 if scheme == "smtp+tls" else 25), timeout=_TIMEOUT)
     if scheme == "smtp+tls":
-        server.starttls(context=context)
+        try:
+            server.starttls(context=context)
+        except MailTrouble:
+            server.close()
+            raise
     return server
 
 

@@ -1,7 +1,9 @@
 """A shop whose worker is at work. Starting and stopping one takes seconds, so a module's tests share it, each with its
 own buyers."""
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from core.storage import Storage
 from core.workshops import WorkshopDate
 from tests.conftest import CATALOGUE, DATABASES, Clock, migrated_database
 from tests.fakes import SECRET, FakeStripe, signed
-from tests.machine import eventually
+from tests.machine import environment, eventually, free_port, process
 from tests.worker.postbox import Postbox, mail_server
 from worker import app
 
@@ -111,3 +113,31 @@ def trade(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         with app.start(made.shop):
             yield made
         made.shop.engine.dispose()
+
+
+@pytest.fixture
+def closed_trade(database_url: str, tmp_path: Path) -> Iterator[Trade]:
+    """A shop whose worker is not running."""
+    with mail_server() as postbox:
+        trade = open_trade(database_url, tmp_path, postbox)
+        yield trade
+        trade.shop.engine.dispose()
+
+
+# How long a worker may be silent in these tests.
+LOST_AFTER = 2.0
+
+
+@contextmanager
+def worker_process(trade: Trade, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m worker` for this shop, once it is ready, with a Stripe that does not answer."""
+    env = environment(
+        database_url=trade.shop.settings.database_url, storage_url=trade.shop.settings.storage_url,
+        secret_key=trade.shop.signing_key, stripe_secret_key="sk_test_of_a_shop", stripe_webhook_secret=SECRET,
+        stripe_api_base=f"http://127.0.0.1:{free_port()}", smtp_url=trade.postbox.url, sweep_seconds=3600,
+        worker_lost_seconds=LOST_AFTER,
+    )  # fmt: skip
+    log_file = folder / f"{name}.log"
+    with open(log_file, "wb") as log, process("worker", cwd=folder, env=env, output=log) as running:
+        eventually(lambda: b"ready" in log_file.read_bytes())
+        yield running

@@ -16,13 +16,16 @@ from tests.machine import free_port
 
 class Postbox:
     """`letters` are what it took. `answers[address]` are its next replies to letters for that address; for
-    one in `undecided` it takes in the letter, counts it there, and does not answer."""
+    one in `undecided` it takes in the letter, counts it there, and does not answer. When it hears of a recipient in
+    `silent`, it says nothing for as long as they stand there."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.letters: list[EmailMessage] = []
         self.answers: dict[str, list[str]] = {}
         self.undecided: dict[str, int] = {}
+        self.silent: set[str] = set()
+        self.asked_for: list[str] = []
         self._controller: Controller | None = None
 
     @property
@@ -54,6 +57,9 @@ class Postbox:
     async def handle_RCPT(
         self, _server: SMTP, _session: SmtpSession, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        self.asked_for.append(address)
+        while address in self.silent:
+            await asyncio.sleep(0.05)
         if replies := self.answers.get(address):
             return replies.pop(0)
         envelope.rcpt_tos.append(address)

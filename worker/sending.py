@@ -1,0 +1,129 @@
+"""One attempt at a letter: claim it, write it, hand it over, note what became of it. Each letter is sent once.
+
+What cannot be sent now gets a later turn, owed in the transaction that notes why.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from core import letters, outbox
+from core.letters import Claim
+from core.outbox import Turn
+from core.shop import Shop
+from worker import mail
+from worker.breaker import Breaker
+from worker.mail import Message
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+log = structlog.get_logger()
+
+_DOWN = "the mail server is down"
+# Seconds. A recipient is tried again after one second, then twice as long each time, up to half an hour.
+_LONGEST_WAIT = 1800.0
+# A letter that waits for the mail server looks whether it is back at least this often.
+_LONGEST_HOLD = 300.0
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a job sends: the letter's id, its order if it is about one, who gets it and how it is written.
+
+    `write` returns None if the letter is no longer wanted.
+    """
+
+    id: str
+    order_id: str | None
+    to: "Callable[[Session], str]"
+    write: Callable[[Shop], Message | None]
+
+
+@dataclass(frozen=True)
+class Post:
+    """What sending needs: the shop, the id of this run of the worker, and what it knows of the mail server."""
+
+    shop: Shop
+    worker: str
+    breaker: Breaker
+
+
+class ClaimLost(Exception):
+    """Another worker may be at the letter by now: this one was silent for too long."""
+
+
+def backoff(attempt: int, *, longest: float = _LONGEST_WAIT) -> float:
+    """Seconds to wait after so many attempts."""
+    return float(min(2 ** min(attempt - 1, 20), longest))
+
+
+def send(post: Post, turn: Turn, letter: Letter) -> None:
+    """Try once. Unless nothing is left to do, a later turn is owed on return."""
+    with post.breaker.attempt() as allowed:
+        if not allowed:
+            _put_off(post, turn, letter)
+            return
+        claim = _claim(post, turn, letter)
+        if claim:
+            _attempt(post, turn, letter, claim)
+
+
+def _put_off(post: Post, turn: Turn, letter: Letter) -> None:
+    wait = max(post.breaker.wait(), backoff(turn.number + 1, longest=_LONGEST_HOLD))
+    with post.shop.transaction() as session:
+        if letters.put_off(session, letter.id, _DOWN, order_id=letter.order_id, now=post.shop.now()):
+            _come_again(session, turn, letter, wait=wait)
+
+
+def _claim(post: Post, turn: Turn, letter: Letter) -> Claim | None:
+    """The claim, or None: then the letter is settled, or another attempt is under way, and is looked after."""
+    with post.shop.transaction() as session:
+        claim = letters.begin(session, letter.id, order_id=letter.order_id, worker=post.worker, now=post.shop.now())
+        if claim is None and not letters.is_settled(session, letter.id):
+            _come_again(session, turn, letter, wait=backoff(turn.number + 1, longest=10))
+    return claim
+
+
+def _attempt(post: Post, turn: Turn, letter: Letter, claim: Claim) -> None:
+    def check() -> None:
+        with post.shop.transaction() as session:
+            if not letters.hold(session, claim):
+                raise ClaimLost
+
+    try:
+        message = letter.write(post.shop)
+        if message is not None:
+            mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check)
+            post.breaker.worked()
+    except Exception as error:
+        _note_failure(post, turn, letter, claim, error)
+    else:
+        with post.shop.transaction() as session:
+            letters.sent(session, letter.id, now=post.shop.now())
+
+
+def _note_failure(post: Post, turn: Turn, letter: Letter, claim: Claim, error: Exception) -> None:
+    for_good, down = mail.is_final(error), isinstance(error, mail.MailServerDown)
+    if down:
+        post.breaker.failed()
+    if isinstance(error, (*mail.MailTrouble, ClaimLost)):
+        # The mail server's own words may name the buyer's address: they stand with the letter, not in the log.
+        log.warning("letter_failed", letter=letter.id, error=type(error).__name__, for_good=for_good)
+    else:
+        log.error("letter_not_written", letter=letter.id, exc_info=error)
+    with post.shop.transaction() as session:
+        said = f"{type(error).__name__}: {error}"
+        if letters.failed(session, claim, said, for_good=for_good, now=post.shop.now()):
+            # A server that is down says nothing about the recipient.
+            _come_again(session, turn, letter, wait=backoff(claim.attempt), apart=not down)
+
+
+def _come_again(session: "Session", turn: Turn, letter: Letter, *, wait: float, apart: bool = False) -> None:
+    # Spread, so that what failed together does not come back together.
+    spread = timedelta(seconds=wait * random.uniform(1, 1.25))
+    outbox.owe_next(session, turn, wait=spread, to=letter.to(session), apart=apart)
