@@ -1,6 +1,5 @@
 """The demo's goods: marked as such, gone once a catalogue of one's own is there, and never sold for real money."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,10 +36,9 @@ def demo_shop(bare_shop: Shop) -> Shop:
 
 
 @pytest.fixture
-def live_shop(demo_shop: Shop, stripe: FakeStripe) -> Iterator[Shop]:
+def live_shop(demo_shop: Shop) -> Shop:
     """The same database, opened with a live key."""
-    settings = Settings(**{**demo_shop.settings.model_dump(), "stripe_secret_key": "sk_live_1"})
-    yield Shop(settings, demo_shop.engine, stripe, demo_shop.storage, demo_shop.now)
+    return builders.live(demo_shop)
 
 
 @pytest.fixture
