@@ -71,12 +71,7 @@ def _understood(error: AmountUnclear) -> str:
                 "has marks that could set thousands apart or begin the decimals, so it could be more amounts than one."
             )
         case Unclear.TOO_FINE:
-            digits = exponent(error.currency)
-            return (
-                f"has decimals, and {currency} has none."
-                if not digits
-                else f"has more decimals than the {digits} of {currency}."
-            )
+            return f"has more decimals than {currency}, which has {exponent(error.currency) or 'none'}."
         case Unclear.SIGNED:
             return "has a sign, and what goes back has none."
         case Unclear.TOO_LONG:

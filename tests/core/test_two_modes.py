@@ -34,7 +34,7 @@ def test_the_worker_asks_the_live_stripe_about_nothing_that_was_a_trial(live: Sh
     before = {row.id: row.status for row in builders.rows(live, Order)}
     report = reconciliation.sweep(live, everything=True)
     assert (report.failed, report.healed) == ([], [])
-    assert not set(stripe.calls) & {"retrieve", "retrieve_checkout", "refund", "find_subscription"}
+    assert not set(stripe.calls) & {"retrieve", "refund", "find_subscription"}
     assert {row.id: row.status for row in builders.rows(live, Order)} == before
 
 
