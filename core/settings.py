@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     @field_validator("stripe_secret_key", mode="after")
     @classmethod
     def _looks_like_a_key(cls, value: SecretStr) -> SecretStr:
-        if not re.fullmatch(r"(sk|rk)_(test|live)_\w*", value.get_secret_value(), re.ASCII):
+        if not re.fullmatch(r"(sk|rk)_(test|live)_\w+", value.get_secret_value(), re.ASCII):
             published = " (pk_… is the publishable one)" if value.get_secret_value().startswith("pk_") else ""
             raise ValueError(
                 f"must be a secret or restricted key, sk_test_…, sk_live_…, rk_test_… or rk_live_…{published}"
@@ -100,7 +100,8 @@ class Settings(BaseSettings):
     @field_validator("app_url", "stripe_api_base", "ops_webhook_url", "crm_webhook_url", mode="after")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+        address = urlsplit(value)
+        if value and (address.scheme not in ("http", "https") or not address.hostname or address.port == 0):
             raise ValueError("must be an address that begins with http:// or https://")
         return value.rstrip("/")
 
@@ -189,7 +190,9 @@ def look() -> tuple[Settings, list[Mistake]]:
         wrong = {str(problem["loc"][0]): problem["msg"].removeprefix("Value error, ") for problem in error.errors()}
     standing_in = {name: Settings.model_fields[name].default for name in wrong}
     if "_live_" in os.environ.get("STRIPE_SECRET_KEY", "") and "stripe_secret_key" in wrong:
-        standing_in["stripe_secret_key"] = SecretStr("sk_live_")  # who mistypes a live key means to open for real money
+        standing_in["stripe_secret_key"] = SecretStr(
+            "sk_live_0"
+        )  # who mistypes a live key means to open for real money
     return Settings(**standing_in), [Mistake(name.upper(), sentence) for name, sentence in wrong.items()]
 
 

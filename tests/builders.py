@@ -23,6 +23,16 @@ from tests.fakes import FakeStripe, signed
 Row = TypeVar("Row", bound=SQLModel)
 T = TypeVar("T")
 
+# A catalogue of one product, with a file beside it.
+GUIDE = """
+[[products]]
+id = "guide"
+name = "Field Guide"
+kind = "download"
+prices = [{ id = "guide-eur", amount = 2900, currency = "eur" }]
+files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }]
+"""
+
 # For what has nothing to do with the database: once is enough.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

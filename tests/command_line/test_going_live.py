@@ -9,6 +9,7 @@ import pytest
 
 from core.settings import SANDBOX_WEBHOOK_SECRET
 from tests import builders
+from tests.builders import GUIDE
 from tests.command_line.conftest import Said, begin, end
 from tests.core.test_live_mode import LIVE, REMNANTS
 from tests.fakes import SECRET
@@ -23,14 +24,6 @@ OPENING = {
     "pushcart": ("core.cli", "orders", "--json"),
 }
 HEADING = "Pushcart cannot start, these settings need a look:"
-OWN = """
-[[products]]
-id = "guide"
-name = "Field Guide"
-kind = "download"
-prices = [{ id = "guide-eur", amount = 2900, currency = "eur" }]
-files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }]
-"""
 
 
 def start(process: str, *, folder: Path, **settings: object) -> Said:
@@ -89,7 +82,7 @@ def test_a_live_shop_with_the_demos_goods_starts_once_its_own_catalogue_is_appli
 ) -> None:
     for process in ("webhook", "pushcart"):
         assert listed(start(process, folder=folder, **live)) == ["catalogue"] + ["catalogue"] * 4
-    (folder / "own.toml").write_text(OWN, encoding="utf-8")
+    (folder / "own.toml").write_text(GUIDE, encoding="utf-8")
     (folder / "guide.txt").write_text("words", encoding="utf-8")
     said = end(begin("catalog", "apply", "own.toml", folder=folder, **live))
     assert said.status == 0, said.errors
@@ -116,7 +109,7 @@ def test_a_database_that_does_not_answer_is_one_line_more(folder: Path) -> None:
 
 
 def test_what_is_needed_to_mend_it_works_all_the_same(folder: Path) -> None:
-    (folder / "own.toml").write_text(OWN, encoding="utf-8")
+    (folder / "own.toml").write_text(GUIDE, encoding="utf-8")
     (folder / "guide.txt").write_text("words", encoding="utf-8")
     live = {"stripe_secret_key": "sk_live_1", "database_url": f"sqlite:///{folder}/shop.db"}
     assert end(begin("migrate", "--json", folder=folder, **live)).json == {"migrated": True}

@@ -12,17 +12,10 @@ from core.shelves import Applied
 from core.shop import Shop
 from core.workshops import WorkshopDate
 from tests import builders
+from tests.builders import GUIDE
 from tests.conftest import CATALOGUE
 from tests.fakes import FakeStripe
 
-GUIDE = """
-[[products]]
-id = "guide"
-name = "Field Guide"
-kind = "download"
-prices = [{ id = "guide-eur", amount = 2900, currency = "eur" }]
-files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }]
-"""
 CLINIC = """
 [[products]]
 id = "clinic"

@@ -15,17 +15,10 @@ from core.settings import Settings
 from core.shop import Shop
 from core.storage import Storage
 from tests import builders
+from tests.builders import GUIDE
 from tests.fakes import FakeStripe
 
 DEMO = ("contract-shelf", "onboarding-lab", "pricing-clinic", "proposal-kit", "quiet-launch", "tally")
-OWN = """
-[[products]]
-id = "guide"
-name = "Field Guide"
-kind = "download"
-prices = [{ id = "guide-eur", amount = 2900, currency = "eur" }]
-files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }]
-"""
 
 
 @pytest.fixture
@@ -46,7 +39,7 @@ def own(tmp_path: Path) -> Path:
     """A catalogue of one's own."""
     (tmp_path / "guide.txt").write_text("words", encoding="utf-8")
     path = tmp_path / "own.toml"
-    path.write_text(OWN, encoding="utf-8")
+    path.write_text(GUIDE, encoding="utf-8")
     return path
 
 
@@ -103,14 +96,14 @@ def test_the_demos_own_catalogue_applied_once_more_takes_nothing_off(demo_shop: 
 
 def test_products_of_ones_own_are_never_taken_off_for_not_being_named(demo_shop: Shop, own: Path) -> None:
     shelves.apply(demo_shop, own)
-    own.write_text(OWN.replace('"guide"', '"other"').replace("guide-eur", "other-eur"), encoding="utf-8")
+    own.write_text(GUIDE.replace('"guide"', '"other"').replace("guide-eur", "other-eur"), encoding="utf-8")
     applied = shelves.apply(demo_shop, own)
     assert (applied.taken_off, applied.left_alone) == ((), ("guide",))
     assert on_sale(demo_shop) == {"guide", "other"}
 
 
 def test_a_product_written_anew_under_a_demos_id_is_ones_own(demo_shop: Shop, own: Path) -> None:
-    own.write_text(OWN.replace('id = "guide"', 'id = "quiet-launch"'), encoding="utf-8")
+    own.write_text(GUIDE.replace('id = "guide"', 'id = "quiet-launch"'), encoding="utf-8")
     applied = shelves.apply(demo_shop, own)
     assert applied.taken_off == tuple(product for product in DEMO if product != "quiet-launch")
     assert on_sale(demo_shop) == {"quiet-launch"}
@@ -121,7 +114,7 @@ def test_the_demos_product_at_another_price_is_still_the_demos(demo_shop: Shop, 
     known = next(product for product in demo.catalogue().products if product.id == "tally")
     entry = f"""[[products]]\nid = "tally"\nname = "{known.name}"\nsummary = "{known.summary}"\nkind = "plan"
 prices = [{{ id = "tally-eur", amount = 100, currency = "eur", interval = "month" }}]\n"""
-    own.write_text(OWN + entry, encoding="utf-8")
+    own.write_text(GUIDE + entry, encoding="utf-8")
     shelves.apply(demo_shop, own)
     assert on_sale(demo_shop) == {"guide", "tally"}
     (sentence,) = remnants(demo_shop)
@@ -141,7 +134,7 @@ def test_with_a_live_key_a_catalogue_with_anything_of_the_demos_is_refused_and_n
 ) -> None:
     if not line:
         (own.parent / "guide.txt").write_bytes((demo.PATH.parent / "files" / "the-quiet-launch.pdf").read_bytes())
-    own.write_text(f"{OWN}{line}\n", encoding="utf-8")
+    own.write_text(f"{GUIDE}{line}\n", encoding="utf-8")
     before = on_sale(live_shop)
     with pytest.raises(CatalogInvalid) as refusal:
         shelves.apply(live_shop, own)

@@ -66,6 +66,8 @@ WRONG = [
     ({"STRIPE_WEBHOOK_SECRET": "whsec_a,"}, "STRIPE_WEBHOOK_SECRET: must be one or several secrets"),
     ({"APP_URL": "shop.example"}, "APP_URL: must be an address that begins with http"),
     ({"APP_URL": "ftp://shop.example"}, "APP_URL: must be an address that begins with http"),
+    ({"APP_URL": "https://shop.example:web"}, "APP_URL: Port could not be cast to integer value"),
+    ({"STRIPE_SECRET_KEY": "sk_live_"}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
     ({"STRIPE_API_BASE": "localhost:12111"}, "STRIPE_API_BASE: must be an address"),
     ({"OPS_WEBHOOK_URL": "ops"}, "OPS_WEBHOOK_URL: must be an address"),
     ({"CRM_WEBHOOK_URL": "crm"}, "CRM_WEBHOOK_URL: must be an address"),
