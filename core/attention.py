@@ -53,8 +53,16 @@ def items(shop: Shop) -> list[Item]:
             *_events(session, now=now),
             *_letters(session, now=now),
         ]
+        found = _of_this_mode(session, found, livemode=shop.settings.livemode)
     found += _jobs(shop)
     return sorted(found, key=lambda item: (item.due_by is None, item.due_by or item.since))
+
+
+def _of_this_mode(session: Session, found: list[Item], *, livemode: bool) -> list[Item]:
+    """Without what is about orders of the other mode: once a shop is live, its trials need nobody any more."""
+    named = {item.order_id for item in found if item.order_id}
+    other = set(session.exec(select(Order.id).where(col(Order.id).in_(named), Order.livemode != livemode)))
+    return [item for item in found if item.order_id not in other]
 
 
 def _silence(session: Session) -> Iterator[Item]:

@@ -23,7 +23,7 @@ class Interval(StrEnum):
 
 
 class Product(SQLModel, table=True):
-    """Something for sale. `id` is its slug, and never changes."""
+    """Something for sale. `id` is its slug, and never changes. `from_demo` marks what came with the demo's catalogue."""
 
     __tablename__ = "products"
 
@@ -44,6 +44,7 @@ class Product(SQLModel, table=True):
     active: bool = True
     position: int = 0
     stripe_product_id: str | None = None
+    from_demo: bool = False
     created_at: datetime
     updated_at: datetime
 
@@ -66,12 +67,13 @@ class Price(SQLModel, table=True):
 
 
 class ShopText(SQLModel, table=True):
-    """The seller's own words for the shop page and the footer."""
+    """The seller's own words for the shop page and the footer. `from_demo` marks those of the demo's catalogue."""
 
     __tablename__ = "shop_texts"
 
     key: str = Field(primary_key=True)
     text: str
+    from_demo: bool = False
 
 
 class Availability(StrEnum):

@@ -132,6 +132,8 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         return _new_attempt(session, shop, order, basket, drafts, now=now)
     known = payments.checkouts(session, order.id)
     _refuse_if_paid(order, known)
+    if order.livemode is not shop.settings.livemode:
+        _begin_in_this_mode(order, known, livemode=shop.settings.livemode)
     live = next((row for row in known if row.state is CheckoutState.OPEN), None)
     if live and _creation_lost(live, now=now):
         live.state = CheckoutState.EXPIRED
@@ -144,6 +146,14 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
         _check_to_be_had(session, drafts, held=workshops.held(session, order.cart_id))
     return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, ending=not same)
+
+
+def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bool) -> None:
+    """The cart is from before the shop's key was changed: the Sessions it had are unknown to this key's Stripe."""
+    for row in known:
+        if row.state is CheckoutState.OPEN:
+            row.state = CheckoutState.EXPIRED
+    order.livemode = livemode
 
 
 def _new_attempt(

@@ -9,19 +9,10 @@ import orjson
 import structlog
 import typer
 
-from core import database, logs, migration, settings
-from core.errors import (
-    CatalogInvalid,
-    EventNotFound,
-    NothingToRefund,
-    OrderNotFound,
-    RefundTooBig,
-    ShopError,
-    StripeRefused,
-    StripeUnreachable,
-)
+from core import cli_errors, database, logs, migration, settings
+from core.errors import ShopError
 from core.money import Money
-from core.shop import open_shop
+from core.opening import open_shop, open_to_restock
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 catalog_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
@@ -37,22 +28,8 @@ def main() -> None:
     logs.set_up()
     try:
         app()
-    except CatalogInvalid as error:
-        _fail("The catalogue was not applied:", *error.problems)
-    except OrderNotFound as error:
-        _fail(f"There is no order {error.order}.")
-    except EventNotFound as error:
-        _fail(f"There is no event {error.event}.")
-    except NothingToRefund as error:
-        _fail(f"There is nothing left to refund of {error.order_id}.")
-    except RefundTooBig as error:
-        _fail(f"Only {Money(error.left, error.currency).format()} is left to refund.")
-    except StripeUnreachable:
-        _fail("Stripe did not answer. What was asked for is remembered, and the worker asks again.")
-    except StripeRefused as error:
-        _fail(f"Stripe did not do it: {error.message or error.code}")
     except ShopError as error:
-        _fail(str(error))
+        _fail(*cli_errors.lines(error))
     except Exception as error:
         # Here and not by Typer, whose hook would print it as it is.
         log.critical("command_failed", exc_info=error)
@@ -69,14 +46,16 @@ def migrate(as_json: Json = False) -> None:
 
 @catalog_commands.command("apply")
 def catalog_apply(file: Path, as_json: Json = False) -> None:
-    """Bring the shop's shelves to what FILE says. Products it does not name are left alone."""
-    from core import catalog_file
+    """Bring the shop's shelves to what FILE says. Products it does not name are left alone, but for the demo's."""
+    from core import shelves
 
-    done = catalog_file.apply(open_shop(), file)
+    done = shelves.apply(open_to_restock(), file)
     text = f"{done.products} products with {done.prices} prices and {done.files} files are on the shelves."
+    if done.taken_off:
+        text += f" Taken off them, since they were the demo's: {', '.join(done.taken_off)}."
     if done.left_alone:
         text += f" Left alone, since the file does not name them: {', '.join(done.left_alone)}."
-    _say({**vars(done), "left_alone": list(done.left_alone)}, text, as_json)
+    _say(vars(done), text, as_json)
 
 
 @app.command()
@@ -184,23 +163,42 @@ def attention(as_json: Json = False) -> None:
 @app.command()
 def refund(
     reference: Annotated[str, typer.Argument(metavar="ORDER")],
-    amount: Annotated[int | None, typer.Option(min=1, help="In minor units; without it all that is left.")] = None,
+    amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Such as 27 or 27.00; without it all that is left.")
+    ] = None,
     line: Annotated[list[int] | None, typer.Option(help="The lines to pay back, counted from 1.")] = None,
     reason: Annotated[str, typer.Option(help="duplicate, fraudulent, requested_by_customer, or your own words.")] = "",
     take_back: Annotated[bool, typer.Option("--take-back", help="End access though money is left.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send money back to the buyer of ORDER."""
-    from core import refunds, reports
+    """Say what would go back to the buyer of ORDER and what that does to the deliveries, ask, and send it."""
+    from core import cli_refund, refunds, reports
+    from core.refund_facts import RefundStatus
 
     shop = open_shop()
     with shop.reading() as session:
-        order_id = reports.order_detail(session, reference)["id"]
+        found = reports.order_detail(session, reference)
+    order_id, units = found["id"], None if amount is None else Money.parse(amount, found["currency"]).amount
+    plan = refunds.preview(shop, order_id, units, lines=line or (), take_back=take_back)
+    if refusal := cli_refund.disagreement(plan, yes=yes, as_json=as_json):
+        _fail(refusal)
     done = refunds.request(
-        shop, order_id, amount, reason=reason, actor="pushcart refund", lines=line or (), take_back=take_back
+        shop,
+        order_id,
+        units,
+        reason=reason,
+        actor="pushcart refund",
+        lines=line or (),
+        take_back=take_back,
+        agreed=plan,
     )
-    answer = {"id": done.id, "order_id": done.order_id, "amount": done.amount.amount, "status": done.status}
-    _say(answer, f"{done.amount.format()} of {reference}: the refund is {done.status}.", as_json)
+    with shop.reading() as session:
+        found = reports.order_detail(session, order_id)
+    text = f"{done.amount.format()} of {plan.number}: the refund is {done.status}."
+    _say(cli_refund.answer(done, plan, found), text, as_json)
+    if done.status in (RefundStatus.FAILED, RefundStatus.CANCELED):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -7,13 +7,17 @@
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
     │   ├── AmountTooSmall
+    │   ├── AmountUnclear
+    │   ├── NoSuchLine
     │   └── RefundTooBig
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
     │   ├── Withdrawn
     │   ├── AlreadyPaid
     │   ├── StillSettling
-    │   └── NothingToRefund
+    │   ├── NothingToRefund
+    │   ├── RefundChanged
+    │   └── OtherMode
     ├── NotFound
     │   ├── OrderNotFound
     │   ├── EventNotFound
@@ -36,6 +40,7 @@ Core words nothing for people: the sidecar maps these to statuses, the storefron
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(eq=False)
@@ -83,6 +88,33 @@ class AmountTooSmall(BadInput):
     currency: str
 
 
+class Unclear(StrEnum):
+    """Why a text is not taken for an amount."""
+
+    NO_NUMBER = "no_number"
+    SIGNED = "signed"
+    GROUPED = "grouped"
+    TOO_FINE = "too_fine"
+    TOO_LONG = "too_long"
+
+
+@dataclass(eq=False)
+class AmountUnclear(BadInput):
+    """A text that is not clearly an amount of this currency."""
+
+    text: str
+    currency: str
+    why: Unclear
+
+
+@dataclass(eq=False)
+class NoSuchLine(BadInput):
+    """The order's lines are counted from 1 to `lines`."""
+
+    line: int
+    lines: int
+
+
 @dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
@@ -128,6 +160,21 @@ class NothingToRefund(NotOpen):
     """Nothing was paid, or all of it went back already, or the bank has taken it."""
 
     order_id: str
+
+
+@dataclass(eq=False)
+class RefundChanged(NotOpen):
+    """Between being shown and being agreed to, what the refund would do became something else: nothing was sent."""
+
+    order_id: str
+
+
+@dataclass(eq=False)
+class OtherMode(NotOpen):
+    """The order was placed with a key of the other mode: test money is not moved with a live key, nor the reverse."""
+
+    order_id: str
+    livemode: bool
 
 
 class NotFound(ShopError):

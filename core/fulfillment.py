@@ -64,6 +64,18 @@ class Settled:
     fulfilled_now: bool
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What would become of one delivery. `line` counts from 1; `keeps` is the product's policy after a refund."""
+
+    line: int
+    product: str
+    quantity: int
+    before: GrantState
+    after: GrantState
+    keeps: bool
+
+
 def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: datetime) -> Settled:
     """Derive and converge. The caller holds the lock on the order, and `ledger` holds what it learned."""
     paid = ledger.paid
@@ -106,6 +118,19 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
     order = orders.lock(session, order_id)
     assert order is not None
     return settle(session, order, ledger.read(session, order), actor=actor, now=now)
+
+
+def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
+    """What settling would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
+    trouble = _mismatch(order, ledger.paid) if ledger.paid else ""
+    rows = _lines_and_grants(session, order.id)
+    keeps = _keeping_products(session, rows)
+    allowed = _allowed(ledger, trouble, rows, keeps, now=now)
+    return tuple(
+        Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
+        for line, grant in rows
+        if grant
+    )
 
 
 def release_all(session: Session, lines: list[OrderLine]) -> None:
@@ -165,18 +190,29 @@ def _converge(
     if ledger.progress is not Payment.PAID:
         release_all(session, [line for line, _ in rows])
         return []
-    keeps = _keeping_products(session, rows) if ledger.refunds else set()
+    allowed = _allowed(ledger, trouble, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
-        allowed = ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
-        _bring(session, line, grant, GrantState.BLOCKED if trouble else allowed, now=now)
+        _bring(session, line, grant, allowed[line.id], now=now)
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
         if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
             grant.quantity = ledger.subscription.quantity
         grants.append(grant)
     return grants
+
+
+def _allowed(
+    ledger: Ledger, trouble: str, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
+) -> dict[str, GrantState]:
+    """What each line may be used for as the ledger stands, by the line's id."""
+    return {
+        line.id: GrantState.BLOCKED
+        if trouble
+        else ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
+        for line, _ in rows
+    }
 
 
 def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:

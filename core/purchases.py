@@ -51,11 +51,15 @@ def seen_by_browser(session: Session, order_id: str, browser_id: str, *, signing
     return _purchase(session, order, mine=mine, signing_key=signing_key)
 
 
-def library(session: Session, email: str, *, signing_key: str) -> tuple[Purchase, ...]:
-    """Everything that was paid for under this address, newest first."""
+def library(session: Session, email: str, *, livemode: bool, signing_key: str) -> tuple[Purchase, ...]:
+    """Everything that was paid for under this address, newest first. Test money buys nothing in a shop that is live."""
     query = (
         select(Order)
-        .where(Order.customer_id == customers.id_of(email), col(Order.status).not_in(_NEVER_PAID))
+        .where(
+            Order.customer_id == customers.id_of(email),
+            Order.livemode == livemode,
+            col(Order.status).not_in(_NEVER_PAID),
+        )
         .order_by(col(Order.created_at).desc())
     )
     return tuple(_purchase(session, order, mine=True, signing_key=signing_key) for order in session.exec(query).all())

@@ -13,6 +13,7 @@ from sqlmodel import col, select, update
 from core import billing, events, fulfillment, masking, orders, payments, refunds, signals, subscriptions
 from core.errors import CheckoutNotFound, StripeUnreachable
 from core.handlers import HANDLERS, EventState
+from core.orders import Order
 from core.payments import Checkout, CheckoutState
 from core.payments import Money as Progress
 from core.refund_facts import RefundStatus
@@ -157,7 +158,10 @@ def _due(shop: Shop, *, after: str, everything: bool) -> list[_Due]:
     ]  # fmt: skip
     query = (
         select_columns(*columns)
+        .join(Order, col(Order.id) == Checkout.order_id)
         .where(
+            # Whatever was bought with the other key, this one's Stripe knows nothing of.
+            col(Order.livemode) == shop.settings.livemode,
             col(Checkout.stripe_checkout_session_id).is_not(None),
             (col(Checkout.state) == CheckoutState.OPEN) | (col(Checkout.money) == Progress.PROCESSING),
             col(Checkout.id) > after,
@@ -245,7 +249,7 @@ def _resettled(shop: Shop, order_id: str) -> bool:
 
 def _resume_refunds(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
-        waiting = refunds.unconfirmed(session, before=shop.now() - _UNCONFIRMED)
+        waiting = refunds.unconfirmed(session, livemode=shop.settings.livemode, before=shop.now() - _UNCONFIRMED)
     for refund_id in waiting:
         report.attempt(refund_id, partial(_resumed, shop, refund_id))
 
@@ -256,7 +260,7 @@ def _resumed(shop: Shop, refund_id: str) -> bool:
 
 def _refresh_subscriptions(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
-        overdue = subscriptions.overdue(session, now=shop.now(), limit=_BATCH)
+        overdue = subscriptions.overdue(session, livemode=shop.settings.livemode, now=shop.now(), limit=_BATCH)
     for subscription_id in overdue:
         report.attempt(subscription_id, partial(_refreshed, shop, subscription_id))
 

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from core import disputes, fulfillment, history, ledger, orders, refund_facts
 from core.database import new_id
-from core.errors import BadInput, NothingToRefund, OrderNotFound, RefundTooBig, StripeRefused
+from core.errors import (
+    AmountTooSmall,
+    NoSuchLine,
+    NothingToRefund,
+    OrderNotFound,
+    OtherMode,
+    RefundChanged,
+    RefundTooBig,
+    StripeRefused,
+)
+from core.fulfillment import Foreseen
 from core.money import Money
 from core.orders import Order, OrderLine, Payment
 from core.refund_facts import Refund, RefundStatus
@@ -29,6 +39,35 @@ class Refunded:
     status: RefundStatus
 
 
+@dataclass(frozen=True)
+class RefundPlan:
+    """What a refund would send back, from where to whom, and what it would do to the deliveries.
+
+    `payment` is empty while only Stripe knows which payment of `subscription` is the newest. `left` is what could still be
+    refunded afterwards.
+    """
+
+    order_id: str
+    number: str
+    customer_id: str | None
+    livemode: bool
+    payment: str | None
+    subscription: str | None
+    amount: Money
+    left: Money
+    line_ids: tuple[str, ...]
+    deliveries: tuple[Foreseen, ...]
+
+
+def preview(
+    shop: Shop, order_id: str, amount: int | None = None, *, lines: Sequence[int] = (), take_back: bool = False
+) -> RefundPlan:
+    """What `request` would do with the same words now. Raises what it raises, but for StripeTrouble."""
+    with shop.reading() as session:
+        order = _open(session, order_id, livemode=shop.settings.livemode)
+        return _plan(session, order, amount, lines, take_back, now=shop.now())
+
+
 def request(
     shop: Shop,
     order_id: str,
@@ -39,16 +78,25 @@ def request(
     lines: Sequence[int] = (),
     take_back: bool = False,
     key: str = "",
+    agreed: RefundPlan | None = None,
 ) -> Refunded:
     """Send money back: `amount` in minor units, else what the `lines` (counted from 1) cost, else all that is left.
 
     The same `key` is the same refund, however often it is asked for. A full refund ends access as the products' policy
-    says; a partial one only with `take_back`, or for the very `lines` it pays back.
-    Raises OrderNotFound, NothingToRefund, RefundTooBig, BadInput or StripeTrouble. After StripeUnreachable the refund
-    stays requested, and the worker asks again under the same key.
+    says; a partial one only with `take_back`, or for the very `lines` it pays back. With `agreed`, only if that is still
+    exactly what it would do.
+    Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine or
+    StripeTrouble. After StripeUnreachable the refund stays requested, and the worker asks again under the same key.
     """
     with shop.transaction() as session:
-        row = _write(session, order_id, amount, lines, reason, actor, take_back, key, now=shop.now())
+        order = _open(session, order_id, livemode=shop.settings.livemode)
+        refund_id = _id_of(order_id, key)
+        row = session.get(Refund, refund_id)
+        if row is None:
+            plan = _plan(session, order, amount, lines, take_back, now=shop.now())
+            if agreed not in (None, plan):
+                raise RefundChanged(order_id=order_id)
+            row = _write(session, order, refund_id, plan, reason, actor, take_back, now=shop.now())
     return _carry_out(shop, row)
 
 
@@ -64,51 +112,93 @@ def left(session: Session, order_id: str) -> Money:
     order = orders.lock(session, order_id)
     if order is None:
         raise OrderNotFound(order=order_id)
-    book = ledger.read(session, order)
-    return Money(book.total - refund_facts.claimed(book.refunds), order.currency)
+    return _left(order, ledger.read(session, order))
 
 
-def unconfirmed(session: Session, *, before: datetime) -> list[str]:
-    """The refunds that were asked for before this moment and not confirmed."""
-    query = select(Refund.id).where(Refund.status == RefundStatus.REQUESTED, Refund.created_at < before)
-    return list(session.exec(query))
+def unconfirmed(session: Session, *, livemode: bool, before: datetime) -> list[str]:
+    """The refunds of this mode that were asked for before this moment and not confirmed."""
+    query = select(Refund.id).join(Order, col(Order.id) == Refund.order_id)
+    return list(
+        session.exec(
+            query.where(Refund.status == RefundStatus.REQUESTED, Refund.created_at < before, Order.livemode == livemode)
+        )
+    )
 
 
-def _write(
-    session: Session, order_id: str, amount: int | None, lines: Sequence[int], reason: str, actor: str,
-    take_back: bool, key: str, *, now: datetime,
-) -> Refund:  # fmt: skip
+def _open(session: Session, order_id: str, *, livemode: bool) -> Order:
     order = orders.lock(session, order_id)
     if order is None:
         raise OrderNotFound(order=order_id)
-    refund_id = f"rf_{sha256(f'{order_id}:{key}'.encode()).hexdigest()[:20]}" if key else new_id("rf")
-    if known := session.get(Refund, refund_id):
-        return known
-    order.eventful = True
-    session.flush()
+    if order.livemode is not livemode:
+        raise OtherMode(order_id=order_id, livemode=order.livemode)
+    return order
+
+
+def _id_of(order_id: str, key: str) -> str:
+    return f"rf_{sha256(f'{order_id}:{key}'.encode()).hexdigest()[:20]}" if key else new_id("rf")
+
+
+def _plan(
+    session: Session, order: Order, amount: int | None, lines: Sequence[int], take_back: bool, *, now: datetime
+) -> RefundPlan:
     book = ledger.read(session, order)
     paid_for = _lines(session, order, lines)
     if amount is None and paid_for:
         amount = sum(line.unit_amount * line.quantity for line in paid_for)
     amount = _bounded(order, book, amount)
-    row = Refund(
-        id=refund_id, order_id=order_id, amount=amount, currency=order.currency, status=RefundStatus.REQUESTED,
-        reason=reason, line_ids=[line.id for line in paid_for], takes_back=take_back, actor=actor, created_at=now,
-        updated_at=now,
+    line_ids = [line.id for line in paid_for]
+    # The deliveries follow Stripe's word: here it has said yes.
+    done = _row(order, "", amount, line_ids, take_back, RefundStatus.SUCCEEDED, now=now)
+    book.refunds.append(done)
+    return RefundPlan(
+        order_id=order.id, number=order.number, customer_id=order.customer_id, livemode=order.livemode,
+        payment=order.stripe_payment_intent_id, subscription=order.stripe_subscription_id,
+        amount=Money(amount, order.currency), left=_left(order, book), line_ids=tuple(line_ids),
+        deliveries=fulfillment.foresee(session, order, book, now=now),
     )  # fmt: skip
+
+
+def _row(
+    order: Order,
+    refund_id: str,
+    amount: int,
+    line_ids: list[str],
+    take_back: bool,
+    status: RefundStatus,
+    *,
+    now: datetime,
+) -> Refund:
+    return Refund(
+        id=refund_id, order_id=order.id, amount=amount, currency=order.currency, status=status, line_ids=line_ids,
+        takes_back=take_back, created_at=now, updated_at=now,
+    )  # fmt: skip
+
+
+def _write(
+    session: Session, order: Order, refund_id: str, plan: RefundPlan, reason: str, actor: str, take_back: bool,
+    *, now: datetime,
+) -> Refund:  # fmt: skip
+    order.eventful = True
+    amount, line_ids = plan.amount.amount, list(plan.line_ids)
+    row = _row(order, refund_id, amount, line_ids, take_back, RefundStatus.REQUESTED, now=now)
+    row.reason, row.actor = reason, actor
     session.add(row)
-    history.note(session, order_id, f"refund_requested:{row.id}", actor=actor, detail=str(amount), now=now)
+    history.note(session, order.id, f"refund_requested:{row.id}", actor=actor, detail=str(amount), now=now)
     session.flush()
     return row
 
 
+def _left(order: Order, book: ledger.Ledger) -> Money:
+    return Money(book.total - refund_facts.claimed(book.refunds), order.currency)
+
+
 def _bounded(order: Order, book: ledger.Ledger, amount: int | None) -> int:
-    rest = book.total - refund_facts.claimed(book.refunds)
+    rest = _left(order, book).amount
     if book.progress is not Payment.PAID or rest <= 0 or disputes.standing(book.disputes) == "lost":
         raise NothingToRefund(order_id=order.id)
     amount = rest if amount is None else amount
     if amount <= 0:
-        raise BadInput()
+        raise AmountTooSmall(amount=amount, least=1, currency=order.currency)
     if amount > rest:
         raise RefundTooBig(amount=amount, left=rest, currency=order.currency)
     return amount
@@ -116,8 +206,9 @@ def _bounded(order: Order, book: ledger.Ledger, amount: int | None) -> int:
 
 def _lines(session: Session, order: Order, positions: Sequence[int]) -> list[OrderLine]:
     found = orders.lines(session, order.id)
-    if not set(positions) <= set(range(1, len(found) + 1)):
-        raise BadInput()
+    for position in positions:
+        if not 1 <= position <= len(found):
+            raise NoSuchLine(line=position, lines=len(found))
     return [found[position - 1] for position in sorted(set(positions))]
 
 

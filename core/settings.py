@@ -1,13 +1,16 @@
 """The shop's settings: read from the environment once, checked together, frozen. With none set, the offline demo runs."""
 
 import os
+import re
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -18,6 +21,8 @@ from core import masking
 # The sandbox has the same two words built in: it imports nothing of ours, so they stand in both places.
 SANDBOX_KEY = "sk_test_pushcart_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_pushcart_sandbox_0000000000000000"
+# Where a shop without a SECRET_KEY keeps the one that it made for itself.
+KEPT_SECRET = Path("var/secret_key")
 
 
 class Settings(BaseSettings):
@@ -46,7 +51,7 @@ class Settings(BaseSettings):
     crm_webhook_url: str = ""
     shop_name: str = "Plainwork"
     support_email: str = "hello@plainwork.example"
-    worker: str = ""
+    worker: Literal["", "embedded"] = ""
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
     grace_days: float = Field(7, ge=0)
@@ -74,14 +79,32 @@ class Settings(BaseSettings):
     @field_validator("stripe_secret_key", mode="after")
     @classmethod
     def _looks_like_a_key(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
-            raise ValueError("must be a secret or restricted key: sk_test_…, sk_live_…, rk_test_… or rk_live_…")
+        if not re.fullmatch(r"(sk|rk)_(test|live)_\w+", value.get_secret_value(), re.ASCII):
+            published = " (pk_… is the publishable one)" if value.get_secret_value().startswith("pk_") else ""
+            raise ValueError(
+                f"must be a secret or restricted key, sk_test_…, sk_live_…, rk_test_… or rk_live_…{published}"
+            )
+        return value
+
+    @field_validator("secret_key", mode="after")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("must have at least 16 characters")
+        return value
+
+    @field_validator("smtp_url", mode="after")
+    @classmethod
+    def _is_smtp(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _is_mail_server(value.get_secret_value()):
+            raise ValueError("must be an address such as smtps://user:password@host:port, or smtp:// or smtp+tls://")
         return value
 
     @field_validator("app_url", "stripe_api_base", "ops_webhook_url", "crm_webhook_url", mode="after")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+        address = urlsplit(value)
+        if value and (address.scheme not in ("http", "https") or not address.hostname or address.port == 0):
             raise ValueError("must be an address that begins with http:// or https://")
         return value.rstrip("/")
 
@@ -104,20 +127,6 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _never_told(self) -> "Settings":
         masking.know_settings(self)
-        return self
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "Settings":
-        if self.livemode and self.stripe_api_base:
-            raise ValueError("STRIPE_API_BASE cannot be used with a live key: live payments go to Stripe alone")
-        if self.livemode and not self.secret_key.get_secret_value():
-            raise ValueError("SECRET_KEY is required with a live key: it signs links and cookies")
-        if self.livemode and any(s.get_secret_value() == SANDBOX_WEBHOOK_SECRET for s in self.stripe_webhook_secret):
-            raise ValueError("STRIPE_WEBHOOK_SECRET is required with a live key: the sandbox's is known to everybody")
-        if self.secret_key.get_secret_value() and len(self.secret_key.get_secret_value()) < 16:
-            raise ValueError("SECRET_KEY must have at least 16 characters")
-        if self.worker not in ("", "embedded"):
-            raise ValueError("WORKER must be empty or 'embedded'")
         return self
 
     @property
@@ -163,20 +172,51 @@ class Settings(BaseSettings):
     @cached_property
     def signing_key(self) -> str:
         """SECRET_KEY, or one that is made once and kept beside the database of the demo."""
-        return self.secret_key.get_secret_value() or _kept_secret(Path("var/secret_key"))
+        return self.secret_key.get_secret_value() or _kept_secret(KEPT_SECRET)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with one variable, or with what the shop has on its shelves; `sentence` never quotes a secret."""
+
+    subject: str
+    sentence: str
 
 
 def read() -> Settings:
     """The settings of this process. Raises SystemExit with one readable line per mistake."""
+    chosen, mistakes = look()
+    refuse(mistakes)
+    return chosen
+
+
+def look() -> tuple[Settings, list[Mistake]]:
+    """The settings and what is wrong with their form. What cannot be read counts as not set."""
     try:
-        return Settings()
+        return Settings(), []
     except ValidationError as error:
-        lines = [f"  {_variable(problem)}{problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()]
-        raise SystemExit("Pushcart cannot start, these settings need a look:\n" + "\n".join(lines)) from None
+        wrong = {str(problem["loc"][0]): problem["msg"].removeprefix("Value error, ") for problem in error.errors()}
+    standing_in = {name: Settings.model_fields[name].default for name in wrong}
+    if "_live_" in os.environ.get("STRIPE_SECRET_KEY", "") and "stripe_secret_key" in wrong:
+        standing_in["stripe_secret_key"] = SecretStr(
+            "sk_live_0"
+        )  # who mistypes a live key means to open for real money
+    return Settings(**standing_in), [Mistake(name.upper(), sentence) for name, sentence in wrong.items()]
 
 
-def _variable(problem: Any) -> str:
-    return f"{str(problem['loc'][0]).upper()}: " if problem["loc"] else ""
+def refuse(mistakes: Sequence[Mistake]) -> None:
+    """Raise SystemExit with one readable line per mistake, if there are any."""
+    if mistakes:
+        lines = [f"  {mistake.subject}: {mistake.sentence}" for mistake in mistakes]
+        raise SystemExit("\n".join(["Pushcart cannot start, these settings need a look:", *lines]))
+
+
+def _is_mail_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("smtp", "smtps", "smtp+tls") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _kept_secret(path: Path) -> str:

@@ -8,6 +8,7 @@ from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from core.database import minor_units
 from core.grants import Grant, GrantState, Kind
+from core.orders import Order
 from core.stripe_objects import id_of, moment
 
 
@@ -180,9 +181,11 @@ def grace_over(session: Session, *, now: datetime, limit: int) -> list[str]:
     return list(session.exec(query.distinct().limit(limit)))
 
 
-def overdue(session: Session, *, now: datetime, limit: int) -> list[str]:
-    """Subscriptions whose period ended a while ago and of which nothing was heard since: somebody should ask."""
-    query = select(Subscription.id).where(
+def overdue(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[str]:
+    """Subscriptions of this mode whose period ended a while ago and of which nothing was heard since: ask about them."""
+    query = select(Subscription.id).join(Order, col(Order.id) == Subscription.order_id)
+    query = query.where(
+        Order.livemode == livemode,
         col(Subscription.status).in_(("active", "trialing", "past_due", "unpaid", "paused", "incomplete")),
         col(Subscription.period_end) < now - timedelta(hours=2),
         col(Subscription.fetched_at) < now - timedelta(hours=6),

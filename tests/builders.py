@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any, TypeVar
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
@@ -21,6 +23,16 @@ from tests.fakes import FakeStripe, signed
 Row = TypeVar("Row", bound=SQLModel)
 T = TypeVar("T")
 
+# A catalogue of one product, with a file beside it.
+GUIDE = """
+[[products]]
+id = "guide"
+name = "Field Guide"
+kind = "download"
+prices = [{ id = "guide-eur", amount = 2900, currency = "eur" }]
+files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }]
+"""
+
 # For what has nothing to do with the database: once is enough.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -29,6 +41,11 @@ def a_basket(*items: str | tuple[str, int], cart: str = "cart_1", email: str = "
     """A basket of prices, each once or as often as its number says; without any, one guide."""
     pairs = [(item, 1) if isinstance(item, str) else item for item in items or ("guide-eur",)]
     return Basket(cart, tuple(Item(price, quantity) for price, quantity in pairs), email=email, browser_id=browser)
+
+
+def live(shop: Shop) -> Shop:
+    """The same shop on the same database, opened with a live key."""
+    return replace(shop, settings=shop.settings.model_copy(update={"stripe_secret_key": SecretStr("sk_live_1")}))
 
 
 def session_id(link: PaymentLink) -> str:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Pool, create_engine, event, text
 
-from core import catalog_file, database, migration
+from core import database, migration, shelves
 from core.settings import Settings
 from core.shop import Shop
 from core.storage import Storage
@@ -173,7 +173,7 @@ def bare_shop(settings: Settings, stripe: FakeStripe, clock: Clock) -> Iterator[
 @pytest.fixture
 def shop(bare_shop: Shop) -> Shop:
     """A shop that sells the tests' catalogue."""
-    catalog_file.apply(bare_shop, CATALOGUE)
+    shelves.apply(bare_shop, CATALOGUE)
     return bare_shop
 
 

@@ -5,10 +5,27 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from core import logs, outbox
-from core.shop import Shop, open_shop
+from core.opening import open_shop
+from core.shop import Shop
 from webhook import answers, checkouts, downloads, health, shelves, stripe_events, visitors
+
+
+class Sidecar(FastAPI):
+    """Opens the shop before it starts, if it was handed none. What keeps a shop closed is told in lines, not a traceback."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" and self.state.shop is None:
+            # A process of its own. Uvicorn has set up its loggers by now, and they are taken over.
+            logs.set_up()
+            try:
+                self.state.shop = await run_in_threadpool(open_shop)
+            except SystemExit as refusal:
+                await send({"type": "lifespan.startup.failed", "message": str(refusal)})
+                return
+        await super().__call__(scope, receive, send)
 
 
 def create_app(shop: Shop | None = None) -> FastAPI:
@@ -16,7 +33,7 @@ def create_app(shop: Shop | None = None) -> FastAPI:
 
     A mounted app is never started by itself: whoever mounts it hands it the shop and calls `warm_up`.
     """
-    app = FastAPI(
+    app = Sidecar(
         title="Pushcart", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_life
     )
     app.state.shop = shop
@@ -36,10 +53,6 @@ def warm_up(shop: Shop) -> None:
 
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
-    if app.state.shop is None:
-        # A process of its own. Uvicorn has set up its loggers by now, and they are taken over.
-        logs.set_up()
-        app.state.shop = await run_in_threadpool(open_shop)
     await run_in_threadpool(warm_up, app.state.shop)
     yield
     # Uvicorn ends by the signal that told it to, without what Python does at its end.

@@ -131,7 +131,7 @@ def draw_library(email: str) -> None:
         if st.button("Sign out", type="tertiary", key="sign-out"):
             sign_out()
     with shop.reading() as session:
-        bought = purchases.library(session, email, signing_key=shop.signing_key)
+        bought = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
     if not bought:
         st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
         ui.way(ui.SHOP, "To the shop", "storefront")

@@ -34,7 +34,7 @@ currency = "eur"
 def test_a_catalogue_is_applied_as_often_as_one_likes(pushcart: Run) -> None:
     first = pushcart("catalog", "apply", str(CATALOGUE), "--json")
     assert first.status == 0, first.errors
-    assert first.json == {"products": 9, "prices": 10, "files": 6, "left_alone": []}
+    assert first.json == {"products": 9, "prices": 10, "files": 6, "left_alone": [], "taken_off": []}
     again = pushcart("catalog", "apply", str(CATALOGUE))
     assert again.output == "9 products with 10 prices and 6 files are on the shelves.\n"
 

@@ -24,23 +24,6 @@ def test_each_mistake_in_the_settings_is_one_line_that_names_its_variable(folder
     assert not any(folder.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("mistake", "sentence"),
-    [
-        ({"secret_key": ""}, "SECRET_KEY is required with a live key"),
-        ({"stripe_api_base": "http://127.0.0.1:12111"}, "STRIPE_API_BASE cannot be used with a live key"),
-    ],
-)
-def test_a_live_key_refuses_what_is_meant_for_trying_out(folder: Path, mistake: dict[str, str], sentence: str) -> None:
-    live = {
-        "stripe_secret_key": "sk_live_1", "stripe_webhook_secret": "whsec_of_a_shop", "secret_key": "sixteen letters or more",
-    }  # fmt: skip
-    said = end(begin("migrate", folder=folder, **{**live, **mistake}))
-    assert said.status == 1
-    assert len(said.complaints) == 2
-    assert said.complaints[1].strip().startswith(sentence)
-
-
 def test_processes_that_start_at_once_agree_on_one_secret_that_nobody_else_can_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

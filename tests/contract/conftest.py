@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from core import catalog_file, database
+from core import database, shelves
 from core.settings import Settings
 from core.shop import Shop
 from core.storage import Storage
@@ -73,7 +73,7 @@ def _open_shop(request: pytest.FixtureRequest, folder: Path) -> Shop:
             stripe_webhook_secret=SECRET, app_url="http://localhost:8501",
         )  # fmt: skip
     shop = Shop(settings, database.connect(url), FakeStripe(), Storage(settings.storage_url))
-    catalog_file.apply(shop, CATALOGUE)
+    shelves.apply(shop, CATALOGUE)
     with closing(sqlite3.connect(folder / "stocked.db")) as stock, shop.engine.connect() as full:
         cast(sqlite3.Connection, full.connection.driver_connection).backup(stock)
     return shop

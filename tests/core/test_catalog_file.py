@@ -4,25 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from core import catalog, catalog_file
+from core import catalog, shelves
 from core.catalog import Availability, Price, Product
-from core.catalog_file import Applied
 from core.downloads import DownloadFile
 from core.errors import CatalogInvalid
+from core.shelves import Applied
 from core.shop import Shop
 from core.workshops import WorkshopDate
 from tests import builders
+from tests.builders import GUIDE
 from tests.conftest import CATALOGUE
 from tests.fakes import FakeStripe
 
-GUIDE = """
-[[products]]
-id = "guide"
-name = "Field Guide"
-kind = "download"
-prices = [{ id = "guide-eur", amount = 2900, currency = "eur" }]
-files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }]
-"""
 CLINIC = """
 [[products]]
 id = "clinic"
@@ -46,20 +39,20 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def shelves(shop: Shop) -> list:
+def stock(shop: Shop) -> list:
     tables = (Product, Price, DownloadFile, WorkshopDate)
     return [sorted(row.model_dump_json() for row in builders.rows(shop, table)) for table in tables]
 
 
 def test_applying_the_file_again_changes_nothing(shop: Shop) -> None:
-    before = shelves(shop)
-    applied = catalog_file.apply(shop, CATALOGUE)
-    assert shelves(shop) == before
+    before = stock(shop)
+    applied = shelves.apply(shop, CATALOGUE)
+    assert stock(shop) == before
     assert (applied.products, applied.prices, applied.left_alone) == (9, 10, ())
 
 
 def test_products_that_the_file_does_not_name_are_left_alone_and_named(shop: Shop, folder: Path) -> None:
-    applied = catalog_file.apply(shop, write(folder, GUIDE))
+    applied = shelves.apply(shop, write(folder, GUIDE))
     assert applied == Applied(1, 1, 1, ("clinic", "dinar", "full", "gift", "kit", "old", "plan", "yen"))
     assert len(builders.rows(shop, Product)) == 9
 
@@ -68,7 +61,7 @@ def test_a_price_that_the_file_drops_is_no_longer_sold_and_its_orders_keep_it(
     shop: Shop, stripe: FakeStripe, folder: Path
 ) -> None:
     order_id = builders.bought(shop, stripe, "guide-eur")
-    catalog_file.apply(shop, write(folder, GUIDE.replace("guide-eur", "guide-new").replace("2900", "3900")))
+    shelves.apply(shop, write(folder, GUIDE.replace("guide-eur", "guide-new").replace("2900", "3900")))
     with shop.reading() as session:
         offer = catalog.offer(session, "guide")
     assert [(tag.id, tag.amount.amount) for tag in offer.prices] == [("guide-new", 3900)]
@@ -76,24 +69,24 @@ def test_a_price_that_the_file_drops_is_no_longer_sold_and_its_orders_keep_it(
 
 
 def test_a_new_version_of_a_file_reaches_those_who_bought_before(shop: Shop, stripe: FakeStripe, folder: Path) -> None:
-    catalog_file.apply(shop, write(folder, GUIDE))
+    shelves.apply(shop, write(folder, GUIDE))
     order_id = builders.bought(shop, stripe, "guide-eur")
     (folder / "guide.txt").write_text("better words", encoding="utf-8")
-    catalog_file.apply(shop, write(folder, GUIDE))
+    shelves.apply(shop, write(folder, GUIDE))
     (file,) = builders.deliveries(shop, order_id)[0].files
     assert (file.name, file.size) == ("guide.txt", len("better words"))
 
 
 def test_places_that_are_held_or_sold_stay_counted(shop: Shop) -> None:
     builders.opened(shop, ("clinic-eur", 2))
-    catalog_file.apply(shop, CATALOGUE)
+    shelves.apply(shop, CATALOGUE)
     assert {date.id: date.taken for date in builders.rows(shop, WorkshopDate)} == {"clinic/1": 2, "full/1": 3}
 
 
 def test_a_product_without_stock_of_its_own_can_be_withdrawn_and_come_back(shop: Shop, folder: Path) -> None:
     withdrawn = GUIDE.replace('kind = "download"', 'kind = "download"\nactive = false')
     for text, availability in ((withdrawn, Availability.WITHDRAWN), (GUIDE, Availability.ON_SALE)):
-        catalog_file.apply(shop, write(folder, text))
+        shelves.apply(shop, write(folder, text))
         with shop.reading() as session:
             assert catalog.offer(session, "guide").availability is availability
 
@@ -104,7 +97,7 @@ def test_one_file_sold_under_two_names_keeps_both(bare_shop: Shop, folder: Path)
         .replace("guide-eur", "other-eur")
         .replace('name = "guide.txt"', 'name = "o.txt"')
     )
-    catalog_file.apply(bare_shop, write(folder, GUIDE + second))
+    shelves.apply(bare_shop, write(folder, GUIDE + second))
     keys = {file.name: file.key.rpartition("/")[2] for file in builders.rows(bare_shop, DownloadFile)}
     assert keys == {"guide.txt": "guide.txt", "o.txt": "o.txt"}
 
@@ -154,26 +147,26 @@ def test_a_mistake_is_told_in_a_sentence_and_nothing_changes(
     bare_shop: Shop, folder: Path, text: str, sentence: str
 ) -> None:
     with pytest.raises(CatalogInvalid) as refusal:
-        catalog_file.apply(bare_shop, write(folder, text))
+        shelves.apply(bare_shop, write(folder, text))
     assert any(sentence in problem for problem in refusal.value.problems), refusal.value.problems
     assert all("\n" not in problem for problem in refusal.value.problems)
-    assert shelves(bare_shop) == [[], [], [], []]
+    assert stock(bare_shop) == [[], [], [], []]
 
 
 @builders.on_sqlite
 def test_all_mistakes_are_told_at_once(bare_shop: Shop, folder: Path) -> None:
     text = GUIDE.replace("2900", "49").replace('name = "Field Guide"', "").replace('"text/plain"', '"?"')
     with pytest.raises(CatalogInvalid) as refusal:
-        catalog_file.apply(bare_shop, write(folder, text))
+        shelves.apply(bare_shop, write(folder, text))
     assert len(refusal.value.problems) == 3
 
 
 @builders.on_sqlite
 def test_a_file_that_cannot_be_read_is_told_in_a_sentence(bare_shop: Shop, folder: Path) -> None:
     with pytest.raises(CatalogInvalid, match="there is no file"):
-        catalog_file.apply(bare_shop, folder / "nowhere.toml")
+        shelves.apply(bare_shop, folder / "nowhere.toml")
     with pytest.raises(CatalogInvalid, match="cannot be read"):
-        catalog_file.apply(bare_shop, folder)
+        shelves.apply(bare_shop, folder)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +180,8 @@ def test_what_was_sold_cannot_be_taken_back_by_a_file(
     shop: Shop, folder: Path, change: tuple[str, str], sentence: str
 ) -> None:
     builders.opened(shop, ("clinic-eur", 2))
-    before = shelves(shop)
+    before = stock(shop)
     with pytest.raises(CatalogInvalid) as refusal:
-        catalog_file.apply(shop, write(folder, GUIDE.replace("2900", "9900") + CLINIC.replace(*change)))
+        shelves.apply(shop, write(folder, GUIDE.replace("2900", "9900") + CLINIC.replace(*change)))
     assert sentence in refusal.value.problems[0]
-    assert shelves(shop) == before
+    assert stock(shop) == before

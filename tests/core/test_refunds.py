@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from core import catalog_file, reconciliation, refunds
+from core import reconciliation, refunds, shelves
 from core.errors import BadInput, NothingToRefund, OrderNotFound, RefundTooBig, StripeRefused, StripeUnreachable
 from core.orders import Order
 from core.refund_facts import Refund, RefundStatus
@@ -244,7 +244,7 @@ def test_a_product_may_let_its_buyers_keep_what_they_have(
 ) -> None:
     kept = CATALOGUE.read_text(encoding="utf-8").replace(f'kind = "{kind}"', f'kind = "{kind}"\non_refund = "keep"')
     (tmp_path / "catalogue.toml").write_text(kept, encoding="utf-8")
-    catalog_file.apply(shop, tmp_path / "catalogue.toml")
+    shelves.apply(shop, tmp_path / "catalogue.toml")
     order_id = builders.bought(shop, stripe, KEEPING[kind])
     refunds.request(shop, order_id, actor="owner")
     assert builders.status(shop, order_id) == "refunded"
@@ -259,7 +259,7 @@ def test_an_owners_word_about_one_refund_goes_before_the_products_policy(
 ) -> None:
     kept = CATALOGUE.read_text(encoding="utf-8").replace('kind = "license"', 'kind = "license"\non_refund = "keep"')
     (tmp_path / "catalogue.toml").write_text(kept, encoding="utf-8")
-    catalog_file.apply(shop, tmp_path / "catalogue.toml")
+    shelves.apply(shop, tmp_path / "catalogue.toml")
     order_id = builders.bought(shop, stripe, "kit-eur")
     refunds.request(shop, order_id, 100, actor="owner")
     assert builders.grants(shop, order_id) == [("kit", "active")]

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from core import catalog_file, evidence, sign_in
+from core import evidence, shelves, sign_in
 from core.errors import OrderNotFound
 from core.letters import Letter, LetterState
 from core.licenses import LicenseActivation, LicenseKey
@@ -29,7 +29,7 @@ def order_id(shop: Shop, stripe: FakeStripe, client: TestClient, tmp_path: Path)
     """A disputed order whose buyer used all of it, and where everything has a name that means mischief."""
     catalogue = CATALOGUE.read_text(encoding="utf-8").replace('name = "kit.toml"', f'name = "{FILE}"')
     (tmp_path / "catalogue.toml").write_text(catalogue, encoding="utf-8")
-    catalog_file.apply(shop, tmp_path / "catalogue.toml")
+    shelves.apply(shop, tmp_path / "catalogue.toml")
     order_id, session_id = builders.opened(shop, "kit-eur")
     payment = stripe.pay(session_id, email=NORA)["payment_intent"]
     deliver(shop, stripe.event("completed", session_id))

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
-from core import catalog_file, checkout, database, events, letters, outbox
+from core import checkout, database, events, letters, outbox, shelves
 from core.checkout import Basket, Item
 from core.database import new_id
 from core.letters import Letter
@@ -97,7 +97,7 @@ def open_trade(
         sweep_seconds=sweep_seconds,
     )  # fmt: skip
     shop = Shop(settings, database.connect(url), stripe, Storage(settings.storage_url), clock)
-    catalog_file.apply(shop, CATALOGUE)
+    shelves.apply(shop, CATALOGUE)
     with shop.transaction() as session:
         for date in session.exec(select(WorkshopDate)):
             date.capacity = 1000

@@ -1,0 +1,91 @@
+"""What the command line says of an error: a sentence or a few, for the person who typed the command."""
+
+from core.errors import (
+    AmountTooSmall,
+    AmountUnclear,
+    CatalogInvalid,
+    EventNotFound,
+    NoSuchLine,
+    NothingToRefund,
+    OrderNotFound,
+    OtherMode,
+    RefundChanged,
+    RefundTooBig,
+    ShopError,
+    StripeRefused,
+    StripeUnreachable,
+    Unclear,
+)
+from core.money import Money, exponent
+
+
+def lines(error: ShopError) -> list[str]:
+    """The lines to print. An error that has no words of its own is named with its fields."""
+    match error:
+        case CatalogInvalid():
+            return ["The catalogue was not applied:", *error.problems]
+        case OrderNotFound():
+            return [f"There is no order {error.order}."]
+        case EventNotFound():
+            return [f"There is no event {error.event}."]
+        case StripeUnreachable():
+            return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
+        case StripeRefused():
+            return [f"Stripe did not do it: {error.message or error.code}"]
+        case _:
+            return [_of_a_refund(error)]
+
+
+def _of_a_refund(error: ShopError) -> str:
+    match error:
+        case AmountUnclear():
+            return _unclear(error)
+        case AmountTooSmall():
+            return f"{_money(error.amount, error.currency)} is too little: the least is {_money(error.least, error.currency)}."
+        case RefundTooBig():
+            asked, left = _money(error.amount, error.currency), _money(error.left, error.currency)
+            return f"{asked} is more than there is: only {left} is left to refund."
+        case NothingToRefund():
+            return f"There is nothing left to refund of {error.order_id}."
+        case NoSuchLine():
+            return f"There is no line {error.line}: the lines of this order are 1 to {error.lines}."
+        case RefundChanged():
+            return f"Something has happened to {error.order_id} meanwhile, so nothing was sent. Ask again to see how it stands."
+        case OtherMode():
+            paid, key = ("real", "test") if error.livemode else ("test", "live")
+            return f"{error.order_id} was placed with {paid} money, which cannot be moved with a {key} key."
+        case _:
+            return str(error)
+
+
+def _unclear(error: AmountUnclear) -> str:
+    """What the text was understood as, and how to write what was perhaps meant."""
+    return f"{error.text!r} {_understood(error)} {_right(error.currency)}"
+
+
+def _understood(error: AmountUnclear) -> str:
+    currency = error.currency.upper()
+    match error.why:
+        case Unclear.GROUPED:
+            return (
+                "has marks that could set thousands apart or begin the decimals, so it could be more amounts than one."
+            )
+        case Unclear.TOO_FINE:
+            return f"has more decimals than {currency}, which has {exponent(error.currency) or 'none'}."
+        case Unclear.SIGNED:
+            return "has a sign, and what goes back has none."
+        case Unclear.TOO_LONG:
+            return "is longer than any amount."
+        case Unclear.NO_NUMBER:
+            return "is not an amount in digits from 0 to 9."
+
+
+def _right(currency: str) -> str:
+    sample = Money(2700 if exponent(currency) == 2 else 27 if not exponent(currency) else 27000, currency)
+    thousand = sample * 100
+    ways = dict.fromkeys((f"{sample.major.to_integral_value()}", f"{sample.major}"))
+    return f"Write {' or '.join(ways)} for {sample.format()}, and {thousand.major.to_integral_value()} for {thousand.format()}."
+
+
+def _money(amount: int, currency: str) -> str:
+    return Money(amount, currency).format()

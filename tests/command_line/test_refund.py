@@ -1,0 +1,192 @@
+"""`pushcart refund`: what it takes for an amount, what it says and asks before anything is sent, and what was done."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from core import cli, refunds
+from core.shop import Shop
+from tests import builders
+from tests.command_line.conftest import Run
+from tests.fakes import FakeStripe
+from tests.machine import environment
+
+WAITING = "Stripe did not answer. What was asked for is remembered, and the worker asks again."
+NOBODY = "Nothing was sent: there is nobody to ask here. Scripts say --yes."
+
+
+@pytest.fixture
+def order_id(shop: Shop, stripe: FakeStripe) -> str:
+    """A file and a key, paid and delivered: €29 and €79."""
+    return builders.bought(shop, stripe, "guide-eur", "kit-eur")
+
+
+def asked_for(shop: Shop, order_id: str) -> list[int]:
+    return [refund["amount"] for refund in builders.detail(shop, order_id)["refunds"]]
+
+
+@pytest.mark.parametrize(("words", "amount"), [("27", 2700), ("27.00", 2700), ("27,00", 2700), ("27.5", 2750)])
+@builders.on_sqlite
+def test_an_amount_is_a_decimal_of_the_orders_currency(
+    pushcart: Run, shop: Shop, order_id: str, words: str, amount: int
+) -> None:
+    said = pushcart("refund", order_id, "--amount", words, "--yes", "--json")
+    assert (said.status, said.output, said.complaints) == (1, "", [WAITING])
+    assert asked_for(shop, order_id) == [amount]
+
+
+@pytest.mark.parametrize(
+    ("price", "words", "sentence"),
+    [
+        ("kit-eur", "27.005", "'27.005' has marks that could set thousands apart or begin the decimals, so it could be more"),
+        ("kit-eur", "1.000,00", "'1.000,00' has marks that could set thousands apart"),
+        ("kit-eur", "1,000.00", "'1,000.00' has marks that could set thousands apart"),
+        ("kit-eur", "0.001", "'0.001' has more decimals than EUR, which has 2. Write 27 or 27.00 for €27.00, and 2700 for"),
+        ("kit-eur", "-5", "'-5' has a sign, and what goes back has none."),
+        ("kit-eur", "0", "€0.00 is too little: the least is €0.01."),
+        ("kit-eur", "79.01", "€79.01 is more than there is: only €79.00 is left to refund."),
+        ("kit-eur", "half", "'half' is not an amount in digits from 0 to 9. Write 27 or 27.00 for €27.00"),
+        ("kit-eur", "NaN", "'NaN' is not an amount"),
+        ("kit-eur", "1e1", "'1e1' is not an amount"),
+        ("kit-eur", "２７", "'２７' is not an amount in digits from 0 to 9."),
+        ("kit-eur", "", "'' is not an amount"),
+        ("kit-eur", "7" * 30, f"'{'7' * 30}' is longer than any amount."),
+        ("yen-jpy", "27.50", "'27.50' has more decimals than JPY, which has none. Write 27 for ¥27, and 2700 for ¥2,700."),
+        ("dinar-kwd", "1,000", "'1,000' has marks that could set thousands apart"),
+        ("dinar-kwd", "1.2345", "'1.2345' has more decimals than KWD, which has 3. Write 27 or 27.000 for"),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_what_is_not_clearly_an_amount_that_can_go_back_is_refused_in_a_sentence(
+    pushcart: Run, shop: Shop, stripe: FakeStripe, price: str, words: str, sentence: str
+) -> None:
+    order_id = builders.bought(shop, stripe, price)
+    said = pushcart("refund", order_id, "--amount", words, "--yes")
+    assert (said.status, said.output) == (1, "")
+    (complaint,) = said.complaints
+    assert complaint.startswith(sentence)
+    assert asked_for(shop, order_id) == []
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("--amount", "27"), ("--line", "1", "--json")])
+def test_with_nobody_to_ask_nothing_is_sent_without_yes(
+    pushcart: Run, shop: Shop, order_id: str, words: tuple[str, ...]
+) -> None:
+    said = pushcart("refund", order_id, *words)
+    assert (said.status, said.output, said.complaints[-1]) == (1, "", NOBODY)
+    assert (len(said.complaints) == 1) is ("--json" in words)
+    assert asked_for(shop, order_id) == []
+
+
+@builders.on_sqlite
+def test_what_would_happen_is_said_before(pushcart: Run, shop: Shop, order_id: str) -> None:
+    order = builders.order(shop, order_id)
+    said = pushcart("refund", order.number, "--line", "2")
+    assert said.complaints == [
+        "€79.00 goes back (test money); €29.00 can still be refunded afterwards.",
+        f"  order    {order.number} ({order_id})",
+        f"  payment  {order.stripe_payment_intent_id}",
+        f"  buyer    {order.customer_id}",
+        "  line 1   Field Guide: stays active",
+        "  line 2   Template Kit: access ends",
+        NOBODY,
+    ]
+    part = pushcart("refund", order_id, "--amount", "5").complaints
+    assert part[4:6] == ["  line 1   Field Guide: stays active", "  line 2   Template Kit: stays active"]
+    for words in ((), ("--amount", "5", "--take-back")):
+        ended = pushcart("refund", order_id, *words).complaints
+        assert ended[4:6] == ["  line 1   Field Guide: access ends", "  line 2   Template Kit: access ends"]
+
+
+@pytest.mark.parametrize(("words", "complaint"), [(("ord_none",), "There is no order ord_none."), (("{}", "--line", "9"),
+    "There is no line 9: the lines of this order are 1 to 2.")])  # fmt: skip
+@builders.on_sqlite
+def test_what_is_not_there_is_said_in_one_line(
+    pushcart: Run, shop: Shop, order_id: str, words: tuple[str, ...], complaint: str
+) -> None:
+    said = pushcart("refund", *[word.format(order_id) for word in words], "--yes")
+    assert (said.status, said.output, said.complaints) == (1, "", [complaint])
+
+
+@builders.on_sqlite
+def test_an_order_without_money_has_nothing_to_refund(pushcart: Run, shop: Shop) -> None:
+    unpaid, _ = builders.opened(shop, cart="unpaid")
+    said = pushcart("refund", unpaid, "--yes", "--json")
+    assert (said.status, said.complaints) == (1, [f"There is nothing left to refund of {unpaid}."])
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("y", True), ("n", False), ("", False), ("\x04", False)])
+@builders.on_sqlite
+def test_at_a_terminal_it_asks_and_sends_only_after_yes(
+    shop: Shop, order_id: str, shop_settings: dict[str, object], database_url: str, folder: Path, typed: str, sent: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    env = environment(**shop_settings, database_url=database_url)
+    command = [sys.executable, "-m", "core.cli", "refund", order_id, "--amount", "27.00"]
+    running = subprocess.Popen(command, cwd=folder, env=env, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE)
+    os.close(theirs)
+    shown = read_until(ours, "[y/N]:")
+    assert "€27.00 goes back (test money); €81.00 can still be refunded afterwards." in shown
+    assert asked_for(shop, order_id) == []
+    os.write(ours, typed.encode() + (b"" if typed == "\x04" else b"\n"))
+    assert running.wait(timeout=60) == 1  # this Stripe does not answer
+    assert asked_for(shop, order_id) == ([2700] if sent else [])
+    assert running.stdout
+    running.stdout.close()
+    os.close(ours)
+
+
+def read_until(terminal: int, words: str) -> str:
+    """What the terminal shows, as soon as these words are among it."""
+    shown = b""
+    while words.encode() not in shown:
+        assert select.select([terminal], [], [], 60)[0], shown
+        shown += os.read(terminal, 4096)
+    return shown.decode()
+
+
+def test_what_was_done_is_printed(
+    shop: Shop, stripe: FakeStripe, order_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "open_shop", lambda: shop)  # in this process, whose Stripe answers
+    number = builders.detail(shop, order_id)["number"]
+    cli.app(["refund", order_id, "--line", "2", "--yes", "--json"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert said.err == ""
+    answer = orjson.loads(said.out)
+    assert answer.pop("id").startswith("rf_")
+    assert answer == {
+        "order_id": order_id, "number": number, "amount": 7900, "currency": "eur", "status": "succeeded", "left": 2900,
+        "order_status": "partially_refunded",
+        "grants": [
+            {"product": "guide", "kind": "download", "state": "active", "quantity": 1},
+            {"product": "kit", "kind": "license", "state": "revoked", "quantity": 1},
+        ],
+    }  # fmt: skip
+    cli.app(["refund", order_id, "--amount", "9", "--take-back", "--yes"], standalone_mode=False)
+    assert capsys.readouterr().out == f"€9.00 of {number}: the refund is succeeded.\n"
+    assert builders.grants(shop, order_id) == [("guide", "revoked"), ("kit", "revoked")]
+
+
+@builders.on_sqlite
+def test_what_changes_between_the_question_and_the_answer_is_not_sent(
+    shop: Shop, stripe: FakeStripe, order_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def somebody_else_is_faster(*_: object, **__: object) -> str:
+        refunds.request(shop, order_id, 2000, actor="owner")
+        return ""
+
+    monkeypatch.setattr(cli, "open_shop", lambda: shop)
+    monkeypatch.setattr("core.cli_refund.disagreement", somebody_else_is_faster)
+    monkeypatch.setattr(sys, "argv", ["pushcart", "refund", order_id])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    assert "so nothing was sent" in capsys.readouterr().err
+    assert asked_for(shop, order_id) == [2000]

@@ -1,0 +1,65 @@
+"""A database that was used for trials and is opened with a live key: the trials stay apart, and nothing breaks."""
+
+import pytest
+
+from core import attention, checkout, purchases, reconciliation, refunds
+from core.errors import StripeUnreachable
+from core.orders import Order
+from core.payments import CheckoutState
+from core.shop import Shop
+from tests import builders
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+
+NORA = "nora@lindqvist.example"
+
+
+@pytest.fixture
+def live(shop: Shop, stripe: FakeStripe, clock: Clock) -> Shop:
+    """The shop with a live key, after trials of every kind: open, paid, disputed, refunded without an answer, subscribed."""
+    builders.opened(shop, cart="open")
+    disputed = builders.bought(shop, stripe, "kit-eur", cart="disputed")
+    builders.deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(builders.payment_of(shop, disputed))))
+    unanswered = builders.bought(shop, stripe, cart="unanswered")
+    stripe.lost_answers = 1
+    with pytest.raises(StripeUnreachable):
+        refunds.request(shop, unanswered, actor="owner")
+    builders.subscribed(shop, stripe, cart="plan")
+    clock.pass_(days=40)
+    return builders.live(shop)
+
+
+def test_the_worker_asks_the_live_stripe_about_nothing_that_was_a_trial(live: Shop, stripe: FakeStripe) -> None:
+    stripe.calls.clear()
+    before = {row.id: row.status for row in builders.rows(live, Order)}
+    report = reconciliation.sweep(live, everything=True)
+    assert (report.failed, report.healed) == ([], [])
+    assert not set(stripe.calls) & {"retrieve", "refund", "find_subscription"}
+    assert {row.id: row.status for row in builders.rows(live, Order)} == before
+
+
+def test_trials_need_nobody_any_more_and_are_nobodys_purchases(live: Shop, shop: Shop) -> None:
+    assert [item.topic for item in attention.items(shop) if item.order_id] != []
+    assert [item for item in attention.items(live) if item.order_id] == []
+    with live.reading() as session:
+        found = [
+            purchases.library(session, NORA, livemode=mode, signing_key=live.signing_key) for mode in (False, True)
+        ]
+    assert (len(found[0]), found[1]) == (3, ())
+
+
+def test_a_cart_from_the_trials_is_paid_for_real(live: Shop, stripe: FakeStripe) -> None:
+    before = {row.id for row in builders.attempts(live)}
+    link = checkout.start(live, builders.a_basket(cart="open"))
+    assert builders.order(live, link.order_id).livemode is True
+    rows = [row for row in builders.attempts(live) if row.order_id == link.order_id]
+    assert [row.state for row in rows] == [CheckoutState.EXPIRED, CheckoutState.OPEN]
+    assert rows[1].id not in before
+
+
+def test_the_same_holds_the_other_way_round(live: Shop, shop: Shop) -> None:
+    link = checkout.start(live, builders.a_basket(cart="real"))
+    asked: list[str] = []
+    reconciliation.sweep(shop, everything=True, progress=asked.append)
+    assert asked
+    assert link.order_id not in asked
