@@ -173,7 +173,7 @@ def test_a_database_from_before_the_mark_is_marked_where_nothing_was_changed(
 
 @builders.on_sqlite
 def test_what_the_migration_knows_of_the_demo_is_what_the_demo_sells(demo_shop: Shop) -> None:
-    script = (Path(migration.__file__).parent / "migrations/versions/0003_what_came_with_the_demo.py").read_text()
+    script = (Path(migration.__file__).parent / "migrations/versions/0004_what_came_with_the_demo.py").read_text()
     for product in demo.catalogue().products:
         assert f'("{product.id}", "{product.name}", "{product.summary}")' in script
     assert all(words in script for words in demo.catalogue().shop.values())
