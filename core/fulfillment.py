@@ -25,6 +25,7 @@ from core import (
     seats,
     workshops,
 )
+from core.admission import AdmittedSession
 from core.catalog import Product
 from core.database import new_id
 from core.grants import Delivery, Grant, GrantState, Kind
@@ -32,7 +33,7 @@ from core.history import Entries
 from core.ledger import Ledger
 from core.orders import Order, OrderLine, Payment, Status
 from core.outbox import Job
-from core.payments import Checkout, SessionFacts
+from core.payments import Checkout
 from core.refund_facts import RefundStatus
 
 
@@ -72,32 +73,27 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         log.add("paid")
     elif ledger.progress is Payment.FAILED:
         # Most buyers give their address on Stripe's page only, and they are to be told.
-        order.email = order.email or next((row.email for row in reversed(ledger.checkouts) if row.email), "")
-    trouble = _mismatch(order, paid) if paid else ""
-    grants = _converge(session, order, ledger, trouble, log, now=now)
+        fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
+        order.email = order.email or next(filter(None, fitting), "")
+    grants = _converge(session, order, ledger, log, now=now)
+    if ledger.progress is Payment.PAID:
+        order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
     if paid:
-        _adopt(session, order, ledger, paid, now=now)
+        _adopt(session, order, paid, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = orders.status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
-    fulfilled_now = _write(session, order, status, trouble or _blocked(grants), delivered, now=now)
+    fulfilled_now = _write(session, order, status, ledger.trouble or _blocked(grants), delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
     _owe(session, order, ledger, status, fulfilled_now)
     return Settled(order.id, status, fulfilled_now)
 
 
-def apply(session: Session, facts: SessionFacts, *, actor: str, now: datetime) -> Settled | None:
-    """Record what a Session said of itself and settle its order: the way in for webhook, return page and worker alike.
-
-    Returns None if there is no such order.
-    """
-    order = orders.lock(session, facts.order_id)
-    if order is None:
-        return None
-    # Read after the lock, in a statement of its own: what was read with it could be older than what another just wrote.
-    book = ledger.read(session, order)
-    payments.record(session, book.checkouts, facts, now=now)
+def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datetime) -> Settled:
+    """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
+    order, book = admitted.order, admitted.book
+    payments.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -134,10 +130,8 @@ def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[De
     )
 
 
-def _adopt(session: Session, order: Order, ledger: Ledger, paid: Checkout, *, now: datetime) -> None:
-    """Take over from the paid Session, and from what came after it, what belongs to the order itself."""
-    order.amount_total = ledger.total
-    order.amount_refunded = ledger.refunded
+def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
+    """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
     order.stripe_payment_intent_id = paid.stripe_payment_intent_id
     order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
@@ -146,32 +140,22 @@ def _adopt(session: Session, order: Order, ledger: Ledger, paid: Checkout, *, no
         order.customer_id = customers.remember(session, order.email, now=now)
 
 
-def _mismatch(order: Order, paid: Checkout) -> str:
-    """Why the paid Session is not this order's, or an empty string. Discounts and taxes differ lawfully: not compared."""
-    if paid.currency != order.currency:
-        return f"currency_mismatch: paid in {paid.currency}, ordered in {order.currency}"
-    trial = paid.stripe_subscription_id and not paid.amount_subtotal and not paid.amount_total
-    if paid.amount_subtotal != order.amount_expected and not trial:
-        return f"amount_mismatch: paid for {paid.amount_subtotal}, ordered {order.amount_expected}"
-    return ""
-
-
-def _converge(
-    session: Session, order: Order, ledger: Ledger, trouble: str, log: Entries, *, now: datetime
-) -> list[Grant]:
+def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> list[Grant]:
     if ledger.progress in (Payment.OPEN, Payment.PROCESSING):
         return []
     rows = _lines_and_grants(session, order.id)
     if ledger.progress is not Payment.PAID:
         release_all(session, [line for line, _ in rows])
         return []
+    trouble = "" if ledger.paid else ledger.trouble
     keeps = _keeping_products(session, rows) if ledger.refunds else set()
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
         allowed = ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
-        _bring(session, line, grant, GrantState.BLOCKED if trouble else allowed, now=now)
+        barred = trouble and allowed is not GrantState.REVOKED
+        _bring(session, line, grant, GrantState.BLOCKED if barred else allowed, now=now)
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
         if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
             grant.quantity = ledger.subscription.quantity
@@ -226,6 +210,7 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
         case GrantState.SUSPENDED:
             KINDS[line.kind].suspend(session, grant, now=now)
         case GrantState.REVOKED:
+            KINDS[line.kind].release(session, line.id)  # what was blocked may still hold a place
             KINDS[line.kind].revoke(session, grant, now=now)
         case GrantState.BLOCKED:
             pass
