@@ -5,9 +5,10 @@ from typing import Any
 import orjson
 from sqlmodel import col, select
 
-from core import customers, events, fulfillment, orders, refund_facts, subscriptions, tracing
+from core import customers, events, fulfillment, orders, ownership, payments, refund_facts, subscriptions
+from core.admission import Fate, Refused
 from core.errors import AccessDenied
-from core.handlers import NOT_OURS, Outcome
+from core.handlers import Outcome
 from core.orders import Order
 from core.shop import Shop
 
@@ -32,16 +33,13 @@ def refresh(shop: Shop, subscription_id: str) -> str | None:
     if found is None:
         return None
     facts = subscriptions.read_subscription(found)
-    with shop.reading() as session:
-        order_id = tracing.known_order(session, found)
-    order_id = order_id or tracing.trace(shop, found)
-    if order_id is None:
+    order_id = ownership.find(shop, found)
+    if isinstance(order_id, Refused):
         return None
     with shop.transaction() as session:
         order = orders.lock(session, order_id)
         assert order is not None
         order.eventful = True
-        order.stripe_subscription_id = order.stripe_subscription_id or subscription_id
         subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return order_id
@@ -49,9 +47,13 @@ def refresh(shop: Shop, subscription_id: str) -> str | None:
 
 def place(shop: Shop, event_id: str) -> Outcome:
     """Ask Stripe which order a parked event belongs to: apply it, or ignore it for good. Raises StripeTrouble."""
-    event = orjson.loads(events.payload_of(shop, event_id))
-    if tracing.trace(shop, event["data"]["object"]) is None:
-        return events.dismiss(shop, event_id, NOT_OURS)
+    subject: dict[str, Any] = orjson.loads(events.payload_of(shop, event_id))["data"]["object"]
+    if subject.get("object") == "checkout.session":
+        found: object = ownership.take_in(shop, payments.read_session(subject), actor="worker")
+    else:
+        found = ownership.find(shop, subject)
+    if isinstance(found, Refused) and found.fate is Fate.IGNORE:
+        return events.dismiss(shop, event_id, found.reason)
     return events.replay(shop, event_id, actor="worker")
 
 
@@ -60,7 +62,7 @@ def portal(shop: Shop, email: str, order_id: str) -> str:
     with shop.reading() as session:
         customer = session.exec(
             select(subscriptions.Subscription.stripe_customer_id)
-            .join(Order, col(Order.id) == subscriptions.Subscription.order_id)
+            .join(Order, col(Order.stripe_subscription_id) == subscriptions.Subscription.id)
             .where(Order.id == order_id, Order.customer_id == customers.id_of(email))
         ).first()
     if not customer:
@@ -70,8 +72,8 @@ def portal(shop: Shop, email: str, order_id: str) -> str:
 
 def _fetch_refunds(shop: Shop, charge: str) -> None:
     found = [refund_facts.read_refund(refund) for refund in shop.stripe.refunds_of(charge)]
-    order_id = _order_of_charge(shop, charge)
-    if not found or order_id is None:
+    order_id = ownership.find(shop, shop.stripe.find_charge(charge) or {}) if found else None
+    if order_id is None or isinstance(order_id, Refused):
         return
     with shop.transaction() as session:
         order = orders.lock(session, order_id)
@@ -80,10 +82,3 @@ def _fetch_refunds(shop: Shop, charge: str) -> None:
         for facts in found:
             refund_facts.record(session, order_id, facts, now=shop.now())
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-
-
-def _order_of_charge(shop: Shop, charge: str) -> str | None:
-    subject: dict[str, Any] = shop.stripe.find_charge(charge) or {}
-    with shop.reading() as session:
-        known = tracing.known_order(session, subject)
-    return known or tracing.trace(shop, subject)

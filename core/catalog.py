@@ -153,6 +153,12 @@ def priced(session: Session, price_ids: Sequence[str]) -> dict[str, Priced]:
     return {price.id: Priced(price, product) for price, product in rows}
 
 
+def trial_days(session: Session, plan_ids: Sequence[str]) -> int:
+    """For how many days these plans may be tried for nothing; in one subscription, as many as the shortest allows."""
+    terms = session.exec(select(Product.terms).where(col(Product.id).in_(plan_ids)))
+    return min((int(each.get("trial_days") or 0) for each in terms), default=0)
+
+
 def thumb(image: str) -> str:
     """Where the square crop of a product's picture lies: beside it, `cover.svg` has `cover-sq.svg`."""
     stem, _, ending = image.rpartition(".")

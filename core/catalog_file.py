@@ -89,6 +89,10 @@ class DateEntry(_Entry):
         return self.begins(now) + timedelta(hours=self.hours)
 
 
+# Stripe tries nothing out for longer than two years.
+_LONGEST_TRIAL = 730
+
+
 class ProductEntry(_Entry):
     """`[[products]]`: one thing for sale. `id` is its slug and never changes.
 
@@ -126,6 +130,9 @@ class ProductEntry(_Entry):
         for price in self.prices:
             if (price.interval is not None) != (self.kind is Kind.PLAN):
                 raise ValueError(f"price {price.id}: plans have an interval, and nothing else has")
+        trial = self.plan.get("trial_days", 0)
+        if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
+            raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
         _each_once("file name", [file.name for file in self.files])
         return self
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core import carts, catalog, fulfillment, history, orders, payments, workshops
+from core import admission, carts, catalog, fulfillment, history, orders, ownership, payments, workshops
+from core.admission import Refused
 from core.catalog import Priced
+from core.database import new_id
 from core.errors import (
     AlreadyPaid,
     BadInput,
@@ -94,7 +96,11 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
             ticket = _ticket(session, shop, basket, now=shop.now())
         facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
         with shop.transaction() as session:
-            fulfillment.apply(session, facts, actor="checkout", now=shop.now())
+            # What Stripe answers to the attempt's own creation is its Session, whatever anybody else may say of it.
+            admitted = admission.of_session(session, shop.id, facts, opened_as=ticket.checkout_id)
+            if isinstance(admitted, Refused):
+                raise StripeUnreachable("unsettled", admitted.reason)
+            fulfillment.apply(session, admitted, actor="checkout", now=shop.now())
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
             return PaymentLink(ticket.order_id, facts.url)
     raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
@@ -110,10 +116,8 @@ def confirm(shop: Shop, session_id: str) -> str:
     with shop.reading() as session:
         if known := payments.fulfilled_order(session, session_id):
             return known
-    facts = shop.stripe.retrieve_checkout(session_id)
-    with shop.transaction() as session:
-        settled = fulfillment.apply(session, facts, actor="return page", now=shop.now())
-    if settled is None:
+    settled = ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="return page")
+    if isinstance(settled, Refused):
         raise CheckoutNotFound(session_id=session_id)
     return settled.order_id
 
@@ -167,9 +171,12 @@ def _new_attempt(
     fulfillment.hold_all(session, lines, now=now)
     holding = any(draft.kind is Kind.WORKSHOP for draft in drafts)
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
+    plans = [draft.product_id for draft in drafts if draft.interval]
+    trial = catalog.trial_days(session, plans) if plans else 0
     row = Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
-        expires_at=expires_at, parameters=_parameters(shop, order, drafts, expires_at), ask_after=payments.ask_next(now, now),
+        expires_at=expires_at, ask_after=payments.ask_next(now, now),
+        parameters=_parameters(shop, order, drafts, expires_at, trial),
     )  # fmt: skip
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
@@ -278,19 +285,23 @@ def _draft(item: Item, found: dict[str, Priced]) -> LineDraft:
     )  # fmt: skip
 
 
-def _parameters(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetime) -> dict[str, Any]:
-    """What Stripe is asked for. Metadata names the order, never the person; a retry sends exactly the same again."""
+def _parameters(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetime, trial: int) -> dict[str, Any]:
+    """What Stripe is asked for. Metadata names the order, never the person; a retry sends exactly the same again.
+
+    The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
+    """
     metadata = {
         "order_id": order.id, "cart_id": order.cart_id, "shop_id": shop.id, "attempt": str(order.attempts),
     }  # fmt: skip
+    tried = {"trial_period_days": trial} if trial else {}
     subscribes = any(draft.interval for draft in drafts)
     base = shop.settings.public_url
     parameters: dict[str, Any] = {
         "mode": "subscription" if subscribes else "payment",
         "line_items": [_line_item(shop, draft) for draft in drafts],
         "client_reference_id": order.id,
-        "metadata": metadata,
-        "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata},
+        "metadata": {**metadata, "token": new_id("tok")},
+        "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata, **tried},
         "success_url": f"{base}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": f"{base}/cart",
         "expires_at": int(expires_at.timestamp()),

@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.database import minor_units
+from core.orders import AdmittedOrder
 from core.stripe_objects import id_of
 
 # Stripe's statuses in the order in which a dispute can go through them. `lost` may be appealed, and won after all.
@@ -88,7 +89,7 @@ def read_dispute(dispute: dict[str, Any]) -> DisputeFacts:
     )
 
 
-def record(session: Session, order_id: str, facts: DisputeFacts) -> Dispute:
+def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Dispute:
     """Merge what Stripe said into the dispute's row. The order must be locked."""
     row = session.get(Dispute, facts.id, with_for_update=True)
     if row is None:
@@ -105,7 +106,7 @@ def record(session: Session, order_id: str, facts: DisputeFacts) -> Dispute:
     return row
 
 
-def record_warning(session: Session, order_id: str, warning: dict[str, Any]) -> FraudWarning:
+def record_warning(session: Session, order_id: AdmittedOrder, warning: dict[str, Any]) -> FraudWarning:
     """Keep an early fraud warning; once it is no longer actionable (refunded, disputed) it stays so."""
     row = session.get(FraudWarning, warning["id"])
     if row is None:

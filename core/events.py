@@ -179,5 +179,5 @@ def _patience(attempts: int) -> timedelta:
 
 def _order_named_in(event: dict[str, Any]) -> str | None:
     subject = event["data"]["object"]
-    named = (subject.get("metadata") or {}).get("order_id") or subject.get("client_reference_id") or ""
+    named = (subject.get("metadata") or {}).get("order_id") or ""
     return named if named.startswith("ord_") else None

@@ -25,6 +25,7 @@ from core import (
     seats,
     workshops,
 )
+from core.admission import AdmittedSession
 from core.catalog import Product
 from core.database import new_id
 from core.grants import Delivery, Grant, GrantState, Kind
@@ -32,7 +33,7 @@ from core.history import Entries
 from core.ledger import Ledger
 from core.orders import Order, OrderLine, Payment, Status
 from core.outbox import Job
-from core.payments import Checkout, SessionFacts
+from core.payments import Checkout
 from core.refund_facts import RefundStatus
 
 
@@ -84,32 +85,27 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         log.add("paid")
     elif ledger.progress is Payment.FAILED:
         # Most buyers give their address on Stripe's page only, and they are to be told.
-        order.email = order.email or next((row.email for row in reversed(ledger.checkouts) if row.email), "")
-    trouble = _mismatch(order, paid) if paid else ""
-    grants = _converge(session, order, ledger, trouble, log, now=now)
+        fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
+        order.email = order.email or next(filter(None, fitting), "")
+    grants = _converge(session, order, ledger, log, now=now)
+    if ledger.progress is Payment.PAID:
+        order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
     if paid:
-        _adopt(session, order, ledger, paid, now=now)
+        _adopt(session, order, paid, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = orders.status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
-    fulfilled_now = _write(session, order, status, trouble or _blocked(grants), delivered, now=now)
+    fulfilled_now = _write(session, order, status, ledger.trouble or _blocked(grants), delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
     _owe(session, order, ledger, status, fulfilled_now)
     return Settled(order.id, status, fulfilled_now)
 
 
-def apply(session: Session, facts: SessionFacts, *, actor: str, now: datetime) -> Settled | None:
-    """Record what a Session said of itself and settle its order: the way in for webhook, return page and worker alike.
-
-    Returns None if there is no such order.
-    """
-    order = orders.lock(session, facts.order_id)
-    if order is None:
-        return None
-    # Read after the lock, in a statement of its own: what was read with it could be older than what another just wrote.
-    book = ledger.read(session, order)
-    payments.record(session, book.checkouts, facts, now=now)
+def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datetime) -> Settled:
+    """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
+    order, book = admitted.order, admitted.book
+    payments.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -122,10 +118,9 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
 
 def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
     """What settling would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
-    trouble = _mismatch(order, ledger.paid) if ledger.paid else ""
     rows = _lines_and_grants(session, order.id)
     keeps = _keeping_products(session, rows)
-    allowed = _allowed(ledger, trouble, rows, keeps, now=now)
+    allowed = _allowed(ledger, rows, keeps, now=now)
     return tuple(
         Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
         for line, grant in rows
@@ -159,10 +154,8 @@ def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[De
     )
 
 
-def _adopt(session: Session, order: Order, ledger: Ledger, paid: Checkout, *, now: datetime) -> None:
-    """Take over from the paid Session, and from what came after it, what belongs to the order itself."""
-    order.amount_total = ledger.total
-    order.amount_refunded = ledger.refunded
+def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
+    """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
     order.stripe_payment_intent_id = paid.stripe_payment_intent_id
     order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
@@ -171,26 +164,15 @@ def _adopt(session: Session, order: Order, ledger: Ledger, paid: Checkout, *, no
         order.customer_id = customers.remember(session, order.email, now=now)
 
 
-def _mismatch(order: Order, paid: Checkout) -> str:
-    """Why the paid Session is not this order's, or an empty string. Discounts and taxes differ lawfully: not compared."""
-    if paid.currency != order.currency:
-        return f"currency_mismatch: paid in {paid.currency}, ordered in {order.currency}"
-    trial = paid.stripe_subscription_id and not paid.amount_subtotal and not paid.amount_total
-    if paid.amount_subtotal != order.amount_expected and not trial:
-        return f"amount_mismatch: paid for {paid.amount_subtotal}, ordered {order.amount_expected}"
-    return ""
-
-
-def _converge(
-    session: Session, order: Order, ledger: Ledger, trouble: str, log: Entries, *, now: datetime
-) -> list[Grant]:
+def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> list[Grant]:
     if ledger.progress in (Payment.OPEN, Payment.PROCESSING):
         return []
     rows = _lines_and_grants(session, order.id)
     if ledger.progress is not Payment.PAID:
         release_all(session, [line for line, _ in rows])
         return []
-    allowed = _allowed(ledger, trouble, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
+    allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
+    trouble = _trouble(ledger)
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
@@ -204,15 +186,18 @@ def _converge(
 
 
 def _allowed(
-    ledger: Ledger, trouble: str, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
+    ledger: Ledger, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
 ) -> dict[str, GrantState]:
     """What each line may be used for as the ledger stands, by the line's id."""
-    return {
-        line.id: GrantState.BLOCKED
-        if trouble
-        else ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
-        for line, _ in rows
-    }
+    found = {line.id: ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now) for line, _ in rows}
+    if not _trouble(ledger):
+        return found
+    return {line: state if state is GrantState.REVOKED else GrantState.BLOCKED for line, state in found.items()}
+
+
+def _trouble(ledger: Ledger) -> str:
+    """What keeps everything from being delivered: money came in, and it was not what was ordered."""
+    return "" if ledger.paid else ledger.trouble
 
 
 def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:
@@ -262,6 +247,7 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
         case GrantState.SUSPENDED:
             KINDS[line.kind].suspend(session, grant, now=now)
         case GrantState.REVOKED:
+            KINDS[line.kind].release(session, line.id)  # what was blocked may still hold a place
             KINDS[line.kind].revoke(session, grant, now=now)
         case GrantState.BLOCKED:
             pass

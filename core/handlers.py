@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlmodel import Session, col, update
 
-from core import disputes, fulfillment, history, orders, outbox, payments, refund_facts, subscriptions, tracing
+from core import admission, disputes, fulfillment, history, orders, outbox, payments, refund_facts, subscriptions
+from core.admission import Fate, Refused
 from core.catalog import Price, Product
+from core.orders import AdmittedOrder
 from core.outbox import Job
 from core.stripe_objects import id_of
 
@@ -48,12 +50,9 @@ class Context:
         return subject
 
 
+_NAMES_NONE = "names no order of this shop"
 LIVE_AT_TEST = "live event, test key"
 TEST_AT_LIVE = "test event, live key"
-NOT_OURS = "not an order of this shop"
-_ANOTHER_SHOPS = "an order of another shop"
-_UNKNOWN = "its order is not known yet"
-_ASKING = "asking Stripe which order it belongs to"
 
 
 def ignored(reason: str) -> Outcome:
@@ -63,20 +62,17 @@ def ignored(reason: str) -> Outcome:
 
 def _on_checkout(session: Session, context: Context) -> Outcome:
     facts = payments.read_session(context.subject, event=context.event["type"])
-    if not facts.order_id.startswith("ord_"):
-        return ignored(NOT_OURS)
-    settled = fulfillment.apply(session, facts, actor=context.actor, now=context.now)
-    if settled:
-        return Outcome(EventState.APPLIED, settled.order_id)
-    if facts.shop_id not in ("", context.shop_id):
-        return ignored(_ANOTHER_SHOPS)
-    return Outcome(EventState.PARKED, facts.order_id, _UNKNOWN)
+    admitted = admission.of_session(session, context.shop_id, facts)
+    if isinstance(admitted, Refused):
+        return _not_admitted(session, context, admitted)
+    settled = fulfillment.apply(session, admitted, actor=context.actor, now=context.now)
+    return Outcome(EventState.APPLIED, settled.order_id)
 
 
 def _on_refund(session: Session, context: Context) -> Outcome:
-    order_id = tracing.known_order(session, context.subject)
-    if order_id is None:
-        return _unknown(session, context)
+    order_id = _admitted(session, context)
+    if isinstance(order_id, Refused):
+        return _not_admitted(session, context, order_id)
     _touch(session, order_id)
     facts = refund_facts.read_refund(context.subject)
     refund_facts.record(session, order_id, facts, now=context.now)
@@ -84,18 +80,18 @@ def _on_refund(session: Session, context: Context) -> Outcome:
 
 
 def _on_dispute(session: Session, context: Context) -> Outcome:
-    order_id = tracing.known_order(session, context.subject)
-    if order_id is None:
-        return _unknown(session, context)
+    order_id = _admitted(session, context)
+    if isinstance(order_id, Refused):
+        return _not_admitted(session, context, order_id)
     _touch(session, order_id)
     disputes.record(session, order_id, disputes.read_dispute(context.subject))
     return _settled(session, context, order_id)
 
 
 def _on_fraud_warning(session: Session, context: Context) -> Outcome:
-    order_id = tracing.known_order(session, context.subject)
-    if order_id is None:
-        return _unknown(session, context)
+    order_id = _admitted(session, context)
+    if isinstance(order_id, Refused):
+        return _not_admitted(session, context, order_id)
     orders.lock(session, order_id)  # its `created` and `updated` may come at once
     disputes.record_warning(session, order_id, context.subject)
     history.note(
@@ -107,18 +103,18 @@ def _on_fraud_warning(session: Session, context: Context) -> Outcome:
 
 def _on_refunded_charge(session: Session, context: Context) -> Outcome:
     """The charge tells that refunds exist but, since 2022-11-15, not which: the worker asks."""
-    order_id = tracing.known_order(session, context.subject)
-    if order_id is None:
-        return _unknown(session, context)
+    order_id = _admitted(session, context)
+    if isinstance(order_id, Refused):
+        return _not_admitted(session, context, order_id)
     _ask(session, context, context.subject["id"])
     return Outcome(EventState.APPLIED, order_id)
 
 
 def _on_decline(session: Session, context: Context) -> Outcome:
     """A try that failed: nothing but a line in the order's history, with the bank's reason."""
-    order_id = tracing.known_order(session, context.subject)
-    if order_id is None:
-        return ignored("names no order of this shop")
+    order_id = _admitted(session, context)
+    if isinstance(order_id, Refused):
+        return _not_admitted(session, context, order_id) if _names_ours(order_id) else ignored(_NAMES_NONE)
     error = context.subject.get("last_payment_error") or context.subject
     reason = error.get("decline_code") or error.get("code") or error.get("failure_code") or ""
     charge = id_of(error.get("charge")) or context.subject["id"]
@@ -128,15 +124,17 @@ def _on_decline(session: Session, context: Context) -> Outcome:
 
 def _on_payment(session: Session, context: Context) -> Outcome:
     """Nothing to learn that the Checkout Session does not tell; kept with the order it names."""
-    order_id = tracing.known_order(session, context.subject)
-    return Outcome(EventState.APPLIED, order_id) if order_id else ignored("names no order of this shop")
+    found = _admitted(session, context)
+    if isinstance(found, Refused):
+        return Outcome(EventState.APPLIED, found.order_id) if _names_ours(found) else ignored(_NAMES_NONE)
+    return Outcome(EventState.APPLIED, found)
 
 
 def _on_subscription(session: Session, context: Context) -> Outcome:
     """Its state is never read off an event, which may be old: the worker fetches it."""
-    order_id = tracing.known_order(session, context.subject)
-    if order_id is None:
-        return _unknown(session, context)
+    order_id = _admitted(session, context)
+    if isinstance(order_id, Refused):
+        return _not_admitted(session, context, order_id)
     _ask(session, context, context.subject["id"])
     return Outcome(EventState.APPLIED, order_id)
 
@@ -145,9 +143,9 @@ def _on_invoice(session: Session, context: Context) -> Outcome:
     subscription = subscriptions.subscription_of(context.subject)
     if subscription is None:
         return ignored("an invoice without a subscription")
-    order_id = tracing.known_order(session, context.subject)
-    if order_id is None:
-        return _unknown(session, context)
+    order_id = _admitted(session, context)
+    if isinstance(order_id, Refused):
+        return _not_admitted(session, context, order_id)
     if context.event["type"] in ("invoice.paid", "invoice.payment_succeeded"):
         _touch(session, order_id)
         subscriptions.record_invoice(session, order_id, context.subject)
@@ -170,6 +168,15 @@ def _on_catalogue(session: Session, context: Context) -> Outcome:
     return Outcome(EventState.APPLIED) if changed else ignored("not in the catalogue")
 
 
+def _admitted(session: Session, context: Context) -> AdmittedOrder | Refused:
+    return admission.of_object(session, context.shop_id, context.subject)
+
+
+def _names_ours(refused: Refused) -> bool:
+    """Whether it names an order that we have, though nothing proves yet that it belongs to it."""
+    return refused.fate is Fate.ASK and refused.order_id is not None
+
+
 def _touch(session: Session, order_id: str) -> None:
     """Lock the order, and say that there is more to its ledger than the payment."""
     order = orders.lock(session, order_id)
@@ -184,16 +191,13 @@ def _settled(session: Session, context: Context, order_id: str) -> Outcome:
     return Outcome(EventState.APPLIED, order_id)
 
 
-def _unknown(session: Session, context: Context) -> Outcome:
-    """Our rows do not know whose it is: park it, and let the worker ask Stripe. Nothing is lost meanwhile."""
-    named = tracing.named_order(context.subject)
-    if named:
-        if not named.startswith("ord_"):
-            return ignored(NOT_OURS)
-        ours = tracing.named_shop(context.subject) in ("", context.shop_id)
-        return Outcome(EventState.PARKED, named, _UNKNOWN) if ours else ignored(_ANOTHER_SHOPS)
-    _ask(session, context, context.event["id"])
-    return Outcome(EventState.PARKED, reason=_ASKING)
+def _not_admitted(session: Session, context: Context, refused: Refused) -> Outcome:
+    """Somebody else's is ignored. What may yet be ours is parked, and the worker asks Stripe: nothing is lost meanwhile."""
+    if refused.fate is Fate.IGNORE:
+        return ignored(refused.reason)
+    if refused.fate is Fate.ASK:
+        _ask(session, context, context.event["id"])
+    return Outcome(EventState.PARKED, refused.order_id, refused.reason)
 
 
 def _ask(session: Session, context: Context, subject: str) -> None:

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from core import disputes, payments, refund_facts, subscriptions
+from core import disputes, orders, payments, refund_facts, subscriptions
 from core.disputes import Dispute
 from core.grants import GrantState, Kind
 from core.orders import Facts, Order, OrderLine, Payment
-from core.payments import Checkout
+from core.payments import Checkout, Due
 from core.refund_facts import Refund
 from core.subscriptions import Subscription
 
@@ -19,6 +19,7 @@ class Ledger:
     """The facts about one order's money. `paid_later` is what a plan's renewals brought, in minor units."""
 
     checkouts: list[Checkout]
+    due: Due
     refunds: list[Refund] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
     subscription: Subscription | None = None
@@ -31,19 +32,27 @@ class Ledger:
 
     @property
     def paid(self) -> Checkout | None:
-        """The Session that the money came from."""
-        return payments.decisive(self.checkouts)
+        """The Session that paid for the order: the first that was paid as it was opened, whatever was learned first."""
+        return next((row for row in self._received if self.fits(row)), None)
+
+    @property
+    def trouble(self) -> str:
+        """What came in that was not what was ordered, until it went back; else an empty string."""
+        return next((self._misfit(row) for row in self._received if not self.fits(row) and not self._gone(row)), "")
+
+    def fits(self, row: Checkout) -> bool:
+        """Whether a Session's money is what the order costs: of any other, nothing becomes the order's own."""
+        return not self._misfit(row)
 
     @property
     def paid_twice(self) -> bool:
         """Whether more than one Session was paid: the second payment must go back."""
-        return len([row for row in self.checkouts if row.money is payments.Money.PAID]) > 1
+        return len(self._received) > 1
 
     @property
     def total(self) -> int:
         """All that was paid, in minor units: of an order that was paid twice, both payments, until one goes back."""
-        paid = [row.amount_total or 0 for row in self.checkouts if row.money is payments.Money.PAID]
-        return sum(paid) + self.paid_later
+        return sum(row.amount_total or 0 for row in self._received) + self.paid_later
 
     @property
     def refunded(self) -> int:
@@ -73,6 +82,21 @@ class Ledger:
         access = subscriptions.access(self.subscription, now=now) if line.kind is Kind.PLAN else GrantState.ACTIVE
         return GrantState.SUSPENDED if standing == "open" and access is GrantState.ACTIVE else access
 
+    @property
+    def _received(self) -> list[Checkout]:
+        return [row for row in self.checkouts if row.money is payments.Money.PAID]
+
+    def _misfit(self, row: Checkout) -> str:
+        return payments.misfit(row, row, self.due)
+
+    def _gone(self, row: Checkout) -> bool:
+        """Whether all that a Session brought went back; a plan's does not say which payment that was."""
+        whole = bool(self.refunded) and self.refunded >= self.total
+        back = refund_facts.gone(
+            [refund for refund in self.refunds if refund.stripe_payment_intent_id == row.stripe_payment_intent_id]
+        )
+        return whole or bool(row.stripe_payment_intent_id and back and back >= (row.amount_total or 0))
+
     def _paid_back(self, line: OrderLine) -> bool:
         whole = bool(self.refunded) and self.refunded >= self.total
         return whole or line.id in refund_facts.lines_paid_back(self.refunds)
@@ -84,12 +108,19 @@ def read(session: Session, order: Order) -> Ledger:
     An order to which nothing happened but being paid costs one query: `eventful` says that there is more.
     """
     checkouts = payments.checkouts(session, order.id)
-    if not order.eventful:
-        return Ledger(checkouts)
-    return Ledger(
-        checkouts,
-        refund_facts.of_order(session, order.id),
-        disputes.of_order(session, order.id),
-        subscriptions.of_order(session, order.id),
-        subscriptions.paid_later(session, order.id),
-    )
+    book = Ledger(checkouts, _due(session, order, checkouts))
+    if order.eventful:
+        book.refunds = refund_facts.of_order(session, order.id)
+        book.disputes = disputes.of_order(session, order.id)
+        book.subscription = subscriptions.made_by(session, book.paid)
+        book.paid_later = subscriptions.paid_later(session, order.id)
+    return book
+
+
+def _due(session: Session, order: Order, checkouts: list[Checkout]) -> Due:
+    in_trial = order.amount_expected
+    if any(payments.is_trial(row) for row in checkouts):
+        in_trial = sum(
+            line.unit_amount * line.quantity for line in orders.lines(session, order.id) if not line.interval
+        )
+    return Due(order.amount_expected, in_trial, order.currency)

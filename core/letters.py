@@ -188,7 +188,7 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
             total=Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency),
             lines=tuple(_line(line) for line in orders.lines(session, order_id)),
             deliveries=fulfillment.deliveries(session, order_id, signing_key=shop.signing_key),
-            library_url=sign_in.letter_link(shop, order_id),
+            library_url=sign_in.letter_link(shop, order_id, order.email),
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NewType
 
 from sqlalchemy import text
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -53,6 +54,10 @@ class Order(SQLModel, table=True):
     fulfilled_at: datetime | None = None
     created_at: datetime = Field(index=True)
     updated_at: datetime
+
+
+# The id of an order to which something at Stripe was found to belong. Admission alone says so, and facts ask for it.
+AdmittedOrder = NewType("AdmittedOrder", str)
 
 
 class OrderLine(SQLModel, table=True):

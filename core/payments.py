@@ -55,8 +55,8 @@ class Checkout(SQLModel, table=True):
     amount_total: int | None = minor_units(default=None)
     currency: str = ""
     email: str = ""
-    stripe_payment_intent_id: str | None = None
-    stripe_subscription_id: str | None = None
+    stripe_payment_intent_id: str | None = Field(default=None, index=True)
+    stripe_subscription_id: str | None = Field(default=None, index=True)
     stripe_customer_id: str | None = None
     created_at: datetime
     ask_after: datetime = Field(index=True)
@@ -67,9 +67,8 @@ class SessionFacts:
     """What one Session said of itself, whichever event or answer carried it. Amounts in minor units."""
 
     id: str
-    order_id: str
-    attempt: int
-    shop_id: str
+    metadata: dict[str, str]
+    recovered_from: str | None
     livemode: bool
     state: CheckoutState
     money: Money
@@ -83,20 +82,33 @@ class SessionFacts:
     expires_at: datetime
     url: str | None = None
 
+    @property
+    def order_id(self) -> str:
+        """The order that its metadata names, or an empty string."""
+        return self.metadata.get("order_id") or ""
+
+    @property
+    def shop_id(self) -> str:
+        """The shop that its metadata names, or an empty string."""
+        return self.metadata.get("shop_id") or ""
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at its order it names; the first is 1."""
+        attempt = self.metadata.get("attempt") or ""
+        return int(attempt) if attempt.isdecimal() else 0
+
 
 def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
     """Read a `checkout.session` as Stripe sends it, in any API version. `event` is the type it came with, if any.
 
     Stripe leaves a bounced bank debit at complete/unpaid for ever: only the event's type says that it failed.
     """
-    metadata = session.get("metadata") or {}
-    attempt = str(metadata.get("attempt") or "0")
     status = session.get("status") or "open"
     return SessionFacts(
         id=session["id"],
-        order_id=metadata.get("order_id") or session.get("client_reference_id") or "",
-        attempt=int(attempt) if attempt.isdecimal() else 0,
-        shop_id=metadata.get("shop_id") or "",
+        metadata=dict(session.get("metadata") or {}),
+        recovered_from=id_of(session.get("recovered_from")),
         livemode=bool(session.get("livemode")),
         state=CheckoutState(status) if status in _STATES else CheckoutState.OPEN,
         money=_money(session, event),
@@ -118,6 +130,11 @@ def checkouts(session: Session, order_id: str) -> list[Checkout]:
     return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
 
 
+def received(session: Session, order_id: str) -> Checkout:
+    """The first Session of the order that was paid. There must be one."""
+    return next(row for row in checkouts(session, order_id) if row.money is Money.PAID)
+
+
 def ask_next(created_at: datetime, now: datetime) -> datetime:
     """When to ask Stripe next about a Session of this age: soon at first, then ever more rarely."""
     patience = min(max((now - created_at) / 4, timedelta(seconds=30)), timedelta(hours=1))
@@ -135,16 +152,16 @@ def fulfilled_order(session: Session, session_id: str) -> str | None:
     return session.exec(query).first()
 
 
-def record(session: Session, known: list[Checkout], facts: SessionFacts, *, now: datetime) -> bool:
+def record(session: Session, known: list[Checkout], attempt: Checkout, facts: SessionFacts, *, now: datetime) -> bool:
     """Merge what a Session said into its row among the order's `known` ones; return whether that changed anything.
 
-    A Session that Stripe made itself (recovered after expiry, say) gets a row of its own.
+    One that Stripe recovered from the Session of `attempt` gets a row of its own, and shares what that was opened with.
     """
-    row = _row_of(known, facts)
-    if row is None:
+    row = attempt
+    if row.stripe_checkout_session_id not in (None, facts.id):
         row = Checkout(
-            id=facts.id, order_id=facts.order_id, attempt=facts.attempt, expires_at=facts.expires_at,
-            created_at=now, ask_after=now,
+            id=facts.id, order_id=attempt.order_id, attempt=attempt.attempt, parameters=attempt.parameters,
+            expires_at=facts.expires_at, created_at=now, ask_after=now,
         )  # fmt: skip
         session.add(row)
         known.append(row)
@@ -157,9 +174,35 @@ def record(session: Session, known: list[Checkout], facts: SessionFacts, *, now:
     return changed
 
 
-def decisive(known: list[Checkout]) -> Checkout | None:
-    """The Session that the order's money came from: the first paid one, whatever was learned first."""
-    return next((row for row in known if row.money is Money.PAID), None)
+@dataclass(frozen=True)
+class Due:
+    """What an order costs, in minor units: `in_trial` is what is left of it while its plans are tried for nothing."""
+
+    amount: int
+    in_trial: int
+    currency: str
+
+
+def is_trial(row: Checkout) -> bool:
+    """Whether we opened it with a trial."""
+    asked = row.parameters.get("subscription_data") or {}
+    return bool(asked.get("trial_period_days") or asked.get("trial_end"))
+
+
+def misfit(row: Checkout, said: "Checkout | SessionFacts", due: Due) -> str:
+    """Why what a Session says of its money is not what it was opened for, or an empty string.
+
+    Taxes differ lawfully. Discounts and trials do where we opened it so.
+    """
+    if said.currency != due.currency:
+        return f"currency_mismatch: paid in {said.currency}, ordered in {due.currency}"
+    ordered = due.in_trial if is_trial(row) else due.amount
+    if said.amount_subtotal != ordered:
+        return f"amount_mismatch: paid for {said.amount_subtotal}, ordered {ordered}"
+    discounts = row.parameters.get("allow_promotion_codes") or row.parameters.get("discounts")
+    if (said.amount_total or 0) < ordered and not discounts:
+        return f"amount_mismatch: paid {said.amount_total or 0} for {ordered}, and no discount was offered"
+    return ""
 
 
 def progress(known: list[Checkout]) -> Payment:
@@ -176,15 +219,6 @@ def progress(known: list[Checkout]) -> Payment:
 
 def _age(row: Checkout) -> tuple[int, str]:
     return row.attempt, row.id
-
-
-def _row_of(known: list[Checkout], facts: SessionFacts) -> Checkout | None:
-    for row in known:
-        if row.stripe_checkout_session_id == facts.id:
-            return row
-    # Stripe may report a Session before our own commit of its id: then only the attempt tells which it is.
-    unnamed = (row for row in known if row.attempt == facts.attempt and row.stripe_checkout_session_id is None)
-    return next(unnamed, None)
 
 
 def _merge(row: Checkout, facts: SessionFacts) -> None:

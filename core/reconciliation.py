@@ -10,7 +10,8 @@ import orjson
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
-from core import billing, events, fulfillment, masking, orders, payments, refunds, signals, subscriptions
+from core import admission, billing, events, fulfillment, masking, orders, payments, refunds, signals, subscriptions
+from core.admission import Refused
 from core.errors import CheckoutNotFound, StripeUnreachable
 from core.handlers import HANDLERS, EventState
 from core.orders import Order
@@ -83,7 +84,7 @@ def _retry_events(shop: Shop, report: Report, *, everything: bool) -> None:
 
 def _retried(shop: Shop, event_id: str) -> bool:
     outcome = events.replay(shop, event_id, actor="worker")
-    if outcome.state is EventState.PARKED and outcome.order_id is None:
+    if outcome.state is EventState.PARKED and outcome.reason == admission.ASKING:
         # Only Stripe knows whose it is: asked here too, should the job that was to ask have given up.
         outcome = billing.place(shop, event_id)
     return outcome.state is EventState.APPLIED
@@ -194,8 +195,11 @@ def _asked(shop: Shop, due: _Due, unchanged: list[_Due]) -> bool:
         session.flush()
         if facts is None:
             return fulfillment.resettle(session, order.id, actor="worker", now=shop.now()).status is not before
-        settled = fulfillment.apply(session, facts, actor="worker", now=shop.now())
-        return settled is not None and settled.status is not before
+        admitted = admission.of_session(session, shop.id, facts)
+        if isinstance(admitted, Refused):
+            return False  # its metadata was altered; the event that tells of it is parked, where the owner sees it
+        settled = fulfillment.apply(session, admitted, actor="worker", now=shop.now())
+        return settled.status is not before
 
 
 def _put_off(shop: Shop, unchanged: list[_Due]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import JSON
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.database import minor_units, text_enum
+from core.orders import AdmittedOrder
 from core.stripe_objects import id_of
 
 
@@ -92,7 +93,7 @@ def of_order(session: Session, order_id: str) -> list[Refund]:
     return list(session.exec(query.execution_options(populate_existing=True)))
 
 
-def record(session: Session, order_id: str, facts: RefundFacts, *, now: datetime) -> Refund:
+def record(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now: datetime) -> Refund:
     """Merge what Stripe said into the refund's row. The order must be locked."""
     row = _row_of(session, facts)
     if row is None or row.order_id != order_id:

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from sqlmodel import Session, col, select
 
-from core import disputes, fulfillment, history, ledger, orders, refund_facts
+from core import admission, disputes, fulfillment, history, ledger, orders, payments, refund_facts
 from core.database import new_id
 from core.errors import (
     AmountTooSmall,
@@ -21,7 +21,7 @@ from core.errors import (
 )
 from core.fulfillment import Foreseen
 from core.money import Money
-from core.orders import Order, OrderLine, Payment
+from core.orders import AdmittedOrder, Order, OrderLine, Payment
 from core.refund_facts import Refund, RefundStatus
 from core.shop import Shop
 
@@ -223,7 +223,9 @@ def _carry_out(shop: Shop, row: Refund) -> Refunded:
         raise
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
-        recorded = refund_facts.record(session, row.order_id, refund_facts.read_refund(answer), now=shop.now())
+        # The answer to our own request, about a payment of this very order.
+        ours = AdmittedOrder(row.order_id)
+        recorded = refund_facts.record(session, ours, refund_facts.read_refund(answer), now=shop.now())
         fulfillment.resettle(session, row.order_id, actor=row.actor, now=shop.now())
         return _view(recorded)
 
@@ -234,14 +236,19 @@ def _payment_of(shop: Shop, row: Refund) -> str:
         return row.stripe_payment_intent_id
     with shop.reading() as session:
         order = session.get_one(Order, row.order_id)
-    payment_intent = order.stripe_payment_intent_id
-    if payment_intent is None and order.stripe_subscription_id:
-        payment_intent = shop.stripe.payment_intent_of_subscription(order.stripe_subscription_id)
+        paid = payments.received(session, order.id)
+    # Money that was not what was ordered is not the order's own, and can be sent back all the same.
+    payment_intent = order.stripe_payment_intent_id or paid.stripe_payment_intent_id
+    subscription = order.stripe_subscription_id or paid.stripe_subscription_id
+    if payment_intent is None and subscription:
+        payment_intent = shop.stripe.payment_intent_of_subscription(subscription)
     if payment_intent is None:
         raise StripeRefused("nothing_to_refund", "no payment of this order is known at Stripe")
     with shop.transaction() as session:
+        orders.lock(session, row.order_id)
         kept = session.get_one(Refund, row.id, with_for_update=True)
         kept.stripe_payment_intent_id = kept.stripe_payment_intent_id or payment_intent
+        admission.remember(session, AdmittedOrder(row.order_id), [payment_intent])
         session.flush()
         return kept.stripe_payment_intent_id
 

@@ -15,11 +15,12 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import outbox, signing
-from core.customers import fold
+from core import customers, outbox, signing
+from core.customers import Customer, fold
 from core.database import new_id
 from core.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
 from core.orders import Order
+from core.payments import Checkout
 from core.shop import Shop
 
 CODE_MINUTES = 10
@@ -105,29 +106,31 @@ def by_code(shop: Shop, email: str, digits: str) -> str:
     return ticket
 
 
-def letter_link(shop: Shop, order_id: str) -> str:
-    """The link in a letter about an order: it leads to its buyer's purchases for a week, and signs in once.
+def letter_link(shop: Shop, order_id: str, email: str) -> str:
+    """The link in a letter about an order: it leads to the purchases of the address that the letter goes to, and of
+    no other, for a week, and signs in once.
 
-    It names the order and not the address, which would otherwise stand in browser histories and server logs.
+    It names the customer and not the address, which would otherwise stand in browser histories and server logs.
     """
-    token = signing.sign(shop.signing_key, signing.LETTER, order_id)
+    token = signing.sign(shop.signing_key, signing.LETTER, f"{order_id}/{customers.id_of(email)}")
     return f"{shop.settings.public_url}/purchases?letter={token}"
 
 
 def read_letter(shop: Shop, token: str) -> str:
     """The address that a letter's link was sent to. Changes nothing. Raises LinkExpired (with the address) or LinkInvalid."""
     try:
-        order_id, late = str(signing.read(shop.signing_key, signing.LETTER, token)), False
+        subject, late = str(signing.read(shop.signing_key, signing.LETTER, token)), False
     except LinkExpired as expired:
-        order_id, late = expired.subject, True
+        subject, late = expired.subject, True
+    order_id, _, customer_id = subject.partition("/")
     with shop.reading() as session:
-        address = session.exec(select(Order.email).where(Order.id == order_id)).first()
+        address = _addressee(session, order_id, customer_id)
         used = session.exec(select(SignIn.id).where(SignIn.letter == _fingerprint(token))).first()
     if not address:
         raise LinkInvalid()
     if late or used:
-        raise LinkExpired(subject=fold(address))
-    return fold(address)
+        raise LinkExpired(subject=address)
+    return address
 
 
 def by_letter(shop: Shop, token: str) -> str:
@@ -169,6 +172,19 @@ def _ticket(session: Session, shop: Shop, address: str, *, letter: str | None) -
     session.add(row)
     session.flush()
     return signing.sign(shop.signing_key, signing.TICKET, row.id)
+
+
+def _addressee(session: Session, order_id: str, customer_id: str) -> str:
+    """The address a letter about this order was mailed to, whatever the order's is by now; an empty string if unknown."""
+    order = session.get(Order, order_id)
+    if order is None:
+        return ""
+    if not customer_id:
+        # A link of the time when links named the order alone: good while the order has the address that paid for it.
+        return fold(order.email) if order.customer_id == customers.id_of(order.email) else ""
+    said = session.exec(select(Checkout.email).where(Checkout.order_id == order_id))
+    addresses = [order.email, *said, *session.exec(select(Customer.email).where(Customer.id == customer_id))]
+    return next((fold(each) for each in addresses if customers.id_of(each) == customer_id), "")
 
 
 def _newest_code(session: Session, address: str) -> SignInCode | None:

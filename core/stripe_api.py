@@ -33,10 +33,9 @@ class Stripe(Protocol):
     def events(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def refunds_of(self, charge: str) -> list[dict[str, Any]]: ...
-    def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None: ...
     def find_charge(self, charge: str) -> dict[str, Any] | None: ...
     def find_subscription(self, subscription: str) -> dict[str, Any] | None: ...
-    def find_checkout_of(self, *, subscription: str) -> dict[str, Any] | None: ...
+    def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None: ...
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
     def payment_intent_of_subscription(self, subscription: str) -> str | None: ...
     def open_portal(self, customer: str, *, return_url: str) -> str: ...
@@ -106,10 +105,6 @@ class StripeApi:
         """Every refund of a charge, newest first."""
         return list(self._all(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
 
-    def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None:
-        """A PaymentIntent, whose metadata names the order of a one-time payment."""
-        return self._find(lambda: self._client.v1.payment_intents.retrieve(payment_intent))
-
     def find_charge(self, charge: str) -> dict[str, Any] | None:
         """A charge."""
         return self._find(lambda: self._client.v1.charges.retrieve(charge))
@@ -118,9 +113,10 @@ class StripeApi:
         """A subscription as it is now."""
         return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription))
 
-    def find_checkout_of(self, *, subscription: str) -> dict[str, Any] | None:
-        """The Session that made a subscription."""
-        return self._first(lambda: self._client.v1.checkout.sessions.list({"subscription": subscription, "limit": 1}))
+    def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
+        """The Session that made a payment, or a subscription; that of a subscription made no payment of its own."""
+        made = {"payment_intent": payment_intent} if payment_intent else {"subscription": subscription}
+        return self._first(lambda: self._client.v1.checkout.sessions.list({**made, "limit": 1}))  # type: ignore[arg-type]
 
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
         """The invoice that a PaymentIntent paid; since 2025-03-31 only invoice payments lead there."""

@@ -8,7 +8,8 @@ from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from core.database import minor_units
 from core.grants import Grant, GrantState, Kind
-from core.orders import Order
+from core.orders import AdmittedOrder, Order
+from core.payments import Checkout
 from core.stripe_objects import id_of, moment
 
 
@@ -105,7 +106,7 @@ def read_subscription(subscription: dict[str, Any]) -> SubscriptionFacts:
 
 
 def record(
-    session: Session, order_id: str, facts: SubscriptionFacts, *, grace: timedelta, fetched_at: datetime
+    session: Session, order_id: AdmittedOrder, facts: SubscriptionFacts, *, grace: timedelta, fetched_at: datetime
 ) -> Subscription:
     """Write what was fetched, unless something fetched later stands there already. The order must be locked."""
     row = session.get(Subscription, facts.id, with_for_update=True)
@@ -132,7 +133,7 @@ def record(
     return row
 
 
-def record_invoice(session: Session, order_id: str, invoice: dict[str, Any]) -> None:
+def record_invoice(session: Session, order_id: AdmittedOrder, invoice: dict[str, Any]) -> None:
     """Keep a paid invoice; what it says of itself does not change any more."""
     if session.get(Invoice, invoice["id"]):
         return
@@ -152,10 +153,11 @@ def subscription_of(invoice: dict[str, Any]) -> str | None:
     return id_of(details.get("subscription") or invoice.get("subscription"))
 
 
-def of_order(session: Session, order_id: str) -> Subscription | None:
-    """The order's subscription as it was last fetched, or None before that."""
-    query = select(Subscription).where(Subscription.order_id == order_id)
-    return session.exec(query.execution_options(populate_existing=True)).first()
+def made_by(session: Session, paid: Checkout | None) -> Subscription | None:
+    """The subscription that this Session made, as it was last fetched, or None before that."""
+    if paid is None or paid.stripe_subscription_id is None:
+        return None
+    return session.get(Subscription, paid.stripe_subscription_id, populate_existing=True)
 
 
 def paid_later(session: Session, order_id: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
 from core import billing, checkout, downloads, events, fulfillment, reports
+from core.catalog import Product
 from core.checkout import Basket, Item, PaymentLink
 from core.events import Outcome, StripeEvent
 from core.grants import Delivery
@@ -74,12 +75,16 @@ def payment_of(shop: Shop, order_id: str) -> str:
     return str(found["payment_intent"] or shop.stripe.payment_of(found["subscription"]))
 
 
-def subscribed(
-    shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1", trial: bool = False
-) -> tuple[str, str]:
+def let_try(shop: Shop, days: int) -> None:
+    """From now on the plan may be tried for so many days."""
+    with shop.transaction() as session:
+        session.get_one(Product, "plan").terms = {"trial_days": days}
+
+
+def subscribed(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:
     """An order with a plan whose first events came in and were asked about: its id and its subscription's."""
     order_id, paid = opened(shop, *items or ("plan-month",), cart=cart)
-    subscription = stripe.pay(paid, trial=trial)["subscription"]
+    subscription = stripe.pay(paid)["subscription"]
     deliver(shop, stripe.event("completed", paid))
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
     billing.ask(shop, subscription)

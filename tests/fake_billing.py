@@ -10,8 +10,6 @@ from typing import Any
 from core.errors import StripeRefused
 from tests.fake_payments import FakePayments
 
-TRIAL_DAYS = 30
-
 
 class FakeBilling(FakePayments):
     """Subscriptions and their invoices as Stripe keeps them."""
@@ -34,9 +32,10 @@ class FakeBilling(FakePayments):
         self._called("find_subscription")
         return deepcopy(self.subscriptions.get(subscription))
 
-    def find_checkout_of(self, *, subscription: str) -> dict[str, Any] | None:
+    def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         self._called("find_checkout_of")
-        return deepcopy(next((each for each in self.sessions.values() if each["subscription"] == subscription), None))
+        made, name = ("payment_intent", payment_intent) if payment_intent else ("subscription", subscription)
+        return deepcopy(next((each for each in self.sessions.values() if each[made] == name), None))
 
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
         self._called("find_invoice_of")

@@ -34,10 +34,6 @@ class FakePayments:
         self._called("refunds_of")
         return [deepcopy(refund) for refund in reversed(self.refunds.values()) if refund["charge"] == charge]
 
-    def find_payment_intent(self, payment_intent: str) -> dict[str, Any] | None:
-        self._called("find_payment_intent")
-        return deepcopy(self.payment_intents.get(payment_intent))
-
     def find_charge(self, charge: str) -> dict[str, Any] | None:
         self._called("find_charge")
         return deepcopy(self.charges.get(charge))

@@ -16,7 +16,7 @@ import stripe
 
 from core.errors import CheckoutNotFound, ShopError, StripeRefused, StripeUnreachable
 from core.payments import SessionFacts, read_session
-from tests.fake_billing import TRIAL_DAYS, FakeBilling
+from tests.fake_billing import FakeBilling
 
 SECRET = "whsec_test_0123456789abcdef"
 
@@ -85,17 +85,13 @@ class FakeStripe(FakeBilling):
 
     # -- what happens at Stripe
 
-    def pay(
-        self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False, trial: bool = False
-    ) -> dict[str, Any]:
-        """The buyer pays; `slowly` with a bank debit whose money is still to come, in a `trial` nothing. Returns the Session."""
+    def pay(self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False) -> dict[str, Any]:
+        """The buyer pays; `slowly` with a bank debit whose money is still to come. Returns the Session."""
         session, asked = self.sessions[session_id], self._asked.get(session_id, {})
         assert session["status"] == "open", session["status"]
-        trial_days = TRIAL_DAYS if trial else _trial_days(asked)
+        trial_days = _trial_days(asked)
         cart = self._carts.get(session_id, [])
         plans = [line for line in cart if line["recurring"]]
-        if trial:
-            session.update(dict.fromkeys(("amount_subtotal", "amount_total"), _total(cart, trial=True)))
         free = session["amount_total"] == 0
         session.update(
             status="complete", url=None, payment_status="unpaid" if slowly else "no_payment_required" if free else "paid",
@@ -137,6 +133,16 @@ class FakeStripe(FakeBilling):
             if session["payment_intent"]:
                 self.payment_intents[session["payment_intent"]]["status"] = "canceled"
         return session
+
+    def recover(self, session_id: str) -> dict[str, Any]:
+        """The buyer comes back by an expired Session's recovery address: a copy of it, open again. Returns the copy."""
+        copy_id = f"cs_test_{next(self._numbers):04d}"
+        self.sessions[copy_id] = {
+            **deepcopy(self.sessions[session_id]), "id": copy_id, "status": "open", "payment_intent": None,
+            "recovered_from": session_id, "url": f"http://127.0.0.1:12111/c/pay/{copy_id}",
+        }  # fmt: skip
+        self._asked[copy_id], self._carts[copy_id] = self._asked[session_id], self._carts[session_id]
+        return self.sessions[copy_id]
 
     def sell(self, amount: int, currency: str = "eur", *, interval: str | None = None) -> str:
         """A price is made in Stripe's dashboard. Returns its id."""
@@ -217,6 +223,7 @@ class FakeStripe(FakeBilling):
             "payment_status": "unpaid", "mode": parameters["mode"], "amount_subtotal": total, "amount_total": total,
             "currency": cart[0]["currency"], "metadata": dict(parameters["metadata"]),
             "client_reference_id": parameters["client_reference_id"], "customer_details": None, "customer": None,
+            "recovered_from": None,
             "customer_email": parameters.get("customer_email"), "payment_intent": None, "subscription": None,
             "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}",
             "success_url": parameters["success_url"], "created": int(self.now().timestamp()),

@@ -66,7 +66,8 @@ def test_an_event_never_tells_a_subscriptions_state(shop: Shop, stripe: FakeStri
 
 
 def test_a_trial_is_delivered_and_its_first_bill_counts(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:
-    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2), trial=True)
+    builders.let_try(shop, days=30)
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2))
     assert plan(shop, order_id) == ("fulfilled", "active", 2)
     assert (subscription(shop).status, builders.detail(shop, order_id)["amount_total"]) == ("trialing", 0)
     assert subscription(shop).trial_end is not None

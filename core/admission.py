@@ -1,0 +1,213 @@
+"""Admission: the one check that every object of Stripe's passes before any fact of it is recorded.
+
+A Stripe account serves other shops and apps too, and whoever pays may write into some of what it says
+(`client_reference_id` on a Payment Link). So an object is ours because of an id that we know to be ours, never because of
+what it names: a Session that we opened or that Stripe recovered from one of those, and what such a Session made.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import Field, Session, SQLModel, or_, select
+
+from core import ledger, orders, payments, subscriptions
+from core.ledger import Ledger
+from core.orders import AdmittedOrder, Order
+from core.payments import Checkout, SessionFacts
+from core.stripe_objects import id_of
+
+
+class PaymentIntent(SQLModel, table=True):
+    """A payment of an order that none of its Sessions shows: a renewal, or the first payment of a plan.
+
+    Under its charge's id where Stripe speaks of the charge alone.
+    """
+
+    __tablename__ = "payment_intents"
+
+    id: str = Field(primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", index=True)
+
+
+class Fate(StrEnum):
+    """What becomes of an object that was not admitted. `wait`: our rows may know it soon. `ask`: only Stripe knows."""
+
+    IGNORE = "ignore"
+    WAIT = "wait"
+    ASK = "ask"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Nothing of this object may be recorded. `order_id` is the order of ours that it names, if it names one."""
+
+    fate: Fate
+    reason: str
+    order_id: str | None = None
+
+
+@dataclass(frozen=True)
+class AdmittedSession:
+    """A Session that is ours, with its order locked. `attempt` is its own row, or that of the one it was recovered from."""
+
+    order: Order
+    book: Ledger
+    attempt: Checkout
+    facts: SessionFacts
+
+
+NOT_OURS = "not an order of this shop"
+ANOTHER_SHOPS = "an order of another shop"
+STRANGER = "a Session that this shop did not open"
+UNKNOWN = "its order is not known yet"
+UNKNOWN_ATTEMPT = "its attempt to pay is not known yet"
+ALTERED = "a Session of this shop whose metadata was altered"
+ASKING = "asking Stripe which order it belongs to"
+
+
+def of_session(
+    session: Session, shop_id: str, facts: SessionFacts, *, opened_as: str = ""
+) -> AdmittedSession | Refused:
+    """Admit a Session by its id, and its metadata must still name what we opened it for.
+
+    `opened_as` is the attempt whose creation Stripe answers with it. Stripe's event may come before our own commit of that
+    answer: then the attempt's token proves it, which nobody was ever told, if it is for the right money as well.
+    """
+    order = orders.lock(session, facts.order_id) if facts.order_id else None
+    if order is None:
+        return _nobodys(session, shop_id, facts)
+    # Read after the lock, in a statement of its own: what was read with it could be older than what another just wrote.
+    book = ledger.read(session, order)
+    attempt = _opened(book, facts, opened_as) or _recovered(book, facts) or _outstanding(book, facts)
+    if attempt is None:
+        return _strangers(session, shop_id, order, facts)
+    if not _names_what_was_opened(attempt, facts):
+        return _elses(session, facts, STRANGER)
+    if (
+        attempt.stripe_checkout_session_id is None
+        and attempt.id != opened_as
+        and payments.misfit(attempt, facts, book.due)
+    ):
+        return Refused(Fate.WAIT, UNKNOWN_ATTEMPT, order.id)
+    return AdmittedSession(order, book, attempt, facts)
+
+
+def of_object(session: Session, shop_id: str, subject: dict[str, Any]) -> AdmittedOrder | Refused:
+    """Admit a payment, charge, refund, dispute, warning, subscription or invoice by the ids it carries."""
+    if known := of_ids(session, payments_of(subject), subscription_of(subject)):
+        return known
+    names = named(subject)
+    if not names:
+        return Refused(Fate.ASK, ASKING)
+    if names.get("shop_id") != shop_id:
+        return Refused(Fate.IGNORE, ANOTHER_SHOPS if names.get("shop_id") else NOT_OURS)
+    order_id = names["order_id"]
+    if session.exec(select(Order.id).where(Order.id == order_id)).first() is None:
+        return Refused(Fate.WAIT, UNKNOWN, order_id)
+    # It names an order of ours, which anybody may: what proves it is the Session that made it.
+    return Refused(Fate.ASK, ASKING, order_id)
+
+
+def of_ids(session: Session, payment_ids: list[str], subscription: str | None) -> AdmittedOrder | None:
+    """The order that one of these payments, or this subscription, is known to belong to."""
+    for payment in payment_ids:
+        if traced := session.get(PaymentIntent, payment):
+            return AdmittedOrder(traced.order_id)
+    for owner, order_id in ((Checkout, Checkout.order_id), (Order, Order.id)):
+        ways = [owner.stripe_payment_intent_id == payment for payment in payment_ids]
+        ways += [owner.stripe_subscription_id == subscription] if subscription else []
+        if ways and (found := session.exec(select(order_id).where(or_(*ways))).first()):
+            return AdmittedOrder(found)
+    return None
+
+
+def remember(session: Session, order_id: AdmittedOrder, payment_ids: list[str]) -> None:
+    """Know these payments from now on. The order they were traced to must be locked."""
+    for payment in payment_ids:
+        if of_ids(session, [payment], None) is None:
+            session.add(PaymentIntent(id=payment, order_id=order_id))
+            session.flush()
+
+
+def named(subject: dict[str, Any]) -> dict[str, str]:
+    """The metadata that names an order: an object's own, or its subscription's. Empty if none does."""
+    details = (subject.get("parent") or {}).get("subscription_details") or {}
+    for metadata in (
+        subject.get("metadata"),
+        details.get("metadata"),
+        (subject.get("subscription_details") or {}).get("metadata"),
+    ):
+        if metadata and metadata.get("order_id"):
+            return dict(metadata)
+    return {}
+
+
+def payments_of(subject: dict[str, Any]) -> list[str]:
+    """The ids under which the payment of an object may be known: its PaymentIntent's, else its charge's."""
+    if subject.get("object") == "payment_intent":
+        return [str(subject["id"])]
+    found = id_of(subject.get("payment_intent")) or lone_charge_of(subject)
+    return [found] if found else []
+
+
+def lone_charge_of(subject: dict[str, Any]) -> str | None:
+    """The charge of an object that does not say which PaymentIntent it was for."""
+    return None if subject.get("payment_intent") else id_of(subject.get("charge"))
+
+
+def subscription_of(subject: dict[str, Any]) -> str | None:
+    """The subscription that an object is, or belongs to."""
+    if subject.get("object") == "subscription":
+        return str(subject["id"])
+    if subject.get("object") == "invoice":
+        return subscriptions.subscription_of(subject)
+    return id_of(subject.get("subscription"))
+
+
+def _opened(book: Ledger, facts: SessionFacts, opened_as: str) -> Checkout | None:
+    named_so = (row for row in book.checkouts if row.stripe_checkout_session_id == facts.id)
+    answered = (row for row in book.checkouts if row.id == opened_as and row.stripe_checkout_session_id is None)
+    return next(named_so, None) or next(answered, None)
+
+
+def _recovered(book: Ledger, facts: SessionFacts) -> Checkout | None:
+    parent = facts.recovered_from
+    return next((row for row in book.checkouts if parent and row.stripe_checkout_session_id == parent), None)
+
+
+def _outstanding(book: Ledger, facts: SessionFacts) -> Checkout | None:
+    """The attempt that it names, if the id of its Session is not known yet."""
+    unnamed = (row for row in book.checkouts if row.stripe_checkout_session_id is None)
+    return next((row for row in unnamed if row.attempt == facts.attempt), None)
+
+
+def _names_what_was_opened(attempt: Checkout, facts: SessionFacts) -> bool:
+    """Whether all that we wrote into the metadata stands there: shop, order, attempt, and the attempt's token."""
+    written = attempt.parameters.get("metadata") or {"order_id": attempt.order_id}
+    return written.items() <= facts.metadata.items()
+
+
+def _nobodys(session: Session, shop_id: str, facts: SessionFacts) -> Refused:
+    if facts.shop_id != shop_id:
+        return _elses(session, facts, ANOTHER_SHOPS if facts.shop_id else NOT_OURS)
+    if not facts.order_id.startswith("ord_"):
+        return _elses(session, facts, NOT_OURS)
+    return Refused(Fate.WAIT, UNKNOWN, facts.order_id)
+
+
+def _strangers(session: Session, shop_id: str, order: Order, facts: SessionFacts) -> Refused:
+    if facts.shop_id != shop_id:
+        return _elses(session, facts, ANOTHER_SHOPS if facts.shop_id else NOT_OURS)
+    if facts.recovered_from:
+        return Refused(Fate.ASK, ASKING, order.id)
+    if facts.attempt > order.attempts:
+        return Refused(Fate.WAIT, UNKNOWN_ATTEMPT, order.id)
+    return _elses(session, facts, STRANGER)
+
+
+def _elses(session: Session, facts: SessionFacts, reason: str) -> Refused:
+    """Somebody else's; but one of ours that only says so, since its metadata was altered, must not go unseen."""
+    if order_id := payments.order_of_session(session, facts.id):
+        return Refused(Fate.WAIT, ALTERED, order_id)
+    return Refused(Fate.IGNORE, reason)
