@@ -6,16 +6,13 @@ Stripe waits for a traceback. Tracebacks are Python's own, without the values of
 
 import atexit
 import logging
-import re
 import sys
-import sysconfig
 import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -24,7 +21,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
-from core import masking
+from core.log_lines import Line
 
 OURS = ("core", "storefront", "webhook", "worker")
 
@@ -34,11 +31,6 @@ _WAITING = 1000
 _REPEATED = 10
 _SECONDS = 10.0
 _DEPTH = 200
-_FRAMES = 20
-_LAST = 4
-_LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen", "<sqlalchemy")
-_TRACEBACK = 8000
-_VALUE = 2000
 _ITEMS = 50
 _DEEP = 5
 
@@ -91,7 +83,7 @@ def _begin(root: logging.Logger) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     written = logging.StreamHandler(sys.stderr)
-    written.setFormatter(_Line(_renderer(sys.stderr)))
+    written.setFormatter(Line(_renderer(sys.stderr)))
     _Writer(_records, written).start()
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
@@ -254,62 +246,6 @@ class _Writer(QueueListener):
 
     def _say(self, logger: str, **said: Any) -> None:
         super().handle(_record(logger, logging.WARNING, said, created=time.time()))
-
-
-class _Line(logging.Formatter):
-    """Words a record: masked, bounded, and as the renderer draws it."""
-
-    def __init__(self, render: Processor) -> None:
-        super().__init__()
-        self._render = render
-
-    def format(self, record: logging.LogRecord) -> str:
-        said: dict[str, Any] = dict(record.msg)  # type: ignore[arg-type]
-        trace = said.pop("exception", None)
-        told = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            **_masked(said),
-        }
-        if trace:
-            _without_libraries(trace)
-            told["exception"] = _plain(masking.masked("".join(trace.format()).rstrip(), most=_TRACEBACK))
-        return str(self._render(None, record.levelname, told))
-
-
-def _without_libraries(trace: traceback.TracebackException) -> None:
-    """Of each error in a chain or group keep our own calls and the last few: three dozen of a library's say nothing."""
-    waiting, seen = [trace], set()
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        kept = [call for call in each.stack[:-_LAST] if not call.filename.startswith(_LIBRARIES)]
-        each.stack = traceback.StackSummary.from_list([*kept[-_FRAMES:], *each.stack[-_LAST:]])
-        waiting += [other for other in (each.__cause__, each.__context__, *(each.exceptions or ())) if other]
-
-
-def _masked(value: Any, name: str = "") -> Any:
-    if isinstance(value, Mapping):
-        return {masking.masked(key, most=_VALUE): _masked(each, key) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_masked(each, name) for each in value]
-    if masking.is_secret(name, value):
-        return "***"
-    # Further lines are indented: what a stranger sent does not pass for a line of ours.
-    return (
-        _plain(masking.masked(value, most=_VALUE).rstrip()).replace("\n", "\n    ") if isinstance(value, str) else value
-    )
-
-
-def _plain(text: str) -> str:
-    """Without what would move a terminal's cursor."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 _queued = _Queued()
