@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,7 @@ def closed_trade(database_url: str, tmp_path: Path) -> Iterator[Trade]:
     """A shop whose worker is not running."""
     with mail_server() as postbox:
         trade = open_trade(database_url, tmp_path, postbox)
+        trade.clock.time = datetime.now(UTC)  # a worker in a process of its own goes by the machine's clock
         yield trade
         trade.shop.engine.dispose()
 

@@ -13,9 +13,10 @@ import pytest
 
 from core import outbox, sign_in
 from core.letters import LetterState
-from core.outbox import Job
+from core.outbox import Job, Queue
 from tests.machine import environment, eventually
 from tests.worker.conftest import Trade, worker_process
+from worker.queues import PLACES
 
 
 def _seconds(act: Callable[[], object], seen: Callable[[], object]) -> float:
@@ -58,10 +59,12 @@ def test_two_hundred_letters_that_are_put_off_hold_up_neither_a_good_one_nor_a_c
         _assert_prompt(trade, domain="elsewhere.example")
     states = {trade.letters_of(order_id)[0].state for order_id in owed}
     assert states <= {LetterState.RETRYING, LetterState.WAITING}
-    # Each that was tried owes one turn more, and no other.
-    waiting = outbox.open_client(trade.shop.engine).list_workflows(status=["DELAYED", "ENQUEUED", "PENDING"])
-    roots = [job.workflow_id.partition("#")[0] for job in waiting]
-    assert sorted(roots) == sorted(f"receipt:{order_id}" for order_id in owed)
+    # Each has a turn to come, and no two that wait.
+    client = outbox.open_client(trade.shop.engine)
+    to_come = client.list_workflows(status=["DELAYED", "ENQUEUED", "PENDING"], workflow_id_prefix="receipt:")
+    assert {job.workflow_id.partition("#")[0] for job in to_come} == {f"receipt:{order_id}" for order_id in owed}
+    waiting = [job.workflow_id.partition("#")[0] for job in to_come if job.status == "DELAYED"]
+    assert len(waiting) == len(set(waiting))
 
 
 def test_recipients_that_keep_the_mail_server_silent_hold_up_nobody_else(closed_trade: Trade, tmp_path: Path) -> None:
@@ -112,10 +115,11 @@ def test_a_mail_server_that_is_down_is_tried_seldom_however_many_letters_wait(
     with _hanging_up(trade.postbox.port) as calls, worker_process(trade, tmp_path, "worker"):
         for order_id in owed:
             trade.wait_for(f"receipt:{order_id}", LetterState.RETRYING)
-        # At first all places try; from then on one at a time, after 1, 2, 4 and 8 seconds.
-        eventually(lambda: time.monotonic() > calls[0] + 12)
-        assert len([call for call in calls if call > calls[0] + 1]) <= 5
-        assert len(calls) <= 40
+        # At first all places try, which may take a busy machine a while; from then on one at a time, ever less often.
+        assert len(calls) <= PLACES[Queue.BUYERS].total + 10
+        since = time.monotonic()
+        eventually(lambda: time.monotonic() > since + 10)
+        assert len([call for call in calls if call > since]) <= 4
     trade.postbox.open()
     with worker_process(trade, tmp_path, "later"):
         for order_id in owed:
