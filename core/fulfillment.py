@@ -147,15 +147,16 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
     if ledger.progress is not Payment.PAID:
         release_all(session, [line for line, _ in rows])
         return []
-    trouble = "" if ledger.paid else ledger.trouble
+    trouble = "" if ledger.paid else ledger.misfit
     keeps = _keeping_products(session, rows) if ledger.refunds else set()
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
         allowed = ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
-        barred = trouble and allowed is not GrantState.REVOKED
-        _bring(session, line, grant, GrantState.BLOCKED if barred else allowed, now=now)
+        _bring(session, line, grant, allowed, now=now)
+        if trouble and grant.state is GrantState.BLOCKED:
+            grant.reason = trouble
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
         if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
             grant.quantity = ledger.subscription.quantity

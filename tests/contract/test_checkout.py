@@ -79,7 +79,7 @@ def test_a_card_pays_at_once(side: Side) -> None:
     intent = side.payment(str(paid.payment_intent))
     assert intent
     assert (intent["status"], intent["amount"], intent["amount_received"]) == ("succeeded", 2900, 2900)
-    assert intent["metadata"] == parameters["metadata"]
+    assert intent["metadata"] == parameters["payment_intent_data"]["metadata"]
     charge = side.stripe.find_charge(intent["latest_charge"])
     assert charge
     assert charge["id"].startswith("ch_")

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from core import attention, checkout, events, reconciliation, refunds, reports, sign_in, signing
+from core.catalog import Product
 from core.disputes import Dispute
 from core.errors import CheckoutNotFound, LinkExpired, LinkInvalid
 from core.events import StripeEvent
@@ -297,6 +298,17 @@ def test_the_money_of_a_mismatched_session_goes_back_and_its_place_is_free_again
     assert builders.grants(shop, order_id) == [("clinic", "revoked")]
     assert [date.taken for date in builders.rows(shop, WorkshopDate) if date.product_id == "clinic"] == [0]
     assert attention.items(shop) == []
+
+
+def test_a_mismatch_that_went_back_delivers_nothing_though_buyers_keep_what_is_refunded(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    with shop.transaction() as session:
+        session.get_one(Product, "kit").terms = {"on_refund": "keep"}
+    order_id, _ = mismatched(shop, stripe, client, "kit-eur", amount_subtotal=100, amount_total=100)
+    refunds.request(shop, order_id, actor="owner")
+    assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("refunded", [("kit", "revoked")])
+    assert not builders.deliveries(shop, order_id)[0].key
 
 
 @pytest.mark.parametrize("mismatched_first", [True, False])
