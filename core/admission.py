@@ -62,7 +62,6 @@ ANOTHER_SHOPS = "an order of another shop"
 STRANGER = "a Session that this shop did not open"
 UNKNOWN = "its order is not known yet"
 UNKNOWN_ATTEMPT = "its attempt to pay is not known yet"
-ALTERED = "a Session of this shop whose metadata was altered"
 ASKING = "asking Stripe which order it belongs to"
 
 
@@ -76,14 +75,12 @@ def of_session(
     """
     order = orders.lock(session, facts.order_id) if facts.order_id else None
     if order is None:
-        return _nobodys(session, shop_id, facts)
+        return _nobodys(shop_id, facts)
     # Read after the lock, in a statement of its own: what was read with it could be older than what another just wrote.
     book = ledger.read(session, order)
     attempt = _opened(book, facts, opened_as) or _recovered(book, facts) or _outstanding(book, facts)
-    if attempt is None:
-        return _strangers(session, shop_id, order, facts)
-    if not _names_what_was_opened(attempt, facts):
-        return _elses(session, facts, STRANGER)
+    if attempt is None or not _names_what_was_opened(attempt, facts):
+        return _strangers(shop_id, order, facts)
     if (
         attempt.stripe_checkout_session_id is None
         and attempt.id != opened_as
@@ -177,7 +174,9 @@ def _recovered(book: Ledger, facts: SessionFacts) -> Checkout | None:
 
 
 def _outstanding(book: Ledger, facts: SessionFacts) -> Checkout | None:
-    """The attempt that it names, if the id of its Session is not known yet."""
+    """The attempt that it names, if the id of its Session is not known yet. A recovered one was never anybody's first."""
+    if facts.recovered_from:
+        return None
     unnamed = (row for row in book.checkouts if row.stripe_checkout_session_id is None)
     return next((row for row in unnamed if row.attempt == facts.attempt), None)
 
@@ -188,26 +187,19 @@ def _names_what_was_opened(attempt: Checkout, facts: SessionFacts) -> bool:
     return written.items() <= facts.metadata.items()
 
 
-def _nobodys(session: Session, shop_id: str, facts: SessionFacts) -> Refused:
+def _nobodys(shop_id: str, facts: SessionFacts) -> Refused:
     if facts.shop_id != shop_id:
-        return _elses(session, facts, ANOTHER_SHOPS if facts.shop_id else NOT_OURS)
+        return Refused(Fate.IGNORE, ANOTHER_SHOPS if facts.shop_id else NOT_OURS)
     if not facts.order_id.startswith("ord_"):
-        return _elses(session, facts, NOT_OURS)
+        return Refused(Fate.IGNORE, NOT_OURS)
     return Refused(Fate.WAIT, UNKNOWN, facts.order_id)
 
 
-def _strangers(session: Session, shop_id: str, order: Order, facts: SessionFacts) -> Refused:
+def _strangers(shop_id: str, order: Order, facts: SessionFacts) -> Refused:
     if facts.shop_id != shop_id:
-        return _elses(session, facts, ANOTHER_SHOPS if facts.shop_id else NOT_OURS)
+        return Refused(Fate.IGNORE, ANOTHER_SHOPS if facts.shop_id else NOT_OURS)
     if facts.recovered_from:
         return Refused(Fate.ASK, ASKING, order.id)
     if facts.attempt > order.attempts:
         return Refused(Fate.WAIT, UNKNOWN_ATTEMPT, order.id)
-    return _elses(session, facts, STRANGER)
-
-
-def _elses(session: Session, facts: SessionFacts, reason: str) -> Refused:
-    """Somebody else's; but one of ours that only says so, since its metadata was altered, must not go unseen."""
-    if order_id := payments.order_of_session(session, facts.id):
-        return Refused(Fate.WAIT, ALTERED, order_id)
-    return Refused(Fate.IGNORE, reason)
+    return Refused(Fate.IGNORE, STRANGER)

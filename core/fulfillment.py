@@ -172,12 +172,14 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
         release_all(session, [line for line, _ in rows])
         return []
     allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
-    trouble = _trouble(ledger)
+    trouble = "" if ledger.paid else ledger.misfit
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
         _bring(session, line, grant, allowed[line.id], now=now)
+        if trouble and grant.state is GrantState.BLOCKED:
+            grant.reason = trouble
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
         if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
             grant.quantity = ledger.subscription.quantity
@@ -189,15 +191,7 @@ def _allowed(
     ledger: Ledger, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
 ) -> dict[str, GrantState]:
     """What each line may be used for as the ledger stands, by the line's id."""
-    found = {line.id: ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now) for line, _ in rows}
-    if not _trouble(ledger):
-        return found
-    return {line: state if state is GrantState.REVOKED else GrantState.BLOCKED for line, state in found.items()}
-
-
-def _trouble(ledger: Ledger) -> str:
-    """What keeps everything from being delivered: money came in, and it was not what was ordered."""
-    return "" if ledger.paid else ledger.trouble
+    return {line.id: ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now) for line, _ in rows}
 
 
 def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:

@@ -36,9 +36,14 @@ class Ledger:
         return next((row for row in self._received if self.fits(row)), None)
 
     @property
+    def misfit(self) -> str:
+        """What came in that was not what was ordered, or an empty string."""
+        return next(filter(None, map(self._misfit, self._received)), "")
+
+    @property
     def trouble(self) -> str:
-        """What came in that was not what was ordered, until it went back; else an empty string."""
-        return next((self._misfit(row) for row in self._received if not self.fits(row) and not self._gone(row)), "")
+        """The same, until it went back."""
+        return next(filter(None, (self._misfit(row) for row in self._received if not self._gone(row))), "")
 
     def fits(self, row: Checkout) -> bool:
         """Whether a Session's money is what the order costs: of any other, nothing becomes the order's own."""
@@ -76,6 +81,8 @@ class Ledger:
         standing = disputes.standing(self.disputes)
         if standing == "lost":
             return GrantState.REVOKED
+        if self.paid is None:
+            return GrantState.BLOCKED if self.trouble else GrantState.REVOKED
         # What an owner decided about this very refund goes before the product's policy.
         if refund_facts.takes_back_all(self.refunds) or (self._paid_back(line) and not keeps_after_refund):
             return GrantState.REVOKED

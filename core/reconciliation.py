@@ -197,7 +197,7 @@ def _asked(shop: Shop, due: _Due, unchanged: list[_Due]) -> bool:
             return fulfillment.resettle(session, order.id, actor="worker", now=shop.now()).status is not before
         admitted = admission.of_session(session, shop.id, facts)
         if isinstance(admitted, Refused):
-            return False  # its metadata was altered; the event that tells of it is parked, where the owner sees it
+            raise CheckoutNotFound(session_id=due.session_id)  # its metadata was altered at Stripe: for a person
         settled = fulfillment.apply(session, admitted, actor="worker", now=shop.now())
         return settled.status is not before
 

@@ -90,3 +90,47 @@ def test_nobody_imports_the_tests() -> None:
     for folder in FOLDERS:
         for path in sources(folder):
             assert not any(module.partition(".")[0] == "tests" for module in imported(path)), path
+
+
+# Facts about an order take what admission found: nobody else may say that an object is an order's.
+ADMITS = {
+    "AdmittedSession": {"core/admission.py"},
+    # Where a payment or a refund is the answer to our own request, or a Session was admitted just now.
+    "AdmittedOrder": {"core/admission.py", "core/ownership.py", "core/refunds.py"},
+}
+
+
+@pytest.mark.parametrize("word", ADMITS)
+def test_nobody_but_admission_says_that_an_object_is_an_orders(word: str) -> None:
+    made = {name_of(path) for folder in FOLDERS for path in sources(folder) if word in called(path)}
+    assert made == ADMITS[word]
+
+
+def called(path: Path) -> set[str]:
+    """The plain names that a file calls."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    return {function.id for function in calls if isinstance(function, ast.Name)}
+
+
+# Who records what Stripe says of an order: all of them by way of what admission gave them.
+RECORDS = {
+    "payments.record": {"core/fulfillment.py"},
+    "refund_facts.record": {"core/billing.py", "core/handlers.py", "core/refunds.py"},
+    "disputes.record": {"core/handlers.py"},
+    "disputes.record_warning": {"core/handlers.py"},
+    "subscriptions.record": {"core/billing.py"},
+    "subscriptions.record_invoice": {"core/handlers.py"},
+}
+
+
+def test_facts_of_stripe_are_recorded_where_they_were_admitted_and_nowhere_else() -> None:
+    found: dict[str, set[str]] = {each: set() for each in RECORDS}
+    for path in (each for folder in FOLDERS for each in sources(folder)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in found:
+                found[ast.unparse(node.func)].add(name_of(path))
+    assert found == RECORDS
+    for path in set().union(*RECORDS.values()):
+        named = {f"core.{alias.name}" for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+                 if isinstance(node, ast.ImportFrom) and node.module == "core" for alias in node.names}  # fmt: skip
+        assert "core.admission" in {*imported(ROOT / path), *named}, f"{path} records, and asks nobody to admit"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from core.errors import StripeUnreachable
@@ -39,6 +40,9 @@ class FakeSide:
             conformity.check_part("event", event)
             subject = event["data"]["object"]
             conformity.check_part(subject["object"], subject)
+
+    def payment(self, payment_intent: str) -> dict[str, Any] | None:
+        return deepcopy(self.stripe.payment_intents.get(payment_intent))
 
     def pass_(self, **span: float) -> None:
         """Time goes by: money that came by card is captured, and refunds are confirmed."""

@@ -59,6 +59,12 @@ class SandboxSide:
     def close(self) -> None:
         self.requests.close()
 
+    def payment(self, payment_intent: str) -> dict[str, Any] | None:
+        try:
+            return self.world.api.payment_intents.retrieve(payment_intent).to_dict(for_json=True)
+        except stripe.InvalidRequestError:
+            return None
+
     def pass_(self, **span: float) -> None:
         self.clock.pass_(**span)
         self.world.advance(**span)

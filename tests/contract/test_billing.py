@@ -20,14 +20,12 @@ def subscribed(side: Side, *items: str | tuple[str, int]) -> str:
 
 
 def on_trial(side: Side, days: int = 14) -> str:
-    """A subscription that costs nothing yet. The shop offers no trials, so nothing of its own asks for one."""
-    builders.opened(side.shop, "plan-month")
-    parameters = builders.attempts(side.shop)[0].parameters
-    data = {**parameters["subscription_data"], "trial_period_days": days}
-    opened = side.stripe.open_checkout({**parameters, "subscription_data": data}, key="trial")
-    assert opened.amount_total == 0
-    side.pay(opened.id)
-    return str(side.stripe.retrieve_checkout(opened.id).subscription)
+    """A subscription that costs nothing yet."""
+    builders.let_try(side.shop, days)
+    _, session_id = builders.opened(side.shop, "plan-month")
+    assert side.stripe.retrieve_checkout(session_id).amount_total == 0
+    side.pay(session_id)
+    return str(side.stripe.retrieve_checkout(session_id).subscription)
 
 
 def found(side: Side, name: str) -> dict[str, Any]:
@@ -82,7 +80,7 @@ def test_two_plans_are_two_items_of_one_subscription(side: Side) -> None:
 def test_the_payment_leads_to_the_invoice_and_the_invoice_to_the_order(side: Side) -> None:
     name = subscribed(side)
     payment = side.stripe.payment_intent_of_subscription(name)
-    intent = side.stripe.find_payment_intent(str(payment))
+    intent = side.payment(str(payment))
     assert intent
     assert (intent["metadata"], intent["amount"]) == ({}, 900)
     invoice = invoice_of(side, payment)

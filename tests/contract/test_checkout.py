@@ -32,10 +32,22 @@ def test_an_open_session_says_what_it_was_asked_for(side: Side) -> None:
     assert facts.url.endswith(f"/c/pay/{facts.id}")
     assert int(facts.expires_at.timestamp()) == parameters["expires_at"]
     assert replace(facts, id="", url=None) == SessionFacts(
-        id="", order_id=parameters["client_reference_id"], attempt=1, shop_id=side.shop.id, livemode=False,
+        id="", metadata=parameters["metadata"], recovered_from=None, livemode=False,
         state=CheckoutState.OPEN, money=Money.UNPAID, amount_subtotal=30900, amount_total=30900, currency="eur",
         email="", payment_intent=None, subscription=None, customer=None, expires_at=facts.expires_at,
     )  # fmt: skip
+    named = (facts.order_id, facts.shop_id, facts.attempt)
+    assert named == (parameters["client_reference_id"], side.shop.id, 1)
+
+
+def test_the_payment_leads_to_its_session(side: Side) -> None:
+    _, _, facts = asked(side)
+    side.pay(facts.id)
+    payment_intent = side.stripe.retrieve_checkout(facts.id).payment_intent
+    found = side.stripe.find_checkout_of(payment_intent=str(payment_intent))
+    assert found
+    assert (found["id"], found["recovered_from"]) == (facts.id, None)
+    assert side.stripe.find_checkout_of(payment_intent="pi_nobody") is None
 
 
 def test_a_plan_and_a_file_make_one_session(side: Side) -> None:
@@ -64,10 +76,10 @@ def test_a_card_pays_at_once(side: Side) -> None:
     paid = side.stripe.retrieve_checkout(facts.id)
     assert (paid.state, paid.money, paid.email, paid.url) == (CheckoutState.COMPLETE, Money.PAID, BUYER["email"], None)
     assert (paid.customer, paid.subscription) == (None, None)
-    intent = side.stripe.find_payment_intent(str(paid.payment_intent))
+    intent = side.payment(str(paid.payment_intent))
     assert intent
     assert (intent["status"], intent["amount"], intent["amount_received"]) == ("succeeded", 2900, 2900)
-    assert intent["metadata"] == parameters["metadata"]
+    assert intent["metadata"] == parameters["payment_intent_data"]["metadata"]
     charge = side.stripe.find_charge(intent["latest_charge"])
     assert charge
     assert charge["id"].startswith("ch_")
@@ -79,14 +91,14 @@ def test_a_declined_card_leaves_the_session_open_for_another(side: Side) -> None
     side.decline(facts.id)
     tried = side.stripe.retrieve_checkout(facts.id)
     assert (tried.state, tried.money, tried.url) == (CheckoutState.OPEN, Money.UNPAID, facts.url)
-    intent = side.stripe.find_payment_intent(str(tried.payment_intent))
+    intent = side.payment(str(tried.payment_intent))
     assert intent
     assert (intent["status"], intent["last_payment_error"]["decline_code"]) == (
         "requires_payment_method", "generic_decline",
     )  # fmt: skip
     side.pay(facts.id)
     assert side.stripe.retrieve_checkout(facts.id).payment_intent == intent["id"]
-    again = side.stripe.find_payment_intent(intent["id"])
+    again = side.payment(intent["id"])
     assert again
     assert again["latest_charge"] != intent["latest_charge"]
 
@@ -95,7 +107,7 @@ def test_a_bank_debit_is_processing_until_it_settles(side: Side) -> None:
     _, _, facts = asked(side)
     side.pay(facts.id, slowly=True)
     assert money(side, facts.id) == (CheckoutState.COMPLETE, Money.PROCESSING)
-    intent = side.stripe.find_payment_intent(str(side.stripe.retrieve_checkout(facts.id).payment_intent))
+    intent = side.payment(str(side.stripe.retrieve_checkout(facts.id).payment_intent))
     assert intent
     assert intent["status"] == "processing"
     assert intent["latest_charge"].startswith("py_")
@@ -108,7 +120,7 @@ def test_a_bounced_debit_stays_complete_and_unpaid_for_ever(side: Side) -> None:
     side.pay(facts.id, slowly=True)
     side.bounce(facts.id)
     assert money(side, facts.id) == (CheckoutState.COMPLETE, Money.PROCESSING)
-    intent = side.stripe.find_payment_intent(str(side.stripe.retrieve_checkout(facts.id).payment_intent))
+    intent = side.payment(str(side.stripe.retrieve_checkout(facts.id).payment_intent))
     charge = side.stripe.find_charge(intent["latest_charge"]) if intent else None
     assert charge
     assert (charge["status"], charge["failure_code"]) == ("failed", "insufficient_funds")
@@ -143,7 +155,7 @@ def test_nothing_is_known_of_what_is_not_there(side: Side) -> None:
         with pytest.raises(CheckoutNotFound) as refusal:
             question("cs_test_nobody")
         assert refusal.value.session_id == "cs_test_nobody"
-    assert side.stripe.find_payment_intent("pi_nobody") is None
+    assert side.payment("pi_nobody") is None
     assert side.stripe.find_charge("ch_nobody") is None
 
 

@@ -19,7 +19,6 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "events": lambda stripe, _: list(stripe.events(since=LONG_AGO)),
     "refund": lambda stripe, _: stripe.refund({"payment_intent": "pi_nobody", "amount": 1}, key="rf"),
     "refunds_of": lambda stripe, _: stripe.refunds_of("ch_nobody"),
-    "find_payment_intent": lambda stripe, _: stripe.find_payment_intent("pi_nobody"),
     "find_charge": lambda stripe, _: stripe.find_charge("ch_nobody"),
     "find_subscription": lambda stripe, _: stripe.find_subscription("sub_nobody"),
     "find_checkout_of": lambda stripe, _: stripe.find_checkout_of(subscription="sub_nobody"),

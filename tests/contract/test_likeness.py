@@ -18,7 +18,10 @@ from tests.contract.stories import STORIES
 # By what an id begins with: what the shop can ask about it.
 QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
     "cs": [lambda stripe, name: stripe.retrieve_checkout(name)],
-    "pi": [lambda stripe, name: stripe.find_payment_intent(name), lambda stripe, name: stripe.find_invoice_of(name)],
+    "pi": [
+        lambda stripe, name: stripe.find_checkout_of(payment_intent=name),
+        lambda stripe, name: stripe.find_invoice_of(name),
+    ],
     "ch": [lambda stripe, name: stripe.find_charge(name), lambda stripe, name: stripe.refunds_of(name)],
     "py": [lambda stripe, name: stripe.find_charge(name), lambda stripe, name: stripe.refunds_of(name)],
     "sub": [

@@ -44,7 +44,7 @@ def payment_of(side: Side, session_id: str) -> str:
 
 
 def charge_of(side: Side, payment_intent: str) -> dict[str, Any]:
-    intent = side.stripe.find_payment_intent(payment_intent)
+    intent = side.payment(payment_intent)
     charge = side.stripe.find_charge(intent["latest_charge"]) if intent else None
     assert charge
     return charge

@@ -84,8 +84,8 @@ def test_a_wrong_payment_until_it_went_back(shop: Shop, stripe: FakeStripe, chan
 
 def test_an_order_paid_twice_until_one_payment_went_back(shop: Shop, stripe: FakeStripe) -> None:
     order_id, first = builders.opened(shop)
-    stripe.sessions["cs_test_twin"] = {**stripe.sessions[first], "id": "cs_test_twin"}
-    for session_id in (first, "cs_test_twin"):
+    twin = stripe.recover(first)["id"]
+    for session_id in (first, twin):
         stripe.pay(session_id)
         deliver(shop, stripe.event("completed", session_id))
     (item,) = attention.items(shop)

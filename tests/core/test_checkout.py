@@ -283,7 +283,11 @@ def test_stripe_is_told_the_order_and_nothing_of_the_person(shop: Shop, stripe: 
     link = checkout.start(shop, basket)
     ((parameters, _),) = stripe.by_key.values()
     expected = {"order_id": link.order_id, "cart_id": "cart_77", "shop_id": shop.id, "attempt": "1"}
-    assert parameters["metadata"] == parameters["payment_intent_data"]["metadata"] == expected
+    assert parameters["payment_intent_data"]["metadata"] == expected
+    token = parameters["metadata"]["token"]
+    assert parameters["metadata"] == {**expected, "token": token}
+    assert len(token) > 20
+    assert token not in link.url
     assert parameters["client_reference_id"] == link.order_id
     assert parameters["customer_email"] == "nora@lindqvist.example"
     elsewhere = {name: value for name, value in parameters.items() if name != "customer_email"}

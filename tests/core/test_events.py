@@ -165,7 +165,7 @@ def test_a_parked_event_is_applied_by_its_next_delivery_too(shop: Shop, stripe: 
 @pytest.mark.parametrize(
     "rendering",
     [
-        {"metadata": None},
+        {"client_reference_id": None},
         {"customer_details": None, "payment_intent": {"id": "pi_expanded", "object": "payment_intent"}},
         {"expires_at": None, "amount_subtotal": 2900, "url": None},
     ],

@@ -121,6 +121,26 @@ def settled_and_refunded(life: Life) -> None:
     life.tell_refund(500)
 
 
+def mismatched_and_refunded(life: Life) -> None:
+    life.order_id, life.session_id = builders.opened(life.shop, "kit-eur", ("clinic-eur", 2))
+    life.stripe.sessions[life.session_id].update(amount_subtotal=100, amount_total=100)
+    life.payment = life.stripe.pay(life.session_id)["payment_intent"]
+    life.tell_session("completed")
+    life.tell_refund(100)
+
+
+def mismatched_beside_the_right_one(life: Life) -> None:
+    life.order_id, first = builders.opened(life.shop, "kit-eur")
+    life.stripe.sessions[first].update(amount_subtotal=100, amount_total=100)
+    life.session_id = life.stripe.recover(first)["id"]
+    life.stripe.sessions[life.session_id].update(amount_subtotal=7900, amount_total=7900)
+    wrong = life.stripe.pay(first, email="other@lindqvist.example")
+    life.payment = life.stripe.pay(life.session_id)["payment_intent"]
+    life.tell("checkout.session.completed", wrong)
+    life.tell_session("completed")
+    life.tell("refund.updated", life.stripe.make_refund(wrong["payment_intent"], 50))
+
+
 def a_plan_from_trial_to_its_end(life: Life) -> None:
     builders.let_try(life.shop, days=30)
     life.buy(("plan-month", 2))
@@ -144,6 +164,8 @@ LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "disputed twice and lost once": (disputed_twice_and_lost_once, 7, "charged_back"),
     "bounced": (bounced, 3, "failed"),
     "settled and refunded": (settled_and_refunded, 4, "partially_refunded"),
+    "mismatched and refunded": (mismatched_and_refunded, 3, "refunded"),
+    "mismatched beside the right one": (mismatched_beside_the_right_one, 3, "partially_refunded"),
     "a plan from trial to its end": (a_plan_from_trial_to_its_end, 12, "canceled"),
 }
 ASK, SWEEP = "ask", "sweep"

@@ -207,7 +207,13 @@ def test_ten_thousand_open_orders_are_asked_about_in_one_pass(shop: Shop, stripe
         for n in many
     ]
     attempts = [
-        {**attempt, "id": f"checkout:ord_{n}:1", "order_id": f"ord_{n}", "stripe_checkout_session_id": f"cs_{n}"}
+        {
+            **attempt,
+            "id": f"checkout:ord_{n}:1",
+            "order_id": f"ord_{n}",
+            "stripe_checkout_session_id": f"cs_{n}",
+            "parameters": {"metadata": {"order_id": f"ord_{n}"}},
+        }
         for n in many
     ]
     with shop.transaction() as session:

@@ -124,7 +124,7 @@ def test_wherever_asking_whose_a_refund_is_is_killed_the_next_pass_counts_it_onc
         assert (found["status"], found["amount_refunded"]) == ("partially_refunded", 300), end.where
         assert builders.event_row(shop, told["id"]).state == "applied", end.where
     assert end.finished
-    assert {"after Stripe's find_payment_intent", "after Stripe's find_invoice_of"} <= set(died_at)
+    assert {"after Stripe's find_checkout_of", "after Stripe's find_invoice_of"} <= set(died_at)
 
 
 def test_wherever_fetching_a_charges_refunds_is_killed_each_counts_once(shop: Shop, stripe: FakeStripe) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core import payments, subscriptions, tracing
+from core import admission, payments, subscriptions
 from sandbox import __main__ as program
 from sandbox import changelog, conformity, retired, spec, versions
 from tests.sandbox.running import Endpoint, World, eventually, running
@@ -437,7 +437,7 @@ def test_the_shop_reads_the_same_from_every_version(world: World, version: str) 
     if version < BASIL:
         del then["parent"]
     assert subscriptions.subscription_of(then) == subscriptions.subscription_of(now) == session.subscription
-    assert tracing.named_order(then) == tracing.named_order(now) == "order_1"
+    assert admission.named(then)["order_id"] == admission.named(now)["order_id"] == "order_1"
 
 
 @pytest.fixture(scope="module")

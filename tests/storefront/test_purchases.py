@@ -185,4 +185,4 @@ def test_the_cookie_of_a_browser_does_not_pass_for_a_sign_in(visitor: Visitor) -
 def letter_about(visitor: Visitor) -> str:
     """The token in the link of a receipt."""
     order_id = bought(visitor.shop, visitor.stripe, "guide-eur")
-    return sign_in.letter_link(visitor.shop, order_id).partition("letter=")[2]
+    return sign_in.letter_link(visitor.shop, order_id, "nora@lindqvist.example").partition("letter=")[2]

@@ -116,7 +116,7 @@ def test_a_dispute_told_before_the_payment_counts_when_it_comes(
     payment = stripe.pay(session_id)["payment_intent"]
     assert tell("created", payment, OPEN) == "parked"
     builders.ask_stripe(shop)
-    assert standing(shop, order_id) == ("pending", set())
+    assert standing(shop, order_id) == ("disputed", {"suspended"})
     post(client, stripe.event("completed", session_id))
     assert standing(shop, order_id) == ("disputed", {"suspended"})
     tell("closed", payment, WON)

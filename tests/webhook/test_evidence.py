@@ -43,7 +43,7 @@ def use(shop: Shop, client: TestClient, order_id: str) -> None:
     """Download the file, sign in by the letter, put the key on a machine."""
     token = next(file.token for file in builders.deliveries(shop, order_id)[0].files if file.name == FILE)
     assert client.get(f"/downloads/{token}").status_code == 200
-    letter_link = sign_in.letter_link(shop, order_id).partition("letter=")[2]
+    letter_link = sign_in.letter_link(shop, order_id, builders.order(shop, order_id).email).partition("letter=")[2]
     client.get(f"/sign-in/{sign_in.by_letter(shop, letter_link)}")
     (key,) = builders.rows(shop, LicenseKey)
     now = shop.now()

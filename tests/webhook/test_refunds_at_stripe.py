@@ -126,7 +126,7 @@ def test_a_refund_told_before_its_payment_is_parked_and_then_counted(
     payment = stripe.pay(session_id)["payment_intent"]
     assert tell("refund.created", stripe.make_refund(payment, 7900)) == "parked"
     builders.ask_stripe(shop)
-    assert builders.status(shop, order_id) == "pending"
+    assert builders.status(shop, order_id) == "refunded"
     assert post(client, stripe.event("completed", session_id)).json()["state"] == "applied"
     assert builders.status(shop, order_id) == "refunded"
     assert builders.grants(shop, order_id) == [("kit", "revoked")]

@@ -16,7 +16,9 @@ NORA = "nora@lindqvist.example"
 def a_ticket(shop: Shop) -> str:
     """A ticket from a letter about an order of its own."""
     order = checkout.start(shop, builders.a_basket(cart=new_id("cart"), email=NORA)).order_id
-    return sign_in.by_letter(shop, sign_in.letter_link(shop, order).partition("letter=")[2])
+    return sign_in.by_letter(
+        shop, sign_in.letter_link(shop, order, builders.order(shop, order).email).partition("letter=")[2]
+    )
 
 
 def who(shop: Shop, client: TestClient) -> str | None:
