@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import catalog
 from core.grants import Delivery, File, GrantState, Kind
-from storefront import counter, offers, ui
+from storefront import counter, tiles, ui
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
 LINKS_LAST = timedelta(minutes=8)
@@ -78,14 +78,14 @@ def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
     taken = ", ".join(ui.plain(email) for email in delivery.seats) or "Nobody uses one yet."
-    card = _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}. {taken}")
+    card = _card(delivery, where, level, f"{tiles.amount_of(delivery.kind, delivery.quantity)}. {taken}")
     with card:
         _draw_files(delivery.files)
     return card
 
 
 def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
-    card = _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}, paid for and kept.")
+    card = _card(delivery, where, level, f"{tiles.amount_of(delivery.kind, delivery.quantity)}, paid for and kept.")
     with card:
         if not (delivery.starts_at and delivery.ends_at):
             return card

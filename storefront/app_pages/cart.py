@@ -9,7 +9,7 @@ from core.checkout import Basket, Item, PaymentLink
 from core.errors import ShopError, StillSettling, StripeTrouble
 from core.grants import Kind
 from core.money import Money
-from storefront import counter, offers, ui
+from storefront import counter, tiles, ui
 
 shop = counter.shop()
 browser = counter.browser_id()
@@ -68,7 +68,7 @@ def draw_controls(line: LineView, *, fixed: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if line.offer.max_quantity > 1 and not fixed:
             st.number_input(
-                f"{offers.unit(line.offer.kind)[1].capitalize()} of {line.offer.name}",
+                f"{tiles.unit(line.offer.kind)[1].capitalize()} of {line.offer.name}",
                 1, max(most, line.quantity), line.quantity, key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
@@ -82,14 +82,14 @@ def described(line: LineView) -> str:
     each = ui.price(line.price.amount, short=True)
     if line.price.interval:
         return (
-            f"{offers.amount_of(line.offer.kind, line.quantity)} at {each}, billed {offers.EACH[line.price.interval]}"
+            f"{tiles.amount_of(line.offer.kind, line.quantity)} at {each}, billed {tiles.EACH[line.price.interval]}"
         )
     if line.offer.kind is Kind.WORKSHOP and line.offer.date:
         date = line.offer.date
         day, hours = ui.hours(date.starts_at, date.ends_at, date.timezone)
-        return f"{offers.amount_of(line.offer.kind, line.quantity)}, {day}, {ui.plain(hours)}"
+        return f"{tiles.amount_of(line.offer.kind, line.quantity)}, {day}, {ui.plain(hours)}"
     if line.quantity > 1:
-        return f"{offers.amount_of(line.offer.kind, line.quantity)} at {each}"
+        return f"{tiles.amount_of(line.offer.kind, line.quantity)} at {each}"
     return ui.plain(line.offer.facts)
 
 
@@ -147,7 +147,7 @@ def draw_empty() -> None:
         st.markdown("Most people start with one of these.")
         with st.grid(3, min_column_width=250, gap=(44, 32)):
             for offer in first:
-                offers.tile(offer)
+                tiles.tile(offer)
 
 
 with shop.reading() as session:

@@ -5,7 +5,7 @@ from core.carts import CartView, LineView
 from core.catalog import Availability, Interval, Offer, PriceTag
 from core.errors import ShopError
 from core.grants import Kind
-from storefront import counter, offers, ui
+from storefront import counter, tiles, ui
 
 shop = counter.shop()
 
@@ -43,7 +43,7 @@ def choose_price(offer: Offer) -> PriceTag:
 
 def named(tag: PriceTag) -> str:
     """What a price is called beside the others."""
-    return offers.EACH[tag.interval].capitalize() if tag.interval else ui.price(tag.amount)
+    return tiles.EACH[tag.interval].capitalize() if tag.interval else ui.price(tag.amount)
 
 
 def choose_quantity(offer: Offer, in_cart: LineView | None) -> int:
@@ -51,7 +51,7 @@ def choose_quantity(offer: Offer, in_cart: LineView | None) -> int:
     most = offer.max_quantity if offer.left is None else min(offer.max_quantity, offer.left)
     if most <= 1:
         return 1
-    label = offers.unit(offer.kind)[1].capitalize()
+    label = tiles.unit(offer.kind)[1].capitalize()
     begin = min(in_cart.quantity, most) if in_cart else 1
     return int(st.number_input(label, 1, most, begin, key=f"quantity-{offer.id}"))
 
@@ -62,10 +62,10 @@ def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     if tag.interval is None:
         st.metric("One payment", ui.price(total, short=True))
         if quantity > 1:
-            ui.quiet(f"{offers.amount_of(offer.kind, quantity)} at {ui.price(tag.amount, short=True)}.")
+            ui.quiet(f"{tiles.amount_of(offer.kind, quantity)} at {ui.price(tag.amount, short=True)}.")
         return
     st.metric("You pay", f"{ui.price(total, short=True)} :small[per {tag.interval}]")
-    each = f"{offers.amount_of(offer.kind, quantity)} at {ui.price(tag.amount, short=True)}."
+    each = f"{tiles.amount_of(offer.kind, quantity)} at {ui.price(tag.amount, short=True)}."
     ui.quiet(f"{each} {saving(offer, tag, quantity)}".strip())
 
 
@@ -136,8 +136,8 @@ def described(line: LineView) -> str:
     name = ui.plain(line.offer.name)
     if line.offer.max_quantity == 1:
         return f"{name} is"
-    each = f", {offers.EACH[line.price.interval]}," if line.price.interval else ""
-    return f"{name}, {offers.amount_of(line.offer.kind, line.quantity)}{each} {'is' if line.quantity == 1 else 'are'}"
+    each = f", {tiles.EACH[line.price.interval]}," if line.price.interval else ""
+    return f"{name}, {tiles.amount_of(line.offer.kind, line.quantity)}{each} {'is' if line.quantity == 1 else 'are'}"
 
 
 def draw_promises(offer: Offer) -> None:

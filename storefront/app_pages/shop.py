@@ -1,7 +1,7 @@
 import streamlit as st
 
 from core import catalog
-from storefront import counter, offers, ui
+from storefront import counter, tiles, ui
 
 shop = counter.shop()
 with shop.reading() as session:
@@ -26,5 +26,5 @@ with ui.frame(1120):
     with st.grid(3, min_column_width=250, gap=(44, 32)):
         for offer in everything:
             if chosen in ("All", offer.shelf):
-                offers.tile(offer)
+                tiles.tile(offer)
     ui.footer()
