@@ -13,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sqlmodel import Session, SQLModel, col, select, update
 
 from core import orders
-from core.catalog import Interval, Price, Product, ShopText
+from core.catalog import Interval, Kind, Price, Product, ShopText
 from core.downloads import DownloadFile
 from core.errors import AmountTooSmall, CatalogInvalid
-from core.grants import Kind
 from core.money import Money, check_chargeable
 from core.shop import Shop
 from core.workshops import WorkshopDate

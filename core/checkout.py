@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core import carts, catalog, fulfillment, history, orders, payments, workshops
-from core.catalog import Priced
+from core import carts, catalog, fulfillment, history, offers, orders, payments, workshops
+from core.catalog import Kind, Priced
 from core.errors import (
     AlreadyPaid,
     BadInput,
@@ -24,11 +24,11 @@ from core.errors import (
     StripeUnreachable,
     UnknownPrice,
 )
-from core.grants import Kind
 from core.money import Money, check_chargeable
-from core.orders import LineDraft, Order, OrderLine, Payment, Status
+from core.orders import LineDraft, Order, OrderLine
 from core.payments import Checkout, CheckoutState, SessionFacts
 from core.shop import Shop
+from core.status import Payment, Status
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
 _HOLDING = timedelta(minutes=35)
@@ -169,7 +169,7 @@ def _new_attempt(
 
 
 def _check_to_be_had(session: Session, drafts: list[LineDraft], *, held: dict[str, int]) -> None:
-    for offer in catalog.offers(session, [draft.product_id for draft in drafts]):
+    for offer in offers.offers(session, [draft.product_id for draft in drafts]):
         wanted = sum(draft.quantity for draft in drafts if draft.product_id == offer.id)
         carts.check(carts.with_own(offer, held), wanted)
 

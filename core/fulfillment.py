@@ -13,6 +13,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from core import (
+    access,
     customers,
     disputes,
     downloads,
@@ -25,15 +26,16 @@ from core import (
     seats,
     workshops,
 )
-from core.catalog import Product
+from core.catalog import Kind, Product
 from core.database import new_id
-from core.grants import Delivery, Grant, GrantState, Kind
+from core.grants import Delivery, Grant
 from core.history import Entries
 from core.ledger import Ledger
-from core.orders import Order, OrderLine, Payment, Status
+from core.orders import Order, OrderLine
 from core.outbox import Job
 from core.payments import Checkout, SessionFacts
 from core.refund_facts import RefundStatus
+from core.status import GrantState, Payment, Status, status_of
 
 
 class Deliverable(Protocol):
@@ -78,7 +80,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
     if paid:
         _adopt(session, order, ledger, paid, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
-    status = orders.status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
+    status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
     fulfilled_now = _write(session, order, status, trouble or _blocked(grants), delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
@@ -170,7 +172,7 @@ def _converge(
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
-        allowed = ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now)
+        allowed = access.allowed(ledger, line, keeps_after_refund=line.product_id in keeps, now=now)
         _bring(session, line, grant, GrantState.BLOCKED if trouble else allowed, now=now)
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
         if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:

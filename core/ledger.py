@@ -1,16 +1,15 @@
 """The ledger of an order: every fact known about its money, read together, and what they come to."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlmodel import Session
 
 from core import disputes, payments, refund_facts, subscriptions
 from core.disputes import Dispute
-from core.grants import GrantState, Kind
-from core.orders import Facts, Order, OrderLine, Payment
+from core.orders import Order, OrderLine
 from core.payments import Checkout
 from core.refund_facts import Refund
+from core.status import Facts, GrantState, Payment
 from core.subscriptions import Subscription
 
 
@@ -55,27 +54,17 @@ class Ledger:
         """Whether its subscription is over."""
         return self.subscription is not None and self.subscription.status in ("canceled", "incomplete_expired")
 
+    def paid_back(self, line: OrderLine) -> bool:
+        """Whether the line's own money went back, or all of the order's."""
+        whole = bool(self.refunded) and self.refunded >= self.total
+        return whole or line.id in refund_facts.lines_paid_back(self.refunds)
+
     def facts(self, grants: list[GrantState], *, plan_alone: bool) -> Facts:
         """What the order's status follows from. A plan that ended cancels the order only if nothing else was bought."""
         return Facts(
             payment=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
             dispute=disputes.standing(self.disputes), ended=self.ended and plan_alone,
         )  # fmt: skip
-
-    def allows(self, line: OrderLine, *, keeps_after_refund: bool, now: datetime) -> GrantState:
-        """What this paid line's buyer may do as things stand."""
-        standing = disputes.standing(self.disputes)
-        if standing == "lost":
-            return GrantState.REVOKED
-        # What an owner decided about this very refund goes before the product's policy.
-        if refund_facts.takes_back_all(self.refunds) or (self._paid_back(line) and not keeps_after_refund):
-            return GrantState.REVOKED
-        access = subscriptions.access(self.subscription, now=now) if line.kind is Kind.PLAN else GrantState.ACTIVE
-        return GrantState.SUSPENDED if standing == "open" and access is GrantState.ACTIVE else access
-
-    def _paid_back(self, line: OrderLine) -> bool:
-        whole = bool(self.refunded) and self.refunded >= self.total
-        return whole or line.id in refund_facts.lines_paid_back(self.refunds)
 
 
 def read(session: Session, order: Order) -> Ledger:

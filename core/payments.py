@@ -9,7 +9,8 @@ from sqlalchemy import JSON
 from sqlmodel import Field, Session, SQLModel, select
 
 from core.database import minor_units, text_enum
-from core.orders import Order, Payment, Status
+from core.orders import Order
+from core.status import Payment, Status
 from core.stripe_objects import id_of
 
 

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 from core import customers, fulfillment, orders
 from core.grants import Delivery
 from core.money import Money
-from core.orders import Order, OrderLine, Status
+from core.orders import Order, OrderLine
+from core.status import Status
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
-from core import billing, events, fulfillment, orders, payments, refunds, signals, subscriptions
+from core import billing, events, fulfillment, orders, payments, refunds, seats, signals, subscriptions
 from core.errors import CheckoutNotFound, ShopError, StripeUnreachable
 from core.handlers import HANDLERS, EventState
 from core.payments import Checkout, CheckoutState
@@ -232,7 +232,7 @@ def _closed(shop: Shop, checkout_id: str) -> bool:
 
 def _end_grace(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
-        over = subscriptions.grace_over(session, now=shop.now(), limit=_BATCH)
+        over = seats.grace_over(session, now=shop.now(), limit=_BATCH)
     for order_id in over:
         report.attempt(order_id, partial(_resettled, shop, order_id))
 

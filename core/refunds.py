@@ -11,9 +11,10 @@ from core import disputes, fulfillment, history, ledger, orders, refund_facts
 from core.database import new_id
 from core.errors import BadInput, NothingToRefund, OrderNotFound, RefundTooBig, StripeRefused
 from core.money import Money
-from core.orders import Order, OrderLine, Payment
+from core.orders import Order, OrderLine
 from core.refund_facts import Refund, RefundStatus
 from core.shop import Shop
+from core.status import Payment
 
 # The reasons that Stripe knows; anything else an owner may say is kept here alone.
 _STRIPE_REASONS = ("duplicate", "fraudulent", "requested_by_customer")

@@ -7,7 +7,9 @@ from typing import Any, assert_never
 import streamlit as st
 
 from core import catalog
-from core.grants import Delivery, File, GrantState, Kind
+from core.catalog import Kind
+from core.grants import Delivery, File
+from core.status import GrantState
 from storefront import counter, tiles, ui
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.

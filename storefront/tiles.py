@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.catalog import Availability, Interval, Offer, PriceTag
-from core.grants import Kind
+from core.catalog import Interval, Kind
+from core.offers import Availability, Offer, PriceTag
 from storefront import ui
 
 # From so few free places on, the number is worth knowing.

@@ -2,13 +2,13 @@ from typing import Any
 
 import streamlit as st
 
-from core import carts, catalog, checkout
+from core import carts, checkout, offers
 from core.carts import CartView, LineView
-from core.catalog import Availability, Interval
+from core.catalog import Interval, Kind
 from core.checkout import Basket, Item, PaymentLink
 from core.errors import ShopError, StillSettling, StripeTrouble
-from core.grants import Kind
 from core.money import Money
+from core.offers import Availability
 from storefront import counter, tiles, ui
 
 shop = counter.shop()
@@ -81,9 +81,7 @@ def described(line: LineView) -> str:
     """What a line is about, below its name."""
     each = ui.price(line.price.amount, short=True)
     if line.price.interval:
-        return (
-            f"{tiles.amount_of(line.offer.kind, line.quantity)} at {each}, billed {tiles.EACH[line.price.interval]}"
-        )
+        return f"{tiles.amount_of(line.offer.kind, line.quantity)} at {each}, billed {tiles.EACH[line.price.interval]}"
     if line.offer.kind is Kind.WORKSHOP and line.offer.date:
         date = line.offer.date
         day, hours = ui.hours(date.starts_at, date.ends_at, date.timezone)
@@ -142,7 +140,7 @@ def draw_empty() -> None:
     if not browser:
         st.warning(ui.NO_COOKIES, icon=":material/cookie_off:")
     with shop.reading() as session:
-        first = [offer for offer in catalog.shelf(session) if offer.availability is Availability.ON_SALE][:3]
+        first = [offer for offer in offers.shelf(session) if offer.availability is Availability.ON_SALE][:3]
     if first:
         st.markdown("Most people start with one of these.")
         with st.grid(3, min_column_width=250, gap=(44, 32)):

@@ -1,10 +1,10 @@
 import streamlit as st
 
-from core import carts, catalog
+from core import carts, offers
 from core.carts import CartView, LineView
-from core.catalog import Availability, Interval, Offer, PriceTag
+from core.catalog import Interval, Kind
 from core.errors import ShopError
-from core.grants import Kind
+from core.offers import Availability, Offer, PriceTag
 from storefront import counter, tiles, ui
 
 shop = counter.shop()
@@ -163,7 +163,7 @@ def draw_details(offer: Offer) -> None:
 
 
 with shop.reading() as session:
-    offer = catalog.offer(session, st.query_params.get("p", ""))
+    offer = offers.offer(session, st.query_params.get("p", ""))
     cart = carts.view(session, counter.browser_id())
 trouble = st.session_state.pop("trouble", "")
 

@@ -4,10 +4,11 @@ from urllib.parse import quote
 import streamlit as st
 
 from core import billing, purchases, sign_in
+from core.catalog import Kind
 from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
-from core.grants import Delivery, GrantState, Kind
-from core.orders import Status
+from core.grants import Delivery
 from core.purchases import Purchase
+from core.status import GrantState, Status
 from storefront import counter, deliveries, ui
 
 shop = counter.shop()

@@ -1,11 +1,11 @@
 import streamlit as st
 
-from core import catalog
+from core import catalog, offers
 from storefront import counter, tiles, ui
 
 shop = counter.shop()
 with shop.reading() as session:
-    everything = catalog.shelf(session)
+    everything = offers.shelf(session)
     texts = catalog.texts(session)
 
 with ui.frame(1120):

@@ -6,9 +6,8 @@ import streamlit as st
 
 from core import checkout, payments, purchases
 from core.errors import CheckoutNotFound, StripeTrouble
-from core.grants import GrantState
-from core.orders import Status
 from core.purchases import Purchase
+from core.status import GrantState, Status
 from storefront import counter, deliveries, ui
 
 # Stripe usually confirms within seconds. After a minute the page says so, and looks less often.

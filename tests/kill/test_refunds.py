@@ -6,9 +6,10 @@ from itertools import cycle
 from sqlmodel import select
 
 from core import billing, outbox, reconciliation, refunds
-from core.orders import Order, Status
+from core.orders import Order
 from core.refund_facts import Refund, RefundStatus
 from core.shop import Shop
+from core.status import Status
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe

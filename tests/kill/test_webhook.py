@@ -9,11 +9,12 @@ from sqlmodel import col, func, select
 from core import checkout, events, outbox, reconciliation
 from core.checkout import Basket, Item
 from core.events import StripeEvent
-from core.grants import Grant, GrantState
+from core.grants import Grant
 from core.history import FulfillmentLog
 from core.licenses import LicenseKey
-from core.orders import Order, Status
+from core.orders import Order
 from core.shop import Shop
+from core.status import GrantState, Status
 from core.workshops import Reservation, ReservationState, WorkshopDate
 from tests.fakes import FakeStripe, signed
 from tests.kill.mortal import live_until

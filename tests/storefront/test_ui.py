@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.catalog import Kind
 from core.errors import ShopError
-from core.grants import Delivery, GrantState, Kind
+from core.grants import Delivery
 from core.settings import Settings
+from core.status import GrantState
 from storefront import counter, ui
 from storefront.deliveries import calendar_file
 

@@ -9,9 +9,9 @@ import stripe as sdk
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
+from core.catalog import Kind
 from core.events import EventState, StripeEvent
 from core.fulfillment import KINDS
-from core.grants import Kind
 from core.settings import Settings
 from core.shop import Shop
 from tests import builders

@@ -9,7 +9,8 @@ from core import checkout, outbox, sign_in
 from core.errors import LinkExpired
 from core.grants import Grant
 from core.letters import LetterState
-from core.orders import Order, Status
+from core.orders import Order
+from core.status import Status
 from tests.machine import eventually
 from tests.worker.conftest import Trade
 from tests.worker.postbox import html_of, text_of
