@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core import carts, catalog, fulfillment, history, offers, orders, payments, workshops
+from core import carts, catalog, deliverables, fulfillment, history, offers, orders, payments, workshops
 from core.catalog import Kind, Priced
 from core.errors import (
     AlreadyPaid,
@@ -149,12 +149,12 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
 def _new_attempt(
     session: Session, shop: Shop, order: Order, basket: Basket, drafts: list[LineDraft], *, now: datetime
 ) -> _Ticket:
-    fulfillment.release_all(session, orders.lines(session, order.id))
+    deliverables.release_all(session, orders.lines(session, order.id))
     _check_to_be_had(session, drafts, held={})
     order.email, order.currency, order.attempts = basket.email, drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
     lines = orders.write_lines(session, order, drafts, now=now)
-    fulfillment.hold_all(session, lines, now=now)
+    deliverables.hold_all(session, lines, now=now)
     holding = any(draft.kind is Kind.WORKSHOP for draft in drafts)
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
     row = Checkout(

@@ -4,10 +4,9 @@
 anywhere, any number of times and at once: the order's row is locked, and the result is the same.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -15,20 +14,17 @@ from sqlmodel import Session, col, select
 from core import (
     access,
     customers,
+    deliverables,
     disputes,
-    downloads,
     ledger,
-    licenses,
     orders,
     outbox,
     payments,
     refund_facts,
-    seats,
-    workshops,
 )
 from core.catalog import Kind, Product
 from core.database import new_id
-from core.grants import Delivery, Grant
+from core.grants import Grant
 from core.history import Entries
 from core.ledger import Ledger
 from core.orders import Order, OrderLine
@@ -36,25 +32,6 @@ from core.outbox import Job
 from core.payments import Checkout, SessionFacts
 from core.refund_facts import RefundStatus
 from core.status import GrantState, Payment, Status, status_of
-
-
-class Deliverable(Protocol):
-    """What a module of core must do to deliver a kind of product. Each function may be called again at any time."""
-
-    def hold(self, session: Session, line: OrderLine, *, now: datetime) -> None: ...
-    def release(self, session: Session, line_id: str) -> None: ...
-    def grant(self, session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str: ...
-    def suspend(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
-    def revoke(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
-    def describe(self, session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery: ...
-
-
-KINDS: Mapping[Kind, Deliverable] = {
-    Kind.DOWNLOAD: downloads,
-    Kind.LICENSE: licenses,
-    Kind.PLAN: seats,
-    Kind.WORKSHOP: workshops,
-}
 
 
 @dataclass(frozen=True)
@@ -110,32 +87,6 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
     return settle(session, order, ledger.read(session, order), actor=actor, now=now)
 
 
-def release_all(session: Session, lines: list[OrderLine]) -> None:
-    """Give back whatever these lines hold, because nobody can be paying for them any more."""
-    for line in lines:
-        KINDS[line.kind].release(session, line.id)
-
-
-def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None:
-    """Hold what these lines need while their buyer pays. Raises SoldOut."""
-    for line in lines:
-        KINDS[line.kind].hold(session, line, now=now)
-
-
-def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[Delivery, ...]:
-    """What the order gives its buyer, line by line, with links that open for minutes."""
-    rows = session.exec(
-        select(Grant, OrderLine)
-        .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
-        .where(Grant.order_id == order_id)
-        .order_by(col(OrderLine.position))
-    )
-    return tuple(
-        KINDS[grant.kind].describe(session, grant, _base(grant, line), signing_key=signing_key)
-        for grant, line in rows.all()
-    )
-
-
 def _adopt(session: Session, order: Order, ledger: Ledger, paid: Checkout, *, now: datetime) -> None:
     """Take over from the paid Session, and from what came after it, what belongs to the order itself."""
     order.amount_total = ledger.total
@@ -165,7 +116,7 @@ def _converge(
         return []
     rows = _lines_and_grants(session, order.id)
     if ledger.progress is not Payment.PAID:
-        release_all(session, [line for line, _ in rows])
+        deliverables.release_all(session, [line for line, _ in rows])
         return []
     keeps = _keeping_products(session, rows) if ledger.refunds else set()
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
@@ -209,7 +160,7 @@ def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries
     )  # fmt: skip
     session.add(grant)
     session.flush()  # what a kind adds refers to it
-    if not trouble and (short := KINDS[line.kind].grant(session, line, grant, now=now)):
+    if not trouble and (short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now)):
         grant.state, grant.reason, grant.granted_at = GrantState.BLOCKED, short, None
     log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
     return grant
@@ -223,12 +174,12 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
     reason = grant.reason
     match target:
         case GrantState.ACTIVE:
-            reason = KINDS[line.kind].grant(session, line, grant, now=now)
+            reason = deliverables.KINDS[line.kind].grant(session, line, grant, now=now)
             target = GrantState.BLOCKED if reason else target
         case GrantState.SUSPENDED:
-            KINDS[line.kind].suspend(session, grant, now=now)
+            deliverables.KINDS[line.kind].suspend(session, grant, now=now)
         case GrantState.REVOKED:
-            KINDS[line.kind].revoke(session, grant, now=now)
+            deliverables.KINDS[line.kind].revoke(session, grant, now=now)
         case GrantState.BLOCKED:
             pass
         case _:
@@ -290,10 +241,3 @@ def _worries(order: Order, ledger: Ledger) -> list[str]:
     worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
     return [*worries, "blocked"] if order.attention else worries
-
-
-def _base(grant: Grant, line: OrderLine) -> Delivery:
-    return Delivery(
-        grant_id=grant.id, product_id=grant.product_id, product=line.name, kind=grant.kind, state=grant.state,
-        reason=grant.reason, quantity=grant.quantity, image=line.image,
-    )  # fmt: skip

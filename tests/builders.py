@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core import billing, checkout, downloads, events, fulfillment, reports
+from core import billing, checkout, deliverables, downloads, events, reports
 from core.checkout import Basket, Item, PaymentLink
 from core.events import Outcome, StripeEvent
 from core.grants import Delivery
@@ -124,7 +124,7 @@ def event_row(shop: Shop, event_id: str) -> StripeEvent:
 
 def deliveries(shop: Shop, order_id: str) -> tuple[Delivery, ...]:
     with shop.reading() as session:
-        return fulfillment.deliveries(session, order_id, signing_key=shop.signing_key)
+        return deliverables.deliveries(session, order_id, signing_key=shop.signing_key)
 
 
 def jobs(shop: Shop) -> list[str]:

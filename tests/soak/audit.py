@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from core import attention, fulfillment, offers, reports
+from core import attention, deliverables, offers, reports
 from core.catalog import Kind
 from core.shop import Shop
 from tests.journeys.stand import Stand
@@ -160,7 +160,7 @@ def _wrong_keys(books: Books) -> Iterator[str]:
     ]
     with books.shop.reading() as session:
         for order in licensed:
-            for each in fulfillment.deliveries(session, order["id"], signing_key=books.shop.signing_key):
+            for each in deliverables.deliveries(session, order["id"], signing_key=books.shop.signing_key):
                 if each.kind is not Kind.LICENSE:
                     continue
                 if not each.key:

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from core.catalog import Kind
+from core.deliverables import KINDS
 from core.events import EventState, StripeEvent
-from core.fulfillment import KINDS
 from core.settings import Settings
 from core.shop import Shop
 from tests import builders

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlmodel import select
 
-from core import checkout, outbox, sign_in
+from core import checkout, deliverables, outbox, sign_in
 from core.errors import LinkExpired
 from core.grants import Grant
 from core.letters import LetterState
@@ -28,9 +28,7 @@ def test_a_purchase_is_answered_by_one_letter_that_holds_everything(trade: Trade
     with trade.shop.reading() as session:
         order = session.get_one(Order, order_id)
         key = next(
-            d.key
-            for d in checkout.fulfillment.deliveries(session, order_id, signing_key=trade.shop.signing_key)
-            if d.key
+            d.key for d in deliverables.deliveries(session, order_id, signing_key=trade.shop.signing_key) if d.key
         )
 
     (letter,) = trade.postbox.to(buyer)
