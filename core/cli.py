@@ -20,7 +20,7 @@ from core.errors import (
     StripeUnreachable,
 )
 from core.money import Money
-from core.shop import open_shop
+from core.opening import open_shop
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 catalog_commands = typer.Typer(no_args_is_help=True, help="What is sold.")

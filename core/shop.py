@@ -10,10 +10,10 @@ from hashlib import sha256
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from core import database, migration, settings
+from core import database
 from core.settings import Settings
 from core.storage import Storage
-from core.stripe_api import Stripe, StripeApi
+from core.stripe_api import Stripe
 
 
 def _utc_now() -> datetime:
@@ -53,20 +53,3 @@ class Shop:
         words = "".join(letter if letter.isalnum() else " " for letter in self.settings.shop_name).split()
         initials = "".join(word[0] for word in words)
         return (initials if len(words) > 1 else (words or ["PC"])[0][:2]).upper()[:4]
-
-
-def open_shop(chosen: Settings | None = None) -> Shop:
-    """The shop of this process, its database migrated and, in the demo, its shelves filled."""
-    chosen = chosen or settings.read()
-    shop = Shop(
-        settings=chosen,
-        engine=database.connect(chosen.database_url),
-        stripe=StripeApi(chosen.stripe_secret_key.get_secret_value(), base=chosen.stripe_base),
-        storage=Storage(chosen.storage_url),
-    )
-    migration.ensure(shop.engine, chosen.database_url)
-    if chosen.demo:
-        from core import catalog_file
-
-        catalog_file.fill_demo(shop)
-    return shop

@@ -8,7 +8,8 @@ from functools import cache
 import streamlit as st
 
 from core import sign_in, signing
-from core.shop import Shop, open_shop
+from core.opening import open_shop
+from core.shop import Shop
 
 
 @cache

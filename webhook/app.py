@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from core import outbox
-from core.shop import Shop, open_shop
+from core.opening import open_shop
+from core.shop import Shop
 from webhook import answers, checkouts, downloads, health, shelves, stripe_events, visitors
 
 

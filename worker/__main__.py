@@ -3,7 +3,7 @@
 import signal
 from threading import Event
 
-from core.shop import open_shop
+from core.opening import open_shop
 from worker import app
 
 
