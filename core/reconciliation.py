@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
-from core import billing, events, fulfillment, orders, payments, refunds, seats, signals, subscriptions
+from core import events, fulfillment, orders, payments, questions, refunds, seats, signals, subscriptions
 from core.errors import CheckoutNotFound, ShopError, StripeUnreachable
 from core.handlers import HANDLERS, EventState
 from core.payments import Checkout, CheckoutState
@@ -84,7 +84,7 @@ def _retried(shop: Shop, event_id: str) -> bool:
     outcome = events.replay(shop, event_id, actor="worker")
     if outcome.state is EventState.PARKED and outcome.order_id is None:
         # Only Stripe knows whose it is: asked here too, should the job that was to ask have given up.
-        outcome = billing.place(shop, event_id)
+        outcome = questions.place(shop, event_id)
     return outcome.state is EventState.APPLIED
 
 
@@ -262,7 +262,7 @@ def _refresh_subscriptions(shop: Shop, report: Report) -> None:
 
 
 def _refreshed(shop: Shop, subscription_id: str) -> bool:
-    return billing.refresh(shop, subscription_id) is not None
+    return questions.refresh(shop, subscription_id) is not None
 
 
 def _leave_signals(shop: Shop, report: Report) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core import billing, checkout, deliverables, downloads, events, reports
+from core import checkout, deliverables, downloads, events, questions, reports
 from core.checkout import Basket, Item, PaymentLink
 from core.events import Outcome, StripeEvent
 from core.grants import Delivery
@@ -65,7 +65,7 @@ def subscribed(
     subscription = stripe.pay(paid, trial=trial)["subscription"]
     deliver(shop, stripe.event("completed", paid))
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
-    billing.ask(shop, subscription)
+    questions.ask(shop, subscription)
     return order_id, subscription
 
 
@@ -73,7 +73,7 @@ def ask_stripe(shop: Shop) -> None:
     """Do what the worker does for all the questions that were ever owed: asking twice is no harm."""
     owed = [job.split(":")[1] for job in jobs(shop) if job.startswith("ask_stripe:")]
     for subject in dict.fromkeys(owed):
-        billing.ask(shop, subject)
+        questions.ask(shop, subject)
 
 
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from dbos import DBOS
 
-from core import billing, letters
+from core import letters, questions
 from core.errors import StripeUnreachable
 from core.outbox import Job
 from core.shop import Shop
@@ -116,7 +116,7 @@ def _ask_stripe(shop: Shop, subject: str) -> None:
 
 def _asked(shop: Shop, subject: str) -> bool:
     try:
-        billing.ask(shop, subject)
+        questions.ask(shop, subject)
     except StripeUnreachable as error:
         log.warning("stripe_silent", subject=subject, error=str(error))
         return False
