@@ -21,7 +21,7 @@ DOORS = {
     "streamlit": {"storefront"},
     "fastapi": {"webhook", "sandbox"},
     # The sidecar only warms it up, and never calls it.
-    "stripe": {"core/stripe_api.py", "webhook/app.py", "sandbox"},
+    "stripe": {"core/stripe_api.py", "core/signature.py", "webhook/app.py", "sandbox"},
     "dbos": {"core/outbox.py", "core/migration.py", "worker"},
     # The sidecar asks its database for `1`, to know that it is there.
     "sqlalchemy": {"core", "webhook/health.py"},
