@@ -1,14 +1,11 @@
-"""Billing: what the worker asks Stripe after an event said that something changed, and the customer portal."""
+"""Questions: what the worker asks Stripe after an event said that something changed."""
 
 from typing import Any
 
 import orjson
-from sqlmodel import col, select
 
-from core import customers, events, fulfillment, orders, refund_facts, subscriptions, tracing
-from core.errors import AccessDenied
+from core import events, fulfillment, orders, refund_facts, subscriptions, tracing
 from core.handlers import NOT_OURS, Outcome
-from core.orders import Order
 from core.shop import Shop
 
 
@@ -53,19 +50,6 @@ def place(shop: Shop, event_id: str) -> Outcome:
     if tracing.trace(shop, event["data"]["object"]) is None:
         return events.dismiss(shop, event_id, NOT_OURS)
     return events.replay(shop, event_id, actor="worker")
-
-
-def portal(shop: Shop, email: str, order_id: str) -> str:
-    """The address of Stripe's portal for this buyer's own plan. Raises AccessDenied for anybody else's, or StripeTrouble."""
-    with shop.reading() as session:
-        customer = session.exec(
-            select(subscriptions.Subscription.stripe_customer_id)
-            .join(Order, col(Order.id) == subscriptions.Subscription.order_id)
-            .where(Order.id == order_id, Order.customer_id == customers.id_of(email))
-        ).first()
-    if not customer:
-        raise AccessDenied()
-    return shop.stripe.open_portal(customer, return_url=f"{shop.settings.public_url}/purchases")
 
 
 def _fetch_refunds(shop: Shop, charge: str) -> None:

@@ -3,7 +3,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from core import purchases, questions, sign_in
+from core import portal, purchases, sign_in
 from core.catalog import Kind
 from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
 from core.grants import Delivery
@@ -178,7 +178,7 @@ def draw_way_to_billing(purchase: Purchase, plan: Delivery, email: str) -> None:
     if not st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}"):
         return
     try:
-        address = questions.portal(shop, email, purchase.order_id)
+        address = portal.open_page(shop, email, purchase.order_id)
     except StripeTrouble as error:
         ui.log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
         st.warning("We can't reach the billing page right now. Try again in a minute.", icon=":material/error:")
