@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.database import minor_units, text_enum
-from core.orders import Order
+from core.orders import Order, OrderLine
 from core.status import Payment, Status
 from core.stripe_objects import id_of
 
@@ -134,6 +134,25 @@ def fulfilled_order(session: Session, session_id: str) -> str | None:
     """The id of the order that this Session paid for, if it is fulfilled: then there is nothing to ask Stripe."""
     query = select(Order.id).where(Order.stripe_checkout_session_id == session_id, Order.status == Status.FULFILLED)
     return session.exec(query).first()
+
+
+def settling_elsewhere(
+    session: Session, browser_id: str, product_ids: set[str], *, cart_id: str
+) -> tuple[str, str | None] | None:
+    """The order and Session of another cart of this browser whose money for one of these products is on its way, or None."""
+    query = (
+        select(Order.id, Checkout.stripe_checkout_session_id)
+        .join(OrderLine, col(OrderLine.order_id) == Order.id)
+        .join(Checkout, col(Checkout.order_id) == Order.id)
+        .where(
+            Order.browser_id == browser_id,
+            Order.status == Status.PROCESSING,
+            Order.cart_id != cart_id,
+            Checkout.state == CheckoutState.COMPLETE,
+            col(OrderLine.product_id).in_(product_ids),
+        )
+    )
+    return session.exec(query.limit(1)).first()
 
 
 def record(session: Session, known: list[Checkout], facts: SessionFacts, *, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from core import checkout, payments, purchases
+from core import payments, purchases, success_page
 from core.errors import CheckoutNotFound, StripeTrouble
 from core.purchases import Purchase
 from core.status import GrantState, Status
@@ -31,7 +31,7 @@ class Visit:
 def ask_stripe(visit: Visit, session_id: str) -> None:
     """Do once what the webhook does too, so that the page is right even if no webhook ever comes."""
     try:
-        visit.order_id = checkout.confirm(shop, session_id)
+        visit.order_id = success_page.confirm(shop, session_id)
         visit.asked = True
     except CheckoutNotFound:
         visit.unknown = True

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlmodel import select
 
-from core import checkout, deliverables, outbox, sign_in
+from core import deliverables, outbox, sign_in, success_page
 from core.errors import LinkExpired
 from core.grants import Grant
 from core.letters import LetterState
@@ -51,7 +51,7 @@ def test_redelivered_events_and_the_return_page_send_no_second_letter(trade: Tra
     trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
     trade.tell(event)
     trade.tell(trade.stripe.event("completed", session_id))
-    checkout.confirm(trade.shop, session_id)
+    success_page.confirm(trade.shop, session_id)
     trade.wait_until_idle()
 
     assert len(trade.postbox.to(buyer)) == 1
