@@ -35,9 +35,10 @@ from core.errors import (
 )
 from core.money import Money, check_chargeable
 from core.orders import LineDraft, Order
-from core.payments import Checkout, CheckoutState, SessionFacts
+from core.payments import Checkout
 from core.shop import Shop
 from core.status import Payment
+from core.stripe_sessions import CheckoutState, SessionFacts
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
 _HOLDING = timedelta(minutes=35)

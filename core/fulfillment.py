@@ -29,9 +29,10 @@ from core.history import Entries
 from core.ledger import Ledger
 from core.orders import Order, OrderLine
 from core.outbox import Job
-from core.payments import Checkout, SessionFacts
+from core.payments import Checkout
 from core.refund_facts import RefundStatus
 from core.status import GrantState, Payment, Status, status_of
+from core.stripe_sessions import SessionFacts
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlmodel import Session, col, update
 
-from core import disputes, fulfillment, history, orders, outbox, payments, refund_facts, subscriptions, tracing
+from core import disputes, fulfillment, history, orders, outbox, refund_facts, subscriptions, tracing
 from core.catalog import Price, Product
 from core.outbox import Job
 from core.stripe_objects import id_of
+from core.stripe_sessions import read_session
 
 
 class EventState(StrEnum):
@@ -62,7 +63,7 @@ def ignored(reason: str) -> Outcome:
 
 
 def _on_checkout(session: Session, context: Context) -> Outcome:
-    facts = payments.read_session(context.subject, event=context.event["type"])
+    facts = read_session(context.subject, event=context.event["type"])
     if not facts.order_id.startswith("ord_"):
         return ignored(NOT_OURS)
     settled = fulfillment.apply(session, facts, actor=context.actor, now=context.now)

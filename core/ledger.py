@@ -10,6 +10,7 @@ from core.orders import Order, OrderLine
 from core.payments import Checkout
 from core.refund_facts import Refund
 from core.status import Facts, GrantState, Payment
+from core.stripe_sessions import Money
 from core.subscriptions import Subscription
 
 
@@ -36,12 +37,12 @@ class Ledger:
     @property
     def paid_twice(self) -> bool:
         """Whether more than one Session was paid: the second payment must go back."""
-        return len([row for row in self.checkouts if row.money is payments.Money.PAID]) > 1
+        return len([row for row in self.checkouts if row.money is Money.PAID]) > 1
 
     @property
     def total(self) -> int:
         """All that was paid, in minor units: of an order that was paid twice, both payments, until one goes back."""
-        paid = [row.amount_total or 0 for row in self.checkouts if row.money is payments.Money.PAID]
+        paid = [row.amount_total or 0 for row in self.checkouts if row.money is Money.PAID]
         return sum(paid) + self.paid_later
 
     @property

@@ -1,8 +1,6 @@
 """What Stripe has told us of each Checkout Session of an order: facts that merge in any order and any number of times."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON
@@ -11,25 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from core.database import minor_units, text_enum
 from core.orders import Order, OrderLine
 from core.status import Payment, Status
-from core.stripe_objects import id_of
-
-
-class CheckoutState(StrEnum):
-    """Whether a Session can still be paid. It only climbs: an `expired` that comes after `complete` changes nothing."""
-
-    OPEN = "open"
-    EXPIRED = "expired"
-    COMPLETE = "complete"
-
-
-class Money(StrEnum):
-    """How far a Session's money has come. It only climbs, in this order."""
-
-    UNPAID = "unpaid"
-    PROCESSING = "processing"
-    FAILED = "failed"
-    PAID = "paid"
-
+from core.stripe_sessions import CheckoutState, Money, SessionFacts
 
 _STATES = list(CheckoutState)
 _MONEY = list(Money)
@@ -61,56 +41,6 @@ class Checkout(SQLModel, table=True):
     stripe_customer_id: str | None = None
     created_at: datetime
     ask_after: datetime = Field(index=True)
-
-
-@dataclass(frozen=True)
-class SessionFacts:
-    """What one Session said of itself, whichever event or answer carried it. Amounts in minor units."""
-
-    id: str
-    order_id: str
-    attempt: int
-    shop_id: str
-    livemode: bool
-    state: CheckoutState
-    money: Money
-    amount_subtotal: int | None
-    amount_total: int | None
-    currency: str
-    email: str
-    payment_intent: str | None
-    subscription: str | None
-    customer: str | None
-    expires_at: datetime
-    url: str | None = None
-
-
-def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
-    """Read a `checkout.session` as Stripe sends it, in any API version. `event` is the type it came with, if any.
-
-    Stripe leaves a bounced bank debit at complete/unpaid for ever: only the event's type says that it failed.
-    """
-    metadata = session.get("metadata") or {}
-    attempt = str(metadata.get("attempt") or "0")
-    status = session.get("status") or "open"
-    return SessionFacts(
-        id=session["id"],
-        order_id=metadata.get("order_id") or session.get("client_reference_id") or "",
-        attempt=int(attempt) if attempt.isdecimal() else 0,
-        shop_id=metadata.get("shop_id") or "",
-        livemode=bool(session.get("livemode")),
-        state=CheckoutState(status) if status in _STATES else CheckoutState.OPEN,
-        money=_money(session, event),
-        amount_subtotal=session.get("amount_subtotal"),
-        amount_total=session.get("amount_total"),
-        currency=session.get("currency") or "",
-        email=(session.get("customer_details") or {}).get("email") or session.get("customer_email") or "",
-        payment_intent=id_of(session.get("payment_intent")),
-        subscription=id_of(session.get("subscription")),
-        customer=id_of(session.get("customer")),
-        expires_at=datetime.fromtimestamp(session.get("expires_at") or 0, UTC),
-        url=session.get("url"),
-    )
 
 
 def checkouts(session: Session, order_id: str) -> list[Checkout]:
@@ -219,11 +149,3 @@ def _merge(row: Checkout, facts: SessionFacts) -> None:
     row.stripe_payment_intent_id = row.stripe_payment_intent_id or facts.payment_intent
     row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
     row.stripe_customer_id = row.stripe_customer_id or facts.customer
-
-
-def _money(session: dict[str, Any], event: str) -> Money:
-    if session.get("status") != "complete":
-        return Money.UNPAID
-    if session.get("payment_status") in ("paid", "no_payment_required"):
-        return Money.PAID
-    return Money.FAILED if event == "checkout.session.async_payment_failed" else Money.PROCESSING

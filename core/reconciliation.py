@@ -13,10 +13,11 @@ from sqlmodel import col, select, update
 from core import events, fulfillment, orders, payments, questions, refunds, seats, signals, subscriptions
 from core.errors import CheckoutNotFound, ShopError, StripeUnreachable
 from core.handlers import HANDLERS, EventState
-from core.payments import Checkout, CheckoutState
-from core.payments import Money as Progress
+from core.payments import Checkout
 from core.refund_facts import RefundStatus
 from core.shop import Shop
+from core.stripe_sessions import CheckoutState
+from core.stripe_sessions import Money as Progress
 
 _BATCH = 200
 # An attempt whose Session's id we never learned cannot be paid by anybody; past this age its places are given back.

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import CheckoutNotFound, StripeRefused, StripeUnreachable
-from core.payments import SessionFacts, read_session
 from core.stripe_objects import id_of
+from core.stripe_sessions import SessionFacts, read_session
 
 if TYPE_CHECKING:
     import stripe

@@ -8,8 +8,8 @@ from core import checkout, reconciliation, success_page
 from core.checkout import Basket, Item
 from core.errors import CheckoutNotFound, StillSettling, StripeUnreachable
 from core.orders import Order
-from core.payments import CheckoutState
 from core.shop import Shop
+from core.stripe_sessions import CheckoutState
 from core.workshops import WorkshopDate
 from tests import builders
 from tests.builders import a_basket, deliver
