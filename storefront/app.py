@@ -14,11 +14,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from core.settings import Settings
-from storefront import counter, front_door, ui
-from storefront.doorman import Doorman
+from storefront import first_html, ui, visitor
+from storefront.headers import Doorman
 from webhook.app import create_app, warm_up
 
-shop = counter.shop()
+shop = visitor.shop()
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ def _where_to_click(settings: Settings) -> str:
 app = st.App(
     Path(__file__).with_name("pages.py"),
     lifespan=_open_for_business,
-    routes=[Mount("/api", app=create_app(shop)), *front_door.routes(shop.settings)],
+    routes=[Mount("/api", app=create_app(shop)), *first_html.routes(shop.settings)],
     middleware=[Middleware(Doorman, shop=shop)],
     on_script_error=ui.own_up,
 )

@@ -10,7 +10,7 @@ from core import catalog
 from core.catalog import Kind
 from core.grants import Delivery, File
 from core.status import GrantState
-from storefront import counter, tiles, ui
+from storefront import tiles, ui, visitor
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
 LINKS_LAST = timedelta(minutes=8)
@@ -50,11 +50,11 @@ def draw(delivery: Delivery, *, where: str, level: int = 2) -> Any:
 
 def keep_links_fresh() -> None:
     """Draw the page anew before the links on it have run out. Call it last, once per page."""
-    drawn = counter.shop().now()
+    drawn = visitor.shop().now()
 
     @st.fragment(run_every=LINKS_LAST)
     def wait() -> None:
-        if counter.shop().now() - drawn >= LINKS_LAST:
+        if visitor.shop().now() - drawn >= LINKS_LAST:
             st.rerun()
 
     wait()

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core import carts
-from storefront import counter, ui
+from storefront import ui, visitor
 
-shop = counter.shop()
+shop = visitor.shop()
 with shop.reading() as session:
-    in_cart = carts.size(session, counter.browser_id())
+    in_cart = carts.size(session, visitor.browser_id())
 
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(layout="wide", initial_sidebar_state="auto", page_icon=ui.STATIC / "brand" / ui.favicon())

@@ -32,12 +32,12 @@ from core.errors import (
     Withdrawn,
 )
 from core.money import Money
-from storefront import counter
+from storefront import visitor
 
 log = structlog.get_logger()
 
-SHOP, PRODUCT, CART = "app_pages/shop.py", "app_pages/product.py", "app_pages/cart.py"
-THANKS, PURCHASES = "app_pages/thanks.py", "app_pages/purchases.py"
+SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
+THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
 
 STATIC = Path(__file__).parent / "static"
 _STYLES = (STATIC / "pushcart.css").read_text() + Path(__file__).with_name("links.css").read_text()
@@ -56,7 +56,7 @@ def styles() -> None:
 
 def title_bar(title: str) -> None:
     """Name the browser's tab."""
-    st.set_page_config(page_title=f"{title} · {counter.shop().settings.shop_name}")
+    st.set_page_config(page_title=f"{title} · {visitor.shop().settings.shop_name}")
 
 
 def favicon() -> str:
@@ -68,7 +68,7 @@ def wordmark() -> Any:
     """The seller's name for the top bar: the drawn one of the demo's seller, else the name set in type."""
     if _is_demo_brand():
         return STATIC / "brand" / "plainwork.svg"
-    name = counter.shop().settings.shop_name
+    name = visitor.shop().settings.shop_name
     width = 18 * len(name)  # set to this very width: no one knows which font a browser takes
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 40" width="{width}" height="40">'
@@ -112,7 +112,7 @@ def trim() -> None:
 
 def footer() -> None:
     """Who sells here, and how to reach them."""
-    shop = counter.shop()
+    shop = visitor.shop()
     with shop.reading() as session:
         seller = catalog.texts(session).get("seller", shop.settings.shop_name)
     st.space("large")
@@ -260,11 +260,11 @@ def own_up(error: Exception) -> bool:
 
 
 def _write_to_us(start: str = "Write") -> str:
-    return f"{start} to {plain(counter.shop().settings.support_email)} and we'll put it right."
+    return f"{start} to {plain(visitor.shop().settings.support_email)} and we'll put it right."
 
 
 def _is_demo_brand() -> bool:
-    return counter.shop().settings.shop_name == "Plainwork"
+    return visitor.shop().settings.shop_name == "Plainwork"
 
 
 def _locale() -> str:

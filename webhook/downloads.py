@@ -14,7 +14,7 @@ from core import downloads
 from core.downloads import OpenedFile
 from core.errors import AccessDenied, DownloadsUsedUp, LinkExpired
 from core.shop import Shop
-from webhook.answers import OpenShop, status_of
+from webhook.errors import OpenShop, status_of
 
 router = APIRouter()
 

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from core import events
 from core.errors import EventRefused
 from webhook import health
-from webhook.answers import OpenShop
+from webhook.errors import OpenShop
 
 router = APIRouter()
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ from core.errors import ShopError
 from core.grants import Delivery
 from core.settings import Settings
 from core.status import GrantState
-from storefront import counter, ui
+from storefront import ui, visitor
 from storefront.deliveries import calendar_file
 
 
@@ -20,7 +20,7 @@ def members(kind: type[ShopError]) -> list[type[ShopError]]:
 
 @pytest.mark.parametrize("kind", members(ShopError), ids=lambda kind: kind.__name__)
 def test_every_member_of_the_family_has_a_sentence(monkeypatch: pytest.MonkeyPatch, kind: type[ShopError]) -> None:
-    monkeypatch.setattr(counter, "shop", lambda: SimpleNamespace(settings=Settings()))
+    monkeypatch.setattr(visitor, "shop", lambda: SimpleNamespace(settings=Settings()))
     error = kind.__new__(kind)
     for name, annotation in annotations(kind).items():
         setattr(error, name, 2 if annotation is int else "eur")

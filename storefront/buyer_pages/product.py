@@ -5,14 +5,14 @@ from core.carts import CartView, LineView
 from core.catalog import Interval, Kind
 from core.errors import ShopError
 from core.offers import Availability, Offer, PriceTag
-from storefront import counter, tiles, ui
+from storefront import tiles, ui, visitor
 
-shop = counter.shop()
+shop = visitor.shop()
 
 
 def put_in_cart(price_id: str, product_id: str) -> None:
     """Put what is chosen into the browser's cart."""
-    browser = counter.browser_id()
+    browser = visitor.browser_id()
     if not browser:
         st.session_state["trouble"] = ui.NO_COOKIES
         return
@@ -164,7 +164,7 @@ def draw_details(offer: Offer) -> None:
 
 with shop.reading() as session:
     offer = offers.offer(session, st.query_params.get("p", ""))
-    cart = carts.view(session, counter.browser_id())
+    cart = carts.view(session, visitor.browser_id())
 trouble = st.session_state.pop("trouble", "")
 
 with ui.frame(1080):

@@ -9,10 +9,10 @@ from core.checkout import Basket, Item, PaymentLink
 from core.errors import ShopError, StillSettling, StripeTrouble
 from core.money import Money
 from core.offers import Availability
-from storefront import counter, tiles, ui
+from storefront import tiles, ui, visitor
 
-shop = counter.shop()
-browser = counter.browser_id()
+shop = visitor.shop()
+browser = visitor.browser_id()
 
 
 def remove(line: LineView) -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from core import offers
 from core.offers import Availability, Offer
-from webhook.answers import OpenShop
+from webhook.errors import OpenShop
 
 router = APIRouter()
 

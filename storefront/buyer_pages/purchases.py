@@ -9,9 +9,9 @@ from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTro
 from core.grants import Delivery
 from core.purchases import Purchase
 from core.status import GrantState, Status
-from storefront import counter, deliveries, ui
+from storefront import deliveries, ui, visitor
 
-shop = counter.shop()
+shop = visitor.shop()
 state = st.session_state
 
 
@@ -119,7 +119,7 @@ def draw_signed_out() -> None:
 def sign_out() -> None:
     """End it on the server, and let the sidecar take the cookie away."""
     with shop.transaction() as session:
-        sign_in.sign_out(session, counter.sign_in_id(), now=shop.now())
+        sign_in.sign_out(session, visitor.sign_in_id(), now=shop.now())
     ui.leave("/api/sign-out?next=/purchases", "Go on")
     st.stop()
 
@@ -212,7 +212,7 @@ def draw_receipts(bought: tuple[Purchase, ...]) -> None:
     st.markdown("\n".join(["| Date | Order | Items | Total | |", "|:--|:--|:--|--:|:--|", *rows]))
 
 
-email = counter.signed_in()
+email = visitor.signed_in()
 if email is None:
     with ui.frame(440):
         draw_signed_out()

@@ -18,7 +18,7 @@ from streamlit.file_util import get_static_dir
 from core.settings import Settings
 from storefront import ui
 
-_PAGES = Path(__file__).parent / "app_pages"
+_PAGES = Path(__file__).parent / "buyer_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
 _PARTS = (
     "ButtonGroup", "Html", "ImageList", "PageLink", "WidgetLabel", "WidgetLabelHelpIconInline", "purify.es",

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from core import signing
 from core.shop import Shop
-from storefront import front_door
-from storefront.doorman import Doorman
+from storefront import first_html
+from storefront.headers import Doorman
 
 
 async def page(_: Request) -> Response:
@@ -84,14 +84,14 @@ def page_app() -> Starlette:
 
 
 def test_the_first_html_bears_the_shop_s_name_and_knows_its_server(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storefront.counter.shop", lambda: shop)
-    html = front_door.html(shop.settings)
+    monkeypatch.setattr("storefront.visitor.shop", lambda: shop)
+    html = first_html.html(shop.settings)
     assert "<title>Plainwork</title>" in html
     assert "BACKEND_BASE_URL:location.origin" in html
     assert "SourceSans" not in html
 
 
 def test_every_page_has_a_door_of_its_own(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storefront.counter.shop", lambda: shop)
-    paths = {route.path for route in front_door.routes(shop.settings)}
+    monkeypatch.setattr("storefront.visitor.shop", lambda: shop)
+    paths = {route.path for route in first_html.routes(shop.settings)}
     assert {"/", "/product", "/cart", "/thanks", "/purchases"} <= paths

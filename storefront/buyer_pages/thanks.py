@@ -8,14 +8,14 @@ from core import payments, purchases, success_page
 from core.errors import CheckoutNotFound, StripeTrouble
 from core.purchases import Purchase
 from core.status import GrantState, Status
-from storefront import counter, deliveries, ui
+from storefront import deliveries, ui, visitor
 
 # Stripe usually confirms within seconds. After a minute the page says so, and looks less often.
 PATIENCE = timedelta(minutes=1)
 SETTLED = (Status.FULFILLED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED, Status.CHARGED_BACK)
 
-shop = counter.shop()
-browser = counter.browser_id()
+shop = visitor.shop()
+browser = visitor.browser_id()
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The counter: where pages find the shop, and learn who stands in front of it.
 
-Call through the module, `counter.shop()`: the shop is opened once per process, and whoever asks gets the same one.
+Call through the module, `visitor.shop()`: the shop is opened once per process, and whoever asks gets the same one.
 """
 
 from functools import cache

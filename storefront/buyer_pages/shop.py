@@ -1,9 +1,9 @@
 import streamlit as st
 
 from core import catalog, offers
-from storefront import counter, tiles, ui
+from storefront import tiles, ui, visitor
 
-shop = counter.shop()
+shop = visitor.shop()
 with shop.reading() as session:
     everything = offers.shelf(session)
     texts = catalog.texts(session)
