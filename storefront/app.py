@@ -14,11 +14,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from core.settings import Settings
-from storefront import first_html, ui, visitor
+from storefront import first_html, process, sentences
 from storefront.headers import Doorman
 from webhook.app import create_app, warm_up
 
-shop = visitor.shop()
+shop = process.shop()
 
 
 @asynccontextmanager
@@ -55,5 +55,5 @@ app = st.App(
     lifespan=_open_for_business,
     routes=[Mount("/api", app=create_app(shop)), *first_html.routes(shop.settings)],
     middleware=[Middleware(Doorman, shop=shop)],
-    on_script_error=ui.own_up,
+    on_script_error=sentences.on_script_error,
 )

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from core.settings import Settings
-from storefront import ui
+from storefront import pictures
 
 _PAGES = Path(__file__).parent / "buyer_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
@@ -51,7 +51,7 @@ def html(settings: Settings) -> str:
     name = escape(settings.shop_name)
     found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}", 1)
     found = found.replace('<div id="root"></div>', f'<div id="root">{_SIGN % name}</div>', 1)
-    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{ui.favicon()}"', 1)
+    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{pictures.favicon()}"', 1)
     return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', _fonts(), found, count=1)
 
 

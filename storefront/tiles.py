@@ -1,28 +1,25 @@
-"""Offers as they are drawn: what one costs, whether it is to be had, and its tile on the shelf."""
+"""Tiles: an offer as it is drawn among others, with what it costs and whether it is to be had."""
 
 import streamlit as st
 
-from core.catalog import Interval, Kind
 from core.offers import Availability, Offer, PriceTag
-from storefront import ui
+from storefront import amounts, links, pictures, words
 
 # From so few free places on, the number is worth knowing.
 _FEW = 10
-
-EACH = {Interval.MONTH: "monthly", Interval.YEAR: "yearly"}
 
 
 def tile(offer: Offer) -> None:
     """One cell of the grid. Its only link stretches over all of it (see pushcart.css)."""
     with st.container(key=f"tile-{offer.id}", height="stretch", gap="xsmall"):
-        ui.pic(offer.image, offer.id, offer.image_alt)
-        st.header(ui.plain(offer.name), anchor=False)
-        st.markdown(ui.plain(offer.summary))
-        ui.quiet(ui.plain(offer.facts))
+        pictures.show(offer.image, offer.id, offer.image_alt)
+        st.header(words.plain(offer.name), anchor=False)
+        st.markdown(words.plain(offer.summary))
+        words.quiet(words.plain(offer.facts))
         st.space("stretch")
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_price_line(offer), width="content")
-            ui.forward(ui.PRODUCT, ui.plain(offer.call_to_action or "See more"), p=offer.id)
+            links.trailing(links.PRODUCT, words.plain(offer.call_to_action or "See more"), p=offer.id)
 
 
 def badge(offer: Offer) -> str:
@@ -34,25 +31,7 @@ def badge(offer: Offer) -> str:
             return ":gray-badge[No longer for sale]"
         case Availability.ON_SALE:
             few = offer.left is not None and offer.left <= _FEW
-            return f":orange-badge[{ui.count(offer.left or 0, 'place', 'places')} left]" if few else ""
-
-
-def unit(kind: Kind) -> tuple[str, str]:
-    """What one of it is called, and several of it."""
-    match kind:
-        case Kind.PLAN:
-            return "seat", "seats"
-        case Kind.WORKSHOP:
-            return "place", "places"
-        case Kind.LICENSE:
-            return "licence", "licences"
-        case Kind.DOWNLOAD:
-            return "copy", "copies"
-
-
-def amount_of(kind: Kind, quantity: int) -> str:
-    """So many of it: `5 seats`."""
-    return ui.count(quantity, *unit(kind))
+            return f":orange-badge[{words.count(offer.left or 0, 'place', 'places')} left]" if few else ""
 
 
 def cheapest(tags: tuple[PriceTag, ...]) -> PriceTag:
@@ -65,8 +44,8 @@ def _price_line(offer: Offer) -> str:
         return badge(offer)
     tag = cheapest(offer.prices)
     each = (
-        f"{f' per {unit(offer.kind)[0]},' if offer.max_quantity > 1 else ''} {EACH[tag.interval]}"
+        f"{f' per {words.unit(offer.kind)[0]},' if offer.max_quantity > 1 else ''} {words.EACH[tag.interval]}"
         if tag.interval
         else ""
     )
-    return f"**{ui.price(tag.amount, short=True)}**{each} {badge(offer)}".rstrip()
+    return f"**{amounts.price(tag.amount, short=True)}**{each} {badge(offer)}".rstrip()

@@ -1,19 +1,19 @@
 import streamlit as st
 
 from core import catalog, offers
-from storefront import tiles, ui, visitor
+from storefront import frame, pictures, process, tiles, words
 
-shop = visitor.shop()
+shop = process.shop()
 with shop.reading() as session:
     everything = offers.shelf(session)
     texts = catalog.texts(session)
 
-with ui.frame(1120):
-    ui.trim()
-    ui.phone_cart()
-    st.title(ui.plain(texts.get("headline", shop.settings.shop_name)), anchor=False)
+with frame.column(1120):
+    pictures.trim()
+    frame.phone_cart()
+    st.title(words.plain(texts.get("headline", shop.settings.shop_name)), anchor=False)
     if intro := texts.get("intro"):
-        st.markdown(ui.plain(intro))
+        st.markdown(words.plain(intro))
     shelves = ["All", *dict.fromkeys(offer.shelf for offer in everything if offer.shelf)]
     chosen = "All"
     if len(shelves) > 2:
@@ -27,4 +27,4 @@ with ui.frame(1120):
         for offer in everything:
             if chosen in ("All", offer.shelf):
                 tiles.tile(offer)
-    ui.footer()
+    frame.footer()

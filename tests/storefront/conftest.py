@@ -11,7 +11,7 @@ from core import carts, sign_in, signing
 from core.carts import CartView
 from core.shop import Shop
 from core.sign_in import SignInCode
-from storefront.ui import STATIC
+from storefront.pictures import STATIC
 from tests.fakes import FakeStripe
 
 with warnings.catch_warnings():
@@ -82,7 +82,7 @@ class Visitor:
 def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> Visitor:
     """A visitor with cookies of their own, in a shop that every page finds open."""
     jar: dict[str, str] = {}
-    monkeypatch.setattr("storefront.visitor.shop", lambda: shop)
+    monkeypatch.setattr("storefront.process.shop", lambda: shop)
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
     # The limits on codes are kept per process and address: each test begins without any.
     sign_in._limiter.storage.reset()

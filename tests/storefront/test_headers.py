@@ -84,7 +84,7 @@ def page_app() -> Starlette:
 
 
 def test_the_first_html_bears_the_shop_s_name_and_knows_its_server(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storefront.visitor.shop", lambda: shop)
+    monkeypatch.setattr("storefront.process.shop", lambda: shop)
     html = first_html.html(shop.settings)
     assert "<title>Plainwork</title>" in html
     assert "BACKEND_BASE_URL:location.origin" in html
@@ -92,6 +92,6 @@ def test_the_first_html_bears_the_shop_s_name_and_knows_its_server(shop: Shop, m
 
 
 def test_every_page_has_a_door_of_its_own(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storefront.visitor.shop", lambda: shop)
+    monkeypatch.setattr("storefront.process.shop", lambda: shop)
     paths = {route.path for route in first_html.routes(shop.settings)}
     assert {"/", "/product", "/cart", "/thanks", "/purchases"} <= paths
