@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from core import checkout
 from core.checkout import Basket, Item
 from webhook import cookies
-from webhook.errors import OpenShop
+from webhook.dependencies import OpenShop
 
 router = APIRouter()
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from core import offers
 from core.offers import Availability, Offer
-from webhook.errors import OpenShop
+from webhook.dependencies import OpenShop
 
 router = APIRouter()
 
