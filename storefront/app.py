@@ -15,30 +15,30 @@ from starlette.routing import Mount
 
 from core.settings import Settings
 from storefront import first_html, process, sentences
-from storefront.headers import Doorman
+from storefront.headers import PageHeaders
 from webhook.app import create_app, warm_up
 
 shop = process.shop()
 
 
 @asynccontextmanager
-async def _open_for_business(_app: st.App) -> AsyncIterator[None]:
-    with ExitStack() as closing_time:
+async def _life(_app: st.App) -> AsyncIterator[None]:
+    with ExitStack() as closing:
         # In a thread: what starts here blocks, and the worker refuses to start beside a running event loop.
-        await run_in_threadpool(_get_ready, closing_time)
+        await run_in_threadpool(_get_ready, closing)
         sys.stdout.write(_where_to_click(shop.settings))
         sys.stdout.flush()
         yield
-        await run_in_threadpool(closing_time.close)
+        await run_in_threadpool(closing.close)
 
 
-def _get_ready(closing_time: ExitStack) -> None:
+def _get_ready(closing: ExitStack) -> None:
     """Warm up the sidecar and, with WORKER=embedded, run the worker in this process for as long as it serves."""
     warm_up(shop)
     if shop.settings.worker == "embedded":
         from worker.app import start
 
-        closing_time.enter_context(start(shop))
+        closing.enter_context(start(shop))
 
 
 def _where_to_click(settings: Settings) -> str:
@@ -52,8 +52,8 @@ def _where_to_click(settings: Settings) -> str:
 
 app = st.App(
     Path(__file__).with_name("pages.py"),
-    lifespan=_open_for_business,
+    lifespan=_life,
     routes=[Mount("/api", app=create_app(shop)), *first_html.routes(shop.settings)],
-    middleware=[Middleware(Doorman, shop=shop)],
+    middleware=[Middleware(PageHeaders, shop=shop)],
     on_script_error=sentences.on_script_error,
 )

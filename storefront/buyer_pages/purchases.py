@@ -107,7 +107,7 @@ def draw_letter(token: str) -> None:
 
 
 def draw_signed_out() -> None:
-    """The way in."""
+    """What somebody sees who is not signed in."""
     pictures.trim()
     st.title("Your purchases", anchor=False)
     if email := state.get("code_for"):

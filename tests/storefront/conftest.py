@@ -80,7 +80,7 @@ class Visitor:
 
 @pytest.fixture
 def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """A visitor with cookies of their own, in a shop that every page finds open."""
+    """A visitor with cookies of their own, in the shop that every page is given."""
     jar: dict[str, str] = {}
     monkeypatch.setattr("storefront.process.shop", lambda: shop)
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
