@@ -149,13 +149,13 @@ def lock_cart(session: Session, cart_id: str) -> Order | None:
     query = query.execution_options(populate_existing=True)
     if order := session.exec(query).first():
         return order
-    # Two clicks at once both find none: the later one waits at the counter, and then finds the earlier one's order.
+    # Two clicks at once both find none: the later one waits for the earlier one, and then finds its order.
     queue(session)
     return session.exec(query).first()
 
 
 def queue(session: Session) -> None:
-    """Wait at the counter until everybody who stands there has ended their transaction, and let nobody else pass."""
+    """Lock the row that numbers orders: wait for every transaction that holds it, and make later ones wait for this one."""
     session.exec(select(Counter.value).where(Counter.name == "order").with_for_update()).one()
 
 

@@ -70,7 +70,7 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
     _ask_about_sessions(shop, report, everything=everything)
     _resume_refunds(shop, report)
     _refresh_subscriptions(shop, report)
-    _leave_signals(shop, report)
+    _record_milestones(shop, report)
     return report
 
 
@@ -101,7 +101,7 @@ def _fetch_events(shop: Shop, report: Report, *, everything: bool) -> None:
         _take_all(shop, report, shop.stripe.events(since=since))
         # Only now: what a listing that broke off did not show is asked for again by the next pass.
         with shop.transaction() as session:
-            signals.give(session, signals.Name.EVENTS_SEEN, at=started)
+            signals.record(session, signals.Name.EVENTS_SEEN, at=started)
         return False
 
     report.attempt("events at Stripe", fetch)
@@ -266,8 +266,8 @@ def _refreshed(shop: Shop, subscription_id: str) -> bool:
     return questions.refresh(shop, subscription_id) is not None
 
 
-def _leave_signals(shop: Shop, report: Report) -> None:
+def _record_milestones(shop: Shop, report: Report) -> None:
     with shop.transaction() as session:
         said = signals.Name.STRIPE_SILENT if report.silent else signals.Name.STRIPE_ANSWERED
-        signals.give(session, said, at=shop.now(), detail=report.silent)
-        signals.give(session, signals.Name.SWEPT, at=shop.now(), detail=f"{report.checked} checked")
+        signals.record(session, said, at=shop.now(), detail=report.silent)
+        signals.record(session, signals.Name.SWEPT, at=shop.now(), detail=f"{report.checked} checked")

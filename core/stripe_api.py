@@ -1,4 +1,4 @@
-"""The one door to Stripe. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
+"""Calls to Stripe, all of them. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
 
 from collections.abc import Iterator
 from datetime import datetime

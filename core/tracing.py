@@ -1,4 +1,4 @@
-"""Tracing: which order an object of Stripe's belongs to. What our own rows know costs nothing; the rest Stripe is asked.
+"""Ownership: which order an object of Stripe's belongs to. What our own rows know costs nothing; the rest Stripe is asked.
 
 Stripe copies metadata from a PaymentIntent to its charge, and from a subscription to its invoices' snapshot of it; refunds,
 disputes and the payments of renewals carry none of ours.

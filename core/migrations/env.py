@@ -1,4 +1,4 @@
-"""Alembic's way in: runs the migrations on the engine it is handed, each in a transaction of its own."""
+"""Alembic's environment: runs the migrations on the engine it is handed, each in a transaction of its own."""
 
 from alembic import context
 

@@ -31,7 +31,7 @@ def paid(shop: Shop, stripe: FakeStripe, number: int, *items: str) -> tuple[str,
     return order_id, stripe.tell("checkout.session.completed", stripe.pay(session_id))
 
 
-def seen(shop: Shop, name: Name) -> signals.Signal | None:
+def seen(shop: Shop, name: Name) -> signals.Milestone | None:
     with shop.reading() as session:
         return signals.last(session, name)
 
