@@ -206,8 +206,8 @@ def _refuse_if_settling_elsewhere(session: Session, basket: Basket, drafts: list
     """Bank debits take days: whoever puts the same things into another cart meanwhile is warned before paying twice."""
     if not basket.browser_id:
         return
-    products = {draft.product_id for draft in drafts}
-    if settling := payments.settling_elsewhere(session, basket.browser_id, products, cart_id=basket.cart_id):
+    wanted = {draft.product_id for draft in drafts}
+    if settling := payments.settling_elsewhere(session, basket.browser_id, wanted, cart_id=basket.cart_id):
         raise StillSettling(order_id=settling[0], session_id=settling[1] or "")
 
 

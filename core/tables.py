@@ -1,6 +1,7 @@
 """Every table of the shop: importing this module declares them all, for whoever compares the schema with the code."""
 
-from core import (  # noqa: F401
+# ruff: noqa: F401
+from core import (
     carts,
     catalog,
     customers,
