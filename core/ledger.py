@@ -73,11 +73,11 @@ def read(session: Session, order: Order) -> Ledger:
 
     An order to which nothing happened but being paid costs one query: `eventful` says that there is more.
     """
-    checkouts = payments.checkouts(session, order.id)
+    known = payments.checkouts(session, order.id)
     if not order.eventful:
-        return Ledger(checkouts)
+        return Ledger(known)
     return Ledger(
-        checkouts,
+        known,
         refund_facts.of_order(session, order.id),
         disputes.of_order(session, order.id),
         subscriptions.of_order(session, order.id),
