@@ -14,8 +14,9 @@ from sqlmodel import Field, Session, SQLModel, or_, select
 from core import ledger, orders, payments, subscriptions
 from core.ledger import Ledger
 from core.orders import AdmittedOrder, Order
-from core.payments import Checkout, SessionFacts
+from core.payments import Checkout
 from core.stripe_objects import id_of
+from core.stripe_sessions import SessionFacts
 
 
 class PaymentIntent(SQLModel, table=True):

@@ -13,12 +13,13 @@ from core.disputes import Dispute, FraudWarning
 from core.events import StripeEvent
 from core.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.letters import Letter, LetterState
-from core.orders import Order, Status
+from core.orders import Order
 from core.outbox import dead_jobs
 from core.payments import Checkout
-from core.payments import Money as Progress
 from core.refund_facts import Refund, RefundStatus
 from core.shop import Shop
+from core.status import Status
+from core.stripe_sessions import Money as Progress
 
 _PARKED_FOR = timedelta(hours=1)
 _RETRIED_FOR = timedelta(hours=1)

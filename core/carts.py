@@ -6,13 +6,14 @@ from datetime import datetime
 from sqlalchemy import delete, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
-from core import catalog, workshops
-from core.catalog import Availability, Offer, Price, PriceTag
+from core import offers, workshops
+from core.catalog import Kind, Price
 from core.database import new_id
 from core.errors import BadQuantity, SoldOut, UnknownPrice, Withdrawn
-from core.grants import Kind
 from core.money import Money
-from core.orders import Order, Status
+from core.offers import Availability, Offer, PriceTag
+from core.orders import Order
+from core.status import Status
 
 # With an order in one of these states the cart is still what its buyer is about to pay.
 _STILL_A_CART = (Status.PENDING, Status.CANCELED, Status.FAILED)
@@ -83,11 +84,9 @@ def view(session: Session, browser_id: str) -> CartView:
         .where(CartLine.cart_id == cart.id)
         .order_by(col(CartLine.added_at), col(CartLine.price_id))
     ).all()
-    offers = {each.id: each for each in catalog.offers(session, [price.product_id for _, price in rows])}
+    found = {each.id: each for each in offers.offers(session, [price.product_id for _, price in rows])}
     held = workshops.held(session, cart.id)
-    return CartView(
-        cart.id, tuple(_line(line, price, with_own(offers[price.product_id], held)) for line, price in rows)
-    )
+    return CartView(cart.id, tuple(_line(line, price, with_own(found[price.product_id], held)) for line, price in rows))
 
 
 def size(session: Session, browser_id: str) -> int:
@@ -106,7 +105,7 @@ def put(session: Session, browser_id: str, price_id: str, quantity: int, *, now:
     price = session.get(Price, price_id)
     if price is None or not price.active:
         raise UnknownPrice(price=price_id)
-    offer = catalog.offer(session, price.product_id)
+    offer = offers.offer(session, price.product_id)
     assert offer is not None
     check(offer, quantity)
     cart = _current(session, browser_id) or _new(session, browser_id, now=now)

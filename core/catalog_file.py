@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from core.catalog import Interval
+from core.catalog import Interval, Kind
 from core.errors import AmountTooSmall, CatalogInvalid
-from core.grants import Kind
 from core.money import Money, check_chargeable
 
 

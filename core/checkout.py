@@ -1,24 +1,33 @@
-"""Checkout: from a basket to Stripe's payment page, and back from it.
+"""Checkout: from a basket to Stripe's payment page.
 
 The order is committed before Stripe hears of it, so that whatever happens at Stripe has an order to belong to.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from core import admission, carts, catalog, fulfillment, history, orders, ownership, payments, workshops
+from core import (
+    admission,
+    carts,
+    catalog,
+    deliverables,
+    fulfillment,
+    history,
+    offers,
+    orders,
+    payments,
+    session_parameters,
+    workshops,
+)
 from core.admission import Refused
-from core.catalog import Priced
-from core.database import new_id
+from core.catalog import Kind, Priced
 from core.errors import (
     AlreadyPaid,
     BadInput,
-    CheckoutNotFound,
     EmptyBasket,
     MixedBasket,
     StillSettling,
@@ -26,19 +35,18 @@ from core.errors import (
     StripeUnreachable,
     UnknownPrice,
 )
-from core.grants import Kind
 from core.money import Money, check_chargeable
-from core.orders import LineDraft, Order, OrderLine, Payment, Status
-from core.payments import Checkout, CheckoutState, SessionFacts
+from core.orders import LineDraft, Order
+from core.payments import Checkout
 from core.shop import Shop
+from core.status import Payment
+from core.stripe_sessions import CheckoutState, SessionFacts
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
 _HOLDING = timedelta(minutes=35)
 _UNHURRIED = timedelta(hours=23)
 # A Session that we never learned the id of: so long may a retry of its creation still be under way.
 _CREATING = timedelta(minutes=4)
-# What an address of ours may bring back from Stripe: anything else need not be asked for.
-_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 # How often a basket may turn out to have been paid for, expired or changed under our hands before we give up.
 _ROUNDS = 5
 
@@ -106,22 +114,6 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
     raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
 
 
-def confirm(shop: Shop, session_id: str) -> str:
-    """Do for a returning buyer what the webhook does, with the Session as Stripe has it now; return the order's id.
-
-    Raises CheckoutNotFound if the Session is not one of ours, or StripeTrouble.
-    """
-    if not _SESSION_ID.fullmatch(session_id):
-        raise CheckoutNotFound(session_id=session_id)
-    with shop.reading() as session:
-        if known := payments.fulfilled_order(session, session_id):
-            return known
-    settled = ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="return page")
-    if isinstance(settled, Refused):
-        raise CheckoutNotFound(session_id=session_id)
-    return settled.order_id
-
-
 def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _Ticket:
     """Decide under lock what this basket needs: its open attempt, an end to that attempt, or a new one."""
     drafts = _drafts(session, basket)
@@ -163,12 +155,12 @@ def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bo
 def _new_attempt(
     session: Session, shop: Shop, order: Order, basket: Basket, drafts: list[LineDraft], *, now: datetime
 ) -> _Ticket:
-    fulfillment.release_all(session, orders.lines(session, order.id))
+    deliverables.release_all(session, orders.lines(session, order.id))
     _check_to_be_had(session, drafts, held={})
     order.email, order.currency, order.attempts = basket.email, drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
     lines = orders.write_lines(session, order, drafts, now=now)
-    fulfillment.hold_all(session, lines, now=now)
+    deliverables.hold_all(session, lines, now=now)
     holding = any(draft.kind is Kind.WORKSHOP for draft in drafts)
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
     plans = [draft.product_id for draft in drafts if draft.interval]
@@ -176,7 +168,7 @@ def _new_attempt(
     row = Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=payments.ask_next(now, now),
-        parameters=_parameters(shop, order, drafts, expires_at, trial),
+        parameters=session_parameters.build(shop, order, drafts, expires_at, trial),
     )  # fmt: skip
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
@@ -186,7 +178,7 @@ def _new_attempt(
 
 
 def _check_to_be_had(session: Session, drafts: list[LineDraft], *, held: dict[str, int]) -> None:
-    for offer in catalog.offers(session, [draft.product_id for draft in drafts]):
+    for offer in offers.offers(session, [draft.product_id for draft in drafts]):
         wanted = sum(draft.quantity for draft in drafts if draft.product_id == offer.id)
         carts.check(carts.with_own(offer, held), wanted)
 
@@ -232,20 +224,8 @@ def _refuse_if_settling_elsewhere(session: Session, basket: Basket, drafts: list
     """Bank debits take days: whoever puts the same things into another cart meanwhile is warned before paying twice."""
     if not basket.browser_id:
         return
-    settling = session.exec(
-        select(Order.id, Checkout.stripe_checkout_session_id)
-        .join(OrderLine, col(OrderLine.order_id) == Order.id)
-        .join(Checkout, col(Checkout.order_id) == Order.id)
-        .where(
-            Order.browser_id == basket.browser_id,
-            Order.status == Status.PROCESSING,
-            Order.cart_id != basket.cart_id,
-            Checkout.state == CheckoutState.COMPLETE,
-            col(OrderLine.product_id).in_({draft.product_id for draft in drafts}),
-        )
-        .limit(1)
-    ).first()
-    if settling:
+    wanted = {draft.product_id for draft in drafts}
+    if settling := payments.settling_elsewhere(session, basket.browser_id, wanted, cart_id=basket.cart_id):
         raise StillSettling(order_id=settling[0], session_id=settling[1] or "")
 
 
@@ -283,43 +263,3 @@ def _draft(item: Item, found: dict[str, Priced]) -> LineDraft:
         unit_amount=price.amount, currency=price.currency, interval=price.interval, image=product.image,
         stripe_price_id=price.stripe_price_id,
     )  # fmt: skip
-
-
-def _parameters(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetime, trial: int) -> dict[str, Any]:
-    """What Stripe is asked for. Metadata names the order, never the person; a retry sends exactly the same again.
-
-    The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
-    """
-    metadata = {
-        "order_id": order.id, "cart_id": order.cart_id, "shop_id": shop.id, "attempt": str(order.attempts),
-    }  # fmt: skip
-    tried = {"trial_period_days": trial} if trial else {}
-    subscribes = any(draft.interval for draft in drafts)
-    base = shop.settings.public_url
-    parameters: dict[str, Any] = {
-        "mode": "subscription" if subscribes else "payment",
-        "line_items": [_line_item(shop, draft) for draft in drafts],
-        "client_reference_id": order.id,
-        "metadata": {**metadata, "token": new_id("tok")},
-        "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata, **tried},
-        "success_url": f"{base}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{base}/cart",
-        "expires_at": int(expires_at.timestamp()),
-        "allow_promotion_codes": True,
-    }
-    if order.email:
-        parameters["customer_email"] = order.email
-    return parameters
-
-
-def _line_item(shop: Shop, draft: LineDraft) -> dict[str, Any]:
-    if draft.stripe_price_id:
-        return {"price": draft.stripe_price_id, "quantity": draft.quantity}
-    product: dict[str, Any] = {"name": draft.name, "metadata": {"product_id": draft.product_id}}
-    if draft.image and shop.settings.demo:
-        # Stripe itself neither reaches a laptop nor draws SVG; the sandbox does both.
-        product["images"] = [f"{shop.settings.public_url}/app/static/{catalog.thumb(draft.image)}"]
-    price: dict[str, Any] = {"currency": draft.currency, "unit_amount": draft.unit_amount, "product_data": product}
-    if draft.interval:
-        price["recurring"] = {"interval": draft.interval}
-    return {"price_data": price, "quantity": draft.quantity}

@@ -10,8 +10,9 @@ from core import signing
 from core.catalog import Product
 from core.database import new_id
 from core.errors import DownloadsUsedUp, LinkInvalid
-from core.grants import Delivery, File, Grant, GrantState
+from core.grants import Delivery, File, Grant
 from core.orders import OrderLine
+from core.status import GrantState
 
 
 class DownloadFile(SQLModel, table=True):

@@ -7,11 +7,12 @@ import orjson
 from sqlalchemy import Text, bindparam, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import masking, stripe_api
+from core import masking
 from core.database import insert_once, text_enum
 from core.errors import EventNotFound
 from core.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome, ignored
 from core.shop import Shop
+from core.signature import verified
 
 
 class StripeEvent(SQLModel, table=True):
@@ -40,7 +41,7 @@ def receive(shop: Shop, raw: bytes, signature: str | None) -> Outcome:
     not sign. Any other error is noted on the event and raised again: Stripe will retry.
     """
     secrets = [secret.get_secret_value() for secret in shop.settings.stripe_webhook_secret]
-    event = stripe_api.verified(raw, signature, secrets)
+    event = verified(raw, signature, secrets)
     return take(shop, event, raw.decode(), actor=f"webhook {event['id']}")
 
 

@@ -2,29 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
 
+from core.catalog import Kind
 from core.database import text_enum
-
-
-class Kind(StrEnum):
-    """What is sold. One module of core delivers each."""
-
-    DOWNLOAD = "download"
-    LICENSE = "license"
-    PLAN = "plan"
-    WORKSHOP = "workshop"
-
-
-class GrantState(StrEnum):
-    """Whether a grant may be used: `blocked` is paid for and cannot be delivered until a person helps."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    REVOKED = "revoked"
-    BLOCKED = "blocked"
+from core.status import GrantState
 
 
 class Grant(SQLModel, table=True):

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlmodel import Session, col, update
 
-from core import admission, disputes, fulfillment, history, orders, outbox, payments, refund_facts, subscriptions
+from core import admission, disputes, fulfillment, history, orders, outbox, refund_facts, subscriptions
 from core.admission import Fate, Refused
 from core.catalog import Price, Product
 from core.orders import AdmittedOrder
 from core.outbox import Job
 from core.stripe_objects import id_of
+from core.stripe_sessions import read_session
 
 
 class EventState(StrEnum):
@@ -61,7 +62,7 @@ def ignored(reason: str) -> Outcome:
 
 
 def _on_checkout(session: Session, context: Context) -> Outcome:
-    facts = payments.read_session(context.subject, event=context.event["type"])
+    facts = read_session(context.subject, event=context.event["type"])
     admitted = admission.of_session(session, context.shop_id, facts)
     if isinstance(admitted, Refused):
         return _not_admitted(session, context, admitted)

@@ -1,16 +1,16 @@
 """The ledger of an order: every fact known about its money, read together, and what they come to."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlmodel import Session
 
 from core import disputes, orders, payments, refund_facts, subscriptions
 from core.disputes import Dispute
-from core.grants import GrantState, Kind
-from core.orders import Facts, Order, OrderLine, Payment
+from core.orders import Order, OrderLine
 from core.payments import Checkout, Due
 from core.refund_facts import Refund
+from core.status import Facts, GrantState, Payment
+from core.stripe_sessions import Money
 from core.subscriptions import Subscription
 
 
@@ -69,6 +69,11 @@ class Ledger:
         """Whether its subscription is over."""
         return self.subscription is not None and self.subscription.status in ("canceled", "incomplete_expired")
 
+    def paid_back(self, line: OrderLine) -> bool:
+        """Whether the line's own money went back, or all of the order's."""
+        whole = bool(self.refunded) and self.refunded >= self.total
+        return whole or line.id in refund_facts.lines_paid_back(self.refunds)
+
     def facts(self, grants: list[GrantState], *, plan_alone: bool) -> Facts:
         """What the order's status follows from. A plan that ended cancels the order only if nothing else was bought."""
         return Facts(
@@ -76,22 +81,9 @@ class Ledger:
             dispute=disputes.standing(self.disputes), ended=self.ended and plan_alone,
         )  # fmt: skip
 
-    def allows(self, line: OrderLine, *, keeps_after_refund: bool, now: datetime) -> GrantState:
-        """What this paid line's buyer may do as things stand."""
-        standing = disputes.standing(self.disputes)
-        if standing == "lost":
-            return GrantState.REVOKED
-        if self.paid is None:
-            return GrantState.BLOCKED if self.trouble else GrantState.REVOKED
-        # What an owner decided about this very refund goes before the product's policy.
-        if refund_facts.takes_back_all(self.refunds) or (self._paid_back(line) and not keeps_after_refund):
-            return GrantState.REVOKED
-        access = subscriptions.access(self.subscription, now=now) if line.kind is Kind.PLAN else GrantState.ACTIVE
-        return GrantState.SUSPENDED if standing == "open" and access is GrantState.ACTIVE else access
-
     @property
     def _received(self) -> list[Checkout]:
-        return [row for row in self.checkouts if row.money is payments.Money.PAID]
+        return [row for row in self.checkouts if row.money is Money.PAID]
 
     def _misfit(self, row: Checkout) -> str:
         return payments.misfit(row, row, self.due)
@@ -104,18 +96,14 @@ class Ledger:
         )
         return whole or bool(row.stripe_payment_intent_id and back and back >= (row.amount_total or 0))
 
-    def _paid_back(self, line: OrderLine) -> bool:
-        whole = bool(self.refunded) and self.refunded >= self.total
-        return whole or line.id in refund_facts.lines_paid_back(self.refunds)
-
 
 def read(session: Session, order: Order) -> Ledger:
     """The ledger as it is now. The order must be locked, in a statement before this one.
 
     An order to which nothing happened but being paid costs one query: `eventful` says that there is more.
     """
-    checkouts = payments.checkouts(session, order.id)
-    book = Ledger(checkouts, _due(session, order, checkouts))
+    known = payments.checkouts(session, order.id)
+    book = Ledger(known, _due(session, order, known))
     if order.eventful:
         book.refunds = refund_facts.of_order(session, order.id)
         book.disputes = disputes.of_order(session, order.id)
@@ -124,9 +112,9 @@ def read(session: Session, order: Order) -> Ledger:
     return book
 
 
-def _due(session: Session, order: Order, checkouts: list[Checkout]) -> Due:
+def _due(session: Session, order: Order, known: list[Checkout]) -> Due:
     in_trial = order.amount_expected
-    if any(payments.is_trial(row) for row in checkouts):
+    if any(payments.is_trial(row) for row in known):
         in_trial = sum(
             line.unit_amount * line.quantity for line in orders.lines(session, order.id) if not line.interval
         )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import disputes, fulfillment, heartbeats, masking, orders, refund_facts, sign_in
+from core import deliverables, disputes, heartbeats, masking, orders, refund_facts, sign_in
 from core.database import insert_once, text_enum
 from core.grants import Delivery
 from core.money import Money
@@ -187,7 +187,7 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
             email=order.email, number=order.number, placed_at=order.created_at,
             total=Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency),
             lines=tuple(_line(line) for line in orders.lines(session, order_id)),
-            deliveries=fulfillment.deliveries(session, order_id, signing_key=shop.signing_key),
+            deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=sign_in.letter_link(shop, order_id, order.email),
         )  # fmt: skip
 

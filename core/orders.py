@@ -3,29 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import NewType
 
 from sqlalchemy import text
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from core.catalog import Kind
 from core.database import minor_units, new_id, text_enum
-from core.grants import GrantState, Kind
-
-
-class Status(StrEnum):
-    """Where an order stands. Derived by `status_of`, never set by anybody else."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    PAID = "paid"
-    FULFILLED = "fulfilled"
-    PARTIALLY_REFUNDED = "partially_refunded"
-    REFUNDED = "refunded"
-    DISPUTED = "disputed"
-    CHARGED_BACK = "charged_back"
-    CANCELED = "canceled"
-    FAILED = "failed"
+from core.status import Status
 
 
 class Order(SQLModel, table=True):
@@ -87,58 +72,6 @@ class Counter(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     value: int
-
-
-class Payment(StrEnum):
-    """How far the money of an order has come: the furthest of its checkouts."""
-
-    OPEN = "open"
-    ENDED = "ended"
-    FAILED = "failed"
-    PROCESSING = "processing"
-    PAID = "paid"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that an order's status depends on. `total` and `refunded` in minor units; `dispute` is won, lost, open or none."""
-
-    payment: Payment
-    grants: tuple[GrantState, ...] = ()
-    total: int = 0
-    refunded: int = 0
-    dispute: str = ""
-    ended: bool = False
-
-
-def status_of(facts: Facts) -> Status:
-    """The status that follows from the facts. Pure: whoever learns a fact, in whatever order, ends up here."""
-    match facts.payment:
-        case Payment.OPEN:
-            return Status.PENDING
-        case Payment.ENDED:
-            return Status.CANCELED
-        case Payment.FAILED:
-            return Status.FAILED
-        case Payment.PROCESSING:
-            return Status.PROCESSING
-        case Payment.PAID:
-            return _status_once_paid(facts)
-
-
-def _status_once_paid(facts: Facts) -> Status:
-    if facts.dispute == "lost":
-        return Status.CHARGED_BACK
-    if facts.dispute == "open":
-        return Status.DISPUTED
-    if facts.refunded and facts.refunded >= facts.total:
-        return Status.REFUNDED
-    if facts.ended:
-        return Status.CANCELED
-    if facts.refunded:
-        return Status.PARTIALLY_REFUNDED
-    delivered = bool(facts.grants) and GrantState.BLOCKED not in facts.grants
-    return Status.FULFILLED if delivered else Status.PAID
 
 
 @dataclass(frozen=True)
@@ -221,13 +154,13 @@ def lock_cart(session: Session, cart_id: str) -> Order | None:
     query = query.execution_options(populate_existing=True)
     if order := session.exec(query).first():
         return order
-    # Two clicks at once both find none: the later one waits at the counter, and then finds the earlier one's order.
+    # Two clicks at once both find none: the later one waits for the earlier one, and then finds its order.
     queue(session)
     return session.exec(query).first()
 
 
 def queue(session: Session) -> None:
-    """Wait at the counter until everybody who stands there has ended their transaction, and let nobody else pass."""
+    """Lock the row that numbers orders: wait for every transaction that holds it, and make later ones wait for this one."""
     session.exec(select(Counter.value).where(Counter.name == "order").with_for_update()).one()
 
 

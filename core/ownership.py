@@ -6,14 +6,14 @@ disputes and the payments of renewals carry none of ours. Each leads to the Sess
 
 from typing import Any
 
-from core import admission, fulfillment, orders, payments, subscriptions
+from core import admission, fulfillment, orders, subscriptions
 from core.admission import NOT_OURS, STRANGER, Fate, Refused
 from core.errors import CheckoutNotFound
 from core.fulfillment import Settled
 from core.orders import AdmittedOrder
-from core.payments import SessionFacts
 from core.shop import Shop
 from core.stripe_objects import id_of
+from core.stripe_sessions import SessionFacts, read_session
 
 
 def take_in(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
@@ -63,7 +63,7 @@ def _ask(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
             return _remember(shop, known, payment_ids)
     if made_by is None:
         return Refused(Fate.IGNORE, NOT_OURS)
-    taken = take_in(shop, payments.read_session(made_by), actor="worker")
+    taken = take_in(shop, read_session(made_by), actor="worker")
     return taken if isinstance(taken, Refused) else _remember(shop, AdmittedOrder(taken.order_id), payment_ids)
 
 

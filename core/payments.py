@@ -1,34 +1,16 @@
 """What Stripe has told us of each Checkout Session of an order: facts that merge in any order and any number of times."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.database import minor_units, text_enum
-from core.orders import Order, Payment, Status
-from core.stripe_objects import id_of
-
-
-class CheckoutState(StrEnum):
-    """Whether a Session can still be paid. It only climbs: an `expired` that comes after `complete` changes nothing."""
-
-    OPEN = "open"
-    EXPIRED = "expired"
-    COMPLETE = "complete"
-
-
-class Money(StrEnum):
-    """How far a Session's money has come. It only climbs, in this order."""
-
-    UNPAID = "unpaid"
-    PROCESSING = "processing"
-    FAILED = "failed"
-    PAID = "paid"
-
+from core.orders import Order, OrderLine
+from core.status import Payment, Status
+from core.stripe_sessions import CheckoutState, Money, SessionFacts
 
 _STATES = list(CheckoutState)
 _MONEY = list(Money)
@@ -62,68 +44,6 @@ class Checkout(SQLModel, table=True):
     ask_after: datetime = Field(index=True)
 
 
-@dataclass(frozen=True)
-class SessionFacts:
-    """What one Session said of itself, whichever event or answer carried it. Amounts in minor units."""
-
-    id: str
-    metadata: dict[str, str]
-    recovered_from: str | None
-    livemode: bool
-    state: CheckoutState
-    money: Money
-    amount_subtotal: int | None
-    amount_total: int | None
-    currency: str
-    email: str
-    payment_intent: str | None
-    subscription: str | None
-    customer: str | None
-    expires_at: datetime
-    url: str | None = None
-
-    @property
-    def order_id(self) -> str:
-        """The order that its metadata names, or an empty string."""
-        return self.metadata.get("order_id") or ""
-
-    @property
-    def shop_id(self) -> str:
-        """The shop that its metadata names, or an empty string."""
-        return self.metadata.get("shop_id") or ""
-
-    @property
-    def attempt(self) -> int:
-        """Which attempt at its order it names; the first is 1."""
-        attempt = self.metadata.get("attempt") or ""
-        return int(attempt) if attempt.isdecimal() else 0
-
-
-def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
-    """Read a `checkout.session` as Stripe sends it, in any API version. `event` is the type it came with, if any.
-
-    Stripe leaves a bounced bank debit at complete/unpaid for ever: only the event's type says that it failed.
-    """
-    status = session.get("status") or "open"
-    return SessionFacts(
-        id=session["id"],
-        metadata=dict(session.get("metadata") or {}),
-        recovered_from=id_of(session.get("recovered_from")),
-        livemode=bool(session.get("livemode")),
-        state=CheckoutState(status) if status in _STATES else CheckoutState.OPEN,
-        money=_money(session, event),
-        amount_subtotal=session.get("amount_subtotal"),
-        amount_total=session.get("amount_total"),
-        currency=session.get("currency") or "",
-        email=(session.get("customer_details") or {}).get("email") or session.get("customer_email") or "",
-        payment_intent=id_of(session.get("payment_intent")),
-        subscription=id_of(session.get("subscription")),
-        customer=id_of(session.get("customer")),
-        expires_at=datetime.fromtimestamp(session.get("expires_at") or 0, UTC),
-        url=session.get("url"),
-    )
-
-
 def checkouts(session: Session, order_id: str) -> list[Checkout]:
     """All Sessions of the order, oldest first, as they are now (read after the order was locked)."""
     query = select(Checkout).where(Checkout.order_id == order_id)
@@ -150,6 +70,25 @@ def fulfilled_order(session: Session, session_id: str) -> str | None:
     """The id of the order that this Session paid for, if it is fulfilled: then there is nothing to ask Stripe."""
     query = select(Order.id).where(Order.stripe_checkout_session_id == session_id, Order.status == Status.FULFILLED)
     return session.exec(query).first()
+
+
+def settling_elsewhere(
+    session: Session, browser_id: str, product_ids: set[str], *, cart_id: str
+) -> tuple[str, str | None] | None:
+    """The order and Session of another cart of this browser whose money for one of these products is on its way, or None."""
+    query = (
+        select(Order.id, Checkout.stripe_checkout_session_id)
+        .join(OrderLine, col(OrderLine.order_id) == Order.id)
+        .join(Checkout, col(Checkout.order_id) == Order.id)
+        .where(
+            Order.browser_id == browser_id,
+            Order.status == Status.PROCESSING,
+            Order.cart_id != cart_id,
+            Checkout.state == CheckoutState.COMPLETE,
+            col(OrderLine.product_id).in_(product_ids),
+        )
+    )
+    return session.exec(query.limit(1)).first()
 
 
 def record(session: Session, known: list[Checkout], attempt: Checkout, facts: SessionFacts, *, now: datetime) -> bool:
@@ -233,11 +172,3 @@ def _merge(row: Checkout, facts: SessionFacts) -> None:
     row.stripe_payment_intent_id = row.stripe_payment_intent_id or facts.payment_intent
     row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
     row.stripe_customer_id = row.stripe_customer_id or facts.customer
-
-
-def _money(session: dict[str, Any], event: str) -> Money:
-    if session.get("status") != "complete":
-        return Money.UNPAID
-    if session.get("payment_status") in ("paid", "no_payment_required"):
-        return Money.PAID
-    return Money.FAILED if event == "checkout.session.async_payment_failed" else Money.PROCESSING

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from core import customers, fulfillment, orders
+from core import customers, deliverables, orders
 from core.grants import Delivery
 from core.money import Money
-from core.orders import Order, OrderLine, Status
+from core.orders import Order, OrderLine
+from core.status import Status
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _purchase(session: Session, order: Order, *, mine: bool, signing_key: str) -
         order_id=order.id, number=order.number, status=order.status, mine=mine, total=Money(due, order.currency),
         email=order.email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
         cart_id=order.cart_id if mine else "", lines=tuple(_line(line) for line in lines),
-        deliveries=fulfillment.deliveries(session, order.id, signing_key=signing_key) if mine else (),
+        deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key) if mine else (),
     )  # fmt: skip
 
 

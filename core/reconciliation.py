@@ -10,15 +10,28 @@ import orjson
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
-from core import admission, billing, events, fulfillment, masking, orders, payments, refunds, signals, subscriptions
+from core import (
+    admission,
+    events,
+    fulfillment,
+    masking,
+    orders,
+    payments,
+    questions,
+    refunds,
+    seats,
+    signals,
+    subscriptions,
+)
 from core.admission import Refused
 from core.errors import CheckoutNotFound, StripeUnreachable
 from core.handlers import HANDLERS, EventState
 from core.orders import Order
-from core.payments import Checkout, CheckoutState
-from core.payments import Money as Progress
+from core.payments import Checkout
 from core.refund_facts import RefundStatus
 from core.shop import Shop
+from core.stripe_sessions import CheckoutState
+from core.stripe_sessions import Money as Progress
 
 _BATCH = 200
 # An attempt whose Session's id we never learned cannot be paid by anybody; past this age its places are given back.
@@ -71,7 +84,7 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
     _ask_about_sessions(shop, report, everything=everything)
     _resume_refunds(shop, report)
     _refresh_subscriptions(shop, report)
-    _leave_signals(shop, report)
+    _record_milestones(shop, report)
     return report
 
 
@@ -86,7 +99,7 @@ def _retried(shop: Shop, event_id: str) -> bool:
     outcome = events.replay(shop, event_id, actor="worker")
     if outcome.state is EventState.PARKED and outcome.reason == admission.ASKING:
         # Only Stripe knows whose it is: asked here too, should the job that was to ask have given up.
-        outcome = billing.place(shop, event_id)
+        outcome = questions.place(shop, event_id)
     return outcome.state is EventState.APPLIED
 
 
@@ -102,7 +115,7 @@ def _fetch_events(shop: Shop, report: Report, *, everything: bool) -> None:
         _take_all(shop, report, shop.stripe.events(since=since))
         # Only now: what a listing that broke off did not show is asked for again by the next pass.
         with shop.transaction() as session:
-            signals.give(session, signals.Name.EVENTS_SEEN, at=started)
+            signals.record(session, signals.Name.EVENTS_SEEN, at=started)
         return False
 
     report.attempt("events at Stripe", fetch)
@@ -240,7 +253,7 @@ def _closed(shop: Shop, checkout_id: str) -> bool:
 
 def _end_grace(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
-        over = subscriptions.grace_over(session, now=shop.now(), limit=_BATCH)
+        over = seats.grace_over(session, now=shop.now(), limit=_BATCH)
     for order_id in over:
         report.attempt(order_id, partial(_resettled, shop, order_id))
 
@@ -270,11 +283,11 @@ def _refresh_subscriptions(shop: Shop, report: Report) -> None:
 
 
 def _refreshed(shop: Shop, subscription_id: str) -> bool:
-    return billing.refresh(shop, subscription_id) is not None
+    return questions.refresh(shop, subscription_id) is not None
 
 
-def _leave_signals(shop: Shop, report: Report) -> None:
+def _record_milestones(shop: Shop, report: Report) -> None:
     with shop.transaction() as session:
         said = signals.Name.STRIPE_SILENT if report.silent else signals.Name.STRIPE_ANSWERED
-        signals.give(session, said, at=shop.now(), detail=report.silent)
-        signals.give(session, signals.Name.SWEPT, at=shop.now(), detail=f"{report.checked} checked")
+        signals.record(session, said, at=shop.now(), detail=report.silent)
+        signals.record(session, signals.Name.SWEPT, at=shop.now(), detail=f"{report.checked} checked")

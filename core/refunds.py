@@ -21,9 +21,10 @@ from core.errors import (
 )
 from core.fulfillment import Foreseen
 from core.money import Money
-from core.orders import AdmittedOrder, Order, OrderLine, Payment
+from core.orders import AdmittedOrder, Order, OrderLine
 from core.refund_facts import Refund, RefundStatus
 from core.shop import Shop
+from core.status import Payment
 
 # The reasons that Stripe knows; anything else an owner may say is kept here alone.
 _STRIPE_REASONS = ("duplicate", "fraudulent", "requested_by_customer")

@@ -1,4 +1,4 @@
-"""Signals: the last time that something worked or failed, for the next pass and for the owner to see."""
+"""Milestones: the last time that something worked or failed, for the next pass and for the owner to see."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ class Name(StrEnum):
     SWEPT = "swept"
 
 
-class Signal(SQLModel, table=True):
+class Milestone(SQLModel, table=True):
     """When it was last so, and what was said."""
 
     __tablename__ = "signals"
@@ -28,11 +28,11 @@ class Signal(SQLModel, table=True):
     detail: str = ""
 
 
-def give(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
+def record(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
     """Write down that it is so now."""
-    session.merge(Signal(name=name, at=at, detail=masking.masked(detail, most=1000)))
+    session.merge(Milestone(name=name, at=at, detail=masking.masked(detail, most=1000)))
 
 
-def last(session: Session, name: Name) -> Signal | None:
+def last(session: Session, name: Name) -> Milestone | None:
     """The last time it was so, or None if it never was."""
-    return session.get(Signal, name)
+    return session.get(Milestone, name)

@@ -1,4 +1,4 @@
-"""Signed words: download tokens, cookies and mail links, each with a salt of its own so that none passes for another."""
+"""Signing: download tokens, cookies and mail links, each with a salt of its own so that none passes for another."""
 
 from typing import Any
 

@@ -1,21 +1,17 @@
-"""The one door to Stripe. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
+"""Calls to Stripe, all of them. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
-from core.errors import CheckoutNotFound, PayloadInvalid, SignatureInvalid, StripeRefused, StripeUnreachable
-from core.payments import SessionFacts, read_session
+from core.errors import CheckoutNotFound, StripeRefused, StripeUnreachable
 from core.stripe_objects import id_of
+from core.stripe_sessions import SessionFacts, read_session
 
 if TYPE_CHECKING:
     import stripe
 
-# Webhook signatures older than this many seconds are refused, so that a captured event cannot be played again.
-TOLERANCE = 300
 # How long Stripe may take to answer, each of the three times that it is asked.
 _ANSWER_SECONDS = 20
 
@@ -192,41 +188,6 @@ class StripeApi:
             raise StripeRefused(_code(error), str(error), error.request_id or "") from error
         except stripe.StripeError as error:
             raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
-
-
-def verified(raw: bytes, header: str | None, secrets: Sequence[str]) -> dict[str, Any]:
-    """The event in a webhook's raw body, if one of our secrets signed it in the last five minutes.
-
-    Raises SignatureInvalid for a missing, wrong or old signature; PayloadInvalid for what is not a snapshot event.
-    Verifying takes 20 µs; the SDK's `construct_event` would take 600, for objects that nobody needs.
-    """
-    from stripe import SignatureVerificationError, WebhookSignature
-
-    reason = "no secret is set"
-    for secret in secrets:
-        try:
-            WebhookSignature.verify_header(raw, header, secret, TOLERANCE)
-            return _snapshot(raw)
-        except UnicodeDecodeError:
-            raise PayloadInvalid("the body is not UTF-8") from None
-        except SignatureVerificationError as error:
-            reason = str(error)
-    raise SignatureInvalid(reason)
-
-
-def _snapshot(raw: bytes) -> dict[str, Any]:
-    try:
-        event = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise PayloadInvalid(f"the body is not JSON: {error}") from None
-    if not isinstance(event, dict) or event.get("object") == "v2.core.event":
-        raise PayloadInvalid("thin events carry no data: let the endpoint send snapshot events")
-    data = event.get("data")
-    if not isinstance(event.get("id"), str) or not isinstance(event.get("type"), str) or not isinstance(data, dict):
-        raise PayloadInvalid("this is no event: id, type or data is missing")
-    if not isinstance(data.get("object"), dict):
-        raise PayloadInvalid("this is no event: data.object is missing")
-    return event
 
 
 def _code(error: "stripe.StripeError") -> str:

@@ -1,4 +1,4 @@
-"""Subscriptions: their state is the one fetched from Stripe now, never the one in an event, and access follows it."""
+"""Subscriptions: their state is the one fetched from Stripe now, never the one in an event."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,6 @@ from typing import Any
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from core.database import minor_units
-from core.grants import Grant, GrantState, Kind
 from core.orders import AdmittedOrder, Order
 from core.payments import Checkout
 from core.stripe_objects import id_of, moment
@@ -168,21 +167,6 @@ def paid_later(session: Session, order_id: str) -> int:
     return int(session.exec(later).one())
 
 
-def grace_over(session: Session, *, now: datetime, limit: int) -> list[str]:
-    """The orders whose plan is past due, out of grace, and still in use."""
-    query = (
-        select(Subscription.order_id)
-        .join(Grant, col(Grant.order_id) == Subscription.order_id)
-        .where(
-            Subscription.status == "past_due",
-            col(Subscription.grace_until) <= now,
-            Grant.kind == Kind.PLAN,
-            Grant.state == GrantState.ACTIVE,
-        )
-    )
-    return list(session.exec(query.distinct().limit(limit)))
-
-
 def overdue(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[str]:
     """Subscriptions of this mode whose period ended a while ago and of which nothing was heard since: ask about them."""
     query = select(Subscription.id).join(Order, col(Order.id) == Subscription.order_id)
@@ -193,22 +177,3 @@ def overdue(session: Session, *, livemode: bool, now: datetime, limit: int) -> l
         col(Subscription.fetched_at) < now - timedelta(hours=6),
     )
     return list(session.exec(query.order_by(col(Subscription.fetched_at)).limit(limit)))
-
-
-def access(subscription: Subscription | None, *, now: datetime) -> GrantState:
-    """What a plan's buyer may do while its subscription stands so. Not fetched yet: they have just paid."""
-    if subscription is None:
-        return GrantState.ACTIVE
-    match subscription.status:
-        case "active" | "trialing":
-            return (
-                GrantState.SUSPENDED if subscription.status == "active" and subscription.paused else GrantState.ACTIVE
-            )
-        case "past_due":
-            in_grace = subscription.grace_until is None or subscription.grace_until > now
-            return GrantState.ACTIVE if in_grace else GrantState.SUSPENDED
-        case "canceled" | "incomplete_expired":
-            return GrantState.REVOKED
-        case _:
-            # unpaid, paused, incomplete, and whatever Stripe may add: not paid for, and not over.
-            return GrantState.SUSPENDED

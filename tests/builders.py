@@ -11,11 +11,12 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core import billing, checkout, downloads, events, fulfillment, reports
+from core import checkout, deliverables, downloads, events, questions, reports
 from core.catalog import Product
 from core.checkout import Basket, Item, PaymentLink
-from core.events import Outcome, StripeEvent
+from core.events import StripeEvent
 from core.grants import Delivery
+from core.handlers import Outcome
 from core.orders import Order
 from core.payments import Checkout
 from core.shop import Shop
@@ -87,7 +88,7 @@ def subscribed(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], ca
     subscription = stripe.pay(paid)["subscription"]
     deliver(shop, stripe.event("completed", paid))
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
-    billing.ask(shop, subscription)
+    questions.ask(shop, subscription)
     return order_id, subscription
 
 
@@ -95,7 +96,7 @@ def ask_stripe(shop: Shop) -> None:
     """Do what the worker does for all the questions that were ever owed: asking twice is no harm."""
     owed = [job.split(":")[1] for job in jobs(shop) if job.startswith("ask_stripe:")]
     for subject in dict.fromkeys(owed):
-        billing.ask(shop, subject)
+        questions.ask(shop, subject)
 
 
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:
@@ -146,7 +147,7 @@ def event_row(shop: Shop, event_id: str) -> StripeEvent:
 
 def deliveries(shop: Shop, order_id: str) -> tuple[Delivery, ...]:
     with shop.reading() as session:
-        return fulfillment.deliveries(session, order_id, signing_key=shop.signing_key)
+        return deliverables.deliveries(session, order_id, signing_key=shop.signing_key)
 
 
 def jobs(shop: Shop) -> list[str]:

@@ -15,7 +15,7 @@ import orjson
 import stripe
 
 from core.errors import CheckoutNotFound, ShopError, StripeRefused, StripeUnreachable
-from core.payments import SessionFacts, read_session
+from core.stripe_sessions import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
 
 SECRET = "whsec_test_0123456789abcdef"

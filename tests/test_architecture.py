@@ -21,7 +21,7 @@ DOORS = {
     "streamlit": {"storefront"},
     "fastapi": {"webhook", "sandbox"},
     # The sidecar only warms it up, and never calls it.
-    "stripe": {"core/stripe_api.py", "webhook/app.py", "sandbox"},
+    "stripe": {"core/stripe_api.py", "core/signature.py", "webhook/app.py", "sandbox"},
     "dbos": {"core/outbox.py", "core/migration.py", "worker"},
     # The sidecar asks its database for `1`, to know that it is there.
     "sqlalchemy": {"core", "webhook/health.py"},
@@ -115,10 +115,10 @@ def called(path: Path) -> set[str]:
 # Who records what Stripe says of an order: all of them by way of what admission gave them.
 RECORDS = {
     "payments.record": {"core/fulfillment.py"},
-    "refund_facts.record": {"core/billing.py", "core/handlers.py", "core/refunds.py"},
+    "refund_facts.record": {"core/questions.py", "core/handlers.py", "core/refunds.py"},
     "disputes.record": {"core/handlers.py"},
     "disputes.record_warning": {"core/handlers.py"},
-    "subscriptions.record": {"core/billing.py"},
+    "subscriptions.record": {"core/questions.py"},
     "subscriptions.record_invoice": {"core/handlers.py"},
 }
 

@@ -14,7 +14,8 @@ from core import downloads
 from core.downloads import OpenedFile
 from core.errors import AccessDenied, DownloadsUsedUp, LinkExpired
 from core.shop import Shop
-from webhook.answers import OpenShop, status_of
+from webhook.dependencies import OpenShop
+from webhook.errors import status_of
 
 router = APIRouter()
 

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from core import events
 from core.errors import EventRefused
 from webhook import health
-from webhook.answers import OpenShop
+from webhook.dependencies import OpenShop
 
 router = APIRouter()
 log = structlog.get_logger()
@@ -27,7 +27,7 @@ async def receive(request: Request, shop: OpenShop) -> Response:
     try:
         outcome = await run_in_threadpool(events.receive, shop, raw, request.headers.get("stripe-signature"))
     except EventRefused as refusal:
-        # Whoever knocks without a signature learns why; the log keeps nothing of what they sent.
+        # Whoever sends no valid signature learns why; the log keeps nothing of what they sent.
         log.warning("event_refused", reason=str(refusal))
         health.count_event("refused")
         return JSONResponse({"error": type(refusal).__name__, **vars(refusal)}, 400)

@@ -6,7 +6,8 @@ from pathlib import Path
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.grants import Delivery, Kind
+from core.catalog import Kind
+from core.grants import Delivery
 from core.letters import CodeLetter, NoticeLetter, OrderLetter
 from core.money import Money
 from core.settings import Settings

@@ -1,14 +1,13 @@
-"""Alembic's way in: runs the migrations on the engine it is handed, each in a transaction of its own."""
+"""Alembic's environment: runs the migrations on the engine it is handed, each in a transaction of its own."""
 
 from alembic import context
-from sqlmodel import SQLModel
 
-from core import billing, carts, checkout, heartbeats, letters, signals  # noqa: F401  (importing them declares all tables)
+from core.database import metadata
 
 
 def _ours(_object, name, kind, reflected, _compare_to) -> bool:  # type: ignore[no-untyped-def]
     """On SQLite DBOS's tables share the file: what is not in our metadata is none of our business."""
-    return not (kind == "table" and reflected and name not in SQLModel.metadata.tables)
+    return not (kind == "table" and reflected and name not in metadata.tables)
 
 
 with context.config.attributes["engine"].connect() as connection:
@@ -17,7 +16,7 @@ with context.config.attributes["engine"].connect() as connection:
         connection.connection.dbapi_connection.execute("pragma foreign_keys=off")
     context.configure(
         connection=connection,
-        target_metadata=SQLModel.metadata,
+        target_metadata=metadata,
         include_object=_ours,
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=True,

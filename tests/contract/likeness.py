@@ -6,11 +6,11 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from core import disputes, payments, refund_facts, subscriptions
+from core import disputes, refund_facts, stripe_sessions, subscriptions
 
 # What the shop makes of Stripe's objects: it must be the same, though the fake leaves keys out.
 READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
-    "checkout.session": payments.read_session,
+    "checkout.session": stripe_sessions.read_session,
     "dispute": disputes.read_dispute,
     "refund": refund_facts.read_refund,
     "subscription": subscriptions.read_subscription,

@@ -8,7 +8,7 @@ import pytest
 
 from core.catalog import Price
 from core.errors import CheckoutNotFound, StripeRefused, StripeUnreachable
-from core.payments import CheckoutState, Money, SessionFacts
+from core.stripe_sessions import CheckoutState, Money, SessionFacts
 from tests import builders
 from tests.contract.sides import BUYER, Side
 

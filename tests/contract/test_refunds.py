@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from core import checkout, refunds
+from core import refunds, success_page
 from core.errors import StripeRefused, StripeUnreachable
 from core.refund_facts import RefundStatus
 from core.stripe_api import Stripe
@@ -35,7 +35,7 @@ def order(side: Side) -> tuple[str, str]:
     """An order of a file and a key that was paid for: its id, and its PaymentIntent's."""
     order_id, session_id = builders.opened(side.shop, "guide-eur", "kit-eur")
     side.pay(session_id)
-    checkout.confirm(side.shop, session_id)
+    success_page.confirm(side.shop, session_id)
     return order_id, payment_of(side, session_id)
 
 

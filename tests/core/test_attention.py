@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text, update
 
 from core import attention, events, reconciliation, refunds
+from core.catalog import Kind
+from core.deliverables import KINDS
 from core.errors import StripeRefused, StripeUnreachable
-from core.fulfillment import KINDS
-from core.grants import Kind
 from core.letters import Letter, LetterState
 from core.shop import Shop
 from core.workshops import WorkshopDate

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from core import catalog, shelves
-from core.catalog import Availability, Price, Product
+from core import offers, shelves
+from core.catalog import Price, Product
 from core.downloads import DownloadFile
 from core.errors import CatalogInvalid
+from core.offers import Availability
 from core.shelves import Applied
 from core.shop import Shop
 from core.workshops import WorkshopDate
@@ -63,7 +64,7 @@ def test_a_price_that_the_file_drops_is_no_longer_sold_and_its_orders_keep_it(
     order_id = builders.bought(shop, stripe, "guide-eur")
     shelves.apply(shop, write(folder, GUIDE.replace("guide-eur", "guide-new").replace("2900", "3900")))
     with shop.reading() as session:
-        offer = catalog.offer(session, "guide")
+        offer = offers.offer(session, "guide")
     assert [(tag.id, tag.amount.amount) for tag in offer.prices] == [("guide-new", 3900)]
     assert builders.detail(shop, order_id)["lines"][0]["unit_amount"] == 2900
 
@@ -88,7 +89,7 @@ def test_a_product_without_stock_of_its_own_can_be_withdrawn_and_come_back(shop:
     for text, availability in ((withdrawn, Availability.WITHDRAWN), (GUIDE, Availability.ON_SALE)):
         shelves.apply(shop, write(folder, text))
         with shop.reading() as session:
-            assert catalog.offer(session, "guide").availability is availability
+            assert offers.offer(session, "guide").availability is availability
 
 
 def test_one_file_sold_under_two_names_keeps_both(bare_shop: Shop, folder: Path) -> None:

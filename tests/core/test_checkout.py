@@ -21,8 +21,8 @@ from core.errors import (
     Withdrawn,
 )
 from core.orders import Order
-from core.payments import CheckoutState
 from core.shop import Shop
+from core.stripe_sessions import CheckoutState
 from core.workshops import Reservation, ReservationState, WorkshopDate
 from tests import builders
 from tests.builders import a_basket, session_id

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from core import catalog, database, live_mode, migration, shelves
+from core import database, live_mode, migration, offers, shelves
 from core.catalog import Product, ShopText
 from core.demo import catalogue as demo
 from core.errors import CatalogInvalid
@@ -45,7 +45,7 @@ def own(tmp_path: Path) -> Path:
 
 def on_sale(shop: Shop) -> set[str]:
     with shop.reading() as session:
-        return {offer.id for offer in catalog.shelf(session)}
+        return {offer.id for offer in offers.shelf(session)}
 
 
 def remnants(shop: Shop) -> list[str]:

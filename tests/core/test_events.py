@@ -5,10 +5,10 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from core import events, reconciliation
+from core.catalog import Kind
+from core.deliverables import KINDS
 from core.errors import EventNotFound
-from core.events import EventState
-from core.fulfillment import KINDS
-from core.grants import Kind
+from core.handlers import EventState
 from core.orders import Order, OrderLine
 from core.payments import Checkout
 from core.shop import Shop

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core import checkout, reconciliation, reports
+from core import reconciliation, reports, success_page
 from core.orders import Order, OrderLine
 from core.shop import Shop
 from core.workshops import Reservation, WorkshopDate
@@ -118,7 +118,7 @@ def tell(purchase: Purchase, steps: list[int | str], clock: Clock) -> None:
             case "sweep":
                 reconciliation.sweep(purchase.shop, everything=True)
             case _:
-                checkout.confirm(purchase.shop, purchase.sessions[0 if step == "confirm first" else -1])
+                success_page.confirm(purchase.shop, purchase.sessions[0 if step == "confirm first" else -1])
 
 
 def outcome(purchase: Purchase) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
-from core import billing, reconciliation
+from core import questions, reconciliation
 from core.database import metadata
 from core.orders import Counter
 from core.shop import Shop
@@ -211,7 +211,7 @@ def answer_all(shop: Shop) -> None:
     asked: set[str] = set()
     while owed := {job for job in builders.jobs(shop) if job.startswith("ask_stripe:")} - asked:
         for subject in sorted({job.split(":")[1] for job in owed}):
-            billing.ask(shop, subject)
+            questions.ask(shop, subject)
         asked |= owed
 
 

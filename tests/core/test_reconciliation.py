@@ -12,10 +12,11 @@ from sqlalchemy import event, insert
 from core import attention, reconciliation, refunds, signals
 from core.errors import StripeRefused, StripeUnreachable
 from core.events import StripeEvent
-from core.orders import Order, Status
+from core.orders import Order
 from core.payments import Checkout
 from core.shop import Shop
 from core.signals import Name
+from core.status import Status
 from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock
@@ -30,7 +31,7 @@ def paid(shop: Shop, stripe: FakeStripe, number: int, *items: str) -> tuple[str,
     return order_id, stripe.tell("checkout.session.completed", stripe.pay(session_id))
 
 
-def seen(shop: Shop, name: Name) -> signals.Signal | None:
+def seen(shop: Shop, name: Name) -> signals.Milestone | None:
     with shop.reading() as session:
         return signals.last(session, name)
 

@@ -4,8 +4,7 @@ from itertools import product
 
 import pytest
 
-from core.grants import GrantState
-from core.orders import Facts, Payment, Status, status_of
+from core.status import Facts, GrantState, Payment, Status, status_of
 
 ACTIVE, SUSPENDED, REVOKED, BLOCKED = GrantState.ACTIVE, GrantState.SUSPENDED, GrantState.REVOKED, GrantState.BLOCKED
 NOTHING_PAID = {

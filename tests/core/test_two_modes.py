@@ -5,8 +5,8 @@ import pytest
 from core import attention, checkout, purchases, reconciliation, refunds
 from core.errors import StripeUnreachable
 from core.orders import Order
-from core.payments import CheckoutState
 from core.shop import Shop
+from core.stripe_sessions import CheckoutState
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe

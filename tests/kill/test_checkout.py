@@ -7,8 +7,9 @@ from sqlmodel import col, func, select
 
 from core import checkout, events
 from core.checkout import Basket, Item
-from core.orders import Order, OrderLine, Status
+from core.orders import Order, OrderLine
 from core.shop import Shop
+from core.status import Status
 from core.workshops import Reservation, ReservationState, WorkshopDate
 from tests.fakes import FakeStripe, signed
 from tests.kill.mortal import live_until

@@ -6,14 +6,15 @@ from itertools import cycle
 import pytest
 from sqlmodel import col, func, select
 
-from core import checkout, events, outbox, reconciliation
+from core import checkout, events, outbox, reconciliation, success_page
 from core.checkout import Basket, Item
 from core.events import StripeEvent
-from core.grants import Grant, GrantState
+from core.grants import Grant
 from core.history import FulfillmentLog
 from core.licenses import LicenseKey
-from core.orders import Order, Status
+from core.orders import Order
 from core.shop import Shop
+from core.status import GrantState, Status
 from core.workshops import Reservation, ReservationState, WorkshopDate
 from tests.fakes import FakeStripe, signed
 from tests.kill.mortal import live_until
@@ -68,7 +69,7 @@ def _deliver_again(shop: Shop, _stripe: FakeStripe, _session_id: str, event: dic
 
 
 def _come_back(shop: Shop, _stripe: FakeStripe, session_id: str, _event: dict) -> None:
-    checkout.confirm(shop, session_id)
+    success_page.confirm(shop, session_id)
 
 
 def _sweep(shop: Shop, stripe: FakeStripe, _session_id: str, event: dict) -> None:

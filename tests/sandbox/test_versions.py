@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core import admission, payments, subscriptions
+from core import admission, subscriptions
+from core.stripe_sessions import read_session
 from sandbox import __main__ as program
 from sandbox import changelog, conformity, retired, spec, versions
 from tests.sandbox.running import Endpoint, World, eventually, running
@@ -425,7 +426,7 @@ def test_the_shop_reads_the_same_from_every_version(world: World, version: str) 
         return get(world, NEWEST, path), get(world, version, path)
 
     now, then = both(f"/v1/checkout/sessions/{session.id}")
-    assert payments.read_session(then) == payments.read_session(now)
+    assert read_session(then) == read_session(now)
     now, then = both(f"/v1/subscriptions/{session.subscription}")
     assert subscriptions.read_subscription(then) == subscriptions.read_subscription(now)
     if version < BASIL:

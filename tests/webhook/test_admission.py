@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from core import attention, checkout, events, reconciliation, refunds, reports, sign_in, signing
+from core import attention, events, reconciliation, refunds, reports, sign_in, signing, success_page
 from core.catalog import Product
 from core.disputes import Dispute
 from core.errors import CheckoutNotFound, LinkExpired, LinkInvalid
@@ -83,7 +83,7 @@ def test_a_session_that_we_did_not_open_records_nothing_whatever_it_names(
         builders.ask_stripe(shop)
     assert everything(shop, order_id)[:3] == before
     with pytest.raises(CheckoutNotFound):
-        checkout.confirm(shop, "cs_test_theirs")
+        success_page.confirm(shop, "cs_test_theirs")
     reconciliation.sweep(shop, everything=True)
     assert {row.state for row in builders.rows(shop, StripeEvent)} == {"ignored"}
     for row in builders.rows(shop, StripeEvent):
@@ -172,7 +172,7 @@ def test_a_recovered_session_of_a_recovered_one_pays_though_the_one_between_was_
     assert builders.event_row(shop, event["id"]).state == "applied"
     assert builders.status(shop, order_id) == "fulfilled"
     assert builders.detail(shop, order_id)["stripe"]["checkout_session"] == third
-    assert checkout.confirm(shop, third) == order_id
+    assert success_page.confirm(shop, third) == order_id
 
 
 def test_two_shops_of_one_account_let_each_others_sessions_be(

@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 from core import signing
 from core.catalog import Product
 from core.downloads import Download
-from core.grants import Grant, GrantState
+from core.grants import Grant
 from core.shop import Shop
+from core.status import GrantState
 from tests import builders
 from tests.fakes import FakeStripe
 

@@ -9,9 +9,10 @@ import stripe as sdk
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from core.events import EventState, StripeEvent
-from core.fulfillment import KINDS
-from core.grants import Kind
+from core.catalog import Kind
+from core.deliverables import KINDS
+from core.events import StripeEvent
+from core.handlers import EventState
 from core.settings import Settings
 from core.shop import Shop
 from tests import builders

@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from core.grants import Delivery, File, GrantState, Kind
+from core.catalog import Kind
+from core.grants import Delivery, File
 from core.letters import CodeLetter, OrderLetter, ReceiptLine
 from core.money import Money
 from core.settings import Settings
+from core.status import GrantState
 from worker import wording
 from worker.mail import Message
 

@@ -1,19 +1,19 @@
 import streamlit as st
 
-from core import catalog
-from storefront import counter, offers, ui
+from core import catalog, offers
+from storefront import frame, pictures, process, tiles, words
 
-shop = counter.shop()
+shop = process.shop()
 with shop.reading() as session:
-    everything = catalog.shelf(session)
+    everything = offers.shelf(session)
     texts = catalog.texts(session)
 
-with ui.frame(1120):
-    ui.trim()
-    ui.phone_cart()
-    st.title(ui.plain(texts.get("headline", shop.settings.shop_name)), anchor=False)
+with frame.column(1120):
+    pictures.trim()
+    frame.phone_cart()
+    st.title(words.plain(texts.get("headline", shop.settings.shop_name)), anchor=False)
     if intro := texts.get("intro"):
-        st.markdown(ui.plain(intro))
+        st.markdown(words.plain(intro))
     shelves = ["All", *dict.fromkeys(offer.shelf for offer in everything if offer.shelf)]
     chosen = "All"
     if len(shelves) > 2:
@@ -26,5 +26,5 @@ with ui.frame(1120):
     with st.grid(3, min_column_width=250, gap=(44, 32)):
         for offer in everything:
             if chosen in ("All", offer.shelf):
-                offers.tile(offer)
-    ui.footer()
+                tiles.tile(offer)
+    frame.footer()

@@ -1,4 +1,4 @@
-"""The front door: the HTML that each page begins with, before any script has run.
+"""The first HTML: what each page begins with, before any script has run.
 
 It is Streamlit's own, told where its server is: else a page other than the first asks at two wrong addresses, and
 fills the browser's console with errors. It also bears the shop's name and icon, shows that name until the page itself is
@@ -16,9 +16,9 @@ from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from core.settings import Settings
-from storefront import ui
+from storefront import pictures
 
-_PAGES = Path(__file__).parent / "app_pages"
+_PAGES = Path(__file__).parent / "buyer_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
 _PARTS = (
     "ButtonGroup", "Html", "ImageList", "PageLink", "WidgetLabel", "WidgetLabelHelpIconInline", "purify.es",
@@ -28,7 +28,7 @@ _WHERE = "<script>window.__streamlit={BACKEND_BASE_URL:location.origin,MAIN_PAGE
 
 
 # Where the top bar will bear the same name a second later; React puts the page in its place.
-_SIGN = """<style>
+_NAME = """<style>
 #sign { box-sizing: border-box; padding: 14px 24px; font: 700 22px/32px Bricolage, system-ui, sans-serif; color: #161b2e; }
 @media (prefers-color-scheme: dark) { html:has(#sign) { background: #0f1322; } #sign { color: #e8ebf5; } }
 </style><div id="sign">%s</div>"""
@@ -50,8 +50,8 @@ def html(settings: Settings) -> str:
     found = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
     name = escape(settings.shop_name)
     found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}", 1)
-    found = found.replace('<div id="root"></div>', f'<div id="root">{_SIGN % name}</div>', 1)
-    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{ui.favicon()}"', 1)
+    found = found.replace('<div id="root"></div>', f'<div id="root">{_NAME % name}</div>', 1)
+    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{pictures.favicon()}"', 1)
     return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', _fonts(), found, count=1)
 
 

@@ -1,27 +1,27 @@
 import streamlit as st
 
-from core import carts, catalog
+from core import carts, offers
 from core.carts import CartView, LineView
-from core.catalog import Availability, Interval, Offer, PriceTag
+from core.catalog import Interval, Kind
 from core.errors import ShopError
-from core.grants import Kind
-from storefront import counter, offers, ui
+from core.offers import Availability, Offer, PriceTag
+from storefront import amounts, dates, frame, links, pictures, process, sentences, visitor, words
 
-shop = counter.shop()
+shop = process.shop()
 
 
 def put_in_cart(price_id: str, product_id: str) -> None:
     """Put what is chosen into the browser's cart."""
-    browser = counter.browser_id()
+    browser = visitor.browser_id()
     if not browser:
-        st.session_state["trouble"] = ui.NO_COOKIES
+        st.session_state["trouble"] = sentences.NO_COOKIES
         return
     try:
         with shop.transaction() as session:
             quantity = st.session_state.get(f"quantity-{product_id}", 1)
             carts.put(session, browser, price_id, quantity, now=shop.now())
     except ShopError as error:
-        st.session_state["trouble"] = ui.sentence(error)
+        st.session_state["trouble"] = sentences.of(error)
 
 
 def choose_price(offer: Offer) -> PriceTag:
@@ -43,7 +43,7 @@ def choose_price(offer: Offer) -> PriceTag:
 
 def named(tag: PriceTag) -> str:
     """What a price is called beside the others."""
-    return offers.EACH[tag.interval].capitalize() if tag.interval else ui.price(tag.amount)
+    return words.EACH[tag.interval].capitalize() if tag.interval else amounts.price(tag.amount)
 
 
 def choose_quantity(offer: Offer, in_cart: LineView | None) -> int:
@@ -51,7 +51,7 @@ def choose_quantity(offer: Offer, in_cart: LineView | None) -> int:
     most = offer.max_quantity if offer.left is None else min(offer.max_quantity, offer.left)
     if most <= 1:
         return 1
-    label = offers.unit(offer.kind)[1].capitalize()
+    label = words.unit(offer.kind)[1].capitalize()
     begin = min(in_cart.quantity, most) if in_cart else 1
     return int(st.number_input(label, 1, most, begin, key=f"quantity-{offer.id}"))
 
@@ -60,13 +60,13 @@ def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     """What is to be paid, and what that is for."""
     total = tag.amount * quantity
     if tag.interval is None:
-        st.metric("One payment", ui.price(total, short=True))
+        st.metric("One payment", amounts.price(total, short=True))
         if quantity > 1:
-            ui.quiet(f"{offers.amount_of(offer.kind, quantity)} at {ui.price(tag.amount, short=True)}.")
+            words.quiet(f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}.")
         return
-    st.metric("You pay", f"{ui.price(total, short=True)} :small[per {tag.interval}]")
-    each = f"{offers.amount_of(offer.kind, quantity)} at {ui.price(tag.amount, short=True)}."
-    ui.quiet(f"{each} {saving(offer, tag, quantity)}".strip())
+    st.metric("You pay", f"{amounts.price(total, short=True)} :small[per {tag.interval}]")
+    each = f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}."
+    words.quiet(f"{each} {saving(offer, tag, quantity)}".strip())
 
 
 def saving(offer: Offer, tag: PriceTag, quantity: int) -> str:
@@ -75,15 +75,15 @@ def saving(offer: Offer, tag: PriceTag, quantity: int) -> str:
     if tag.interval is not Interval.YEAR or month is None or month.amount.currency != tag.amount.currency:
         return ""
     saved = (month.amount * 12 - tag.amount) * quantity
-    return f"Saves {ui.price(saved, short=True)} a year compared with monthly." if saved.amount > 0 else ""
+    return f"Saves {amounts.price(saved, short=True)} a year compared with monthly." if saved.amount > 0 else ""
 
 
 def draw_date(offer: Offer) -> None:
     """When it takes place, and how many places are gone."""
     if offer.date is None:
         return
-    day, hours = ui.hours(offer.date.starts_at, offer.date.ends_at, offer.date.timezone)
-    st.markdown(f":material/event: **{day}**  \n:material/schedule: {ui.plain(hours)}")
+    day, hours = dates.hours(offer.date.starts_at, offer.date.ends_at, offer.date.timezone)
+    st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
     taken = offer.date.capacity - (offer.left or 0)
     st.progress(taken / offer.date.capacity, text=f"{taken} of {offer.date.capacity} places taken")
 
@@ -113,7 +113,7 @@ def draw_button(offer: Offer, tag: PriceTag, in_cart: LineView | None, *, as_cho
     """The one thing to do next: put it in the cart, change what is there, or go and pay."""
     if as_chosen:
         if st.button("Go to cart", type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"):
-            st.switch_page(ui.CART)
+            st.switch_page(links.CART)
         return
     st.button(
         "Change what's in the cart" if in_cart else "Add to cart",
@@ -133,11 +133,11 @@ def is_chosen(line: LineView, tag: PriceTag, quantity: int) -> bool:
 
 def described(line: LineView) -> str:
     """What the cart holds of it."""
-    name = ui.plain(line.offer.name)
+    name = words.plain(line.offer.name)
     if line.offer.max_quantity == 1:
         return f"{name} is"
-    each = f", {offers.EACH[line.price.interval]}," if line.price.interval else ""
-    return f"{name}, {offers.amount_of(line.offer.kind, line.quantity)}{each} {'is' if line.quantity == 1 else 'are'}"
+    each = f", {words.EACH[line.price.interval]}," if line.price.interval else ""
+    return f"{name}, {words.amount_of(line.offer.kind, line.quantity)}{each} {'is' if line.quantity == 1 else 'are'}"
 
 
 def draw_promises(offer: Offer) -> None:
@@ -153,39 +153,39 @@ def draw_details(offer: Offer) -> None:
     with about:
         st.header("What you get", anchor=False)
         st.markdown(offer.description)
-        st.markdown("  \n".join(f":material/{icon}: &nbsp;{ui.plain(text)}" for icon, text in offer.gets))
+        st.markdown("  \n".join(f":material/{icon}: &nbsp;{words.plain(text)}" for icon, text in offer.gets))
     with questions:
         if offer.faq:
             st.header("Before you buy", anchor=False)
         for question, answer in offer.faq:
-            with st.expander(ui.plain(question)):
-                st.markdown(ui.plain(answer))
+            with st.expander(words.plain(question)):
+                st.markdown(words.plain(answer))
 
 
 with shop.reading() as session:
-    offer = catalog.offer(session, st.query_params.get("p", ""))
-    cart = carts.view(session, counter.browser_id())
+    offer = offers.offer(session, st.query_params.get("p", ""))
+    cart = carts.view(session, visitor.browser_id())
 trouble = st.session_state.pop("trouble", "")
 
-with ui.frame(1080):
+with frame.column(1080):
     if offer is None:
         st.title("We can't find that product", anchor=False)
         st.markdown("It may have been renamed or taken off the shelf.")
-        ui.way(ui.SHOP, "See everything in the shop", "arrow_back")
-        ui.footer()
+        links.to(links.SHOP, "See everything in the shop", "arrow_back")
+        frame.footer()
         st.stop()
-    ui.title_bar(offer.name)
+    frame.title_bar(offer.name)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        ui.way(ui.SHOP, "All products", "arrow_back")
-        ui.phone_cart()
+        links.to(links.SHOP, "All products", "arrow_back")
+        frame.phone_cart()
     cover, panel = st.columns([7, 5], gap="medium")
     with cover:
-        ui.pic(offer.image, offer.id, offer.image_alt)
+        pictures.show(offer.image, offer.id, offer.image_alt)
     with panel:
-        st.title(ui.plain(offer.name), anchor=False)
-        st.markdown(ui.plain(offer.summary))
+        st.title(words.plain(offer.name), anchor=False)
+        st.markdown(words.plain(offer.summary))
         draw_date(offer)
         draw_buying(offer, cart, trouble)
     st.space("small")
     draw_details(offer)
-    ui.footer()
+    frame.footer()

@@ -3,20 +3,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import streamlit as st
+import structlog
 
-from core import checkout, payments, purchases
+from core import payments, purchases, success_page
 from core.errors import CheckoutNotFound, StripeTrouble
-from core.grants import GrantState
-from core.orders import Status
 from core.purchases import Purchase
-from storefront import counter, deliveries, ui
+from core.status import GrantState, Status
+from storefront import amounts, deliveries, frame, links, pictures, process, visitor, words
 
+log = structlog.get_logger()
 # Stripe usually confirms within seconds. After a minute the page says so, and looks less often.
 PATIENCE = timedelta(minutes=1)
 SETTLED = (Status.FULFILLED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED, Status.CHARGED_BACK)
 
-shop = counter.shop()
-browser = counter.browser_id()
+shop = process.shop()
+browser = visitor.browser_id()
 
 
 @dataclass
@@ -32,13 +33,13 @@ class Visit:
 def ask_stripe(visit: Visit, session_id: str) -> None:
     """Do once what the webhook does too, so that the page is right even if no webhook ever comes."""
     try:
-        visit.order_id = checkout.confirm(shop, session_id)
+        visit.order_id = success_page.confirm(shop, session_id)
         visit.asked = True
     except CheckoutNotFound:
         visit.unknown = True
     except StripeTrouble as error:
         # The webhook tells the database all the same: that is where the page keeps looking.
-        ui.log.warning("confirmation_waits", session=session_id, error=type(error).__name__, code=error.code)
+        log.warning("confirmation_waits", session=session_id, error=type(error).__name__, code=error.code)
 
 
 def look(visit: Visit, session_id: str) -> Purchase | None:
@@ -53,18 +54,18 @@ def ask_again() -> None:
     st.session_state["visits"].pop(session_id, None)
 
 
-def draw_nothing_known(title: str, words: str) -> None:
+def draw_nothing_known(title: str, text: str) -> None:
     """No order to show, and no reason to worry."""
     st.title(title, anchor=False)
-    st.markdown(words)
-    ui.quiet(f"Something missing? Write to {ui.plain(shop.settings.support_email)}.")
-    ui.way(ui.PURCHASES, "Your purchases")
+    st.markdown(text)
+    words.quiet(f"Something missing? Write to {words.plain(shop.settings.support_email)}.")
+    links.to(links.PURCHASES, "Your purchases")
 
 
 def step(label: str, icon: str, detail: str) -> None:
     """One step on the way to the goods."""
     with st.expander(label, icon=icon, type="step"):
-        ui.quiet(detail)
+        words.quiet(detail)
 
 
 def draw_waiting(purchase: Purchase | None, *, slow: bool) -> None:
@@ -93,8 +94,8 @@ def draw_unpaid() -> None:
     """The payment page was left, or has closed, before anything was paid."""
     st.title("Nothing has been paid yet", anchor=False)
     st.markdown("**Nothing was charged.** Your cart is as you left it.")
-    ui.way(ui.CART, "Back to your cart", "shopping_bag")
-    ui.quiet("Paid in another tab just now? Then this page changes by itself in a moment.")
+    links.to(links.CART, "Back to your cart", "shopping_bag")
+    words.quiet("Paid in another tab just now? Then this page changes by itself in a moment.")
 
 
 def draw_processing(purchase: Purchase) -> None:
@@ -111,13 +112,13 @@ def draw_failed() -> None:
     """The bank said no, later."""
     st.title("That payment didn't go through", anchor=False)
     st.markdown("**Nothing was charged.** Your cart is as you left it. Another card or method usually works.")
-    ui.way(ui.CART, "Back to your cart", "shopping_bag")
+    links.to(links.CART, "Back to your cart", "shopping_bag")
 
 
 def draw_bought(purchase: Purchase) -> None:
     """Everything that was paid for, as far as it may be used."""
     st.title(headline(purchase), anchor=False)
-    receipt = f" The receipt goes to {ui.plain(purchase.email)}." if purchase.email else ""
+    receipt = f" The receipt goes to {words.plain(purchase.email)}." if purchase.email else ""
     st.markdown(f"{badge(purchase.status)} &nbsp; {about(purchase)}{receipt}")
     if purchase.status is Status.PAID:
         st.info(
@@ -141,11 +142,11 @@ def draw_for_others(purchase: Purchase) -> None:
     draw_way_to_library("Is it yours? Sign in with the email you used, no password.")
 
 
-def draw_way_to_library(words: str) -> None:
+def draw_way_to_library(text: str) -> None:
     """Where everything is found again."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        ui.quiet(words, width="content")
-        ui.forward(ui.PURCHASES, "Your purchases")
+        words.quiet(text, width="content")
+        links.trailing(links.PURCHASES, "Your purchases")
 
 
 def headline(purchase: Purchase) -> str:
@@ -181,12 +182,12 @@ def badge(status: Status) -> str:
 
 def about(purchase: Purchase) -> str:
     """Number and sum."""
-    return f"Order **{purchase.number}**, {ui.price(purchase.total)}."
+    return f"Order **{purchase.number}**, {amounts.price(purchase.total)}."
 
 
 def address(purchase: Purchase, otherwise: str) -> str:
     """Where its letters go, as far as it is known already."""
-    return f"**{ui.plain(purchase.email)}**" if purchase.email else otherwise
+    return f"**{words.plain(purchase.email)}**" if purchase.email else otherwise
 
 
 def draw(visit: Visit, purchase: Purchase | None) -> None:
@@ -251,16 +252,16 @@ def draw_visit(session_id: str) -> None:
 
 
 session_id = st.query_params.get("session_id", "")
-with ui.frame(760):
-    ui.trim()
+with frame.column(760):
+    pictures.trim()
     if re.fullmatch(r"cs_\w{1,200}", session_id, re.ASCII):
         draw_visit(session_id)
     elif "CHECKOUT_SESSION_ID" in session_id:
         # Whoever opened the Session encoded the braces, so that Stripe did not fill them in.
-        ui.log.error("placeholder_not_filled", session=session_id)
+        log.error("placeholder_not_filled", session=session_id)
         draw_nothing_known("Thank you. Check your email.", "Everything you bought is on its way to you by mail.")
     else:
         draw_nothing_known(
             "Looking for an order?", "Everything you bought is in the email we sent you, and among your purchases."
         )
-    ui.footer()
+    frame.footer()

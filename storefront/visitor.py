@@ -1,21 +1,9 @@
-"""The counter: where pages find the shop, and learn who stands in front of it.
-
-Call through the module, `counter.shop()`: the shop is opened once per process, and whoever asks gets the same one.
-"""
-
-from functools import cache
+"""The visitor whose page is being drawn: which browser it is, and who is signed in on it."""
 
 import streamlit as st
 
 from core import sign_in, signing
-from core.opening import open_shop
-from core.shop import Shop
-
-
-@cache
-def shop() -> Shop:
-    """The shop of this process. Raises SystemExit with readable lines when its settings are wrong."""
-    return open_shop()
+from storefront import process
 
 
 def browser_id() -> str:
@@ -33,9 +21,9 @@ def signed_in() -> str | None:
     claimed = sign_in_id()
     if not claimed:
         return None
-    with shop().reading() as session:
-        return sign_in.who(session, claimed, now=shop().now())
+    with process.shop().reading() as session:
+        return sign_in.who(session, claimed, now=process.shop().now())
 
 
 def _in_cookie(name: str, purpose: str) -> str:
-    return signing.in_cookie(shop().signing_key, purpose, st.context.cookies.get(name))
+    return signing.in_cookie(process.shop().signing_key, purpose, st.context.cookies.get(name))

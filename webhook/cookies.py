@@ -11,7 +11,7 @@ from core.database import new_id
 from core.errors import AccessDenied
 from core.shop import Shop
 from core.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
-from webhook.answers import OpenShop
+from webhook.dependencies import OpenShop
 
 router = APIRouter()
 

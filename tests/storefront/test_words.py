@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.catalog import Kind
 from core.errors import ShopError
-from core.grants import Delivery, GrantState, Kind
+from core.grants import Delivery
 from core.settings import Settings
-from storefront import counter, ui
+from core.status import GrantState
+from storefront import amounts, process, sentences, words
 from storefront.deliveries import calendar_file
 
 
@@ -18,11 +20,11 @@ def members(kind: type[ShopError]) -> list[type[ShopError]]:
 
 @pytest.mark.parametrize("kind", members(ShopError), ids=lambda kind: kind.__name__)
 def test_every_member_of_the_family_has_a_sentence(monkeypatch: pytest.MonkeyPatch, kind: type[ShopError]) -> None:
-    monkeypatch.setattr(counter, "shop", lambda: SimpleNamespace(settings=Settings()))
+    monkeypatch.setattr(process, "shop", lambda: SimpleNamespace(settings=Settings()))
     error = kind.__new__(kind)
     for name, annotation in annotations(kind).items():
         setattr(error, name, 2 if annotation is int else "eur")
-    sentence = ui.sentence(error)
+    sentence = sentences.of(error)
     assert sentence.endswith((".", "**"))
     assert kind.__name__ not in sentence
 
@@ -34,14 +36,14 @@ def annotations(kind: type[ShopError]) -> dict[str, object]:
 
 
 def test_nothing_in_a_name_is_markup() -> None:
-    assert ui.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\](c) \:red\[d\] \$e\$ \`f\`"
+    assert words.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\](c) \:red\[d\] \$e\$ \`f\`"
 
 
 @pytest.mark.parametrize(
     ("octets", "said"), [(12, "12 bytes"), (60_000, "60 kB"), (8_412_000, "8.4 MB"), (2_500_000_000, "2.5 GB")]
 )
 def test_sizes_are_said_as_people_say_them(octets: int, said: str) -> None:
-    assert ui.size(octets) == said
+    assert amounts.size(octets) == said
 
 
 def test_an_entry_for_the_calendar_is_in_utc() -> None:

@@ -1,4 +1,4 @@
-"""The doorman: gives each new browser its signed cookie with the first page, and every answer its security headers."""
+"""Headers of what the storefront answers: security headers on everything, and a signed cookie for each new browser."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
@@ -17,7 +17,7 @@ _HEADERS = {
 }
 
 
-class Doorman:
+class PageHeaders:
     """ASGI middleware. A page's script can read cookies and never set one, so it happens here."""
 
     def __init__(self, app: ASGIApp, shop: Shop) -> None:
@@ -28,20 +28,20 @@ class Doorman:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        stranger = _asks_for_page(scope) and not self._knows(HTTPConnection(scope))
+        new = _asks_for_page(scope) and not self._knows(HTTPConnection(scope))
 
-        async def see_off(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
-                if stranger and _is_page(message["status"], headers):
+                if new and _is_page(message["status"], headers):
                     headers.append("Set-Cookie", self._new_cookie())
                     # Kept by a cache on the way, one browser's cookie would become everybody's.
                     headers["Cache-Control"] = "private, no-store"
             await send(message)
 
-        await self._app(scope, receive, see_off)
+        await self._app(scope, receive, send_with_headers)
 
     def _knows(self, visitor: HTTPConnection) -> bool:
         cookie = visitor.cookies.get(signing.BROWSER_COOKIE)

@@ -1,16 +1,14 @@
-"""Billing: what the worker asks Stripe after an event said that something changed, and the customer portal."""
+"""Questions: what the worker asks Stripe after an event said that something changed."""
 
 from typing import Any
 
 import orjson
-from sqlmodel import col, select
 
-from core import customers, events, fulfillment, orders, ownership, payments, refund_facts, subscriptions
+from core import events, fulfillment, orders, ownership, refund_facts, subscriptions
 from core.admission import Fate, Refused
-from core.errors import AccessDenied
 from core.handlers import Outcome
-from core.orders import Order
 from core.shop import Shop
+from core.stripe_sessions import read_session
 
 
 def ask(shop: Shop, subject: str) -> None:
@@ -49,25 +47,12 @@ def place(shop: Shop, event_id: str) -> Outcome:
     """Ask Stripe which order a parked event belongs to: apply it, or ignore it for good. Raises StripeTrouble."""
     subject: dict[str, Any] = orjson.loads(events.payload_of(shop, event_id))["data"]["object"]
     if subject.get("object") == "checkout.session":
-        found: object = ownership.take_in(shop, payments.read_session(subject), actor="worker")
+        found: object = ownership.take_in(shop, read_session(subject), actor="worker")
     else:
         found = ownership.find(shop, subject)
     if isinstance(found, Refused) and found.fate is Fate.IGNORE:
         return events.dismiss(shop, event_id, found.reason)
     return events.replay(shop, event_id, actor="worker")
-
-
-def portal(shop: Shop, email: str, order_id: str) -> str:
-    """The address of Stripe's portal for this buyer's own plan. Raises AccessDenied for anybody else's, or StripeTrouble."""
-    with shop.reading() as session:
-        customer = session.exec(
-            select(subscriptions.Subscription.stripe_customer_id)
-            .join(Order, col(Order.stripe_subscription_id) == subscriptions.Subscription.id)
-            .where(Order.id == order_id, Order.customer_id == customers.id_of(email))
-        ).first()
-    if not customer:
-        raise AccessDenied()
-    return shop.stripe.open_portal(customer, return_url=f"{shop.settings.public_url}/purchases")
 
 
 def _fetch_refunds(shop: Shop, charge: str) -> None:

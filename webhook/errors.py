@@ -1,9 +1,7 @@
 """Which status each error of the shop has here. Core knows no HTTP; this is the one place that translates."""
 
-from typing import Annotated
-
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -20,7 +18,6 @@ from core.errors import (
     StripeUnreachable,
     TooManyTries,
 )
-from core.shop import Shop
 
 log = structlog.get_logger()
 
@@ -47,15 +44,6 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(ShopError, _refuse)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(Exception, _broken)
-
-
-def _shop_of(request: Request) -> Shop:
-    shop: Shop = request.app.state.shop
-    return shop
-
-
-# What a handler asks for when it needs the shop.
-OpenShop = Annotated[Shop, Depends(_shop_of)]
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:

@@ -2,15 +2,18 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 import streamlit as st
+import structlog
 
-from core import billing, purchases, sign_in
+from core import portal, purchases, sign_in
+from core.catalog import Kind
 from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
-from core.grants import Delivery, GrantState, Kind
-from core.orders import Status
+from core.grants import Delivery
 from core.purchases import Purchase
-from storefront import counter, deliveries, ui
+from core.status import GrantState, Status
+from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
 
-shop = counter.shop()
+log = structlog.get_logger()
+shop = process.shop()
 state = st.session_state
 
 
@@ -22,7 +25,7 @@ def send_code() -> None:
     except BadInput:
         state["trouble"] = "Type your full email, such as name@company.com."
     except ShopError as error:
-        state["trouble"] = ui.sentence(error)
+        state["trouble"] = sentences.of(error)
     else:
         state["code_for"] = email.strip()
 
@@ -34,14 +37,14 @@ def use_other_email() -> None:
 
 def enter(ticket: str) -> None:
     """Let the sidecar set the cookie: a page cannot."""
-    ui.leave(f"/api/sign-in/{quote(ticket)}?next=/purchases", "Open your purchases")
+    links.redirect(f"/api/sign-in/{quote(ticket)}?next=/purchases", "Open your purchases")
     st.stop()
 
 
 def draw_trouble() -> None:
     """What went wrong with the last click."""
     if trouble := state.pop("trouble", None):
-        st.warning(ui.plain(trouble), icon=":material/error:")
+        st.warning(words.plain(trouble), icon=":material/error:")
 
 
 def draw_email_form(prefilled: str, why: str) -> None:
@@ -51,12 +54,12 @@ def draw_email_form(prefilled: str, why: str) -> None:
         st.text_input("Email", prefilled, type="email", autocomplete="email", required=True, key="email")
         st.form_submit_button("Send code", type="primary", width="stretch", on_click=send_code)
     draw_trouble()
-    ui.quiet(f"Used another address? Write to {ui.plain(shop.settings.support_email)} and we'll find your order.")
+    words.quiet(f"Used another address? Write to {words.plain(shop.settings.support_email)} and we'll find your order.")
 
 
 def draw_code_form(email: str) -> None:
     """The second step: the code from the letter."""
-    st.markdown(f"We sent a code to **{ui.plain(email)}**. It works for {sign_in.CODE_MINUTES} minutes.")
+    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {sign_in.CODE_MINUTES} minutes.")
     with st.form("enter-code", border=False, clear_on_submit=True):
         digits = st.text_input(
             "Six-digit code", max_chars=6, required=True, autocomplete="one-time-code", placeholder="000000",
@@ -80,7 +83,7 @@ def try_code(email: str, digits: str) -> None:
     except LinkExpired:
         state["trouble"] = "That code has run out. Send a new one."
     except ShopError as error:
-        state["trouble"] = ui.sentence(error)
+        state["trouble"] = sentences.of(error)
     else:
         enter(ticket)
 
@@ -90,9 +93,9 @@ def draw_letter(token: str) -> None:
     try:
         email = sign_in.read_letter(shop, token)
         st.markdown("You came from one of our letters.")
-        if st.button(f"Continue as {ui.plain(email)}", type="primary", width="stretch", key="continue"):
+        if st.button(f"Continue as {words.plain(email)}", type="primary", width="stretch", key="continue"):
             enter(sign_in.by_letter(shop, token))
-        ui.quiet("Not you? Then this letter was meant for somebody else: close this page.")
+        words.quiet("Not you? Then this letter was meant for somebody else: close this page.")
     except LinkExpired as late:
         draw_email_form(
             late.subject, "That link was used before or is older than a week. Let us send you a code instead."
@@ -104,8 +107,8 @@ def draw_letter(token: str) -> None:
 
 
 def draw_signed_out() -> None:
-    """The way in."""
-    ui.trim()
+    """What somebody sees who is not signed in."""
+    pictures.trim()
     st.title("Your purchases", anchor=False)
     if email := state.get("code_for"):
         draw_code_form(email)
@@ -118,8 +121,8 @@ def draw_signed_out() -> None:
 def sign_out() -> None:
     """End it on the server, and let the sidecar take the cookie away."""
     with shop.transaction() as session:
-        sign_in.sign_out(session, counter.sign_in_id(), now=shop.now())
-    ui.leave("/api/sign-out?next=/purchases", "Go on")
+        sign_in.sign_out(session, visitor.sign_in_id(), now=shop.now())
+    links.redirect("/api/sign-out?next=/purchases", "Go on")
     st.stop()
 
 
@@ -127,14 +130,14 @@ def draw_library(email: str) -> None:
     """Everything this address has bought."""
     st.title("Your purchases", anchor=False)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        ui.quiet(f"Signed in as {ui.plain(email)}", width="content")
+        words.quiet(f"Signed in as {words.plain(email)}", width="content")
         if st.button("Sign out", type="tertiary", key="sign-out"):
             sign_out()
     with shop.reading() as session:
         bought = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
     if not bought:
         st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
-        ui.way(ui.SHOP, "To the shop", "storefront")
+        links.to(links.SHOP, "To the shop", "storefront")
         return
     draw_goods(bought, email)
     draw_receipts(bought)
@@ -177,14 +180,14 @@ def draw_way_to_billing(purchase: Purchase, plan: Delivery, email: str) -> None:
     if not st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}"):
         return
     try:
-        address = billing.portal(shop, email, purchase.order_id)
+        address = portal.open_page(shop, email, purchase.order_id)
     except StripeTrouble as error:
-        ui.log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
+        log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
         st.warning("We can't reach the billing page right now. Try again in a minute.", icon=":material/error:")
     except ShopError as error:
-        st.warning(ui.sentence(error), icon=":material/error:")
+        st.warning(sentences.of(error), icon=":material/error:")
     else:
-        ui.leave(address, "Manage billing")
+        links.redirect(address, "Manage billing")
         st.stop()
 
 
@@ -204,21 +207,21 @@ def draw_receipts(bought: tuple[Purchase, ...]) -> None:
     """One line per order."""
     st.header("Receipts", anchor=False)
     rows = [
-        f"| {ui.day(each.placed_at)} | {each.number} | {', '.join(ui.plain(line.name) for line in each.lines)} "
-        f"| {ui.price(each.total)} | {STATES.get(each.status, '')} |"
+        f"| {dates.day(each.placed_at)} | {each.number} | {', '.join(words.plain(line.name) for line in each.lines)} "
+        f"| {amounts.price(each.total)} | {STATES.get(each.status, '')} |"
         for each in bought
     ]
     st.markdown("\n".join(["| Date | Order | Items | Total | |", "|:--|:--|:--|--:|:--|", *rows]))
 
 
-email = counter.signed_in()
+email = visitor.signed_in()
 if email is None:
-    with ui.frame(440):
+    with frame.column(440):
         draw_signed_out()
-        ui.footer()
+        frame.footer()
 else:
     state.pop("code_for", None)
-    with ui.frame(860):
+    with frame.column(860):
         draw_library(email)
-        ui.footer()
+        frame.footer()
     deliveries.keep_links_fresh()

@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from core import catalog
-from core.catalog import Availability, Offer
-from webhook.answers import OpenShop
+from core import offers
+from core.offers import Availability, Offer
+from webhook.dependencies import OpenShop
 
 router = APIRouter()
 
@@ -15,7 +15,7 @@ router = APIRouter()
 def products(shop: OpenShop) -> list[dict[str, Any]]:
     """Everything on the shelves; `available` is false for what is sold out."""
     with shop.reading() as session:
-        return [_product(offer) for offer in catalog.shelf(session)]
+        return [_product(offer) for offer in offers.shelf(session)]
 
 
 def _product(offer: Offer) -> dict[str, Any]:

@@ -1,25 +1,27 @@
 from typing import Any
 
 import streamlit as st
+import structlog
 
-from core import carts, catalog, checkout
+from core import carts, checkout, offers
 from core.carts import CartView, LineView
-from core.catalog import Availability, Interval
+from core.catalog import Interval, Kind
 from core.checkout import Basket, Item, PaymentLink
 from core.errors import ShopError, StillSettling, StripeTrouble
-from core.grants import Kind
 from core.money import Money
-from storefront import counter, offers, ui
+from core.offers import Availability
+from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
 
-shop = counter.shop()
-browser = counter.browser_id()
+log = structlog.get_logger()
+shop = process.shop()
+browser = visitor.browser_id()
 
 
 def remove(line: LineView) -> None:
     """Take a line out."""
     with shop.transaction() as session:
         carts.remove(session, browser, line.price.id)
-    st.toast(f"{ui.plain(line.offer.name)} removed.", icon=":material/delete:")
+    st.toast(f"{words.plain(line.offer.name)} removed.", icon=":material/delete:")
 
 
 def change_quantity(line: LineView) -> None:
@@ -28,7 +30,7 @@ def change_quantity(line: LineView) -> None:
         with shop.transaction() as session:
             carts.put(session, browser, line.price.id, st.session_state[quantity_key(line)], now=shop.now())
     except ShopError as error:
-        st.session_state["trouble"] = ui.sentence(error)
+        st.session_state["trouble"] = sentences.of(error)
 
 
 def quantity_key(line: LineView) -> str:
@@ -50,16 +52,18 @@ def draw_line(line: LineView) -> None:
     """One line: what, how many, how much."""
     reason = left_out(line)
     with st.container(border=True, horizontal=True, gap="small", vertical_alignment="top"):
-        ui.pic(line.offer.thumb, f"in-cart-{line.offer.id}", width=72)
+        pictures.show(line.offer.thumb, f"in-cart-{line.offer.id}", width=72)
         with st.container(width="stretch", gap="xxsmall"):
-            st.markdown(f"**{ui.plain(line.offer.name)}**")
+            st.markdown(f"**{words.plain(line.offer.name)}**")
             if reason:
                 st.markdown(f":orange-badge[:material/remove_shopping_cart: {reason}]")
-                ui.quiet("This stays out of your payment.")
+                words.quiet("This stays out of your payment.")
             else:
-                ui.quiet(described(line))
+                words.quiet(described(line))
             draw_controls(line, fixed=bool(reason))
-        st.markdown(f":gray[~~{ui.price(line.total)}~~]" if reason else f"**{ui.price(line.total)}**", width="content")
+        st.markdown(
+            f":gray[~~{amounts.price(line.total)}~~]" if reason else f"**{amounts.price(line.total)}**", width="content"
+        )
 
 
 def draw_controls(line: LineView, *, fixed: bool) -> None:
@@ -68,7 +72,7 @@ def draw_controls(line: LineView, *, fixed: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if line.offer.max_quantity > 1 and not fixed:
             st.number_input(
-                f"{offers.unit(line.offer.kind)[1].capitalize()} of {line.offer.name}",
+                f"{words.unit(line.offer.kind)[1].capitalize()} of {line.offer.name}",
                 1, max(most, line.quantity), line.quantity, key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
@@ -79,18 +83,16 @@ def draw_controls(line: LineView, *, fixed: bool) -> None:
 
 def described(line: LineView) -> str:
     """What a line is about, below its name."""
-    each = ui.price(line.price.amount, short=True)
+    each = amounts.price(line.price.amount, short=True)
     if line.price.interval:
-        return (
-            f"{offers.amount_of(line.offer.kind, line.quantity)} at {each}, billed {offers.EACH[line.price.interval]}"
-        )
+        return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}, billed {words.EACH[line.price.interval]}"
     if line.offer.kind is Kind.WORKSHOP and line.offer.date:
         date = line.offer.date
-        day, hours = ui.hours(date.starts_at, date.ends_at, date.timezone)
-        return f"{offers.amount_of(line.offer.kind, line.quantity)}, {day}, {ui.plain(hours)}"
+        day, hours = dates.hours(date.starts_at, date.ends_at, date.timezone)
+        return f"{words.amount_of(line.offer.kind, line.quantity)}, {day}, {words.plain(hours)}"
     if line.quantity > 1:
-        return f"{offers.amount_of(line.offer.kind, line.quantity)} at {each}"
-    return ui.plain(line.offer.facts)
+        return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}"
+    return words.plain(line.offer.facts)
 
 
 def later(lines: list[LineView]) -> str:
@@ -105,22 +107,22 @@ def total_of(lines: list[LineView]) -> str:
     sums: dict[str, Money] = {}
     for line in lines:
         sums[line.total.currency] = line.total + sums.get(line.total.currency, Money(0, line.total.currency))
-    return " and ".join(ui.price(amount) for amount in sums.values())
+    return " and ".join(amounts.price(amount) for amount in sums.values())
 
 
 def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
     """The sum and the button; returns whether it was clicked, and where to say what comes of it."""
-    with ui.box("summary", gap="small"):
+    with frame.card("summary", gap="small"):
         st.header("Summary", anchor=False)
         with st.container(gap="xxsmall"):
             for line in lines:
-                ui.pair(ui.plain(line.offer.name), ui.price(line.total))
-        ui.pair("Today", total_of(lines), strong=True)
+                amounts.pair(words.plain(line.offer.name), amounts.price(line.total))
+        amounts.pair("Today", total_of(lines), strong=True)
         if then := later(lines):
-            ui.quiet(then)
+            words.quiet(then)
         go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
-        ui.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
+        words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
     return go, below
 
 
@@ -140,24 +142,24 @@ def draw_empty() -> None:
     """Something to begin with."""
     st.title("Your cart is empty", anchor=False)
     if not browser:
-        st.warning(ui.NO_COOKIES, icon=":material/cookie_off:")
+        st.warning(sentences.NO_COOKIES, icon=":material/cookie_off:")
     with shop.reading() as session:
-        first = [offer for offer in catalog.shelf(session) if offer.availability is Availability.ON_SALE][:3]
+        first = [offer for offer in offers.shelf(session) if offer.availability is Availability.ON_SALE][:3]
     if first:
         st.markdown("Most people start with one of these.")
         with st.grid(3, min_column_width=250, gap=(44, 32)):
             for offer in first:
-                offers.tile(offer)
+                tiles.tile(offer)
 
 
 with shop.reading() as session:
     cart = carts.view(session, browser)
 trouble = st.session_state.pop("trouble", "")
 
-with ui.frame(1080):
+with frame.column(1080):
     if not cart.lines:
         draw_empty()
-        ui.footer()
+        frame.footer()
         st.stop()
     st.title("Your cart", anchor=False)
     if trouble:
@@ -168,11 +170,11 @@ with ui.frame(1080):
         for line in cart.lines:
             draw_line(line)
     if not payable:
-        with summary, ui.box("summary", gap="small"):
+        with summary, frame.card("summary", gap="small"):
             st.header("Nothing to pay", anchor=False)
             st.markdown("Nothing in your cart can be bought right now. Remove it, or come back later.")
-            ui.way(ui.SHOP, "Back to the shop", "arrow_back")
-        ui.footer()
+            links.to(links.SHOP, "Back to the shop", "arrow_back")
+        frame.footer()
         st.stop()
     with summary:
         go, below = draw_summary(payable)
@@ -186,12 +188,12 @@ with ui.frame(1080):
             with below, st.spinner("Opening Stripe's payment page…"):
                 link = pay(cart, payable)
             with below:
-                ui.leave(link.url, "Open the payment page")
+                links.redirect(link.url, "Open the payment page")
         except ShopError as error:
             if isinstance(error, StripeTrouble):
-                ui.log.warning("checkout_not_opened", cart=cart.id, error=type(error).__name__, code=error.code)
+                log.warning("checkout_not_opened", cart=cart.id, error=type(error).__name__, code=error.code)
             for where, place in (("summary", below), ("phone", below_on_phone)):
                 with place:
-                    ui.explain(error, where=where)
-    ui.footer()
+                    sentences.explain(error, where=where)
+    frame.footer()
     st.space("medium")  # keeps the footer clear of the bar on phones

@@ -1,4 +1,4 @@
-"""The doorman: one signed cookie per browser, given with a page and with nothing else."""
+"""Headers: one signed cookie per browser, given with a page and with nothing else; security headers on every answer."""
 
 import pytest
 from starlette.applications import Starlette
@@ -10,8 +10,7 @@ from starlette.testclient import TestClient
 
 from core import signing
 from core.shop import Shop
-from storefront import front_door
-from storefront.doorman import Doorman
+from storefront.headers import PageHeaders
 
 
 async def page(_: Request) -> Response:
@@ -32,7 +31,7 @@ def browser(shop: Shop) -> TestClient:
         Route("/", page), Route("/cart", page), Route("/kept", known_already), Route("/_stcore/health", health),
         Route("/api/page", page), Route("/app/static/page.html", page),
     ]  # fmt: skip
-    return TestClient(Starlette(routes=routes, middleware=[Middleware(Doorman, shop=shop)]))
+    return TestClient(Starlette(routes=routes, middleware=[Middleware(PageHeaders, shop=shop)]))
 
 
 def test_a_new_browser_gets_its_cookie_with_the_first_page(browser: TestClient, shop: Shop) -> None:
@@ -75,23 +74,9 @@ def test_every_answer_bears_the_security_headers(browser: TestClient) -> None:
 
 def test_over_https_the_cookie_stays_on_https(shop: Shop) -> None:
     secure = shop.settings.model_copy(update={"app_url": "https://shop.example"})
-    app = Doorman(page_app(), Shop(secure, shop.engine, shop.stripe, shop.storage, shop.now))
+    app = PageHeaders(page_app(), Shop(secure, shop.engine, shop.stripe, shop.storage, shop.now))
     assert "Secure" in TestClient(app, base_url="https://shop.example").get("/").headers["set-cookie"]
 
 
 def page_app() -> Starlette:
     return Starlette(routes=[Route("/", page)])
-
-
-def test_the_first_html_bears_the_shop_s_name_and_knows_its_server(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storefront.counter.shop", lambda: shop)
-    html = front_door.html(shop.settings)
-    assert "<title>Plainwork</title>" in html
-    assert "BACKEND_BASE_URL:location.origin" in html
-    assert "SourceSans" not in html
-
-
-def test_every_page_has_a_door_of_its_own(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storefront.counter.shop", lambda: shop)
-    paths = {route.path for route in front_door.routes(shop.settings)}
-    assert {"/", "/product", "/cart", "/thanks", "/purchases"} <= paths
