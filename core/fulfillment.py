@@ -11,28 +11,21 @@ from typing import assert_never
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from core import (
-    access,
-    customers,
-    deliverables,
-    disputes,
-    ledger,
-    orders,
-    outbox,
-    payments,
-    refund_facts,
-)
 from core.admission import AdmittedSession
-from core.catalog import Kind, Product
-from core.database import new_id
-from core.grants import Grant
-from core.history import Entries
-from core.ledger import Ledger
-from core.orders import Order, OrderLine
-from core.outbox import Job
-from core.payments import Checkout
-from core.refund_facts import RefundStatus
-from core.status import GrantState, Payment, Status, status_of
+from core.catalog.products import Kind, Product
+from core.foundation import outbox
+from core.foundation.database import new_id
+from core.foundation.outbox import Job
+from core.kinds import access, deliverables
+from core.kinds.grants import Grant
+from core.orders import checkouts, disputes, ledger, orders, refunds
+from core.orders.checkouts import Checkout
+from core.orders.history import Entries
+from core.orders.ledger import Ledger
+from core.orders.orders import Order, OrderLine
+from core.orders.refunds import RefundStatus
+from core.orders.status import GrantState, Payment, Status, status_of
+from core.people import customers
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
 def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datetime) -> Settled:
     """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
     order, book = admitted.order, admitted.book
-    payments.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -234,7 +227,7 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add(f"{status}:{max((row.attempt for row in ledger.checkouts), default=0)}")
     if ledger.paid is None:
         return  # what was learned of money that is not known to have come is written when it is
-    for entry in [entry for refund in ledger.refunds for entry in refund_facts.entry(refund)]:
+    for entry in [entry for refund in ledger.refunds for entry in refunds.entry(refund)]:
         log.add(entry)
     for entry in [entry for dispute in ledger.disputes for entry in disputes.entry(dispute)]:
         log.add(entry)

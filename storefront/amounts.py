@@ -3,7 +3,7 @@
 import streamlit as st
 from babel import Locale, UnknownLocaleError
 
-from core.money import Money
+from core.foundation.money import Money
 
 
 def price(amount: Money, *, short: bool = False) -> str:

@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from core import logs
-from core.heartbeats import Kind
-from core.settings import Settings
+from core.foundation import logs
+from core.foundation.heartbeats import Kind
+from core.foundation.settings import Settings
 from storefront import first_html, process, sentences
 from storefront.headers import PageHeaders
 from webhook.app import create_app, warm_up

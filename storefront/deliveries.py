@@ -6,10 +6,10 @@ from typing import Any, assert_never
 
 import streamlit as st
 
-from core import catalog
-from core.catalog import Kind
-from core.grants import Delivery, File
-from core.status import GrantState
+from core.catalog import products
+from core.catalog.products import Kind
+from core.kinds.grants import Delivery, File
+from core.orders.status import GrantState
 from storefront import amounts, dates, frame, pictures, process, words
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
@@ -127,7 +127,7 @@ def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
     key = f"{where}-{delivery.grant_id}"
     panel = frame.card(key, gap="small")
     with panel.container(horizontal=True, gap="small", vertical_alignment="center"):
-        pictures.show(catalog.thumb(delivery.image), key, width=72)
+        pictures.show(products.thumb(delivery.image), key, width=72)
         with st.container(width="stretch", gap="xxsmall"):
             (st.header if level == 2 else st.subheader)(words.plain(delivery.product), anchor=False)
             for line in (note, *(words.plain(each) for each in delivery.notes)):

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
-from core.settings import Settings
+from core.foundation.settings import Settings
 from storefront import pictures
 
 _PAGES = Path(__file__).parent / "buyer_pages"

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import catalog
+from core.catalog import products
 from storefront import links, pictures, process
 from storefront.words import plain, quiet
 
@@ -47,7 +47,7 @@ def footer() -> None:
     """Who sells here, and how to reach them."""
     shop = process.shop()
     with shop.reading() as session:
-        seller = catalog.texts(session).get("seller", shop.settings.shop_name)
+        seller = products.texts(session).get("seller", shop.settings.shop_name)
     st.space("large")
     with st.container(horizontal=True, horizontal_alignment="distribute", gap="xxsmall"):
         quiet(plain(seller), width="content")

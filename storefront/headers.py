@@ -4,8 +4,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core import signing
-from core.database import new_id
+from core.foundation import signing
+from core.foundation.database import new_id
 from core.shop import Shop
 
 # What machines ask for: no page, so no cookie either.

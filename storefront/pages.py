@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import carts
+from core.journeys import carts
 from storefront import frame, links, pictures, process, visitor
 
 shop = process.shop()

@@ -3,7 +3,7 @@
 import streamlit as st
 import structlog
 
-from core.errors import (
+from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     BadInput,
@@ -21,7 +21,7 @@ from core.errors import (
     UnknownPrice,
     Withdrawn,
 )
-from core.money import Money
+from core.foundation.money import Money
 from storefront import links, process
 from storefront.amounts import price
 from storefront.words import count, plain

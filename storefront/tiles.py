@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.offers import Availability, Offer, PriceTag
+from core.kinds.offers import Availability, Offer, PriceTag
 from storefront import amounts, links, pictures, words
 
 # From so few free places on, the number is worth knowing.

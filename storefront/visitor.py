@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from core import sign_in, signing
+from core.foundation import signing
+from core.people import sign_in
 from storefront import process
 
 

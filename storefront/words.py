@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalog import Interval, Kind
+from core.catalog.products import Interval, Kind
 
 # How often a plan is billed.
 EACH = {Interval.MONTH: "monthly", Interval.YEAR: "yearly"}

@@ -11,14 +11,17 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core import checkout, deliverables, downloads, events, questions, reports
-from core.catalog import Product
-from core.checkout import Basket, Item, PaymentLink
-from core.events import StripeEvent
-from core.grants import Delivery
-from core.handlers import Outcome
-from core.orders import Order
-from core.payments import Checkout
+from core.catalog.products import Product
+from core.events import inbox, questions
+from core.events.handlers import Outcome
+from core.events.inbox import StripeEvent
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item, PaymentLink
+from core.kinds import deliverables, downloads
+from core.kinds.grants import Delivery
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order
+from core.owner import reports
 from core.shop import Shop
 from tests.fakes import FakeStripe, signed
 
@@ -101,7 +104,7 @@ def ask_stripe(shop: Shop) -> None:
 
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:
     """The event as the webhook receives it, signed by Stripe."""
-    return events.receive(shop, *signed(event))
+    return inbox.receive(shop, *signed(event))
 
 
 def detail(shop: Shop, order_id: str) -> dict[str, Any]:

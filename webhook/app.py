@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from core import logs, outbox
+from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
 from webhook import checkouts, cookies, downloads, errors, health, products, stripe_events

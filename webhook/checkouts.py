@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from core import checkout
-from core.checkout import Basket, Item
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item
 from webhook import cookies
 from webhook.dependencies import OpenShop
 

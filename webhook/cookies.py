@@ -6,11 +6,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from core import sign_in, signing
-from core.database import new_id
-from core.errors import AccessDenied
+from core.foundation import signing
+from core.foundation.database import new_id
+from core.foundation.errors import AccessDenied
+from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
+from core.people import sign_in
 from core.shop import Shop
-from core.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
 from webhook.dependencies import OpenShop
 
 router = APIRouter()

@@ -5,7 +5,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from core.errors import (
+from core.foundation.errors import (
     AccessDenied,
     BadInput,
     EventRefused,

@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from core import offers
-from core.offers import Availability, Offer
+from core.kinds import offers
+from core.kinds.offers import Availability, Offer
 from webhook.dependencies import OpenShop
 
 router = APIRouter()

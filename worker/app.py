@@ -11,8 +11,10 @@ from threading import Event, Thread
 
 import structlog
 
-from core import heartbeats, letters, outbox, reconciliation
-from core.heartbeats import Kind
+from core.events import reconciliation
+from core.foundation import heartbeats, outbox
+from core.foundation.heartbeats import Kind
+from core.messages import letters
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker

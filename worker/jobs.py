@@ -8,9 +8,11 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from core import letters, masking, outbox, questions
-from core.errors import JobFailed, StripeUnreachable
-from core.outbox import Job, Turn
+from core.events import questions
+from core.foundation import masking, outbox
+from core.foundation.errors import JobFailed, StripeUnreachable
+from core.foundation.outbox import Job, Turn
+from core.messages import letters
 from core.shop import Shop
 from worker import sending, wording
 from worker.mail import Message

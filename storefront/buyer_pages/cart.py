@@ -3,13 +3,14 @@ from typing import Any
 import streamlit as st
 import structlog
 
-from core import carts, checkout, offers
-from core.carts import CartView, LineView
-from core.catalog import Interval, Kind
-from core.checkout import Basket, Item, PaymentLink
-from core.errors import ShopError, StillSettling, StripeTrouble
-from core.money import Money
-from core.offers import Availability
+from core.catalog.products import Interval, Kind
+from core.foundation.errors import ShopError, StillSettling, StripeTrouble
+from core.foundation.money import Money
+from core.journeys import carts, checkout
+from core.journeys.carts import CartView, LineView
+from core.journeys.checkout import Basket, Item, PaymentLink
+from core.kinds import offers
+from core.kinds.offers import Availability
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
 
 log = structlog.get_logger()

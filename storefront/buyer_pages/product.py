@@ -1,10 +1,11 @@
 import streamlit as st
 
-from core import carts, offers
-from core.carts import CartView, LineView
-from core.catalog import Interval, Kind
-from core.errors import ShopError
-from core.offers import Availability, Offer, PriceTag
+from core.catalog.products import Interval, Kind
+from core.foundation.errors import ShopError
+from core.journeys import carts
+from core.journeys.carts import CartView, LineView
+from core.kinds import offers
+from core.kinds.offers import Availability, Offer, PriceTag
 from storefront import amounts, dates, frame, links, pictures, process, sentences, visitor, words
 
 shop = process.shop()

@@ -4,12 +4,13 @@ from urllib.parse import quote
 import streamlit as st
 import structlog
 
-from core import portal, purchases, sign_in
-from core.catalog import Kind
-from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
-from core.grants import Delivery
-from core.purchases import Purchase
-from core.status import GrantState, Status
+from core.catalog.products import Kind
+from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
+from core.journeys import portal
+from core.kinds.grants import Delivery
+from core.orders.status import GrantState, Status
+from core.people import purchases, sign_in
+from core.people.purchases import Purchase
 from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
 
 log = structlog.get_logger()

@@ -1,12 +1,13 @@
 import streamlit as st
 
-from core import catalog, offers
+from core.catalog import products
+from core.kinds import offers
 from storefront import frame, pictures, process, tiles, words
 
 shop = process.shop()
 with shop.reading() as session:
     everything = offers.shelf(session)
-    texts = catalog.texts(session)
+    texts = products.texts(session)
 
 with frame.column(1120):
     pictures.trim()

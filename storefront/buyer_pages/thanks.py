@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 import streamlit as st
 import structlog
 
-from core import payments, purchases, success_page
-from core.errors import CheckoutNotFound, StripeTrouble
-from core.purchases import Purchase
-from core.status import GrantState, Status
+from core.foundation.errors import CheckoutNotFound, StripeTrouble
+from core.journeys import success_page
+from core.orders import checkouts
+from core.orders.status import GrantState, Status
+from core.people import purchases
+from core.people.purchases import Purchase
 from storefront import amounts, deliveries, frame, links, pictures, process, visitor, words
 
 log = structlog.get_logger()
@@ -45,7 +47,7 @@ def ask_stripe(visit: Visit, session_id: str) -> None:
 def look(visit: Visit, session_id: str) -> Purchase | None:
     """The order as the database has it now, for this browser."""
     with shop.reading() as session:
-        visit.order_id = visit.order_id or payments.order_of_session(session, session_id) or ""
+        visit.order_id = visit.order_id or checkouts.order_of_session(session, session_id) or ""
         return purchases.seen_by_browser(session, visit.order_id, browser, signing_key=shop.signing_key)
 
 

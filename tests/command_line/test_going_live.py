@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import SANDBOX_WEBHOOK_SECRET
+from core.foundation.settings import SANDBOX_WEBHOOK_SECRET
 from tests import builders
 from tests.builders import GUIDE
 from tests.command_line.conftest import Said, begin, end
-from tests.core.test_live_mode import LIVE, REMNANTS
+from tests.core.owner.test_live_mode import LIVE, REMNANTS
 from tests.fakes import SECRET
 from tests.machine import environment, free_port
 

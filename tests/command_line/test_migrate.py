@@ -9,10 +9,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, inspect
 
-from core import database, migration, outbox, tables
-from core.settings import Settings
+from core import tables
+from core.foundation import database, migration, outbox
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
 from core.shop import Shop
-from core.storage import Storage
 from tests.command_line.conftest import begin, end
 from tests.fakes import FakeStripe
 from tests.kill.mortal import live_until

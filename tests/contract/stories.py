@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from core import refunds, success_page
+from core.journeys import refund, success_page
 from tests import builders
 from tests.contract.sides import Side
 
@@ -69,7 +69,7 @@ def refunded_by_the_shop(side: Side) -> None:
     side.pay(session_id)
     success_page.confirm(side.shop, session_id)
     side.pass_(minutes=2)
-    refunds.request(side.shop, order_id, 1000, reason="duplicate", actor="owner")
+    refund.request(side.shop, order_id, 1000, reason="duplicate", actor="owner")
     side.shop_has_refunded()
     side.pass_(minutes=2)
 

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from core import refunds, success_page
-from core.errors import StripeRefused, StripeUnreachable
-from core.refund_facts import RefundStatus
-from core.stripe_api import Stripe
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.gateway.client import Stripe
+from core.journeys import refund, success_page
+from core.orders.refunds import RefundStatus
 from tests import builders
 from tests.contract.sides import Side
 
@@ -59,7 +59,7 @@ def asked_by_shop(side: Side, order_id: str, amount: int | None = None) -> tuple
     """Let the shop refund so much; what it asked of Stripe, under which key."""
     overheard = Overheard(side.stripe)
     shop = replace(side.shop, stripe=cast(Stripe, overheard))
-    done = refunds.request(shop, order_id, amount, reason="requested_by_customer", actor="owner")
+    done = refund.request(shop, order_id, amount, reason="requested_by_customer", actor="owner")
     assert done.status is RefundStatus.SUCCEEDED
     (asked,) = overheard.refunds
     return asked

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from core import checkout, reconciliation, success_page
-from core.checkout import Basket, Item
-from core.errors import CheckoutNotFound, StillSettling, StripeUnreachable
-from core.orders import Order
+from core.events import reconciliation
+from core.foundation.errors import CheckoutNotFound, StillSettling, StripeUnreachable
+from core.gateway.sessions import CheckoutState
+from core.journeys import checkout, success_page
+from core.journeys.checkout import Basket, Item
+from core.kinds.workshops import WorkshopDate
+from core.orders.orders import Order
 from core.shop import Shop
-from core.stripe_sessions import CheckoutState
-from core.workshops import WorkshopDate
 from tests import builders
 from tests.builders import a_basket, deliver
 from tests.conftest import Clock

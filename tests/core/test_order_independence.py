@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core import reconciliation, reports, success_page
-from core.orders import Order, OrderLine
+from core.events import reconciliation
+from core.journeys import success_page
+from core.kinds.workshops import Reservation, WorkshopDate
+from core.orders.orders import Order, OrderLine
+from core.owner import reports
 from core.shop import Shop
-from core.workshops import Reservation, WorkshopDate
 from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock

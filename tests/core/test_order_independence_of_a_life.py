@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
-from core import questions, reconciliation
-from core.database import metadata
-from core.orders import Counter
+from core.events import questions, reconciliation
+from core.foundation.database import metadata
+from core.kinds.workshops import WorkshopDate
+from core.orders.orders import Counter
 from core.shop import Shop
-from core.workshops import WorkshopDate
 from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core import database
-from core.subscriptions import Subscription
+from core.foundation import database
+from core.orders.subscriptions import Subscription
 from tests.journeys.buyer import Buyer
 from tests.journeys.conftest import Arrive
 from tests.journeys.stand import Stand

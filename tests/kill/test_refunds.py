@@ -5,11 +5,13 @@ from itertools import cycle
 
 from sqlmodel import select
 
-from core import outbox, questions, reconciliation, refunds
-from core.orders import Order
-from core.refund_facts import Refund, RefundStatus
+from core.events import questions, reconciliation
+from core.foundation import outbox
+from core.journeys import refund
+from core.orders.orders import Order
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.status import Status
 from core.shop import Shop
-from core.status import Status
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
@@ -20,7 +22,7 @@ Completion = Callable[[Shop, FakeStripe, Clock, str], None]
 
 
 def click_again(shop: Shop, _stripe: FakeStripe, _clock: Clock, order_id: str) -> None:
-    refunds.request(shop, order_id, key="form", actor="owner")
+    refund.request(shop, order_id, key="form", actor="owner")
 
 
 def sweep(shop: Shop, _stripe: FakeStripe, clock: Clock, _order_id: str) -> None:
@@ -45,7 +47,7 @@ def test_wherever_refunding_is_killed_the_money_goes_back_once(shop: Shop, strip
         order_id = builders.bought(shop, stripe, cart=f"cart_{point}")
 
         def refund(mortal: Shop, order_id: str = order_id) -> object:
-            return refunds.request(mortal, order_id, key="form", actor="owner")
+            return refund.request(mortal, order_id, key="form", actor="owner")
 
         end = live_until(point, shop, stripe, refund)
         if end.finished:

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core import admission, subscriptions
-from core.stripe_sessions import read_session
+from core import admission
+from core.gateway.sessions import read_session
+from core.orders import subscriptions
 from sandbox import __main__ as program
 from sandbox import changelog, conformity, retired, spec, versions
 from tests.sandbox.running import Endpoint, World, eventually, running

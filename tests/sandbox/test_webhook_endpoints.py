@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import stripe
 
-from core.errors import SignatureInvalid
-from core.signature import verified
+from core.foundation.errors import SignatureInvalid
+from core.gateway.signature import verified
 from tests.sandbox.running import SECRET, Endpoint, World, eventually, running
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
-from core import attention, deliverables, offers, reports
-from core.catalog import Kind
+from core.catalog.products import Kind
+from core.kinds import deliverables, offers
+from core.owner import attention, reports
 from core.shop import Shop
 from tests.journeys.stand import Stand
 

@@ -7,10 +7,12 @@ from sqlmodel import col, select
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
-from core import carts, sign_in, signing
-from core.carts import CartView
+from core.foundation import signing
+from core.journeys import carts
+from core.journeys.carts import CartView
+from core.people import sign_in
+from core.people.sign_in import SignInCode
 from core.shop import Shop
-from core.sign_in import SignInCode
 from storefront.pictures import STATIC
 from tests.fakes import FakeStripe
 

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from core import signing
+from core.foundation import signing
 from core.shop import Shop
 from storefront.headers import PageHeaders
 

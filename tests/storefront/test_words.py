@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.catalog import Kind
-from core.errors import ShopError
-from core.grants import Delivery
-from core.settings import Settings
-from core.status import GrantState
+from core.catalog.products import Kind
+from core.foundation.errors import ShopError
+from core.foundation.settings import Settings
+from core.kinds.grants import Delivery
+from core.orders.status import GrantState
 from storefront import amounts, process, sentences, words
 from storefront.deliveries import calendar_file
 

@@ -4,8 +4,10 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from starlette.testclient import TestClient
 
-from core import checkout, sign_in, signing
-from core.database import new_id
+from core.foundation import signing
+from core.foundation.database import new_id
+from core.journeys import checkout
+from core.people import sign_in
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock

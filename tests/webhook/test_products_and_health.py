@@ -4,7 +4,7 @@ import dataclasses
 
 from starlette.testclient import TestClient
 
-from core import database
+from core.foundation import database
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe, signed

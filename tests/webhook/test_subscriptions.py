@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from core import portal, questions, reconciliation
-from core.errors import AccessDenied
-from core.events import StripeEvent
-from core.orders import Order
-from core.seats import Seat
+from core.events import questions, reconciliation
+from core.events.inbox import StripeEvent
+from core.foundation.errors import AccessDenied
+from core.journeys import portal
+from core.kinds.seats import Seat
+from core.orders.orders import Order
+from core.orders.subscriptions import Invoice, Subscription
 from core.shop import Shop
-from core.subscriptions import Invoice, Subscription
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe

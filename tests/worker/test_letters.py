@@ -5,12 +5,15 @@ import re
 import pytest
 from sqlmodel import select
 
-from core import deliverables, outbox, sign_in, success_page
-from core.errors import LinkExpired
-from core.grants import Grant
-from core.letters import LetterState
-from core.orders import Order
-from core.status import Status
+from core.foundation import outbox
+from core.foundation.errors import LinkExpired
+from core.journeys import success_page
+from core.kinds import deliverables
+from core.kinds.grants import Grant
+from core.messages.letters import LetterState
+from core.orders.orders import Order
+from core.orders.status import Status
+from core.people import sign_in
 from tests.machine import eventually
 from tests.worker.conftest import Trade
 from tests.worker.postbox import html_of, text_of
