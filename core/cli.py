@@ -175,7 +175,7 @@ def refund(
 ) -> None:
     """Say what would go back to the buyer of ORDER and what that does to the deliveries, ask, and send it."""
     from core import cli_refund
-    from core.journeys import refund
+    from core.journeys.refund import preview, request
     from core.orders.refunds import RefundStatus
     from core.owner import reports
 
@@ -183,10 +183,10 @@ def refund(
     with shop.reading() as session:
         found = reports.order_detail(session, reference)
     order_id, units = found["id"], None if amount is None else Money.parse(amount, found["currency"]).amount
-    plan = refund.preview(shop, order_id, units, lines=line or (), take_back=take_back)
+    plan = preview(shop, order_id, units, lines=line or (), take_back=take_back)
     if refusal := cli_refund.disagreement(plan, yes=yes, as_json=as_json):
         _fail(refusal)
-    done = refund.request(
+    done = request(
         shop,
         order_id,
         units,

@@ -84,7 +84,7 @@ def view(session: Session, browser_id: str) -> CartView:
         .where(CartLine.cart_id == cart.id)
         .order_by(col(CartLine.added_at), col(CartLine.price_id))
     ).all()
-    found = {each.id: each for each in offers.offers(session, [price.product_id for _, price in rows])}
+    found = {each.id: each for each in offers.of_products(session, [price.product_id for _, price in rows])}
     held = workshops.held(session, cart.id)
     return CartView(cart.id, tuple(_line(line, price, with_own(found[price.product_id], held)) for line, price in rows))
 
@@ -105,7 +105,7 @@ def put(session: Session, browser_id: str, price_id: str, quantity: int, *, now:
     price = session.get(Price, price_id)
     if price is None or not price.active:
         raise UnknownPrice(price=price_id)
-    offer = offers.offer(session, price.product_id)
+    offer = offers.of_product(session, price.product_id)
     assert offer is not None
     check(offer, quantity)
     cart = _current(session, browser_id) or _new(session, browser_id, now=now)

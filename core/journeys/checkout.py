@@ -118,7 +118,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
             currency=drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix, now=now,
         )  # fmt: skip
         return _new_attempt(session, shop, order, basket, drafts, now=now)
-    known = checkouts.checkouts(session, order.id)
+    known = checkouts.of_order(session, order.id)
     _refuse_if_paid(order, known)
     if order.livemode is not shop.settings.livemode:
         _begin_in_this_mode(order, known, livemode=shop.settings.livemode)
@@ -170,7 +170,7 @@ def _new_attempt(
 
 
 def _check_to_be_had(session: Session, drafts: list[LineDraft], *, held: dict[str, int]) -> None:
-    for offer in offers.offers(session, [draft.product_id for draft in drafts]):
+    for offer in offers.of_products(session, [draft.product_id for draft in drafts]):
         wanted = sum(draft.quantity for draft in drafts if draft.product_id == offer.id)
         carts.check(carts.with_own(offer, held), wanted)
 

@@ -64,26 +64,26 @@ def shelf(session: Session) -> tuple[Offer, ...]:
     return _offers(session, session.exec(select(Product).where(col(Product.active)).order_by(*_order())).all())
 
 
-def offer(session: Session, product_id: str) -> Offer | None:
+def of_product(session: Session, product_id: str) -> Offer | None:
     """One product, also a withdrawn one, or None if there never was any."""
-    return next(iter(offers(session, [product_id])), None)
+    return next(iter(of_products(session, [product_id])), None)
 
 
-def offers(session: Session, product_ids: Sequence[str]) -> tuple[Offer, ...]:
+def of_products(session: Session, product_ids: Sequence[str]) -> tuple[Offer, ...]:
     """The known ones among these products, also withdrawn ones, in the shop's order."""
     query = select(Product).where(col(Product.id).in_(product_ids)).order_by(*_order())
     return _offers(session, session.exec(query).all())
 
 
-def _offers(session: Session, products: Sequence[Product]) -> tuple[Offer, ...]:
-    ids = [product.id for product in products]
+def _offers(session: Session, found: Sequence[Product]) -> tuple[Offer, ...]:
+    ids = [product.id for product in found]
     tags: dict[str, list[PriceTag]] = {}
     prices = select(Price).where(col(Price.product_id).in_(ids), col(Price.active)).order_by(col(Price.position))
     for price in session.exec(prices):
         tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval)
         tags.setdefault(price.product_id, []).append(tag)
     dates = workshops.next_dates(session, ids)
-    return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id)) for product in products)
+    return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id)) for product in found)
 
 
 def _offer(product: Product, tags: tuple[PriceTag, ...], date: DateView | None) -> Offer:

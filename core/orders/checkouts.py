@@ -44,7 +44,7 @@ class Checkout(SQLModel, table=True):
     ask_after: datetime = Field(index=True)
 
 
-def checkouts(session: Session, order_id: str) -> list[Checkout]:
+def of_order(session: Session, order_id: str) -> list[Checkout]:
     """All Sessions of the order, oldest first, as they are now (read after the order was locked)."""
     query = select(Checkout).where(Checkout.order_id == order_id)
     return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
@@ -52,7 +52,7 @@ def checkouts(session: Session, order_id: str) -> list[Checkout]:
 
 def received(session: Session, order_id: str) -> Checkout:
     """The first Session of the order that was paid. There must be one."""
-    return next(row for row in checkouts(session, order_id) if row.money is Money.PAID)
+    return next(row for row in of_order(session, order_id) if row.money is Money.PAID)
 
 
 def ask_next(created_at: datetime, now: datetime) -> datetime:

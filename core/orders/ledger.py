@@ -102,7 +102,7 @@ def read(session: Session, order: Order) -> Ledger:
 
     An order to which nothing happened but being paid costs one query: `eventful` says that there is more.
     """
-    known = checkouts.checkouts(session, order.id)
+    known = checkouts.of_order(session, order.id)
     book = Ledger(known, _due(session, order, known))
     if order.eventful:
         book.refunds = refunds.of_order(session, order.id)

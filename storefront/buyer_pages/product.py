@@ -164,7 +164,7 @@ def draw_details(offer: Offer) -> None:
 
 
 with shop.reading() as session:
-    offer = offers.offer(session, st.query_params.get("p", ""))
+    offer = offers.of_product(session, st.query_params.get("p", ""))
     cart = carts.view(session, visitor.browser_id())
 trouble = st.session_state.pop("trouble", "")
 

@@ -6,11 +6,12 @@ import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
 
-import core.demo
 import pytest
 
-DEMO = Path(core.demo.__file__).parent
-STATIC = DEMO.parents[1] / "storefront" / "static"
+from core.catalog.demo import catalogue
+
+DEMO = catalogue.PATH.parent
+STATIC = DEMO.parents[2] / "storefront" / "static"
 CATALOGUE = tomllib.loads((DEMO / "catalogue.toml").read_text(encoding="utf-8"))
 PRODUCTS = {product["id"]: product for product in CATALOGUE["products"]}
 FILES = [(product["id"], file) for product in CATALOGUE["products"] for file in product.get("files", [])]

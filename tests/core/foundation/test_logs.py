@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.machine import environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BEGIN = """
 import logging, sys, threading, time, warnings
 import structlog
