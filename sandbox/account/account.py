@@ -22,8 +22,8 @@ from sandbox.pages.flash_messages import Notices
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from sandbox.account.requests import Call
     from sandbox.account.settings import Settings
-    from sandbox.api.dispatch import Call
     from sandbox.protocol.spec import Object
 
 

@@ -19,7 +19,7 @@ from sandbox.protocol.spec import API_VERSION, blank
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 # Events about these show by their id which payment they belong to.

@@ -24,7 +24,7 @@ from sandbox.protocol.spec import API_VERSION
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 SUBPROTOCOL = "stripecli-devproxy-v1"

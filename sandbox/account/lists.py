@@ -10,7 +10,7 @@ from sandbox.ground.store import INDEXES
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 Test = Callable[["Object", Any], bool]

@@ -11,21 +11,22 @@ import binascii
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
+from sandbox.account.requests import Call, Handler
 from sandbox.api import access, unsupported
 from sandbox.api.idempotency import Answer, Keys
 from sandbox.ground import ids
 from sandbox.ground.errors import StripeError, unauthorized
 from sandbox.protocol import conformity, expansion, forms, parameters, spec, versions
-from sandbox.protocol.spec import API_VERSION, Object, Operation
+from sandbox.protocol.spec import Object, Operation
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -51,25 +52,6 @@ NO_KEY = (
     "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or "
     "we can help at https://support.stripe.com/."
 )
-
-
-@dataclass
-class Call:
-    """One request being carried out. `id` is the one in its path; `version` the one it is answered in."""
-
-    operation: Operation
-    path: str
-    id: str
-    params: dict[str, Any]
-    request_id: str
-    idempotency_key: str | None = None
-    version: str = API_VERSION
-    # The secret key it came with.
-    key: str = ""
-    expand: list[str] = field(default_factory=list)
-
-
-Handler = Callable[["Account", Call], Object]
 
 
 @dataclass

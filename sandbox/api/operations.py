@@ -38,7 +38,7 @@ from sandbox.payments import (
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call, Handler
+    from sandbox.account.requests import Call, Handler
     from sandbox.protocol.spec import Object
 
 

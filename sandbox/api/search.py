@@ -18,7 +18,7 @@ from sandbox.ground.errors import StripeError, invalid
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call, Handler
+    from sandbox.account.requests import Call, Handler
     from sandbox.protocol.spec import Object
 
 MOST_CLAUSES = 10

@@ -17,7 +17,7 @@ from sandbox.payments.payment_intents import Attempt
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 # A subscription that never got its first payment is given up after this long.

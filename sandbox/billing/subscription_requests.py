@@ -21,7 +21,7 @@ from sandbox.payments import payment_method_ownership
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 MOST_ITEMS = 20

@@ -14,7 +14,7 @@ from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 TEXTS = ("description", "email", "name", "phone")

@@ -12,7 +12,7 @@ from sandbox.payments.payment_intents import Attempt
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 METHOD_TYPES = ("allowed_payment_method_types", "excluded_payment_method_types")

@@ -13,7 +13,7 @@ from sandbox.payments import cards, payment_methods
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call
+    from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
 USED_UP = (

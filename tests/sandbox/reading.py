@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.api.dispatch import Call, Handler
+    from sandbox.account.requests import Call, Handler
     from sandbox.protocol.spec import Object
 
 Handlers = Mapping[tuple[str, str], "Handler"]

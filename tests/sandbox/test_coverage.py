@@ -39,7 +39,9 @@ def test_the_tables_are_put_between_the_marks_and_nothing_else_is_touched(tmp_pa
 
 
 def test_without_a_file_they_are_printed() -> None:
-    printed = subprocess.run([sys.executable, "-m", "docs.sandbox_coverage"], capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        [sys.executable, "-m", "docs.sandbox_coverage"], capture_output=True, text=True, check=True
+    )
     assert printed.stdout == f"{sandbox_coverage.written()}\n"
 
 

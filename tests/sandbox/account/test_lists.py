@@ -8,8 +8,8 @@ import stripe
 
 from sandbox.account import events
 from sandbox.account.account import Account
+from sandbox.account.requests import Call
 from sandbox.account.settings import Settings
-from sandbox.api.dispatch import Call
 from sandbox.protocol import spec
 from tests.sandbox.running import World
 
