@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.protocol.spec import Object
+    from sandbox.ground.store import Object
 
 DAY = 24 * 3600
 
