@@ -21,7 +21,7 @@ from sandbox.billing import (
     subscription_items,
     subscription_requests,
 )
-from sandbox.catalogue import coupons, prices, products, promotion_codes
+from sandbox.catalogue import coupons, products_and_prices, promotion_codes
 from sandbox.checkout import expirations, line_items, payment_pages, session_payments, sessions
 from sandbox.customers import billing_portal, customers, test_clocks
 from sandbox.panel import stories
@@ -133,17 +133,17 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("POST", "/v1/payment_methods/{id}/detach"): payment_method_ownership.detach,
     ("GET", "/v1/payment_pages/{id}"): payment_pages.retrieve,
     ("POST", "/v1/payment_pages/{id}/confirm"): payment_pages.confirm,
-    ("GET", "/v1/prices"): prices.listing,
-    ("POST", "/v1/prices"): prices.create,
+    ("GET", "/v1/prices"): products_and_prices.list_prices,
+    ("POST", "/v1/prices"): products_and_prices.create_price,
     ("GET", "/v1/prices/search"): search.of("price"),
     ("GET", "/v1/prices/{id}"): retrieve("price"),
-    ("POST", "/v1/prices/{id}"): prices.update,
-    ("GET", "/v1/products"): products.listing,
-    ("POST", "/v1/products"): products.create,
+    ("POST", "/v1/prices/{id}"): products_and_prices.update_price,
+    ("GET", "/v1/products"): products_and_prices.list_products,
+    ("POST", "/v1/products"): products_and_prices.create_product,
     ("GET", "/v1/products/search"): search.of("product"),
     ("GET", "/v1/products/{id}"): retrieve("product"),
-    ("POST", "/v1/products/{id}"): products.update,
-    ("DELETE", "/v1/products/{id}"): products.delete,
+    ("POST", "/v1/products/{id}"): products_and_prices.update_product,
+    ("DELETE", "/v1/products/{id}"): products_and_prices.delete_product,
     ("GET", "/v1/promotion_codes"): promotion_codes.listing,
     ("POST", "/v1/promotion_codes"): promotion_codes.create,
     ("GET", "/v1/promotion_codes/{id}"): retrieve("promotion_code"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.account import lists
 from sandbox.billing import invoice_drafts, invoice_items, invoice_lines
-from sandbox.catalogue import prices, products
+from sandbox.catalogue import products_and_prices
 from sandbox.ground import currencies, metadata
 from sandbox.ground.errors import invalid
 
@@ -82,18 +82,20 @@ def _price(account: Account, params: Object, how: str, item: Object | None) -> O
         case "pricing":
             return _sold_once(account, params["pricing"].get("price", ""))
         case "price_data":
-            return prices.make(account, params["price_data"], active=False, where="price_data", credit=True)
+            return products_and_prices.make_price(
+                account, params["price_data"], active=False, where="price_data", credit=True
+            )
     currency = item["currency"] if item else params.get("currency")
     if currency is None:
         raise invalid("Missing required param: currency.", param="currency", code="parameter_missing")
     unit = {"unit_amount" if how == "amount" else how: params[how], "currency": currencies.checked(currency)}
-    prices.unit_amount(unit, "", credit=True)
+    products_and_prices.unit_amount(unit, "", credit=True)
     if item:
         product = item["pricing"]["price_details"]["product"]
     else:
         name = params.get("description") or "One-time item"
-        product = products.make(account, {"name": name}, active=False)["id"]
-    return prices.make(account, {**unit, "product": product}, active=False, credit=True)
+        product = products_and_prices.make_product(account, {"name": name}, active=False)["id"]
+    return products_and_prices.make_price(account, {**unit, "product": product}, active=False, credit=True)
 
 
 def _sold_once(account: Account, id: str) -> Object:
