@@ -11,7 +11,7 @@ import pytest
 from sandbox.ground.changes import Changes
 from sandbox.panel import outcomes
 from sandbox.panel.actions import ACTS
-from sandbox.panel.scenarios import SCENARIOS, Switch
+from sandbox.panel.scenario_buttons import SCENARIOS, Switch
 from tests.sandbox.running import Endpoint, World, eventually, running
 
 SWITCHES = [name for group in SCENARIOS.values() for name, button in group.items() if isinstance(button, Switch)]
