@@ -24,7 +24,7 @@ from sandbox.panel.control_api import Control
 from sandbox.panel.event_pages import EventPages
 from sandbox.panel.fault_page import FaultPage
 from sandbox.panel.mailbox import Mailbox
-from sandbox.panel.object_page import ObjectPage
+from sandbox.panel.object_pages import ObjectPage
 from sandbox.panel.panel_page import Panel
 
 # The API answers all of them in its own words, even if it is only that there is no such thing.

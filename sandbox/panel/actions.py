@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.account import destinations, signing
 from sandbox.customers import test_clocks
 from sandbox.ground import periods
-from sandbox.panel import payment_actions, stories, subscription_actions
+from sandbox.panel import payment_actions, scenarios, subscription_actions
 from sandbox.panel.targets import CannotDo
 
 if TYPE_CHECKING:
@@ -117,14 +117,14 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "clock-month": advance_month,
     "jump": jump,
     "reset": reset,
-    "pay-newest": stories.pay_unseen,
-    "expire-all": stories.expire_all,
-    "refund-some": stories.refund_some,
+    "pay-newest": scenarios.pay_unseen,
+    "expire-all": scenarios.expire_all,
+    "refund-some": scenarios.refund_some,
     "jump-month": jump_month,
-    "story-refund-fails": stories.refund_that_fails,
-    "story-dispute-lost": stories.lost_dispute,
-    "story-renewal": stories.stumbling_renewal,
-    "story-debit-bounces": stories.bouncing_debit,
+    "story-refund-fails": scenarios.refund_that_fails,
+    "story-dispute-lost": scenarios.lost_dispute,
+    "story-renewal": scenarios.stumbling_renewal,
+    "story-debit-bounces": scenarios.bouncing_debit,
 }
 
 

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from sandbox.account import destinations, events
 from sandbox.pages import rendering
-from sandbox.panel import object_page, rows
+from sandbox.panel import object_pages, rows
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -76,11 +76,11 @@ class EventPages:
             request,
             "event",
             event=event,
-            about=object_page.known(self.account, about),
-            payload=object_page.linked(
+            about=object_pages.known(self.account, about),
+            payload=object_pages.linked(
                 self.account, events.body(events.rendered(self.account, event)), but=event["id"]
             ),
-            previous=object_page.linked(self.account, object_page.printed(previous)) if previous else None,
+            previous=object_pages.linked(self.account, object_pages.printed(previous)) if previous else None,
             deliveries=[self._delivery(d) for d in self.account.deliveries.of_event(event["id"])],
         )
 

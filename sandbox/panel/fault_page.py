@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from sandbox.ground.faults import default
 from sandbox.pages import rendering
-from sandbox.panel import dials, outcomes
+from sandbox.panel import action_messages, dials
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -32,7 +32,7 @@ class FaultPage:
         except dials.Mistyped as wrong:
             return self._page(request, form, wrong.problems)
         self.account.faults.set(changed)
-        said = f"Set {outcomes.counted(len(changed), 'dial')}." if changed else "Nothing was changed."
+        said = f"Set {action_messages.counted(len(changed), 'dial')}." if changed else "Nothing was changed."
         return self.account.notices.redirect("/panel/faults", said)
 
     async def disarm(self, request: Request) -> Response:
@@ -40,7 +40,7 @@ class FaultPage:
         armed = self.account.faults.armed()
         self.account.faults.clear()
         back = (await rendering.form(request)).get("back", "/panel/faults")
-        said = f"Disarmed {outcomes.counted(len(armed), 'fault')}." if armed else "No fault was armed."
+        said = f"Disarmed {action_messages.counted(len(armed), 'fault')}." if armed else "No fault was armed."
         return self.account.notices.redirect(back, said)
 
     def _page(

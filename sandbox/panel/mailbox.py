@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from sandbox.ground import ids
 from sandbox.pages import rendering
-from sandbox.panel import outcomes
+from sandbox.panel import action_messages
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -152,7 +152,7 @@ class Mailbox:
         self.account.store.clear(KIND)
         if request.method == "DELETE":
             return Response(status_code=204)
-        return self.account.notices.redirect("/inbox", f"Deleted {outcomes.counted(there, 'letter')}.")
+        return self.account.notices.redirect("/inbox", f"Deleted {action_messages.counted(there, 'letter')}.")
 
     def _raw(self, letter: Object) -> bytes:
         text: str = self._notes(letter).get("raw", "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.ground.faults import default
-from sandbox.panel import actions, outcomes
+from sandbox.panel import action_messages, actions
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -103,8 +103,8 @@ def press(account: Account, name: str, id: str) -> str | None:
                 return f"{switch.name}: {'on' if switch.armed(account) else 'off'}."
             case Act(id=fixed) if fixed:
                 actions.jump(account, fixed)
-                return outcomes.told(account, "jump", "", None)
+                return action_messages.told(account, "jump", "", None)
     if name not in actions.ACTS:
         return None
     result = actions.do(account, name, id)
-    return outcomes.forgotten(result) if name == "reset" else outcomes.told(account, name, id, result)
+    return action_messages.forgotten(result) if name == "reset" else action_messages.told(account, name, id, result)

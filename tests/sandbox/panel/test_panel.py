@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.ground.changes import Changes
-from sandbox.panel import outcomes
+from sandbox.panel import action_messages
 from sandbox.panel.actions import ACTS
 from sandbox.panel.scenario_buttons import SCENARIOS, Switch
 from tests.sandbox.running import Endpoint, World, eventually, running
@@ -118,7 +118,7 @@ def test_what_cannot_be_done_is_said_and_not_a_broken_page(world: World) -> None
 def test_every_act_says_what_it_did(name: str) -> None:
     kinds = {"jump-month": "jump", "reset": "jump"}
     only_by_script = {"pause", "quantity", "refund-finish"}
-    assert name in only_by_script or kinds.get(name, name) in outcomes.TEXTS
+    assert name in only_by_script or kinds.get(name, name) in action_messages.TEXTS
 
 
 def _said(world: World, name: str, id: str = "", back: str = "/") -> str:
