@@ -17,7 +17,6 @@ from sandbox.ground.changes import Changes
 from sandbox.ground.clock import Clock
 from sandbox.ground.faults import Faults
 from sandbox.ground.store import Store
-from sandbox.pages.flash_messages import Notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +39,7 @@ class Account:
         self.store = Store(settings.data)
         self.clock.ahead = (self.store.get(CLOCK, CLOCK) or {"ahead": 0.0})["ahead"]
         self.faults = Faults()
-        self.changes, self.notices = Changes(), Notices()
+        self.changes = Changes()
         self.store.changed = self.faults.changed = self.changes.note
         self.timers = Timers(self, actions)
         self.listeners = Listeners(self)

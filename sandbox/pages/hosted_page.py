@@ -11,7 +11,6 @@ from sandbox.catalogue import discounts, promotion_codes
 from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, sessions
 from sandbox.ground.errors import StripeError, card_error
 from sandbox.pages import form_choices, order_summary, rendering
-from sandbox.pages.countries import COUNTRIES
 from sandbox.payments import cards, payment_intents, payment_methods
 from sandbox.payments.payment_intents import Attempt
 
@@ -129,7 +128,7 @@ class HostedPage:
 
     def page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
         """The page as it stands, with what was typed and why it was refused."""
-        offered = [preset for preset in form_choices.PRESETS if preset.kind in session["payment_method_types"]]
+        offered = [method for method in form_choices.OFFERED_METHODS if method.kind in session["payment_method_types"]]
         return rendering.render(
             "pay",
             status=refused.status if refused else 200,
@@ -143,10 +142,11 @@ class HostedPage:
             needs_method=session_payments.needs_method(session),
             presets=offered,
             shown=next(
-                (p for p in offered if p.id == typed.get("preset")), offered[0] if offered else form_choices.PRESETS[0]
+                (p for p in offered if p.id == typed.get("preset")),
+                offered[0] if offered else form_choices.OFFERED_METHODS[0],
             ),
             typed=typed,
-            countries=COUNTRIES,
+            countries=form_choices.COUNTRIES,
             error=_explained(refused) if refused else None,
         )
 

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 
 from sandbox.customers import test_clocks
 from sandbox.ground.errors import StripeError
-from sandbox.pages import rendering
+from sandbox.pages import flash_messages, rendering
 from sandbox.panel import rows, scenario_buttons
 from sandbox.panel.targets import CannotDo
 from sandbox.payments import early_fraud_warnings
@@ -61,11 +61,11 @@ class Panel:
             said = scenario_buttons.press(self.account, name, given)
         except (StripeError, CannotDo) as refused:
             self.account.commit()
-            return self.account.notices.redirect(back, str(refused), good=False)
+            return flash_messages.redirect(request, back, str(refused), good=False)
         self.account.commit()
         if said is None:
             return Response("No such button", 404)
-        return self.account.notices.redirect(back, said)
+        return flash_messages.redirect(request, back, said)
 
     def _switched_on(self) -> set[str]:
         return {

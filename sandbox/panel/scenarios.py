@@ -1,7 +1,8 @@
-"""Whole stories at one click, each about the newest object that fits."""
+"""Scenarios: several things at one click, each about the newest object that fits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sandbox.checkout import expirations
@@ -73,3 +74,6 @@ def bouncing_debit(account: Account, _: str) -> Object:
     pay(account, session["id"], card=DEBITS[kind])
     bounce(account, session["payment_intent"])
     return session
+
+
+TIMERS: Mapping[str, Callable[[Account, str], None]] = {"recover": recover}
