@@ -62,7 +62,7 @@ class Account:
             return found
         raise errors.missing_object(kind, id, param=param)
 
-    def bury(self, obj: Object) -> Object:
+    def mark_deleted(self, obj: Object) -> Object:
         """Delete an object whose name others may still bear: expanded, it says that it was deleted. Returns that."""
         kind, id = obj["object"], obj["id"]
         self.store.delete(kind, id)

@@ -84,7 +84,7 @@ def reset(account: Account, _: str) -> dict[str, int]:
 
 
 # By the names of their buttons. Those with an object get its id; the others look for the newest that fits.
-ACTS: Mapping[str, Callable[..., Any]] = {
+ACTIONS: Mapping[str, Callable[..., Any]] = {
     "pay": payment_actions.pay,
     "expire": payment_actions.expire,
     "refund": payment_actions.refund,
@@ -130,10 +130,10 @@ ACTS: Mapping[str, Callable[..., Any]] = {
 
 def do(account: Account, name: str, id: str, more: Mapping[str, Any] | None = None) -> Any:
     """Do what is called so. Raises CannotDo when there is no such thing, or it takes no such parameter."""
-    act = ACTS.get(name)
-    if act is None:
-        raise CannotDo(f"There is no such act: {name} (there are {', '.join(ACTS)}).")
-    taken = {key for key, p in inspect.signature(act).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    action = ACTIONS.get(name)
+    if action is None:
+        raise CannotDo(f"There is no such act: {name} (there are {', '.join(ACTIONS)}).")
+    taken = {key for key, p in inspect.signature(action).parameters.items() if p.kind is p.KEYWORD_ONLY}
     if unknown := (more or {}).keys() - taken:
         raise CannotDo(f"{name} does not take {', '.join(sorted(unknown))}.")
-    return act(account, id, **(more or {}))
+    return action(account, id, **(more or {}))

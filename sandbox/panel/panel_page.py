@@ -91,5 +91,5 @@ class Panel:
         }
 
 
-def _only_switches(buttons: Mapping[str, scenario_buttons.Switch | scenario_buttons.Act]) -> bool:
+def _only_switches(buttons: Mapping[str, scenario_buttons.Switch | scenario_buttons.Action]) -> bool:
     return all(isinstance(button, scenario_buttons.Switch) for button in buttons.values())

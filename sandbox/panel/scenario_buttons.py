@@ -33,7 +33,7 @@ class Switch:
 
 
 @dataclass(frozen=True)
-class Act:
+class Action:
     """A button that makes something happen; what, `actions` has under the button's name."""
 
     name: str
@@ -45,21 +45,21 @@ def _api(fault: str, times: int) -> Mapping[str, Any]:
     return {"api": fault, "api_next": times}
 
 
-SCENARIOS: Mapping[str, Mapping[str, Switch | Act]] = {
+SCENARIOS: Mapping[str, Mapping[str, Switch | Action]] = {
     "Stories": {
-        "pay-newest": Act("Pay and close the tab", "The newest session; nobody comes back"),
-        "story-refund-fails": Act("Refund fails", "The newest payment, refunded in vain"),
-        "story-dispute-lost": Act("Dispute, lost", "About the newest payment"),
-        "story-renewal": Act("Renewal fails, then recovers", "The newest plan; paid 5 seconds later"),
-        "story-debit-bounces": Act("Bank debit bounces", "The newest session, paid and then not"),
-        "refund-some": Act("Refund a tenth", "Of the newest payment, as if at Stripe"),
-        "expire-all": Act("Expire open sessions", "Frees what was held for them"),
+        "pay-newest": Action("Pay and close the tab", "The newest session; nobody comes back"),
+        "story-refund-fails": Action("Refund fails", "The newest payment, refunded in vain"),
+        "story-dispute-lost": Action("Dispute, lost", "About the newest payment"),
+        "story-renewal": Action("Renewal fails, then recovers", "The newest plan; paid 5 seconds later"),
+        "story-debit-bounces": Action("Bank debit bounces", "The newest session, paid and then not"),
+        "refund-some": Action("Refund a tenth", "Of the newest payment, as if at Stripe"),
+        "expire-all": Action("Expire open sessions", "Frees what was held for them"),
     },
     "Time": {
-        "jump-hour": Act("Jump ahead an hour", "Open sessions get older", "3600"),
-        "jump-day": Act("Jump ahead a day", "Sessions expire", "86400"),
-        "jump-week": Act("Jump ahead a week", "Retries of unpaid renewals", "604800"),
-        "jump-month": Act("Jump ahead a month", "Plans renew, trials end"),
+        "jump-hour": Action("Jump ahead an hour", "Open sessions get older", "3600"),
+        "jump-day": Action("Jump ahead a day", "Sessions expire", "86400"),
+        "jump-week": Action("Jump ahead a week", "Retries of unpaid renewals", "604800"),
+        "jump-month": Action("Jump ahead a month", "Plans renew, trials end"),
     },
     "Payments that go wrong": {
         "decline-next": Switch("Decline the next payment", "Any card, once", {"decline_next": 1}),
@@ -101,10 +101,10 @@ def press(account: Account, name: str, id: str) -> str | None:
             case Switch() as switch:
                 switch.press(account)
                 return f"{switch.name}: {'on' if switch.armed(account) else 'off'}."
-            case Act(id=fixed) if fixed:
+            case Action(id=fixed) if fixed:
                 actions.jump(account, fixed)
                 return action_messages.told(account, "jump", "", None)
-    if name not in actions.ACTS:
+    if name not in actions.ACTIONS:
         return None
     result = actions.do(account, name, id)
     return action_messages.forgotten(result) if name == "reset" else action_messages.told(account, name, id, result)
