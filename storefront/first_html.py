@@ -41,7 +41,7 @@ def routes(settings: Settings) -> list[Route]:
     async def open_page(_request: Request) -> HTMLResponse:
         return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
-    paths = ["/", *(f"/{file.stem}" for file in sorted(_PAGES.glob("*.py")))]
+    paths = ["/", *(f"/{file.stem}" for file in sorted(_PAGES.glob("[!_]*.py")))]
     return [Route(path, open_page) for path in paths]
 
 
