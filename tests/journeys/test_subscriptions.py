@@ -38,7 +38,7 @@ class Plan:
         """The status that the shop has fetched from Stripe."""
         engine = database.connect(f"sqlite:///{self.stand.folder}/var/pushcart.db")
         with database.reading(engine) as session:
-            found = subscriptions.of_order(session, self.order_id)
+            found = session.get(subscriptions.Subscription, self.id)
         return found.status if found else ""
 
     @property
