@@ -123,7 +123,10 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
+        before = grant.granted_at
         _bring(session, line, grant, allowed[line.id], now=now)
+        if grant.granted_at != before:
+            log.add(f"granted:{line.position + 1}")
         if trouble and grant.state is GrantState.BLOCKED:
             grant.reason = trouble
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
