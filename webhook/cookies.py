@@ -46,7 +46,7 @@ async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/pur
 
 
 @router.get("/sign-out")
-async def leave(request: Request, shop: OpenShop, next: str = "/") -> Response:
+async def sign_out(request: Request, shop: OpenShop, next: str = "/") -> Response:
     """End the sign-in on the server and forget the cookie."""
     signed_in = signing.in_cookie(shop.signing_key, signing.SIGN_IN, request.cookies.get(SIGN_IN_COOKIE))
     if signed_in:

@@ -49,7 +49,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
         for thread in threads:
             if thread.is_alive():
                 thread.join(timeout=5)
-        worker.leave()
+        worker.end()
 
 
 class _Worker:
@@ -102,7 +102,7 @@ class _Worker:
         if report.healed or report.failed:
             log.info("swept", checked=report.checked, healed=report.healed, failed=report.failed)
 
-    def leave(self) -> None:
+    def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""
         run = self._run
         self._stop()

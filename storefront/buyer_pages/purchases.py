@@ -173,10 +173,10 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
         with deliveries.draw(plan, where="library", level=3):
             # What is over has nothing left to manage; what is on hold needs a card that works.
             if plan.state is not GrantState.REVOKED:
-                draw_way_to_billing(purchase, plan, email)
+                draw_billing_button(purchase, plan, email)
 
 
-def draw_way_to_billing(purchase: Purchase, plan: Delivery, email: str) -> None:
+def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:
     """A button that leads to Stripe's page about this plan, or says why it does not."""
     if not st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}"):
         return

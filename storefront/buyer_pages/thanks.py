@@ -130,7 +130,7 @@ def draw_bought(purchase: Purchase) -> None:
         )
     for delivery in purchase.deliveries:
         deliveries.draw(delivery, where="thanks")
-    draw_way_to_library("All of this also lives in Your purchases. Sign in with your email, no password.")
+    draw_library_link("All of this also lives in Your purchases. Sign in with your email, no password.")
 
 
 def draw_for_others(purchase: Purchase) -> None:
@@ -141,10 +141,10 @@ def draw_for_others(purchase: Purchase) -> None:
         "What was bought was sent by mail to its buyer." if paid else "Everything goes to its buyer by mail once it is."
     )
     st.markdown(f"Order **{purchase.number}** was placed in another browser. {mail}")
-    draw_way_to_library("Is it yours? Sign in with the email you used, no password.")
+    draw_library_link("Is it yours? Sign in with the email you used, no password.")
 
 
-def draw_way_to_library(text: str) -> None:
+def draw_library_link(text: str) -> None:
     """Where everything is found again."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         words.quiet(text, width="content")
