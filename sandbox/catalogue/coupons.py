@@ -55,6 +55,8 @@ def _check(params: Object) -> None:
         if "currency" not in params:
             text = "Missing required param: currency."
             raise invalid(text, param="currency", code="parameter_missing")
+        currency = currencies.checked(params["currency"])
+        currencies.check_step(params["amount_off"], currency, param="amount_off")
     if params.get("duration") == "repeating" and not params.get("duration_in_months"):
         text = "Missing required param: duration_in_months."
         raise invalid(text, param="duration_in_months", code="parameter_missing")
