@@ -16,7 +16,7 @@ from core.grants import Delivery
 from core.orders import Order
 from core.payments import Checkout
 from core.shop import Shop
-from tests.fakes import FakeStripe, signed
+from tests.fakes import FakeStripe, session_in, signed
 
 Row = TypeVar("Row", bound=SQLModel)
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def a_basket(*items: str | tuple[str, int], cart: str = "cart_1", email: str = "
 
 def session_id(link: PaymentLink) -> str:
     """The Session behind a payment page."""
-    return link.url.rsplit("/", 1)[1]
+    return session_in(link.url)
 
 
 def opened(shop: Shop, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:

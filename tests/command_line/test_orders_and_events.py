@@ -8,7 +8,7 @@ from core import checkout, events, sign_in
 from core.checkout import Basket, Item
 from core.shop import Shop
 from tests.command_line.conftest import Run
-from tests.fakes import FakeStripe, signed
+from tests.fakes import FakeStripe, session_in, signed
 
 SUMMARY = [
     "id", "number", "status", "email", "currency", "amount_expected", "amount_total", "amount_refunded", "livemode",
@@ -22,7 +22,7 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
     """An order that is fulfilled, and beside it one that is not paid."""
     checkout.start(shop, Basket("cart_open", (Item("guide-eur", 2),)))
     link = checkout.start(shop, Basket("cart_paid", (Item("clinic-eur", 2), Item("guide-eur", 1))))
-    session_id = link.url.rsplit("/", 1)[1]
+    session_id = session_in(link.url)
     stripe.pay(session_id)
     events.receive(shop, *signed(stripe.event("completed", session_id)))
     return link.order_id
@@ -32,7 +32,7 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
 def parked_event(shop: Shop, stripe: FakeStripe) -> str:
     """An event about an order that nobody knows."""
     link = checkout.start(shop, Basket("cart_lost", (Item("guide-eur", 1),)))
-    event = stripe.event("completed", link.url.rsplit("/", 1)[1])
+    event = stripe.event("completed", session_in(link.url))
     event["data"]["object"]["metadata"]["order_id"] = "ord_unheard_of"
     events.receive(shop, *signed(event))
     return str(event["id"])

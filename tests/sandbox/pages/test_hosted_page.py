@@ -21,7 +21,7 @@ def test_the_page_shows_what_is_sold_and_has_the_fields_suites_look_for(world: W
         assert f'name="{name}"' in page
     assert 'id="cardCvc"' in page
     assert 'aria-label="CVC"' in page
-    assert "Pay €29.00 of pretend money" in page
+    assert '<span class="SubmitButton-Text SubmitButton-Text--current">Pay</span> €29.00 of pretend money' in page
     assert 'value="nora@example.com"' in page
     assert 'href="http://127.0.0.1:9/cart"' in page
     assert "The Quiet Launch" in page
