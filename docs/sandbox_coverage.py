@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from docs import stripe_triggers
-from sandbox.api import unsupported
+from sandbox.api import includable, unsupported
 from sandbox.api.operations import HANDLERS
 from sandbox.payments import payment_methods
 from sandbox.protocol import expansion, spec
@@ -165,8 +165,8 @@ def _undocumented() -> str:
 
 def _expansion() -> str:
     rows = [
-        (f"`{property}`", f"`{kind}`", "never" if make is expansion.never_there else "yes")
-        for (kind, property), make in sorted(expansion.INCLUDABLE.items())
+        (f"`{property}`", f"`{kind}`", "never" if make is includable.never_there else "yes")
+        for (kind, property), make in sorted(includable.INCLUDABLE.items())
     ]
     return (
         f"### Expansion\n\nEvery expandable property is expanded, {expansion.DEPTH} levels deep, where the object it "

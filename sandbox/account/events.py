@@ -70,7 +70,7 @@ def _write_down(account: Account, event: Object) -> None:
     """Keep what it says in each older version that somebody speaks: later the rest of the account looks different."""
     endpoints = account.store.all("webhook_endpoint")
     spoken = {event["api_version"], *(e["api_version"] for e in endpoints if e["api_version"])}
-    if older := {v: copy(versions.told(account, event["data"], v)) for v in spoken if versions.is_older(v)}:
+    if older := {v: copy(versions.told(account.store, event["data"], v)) for v in spoken if versions.is_older(v)}:
         account.store.notes(event["id"])["told"] = older
     for version, data in older.items() if account.settings.check else ():
         conformity.check_event({**event, "data": data}, version)
@@ -82,7 +82,7 @@ def rendered(account: Account, event: Object, version: str | None = None) -> Obj
     if version == event["api_version"] and not versions.is_older(version):
         return event
     data = account.store.notes(event["id"]).get("told", {}).get(version)
-    return {**event, "api_version": version, "data": data or versions.told(account, event["data"], version)}
+    return {**event, "api_version": version, "data": data or versions.told(account.store, event["data"], version)}
 
 
 def copy(obj: Object) -> Object:

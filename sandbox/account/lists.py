@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.ground.errors import invalid, missing_object
 from sandbox.ground.store import INDEXES
+from sandbox.protocol.derived_objects import envelope
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -77,11 +78,6 @@ def page_size(call: Call) -> int:
 
 def _wanted(call: Call, tests: dict[str, Test]) -> list[tuple[str, Any, Test | None]]:
     return [(name, value, tests.get(name)) for name, value in call.params.items() if name not in PAGING]
-
-
-def envelope(url: str, data: list[Object], has_more: bool = False) -> Object:
-    """The list object itself."""
-    return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 
 def _first(objects: Iterable[Object], limit: int) -> tuple[list[Object], bool]:

@@ -1,4 +1,4 @@
-"""At the door of the API: which keys open it, and how many may come in a second."""
+"""Access to the API: which keys are accepted, and how many requests may come in a second."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def unrecognized(method: str, path: str) -> StripeError:
     return StripeError(404, "invalid_request_error", text)
 
 
-class Turnstile:
+class RateLimit:
     """Lets so many requests in per second (the fault `rate_limit`), and as many at once after a quiet second."""
 
     def __init__(self, faults: Faults) -> None:

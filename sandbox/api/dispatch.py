@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -21,6 +22,7 @@ from starlette.requests import ClientDisconnect
 from sandbox.account.requests import Call, Handler
 from sandbox.api import access, bodies, filters, unsupported
 from sandbox.api.idempotency import Answer, Keys
+from sandbox.api.includable import INCLUDABLE
 from sandbox.ground import ids
 from sandbox.ground.errors import StripeError, unauthorized
 from sandbox.protocol import conformity, expansion, parameters, spec, versions
@@ -62,7 +64,8 @@ class Api:
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.account)
-        self.turnstile = access.Turnstile(self.account.faults)
+        self.rate_limit = access.RateLimit(self.account.faults)
+        self.made = {named: partial(make, self.account) for named, make in INCLUDABLE.items()}
 
     async def answer(self, request: Request) -> Response:
         """The answer to any request under /v1."""
@@ -91,7 +94,7 @@ class Api:
         key = _authenticate(request.headers.get("authorization", ""))
         if version is not None:
             versions.check(version)
-        self.turnstile.check()
+        self.rate_limit.check()
         fault = self._fault(request.url.path)
         if fault in ("429", "500_before", "silence_before"):
             await self._fail(fault, request)
@@ -130,7 +133,7 @@ class Api:
         if expand == "" or params.get("expand") == "":
             params.pop("expand", None)
         if operation.returns and (paths := params.get("expand")):
-            expansion.check(versions.View(self.account, version or default), operation.returns, paths)
+            expansion.check(self._view(version or default), operation.returns, paths)
         key = request.headers.get("idempotency-key") if method == "POST" else None
         return Call(operation, path, id, params, request_id, key or None, version or default)
 
@@ -144,7 +147,7 @@ class Api:
             try:
                 status, body = 200, self._result(call)
             except StripeError as refused:
-                status, body = refused.status, versions.shown(self.account, refused.body, call.version)
+                status, body = refused.status, versions.shown(self.account.store, refused.body, call.version)
             except Exception:
                 log.exception("%s %s failed", call.operation.method, call.path)
                 status, body = 500, _broken().body
@@ -169,7 +172,7 @@ class Api:
             filters.check(self.account, call)
         with self.account.in_time_of(self._customer(call)):
             found = handler(self.account, call)
-        view = versions.View(self.account, call.version)
+        view = self._view(call.version)
         result: Object = view.shown(found)
         if not call.expand:
             return result
@@ -187,6 +190,9 @@ class Api:
         if kind == "dispute":
             found = store.get("charge", found.get("charge", "")) or {}
         return call.id if kind == "customer" else found.get("customer")
+
+    def _view(self, version: str) -> expansion.View:
+        return expansion.View(self.account.store, version, self.made)
 
     def _schema(self, view: versions.View, operation: Operation, result: Object) -> spec.Schema:
         if operation.returns is None or result.get("object") not in (*expansion.LISTS, None):

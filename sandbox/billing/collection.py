@@ -12,7 +12,7 @@ from sandbox.account import events
 from sandbox.billing import cancellations, invoice_payments, invoices, subscriptions
 from sandbox.ground.errors import StripeError, card_error, invalid
 from sandbox.ground.periods import DAY
-from sandbox.payments import cards, payment_intents, payment_method_ownership, payment_methods
+from sandbox.payments import cards, payment_intent_requests, payment_intents, payment_method_ownership, payment_methods
 from sandbox.payments.payment_intents import Attempt
 
 if TYPE_CHECKING:
@@ -154,6 +154,13 @@ def paid_by(account: Account, intent: Object) -> None:
         if intent["status"] == "succeeded" and invoice["status"] in ("open", "uncollectible"):
             _count_by_hand(account, invoice)
             _collected(account, invoice)
+
+
+def confirm(account: Account, call: Call) -> Object:
+    """POST /v1/payment_intents/{id}/confirm: where that pays an invoice, the invoice is paid with it."""
+    intent = payment_intent_requests.confirm(account, call)
+    paid_by(account, intent)
+    return intent
 
 
 def _count_by_hand(account: Account, invoice: Object) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.account import events, lists
+from sandbox.account import events
 from sandbox.billing import invoice_items, invoice_lines, subscription_items
 from sandbox.catalogue import discounts
 from sandbox.ground import ids
 from sandbox.ground.periods import DAY
+from sandbox.protocol import derived_objects
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def compose(
         hosted_invoice_url=None,
         invoice_pdf=None,
         issuer={"type": "self"},
-        lines=lists.envelope(f"/v1/invoices/{id}/lines", lines),
+        lines=derived_objects.envelope(f"/v1/invoices/{id}/lines", lines),
         payment_settings={},
         period_end=now,
         period_start=min([now, *starts]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.account import lists
-from sandbox.billing import invoice_drafts, invoice_lines, invoice_payments, subscription_items
+from sandbox.billing import invoice_payments
 from sandbox.catalogue import discounts
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_intents
@@ -17,23 +17,6 @@ if TYPE_CHECKING:
 
 UNPAID = ("draft", "open", "uncollectible")
 NOT_OPEN = "You can only pass in open invoices. This invoice isn't open."
-
-
-def first(account: Account, subscription: Object, session: Object, intent: Object | None) -> Object:
-    """The invoice for what the buyer has paid at Checkout, already paid; `announce_paid` tells of it."""
-    lines = []
-    unnamed = subscription_items.of(account, subscription["id"])
-    for sold in account.store.notes(session["id"])["line_items"]:
-        if sold["price"]["recurring"]:
-            lines.append(invoice_lines.of_plan(account, unnamed.pop(0), subscription, free=not sold["amount_subtotal"]))
-        else:
-            lines.append(invoice_lines.of_extra(sold, subscription))
-    off, used = session["total_details"]["amount_discount"], subscription["discounts"]
-    invoice = invoice_drafts.of_subscription(
-        account, subscription, lines, reason="subscription_create", off=off, discount_ids=used
-    )
-    pay_at_once(account, invoice, intent)
-    return invoice
 
 
 def pay_at_once(account: Account, invoice: Object, intent: Object | None, *, credit: bool = True) -> None:

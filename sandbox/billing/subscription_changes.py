@@ -21,6 +21,7 @@ from sandbox.catalogue import discounts
 from sandbox.ground import metadata, periods
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_method_ownership
+from sandbox.protocol import derived_objects
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def _change_item(
         if change.get("deleted"):
             account.store.delete("subscription_item", item["id"])
             return
-        plan = subscription_items.plan(price)
+        plan = derived_objects.plan(price)
         account.store.change(item, price=dict(price), plan=plan, quantity=quantity)
     if since is not None and not credit_only:
         _prorate(account, subscription, item, since, credit=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.account import events, lists
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
+from sandbox.protocol import derived_objects
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -26,33 +27,13 @@ def make(
         current_period_end=end,
         current_period_start=start,
         metadata=metadata.fresh(more.get("metadata")),
-        plan=plan(price),
+        plan=derived_objects.plan(price),
         price=events.copy(price),
         quantity=quantity,
         subscription=subscription,
         tax_rates=[],
     )
     return account.store.save(item)
-
-
-def plan(price: Object) -> Object:
-    """The same as the price, in the words of ten years ago."""
-    return blank(
-        "plan",
-        id=price["id"],
-        active=price["active"],
-        amount=price["unit_amount"],
-        amount_decimal=price["unit_amount_decimal"],
-        billing_scheme="per_unit",
-        created=price["created"],
-        currency=price["currency"],
-        interval=price["recurring"]["interval"],
-        interval_count=price["recurring"]["interval_count"],
-        metadata=price["metadata"],
-        nickname=price["nickname"],
-        product=price["product"],
-        usage_type="licensed",
-    )
 
 
 def of(account: Account, subscription: str) -> list[Object]:
@@ -63,7 +44,7 @@ def of(account: Account, subscription: str) -> list[Object]:
 def envelope(account: Account, subscription: str) -> Object:
     """The items as the subscription shows them: copies, so that an announcement can say what they were before."""
     url = f"/v1/subscription_items?subscription={subscription}"
-    return lists.envelope(url, [events.copy(item) for item in of(account, subscription)])
+    return derived_objects.envelope(url, [events.copy(item) for item in of(account, subscription)])
 
 
 def amount(item: Object) -> int:

@@ -1,21 +1,16 @@
-"""Subscriptions: begun at Checkout, where the first payment comes first, or by `subscription_requests`."""
+"""Subscriptions: what they are made of, and how their changes are announced. The API makes them by
+`subscription_requests`, Checkout when it has been paid."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.account import events, lists
-from sandbox.billing import (
-    invoices,
-    renewals,
-    subscription_items,  # fmt: skip
-)
-from sandbox.catalogue import discounts
-from sandbox.checkout import sessions
+from sandbox.account import events
+from sandbox.billing import subscription_items
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
 from sandbox.ground.periods import DAY, period_end
-from sandbox.payments import payment_intents
+from sandbox.protocol import derived_objects
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -23,54 +18,6 @@ if TYPE_CHECKING:
     from sandbox.protocol.spec import Object
 
 OVER = ("canceled", "incomplete_expired")
-
-
-def start(account: Account, session: Object, customer: Object, method: Object | None, intent: Object | None) -> Object:
-    """The subscription of a session that has just been paid, with its first invoice and all their events."""
-    data = account.store.notes(session["id"])["subscription_data"]
-    lines = [line for line in account.store.notes(session["id"])["line_items"] if line["price"]["recurring"]]
-    subscription = make(account, customer, data, lines, currency=session["currency"], method=method)
-    _keep_discount(account, session["discounts"][0] if session["discounts"] else None, subscription)
-    before = account.store.change(customer, currency=session["currency"], **_default_method(customer, method))
-    if method:
-        account.store.change(method, customer=customer["id"])
-    invoice = invoices.first(account, subscription, session, intent)
-    account.store.change(subscription, latest_invoice=invoice["id"])
-    account.store.change(session, invoice=invoice["id"], subscription=subscription["id"])
-    _announce_start(account, session, customer, before, method, intent, subscription, invoice)
-    renewals.schedule(account, subscription)
-    return subscription
-
-
-def _default_method(customer: Object, method: Object | None) -> Object:
-    if method is None:
-        return {}
-    return {"invoice_settings": {**customer["invoice_settings"], "default_payment_method": method["id"]}}
-
-
-def _announce_start(
-    account: Account,
-    session: Object,
-    customer: Object,
-    before: Object,
-    method: Object | None,
-    intent: Object | None,
-    subscription: Object,
-    invoice: Object,
-) -> None:
-    if intent:
-        account.emit("charge.succeeded", account.find("charge", intent["latest_charge"]))
-    if method:
-        account.emit("payment_method.attached", method)
-    if account.store.notes(session["id"]).get("customer"):
-        account.emit("customer.created", customer)
-    account.emit("customer.updated", customer, before)
-    sessions.announce_completed(account, session)
-    account.emit("customer.subscription.created", subscription)
-    if intent:
-        payment_intents.announce(account, intent)
-        account.emit("payment_intent.succeeded", intent)
-    invoices.announce_paid(account, invoice)
 
 
 def make(
@@ -95,7 +42,7 @@ def make(
         default_payment_method=method["id"] if method else None,
         description=data.get("description"),
         invoice_settings={"issuer": {"type": "self"}},
-        items=lists.envelope("", []),
+        items=derived_objects.envelope("", []),
         metadata=metadata.fresh(data.get("metadata")),
         payment_settings=payment_settings({"save_default_payment_method": "off"}, data.get("payment_settings", {})),
         start_date=now,
@@ -114,9 +61,16 @@ def make(
     return subscription
 
 
+def trial_until(data: Object, now: int) -> int | None:
+    """When the trial described by `subscription_data` ends, or None."""
+    if days := data.get("trial_period_days"):
+        return int(now + days * DAY)
+    return data.get("trial_end")
+
+
 def end_of_trial(data: Object, lines: list[Object], now: int) -> int | None:
     """When the trial ends that was asked for, or that comes with the price."""
-    until = now if data.get("trial_end") == "now" else sessions.trial_until(data, now)
+    until = now if data.get("trial_end") == "now" else trial_until(data, now)
     if data.get("trial_from_plan"):
         if until is not None:
             text = "You may only specify one of these parameters: trial_end, trial_period_days, trial_from_plan."
@@ -151,14 +105,6 @@ def payment_settings(known: Object, given: Any) -> Object:
         text = "The sandbox imitates paying invoices by card only."
         raise invalid(text, param="payment_settings[payment_method_types]")
     return {**known, **{key: value or None for key, value in (given or {}).items()}}
-
-
-def _keep_discount(account: Account, given: Object | None, subscription: Object) -> None:
-    """A coupon that lasts longer than one invoice stays with the subscription."""
-    coupon = account.store.get("coupon", given["coupon"]) if given else None
-    if given and coupon and coupon["duration"] != "once":
-        discount = discounts.for_subscription(account, given, subscription)
-        account.store.change(subscription, discounts=[discount["id"]])
 
 
 def ends(subscription: Object) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.account import lists
-from sandbox.catalogue import prices, products
+from sandbox.catalogue import products_and_prices
 from sandbox.checkout import adjustable_quantities
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
@@ -48,7 +48,7 @@ def _check_price(account: Account, line: Object, where: str) -> None:
             raise invalid(text, param=f"{where}[price]")
         return
     data = line["price_data"]
-    prices.unit_amount(data, f"{where}[price_data]")
+    products_and_prices.unit_amount(data, f"{where}[price_data]")
     if ("product" in data) == ("product_data" in data):
         text = "You must specify either `product` or `product_data` when creating a price."
         raise invalid(text, param=f"{where}[price_data][product]")
@@ -85,8 +85,8 @@ def _make(account: Account, line: Object, where: str, *, trial: bool) -> Object:
 def _described(account: Account, data: Object, where: str) -> Object:
     # What is described on the spot cannot be sold again, so neither the price nor its product is active.
     if described := data.pop("product_data", None):
-        data["product"] = products.make(account, described, active=False)["id"]
-    return prices.make(account, data, active=False, where=where)
+        data["product"] = products_and_prices.make_product(account, described, active=False)["id"]
+    return products_and_prices.make_price(account, data, active=False, where=where)
 
 
 def listing(account: Account, call: Call) -> Object:

@@ -16,23 +16,6 @@ if TYPE_CHECKING:
 LASTING = 30 * DAY
 
 
-def described(given: Object | None) -> Object | None:
-    """What a new session says about it; there is no address before it has expired."""
-    if given is None:
-        return None
-    asked = given.get("recovery")
-    return {"recovery": _recovery(asked) if asked else None}
-
-
-def _recovery(asked: Object) -> Object:
-    return {
-        "allow_promotion_codes": asked.get("allow_promotion_codes", False),
-        "enabled": asked["enabled"],
-        "expires_at": None,
-        "url": None,
-    }
-
-
 def of(session: Object) -> Object | None:
     """What was asked for a session, if it is to be recoverable."""
     recovery: Object | None = (session.get("after_expiration") or {}).get("recovery")
@@ -81,7 +64,7 @@ def _recover(account: Account, session: Object) -> Object:
     copy = {
         **events.copy(session),
         "id": id,
-        "after_expiration": {"recovery": _recovery(recovery)},
+        "after_expiration": {"recovery": sessions.recovery(recovery)},
         "allow_promotion_codes": recovery["allow_promotion_codes"],
         "created": made,
         "expires_at": made + session["expires_at"] - session["created"],

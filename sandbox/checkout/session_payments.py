@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from sandbox.billing import invoices, subscriptions
+from sandbox.billing import invoices
 from sandbox.catalogue import discounts
-from sandbox.checkout import custom_fields, session_invoices, sessions
+from sandbox.checkout import custom_fields, session_invoices, session_subscriptions, sessions
 from sandbox.customers import customers
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_intents, payment_methods
@@ -168,7 +168,7 @@ def _complete(
     _update_customer(account, session, customer, buyer)
     if session["mode"] == "subscription":
         assert customer is not None
-        subscriptions.start(account, session, customer, method, intent)
+        session_subscriptions.start(account, session, customer, method, intent)
         return
     if customer and account.store.notes(session["id"]).get("customer"):
         account.emit("customer.created", customer)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import lists
+from sandbox.billing import subscriptions
 from sandbox.catalogue import discounts
-from sandbox.checkout import carts, custom_fields, line_items, recoveries, session_invoices
+from sandbox.checkout import carts, custom_fields, line_items, session_invoices
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_methods
@@ -55,7 +56,7 @@ def create(account: Account, call: Call) -> Object:
     carts.check(account, params)
     currency = carts.currency(account, params)
     discount = discounts.named(account, params["discounts"][0], currency=currency) if params.get("discounts") else None
-    trial = trial_until(params.get("subscription_data", {}), now) is not None
+    trial = subscriptions.trial_until(params.get("subscription_data", {}), now) is not None
     items = line_items.make(account, params["line_items"], trial=trial)
     taken_off = discounts.apply(account, items, discount)
     subtotal = sum(item["amount_subtotal"] for item in items)
@@ -66,7 +67,7 @@ def create(account: Account, call: Call) -> Object:
         "checkout.session",
         **{"phone_number_collection": {"enabled": False}, **_kept(params)},
         id=id,
-        after_expiration=recoveries.described(params.get("after_expiration")),
+        after_expiration=_after_expiration(params.get("after_expiration")),
         amount_subtotal=subtotal,
         amount_total=total,
         automatic_tax={"enabled": False},
@@ -111,6 +112,24 @@ def _kept(params: Object) -> Object:
     if "tax_id_collection" in params:
         kept["tax_id_collection"] = {"required": "never", **params["tax_id_collection"]}
     return kept
+
+
+def _after_expiration(given: Object | None) -> Object | None:
+    """What a new session says about its recovery."""
+    if given is None:
+        return None
+    asked = given.get("recovery")
+    return {"recovery": recovery(asked) if asked else None}
+
+
+def recovery(asked: Object) -> Object:
+    """What a session says about its recovery; there is no address before it has expired."""
+    return {
+        "allow_promotion_codes": asked.get("allow_promotion_codes", False),
+        "enabled": asked["enabled"],
+        "expires_at": None,
+        "url": None,
+    }
 
 
 def _branding(account: Account, given: Object) -> Object:
@@ -210,13 +229,6 @@ def announce_completed(account: Account, session: Object) -> None:
     event = account.emit("checkout.session.completed", session)
     account.store.notes(session["id"])["completed_event"] = event["id"]
     account.store.save(session)
-
-
-def trial_until(data: Object, now: int) -> int | None:
-    """When the trial described by `subscription_data` ends, or None."""
-    if days := data.get("trial_period_days"):
-        return int(now + days * DAY)
-    return data.get("trial_end")
 
 
 def listing(account: Account, call: Call) -> Object:

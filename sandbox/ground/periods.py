@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sandbox.ground import currencies
 
 if TYPE_CHECKING:
-    from sandbox.protocol.spec import Object
+    from sandbox.ground.store import Object
 
 DAY = 24 * 3600
 

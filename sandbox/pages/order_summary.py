@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.checkout import adjustable_quantities, sessions
+from sandbox.billing import subscriptions
+from sandbox.checkout import adjustable_quantities
 from sandbox.ground.periods import every, period_end
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def recurring(account: Account, session: Object) -> dict[str, Any] | None:
     return {
         "amount": sum(item["price"]["unit_amount"] * item["quantity"] for item in plans),
         "every": every(rhythm),
-        "starts": sessions.trial_until(notes["subscription_data"], now) or period_end(now, rhythm),
+        "starts": subscriptions.trial_until(notes["subscription_data"], now) or period_end(now, rhythm),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.billing import collection
 from sandbox.ground import currencies, metadata
 from sandbox.ground.errors import invalid
 from sandbox.payments import cards, payment_intents, payment_method_ownership, payment_methods
@@ -139,7 +138,6 @@ def _confirm(account: Account, intent: Object, method: Object | None, params: Ob
             payment_intents.announce_success(account, intent)
             # Whoever pays by the API asks for the dispute right away: at Stripe the payment itself opens it.
             account.timers.bring_forward("open_dispute", intent["latest_charge"])
-            collection.paid_by(account, intent)
         case Attempt.PROCESSING:
             payment_intents.announce_processing(account, intent)
     return intent

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.account import lists
-from sandbox.billing import subscription_items
+from sandbox.protocol import derived_objects
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Account
+    from sandbox.ground.store import Store
     from sandbox.protocol.spec import Object, Schema
 
 NUMBER: Schema = {"type": "number"}
@@ -65,38 +64,38 @@ class Change:
     since: str
     kind: str
     had: Mapping[str, Schema]
-    older: Callable[[Account, Object], Object]
+    older: Callable[[Store, Object], Object]
 
 
-def _ui_mode(account: Account, session: Object) -> Object:
+def _ui_mode(store: Store, session: Object) -> Object:
     # What the command line reads of a session calls itself one too, and has few of its keys.
     older = {today: old for old, today in UI_MODES.items()}
     return {"ui_mode": older.get(session["ui_mode"], session["ui_mode"])} if "ui_mode" in session else {}
 
 
-def _coupon(account: Account, id: str) -> Object:
-    return account.store.get("coupon", id) or {"id": id, "object": "coupon", "deleted": True}
+def _coupon(store: Store, id: str) -> Object:
+    return store.get("coupon", id) or {"id": id, "object": "coupon", "deleted": True}
 
 
-def _promotion_code(account: Account, promotion: Object) -> Object:
-    return {"coupon": _coupon(account, promotion["promotion"]["coupon"])}
+def _promotion_code(store: Store, promotion: Object) -> Object:
+    return {"coupon": _coupon(store, promotion["promotion"]["coupon"])}
 
 
-def _discount(account: Account, discount: Object) -> Object:
-    return {"coupon": _coupon(account, discount["source"]["coupon"])}
+def _discount(store: Store, discount: Object) -> Object:
+    return {"coupon": _coupon(store, discount["source"]["coupon"])}
 
 
-def _only_discount(account: Account, ids: list[Any]) -> Object | None:
-    return account.store.get("discount", ids[0]) if ids else None
+def _only_discount(store: Store, ids: list[Any]) -> Object | None:
+    return store.get("discount", ids[0]) if ids else None
 
 
-def _session_of_basil(account: Account, session: Object) -> Object:
+def _session_of_basil(store: Store, session: Object) -> Object:
     if "collected_information" not in session:
         return {}
     return {"shipping_details": (session["collected_information"] or {}).get("shipping_details")}
 
 
-def _subscription(account: Account, subscription: Object) -> Object:
+def _subscription(store: Store, subscription: Object) -> Object:
     items = subscription["items"]["data"]
     # Items may have been given periods of their own; then the subscription's was the one that ends first.
     period = min(items, key=lambda item: int(item["current_period_end"]), default=None)
@@ -104,22 +103,22 @@ def _subscription(account: Account, subscription: Object) -> Object:
     return {
         "current_period_end": period["current_period_end"] if period else subscription["start_date"],
         "current_period_start": period["current_period_start"] if period else subscription["start_date"],
-        "discount": _only_discount(account, subscription["discounts"]),
+        "discount": _only_discount(store, subscription["discounts"]),
         "plan": only["plan"] if only else None,
         "quantity": only.get("quantity") if only else None,
     }
 
 
-def _invoice(account: Account, invoice: Object) -> Object:
+def _invoice(store: Store, invoice: Object) -> Object:
     details = (invoice["parent"] or {}).get("subscription_details")
-    payments = account.store.having("invoice_payment", "invoice", invoice["id"])
+    payments = store.having("invoice_payment", "invoice", invoice["id"])
     # The PaymentIntent came when the invoice was finalized.
     intent = payments[0]["payment"].get("payment_intent") if payments and invoice["status"] != "draft" else None
-    tried = account.store.get("payment_intent", intent or "")
+    tried = store.get("payment_intent", intent or "")
     return {
         "application_fee_amount": None,
         "charge": tried["latest_charge"] if tried else None,
-        "discount": _only_discount(account, invoice["discounts"]),
+        "discount": _only_discount(store, invoice["discounts"]),
         "paid": invoice["status"] == "paid",
         "paid_out_of_band": invoice["status"] == "paid" and invoice["amount_due"] > 0 and intent is None,
         "payment_intent": intent,
@@ -133,19 +132,19 @@ def _invoice(account: Account, invoice: Object) -> Object:
     }
 
 
-def _price_of(account: Account, obj: Object) -> Object | None:
+def _price_of(store: Store, obj: Object) -> Object | None:
     details = (obj["pricing"] or {}).get("price_details")
-    return account.store.get("price", details["price"]) if details else None
+    return store.get("price", details["price"]) if details else None
 
 
 def _plan_of(price: Object | None) -> Object | None:
-    return subscription_items.plan(price) if price and price["recurring"] else None
+    return derived_objects.plan(price) if price and price["recurring"] else None
 
 
-def _line(account: Account, line: Object) -> Object:
+def _line(store: Store, line: Object) -> Object:
     parent = line["parent"] or {}
     details = parent.get("subscription_item_details") or parent.get("invoice_item_details") or {}
-    price = _price_of(account, line)
+    price = _price_of(store, line)
     plain = parent.get("type") != "subscription_item_details"
     return {
         **({"invoice_item": details["invoice_item"]} if details.get("invoice_item") else {}),
@@ -162,9 +161,9 @@ def _line(account: Account, line: Object) -> Object:
     }
 
 
-def _invoiceitem(account: Account, item: Object) -> Object:
+def _invoiceitem(store: Store, item: Object) -> Object:
     details = (item["parent"] or {}).get("subscription_details") or {}
-    price = _price_of(account, item)
+    price = _price_of(store, item)
     return {
         "plan": _plan_of(price),
         "price": price,
@@ -175,23 +174,25 @@ def _invoiceitem(account: Account, item: Object) -> Object:
     }
 
 
-def _invoice_of(account: Account, intent: str | None) -> Object:
-    payments = account.store.having("invoice_payment", "payment_intent", intent) if intent else []
+def _invoice_of(store: Store, intent: str | None) -> Object:
+    payments = store.having("invoice_payment", "payment_intent", intent) if intent else []
     return {"invoice": payments[0]["invoice"] if payments else None}
 
 
-def _recurring(account: Account, price: Object) -> Object:
+def _recurring(store: Store, price: Object) -> Object:
     return {"recurring": {**price["recurring"], "aggregate_usage": None} if price["recurring"] else None}
 
 
-def _charges(account: Account, intent: Object) -> Object:
-    found = account.store.having("charge", "payment_intent", intent["id"])
-    return {"charges": lists.envelope(f"/v1/charges?payment_intent={intent['id']}", found[:10], len(found) > 10)}
+def _charges(store: Store, intent: Object) -> Object:
+    found = store.having("charge", "payment_intent", intent["id"])
+    return {
+        "charges": derived_objects.envelope(f"/v1/charges?payment_intent={intent['id']}", found[:10], len(found) > 10)
+    }
 
 
-def _refunds(account: Account, charge: Object) -> Object:
-    found = account.store.having("refund", "charge", charge["id"])
-    return {"refunds": lists.envelope(f"/v1/charges/{charge['id']}/refunds", found[:10], len(found) > 10)}
+def _refunds(store: Store, charge: Object) -> Object:
+    found = store.having("refund", "charge", charge["id"])
+    return {"refunds": derived_objects.envelope(f"/v1/charges/{charge['id']}/refunds", found[:10], len(found) > 10)}
 
 
 COUPON = _any("coupon", "deleted_coupon")

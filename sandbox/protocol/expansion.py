@@ -1,21 +1,20 @@
 """Expansion: `expand[]=payment_intent.latest_charge` replaces ids by the objects they name, four levels deep.
 
-Some properties are only there when asked for (a session's line items, a charge's refunds); they are made here.
+Some properties are only there when asked for (a session's line items, a charge's refunds). Who looks says how each of
+them is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.account import lists
-from sandbox.billing import invoice_payments
 from sandbox.ground.errors import StripeError, invalid
+from sandbox.protocol import versions
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Account
     from sandbox.protocol.spec import Object, Schema
-    from sandbox.protocol.versions import View
 
 DEPTH = 4
 # What holds several objects under `data`.
@@ -23,72 +22,11 @@ LISTS = ("list", "search_result")
 GONE = "deleted_"
 
 
-def _line_items(account: Account, session: Object) -> Object:
-    items = account.store.notes(session["id"])["line_items"]
-    return lists.envelope(f"/v1/checkout/sessions/{session['id']}/line_items", items)
+@dataclass(frozen=True)
+class View(versions.View):
+    """What somebody sees who may expand. `made` has, by kind and property, what makes a property that was asked for."""
 
-
-def _refunds(account: Account, charge: Object) -> Object:
-    found = account.store.having("refund", "charge", charge["id"])
-    return lists.envelope(f"/v1/charges/{charge['id']}/refunds", found[:10], len(found) > 10)
-
-
-def _payments(account: Account, invoice: Object) -> Object:
-    found = account.store.having("invoice_payment", "invoice", invoice["id"])
-    return lists.envelope("/v1/invoice_payments", found)
-
-
-def _confirmation_secret(account: Account, invoice: Object) -> Object | None:
-    intent = invoice_payments.intent_of(account, invoice)
-    return {"client_secret": intent["client_secret"], "type": "payment_intent"} if intent else None
-
-
-def _subscriptions(account: Account, customer: Object) -> Object:
-    found = account.store.having("subscription", "customer", customer["id"])
-    current = [s for s in found if s["status"] != "canceled"]
-    return lists.envelope(f"/v1/customers/{customer['id']}/subscriptions", current)
-
-
-def _applies_to(account: Account, coupon: Object) -> Object | None:
-    products = account.store.notes(coupon["id"]).get("products")
-    return {"products": products} if products else None
-
-
-def _tax(account: Account, customer: Object) -> Object:
-    ip = account.store.notes(customer["id"]).get("ip_address")
-    return {"automatic_tax": "not_collecting", "ip_address": ip, "location": None, "provider": "stripe"}
-
-
-def _credit(account: Account, customer: Object) -> Object:
-    # Owed to them is more than nothing here; on their balance it is less.
-    return {customer["currency"] or "eur": -customer["balance"]} if customer["balance"] else {}
-
-
-def never_there(account: Account, obj: Object) -> None:
-    """Includable at Stripe, never there here: tiers, other currencies of a price or a coupon, saved sources."""
-
-
-def _there_already(account: Account, obj: Object) -> None:
-    """What nobody has to ask for here."""
-
-
-INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]] = {
-    ("checkout.session", "line_items"): _line_items,
-    ("charge", "refunds"): _refunds,
-    ("invoice", "confirmation_secret"): _confirmation_secret,
-    ("invoice", "payments"): _payments,
-    ("customer", "cash_balance"): never_there,
-    ("customer", "invoice_credit_balance"): _credit,
-    ("customer", "subscriptions"): _subscriptions,
-    ("customer", "sources"): never_there,
-    ("customer", "tax"): _tax,
-    ("customer", "tax_ids"): never_there,
-    ("coupon", "applies_to"): _applies_to,
-    ("coupon", "currency_options"): never_there,
-    ("price", "currency_options"): never_there,
-    ("price", "tiers"): never_there,
-    ("search_result", "total_count"): _there_already,
-}
+    made: Mapping[tuple[str, str], Callable[[Object], Object | None]]
 
 
 def check(view: View, schema: Schema, paths: list[str]) -> None:
@@ -116,7 +54,7 @@ def _expandable(view: View, schema: Schema, head: str, *, more: bool) -> bool:
         return False
     if head in schema.get("x-expandableFields", ()) or "x-expansionResources" in inner:
         return True
-    return (_name(schema), head) in INCLUDABLE or (more and _holds_expandables(view, inner))
+    return (_name(schema), head) in view.made or (more and _holds_expandables(view, inner))
 
 
 def _name(schema: Schema) -> str:
@@ -165,12 +103,12 @@ def _inside(view: View, value: Any, schema: Schema, segments: list[str]) -> Any:
         return value
     head, rest = segments[0], segments[1:]
     inner, child = schema.get("properties", {}).get(head, {}), value.get(head)
-    made = INCLUDABLE.get((value.get("object", ""), head))
-    if child is None and made:
-        child = view.shown(made(view.account, value))
+    make = view.made.get((value.get("object", ""), head))
+    if child is None and make:
+        child = view.shown(make(value))
     if child is None:
         # Asked for and not there, what may be null says so.
-        return {**value, head: None} if made and inner.get("nullable") else value
+        return {**value, head: None} if make and inner.get("nullable") else value
     child = _resolved(view, child, inner)
     return {**value, head: _inside(view, child, _of(view, inner, child), rest)}
 
@@ -183,7 +121,7 @@ def _resolved(view: View, value: Any, schema: Schema) -> Any:
     kinds = [choice["$ref"].rpartition("/")[2] for choice in schema.get("x-expansionResources", {}).get("oneOf", ())]
     # What was deleted may have been made anew.
     for kind in sorted(kinds, key=lambda kind: kind.startswith(GONE)):
-        if found := view.account.store.get(kind, value):
+        if found := view.store.get(kind, value):
             return {**found, "object": kind.removeprefix(GONE), "deleted": True} if GONE in kind else view.shown(found)
     return value
 

@@ -15,7 +15,7 @@ from sandbox.ground.errors import StripeError, invalid
 from sandbox.protocol import changelog, retired_parameters, spec
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Account
+    from sandbox.ground.store import Store
     from sandbox.protocol.changelog import Change
     from sandbox.protocol.spec import Object, Operation, Schema
 
@@ -54,48 +54,46 @@ def is_older(version: str) -> bool:
     return bool(_changes(version[:10]))
 
 
-def shown(account: Account, value: Any, version: str) -> Any:
+def shown(store: Store, value: Any, version: str) -> Any:
     """Objects, lists of them or an error in an older version; the very same value when nothing has changed since.
 
     Events are left alone: they stay in the version they were made with.
     """
     changes = _changes(version[:10])
-    return _shown(account, value, changes) if changes else value
+    return _shown(store, value, changes) if changes else value
 
 
-def _shown(account: Account, value: Any, changes: Mapping[str, tuple[Change, ...]]) -> Any:
+def _shown(store: Store, value: Any, changes: Mapping[str, tuple[Change, ...]]) -> Any:
     if isinstance(value, list):
-        return [_shown(account, item, changes) for item in value]
+        return [_shown(store, item, changes) for item in value]
     if not isinstance(value, dict) or value.get("object") == "event":
         return value
     kind = value.get("object")
     for change in changes.get(kind, ()) if isinstance(kind, str) and not value.get("deleted") else ():
-        value = {**value, **change.older(account, value)}
+        value = {**value, **change.older(store, value)}
     # What buyers and sellers write on objects is theirs, whatever it looks like.
-    return {key: inner if key == "metadata" else _shown(account, inner, changes) for key, inner in value.items()}
+    return {key: inner if key == "metadata" else _shown(store, inner, changes) for key, inner in value.items()}
 
 
-def told(account: Account, data: Object, version: str) -> Object:
+def told(store: Store, data: Object, version: str) -> Object:
     """The `data` of an event in an older version: the object, and what it was before."""
     changes = _changes(version[:10])
     if not changes:
         return data
     now = data["object"]
-    older: Object = {"object": _shown(account, now, changes)}
+    older: Object = {"object": _shown(store, now, changes)}
     if (previous := data.get("previous_attributes")) is not None:
-        older["previous_attributes"] = _previous(account, now, previous, changes)
+        older["previous_attributes"] = _previous(store, now, previous, changes)
     return older
 
 
-def _previous(
-    account: Account, now: Object, previous: Object, changes: Mapping[str, tuple[Change, ...]]
-) -> dict[str, Any]:
+def _previous(store: Store, now: Object, previous: Object, changes: Mapping[str, tuple[Change, ...]]) -> dict[str, Any]:
     # Lists come with their data alone.
     whole = {
         k: {**now[k], **v} if isinstance(v, dict) and isinstance(now.get(k), dict) else v for k, v in previous.items()
     }
-    then, after = (_shown(account, each, changes) for each in ({**now, **whole}, now))
-    kept = {k: _shown(account, v, changes) if isinstance(v, dict) else then[k] for k, v in previous.items()}
+    then, after = (_shown(store, each, changes) for each in ({**now, **whole}, now))
+    kept = {k: _shown(store, v, changes) if isinstance(v, dict) else then[k] for k, v in previous.items()}
     return kept | {k: then[k] for k in then if k not in now and then[k] != after[k]}
 
 
@@ -126,12 +124,12 @@ def _with(schema: Schema, path: list[str], inner: Schema) -> Schema:
 class View:
     """What somebody sees who speaks a version."""
 
-    account: Account
+    store: Store
     version: str
 
     def shown(self, value: Any) -> Any:
         """An object as they see it."""
-        return shown(self.account, value, self.version)
+        return shown(self.store, value, self.version)
 
     def resource(self, name: str) -> Schema:
         """The schema of an object as they see it. Raises KeyError when there is none."""

@@ -1,4 +1,4 @@
-"""What a courier makes of well and badly behaved receivers."""
+"""What the client makes of well and badly behaved receivers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sandbox.account.http_client import Courier, Unanswered
+from sandbox.account.http_client import HttpClient, Unanswered
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -27,11 +27,11 @@ def _posted(talk: Talk, times: int = 1) -> list[tuple[int, str]]:
     async def go() -> list[tuple[int, str]]:
         server = await asyncio.start_server(answered, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        courier = Courier(timeout=0.3)
+        client = HttpClient(timeout=0.3)
         try:
-            return [await courier.post(f"http://127.0.0.1:{port}/x?y=1", b"{}", {"A": "b"}) for _ in range(times)]
+            return [await client.post(f"http://127.0.0.1:{port}/x?y=1", b"{}", {"A": "b"}) for _ in range(times)]
         finally:
-            await courier.close()
+            await client.close()
             await asyncio.gather(*talks, return_exceptions=True)
             server.close()
             await server.wait_closed()
@@ -127,10 +127,10 @@ def test_whom_to_trust_is_read_once_and_never_where_others_wait(monkeypatch: pyt
     async def go() -> float:
         server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        courier, done = Courier(timeout=5), asyncio.Event()
+        client, done = HttpClient(timeout=5), asyncio.Event()
         watching = asyncio.create_task(longest_pause(done))
         for _ in range(2):
-            posts = [courier.post(f"https://127.0.0.1:{port}/", b"{}", {}) for _ in range(5)]
+            posts = [client.post(f"https://127.0.0.1:{port}/", b"{}", {}) for _ in range(5)]
             for answer in await asyncio.gather(*posts, return_exceptions=True):
                 assert isinstance(answer, Unanswered)
         done.set()

@@ -1,4 +1,5 @@
-"""Prices: an amount in a currency, once or every so often. The amount never changes; the price can be retired."""
+"""Products, which are what is sold, and their prices: an amount in a currency, once or every so often. The amount never
+changes; the price can be retired."""
 
 from __future__ import annotations
 
@@ -6,9 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from sandbox.account import lists
-from sandbox.catalogue import products
 from sandbox.ground import currencies, ids, metadata
-from sandbox.ground.errors import invalid
+from sandbox.ground.errors import StripeError, invalid
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -16,8 +16,89 @@ if TYPE_CHECKING:
     from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
+COPIED = (
+    "name", "active", "images", "marketing_features", "package_dimensions", "shippable", "tax_details", "url",
+    "description", "statement_descriptor", "tax_code", "unit_label",
+)  # fmt: skip
 
-def create(account: Account, call: Call) -> Object:
+
+def create_product(account: Account, call: Call) -> Object:
+    """POST /v1/products"""
+    params = call.params
+    if "id" in params and account.store.get("product", params["id"]):
+        raise _exists(params["id"])
+    product = make_product(account, params, id=params.get("id"))
+    if data := params.get("default_price_data"):
+        price = make_price(account, {**data, "product": product["id"]})
+        account.store.change(product, default_price=price["id"])
+        account.emit("price.created", price)
+    account.emit("product.created", product)
+    return product
+
+
+def make_product(account: Account, given: Object, *, id: str | None = None, active: bool = True) -> Object:
+    """A new product, saved but not announced."""
+    now = account.clock.now()
+    values = {key: given[key] for key in COPIED if given.get(key, "") != ""}
+    product = blank(
+        "product",
+        **{
+            "active": active,
+            "default_price": None,
+            "tax_code": None,
+            "unit_label": None,
+            "statement_descriptor": None,
+            **values,
+            "id": id or ids.short("prod"),
+            "created": now,
+            "metadata": metadata.fresh(given.get("metadata")),
+            "type": given.get("type", "service"),
+            "updated": now,
+        },
+    )
+    return account.store.save(product)
+
+
+def update_product(account: Account, call: Call) -> Object:
+    """POST /v1/products/{id}"""
+    product = account.find("product", call.id)
+    params = call.params
+    changes = {key: params[key] if params[key] != "" else None for key in COPIED if key in params}
+    for key in ("images", "marketing_features"):
+        if key in changes:
+            changes[key] = changes[key] or []
+    if default := params.get("default_price"):
+        changes["default_price"] = account.find("price", default, param="default_price")["id"]
+    if described := params.get("tax_details"):
+        changes["tax_details"] = blank("product.tax_details", **described)
+    changes["metadata"] = metadata.merge(product["metadata"], params.get("metadata"))
+    previous = account.store.change(product, **changes)
+    if previous:
+        previous |= account.store.change(product, updated=account.clock.now())
+        account.emit("product.updated", product, previous)
+    return product
+
+
+def delete_product(account: Account, call: Call) -> Object:
+    """DELETE /v1/products/{id}: only while it has no prices."""
+    product = account.find("product", call.id)
+    if account.store.having("price", "product", product["id"]):
+        raise invalid("This product cannot be deleted because it has one or more user-created prices.", param="id")
+    gone = account.mark_deleted(product)
+    account.emit("product.deleted", product)
+    return gone
+
+
+def list_products(account: Account, call: Call) -> Object:
+    """GET /v1/products"""
+    return lists.page(account, call, "product", ids=lambda product, wanted: product["id"] in wanted)
+
+
+def _exists(id: str) -> StripeError:
+    return invalid("Product already exists.", param="id", code="resource_already_exists")
+
+
+def create_price(account: Account, call: Call) -> Object:
     """POST /v1/prices"""
     params = call.params
     if ("product" in params) == ("product_data" in params):
@@ -30,15 +111,17 @@ def create(account: Account, call: Call) -> Object:
     unit_amount(params, "")
     currencies.checked(params["currency"])
     if data := params.get("product_data"):
-        product = products.make(account, data, id=data.get("id"), active=data.get("active", True))
+        product = make_product(account, data, id=data.get("id"), active=data.get("active", True))
         account.emit("product.created", product)
         params = {**params, "product": product["id"]}
-    price = make(account, params, active=params.get("active", True))
+    price = make_price(account, params, active=params.get("active", True))
     account.emit("price.created", price)
     return price
 
 
-def make(account: Account, given: Object, *, active: bool = True, where: str = "", credit: bool = False) -> Object:
+def make_price(
+    account: Account, given: Object, *, active: bool = True, where: str = "", credit: bool = False
+) -> Object:
     """A new price, saved but not announced. `where` is the path of the parameters, for what it may refuse.
 
     A `credit` may be below zero.
@@ -104,7 +187,7 @@ def _whole(text: str, param: str) -> int:
     return int(number)
 
 
-def update(account: Account, call: Call) -> Object:
+def update_price(account: Account, call: Call) -> Object:
     """POST /v1/prices/{id}"""
     price = account.find("price", call.id)
     params = call.params
@@ -135,7 +218,7 @@ def _free_lookup_key(account: Account, key: str, *, transfer: bool) -> None:
     account.emit("price.updated", holder, previous)
 
 
-def listing(account: Account, call: Call) -> Object:
+def list_prices(account: Account, call: Call) -> Object:
     """GET /v1/prices"""
     return lists.page(
         account,
