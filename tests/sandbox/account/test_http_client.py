@@ -134,7 +134,7 @@ def test_whom_to_trust_is_read_once_and_never_where_others_wait(monkeypatch: pyt
             for answer in await asyncio.gather(*posts, return_exceptions=True):
                 assert isinstance(answer, Unanswered)
         done.set()
-        await courier.close()
+        await client.close()
         server.close()
         return await watching
 

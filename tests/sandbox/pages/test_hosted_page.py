@@ -44,7 +44,7 @@ def test_a_known_customer_need_not_type_their_address_again(world: World) -> Non
     [(123456, "usd", "$1,234.56"), (500, "jpy", "¥500"), (12340, "kwd", "12.340 KWD"), (990, "chf", "9.90 CHF")],
 )
 def test_amounts_have_as_many_digits_as_their_currency(world: World, amount: int, currency: str, shown: str) -> None:
-    assert f"Pay {shown} of" in world.http.get(_url(world.session(amount, currency))).text
+    assert f"Pay</span> {shown} of" in world.http.get(_url(world.session(amount, currency))).text
 
 
 def test_paying_returns_to_the_shop_with_the_sessions_id(world: World) -> None:
