@@ -111,7 +111,7 @@ def test_the_only_plan_cannot_be_removed(world: World) -> None:
 def test_a_plan_is_started_for_as_many_as_were_chosen(world: World) -> None:
     plan = {"price": world.plan(1000, "month").id, "quantity": 1, "adjustable_quantity": {"enabled": True}}
     session = world.session(mode="subscription", line_items=[plan], subscription_data={"trial_period_days": 7})
-    shown = world.pay(session, **_typing(world, session, "3"))
+    shown = world.changed(session, **_typing(world, session, "3"))
     assert ("Then €30.00" in shown.text, world.read(session).amount_total) == (True, 0)
     world.pay(session)
     subscription = world.api.subscriptions.retrieve(world.read(session).subscription)
