@@ -23,7 +23,7 @@ from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.owner import reports
 from core.shop import Shop
-from tests.fakes import FakeStripe, signed
+from tests.fakes import FakeStripe, session_in, signed
 
 Row = TypeVar("Row", bound=SQLModel)
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def live(shop: Shop) -> Shop:
 
 def session_id(link: PaymentLink) -> str:
     """The Session behind a payment page."""
-    return link.url.rsplit("/", 1)[1]
+    return session_in(link.url)
 
 
 def opened(shop: Shop, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:

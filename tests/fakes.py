@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import stripe
@@ -19,6 +20,13 @@ from core.gateway.sessions import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
 
 SECRET = "whsec_test_0123456789abcdef"
+# What stands there is a matter of Stripe's page, and only for browsers.
+FRAGMENT = "#fidtest%2Fpage"
+
+
+def session_in(url: str) -> str:
+    """The Session that the address of a payment page leads to."""
+    return urlsplit(url).path.rpartition("/")[2]
 
 
 def _utc_now() -> datetime:
@@ -225,7 +233,7 @@ class FakeStripe(FakeBilling):
             "client_reference_id": parameters["client_reference_id"], "customer_details": None, "customer": None,
             "recovered_from": None,
             "customer_email": parameters.get("customer_email"), "payment_intent": None, "subscription": None,
-            "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}",
+            "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}{FRAGMENT}",
             "success_url": parameters["success_url"], "created": int(self.now().timestamp()),
         }  # fmt: skip
         return session_id

@@ -19,7 +19,8 @@ _ANSWER_SECONDS = 20
 class Stripe(Protocol):
     """What the shop asks of Stripe. Every method may raise StripeUnreachable or StripeRefused.
 
-    `find_…` and `retrieve_…` give Stripe's own JSON; a `find` gives None where Stripe has no such thing.
+    `find_…` and `retrieve_…` give Stripe's own JSON. Where Stripe has no such thing, or not what it is asked to look by,
+    a `find` gives None and `refunds_of` nothing.
     """
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts: ...
@@ -99,7 +100,7 @@ class StripeApi:
 
     def refunds_of(self, charge: str) -> list[dict[str, Any]]:
         """Every refund of a charge, newest first."""
-        return list(self._all(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
+        return list(self._all_of(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
 
     def find_charge(self, charge: str) -> dict[str, Any] | None:
         """A charge."""
@@ -128,7 +129,7 @@ class StripeApi:
     def payment_intent_of_subscription(self, subscription: str) -> str | None:
         """The PaymentIntent of a subscription's newest invoice that was paid with money: what a refund of it must name."""
         paid = {"subscription": subscription, "status": "paid", "limit": 10}
-        for invoice in self._all(lambda: self._client.v1.invoices.list(paid)):  # type: ignore[arg-type]
+        for invoice in self._all_of(lambda: self._client.v1.invoices.list(paid)):  # type: ignore[arg-type]
             # An invoice over nothing, in a trial or covered by a credit, is paid without a payment.
             if invoice["amount_paid"] and (found := self._payment_intent_of(invoice["id"])):
                 return found
@@ -150,7 +151,15 @@ class StripeApi:
 
     def _all(self, call: Any) -> Iterator[dict[str, Any]]:
         """Everything on a list, page by page: each is asked for when the one before has been used up."""
-        pages = self._ask_raw(call)
+        yield from self._from(self._ask_raw(call))
+
+    def _all_of(self, call: Any) -> Iterator[dict[str, Any]]:
+        """The same of a list that is filtered by an object: nothing, if Stripe has no such object."""
+        first = self._ask_unless_missing(call)
+        if first is not None:
+            yield from self._from(first)
+
+    def _from(self, pages: Any) -> Iterator[dict[str, Any]]:
         while True:
             for each in pages.data:
                 yield each.to_dict(for_json=True)
@@ -159,21 +168,25 @@ class StripeApi:
             pages = self._ask_raw(pages.next_page)
 
     def _find(self, call: Any) -> dict[str, Any] | None:
-        try:
-            return self._ask(call)
-        except StripeRefused as refusal:
-            if refusal.code == "resource_missing":
-                return None
-            raise
+        found = self._ask_unless_missing(call)
+        return None if found is None else found.to_dict(for_json=True)
 
     def _first(self, call: Any) -> dict[str, Any] | None:
-        page = self._ask(call)
-        return page["data"][0] if page["data"] else None
+        return next(self._all_of(call), None)
 
     def _ask(self, call: Any) -> dict[str, Any]:
         # Stripe's objects are not dictionaries (`.get` raises): convert once, here.
         answer: dict[str, Any] = self._ask_raw(call).to_dict(for_json=True)
         return answer
+
+    def _ask_unless_missing(self, call: Any) -> Any:
+        try:
+            return self._ask_raw(call)
+        except StripeRefused as refusal:
+            # So is a list refused that is to be of an object Stripe does not have.
+            if refusal.code == "resource_missing":
+                return None
+            raise
 
     def _ask_raw(self, call: Any) -> Any:
         import stripe

@@ -144,7 +144,8 @@ def preview(account: Account, subscription: Object) -> Object:
     lines = [invoice_lines.of_plan(account, item, subscription) for item in items]
     waiting = invoice_items.waiting_for(account, subscription, loose=True)
     lines += [invoice_lines.of_item(item, account, subscription) for item in waiting]
-    used, off = discounts.on_lines(account, discounts.of(account, subscription), lines)
+    ends = max((item["current_period_end"] for item in items), default=0)
+    used, off = discounts.on_lines(account, discounts.of(account, subscription), lines, begins=ends)
     return _of_subscription(account, subscription, lines, reason="upcoming", off=off, discount_ids=used)
 
 

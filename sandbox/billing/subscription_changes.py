@@ -260,7 +260,8 @@ def _change_item(
 
 def _prorate(account: Account, subscription: Object, item: Object, since: int, *, credit: bool) -> None:
     start, end = item["current_period_start"], item["current_period_end"]
-    part = periods.share(subscription_items.amount(item), start=start, end=end, since=since)
+    whole, currency = subscription_items.amount(item), subscription["currency"]
+    part = periods.share(whole, currency, start=start, end=end, since=since)
     words = "Unused" if credit else "Remaining"
     if part:
         text = f"{words} time on {subscription_items.title(account, item)}"

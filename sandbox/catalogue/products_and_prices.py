@@ -204,6 +204,29 @@ def update_price(account: Account, call: Call) -> Object:
     return price
 
 
+def delete_price(account: Account, id: str) -> Object:
+    """A price is deleted, which only Stripe's dashboard can do. Raises StripeError when there is none, or it is in use."""
+    price = account.find("price", id)
+    if account.find("product", price["product"])["default_price"] == id:
+        raise invalid("This price cannot be deleted because it is the default price of its product.")
+    if _is_used(account, id):
+        raise invalid("This price cannot be deleted because it has been used. Archive it instead.")
+    account.store.delete("price", id)
+    account.emit("price.deleted", price)
+    return {"id": id, "object": "price", "deleted": True}
+
+
+def _is_used(account: Account, price: str) -> bool:
+    sessions = (account.store.notes(each["id"])["line_items"] for each in account.store.all("checkout.session"))
+    plans = account.store.all("subscription_item")
+    billed = (item["pricing"]["price_details"]["price"] for item in account.store.all("invoiceitem"))
+    return (
+        any(line["price"]["id"] == price for lines in sessions for line in lines)
+        or any(item["price"]["id"] == price for item in plans)
+        or price in billed
+    )
+
+
 def _free_lookup_key(account: Account, key: str, *, transfer: bool) -> None:
     holder = next(iter(account.store.having("price", "lookup_key", key)), None)
     if holder is None:

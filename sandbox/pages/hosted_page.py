@@ -8,9 +8,11 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox.catalogue import discounts, promotion_codes
-from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, sessions
+from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments
+from sandbox.ground import email_addresses
 from sandbox.ground.errors import StripeError, card_error
 from sandbox.pages import form_choices, order_summary, rendering
+from sandbox.pages.typed_forms import TypedForms
 from sandbox.payments import cards, payment_intents, payment_methods
 from sandbox.payments.payment_intents import Attempt
 
@@ -46,13 +48,17 @@ class HostedPage:
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        self._typed = TypedForms()
 
     async def show(self, request: Request) -> Response:
-        """GET /c/pay/{session}"""
+        """GET /c/pay/{session}, perhaps with what had been typed when something about the cart was changed."""
         session = self._session(request)
         if session is None or session["status"] != "open":
             return self.closed(session)
-        return self.page(session, self.untouched(session))
+        typed = self._typed.find(session["id"], request)
+        # The cart may have been changed again since.
+        counted = adjustable_quantities.untouched(self.account, session)
+        return self.page(session, {**self.untouched(session), **typed, **counted})
 
     async def pay(self, request: Request) -> Response:
         """POST /c/pay/{session}. Pressing the button twice pays once: the second time the session is complete."""
@@ -72,7 +78,7 @@ class HostedPage:
             return self._promote(session, typed, promotion)
         if counted_anew or "quantities" in typed:
             # Nobody pays what they have not seen.
-            return self.page(session, {**typed, "counted": "anew"})
+            return self._typed.redirect(session["id"], {**typed, "counted": "anew"})
         try:
             buyer = _buyer(session, typed)
             method = self._method(session, typed, buyer) if session_payments.needs_method(session) else None
@@ -112,7 +118,7 @@ class HostedPage:
     def _promote(self, session: Object, typed: dict[str, str], action: str) -> Response:
         """Apply the code that was typed, or take the one in use off again."""
         if not session["allow_promotion_codes"]:
-            return self.page(session, typed)
+            return self._typed.redirect(session["id"], typed)
         code = typed.get("promotionCode", "").strip()
         if action == "remove":
             carts.set_discount(self.account, session, None)
@@ -122,9 +128,9 @@ class HostedPage:
             discounts.named(self.account, discount, currency=session["currency"])
             carts.set_discount(self.account, session, discount)
         else:
-            return self.page(session, {**typed, "promotionError": code})
+            return self._typed.redirect(session["id"], {**typed, "promotionError": code})
         self.account.commit()
-        return self.page(session, typed)
+        return self._typed.redirect(session["id"], typed)
 
     def page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
         """The page as it stands, with what was typed and why it was refused."""
@@ -216,7 +222,7 @@ def _names(session: Object) -> list[dict[str, Any]]:
 
 def _buyer(session: Object, typed: dict[str, str]) -> session_payments.Buyer:
     email = typed["email"].strip()
-    if not sessions.EMAIL.match(email):
+    if not email_addresses.is_address(email):
         raise card_error("email_invalid", "Enter the email address the receipt should go to.")
     names = {each["name"]: each for each in _names(session)}
     wanted = {name: each["label"] for name, each in names.items() if not each["optional"]}

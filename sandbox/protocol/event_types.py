@@ -65,6 +65,7 @@ EMITTED = frozenset({
     "payment_method.detached",
     "payment_method.updated",
     "price.created",
+    "price.deleted",
     "price.updated",
     "product.created",
     "product.deleted",

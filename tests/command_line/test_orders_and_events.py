@@ -10,7 +10,7 @@ from core.journeys.checkout import Basket, Item
 from core.people import sign_in
 from core.shop import Shop
 from tests.command_line.conftest import Run
-from tests.fakes import FakeStripe, signed
+from tests.fakes import FakeStripe, session_in, signed
 
 SUMMARY = [
     "id", "number", "status", "email", "currency", "amount_expected", "amount_total", "amount_refunded", "livemode",
@@ -24,7 +24,7 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
     """An order that is fulfilled, and beside it one that is not paid."""
     checkout.start(shop, Basket("cart_open", (Item("guide-eur", 2),)))
     link = checkout.start(shop, Basket("cart_paid", (Item("clinic-eur", 2), Item("guide-eur", 1))))
-    session_id = link.url.rsplit("/", 1)[1]
+    session_id = session_in(link.url)
     stripe.pay(session_id)
     inbox.receive(shop, *signed(stripe.event("completed", session_id)))
     return link.order_id
@@ -34,7 +34,7 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
 def parked_event(shop: Shop, stripe: FakeStripe) -> str:
     """An event about an order that nobody knows."""
     link = checkout.start(shop, Basket("cart_lost", (Item("guide-eur", 1),)))
-    event = stripe.event("completed", link.url.rsplit("/", 1)[1])
+    event = stripe.event("completed", session_in(link.url))
     event["data"]["object"]["metadata"]["order_id"] = "ord_unheard_of"
     inbox.receive(shop, *signed(event))
     return str(event["id"])

@@ -15,7 +15,7 @@ from core.shop import Shop
 from tests import builders
 from tests.builders import a_basket, deliver
 from tests.conftest import Clock
-from tests.fakes import FakeStripe
+from tests.fakes import FakeStripe, session_in
 
 DONE = ["checkout:1", "paid", "granted:1", "fulfilled"]
 
@@ -176,7 +176,7 @@ def test_while_money_settles_the_same_cart_warns(shop: Shop, stripe: FakeStripe)
 
 def test_while_money_settles_the_same_things_in_another_cart_warn_once(shop: Shop, stripe: FakeStripe) -> None:
     first = checkout.start(shop, Basket("cart_first", (Item("guide-eur", 1),), browser_id="br_nora"))
-    session_id = first.url.rsplit("/", 1)[1]
+    session_id = session_in(first.url)
     stripe.pay(session_id, slowly=True)
     deliver(shop, stripe.event("completed", session_id))
     second = Basket("cart_second", (Item("kit-eur", 1), Item("guide-eur", 1)), browser_id="br_nora")
@@ -188,7 +188,7 @@ def test_while_money_settles_the_same_things_in_another_cart_warn_once(shop: Sho
 
 def test_settling_money_keeps_nobody_from_other_things_or_other_people(shop: Shop, stripe: FakeStripe) -> None:
     first = checkout.start(shop, Basket("cart_first", (Item("guide-eur", 1),), browser_id="br_nora"))
-    session_id = first.url.rsplit("/", 1)[1]
+    session_id = session_in(first.url)
     stripe.pay(session_id, slowly=True)
     deliver(shop, stripe.event("completed", session_id))
     assert checkout.start(shop, Basket("cart_second", (Item("kit-eur", 1),), browser_id="br_nora")).url

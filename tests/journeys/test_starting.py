@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.fakes import session_in
 from tests.journeys.stand import LINES, Stand, answers, has_ended, tell
 from tests.machine import eventually
 
@@ -71,7 +72,7 @@ def buy(stand: Stand, email: str) -> str:
     """Buy the guide without a browser; the id of the order."""
     basket = {"cart_id": "cart-of-a-script", "items": [{"price": "quiet-launch-eur"}], "email": email}
     opened = httpx.post(f"{stand.url}/api/checkout", json=basket, timeout=30).raise_for_status().json()
-    session = opened["url"].rpartition("/")[2]
+    session = session_in(opened["url"])
     stand.stripe(f"payment_pages/{session}/confirm", payment_method="pm_card_visa")
     stand.letters(email)
     return str(opened["order_id"])

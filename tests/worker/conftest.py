@@ -25,7 +25,7 @@ from core.messages.letters import Letter
 from core.owner import publishing
 from core.shop import Shop
 from tests.conftest import CATALOGUE, DATABASES, Clock, migrated_database
-from tests.fakes import SECRET, FakeStripe, signed
+from tests.fakes import SECRET, FakeStripe, session_in, signed
 from tests.machine import environment, eventually, free_port, process
 from tests.worker.postbox import Postbox, mail_server
 from worker import app
@@ -48,7 +48,7 @@ class Trade:
         """Go to pay; returns the order's id and the Session's."""
         items = tuple(Item(price, quantity) for price in prices)
         link = checkout.start(self.shop, Basket(f"cart-{buyer}", items, browser_id="br_1"))
-        return link.order_id, link.url.rsplit("/", 1)[1]
+        return link.order_id, session_in(link.url)
 
     def buy(self, buyer: str, *prices: str, quantity: int = 1) -> str:
         """Buy, pay, and have Stripe tell; returns the order's id."""

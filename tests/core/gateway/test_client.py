@@ -54,3 +54,17 @@ def test_a_plan_is_refunded_from_its_newest_invoice_that_cost_something() -> Non
         assert [each.amount_paid for each in world.api.invoices.list({"subscription": plan.id}).data] == [0, 1000]
         assert api.payment_intent_of_subscription(plan.id) == first
     receiver.close()
+
+
+def test_nothing_is_listed_of_what_stripe_does_not_have() -> None:
+    """Stripe refuses such a list rather than to leave it empty."""
+    receiver = Endpoint()
+    with running(receiver, webhook_url="") as world:
+        with pytest.raises(stripe.InvalidRequestError):
+            world.api.refunds.list({"charge": "ch_nobody"})
+        api = StripeApi(KEY, base=world.settings.base_url)
+        assert api.refunds_of("ch_nobody") == []
+        assert api.find_checkout_of(subscription="sub_nobody") is None
+        assert api.find_invoice_of("pi_nobody") is None
+        assert api.payment_intent_of_subscription("sub_nobody") is None
+    receiver.close()
