@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from sandbox.protocol.spec import API_VERSION
 
+Payouts = Literal["daily", "manual"]
 DEFAULT_SECRET = "whsec_pushcart_sandbox_0000000000000000"
 
 
@@ -35,6 +37,8 @@ class Settings:
     dunning_days: tuple[float, ...] = (3, 5, 7)
     # A renewal's invoice is a draft for so many seconds of the clock its subscription lives by; 0 bills it at once.
     draft_seconds: float = 3600
+    # Whether what is available is paid out every midnight, or only when somebody asks for it.
+    payouts: Payouts = "daily"
     # Whether every answer and event is held against Stripe's description before it leaves.
     check: bool = False
 
@@ -63,8 +67,17 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         redirect_seconds=_number(env, "SANDBOX_REDIRECT_SECONDS", default.redirect_seconds),
         dunning_days=_numbers(env, "SANDBOX_DUNNING_DAYS", default.dunning_days),
         draft_seconds=_number(env, "SANDBOX_DRAFT_SECONDS", default.draft_seconds),
+        payouts=_payouts(env),
         check=env.get("SANDBOX_CHECK", "") not in ("", "0"),
     )
+
+
+def _payouts(env: Mapping[str, str]) -> Payouts:
+    given = env.get("SANDBOX_PAYOUTS") or "daily"
+    for known in get_args(Payouts):
+        if given == known:
+            return known
+    raise ValueError(f"SANDBOX_PAYOUTS must be daily or manual: {given!r}")
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

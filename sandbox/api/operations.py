@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sandbox.account import account as own
 from sandbox.account import events, listeners, lists, webhook_endpoints
 from sandbox.api import search
+from sandbox.balance import balance_transactions, payouts
 from sandbox.billing import (
     cancellations,
     collection,
@@ -62,7 +63,8 @@ def page(kind: str) -> Handler:
 
 HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/v1/account"): own.retrieve,
-    ("GET", "/v1/balance_transactions"): page("balance_transaction"),
+    ("GET", "/v1/balance"): balance_transactions.retrieve_balance,
+    ("GET", "/v1/balance_transactions"): balance_transactions.listing,
     ("GET", "/v1/balance_transactions/{id}"): retrieve("balance_transaction"),
     ("GET", "/v1/billing_portal/configurations"): billing_portal.configurations,
     ("POST", "/v1/billing_portal/configurations"): billing_portal.configure,
@@ -133,6 +135,11 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("POST", "/v1/payment_methods/{id}/detach"): payment_method_ownership.detach,
     ("GET", "/v1/payment_pages/{id}"): payment_pages.retrieve,
     ("POST", "/v1/payment_pages/{id}/confirm"): payment_pages.confirm,
+    ("GET", "/v1/payouts"): payouts.listing,
+    ("POST", "/v1/payouts"): payouts.create,
+    ("GET", "/v1/payouts/{id}"): retrieve(payouts.KIND),
+    ("POST", "/v1/payouts/{id}"): payouts.update,
+    ("POST", "/v1/payouts/{id}/cancel"): payouts.cancel,
     ("GET", "/v1/prices"): products_and_prices.list_prices,
     ("POST", "/v1/prices"): products_and_prices.create_price,
     ("GET", "/v1/prices/search"): search.of("price"),
@@ -185,7 +192,9 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "announce_invoice_payment": invoice_payments.announce,
     "announce_trial_end": renewals.announce_trial_end,
     "announce_upcoming": renewals.announce_upcoming,
+    "arrive_payout": payouts.arrive,
     "capture": charges.capture,
+    "clear_funds": payouts.clear_funds,
     "decide_dispute": disputes.decide_by_evidence,
     "dispute_deadline": disputes.miss_deadline,
     "end_subscription": cancellations.end_by_time,
@@ -195,11 +204,13 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "finalize_invoice": manual_invoices.advance,
     "finish_refund": refunds.finish,
     "open_dispute": disputes.open_by_card,
+    "pay_out": payouts.pay_out,
     "recover": stories.recover,
     "release": captures.release,
     "renew": renewals.renew,
     "resume_collection": renewals.resume_collection,
     "retry_invoice": collection.retry,
+    "send_payout": payouts.send,
     "settle": session_payments.settle,
     "warn_of_fraud": early_fraud_warnings.warn_by_card,
 }

@@ -125,6 +125,7 @@ REFUSED: Mapping[tuple[str, str], Names] = {
     ("POST", "/v1/payment_intents/{id}/confirm"): (*INTENT, "amount_to_confirm"),
     ("POST", "/v1/payment_methods"): ("*", "payment_method", "us_bank_account[financial_connections_account]"),
     ("POST", "/v1/payment_methods/{id}/attach"): ACCOUNTS,
+    ("POST", "/v1/payouts"): ("destination", "payout_method"),
     ("POST", "/v1/prices"): (*PRICE_DATA, "recurring[meter]", "tiers", "tiers_mode", "transform_quantity"),
     ("POST", "/v1/prices/{id}"): ("currency_options",),
     ("POST", "/v1/products"): _of("default_price_data", PRICE_DATA),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import destinations
+from sandbox.balance import payouts
 from sandbox.billing import subscription_items, subscriptions
 from sandbox.customers import test_clocks
 from sandbox.ground.periods import every
@@ -52,6 +53,13 @@ DISPUTE_STATES = {
     "won": ("Won", "ok"),
     "lost": ("Lost", ""),
     "warning_closed": ("Inquiry closed", ""),
+}
+PAYOUT_STATES = {
+    "pending": ("Pending", "warn"),
+    "in_transit": ("On its way", "warn"),
+    "paid": ("Paid", "ok"),
+    "failed": ("Failed", "bad"),
+    "canceled": ("Canceled", ""),
 }
 
 
@@ -277,6 +285,25 @@ def listener(account: Account, id: str) -> Row:
     }
 
 
+def payout(payout: Object) -> Row:
+    """A payout."""
+    state, tone = PAYOUT_STATES[payout["status"]]
+    actions = []
+    if payout["status"] in payouts.UNDERWAY:
+        actions.append(("payout-arrives", "Arrive now"))
+    if payout["status"] in (*payouts.UNDERWAY, "paid"):
+        actions.append(("payout-fails", "Fail"))
+    return {
+        "id": payout["id"],
+        "amount": payout["amount"],
+        "currency": payout["currency"],
+        "state": state,
+        "tone": tone,
+        "arrives": payout["arrival_date"],
+        "actions": actions,
+    }
+
+
 def clock(clock: Object) -> Row:
     """A test clock."""
     ready = clock["status"] == "ready"
@@ -297,6 +324,7 @@ def actions(account: Account, obj: Object) -> list[tuple[str, str]]:
         "payment_intent": lambda: payment(account, obj),
         "subscription": lambda: subscription(account, obj),
         "dispute": lambda: dispute(obj),
+        "payout": lambda: payout(obj),
         test_clocks.KIND: lambda: clock(obj),
     }
     row = made.get(obj["object"])

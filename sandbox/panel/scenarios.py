@@ -52,6 +52,7 @@ SCENARIOS: Mapping[str, Mapping[str, Switch | Act]] = {
         "story-dispute-lost": Act("Dispute, lost", "About the newest payment"),
         "story-renewal": Act("Renewal fails, then recovers", "The newest plan; paid 5 seconds later"),
         "story-debit-bounces": Act("Bank debit bounces", "The newest session, paid and then not"),
+        "payout": Act("Pay out", "All the money there is, to the shop's bank"),
         "refund-some": Act("Refund a tenth", "Of the newest payment, as if at Stripe"),
         "expire-all": Act("Expire open sessions", "Frees what was held for them"),
     },

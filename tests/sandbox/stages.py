@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.sandbox.requests_by_schema import Given
-from tests.sandbox.running import World
+from tests.sandbox.running import World, eventually
 
 DAY = 24 * 3600
 HOST = "http://127.0.0.1:9"
@@ -95,6 +95,18 @@ def _clock(world: World) -> str:
     return str(world.api.test_helpers.test_clocks.create({"frozen_time": int(time.time())}).id)
 
 
+def _available(world: World) -> int:
+    """So much of what has just become available."""
+    given = {"amount": 90_000, "payment_method": "pm_card_bypassPending", "confirm": True, "off_session": True}
+    charge = world.api.payment_intents.create({**given, "currency": "eur"}).latest_charge
+    eventually(lambda: world.api.balance_transactions.list({"source": charge}).data)
+    return 500
+
+
+def _payout(world: World) -> str:
+    return str(world.api.payouts.create({"currency": "eur", "amount": _available(world)}).id)
+
+
 def _thing(world: World) -> dict[str, Any]:
     return {"price": world.price().id, "quantity": 1}
 
@@ -178,6 +190,8 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/payment_methods/{id}": lambda w: (_card(w), {}),
     "POST /v1/payment_methods/{id}/attach": lambda w: (_card(w), {"customer": _customer(w)}),
     "POST /v1/payment_pages/{id}/confirm": lambda w: (w.session().id, {"payment_method": _card(w)}),
+    "POST /v1/payouts": lambda w: ("", {"currency": "eur", "amount": _available(w)}),
+    "POST /v1/payouts/{id}": lambda w: (_payout(w), {}),
     "POST /v1/prices": lambda w: ("", {"currency": "eur", "product": w.price().product, "unit_amount": 2900}),
     "POST /v1/prices/{id}": lambda w: (w.price().id, {}),
     "POST /v1/products": lambda w: ("", {"name": "The Quiet Launch"}),
@@ -353,6 +367,8 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "POST /v1/invoiceitems invoice": _invoice,
     "POST /v1/invoices/{id}/pay payment_method": _kept,
     "POST /v1/payment_intents currency": lambda w: "usd",
+    "POST /v1/payouts method": lambda w: "standard",
+    "POST /v1/payouts source_type": lambda w: "card",
     "POST /v1/products default_price_data[currency]": lambda w: "usd",
     "POST /v1/products id": lambda w: "kept_id",
     "POST /v1/subscription_items subscription": lambda w: _subscription(w).id,
@@ -423,5 +439,5 @@ def populate(world: World) -> None:
     world.paid(allow_promotion_codes=True)
     world.api.refunds.create({"charge": _charge(world)})
     world.act("warn", _charge(world))
-    for make in (_dispute, _promotion, _portal, _item, _endpoint, _clock):
+    for make in (_dispute, _promotion, _portal, _item, _endpoint, _clock, _payout):
         make(world)

@@ -65,6 +65,7 @@ def test_every_form_of_the_panel_leads_somewhere(world: World) -> None:
     world.api.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["invoice.paid"]})
     world.act("disable", made.id)
     world.api.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000})
+    world.act("payout")
     page = world.http.get("/", params={"sessions": 100, "payments": 100}).text
     offered = set(re.findall(r'action="/panel/act/([\w-]+)"', page))
     only_by_script = {"pause", "quantity", "jump", "refund-finish"}
