@@ -39,7 +39,11 @@ REFUSED_VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("POST", "/v1/payment_intents/{id}/capture"): {"final_capture": "false"},
     ("POST", "/v1/payment_methods"): {"type": "paypal"},
     ("POST", "/v1/payouts"): {"method": "instant", "source_type": "fpx"},
-    ("POST", "/v1/prices"): {"billing_scheme": "tiered", "recurring[usage_type]": "metered"},
+    ("POST", "/v1/prices"): {
+        "billing_scheme": "tiered",
+        "currency_options[usd][custom_unit_amount][enabled]": "true",
+        "recurring[usage_type]": "metered",
+    },
     ("POST", "/v1/subscription_items"): {"payment_behavior": "pending_if_incomplete"},
     ("POST", "/v1/subscription_items/{id}"): {"off_session": "false", "payment_behavior": "pending_if_incomplete"},
     ("POST", "/v1/subscriptions"): {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from sandbox.protocol.spec import API_VERSION
 
@@ -73,11 +73,13 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _payouts(env: Mapping[str, str]) -> Payouts:
-    given = env.get("SANDBOX_PAYOUTS") or "daily"
-    for known in get_args(Payouts):
-        if given == known:
-            return known
-    raise ValueError(f"SANDBOX_PAYOUTS must be daily or manual: {given!r}")
+    match env.get("SANDBOX_PAYOUTS", ""):
+        case "" | "daily":
+            return "daily"
+        case "manual":
+            return "manual"
+        case other:
+            raise ValueError(f"SANDBOX_PAYOUTS must be daily or manual: {other!r}")
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sandbox.billing import invoice_payments
+from sandbox.catalogue import currency_options
 from sandbox.protocol import derived_objects
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _credit(account: Account, customer: Object) -> Object:
 
 
 def never_there(account: Account, obj: Object) -> None:
-    """Includable at Stripe, never there here: tiers, other currencies of a price or a coupon, saved sources."""
+    """Includable at Stripe, never there here: tiers, other currencies of a coupon, saved sources."""
 
 
 def _there_already(account: Account, obj: Object) -> None:
@@ -75,7 +76,7 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
     ("customer", "tax_ids"): never_there,
     ("coupon", "applies_to"): _applies_to,
     ("coupon", "currency_options"): never_there,
-    ("price", "currency_options"): never_there,
+    ("price", "currency_options"): currency_options.shown,
     ("price", "tiers"): never_there,
     ("search_result", "total_count"): _there_already,
 }

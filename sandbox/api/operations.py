@@ -204,7 +204,7 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "finalize_invoice": manual_invoices.advance,
     "finish_refund": refunds.finish,
     "open_dispute": disputes.open_by_card,
-    "pay_out": payouts.pay_out,
+    "pay_out": payouts.at_midnight,
     "recover": stories.recover,
     "release": captures.release,
     "renew": renewals.renew,

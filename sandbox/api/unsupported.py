@@ -30,8 +30,8 @@ def _of(owner: str, names: Names) -> Names:
 # One account only: no connected accounts, no accounts of the second API as customers.
 CONNECT = ("application_fee_amount", "on_behalf_of", "transfer_data")
 ACCOUNTS = ("customer_account",)
-# A price is one amount in one currency.
-PRICE_DATA = ("currency_options", "custom_unit_amount")
+# A price is one amount in each of its currencies.
+PRICE_DATA = ("custom_unit_amount",)
 # Plans are whole periods of such prices: no metered usage, no thresholds, no taxes, no schedules.
 SUBSCRIPTION = (
     "add_invoice_items", "application_fee_percent", "automatic_tax[liability]", "billing_mode[flexible]",
@@ -127,7 +127,6 @@ REFUSED: Mapping[tuple[str, str], Names] = {
     ("POST", "/v1/payment_methods/{id}/attach"): ACCOUNTS,
     ("POST", "/v1/payouts"): ("destination", "payout_method"),
     ("POST", "/v1/prices"): (*PRICE_DATA, "recurring[meter]", "tiers", "tiers_mode", "transform_quantity"),
-    ("POST", "/v1/prices/{id}"): ("currency_options",),
     ("POST", "/v1/products"): _of("default_price_data", PRICE_DATA),
     ("POST", "/v1/promotion_codes"): (*ACCOUNTS, "restrictions[currency_options]"),
     ("POST", "/v1/promotion_codes/{id}"): ("restrictions",),

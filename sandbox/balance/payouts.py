@@ -44,8 +44,13 @@ def await_midnight(account: Account) -> None:
         account.timers.add("pay_out", KIND, at=(now // DAY + 1) * DAY)
 
 
-def pay_out(account: Account, _: str = "") -> list[Object]:
-    """The timer of midnight: everything that is available, in each currency. Returns the payouts."""
+def at_midnight(account: Account, _: str) -> None:
+    """The timer of midnight."""
+    pay_out(account)
+
+
+def pay_out(account: Account) -> list[Object]:
+    """Pay out everything that is available, in each currency. Returns the payouts."""
     sums = balance_transactions.totals(account, "available")
     return [_pay_out(account, currency, sums[currency]) for currency in sorted(sums) if sums[currency] > 0]
 

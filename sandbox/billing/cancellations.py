@@ -53,7 +53,7 @@ def credit_rest(account: Account, subscription: Object, since: int | None = None
     now = since or account.clock.now()
     for item in subscription_items.of(account, subscription["id"]):
         start, until = item["current_period_start"], item["current_period_end"]
-        left = periods.share(subscription_items.amount(item), start=start, end=until, since=now)
+        left = periods.share(subscription_items.amount(account, item), start=start, end=until, since=now)
         if left and subscription["status"] != "trialing":
             text = f"Unused time on {subscription_items.title(account, item)}"
             invoice_items.wait(account, subscription, item, amount=-left, description=text, since=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.catalogue import currency_options
 from sandbox.ground import ids
 from sandbox.protocol.spec import blank
 
@@ -49,7 +50,7 @@ def wait(account: Account, subscription: Object, item: Object, *, amount: int, d
     """Something to be billed with the next invoice of a subscription, for the rest of an item's period."""
     waiting = make(
         account,
-        item["price"],
+        currency_options.in_currency(account, item["price"], subscription["currency"]),
         amount=amount,
         customer=subscription["customer"],
         description=description,
@@ -70,7 +71,7 @@ def sell(account: Account, customer: Object, sold: Object) -> Object:
     now = account.clock.now()
     return make(
         account,
-        sold["price"],
+        currency_options.in_currency(account, sold["price"], sold["currency"]),
         amount=sold["amount_subtotal"],
         customer=customer["id"],
         description=sold["description"],

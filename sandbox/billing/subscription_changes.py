@@ -181,7 +181,8 @@ def _checked(account: Account, subscription: Object, given: list[Object]) -> lis
         checked.append(change)
     left = [c.get("price") or c["item"]["price"] for c in checked if not c.get("deleted")]
     untouched = own.keys() - {each.get("id") for each in given}
-    subscription_requests.check_prices([*left, *(own[id]["price"] for id in untouched)])
+    together = [*left, *(own[id]["price"] for id in untouched)]
+    subscription_requests.check_prices(account, together, subscription["currency"])
     if given and not left and not untouched:
         raise invalid("A subscription must have at least one active plan.", param="items")
     return checked
@@ -260,7 +261,7 @@ def _change_item(
 
 def _prorate(account: Account, subscription: Object, item: Object, since: int, *, credit: bool) -> None:
     start, end = item["current_period_start"], item["current_period_end"]
-    part = periods.share(subscription_items.amount(item), start=start, end=end, since=since)
+    part = periods.share(subscription_items.amount(account, item), start=start, end=end, since=since)
     words = "Unused" if credit else "Remaining"
     if part:
         text = f"{words} time on {subscription_items.title(account, item)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import events, lists
+from sandbox.catalogue import currency_options
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
 from sandbox.protocol import derived_objects
@@ -47,9 +48,15 @@ def envelope(account: Account, subscription: str) -> Object:
     return derived_objects.envelope(url, [events.copy(item) for item in of(account, subscription)])
 
 
-def amount(item: Object) -> int:
+def priced(account: Account, item: Object) -> Object:
+    """Its price as it reads in the currency of its subscription."""
+    currency = account.find("subscription", item["subscription"])["currency"]
+    return currency_options.in_currency(account, item["price"], currency)
+
+
+def amount(account: Account, item: Object) -> int:
     """What a whole period of it costs."""
-    return int(item["price"]["unit_amount"] * item["quantity"])
+    return int(priced(account, item)["unit_amount"] * item["quantity"])
 
 
 def title(account: Account, item: Object) -> str:

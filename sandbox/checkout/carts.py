@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.catalogue import discounts
+from sandbox.catalogue import currency_options, discounts
 from sandbox.ground import currencies
 from sandbox.ground.errors import invalid
 
@@ -40,13 +40,22 @@ def _prices(account: Account, params: Object) -> list[Object]:
 
 
 def currency(account: Account, params: Object) -> str:
-    """The one currency of all prices. Raises StripeError when there are several, or another was asked for."""
-    found = sorted({currencies.checked(price["currency"]) for price in _prices(account, params)})
+    """The one currency that was asked for, or that of all prices. Raises StripeError when there is no such."""
+    prices = _prices(account, params)
+    found = sorted({currencies.checked(price["currency"]) for price in prices})
+    if "currency" in params:
+        asked = currencies.checked(params["currency"])
+        for n, price in enumerate(prices):
+            # What is described on the spot has no id, and no other currencies.
+            currency_options.in_currency(
+                account,
+                {"id": "", **price, "currency": price["currency"].lower()},
+                asked,
+                param=f"line_items[{n}][price]",
+            )
+        return asked
     if len(found) > 1:
         raise invalid(f"You cannot combine currencies on a single Checkout Session. Found {' and '.join(found)}.")
-    if params.get("currency", found[0]).lower() != found[0]:
-        text = f"The prices of this session are in {found[0]}, not in {params['currency'].lower()}."
-        raise invalid(text, param="currency")
     return found[0]
 
 

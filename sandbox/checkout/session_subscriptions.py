@@ -70,7 +70,7 @@ def _invoice(account: Account, subscription: Object, session: Object, intent: Ob
         if sold["price"]["recurring"]:
             lines.append(invoice_lines.of_plan(account, unnamed.pop(0), subscription, free=not sold["amount_subtotal"]))
         else:
-            lines.append(invoice_lines.of_extra(sold, subscription))
+            lines.append(invoice_lines.of_extra(account, sold, subscription))
     off, used = session["total_details"]["amount_discount"], subscription["discounts"]
     invoice = invoice_drafts.of_subscription(
         account, subscription, lines, reason="subscription_create", off=off, discount_ids=used

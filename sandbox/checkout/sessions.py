@@ -59,7 +59,7 @@ def create(account: Account, call: Call) -> Object:
     currency = carts.currency(account, params)
     discount = discounts.named(account, params["discounts"][0], currency=currency) if params.get("discounts") else None
     trial = subscriptions.trial_until(params.get("subscription_data", {}), now) is not None
-    items = line_items.make(account, params["line_items"], trial=trial)
+    items = line_items.make(account, params["line_items"], currency=currency, trial=trial)
     taken_off = discounts.apply(account, items, discount)
     subtotal = sum(item["amount_subtotal"] for item in items)
     total = subtotal - taken_off

@@ -147,7 +147,7 @@ def subscription(account: Account, subscription: Object) -> Row:
         "id": subscription["id"],
         "who": customer["email"] or "",
         "plan": subscription_items.title(account, items[0]) if items else "",
-        "amount": sum(subscription_items.amount(item) for item in items),
+        "amount": sum(subscription_items.amount(account, item) for item in items),
         "currency": subscription["currency"],
         "every": every(items[0]["price"]["recurring"]) if items else "",
         "state": "Ends soon" if ending and not over else state,
