@@ -15,16 +15,16 @@ from sandbox.account.account import Account
 from sandbox.account.settings import Settings
 from sandbox.api.dispatch import Api
 from sandbox.api.operations import HANDLERS, TIMERS
-from sandbox.pages import rendering
+from sandbox.pages import flash_messages, rendering
 from sandbox.pages.challenge_page import ChallengePage
 from sandbox.pages.hosted_page import HostedPage
 from sandbox.pages.portal_page import PortalPage
 from sandbox.pages.recovery_page import RecoveryPage
+from sandbox.panel import scenarios
 from sandbox.panel.control_api import Control
-from sandbox.panel.event_pages import EventPages
 from sandbox.panel.fault_page import FaultPage
 from sandbox.panel.mailbox import Mailbox
-from sandbox.panel.object_page import ObjectPage
+from sandbox.panel.object_pages import EventPages, ObjectPage
 from sandbox.panel.panel_page import Panel
 
 # The API answers all of them in its own words, even if it is only that there is no such thing.
@@ -33,7 +33,7 @@ METHODS = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE"]
 
 def make(settings: Settings) -> FastAPI:
     """The application; its state is opened when it starts and written out when it stops."""
-    account = Account(settings, TIMERS)
+    account = Account(settings, {**TIMERS, **scenarios.TIMERS})
     api, mailbox = Api(account, HANDLERS), Mailbox(account)
 
     @contextlib.asynccontextmanager
@@ -52,7 +52,7 @@ def make(settings: Settings) -> FastAPI:
             account.store.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
-    app.state.api, app.state.account = api, account
+    app.state.api, app.state.account, app.state.messages = api, account, flash_messages.Messages()
     _route(app, account, api, mailbox)
     app.mount("/static", StaticFiles(directory=rendering.STATIC))
     return app

@@ -17,7 +17,6 @@ from sandbox.ground.changes import Changes
 from sandbox.ground.clock import Clock
 from sandbox.ground.faults import Faults
 from sandbox.ground.store import Store
-from sandbox.pages.flash_messages import Notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +39,7 @@ class Account:
         self.store = Store(settings.data)
         self.clock.ahead = (self.store.get(CLOCK, CLOCK) or {"ahead": 0.0})["ahead"]
         self.faults = Faults()
-        self.changes, self.notices = Changes(), Notices()
+        self.changes = Changes()
         self.store.changed = self.faults.changed = self.changes.note
         self.timers = Timers(self, actions)
         self.listeners = Listeners(self)
@@ -63,7 +62,7 @@ class Account:
             return found
         raise errors.missing_object(kind, id, param=param)
 
-    def bury(self, obj: Object) -> Object:
+    def mark_deleted(self, obj: Object) -> Object:
         """Delete an object whose name others may still bear: expanded, it says that it was deleted. Returns that."""
         kind, id = obj["object"], obj["id"]
         self.store.delete(kind, id)

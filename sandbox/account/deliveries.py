@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import destinations, events, signing
-from sandbox.account.http_client import Courier, Unanswered
+from sandbox.account.http_client import HttpClient, Unanswered
 from sandbox.ground import ids
 from sandbox.ground.errors import missing_object
 from sandbox.protocol.spec import API_VERSION
@@ -43,7 +43,7 @@ HEADERS = {
 
 
 class Deliveries:
-    """The outgoing post. Until `open` is called, deliveries are only written down."""
+    """All deliveries of an account. Until `open` is called, deliveries are only written down."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -51,13 +51,13 @@ class Deliveries:
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._first_tries: dict[str, asyncio.Event] = {}
         self._shuffled: list[Object] = []
-        self._courier: Courier | None = None
+        self._client: HttpClient | None = None
         self._room = asyncio.Semaphore(AT_ONCE)
         self._writing: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Start delivering: first of all what an earlier run still owed."""
-        self._courier = Courier(ATTEMPT_TIMEOUT)
+        self._client = HttpClient(ATTEMPT_TIMEOUT)
         now = self._account.clock.real()
         for delivery in reversed(list(self._account.store.all(KIND))):
             if delivery["state"] == "pending" and delivery["next_at"] is not None:
@@ -66,8 +66,8 @@ class Deliveries:
     async def close(self) -> None:
         """Stop at once. What is still owed stays written down."""
         self.stop()
-        if self._courier:
-            await self._courier.close()
+        if self._client:
+            await self._client.close()
 
     def stop(self) -> None:
         """Give up every attempt that is waiting or under way."""
@@ -99,7 +99,7 @@ class Deliveries:
     def start_new(self) -> None:
         """Start what has been written down, now that it is committed."""
         fresh, self._new = self._new, []
-        if self._courier is None:
+        if self._client is None:
             return
         for delivery in fresh:
             # The flag is only for here: a resent event is not held, lost or shuffled.
@@ -271,7 +271,7 @@ class Deliveries:
         self._write_soon()
 
     async def _post(self, event: Object, to: Destination) -> Object:
-        assert self._courier is not None
+        assert self._client is not None
         payload, headers = self._letter(event, to.version, to.secrets)
         signature = headers["Stripe-Signature"]
         began = time.perf_counter()
@@ -282,7 +282,7 @@ class Deliveries:
                 latest = own if event["api_version"] == API_VERSION else self._letter(event, API_VERSION, to.secrets)
                 status, text = await to.listener.post(own, latest, ATTEMPT_TIMEOUT)
             else:
-                status, text = await self._courier.post(to.address, payload, headers)
+                status, text = await self._client.post(to.address, payload, headers)
         except Unanswered as error:
             return self._attempt(str(error), signature=signature, began=began)
         # A listener that forwards nothing has accepted the event by taking it.

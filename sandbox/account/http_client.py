@@ -1,7 +1,7 @@
 """Posts a body to an address and brings the answer back, over connections that are kept open.
 
-A general HTTP client spends more time on each delivery than everything else here together; a courier only ever does
-this one thing.
+A general HTTP client spends more time on each delivery than everything else here together; this one does nothing but
+post.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Unanswered(Exception):
     """Nobody answered; `str()` says why."""
 
 
-class Courier:
+class HttpClient:
     """Keeps the connections of one event loop. At most as many are open as posts are under way."""
 
     def __init__(self, timeout: float) -> None:
@@ -81,7 +81,7 @@ class Courier:
         return status, answer.decode(errors="replace")
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         for idle in self._idle.values():
             for _, writer in idle:
                 writer.close()

@@ -1,4 +1,4 @@
-"""At the door of the API: which keys open it, what a body must be, how many may come in a second."""
+"""Access to the API: which keys are accepted, what a body must be, how many requests may come in a second."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def is_multipart(request: Request) -> bool:
     raise invalid(f"{text} contact support@stripe.com.")
 
 
-class Turnstile:
+class RateLimit:
     """Lets so many requests in per second (the fault `rate_limit`), and as many at once after a quiet second."""
 
     def __init__(self, faults: Faults) -> None:

@@ -67,7 +67,7 @@ class Api:
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.account)
-        self.turnstile = access.Turnstile(self.account.faults)
+        self.rate_limit = access.RateLimit(self.account.faults)
         self.made = {named: partial(make, self.account) for named, make in INCLUDABLE.items()}
 
     async def answer(self, request: Request) -> Response:
@@ -97,7 +97,7 @@ class Api:
         key = _authenticate(request.headers.get("authorization", ""))
         if version is not None:
             versions.check(version)
-        self.turnstile.check()
+        self.rate_limit.check()
         fault = self._fault(request.url.path)
         if fault in ("429", "500_before", "silence_before"):
             await self._fail(fault, request)

@@ -25,7 +25,6 @@ from sandbox.billing import (
 from sandbox.catalogue import coupons, products_and_prices, promotion_codes
 from sandbox.checkout import expirations, line_items, payment_pages, session_payments, sessions
 from sandbox.customers import billing_portal, customers, test_clocks
-from sandbox.panel import stories
 from sandbox.payments import (
     captures,
     charges,
@@ -205,7 +204,6 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "finish_refund": refunds.finish,
     "open_dispute": disputes.open_by_card,
     "pay_out": payouts.at_midnight,
-    "recover": stories.recover,
     "release": captures.release,
     "renew": renewals.renew,
     "resume_collection": renewals.resume_collection,

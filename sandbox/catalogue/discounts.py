@@ -1,4 +1,4 @@
-"""Discounts on a session: which coupon, and how it spreads over the lines."""
+"""Discounts of sessions, invoices, subscriptions and customers: which coupon, and how it spreads over the lines."""
 
 from __future__ import annotations
 

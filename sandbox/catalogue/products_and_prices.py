@@ -85,7 +85,7 @@ def delete_product(account: Account, call: Call) -> Object:
     product = account.find("product", call.id)
     if account.store.having("price", "product", product["id"]):
         raise invalid("This product cannot be deleted because it has one or more user-created prices.", param="id")
-    gone = account.bury(product)
+    gone = account.mark_deleted(product)
     account.emit("product.deleted", product)
     return gone
 

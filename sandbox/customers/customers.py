@@ -172,7 +172,7 @@ def delete(account: Account, call: Call) -> Object:
     for subscription in account.store.having("subscription", "customer", customer["id"]):
         if subscription["status"] not in subscriptions.OVER:
             cancellations.end(account, subscription, reason="cancellation_requested")
-    gone = account.bury(customer)
+    gone = account.mark_deleted(customer)
     account.emit("customer.deleted", customer)
     return gone
 

@@ -10,8 +10,7 @@ from fastapi.responses import RedirectResponse
 from sandbox.catalogue import discounts, promotion_codes
 from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, sessions
 from sandbox.ground.errors import StripeError, card_error
-from sandbox.pages import order_summary, presets, rendering
-from sandbox.pages.countries import COUNTRIES
+from sandbox.pages import form_choices, order_summary, rendering
 from sandbox.payments import cards, payment_intents, payment_methods
 from sandbox.payments.payment_intents import Attempt
 
@@ -98,13 +97,13 @@ class HostedPage:
         return RedirectResponse(_success_url(session), 303)
 
     def _method(self, session: Object, typed: dict[str, str], buyer: session_payments.Buyer) -> Object:
-        instrument = cards.numbered(presets.number(typed))
+        instrument = cards.numbered(form_choices.number(typed))
         if instrument.kind not in session["payment_method_types"]:
             text = "This session does not take payments of this kind."
             raise card_error("payment_method_not_available", text)
         expiry = (12, 2034)
         if instrument.kind == "card":
-            expiry = _expiry(typed["cardExpiry"].strip() or presets.EXPIRY)
+            expiry = _expiry(typed["cardExpiry"].strip() or form_choices.EXPIRY)
             cards.check_expiry(*expiry)
             if cvc := typed["cardCvc"].strip():
                 cards.check_cvc(cvc, instrument)
@@ -129,7 +128,7 @@ class HostedPage:
 
     def page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
         """The page as it stands, with what was typed and why it was refused."""
-        offered = [preset for preset in presets.PRESETS if preset.kind in session["payment_method_types"]]
+        offered = [method for method in form_choices.OFFERED_METHODS if method.kind in session["payment_method_types"]]
         return rendering.render(
             "pay",
             status=refused.status if refused else 200,
@@ -143,10 +142,11 @@ class HostedPage:
             needs_method=session_payments.needs_method(session),
             presets=offered,
             shown=next(
-                (p for p in offered if p.id == typed.get("preset")), offered[0] if offered else presets.PRESETS[0]
+                (p for p in offered if p.id == typed.get("preset")),
+                offered[0] if offered else form_choices.OFFERED_METHODS[0],
             ),
             typed=typed,
-            countries=COUNTRIES,
+            countries=form_choices.COUNTRIES,
             error=_explained(refused) if refused else None,
         )
 

@@ -18,12 +18,12 @@ from sandbox.billing import (
 from sandbox.customers import billing_portal, customers
 from sandbox.ground.errors import StripeError, invalid
 from sandbox.ground.periods import every
-from sandbox.pages import rendering
+from sandbox.pages import flash_messages, rendering
 from sandbox.payments import cards, payment_methods
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
-    from sandbox.pages.flash_messages import Notice
+    from sandbox.pages.flash_messages import Message
     from sandbox.protocol.spec import Object
 
 MOST = 999
@@ -74,7 +74,7 @@ class PortalPage:
         session = self._session(request)
         if session is None:
             return self._closed()
-        return self._page(session, self.account.notices.take(request))
+        return self._page(session, flash_messages.take(request))
 
     async def act(self, request: Request) -> Response:
         """POST /p/session/{id}/{action}, then back to the page; or to the shop, when it asked for just this."""
@@ -88,11 +88,11 @@ class PortalPage:
                 self._do(session, action, form)
             except StripeError as refused:
                 self.account.commit()
-                return self._back(session, str(refused), good=False)
+                return self._back(request, session, str(refused), good=False)
         self.account.commit()
         if session["flow"] and (after := session["flow"]["after_completion"]["redirect"]):
             return RedirectResponse(after["return_url"], 303)
-        return self._back(session, SAID[action])
+        return self._back(request, session, SAID[action])
 
     def _do(self, session: Object, action: str, form: dict[str, str]) -> None:
         account, features = self.account, self._features(session)
@@ -155,10 +155,10 @@ class PortalPage:
         features: Object = self.account.find(billing_portal.CONFIGURATION, session["configuration"])["features"]
         return features
 
-    def _back(self, session: Object, said: str, *, good: bool = True) -> Response:
-        return self.account.notices.redirect(f"/p/session/{session['id']}", said, good=good)
+    def _back(self, request: Request, session: Object, said: str, *, good: bool = True) -> Response:
+        return flash_messages.redirect(request, f"/p/session/{session['id']}", said, good=good)
 
-    def _page(self, session: Object, notice: Notice | None) -> Response:
+    def _page(self, session: Object, notice: Message | None) -> Response:
         account = self.account
         customer = account.find("customer", session["customer"])
         features, flow = self._features(session), session["flow"] or {"type": ""}

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sandbox.ground import currencies
+from sandbox.pages import flash_messages
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -70,7 +71,7 @@ def framed(account: Account, request: Request, template: str, *, status: int = 2
     letters, address = account.store.all("mail"), request.url.remove_query_params("said")
     frame: dict[str, Any] = {
         "since": account.changes.number,
-        "notice": account.notices.take(request),
+        "notice": flash_messages.take(request),
         "armed": len(account.faults.armed()),
         "unread": sum(not account.store.notes(letter["id"]).get("seen") for letter in letters),
         "shop_url": account.settings.shop_url,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.account import destinations, signing
 from sandbox.customers import test_clocks
 from sandbox.ground import periods
-from sandbox.panel import payment_actions, payout_actions, stories, subscription_actions
+from sandbox.panel import payment_actions, payout_actions, scenarios, subscription_actions
 from sandbox.panel.targets import CannotDo
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def reset(account: Account, _: str) -> dict[str, int]:
 
 
 # By the names of their buttons. Those with an object get its id; the others look for the newest that fits.
-ACTS: Mapping[str, Callable[..., Any]] = {
+ACTIONS: Mapping[str, Callable[..., Any]] = {
     "pay": payment_actions.pay,
     "expire": payment_actions.expire,
     "refund": payment_actions.refund,
@@ -120,23 +120,23 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "clock-month": advance_month,
     "jump": jump,
     "reset": reset,
-    "pay-newest": stories.pay_unseen,
-    "expire-all": stories.expire_all,
-    "refund-some": stories.refund_some,
+    "pay-newest": scenarios.pay_unseen,
+    "expire-all": scenarios.expire_all,
+    "refund-some": scenarios.refund_some,
     "jump-month": jump_month,
-    "story-refund-fails": stories.refund_that_fails,
-    "story-dispute-lost": stories.lost_dispute,
-    "story-renewal": stories.stumbling_renewal,
-    "story-debit-bounces": stories.bouncing_debit,
+    "story-refund-fails": scenarios.refund_that_fails,
+    "story-dispute-lost": scenarios.lost_dispute,
+    "story-renewal": scenarios.stumbling_renewal,
+    "story-debit-bounces": scenarios.bouncing_debit,
 }
 
 
 def do(account: Account, name: str, id: str, more: Mapping[str, Any] | None = None) -> Any:
     """Do what is called so. Raises CannotDo when there is no such thing, or it takes no such parameter."""
-    act = ACTS.get(name)
-    if act is None:
-        raise CannotDo(f"There is no such act: {name} (there are {', '.join(ACTS)}).")
-    taken = {key for key, p in inspect.signature(act).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    action = ACTIONS.get(name)
+    if action is None:
+        raise CannotDo(f"There is no such act: {name} (there are {', '.join(ACTIONS)}).")
+    taken = {key for key, p in inspect.signature(action).parameters.items() if p.kind is p.KEYWORD_ONLY}
     if unknown := (more or {}).keys() - taken:
         raise CannotDo(f"{name} does not take {', '.join(sorted(unknown))}.")
-    return act(account, id, **(more or {}))
+    return action(account, id, **(more or {}))

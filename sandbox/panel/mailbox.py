@@ -15,8 +15,8 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from sandbox.ground import ids
-from sandbox.pages import rendering
-from sandbox.panel import outcomes
+from sandbox.pages import flash_messages, rendering
+from sandbox.panel import action_messages
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -144,7 +144,7 @@ class Mailbox:
         self.account.store.commit()
         if request.method == "DELETE":
             return Response(status_code=204)
-        return self.account.notices.redirect("/inbox", "Deleted the letter.")
+        return flash_messages.redirect(request, "/inbox", "Deleted the letter.")
 
     async def clear(self, request: Request) -> Response:
         """DELETE /inbox, or POST /inbox/clear from the page."""
@@ -152,7 +152,7 @@ class Mailbox:
         self.account.store.clear(KIND)
         if request.method == "DELETE":
             return Response(status_code=204)
-        return self.account.notices.redirect("/inbox", f"Deleted {outcomes.counted(there, 'letter')}.")
+        return flash_messages.redirect(request, "/inbox", f"Deleted {action_messages.counted(there, 'letter')}.")
 
     def _raw(self, letter: Object) -> bytes:
         text: str = self._notes(letter).get("raw", "")

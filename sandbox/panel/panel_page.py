@@ -10,8 +10,8 @@ from fastapi import Request, Response
 
 from sandbox.customers import test_clocks
 from sandbox.ground.errors import StripeError
-from sandbox.pages import rendering
-from sandbox.panel import rows, scenarios
+from sandbox.pages import flash_messages, rendering
+from sandbox.panel import rows, scenario_buttons
 from sandbox.panel.targets import CannotDo
 from sandbox.payments import early_fraud_warnings
 
@@ -39,10 +39,10 @@ class Panel:
             endpoint=account.settings.webhook_url,
             clock=account.clock.moved(),
             ahead=rows.ahead(account.clock.ahead),
-            scenarios=scenarios.SCENARIOS,
+            scenarios=scenario_buttons.SCENARIOS,
             switched_on=self._switched_on(),
             # What arms faults is folded away while none of it is armed.
-            folded={group for group, buttons in scenarios.SCENARIOS.items() if _only_switches(buttons)},
+            folded={group for group, buttons in scenario_buttons.SCENARIOS.items() if _only_switches(buttons)},
             sessions=find(request, "sessions", "checkout.session", rows.session),
             payments=find(request, "payments", "payment_intent", lambda p: rows.payment(account, p)),
             subscriptions=find(request, "subscriptions", "subscription", lambda s: rows.subscription(account, s)),
@@ -59,21 +59,21 @@ class Panel:
         form, name = await rendering.form(request), request.path_params["name"]
         given, back = form.get("id", ""), form.get("back") or "/"
         try:
-            said = scenarios.press(self.account, name, given)
+            said = scenario_buttons.press(self.account, name, given)
         except (StripeError, CannotDo) as refused:
             self.account.commit()
-            return self.account.notices.redirect(back, str(refused), good=False)
+            return flash_messages.redirect(request, back, str(refused), good=False)
         self.account.commit()
         if said is None:
             return Response("No such button", 404)
-        return self.account.notices.redirect(back, said)
+        return flash_messages.redirect(request, back, said)
 
     def _switched_on(self) -> set[str]:
         return {
             name
-            for group in scenarios.SCENARIOS.values()
+            for group in scenario_buttons.SCENARIOS.values()
             for name, button in group.items()
-            if isinstance(button, scenarios.Switch) and button.armed(self.account)
+            if isinstance(button, scenario_buttons.Switch) and button.armed(self.account)
         }
 
     def _endpoints(self) -> list[rows.Row]:
@@ -92,5 +92,5 @@ class Panel:
         }
 
 
-def _only_switches(buttons: Mapping[str, scenarios.Switch | scenarios.Act]) -> bool:
-    return all(isinstance(button, scenarios.Switch) for button in buttons.values())
+def _only_switches(buttons: Mapping[str, scenario_buttons.Switch | scenario_buttons.Action]) -> bool:
+    return all(isinstance(button, scenario_buttons.Switch) for button in buttons.values())

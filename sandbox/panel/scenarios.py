@@ -1,111 +1,79 @@
-"""The panel's big buttons: faults that are armed and disarmed, and things that happen at once."""
+"""Scenarios: several things at one click, each about the newest object that fits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from sandbox.ground.faults import default
-from sandbox.panel import actions, outcomes
+from sandbox.checkout import expirations
+from sandbox.panel.payment_actions import bounce, dispute, fail_refund, lose, pay, refund
+from sandbox.panel.subscription_actions import fail_next, renew, retry
+from sandbox.panel.targets import charge_of, is_open, newest
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
+    from sandbox.protocol.spec import Object
+
+RECOVERY_SECONDS = 5.0
+DEBITS = {"sepa_debit": "AT861904300235473202", "us_bank_account": "000222222227"}
 
 
-@dataclass(frozen=True)
-class Switch:
-    """A button that arms faults, and disarms them when pressed again."""
-
-    name: str
-    hint: str
-    on: Mapping[str, Any]
-
-    def armed(self, account: Account) -> bool:
-        """Whether it is on. A count that is running down is still on."""
-        faults = account.faults.as_dict()
-        return all(faults[k] == v or (k.endswith("_next") and faults[k] != 0) for k, v in self.on.items())
-
-    def press(self, account: Account) -> None:
-        """Arm it, or disarm it."""
-        off = {key: default(key) for key in self.on}
-        account.faults.set(off if self.armed(account) else dict(self.on))
+def expire_all(account: Account, _: str) -> list[Object]:
+    """Expire every open session."""
+    found = [s for s in account.store.all("checkout.session") if is_open(s)]
+    for session in found:
+        expirations.end(account, session)
+    return found
 
 
-@dataclass(frozen=True)
-class Act:
-    """A button that makes something happen; what, `actions` has under the button's name."""
-
-    name: str
-    hint: str
-    id: str = ""
+def refund_some(account: Account, _: str) -> Object:
+    """Refund a tenth of the newest payment that has something left."""
+    charge = charge_of(account, "")
+    left = charge["amount_captured"] - charge["amount_refunded"]
+    return refund(account, charge["id"], amount=min(max(charge["amount"] // 10, 1), left))
 
 
-def _api(fault: str, times: int) -> Mapping[str, Any]:
-    return {"api": fault, "api_next": times}
+def pay_unseen(account: Account, _: str) -> Object:
+    """The newest session is paid, and nobody comes back from it."""
+    return pay(account, "")
 
 
-SCENARIOS: Mapping[str, Mapping[str, Switch | Act]] = {
-    "Stories": {
-        "pay-newest": Act("Pay and close the tab", "The newest session; nobody comes back"),
-        "story-refund-fails": Act("Refund fails", "The newest payment, refunded in vain"),
-        "story-dispute-lost": Act("Dispute, lost", "About the newest payment"),
-        "story-renewal": Act("Renewal fails, then recovers", "The newest plan; paid 5 seconds later"),
-        "story-debit-bounces": Act("Bank debit bounces", "The newest session, paid and then not"),
-        "payout": Act("Pay out", "All the money there is, to the shop's bank"),
-        "refund-some": Act("Refund a tenth", "Of the newest payment, as if at Stripe"),
-        "expire-all": Act("Expire open sessions", "Frees what was held for them"),
-    },
-    "Time": {
-        "jump-hour": Act("Jump ahead an hour", "Open sessions get older", "3600"),
-        "jump-day": Act("Jump ahead a day", "Sessions expire", "86400"),
-        "jump-week": Act("Jump ahead a week", "Retries of unpaid renewals", "604800"),
-        "jump-month": Act("Jump ahead a month", "Plans renew, trials end"),
-    },
-    "Payments that go wrong": {
-        "decline-next": Switch("Decline the next payment", "Any card, once", {"decline_next": 1}),
-        "refund-action": Switch("Next refund needs the buyer", "It can be canceled", {"refund_action_next": 1}),
-        "dunning-unpaid": Switch("Unpaid plans stay unpaid", "After the last retry", {"after_dunning": "unpaid"}),
-        "dunning-past-due": Switch("Unpaid plans stay past due", "After the last retry", {"after_dunning": "past_due"}),
-    },
-    "Events that go wrong": {
-        "hold": Switch("Hold events for 30 seconds", "The buyer comes back first", {"hold_seconds": 30}),
-        "twice": Switch("Send every event twice", "Nothing may be delivered twice", {"twice": True}),
-        "two-events": Switch("Two events for one change", "The next change, different ids", {"double_events_next": 1}),
-        "shuffle": Switch("Send events out of order", "Gathered for a second, then mixed", {"shuffle": True}),
-        "drop": Switch("Lose the next event", "Sent again after a minute", {"drop_next": 1, "drop_retry_seconds": 60}),
-        "drop-for-good": Switch(
-            "Lose the next event for good", "Only a sweep finds it", {"drop_next": 1, "drop_retry_seconds": -1}
-        ),
-        "forge": Switch("Forge the next signature", "Must be refused, then sent properly", {"bad_signature_next": 1}),
-        "stale": Switch("Sign the next one ten minutes ago", "Must be refused as too old", {"old_signature_next": 1}),
-        "storm": Switch(
-            "Bad weather", "A fifth twice, a fifth late, a tenth never",
-            {"duplicate_rate": 0.2, "shuffle_rate": 0.2, "drop_rate": 0.1},
-        ),
-    },
-    "API and mail that go wrong": {
-        "api-limit": Switch("Answer 429", "The next three requests", _api("429", 3)),
-        "api-before": Switch("Answer 500, do nothing", "The next three requests", _api("500_before", 3)),
-        "api-after": Switch("Do it, but answer 500", "The next request", _api("500_after", 1)),
-        "api-silent": Switch("Do it, but never answer", "The next request", _api("silence_after", 1)),
-        "api-shaky": Switch("Fail one request in twenty", "429 or 500, nothing done", {"api_error_rate": 0.05}),
-        "mail-refuse": Switch("Refuse letters", "Until switched off", {"smtp_refuse_next": -1}),
-    },
-}  # fmt: skip
+def refund_that_fails(account: Account, _: str) -> Object:
+    """The newest payment is refunded, and the refund comes back."""
+    return fail_refund(account, refund(account, "")["id"])
 
 
-def press(account: Account, name: str, id: str) -> str | None:
-    """Press a button by its name. Returns what to say afterwards; None when there is no button of that name."""
-    for group in SCENARIOS.values():
-        match group.get(name):
-            case Switch() as switch:
-                switch.press(account)
-                return f"{switch.name}: {'on' if switch.armed(account) else 'off'}."
-            case Act(id=fixed) if fixed:
-                actions.jump(account, fixed)
-                return outcomes.told(account, "jump", "", None)
-    if name not in actions.ACTS:
-        return None
-    result = actions.do(account, name, id)
-    return outcomes.forgotten(result) if name == "reset" else outcomes.told(account, name, id, result)
+def lost_dispute(account: Account, _: str) -> Object:
+    """The newest payment is disputed, and the dispute lost."""
+    return lose(account, dispute(account, "")["id"])
+
+
+def stumbling_renewal(account: Account, _: str) -> Object:
+    """The newest subscription renews, is declined, and paid a moment later."""
+    subscription = fail_next(account, "")
+    renew(account, subscription["id"])
+    account.later(RECOVERY_SECONDS, "recover", subscription["id"])
+    return subscription
+
+
+def recover(account: Account, id: str) -> None:
+    """The timer of a renewal that was declined on purpose."""
+    if account.find("subscription", id)["status"] == "past_due":
+        retry(account, id)
+
+
+def bouncing_debit(account: Account, _: str) -> Object:
+    """The newest session that takes bank debits is paid by one, which bounces."""
+
+    def takes_debits(session: Object) -> bool:
+        return is_open(session) and any(kind in DEBITS for kind in session["payment_method_types"])
+
+    missing = "No open session takes a bank debit. Put something in the cart and go to payment first."
+    session = newest(account, "checkout.session", takes_debits, missing)
+    kind = next(kind for kind in session["payment_method_types"] if kind in DEBITS)
+    pay(account, session["id"], card=DEBITS[kind])
+    bounce(account, session["payment_intent"])
+    return session
+
+
+TIMERS: Mapping[str, Callable[[Account, str], None]] = {"recover": recover}

@@ -1,4 +1,4 @@
-"""What an act is about: the object that was named, or else the newest that fits."""
+"""What an action is about: the object that was named, or else the newest that fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a courier makes of well and badly behaved receivers."""
+"""What the client makes of well and badly behaved receivers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sandbox.account.http_client import Courier, Unanswered
+from sandbox.account.http_client import HttpClient, Unanswered
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -24,11 +24,11 @@ def _posted(talk: Talk, times: int = 1) -> list[tuple[int, str]]:
     async def go() -> list[tuple[int, str]]:
         server = await asyncio.start_server(answered, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        courier = Courier(timeout=0.3)
+        client = HttpClient(timeout=0.3)
         try:
-            return [await courier.post(f"http://127.0.0.1:{port}/x?y=1", b"{}", {"A": "b"}) for _ in range(times)]
+            return [await client.post(f"http://127.0.0.1:{port}/x?y=1", b"{}", {"A": "b"}) for _ in range(times)]
         finally:
-            await courier.close()
+            await client.close()
             await asyncio.gather(*talks, return_exceptions=True)
             server.close()
             await server.wait_closed()

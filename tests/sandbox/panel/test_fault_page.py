@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from sandbox.ground.faults import CHOICES, Faults
-from sandbox.panel import dials
+from sandbox.panel import fault_page
 from tests.sandbox.running import World
 
 NAMES = [field.name for field in dataclasses.fields(Faults)]
-TEXTS = {name: text for group in dials.GROUPS.values() for name, text in group.items()}
+TEXTS = {name: text for group in fault_page.GROUPS.values() for name, text in group.items()}
 
 
 def _form(world: World, **typed: str) -> dict[str, str]:

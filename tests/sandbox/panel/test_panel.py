@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.ground.changes import Changes
-from sandbox.panel import outcomes
-from sandbox.panel.actions import ACTS
-from sandbox.panel.scenarios import SCENARIOS, Switch
+from sandbox.panel import action_messages
+from sandbox.panel.actions import ACTIONS
+from sandbox.panel.scenario_buttons import SCENARIOS, Switch
 from tests.sandbox.running import Endpoint, World, eventually, running
 
 SWITCHES = [name for group in SCENARIOS.values() for name, button in group.items() if isinstance(button, Switch)]
@@ -69,7 +69,7 @@ def test_every_form_of_the_panel_leads_somewhere(world: World) -> None:
     page = world.http.get("/", params={"sessions": 100, "payments": 100}).text
     offered = set(re.findall(r'action="/panel/act/([\w-]+)"', page))
     only_by_script = {"pause", "quantity", "jump", "refund-finish"}
-    assert offered == {name for group in SCENARIOS.values() for name in group} | set(ACTS) - only_by_script
+    assert offered == {name for group in SCENARIOS.values() for name in group} | set(ACTIONS) - only_by_script
     assert _press(world, "nothing") == 404
 
 
@@ -115,11 +115,11 @@ def test_what_cannot_be_done_is_said_and_not_a_broken_page(world: World) -> None
     assert "has already been refunded" in answer.text
 
 
-@pytest.mark.parametrize("name", sorted(ACTS))
+@pytest.mark.parametrize("name", sorted(ACTIONS))
 def test_every_act_says_what_it_did(name: str) -> None:
     kinds = {"jump-month": "jump", "reset": "jump"}
     only_by_script = {"pause", "quantity", "refund-finish"}
-    assert name in only_by_script or kinds.get(name, name) in outcomes.TEXTS
+    assert name in only_by_script or kinds.get(name, name) in action_messages.TEXTS
 
 
 def _said(world: World, name: str, id: str = "", back: str = "/") -> str:

@@ -1,4 +1,4 @@
-"""The panel's one-click stories, each told to its end."""
+"""The panel's one-click scenarios, each told to its end."""
 
 from __future__ import annotations
 

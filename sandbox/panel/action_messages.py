@@ -13,7 +13,7 @@ from sandbox.pages import rendering
 if TYPE_CHECKING:
     from sandbox.account.account import Account
 
-# `it` is what came of the act, `payment` the payment it is about, `given` what the button belongs to.
+# `it` is what came of the action, `payment` the payment it is about, `given` what the button belongs to.
 TEXTS: Mapping[str, str] = {
     "pay": "Paid {it}.",
     "pay-newest": "Paid {it} and closed the tab: nobody comes back to the shop from it.",
@@ -66,7 +66,7 @@ NOUNS = {
 
 
 def told(account: Account, name: str, given: str, result: Any) -> Markup:
-    """A sentence about an act that has been done."""
+    """A sentence about an action that has been done."""
     text = TEXTS.get("jump" if name.startswith("jump") else name, "Done.")
     found = result if isinstance(result, dict) else {}
     subject = account.store.get("charge", found.get("charge") or "") or {}
