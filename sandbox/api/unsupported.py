@@ -136,7 +136,6 @@ REFUSED: Mapping[tuple[str, str], Names] = {
     ("DELETE", "/v1/subscription_items/{id}"): ("clear_usage",),
     ("POST", "/v1/subscriptions"): (
         *SUBSCRIPTION, *ACCOUNTS, "backdate_start_date", "billing_cycle_anchor", "billing_cycle_anchor_config",
-        "discounts",
     ),
     ("POST", "/v1/subscriptions/{id}"): (
         *(name for name in SUBSCRIPTION if name != "billing_mode[flexible]"), "items[][clear_usage]", "trial_from_plan",

@@ -13,11 +13,11 @@ from sandbox.billing import (
     invoice_drafts,
     invoice_items,
     renewals,
+    subscription_discounts,
     subscription_items,
     subscription_requests,
     subscriptions,  # fmt: skip
 )
-from sandbox.catalogue import discounts
 from sandbox.ground import metadata, periods
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_method_ownership
@@ -97,10 +97,11 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
     if "pause_collection" in params:
         changes["pause_collection"] = _paused(account, subscription, params["pause_collection"])
     if "discounts" in params:
-        changes["discounts"] = _discounts(account, subscription, params["discounts"] or [])
+        given = params["discounts"] or []
+        changes["discounts"] = subscription_discounts.replaced(account, subscription, given)
     if "coupon" in params:
         named = [{"coupon": params["coupon"]}] if params["coupon"] else []
-        changes["discounts"] = _discounts(account, subscription, named)
+        changes["discounts"] = subscription_discounts.replaced(account, subscription, named)
     if "cancel_at_period_end" in params or "cancel_at" in params:
         changes |= cancellations.ending(account, subscription, params)
     if "payment_settings" in params:
@@ -126,18 +127,6 @@ def _paused(account: Account, subscription: Object, given: Any) -> Object | None
     if at := given.get("resumes_at"):
         account.at(at, "resume_collection", subscription["id"])
     return {"behavior": given["behavior"], "resumes_at": given.get("resumes_at")}
-
-
-def _discounts(account: Account, subscription: Object, given: list[Object]) -> list[str]:
-    kept = []
-    for each in given:
-        if "discount" in each:
-            kept.append(str(each["discount"]))
-        else:
-            named = discounts.named(account, each, currency=subscription["currency"])
-            kept.append(discounts.for_subscription(account, named, subscription)["id"])
-            discounts.redeem(account, named)
-    return kept
 
 
 def _ends_trial(account: Account, subscription: Object, params: Object) -> bool:

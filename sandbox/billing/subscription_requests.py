@@ -12,6 +12,7 @@ from sandbox.billing import (
     invoice_items,
     invoices,
     renewals,
+    subscription_discounts,
     subscription_items,
     subscriptions,
 )
@@ -45,16 +46,15 @@ def create(account: Account, call: Call) -> Object:
     if id := params.get("default_payment_method"):
         method = payment_method_ownership.named(account, customer, id, param="default_payment_method")
     # Older requests may name a coupon or a promotion code.
-    old = "coupon" in params or "promotion_code" in params
-    chosen = discounts.named(account, params, currency=currency) if old else None
+    old = [params] if "coupon" in params or "promotion_code" in params else []
+    chosen = subscription_discounts.check(account, params.get("discounts") or old, currency)
     cancellations.check_ending(account, params)
     if method is None and behavior == "allow_incomplete":
         _check_payable(account, customer, params, lines, currency, chosen)
     subscription = subscriptions.make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
     if chosen:
-        account.store.change(subscription, discounts=[discounts.for_subscription(account, chosen, subscription)["id"]])
-        discounts.redeem(account, chosen)
+        account.store.change(subscription, discounts=subscription_discounts.give(account, subscription, chosen))
     if params.get("cancel_at_period_end") or "cancel_at" in params:
         account.store.change(subscription, **cancellations.ending(account, subscription, params))
     _bill_first(account, subscription, behavior, off_session=params.get("off_session", False))
@@ -107,7 +107,7 @@ def _bill_first(account: Account, subscription: Object, behavior: str, *, off_se
 
 
 def _check_payable(
-    account: Account, customer: Object, params: Object, lines: list[Object], currency: str, chosen: Object | None
+    account: Account, customer: Object, params: Object, lines: list[Object], currency: str, chosen: list[Object]
 ) -> None:
     """Raises StripeError when something is due at once and nobody has said how it is paid."""
     sent = params.get("collection_method") == "send_invoice"
@@ -120,17 +120,19 @@ def _check_payable(
         raise invalid(NO_METHOD, code="resource_missing")
 
 
-def _first_due(account: Account, customer: Object, lines: list[Object], currency: str, chosen: Object | None) -> int:
+def _first_due(account: Account, customer: Object, lines: list[Object], currency: str, chosen: list[Object]) -> int:
     """What the first invoice will ask for: the prices less the discount, what waits, and what the customer is owed."""
     amounts = [currency_options.in_currency(account, line["price"], currency)["unit_amount"] for line in lines]
     plans = [
         {"amount_subtotal": amount * line["quantity"], **line} for amount, line in zip(amounts, lines, strict=True)
     ]
-    discount = chosen or (customer["discount"] or {}).get("source")
-    off = discounts.apply(account, plans, discount)
+    own = [customer["discount"]["source"]] if customer["discount"] else []
+    for discount in chosen or own:
+        discounts.apply(account, plans, discount)
+        plans = [{**plan, "amount_subtotal": plan["amount_total"]} for plan in plans]
     waiting = invoice_items.pending(account, customer["id"], currency)
     loose = sum(item["amount"] for item in waiting if invoice_items.subscription_of(item) is None)
-    return int(sum(plan["amount_subtotal"] for plan in plans) - off + loose + customer["balance"])
+    return int(sum(plan["amount_subtotal"] for plan in plans) + loose + customer["balance"])
 
 
 def check_prices(account: Account, found: list[Object], currency: str, *, param: str = "items") -> None:

@@ -126,7 +126,18 @@ def _discountable(account: Account, line: Object) -> Object:
 
 def for_subscription(account: Account, given: Object, subscription: Object) -> Object:
     """The discount object that a subscription carries on."""
-    return _make(account, given, customer=subscription["customer"], subscription=subscription["id"])
+    return _lasting(account, _make(account, given, customer=subscription["customer"], subscription=subscription["id"]))
+
+
+def _lasting(account: Account, discount: Object) -> Object:
+    if discount["end"] is not None:
+        account.at(discount["end"], "end_discount", discount["id"])
+    return discount
+
+
+def deleted(discount: Object) -> Object:
+    """What is answered to whoever takes a discount away."""
+    return {**{key: value for key, value in discount.items() if key != "end"}, "deleted": True}
 
 
 def for_session(account: Account, given: Object, customer: Object, session: Object) -> Object:
@@ -160,6 +171,7 @@ def check_coupon(account: Account, id: str) -> None:
 def take_from_customer(account: Account, customer: Object) -> None:
     """A customer no longer has the discount they had, if any. Announced."""
     if before := customer["discount"]:
+        account.timers.cancel("end_discount", before["id"])
         account.store.change(customer, discount=None)
         account.emit("customer.discount.deleted", before)
 
@@ -168,7 +180,7 @@ def give_customer(account: Account, customer: Object, coupon: str) -> None:
     """A customer has the discount of a coupon on all their invoices, instead of what they had. Announced."""
     before = customer["discount"]
     chosen = {"coupon": coupon, "promotion_code": None}
-    discount = _make(account, chosen, customer=customer["id"])
+    discount = _lasting(account, _make(account, chosen, customer=customer["id"]))
     redeem(account, chosen)
     account.store.change(customer, discount=discount)
     if before is None:
