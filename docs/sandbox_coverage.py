@@ -35,6 +35,7 @@ REFUSED_VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
         "ui_mode": "elements",
     },
     ("POST", "/v1/invoices"): {"automatic_tax[enabled]": "true", "issuer[type]": "account"},
+    ("POST", "/v1/invoices/create_preview"): {"preview_mode": "recurring"},
     ("POST", "/v1/invoices/{id}"): {"automatic_tax[enabled]": "true", "issuer[type]": "account"},
     ("POST", "/v1/payment_intents/{id}/capture"): {"final_capture": "false"},
     ("POST", "/v1/payment_methods"): {"type": "paypal"},

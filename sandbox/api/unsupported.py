@@ -75,6 +75,20 @@ INVOICE = (
     "account_tax_ids", "application_fee_amount", "automatic_tax[liability]", "default_source", "default_tax_rates",
     "issuer[account]", "on_behalf_of", "payment_settings", "rendering", "shipping_cost", "transfer_data",
 )  # fmt: skip
+# A preview is that of a change of items: no schedules, no subscriptions or customers that are only described.
+PREVIEW = (
+    "automatic_tax", "currency", "customer_account", "customer_details", "discounts", "invoice_items", "issuer",
+    "on_behalf_of", "schedule", "schedule_details",
+    *_of(
+        "subscription_details",
+        (
+            "billing_cycle_anchor", "billing_mode", "billing_schedules", "cancel_at", "cancel_at_period_end",
+            "cancel_now", "default_tax_rates", "items[][billing_thresholds]", "items[][clear_usage]",
+            "items[][current_trial]", "items[][discounts]", "items[][price_data]", "items[][tax_rates]", "metadata",
+            "pause", "resume_at", "start_date", "trial_end",
+        ),
+    ),
+)  # fmt: skip
 INVOICE_ITEM = ("discounts", "quantity_decimal", "tax_behavior", "tax_code", "tax_rates")
 
 REFUSED: Mapping[tuple[str, str], Names] = {
@@ -112,6 +126,7 @@ REFUSED: Mapping[tuple[str, str], Names] = {
     ("POST", "/v1/invoiceitems"): (*INVOICE_ITEM, *ACCOUNTS),
     ("POST", "/v1/invoiceitems/{id}"): (*INVOICE_ITEM, "invoicing_rules"),
     ("POST", "/v1/invoices"): (*INVOICE, *ACCOUNTS, "from_invoice"),
+    ("POST", "/v1/invoices/create_preview"): PREVIEW,
     ("POST", "/v1/invoices/{id}"): INVOICE,
     ("POST", "/v1/invoices/{id}/pay"): ("forgive", "mandate", "source"),
     ("POST", "/v1/payment_intents"): (*INTENT, *CONNECT, *ACCOUNTS, "payment_method_configuration"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.account import events
 from sandbox.billing import invoice_items, invoice_lines, subscription_items
 from sandbox.catalogue import discounts
-from sandbox.ground import ids
+from sandbox.ground import ids, periods
 from sandbox.ground.periods import DAY
 from sandbox.protocol import derived_objects
 from sandbox.protocol.spec import blank
@@ -127,25 +127,78 @@ def _due(account: Account, subscription: Object) -> int | None:
 def for_period(account: Account, subscription: Object, *, reason: str, plans: bool = True) -> Object:
     """A draft for the period the items show, and for what has been waiting; with `plans=False` only for the latter."""
     items = subscription_items.of(account, subscription["id"]) if plans else []
-    free = subscription["status"] == "trialing"
-    lines = [invoice_lines.of_plan(account, item, subscription, free=free) for item in items]
     waiting = invoice_items.waiting_for(account, subscription, loose=plans)
-    lines += [invoice_lines.of_item(item, account, subscription) for item in waiting]
-    used, off = discounts.on_lines(account, discounts.of(account, subscription), lines)
-    invoice = of_subscription(account, subscription, lines, reason=reason, off=off, discount_ids=used)
+    free = subscription["status"] == "trialing"
+    invoice = account.store.save(drawn_up(account, subscription, items, waiting, reason=reason, free=free))
     for item in waiting:
         account.store.change(item, invoice=invoice["id"])
     return invoice
 
 
-def preview(account: Account, subscription: Object) -> Object:
-    """The next invoice as it would be, not kept."""
-    items = subscription_items.of(account, subscription["id"])
-    lines = [invoice_lines.of_plan(account, item, subscription) for item in items]
-    waiting = invoice_items.waiting_for(account, subscription, loose=True)
+def drawn_up(
+    account: Account,
+    subscription: Object,
+    items: list[Object],
+    waiting: list[Object],
+    *,
+    reason: str,
+    free: bool = False,
+    at: int | None = None,
+) -> Object:
+    """An invoice of a subscription for these, not kept, with the discounts it has by then."""
+    lines = [invoice_lines.of_plan(account, item, subscription, free=free) for item in items]
     lines += [invoice_lines.of_item(item, account, subscription) for item in waiting]
-    used, off = discounts.on_lines(account, discounts.of(account, subscription), lines)
-    return _of_subscription(account, subscription, lines, reason="upcoming", off=off, discount_ids=used)
+    used, off = discounts.on_lines(account, discounts.of(account, subscription), lines, at=at)
+    return _of_subscription(account, subscription, lines, reason=reason, off=off, discount_ids=used)
+
+
+def upcoming(account: Account, subscription: Object) -> Object:
+    """The next invoice of a subscription as it is."""
+    return preview_next(account, subscription, subscription_items.of(account, subscription["id"]), [])
+
+
+def preview_next(account: Account, subscription: Object, items: list[Object], new: list[Object]) -> Object:
+    """The invoice of the next period, for these items and what waits, `new` included; not kept."""
+    start = int(subscription["items"]["data"][0]["current_period_end"])
+    anchor = subscription["billing_cycle_anchor"]
+    coming = preview(account, subscription, from_moment(items, start, anchor=anchor), new, reason="upcoming", at=start)
+    charged = coming["collection_method"] == "charge_automatically"
+    attempt = start + int(account.settings.draft_seconds) if charged else None
+    return {**coming, "created": start, "next_payment_attempt": attempt, "period_end": start}
+
+
+def from_moment(items: list[Object], start: int, *, anchor: int | None = None) -> list[Object]:
+    """The items in a period that begins then."""
+    return [
+        {
+            **item,
+            "current_period_start": start,
+            "current_period_end": periods.period_end(start, item["price"]["recurring"], anchor=anchor),
+        }
+        for item in items
+    ]
+
+
+def preview(
+    account: Account, subscription: Object, items: list[Object], new: list[Object], *, reason: str, **at: Any
+) -> Object:
+    """An invoice for these items and what waits, `new` included; not kept."""
+    waiting = invoice_items.waiting_for(account, subscription, loose=bool(items)) + new
+    invoice = drawn_up(account, subscription, items, waiting, reason=reason, **at)
+    id = ids.new("upcoming_in")
+    lines = [{**line, "invoice": id} for line in invoice["lines"]["data"]]
+    # What the customer has been credited, or owes, is part of what they will be asked for.
+    starting = account.find("customer", subscription["customer"])["balance"]
+    due = max(invoice["total"] + starting, 0)
+    return {
+        **invoice,
+        "id": id,
+        "amount_due": due,
+        "amount_remaining": due,
+        "ending_balance": invoice["total"] + starting - due,
+        "lines": {**invoice["lines"], "data": lines, "url": f"/v1/invoices/{id}/lines"},
+        "starting_balance": starting,
+    }
 
 
 def recount(account: Account, invoice: Object, lines: list[Object]) -> None:

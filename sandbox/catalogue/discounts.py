@@ -85,9 +85,11 @@ def of_customer(customer: Object) -> list[str]:
     return [customer["discount"]["id"]] if customer["discount"] else []
 
 
-def on_lines(account: Account, wanted: list[str], lines: list[Object]) -> tuple[list[str], int]:
-    """Put discounts on the lines of an invoice: which of them were used, and what they take off in all."""
-    used, whole, now = [], 0, account.clock.now()
+def on_lines(
+    account: Account, wanted: list[str], lines: list[Object], *, at: int | None = None
+) -> tuple[list[str], int]:
+    """Put discounts on the lines of an invoice of now, or of then: which were used, and what they take off in all."""
+    used, whole, now = [], 0, account.clock.now() if at is None else at
     for id in wanted:
         discount = account.store.get("discount", id)
         if discount is None or (discount["end"] is not None and discount["end"] <= now):

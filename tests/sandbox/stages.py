@@ -122,6 +122,17 @@ def _with_item(world: World, items: int = 1) -> tuple[str, Given]:
     return subscription.id, {"items": [{"id": subscription["items"].data[0].id}]}
 
 
+def _of_customer(world: World) -> Given:
+    """The newest customer's subscription."""
+    customer = world.api.customers.list({"limit": 1}).data[0].id
+    return {"subscription": _subscription(world, customer=customer).id}
+
+
+def _previewed(world: World) -> Given:
+    subscription, items = _with_item(world, 2)
+    return {"subscription": subscription, "subscription_details": items}
+
+
 def _order(world: World) -> Given:
     return {"customer": _customer(world), "items": [{"price": world.plan(1000, "month").id}]}
 
@@ -175,6 +186,9 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/invoiceitems": lambda w: ("", {"customer": _customer(w), "amount": 2900, "currency": "eur"}),
     "POST /v1/invoiceitems/{id}": lambda w: (_item(w), {}),
     "POST /v1/invoices": lambda w: ("", {"customer": _customer(w)}),
+    "POST /v1/invoices/create_preview": lambda w: ("", {"subscription": _subscription(w).id}),
+    "POST /v1/invoices/create_preview customer": lambda w: ("", _of_customer(w)),
+    "POST /v1/invoices/create_preview subscription_details": lambda w: ("", _previewed(w)),
     "POST /v1/invoices/{id}": lambda w: (_invoice(w), {}),
     "POST /v1/invoices/{id}/finalize": lambda w: (_invoice(w), {}),
     "POST /v1/invoices/{id}/pay": lambda w: (_invoice(w), {}),
@@ -367,6 +381,7 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "POST /v1/invoiceitems invoice": _invoice,
     "POST /v1/invoices/{id}/pay payment_method": _kept,
     "POST /v1/payment_intents currency": lambda w: "usd",
+    "POST /v1/invoices/create_preview preview_mode": lambda w: "next",
     "POST /v1/payouts method": lambda w: "standard",
     "POST /v1/payouts source_type": lambda w: "card",
     "POST /v1/prices currency_options": lambda w: {"usd": {"unit_amount": 3300}},
@@ -404,6 +419,9 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "frozen_time": lambda w: SOON,
     "invoice_prefix": lambda w: "KEPT",
     "invoice_settings[default_payment_method]": _kept,
+    "subscription_details[items][][plan]": lambda w: w.plan(700, "month").id,
+    "subscription_details[items][][price]": lambda w: w.plan(700, "month").id,
+    "subscription_details[proration_date]": lambda w: int(time.time()),
     "items[][plan]": lambda w: w.plan(700, "month").id,
     "items[][price]": lambda w: w.plan(700, "month").id,
     "line_items[][price_data][product]": lambda w: w.price().product,

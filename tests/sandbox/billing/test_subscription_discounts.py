@@ -59,7 +59,8 @@ def test_taking_it_away_makes_the_next_invoice_whole(world: World) -> None:
     gone = world.api.subscriptions.delete_discount(made.id)
     assert (gone.object, gone.deleted, gone.subscription) == ("discount", True, made.id)
     assert world.api.subscriptions.retrieve(made.id).discounts == []
-    assert world.kinds()[-2:] == ["customer.discount.deleted", "customer.subscription.updated"]
+    kinds = [kind for kind in world.kinds() if kind not in ("charge.updated", "invoice_payment.paid")]
+    assert kinds[-2:] == ["customer.discount.deleted", "customer.subscription.updated"]
     world.act("renew", made.id)
     assert world.api.invoices.list({"subscription": made.id}).data[0].total == 1000
     with pytest.raises(stripe.InvalidRequestError, match="No active discount for subscription") as refused:
