@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.billing import invoice_payments
 from sandbox.catalogue import currency_options
+from sandbox.checkout import session_taxes
 from sandbox.protocol import derived_objects
 
 if TYPE_CHECKING:
@@ -63,9 +64,10 @@ def _there_already(account: Account, obj: Object) -> None:
     """What nobody has to ask for here."""
 
 
-INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]] = {
+INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Any]] = {
     ("checkout.session", "line_items"): _line_items,
     ("charge", "refunds"): _refunds,
+    ("item", "taxes"): session_taxes.of_item,
     ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
     ("customer", "cash_balance"): never_there,

@@ -179,6 +179,8 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("DELETE", "/v1/subscriptions/{id}"): cancellations.cancel,
     ("DELETE", "/v1/subscriptions/{id}/discount"): subscription_discounts.delete,
     ("POST", "/v1/subscriptions/{id}/resume"): renewals.resume,
+    ("GET", "/v1/tax_rates"): page("tax_rate"),
+    ("GET", "/v1/tax_rates/{id}"): retrieve("tax_rate"),
     ("GET", "/v1/test_helpers/test_clocks"): page(test_clocks.KIND),
     ("POST", "/v1/test_helpers/test_clocks"): test_clocks.create,
     ("GET", "/v1/test_helpers/test_clocks/{id}"): retrieve(test_clocks.KIND),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.account import events
 from sandbox.billing import invoice_items, invoice_lines, subscription_items
-from sandbox.catalogue import discounts
+from sandbox.catalogue import currency_options, discounts, taxes
 from sandbox.ground import ids, periods
 from sandbox.ground.periods import DAY
 from sandbox.protocol import derived_objects
@@ -26,9 +26,13 @@ def compose(
     *,
     off: int = 0,
     discount_ids: Iterable[str] = (),
+    taxed: bool = False,
     **values: Any,
 ) -> Object:
-    """A new invoice of a customer, not saved. `off` is the discount on all of it."""
+    """A new invoice of a customer, not saved. `off` is the discount on all of it. With `taxed`, lines that do not know
+    their taxes yet get those of the place where the customer is."""
+    if taxed:
+        levy(account, customer, lines)
     id, now = ids.new("in"), account.clock.now()
     for line in lines:
         line["invoice"] = id
@@ -38,7 +42,6 @@ def compose(
         id=id,
         account_country="DE",
         account_name=account.settings.shop_name,
-        automatic_tax={"enabled": False},
         created=now,
         customer=customer["id"],
         customer_address=customer["address"],
@@ -47,7 +50,7 @@ def compose(
         customer_phone=customer["phone"],
         customer_shipping=customer["shipping"],
         customer_tax_exempt=customer["tax_exempt"],
-        customer_tax_ids=[],
+        customer_tax_ids=taxes.ids_of(account, customer),
         discounts=list(discount_ids),
         hosted_invoice_url=None,
         invoice_pdf=None,
@@ -66,13 +69,27 @@ def compose(
             "metadata": {},
             **_totals(lines, off, discount_ids),
             **values,
+            "automatic_tax": taxes.described(enabled=taxed, buyer=taxes.of_customer(account, customer)),
         },
     )
 
 
+def levy(account: Account, customer: Object, lines: list[Object]) -> None:
+    """Put the taxes on lines that have none yet."""
+    buyer = taxes.of_customer(account, customer)
+    for line in lines if buyer else ():
+        assert buyer is not None
+        price = account.find("price", line["pricing"]["price_details"]["price"])
+        read = currency_options.in_currency(account, price, line["currency"])
+        base = line["amount"] - sum(part["amount"] for part in line["discount_amounts"])
+        line["taxes"] = line["taxes"] or taxes.for_invoice(taxes.levied(account, read, base, buyer))
+
+
 def _totals(lines: list[Object], off: int, discount_ids: Iterable[str]) -> Object:
     subtotal = sum(line["amount"] for line in lines)
-    total = subtotal - off
+    levied = [tax for line in lines for tax in line["taxes"]]
+    added, included = taxes.amounts(levied)
+    total = subtotal - off + added
     parts = [part for line in lines for part in line["discount_amounts"]]
     each = {id: sum(part["amount"] for part in parts if part["discount"] == id) for id in discount_ids}
     if len(each) == 1:
@@ -82,11 +99,11 @@ def _totals(lines: list[Object], off: int, discount_ids: Iterable[str]) -> Objec
         "amount_due": max(total, 0),
         "amount_remaining": max(total, 0),
         "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
+        "subtotal_excluding_tax": subtotal - included,
         "total": total,
         "total_discount_amounts": [{"amount": amount, "discount": id} for id, amount in each.items()],
-        "total_excluding_tax": total,
-        "total_taxes": [],
+        "total_excluding_tax": total - added - included,
+        "total_taxes": taxes.summed(levied),
     }
 
 
@@ -114,6 +131,7 @@ def _of_subscription(account: Account, subscription: Object, lines: list[Object]
         collection_method=subscription["collection_method"],
         due_date=_due(account, subscription),
         currency=subscription["currency"],
+        taxed=subscription["automatic_tax"]["enabled"],
         parent={"type": "subscription_details", "subscription_details": details},
         **more,
     )
@@ -203,8 +221,10 @@ def preview(
 
 def recount(account: Account, invoice: Object, lines: list[Object]) -> None:
     """Put these lines on a draft instead of those it has; discounts and totals follow. Not announced."""
-    counted = [{**line, "discount_amounts": [], "invoice": invoice["id"]} for line in lines]
+    counted = [{**line, "discount_amounts": [], "invoice": invoice["id"], "taxes": []} for line in lines]
     used, off = discounts.on_lines(account, invoice["discounts"], counted)
+    if invoice["automatic_tax"]["enabled"]:
+        levy(account, account.find("customer", invoice["customer"]), counted)
     envelope = {**invoice["lines"], "data": counted}
     account.store.change(invoice, lines=envelope, **_totals(counted, off, used))
 

@@ -44,8 +44,7 @@ def update(account: Account, call: Call) -> Object:
     subscription = account.find("subscription", call.id)
     params = call.params
     _check_payment(params)
-    if params.get("automatic_tax", {}).get("enabled"):
-        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
+    subscription_requests.check_location(account, account.find("customer", subscription["customer"]), params)
     if subscription["status"] in subscriptions.OVER and params.keys() - {"metadata", "cancellation_details"}:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
     given = checked(account, subscription, params.get("items") or [])
@@ -93,6 +92,8 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
         changes["default_payment_method"] = method["id"]
     if "trial_settings" in params:
         changes["trial_settings"] = blank("subscription.trial_settings", **params["trial_settings"])
+    if "automatic_tax" in params:
+        changes["automatic_tax"] = subscriptions.taxed(enabled=params["automatic_tax"]["enabled"])
     if "pause_collection" in params:
         changes["pause_collection"] = _paused(account, subscription, params["pause_collection"])
     if "discounts" in params:

@@ -16,7 +16,7 @@ from sandbox.billing import (
     subscription_items,
     subscriptions,
 )
-from sandbox.catalogue import currency_options, discounts
+from sandbox.catalogue import currency_options, discounts, taxes
 from sandbox.ground import currencies
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_method_ownership
@@ -41,6 +41,7 @@ def create(account: Account, call: Call) -> Object:
     _check(params)
     behavior = params.get("payment_behavior", "allow_incomplete")
     customer = account.find("customer", params["customer"], param="customer")
+    check_location(account, customer, params)
     currency, lines = _lines(account, params)
     method = None
     if id := params.get("default_payment_method"):
@@ -65,11 +66,15 @@ def _check(params: Object) -> None:
     for name in ("customer", "items"):
         if not params.get(name):
             raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
-    if params.get("automatic_tax", {}).get("enabled"):
-        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
     if params.get("payment_behavior", BEHAVIORS[0]) not in BEHAVIORS:
         text = f"The sandbox imitates the payment behaviors {' and '.join(BEHAVIORS)} only."
         raise invalid(text, param="payment_behavior")
+
+
+def check_location(account: Account, customer: Object, params: Object) -> None:
+    """Raises StripeError when a customer is to be taxed and nobody knows where they are."""
+    if params.get("automatic_tax", {}).get("enabled") and taxes.of_customer(account, customer) is None:
+        raise invalid(taxes.NO_LOCATION, param="automatic_tax[enabled]", code="customer_tax_location_invalid")
 
 
 def _lines(account: Account, params: Object) -> tuple[str, list[Object]]:
