@@ -61,7 +61,8 @@ def levy(account: Account, session: Object, items: list[Object]) -> None:
         if known and session["automatic_tax"]["enabled"]:
             price = currency_options.in_currency(account, item["price"], item["currency"])
             found = taxes.levied(account, price, after_discount, known)
-        account.store.save({"object": KIND, "id": item["id"], "taxes": found})
+        kept = account.store.get(KIND, item["id"]) or {"object": KIND, "id": item["id"]}
+        account.store.change(kept, taxes=found)
         added = sum(tax["amount"] for tax in found if not tax["rate"]["inclusive"])
         item.update(amount_tax=sum(tax["amount"] for tax in found), amount_total=after_discount + added)
 
@@ -72,12 +73,18 @@ def of_item(account: Account, item: Object) -> list[Object]:
     return list(kept["taxes"]) if kept else []
 
 
+def asked_id(session: Object) -> Object | None:
+    """How a session asks for a tax ID, if it does."""
+    asked: Object = session.get("tax_id_collection") or {"enabled": False}
+    return asked if asked["enabled"] else None
+
+
 def typed_id(session: Object, country: str, text: str) -> tuple[str, str] | None:
     """The tax ID a buyer has typed, with its kind. Raises StripeError (402) for none where one is wanted, and for what
     is none."""
-    asked = session.get("tax_id_collection") or {"enabled": False}
+    asked = asked_id(session)
     kind, number = taxes.ID_KINDS.get(country), "".join(text.split()).upper()
-    if not asked["enabled"]:
+    if asked is None:
         return None
     if not number:
         if asked["required"] == "if_supported" and kind:

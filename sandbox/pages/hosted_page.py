@@ -146,6 +146,7 @@ class HostedPage:
             merchant=(session.get("branding_settings") or {}).get("display_name") or self.account.settings.shop_name,
             session=session,
             names=_names(session),
+            tax_id=session_taxes.asked_id(session),
             custom_fields=custom_fields.shown(session),
             lines=order_summary.lines(self.account, session, typed),
             recurring=order_summary.recurring(self.account, session),

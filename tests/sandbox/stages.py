@@ -458,6 +458,8 @@ def populate(world: World) -> None:
     """Make at least one of everything that can be listed."""
     _subscription(world)
     world.paid(allow_promotion_codes=True)
+    taxed = world.session(automatic_tax={"enabled": True})
+    assert world.pay(taxed).status_code == 303
     world.api.refunds.create({"charge": _charge(world)})
     world.act("warn", _charge(world))
     for make in (_dispute, _promotion, _portal, _item, _endpoint, _clock, _payout):
