@@ -149,11 +149,12 @@ def for_session(account: Account, given: Object, customer: Object, session: Obje
 
 def for_invoice(account: Account, given: list[Object], *, customer: str, currency: str, invoice: str) -> list[str]:
     """The discounts a request names for an invoice. Raises StripeError when one cannot be redeemed."""
-    chosen = [_chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]
-    return [each["id"] if "id" in each else _give(account, each, customer, invoice) for each in chosen]
+    picked = [chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]
+    return [each["id"] if "id" in each else _give(account, each, customer, invoice) for each in picked]
 
 
-def _chosen(account: Account, given: Object, currency: str, where: str) -> Object:
+def chosen(account: Account, given: Object, currency: str, where: str) -> Object:
+    """What one of `discounts` names: what is to be redeemed, or a discount that is there already, with its id."""
     if id := given.get("discount"):
         return account.find("discount", id, param=f"{where}[discount]")
     return named(account, given, currency=currency, where=where)

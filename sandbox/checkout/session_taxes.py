@@ -79,15 +79,15 @@ def asked_id(session: Object) -> Object | None:
     return asked if asked["enabled"] else None
 
 
-def typed_id(session: Object, country: str, text: str) -> tuple[str, str] | None:
-    """The tax ID a buyer has typed, with its kind. Raises StripeError (402) for none where one is wanted, and for what
-    is none."""
+def typed_id(session: Object, country: str, text: str, *, paying: bool = True) -> tuple[str, str] | None:
+    """The tax ID a buyer has typed, with its kind. Raises StripeError (402) for what is none, and for none where one is
+    wanted of whoever is `paying`."""
     asked = asked_id(session)
     kind, number = taxes.ID_KINDS.get(country), "".join(text.split()).upper()
     if asked is None:
         return None
     if not number:
-        if asked["required"] == "if_supported" and kind:
+        if paying and asked["required"] == "if_supported" and kind:
             raise card_error("field_missing", "A tax ID is required.", param="taxId")
         return None
     if kind is None or len(number) < SHORTEST_ID or not number.isalnum():

@@ -67,7 +67,8 @@ class HostedPage:
         if session["status"] == "complete":
             return await self.thank(session)
         try:
-            tax_id = session_taxes.typed_id(session, typed["billingCountry"], typed["taxId"])
+            paying = not typed.keys() & {"promotion", "quantities"}
+            tax_id = session_taxes.typed_id(session, typed["billingCountry"], typed["taxId"], paying=paying)
             counted_anew = adjustable_quantities.change(self.account, session, typed)
             counted_anew = self._locate(session, typed["billingCountry"], tax_id) or counted_anew
         except StripeError as refused:

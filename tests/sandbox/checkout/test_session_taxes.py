@@ -124,6 +124,7 @@ def test_the_business_of_another_country_of_the_union_owes_the_tax_itself(world:
 def test_a_tax_id_is_demanded_where_there_is_one_and_refused_where_it_is_none(world: World) -> None:
     price, asked = world.price(), {"tax_id_collection": {"enabled": True, "required": "if_supported"}}
     session = world.session(line_items=[{"price": price.id, "quantity": 1}], **asked)
+    assert "A tax ID is required." not in world.pay(session, billingCountry="GB", quantities="change").text
     assert "A tax ID is required." in world.pay(session, billingCountry="GB").text
     assert "not one of the country above" in world.pay(session, billingCountry="GB", taxId="GB-1").text
     assert "not one of the country above" in world.pay(session, billingCountry="JP", taxId="123456789").text
