@@ -53,12 +53,14 @@ def buyer(account: Account, session: Object, country: str, tax_id: tuple[str, st
 
 def levy(account: Account, session: Object, items: list[Object]) -> None:
     """Put the taxes on line items that know their discount, for the buyer the session knows; without one, none."""
+    if not session["automatic_tax"]["enabled"]:
+        return
     given = account.store.notes(session["id"]).get("taxed_for")
     known = taxes.Buyer(given[0], given[1], tuple((kind, number) for kind, number in given[2])) if given else None
     for item in items:
         after_discount = item["amount_subtotal"] - item["amount_discount"]
         found: list[Object] = []
-        if known and session["automatic_tax"]["enabled"]:
+        if known:
             price = currency_options.in_currency(account, item["price"], item["currency"])
             found = taxes.levied(account, price, after_discount, known)
         kept = account.store.get(KIND, item["id"]) or {"object": KIND, "id": item["id"]}
