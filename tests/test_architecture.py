@@ -82,7 +82,8 @@ ROOMS: dict[str, set[str]] = {
     "sandbox/protocol": {"sandbox/ground"},
     "sandbox/account": {"sandbox/ground", "sandbox/protocol"},
     "sandbox/catalogue": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
-    "sandbox/payments": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
+    "sandbox/balance": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
+    "sandbox/payments": {"sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/balance"},
     "sandbox/billing": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
     },
@@ -96,7 +97,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "sandbox/api": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
-        "sandbox/billing", "sandbox/customers", "sandbox/checkout",
+        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/balance",
     },
     "sandbox/pages": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
@@ -104,7 +105,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "sandbox/panel": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
-        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/pages",
+        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/pages", "sandbox/balance",
     },
     # What puts the rooms together, and runs them.
     "sandbox": {

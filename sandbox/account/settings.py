@@ -6,9 +6,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sandbox.protocol.spec import API_VERSION
 
+Payouts = Literal["daily", "manual"]
 DEMO_CODES = "WELCOME10=10"
 CODE, PERCENT = re.compile(r"[A-Za-z0-9-]{1,500}"), re.compile(r"[1-9][0-9]?|100")
 DEFAULT_SECRET = "whsec_pushcart_sandbox_0000000000000000"
@@ -40,6 +42,8 @@ class Settings:
     draft_seconds: float = 3600
     # Promotion codes that are there from the start, and how many percent each takes off.
     promotion_codes: Mapping[str, int] = field(default_factory=dict)
+    # Whether what is available is paid out every midnight, or only when somebody asks for it.
+    payouts: Payouts = "daily"
     # Whether every answer and event is held against Stripe's description before it leaves.
     check: bool = False
 
@@ -69,8 +73,19 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         dunning_days=_numbers(env, "SANDBOX_DUNNING_DAYS", default.dunning_days),
         draft_seconds=_number(env, "SANDBOX_DRAFT_SECONDS", default.draft_seconds),
         promotion_codes=_codes(env, "SANDBOX_PROMOTION_CODES", DEMO_CODES),
+        payouts=_payouts(env),
         check=env.get("SANDBOX_CHECK", "") not in ("", "0"),
     )
+
+
+def _payouts(env: Mapping[str, str]) -> Payouts:
+    match env.get("SANDBOX_PAYOUTS", ""):
+        case "" | "daily":
+            return "daily"
+        case "manual":
+            return "manual"
+        case other:
+            raise ValueError(f"SANDBOX_PAYOUTS must be daily or manual: {other!r}")
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

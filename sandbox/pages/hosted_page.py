@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox.catalogue import discounts, promotion_codes
-from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments
+from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, session_taxes
 from sandbox.ground import email_addresses
 from sandbox.ground.errors import StripeError, card_error
 from sandbox.pages import form_choices, order_summary, rendering
@@ -55,10 +55,13 @@ class HostedPage:
         session = self._session(request)
         if session is None or session["status"] != "open":
             return self.closed(session)
-        typed = self._typed.find(session["id"], request)
         # The cart may have been changed again since.
         counted = adjustable_quantities.untouched(self.account, session)
-        return self.page(session, {**self.untouched(session), **typed, **counted})
+        typed = {**self.untouched(session), **self._typed.find(session["id"], request), **counted}
+        # Stripe, too, begins with the taxes of the country it takes the buyer to be in.
+        if self._locate(session, typed["billingCountry"], None):
+            self.account.commit()
+        return self.page(session, typed)
 
     async def pay(self, request: Request) -> Response:
         """POST /c/pay/{session}. Pressing the button twice pays once: the second time the session is complete."""
@@ -69,7 +72,10 @@ class HostedPage:
         if session["status"] == "complete":
             return await self.thank(session)
         try:
+            paying = not typed.keys() & {"promotion", "quantities"}
+            tax_id = session_taxes.typed_id(session, typed["billingCountry"], typed["taxId"], paying=paying)
             counted_anew = adjustable_quantities.change(self.account, session, typed)
+            counted_anew = self._locate(session, typed["billingCountry"], tax_id) or counted_anew
         except StripeError as refused:
             return self.page(session, typed, refused)
         self.account.commit()
@@ -91,6 +97,11 @@ class HostedPage:
             intent = self.account.store.notes(session["id"])["payment_intent"]
             return RedirectResponse(f"/challenge/{intent}", 303)
         return await self.thank(session)
+
+    def _locate(self, session: Object, country: str, tax_id: tuple[str, str] | None) -> bool:
+        """Tax a session for a buyer who says so. Returns whether they have to pay another amount now."""
+        buyer = session_taxes.buyer(self.account, session, country, tax_id)
+        return carts.locate(self.account, session, buyer)
 
     def _session(self, request: Request) -> Object | None:
         return self.account.store.get("checkout.session", request.path_params["id"])
@@ -141,6 +152,7 @@ class HostedPage:
             merchant=(session.get("branding_settings") or {}).get("display_name") or self.account.settings.shop_name,
             session=session,
             names=_names(session),
+            tax_id=session_taxes.asked_id(session),
             custom_fields=custom_fields.shown(session),
             lines=order_summary.lines(self.account, session, typed),
             recurring=order_summary.recurring(self.account, session),
@@ -169,6 +181,7 @@ class HostedPage:
             "counted": "",
             "enableStripePass": "",
             "email": session["customer_email"] or known.get("email") or "",
+            "taxId": "",
             "promotionCode": "",
             "promotionError": "",
             **dict.fromkeys(ASKED, ""),
@@ -241,6 +254,7 @@ def _buyer(session: Object, typed: dict[str, str]) -> session_payments.Buyer:
         country=given["billingCountry"],
         postal_code=given["billingPostalCode"],
         phone=given["phoneNumber"] if asks_phone else "",
+        tax_id=session_taxes.typed_id(session, given["billingCountry"], given["taxId"]),
         business_name=given["businessName"] if "businessName" in names else "",
         individual_name=given["individualName"] if "individualName" in names else "",
         promotions=bool(given["promotions"]),

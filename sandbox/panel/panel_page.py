@@ -48,6 +48,7 @@ class Panel:
             subscriptions=find(request, "subscriptions", "subscription", lambda s: rows.subscription(account, s)),
             disputes=find(request, "disputes", "dispute", rows.dispute),
             warnings=find(request, "warnings", early_fraud_warnings.KIND, rows.warning),
+            payouts=find(request, "payouts", "payout", rows.payout),
             events=find(request, "events", "event", lambda e: rows.event(account, e)),
             codes=find(request, "codes", "promotion_code", lambda p: promotion_code_table.row(account, p)),
             units=promotion_code_table.UNITS,

@@ -281,6 +281,7 @@ def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
             "capture_seconds": 0.02,
             "listener_seconds": 0.05,
             "check": True,
+            "payouts": "manual",
         }
         settings = Settings(**{**quick, **changes})
         checking = CheckingClient()

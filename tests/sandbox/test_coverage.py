@@ -91,6 +91,10 @@ def _sell(world: World) -> None:
     world.api.payment_intents.capture(world.api.payment_intents.create({**held, "capture_method": "manual"}).id)
     world.api.payment_intents.create({**held, "capture_method": "manual"})
     world.advance(days=8)
+    world.act("payout-fails", world.act("payout")[0]["id"])
+    by_hand = {"amount": 100, "currency": "eur"}
+    world.api.payouts.cancel(world.api.payouts.create(by_hand).id)
+    world.act("payout-arrives", world.api.payouts.create(by_hand).id)
 
 
 def _keep_a_catalogue(world: World) -> None:

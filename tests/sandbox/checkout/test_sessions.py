@@ -228,7 +228,6 @@ def test_a_declined_payment_through_the_api_is_a_card_error(world: World) -> Non
     [
         ({"customer_update": {"name": "auto"}}, "customer_update"),
         ({"payment_method_collection": "always"}, "payment_method_collection"),
-        ({"tax_id_collection": {"enabled": True}}, "tax_id_collection[enabled]"),
     ],
 )
 def test_what_does_not_go_together_is_refused(world: World, given: dict[str, Any], param: str) -> None:

@@ -66,6 +66,7 @@ def test_every_form_of_the_panel_leads_somewhere(world: World) -> None:
     world.act("disable", made.id)
     world.api.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000})
     world.act("make-code", code="SPRING", percent_off=10)
+    world.act("payout")
     page = world.http.get("/", params={"sessions": 100, "payments": 100}).text
     offered = set(re.findall(r'action="/panel/act/([\w-]+)"', page))
     only_by_script = {"pause", "quantity", "jump", "refund-finish"}
