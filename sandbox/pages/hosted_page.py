@@ -55,11 +55,12 @@ class HostedPage:
         session = self._session(request)
         if session is None or session["status"] != "open":
             return self.closed(session)
+        typed_before = self._typed.find(session["id"], request)
         # The cart may have been changed again since.
         counted = adjustable_quantities.untouched(self.account, session)
-        typed = {**self.untouched(session), **self._typed.find(session["id"], request), **counted}
+        typed = {**self.untouched(session), **typed_before, **counted}
         # Stripe, too, begins with the taxes of the country it takes the buyer to be in.
-        if self._locate(session, typed["billingCountry"], None):
+        if not typed_before and self._locate(session, typed["billingCountry"], None):
             self.account.commit()
         return self.page(session, typed)
 
