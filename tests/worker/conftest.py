@@ -130,18 +130,20 @@ def closed_trade(database_url: str, tmp_path: Path) -> Iterator[Trade]:
         trade.shop.engine.dispose()
 
 
-# How long a worker may be silent in these tests.
+# How long a worker may be silent in these tests, in seconds: a busy machine may keep a living one silent for as long.
 LOST_AFTER = 2.0
 
 
 @contextmanager
-def worker_process(trade: Trade, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(
+    trade: Trade, folder: Path, name: str, *, lost_after: float = LOST_AFTER
+) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m worker` for this shop, once it is ready, with a Stripe that does not answer."""
     env = environment(
         database_url=trade.shop.settings.database_url, storage_url=trade.shop.settings.storage_url,
         secret_key=trade.shop.signing_key, stripe_secret_key="sk_test_of_a_shop", stripe_webhook_secret=SECRET,
         stripe_api_base=f"http://127.0.0.1:{free_port()}", smtp_url=trade.postbox.url, sweep_seconds=3600,
-        worker_lost_seconds=LOST_AFTER,
+        worker_lost_seconds=lost_after,
     )  # fmt: skip
     log_file = folder / f"{name}.log"
     with open(log_file, "wb") as log, process("worker", cwd=folder, env=env, output=log) as running:
