@@ -37,7 +37,7 @@ def lean(tmp_path_factory: pytest.TempPathFactory) -> Stand:
     folder = tmp_path_factory.mktemp("lean") / "checkout"
     environment = folder / ".venv"
     stand = Stand(
-        folder, checkout=(*SHOP, "README.md"), programs=environment / "bin", sweep_seconds=3600, worker_lost_seconds=4,
+        folder, checkout=(*SHOP, "README.md", "LICENSE"), programs=environment / "bin", sweep_seconds=3600, worker_lost_seconds=4,
         stripe_secret_key="sk_test_of_a_shop", stripe_webhook_secret=SECRET,
         stripe_api_base=f"http://127.0.0.1:{free_port()}",
     )  # fmt: skip
