@@ -321,7 +321,7 @@ def test_a_page_that_fails_tells_nothing(talk: Talk) -> None:
     for name in ("core", "webhook", "worker", ".streamlit"):
         (folder / name).symlink_to(ROOT / name)
     buyer = talk.buyer()
-    (folder / "storefront/app_pages/shop.py").write_text(
+    (folder / "storefront/buyer_pages/shop.py").write_text(
         f"buyer = {buyer!r}\nraise RuntimeError(f'no {{buyer}} {SECRET}')\n"
     )
     port = free_port()
