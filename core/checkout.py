@@ -5,13 +5,26 @@ The order is committed before Stripe hears of it, so that whatever happens at St
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core import admission, carts, catalog, fulfillment, history, orders, ownership, payments, workshops
+from core import (
+    addresses,
+    admission,
+    carts,
+    catalog,
+    customers,
+    fulfillment,
+    history,
+    orders,
+    ownership,
+    payments,
+    subscriptions,
+    workshops,
+)
 from core.admission import Refused
 from core.catalog import Priced
 from core.database import new_id
@@ -21,6 +34,7 @@ from core.errors import (
     CheckoutNotFound,
     EmptyBasket,
     MixedBasket,
+    PlanHeld,
     StillSettling,
     StripeRefused,
     StripeUnreachable,
@@ -55,13 +69,15 @@ class Item:
 class Basket:
     """What somebody wants to pay for. The same `cart_id` is the same purchase; `browser_id` may open its deliveries.
 
-    `again` says that they know of an order for the same things whose money is still to come, and want these too.
+    `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
+    of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     """
 
     cart_id: str
     items: tuple[Item, ...]
     email: str = ""
     browser_id: str = ""
+    signed_in: str = ""
     again: bool = False
 
 
@@ -88,9 +104,11 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
     """Open the payment page for a basket, or the one that is open for it already.
 
     A changed basket, or one whose Session has ended, makes a new attempt; the old Session is expired first, so that never
-    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, SoldOut, Withdrawn) or StripeTrouble, after which
-    the same call may be made again.
+    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, PlanHeld, SoldOut, Withdrawn) or StripeTrouble, after
+    which the same call may be made again.
     """
+    if basket.email:
+        basket = replace(basket, email=addresses.checked(basket.email, reachable=shop.settings.livemode))
     for _ in range(_ROUNDS):
         with shop.transaction() as session:
             ticket = _ticket(session, shop, basket, now=shop.now())
@@ -128,6 +146,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     order = orders.lock_cart(session, basket.cart_id)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
+        _refuse_if_held(session, basket, drafts, livemode=shop.settings.livemode)
     if order is None:
         order = orders.add(
             session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
@@ -249,6 +268,19 @@ def _refuse_if_settling_elsewhere(session: Session, basket: Basket, drafts: list
         raise StillSettling(order_id=settling[0], session_id=settling[1] or "")
 
 
+def _refuse_if_held(session: Session, basket: Basket, drafts: list[LineDraft], *, livemode: bool) -> None:
+    """Warn who has one of these plans already. A typed address is not asked about: it would tell anybody who has what."""
+    plans = {draft.product_id for draft in drafts if draft.kind is Kind.PLAN}
+    if not plans:
+        return
+    held = subscriptions.held(
+        session, plans, customer_id=customers.whose(session, basket.signed_in) if basket.signed_in else None,
+        browser_id=basket.browser_id, besides=basket.cart_id, livemode=livemode,
+    )  # fmt: skip
+    if held:
+        raise PlanHeld(product=held[0].product, order_id=held[0].order_id)
+
+
 def _creation_lost(row: Checkout, *, now: datetime) -> bool:
     """Whether the answer to its creation is lost for good: nobody ever saw the page's address, so nobody can pay there."""
     return row.stripe_checkout_session_id is None and row.created_at + _CREATING < now
@@ -306,7 +338,12 @@ def _parameters(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: d
         "cancel_url": f"{base}/cart",
         "expires_at": int(expires_at.timestamp()),
         "allow_promotion_codes": True,
+        # Stripe would offer to pay in the buyer's own currency, which is not what was ordered.
+        "adaptive_pricing": {"enabled": False},
     }
+    if any(draft.stripe_price_id for draft in drafts):
+        # A price of Stripe's may have several currencies.
+        parameters["currency"] = order.currency
     if order.email:
         parameters["customer_email"] = order.email
     return parameters

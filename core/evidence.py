@@ -8,6 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session, col, select
 
 from core import disputes, history, letters, reports
+from core.addresses import fold
+from core.customers import CustomerAddress
 from core.downloads import Download, DownloadFile
 from core.grants import Grant
 from core.licenses import LicenseActivation, LicenseKey
@@ -83,8 +85,10 @@ def _activations(session: Session, order_id: str) -> list[dict[str, Any]]:
 
 
 def _sign_ins(session: Session, order_id: str) -> list[dict[str, Any]]:
-    email = session.get_one(Order, order_id).email
-    rows = session.exec(select(SignIn).where(SignIn.email == email.casefold()).order_by(col(SignIn.created_at)))
+    order = session.get_one(Order, order_id)
+    theirs = select(CustomerAddress.folded).where(CustomerAddress.customer_id == order.customer_id)
+    addresses = {fold(order.email), *session.exec(theirs)}
+    rows = session.exec(select(SignIn).where(col(SignIn.email).in_(addresses)).order_by(col(SignIn.created_at)))
     return [{"at": _iso(row.created_at), "ip": row.ip} for row in rows]
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core import disputes, fulfillment, heartbeats, masking, orders, refund_facts, sign_in
+from core import codes, disputes, fulfillment, heartbeats, masking, orders, refund_facts, sign_in
 from core.database import insert_once, text_enum
 from core.grants import Delivery
 from core.money import Money
@@ -76,11 +76,12 @@ class OrderLetter:
 
 @dataclass(frozen=True)
 class CodeLetter:
-    """What the letter with a sign-in code needs."""
+    """What the letter with a code needs. `about` is the other address of a change; without one the code signs in."""
 
     email: str
     digits: str
     minutes: int
+    about: str
 
 
 @dataclass(frozen=True)
@@ -199,17 +200,18 @@ def buyer(session: Session, order_id: str) -> str:
 
 def reader(session: Session, code_id: str) -> str:
     """Where the letter with this code goes; an empty string if the code is gone."""
-    code = session.get(sign_in.SignInCode, code_id)
+    code = session.get(codes.SignInCode, code_id)
     return code.email if code else ""
 
 
 def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
     """What to write with this code, or None if it was replaced, used or has run out: then it need not be sent."""
     with shop.reading() as session:
-        code = session.get(sign_in.SignInCode, code_id)
+        code = session.get(codes.SignInCode, code_id)
     if code is None or code.used_at or code.expires_at < shop.now():
         return None
-    return CodeLetter(code.email, sign_in.digits_of(code.id, signing_key=shop.signing_key), sign_in.CODE_MINUTES)
+    digits = codes.digits_of(code.id, signing_key=shop.signing_key)
+    return CodeLetter(code.email, digits, codes.CODE_MINUTES, code.about)
 
 
 @dataclass(frozen=True)

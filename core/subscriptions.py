@@ -1,10 +1,11 @@
 """Subscriptions: their state is the one fetched from Stripe now, never the one in an event, and access follows it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, SQLModel, col, func, or_, select
 
 from core.database import minor_units
 from core.grants import Grant, GrantState, Kind
@@ -193,6 +194,44 @@ def overdue(session: Session, *, livemode: bool, now: datetime, limit: int) -> l
         col(Subscription.fetched_at) < now - timedelta(hours=6),
     )
     return list(session.exec(query.order_by(col(Subscription.fetched_at)).limit(limit)))
+
+
+@dataclass(frozen=True)
+class HeldPlan:
+    """A plan that somebody has, in use or on hold, and the order it came with."""
+
+    product: str
+    order_id: str
+    number: str
+
+
+def held(
+    session: Session,
+    plans: Iterable[str],
+    *,
+    customer_id: str | None,
+    browser_id: str = "",
+    besides: str,
+    livemode: bool,
+) -> list[HeldPlan]:
+    """Which of these plans the customer has, or who bought with this browser, but for those of the cart `besides`."""
+    theirs = [Order.customer_id == customer_id] if customer_id else []
+    theirs += [Order.browser_id == browser_id] if browser_id else []
+    if not theirs:
+        return []
+    query = (
+        select(Grant.product_id, Order.id, Order.number)
+        .join(Order, col(Order.id) == Grant.order_id)
+        .where(
+            or_(*theirs),
+            Order.livemode == livemode,
+            Order.cart_id != besides,
+            Grant.kind == Kind.PLAN,
+            col(Grant.state).in_((GrantState.ACTIVE, GrantState.SUSPENDED)),
+            col(Grant.product_id).in_(set(plans)),
+        )
+    )
+    return [HeldPlan(*row) for row in session.exec(query.order_by(col(Order.created_at), col(Order.id)))]
 
 
 def access(subscription: Subscription | None, *, now: datetime) -> GrantState:

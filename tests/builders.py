@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core import billing, checkout, downloads, events, fulfillment, reports
+from core import billing, checkout, downloads, events, fulfillment, purchases, reports
 from core.catalog import Product
 from core.checkout import Basket, Item, PaymentLink
 from core.events import Outcome, StripeEvent
@@ -147,6 +147,13 @@ def event_row(shop: Shop, event_id: str) -> StripeEvent:
 def deliveries(shop: Shop, order_id: str) -> tuple[Delivery, ...]:
     with shop.reading() as session:
         return fulfillment.deliveries(session, order_id, signing_key=shop.signing_key)
+
+
+def seen(shop: Shop, email: str) -> list[str]:
+    """The orders that whoever is signed in with this address sees, newest first."""
+    with shop.reading() as session:
+        found = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
+    return [purchase.order_id for purchase in found]
 
 
 def jobs(shop: Shop) -> list[str]:

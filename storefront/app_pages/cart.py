@@ -6,7 +6,7 @@ from core import carts, catalog, checkout
 from core.carts import CartView, LineView
 from core.catalog import Availability, Interval
 from core.checkout import Basket, Item, PaymentLink
-from core.errors import ShopError, StillSettling, StripeTrouble
+from core.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.grants import Kind
 from core.money import Money
 from storefront import counter, offers, ui
@@ -127,12 +127,13 @@ def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
 def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
     items = tuple(Item(line.price.id, line.quantity) for line in lines)
-    # Whoever was told that an earlier payment is still settling, and clicks again, means it.
-    again = st.session_state.get("warned_of_settling") == cart.id
+    # Whoever was told that they have this plan, or that an earlier payment is still settling, and clicks again, means it.
+    again = st.session_state.get("warned") == cart.id
+    signed_in = counter.signed_in() or ""
     try:
-        return checkout.start(shop, Basket(cart_id=cart.id, items=items, browser_id=browser, again=again))
-    except StillSettling:
-        st.session_state.warned_of_settling = cart.id
+        return checkout.start(shop, Basket(cart.id, items, browser_id=browser, signed_in=signed_in, again=again))
+    except (StillSettling, PlanHeld):
+        st.session_state.warned = cart.id
         raise
 
 

@@ -3,8 +3,8 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from core import billing, purchases, sign_in
-from core.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
+from core import billing, codes, purchases, sign_in
+from core.errors import LinkExpired, LinkInvalid, ShopError, StripeTrouble
 from core.grants import Delivery, GrantState, Kind
 from core.orders import Status
 from core.purchases import Purchase
@@ -19,8 +19,6 @@ def send_code() -> None:
     email = state.get("email") or state.get("code_for") or ""
     try:
         sign_in.request_code(shop, email)
-    except BadInput:
-        state["trouble"] = "Type your full email, such as name@company.com."
     except ShopError as error:
         state["trouble"] = ui.sentence(error)
     else:
@@ -56,7 +54,7 @@ def draw_email_form(prefilled: str, why: str) -> None:
 
 def draw_code_form(email: str) -> None:
     """The second step: the code from the letter."""
-    st.markdown(f"We sent a code to **{ui.plain(email)}**. It works for {sign_in.CODE_MINUTES} minutes.")
+    st.markdown(f"We sent a code to **{ui.plain(email)}**. It works for {codes.CODE_MINUTES} minutes.")
     with st.form("enter-code", border=False, clear_on_submit=True):
         digits = st.text_input(
             "Six-digit code", max_chars=6, required=True, autocomplete="one-time-code", placeholder="000000",

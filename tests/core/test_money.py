@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.currencies import exponent
 from core.errors import AmountTooSmall, AmountUnclear, Unclear
-from core.money import Money, check_chargeable, exponent
+from core.money import Money, check_chargeable
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

@@ -3,11 +3,12 @@
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
-from core import letters, sign_in, signing
+from core import codes, letters, sign_in, signing
 from core.database import new_id
 from core.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
 from core.shop import Shop
-from core.sign_in import SignIn, SignInCode
+from core.codes import SignInCode
+from core.sign_in import SignIn
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
@@ -22,8 +23,8 @@ def somebody() -> str:
 
 def a_code(shop: Shop, email: str) -> str:
     with shop.transaction() as session:
-        code = sign_in.make_code(session, email, now=shop.now())
-    return sign_in.digits_of(code.id, signing_key=shop.signing_key)
+        code = codes.make(session, email, now=shop.now())
+    return codes.digits_of(code.id, signing_key=shop.signing_key)
 
 
 def a_letter(shop: Shop, stripe: FakeStripe) -> str:

@@ -7,10 +7,10 @@ from sqlmodel import col, select
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
-from core import carts, sign_in, signing
+from core import carts, codes, sign_in, signing
 from core.carts import CartView
 from core.shop import Shop
-from core.sign_in import SignInCode
+from core.codes import SignInCode
 from storefront import counter
 from storefront.ui import STATIC
 from tests.fakes import FakeStripe
@@ -63,8 +63,8 @@ class Visitor:
     def signs_in(self, email: str) -> None:
         """Come with the cookie of somebody who is signed in."""
         with self.shop.transaction() as session:
-            code = sign_in.make_code(session, email, now=self.shop.now())
-        ticket = sign_in.by_code(self.shop, email, sign_in.digits_of(code.id, signing_key=self.shop.signing_key))
+            code = codes.make(session, email, now=self.shop.now())
+        ticket = sign_in.by_code(self.shop, email, codes.digits_of(code.id, signing_key=self.shop.signing_key))
         with self.shop.reading() as session:
             key, now = self.shop.signing_key, self.shop.now()
             signed_in = sign_in.redeem(session, ticket, ip="127.0.0.1", signing_key=key, now=now)
@@ -76,7 +76,7 @@ class Visitor:
             query = select(SignInCode).where(SignInCode.email == email).order_by(col(SignInCode.created_at).desc())
             code = session.exec(query).first()
         assert code is not None
-        return sign_in.digits_of(code.id, signing_key=self.shop.signing_key)
+        return codes.digits_of(code.id, signing_key=self.shop.signing_key)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(counter, "shop", lambda: shop)
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
     # The limits on codes are kept per process and address: each test begins without any.
-    sign_in._limiter.storage.reset()
+    codes._limiter.storage.reset()
     return Visitor(shop, stripe, jar)
 
 

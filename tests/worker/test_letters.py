@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlmodel import select
 
-from core import checkout, outbox, sign_in
+from core import checkout, codes, outbox, sign_in
 from core.errors import LinkExpired
 from core.grants import Grant
 from core.letters import LetterState
@@ -159,7 +159,7 @@ def test_a_code_that_ran_out_before_its_letter_could_go_is_not_sent(trade: Trade
     reader = trade.buyer()
     with trade.postbox.closed():
         sign_in.request_code(trade.shop, reader)
-        trade.clock.pass_(minutes=sign_in.CODE_MINUTES + 1)
+        trade.clock.pass_(minutes=codes.CODE_MINUTES + 1)
     trade.wait_until_idle()
 
     assert trade.postbox.to(reader) == []
