@@ -4,6 +4,7 @@ from typing import Any
 
 from core import address_changes, customers, reports
 from core.customers import How
+from core.money import Money
 from core.shop import Shop
 
 _ACTOR = "pushcart customer"
@@ -35,9 +36,8 @@ def text(found: dict[str, Any]) -> str:
     """The same for people."""
     addresses = [f"  {each['address']} (by {each['how']}, {each['verified_at'][:10]})" for each in found["addresses"]]
     orders = [line for each in found["orders"] for line in _order(each)]
-    others = [f"  {each['number']}: {each['amount_total']} {each['currency']}, somebody else's order"
-              for each in found["also_paid"]]  # fmt: skip
-    blocks = {"Addresses": addresses, "Orders": orders, "Paid beside another": others}
+    others = [f"  {each['number']}: {_total(each)}, somebody else's order" for each in found["also_paid"]]
+    blocks = {"Addresses": addresses, "Orders": orders, "Paid for orders that are not theirs": others}
     lines = [f"Customer {found['id']}" if found["id"] else "No customer of their own."]
     return "\n".join(lines + [line for title, block in blocks.items() if block for line in (f"{title}:", *block)])
 
@@ -46,4 +46,8 @@ def _order(order: dict[str, Any]) -> list[str]:
     grants = [
         f"    {each['product']} ({each['kind']}) x {each['quantity']}: {each['state']}" for each in order["grants"]
     ]
-    return [f"  {order['number']} {order['status']}, to {order['email']}", *grants]
+    return [f"  {order['number']} {order['status']}, {_total(order)}, to {order['email']}", *grants]
+
+
+def _total(paid: dict[str, Any]) -> str:
+    return Money(paid["amount_total"] or 0, paid["currency"]).format()

@@ -7,6 +7,7 @@ import pytest
 from core import checkout, reconciliation
 from core.checkout import Basket, Item
 from core.errors import CheckoutNotFound, StillSettling, StripeUnreachable
+from core.grants import Grant
 from core.orders import Order
 from core.payments import CheckoutState
 from core.shop import Shop
@@ -320,6 +321,17 @@ def test_the_first_attempts_money_counts_whichever_is_told_first(shop: Shop, str
     assert builders.detail(shop, order_id)["stripe"] == told
     assert told["checkout_session"] == recovered
     assert builders.jobs(shop) == [f"owner_notice:{order_id}:paid_twice", f"receipt:{order_id}"]
+
+
+def test_when_something_was_first_granted_never_moves(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    granted = {row.id: row.granted_at for row in builders.rows(shop, Grant)}
+    payment = builders.payment_of(shop, order_id)
+    for status, state in (("needs_response", "suspended"), ("won", "active")):
+        clock.pass_(days=1)
+        deliver(shop, stripe.tell("charge.dispute.updated", stripe.dispute(payment, status=status)))
+        assert {row.state for row in builders.rows(shop, Grant)} == {state}
+        assert {row.id: row.granted_at for row in builders.rows(shop, Grant)} == granted
 
 
 def test_a_customer_is_one_address_whatever_its_capitals(shop: Shop, stripe: FakeStripe) -> None:

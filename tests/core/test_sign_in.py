@@ -4,10 +4,10 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from core import codes, letters, sign_in, signing
+from core.codes import SignInCode
 from core.database import new_id
 from core.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
 from core.shop import Shop
-from core.codes import SignInCode
 from core.sign_in import SignIn
 from tests import builders
 from tests.conftest import Clock

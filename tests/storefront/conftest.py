@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import carts, codes, sign_in, signing
 from core.carts import CartView
-from core.shop import Shop
 from core.codes import SignInCode
+from core.shop import Shop
 from storefront import counter
 from storefront.ui import STATIC
 from tests.fakes import FakeStripe
