@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from core import address_changes, customers, reports
-from core.customers import How
-from core.money import Money
+from core.foundation.money import Money
+from core.owner import reports
+from core.people import address_changes, customers
+from core.people.customers import How
 from core.shop import Shop
 
 _ACTOR = "pushcart customer"

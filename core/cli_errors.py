@@ -1,7 +1,7 @@
 """What the command line says of an error: a sentence or a few, for the person who typed the command."""
 
-from core.currencies import exponent
-from core.errors import (
+from core.foundation.currencies import exponent
+from core.foundation.errors import (
     AddressTaken,
     AddressUnfit,
     AmountTooSmall,
@@ -21,7 +21,7 @@ from core.errors import (
     Unclear,
     Unfit,
 )
-from core.money import Money
+from core.foundation.money import Money
 
 
 def lines(error: ShopError) -> list[str]:

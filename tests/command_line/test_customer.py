@@ -5,7 +5,7 @@ import pytest
 from core.shop import Shop
 from tests import builders
 from tests.command_line.conftest import Run
-from tests.core.test_addresses import paid_by
+from tests.core.people.test_addresses import paid_by
 from tests.fakes import FakeStripe
 
 NORA, OLE = "Nora@Lindqvist.example", "ole@berg.example"

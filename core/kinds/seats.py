@@ -1,0 +1,106 @@
+"""Plans and their seats: who has which, how many people may use it, and who they are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, or_, select
+
+from core.catalog.products import Kind
+from core.kinds.grants import Delivery, Grant
+from core.orders.orders import Order, OrderLine
+from core.orders.status import GrantState
+from core.orders.subscriptions import Subscription
+
+
+class Seat(SQLModel, table=True):
+    """Somebody who uses one of a grant's seats."""
+
+    __tablename__ = "seats"
+    __table_args__ = (UniqueConstraint("grant_id", "email"),)
+
+    id: str = Field(primary_key=True)
+    grant_id: str = Field(foreign_key="grants.id", index=True)
+    email: str
+    created_at: datetime
+
+
+def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
+    """Seats are never short: nothing to hold."""
+
+
+def release(session: Session, line_id: str) -> None:
+    """Nothing was held."""
+
+
+def grant(session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str:
+    """The grant's quantity is the number of seats; nobody sits yet. Returns an empty reason: seats are never short."""
+    return ""
+
+
+def suspend(session: Session, grant: Grant, *, now: datetime) -> None:
+    """Who sits where is kept: a recovered plan has the same seats."""
+
+
+def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
+    """Who sat where is kept, for the owner to look up; access follows the grant's state."""
+
+
+def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
+    """Add who uses the seats."""
+    names = select(Seat.email).where(Seat.grant_id == grant.id).order_by(col(Seat.created_at))
+    return replace(base, seats=tuple(session.exec(names)))
+
+
+def grace_over(session: Session, *, now: datetime, limit: int) -> list[str]:
+    """The orders whose plan is past due, out of grace, and still in use."""
+    query = (
+        select(Subscription.order_id)
+        .join(Grant, col(Grant.order_id) == Subscription.order_id)
+        .where(
+            Subscription.status == "past_due",
+            col(Subscription.grace_until) <= now,
+            Grant.kind == Kind.PLAN,
+            Grant.state == GrantState.ACTIVE,
+        )
+    )
+    return list(session.exec(query.distinct().limit(limit)))
+
+
+@dataclass(frozen=True)
+class HeldPlan:
+    """A plan that somebody has, in use or on hold, and the order it came with."""
+
+    product: str
+    order_id: str
+    number: str
+
+
+def held(
+    session: Session,
+    plans: Iterable[str],
+    *,
+    customer_id: str | None,
+    browser_id: str = "",
+    besides: str,
+    livemode: bool,
+) -> list[HeldPlan]:
+    """Which of these plans the customer has, or who bought with this browser, but for those of the cart `besides`."""
+    theirs = [Order.customer_id == customer_id] if customer_id else []
+    theirs += [Order.browser_id == browser_id] if browser_id else []
+    if not theirs:
+        return []
+    query = (
+        select(Grant.product_id, Order.id, Order.number)
+        .join(Order, col(Order.id) == Grant.order_id)
+        .where(
+            or_(*theirs),
+            Order.livemode == livemode,
+            Order.cart_id != besides,
+            Grant.kind == Kind.PLAN,
+            col(Grant.state).in_((GrantState.ACTIVE, GrantState.SUSPENDED)),
+            col(Grant.product_id).in_(set(plans)),
+        )
+    )
+    return [HeldPlan(*row) for row in session.exec(query.order_by(col(Order.created_at), col(Order.id)))]

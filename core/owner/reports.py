@@ -1,0 +1,144 @@
+"""What the owner asks: the contract's answers about orders and events, ready to be printed as JSON."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from core.events.inbox import StripeEvent
+from core.foundation.addresses import fold
+from core.foundation.errors import CustomerNotFound, OrderNotFound
+from core.gateway.sessions import Money as Progress
+from core.kinds.grants import Grant
+from core.orders import history, orders, refunds
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order, OrderLine
+from core.people import customers
+from core.people.customers import Customer
+
+
+def order_list(session: Session, *, status: str = "", limit: int = 100) -> list[dict[str, Any]]:
+    """The newest orders, at most `limit`, as the contract's `orders --json` prints them."""
+    query = select(Order).order_by(col(Order.created_at).desc(), col(Order.id)).limit(limit)
+    if status:
+        query = query.where(Order.status == status)
+    return [_summary(order) for order in session.exec(query)]
+
+
+def order_detail(session: Session, reference: str) -> dict[str, Any]:
+    """One order by id or number, as the contract's `order ORDER --json` prints it. Raises OrderNotFound."""
+    order = session.exec(select(Order).where(or_(Order.id == reference, Order.number == reference))).first()
+    if order is None:
+        raise OrderNotFound(order=reference)
+    return {
+        **_summary(order),
+        "lines": [_line(line) for line in orders.lines(session, order.id)],
+        "grants": _grants(session, order.id),
+        "refunds": [
+            {"id": row.stripe_refund_id or row.id, "amount": row.amount, "status": row.status.value}
+            for row in refunds.of_order(session, order.id)
+        ],
+        "log": [
+            {"event": row.event, "at": _iso(row.created_at), "actor": row.actor}
+            for row in history.of_order(session, order.id)
+        ],
+    }
+
+
+def customer_detail(session: Session, email: str) -> dict[str, Any]:
+    """Who bought under this address, as `customer EMAIL --json` prints it. Raises CustomerNotFound.
+
+    `also_paid` are Sessions that were paid under one of their addresses for an order that is somebody else's.
+    """
+    customer = session.get(Customer, customers.whose(session, email) or "")
+    theirs = customers.addresses_of(session, customer.id) if customer else []
+    beside = _paid_beside(session, customer, {email, *(each.address for each in theirs)})
+    if customer is None and not beside:
+        raise CustomerNotFound()
+    bought = select(Order).where(col(Order.customer_id).is_not(None), Order.customer_id == (customer and customer.id))
+    return {
+        "id": customer and customer.id,
+        "email": customer.email if customer else fold(email),
+        "created_at": _iso(customer.created_at if customer else None),
+        "addresses": [
+            {"address": each.address, "how": each.how.value, "verified_at": _iso(each.verified_at)} for each in theirs
+        ],
+        "orders": [
+            {**_summary(order), "grants": _grants(session, order.id)}
+            for order in session.exec(bought.order_by(col(Order.created_at), col(Order.id))).all()
+        ],
+        "also_paid": beside,
+    }
+
+
+def _paid_beside(session: Session, customer: Customer | None, addresses: set[str]) -> list[dict[str, Any]]:
+    """Paid Sessions with one of these addresses whose orders are not this customer's.
+
+    An order whose address was changed has another one than its Session too.
+    """
+    folded = {fold(each) for each in addresses}
+    query = (
+        select(Checkout, Order)
+        .join(Order, col(Order.id) == Checkout.order_id)
+        .where(Checkout.money == Progress.PAID, Checkout.email != Order.email)
+    )
+    return [
+        {
+            "order_id": order.id, "number": order.number, "checkout_session": row.stripe_checkout_session_id,
+            "amount_total": row.amount_total, "currency": row.currency,
+        }
+        for row, order in session.exec(query.order_by(col(Checkout.created_at), col(Checkout.id)))
+        if fold(row.email) in folded and (customer is None or order.customer_id != customer.id)
+    ]  # fmt: skip
+
+
+def event_list(session: Session, *, state: str = "", limit: int = 100) -> list[dict[str, Any]]:
+    """The newest events, at most `limit`, as the contract's `events --json` prints them."""
+    query = select(StripeEvent).order_by(col(StripeEvent.received_at).desc(), col(StripeEvent.id)).limit(limit)
+    if state:
+        query = query.where(StripeEvent.state == state)
+    return [
+        {
+            "id": row.id, "type": row.type, "state": row.state.value, "order_id": row.order_id,
+            "attempts": row.attempts, "error": row.error,
+        }
+        for row in session.exec(query)
+    ]  # fmt: skip
+
+
+def _summary(order: Order) -> dict[str, Any]:
+    return {
+        "id": order.id, "number": order.number, "status": order.status.value, "email": order.email,
+        "currency": order.currency, "amount_expected": order.amount_expected, "amount_total": order.amount_total,
+        "amount_refunded": order.amount_refunded, "livemode": order.livemode, "fulfilled_at": _iso(order.fulfilled_at),
+        "stripe": {
+            "checkout_session": order.stripe_checkout_session_id, "payment_intent": order.stripe_payment_intent_id,
+            "subscription": order.stripe_subscription_id,
+        },
+    }  # fmt: skip
+
+
+def _line(line: OrderLine) -> dict[str, Any]:
+    return {
+        "product": line.product_id, "kind": line.kind.value, "quantity": line.quantity, "unit_amount": line.unit_amount,
+    }  # fmt: skip
+
+
+def _grants(session: Session, order_id: str) -> list[dict[str, Any]]:
+    query = (
+        select(Grant)
+        .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
+        .where(Grant.order_id == order_id)
+        .order_by(col(OrderLine.position))
+    )
+    return [
+        {
+            "product": grant.product_id, "kind": grant.kind.value, "state": grant.state.value,
+            "quantity": grant.quantity,
+        }
+        for grant in session.exec(query)
+    ]  # fmt: skip
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
