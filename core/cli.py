@@ -224,14 +224,41 @@ def evidence(
 @app.command("sign-in-code")
 def sign_in_code(email: str, as_json: Json = False) -> None:
     """Print a sign-in code for EMAIL, for somebody whom no mail reaches."""
-    from core.people import sign_in
+    from core.foundation import addresses
+    from core.people import codes
 
     shop = open_shop()
+    address = addresses.checked(email, reachable=shop.settings.livemode)
     with shop.transaction() as session:
-        code = sign_in.make_code(session, email, now=shop.now())
-    digits = sign_in.digits_of(code.id, signing_key=shop.signing_key)
+        code = codes.make(session, address, now=shop.now())
+    digits = codes.digits_of(code.id, signing_key=shop.signing_key)
     answer = {"email": code.email, "code": digits, "expires_at": code.expires_at.isoformat()}
-    _say(answer, f"{digits} signs in {code.email} for {sign_in.CODE_MINUTES} minutes.", as_json)
+    _say(answer, f"{digits} signs in {code.email} for {codes.CODE_MINUTES} minutes.", as_json)
+
+
+@app.command()
+def customer(
+    email: str,
+    change_email: Annotated[
+        str, typer.Option(metavar="NEW", help="From now on this is the customer's address, and no longer EMAIL.")
+    ] = "",
+    order: Annotated[str, typer.Option(help="Change the address of this order alone, by id or number.")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Let the customer have EMAIL as well.")] = False,
+    join: Annotated[bool, typer.Option("--join", help="Also if NEW is another customer's: then both are one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What the customer with the address EMAIL has: addresses, orders, deliveries."""
+    from core import cli_customer
+    from core.foundation import addresses
+
+    shop = open_shop()
+    if change_email:
+        new = addresses.checked(change_email, reachable=shop.settings.livemode)
+        email = cli_customer.change(shop, email, new, order=order, keep=keep, join=join)
+    elif order or keep or join:
+        raise typer.BadParameter("--order, --keep and --join say how --change-email is meant")
+    found = cli_customer.look(shop, email)
+    _say(found, cli_customer.text(found), as_json)
 
 
 def _say(answer: Any, text: str, as_json: bool) -> None:

@@ -1,9 +1,13 @@
 """What the command line says of an error: a sentence or a few, for the person who typed the command."""
 
+from core.foundation.currencies import exponent
 from core.foundation.errors import (
+    AddressTaken,
+    AddressUnfit,
     AmountTooSmall,
     AmountUnclear,
     CatalogInvalid,
+    CustomerNotFound,
     EventNotFound,
     NoSuchLine,
     NothingToRefund,
@@ -15,8 +19,9 @@ from core.foundation.errors import (
     StripeRefused,
     StripeUnreachable,
     Unclear,
+    Unfit,
 )
-from core.foundation.money import Money, exponent
+from core.foundation.money import Money
 
 
 def lines(error: ShopError) -> list[str]:
@@ -28,12 +33,32 @@ def lines(error: ShopError) -> list[str]:
             return [f"There is no order {error.order}."]
         case EventNotFound():
             return [f"There is no event {error.event}."]
+        case CustomerNotFound():
+            return ["Nobody has bought under this address."]
+        case AddressUnfit():
+            return [f"This is no address that mail can be sent to: {_UNFIT[error.why]}."]
+        case AddressTaken():
+            return [
+                f"The new address is another customer's, who has {error.orders} orders. --join makes one customer of the two."
+            ]
         case StripeUnreachable():
             return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
         case StripeRefused():
             return [f"Stripe did not do it: {error.message or error.code}"]
         case _:
             return [_of_a_refund(error)]
+
+
+_UNFIT = {
+    Unfit.EMPTY: "it is empty",
+    Unfit.NO_AT: "it has no @",
+    Unfit.SEVERAL: "it is more than one, or more than an address",
+    Unfit.NO_ENDING: "its end is missing, such as .com",
+    Unfit.DOTS: "it has a dot too many",
+    Unfit.TOO_LONG: "it is too long",
+    Unfit.RESERVED: "its domain is reserved for examples and tests",
+    Unfit.CHARACTERS: "it has characters or a domain that no address has",
+}
 
 
 def _of_a_refund(error: ShopError) -> str:

@@ -16,7 +16,7 @@ from core.catalog.products import Kind, Product
 from core.foundation import outbox
 from core.foundation.database import new_id
 from core.foundation.outbox import Job
-from core.kinds import access, deliverables
+from core.kinds import access, deliverables, seats
 from core.kinds.grants import Grant
 from core.orders import checkouts, disputes, ledger, orders, refunds
 from core.orders.checkouts import Checkout
@@ -26,6 +26,7 @@ from core.orders.orders import Order, OrderLine
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Payment, Status, status_of
 from core.people import customers
+from core.people.customers import How
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
     if ledger.progress is Payment.PAID:
         order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
     if paid:
-        _adopt(session, order, paid, now=now)
+        _adopt(order, paid)
+        if order.customer_id is None and paid.email:
+            _claim(session, order, paid.email, now=now)
+            _note_plans_held(session, order, grants, log)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
@@ -100,14 +104,31 @@ def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) ->
     )
 
 
-def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
+def _adopt(order: Order, paid: Checkout) -> None:
     """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
     order.stripe_payment_intent_id = paid.stripe_payment_intent_id
     order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
-    order.email = paid.email or order.email
-    if order.email and order.customer_id is None:
-        order.customer_id = customers.remember(session, order.email, now=now)
+
+
+def _claim(session: Session, order: Order, email: str, *, now: datetime) -> None:
+    """Give the order to the customer of the address that Stripe reports for the Session that paid, once and for all.
+
+    What was typed before is only a wish. From here on no fact leads to another address, and no other payer: what was
+    delivered was delivered to this one.
+    """
+    order.email = email
+    order.customer_id = customers.remember(session, email, how=How.CHECKOUT, now=now)
+
+
+def _note_plans_held(session: Session, order: Order, grants: list[Grant], log: Entries) -> None:
+    """Say on the order that its customer had the same plan already: perhaps they meant to have it once."""
+    plans = {grant.product_id for grant in grants if grant.kind is Kind.PLAN}
+    if plans:
+        customer, mode = order.customer_id, order.livemode
+        held = seats.held(session, plans, customer_id=customer, besides=order.cart_id, livemode=mode)
+        for number in dict.fromkeys(each.number for each in held):
+            log.add(f"plan_held:{number}")
 
 
 def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> list[Grant]:

@@ -9,4 +9,4 @@ from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
 from core.orders import checkouts, disputes, history, orders, refunds, subscriptions
-from core.people import customers, sign_in
+from core.people import codes, customers, sign_in

@@ -4,7 +4,9 @@ import streamlit as st
 import structlog
 
 from core.foundation.errors import (
+    AddressUnfit,
     AlreadyPaid,
+    AmountTooBig,
     AmountTooSmall,
     BadInput,
     BadQuantity,
@@ -12,12 +14,14 @@ from core.foundation.errors import (
     LinkExpired,
     LinkInvalid,
     MixedBasket,
+    PlanHeld,
     ShopError,
     SoldOut,
     StillSettling,
     StripeRefused,
     StripeUnreachable,
     TooManyTries,
+    Unfit,
     UnknownPrice,
     Withdrawn,
 )
@@ -39,6 +43,8 @@ def explain(error: ShopError, *, where: str) -> None:
     match error:
         case AlreadyPaid(session_id=session_id) | StillSettling(session_id=session_id):
             links.to(links.THANKS, "See this order", where=where, session_id=session_id)
+        case PlanHeld():
+            links.to(links.PURCHASES, "Your purchases", where=where)
 
 
 def of(error: ShopError) -> str:
@@ -57,6 +63,13 @@ def of(error: ShopError) -> str:
                 "Your payment for this is still settling at your bank. **You don't need to pay again.** "
                 "To buy it once more all the same, choose Go to payment again."
             )
+        case PlanHeld():
+            return (
+                "You already have this plan. **You don't need to buy it again.** More seats, another card or its end are in "
+                "Your purchases. To have it twice all the same, choose Go to payment again."
+            )
+        case AddressUnfit(why=why):
+            return _unfit(why)
         case UnknownPrice():
             return "The price of something in your cart has changed. Remove it and add it again to go on."
         case BadQuantity(most=most):
@@ -67,6 +80,8 @@ def of(error: ShopError) -> str:
             return "Things priced in different currencies can't be paid for together. Remove one and buy it afterwards."
         case AmountTooSmall(least=least, currency=currency):
             return f"Payments start at {price(Money(least, currency))}. Add something else to go on."
+        case AmountTooBig(most=most, currency=currency):
+            return f"One payment can be up to {price(Money(most, currency))}. Buy some of this separately."
         case EmptyBasket():
             return "There is nothing in your cart to pay for."
         case StripeUnreachable():
@@ -86,6 +101,23 @@ def of(error: ShopError) -> str:
             return "Something about this isn't right. Check what you typed and try again."
         case _:
             return f"Something went wrong on our side. {_write_to_us()}"
+
+
+def _unfit(why: Unfit) -> str:
+    """How to type an address right."""
+    match why:
+        case Unfit.SEVERAL:
+            return "Type one email alone, such as name@company.com."
+        case Unfit.DOTS:
+            return "There is a dot too many in this email. Check it and try again."
+        case Unfit.NO_ENDING:
+            return "The end of this email is missing, such as .com. Type your full email, such as name@company.com."
+        case Unfit.RESERVED:
+            return "No mail can reach this address. Type the email that you use."
+        case Unfit.TOO_LONG | Unfit.CHARACTERS:
+            return "This email can't be right. Type your full email, such as name@company.com."
+        case Unfit.EMPTY | Unfit.NO_AT:
+            return "Type your full email, such as name@company.com."
 
 
 def on_script_error(error: Exception) -> bool:

@@ -22,6 +22,7 @@ from core.kinds.grants import Delivery
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.owner import reports
+from core.people import purchases
 from core.shop import Shop
 from tests.fakes import FakeStripe, session_in, signed
 
@@ -151,6 +152,13 @@ def event_row(shop: Shop, event_id: str) -> StripeEvent:
 def deliveries(shop: Shop, order_id: str) -> tuple[Delivery, ...]:
     with shop.reading() as session:
         return deliverables.deliveries(session, order_id, signing_key=shop.signing_key)
+
+
+def seen(shop: Shop, email: str) -> list[str]:
+    """The orders that whoever is signed in with this address sees, newest first."""
+    with shop.reading() as session:
+        found = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
+    return [purchase.order_id for purchase in found]
 
 
 def jobs(shop: Shop) -> list[str]:

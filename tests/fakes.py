@@ -152,12 +152,14 @@ class FakeStripe(FakeBilling):
         self._asked[copy_id], self._carts[copy_id] = self._asked[session_id], self._carts[session_id]
         return self.sessions[copy_id]
 
-    def sell(self, amount: int, currency: str = "eur", *, interval: str | None = None) -> str:
-        """A price is made in Stripe's dashboard. Returns its id."""
+    def sell(
+        self, amount: int, currency: str = "eur", *, interval: str | None = None, others: dict[str, int] | None = None
+    ) -> str:
+        """A price is made in Stripe's dashboard, in other currencies too if amounts are given. Returns its id."""
         price = {
             "id": f"price_test_{next(self._numbers)}", "object": "price", "active": True, "livemode": False,
             "unit_amount": amount, "currency": currency, "recurring": {"interval": interval} if interval else None,
-            "metadata": {},
+            "metadata": {}, "currency_options": {name: {"unit_amount": each} for name, each in (others or {}).items()},
         }  # fmt: skip
         self.prices[price["id"]] = price
         return price["id"]
@@ -221,7 +223,8 @@ class FakeStripe(FakeBilling):
         if not 30 * 60 <= lasts <= 24 * 3600:
             raise StripeRefused("invalid_request_error", "A Session lasts from 30 minutes to 24 hours")
         cart = [
-            {"recurring": None, **self._price(line), "quantity": line["quantity"]} for line in parameters["line_items"]
+            {"recurring": None, **self._price(line, parameters.get("currency")), "quantity": line["quantity"]}
+            for line in parameters["line_items"]
         ]
         session_id = f"cs_test_{next(self._numbers):04d}"
         total = _total(cart, trial=_trial_days(parameters) > 0)
@@ -238,7 +241,7 @@ class FakeStripe(FakeBilling):
         }  # fmt: skip
         return session_id
 
-    def _price(self, line: dict[str, Any]) -> dict[str, Any]:
+    def _price(self, line: dict[str, Any], currency: str | None) -> dict[str, Any]:
         if "price" not in line:
             described: dict[str, Any] = line["price_data"]
             return described
@@ -246,7 +249,12 @@ class FakeStripe(FakeBilling):
             raise StripeRefused("resource_missing", f"No such price: '{line['price']}'")
         if not self.prices[line["price"]]["active"]:
             raise StripeRefused("invalid_request_error", "The price specified is inactive.")
-        return self.prices[line["price"]]
+        price = self.prices[line["price"]]
+        if currency and currency != price["currency"]:
+            if currency not in price["currency_options"]:
+                raise StripeRefused("invalid_request_error", f"The price specified has no {currency}.")
+            return {**price, "currency": currency, **price["currency_options"][currency]}
+        return price
 
     def _payment_of(self, session: dict[str, Any]) -> dict[str, Any]:
         """The Session's PaymentIntent, made at the first attempt to pay."""

@@ -13,9 +13,6 @@ from webhook.dependencies import OpenShop
 
 router = APIRouter()
 
-# PostgreSQL keeps no text with a NUL in it, and no address has one.
-_ADDRESS = r"^[^@\s<>,;\x00]+@[^@\s<>,;\x00]+\.[^@\s<>,;\x00]+$"
-
 
 class ItemBody(BaseModel):
     """So many of one price."""
@@ -27,13 +24,17 @@ class ItemBody(BaseModel):
 
 
 class BasketBody(BaseModel):
-    """What to buy. `cart_id` is the caller's own, hard to guess: the same one is the same purchase."""
+    """What to buy. `cart_id` is the caller's own, hard to guess: the same one is the same purchase.
+
+    `again` is for who was told that they have this already (PlanHeld), or that its money is on its way (StillSettling).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     cart_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=100)]
-    email: Annotated[str, Field(max_length=254, pattern=_ADDRESS)] | None = None
+    email: Annotated[str, Field(max_length=1000)] | None = None
+    again: bool = False
 
 
 @router.post("/checkout")
@@ -41,7 +42,10 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
     """Where to pay, and for which order. 400 for bad input, 409 when sold out or no longer open, 503 to try again."""
     browser = cookies.browser_of(request, shop) or cookies.new_browser()
     items = tuple(Item(item.price, item.quantity) for item in body.items)
-    basket = Basket(body.cart_id, items, email=body.email or "", browser_id=browser)
+    signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
+    basket = Basket(
+        body.cart_id, items, email=body.email or "", browser_id=browser, signed_in=signed_in, again=body.again
+    )
     link = await run_in_threadpool(checkout.start, shop, basket)
     cookies.remember_browser(response, shop, browser)
     return {"url": link.url, "order_id": link.order_id}

@@ -38,7 +38,10 @@ def payment_failed(settings: Settings, letter: OrderLetter) -> Message:
 
 
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
-    """Six digits."""
+    """Six digits that sign in, or that prove an address which is to become another."""
+    if letter.about:
+        context = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email, "about": letter.about}
+        return _message(settings, "address_code", letter.email, f"{letter.digits} confirms your address", context)
     subject = f"{letter.digits} is your {settings.shop_name} code"
     return _message(
         settings, "sign_in_code", letter.email, subject, {"digits": letter.digits, "minutes": letter.minutes}

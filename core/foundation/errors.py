@@ -6,8 +6,12 @@
     │   ├── UnknownPrice
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
+    │   ├── CurrencyUnknown
     │   ├── AmountTooSmall
+    │   ├── AmountTooBig
+    │   ├── AmountUneven
     │   ├── AmountUnclear
+    │   ├── AddressUnfit
     │   ├── NoSuchLine
     │   └── RefundTooBig
     ├── NotOpen             too late: the order can no longer be paid or changed
@@ -15,11 +19,14 @@
     │   ├── Withdrawn
     │   ├── AlreadyPaid
     │   ├── StillSettling
+    │   ├── PlanHeld
+    │   ├── AddressTaken
     │   ├── NothingToRefund
     │   ├── RefundChanged
     │   └── OtherMode
     ├── NotFound
     │   ├── OrderNotFound
+    │   ├── CustomerNotFound
     │   ├── EventNotFound
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
@@ -86,6 +93,51 @@ class AmountTooSmall(BadInput):
     amount: int
     least: int
     currency: str
+
+
+@dataclass(eq=False)
+class AmountTooBig(BadInput):
+    """More than Stripe charges at once; amounts in minor units."""
+
+    amount: int
+    most: int
+    currency: str
+
+
+@dataclass(eq=False)
+class AmountUneven(BadInput):
+    """Stripe takes only multiples of `step` in this currency; both in minor units."""
+
+    amount: int
+    step: int
+    currency: str
+
+
+@dataclass(eq=False)
+class CurrencyUnknown(BadInput):
+    """Stripe charges nothing in it."""
+
+    currency: str
+
+
+class Unfit(StrEnum):
+    """Why a text is not taken for a mail address."""
+
+    EMPTY = "empty"
+    NO_AT = "no_at"
+    SEVERAL = "several"
+    NO_ENDING = "no_ending"
+    DOTS = "dots"
+    TOO_LONG = "too_long"
+    RESERVED = "reserved"
+    CHARACTERS = "characters"
+
+
+@dataclass(eq=False)
+class AddressUnfit(BadInput):
+    """A text that is no mail address, or one that no mail can reach. Whoever typed it knows it: it is not repeated here."""
+
+    why: Unfit
 
 
 class Unclear(StrEnum):
@@ -156,6 +208,21 @@ class StillSettling(NotOpen):
 
 
 @dataclass(eq=False)
+class PlanHeld(NotOpen):
+    """Who wants this plan has it already: another one would be billed beside it."""
+
+    product: str
+    order_id: str
+
+
+@dataclass(eq=False)
+class AddressTaken(NotOpen):
+    """The address is that of another customer, who would become one with the first."""
+
+    orders: int
+
+
+@dataclass(eq=False)
 class NothingToRefund(NotOpen):
     """Nothing was paid, or all of it went back already, or the bank has taken it."""
 
@@ -184,6 +251,10 @@ class NotFound(ShopError):
 @dataclass(eq=False)
 class OrderNotFound(NotFound):
     order: str
+
+
+class CustomerNotFound(NotFound):
+    """Nobody has bought under this address."""
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ The order is committed before Stripe hears of it, so that whatever happens at St
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,13 @@ from core import admission, fulfillment
 from core.admission import Refused
 from core.catalog import products
 from core.catalog.products import Kind, Priced
+from core.foundation import addresses
 from core.foundation.errors import (
     AlreadyPaid,
     BadInput,
     EmptyBasket,
     MixedBasket,
+    PlanHeld,
     StillSettling,
     StripeRefused,
     StripeUnreachable,
@@ -27,11 +29,12 @@ from core.foundation.errors import (
 from core.foundation.money import Money, check_chargeable
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, session_parameters
-from core.kinds import deliverables, offers, workshops
+from core.kinds import deliverables, offers, seats, workshops
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order
 from core.orders.status import Payment
+from core.people import customers
 from core.shop import Shop
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
@@ -55,13 +58,15 @@ class Item:
 class Basket:
     """What somebody wants to pay for. The same `cart_id` is the same purchase; `browser_id` may open its deliveries.
 
-    `again` says that they know of an order for the same things whose money is still to come, and want these too.
+    `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
+    of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     """
 
     cart_id: str
     items: tuple[Item, ...]
     email: str = ""
     browser_id: str = ""
+    signed_in: str = ""
     again: bool = False
 
 
@@ -88,9 +93,11 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
     """Open the payment page for a basket, or the one that is open for it already.
 
     A changed basket, or one whose Session has ended, makes a new attempt; the old Session is expired first, so that never
-    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, SoldOut, Withdrawn) or StripeTrouble, after which
-    the same call may be made again.
+    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, PlanHeld, SoldOut, Withdrawn) or StripeTrouble, after
+    which the same call may be made again.
     """
+    if basket.email:
+        basket = replace(basket, email=addresses.checked(basket.email, reachable=shop.settings.livemode))
     for _ in range(_ROUNDS):
         with shop.transaction() as session:
             ticket = _ticket(session, shop, basket, now=shop.now())
@@ -112,6 +119,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     order = orders.lock_cart(session, basket.cart_id)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
+        _refuse_if_held(session, basket, drafts, livemode=shop.settings.livemode)
     if order is None:
         order = orders.add(
             session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
@@ -219,6 +227,19 @@ def _refuse_if_settling_elsewhere(session: Session, basket: Basket, drafts: list
     wanted = {draft.product_id for draft in drafts}
     if settling := checkouts.settling_elsewhere(session, basket.browser_id, wanted, cart_id=basket.cart_id):
         raise StillSettling(order_id=settling[0], session_id=settling[1] or "")
+
+
+def _refuse_if_held(session: Session, basket: Basket, drafts: list[LineDraft], *, livemode: bool) -> None:
+    """Warn who has one of these plans already. A typed address is not asked about: it would tell anybody who has what."""
+    plans = {draft.product_id for draft in drafts if draft.kind is Kind.PLAN}
+    if not plans:
+        return
+    held = seats.held(
+        session, plans, customer_id=customers.whose(session, basket.signed_in) if basket.signed_in else None,
+        browser_id=basket.browser_id, besides=basket.cart_id, livemode=livemode,
+    )  # fmt: skip
+    if held:
+        raise PlanHeld(product=held[0].product, order_id=held[0].order_id)
 
 
 def _creation_lost(row: Checkout, *, now: datetime) -> bool:

@@ -30,7 +30,12 @@ def build(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetim
         "cancel_url": f"{base}/cart",
         "expires_at": int(expires_at.timestamp()),
         "allow_promotion_codes": True,
+        # Stripe would offer to pay in the buyer's own currency, which is not what was ordered.
+        "adaptive_pricing": {"enabled": False},
     }
+    if any(draft.stripe_price_id for draft in drafts):
+        # A price of Stripe's may have several currencies.
+        parameters["currency"] = order.currency
     if order.email:
         parameters["customer_email"] = order.email
     return parameters

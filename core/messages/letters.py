@@ -14,7 +14,7 @@ from core.kinds import deliverables
 from core.kinds.grants import Delivery
 from core.orders import disputes, orders, refunds
 from core.orders.orders import Order, OrderLine
-from core.people import sign_in
+from core.people import codes, sign_in
 from core.shop import Shop
 
 # Longer than a mail server is waited for once it has been asked to take the letter: past this, the attempt came to nothing.
@@ -79,11 +79,12 @@ class OrderLetter:
 
 @dataclass(frozen=True)
 class CodeLetter:
-    """What the letter with a sign-in code needs."""
+    """What the letter with a code needs. `about` is the other address of a change; without one the code signs in."""
 
     email: str
     digits: str
     minutes: int
+    about: str
 
 
 @dataclass(frozen=True)
@@ -202,17 +203,18 @@ def buyer(session: Session, order_id: str) -> str:
 
 def reader(session: Session, code_id: str) -> str:
     """Where the letter with this code goes; an empty string if the code is gone."""
-    code = session.get(sign_in.SignInCode, code_id)
+    code = session.get(codes.SignInCode, code_id)
     return code.email if code else ""
 
 
 def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
     """What to write with this code, or None if it was replaced, used or has run out: then it need not be sent."""
     with shop.reading() as session:
-        code = session.get(sign_in.SignInCode, code_id)
+        code = session.get(codes.SignInCode, code_id)
     if code is None or code.used_at or code.expires_at < shop.now():
         return None
-    return CodeLetter(code.email, sign_in.digits_of(code.id, signing_key=shop.signing_key), sign_in.CODE_MINUTES)
+    digits = codes.digits_of(code.id, signing_key=shop.signing_key)
+    return CodeLetter(code.email, digits, codes.CODE_MINUTES, code.about)
 
 
 @dataclass(frozen=True)

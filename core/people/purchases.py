@@ -55,11 +55,15 @@ def seen_by_browser(session: Session, order_id: str, browser_id: str, *, signing
 
 
 def library(session: Session, email: str, *, livemode: bool, signing_key: str) -> tuple[Purchase, ...]:
-    """Everything that was paid for under this address, newest first. Test money buys nothing in a shop that is live."""
+    """What the customer with this address paid for, under any of theirs, newest first.
+
+    Test money buys nothing in a shop that is live.
+    """
     query = (
         select(Order)
         .where(
-            Order.customer_id == customers.id_of(email),
+            Order.customer_id == customers.whose(session, email),
+            col(Order.customer_id).is_not(None),
             Order.livemode == livemode,
             col(Order.status).not_in(_NEVER_PAID),
         )

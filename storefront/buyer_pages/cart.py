@@ -4,7 +4,7 @@ import streamlit as st
 import structlog
 
 from core.catalog.products import Interval, Kind
-from core.foundation.errors import ShopError, StillSettling, StripeTrouble
+from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money
 from core.journeys import carts, checkout
 from core.journeys.carts import CartView, LineView
@@ -130,12 +130,13 @@ def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
 def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
     items = tuple(Item(line.price.id, line.quantity) for line in lines)
-    # Whoever was told that an earlier payment is still settling, and clicks again, means it.
-    again = st.session_state.get("warned_of_settling") == cart.id
+    # Whoever was told that they have this plan, or that an earlier payment is still settling, and clicks again, means it.
+    again = st.session_state.get("warned") == cart.id
+    signed_in = visitor.signed_in() or ""
     try:
-        return checkout.start(shop, Basket(cart_id=cart.id, items=items, browser_id=browser, again=again))
-    except StillSettling:
-        st.session_state.warned_of_settling = cart.id
+        return checkout.start(shop, Basket(cart.id, items, browser_id=browser, signed_in=signed_in, again=again))
+    except (StillSettling, PlanHeld):
+        st.session_state.warned = cart.id
         raise
 
 

@@ -5,11 +5,11 @@ import streamlit as st
 import structlog
 
 from core.catalog.products import Kind
-from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
+from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTrouble
 from core.journeys import portal
 from core.kinds.grants import Delivery
 from core.orders.status import GrantState, Status
-from core.people import purchases, sign_in
+from core.people import codes, purchases, sign_in
 from core.people.purchases import Purchase
 from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
 
@@ -23,8 +23,6 @@ def send_code() -> None:
     email = state.get("email") or state.get("code_for") or ""
     try:
         sign_in.request_code(shop, email)
-    except BadInput:
-        state["trouble"] = "Type your full email, such as name@company.com."
     except ShopError as error:
         state["trouble"] = sentences.of(error)
     else:
@@ -60,7 +58,7 @@ def draw_email_form(prefilled: str, why: str) -> None:
 
 def draw_code_form(email: str) -> None:
     """The second step: the code from the letter."""
-    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {sign_in.CODE_MINUTES} minutes.")
+    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {codes.CODE_MINUTES} minutes.")
     with st.form("enter-code", border=False, clear_on_submit=True):
         digits = st.text_input(
             "Six-digit code", max_chars=6, required=True, autocomplete="one-time-code", placeholder="000000",

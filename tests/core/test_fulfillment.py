@@ -9,6 +9,7 @@ from core.foundation.errors import CheckoutNotFound, StillSettling, StripeUnreac
 from core.gateway.sessions import CheckoutState
 from core.journeys import checkout, success_page
 from core.journeys.checkout import Basket, Item
+from core.kinds.grants import Grant
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
 from core.shop import Shop
@@ -321,6 +322,17 @@ def test_the_first_attempts_money_counts_whichever_is_told_first(shop: Shop, str
     assert builders.detail(shop, order_id)["stripe"] == told
     assert told["checkout_session"] == recovered
     assert builders.jobs(shop) == [f"owner_notice:{order_id}:paid_twice", f"receipt:{order_id}"]
+
+
+def test_when_something_was_first_granted_never_moves(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    granted = {row.id: row.granted_at for row in builders.rows(shop, Grant)}
+    payment = builders.payment_of(shop, order_id)
+    for status, state in (("needs_response", "suspended"), ("won", "active")):
+        clock.pass_(days=1)
+        deliver(shop, stripe.tell("charge.dispute.updated", stripe.dispute(payment, status=status)))
+        assert {row.state for row in builders.rows(shop, Grant)} == {state}
+        assert {row.id: row.granted_at for row in builders.rows(shop, Grant)} == granted
 
 
 def test_a_customer_is_one_address_whatever_its_capitals(shop: Shop, stripe: FakeStripe) -> None:

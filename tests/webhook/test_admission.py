@@ -345,6 +345,19 @@ def test_a_trial_that_we_did_not_offer_is_a_mismatch(
     assert builders.detail(shop, order_id)["stripe"]["subscription"] is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "topic"),
+    [({"amount_subtotal": 9100, "amount_total": 9100}, "amount_mismatch"), ({"currency": "usd"}, "currency_mismatch")],
+)
+def test_a_plan_that_was_paid_otherwise_than_ordered_is_a_mismatch_too(
+    shop: Shop, stripe: FakeStripe, client: TestClient, changes: dict, topic: str
+) -> None:
+    order_id, session_id = mismatched(shop, stripe, client, "plan-year", **changes)
+    assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("paid", [("plan", "blocked")])
+    assert [item.topic for item in attention.items(shop)] == [topic]
+    assert stripe.sessions[session_id]["subscription"]
+
+
 def test_a_trial_that_we_offered_costs_what_is_not_tried(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
     builders.let_try(shop, days=14)
     order_id, session_id = builders.opened(shop, "plan-month", "guide-eur")

@@ -79,6 +79,9 @@ BAD = [
     {"cart_id": "c1", "items": GUIDE, "email": "a@b.c, d@e.f"},
     {"cart_id": "c1", "items": GUIDE, "email": "nora\u0000@lindqvist.example"},
     {"cart_id": "c1", "items": GUIDE, "email": "a" * 250 + "@b.example"},
+    {"cart_id": "c1", "items": GUIDE, "email": "x@example..com"},
+    {"cart_id": "c1", "items": GUIDE, "email": "name@gmail"},
+    {"cart_id": "c1", "items": GUIDE, "again": "perhaps"},
 ]
 
 
@@ -88,7 +91,9 @@ def test_what_makes_no_sense_is_answered_400_and_leaves_no_trace(
     for body in BAD:
         answer = client.post("/checkout", json=body)
         assert answer.status_code == 400, body
-        assert answer.json()["error"] in ("BadInput", "UnknownPrice", "BadQuantity", "MixedBasket"), body
+        assert answer.json()["error"] in ("BadInput", "UnknownPrice", "BadQuantity", "MixedBasket", "AddressUnfit"), (
+            body
+        )
     assert client.post("/checkout", content=b"{").status_code == 400
     assert client.post("/checkout").status_code == 400
     assert builders.rows(shop, Order) == []
@@ -106,6 +111,30 @@ def test_what_makes_no_sense_is_answered_400_and_leaves_no_trace(
 def test_what_cannot_be_had_is_409(shop: Shop, client: TestClient, price: str, error: dict) -> None:
     answer = client.post("/checkout", json={"cart_id": "c1", "items": [{"price": price}]})
     assert (answer.status_code, answer.json()) == (409, error)
+
+
+def test_a_plan_that_this_browser_has_already_is_409_until_it_is_wanted_again(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    plan = [{"price": "plan-month"}]
+    first = client.post("/checkout", json={"cart_id": "c1", "items": plan}).json()
+    session_id = first["url"].rsplit("/", 1)[1]
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    answer = client.post("/checkout", json={"cart_id": "c2", "items": plan})
+    assert (answer.status_code, answer.json()) == (
+        409, {"error": "PlanHeld", "product": "plan", "order_id": first["order_id"]}
+    )  # fmt: skip
+    assert client.post("/checkout", json={"cart_id": "c2", "items": plan, "again": True}).status_code == 200
+
+
+@builders.on_sqlite
+def test_whoever_only_types_an_address_is_not_told_what_its_owner_has(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    builders.bought(shop, stripe, "plan-month")
+    body = {"cart_id": "c2", "items": [{"price": "plan-month"}], "email": "nora@lindqvist.example"}
+    assert client.post("/checkout", json=body).status_code == 200
 
 
 def test_a_cart_that_is_paid_is_409(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:

@@ -49,7 +49,8 @@ LETTERS = {
     "everything": _receipt(*(_delivery(kind, quantity=2) for kind in Kind), total=2500, interval="month"),
     **{kind.value: _receipt(_delivery(kind)) for kind in Kind},
     "payment failed": _failed(),
-    "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10)),
+    "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "")),
+    "address code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "n@new.example")),
 }
 each_letter = pytest.mark.parametrize("letter", LETTERS.values(), ids=LETTERS)
 

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from core.foundation.errors import StripeRefused, StripeUnreachable
+from tests import builders
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
 
@@ -115,6 +116,21 @@ def test_a_cart_that_is_still_settling_leads_to_its_order(visitor: Visitor) -> N
     visitor.stripe.pay(visitor.goes_to_payment(), slowly=True)
     sound(tab.button(key="pay").click().run())
     assert "still settling" in tab.warning[0].value
+
+
+def test_who_has_the_plan_already_is_told_so_and_may_go_on(visitor: Visitor) -> None:
+    visitor.puts("plan-month")
+    session_id = visitor.goes_to_payment()
+    visitor.stripe.pay(session_id)
+    builders.deliver(visitor.shop, visitor.stripe.event("completed", session_id))
+    visitor.puts("plan-month")
+    tab = visitor.opens("cart")
+    sound(tab.button(key="pay").click().run())
+    assert "You already have this plan" in tab.warning[0].value
+    assert "Your purchases" in labels(tab)
+    assert left_for(tab) == ""
+    sound(tab.button(key="pay").click().run())
+    assert left_for(tab)
 
 
 def test_an_empty_cart_shows_something_to_begin_with(visitor: Visitor) -> None:
