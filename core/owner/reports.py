@@ -69,6 +69,7 @@ def _summary(order: Order) -> dict[str, Any]:
 def _line(line: OrderLine) -> dict[str, Any]:
     return {
         "product": line.product_id, "kind": line.kind.value, "quantity": line.quantity, "unit_amount": line.unit_amount,
+        "date": line.workshop_date_id,
     }  # fmt: skip
 
 
