@@ -122,9 +122,7 @@ def size(session: Session, browser_id: str) -> int:
     return session.exec(select(func.count()).where(col(CartLine.cart_id) == cart.id)).one()
 
 
-def put(
-    session: Session, browser_id: str, price_id: str, quantity: int, *, date_id: str = "", now: datetime
-) -> str:
+def put(session: Session, browser_id: str, price_id: str, quantity: int, *, date_id: str = "", now: datetime) -> str:
     """Set how many of this price, on this date, are in the cart, making one if need be; return the cart's id.
 
     Without a date a workshop's next one with room is taken. Raises UnknownPrice, UnknownDate, BadQuantity, Withdrawn or

@@ -29,7 +29,7 @@ from core.foundation.money import Money, check_chargeable
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice, session_parameters
 from core.kinds import deliverables, offers, workshops
-from core.kinds.workshops import DateView
+from core.kinds.workshops import DateView, Times
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order
@@ -74,7 +74,7 @@ class PaymentLink:
 
     order_id: str
     url: str
-    dates: tuple[DateView, ...] = ()
+    dates: tuple[Times, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
         facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
         _record(shop, ticket, facts)
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
-            return PaymentLink(ticket.order_id, facts.url, ticket.dates)
+            return PaymentLink(ticket.order_id, facts.url, tuple(date.times for date in ticket.dates))
     raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
 
 

@@ -39,7 +39,7 @@ def dated(
     open_ones = {draft.product_id for draft in drafts if draft.kind is Kind.WORKSHOP and not draft.workshop_date_id}
     dates = workshops.lock(session, named | counted_on, of_products=open_ones, now=now)
     drafts = [_on_its_date(draft, drafts, dates) for draft in drafts]
-    named = {draft.workshop_date_id for draft in drafts}
+    named = {draft.workshop_date_id for draft in drafts if draft.workshop_date_id}
     return drafts, tuple(date for date in dates if date.id in named)
 
 

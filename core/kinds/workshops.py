@@ -70,6 +70,30 @@ class DateView:
     left: int
     bookable: bool
 
+    @property
+    def times(self) -> "Times":
+        """The same without what others change by booking."""
+        return Times(self.id, self.starts_at, self.ends_at, self.timezone)
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a date takes place, and by the clock of which zone."""
+
+    date_id: str
+    starts_at: datetime
+    ends_at: datetime
+    timezone: str
+
+
+def times(session: Session, lines: Collection[OrderLine]) -> dict[str | None, Times]:
+    """When the workshops among these lines take place, by the id of the date."""
+    wanted = {line.workshop_date_id for line in lines if line.workshop_date_id}
+    if not wanted:
+        return {}
+    rows = session.exec(select(WorkshopDate).where(col(WorkshopDate.id).in_(wanted)))
+    return {row.id: Times(row.id, row.starts_at, row.ends_at, row.timezone) for row in rows}
+
 
 def coming(session: Session, product_ids: Collection[str], *, now: datetime) -> dict[str, tuple[DateView, ...]]:
     """The dates of these products that have not begun and are offered, also full ones, the next one first."""
