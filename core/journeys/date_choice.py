@@ -31,7 +31,7 @@ def dated(
     What the order's own line is for stays its date, also if it has no room any more: nobody is moved without having chosen.
     """
     counted_on = {line.workshop_date_id for line in standing if line.workshop_date_id}
-    if not counted_on and not any(draft.kind is Kind.WORKSHOP for draft in drafts):
+    if not counted_on and not any(draft.kind is Kind.WORKSHOP or draft.workshop_date_id for draft in drafts):
         return drafts, ()
     chosen = {line.price_id: line.workshop_date_id for line in reversed(standing)}
     drafts = [replace(each, workshop_date_id=each.workshop_date_id or chosen.get(each.price_id)) for each in drafts]

@@ -7,7 +7,6 @@ from sqlmodel import Session, col, or_, select
 
 from core.events.inbox import StripeEvent
 from core.foundation.errors import OrderNotFound
-from core.kinds import workshops
 from core.kinds.grants import Grant
 from core.orders import history, orders, refunds
 from core.orders.orders import Order, OrderLine
@@ -26,11 +25,9 @@ def order_detail(session: Session, reference: str) -> dict[str, Any]:
     order = session.exec(select(Order).where(or_(Order.id == reference, Order.number == reference))).first()
     if order is None:
         raise OrderNotFound(order=reference)
-    lines = orders.lines(session, order.id)
     return {
         **_summary(order),
-        "lines": [_line(line) for line in lines],
-        "dates": _dates(session, lines),
+        "lines": [_line(line) for line in orders.lines(session, order.id)],
         "grants": _grants(session, order.id),
         "refunds": [
             {"id": row.stripe_refund_id or row.id, "amount": row.amount, "status": row.status.value}
@@ -73,16 +70,6 @@ def _line(line: OrderLine) -> dict[str, Any]:
     return {
         "product": line.product_id, "kind": line.kind.value, "quantity": line.quantity, "unit_amount": line.unit_amount,
     }  # fmt: skip
-
-
-def _dates(session: Session, lines: list[OrderLine]) -> list[dict[str, Any]]:
-    """When the workshops among the lines take place; `line` counts from 1."""
-    times = workshops.times(session, lines)
-    return [
-        {"line": line.position + 1, "date": date.date_id, "starts_at": _iso(date.starts_at), "timezone": date.timezone}
-        for line in lines
-        if (date := times.get(line.workshop_date_id))
-    ]
 
 
 def _grants(session: Session, order_id: str) -> list[dict[str, Any]]:
