@@ -4,6 +4,7 @@
 anywhere, any number of times and at once: the order's row is locked, and the result is the same.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -15,6 +16,7 @@ from core.admission import AdmittedSession
 from core.catalog.products import Kind, Product
 from core.foundation import outbox
 from core.foundation.database import new_id
+from core.foundation.errors import SoldOut
 from core.foundation.outbox import Job
 from core.kinds import access, deliverables, seats
 from core.kinds.grants import Grant
@@ -138,6 +140,7 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
     if ledger.progress is not Payment.PAID:
         deliverables.release_all(session, [line for line, _ in rows])
         return []
+    deliverables.lock_stock(session, [line for line, _ in rows])
     allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
     trouble = "" if ledger.paid else ledger.misfit
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
@@ -194,10 +197,18 @@ def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries
     )  # fmt: skip
     session.add(grant)
     session.flush()  # what a kind adds refers to it
-    if not trouble and (short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now)):
+    if trouble:
+        _keep_stock(session, line, now=now)
+    elif short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now):
         grant.state, grant.reason, grant.granted_at = GrantState.BLOCKED, short, None
     log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
     return grant
+
+
+def _keep_stock(session: Session, line: OrderLine, *, now: datetime) -> None:
+    """Hold what a blocked line counts on until a person decides; that there is none left is told when they do."""
+    with suppress(SoldOut):
+        deliverables.KINDS[line.kind].hold(session, line, now=now)
 
 
 def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, *, now: datetime) -> None:
@@ -217,7 +228,7 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
             deliverables.KINDS[line.kind].release(session, line.id)
             deliverables.KINDS[line.kind].revoke(session, grant, now=now)
         case GrantState.BLOCKED:
-            pass
+            _keep_stock(session, line, now=now)  # its money is back with us: so is what it counted on, if it is free
         case _:
             assert_never(target)
     grant.state, grant.reason = target, reason if target is GrantState.BLOCKED else ""

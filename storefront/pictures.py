@@ -1,21 +1,46 @@
 """Pictures: those of the products, and the shop's own name and icon."""
 
+import re
+from functools import cache
 from html import escape
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
+from core.kinds.workshops import DateView
 from storefront import process
 
 STATIC = Path(__file__).parent / "static"
 
 
 def show(image: str, key: str, alt: str = "", width: int | Literal["stretch"] = "stretch") -> None:
-    """A picture of the static folder by its address, so that browsers keep it; nothing where there is none."""
+    """A picture of the static folder by its address, so that browsers keep it, or a drawn one; nothing where there is none."""
     if image:
         with st.container(key=f"pic-{key}", width=width):
-            st.image(f"/app/static/{image}", width="stretch", alt=alt)
+            st.image(image if image.startswith("<svg") else f"/app/static/{image}", width="stretch", alt=alt)
+
+
+def of_date(image: str, date: DateView | None) -> str:
+    """The picture with this date's places in it, drawn anew; the picture as it is where it has no dot for each place.
+
+    A picture's dots are elements of the class `taken` or `free`, in the order in which they fill.
+    """
+    drawn = _drawing(image) if date and image.endswith(".svg") else ""
+    if date is None or len(_DOT.findall(drawn)) != date.capacity:
+        return image
+    states = chain(repeat("taken", date.capacity - date.left), repeat("free"))
+    return _DOT.sub(lambda _: f'class="{next(states)}"', drawn)
+
+
+_DOT = re.compile(r'class="(?:taken|free)"')
+
+
+@cache
+def _drawing(image: str) -> str:
+    path = STATIC / image
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def trim() -> None:

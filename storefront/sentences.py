@@ -22,12 +22,14 @@ from core.foundation.errors import (
     StripeUnreachable,
     TooManyTries,
     Unfit,
+    UnknownDate,
     UnknownPrice,
     Withdrawn,
 )
 from core.foundation.money import Money
 from storefront import links, process
 from storefront.amounts import price
+from storefront.dates import weekday
 from storefront.words import count, plain
 
 log = structlog.get_logger()
@@ -50,10 +52,10 @@ def explain(error: ShopError, *, where: str) -> None:
 def of(error: ShopError) -> str:
     """What a member of the family means for a buyer."""
     match error:
-        case SoldOut(left=0):
-            return "The last place has just gone. Nothing was charged."
-        case SoldOut(left=left):
-            return f"Only {count(left, 'place is', 'places are')} left. Choose fewer to go on. Nothing was charged."
+        case SoldOut(left=left, starts_at=starts_at, timezone=timezone):
+            return _too_few_places(left, f" on {weekday(starts_at, timezone)}" if starts_at else "")
+        case UnknownDate():
+            return "That date isn't offered any more. Choose another one to go on."
         case Withdrawn():
             return "This is no longer for sale. Remove it from your cart to go on."
         case AlreadyPaid():
@@ -125,6 +127,12 @@ def on_script_error(error: Exception) -> bool:
     log.error("page_failed", error=type(error).__name__)
     st.error(f"Something went wrong on our side. Reload the page, and if it stays, {_write_to_us(start='write')}")
     return True
+
+
+def _too_few_places(left: int, on_day: str) -> str:
+    if not left:
+        return f"No place can be had{on_day} any more. Nothing was charged."
+    return f"Only {count(left, 'place is', 'places are')} left{on_day}. Choose fewer to go on. Nothing was charged."
 
 
 def _write_to_us(start: str = "Write") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import deliverables, downloads
 from core.kinds.grants import Delivery
+from core.kinds.workshops import WorkshopDate
+from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.owner import reports
@@ -71,6 +74,35 @@ def bought(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: 
     stripe.pay(paid)
     deliver(shop, stripe.event("completed", paid))
     return order_id
+
+
+def add_date(shop: Shop, date_id: str, *, in_days: int, capacity: int = 5) -> None:
+    """Another date of a workshop: `clinic/2` is one of the clinic's, two hours long."""
+    begins = shop.now() + timedelta(days=in_days)
+    with shop.transaction() as session:
+        session.add(
+            WorkshopDate(
+                id=date_id, product_id=date_id.partition("/")[0], starts_at=begins,
+                ends_at=begins + timedelta(hours=2), timezone="Europe/Copenhagen", capacity=capacity,
+            )
+        )  # fmt: skip
+
+
+def change_date(shop: Shop, date_id: str, **changes: Any) -> None:
+    """Change a date behind everybody's back."""
+    with shop.transaction() as session:
+        session.get_one(WorkshopDate, date_id).sqlmodel_update(changes)
+
+
+def taken(shop: Shop) -> dict[str, int]:
+    """How many places of each date are held or sold."""
+    return {date.id: date.taken for date in rows(shop, WorkshopDate)}
+
+
+def dates_of(shop: Shop, order_id: str) -> list[str | None]:
+    """The date that each line of the order names."""
+    with shop.reading() as session:
+        return [line.workshop_date_id for line in orders.lines(session, order_id)]
 
 
 def payment_of(shop: Shop, order_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,6 +11,7 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
+from core.kinds.workshops import Times
 from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter
 from worker.mail import Message
 
@@ -103,8 +105,6 @@ def _files(delivery: Delivery) -> str:
 def _when(delivery: Delivery) -> str:
     if not delivery.starts_at:
         return "Your place is booked."
-    from zoneinfo import ZoneInfo
-
     begins = delivery.starts_at.astimezone(ZoneInfo(delivery.timezone))
     places = f"{delivery.quantity} places" if delivery.quantity > 1 else "Your place"
     zone = delivery.timezone.rpartition("/")[2].replace("_", " ")
@@ -130,8 +130,13 @@ def _environment() -> Environment:
         autoescape=lambda name: not (name or "").endswith(".txt.j2"),
     )
     environment.filters["money"] = _format
+    environment.filters["day"] = _day
     return environment
 
 
 def _format(money: Money) -> str:
     return money.format("en")
+
+
+def _day(times: Times) -> str:
+    return format_date(times.starts_at.astimezone(ZoneInfo(times.timezone)), "d MMMM y", locale="en")

@@ -47,8 +47,12 @@ class FileEntry(_Entry):
 
 
 class DateEntry(_Entry):
-    """`[[products.dates]]`: either `starts_at` and `ends_at`, or `in_days` and `at` for a demo that never ages."""
+    """`[[products.dates]]`: either `starts_at` and `ends_at`, or `in_days` and `at` for a demo that never ages.
 
+    `id` never changes: by it a date that is moved is known again.
+    """
+
+    id: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]{0,79})?$")
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     in_days: int | None = None
@@ -150,6 +154,7 @@ class ProductEntry(_Entry):
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
             raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
         _each_once("file name", [file.name for file in self.files])
+        _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
         return self
 
     @property

@@ -15,8 +15,9 @@ from core.admission import Refused
 from core.events import inbox, questions
 from core.events.handlers import HANDLERS, EventState
 from core.foundation import masking, milestones
+from core.foundation.database import repeatable
 from core.foundation.errors import CheckoutNotFound, StripeUnreachable
-from core.gateway.sessions import CheckoutState
+from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
 from core.kinds import seats
@@ -190,6 +191,12 @@ def _asked(shop: Shop, due: _Due, unchanged: list[_Due]) -> bool:
     if facts and (facts.state, facts.money) == (due.state, due.money):
         unchanged.append(due)
         return False
+    return _recorded(shop, due, facts)
+
+
+@repeatable
+def _recorded(shop: Shop, due: _Due, facts: SessionFacts | None) -> bool:
+    """Record what Stripe said of a Session, or that it is gone there; return whether that changed its order."""
     with shop.transaction() as session:
         order = orders.lock(session, due.order_id)
         assert order is not None
@@ -231,6 +238,7 @@ def _close_never_opened(shop: Shop, report: Report) -> None:
         report.attempt(order_id, partial(_closed, shop, checkout_id))
 
 
+@repeatable
 def _closed(shop: Shop, checkout_id: str) -> bool:
     with shop.transaction() as session:
         order_id = session.get_one(Checkout, checkout_id).order_id
@@ -251,6 +259,7 @@ def _end_grace(shop: Shop, report: Report) -> None:
         report.attempt(order_id, partial(_resettled, shop, order_id))
 
 
+@repeatable
 def _resettled(shop: Shop, order_id: str) -> bool:
     with shop.transaction() as session:
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())

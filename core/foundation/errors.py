@@ -4,6 +4,7 @@
     ├── BadInput            the caller asked for something that makes no sense
     │   ├── EmptyBasket
     │   ├── UnknownPrice
+    │   ├── UnknownDate
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
     │   ├── CurrencyUnknown
@@ -47,6 +48,7 @@ Core words nothing for people: the sidecar maps these to statuses, the storefron
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -70,6 +72,14 @@ class EmptyBasket(BadInput):
 @dataclass(eq=False)
 class UnknownPrice(BadInput):
     price: str
+
+
+@dataclass(eq=False)
+class UnknownDate(BadInput):
+    """Not a date of this product; what is no workshop has none."""
+
+    product: str
+    date: str
 
 
 @dataclass(eq=False)
@@ -182,8 +192,13 @@ class NotOpen(ShopError):
 
 @dataclass(eq=False)
 class SoldOut(NotOpen):
+    """Fewer than wanted are free on this date, or none because it has begun. `date` is empty where there is no date at all."""
+
     product: str
     left: int
+    date: str = ""
+    starts_at: datetime | None = None
+    timezone: str = ""
 
 
 @dataclass(eq=False)

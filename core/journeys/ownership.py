@@ -8,6 +8,7 @@ from typing import Any
 
 from core import admission, fulfillment
 from core.admission import NOT_OURS, STRANGER, Fate, Refused
+from core.foundation.database import repeatable
 from core.foundation.errors import CheckoutNotFound
 from core.fulfillment import Settled
 from core.gateway.objects import id_of
@@ -40,6 +41,7 @@ def find(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
     return _ask(shop, subject) if isinstance(found, Refused) and found.fate is Fate.ASK else found
 
 
+@repeatable
 def _recorded(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
     with shop.transaction() as session:
         admitted = admission.of_session(session, shop.id, facts)

@@ -31,14 +31,21 @@ KINDS: Mapping[Kind, Deliverable] = {
 }
 
 
+def lock_stock(session: Session, lines: list[OrderLine]) -> None:
+    """Lock, in one order for everybody, what these lines take from a stock: two orders crossed would wait for each other."""
+    workshops.lock_of(session, lines)
+
+
 def release_all(session: Session, lines: list[OrderLine]) -> None:
     """Give back whatever these lines hold, because nobody can be paying for them any more."""
+    lock_stock(session, lines)
     for line in lines:
         KINDS[line.kind].release(session, line.id)
 
 
 def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None:
     """Hold what these lines need while their buyer pays. Raises SoldOut."""
+    lock_stock(session, lines)
     for line in lines:
         KINDS[line.kind].hold(session, line, now=now)
 

@@ -10,8 +10,9 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from core.foundation import heartbeats, masking
 from core.foundation.database import insert_once, text_enum
 from core.foundation.money import Money
-from core.kinds import deliverables
+from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
+from core.kinds.workshops import Times
 from core.orders import disputes, orders, refunds
 from core.orders.orders import Order, OrderLine
 from core.people import codes, sign_in
@@ -62,6 +63,7 @@ class ReceiptLine:
     quantity: int
     total: Money
     interval: str | None
+    times: Times | None = None
 
 
 @dataclass(frozen=True)
@@ -187,10 +189,12 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
     """What to write about this order, as it stands now."""
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
+        lines = orders.lines(session, order_id)
+        times = workshops.times(session, lines)
         return OrderLetter(
             email=order.email, number=order.number, placed_at=order.created_at,
             total=Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency),
-            lines=tuple(_line(line) for line in orders.lines(session, order_id)),
+            lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=sign_in.letter_link(shop, order_id, order.email),
         )  # fmt: skip
@@ -245,6 +249,6 @@ def of_order(session: Session, order_id: str) -> list[Letter]:
     return list(session.exec(select(Letter).where(Letter.order_id == order_id).order_by(col(Letter.created_at))))
 
 
-def _line(line: OrderLine) -> ReceiptLine:
+def _line(line: OrderLine, times: Times | None) -> ReceiptLine:
     total = Money(line.unit_amount * line.quantity, line.currency)
-    return ReceiptLine(line.name, line.quantity, total, line.interval)
+    return ReceiptLine(line.name, line.quantity, total, line.interval, times)

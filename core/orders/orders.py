@@ -46,7 +46,7 @@ AdmittedOrder = NewType("AdmittedOrder", str)
 
 
 class OrderLine(SQLModel, table=True):
-    """One product of an order; name and price are copied, so that a later change of the catalogue alters nothing."""
+    """One product of an order; name, price and date are copied, so that a later change of the catalogue alters nothing."""
 
     __tablename__ = "order_lines"
 
@@ -63,6 +63,7 @@ class OrderLine(SQLModel, table=True):
     interval: str | None = None
     image: str = ""
     stripe_price_id: str | None = None
+    workshop_date_id: str | None = Field(default=None, foreign_key="workshop_dates.id")
 
 
 class Counter(SQLModel, table=True):
@@ -88,6 +89,7 @@ class LineDraft:
     interval: str | None
     image: str
     stripe_price_id: str | None
+    workshop_date_id: str | None = None
 
 
 def draft_of(line: OrderLine) -> LineDraft:

@@ -123,6 +123,7 @@ def _paid_twice(session: Session) -> Iterator[Item]:
 _SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
+    "date_passed": "Paid after its workshop had begun. Refund it, or agree on another date with its buyer.",
     "amount_mismatch": "Paid a different amount than was ordered. Compare it in Stripe, then refund or correct it.",
     "currency_mismatch": "Paid in another currency than was ordered. Compare it in Stripe, then refund it.",
     "": "It is paid and could not be delivered. Mend the cause and replay its event, or refund it.",

@@ -10,7 +10,7 @@ from core.journeys import portal
 from core.kinds.grants import Delivery
 from core.orders.status import GrantState, Status
 from core.people import codes, purchases, sign_in
-from core.people.purchases import Purchase
+from core.people.purchases import Purchase, PurchasedLine
 from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
 
 log = structlog.get_logger()
@@ -202,11 +202,16 @@ STATES = {
 }
 
 
+def item(line: PurchasedLine) -> str:
+    """What one line of a receipt is, of a workshop with its date."""
+    return words.plain(line.name) + (f", {dates.day_of(line.times)}" if line.times else "")
+
+
 def draw_receipts(bought: tuple[Purchase, ...]) -> None:
     """One line per order."""
     st.header("Receipts", anchor=False)
     rows = [
-        f"| {dates.day(each.placed_at)} | {each.number} | {', '.join(words.plain(line.name) for line in each.lines)} "
+        f"| {dates.day(each.placed_at)} | {each.number} | {', '.join(map(item, each.lines))} "
         f"| {amounts.price(each.total)} | {STATES.get(each.status, '')} |"
         for each in bought
     ]

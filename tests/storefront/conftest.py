@@ -53,7 +53,7 @@ class Visitor:
     @property
     def cart(self) -> CartView:
         with self.shop.reading() as session:
-            return carts.view(session, "br_1")
+            return carts.view(session, "br_1", now=self.shop.now())
 
     def goes_to_payment(self) -> str:
         """From the cart to the payment page; the id of its Session."""

@@ -103,10 +103,16 @@ def test_what_makes_no_sense_is_answered_400_and_leaves_no_trace(
 @pytest.mark.parametrize(
     ("price", "error"),
     [
-        ("full-eur", {"error": "SoldOut", "product": "full", "left": 0}),
+        (
+            "full-eur",
+            {
+                "error": "SoldOut", "product": "full", "left": 0, "date": "full/1",
+                "starts_at": "2026-12-01T17:00:00+00:00", "timezone": "UTC",
+            },
+        ),
         ("old-eur", {"error": "Withdrawn", "product": "old"}),
     ],
-)
+)  # fmt: skip
 @builders.on_sqlite
 def test_what_cannot_be_had_is_409(shop: Shop, client: TestClient, price: str, error: dict) -> None:
     answer = client.post("/checkout", json={"cart_id": "c1", "items": [{"price": price}]})

@@ -65,7 +65,7 @@ def test_a_price_that_the_file_drops_is_no_longer_sold_and_its_orders_keep_it(
     order_id = builders.bought(shop, stripe, "guide-eur")
     publishing.apply(shop, write(folder, GUIDE.replace("guide-eur", "guide-new").replace("2900", "3900")))
     with shop.reading() as session:
-        offer = offers.of_product(session, "guide")
+        offer = offers.of_product(session, "guide", now=shop.now())
     assert [(tag.id, tag.amount.amount) for tag in offer.prices] == [("guide-new", 3900)]
     assert builders.detail(shop, order_id)["lines"][0]["unit_amount"] == 2900
 
@@ -90,7 +90,7 @@ def test_a_product_without_stock_of_its_own_can_be_withdrawn_and_come_back(shop:
     for text, availability in ((withdrawn, Availability.WITHDRAWN), (GUIDE, Availability.ON_SALE)):
         publishing.apply(shop, write(folder, text))
         with shop.reading() as session:
-            assert offers.of_product(session, "guide").availability is availability
+            assert offers.of_product(session, "guide", now=shop.now()).availability is availability
 
 
 def test_one_file_sold_under_two_names_keeps_both(bare_shop: Shop, folder: Path) -> None:

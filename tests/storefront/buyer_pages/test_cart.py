@@ -37,7 +37,7 @@ def test_quantities_change_and_lines_go(visitor: Visitor) -> None:
     visitor.puts("clinic-eur")
     visitor.puts("guide-eur")
     tab = visitor.opens("cart")
-    sound(tab.number_input(key="quantity-in-cart-clinic-eur").set_value(3).run())
+    sound(tab.number_input(key="quantity-in-cart-clinic-eur@clinic/1").set_value(3).run())
     sound(tab.button(key="remove-guide-eur").click().run())
     assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("clinic-eur", 3)]
     assert "**€420.00**" in words(tab)
