@@ -21,7 +21,7 @@ from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
 from core.kinds import seats
-from core.orders import checkouts, orders, subscriptions
+from core.orders import checkouts, disputes, orders, payments, refunds, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.refunds import RefundStatus
@@ -78,6 +78,7 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
     _ask_about_sessions(shop, report, everything=everything)
     _resume_refunds(shop, report)
     _refresh_subscriptions(shop, report)
+    _learn_payments(shop, report)
     _record_milestones(shop, report)
     return report
 
@@ -286,6 +287,23 @@ def _refresh_subscriptions(shop: Shop, report: Report) -> None:
 
 def _refreshed(shop: Shop, subscription_id: str) -> bool:
     return questions.refresh(shop, subscription_id) is not None
+
+
+def _learn_payments(shop: Shop, report: Report) -> None:
+    """Ask what payments were for and which ones refunds and disputes are about, should the job that was to ask have given up."""
+    mode = shop.settings.livemode
+    with shop.reading() as session:
+        unknown = [
+            *payments.with_unknown_lines(session, livemode=mode, limit=_BATCH),
+            *refunds.without_payment(session, livemode=mode, limit=_BATCH),
+            *disputes.without_payment(session, livemode=mode, limit=_BATCH),
+        ]
+    for payment_id in dict.fromkeys(unknown):
+        report.attempt(payment_id, partial(_learned, shop, payment_id))
+
+
+def _learned(shop: Shop, payment_id: str) -> bool:
+    return questions.learn_payment(shop, payment_id)
 
 
 def _record_milestones(shop: Shop, report: Report) -> None:

@@ -35,7 +35,7 @@ from core.kinds.workshops import DateView, Times
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order
-from core.orders.status import Payment
+from core.orders.status import Progress
 from core.people import customers
 from core.shop import Shop
 
@@ -246,9 +246,9 @@ def _give_up(shop: Shop, ticket: _Ticket) -> None:
 def _refuse_if_paid(order: Order, known: Sequence[Checkout]) -> None:
     progress = checkouts.progress(list(known))
     session_id = next((row.stripe_checkout_session_id for row in known if row.state is CheckoutState.COMPLETE), None)
-    if progress is Payment.PAID:
+    if progress is Progress.PAID:
         raise AlreadyPaid(order_id=order.id, session_id=session_id or "")
-    if progress is Payment.PROCESSING:
+    if progress is Progress.PROCESSING:
         raise StillSettling(order_id=order.id, session_id=session_id or "")
 
 

@@ -15,6 +15,7 @@ from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
 from core.orders import disputes, orders, refunds
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.people import codes, sign_in
 from core.shop import Shop
 
@@ -200,6 +201,25 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class PaymentLetter:
+    """What a letter about one payment of an order needs."""
+
+    email: str
+    number: str
+    amount: Money
+    paid_at: datetime
+
+
+def about_payment(shop: Shop, order_id: str, payment_id: str) -> PaymentLetter | None:
+    """What to write about this payment, or None if it went back by now: then there is nothing more to say."""
+    with shop.reading() as session:
+        order, payment = session.get_one(Order, order_id), session.get_one(Payment, payment_id)
+    if payment.amount_refunded >= payment.amount:
+        return None
+    return PaymentLetter(order.email, order.number, Money(payment.amount, payment.currency), payment.paid_at)
+
+
 def buyer(session: Session, order_id: str) -> str:
     """Where letters about this order go."""
     return session.get_one(Order, order_id).email
@@ -238,7 +258,7 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
         order = session.get_one(Order, order_id)
         reasons = [row.reason for row in disputes.of_order(session, order_id) if topic == f"dispute:{row.id}"]
         failures = [row.failure for row in refunds.of_order(session, order_id) if topic == f"refund_failed:{row.id}"]
-    detail = next(iter([*reasons, *failures]), order.attention if topic == "blocked" else "")
+    detail = next(iter([*reasons, *failures]), order.attention.partition("\n")[0] if topic == "blocked" else "")
     total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
     owners = shop.settings.owners
     return NoticeLetter(owners, order.number, topic, total, detail) if owners else None

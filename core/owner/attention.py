@@ -6,15 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.events.inbox import StripeEvent
 from core.foundation import milestones
 from core.foundation.outbox import dead_jobs
-from core.gateway.sessions import Money as Progress
 from core.messages.letters import Letter, LetterState
-from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute, FraudWarning
 from core.orders.orders import Order
 from core.orders.refunds import Refund, RefundStatus
@@ -49,7 +47,6 @@ def items(shop: Shop) -> list[Item]:
             *_disputes(session),
             *_warnings(session),
             *_orders(session),
-            *_paid_twice(session),
             *_refunds(session),
             *_events(session, now=now),
             *_letters(session, now=now),
@@ -101,26 +98,23 @@ def _warnings(session: Session) -> Iterator[Item]:
 def _orders(session: Session) -> Iterator[Item]:
     blocked = select(Order).where(Order.attention != "", col(Order.status).not_in(_SETTLED_OTHERWISE))
     for row in session.exec(blocked):
-        topic = row.attention.partition(":")[0]
-        yield Item(topic, row.number, row.id, row.updated_at, None, row.attention, _BLOCKED.get(topic, _BLOCKED[""]))
-
-
-def _paid_twice(session: Session) -> Iterator[Item]:
-    twice = (
-        select(Checkout.order_id)
-        .where(Checkout.money == Progress.PAID)
-        .group_by(col(Checkout.order_id))
-        .having(func.count() > 1)
-    )
-    for row in session.exec(select(Order).where(col(Order.id).in_(twice), Order.amount_refunded == 0)):
-        yield Item(
-            "paid_twice", row.number, row.id, row.updated_at, None, "",
-            "Its buyer paid two Checkout Sessions. Refund one of the payments in Stripe's dashboard.",
-        )  # fmt: skip
+        for line in row.attention.splitlines():
+            topic, _, payment = line.partition(": ")
+            topic, advice = topic.partition(":")[0], _PAYMENTS.get(topic) or _BLOCKED.get(topic, _BLOCKED[""])
+            detail = payment if topic in _PAYMENTS else line
+            advice = advice.format(number=row.number, payment=payment)
+            yield Item(topic, row.number, row.id, row.updated_at, None, detail, advice)
 
 
 # The money went back: what could not be delivered need not be.
 _SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
+# What is about one payment, which is named.
+_PAYMENTS = {
+    "paid_twice": "Its buyer paid two Checkout Sessions. Send the second payment back with"
+    " `pushcart refund {number} --payment {payment}`, or the first.",
+    "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
+    " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
+}
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
     "date_passed": "Paid after its workshop had begun. Refund it, or agree on another date with its buyer.",
