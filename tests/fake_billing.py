@@ -41,9 +41,15 @@ class FakeBilling(FakePayments):
         self._called("find_invoice_of")
         return deepcopy(self.invoices.get(self.invoice_payments.get(payment_intent, "")))
 
-    def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        self._called("payment_intent_of_subscription")
-        return self.payment_of(subscription)
+    def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
+        self._called("lines_of_invoice")
+        if invoice not in self.invoices:
+            raise StripeRefused("resource_missing", f"No such invoice: '{invoice}'")
+        return deepcopy(self.invoices[invoice]["lines"]["data"])
+
+    def payment_intent_of_invoice(self, invoice: str) -> str | None:
+        self._called("payment_intent_of_invoice")
+        return next((payment for payment, paid in self.invoice_payments.items() if paid == invoice), None)
 
     def open_portal(self, customer: str, *, return_url: str) -> str:
         self._called("open_portal")
@@ -72,7 +78,7 @@ class FakeBilling(FakePayments):
         owed = next((each for each in self.invoices_of(subscription_id) if each["status"] == "open"), None)
         if owed is None:
             self._next_period(subscription)
-            owed = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+            owed = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         subscription["status"] = "active"
         return self._pay(owed)
 
@@ -81,7 +87,7 @@ class FakeBilling(FakePayments):
         subscription = self.subscriptions[subscription_id]
         self._next_period(subscription)
         subscription["status"] = "past_due"
-        invoice = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+        invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         self.refuse(self._payment_for(invoice))
         return invoice
 
@@ -110,7 +116,13 @@ class FakeBilling(FakePayments):
         return subscription
 
     def _subscribe(
-        self, session: dict[str, Any], plans: list[dict[str, Any]], *, metadata: dict[str, str], trial_days: int
+        self,
+        session: dict[str, Any],
+        plans: list[dict[str, Any]],
+        *,
+        metadata: dict[str, str],
+        trial_days: int,
+        items: list[dict[str, Any]],
     ) -> None:
         start = self._stamp()
         trial_end = start + trial_days * 86400 if trial_days else None
@@ -134,16 +146,53 @@ class FakeBilling(FakePayments):
             ]},
         }  # fmt: skip
         self.subscriptions[subscription["id"]] = subscription
-        self._pay(self._invoice(subscription, "subscription_create", session["amount_total"]))
+        session["invoice"] = self._pay(self._first_invoice(subscription, session, items))["id"]
+
+    def _first_invoice(
+        self, subscription: dict[str, Any], session: dict[str, Any], items: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What was bought together with the plan stands on its first invoice, and so does the Session's discount."""
+        plans = iter(subscription["items"]["data"])
+        lines = [self._line(next(plans) if item["price"]["recurring"] else None, item) for item in items]
+        details = session["total_details"]
+        discount, tax = details["amount_discount"], details["amount_tax"]
+        return self._invoice(subscription, "subscription_create", lines, discount=discount, tax=tax)
+
+    def _line(self, plan: dict[str, Any] | None, item: dict[str, Any]) -> dict[str, Any]:
+        """The line of an invoice for a subscription's item, or for what was bought once."""
+        details = {"proration": False, "proration_details": None}
+        parent: dict[str, Any] = {
+            "type": "subscription_item_details" if plan else "invoice_item_details",
+            "subscription_item_details": {**details, "subscription_item": plan["id"]} if plan else None,
+            "invoice_item_details": None if plan else details,
+        }
+        taxes = [{"amount": item["amount_tax"], "tax_behavior": "exclusive"}] if item["amount_tax"] else []
+        discounts = [{"amount": item["amount_discount"]}] if item["amount_discount"] else []
+        return {
+            "object": "line_item", "amount": item["amount_subtotal"], "subtotal": item["amount_subtotal"],
+            "currency": item["currency"], "quantity": item["quantity"], "discount_amounts": discounts, "taxes": taxes,
+            "parent": parent,
+            "pricing": {"type": "price_details", "unit_amount_decimal": str(item["price"]["unit_amount"])},
+        }  # fmt: skip
+
+    def _period_lines(self, subscription: dict[str, Any]) -> list[dict[str, Any]]:
+        return [
+            self._line(
+                plan,
+                {
+                    "price": plan["price"], "currency": subscription["currency"], "quantity": plan["quantity"],
+                    "amount_subtotal": plan["quantity"] * plan["price"]["unit_amount"], "amount_tax": 0,
+                    "amount_discount": 0,
+                },
+            )
+            for plan in subscription["items"]["data"]
+        ]  # fmt: skip
 
     def _next_period(self, subscription: dict[str, Any]) -> None:
         for item in subscription["items"]["data"]:
             start = item["current_period_end"]
             item["current_period_start"] = start
             item["current_period_end"] = _period_end(start, item["price"]["recurring"]["interval"])
-
-    def _price_of(self, subscription: dict[str, Any]) -> int:
-        return sum(item["quantity"] * item["price"]["unit_amount"] for item in subscription["items"]["data"])
 
     def _payment_for(self, invoice: dict[str, Any]) -> dict[str, Any]:
         """The PaymentIntent of an invoice, made at the first attempt and tried again at later ones."""
@@ -158,12 +207,21 @@ class FakeBilling(FakePayments):
         if invoice["amount_due"]:
             self.charge(self._payment_for(invoice))
         invoice.update(status="paid", amount_paid=invoice["amount_due"])
+        invoice["status_transitions"]["paid_at"] = self._stamp()
         return invoice
 
-    def _invoice(self, subscription: dict[str, Any], reason: str, amount: int) -> dict[str, Any]:
+    def _invoice(
+        self, subscription: dict[str, Any], reason: str, lines: list[dict[str, Any]], *, discount: int = 0, tax: int = 0
+    ) -> dict[str, Any]:
+        subtotal = sum(line["amount"] for line in lines)
+        amount = subtotal - discount + tax
         invoice = {
             "id": f"in_test_{next(self._numbers)}", "object": "invoice", "status": "open", "billing_reason": reason,
             "livemode": False, "amount_due": amount, "amount_paid": 0, "currency": subscription["currency"],
+            "subtotal": subtotal, "total": amount,
+            "total_discount_amounts": [{"amount": discount}] if discount else [],
+            "total_taxes": [{"amount": tax, "tax_behavior": "exclusive"}] if tax else [],
+            "lines": {"object": "list", "data": lines, "has_more": False}, "status_transitions": {"paid_at": None},
             "created": subscription["items"]["data"][0]["current_period_start"], "customer": subscription["customer"],
             "metadata": {},
             "parent": {"type": "subscription_details", "subscription_details": {

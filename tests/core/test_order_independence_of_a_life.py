@@ -238,8 +238,6 @@ def every_row(life: Life) -> dict[str, list[str]]:
         }
     found["jobs"] = [_drawn(job) for job in builders.jobs(life.shop) if not job.startswith("ask_stripe:")]
     found["fulfillment_log"] = [row for row in found["fulfillment_log"] if not _passing(row)]
-    # What Stripe was asked is remembered: of the order's own payment only if it had to be asked before it was told.
-    found["payment_intents"] = [row for row in found["payment_intents"] if orjson.loads(row)["id"] != life.payment]
     return found
 
 
