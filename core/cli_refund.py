@@ -20,7 +20,10 @@ def describe(plan: RefundPlan) -> str:
         f"  payment  {payment}",
         f"  buyer    {plan.customer_id or 'unknown'}",
     ]
-    return "\n".join([*head, *(f"  line {each.line}   {each.product}: {_fate(each)}" for each in plan.deliveries)])
+    lines = [f"  line {each.line}   {each.product}: {_fate(each)}" for each in plan.deliveries]
+    ends = [f"  plan     {name} is cancelled at once; --keep-subscription lets it bill on" for name in plan.ends]
+    ends += [f"  plan     {name} goes on billing; --cancel-subscription ends it at once" for name in plan.bills_on]
+    return "\n".join([*head, *lines, *ends])
 
 
 def disagreement(plan: RefundPlan, *, yes: bool, as_json: bool) -> str:
@@ -43,6 +46,7 @@ def answer(done: Refunded, plan: RefundPlan, order: dict[str, Any]) -> dict[str,
     return {
         "id": done.id, "order_id": done.order_id, "number": plan.number, "amount": done.amount.amount,
         "currency": done.amount.currency, "status": done.status, "left": plan.left.amount,
+        "subscriptions": {"cancelled": list(plan.ends), "billing_on": list(plan.bills_on)},
         "order_status": order["status"], "grants": order["grants"],
     }  # fmt: skip
 

@@ -16,15 +16,17 @@ from core.catalog.products import Kind, Product
 from core.foundation import outbox
 from core.foundation.database import new_id
 from core.foundation.outbox import Job
-from core.kinds import access, deliverables
+from core.kinds import access, deliverables, plan_billing
 from core.kinds.grants import Grant
-from core.orders import checkouts, disputes, ledger, orders, refunds
+from core.kinds.plan_billing import Billing
+from core.orders import checkouts, disputes, ledger, orders, refunds, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
 from core.orders.orders import Order, OrderLine
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Payment, Status, status_of
+from core.orders.subscriptions import Subscription
 from core.people import customers
 
 
@@ -60,6 +62,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
     grants = _converge(session, order, ledger, log, now=now)
+    billing = _billing(session, order, ledger)
     if ledger.progress is Payment.PAID:
         order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
     if paid:
@@ -67,10 +70,13 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
-    fulfilled_now = _write(session, order, status, ledger.trouble or _blocked(grants), delivered, now=now)
+    trouble = ledger.trouble or _blocked(grants)
+    told = "\n".join(filter(None, [trouble, *billing.worries]))
+    fulfilled_now = _write(session, order, status, told, delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
-    _owe(session, order, ledger, status, fulfilled_now)
+    _owe(session, order, ledger, status, trouble, fulfilled_now)
+    _owe_ends(session, ledger, billing)
     return Settled(order.id, status, fulfilled_now)
 
 
@@ -78,6 +84,9 @@ def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datet
     """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
     order, book = admitted.order, admitted.book
     checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    if admitted.facts.subscription:
+        order.eventful = True
+        subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -100,6 +109,19 @@ def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) ->
     )
 
 
+def unwanted(session: Session, order: Order, ledger: Ledger) -> list[Subscription]:
+    """The subscriptions that go on billing though all they were for has ended by money. Changes nothing."""
+    return list(_billing(session, order, ledger).unwanted)
+
+
+def _billing(session: Session, order: Order, ledger: Ledger) -> Billing:
+    if not ledger.subscriptions or ledger.progress is not Payment.PAID:
+        return Billing()
+    rows = _lines_and_grants(session, order.id)
+    keeps = _keeping_products(session, rows) if ledger.refunds else set()
+    return plan_billing.look(ledger, [line for line, _ in rows if line.kind is Kind.PLAN], keeps)
+
+
 def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
     """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
@@ -119,7 +141,6 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
         return []
     allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
     trouble = "" if ledger.paid else ledger.misfit
-    plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
@@ -129,9 +150,8 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
             log.add(f"granted:{line.position + 1}")
         if trouble and grant.state is GrantState.BLOCKED:
             grant.reason = trouble
-        # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
-        if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
-            grant.quantity = ledger.subscription.quantity
+        if line.kind is Kind.PLAN:
+            _follow(grant, access.of_plan(ledger, line, now=now), now=now)
         grants.append(grant)
     return grants
 
@@ -206,6 +226,15 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
         grant.granted_at = grant.granted_at or now
 
 
+def _follow(grant: Grant, plan: access.PlanAccess, *, now: datetime) -> None:
+    """Move a grant to the plan and the seats that its subscription has come to."""
+    before = (grant.product_id, grant.quantity)
+    grant.product_id = plan.product_id or grant.product_id
+    grant.quantity = grant.quantity if plan.quantity is None else plan.quantity
+    if (grant.product_id, grant.quantity) != before:
+        grant.updated_at = now
+
+
 def _blocked(grants: list[Grant]) -> str:
     return next((grant.reason for grant in grants if grant.state is GrantState.BLOCKED), "")
 
@@ -238,21 +267,31 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add("paid_twice")
 
 
-def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfilled_now: bool) -> None:
+def _owe(session: Session, order: Order, ledger: Ledger, status: Status, trouble: str, fulfilled_now: bool) -> None:
     """Owe the outside its messages, in the transaction that made them due."""
     if fulfilled_now and order.email:
         outbox.owe(session, Job.RECEIPT, order.id, key=order.id, to=order.email)
     if status is Status.FAILED and order.email:
         attempt = str(max(row.attempt for row in ledger.checkouts))
         outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}", to=order.email)
-    for topic in _worries(order, ledger):
+    for topic in _worries(ledger, trouble):
         outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")
 
 
-def _worries(order: Order, ledger: Ledger) -> list[str]:
+def _owe_ends(session: Session, ledger: Ledger, billing: Billing) -> None:
+    """Owe the end of what nobody uses and somebody pays for: once for each thing that may have been the reason.
+
+    Whether it is ended says the shop's policy, when the job is carried out.
+    """
+    for subscription in billing.unwanted:
+        for cause in plan_billing.causes(ledger):
+            outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription.id, cause, key=f"{subscription.id}:{cause}")
+
+
+def _worries(ledger: Ledger, trouble: str) -> list[str]:
     """What the owners must hear of at once, each once."""
     worries = [f"dispute:{dispute.id}" for dispute in ledger.disputes]
     failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
     worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
-    return [*worries, "blocked"] if order.attention else worries
+    return [*worries, "blocked"] if trouble else worries

@@ -8,5 +8,14 @@ from core.foundation import heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
-from core.orders import checkouts, disputes, history, orders, refunds, subscriptions
+from core.orders import (
+    checkouts,
+    disputes,
+    history,
+    orders,
+    refunds,
+    subscription_changes,
+    subscription_items,
+    subscriptions,
+)
 from core.people import customers, sign_in

@@ -23,14 +23,34 @@ class FakeBilling(FakePayments):
         super().__init__()
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.invoices: dict[str, dict[str, Any]] = {}
+        self.products: dict[str, dict[str, Any]] = {}
+        self.coupons: dict[str, dict[str, Any]] = {}
         # From each PaymentIntent to the invoice that it pays, or is to pay.
         self.invoice_payments: dict[str, str] = {}
 
     # -- what the shop asks
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
+        """As Stripe answers, with what was asked to be expanded."""
         self._called("find_subscription")
-        return deepcopy(self.subscriptions.get(subscription))
+        found = deepcopy(self.subscriptions.get(subscription))
+        for item in found["items"]["data"] if found else []:
+            item["price"]["product"] = deepcopy(self.products[item["price"]["product"]])
+        for discount in found["discounts"] if found else []:
+            discount["source"]["coupon"] = deepcopy(self.coupons[discount["source"]["coupon"]])
+        return found
+
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
+        self._called("invoices_of_subscription")
+        return deepcopy(self.invoices_of(subscription)[::-1])
+
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]:
+        self._called("cancel_subscription")
+        if subscription not in self.subscriptions:
+            raise StripeRefused("resource_missing", f"No such subscription: '{subscription}'")
+        if self.subscriptions[subscription]["status"] not in ("canceled", "incomplete_expired"):
+            self.end(subscription)
+        return deepcopy(self.subscriptions[subscription])
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         self._called("find_checkout_of")
@@ -85,6 +105,77 @@ class FakeBilling(FakePayments):
         self.refuse(self._payment_for(invoice))
         return invoice
 
+    def raise_seats(self, subscription_id: str, quantity: int, *, declined: bool = False) -> dict[str, Any]:
+        """The buyer takes more seats in mid-period, billed at once for the whole period. Returns the invoice."""
+        subscription = self.subscriptions[subscription_id]
+        item = subscription["items"]["data"][0]
+        before = {**deepcopy(item), "quantity": item["quantity"]}
+        item["quantity"] = quantity
+        more = (quantity - before["quantity"]) * item["price"]["unit_amount"]
+        invoice = self._invoice(subscription, "subscription_update", more)
+        invoice["created"] = self._stamp()
+        invoice["lines"]["data"] = [
+            _line(before, -before["quantity"] * before["price"]["unit_amount"], change=True),
+            _line(item, quantity * item["price"]["unit_amount"], change=True),
+        ]
+        if not declined:
+            return self._pay(invoice)
+        subscription["status"] = "past_due"
+        self.refuse(self._payment_for(invoice))
+        return invoice
+
+    def give_up_invoice(self, invoice_id: str, status: str) -> dict[str, Any]:
+        """The owner voids an invoice that is owed, or marks it uncollectible. Returns the invoice."""
+        self.invoices[invoice_id]["status"] = status
+        return self.invoices[invoice_id]
+
+    def switch(self, subscription_id: str, price: str, *, item: int = 0) -> dict[str, Any]:
+        """An item gets another price, as in the portal: the item stays the same one. Returns the subscription."""
+        self.subscriptions[subscription_id]["items"]["data"][item]["price"] = self.on_sale(self.prices[price])
+        return self.subscriptions[subscription_id]
+
+    def add_item(self, subscription_id: str, price: str, quantity: int) -> dict[str, Any]:
+        """Something else is billed with the plan, as from the dashboard. Returns the subscription."""
+        subscription = self.subscriptions[subscription_id]
+        first = subscription["items"]["data"][0]
+        times = {name: first[name] for name in ("current_period_start", "current_period_end")}
+        subscription["items"]["data"].append(self._item(self.on_sale(self.prices[price]), quantity, **times))
+        return subscription
+
+    def pause(self, subscription_id: str, behavior: str = "void") -> dict[str, Any]:
+        """The owner pauses collection: periods go by, and their invoices are given up. Returns the subscription."""
+        self.subscriptions[subscription_id]["pause_collection"] = {"behavior": behavior, "resumes_at": None}
+        return self.subscriptions[subscription_id]
+
+    def unpause(self, subscription_id: str) -> dict[str, Any]:
+        """Collection goes on with the next period. Returns the subscription."""
+        self.subscriptions[subscription_id]["pause_collection"] = None
+        return self.subscriptions[subscription_id]
+
+    def pass_unbilled(self, subscription_id: str) -> dict[str, Any]:
+        """A period begins while collection is paused. Returns the invoice that nobody pays."""
+        subscription = self.subscriptions[subscription_id]
+        self._next_period(subscription)
+        invoice = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+        return self.give_up_invoice(invoice["id"], subscription["pause_collection"]["behavior"])
+
+    def discount(
+        self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None
+    ) -> None:
+        """A coupon is given to a subscription."""
+        coupon = {
+            "id": f"coupon_{next(self._numbers)}", "object": "coupon", "duration": duration, "percent_off": percent,
+            "amount_off": amount, "livemode": False,
+        }  # fmt: skip
+        self.coupons[coupon["id"]] = coupon
+        self.subscriptions[subscription_id]["discounts"].append(
+            {
+                "id": f"di_test_{next(self._numbers)}",
+                "object": "discount",
+                "source": {"type": "coupon", "coupon": coupon["id"]},
+            }
+        )
+
     def change_seats(self, subscription_id: str, quantity: int) -> dict[str, Any]:
         """The buyer takes more or fewer seats in the portal. Returns the subscription."""
         self.subscriptions[subscription_id]["items"]["data"][0]["quantity"] = quantity
@@ -109,8 +200,31 @@ class FakeBilling(FakePayments):
         )  # fmt: skip
         return subscription
 
+    def on_sale(self, described: dict[str, Any]) -> dict[str, Any]:
+        """A price as Stripe keeps it: one that is on sale, or one that is made because Checkout described it."""
+        product = described.get("product")
+        if product is None:
+            product = f"prod_test_{next(self._numbers)}"
+            names = described.get("product_data") or {"name": "Something", "metadata": {}}
+            self.products[product] = {
+                "id": product, "object": "product", "name": names["name"], "metadata": dict(names.get("metadata") or {}),
+            }  # fmt: skip
+        return {
+            "id": described.get("id") or f"price_test_{next(self._numbers)}", "object": "price", "product": product,
+            "unit_amount": described["unit_amount"], "currency": described["currency"],
+            "lookup_key": described.get("lookup_key"), "recurring": described["recurring"] and {
+                "interval": described["recurring"]["interval"], "interval_count": 1,
+            },
+        }  # fmt: skip
+
+    def _item(self, price: dict[str, Any], quantity: int, **times: int) -> dict[str, Any]:
+        return {
+            "id": f"si_test_{next(self._numbers)}", "object": "subscription_item", "quantity": quantity, **times,
+            "price": price,
+        }  # fmt: skip
+
     def _subscribe(
-        self, session: dict[str, Any], plans: list[dict[str, Any]], *, metadata: dict[str, str], trial_days: int
+        self, session: dict[str, Any], cart: list[dict[str, Any]], *, metadata: dict[str, str], trial_days: int
     ) -> None:
         start = self._stamp()
         trial_end = start + trial_days * 86400 if trial_days else None
@@ -119,22 +233,20 @@ class FakeBilling(FakePayments):
             "currency": session["currency"], "metadata": dict(metadata), "cancel_at": None, "livemode": False,
             "cancel_at_period_end": False, "canceled_at": None, "ended_at": None, "pause_collection": None,
             "status": "trialing" if trial_end else "active", "trial_end": trial_end,
-            "cancellation_details": {"reason": None},
+            "cancellation_details": {"reason": None}, "created": start, "start_date": start, "discounts": [],
             "items": {"object": "list", "data": [
-                {
-                    "id": f"si_test_{next(self._numbers)}", "object": "subscription_item", "quantity": plan["quantity"],
-                    "current_period_start": start,
-                    "current_period_end": trial_end or _period_end(start, plan["recurring"]["interval"]),
-                    "price": {
-                        "object": "price", "unit_amount": plan["unit_amount"], "currency": session["currency"],
-                        "recurring": {"interval": plan["recurring"]["interval"]},
-                    },
-                }
-                for plan in plans
+                self._item(
+                    self.on_sale(plan), plan["quantity"], current_period_start=start,
+                    current_period_end=trial_end or _period_end(start, plan["recurring"]["interval"]),
+                )
+                for plan in cart if plan["recurring"]
             ]},
         }  # fmt: skip
         self.subscriptions[subscription["id"]] = subscription
-        self._pay(self._invoice(subscription, "subscription_create", session["amount_total"]))
+        invoice = self._invoice(subscription, "subscription_create", session["amount_total"], free=bool(trial_end))
+        plans = iter(invoice["lines"]["data"])
+        invoice["lines"]["data"] = [next(plans) if each["recurring"] else _extra(each, start) for each in cart]
+        self._pay(invoice)
 
     def _next_period(self, subscription: dict[str, Any]) -> None:
         for item in subscription["items"]["data"]:
@@ -160,12 +272,15 @@ class FakeBilling(FakePayments):
         invoice.update(status="paid", amount_paid=invoice["amount_due"])
         return invoice
 
-    def _invoice(self, subscription: dict[str, Any], reason: str, amount: int) -> dict[str, Any]:
+    def _invoice(self, subscription: dict[str, Any], reason: str, amount: int, *, free: bool = False) -> dict[str, Any]:
         invoice = {
             "id": f"in_test_{next(self._numbers)}", "object": "invoice", "status": "open", "billing_reason": reason,
             "livemode": False, "amount_due": amount, "amount_paid": 0, "currency": subscription["currency"],
             "created": subscription["items"]["data"][0]["current_period_start"], "customer": subscription["customer"],
-            "metadata": {},
+            "metadata": {}, "lines": {"object": "list", "data": [
+                _line(item, 0 if free else item["quantity"] * item["price"]["unit_amount"])
+                for item in subscription["items"]["data"]
+            ]},
             "parent": {"type": "subscription_details", "subscription_details": {
                 "subscription": subscription["id"], "metadata": dict(subscription["metadata"]),
             }},
@@ -175,6 +290,26 @@ class FakeBilling(FakePayments):
 
     def _stamp(self) -> int:
         return int(self.now().timestamp())
+
+
+def _line(item: dict[str, Any], amount: int, *, change: bool = False) -> dict[str, Any]:
+    """A plan's line on an invoice, for the period that its item shows; or for a change within that period."""
+    kind = "invoice_item_details" if change else "subscription_item_details"
+    return {
+        "object": "line_item", "amount": amount, "quantity": item["quantity"],
+        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
+        "parent": {"type": kind, kind: {"proration": change}},
+        "pricing": {"price_details": {"price": item["price"]["id"]}},
+    }  # fmt: skip
+
+
+def _extra(sold: dict[str, Any], start: int) -> dict[str, Any]:
+    """The line of something that was bought once, together with a plan."""
+    return {
+        "object": "line_item", "amount": sold["quantity"] * sold["unit_amount"], "quantity": sold["quantity"],
+        "period": {"start": start, "end": start},
+        "parent": {"type": "invoice_item_details", "invoice_item_details": {"proration": False}},
+    }  # fmt: skip
 
 
 def _period_end(start: int, interval: str) -> int:

@@ -102,7 +102,7 @@ class FakeStripe(FakeBilling):
         if plans:
             session["subscription"] = f"sub_test_{next(self._numbers)}"
             metadata = asked["subscription_data"]["metadata"]
-            self._subscribe(session, plans, metadata=metadata, trial_days=trial_days)
+            self._subscribe(session, cart, metadata=metadata, trial_days=trial_days)
         elif not free:
             self.charge(self._payment_of(session), slowly=slowly)
         return session

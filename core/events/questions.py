@@ -9,8 +9,8 @@ from core.admission import Fate, Refused
 from core.events import inbox
 from core.events.handlers import Outcome
 from core.gateway.sessions import read_session
-from core.journeys import ownership
-from core.orders import orders, refunds, subscriptions
+from core.journeys import ownership, plans
+from core.orders import orders, refunds
 from core.shop import Shop
 
 
@@ -18,32 +18,13 @@ def ask(shop: Shop, subject: str) -> None:
     """Ask Stripe about a subscription, a charge's refunds, or whose a parked event is. Raises StripeTrouble to be retried."""
     match subject.partition("_")[0]:
         case "sub":
-            refresh(shop, subject)
+            plans.refresh(shop, subject)
         case "ch" | "py":
             _fetch_refunds(shop, subject)
         case "evt":
             place(shop, subject)
         case other:
             raise ValueError(f"nothing is asked about {other}")
-
-
-def refresh(shop: Shop, subscription_id: str) -> str | None:
-    """Fetch a subscription and settle its order by it; return the order's id, or None if it is not ours."""
-    asked_at = shop.now()
-    found = shop.stripe.find_subscription(subscription_id)
-    if found is None:
-        return None
-    facts = subscriptions.read_subscription(found)
-    order_id = ownership.find(shop, found)
-    if isinstance(order_id, Refused):
-        return None
-    with shop.transaction() as session:
-        order = orders.lock(session, order_id)
-        assert order is not None
-        order.eventful = True
-        subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
-        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-    return order_id
 
 
 def place(shop: Shop, event_id: str) -> Outcome:

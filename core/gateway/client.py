@@ -34,6 +34,8 @@ class Stripe(Protocol):
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None: ...
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
     def payment_intent_of_subscription(self, subscription: str) -> str | None: ...
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
     def open_portal(self, customer: str, *, return_url: str) -> str: ...
 
 
@@ -106,8 +108,9 @@ class StripeApi:
         return self._find(lambda: self._client.v1.charges.retrieve(charge))
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
-        """A subscription as it is now."""
-        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription))
+        """A subscription as it is now, with the products that its prices are for, and the coupons of its discounts."""
+        wanted = ["items.data.price.product", "discounts.source.coupon"]
+        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription, {"expand": wanted}))
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         """The Session that made a payment, or a subscription; that of a subscription made no payment of its own."""
@@ -133,6 +136,22 @@ class StripeApi:
             if invoice["amount_paid"] and (found := self._payment_intent_of(invoice["id"])):
                 return found
         return None
+
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
+        """The invoices of a subscription with their lines, newest first: the last hundred, which is eight years of months."""
+        found = self._ask(lambda: self._client.v1.invoices.list({"subscription": subscription, "limit": 100}))
+        return list(found["data"])
+
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]:
+        """End a subscription now; nothing is refunded or billed. One that has ended already is returned as it is."""
+        try:
+            return self._ask(lambda: self._client.v1.subscriptions.cancel(subscription))
+        except StripeRefused:
+            # Stripe says of one that is over that there is none.
+            found = self.find_subscription(subscription)
+            if found is None or found["status"] not in ("canceled", "incomplete_expired"):
+                raise
+            return found
 
     def _payment_intent_of(self, invoice: str) -> str | None:
         payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))

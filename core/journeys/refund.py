@@ -20,7 +20,9 @@ from core.foundation.errors import (
     StripeRefused,
 )
 from core.foundation.money import Money
+from core.foundation.settings import Settings
 from core.fulfillment import Foreseen
+from core.journeys import plans
 from core.orders import checkouts, disputes, history, ledger, orders, refunds
 from core.orders.orders import AdmittedOrder, Order, OrderLine
 from core.orders.refunds import Refund, RefundStatus
@@ -45,6 +47,7 @@ class Refunded:
 class RefundPlan:
     """What a refund would send back, from where to whom, and what it would do to the deliveries.
 
+    `ends` are the subscriptions that are cancelled at once, and `bills_on` those that bill though nobody may use them.
     `payment` is empty while only Stripe knows which payment of `subscription` is the newest. `left` is what could still be
     refunded afterwards.
     """
@@ -55,6 +58,8 @@ class RefundPlan:
     livemode: bool
     payment: str | None
     subscription: str | None
+    ends: tuple[str, ...]
+    bills_on: tuple[str, ...]
     amount: Money
     left: Money
     line_ids: tuple[str, ...]
@@ -62,12 +67,18 @@ class RefundPlan:
 
 
 def preview(
-    shop: Shop, order_id: str, amount: int | None = None, *, lines: Sequence[int] = (), take_back: bool = False
+    shop: Shop,
+    order_id: str,
+    amount: int | None = None,
+    *,
+    lines: Sequence[int] = (),
+    take_back: bool = False,
+    end_subscription: bool | None = None,
 ) -> RefundPlan:
     """What `request` would do with the same words now. Raises what it raises, but for StripeTrouble."""
     with shop.reading() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
-        return _plan(session, order, amount, lines, take_back, now=shop.now())
+        return _plan(shop.settings, session, order, amount, lines, take_back, end_subscription, now=shop.now())
 
 
 def request(
@@ -79,6 +90,7 @@ def request(
     actor: str,
     lines: Sequence[int] = (),
     take_back: bool = False,
+    end_subscription: bool | None = None,
     key: str = "",
     agreed: RefundPlan | None = None,
 ) -> Refunded:
@@ -86,7 +98,7 @@ def request(
 
     The same `key` is the same refund, however often it is asked for. A full refund ends access as the products' policy
     says; a partial one only with `take_back`, or for the very `lines` it pays back. With `agreed`, only if that is still
-    exactly what it would do.
+    exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
     Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine or
     StripeTrouble. After StripeUnreachable the refund stays requested, and the worker asks again under the same key.
     """
@@ -95,10 +107,11 @@ def request(
         refund_id = _id_of(order_id, key)
         row = session.get(Refund, refund_id)
         if row is None:
-            plan = _plan(session, order, amount, lines, take_back, now=shop.now())
+            plan = _plan(shop.settings, session, order, amount, lines, take_back, end_subscription, now=shop.now())
             if agreed not in (None, plan):
                 raise RefundChanged(order_id=order_id)
             row = _write(session, order, refund_id, plan, reason, actor, take_back, now=shop.now())
+            row.ends_subscription = end_subscription
     return _carry_out(shop, row)
 
 
@@ -141,8 +154,9 @@ def _id_of(order_id: str, key: str) -> str:
 
 
 def _plan(
-    session: Session, order: Order, amount: int | None, lines: Sequence[int], take_back: bool, *, now: datetime
-) -> RefundPlan:
+    settings: Settings, session: Session, order: Order, amount: int | None, lines: Sequence[int], take_back: bool,
+    end_subscription: bool | None, *, now: datetime,
+) -> RefundPlan:  # fmt: skip
     book = ledger.read(session, order)
     paid_for = _lines(session, order, lines)
     if amount is None and paid_for:
@@ -151,10 +165,14 @@ def _plan(
     line_ids = [line.id for line in paid_for]
     # The deliveries follow Stripe's word: here it has said yes.
     done = _row(order, "", amount, line_ids, take_back, RefundStatus.SUCCEEDED, now=now)
+    done.ends_subscription = end_subscription
     book.refunds.append(done)
+    unwanted = tuple(each.id for each in fulfillment.unwanted(session, order, book))
+    cancels = plans.ends_after_refund(settings, done) and not refunds.keeps_subscription(book.refunds)
     return RefundPlan(
         order_id=order.id, number=order.number, customer_id=order.customer_id, livemode=order.livemode,
         payment=order.stripe_payment_intent_id, subscription=order.stripe_subscription_id,
+        ends=unwanted if cancels else (), bills_on=() if cancels else unwanted,
         amount=Money(amount, order.currency), left=_left(order, book), line_ids=tuple(line_ids),
         deliveries=fulfillment.foresee(session, order, book, now=now),
     )  # fmt: skip

@@ -232,7 +232,7 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
         order = session.get_one(Order, order_id)
         reasons = [row.reason for row in disputes.of_order(session, order_id) if topic == f"dispute:{row.id}"]
         failures = [row.failure for row in refunds.of_order(session, order_id) if topic == f"refund_failed:{row.id}"]
-    detail = next(iter([*reasons, *failures]), order.attention if topic == "blocked" else "")
+    detail = next(iter([*reasons, *failures]), order.attention.partition("\n")[0] if topic == "blocked" else "")
     total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
     owners = shop.settings.owners
     return NoticeLetter(owners, order.number, topic, total, detail) if owners else None

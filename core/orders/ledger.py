@@ -5,24 +5,29 @@ from dataclasses import dataclass, field
 from sqlmodel import Session
 
 from core.gateway.sessions import Money
-from core.orders import checkouts, disputes, orders, refunds, subscriptions
+from core.orders import checkouts, disputes, orders, refunds, subscription_items, subscriptions
 from core.orders.checkouts import Checkout, Due
 from core.orders.disputes import Dispute
 from core.orders.orders import Order, OrderLine
 from core.orders.refunds import Refund
 from core.orders.status import Facts, GrantState, Payment
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 
 
 @dataclass
 class Ledger:
-    """The facts about one order's money. `paid_later` is what a plan's renewals brought, in minor units."""
+    """The facts about one order's money. `paid_later` is what a plan's renewals brought, in minor units.
+
+    Subscriptions stand oldest first, whichever of them was learned first.
+    """
 
     checkouts: list[Checkout]
     due: Due
     refunds: list[Refund] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
-    subscription: Subscription | None = None
+    subscriptions: list[Subscription] = field(default_factory=list)
+    items: list[SubscriptionItem] = field(default_factory=list)
     paid_later: int = 0
 
     @property
@@ -66,8 +71,19 @@ class Ledger:
 
     @property
     def ended(self) -> bool:
-        """Whether its subscription is over."""
-        return self.subscription is not None and self.subscription.status in ("canceled", "incomplete_expired")
+        """Whether its buyer's subscription is over, and if there are several, each of them."""
+        return bool(self.own_subscriptions) and all(each and each.is_over for each in self.own_subscriptions)
+
+    @property
+    def own_subscriptions(self) -> list[Subscription | None]:
+        """Those that the order's buyer pays for, oldest first; None for one of which nothing is known but its id.
+
+        What somebody else bought by a second Session is theirs, and opens nothing here.
+        """
+        known = {row.id: row for row in self.subscriptions if row.fetched_at}
+        own = {row.stripe_subscription_id for row in self._received if self.fits(row) and self._is_buyers(row)}
+        unheard = [None for name in own - {None} if name not in known]
+        return [*(row for row in self.subscriptions if row.id in own & known.keys()), *unheard]
 
     def paid_back(self, line: OrderLine) -> bool:
         """Whether the line's own money went back, or all of the order's."""
@@ -80,6 +96,14 @@ class Ledger:
             payment=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
             dispute=disputes.standing(self.disputes), ended=self.ended and plan_alone,
         )  # fmt: skip
+
+    def items_of(self, subscription: Subscription) -> list[SubscriptionItem]:
+        """The items of one of its subscriptions, in Stripe's order."""
+        return [item for item in self.items if item.subscription_id == subscription.id]
+
+    def _is_buyers(self, row: Checkout) -> bool:
+        """Whether a Session was paid under the address that the order belongs to."""
+        return self.paid is not None and row.email.casefold() == self.paid.email.casefold()
 
     @property
     def _received(self) -> list[Checkout]:
@@ -107,7 +131,8 @@ def read(session: Session, order: Order) -> Ledger:
     if order.eventful:
         book.refunds = refunds.of_order(session, order.id)
         book.disputes = disputes.of_order(session, order.id)
-        book.subscription = subscriptions.made_by(session, book.paid)
+        book.subscriptions = subscriptions.of_order(session, order.id)
+        book.items = subscription_items.of_subscriptions(session, [each.id for each in book.subscriptions])
         book.paid_later = subscriptions.paid_later(session, order.id)
     return book
 

@@ -35,6 +35,7 @@ class Refund(SQLModel, table=True):
     """One refund. `id` is our own and the idempotency key at Stripe, or Stripe's id for one that was made there.
 
     `line_ids` are the lines it pays back, if it was made for lines; `takes_back` ends access though money is left.
+    `ends_subscription` is what an owner said about the plan that it pays back, null where the shop's policy decides.
     """
 
     __tablename__ = "refunds"
@@ -50,6 +51,7 @@ class Refund(SQLModel, table=True):
     failure: str = ""
     line_ids: list[str] = Field(default_factory=list, sa_type=JSON)
     takes_back: bool = False
+    ends_subscription: bool | None = None
     actor: str = ""
     created_at: datetime
     updated_at: datetime
@@ -117,6 +119,16 @@ def record(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now
 def gone(refunds: Sequence[Refund]) -> int:
     """How much went back, in minor units."""
     return sum(refund.amount for refund in refunds if refund.status in _GONE)
+
+
+def gone_ones(refunds: Sequence[Refund]) -> list[Refund]:
+    """Those whose money has left us."""
+    return [refund for refund in refunds if refund.status in _GONE]
+
+
+def keeps_subscription(refunds: Sequence[Refund]) -> bool:
+    """Whether an owner said of money that went back that the plan goes on all the same."""
+    return any(refund.ends_subscription is False for refund in gone_ones(refunds))
 
 
 def claimed(refunds: Sequence[Refund]) -> int:

@@ -99,10 +99,12 @@ def _warnings(session: Session) -> Iterator[Item]:
 
 
 def _orders(session: Session) -> Iterator[Item]:
-    blocked = select(Order).where(Order.attention != "", col(Order.status).not_in(_SETTLED_OTHERWISE))
-    for row in session.exec(blocked):
-        topic = row.attention.partition(":")[0]
-        yield Item(topic, row.number, row.id, row.updated_at, None, row.attention, _BLOCKED.get(topic, _BLOCKED[""]))
+    for row in session.exec(select(Order).where(Order.attention != "")):
+        for line in row.attention.splitlines():
+            topic = line.partition(":")[0]
+            if topic in _BILLING or row.status not in _SETTLED_OTHERWISE:
+                advice = _BILLING.get(topic) or _BLOCKED.get(topic, _BLOCKED[""])
+                yield Item(topic, row.number, row.id, row.updated_at, None, line, advice)
 
 
 def _paid_twice(session: Session) -> Iterator[Item]:
@@ -121,6 +123,12 @@ def _paid_twice(session: Session) -> Iterator[Item]:
 
 # The money went back: what could not be delivered need not be.
 _SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
+# What goes on whatever became of the order's money.
+_BILLING = {
+    "plan_bills_on": "Its buyer may not use the plan, and Stripe bills on. Cancel the subscription in Stripe's dashboard.",
+    "foreign_price": "At Stripe the plan has a price that the catalogue does not know, so access stays as it was paid for."
+    " Bring the price into the catalogue, or the plan back to one of its own.",
+}
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
     "amount_mismatch": "Paid a different amount than was ordered. Compare it in Stripe, then refund or correct it.",
