@@ -100,7 +100,7 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
 def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
     """What settling would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
     rows = _lines_and_grants(session, order.id)
-    keeps = _keeping_products(session, rows)
+    keeps = _keeping_products(session, [line for line, _ in rows])
     allowed = _allowed(ledger, rows, keeps, now=now)
     return tuple(
         Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
@@ -117,9 +117,8 @@ def unwanted(session: Session, order: Order, ledger: Ledger) -> list[Subscriptio
 def _billing(session: Session, order: Order, ledger: Ledger) -> Billing:
     if not ledger.subscriptions or ledger.progress is not Payment.PAID:
         return Billing()
-    rows = _lines_and_grants(session, order.id)
-    keeps = _keeping_products(session, rows) if ledger.refunds else set()
-    return plan_billing.look(ledger, [line for line, _ in rows if line.kind is Kind.PLAN], keeps)
+    lines = [line for line in orders.lines(session, order.id) if line.kind is Kind.PLAN]
+    return plan_billing.look(ledger, lines, _keeping_products(session, lines) if ledger.refunds else set())
 
 
 def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
@@ -139,7 +138,8 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
     if ledger.progress is not Payment.PAID:
         deliverables.release_all(session, [line for line, _ in rows])
         return []
-    allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
+    keeps = _keeping_products(session, [line for line, _ in rows]) if ledger.refunds else set()
+    allowed = _allowed(ledger, rows, keeps, now=now)
     trouble = "" if ledger.paid else ledger.misfit
     grants = []
     for line, known in rows:
@@ -165,9 +165,9 @@ def _allowed(
     }
 
 
-def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:
+def _keeping_products(session: Session, lines: list[OrderLine]) -> set[str]:
     """Products whose buyers keep what they have even when their money goes back."""
-    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line, _ in rows}))
+    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line in lines}))
     return {product for product, terms in session.exec(products) if terms.get("on_refund") == "keep"}
 
 

@@ -17,6 +17,7 @@ class FakeBilling(FakePayments):
     now: Callable[[], datetime]
     sessions: dict[str, dict[str, Any]]
     _called: Callable[[str], None]
+    _answer: Callable[[], None]
     _numbers: "count[int]"
 
     def __init__(self) -> None:
@@ -50,6 +51,7 @@ class FakeBilling(FakePayments):
             raise StripeRefused("resource_missing", f"No such subscription: '{subscription}'")
         if self.subscriptions[subscription]["status"] not in ("canceled", "incomplete_expired"):
             self.end(subscription)
+        self._answer()
         return deepcopy(self.subscriptions[subscription])
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:

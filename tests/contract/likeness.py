@@ -37,7 +37,7 @@ class Likeness:
         match fake, sandbox:
             case dict(), dict():
                 self._same_object(fake, sandbox, where)
-            case list(), list():
+            case list() | tuple(), list() | tuple():
                 assert len(fake) == len(sandbox), f"{where}: {len(fake)} by the fake, {len(sandbox)} by the sandbox"
                 for number, (ours, theirs) in enumerate(zip(fake, sandbox, strict=True)):
                     self.same(ours, theirs, f"{where}[{number}]")
