@@ -175,6 +175,13 @@ def refund(
     take_back: Annotated[
         bool, typer.Option("--take-back", help="End access, of these lines or all, though money is left.")
     ] = False,
+    end_subscription: Annotated[
+        bool | None,
+        typer.Option(
+            "--cancel-subscription/--keep-subscription",
+            help="Whether the plan that is paid back stops billing; else as PLAN_AFTER_REFUND says.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -188,7 +195,15 @@ def refund(
     with shop.reading() as session:
         found = reports.order_detail(session, reference)
     order_id, units = found["id"], None if amount is None else Money.parse(amount, found["currency"]).amount
-    plan = preview(shop, order_id, units, lines=line or (), payment=payment, take_back=take_back)
+    plan = preview(
+        shop,
+        order_id,
+        units,
+        lines=line or (),
+        payment=payment,
+        take_back=take_back,
+        end_subscription=end_subscription,
+    )
     if refusal := cli_refund.disagreement(plan, yes=yes, as_json=as_json):
         _fail(refusal)
     done = request(
@@ -200,6 +215,7 @@ def refund(
         lines=line or (),
         payment=payment,
         take_back=take_back,
+        end_subscription=end_subscription,
         agreed=plan,
     )
     with shop.reading() as session:

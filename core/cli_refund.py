@@ -20,7 +20,10 @@ def describe(plan: RefundPlan) -> str:
         *(f"  payment  {part.payment}{f': {part.amount.format()}' if several else ''}" for part in plan.parts),
         f"  buyer    {plan.customer_id or 'unknown'}",
     ]
-    return "\n".join([*head, *(f"  line {each.line}   {each.product}: {fate(each)}" for each in plan.deliveries)])
+    lines = [f"  line {each.line}   {each.product}: {fate(each)}" for each in plan.deliveries]
+    ends = [f"  plan     {name} is cancelled at once; --keep-subscription lets it bill on" for name in plan.ends]
+    ends += [f"  plan     {name} goes on billing; --cancel-subscription ends it at once" for name in plan.bills_on]
+    return "\n".join([*head, *lines, *ends])
 
 
 def disagreement(plan: RefundPlan, *, yes: bool, as_json: bool) -> str:
@@ -61,6 +64,7 @@ def answer(done: Refunded, plan: RefundPlan, order: dict[str, Any]) -> dict[str,
             {"id": part.id, "payment": part.payment, "amount": part.amount.amount, "status": part.status}
             for part in done.parts
         ],
+        "subscriptions": {"cancelled": list(plan.ends), "billing_on": list(plan.bills_on)},
         "order_status": order["status"], "grants": order["grants"],
     }  # fmt: skip
 

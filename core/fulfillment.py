@@ -21,9 +21,10 @@ from core.foundation.database import new_id
 from core.foundation.errors import SoldOut
 from core.foundation.outbox import Job
 from core.gateway.sessions import Money
-from core.kinds import access, deliverables, seats
+from core.kinds import access, deliverables, plan_billing, seats
 from core.kinds.grants import Grant
-from core.orders import checkouts, disputes, ledger, orders, payment_lines, payments, refunds
+from core.kinds.plan_billing import Billing
+from core.orders import checkouts, disputes, ledger, orders, payment_lines, payments, refunds, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
@@ -31,6 +32,7 @@ from core.orders.orders import AdmittedOrder, Order, OrderLine
 from core.orders.payments import Payment, PaymentFacts
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Progress, Status, status_of
+from core.orders.subscriptions import Subscription
 from core.people import customers
 from core.people.customers import How
 
@@ -68,6 +70,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
     grants = _converge(session, order, ledger, log, now=now)
+    billing = _billing(session, order, ledger)
     if ledger.progress is Progress.PAID:
         _sum_up(order, ledger)
     if paid:
@@ -79,11 +82,12 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
     trouble = ledger.trouble or _blocked(grants)
-    told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger)]))
+    told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
     fulfilled_now = _write(session, order, status, told, delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
     _owe(session, order, ledger, status, trouble, fulfilled_now)
+    _owe_ends(session, ledger, billing)
     return Settled(order.id, status, fulfilled_now)
 
 
@@ -97,6 +101,9 @@ def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datet
         plain = facts.amount == facts.amount_subtotal and not facts.amount_discount and not facts.amount_tax
         known = plain or facts.amount == facts.amount_tax == 0 or not book.fits(row)
         payments.record(session, AdmittedOrder(order.id), book.payments, facts, lines_known=known)
+    if admitted.facts.subscription:
+        order.eventful = True
+        subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -137,7 +144,7 @@ def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) ->
     """What settling would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
     rows = _lines_and_grants(session, order.id)
     ledger.lines = [line for line, _ in rows]
-    keeps = _keeping_products(session, rows)
+    keeps = _keeping_products(session, ledger.lines)
     allowed = _allowed(ledger, rows, keeps, now=now)
     return tuple(
         Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
@@ -178,6 +185,19 @@ def _second_thoughts(ledger: Ledger) -> list[str]:
     ]
 
 
+def unwanted(session: Session, order: Order, ledger: Ledger) -> list[Subscription]:
+    """The subscriptions that go on billing though all they were for has ended by money. Changes nothing."""
+    return list(_billing(session, order, ledger).unwanted)
+
+
+def _billing(session: Session, order: Order, ledger: Ledger) -> Billing:
+    if not ledger.subscriptions or ledger.progress is not Progress.PAID:
+        return Billing()
+    ledger.lines = ledger.lines or orders.lines(session, order.id)
+    lines = [line for line in ledger.lines if line.kind is Kind.PLAN]
+    return plan_billing.look(ledger, lines, _keeping_products(session, lines) if ledger.refunds else set())
+
+
 def _adopt(order: Order, paid: Checkout) -> None:
     """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
@@ -215,9 +235,9 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
         deliverables.release_all(session, [line for line, _ in rows])
         return []
     deliverables.lock_stock(session, [line for line, _ in rows])
-    allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
+    keeps = _keeping_products(session, [line for line, _ in rows]) if ledger.refunds else set()
+    allowed = _allowed(ledger, rows, keeps, now=now)
     trouble = "" if ledger.paid else ledger.misfit
-    plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
@@ -227,9 +247,8 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
             log.add(f"granted:{line.position + 1}")
         if trouble and grant.state is GrantState.BLOCKED:
             grant.reason = trouble
-        # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
-        if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
-            grant.quantity = ledger.subscription.quantity
+        if line.kind is Kind.PLAN:
+            _follow(grant, access.of_plan(ledger, line, now=now), now=now)
         grants.append(grant)
     return grants
 
@@ -243,9 +262,9 @@ def _allowed(
     }
 
 
-def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:
+def _keeping_products(session: Session, lines: list[OrderLine]) -> set[str]:
     """Products whose buyers keep what they have even when their money goes back."""
-    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line, _ in rows}))
+    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line in lines}))
     return {product for product, terms in session.exec(products) if terms.get("on_refund") == "keep"}
 
 
@@ -312,6 +331,15 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
         grant.granted_at = grant.granted_at or now
 
 
+def _follow(grant: Grant, plan: access.PlanAccess, *, now: datetime) -> None:
+    """Move a grant to the plan and the seats that its subscription has come to."""
+    before = (grant.product_id, grant.quantity)
+    grant.product_id = plan.product_id or grant.product_id
+    grant.quantity = grant.quantity if plan.quantity is None else plan.quantity
+    if (grant.product_id, grant.quantity) != before:
+        grant.updated_at = now
+
+
 def _blocked(grants: list[Grant]) -> str:
     return next((grant.reason for grant in grants if grant.state is GrantState.BLOCKED), "")
 
@@ -371,6 +399,16 @@ def _owe(session: Session, order: Order, ledger: Ledger, status: Status, trouble
     for payment in ledger.payments:
         if not payment.lines_known:
             outbox.owe(session, Job.ASK_STRIPE, payment.id, key=payment.id)
+
+
+def _owe_ends(session: Session, ledger: Ledger, billing: Billing) -> None:
+    """Owe the end of what nobody uses and somebody pays for: once for each thing that may have been the reason.
+
+    Whether it is ended says the shop's policy, when the job is carried out.
+    """
+    for subscription in billing.unwanted:
+        for cause in plan_billing.causes(ledger):
+            outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription.id, cause, key=f"{subscription.id}:{cause}")
 
 
 def _worries(ledger: Ledger, trouble: str) -> list[str]:

@@ -7,5 +7,16 @@ from core.foundation import heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
-from core.orders import checkouts, disputes, history, orders, payment_lines, payments, refunds, subscriptions
+from core.orders import (
+    checkouts,
+    disputes,
+    history,
+    orders,
+    payment_lines,
+    payments,
+    refunds,
+    subscription_changes,
+    subscription_items,
+    subscriptions,
+)
 from core.people import codes, customers, sign_in

@@ -16,7 +16,7 @@ from core.catalog.products import Product
 from core.events import inbox, questions
 from core.events.handlers import Outcome
 from core.events.inbox import StripeEvent
-from core.journeys import checkout
+from core.journeys import checkout, plans
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import deliverables, downloads
 from core.kinds.grants import Delivery
@@ -133,6 +133,13 @@ def ask_stripe(shop: Shop) -> None:
     owed = [job.split(":")[1] for job in jobs(shop) if job.startswith("ask_stripe:")]
     for subject in dict.fromkeys(owed):
         questions.ask(shop, subject)
+
+
+def end_plans(shop: Shop) -> None:
+    """Do what the worker does for all the subscriptions whose end was ever owed."""
+    for job in jobs(shop):
+        if job.startswith("cancel_subscription:"):
+            plans.end(shop, *job.split(":")[1:])
 
 
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:

@@ -17,20 +17,42 @@ class FakeBilling(FakePayments):
     now: Callable[[], datetime]
     sessions: dict[str, dict[str, Any]]
     _called: Callable[[str], None]
+    _answer: Callable[[], None]
     _numbers: "count[int]"
 
     def __init__(self) -> None:
         super().__init__()
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.invoices: dict[str, dict[str, Any]] = {}
+        self.products: dict[str, dict[str, Any]] = {}
+        self.coupons: dict[str, dict[str, Any]] = {}
         # From each PaymentIntent to the invoice that it pays, or is to pay.
         self.invoice_payments: dict[str, str] = {}
 
     # -- what the shop asks
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
+        """As Stripe answers, with what was asked to be expanded."""
         self._called("find_subscription")
-        return deepcopy(self.subscriptions.get(subscription))
+        found = deepcopy(self.subscriptions.get(subscription))
+        for item in found["items"]["data"] if found else []:
+            item["price"]["product"] = deepcopy(self.products[item["price"]["product"]])
+        for discount in found["discounts"] if found else []:
+            discount["source"]["coupon"] = deepcopy(self.coupons[discount["source"]["coupon"]])
+        return found
+
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
+        self._called("invoices_of_subscription")
+        return deepcopy(self.invoices_of(subscription)[::-1])
+
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]:
+        self._called("cancel_subscription")
+        if subscription not in self.subscriptions:
+            raise StripeRefused("resource_missing", f"No such subscription: '{subscription}'")
+        if self.subscriptions[subscription]["status"] not in ("canceled", "incomplete_expired"):
+            self.end(subscription)
+        self._answer()
+        return deepcopy(self.subscriptions[subscription])
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         self._called("find_checkout_of")
@@ -91,6 +113,74 @@ class FakeBilling(FakePayments):
         self.refuse(self._payment_for(invoice))
         return invoice
 
+    def raise_seats(self, subscription_id: str, quantity: int, *, declined: bool = False) -> dict[str, Any]:
+        """The buyer takes more seats in mid-period, billed at once for the whole period. Returns the invoice."""
+        subscription = self.subscriptions[subscription_id]
+        item = subscription["items"]["data"][0]
+        before = {**deepcopy(item), "quantity": item["quantity"]}
+        item["quantity"] = quantity
+        credit = self._line(before, _billed(before, sign=-1), change=True)
+        charge = self._line(item, _billed(item), change=True)
+        invoice = self._invoice(subscription, "subscription_update", [credit, charge])
+        invoice["created"] = self._stamp()
+        if not declined:
+            return self._pay(invoice)
+        subscription["status"] = "past_due"
+        self.refuse(self._payment_for(invoice))
+        return invoice
+
+    def give_up_invoice(self, invoice_id: str, status: str) -> dict[str, Any]:
+        """The owner voids an invoice that is owed, or marks it uncollectible. Returns the invoice."""
+        self.invoices[invoice_id]["status"] = status
+        return self.invoices[invoice_id]
+
+    def switch(self, subscription_id: str, price: str, *, item: int = 0) -> dict[str, Any]:
+        """An item gets another price, as in the portal: the item stays the same one. Returns the subscription."""
+        self.subscriptions[subscription_id]["items"]["data"][item]["price"] = self.on_sale(self.prices[price])
+        return self.subscriptions[subscription_id]
+
+    def add_item(self, subscription_id: str, price: str, quantity: int) -> dict[str, Any]:
+        """Something else is billed with the plan, as from the dashboard. Returns the subscription."""
+        subscription = self.subscriptions[subscription_id]
+        first = subscription["items"]["data"][0]
+        times = {name: first[name] for name in ("current_period_start", "current_period_end")}
+        subscription["items"]["data"].append(self._item(self.on_sale(self.prices[price]), quantity, **times))
+        return subscription
+
+    def pause(self, subscription_id: str, behavior: str = "void") -> dict[str, Any]:
+        """The owner pauses collection: periods go by, and their invoices are given up. Returns the subscription."""
+        self.subscriptions[subscription_id]["pause_collection"] = {"behavior": behavior, "resumes_at": None}
+        return self.subscriptions[subscription_id]
+
+    def unpause(self, subscription_id: str) -> dict[str, Any]:
+        """Collection goes on with the next period. Returns the subscription."""
+        self.subscriptions[subscription_id]["pause_collection"] = None
+        return self.subscriptions[subscription_id]
+
+    def pass_unbilled(self, subscription_id: str) -> dict[str, Any]:
+        """A period begins while collection is paused. Returns the invoice that nobody pays."""
+        subscription = self.subscriptions[subscription_id]
+        self._next_period(subscription)
+        invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
+        return self.give_up_invoice(invoice["id"], subscription["pause_collection"]["behavior"])
+
+    def discount(
+        self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None
+    ) -> None:
+        """A coupon is given to a subscription."""
+        coupon = {
+            "id": f"coupon_{next(self._numbers)}", "object": "coupon", "duration": duration, "percent_off": percent,
+            "amount_off": amount, "livemode": False,
+        }  # fmt: skip
+        self.coupons[coupon["id"]] = coupon
+        self.subscriptions[subscription_id]["discounts"].append(
+            {
+                "id": f"di_test_{next(self._numbers)}",
+                "object": "discount",
+                "source": {"type": "coupon", "coupon": coupon["id"]},
+            }
+        )
+
     def change_seats(self, subscription_id: str, quantity: int) -> dict[str, Any]:
         """The buyer takes more or fewer seats in the portal. Returns the subscription."""
         self.subscriptions[subscription_id]["items"]["data"][0]["quantity"] = quantity
@@ -115,10 +205,33 @@ class FakeBilling(FakePayments):
         )  # fmt: skip
         return subscription
 
+    def on_sale(self, described: dict[str, Any]) -> dict[str, Any]:
+        """A price as Stripe keeps it: one that is on sale, or one that is made because Checkout described it."""
+        product = described.get("product")
+        if product is None:
+            product = f"prod_test_{next(self._numbers)}"
+            names = described.get("product_data") or {"name": "Something", "metadata": {}}
+            self.products[product] = {
+                "id": product, "object": "product", "name": names["name"], "metadata": dict(names.get("metadata") or {}),
+            }  # fmt: skip
+        return {
+            "id": described.get("id") or f"price_test_{next(self._numbers)}", "object": "price", "product": product,
+            "unit_amount": described["unit_amount"], "currency": described["currency"],
+            "lookup_key": described.get("lookup_key"), "recurring": described["recurring"] and {
+                "interval": described["recurring"]["interval"], "interval_count": 1,
+            },
+        }  # fmt: skip
+
+    def _item(self, price: dict[str, Any], quantity: int, **times: int) -> dict[str, Any]:
+        return {
+            "id": f"si_test_{next(self._numbers)}", "object": "subscription_item", "quantity": quantity, **times,
+            "price": price,
+        }  # fmt: skip
+
     def _subscribe(
         self,
         session: dict[str, Any],
-        plans: list[dict[str, Any]],
+        cart: list[dict[str, Any]],
         *,
         metadata: dict[str, str],
         trial_days: int,
@@ -131,18 +244,13 @@ class FakeBilling(FakePayments):
             "currency": session["currency"], "metadata": dict(metadata), "cancel_at": None, "livemode": False,
             "cancel_at_period_end": False, "canceled_at": None, "ended_at": None, "pause_collection": None,
             "status": "trialing" if trial_end else "active", "trial_end": trial_end,
-            "cancellation_details": {"reason": None},
+            "cancellation_details": {"reason": None}, "created": start, "start_date": start, "discounts": [],
             "items": {"object": "list", "data": [
-                {
-                    "id": f"si_test_{next(self._numbers)}", "object": "subscription_item", "quantity": plan["quantity"],
-                    "current_period_start": start,
-                    "current_period_end": trial_end or _period_end(start, plan["recurring"]["interval"]),
-                    "price": {
-                        "object": "price", "unit_amount": plan["unit_amount"], "currency": session["currency"],
-                        "recurring": {"interval": plan["recurring"]["interval"]},
-                    },
-                }
-                for plan in plans
+                self._item(
+                    self.on_sale(plan), plan["quantity"], current_period_start=start,
+                    current_period_end=trial_end or _period_end(start, plan["recurring"]["interval"]),
+                )
+                for plan in cart if plan["recurring"]
             ]},
         }  # fmt: skip
         self.subscriptions[subscription["id"]] = subscription
@@ -158,35 +266,29 @@ class FakeBilling(FakePayments):
         discount, tax = details["amount_discount"], details["amount_tax"]
         return self._invoice(subscription, "subscription_create", lines, discount=discount, tax=tax)
 
-    def _line(self, plan: dict[str, Any] | None, item: dict[str, Any]) -> dict[str, Any]:
-        """The line of an invoice for a subscription's item, or for what was bought once."""
-        details = {"proration": False, "proration_details": None}
-        parent: dict[str, Any] = {
-            "type": "subscription_item_details" if plan else "invoice_item_details",
-            "subscription_item_details": {**details, "subscription_item": plan["id"]} if plan else None,
-            "invoice_item_details": None if plan else details,
-        }
+    def _line(self, plan: dict[str, Any] | None, item: dict[str, Any], *, change: bool = False) -> dict[str, Any]:
+        """The line of an invoice for a subscription's item or a change of it, or for what was bought once."""
+        start = end = self._stamp()
+        if plan:
+            start, end = plan["current_period_start"], plan["current_period_end"]
+        own = "subscription_item_details" if plan and not change else "invoice_item_details"
+        details = {"proration": change, "proration_details": None}
+        parent: dict[str, Any] = {"type": own, "subscription_item_details": None, "invoice_item_details": None}
+        parent[own] = {**details, **({"subscription_item": plan["id"]} if plan else {})}
         taxes = [{"amount": item["amount_tax"], "tax_behavior": "exclusive"}] if item["amount_tax"] else []
         discounts = [{"amount": item["amount_discount"]}] if item["amount_discount"] else []
         return {
             "object": "line_item", "amount": item["amount_subtotal"], "subtotal": item["amount_subtotal"],
             "currency": item["currency"], "quantity": item["quantity"], "discount_amounts": discounts, "taxes": taxes,
-            "parent": parent,
-            "pricing": {"type": "price_details", "unit_amount_decimal": str(item["price"]["unit_amount"])},
+            "parent": parent, "period": {"start": start, "end": end},
+            "pricing": {
+                "type": "price_details", "unit_amount_decimal": str(item["price"]["unit_amount"]),
+                "price_details": {"price": (plan["price"] if plan else item["price"]).get("id")},
+            },
         }  # fmt: skip
 
     def _period_lines(self, subscription: dict[str, Any]) -> list[dict[str, Any]]:
-        return [
-            self._line(
-                plan,
-                {
-                    "price": plan["price"], "currency": subscription["currency"], "quantity": plan["quantity"],
-                    "amount_subtotal": plan["quantity"] * plan["price"]["unit_amount"], "amount_tax": 0,
-                    "amount_discount": 0,
-                },
-            )
-            for plan in subscription["items"]["data"]
-        ]  # fmt: skip
+        return [self._line(plan, _billed(plan)) for plan in subscription["items"]["data"]]
 
     def _next_period(self, subscription: dict[str, Any]) -> None:
         for item in subscription["items"]["data"]:
@@ -233,6 +335,15 @@ class FakeBilling(FakePayments):
 
     def _stamp(self) -> int:
         return int(self.now().timestamp())
+
+
+def _billed(plan: dict[str, Any], *, sign: int = 1) -> dict[str, Any]:
+    """What a period of a subscription's item costs, or is credited with."""
+    amount = sign * plan["quantity"] * plan["price"]["unit_amount"]
+    return {
+        "price": plan["price"], "currency": plan["price"]["currency"], "quantity": plan["quantity"],
+        "amount_subtotal": amount, "amount_tax": 0, "amount_discount": 0,
+    }  # fmt: skip
 
 
 def _period_end(start: int, interval: str) -> int:

@@ -78,6 +78,11 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             return "A refund failed", (
                 "The money is back with you, and the buyer has access again. Agree on another way to pay it back."
             )
+        case "plan_bills_on":
+            return "A plan bills on", (
+                "Its buyer may not use it any more, and Stripe goes on billing them. Cancel the subscription in Stripe's"
+                " dashboard, or agree with them on how it goes on."
+            )
         case "paid_twice":
             return "An order was paid twice", "pushcart attention names the payment to send back, and how."
         case "paid_after_end":

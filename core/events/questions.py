@@ -9,8 +9,8 @@ from core.admission import Fate, Refused
 from core.events import inbox
 from core.events.handlers import Outcome
 from core.gateway.sessions import read_session
-from core.journeys import ownership
-from core.orders import orders, refunds, subscriptions
+from core.journeys import ownership, plans
+from core.orders import orders, refunds
 from core.orders.payments import Payment
 from core.shop import Shop
 
@@ -22,7 +22,7 @@ def ask(shop: Shop, subject: str) -> None:
     """
     match subject.partition("_")[0]:
         case "sub":
-            refresh(shop, subject)
+            plans.refresh(shop, subject)
         case "ch" | "py":
             _fetch_refunds(shop, subject)
         case "in" | "pi" | "cs":
@@ -31,25 +31,6 @@ def ask(shop: Shop, subject: str) -> None:
             place(shop, subject)
         case other:
             raise ValueError(f"nothing is asked about {other}")
-
-
-def refresh(shop: Shop, subscription_id: str) -> str | None:
-    """Fetch a subscription and settle its order by it; return the order's id, or None if it is not ours."""
-    asked_at = shop.now()
-    found = shop.stripe.find_subscription(subscription_id)
-    if found is None:
-        return None
-    facts = subscriptions.read_subscription(found)
-    order_id = ownership.find(shop, found)
-    if isinstance(order_id, Refused):
-        return None
-    with shop.transaction() as session:
-        order = orders.lock(session, order_id)
-        assert order is not None
-        order.eventful = True
-        subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
-        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-    return order_id
 
 
 def learn_payment(shop: Shop, payment_id: str) -> bool:

@@ -12,7 +12,7 @@ from sqlmodel import col, select, update
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.events import inbox, questions
+from core.events import inbox, plan_schedule, questions
 from core.events.handlers import HANDLERS, EventState
 from core.foundation import masking, milestones
 from core.foundation.database import repeatable
@@ -20,8 +20,7 @@ from core.foundation.errors import CheckoutNotFound, StripeUnreachable
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
-from core.kinds import seats
-from core.orders import checkouts, disputes, orders, payments, refunds, subscriptions
+from core.orders import checkouts, disputes, orders, payments, refunds
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.refunds import RefundStatus
@@ -73,11 +72,11 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
     report = Report(progress=progress or (lambda _subject: None))
     _retry_events(shop, report, everything=everything)
     _close_never_opened(shop, report)
-    _end_grace(shop, report)
+    plan_schedule.settle_lapsed(shop, report.attempt, limit=_BATCH)
     _fetch_events(shop, report, everything=everything)
     _ask_about_sessions(shop, report, everything=everything)
     _resume_refunds(shop, report)
-    _refresh_subscriptions(shop, report)
+    plan_schedule.refresh_due(shop, report.attempt, limit=_BATCH)
     _learn_payments(shop, report)
     _record_milestones(shop, report)
     return report
@@ -253,20 +252,6 @@ def _closed(shop: Shop, checkout_id: str) -> bool:
     return True
 
 
-def _end_grace(shop: Shop, report: Report) -> None:
-    with shop.reading() as session:
-        over = seats.grace_over(session, now=shop.now(), limit=_BATCH)
-    for order_id in over:
-        report.attempt(order_id, partial(_resettled, shop, order_id))
-
-
-@repeatable
-def _resettled(shop: Shop, order_id: str) -> bool:
-    with shop.transaction() as session:
-        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-    return True
-
-
 def _resume_refunds(shop: Shop, report: Report) -> None:
     with shop.reading() as session:
         waiting = refund.unconfirmed(session, livemode=shop.settings.livemode, before=shop.now() - _UNCONFIRMED)
@@ -276,17 +261,6 @@ def _resume_refunds(shop: Shop, report: Report) -> None:
 
 def _resumed(shop: Shop, refund_id: str) -> bool:
     return refund.resume(shop, refund_id).status is not RefundStatus.REQUESTED
-
-
-def _refresh_subscriptions(shop: Shop, report: Report) -> None:
-    with shop.reading() as session:
-        overdue = subscriptions.overdue(session, livemode=shop.settings.livemode, now=shop.now(), limit=_BATCH)
-    for subscription_id in overdue:
-        report.attempt(subscription_id, partial(_refreshed, shop, subscription_id))
-
-
-def _refreshed(shop: Shop, subscription_id: str) -> bool:
-    return questions.refresh(shop, subscription_id) is not None
 
 
 def _learn_payments(shop: Shop, report: Report) -> None:

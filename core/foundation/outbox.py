@@ -35,6 +35,7 @@ class Job(StrEnum):
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     ASK_STRIPE = "ask_stripe"
+    CANCEL_SUBSCRIPTION = "cancel_subscription"
 
 
 class Queue(StrEnum):
@@ -57,6 +58,7 @@ _QUEUES = {
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
+    Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})

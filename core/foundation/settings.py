@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
     grace_days: float = Field(7, ge=0)
+    plan_after_refund: Literal["cancel", "ask"] = "cancel"
+    plan_after_dispute: Literal["cancel", "ask"] = "cancel"
 
     @field_validator("stripe_webhook_secret", mode="before")
     @classmethod

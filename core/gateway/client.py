@@ -37,6 +37,8 @@ class Stripe(Protocol):
     def line_items_of(self, session_id: str) -> list[dict[str, Any]]: ...
     def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]: ...
     def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
     def open_portal(self, customer: str, *, return_url: str) -> str: ...
 
 
@@ -109,8 +111,9 @@ class StripeApi:
         return self._find(lambda: self._client.v1.charges.retrieve(charge))
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
-        """A subscription as it is now."""
-        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription))
+        """A subscription as it is now, with the products that its prices are for, and the coupons of its discounts."""
+        wanted = ["items.data.price.product", "discounts.source.coupon"]
+        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription, {"expand": wanted}))
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         """The Session that made a payment, or a subscription; that of a subscription made no payment of its own."""
@@ -131,6 +134,22 @@ class StripeApi:
     def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
         """What a Session sells, in the order of its cart, with the discount and the tax of each."""
         return list(self._all_of(lambda: self._client.v1.checkout.sessions.line_items.list(session_id, {"limit": 100})))
+
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
+        """The invoices of a subscription with their lines, newest first: the last hundred, which is eight years of months."""
+        found = self._ask(lambda: self._client.v1.invoices.list({"subscription": subscription, "limit": 100}))
+        return list(found["data"])
+
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]:
+        """End a subscription now; nothing is refunded or billed. One that has ended already is returned as it is."""
+        try:
+            return self._ask(lambda: self._client.v1.subscriptions.cancel(subscription))
+        except StripeRefused:
+            # Stripe says of one that is over that there is none.
+            found = self.find_subscription(subscription)
+            if found is None or found["status"] not in ("canceled", "incomplete_expired"):
+                raise
+            return found
 
     def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
         """What an invoice bills for, in its order, with the discount and the tax of each."""

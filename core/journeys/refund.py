@@ -20,8 +20,9 @@ from core.foundation.errors import (
     StripeUnreachable,
 )
 from core.foundation.money import Money
+from core.foundation.settings import Settings
 from core.fulfillment import Foreseen
-from core.journeys import ownership
+from core.journeys import ownership, plans
 from core.orders import allocation, history, ledger, orders, payments, refunds
 from core.orders.allocation import Portion, Wanted
 from core.orders.ledger import Ledger
@@ -73,6 +74,7 @@ class Refunded:
 class RefundPlan:
     """What a refund would send back, from which payments to whom, and what it would do to the deliveries.
 
+    `ends` are the subscriptions that are cancelled at once, and `bills_on` those that bill though nobody may use them.
     `left` is what could still be refunded afterwards.
     """
 
@@ -82,6 +84,8 @@ class RefundPlan:
     livemode: bool
     portions: tuple[Portion, ...]
     parts: tuple[Part, ...]
+    ends: tuple[str, ...]
+    bills_on: tuple[str, ...]
     amount: Money
     left: Money
     deliveries: tuple[Foreseen, ...]
@@ -96,6 +100,7 @@ class Wish:
     lines: tuple[int, ...] = ()
     payment: str = ""
     take_back: bool = False
+    end_subscription: bool | None = None
 
 
 def preview(
@@ -106,11 +111,13 @@ def preview(
     lines: Sequence[int] = (),
     payment: str = "",
     take_back: bool = False,
+    end_subscription: bool | None = None,
 ) -> RefundPlan:
     """What `request` would do with the same words now. Raises what it raises, but for StripeTrouble."""
     with shop.reading() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
-        return _plan(session, order, Wish(amount, tuple(lines), payment, take_back), now=shop.now())
+        wish = Wish(amount, tuple(lines), payment, take_back, end_subscription)
+        return _plan(shop.settings, session, order, wish, now=shop.now())
 
 
 def request(
@@ -123,6 +130,7 @@ def request(
     lines: Sequence[int] = (),
     payment: str = "",
     take_back: bool = False,
+    end_subscription: bool | None = None,
     key: str = "",
     agreed: RefundPlan | None = None,
 ) -> Refunded:
@@ -131,7 +139,7 @@ def request(
 
     The same `key` is the same refund, however often it is asked for. What goes back in full ends access as the products'
     policy says, anything less only with `take_back`: to the `lines`, or to all. With `agreed`, only if that is still
-    exactly what it would do.
+    exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
     Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
     or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable what is not done stays requested, and
     the worker asks again under the same key.
@@ -141,8 +149,8 @@ def request(
         request_id = _id_of("rf", order_id, key) if key else new_id("rf")
         rows = refunds.of_request(session, request_id)
         if not rows:
-            wish = Wish(amount, tuple(lines), payment, take_back)
-            plan = _plan(session, order, wish, now=shop.now())
+            wish = Wish(amount, tuple(lines), payment, take_back, end_subscription)
+            plan = _plan(shop.settings, session, order, wish, now=shop.now())
             if agreed not in (None, plan):
                 raise RefundChanged(order_id=order_id)
             rows = _write(session, order, request_id, plan, wish, reason, actor, now=shop.now())
@@ -194,7 +202,7 @@ def _id_of(prefix: str, *names: str) -> str:
     return f"{prefix}_{sha256(':'.join(names).encode()).hexdigest()[:20]}"
 
 
-def _plan(session: Session, order: Order, wish: Wish, *, now: datetime) -> RefundPlan:
+def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now: datetime) -> RefundPlan:
     book = _book(session, order)
     if book.progress is not Progress.PAID:
         raise NothingToRefund(order_id=order.id)
@@ -205,9 +213,13 @@ def _plan(session: Session, order: Order, wish: Wish, *, now: datetime) -> Refun
     # The deliveries follow Stripe's word: here it has said yes.
     done = [_row(order, "", portion, wish, RefundStatus.SUCCEEDED, now=now) for portion in portions]
     book.refunds.extend(done)
+    unwanted = tuple(each.id for each in fulfillment.unwanted(session, order, book))
+    cancels = any(plans.ends_after_refund(settings, row) for row in done)
+    cancels = cancels and not refunds.keeps_subscription(book.refunds)
     return RefundPlan(
         order_id=order.id, number=order.number, customer_id=order.customer_id, livemode=order.livemode,
         portions=tuple(portions), parts=tuple(Part(_name(book, row), Money(row.amount, row.currency)) for row in done),
+        ends=unwanted if cancels else (), bills_on=() if cancels else unwanted,
         amount=Money(sum(portion.amount for portion in portions), order.currency), left=_left(order, book),
         deliveries=fulfillment.foresee(session, order, book, now=now),
     )  # fmt: skip
@@ -223,7 +235,8 @@ def _row(order: Order, request_id: str, portion: Portion, wish: Wish, status: Re
     return Refund(
         id=_id_of("rf", request_id, portion.payment_id), request=request_id, order_id=order.id,
         payment_id=portion.payment_id, amount=portion.amount, currency=order.currency, status=status,
-        lines=dict(portion.lines), takes_back=wish.take_back, created_at=now, updated_at=now,
+        lines=dict(portion.lines), takes_back=wish.take_back, ends_subscription=wish.end_subscription,
+        created_at=now, updated_at=now,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Access: what a paid line's buyer may do, decided here alone from the facts about the order's money."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.catalog.products import Kind
@@ -9,7 +10,23 @@ from core.orders.ledger import Ledger
 from core.orders.orders import OrderLine
 from core.orders.payments import Payment
 from core.orders.status import GrantState
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
+
+# Of several subscriptions for one line the one counts that allows most.
+_BEST_FIRST = (GrantState.ACTIVE, GrantState.SUSPENDED, GrantState.REVOKED)
+
+
+@dataclass(frozen=True)
+class PlanAccess:
+    """What a subscription allows for a plan's line: `product_id` is the plan that it has become, `quantity` its seats.
+
+    Both are None where Stripe has not said so, or names a price that is none of ours: then they stay as they are.
+    """
+
+    state: GrantState
+    product_id: str | None = None
+    quantity: int | None = None
 
 
 def allowed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: datetime) -> GrantState:
@@ -18,7 +35,7 @@ def allowed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: d
         return GrantState.REVOKED
     if ledger.paid is None:
         return GrantState.BLOCKED
-    access = _of_plan(ledger.subscription, now=now) if line.kind is Kind.PLAN else GrantState.ACTIVE
+    access = of_plan(ledger, line, now=now).state if line.kind is Kind.PLAN else GrantState.ACTIVE
     disputed = access is GrantState.ACTIVE and _is_disputed(ledger, line, keeps_after_refund=keeps_after_refund)
     return GrantState.SUSPENDED if disputed else access
 
@@ -61,20 +78,36 @@ def _standing(
     ]
 
 
-def _of_plan(subscription: Subscription | None, *, now: datetime) -> GrantState:
-    """What a plan's buyer may do while its subscription stands so. Not fetched yet: they have just paid."""
+def of_plan(ledger: Ledger, line: OrderLine, *, now: datetime) -> PlanAccess:
+    """What the buyer's subscriptions allow for a plan's line."""
+    found = [_by(ledger, subscription, line, now=now) for subscription in ledger.own_subscriptions]
+    # Nothing fetched yet: they have just paid.
+    return min(found, key=lambda each: _BEST_FIRST.index(each.state), default=PlanAccess(GrantState.ACTIVE))
+
+
+def _by(ledger: Ledger, subscription: Subscription | None, line: OrderLine, *, now: datetime) -> PlanAccess:
     if subscription is None:
-        return GrantState.ACTIVE
-    match subscription.status:
-        case "active" | "trialing":
-            return (
-                GrantState.SUSPENDED if subscription.status == "active" and subscription.paused else GrantState.ACTIVE
-            )
-        case "past_due":
-            in_grace = subscription.grace_until is None or subscription.grace_until > now
-            return GrantState.ACTIVE if in_grace else GrantState.SUSPENDED
-        case "canceled" | "incomplete_expired":
-            return GrantState.REVOKED
-        case _:
-            # unpaid, paused, incomplete, and whatever Stripe may add: not paid for, and not over.
-            return GrantState.SUSPENDED
+        return PlanAccess(GrantState.ACTIVE)
+    state = _state(subscription, now=now)
+    items = ledger.items_of(subscription)
+    item = next((each for each in items if each.order_line_id == line.id), None)
+    if item:
+        return PlanAccess(state, item.product_id, _seats(subscription, item, now=now))
+    # Its price may be foreign now. Where all items are known, and none is this line's, it was taken out of the plan.
+    taken_out = bool(items) and all(each.product_id for each in items)
+    return PlanAccess(GrantState.REVOKED if taken_out else state)
+
+
+def _state(subscription: Subscription, *, now: datetime) -> GrantState:
+    if subscription.is_over:
+        return GrantState.REVOKED
+    lasts = subscription.access_until is None or subscription.access_until > now
+    return GrantState.ACTIVE if lasts else GrantState.SUSPENDED
+
+
+def _seats(subscription: Subscription, item: SubscriptionItem, *, now: datetime) -> int:
+    """As many as are billed; while more of them are owed for than grace lasts, as many as were paid for."""
+    if subscription.unpaid_since is None or item.paid_quantity is None:
+        return item.quantity
+    in_grace = subscription.grace_until is not None and subscription.grace_until > now
+    return item.quantity if in_grace else min(item.quantity, item.paid_quantity)

@@ -11,7 +11,6 @@ from core.catalog.products import Kind
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
-from core.orders.subscriptions import Subscription
 
 
 class Seat(SQLModel, table=True):
@@ -51,21 +50,6 @@ def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str
     """Add who uses the seats."""
     names = select(Seat.email).where(Seat.grant_id == grant.id).order_by(col(Seat.created_at))
     return replace(base, seats=tuple(session.exec(names)))
-
-
-def grace_over(session: Session, *, now: datetime, limit: int) -> list[str]:
-    """The orders whose plan is past due, out of grace, and still in use."""
-    query = (
-        select(Subscription.order_id)
-        .join(Grant, col(Grant.order_id) == Subscription.order_id)
-        .where(
-            Subscription.status == "past_due",
-            col(Subscription.grace_until) <= now,
-            Grant.kind == Kind.PLAN,
-            Grant.state == GrantState.ACTIVE,
-        )
-    )
-    return list(session.exec(query.distinct().limit(limit)))
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,11 @@ def without_payment(session: Session, *, livemode: bool, limit: int) -> list[str
     return [name for name in session.exec(query.distinct().limit(limit)) if name]
 
 
+def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
+    """Those that took the money for good, or for as long as an appeal lasts."""
+    return [dispute for dispute in disputes if dispute.status in _LOST]
+
+
 def entry(dispute: Dispute) -> list[str]:
     """What the order's history says of a dispute, from its facts alone."""
     if dispute.status in ("won", "lost", "prevented", "warning_closed"):

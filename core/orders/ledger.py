@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from sqlmodel import Session
 
 from core.gateway.sessions import Money
-from core.orders import checkouts, disputes, orders, payment_lines, payments, refunds, subscriptions
+from core.orders import (
+    checkouts,
+    disputes,
+    orders,
+    payment_lines,
+    payments,
+    refunds,
+    subscription_items,
+    subscriptions,
+)
 from core.orders.checkouts import Checkout, Due
 from core.orders.disputes import Dispute
 from core.orders.orders import Order, OrderLine
@@ -14,6 +23,7 @@ from core.orders.payment_lines import PaymentLine, Share
 from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.orders.status import Facts, GrantState, Progress
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 
 
@@ -23,6 +33,7 @@ class Ledger:
 
     `lines` are the order's own. They are read with what is delivered, so that the usual purchase does not read them twice.
     `decided` says of lines whether an owner takes them back, where that is only planned.
+    Subscriptions stand oldest first, whichever of them was learned first.
     """
 
     checkouts: list[Checkout]
@@ -32,7 +43,8 @@ class Ledger:
     lines: Sequence[OrderLine] = ()
     refunds: list[Refund] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
-    subscription: Subscription | None = None
+    subscriptions: list[Subscription] = field(default_factory=list)
+    items: list[SubscriptionItem] = field(default_factory=list)
     decided: Mapping[str, bool] = field(default_factory=dict)
 
     @property
@@ -73,11 +85,11 @@ class Ledger:
     @property
     def paid_after_end(self) -> list[Payment]:
         """The payments that came in for a plan that had ended, for as long as they have not gone back."""
-        plan = self.subscription
+        ends = {plan.id: plan.ended_at for plan in self.subscriptions if plan.ended_at}
         return [
             payment
             for payment in self.payments
-            if plan and plan.ended_at and payment.stripe_subscription_id == plan.id and payment.paid_at > plan.ended_at
+            if (ended_at := ends.get(payment.stripe_subscription_id or "")) and payment.paid_at > ended_at
             and payment.amount and not self.is_gone(payment)
         ]  # fmt: skip
 
@@ -94,8 +106,19 @@ class Ledger:
 
     @property
     def ended(self) -> bool:
-        """Whether its subscription is over."""
-        return self.subscription is not None and self.subscription.status in ("canceled", "incomplete_expired")
+        """Whether its buyer's subscription is over, and if there are several, each of them."""
+        return bool(self.own_subscriptions) and all(each and each.is_over for each in self.own_subscriptions)
+
+    @property
+    def own_subscriptions(self) -> list[Subscription | None]:
+        """Those that the order's buyer pays for, oldest first; None for one of which nothing is known but its id.
+
+        What somebody else bought by a second Session is theirs, and opens nothing here.
+        """
+        known = {row.id: row for row in self.subscriptions if row.fetched_at}
+        own = {row.stripe_subscription_id for row in self._received if self.fits(row) and self._is_buyers(row)}
+        unheard = [None for name in own - {None} if name not in known]
+        return [*(row for row in self.subscriptions if row.id in own & known.keys()), *unheard]
 
     def is_taken_back(self, line: OrderLine) -> bool:
         """Whether an owner ended access to this line."""
@@ -171,6 +194,14 @@ class Ledger:
             if dispute.payment_id is None and (payment := payments.named(self.payments, *names)):
                 dispute.payment_id = payment.id
 
+    def items_of(self, subscription: Subscription) -> list[SubscriptionItem]:
+        """The items of one of its subscriptions, in Stripe's order."""
+        return [item for item in self.items if item.subscription_id == subscription.id]
+
+    def _is_buyers(self, row: Checkout) -> bool:
+        """Whether a Session was paid under the address that the order belongs to."""
+        return self.paid is not None and row.email.casefold() == self.paid.email.casefold()
+
     @property
     def _received(self) -> list[Checkout]:
         return [row for row in self.checkouts if row.money is Money.PAID]
@@ -197,7 +228,8 @@ def read(session: Session, order: Order) -> Ledger:
     if order.eventful:
         book.refunds = refunds.of_order(session, order.id)
         book.disputes = disputes.of_order(session, order.id)
-        book.subscription = subscriptions.made_by(session, book.paid)
+        book.subscriptions = subscriptions.of_order(session, order.id)
+        book.items = subscription_items.of_subscriptions(session, [each.id for each in book.subscriptions])
     return book
 
 

@@ -36,6 +36,7 @@ class Refund(SQLModel, table=True):
 
     `payment_id` is the payment that it is taken from, null until that is known. `lines` says how much of it, in minor
     units, is for which line, if it was made for lines; `takes_back` ends access to them, or to all, though money is left.
+    `ends_subscription` is what an owner said about the plan that it pays back, null where the shop's policy decides.
     Rows of one `request` were asked for at once.
     """
 
@@ -54,6 +55,7 @@ class Refund(SQLModel, table=True):
     failure: str = ""
     lines: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     takes_back: bool = False
+    ends_subscription: bool | None = None
     actor: str = ""
     created_at: datetime
     updated_at: datetime
@@ -121,6 +123,16 @@ def record(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now
 def gone(refunds: Sequence[Refund]) -> int:
     """How much went back, in minor units."""
     return sum(refund.amount for refund in refunds if refund.status in _GONE)
+
+
+def gone_ones(refunds: Sequence[Refund]) -> list[Refund]:
+    """Those whose money has left us."""
+    return [refund for refund in refunds if refund.status in _GONE]
+
+
+def keeps_subscription(refunds: Sequence[Refund]) -> bool:
+    """Whether an owner said of money that went back that the plan goes on all the same."""
+    return any(refund.ends_subscription is False for refund in gone_ones(refunds))
 
 
 def claimed(refunds: Sequence[Refund]) -> int:

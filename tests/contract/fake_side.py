@@ -138,6 +138,12 @@ class FakeSide:
     def change_seats(self, subscription: str, quantity: int) -> None:
         self._tell("customer.subscription.updated", self.stripe.change_seats(subscription, quantity))
 
+    def raise_seats_unpaid(self, subscription: str, quantity: int) -> None:
+        invoice = self.stripe.raise_seats(subscription, quantity, declined=True)
+        self._tell_of_refusal(self._payment_of(invoice))
+        self._tell("invoice.payment_failed", invoice)
+        self._tell("customer.subscription.updated", self.stripe.subscriptions[subscription])
+
     def cancel_later(self, subscription: str) -> None:
         self._tell("customer.subscription.updated", self.stripe.cancel_later(subscription))
 

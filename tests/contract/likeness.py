@@ -16,7 +16,7 @@ READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "refund": refunds.read_refund,
     "subscription": subscriptions.read_subscription,
 }
-ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|ord|rf|tok)_(?:test_)?\w+")
+ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok)_(?:test_)?\w+")
 FRAGMENT = re.compile(r"#fid\S+")
 PORT = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")
 # Both began at the same second; since then each has taken its time.
@@ -38,7 +38,7 @@ class Likeness:
         match fake, sandbox:
             case dict(), dict():
                 self._same_object(fake, sandbox, where)
-            case list(), list():
+            case list() | tuple(), list() | tuple():
                 assert len(fake) == len(sandbox), f"{where}: {len(fake)} by the fake, {len(sandbox)} by the sandbox"
                 for number, (ours, theirs) in enumerate(zip(fake, sandbox, strict=True)):
                     self.same(ours, theirs, f"{where}[{number}]")

@@ -125,6 +125,12 @@ class SandboxSide:
     def change_seats(self, subscription: str, quantity: int) -> None:
         self.world.act("quantity", subscription, quantity=quantity, proration="none")
 
+    def raise_seats_unpaid(self, subscription: str, quantity: int) -> None:
+        self.world.act("fail-next", subscription)
+        item = self.world.api.subscriptions.retrieve(subscription)["items"]["data"][0]["id"]
+        changed = {"items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice"}
+        self.world.api.subscriptions.update(subscription, changed)  # type: ignore[arg-type]
+
     def cancel_later(self, subscription: str) -> None:
         self.world.act("cancel-later", subscription)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from core.foundation.errors import StripeRefused
-from core.orders import subscriptions
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.orders import subscription_invoices, subscriptions
+from core.orders.subscription_invoices import Standing
 from core.orders.subscriptions import SubscriptionFacts
 from tests import builders
 from tests.contract.sides import Side, newest_payment, told
@@ -48,7 +49,11 @@ def test_a_paid_plan_is_active_for_its_first_month(side: Side) -> None:
     name = subscribed(side, ("plan-month", 3))
     assert name.startswith("sub_")
     plan = facts(side, name)
-    assert (plan.status, plan.quantity, plan.interval) == ("active", 3, "month")
+    assert (plan.status, [item.quantity for item in plan.items], plan.interval) == ("active", [3], "month")
+    (item,) = plan.items
+    assert (item.sold_as, item.unit_amount, item.interval_count) == ("plan", 900, 1)
+    assert (item.id[:3], item.stripe_price_id[:6]) == ("si_", "price_")
+    assert plan.created_at == plan.period_start
     assert (plan.amount, plan.currency) == (2700, "eur")
     assert (plan.order_id, plan.shop_id) == (builders.rows(side.shop, builders.Order)[0].id, side.shop.id)
     assert plan.period_start
@@ -157,7 +162,7 @@ def test_a_renewal_that_fails_is_past_due_and_recovers_with_the_same_invoice(sid
 def test_seats_change_at_once_and_are_paid_for_from_the_next_period(side: Side) -> None:
     name = subscribed(side, ("plan-month", 2))
     side.change_seats(name, 5)
-    assert (facts(side, name).quantity, facts(side, name).amount) == (5, 4500)
+    assert ([item.quantity for item in facts(side, name).items], facts(side, name).amount) == ([5], 4500)
     side.end_period(name)
     assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 4500
 
@@ -181,6 +186,58 @@ def test_cancelled_at_once_it_ends_now(side: Side) -> None:
     assert gone.ended_at
     assert abs(gone.ended_at - side.clock()) < timedelta(minutes=1)
     assert newest_payment(side, name) is not None
+
+
+def test_ended_by_the_shop_it_is_over_however_often_it_is_told(side: Side) -> None:
+    name = subscribed(side)
+    first = side.stripe.cancel_subscription(name)
+    assert (first["id"], first["status"]) == (name, "canceled")
+    again = side.stripe.cancel_subscription(name)
+    assert (again["status"], again["ended_at"]) == ("canceled", first["ended_at"])
+    assert facts(side, name).end_reason == "cancellation_requested"
+    with pytest.raises(StripeRefused) as refusal:
+        side.stripe.cancel_subscription("sub_nobody")
+    assert refusal.value.code == "resource_missing"
+
+
+def test_whether_the_end_was_answered_or_not_it_is_over(side: Side) -> None:
+    name = subscribed(side)
+    side.lose_next_answer()
+    with pytest.raises(StripeUnreachable):
+        side.stripe.cancel_subscription(name)
+    assert side.stripe.cancel_subscription(name)["status"] == "canceled"
+
+
+def test_invoices_say_until_when_a_plan_is_paid_for(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2), "guide-eur")
+    before = facts(side, name)
+    (first,) = side.stripe.invoices_of_subscription(name)
+    assert subscription_invoices.read_standing([first]) == Standing(paid_until=before.period_end)
+    side.fail_renewal(name)
+    newest, oldest = side.stripe.invoices_of_subscription(name)
+    assert (oldest["id"], newest["status"]) == (first["id"], "open")
+    assert subscription_invoices.needed(found(side, name))
+    standing = subscription_invoices.read_standing([newest, oldest])
+    assert standing == Standing(paid_until=before.period_end, unpaid_since=before.period_end)
+    side.recover(name)
+    standing = subscription_invoices.read_standing(side.stripe.invoices_of_subscription(name))
+    assert standing == Standing(paid_until=facts(side, name).period_end)
+    assert not subscription_invoices.needed(found(side, name))
+    assert side.stripe.invoices_of_subscription("sub_nobody") == []
+
+
+def test_seats_raised_and_not_paid_for_say_what_was_paid_for(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2))
+    before = facts(side, name)
+    side.pass_(days=10)
+    side.raise_seats_unpaid(name, 5)
+    after = facts(side, name)
+    assert (after.status, [item.quantity for item in after.items]) == ("past_due", [5])
+    standing = subscription_invoices.read_standing(side.stripe.invoices_of_subscription(name))
+    assert standing.paid_until == before.period_end == after.period_end
+    assert standing.unpaid_since
+    assert abs(standing.unpaid_since - side.clock()) < timedelta(minutes=1)
+    assert standing.paid_quantities == {after.items[0].stripe_price_id: 2}
 
 
 def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None:

@@ -31,6 +31,7 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
     "sub": [
         lambda stripe, name: stripe.find_subscription(name),
         lambda stripe, name: stripe.find_checkout_of(subscription=name),
+        lambda stripe, name: stripe.invoices_of_subscription(name),
     ],
 }
 # Told by no story: what the shop never does or the fake never has, and what tells nothing that others do not.

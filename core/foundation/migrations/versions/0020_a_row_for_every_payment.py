@@ -10,12 +10,12 @@ from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
 revision = "0020"
-down_revision = "0005"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
 _GONE = ("pending", "requires_action", "succeeded")
-_ORDER_COLUMNS = {
+_ORDER_COLUMNS: dict[str, Any] = {
     "paid_at": UTCDateTime(),
     "amount_subtotal": sa.BigInteger(),
     "amount_discount": sa.BigInteger(),
