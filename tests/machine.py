@@ -25,7 +25,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(look: Callable[[], Found], *, seconds: float = 60) -> Found:
+def eventually(look: Callable[[], Found], *, seconds: float = 90) -> Found:
     """What `look` returns as soon as it is true; fails when it does not become so in time."""
     until = time.monotonic() + seconds
     while not (found := look()):
