@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,8 +20,8 @@ from threading import Event, Thread
 import httpx
 import psycopg
 import pytest
-from sqlalchemy import create_engine, text
-from sqlmodel import select
+from sqlalchemy import create_engine, inspect, text
+from sqlmodel import SQLModel, select
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
 
@@ -330,14 +330,20 @@ def test_a_worker_tells_nothing_of_letters_that_are_refused_and_jobs_that_fail(t
 
 
 def _all_of(url: str) -> str:
-    """What DBOS keeps of the steps of jobs, as it stands there."""
-    table = "operation_outputs" if url.startswith("sqlite") else "dbos.operation_outputs"
+    """What DBOS keeps of jobs and their errors, in whichever of its tables, as it stands there and decoded."""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    schema = None if url.startswith("sqlite") else "dbos"
+    names = [name for name in inspect(engine).get_table_names(schema) if name not in SQLModel.metadata.tables]
     with engine.connect() as connection:
-        found = connection.execute(text(f"select error from {table} where error is not null")).scalars().all()
+        rows = [row for name in names for row in connection.execute(text(f"select * from {schema or 'main'}.{name}"))]
     engine.dispose()
-    assert found
-    return "".join(base64.b64decode(each).decode("utf-8", "replace") for each in found)
+    kept = [value for row in rows for value in row if isinstance(value, str)]
+    decoded = []
+    for value in kept:
+        with suppress(ValueError):
+            decoded.append(base64.b64decode(value, validate=True).decode("utf-8", "replace"))
+    assert any("no [address]" in each for each in (*kept, *decoded))
+    return "\n".join(kept + decoded)
 
 
 def test_a_page_that_fails_tells_nothing(talk: Talk) -> None:
