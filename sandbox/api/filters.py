@@ -39,13 +39,15 @@ def check(account: Account, call: Call) -> None:
     """Raises StripeError (400) for the first filter of a list that names an object there is not, nor ever was."""
     for where, id in _texts(call.params, ""):
         kinds = NAMED.get(where, ())
-        # Payouts go to one bank account, which is no object of its own.
-        if (
-            kinds
-            and id != payouts.BANK_ACCOUNT
-            and not any(account.store.get(name, id) for kind in kinds for name in (kind, f"deleted_{kind}"))
-        ):
+        if kinds and not _is_known(account, kinds, id):
             raise missing_object(kinds[0] if len(kinds) == 1 else where, id, param=where)
+
+
+def _is_known(account: Account, kinds: tuple[str, ...], id: str) -> bool:
+    # Payouts go to one bank account, which is no object of its own.
+    if id == payouts.BANK_ACCOUNT:
+        return True
+    return any(account.store.get(name, id) for kind in kinds for name in (kind, f"deleted_{kind}"))
 
 
 def _texts(params: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:
