@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sandbox.balance import payouts
 from sandbox.customers import test_clocks
 from sandbox.ground.errors import missing_object
 
@@ -27,6 +28,7 @@ NAMED: Mapping[str, tuple[str, ...]] = {
     "subscription": ("subscription",),
     "test_clock": (test_clocks.KIND,),
     "customer_account": ("account",),
+    "destination": ("bank_account",),
     "payment[payment_record]": ("payment_record",),
     "payment_link": ("payment_link",),
     "payout": ("payout",),
@@ -37,8 +39,15 @@ def check(account: Account, call: Call) -> None:
     """Raises StripeError (400) for the first filter of a list that names an object there is not, nor ever was."""
     for where, id in _texts(call.params, ""):
         kinds = NAMED.get(where, ())
-        if kinds and not any(account.store.get(name, id) for kind in kinds for name in (kind, f"deleted_{kind}")):
+        if kinds and not _is_known(account, kinds, id):
             raise missing_object(kinds[0] if len(kinds) == 1 else where, id, param=where)
+
+
+def _is_known(account: Account, kinds: tuple[str, ...], id: str) -> bool:
+    # Payouts go to one bank account, which is no object of its own.
+    if id == payouts.BANK_ACCOUNT:
+        return True
+    return any(account.store.get(name, id) for kind in kinds for name in (kind, f"deleted_{kind}"))
 
 
 def _texts(params: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:

@@ -24,8 +24,8 @@ LINES: dict[str, str] = parse_procfile((ROOT / "Procfile").read_text()).processe
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _COMPLAINT = re.compile(r"Traceback|\w+Warning\b|\bERROR\b|\bCRITICAL\b|\[(?:error|critical) *\]|never awaited")
-_READY_WITHIN = 90
-_ENDED_WITHIN = 15
+_READY_WITHIN = 180
+_ENDED_WITHIN = 60
 
 
 class Stand:
@@ -158,7 +158,7 @@ class Stand:
 
     def letters(self, email: str, count: int = 1) -> list[dict[str, Any]]:
         """The letters to this address, oldest first, once there are so many."""
-        return eventually(lambda: found if len(found := self.letters_so_far(email)) >= count else [], seconds=60)
+        return eventually(lambda: found if len(found := self.letters_so_far(email)) >= count else [])
 
     def letters_so_far(self, email: str) -> list[dict[str, Any]]:
         """The letters that have come for this address up to now."""

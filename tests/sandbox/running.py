@@ -45,7 +45,7 @@ def free_port() -> int:
             return port
 
 
-def eventually(look: Callable[[], Any], seconds: float = 8) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait until what `look` returns is true, and return it."""
     until = time.monotonic() + seconds
     while not (found := look()):

@@ -38,7 +38,7 @@ def test_what_a_killed_worker_left_is_taken_over_by_another_with_one_letter_each
             trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
         trade.wait_until_idle()
         worker.terminate()
-        assert worker.wait(timeout=20) == 0
+        assert worker.wait(timeout=60) == 0
     assert {buyer: len(trade.postbox.to(buyer)) for buyer in owed} == dict.fromkeys(owed, 1)
     ends = [
         (run.lost, run.ended_at is not None) for run in sorted(rows(trade.shop, Heartbeat), key=lambda r: r.started_at)
@@ -90,7 +90,7 @@ def test_a_worker_that_was_paused_sends_nothing_that_another_took_over(closed_tr
             paused.send_signal(signal.SIGCONT)
             eventually(lambda: len(_runs_of(trade, paused.pid)) == 2)
             other.terminate()
-            other.wait(timeout=20)
+            other.wait(timeout=60)
         # Under its new id it is a worker like any other.
         late = trade.buyer()
         trade.wait_for(f"receipt:{trade.buy(late, 'kit-eur')}", LetterState.SENT)

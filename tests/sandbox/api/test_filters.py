@@ -10,14 +10,15 @@ import stripe
 from sandbox.account import lists
 from sandbox.api import filters
 from sandbox.api.operations import HANDLERS
+from sandbox.balance import payouts
 from tests.sandbox.requests_by_schema import form, leaves, naming, operation
 from tests.sandbox.running import World
 
 # What is compared, and names no object.
 PLAIN = {
-    "active", "allow_redisplay", "automatic_tax[enabled]", "client_secret", "code", "collection_method", "created",
+    "active", "allow_redisplay", "arrival_date", "automatic_tax[enabled]", "client_secret", "code", "collection_method", "created",
     "currency", "current_period_end", "current_period_start", "customer_details[email]", "delivery_success",
-    "due_date", "email", "ids[]", "is_default", "lookup_keys[]", "page", "payment[type]", "pending", "query",
+    "due_date", "email", "ids[]", "inclusive", "is_default", "lookup_keys[]", "page", "payment[type]", "pending", "query",
     "recurring[interval]", "recurring[meter]", "recurring[usage_type]", "shippable", "status", "transfer_group",
     "type", "types[]", "url", "expand[]",
 }  # fmt: skip
@@ -62,3 +63,7 @@ def test_stripes_words_for_a_missing_customer_are_the_same_as_anywhere(world: Wo
     with pytest.raises(stripe.InvalidRequestError) as refused:
         world.api.charges.list({"customer": "cus_x"})
     assert (refused.value.http_status, refused.value.user_message) == (400, "No such customer: 'cus_x'")
+
+
+def test_payouts_to_the_one_bank_account_are_listed(world: World) -> None:
+    assert world.api.payouts.list({"destination": payouts.BANK_ACCOUNT}).data == []
