@@ -29,6 +29,7 @@ OURS = {
     "created_at",
     "updated_at",
     "received_at",
+    "verified_at",
     "retry_after",
     "fetched_at",
     "ask_after",
