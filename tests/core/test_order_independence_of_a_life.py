@@ -29,6 +29,7 @@ OURS = {
     "created_at",
     "updated_at",
     "received_at",
+    "verified_at",
     "retry_after",
     "fetched_at",
     "ask_after",
@@ -38,7 +39,7 @@ OURS = {
     "payload",
 }
 # Ids that are drawn, and the drawn key.
-DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
+DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
 PASSING = ("processing", "canceled", "failed", "blocked")
 

@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from core.foundation.errors import StripeRefused, StripeUnreachable
 from tests import builders
+from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
 
@@ -118,11 +119,12 @@ def test_a_cart_that_is_still_settling_leads_to_its_order(visitor: Visitor) -> N
     assert "still settling" in tab.warning[0].value
 
 
-def test_who_has_the_plan_already_is_told_so_and_may_go_on(visitor: Visitor) -> None:
+def test_who_has_the_plan_already_is_told_so_and_may_go_on(visitor: Visitor, clock: Clock) -> None:
     visitor.puts("plan-month")
     session_id = visitor.goes_to_payment()
     visitor.stripe.pay(session_id)
     builders.deliver(visitor.shop, visitor.stripe.event("completed", session_id))
+    clock.pass_(minutes=1)  # the newer cart is the one that is shown
     visitor.puts("plan-month")
     tab = visitor.opens("cart")
     sound(tab.button(key="pay").click().run())
