@@ -92,7 +92,7 @@ def test_a_date_is_chosen_among_those_with_room(visitor: Visitor) -> None:
     builders.add_date(visitor.shop, "clinic/3", in_days=31)
     builders.change_date(visitor.shop, "clinic/3", taken=5)
     tab = visitor.opens("product", p="clinic")
-    dates = tab.radio(key="date")
+    dates = tab.radio(key="date-clinic")
     assert dates.options == ["Thursday 10 December 2026", "Thursday 17 December 2026"]
     assert "0 of 5 places taken" in [each.text for each in tab.get("progress")]
     assert "Sold out: 24 December 2026" in words(tab)
@@ -109,8 +109,8 @@ def test_another_date_is_another_line(visitor: Visitor) -> None:
     builders.add_date(visitor.shop, "clinic/2", in_days=24)
     visitor.puts("clinic-eur", 1, "clinic/2")
     tab = visitor.opens("product", p="clinic")
-    assert tab.radio(key="date").value == "clinic/2"
-    tab.radio(key="date").set_value("clinic/1").run()
+    assert tab.radio(key="date-clinic").value == "clinic/2"
+    tab.radio(key="date-clinic").set_value("clinic/1").run()
     assert "Add to cart" in labels(tab)
     sound(tab.button(key="add").click().run())
     assert sorted(chosen(visitor)) == [("clinic/1", 1), ("clinic/2", 1)]
@@ -118,10 +118,13 @@ def test_another_date_is_another_line(visitor: Visitor) -> None:
 
 def test_a_date_that_fills_meanwhile_is_named_and_no_other_is_taken(visitor: Visitor) -> None:
     builders.add_date(visitor.shop, "clinic/2", in_days=24)
+    builders.add_date(visitor.shop, "clinic/3", in_days=31)
     tab = visitor.opens("product", p="clinic")
-    builders.change_date(visitor.shop, "clinic/1", taken=5)
-    tab.button(key="add").click().run()
-    assert "No place can be had on Thursday 10 December 2026 any more." in tab.warning[0].value
+    tab.radio(key="date-clinic").set_value("clinic/2").run()
+    builders.change_date(visitor.shop, "clinic/2", taken=5)
+    sound(tab.button(key="add").click().run())
+    assert "No place can be had on Thursday 17 December 2026 any more." in tab.warning[0].value
+    assert tab.radio(key="date-clinic").options == ["Thursday 10 December 2026", "Thursday 24 December 2026"]
     assert visitor.cart.lines == ()
 
 
