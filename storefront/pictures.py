@@ -25,16 +25,18 @@ def show(image: str, key: str, alt: str = "", width: int | Literal["stretch"] = 
 def of_date(image: str, date: DateView | None) -> str:
     """The picture with this date's places in it, drawn anew; the picture as it is where it has no dot for each place.
 
-    A picture's dots are elements of the class `taken` or `free`, in the order in which they fill.
+    A picture's dots are circles of the class `taken` or `free`, in the order in which they fill.
     """
     drawn = _drawing(image) if date and image.endswith(".svg") else ""
     if date is None or len(_DOT.findall(drawn)) != date.capacity:
         return image
-    states = chain(repeat("taken", date.capacity - date.left), repeat("free"))
-    return _DOT.sub(lambda _: f'class="{next(states)}"', drawn)
+    dots = chain(repeat(_TAKEN, date.capacity - date.left), repeat(_FREE))
+    return _DOT.sub(lambda _: next(dots), drawn)
 
 
-_DOT = re.compile(r'class="(?:taken|free)"')
+# A free place is a ring, whose line lies half outside its radius: both look the same size.
+_TAKEN, _FREE = 'class="taken" r="32.0"', 'class="free" r="27.0"'
+_DOT = re.compile(f"{_TAKEN}|{_FREE}")
 
 
 @cache

@@ -93,7 +93,8 @@ def draw_controls(line: LineView, *, fixed: bool) -> None:
                 1, max(most, line.quantity), line.quantity, key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
-        st.button(f"Remove {named(line)}", key=f"remove-{line.key}", type="tertiary", on_click=remove, args=(line,))
+        what = dates.day_of(line.date) if line.date else line.offer.name
+        st.button(f"Remove {what}", key=f"remove-{line.key}", type="tertiary", on_click=remove, args=(line,))
 
 
 def described(line: LineView) -> str:

@@ -88,7 +88,7 @@ def choose_date(offer: Offer, in_cart: list[LineView]) -> DateView | None:
             day, hours = dates.of(date)
             st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
     else:
-        date = choose_among(offer.open_dates, {line.date.id for line in in_cart if line.date})
+        date = choose_among(offer, {line.date.id for line in in_cart if line.date})
         full = [dates.day_of(each) for each in offer.dates if not each.left]
         if full:
             words.quiet(f"Sold out: {', '.join(full)}")
@@ -98,18 +98,18 @@ def choose_date(offer: Offer, in_cart: list[LineView]) -> DateView | None:
     return date
 
 
-def choose_among(open_dates: tuple[DateView, ...], in_cart: set[str]) -> DateView:
-    """One of these dates: at first that which is in the cart already, else the next."""
-    by_id = {date.id: date for date in open_dates}
+def choose_among(offer: Offer, in_cart: set[str]) -> DateView:
+    """One of the dates with room: at first that which is in the cart already, else the next."""
+    by_id = {date.id: date for date in offer.open_dates}
     first = next((place for place, date_id in enumerate(by_id) if date_id in in_cart), 0)
     chosen = st.radio(
         "Date",
         list(by_id),
         index=first,
         format_func=lambda date_id: dates.of(by_id[date_id])[0],
-        captions=[f"{words.plain(dates.of(date)[1])} · {left(date)}" for date in open_dates],
+        captions=[f"{words.plain(dates.of(date)[1])} · {left(date)}" for date in offer.open_dates],
         width="stretch",
-        key="date",
+        key=f"date-{offer.id}",
     )
     return by_id[chosen]
 

@@ -45,10 +45,10 @@ class Visitor:
             tab.query_params[name] = value
         return sound(tab.run())
 
-    def puts(self, price: str, quantity: int = 1) -> None:
+    def puts(self, price: str, quantity: int = 1, date_id: str = "") -> None:
         """Have this in the cart."""
         with self.shop.transaction() as session:
-            carts.put(session, "br_1", price, quantity, now=self.shop.now())
+            carts.put(session, "br_1", price, quantity, date_id=date_id, now=self.shop.now())
 
     @property
     def cart(self) -> CartView:

@@ -173,3 +173,28 @@ def test_a_refusing_stripe_is_502_and_no_reason_to_wait(shop: Shop, stripe: Fake
     answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
     assert answer.status_code == 502
     assert "retry-after" not in answer.headers
+
+
+def test_an_item_may_name_its_date_and_without_one_the_date_is_named_in_the_answer(
+    shop: Shop, client: TestClient
+) -> None:
+    builders.add_date(shop, "clinic/2", in_days=24)
+    listed = {product["id"]: product for product in client.get("/products").json()}["clinic"]["dates"]
+    assert [(date["id"], date["left"], date["timezone"]) for date in listed] == [
+        ("clinic/1", 5, "Europe/Copenhagen"),
+        ("clinic/2", 5, "Europe/Copenhagen"),
+    ]
+    for cart, item, date in (("c1", {"date": "clinic/2"}, 1), ("c2", {}, 0)):
+        answer = client.post("/checkout", json={"cart_id": cart, "items": [{"price": "clinic-eur", **item}]})
+        assert answer.json()["dates"] == [{"id": listed[date]["id"], "starts_at": listed[date]["starts_at"]}]
+        assert builders.dates_of(shop, answer.json()["order_id"]) == [listed[date]["id"]]
+    assert set(client.post("/checkout", json={"cart_id": "c3", "items": GUIDE}).json()) == {"url", "order_id"}
+
+
+@builders.on_sqlite
+def test_a_date_that_is_none_of_the_products_is_400(shop: Shop, client: TestClient) -> None:
+    for item in ({"price": "clinic-eur", "date": "full/1"}, {"price": "guide-eur", "date": "clinic/1"}):
+        answer = client.post("/checkout", json={"cart_id": "c1", "items": [item]})
+        assert (answer.status_code, answer.json()["error"]) == (400, "UnknownDate")
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": [{"price": "clinic-eur", "date": "1; drop"}]})
+    assert answer.status_code == 400

@@ -28,6 +28,13 @@ def test_the_page_shows_what_is_sold_and_has_the_fields_suites_look_for(world: W
     assert "promotionCode" not in page
 
 
+def test_what_a_product_says_of_itself_stands_below_its_name(world: World) -> None:
+    described = {"name": "Clinic", "description": "2026-12-10, 17:00 & later"}
+    price = {"currency": "eur", "unit_amount": 14000, "product_data": described}
+    page = world.http.get(_url(world.session(line_items=[{"price_data": price, "quantity": 1}]))).text
+    assert "2026-12-10, 17:00 &amp; later" in page
+
+
 def test_a_known_customer_need_not_type_their_address_again(world: World) -> None:
     address = {"country": "SE", "postal_code": "111 22"}
     customer = world.api.customers.create({"email": "nora@example.com", "name": "Nora L", "address": address})
