@@ -170,6 +170,12 @@ def owner_of(session: Session, names: Sequence[str]) -> str | None:
     return session.exec(select(Payment.order_id).where(or_(*(col(each).in_(names) for each in columns)))).first()
 
 
+def of_charge(session: Session, order_id: str, charge: str | None) -> str | None:
+    """The id of the order's payment that made this charge, if it is known by it."""
+    query = select(Payment.id).where(Payment.order_id == order_id, Payment.stripe_charge_id == charge)
+    return session.exec(query).first() if charge else None
+
+
 def with_unknown_lines(session: Session, *, livemode: bool, limit: int) -> list[str]:
     """The payments of this mode of which Stripe has not told yet what they were for."""
     query = select(Payment.id).join(Order, col(Order.id) == Payment.order_id)

@@ -46,10 +46,10 @@ def test_wherever_refunding_is_killed_the_money_goes_back_once(shop: Shop, strip
     for point in range(1, 100):
         order_id = builders.bought(shop, stripe, cart=f"cart_{point}")
 
-        def refund(mortal: Shop, order_id: str = order_id) -> object:
+        def ask_for_it(mortal: Shop, order_id: str = order_id) -> object:
             return refund.request(mortal, order_id, key="form", actor="owner")
 
-        end = live_until(point, shop, stripe, refund)
+        end = live_until(point, shop, stripe, ask_for_it)
         if end.finished:
             break
         died_at.append(end.where)

@@ -188,6 +188,21 @@ def test_where_stripe_refuses_one_of_several_the_others_are_made_and_it_is_said(
         refund.request(shop, order_id, actor="owner")
 
 
+@pytest.mark.parametrize("kind", ["refund.created", "charge.dispute.created"])
+def test_what_names_its_charge_alone_is_about_the_payment_of_that_charge(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock, kind: str
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, "plan-month", "guide-eur")
+    (renewal,) = renewed(stripe, tell, clock, name, 1)
+    about = stripe.make_refund(renewal, 900) if kind == "refund.created" else stripe.dispute(renewal)
+    assert tell(kind, {**about, "payment_intent": None}) == "parked"
+    assert builders.grants(shop, order_id)[1] == ("guide", "active")
+    assert builders.grants(shop, order_id)[0] == ("plan", "revoked" if kind == "refund.created" else "suspended")
+    assert [back for reason, _, back in payments(shop) if reason == "subscription_cycle"] == [
+        900 if kind == "refund.created" else 0
+    ]
+
+
 # -- the share of a line
 
 
