@@ -484,6 +484,23 @@ def test_a_mismatch_is_one_for_every_subscription_and_its_renewals_buy_nothing(
     assert [topic for topic, _ in topics(shop)] == ["amount_mismatch"]
 
 
+def test_the_renewals_of_a_mismatch_keep_nothing_that_was_bought_with_the_right_money(
+    shop: Shop, stripe: FakeStripe, client: TestClient, tell: Tell, clock: Clock
+) -> None:
+    order_id, wrong = builders.opened(shop, "plan-month")
+    stripe.sessions[wrong].update(amount_subtotal=100, amount_total=100)
+    right = stripe.recover(wrong)
+    right.update(amount_subtotal=900, amount_total=900)
+    names = [stripe.pay(each)["subscription"] for each in (wrong, right["id"])]
+    for session_id in (wrong, right["id"]):
+        post(client, stripe.event("completed", session_id))
+    clock.pass_(days=31)
+    tell("invoice.paid", stripe.renew(names[0]))
+    assert builders.grants(shop, order_id) == [("plan", "active")]
+    tell("refund.created", stripe.make_refund(str(stripe.payment_of(names[1])), 900))
+    assert builders.grants(shop, order_id) == [("plan", "revoked")]
+
+
 def test_what_the_order_was_bought_with_is_its_first_payment_also_if_it_is_learned_of_last(
     shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
 ) -> None:
