@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 BEGIN = """
 import logging, sys, threading, time, warnings
 import structlog
-from core import logs, masking
+from core.foundation import logs, masking
 masking.know("the secret of this test")
 logging.getLogger("dbos").addHandler(logging.StreamHandler(sys.stdout))
 logs.set_up()
