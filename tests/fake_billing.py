@@ -181,6 +181,10 @@ class FakeBilling(FakePayments):
             }
         )
 
+    def pay_invoice(self, invoice_id: str) -> dict[str, Any]:
+        """An open invoice is paid on its own page, whatever has become of its subscription. Returns the invoice."""
+        return self._pay(self.invoices[invoice_id])
+
     def change_seats(self, subscription_id: str, quantity: int) -> dict[str, Any]:
         """The buyer takes more or fewer seats in the portal. Returns the subscription."""
         self.subscriptions[subscription_id]["items"]["data"][0]["quantity"] = quantity

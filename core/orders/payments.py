@@ -103,13 +103,15 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
     """
     paid_at = (invoice.get("status_transitions") or {}).get("paid_at") or invoice.get("created")
     listed = invoice.get("lines") or {}
-    subtotal = invoice.get("subtotal")
+    paid = int(invoice.get("amount_paid") or 0)
+    subtotal, total = int(invoice.get("subtotal") or paid), int(invoice.get("total") or paid)
     return PaymentFacts(
         id=invoice["id"],
         billing_reason=invoice.get("billing_reason") or "",
-        amount=int(invoice.get("amount_paid") or 0),
-        amount_subtotal=int(invoice.get("amount_paid") or 0) if subtotal is None else int(subtotal),
-        amount_discount=_sum(invoice.get("total_discount_amounts")),
+        amount=paid,
+        amount_subtotal=subtotal,
+        # What is off without being listed was taken off the whole.
+        amount_discount=_sum(invoice.get("total_discount_amounts")) or max(subtotal - total, 0),
         amount_tax=_sum(invoice.get("total_taxes")) or int(invoice.get("tax") or 0),
         currency=invoice.get("currency") or "",
         paid_at=moment(paid_at) or now,
@@ -166,6 +168,12 @@ def owner_of(session: Session, names: Sequence[str]) -> str | None:
     """The id of the order that received the payment of one of these PaymentIntents, charges or invoices, or None."""
     columns = (Payment.id, Payment.stripe_payment_intent_id, Payment.stripe_charge_id, Payment.stripe_invoice_id)
     return session.exec(select(Payment.order_id).where(or_(*(col(each).in_(names) for each in columns)))).first()
+
+
+def of_charge(session: Session, order_id: str, charge: str | None) -> str | None:
+    """The id of the order's payment that made this charge, if it is known by it."""
+    query = select(Payment.id).where(Payment.order_id == order_id, Payment.stripe_charge_id == charge)
+    return session.exec(query).first() if charge else None
 
 
 def with_unknown_lines(session: Session, *, livemode: bool, limit: int) -> list[str]:

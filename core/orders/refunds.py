@@ -11,6 +11,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units, text_enum
 from core.gateway.objects import id_of
+from core.orders import payments
 from core.orders.orders import AdmittedOrder, Order
 
 
@@ -70,6 +71,7 @@ class RefundFacts:
     order_id: str
     shop_id: str
     payment_intent: str | None
+    charge: str | None
     amount: int
     currency: str
     status: RefundStatus
@@ -86,6 +88,7 @@ def read_refund(refund: dict[str, Any]) -> RefundFacts:
         order_id=metadata.get("order_id") or "",
         shop_id=metadata.get("shop_id") or "",
         payment_intent=id_of(refund.get("payment_intent")),
+        charge=id_of(refund.get("charge")),
         amount=int(refund.get("amount") or 0),
         currency=refund.get("currency") or "",
         status=RefundStatus(status) if status in set(RefundStatus) else RefundStatus.PENDING,
@@ -112,6 +115,8 @@ def record(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now
         row.status = RefundStatus.REQUESTED  # taken for refused, and made after all: from here on Stripe's word counts
     row.stripe_refund_id = facts.id
     row.stripe_payment_intent_id = facts.payment_intent or row.stripe_payment_intent_id
+    if row.payment_id is None and facts.payment_intent is None:
+        row.payment_id = payments.of_charge(session, order_id, facts.charge)
     row.amount = facts.amount or row.amount
     if _RANK.index(facts.status) > _RANK.index(row.status):
         row.status, row.updated_at = facts.status, now

@@ -35,20 +35,23 @@ def order_detail(session: Session, reference: str) -> dict[str, Any]:
         **_summary(order),
         "lines": [_line(line) for line in orders.lines(session, order.id)],
         "grants": _grants(session, order.id),
-        "payments": [_payment(row) for row in payments.of_order(session, order.id)],
         "refunds": [
-            {
-                "id": row.stripe_refund_id or row.id,
-                "amount": row.amount,
-                "status": row.status.value,
-                "payment": row.payment_id,
-            }
+            {"id": row.stripe_refund_id or row.id, "amount": row.amount, "status": row.status.value}
             for row in refunds.of_order(session, order.id)
         ],
         "log": [
             {"event": row.event, "at": _iso(row.created_at), "actor": row.actor}
             for row in history.of_order(session, order.id)
         ],
+        "amount_subtotal": order.amount_subtotal,
+        "amount_discount": order.amount_discount,
+        "amount_tax": order.amount_tax,
+        "paid_at": _iso(order.paid_at),
+        "name": order.name,
+        "country": order.country,
+        "tax_id": order.tax_id,
+        "external_id": order.external_id,
+        "payments": [_payment(row) for row in payments.of_order(session, order.id)],
     }
 
 
@@ -117,10 +120,7 @@ def _summary(order: Order) -> dict[str, Any]:
     return {
         "id": order.id, "number": order.number, "status": order.status.value, "email": order.email,
         "currency": order.currency, "amount_expected": order.amount_expected, "amount_total": order.amount_total,
-        "amount_subtotal": order.amount_subtotal, "amount_discount": order.amount_discount,
-        "amount_tax": order.amount_tax, "amount_refunded": order.amount_refunded, "paid_at": _iso(order.paid_at),
-        "name": order.name, "country": order.country, "tax_id": order.tax_id, "external_id": order.external_id,
-        "livemode": order.livemode, "fulfilled_at": _iso(order.fulfilled_at),
+        "amount_refunded": order.amount_refunded, "livemode": order.livemode, "fulfilled_at": _iso(order.fulfilled_at),
         "stripe": {
             "checkout_session": order.stripe_checkout_session_id, "payment_intent": order.stripe_payment_intent_id,
             "subscription": order.stripe_subscription_id,
@@ -131,7 +131,6 @@ def _summary(order: Order) -> dict[str, Any]:
 def _line(line: OrderLine) -> dict[str, Any]:
     return {
         "product": line.product_id, "kind": line.kind.value, "quantity": line.quantity, "unit_amount": line.unit_amount,
-        "amount_discount": line.amount_discount, "amount_tax": line.amount_tax,
     }  # fmt: skip
 
 

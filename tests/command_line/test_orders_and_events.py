@@ -16,7 +16,18 @@ SUMMARY = [
     "id", "number", "status", "email", "currency", "amount_expected", "amount_total", "amount_refunded", "livemode",
     "fulfilled_at", "stripe",
 ]  # fmt: skip
-DETAIL = [*SUMMARY, "lines", "grants", "refunds", "log"]
+MONEY = [
+    "amount_subtotal",
+    "amount_discount",
+    "amount_tax",
+    "paid_at",
+    "name",
+    "country",
+    "tax_id",
+    "external_id",
+    "payments",
+]
+DETAIL = [*SUMMARY, "lines", "grants", "refunds", "log", *MONEY]
 
 
 @pytest.fixture
@@ -62,6 +73,11 @@ def test_an_order_is_printed_in_the_contracts_shape(pushcart: Run, order_id: str
         {"product": "guide", "kind": "download", "state": "active", "quantity": 1},
     ]
     assert found["refunds"] == []
+    (payment,) = found["payments"]
+    assert list(payment) == [
+        "id", "reason", "amount", "amount_subtotal", "amount_discount", "amount_tax", "amount_refunded", "paid_at", "stripe",
+    ]  # fmt: skip
+    assert (payment["reason"], payment["amount"], payment["paid_at"]) == ("checkout", 30900, found["paid_at"])
     assert [entry["event"] for entry in found["log"]] == ["checkout:1", "paid", "granted:1", "granted:2", "fulfilled"]
     assert all(list(entry) == ["event", "at", "actor"] for entry in found["log"])
     assert pushcart("order", found["number"], "--json").json == found

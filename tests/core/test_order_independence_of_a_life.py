@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
+from core.catalog.products import Product
 from core.events import questions, reconciliation
 from core.foundation.database import metadata
 from core.kinds.workshops import WorkshopDate
@@ -40,6 +41,7 @@ OURS = {
 }
 # Ids that are drawn, and the drawn key.
 DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
+SESSION = re.compile(r"\bcs_test_\d+\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
 PASSING = ("processing", "canceled", "failed", "blocked")
 
@@ -50,6 +52,7 @@ class Life:
     def __init__(self, shop: Shop, stripe: FakeStripe) -> None:
         self.shop, self.stripe = shop, stripe
         self.order_id, self.session_id, self.payment, self.subscription = "", "", "", ""
+        self.paid_twice = False
         self.events: list[dict[str, Any]] = []
         self.subscriptions: list[dict[str, Any]] = []
 
@@ -72,6 +75,12 @@ class Life:
         self.tell("refund.created", made)
         self.tell("charge.refunded", self.stripe.charge_of(made["payment_intent"]))
         return made
+
+    def later(self, happen: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What happens a while after what was before, as the next period does."""
+        now = self.stripe.now()
+        self.stripe.now = lambda: now + timedelta(days=31)
+        return happen()
 
     def tell_dispute(self, verdict: str, name: str = "dp_1") -> None:
         for kind, status in (("created", "needs_response"), ("updated", "under_review"), ("closed", verdict)):
@@ -158,6 +167,44 @@ def a_plan_from_trial_to_its_end(life: Life) -> None:
     life.tell("customer.subscription.deleted", stripe.end(name))
 
 
+def a_renewal_disputed_beside_a_file(life: Life) -> None:
+    life.buy("plan-month", "guide-eur")
+    stripe, name = life.stripe, life.subscription
+    life.tell_session("completed")
+    life.tell("customer.subscription.created", stripe.subscriptions[name])
+    life.tell("invoice.paid", stripe.invoices_of(name)[0])
+    life.tell("invoice.paid", life.later(lambda: stripe.renew(name)))
+    life.payment = stripe.payment_of(name) or ""
+    life.tell_dispute("lost")
+
+
+def three_renewals_refunded_in_parts(life: Life) -> None:
+    life.buy(("plan-month", 2))
+    stripe, name = life.stripe, life.subscription
+    life.tell_session("completed")
+    life.tell("invoice.paid", stripe.invoices_of(name)[0])
+    life.payment = stripe.payment_of(name) or ""
+    for _ in range(3):
+        life.tell("invoice.paid", life.later(lambda: stripe.renew(name)))
+    newest = stripe.payment_of(name) or ""
+    life.tell_refund(1800, newest)
+    life.tell("refund.failed", stripe.fail_refund(life.tell_refund(1800)["id"]))
+    life.tell("refund.created", stripe.make_refund(life.payment, 300))
+
+
+def two_sessions_paid(life: Life) -> None:
+    life.paid_twice = True
+    life.order_id, first = builders.opened(life.shop, "guide-eur", "kit-eur")
+    life.stripe.discount(first, 50)
+    life.session_id = life.stripe.recover(first)["id"]
+    paid = life.stripe.pay(first)
+    life.payment = life.later(lambda: life.stripe.pay(life.session_id))["payment_intent"]
+    life.tell("checkout.session.completed", paid)
+    life.tell_session("completed")
+    life.tell("refund.created", life.stripe.make_refund(life.payment, 5400))
+    life.tell("refund.created", life.stripe.make_refund(paid["payment_intent"], 100))
+
+
 LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "refunded in parts": (refunded_in_parts, 7, "partially_refunded"),
     "refunded wholly and in vain": (refunded_wholly_and_in_vain, 4, "fulfilled"),
@@ -168,6 +215,9 @@ LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "mismatched and refunded": (mismatched_and_refunded, 3, "refunded"),
     "mismatched beside the right one": (mismatched_beside_the_right_one, 3, "partially_refunded"),
     "a plan from trial to its end": (a_plan_from_trial_to_its_end, 12, "canceled"),
+    "a renewal disputed beside a file": (a_renewal_disputed_beside_a_file, 7, "partially_refunded"),
+    "three renewals refunded in parts": (three_renewals_refunded_in_parts, 11, "partially_refunded"),
+    "two Sessions paid": (two_sessions_paid, 4, "partially_refunded"),
 }
 ASK, SWEEP = "ask", "sweep"
 
@@ -225,6 +275,7 @@ def clean(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
         session.execute(text(f"delete from {builders.jobs_table(session)}"))
         session.execute(update(WorkshopDate).where(WorkshopDate.product_id == "clinic").values(taken=0))
         session.execute(update(Counter).values(value=1000))
+        session.execute(update(Product).where(Product.id == "plan").values(terms={}))
     stripe.__init__(clock)  # type: ignore[misc]
     clock.time = Clock().time
 
@@ -239,6 +290,8 @@ def every_row(life: Life) -> dict[str, list[str]]:
         }
     found["jobs"] = [_drawn(job) for job in builders.jobs(life.shop) if not job.startswith("ask_stripe:")]
     found["fulfillment_log"] = [row for row in found["fulfillment_log"] if not _passing(row)]
+    if life.paid_twice:  # by which of its Sessions an order came to be fulfilled is history too
+        found["fulfillment_log"] = sorted(SESSION.sub("a Session", row) for row in found["fulfillment_log"])
     return found
 
 
