@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from core.catalog.products import Kind, Price, Product
+from core.catalog.products import Price, Product
 from core.events import reconciliation
 from core.foundation.errors import StripeRefused
 from core.journeys import plans, refund
@@ -260,20 +260,6 @@ def test_paused_collection_keeps_what_is_paid_for_until_its_end(
 # -- what a subscription is made of
 
 
-def second_plan(shop: Shop, *, stripe_price_id: str | None = None) -> None:
-    """Another plan is on the shelves."""
-    now = shop.now()
-    with shop.transaction() as session:
-        session.add(Product(id="bigger", name="Bigger Plan", kind=Kind.PLAN, created_at=now, updated_at=now))
-        session.flush()
-        session.add(
-            Price(
-                id="bigger-month", product_id="bigger", amount=2000, currency="eur", interval="month",
-                lookup_key="bigger-month", stripe_price_id=stripe_price_id,
-            )
-        )  # fmt: skip
-
-
 def test_only_the_plans_own_item_counts_as_seats(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:
     order_id, name = builders.subscribed(shop, stripe, ("plan-month", 3))
     tell("customer.subscription.updated", stripe.add_item(name, stripe.sell(100, interval="month"), 8))
@@ -299,7 +285,7 @@ def test_a_plan_that_is_switched_becomes_the_other_one_and_back(
 ) -> None:
     order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2))
     bigger = stripe.sell(2000, interval="month")
-    second_plan(shop, stripe_price_id=bigger if known_by == "stripe_price_id" else None)
+    builders.sell_bigger_plan(shop, stripe_price_id=bigger if known_by == "stripe_price_id" else None)
     if known_by == "lookup_key":
         stripe.prices[bigger]["lookup_key"] = "bigger-month"
     before = stripe.subscriptions[name]["items"]["data"][0]["price"]
@@ -322,7 +308,7 @@ def test_a_foreign_price_is_for_the_owner_and_access_stays_as_paid_for(
     tell("customer.subscription.updated", stripe.switch(name, foreign))
     assert grant(shop, order_id) == ("plan", "active", 2)
     assert topics(shop) == [("foreign_price", f"foreign_price: {name} {foreign}")]
-    second_plan(shop, stripe_price_id=foreign)
+    builders.sell_bigger_plan(shop, stripe_price_id=foreign)
     tell("customer.subscription.updated", stripe.subscriptions[name])
     assert (grant(shop, order_id), topics(shop)) == (("bigger", "active", 7), [])
     tell("customer.subscription.deleted", stripe.end(name))
