@@ -1,11 +1,9 @@
 """Plans whose money goes back, is disputed, or is not collected; plans that are switched; and several of them in one order."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from starlette.testclient import TestClient
 
 from core.catalog.products import Price, Product
 from core.events import reconciliation
@@ -19,25 +17,10 @@ from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
-from tests.webhook.test_stripe_events import post
+from tests.webhook.conftest import Tell
 
-Tell = Callable[[str, dict], str]
 DAY_20 = datetime(2026, 12, 13, 10, 24, tzinfo=UTC)
 PERIOD_END = datetime(2026, 12, 23, 10, 24, tzinfo=UTC)
-
-
-@pytest.fixture
-def tell(shop: Shop, client: TestClient, stripe: FakeStripe, clock: Clock) -> Tell:
-    """Have Stripe tell of an object, and the worker do what that owes; what became of the event."""
-
-    def telling(kind: str, subject: dict) -> str:
-        clock.pass_(seconds=1)
-        answer = post(client, stripe.tell(kind, subject))
-        assert answer.status_code == 200
-        builders.ask_stripe(shop)
-        return str(answer.json()["state"])
-
-    return telling
 
 
 def policy(shop: Shop, **settings: str) -> Shop:
