@@ -5,12 +5,15 @@ from core.foundation.errors import (
     AmountUnclear,
     CatalogInvalid,
     EventNotFound,
+    NeverPaid,
     NoSuchLine,
+    NoSuchPayment,
     NothingToRefund,
     OrderNotFound,
     OtherMode,
     RefundChanged,
     RefundTooBig,
+    RevocationChanged,
     ShopError,
     StripeRefused,
     StripeUnreachable,
@@ -49,6 +52,12 @@ def _of_a_refund(error: ShopError) -> str:
             return f"There is nothing left to refund of {error.order_id}."
         case NoSuchLine():
             return f"There is no line {error.line}: the lines of this order are 1 to {error.lines}."
+        case NoSuchPayment():
+            return f"This order has received no payment {error.payment}. `pushcart order` lists them."
+        case NeverPaid():
+            return f"{error.order_id} was never paid, so there is nothing to take back."
+        case RevocationChanged():
+            return f"Something has happened to {error.order_id} meanwhile, so nothing was done. Ask again to see how it stands."
         case RefundChanged():
             return f"Something has happened to {error.order_id} meanwhile, so nothing was sent. Ask again to see how it stands."
         case OtherMode():

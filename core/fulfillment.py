@@ -4,11 +4,13 @@
 anywhere, any number of times and at once: the order's row is locked, and the result is the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
-from sqlalchemy import update
+from sqlalchemy import inspect, update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
 from core.admission import AdmittedSession
@@ -16,16 +18,18 @@ from core.catalog.products import Kind, Product
 from core.foundation import outbox
 from core.foundation.database import new_id
 from core.foundation.outbox import Job
+from core.gateway.sessions import Money
 from core.kinds import access, deliverables, plan_billing
 from core.kinds.grants import Grant
 from core.kinds.plan_billing import Billing
-from core.orders import checkouts, disputes, ledger, orders, refunds, subscriptions
+from core.orders import checkouts, disputes, ledger, orders, payment_lines, payments, refunds, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
-from core.orders.orders import Order, OrderLine
+from core.orders.orders import AdmittedOrder, Order, OrderLine
+from core.orders.payments import Payment, PaymentFacts
 from core.orders.refunds import RefundStatus
-from core.orders.status import GrantState, Payment, Status, status_of
+from core.orders.status import GrantState, Progress, Status, status_of
 from core.orders.subscriptions import Subscription
 from core.people import customers
 
@@ -54,24 +58,25 @@ class Foreseen:
 def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: datetime) -> Settled:
     """Derive and converge. The caller holds the lock on the order, and `ledger` holds what it learned."""
     paid = ledger.paid
+    ledger.attribute()
     log = Entries(order.id, actor, now, paid.stripe_checkout_session_id if paid else None)
     if paid:
         log.add("paid")
-    elif ledger.progress is Payment.FAILED:
+    elif ledger.progress is Progress.FAILED:
         # Most buyers give their address on Stripe's page only, and they are to be told.
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
     grants = _converge(session, order, ledger, log, now=now)
+    if ledger.progress is Progress.PAID:
+        _sum_up(order, ledger)
     billing = _billing(session, order, ledger)
-    if ledger.progress is Payment.PAID:
-        order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
     if paid:
         _adopt(session, order, paid, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
     trouble = ledger.trouble or _blocked(grants)
-    told = "\n".join(filter(None, [trouble, *billing.worries]))
+    told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
     fulfilled_now = _write(session, order, status, told, delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
@@ -83,10 +88,42 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
 def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datetime) -> Settled:
     """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
     order, book = admitted.order, admitted.book
-    checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    row = checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    if admitted.facts.money is Money.PAID:
+        facts = payments.read_paid_session(admitted.facts, now=now)
+        # Money that was not what was ordered is for none of its lines, whatever Stripe says of them.
+        plain = facts.amount == facts.amount_subtotal and not facts.amount_discount and not facts.amount_tax
+        known = plain or facts.amount == facts.amount_tax == 0 or not book.fits(row)
+        payments.record(session, AdmittedOrder(order.id), book.payments, facts, lines_known=known)
     if admitted.facts.subscription:
         order.eventful = True
         subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
+    return settle(session, order, book, actor=actor, now=now)
+
+
+def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, actor: str, now: datetime) -> Settled:
+    """Record money that came in by an invoice, and settle its order."""
+    order = orders.lock(session, order_id)
+    assert order is not None
+    order.eventful = True
+    book = ledger.read(session, order)
+    payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
+    if facts.lines is not None:
+        _list(session, order, book, payment, facts.lines)
+    return settle(session, order, book, actor=actor, now=now)
+
+
+def list_lines(
+    session: Session, order_id: AdmittedOrder, payment_id: str, listed: Sequence[dict[str, Any]], *, actor: str,
+    now: datetime,
+) -> Settled:  # fmt: skip
+    """Keep what Stripe lists of one of the order's payments, and settle the order."""
+    order = orders.lock(session, order_id)
+    assert order is not None
+    order.eventful = True
+    book = ledger.read(session, order)
+    if payment := payments.named(book.payments, payment_id):
+        _list(session, order, book, payment, listed)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -100,7 +137,8 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
 def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
     """What settling would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
     rows = _lines_and_grants(session, order.id)
-    keeps = _keeping_products(session, [line for line, _ in rows])
+    ledger.lines = [line for line, _ in rows]
+    keeps = _keeping_products(session, ledger.lines)
     allowed = _allowed(ledger, rows, keeps, now=now)
     return tuple(
         Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
@@ -115,10 +153,43 @@ def unwanted(session: Session, order: Order, ledger: Ledger) -> list[Subscriptio
 
 
 def _billing(session: Session, order: Order, ledger: Ledger) -> Billing:
-    if not ledger.subscriptions or ledger.progress is not Payment.PAID:
+    if not ledger.subscriptions or ledger.progress is not Progress.PAID:
         return Billing()
-    lines = [line for line in orders.lines(session, order.id) if line.kind is Kind.PLAN]
+    ledger.lines = ledger.lines or orders.lines(session, order.id)
+    lines = [line for line in ledger.lines if line.kind is Kind.PLAN]
     return plan_billing.look(ledger, lines, _keeping_products(session, lines) if ledger.refunds else set())
+
+
+def _list(session: Session, order: Order, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
+    if listed and payment.id not in book.listed:
+        lines = orders.lines(session, order.id)
+        book.listed[payment.id] = payment_lines.write(session, payment, lines, listed)
+
+
+def _sum_up(order: Order, ledger: Ledger) -> None:
+    """Write what the payments come to: on the order, on each of them, and on the lines that were bought with the first."""
+    order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
+    order.amount_subtotal = sum(payment.amount_subtotal for payment in ledger.payments)
+    order.amount_discount = sum(payment.amount_discount for payment in ledger.payments)
+    order.amount_tax = sum(payment.amount_tax for payment in ledger.payments)
+    for payment in ledger.payments:
+        payment.amount_refunded = ledger.back(payment)
+    first = ledger.payment_of(ledger.paid) if ledger.paid else None
+    order.paid_at = (first or ledger.payments[0]).paid_at
+    if first and (first.amount_discount or first.amount_tax):
+        shares = ledger.shares(first)
+        for line in ledger.lines:
+            own = [share for share in shares if share.order_line_id == line.id]
+            line.amount_discount = sum(share.amount_discount for share in own)
+            line.amount_tax = sum(share.amount_tax for share in own)
+
+
+def _second_thoughts(ledger: Ledger) -> list[str]:
+    """What an owner must decide about money that came in beside what was ordered, each as `topic: payment`."""
+    return [
+        *(f"paid_twice: {payment.id}" for payment in ledger.to_pay_back),
+        *(f"paid_after_end: {payment.id}" for payment in ledger.paid_after_end),
+    ]
 
 
 def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
@@ -127,18 +198,20 @@ def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> 
     order.stripe_payment_intent_id = paid.stripe_payment_intent_id
     order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
     order.email = paid.email or order.email
+    order.name, order.country, order.tax_id = paid.name, paid.country, paid.tax_id
     if order.email and order.customer_id is None:
         order.customer_id = customers.remember(session, order.email, now=now)
 
 
 def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> list[Grant]:
-    if ledger.progress in (Payment.OPEN, Payment.PROCESSING):
+    if ledger.progress in (Progress.OPEN, Progress.PROCESSING):
         return []
     rows = _lines_and_grants(session, order.id)
-    if ledger.progress is not Payment.PAID:
+    ledger.lines = [line for line, _ in rows]
+    if ledger.progress is not Progress.PAID:
         deliverables.release_all(session, [line for line, _ in rows])
         return []
-    keeps = _keeping_products(session, [line for line, _ in rows]) if ledger.refunds else set()
+    keeps = _keeping_products(session, ledger.lines) if ledger.refunds else set()
     allowed = _allowed(ledger, rows, keeps, now=now)
     trouble = "" if ledger.paid else ledger.misfit
     grants = []
@@ -165,7 +238,7 @@ def _allowed(
     }
 
 
-def _keeping_products(session: Session, lines: list[OrderLine]) -> set[str]:
+def _keeping_products(session: Session, lines: Sequence[OrderLine]) -> set[str]:
     """Products whose buyers keep what they have even when their money goes back."""
     products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line in lines}))
     return {product for product, terms in session.exec(products) if terms.get("on_refund") == "keep"}
@@ -245,11 +318,23 @@ def _write(session: Session, order: Order, status: Status, attention: str, deliv
     if status is not order.status:
         order.status = status
         order.updated_at = now
+    first = delivered and order.fulfilled_at is None and _write_first(session, order, now=now)
     session.flush()
-    if not delivered or order.fulfilled_at is not None:
+    return first
+
+
+def _write_first(session: Session, order: Order, *, now: datetime) -> bool:
+    """Write all that has changed of the order as being fulfilled, in one statement, unless it was fulfilled before."""
+    changed = {each.key: each.value for each in inspect(order).attrs if each.history.has_changes()}
+    unfulfilled = update(Order).where(col(Order.id) == order.id, col(Order.fulfilled_at).is_(None))
+    written = session.execute(
+        unfulfilled.values(**changed, fulfilled_at=now), execution_options={"synchronize_session": False}
+    )
+    if not written.rowcount:  # type: ignore[attr-defined]
         return False
-    first = update(Order).where(col(Order.id) == order.id, col(Order.fulfilled_at).is_(None)).values(fulfilled_at=now)
-    return bool(session.execute(first).rowcount)  # type: ignore[attr-defined]
+    for name, value in (*changed.items(), ("fulfilled_at", now)):
+        set_committed_value(order, name, value)
+    return True
 
 
 def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_now: bool) -> None:
@@ -274,8 +359,14 @@ def _owe(session: Session, order: Order, ledger: Ledger, status: Status, trouble
     if status is Status.FAILED and order.email:
         attempt = str(max(row.attempt for row in ledger.checkouts))
         outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}", to=order.email)
+    for payment in ledger.paid_after_end if order.email else []:
+        told = (order.id, payment.id)
+        outbox.owe(session, Job.PAID_AFTER_END, *told, key=":".join(told), to=order.email)
     for topic in _worries(ledger, trouble):
         outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")
+    for payment in ledger.payments:
+        if not payment.lines_known:
+            outbox.owe(session, Job.ASK_STRIPE, payment.id, key=payment.id)
 
 
 def _owe_ends(session: Session, ledger: Ledger, billing: Billing) -> None:
@@ -294,4 +385,5 @@ def _worries(ledger: Ledger, trouble: str) -> list[str]:
     failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
     worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
+    worries += [f"paid_after_end:{payment.id}" for payment in ledger.paid_after_end]
     return [*worries, "blocked"] if trouble else worries

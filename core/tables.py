@@ -1,7 +1,6 @@
 """Every table of the shop: importing this module declares them all, for whoever compares the schema with the code."""
 
 # ruff: noqa: F401
-from core import admission
 from core.catalog import products
 from core.events import inbox
 from core.foundation import heartbeats, milestones
@@ -13,6 +12,8 @@ from core.orders import (
     disputes,
     history,
     orders,
+    payment_lines,
+    payments,
     refunds,
     subscription_changes,
     subscription_items,

@@ -63,9 +63,15 @@ class FakeBilling(FakePayments):
         self._called("find_invoice_of")
         return deepcopy(self.invoices.get(self.invoice_payments.get(payment_intent, "")))
 
-    def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        self._called("payment_intent_of_subscription")
-        return self.payment_of(subscription)
+    def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
+        self._called("lines_of_invoice")
+        if invoice not in self.invoices:
+            raise StripeRefused("resource_missing", f"No such invoice: '{invoice}'")
+        return deepcopy(self.invoices[invoice]["lines"]["data"])
+
+    def payment_intent_of_invoice(self, invoice: str) -> str | None:
+        self._called("payment_intent_of_invoice")
+        return next((payment for payment, paid in self.invoice_payments.items() if paid == invoice), None)
 
     def open_portal(self, customer: str, *, return_url: str) -> str:
         self._called("open_portal")
@@ -94,7 +100,7 @@ class FakeBilling(FakePayments):
         owed = next((each for each in self.invoices_of(subscription_id) if each["status"] == "open"), None)
         if owed is None:
             self._next_period(subscription)
-            owed = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+            owed = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         subscription["status"] = "active"
         return self._pay(owed)
 
@@ -103,7 +109,7 @@ class FakeBilling(FakePayments):
         subscription = self.subscriptions[subscription_id]
         self._next_period(subscription)
         subscription["status"] = "past_due"
-        invoice = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+        invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         self.refuse(self._payment_for(invoice))
         return invoice
 
@@ -111,15 +117,11 @@ class FakeBilling(FakePayments):
         """The buyer takes more seats in mid-period, billed at once for the whole period. Returns the invoice."""
         subscription = self.subscriptions[subscription_id]
         item = subscription["items"]["data"][0]
-        before = {**deepcopy(item), "quantity": item["quantity"]}
+        before = deepcopy(item)
         item["quantity"] = quantity
-        more = (quantity - before["quantity"]) * item["price"]["unit_amount"]
-        invoice = self._invoice(subscription, "subscription_update", more)
+        lines = [self._line(each, self._sold(each, times), change=True) for each, times in ((before, -1), (item, 1))]
+        invoice = self._invoice(subscription, "subscription_update", lines)
         invoice["created"] = self._stamp()
-        invoice["lines"]["data"] = [
-            _line(before, -before["quantity"] * before["price"]["unit_amount"], change=True),
-            _line(item, quantity * item["price"]["unit_amount"], change=True),
-        ]
         if not declined:
             return self._pay(invoice)
         subscription["status"] = "past_due"
@@ -158,10 +160,10 @@ class FakeBilling(FakePayments):
         """A period begins while collection is paused. Returns the invoice that nobody pays."""
         subscription = self.subscriptions[subscription_id]
         self._next_period(subscription)
-        invoice = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+        invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         return self.give_up_invoice(invoice["id"], subscription["pause_collection"]["behavior"])
 
-    def discount(
+    def give_discount(
         self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None
     ) -> None:
         """A coupon is given to a subscription."""
@@ -177,6 +179,10 @@ class FakeBilling(FakePayments):
                 "source": {"type": "coupon", "coupon": coupon["id"]},
             }
         )
+
+    def pay_invoice(self, invoice_id: str) -> dict[str, Any]:
+        """An open invoice is paid on its own page, whatever has become of its subscription. Returns the invoice."""
+        return self._pay(self.invoices[invoice_id])
 
     def change_seats(self, subscription_id: str, quantity: int) -> dict[str, Any]:
         """The buyer takes more or fewer seats in the portal. Returns the subscription."""
@@ -226,7 +232,13 @@ class FakeBilling(FakePayments):
         }  # fmt: skip
 
     def _subscribe(
-        self, session: dict[str, Any], cart: list[dict[str, Any]], *, metadata: dict[str, str], trial_days: int
+        self,
+        session: dict[str, Any],
+        plans: list[dict[str, Any]],
+        *,
+        metadata: dict[str, str],
+        trial_days: int,
+        items: list[dict[str, Any]],
     ) -> None:
         start = self._stamp()
         trial_end = start + trial_days * 86400 if trial_days else None
@@ -241,23 +253,59 @@ class FakeBilling(FakePayments):
                     self.on_sale(plan), plan["quantity"], current_period_start=start,
                     current_period_end=trial_end or _period_end(start, plan["recurring"]["interval"]),
                 )
-                for plan in cart if plan["recurring"]
+                for plan in plans
             ]},
         }  # fmt: skip
         self.subscriptions[subscription["id"]] = subscription
-        invoice = self._invoice(subscription, "subscription_create", session["amount_total"], free=bool(trial_end))
-        plans = iter(invoice["lines"]["data"])
-        invoice["lines"]["data"] = [next(plans) if each["recurring"] else _extra(each, start) for each in cart]
-        self._pay(invoice)
+        session["invoice"] = self._pay(self._first_invoice(subscription, session, items))["id"]
+
+    def _first_invoice(
+        self, subscription: dict[str, Any], session: dict[str, Any], items: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What was bought together with the plan stands on its first invoice, and so does the Session's discount."""
+        plans = iter(subscription["items"]["data"])
+        lines = [self._line(next(plans) if item["price"]["recurring"] else None, item) for item in items]
+        details = session["total_details"]
+        discount, tax = details["amount_discount"], details["amount_tax"]
+        return self._invoice(subscription, "subscription_create", lines, discount=discount, tax=tax)
+
+    def _line(self, plan: dict[str, Any] | None, item: dict[str, Any], *, change: bool = False) -> dict[str, Any]:
+        """The line of an invoice for the period of a subscription's item, for a change in it, or for what was bought once."""
+        details = {"proration": change, "proration_details": None}
+        of_period = plan is not None and not change
+        parent: dict[str, Any] = {
+            "type": "subscription_item_details" if of_period else "invoice_item_details",
+            "subscription_item_details": {**details, "subscription_item": plan["id"]} if plan and of_period else None,
+            "invoice_item_details": None if of_period else details,
+        }
+        now = self._stamp()
+        period = (plan["current_period_start"], plan["current_period_end"]) if plan else (now, now)
+        sold = {"price_details": {"price": plan["price"]["id"]}} if plan else {}
+        taxes = [{"amount": item["amount_tax"], "tax_behavior": "exclusive"}] if item["amount_tax"] else []
+        discounts = [{"amount": item["amount_discount"]}] if item["amount_discount"] else []
+        return {
+            "object": "line_item", "amount": item["amount_subtotal"], "subtotal": item["amount_subtotal"],
+            "currency": item["currency"], "quantity": item["quantity"], "discount_amounts": discounts, "taxes": taxes,
+            "parent": parent, "period": {"start": period[0], "end": period[1]},
+            "pricing": {"type": "price_details", **sold, "unit_amount_decimal": str(item["price"]["unit_amount"])},
+        }  # fmt: skip
+
+    def _period_lines(self, subscription: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self._line(plan, self._sold(plan)) for plan in subscription["items"]["data"]]
+
+    def _sold(self, plan: dict[str, Any], times: int = 1) -> dict[str, Any]:
+        """What an item costs in a period, as a Session's line item says it; or what is credited of it."""
+        return {
+            "price": plan["price"], "currency": plan["price"]["currency"], "quantity": plan["quantity"],
+            "amount_subtotal": times * plan["quantity"] * plan["price"]["unit_amount"], "amount_tax": 0,
+            "amount_discount": 0,
+        }  # fmt: skip
 
     def _next_period(self, subscription: dict[str, Any]) -> None:
         for item in subscription["items"]["data"]:
             start = item["current_period_end"]
             item["current_period_start"] = start
             item["current_period_end"] = _period_end(start, item["price"]["recurring"]["interval"])
-
-    def _price_of(self, subscription: dict[str, Any]) -> int:
-        return sum(item["quantity"] * item["price"]["unit_amount"] for item in subscription["items"]["data"])
 
     def _payment_for(self, invoice: dict[str, Any]) -> dict[str, Any]:
         """The PaymentIntent of an invoice, made at the first attempt and tried again at later ones."""
@@ -272,17 +320,23 @@ class FakeBilling(FakePayments):
         if invoice["amount_due"]:
             self.charge(self._payment_for(invoice))
         invoice.update(status="paid", amount_paid=invoice["amount_due"])
+        invoice["status_transitions"]["paid_at"] = self._stamp()
         return invoice
 
-    def _invoice(self, subscription: dict[str, Any], reason: str, amount: int, *, free: bool = False) -> dict[str, Any]:
+    def _invoice(
+        self, subscription: dict[str, Any], reason: str, lines: list[dict[str, Any]], *, discount: int = 0, tax: int = 0
+    ) -> dict[str, Any]:
+        subtotal = sum(line["amount"] for line in lines)
+        amount = subtotal - discount + tax
         invoice = {
             "id": f"in_test_{next(self._numbers)}", "object": "invoice", "status": "open", "billing_reason": reason,
             "livemode": False, "amount_due": amount, "amount_paid": 0, "currency": subscription["currency"],
+            "subtotal": subtotal, "total": amount,
+            "total_discount_amounts": [{"amount": discount}] if discount else [],
+            "total_taxes": [{"amount": tax, "tax_behavior": "exclusive"}] if tax else [],
+            "lines": {"object": "list", "data": lines, "has_more": False}, "status_transitions": {"paid_at": None},
             "created": subscription["items"]["data"][0]["current_period_start"], "customer": subscription["customer"],
-            "metadata": {}, "lines": {"object": "list", "data": [
-                _line(item, 0 if free else item["quantity"] * item["price"]["unit_amount"])
-                for item in subscription["items"]["data"]
-            ]},
+            "metadata": {},
             "parent": {"type": "subscription_details", "subscription_details": {
                 "subscription": subscription["id"], "metadata": dict(subscription["metadata"]),
             }},
@@ -292,26 +346,6 @@ class FakeBilling(FakePayments):
 
     def _stamp(self) -> int:
         return int(self.now().timestamp())
-
-
-def _line(item: dict[str, Any], amount: int, *, change: bool = False) -> dict[str, Any]:
-    """A plan's line on an invoice, for the period that its item shows; or for a change within that period."""
-    kind = "invoice_item_details" if change else "subscription_item_details"
-    return {
-        "object": "line_item", "amount": amount, "quantity": item["quantity"],
-        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
-        "parent": {"type": kind, kind: {"proration": change}},
-        "pricing": {"price_details": {"price": item["price"]["id"]}},
-    }  # fmt: skip
-
-
-def _extra(sold: dict[str, Any], start: int) -> dict[str, Any]:
-    """The line of something that was bought once, together with a plan."""
-    return {
-        "object": "line_item", "amount": sold["quantity"] * sold["unit_amount"], "quantity": sold["quantity"],
-        "period": {"start": start, "end": start},
-        "parent": {"type": "invoice_item_details", "invoice_item_details": {"proration": False}},
-    }  # fmt: skip
 
 
 def _period_end(start: int, interval: str) -> int:

@@ -83,7 +83,35 @@ class FakeStripe(FakeBilling):
         self._called("refund")
         return deepcopy(self.refunds[self._once(key, parameters, lambda: self._new_refund(parameters))])
 
+    def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
+        self._called("line_items_of")
+        if session_id not in self.sessions:
+            raise StripeRefused("resource_missing", f"No such checkout.session: '{session_id}'")
+        return deepcopy(self._line_items(session_id))
+
     # -- what happens at Stripe
+
+    def discount(self, session_id: str, percent: int) -> dict[str, Any]:
+        """The buyer enters a promotion code on the page. Returns the Session."""
+        for line in self._carts[session_id]:
+            line["discount"] = _listed(line, self._trial(session_id)) * percent // 100
+        session = self.sessions[session_id]
+        off = sum(line["discount"] for line in self._carts[session_id])
+        session.update(
+            amount_total=session["amount_subtotal"] - off,
+            total_details={"amount_discount": off, "amount_shipping": 0, "amount_tax": 0},
+        )
+        return session
+
+    def tax(self, session_id: str, percent: int) -> dict[str, Any]:
+        """Stripe works out the tax, on top of the prices. Returns the Session."""
+        for line in self._carts[session_id]:
+            line["tax"] = (_listed(line, self._trial(session_id)) - line.get("discount", 0)) * percent // 100
+        session = self.sessions[session_id]
+        tax = sum(line["tax"] for line in self._carts[session_id])
+        session["amount_total"] += tax
+        session["total_details"]["amount_tax"] = tax
+        return session
 
     def pay(self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False) -> dict[str, Any]:
         """The buyer pays; `slowly` with a bank debit whose money is still to come. Returns the Session."""
@@ -102,7 +130,9 @@ class FakeStripe(FakeBilling):
         if plans:
             session["subscription"] = f"sub_test_{next(self._numbers)}"
             metadata = asked["subscription_data"]["metadata"]
-            self._subscribe(session, cart, metadata=metadata, trial_days=trial_days)
+            self._subscribe(
+                session, plans, metadata=metadata, trial_days=trial_days, items=self._line_items(session_id)
+            )
         elif not free:
             self.charge(self._payment_of(session), slowly=slowly)
         return session
@@ -221,6 +251,7 @@ class FakeStripe(FakeBilling):
         self.sessions[session_id] = {
             "id": session_id, "object": "checkout.session", "livemode": False, "status": "open",
             "payment_status": "unpaid", "mode": parameters["mode"], "amount_subtotal": total, "amount_total": total,
+            "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0}, "invoice": None,
             "currency": cart[0]["currency"], "metadata": dict(parameters["metadata"]),
             "client_reference_id": parameters["client_reference_id"], "customer_details": None, "customer": None,
             "recovered_from": None,
@@ -229,6 +260,29 @@ class FakeStripe(FakeBilling):
             "success_url": parameters["success_url"], "created": int(self.now().timestamp()),
         }  # fmt: skip
         return session_id
+
+    def _trial(self, session_id: str) -> bool:
+        return _trial_days(self._asked.get(session_id, {})) > 0
+
+    def _line_items(self, session_id: str) -> list[dict[str, Any]]:
+        found = []
+        for line in self._carts[session_id]:
+            listed = _listed(line, self._trial(session_id))
+            discount, tax = line.get("discount", 0), line.get("tax", 0)
+            product = line.get("product_data") or {}
+            found.append(
+                {
+                    "object": "item", "amount_subtotal": listed, "amount_discount": discount, "amount_tax": tax,
+                    "amount_total": listed - discount + tax, "currency": line["currency"], "quantity": line["quantity"],
+                    "description": product.get("name", ""),
+                    "price": {
+                        "object": "price", "unit_amount": line["unit_amount"], "currency": line["currency"],
+                        **({"id": line["id"]} if "id" in line else {}),
+                        "recurring": {"interval": line["recurring"]["interval"]} if line["recurring"] else None,
+                    },
+                }
+            )  # fmt: skip
+        return found
 
     def _price(self, line: dict[str, Any]) -> dict[str, Any]:
         if "price" not in line:
@@ -253,7 +307,12 @@ class FakeStripe(FakeBilling):
 
 def _total(cart: list[dict[str, Any]], *, trial: bool) -> int:
     """What a cart costs now; during a trial its plans cost nothing."""
-    return sum(line["quantity"] * line["unit_amount"] for line in cart if not (trial and line["recurring"]))
+    return sum(_listed(line, trial) for line in cart)
+
+
+def _listed(line: dict[str, Any], trial: bool) -> int:
+    """What a line of a cart costs at its list price."""
+    return 0 if trial and line["recurring"] else int(line["quantity"] * line["unit_amount"])
 
 
 def _trial_days(parameters: dict[str, Any]) -> int:

@@ -286,7 +286,9 @@ RECORDS = {
     "core.admission.AdmittedSession": {"core/admission.py"},
     # Where a payment or a refund is the answer to our own request, or a Session was admitted just now.
     "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py", "core/journeys/refund.py"},
-    "core.admission.remember": {"core/journeys/ownership.py", "core/journeys/refund.py"},
+    "core.fulfillment.receive": {"core/events/handlers.py", "core/journeys/ownership.py"},
+    "core.fulfillment.list_lines": {"core/events/questions.py"},
+    "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
         "core/events/handlers.py", "core/events/reconciliation.py", "core/journeys/checkout.py",
         "core/journeys/ownership.py",
@@ -296,7 +298,6 @@ RECORDS = {
     "core.orders.disputes.record": {"core/events/handlers.py"},
     "core.orders.disputes.record_warning": {"core/events/handlers.py"},
     "core.orders.subscriptions.record": {"core/journeys/plans.py"},
-    "core.orders.subscriptions.record_invoice": {"core/events/handlers.py"},
 }  # fmt: skip
 
 

@@ -74,6 +74,8 @@ def _take(post: Post, turn: Turn) -> None:
             sending.send(post, turn, _receipt(*turn.arguments))
         case Job.PAYMENT_FAILED:
             sending.send(post, turn, _payment_failed(*turn.arguments))
+        case Job.PAID_AFTER_END:
+            sending.send(post, turn, _paid_after_end(*turn.arguments))
         case Job.SIGN_IN_CODE:
             sending.send(post, turn, _sign_in_code(*turn.arguments))
         case Job.OWNER_NOTICE:
@@ -95,6 +97,15 @@ def _payment_failed(order_id: str, attempt: str) -> Letter:
 
     # One letter for each attempt that failed: a buyer may try a second bank account, and that may bounce too.
     letter_id = f"{Job.PAYMENT_FAILED}:{order_id}:{attempt}"
+    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
+
+
+def _paid_after_end(order_id: str, payment_id: str) -> Letter:
+    def write(shop: Shop) -> Message | None:
+        letter = letters.about_payment(shop, order_id, payment_id)
+        return wording.paid_after_end(shop.settings, letter) if letter else None
+
+    letter_id = f"{Job.PAID_AFTER_END}:{order_id}:{payment_id}"
     return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
 
 

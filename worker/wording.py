@@ -10,7 +10,7 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
-from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter
+from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter
 from worker.mail import Message
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -35,6 +35,15 @@ def payment_failed(settings: Settings, letter: OrderLetter) -> Message:
     context = {"number": letter.number, "total": letter.total, "cart_url": f"{settings.public_url}/cart"}
     subject = f"The payment for order {letter.number} didn't go through"
     return _message(settings, "payment_failed", letter.email, subject, context)
+
+
+def paid_after_end(settings: Settings, letter: PaymentLetter) -> Message:
+    """Money came for a plan that had ended: it gives no access, and what happens with it."""
+    context = {
+        "number": letter.number, "amount": letter.amount, "date": format_date(letter.paid_at, "d MMMM y", locale="en"),
+    }  # fmt: skip
+    subject = f"Your payment for order {letter.number} came after the plan had ended"
+    return _message(settings, "paid_after_end", letter.email, subject, context)
 
 
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
@@ -70,7 +79,11 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
                 " dashboard, or agree with them on how it goes on."
             )
         case "paid_twice":
-            return "An order was paid twice", "Refund one of its payments in Stripe's dashboard."
+            return "An order was paid twice", "pushcart attention names the payment to send back, and how."
+        case "paid_after_end":
+            return "A payment came after its plan had ended", (
+                "It gives no access, and the buyer was told so. pushcart attention says how to send it back."
+            )
         case _:
             return "A paid order could not be delivered", (
                 "The buyer has paid and is waiting. Mend the cause and replay the order's event, or refund it."

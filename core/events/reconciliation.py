@@ -19,7 +19,7 @@ from core.foundation.errors import CheckoutNotFound, StripeUnreachable
 from core.gateway.sessions import CheckoutState
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
-from core.orders import checkouts, orders
+from core.orders import checkouts, disputes, orders, payments, refunds
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.refunds import RefundStatus
@@ -76,6 +76,7 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
     _ask_about_sessions(shop, report, everything=everything)
     _resume_refunds(shop, report)
     plan_schedule.refresh_due(shop, report.attempt, limit=_BATCH)
+    _learn_payments(shop, report)
     _record_milestones(shop, report)
     return report
 
@@ -252,6 +253,23 @@ def _resume_refunds(shop: Shop, report: Report) -> None:
 
 def _resumed(shop: Shop, refund_id: str) -> bool:
     return refund.resume(shop, refund_id).status is not RefundStatus.REQUESTED
+
+
+def _learn_payments(shop: Shop, report: Report) -> None:
+    """Ask what payments were for and which ones refunds and disputes are about, should the job that was to ask have given up."""
+    mode = shop.settings.livemode
+    with shop.reading() as session:
+        unknown = [
+            *payments.with_unknown_lines(session, livemode=mode, limit=_BATCH),
+            *refunds.without_payment(session, livemode=mode, limit=_BATCH),
+            *disputes.without_payment(session, livemode=mode, limit=_BATCH),
+        ]
+    for payment_id in dict.fromkeys(unknown):
+        report.attempt(payment_id, partial(_learned, shop, payment_id))
+
+
+def _learned(shop: Shop, payment_id: str) -> bool:
+    return questions.learn_payment(shop, payment_id)
 
 
 def _record_milestones(shop: Shop, report: Report) -> None:

@@ -9,6 +9,7 @@
     │   ├── AmountTooSmall
     │   ├── AmountUnclear
     │   ├── NoSuchLine
+    │   ├── NoSuchPayment
     │   └── RefundTooBig
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -17,6 +18,8 @@
     │   ├── StillSettling
     │   ├── NothingToRefund
     │   ├── RefundChanged
+    │   ├── NeverPaid
+    │   ├── RevocationChanged
     │   └── OtherMode
     ├── NotFound
     │   ├── OrderNotFound
@@ -116,6 +119,13 @@ class NoSuchLine(BadInput):
 
 
 @dataclass(eq=False)
+class NoSuchPayment(BadInput):
+    """The order has received no payment of this name."""
+
+    payment: str
+
+
+@dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
 
@@ -165,6 +175,20 @@ class NothingToRefund(NotOpen):
 @dataclass(eq=False)
 class RefundChanged(NotOpen):
     """Between being shown and being agreed to, what the refund would do became something else: nothing was sent."""
+
+    order_id: str
+
+
+@dataclass(eq=False)
+class NeverPaid(NotOpen):
+    """Nothing was delivered, so there is nothing to take back."""
+
+    order_id: str
+
+
+@dataclass(eq=False)
+class RevocationChanged(NotOpen):
+    """Between being shown and being agreed to, what it would do became something else: nothing was done."""
 
     order_id: str
 

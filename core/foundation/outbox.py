@@ -31,6 +31,7 @@ class Job(StrEnum):
 
     RECEIPT = "receipt"
     PAYMENT_FAILED = "payment_failed"
+    PAID_AFTER_END = "paid_after_end"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     ASK_STRIPE = "ask_stripe"
@@ -53,6 +54,7 @@ class Queue(StrEnum):
 _QUEUES = {
     Job.RECEIPT: Queue.BUYERS,
     Job.PAYMENT_FAILED: Queue.BUYERS,
+    Job.PAID_AFTER_END: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,

@@ -33,7 +33,9 @@ class Stripe(Protocol):
     def find_subscription(self, subscription: str) -> dict[str, Any] | None: ...
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None: ...
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
-    def payment_intent_of_subscription(self, subscription: str) -> str | None: ...
+    def line_items_of(self, session_id: str) -> list[dict[str, Any]]: ...
+    def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]: ...
+    def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
     def open_portal(self, customer: str, *, return_url: str) -> str: ...
@@ -128,14 +130,9 @@ class StripeApi:
             return None
         return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
 
-    def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        """The PaymentIntent of a subscription's newest invoice that was paid with money: what a refund of it must name."""
-        paid = {"subscription": subscription, "status": "paid", "limit": 10}
-        for invoice in self._all(lambda: self._client.v1.invoices.list(paid)):  # type: ignore[arg-type]
-            # An invoice over nothing, in a trial or covered by a credit, is paid without a payment.
-            if invoice["amount_paid"] and (found := self._payment_intent_of(invoice["id"])):
-                return found
-        return None
+    def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
+        """What a Session sells, in the order of its cart, with the discount and the tax of each."""
+        return list(self._all(lambda: self._client.v1.checkout.sessions.line_items.list(session_id, {"limit": 100})))
 
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
         """The invoices of a subscription with their lines, newest first: the last hundred, which is eight years of months."""
@@ -153,7 +150,12 @@ class StripeApi:
                 raise
             return found
 
-    def _payment_intent_of(self, invoice: str) -> str | None:
+    def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
+        """What an invoice bills for, in its order, with the discount and the tax of each."""
+        return list(self._all(lambda: self._client.v1.invoices.line_items.list(invoice, {"limit": 100})))
+
+    def payment_intent_of_invoice(self, invoice: str) -> str | None:
+        """The PaymentIntent by which an invoice was paid: what a refund of it must name. None if it was paid without one."""
         payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
         return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
 

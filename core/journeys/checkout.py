@@ -31,7 +31,7 @@ from core.kinds import deliverables, offers, workshops
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order
-from core.orders.status import Payment
+from core.orders.status import Progress
 from core.shop import Shop
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
@@ -206,9 +206,9 @@ def _give_up(session: Session, ticket: _Ticket, *, now: datetime) -> None:
 def _refuse_if_paid(order: Order, known: Sequence[Checkout]) -> None:
     progress = checkouts.progress(list(known))
     session_id = next((row.stripe_checkout_session_id for row in known if row.state is CheckoutState.COMPLETE), None)
-    if progress is Payment.PAID:
+    if progress is Progress.PAID:
         raise AlreadyPaid(order_id=order.id, session_id=session_id or "")
-    if progress is Payment.PROCESSING:
+    if progress is Progress.PROCESSING:
         raise StillSettling(order_id=order.id, session_id=session_id or "")
 
 

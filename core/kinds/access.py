@@ -1,12 +1,14 @@
 """Access: what a paid line's buyer may do, decided here alone from the facts about the order's money."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from core.catalog.products import Kind
-from core.orders import disputes, refunds
+from core.orders import refunds
 from core.orders.ledger import Ledger
 from core.orders.orders import OrderLine
+from core.orders.payments import Payment
 from core.orders.status import GrantState
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
@@ -34,18 +36,54 @@ def allowed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: d
     if ledger.paid is None:
         return GrantState.BLOCKED
     access = of_plan(ledger, line, now=now).state if line.kind is Kind.PLAN else GrantState.ACTIVE
-    opened = disputes.standing(ledger.disputes) == "open"
-    return GrantState.SUSPENDED if opened and access is GrantState.ACTIVE else access
+    disputed = access is GrantState.ACTIVE and _is_disputed(ledger, line, keeps_after_refund=keeps_after_refund)
+    return GrantState.SUSPENDED if disputed else access
 
 
 def ended_by_money(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:
-    """Whether what paid for this line was lost or went back, whatever a subscription says."""
-    if disputes.standing(ledger.disputes) == "lost":
+    """Whether what paid for this line was lost or went back, or an owner took it back, whatever a subscription says."""
+    if ledger.is_taken_back(line):
         return True
     if ledger.paid is None:
         return not ledger.trouble
     # What an owner decided about this very refund goes before the product's policy.
-    return refunds.takes_back_all(ledger.refunds) or (ledger.paid_back(line) and not keeps_after_refund)
+    if refunds.takes_back(ledger.refunds, line.id):
+        return True
+    purchases = _purchases(ledger, line)
+    return bool(purchases) and not _standing(ledger, line, purchases, keeps_after_refund=keeps_after_refund)
+
+
+def ended_with(ledger: Ledger, line: OrderLine, subscription: Subscription, *, keeps_after_refund: bool) -> bool:
+    """Whether what a subscription brought for this line was lost or went back, though another one may still pay for it."""
+    if ended_by_money(ledger, line, keeps_after_refund=keeps_after_refund):
+        return True
+    own = [each for each in _purchases(ledger, line) if each[0].stripe_subscription_id == subscription.id]
+    return bool(own) and not _standing(ledger, line, own, keeps_after_refund=keeps_after_refund)
+
+
+def _is_disputed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:
+    """Whether a bank has yet to decide about whatever paid for this line. Of what was bought twice, once is enough."""
+    standing = _standing(ledger, line, _purchases(ledger, line), keeps_after_refund=keeps_after_refund)
+    return bool(standing) and all(
+        any(ledger.standing(payment) == "open" for payment in purchase) for purchase in standing
+    )
+
+
+def _purchases(ledger: Ledger, line: OrderLine) -> list[list[Payment]]:
+    # Nothing was ever said of most payments but that they came in.
+    return ledger.purchases(line) if ledger.refunds or ledger.disputes else []
+
+
+def _standing(
+    ledger: Ledger, line: OrderLine, purchases: Sequence[list[Payment]], *, keeps_after_refund: bool
+) -> list[list[Payment]]:
+    """The purchases of which no payment was lost, and whose newest has not gone back: that of a period is over by then."""
+    return [
+        purchase
+        for purchase in purchases
+        if not any(ledger.standing(payment) == "lost" for payment in purchase)
+        and (keeps_after_refund or not ledger.is_paid_back(purchase[-1], line))
+    ]
 
 
 def of_plan(ledger: Ledger, line: OrderLine, *, now: datetime) -> PlanAccess:

@@ -14,6 +14,7 @@ from core.kinds import deliverables
 from core.kinds.grants import Delivery
 from core.orders import disputes, orders, refunds
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.people import sign_in
 from core.shop import Shop
 
@@ -193,6 +194,25 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=sign_in.letter_link(shop, order_id, order.email),
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PaymentLetter:
+    """What a letter about one payment of an order needs."""
+
+    email: str
+    number: str
+    amount: Money
+    paid_at: datetime
+
+
+def about_payment(shop: Shop, order_id: str, payment_id: str) -> PaymentLetter | None:
+    """What to write about this payment, or None if it went back by now: then there is nothing more to say."""
+    with shop.reading() as session:
+        order, payment = session.get_one(Order, order_id), session.get_one(Payment, payment_id)
+    if payment.amount_refunded >= payment.amount:
+        return None
+    return PaymentLetter(order.email, order.number, Money(payment.amount, payment.currency), payment.paid_at)
 
 
 def buyer(session: Session, order_id: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units
 from core.gateway.objects import id_of, moment
@@ -69,20 +69,6 @@ class Subscription(SQLModel, table=True):
     def bills_on(self) -> bool:
         """Whether its buyer will be billed again, as things stand."""
         return not self.is_over and self.ends_at is None and not self.paused
-
-
-class Invoice(SQLModel, table=True):
-    """A paid invoice of a subscription, under Stripe's id: the money that came in after the first payment."""
-
-    __tablename__ = "invoices"
-
-    id: str = Field(primary_key=True)
-    order_id: str = Field(foreign_key="orders.id", index=True)
-    stripe_subscription_id: str
-    billing_reason: str
-    amount_paid: int = minor_units()
-    currency: str
-    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -235,20 +221,6 @@ def _note_change(session: Session, row: Subscription, facts: SubscriptionFacts, 
     )  # fmt: skip
 
 
-def record_invoice(session: Session, order_id: AdmittedOrder, invoice: dict[str, Any]) -> None:
-    """Keep a paid invoice; what it says of itself does not change any more."""
-    if session.get(Invoice, invoice["id"]):
-        return
-    session.add(
-        Invoice(
-            id=invoice["id"], order_id=order_id, stripe_subscription_id=subscription_of(invoice) or "",
-            billing_reason=invoice.get("billing_reason") or "", amount_paid=int(invoice.get("amount_paid") or 0),
-            currency=invoice.get("currency") or "", created_at=datetime.fromtimestamp(invoice.get("created") or 0, UTC),
-        )
-    )  # fmt: skip
-    session.flush()
-
-
 def subscription_of(invoice: dict[str, Any]) -> str | None:
     """The subscription an invoice belongs to: on `parent` since 2025-03-31, on the invoice itself before."""
     details = (invoice.get("parent") or {}).get("subscription_details") or {}
@@ -260,14 +232,6 @@ def of_order(session: Session, order_id: str) -> list[Subscription]:
     query = select(Subscription).where(Subscription.order_id == order_id)
     query = query.order_by(col(Subscription.created_at), col(Subscription.id))
     return list(session.exec(query.execution_options(populate_existing=True)))
-
-
-def paid_later(session: Session, order_id: str) -> int:
-    """What came in after the first payment, in minor units."""
-    later = select(func.coalesce(func.sum(Invoice.amount_paid), 0)).where(
-        Invoice.order_id == order_id, Invoice.billing_reason != "subscription_create"
-    )
-    return int(session.exec(later).one())
 
 
 def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[str]:

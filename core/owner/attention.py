@@ -6,15 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.events.inbox import StripeEvent
 from core.foundation import milestones
 from core.foundation.outbox import dead_jobs
-from core.gateway.sessions import Money as Progress
 from core.messages.letters import Letter, LetterState
-from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute, FraudWarning
 from core.orders.orders import Order
 from core.orders.refunds import Refund, RefundStatus
@@ -49,7 +47,6 @@ def items(shop: Shop) -> list[Item]:
             *_disputes(session),
             *_warnings(session),
             *_orders(session),
-            *_paid_twice(session),
             *_refunds(session),
             *_events(session, now=now),
             *_letters(session, now=now),
@@ -101,24 +98,13 @@ def _warnings(session: Session) -> Iterator[Item]:
 def _orders(session: Session) -> Iterator[Item]:
     for row in session.exec(select(Order).where(Order.attention != "")):
         for line in row.attention.splitlines():
-            topic = line.partition(":")[0]
-            if topic in _BILLING or row.status not in _SETTLED_OTHERWISE:
-                advice = _BILLING.get(topic) or _BLOCKED.get(topic, _BLOCKED[""])
-                yield Item(topic, row.number, row.id, row.updated_at, None, line, advice)
-
-
-def _paid_twice(session: Session) -> Iterator[Item]:
-    twice = (
-        select(Checkout.order_id)
-        .where(Checkout.money == Progress.PAID)
-        .group_by(col(Checkout.order_id))
-        .having(func.count() > 1)
-    )
-    for row in session.exec(select(Order).where(col(Order.id).in_(twice), Order.amount_refunded == 0)):
-        yield Item(
-            "paid_twice", row.number, row.id, row.updated_at, None, "",
-            "Its buyer paid two Checkout Sessions. Refund one of the payments in Stripe's dashboard.",
-        )  # fmt: skip
+            topic, _, subject = line.partition(": ")
+            topic = topic.partition(":")[0]
+            if topic not in _BILLING and row.status in _SETTLED_OTHERWISE:
+                continue
+            known = _PAYMENTS.get(topic) or _BILLING.get(topic)
+            advice = (known or _BLOCKED.get(topic, _BLOCKED[""])).format(number=row.number, payment=subject)
+            yield Item(topic, row.number, row.id, row.updated_at, None, subject if known else line, advice)
 
 
 # The money went back: what could not be delivered need not be.
@@ -128,6 +114,13 @@ _BILLING = {
     "plan_bills_on": "Its buyer may not use the plan, and Stripe bills on. Cancel the subscription in Stripe's dashboard.",
     "foreign_price": "At Stripe the plan has a price that the catalogue does not know, so access stays as it was paid for."
     " Bring the price into the catalogue, or the plan back to one of its own.",
+}
+# What is about one payment, which is named.
+_PAYMENTS = {
+    "paid_twice": "Its buyer paid two Checkout Sessions. Send the second payment back with"
+    " `pushcart refund {number} --payment {payment}`, or the first.",
+    "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
+    " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
 }
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",

@@ -8,8 +8,9 @@ from sqlmodel import Session, col, or_, select
 from core.events.inbox import StripeEvent
 from core.foundation.errors import OrderNotFound
 from core.kinds.grants import Grant
-from core.orders import history, orders, refunds
+from core.orders import history, orders, payments, refunds
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 
 
 def order_list(session: Session, *, status: str = "", limit: int = 100) -> list[dict[str, Any]]:
@@ -29,8 +30,14 @@ def order_detail(session: Session, reference: str) -> dict[str, Any]:
         **_summary(order),
         "lines": [_line(line) for line in orders.lines(session, order.id)],
         "grants": _grants(session, order.id),
+        "payments": [_payment(row) for row in payments.of_order(session, order.id)],
         "refunds": [
-            {"id": row.stripe_refund_id or row.id, "amount": row.amount, "status": row.status.value}
+            {
+                "id": row.stripe_refund_id or row.id,
+                "amount": row.amount,
+                "status": row.status.value,
+                "payment": row.payment_id,
+            }
             for row in refunds.of_order(session, order.id)
         ],
         "log": [
@@ -58,7 +65,10 @@ def _summary(order: Order) -> dict[str, Any]:
     return {
         "id": order.id, "number": order.number, "status": order.status.value, "email": order.email,
         "currency": order.currency, "amount_expected": order.amount_expected, "amount_total": order.amount_total,
-        "amount_refunded": order.amount_refunded, "livemode": order.livemode, "fulfilled_at": _iso(order.fulfilled_at),
+        "amount_subtotal": order.amount_subtotal, "amount_discount": order.amount_discount,
+        "amount_tax": order.amount_tax, "amount_refunded": order.amount_refunded, "paid_at": _iso(order.paid_at),
+        "name": order.name, "country": order.country, "tax_id": order.tax_id, "external_id": order.external_id,
+        "livemode": order.livemode, "fulfilled_at": _iso(order.fulfilled_at),
         "stripe": {
             "checkout_session": order.stripe_checkout_session_id, "payment_intent": order.stripe_payment_intent_id,
             "subscription": order.stripe_subscription_id,
@@ -69,6 +79,20 @@ def _summary(order: Order) -> dict[str, Any]:
 def _line(line: OrderLine) -> dict[str, Any]:
     return {
         "product": line.product_id, "kind": line.kind.value, "quantity": line.quantity, "unit_amount": line.unit_amount,
+        "amount_discount": line.amount_discount, "amount_tax": line.amount_tax,
+    }  # fmt: skip
+
+
+def _payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": payment.id, "reason": payment.billing_reason, "amount": payment.amount,
+        "amount_subtotal": payment.amount_subtotal, "amount_discount": payment.amount_discount,
+        "amount_tax": payment.amount_tax, "amount_refunded": payment.amount_refunded, "paid_at": _iso(payment.paid_at),
+        "stripe": {
+            "payment_intent": payment.stripe_payment_intent_id, "charge": payment.stripe_charge_id,
+            "checkout_session": payment.stripe_checkout_session_id, "invoice": payment.stripe_invoice_id,
+            "subscription": payment.stripe_subscription_id,
+        },
     }  # fmt: skip
 
 

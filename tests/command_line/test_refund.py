@@ -186,9 +186,13 @@ def test_what_was_done_is_printed(
     said = capsys.readouterr()
     assert said.err == ""
     answer = orjson.loads(said.out)
-    assert answer.pop("id").startswith("rf_")
+    assert answer["id"].startswith("rf_")
+    found = {"refund": answer.pop("id"), "payment": builders.payment_of(shop, order_id)}
     assert answer == {
         "order_id": order_id, "number": number, "amount": 7900, "currency": "eur", "status": "succeeded", "left": 2900,
+        "parts": [
+            {"id": found["refund"], "payment": found["payment"], "amount": 7900, "status": "succeeded"},
+        ],
         "order_status": "partially_refunded", "subscriptions": {"cancelled": [], "billing_on": []},
         "grants": [
             {"product": "guide", "kind": "download", "state": "active", "quantity": 1},

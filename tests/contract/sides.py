@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from core.events.handlers import HANDLERS
 from core.gateway.client import Stripe
+from core.orders import subscriptions
 from core.shop import Shop
 from tests.conftest import Clock
 
@@ -62,6 +63,15 @@ def told(side: Side) -> list[dict[str, Any]]:
     """The events so far that mean something to the shop, oldest first."""
     found = [event for event in side.stripe.events(since=LONG_AGO) if event["type"] in HANDLERS]
     return found[::-1]
+
+
+def newest_payment(side: Side, subscription: str) -> str | None:
+    """The PaymentIntent of a subscription's newest invoice that was paid with money."""
+    paid = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.paid"]
+    of_plan = [
+        each["id"] for each in paid if each["amount_paid"] and subscriptions.subscription_of(each) == subscription
+    ]
+    return side.stripe.payment_intent_of_invoice(of_plan[-1]) if of_plan else None
 
 
 def until_renewed(subscription: dict[str, Any], clock: Clock) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from core.journeys import refund, success_page
 from tests import builders
-from tests.contract.sides import Side
+from tests.contract.sides import Side, newest_payment
 
 
 def _paid(side: Side, *items: str | tuple[str, int]) -> str:
@@ -107,7 +107,7 @@ def a_plan_that_renews_with_more_seats(side: Side) -> None:
     side.change_seats(name, 5)
     side.end_period(name)
     side.end_period(name)
-    side.refund(str(side.stripe.payment_intent_of_subscription(name)), 300)
+    side.refund(str(newest_payment(side, name)), 300)
 
 
 def a_plan_bought_with_a_file_and_cancelled_at_once(side: Side) -> None:
@@ -134,7 +134,7 @@ def a_renewal_that_fails_and_recovers(side: Side) -> None:
     name = _subscribed(side, "plan-month")
     side.fail_renewal(name)
     side.recover(name)
-    side.dispute(str(side.stripe.payment_intent_of_subscription(name)))
+    side.dispute(str(newest_payment(side, name)))
 
 
 def a_price_that_is_withdrawn(side: Side) -> None:

@@ -10,7 +10,7 @@ from core.orders import subscription_invoices, subscriptions
 from core.orders.subscription_invoices import Standing
 from core.orders.subscriptions import SubscriptionFacts
 from tests import builders
-from tests.contract.sides import Side, told
+from tests.contract.sides import Side, newest_payment, told
 
 
 def subscribed(side: Side, *items: str | tuple[str, int]) -> str:
@@ -74,7 +74,7 @@ def test_a_years_plan_lasts_a_year(side: Side) -> None:
 def test_of_a_mixed_cart_the_plan_alone_is_subscribed_to(side: Side) -> None:
     name = subscribed(side, "plan-month", "guide-eur")
     assert facts(side, name).amount == 900
-    assert invoice_of(side, side.stripe.payment_intent_of_subscription(name))["amount_paid"] == 900 + 2900
+    assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 900 + 2900
 
 
 def test_two_plans_are_two_items_of_one_subscription(side: Side) -> None:
@@ -84,7 +84,7 @@ def test_two_plans_are_two_items_of_one_subscription(side: Side) -> None:
 
 def test_the_payment_leads_to_the_invoice_and_the_invoice_to_the_order(side: Side) -> None:
     name = subscribed(side)
-    payment = side.stripe.payment_intent_of_subscription(name)
+    payment = newest_payment(side, name)
     intent = side.payment(str(payment))
     assert intent
     assert (intent["metadata"], intent["amount"]) == ({}, 900)
@@ -103,7 +103,7 @@ def test_the_payment_leads_to_the_invoice_and_the_invoice_to_the_order(side: Sid
 def test_nothing_leads_to_a_subscription_that_is_not_there(side: Side) -> None:
     assert side.stripe.find_subscription("sub_nobody") is None
     assert side.stripe.find_checkout_of(subscription="sub_nobody") is None
-    assert side.stripe.payment_intent_of_subscription("sub_nobody") is None
+    assert side.stripe.payment_intent_of_invoice("in_nobody") is None
     assert side.stripe.find_invoice_of("pi_nobody") is None
 
 
@@ -117,23 +117,23 @@ def test_a_trial_costs_nothing_until_it_is_over(side: Side) -> None:
     name = on_trial(side)
     trial = facts(side, name)
     assert (trial.status, trial.trial_end) == ("trialing", trial.period_end)
-    assert side.stripe.payment_intent_of_subscription(name) is None
+    assert newest_payment(side, name) is None
     (first,) = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.paid"]
     assert (first["amount_paid"], first["status"], first["billing_reason"]) == (0, "paid", "subscription_create")
     side.end_period(name)
     plan = facts(side, name)
     assert (plan.status, plan.trial_end, plan.period_start) == ("active", trial.trial_end, trial.trial_end)
-    paid = invoice_of(side, side.stripe.payment_intent_of_subscription(name))
+    paid = invoice_of(side, newest_payment(side, name))
     assert (paid["amount_paid"], paid["billing_reason"]) == (900, "subscription_cycle")
 
 
 def test_a_renewal_moves_the_period_and_is_paid_by_a_payment_of_its_own(side: Side) -> None:
     name = subscribed(side)
-    first, before = side.stripe.payment_intent_of_subscription(name), facts(side, name)
+    first, before = newest_payment(side, name), facts(side, name)
     side.end_period(name)
     after = facts(side, name)
     assert after.period_start == before.period_end
-    second = side.stripe.payment_intent_of_subscription(name)
+    second = newest_payment(side, name)
     assert second not in (first, None)
     invoice = invoice_of(side, second)
     assert (invoice["billing_reason"], invoice["amount_paid"]) == ("subscription_cycle", 900)
@@ -142,11 +142,11 @@ def test_a_renewal_moves_the_period_and_is_paid_by_a_payment_of_its_own(side: Si
 
 def test_a_renewal_that_fails_is_past_due_and_recovers_with_the_same_invoice(side: Side) -> None:
     name = subscribed(side)
-    first, before = side.stripe.payment_intent_of_subscription(name), facts(side, name)
+    first, before = newest_payment(side, name), facts(side, name)
     side.fail_renewal(name)
     late = facts(side, name)
     assert (late.status, late.period_start) == ("past_due", before.period_end)
-    assert side.stripe.payment_intent_of_subscription(name) == first
+    assert newest_payment(side, name) == first
     (owed,) = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.payment_failed"]
     assert (owed["status"], owed["amount_due"], owed["amount_paid"]) == ("open", 900, 0)
     (refused,) = [event["data"]["object"] for event in told(side) if event["type"] == "payment_intent.payment_failed"]
@@ -154,7 +154,7 @@ def test_a_renewal_that_fails_is_past_due_and_recovers_with_the_same_invoice(sid
     side.recover(name)
     well = facts(side, name)
     assert (well.status, well.period_start, well.period_end) == ("active", late.period_start, late.period_end)
-    assert side.stripe.payment_intent_of_subscription(name) == refused["id"]
+    assert newest_payment(side, name) == refused["id"]
     paid = invoice_of(side, refused["id"])
     assert (paid["id"], paid["status"], paid["amount_paid"]) == (owed["id"], "paid", 900)
 
@@ -164,7 +164,7 @@ def test_seats_change_at_once_and_are_paid_for_from_the_next_period(side: Side) 
     side.change_seats(name, 5)
     assert ([item.quantity for item in facts(side, name).items], facts(side, name).amount) == ([5], 4500)
     side.end_period(name)
-    assert invoice_of(side, side.stripe.payment_intent_of_subscription(name))["amount_paid"] == 4500
+    assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 4500
 
 
 def test_cancelled_in_the_portal_it_names_the_moment_and_ends_then(side: Side) -> None:
@@ -185,7 +185,7 @@ def test_cancelled_at_once_it_ends_now(side: Side) -> None:
     assert (gone.status, gone.ends_at, gone.end_reason) == ("canceled", None, "cancellation_requested")
     assert gone.ended_at
     assert abs(gone.ended_at - side.clock()) < timedelta(minutes=1)
-    assert side.stripe.payment_intent_of_subscription(name) is not None
+    assert newest_payment(side, name) is not None
 
 
 def test_ended_by_the_shop_it_is_over_however_often_it_is_told(side: Side) -> None:

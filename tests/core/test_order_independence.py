@@ -12,6 +12,7 @@ from core.events import reconciliation
 from core.journeys import success_page
 from core.kinds.workshops import Reservation, WorkshopDate
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.owner import reports
 from core.shop import Shop
 from tests import builders
@@ -139,6 +140,8 @@ def outcome(purchase: Purchase) -> dict[str, Any]:
                       names.get(row.stripe_checkout_session_id or ""), bool(row.stripe_payment_intent_id))
                      for row in builders.attempts(shop)],
         "lines": len(builders.rows(shop, OrderLine)),
+        "payments": [(row.billing_reason, row.amount, row.amount_refunded, row.lines_known,
+                      names.get(row.stripe_checkout_session_id or "")) for row in builders.rows(shop, Payment)],
         "places": sorted((row.places, row.state) for row in builders.rows(shop, Reservation)),
         "taken": sorted((row.id, row.taken) for row in builders.rows(shop, WorkshopDate)),
         "jobs": [job.replace(order_id, "the order") for job in builders.jobs(shop)],
@@ -156,8 +159,9 @@ def _events(shop: Shop) -> list[dict[str, Any]]:
 def clean(shop: Shop) -> None:
     """Take all purchases away again: quicker than a new database."""
     with shop.transaction() as session:
-        for table in ("stripe_events", "fulfillment_log", "license_keys", "grants", "reservations", "order_lines",
-                      "checkouts", "orders", "customers", builders.jobs_table(session)):  # fmt: skip
+        for table in ("stripe_events", "fulfillment_log", "license_keys", "grants", "reservations",
+                      "payment_lines", "payments", "order_lines", "checkouts", "orders", "customers",
+                      builders.jobs_table(session)):  # fmt: skip
             session.execute(text(f"delete from {table}"))
         session.execute(text("update workshop_dates set taken = 0 where product_id = 'clinic'"))
 

@@ -15,8 +15,9 @@ from core.journeys import refund, success_page
 from core.kinds.workshops import WorkshopDate
 from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute
+from core.orders.payments import Payment
 from core.orders.refunds import Refund
-from core.orders.subscriptions import Invoice, Subscription
+from core.orders.subscriptions import Subscription
 from core.owner import attention, reports
 from core.people import sign_in
 from core.shop import Shop
@@ -31,7 +32,7 @@ NORA = "nora@lindqvist.example"
 
 def everything(shop: Shop, order_id: str) -> tuple[Any, ...]:
     """All that could have been recorded of an order."""
-    rows = [row.model_dump() for table in (Checkout, Refund, Dispute, Subscription, Invoice)
+    rows = [row.model_dump() for table in (Checkout, Refund, Dispute, Subscription, Payment)
             for row in builders.rows(shop, table)]  # fmt: skip
     return builders.detail(shop, order_id), builders.order(shop, order_id).model_dump(), rows, builders.jobs(shop)
 

@@ -12,7 +12,8 @@ from core.foundation.errors import AccessDenied, StripeRefused
 from core.journeys import plans, portal
 from core.kinds.seats import Seat
 from core.orders.orders import Order
-from core.orders.subscriptions import Invoice, Subscription
+from core.orders.payments import Payment
+from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -72,7 +73,8 @@ def test_a_renewal_moves_the_period_and_counts_once(shop: Shop, stripe: FakeStri
         assert tell(kind, invoice) == "applied"
     assert subscription(shop).period_end == datetime(2027, 1, 23, 10, 24, tzinfo=UTC)
     assert builders.detail(shop, order_id)["amount_total"] == 1800
-    assert [row.billing_reason for row in builders.rows(shop, Invoice)] == ["subscription_cycle"]
+    assert {row.billing_reason for row in builders.rows(shop, Payment)} == {"subscription_create", "subscription_cycle"}
+    assert len(builders.rows(shop, Payment)) == 2
 
 
 def test_a_failed_renewal_keeps_access_for_the_days_of_grace(

@@ -49,8 +49,22 @@ def test_the_order_is_committed_with_copied_prices_and_its_session_known(shop: S
     order = builders.detail(shop, link.order_id)
     assert (order["status"], order["amount_expected"], order["email"]) == ("pending", 30900, "nora@lindqvist.example")
     assert order["lines"] == [
-        {"product": "clinic", "kind": "workshop", "quantity": 2, "unit_amount": 14000},
-        {"product": "guide", "kind": "download", "quantity": 1, "unit_amount": 2900},
+        {
+            "product": "clinic",
+            "kind": "workshop",
+            "quantity": 2,
+            "unit_amount": 14000,
+            "amount_discount": 0,
+            "amount_tax": 0,
+        },
+        {
+            "product": "guide",
+            "kind": "download",
+            "quantity": 1,
+            "unit_amount": 2900,
+            "amount_discount": 0,
+            "amount_tax": 0,
+        },
     ]
     (attempt,) = builders.attempts(shop)
     assert attempt.stripe_checkout_session_id == session_id(link)

@@ -5,7 +5,7 @@ from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
 revision = "0021"
-down_revision = "0005"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
