@@ -45,6 +45,11 @@ class AdmittedSession:
     attempt: Checkout
     facts: SessionFacts
 
+    @property
+    def order_id(self) -> AdmittedOrder:
+        """The order that it was opened for."""
+        return AdmittedOrder(self.order.id)
+
 
 NOT_OURS = "not an order of this shop"
 ANOTHER_SHOPS = "an order of another shop"

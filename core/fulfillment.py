@@ -18,7 +18,6 @@ from core.catalog.products import Kind, Product
 from core.foundation import outbox
 from core.foundation.database import new_id
 from core.foundation.outbox import Job
-from core.gateway.sessions import Money
 from core.kinds import access, deliverables, plan_billing
 from core.kinds.grants import Grant
 from core.kinds.plan_billing import Billing
@@ -89,12 +88,12 @@ def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datet
     """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
     order, book = admitted.order, admitted.book
     row = checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
-    if admitted.facts.money is Money.PAID:
+    if admitted.facts.is_paid:
         facts = payments.read_paid_session(admitted.facts, now=now)
         # Money that was not what was ordered is for none of its lines, whatever Stripe says of them.
         plain = facts.amount == facts.amount_subtotal and not facts.amount_discount and not facts.amount_tax
         known = plain or facts.amount == facts.amount_tax == 0 or not book.fits(row)
-        payments.record(session, AdmittedOrder(order.id), book.payments, facts, lines_known=known)
+        payments.record(session, admitted.order_id, book.payments, facts, lines_known=known)
     if admitted.facts.subscription:
         order.eventful = True
         subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)

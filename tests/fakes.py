@@ -123,7 +123,7 @@ class FakeStripe(FakeBilling):
         free = session["amount_total"] == 0
         session.update(
             status="complete", url=None, payment_status="unpaid" if slowly else "no_payment_required" if free else "paid",
-            customer_details={"email": email, "name": "Nora Lindqvist"},
+            customer_details={"email": email, "name": "Nora Lindqvist", "address": {"country": "DE"}},
         )  # fmt: skip
         if plans or free:
             session["customer"] = f"cus_test_{next(self._numbers)}"

@@ -284,8 +284,8 @@ def test_each_room_says_what_lives_there_and_exports_nothing(room: str) -> None:
 # Who may say that an object of Stripe's is an order's, and who may record what Stripe says of one. All of them ask admission.
 RECORDS = {
     "core.admission.AdmittedSession": {"core/admission.py"},
-    # Where a payment or a refund is the answer to our own request, or a Session was admitted just now.
-    "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py", "core/journeys/refund.py"},
+    # Where a Session was admitted just now.
+    "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py"},
     "core.fulfillment.receive": {"core/events/handlers.py", "core/journeys/ownership.py"},
     "core.fulfillment.list_lines": {"core/events/questions.py"},
     "core.orders.payments.record": {"core/fulfillment.py"},

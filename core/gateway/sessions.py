@@ -66,6 +66,11 @@ class SessionFacts:
         return self.metadata.get("shop_id") or ""
 
     @property
+    def is_paid(self) -> bool:
+        """Whether its money has come."""
+        return self.money is Money.PAID
+
+    @property
     def attempt(self) -> int:
         """Which attempt at its order it names; the first is 1."""
         attempt = self.metadata.get("attempt") or ""
@@ -79,7 +84,7 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
     Stripe leaves a bounced bank debit at complete/unpaid for ever: only the event's type says that it failed.
     """
     status = session.get("status") or "open"
-    buyer, totals = session.get("customer_details") or {}, session.get("total_details") or {}
+    buyer, totals = session.get("customer_details") or {}, session.get("total_details") or _difference(session)
     return SessionFacts(
         id=session["id"],
         metadata=dict(session.get("metadata") or {}),
@@ -104,6 +109,12 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
         url=session.get("url"),
         told_at=moment(told_at),
     )
+
+
+def _difference(session: dict[str, Any]) -> dict[str, int]:
+    """What became of the subtotal, where a Session does not say it: the one or the other."""
+    more = (session.get("amount_total") or 0) - (session.get("amount_subtotal") or 0)
+    return {"amount_discount": max(-more, 0), "amount_tax": max(more, 0)}
 
 
 def _money(session: dict[str, Any], event: str) -> Money:

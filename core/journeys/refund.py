@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NoReturn
 
 from sqlmodel import Session, col, select
 
 from core import fulfillment
+from core.admission import Refused
 from core.foundation.database import new_id
 from core.foundation.errors import (
     NoSuchLine,
@@ -26,7 +28,7 @@ from core.journeys import ownership, plans
 from core.orders import allocation, history, ledger, orders, payments, refunds
 from core.orders.allocation import Portion, Wanted
 from core.orders.ledger import Ledger
-from core.orders.orders import AdmittedOrder, Order
+from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Progress
@@ -306,10 +308,11 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
         with shop.transaction() as session:
             row.status = _refuse(session, row, refusal, now=shop.now())
         raise
+    # Known by our own rows: it is the answer to our own request, about a payment of this very order.
+    ours = ownership.find(shop, answer)
+    assert not isinstance(ours, Refused)
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
-        # The answer to our own request, about a payment of this very order.
-        ours = AdmittedOrder(row.order_id)
         recorded = refunds.record(session, ours, refunds.read_refund(answer), now=shop.now())
         fulfillment.resettle(session, row.order_id, actor=row.actor, now=shop.now())
         return recorded
@@ -318,18 +321,23 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
 def _payment_of(shop: Shop, row: Refund) -> str:
     """The PaymentIntent that the refund is taken from. Stripe does not tell it with an invoice: it is asked for then, and
     known from now on."""
+    if row.payment_id is None:
+        # Asked for in an earlier version of this shop, which did not keep payments.
+        return row.stripe_payment_intent_id or _nothing()
     with shop.reading() as session:
         payment = session.get_one(Payment, row.payment_id)
     if payment.stripe_payment_intent_id:
         return payment.stripe_payment_intent_id
     invoice = payment.stripe_invoice_id or _invoice_of(shop, payment)
-    found = shop.stripe.payment_intent_of_invoice(invoice) if invoice else None
-    if found is None:
-        raise StripeRefused("nothing_to_refund", "no payment of this order is known at Stripe")
+    found = (shop.stripe.payment_intent_of_invoice(invoice) if invoice else None) or _nothing()
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
         payments.identify(session, session.get_one(Payment, payment.id, populate_existing=True), found)
     return found
+
+
+def _nothing() -> NoReturn:
+    raise StripeRefused("nothing_to_refund", "no payment of this order is known at Stripe")
 
 
 def _invoice_of(shop: Shop, payment: Payment) -> str | None:

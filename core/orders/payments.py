@@ -103,13 +103,15 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
     """
     paid_at = (invoice.get("status_transitions") or {}).get("paid_at") or invoice.get("created")
     listed = invoice.get("lines") or {}
-    subtotal = invoice.get("subtotal")
+    paid = int(invoice.get("amount_paid") or 0)
+    subtotal, total = int(invoice.get("subtotal") or paid), int(invoice.get("total") or paid)
     return PaymentFacts(
         id=invoice["id"],
         billing_reason=invoice.get("billing_reason") or "",
-        amount=int(invoice.get("amount_paid") or 0),
-        amount_subtotal=int(invoice.get("amount_paid") or 0) if subtotal is None else int(subtotal),
-        amount_discount=_sum(invoice.get("total_discount_amounts")),
+        amount=paid,
+        amount_subtotal=subtotal,
+        # What is off without being listed was taken off the whole.
+        amount_discount=_sum(invoice.get("total_discount_amounts")) or max(subtotal - total, 0),
         amount_tax=_sum(invoice.get("total_taxes")) or int(invoice.get("tax") or 0),
         currency=invoice.get("currency") or "",
         paid_at=moment(paid_at) or now,

@@ -220,3 +220,32 @@ def test_what_changes_between_the_question_and_the_answer_is_not_sent(
     assert end.value.code == 1
     assert "so nothing was sent" in capsys.readouterr().err
     assert asked_for(shop, order_id) == [2000]
+
+
+def test_of_a_plan_each_payment_is_shown_and_one_can_be_named(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "open_shop", lambda: shop)
+    plan_id, name = builders.subscribed(shop, stripe)
+    renewal = stripe.renew(name)
+    builders.deliver(shop, stripe.tell("invoice.paid", renewal))
+    first = stripe.invoices_of(name)[0]["id"]
+    cli.app(["refund", plan_id, "--yes"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert [line for line in said.err.splitlines() if "payment" in line] == [
+        f"  payment  {renewal['id']}: €9.00", f"  payment  {first}: €9.00",
+    ]  # fmt: skip
+    assert len(said.out.splitlines()) == 2
+    other, name = builders.subscribed(shop, stripe, cart="cart_2")
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    first = stripe.invoices_of(name)[0]["id"]
+    cli.app(["refund", other, "--payment", first, "--yes", "--json"], standalone_mode=False)
+    assert [each["amount"] for each in orjson.loads(capsys.readouterr().out)["parts"]] == [900]
+    assert builders.grants(shop, other) == [("plan", "active")]
+
+
+@builders.on_sqlite
+def test_a_payment_that_is_not_the_orders_is_said_in_one_line(pushcart: Run, order_id: str) -> None:
+    said = pushcart("refund", order_id, "--payment", "pi_nobody", "--yes")
+    assert (said.status, said.output) == (1, "")
+    assert said.complaints == ["This order has received no payment pi_nobody. `pushcart order` lists them."]

@@ -215,7 +215,7 @@ def test_what_the_database_could_not_know_is_asked_of_stripe(
         "in_1": None, "in_2": "pi_2", "in_3": "pi_3",
     }  # fmt: skip
     assert {each["id"]: each["amount_refunded"] for each in found["payments"]} == {"in_1": 0, "in_2": 300, "in_3": 0}
-    assert [row.payment_id for row in builders.rows(shop, disputes.Dispute)] == ["in_3", "pi_c"]
+    assert {row.id: row.payment_id for row in builders.rows(shop, disputes.Dispute)} == {"du_1": "in_3", "du_2": "pi_c"}
     # The file that was bought with the first payment outlives the dispute about the last.
     assert found["status"] == "partially_refunded"
 

@@ -65,6 +65,9 @@ class FakeSide:
             self._tell("customer.subscription.created", self.stripe.subscriptions[name])
             self._tell_of_invoice(self.stripe.invoices_of(name)[0])
 
+    def discount(self, session_id: str, percent: int) -> None:
+        self.stripe.discount(session_id, percent)
+
     def decline(self, session_id: str) -> None:
         self._tell_of_refusal(self.stripe.decline(session_id)["id"])
 

@@ -25,6 +25,12 @@ def paid_by_card(side: Side) -> None:
     side.pass_(minutes=2)
 
 
+def paid_with_a_code(side: Side) -> None:
+    _, session_id = builders.opened(side.shop, ("guide-eur", 2), "kit-eur")
+    side.discount(session_id, 50)
+    side.pay(session_id)
+
+
 def paid_after_a_decline(side: Side) -> None:
     _, session_id = builders.opened(side.shop)
     side.decline(session_id)
@@ -145,7 +151,8 @@ def a_price_that_is_withdrawn(side: Side) -> None:
 STORIES: Mapping[str, Callable[[Side], None]] = {
     story.__name__.replace("_", " "): story
     for story in (
-        paid_by_card, paid_after_a_decline, declined_and_given_up, a_gift, a_debit_that_settles_and_goes_back,
+        paid_by_card, paid_with_a_code, paid_after_a_decline,
+        declined_and_given_up, a_gift, a_debit_that_settles_and_goes_back,
         a_debit_that_bounces, refunded_in_parts_and_in_vain, refunded_by_the_shop, warned_and_refunded,
         warned_and_disputed_and_lost, disputed_and_won, only_asked_about, asked_about_and_then_disputed,
         a_plan_that_renews_with_more_seats, a_plan_bought_with_a_file_and_cancelled_at_once,

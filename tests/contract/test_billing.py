@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.foundation.errors import StripeRefused, StripeUnreachable
-from core.orders import subscription_invoices, subscriptions
+from core.orders import payment_lines, payments, subscription_invoices, subscriptions
 from core.orders.subscription_invoices import Standing
 from core.orders.subscriptions import SubscriptionFacts
 from tests import builders
@@ -246,3 +246,40 @@ def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None
     with pytest.raises(StripeRefused) as refusal:
         side.stripe.open_portal("cus_nobody", return_url="http://localhost:8501/purchases")
     assert refusal.value.code == "resource_missing"
+
+
+def shares(lines: list[dict[str, Any]]) -> list[tuple[int, int, int, int | None, bool]]:
+    """Of each line as the shop reads it: what it costs, the discount, the tax, the price of one, and whether it is a plan."""
+    items = [payment_lines.read_item(line) for line in lines]
+    return [(item.subtotal, item.discount, item.tax, item.unit_amount, item.recurring) for item in items]
+
+
+def test_a_session_lists_its_lines_in_the_order_of_the_cart_with_the_discount_of_each(side: Side) -> None:
+    _, session_id = builders.opened(side.shop, ("guide-eur", 2), "kit-eur")
+    assert shares(side.stripe.line_items_of(session_id)) == [(5800, 0, 0, 2900, False), (7900, 0, 0, 7900, False)]
+    side.discount(session_id, 50)
+    side.pay(session_id)
+    assert shares(side.stripe.line_items_of(session_id)) == [(5800, 2900, 0, 2900, False), (7900, 3950, 0, 7900, False)]
+    facts = side.stripe.retrieve_checkout(session_id)
+    assert (facts.amount_subtotal, facts.amount_discount, facts.amount_tax, facts.amount_total) == (
+        13700,
+        6850,
+        0,
+        6850,
+    )
+
+
+def test_an_invoice_lists_what_it_bills_for_in_the_event_and_when_asked(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2), "guide-eur")
+    side.end_period(name)
+    first, second = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.paid"]
+    for invoice, expected in ((first, [(1800, 900, True), (2900, 2900, False)]), (second, [(1800, 900, True)])):
+        for lines in (invoice["lines"]["data"], side.stripe.lines_of_invoice(invoice["id"])):
+            assert [(subtotal, unit, plan) for subtotal, _, _, unit, plan in shares(lines)] == expected
+        facts = payments.read_paid_invoice(invoice, subscription=name, now=side.clock())
+        assert (facts.amount, facts.amount_subtotal, facts.lines is not None) == (
+            sum(subtotal for subtotal, _, _ in expected), sum(subtotal for subtotal, _, _ in expected), True,
+        )  # fmt: skip
+    session = side.stripe.find_checkout_of(subscription=name)
+    assert session
+    assert session["invoice"] == first["id"]

@@ -230,6 +230,19 @@ def test_half_price_without_tax_goes_back_at_half_price(shop: Shop, stripe: Fake
     assert refund.preview(shop, order_id, lines=[1]).amount.amount == 1450
 
 
+def test_a_plan_begun_at_half_price_goes_back_at_half_price_and_renews_at_the_whole(
+    shop: Shop, stripe: FakeStripe, client: TestClient, tell: Tell, clock: Clock
+) -> None:
+    order_id, session_id = builders.opened(shop, "plan-month", "guide-eur")
+    stripe.discount(session_id, 50)
+    name = stripe.pay(session_id)["subscription"]
+    post(client, stripe.event("completed", session_id))
+    tell("invoice.paid", stripe.invoices_of(name)[0])
+    renewed(stripe, tell, clock, name, 1)
+    assert [part.amount.amount for part in refund.preview(shop, order_id, lines=[1]).parts] == [900, 450]
+    assert [part.amount.amount for part in refund.preview(shop, order_id, lines=[2]).parts] == [1450]
+
+
 def test_should_the_job_that_asks_for_the_lines_be_lost_the_sweep_asks(
     shop: Shop, stripe: FakeStripe, client: TestClient
 ) -> None:

@@ -15,7 +15,7 @@ branch_labels = None
 depends_on = None
 
 _GONE = ("pending", "requires_action", "succeeded")
-_ORDER_COLUMNS = {
+_ORDER_COLUMNS: dict[str, Any] = {
     "paid_at": UTCDateTime(),
     "amount_subtotal": sa.BigInteger(),
     "amount_discount": sa.BigInteger(),
