@@ -196,13 +196,7 @@ def refund(
         found = reports.order_detail(session, reference)
     order_id, units = found["id"], None if amount is None else Money.parse(amount, found["currency"]).amount
     plan = preview(
-        shop,
-        order_id,
-        units,
-        lines=line or (),
-        payment=payment,
-        take_back=take_back,
-        end_subscription=end_subscription,
+        shop, order_id, units, lines=line or (), payment=payment, take_back=take_back, end_subscription=end_subscription
     )
     if refusal := cli_refund.disagreement(plan, yes=yes, as_json=as_json):
         _fail(refusal)

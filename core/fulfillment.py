@@ -69,9 +69,9 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
     grants = _converge(session, order, ledger, log, now=now)
-    billing = _billing(session, order, ledger)
     if ledger.progress is Progress.PAID:
         _sum_up(order, ledger)
+    billing = _billing(session, order, ledger)
     if paid:
         _adopt(order, paid)
         if order.customer_id is None and paid.email:
@@ -234,7 +234,7 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
         deliverables.release_all(session, [line for line, _ in rows])
         return []
     deliverables.lock_stock(session, [line for line, _ in rows])
-    keeps = _keeping_products(session, [line for line, _ in rows]) if ledger.refunds else set()
+    keeps = _keeping_products(session, ledger.lines) if ledger.refunds else set()
     allowed = _allowed(ledger, rows, keeps, now=now)
     trouble = "" if ledger.paid else ledger.misfit
     grants = []
@@ -261,7 +261,7 @@ def _allowed(
     }
 
 
-def _keeping_products(session: Session, lines: list[OrderLine]) -> set[str]:
+def _keeping_products(session: Session, lines: Sequence[OrderLine]) -> set[str]:
     """Products whose buyers keep what they have even when their money goes back."""
     products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line in lines}))
     return {product for product, terms in session.exec(products) if terms.get("on_refund") == "keep"}

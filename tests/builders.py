@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core.catalog.products import Product
+from core.catalog.products import Interval, Kind, Price, Product
 from core.events import inbox, questions
 from core.events.handlers import Outcome
 from core.events.inbox import StripeEvent
@@ -116,6 +116,22 @@ def let_try(shop: Shop, days: int) -> None:
     """From now on the plan may be tried for so many days."""
     with shop.transaction() as session:
         session.get_one(Product, "plan").terms = {"trial_days": days}
+
+
+def sell_bigger_plan(shop: Shop, *, stripe_price_id: str | None = None) -> None:
+    """From now on there is another plan on the shelves, to switch to."""
+    now = shop.now()
+    with shop.transaction() as session:
+        if session.get(Product, "bigger"):
+            return
+        session.add(Product(id="bigger", name="Bigger Plan", kind=Kind.PLAN, created_at=now, updated_at=now))
+        session.flush()
+        session.add(
+            Price(
+                id="bigger-month", product_id="bigger", amount=2000, currency="eur", interval=Interval.MONTH,
+                lookup_key="bigger-month", stripe_price_id=stripe_price_id,
+            )
+        )  # fmt: skip
 
 
 def subscribed(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:

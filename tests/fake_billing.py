@@ -117,11 +117,10 @@ class FakeBilling(FakePayments):
         """The buyer takes more seats in mid-period, billed at once for the whole period. Returns the invoice."""
         subscription = self.subscriptions[subscription_id]
         item = subscription["items"]["data"][0]
-        before = {**deepcopy(item), "quantity": item["quantity"]}
+        before = deepcopy(item)
         item["quantity"] = quantity
-        credit = self._line(before, _billed(before, sign=-1), change=True)
-        charge = self._line(item, _billed(item), change=True)
-        invoice = self._invoice(subscription, "subscription_update", [credit, charge])
+        lines = [self._line(each, self._sold(each, times), change=True) for each, times in ((before, -1), (item, 1))]
+        invoice = self._invoice(subscription, "subscription_update", lines)
         invoice["created"] = self._stamp()
         if not declined:
             return self._pay(invoice)
@@ -164,7 +163,7 @@ class FakeBilling(FakePayments):
         invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         return self.give_up_invoice(invoice["id"], subscription["pause_collection"]["behavior"])
 
-    def discount(
+    def give_discount(
         self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None
     ) -> None:
         """A coupon is given to a subscription."""
@@ -235,7 +234,7 @@ class FakeBilling(FakePayments):
     def _subscribe(
         self,
         session: dict[str, Any],
-        cart: list[dict[str, Any]],
+        plans: list[dict[str, Any]],
         *,
         metadata: dict[str, str],
         trial_days: int,
@@ -254,7 +253,7 @@ class FakeBilling(FakePayments):
                     self.on_sale(plan), plan["quantity"], current_period_start=start,
                     current_period_end=trial_end or _period_end(start, plan["recurring"]["interval"]),
                 )
-                for plan in cart if plan["recurring"]
+                for plan in plans
             ]},
         }  # fmt: skip
         self.subscriptions[subscription["id"]] = subscription
@@ -271,28 +270,36 @@ class FakeBilling(FakePayments):
         return self._invoice(subscription, "subscription_create", lines, discount=discount, tax=tax)
 
     def _line(self, plan: dict[str, Any] | None, item: dict[str, Any], *, change: bool = False) -> dict[str, Any]:
-        """The line of an invoice for a subscription's item or a change of it, or for what was bought once."""
-        start = end = self._stamp()
-        if plan:
-            start, end = plan["current_period_start"], plan["current_period_end"]
-        own = "subscription_item_details" if plan and not change else "invoice_item_details"
+        """The line of an invoice for the period of a subscription's item, for a change in it, or for what was bought once."""
         details = {"proration": change, "proration_details": None}
-        parent: dict[str, Any] = {"type": own, "subscription_item_details": None, "invoice_item_details": None}
-        parent[own] = {**details, **({"subscription_item": plan["id"]} if plan else {})}
+        of_period = plan is not None and not change
+        parent: dict[str, Any] = {
+            "type": "subscription_item_details" if of_period else "invoice_item_details",
+            "subscription_item_details": {**details, "subscription_item": plan["id"]} if plan and of_period else None,
+            "invoice_item_details": None if of_period else details,
+        }
+        now = self._stamp()
+        period = (plan["current_period_start"], plan["current_period_end"]) if plan else (now, now)
+        sold = {"price_details": {"price": plan["price"]["id"]}} if plan else {}
         taxes = [{"amount": item["amount_tax"], "tax_behavior": "exclusive"}] if item["amount_tax"] else []
         discounts = [{"amount": item["amount_discount"]}] if item["amount_discount"] else []
         return {
             "object": "line_item", "amount": item["amount_subtotal"], "subtotal": item["amount_subtotal"],
             "currency": item["currency"], "quantity": item["quantity"], "discount_amounts": discounts, "taxes": taxes,
-            "parent": parent, "period": {"start": start, "end": end},
-            "pricing": {
-                "type": "price_details", "unit_amount_decimal": str(item["price"]["unit_amount"]),
-                "price_details": {"price": (plan["price"] if plan else item["price"]).get("id")},
-            },
+            "parent": parent, "period": {"start": period[0], "end": period[1]},
+            "pricing": {"type": "price_details", **sold, "unit_amount_decimal": str(item["price"]["unit_amount"])},
         }  # fmt: skip
 
     def _period_lines(self, subscription: dict[str, Any]) -> list[dict[str, Any]]:
-        return [self._line(plan, _billed(plan)) for plan in subscription["items"]["data"]]
+        return [self._line(plan, self._sold(plan)) for plan in subscription["items"]["data"]]
+
+    def _sold(self, plan: dict[str, Any], times: int = 1) -> dict[str, Any]:
+        """What an item costs in a period, as a Session's line item says it; or what is credited of it."""
+        return {
+            "price": plan["price"], "currency": plan["price"]["currency"], "quantity": plan["quantity"],
+            "amount_subtotal": times * plan["quantity"] * plan["price"]["unit_amount"], "amount_tax": 0,
+            "amount_discount": 0,
+        }  # fmt: skip
 
     def _next_period(self, subscription: dict[str, Any]) -> None:
         for item in subscription["items"]["data"]:
@@ -339,15 +346,6 @@ class FakeBilling(FakePayments):
 
     def _stamp(self) -> int:
         return int(self.now().timestamp())
-
-
-def _billed(plan: dict[str, Any], *, sign: int = 1) -> dict[str, Any]:
-    """What a period of a subscription's item costs, or is credited with."""
-    amount = sign * plan["quantity"] * plan["price"]["unit_amount"]
-    return {
-        "price": plan["price"], "currency": plan["price"]["currency"], "quantity": plan["quantity"],
-        "amount_subtotal": amount, "amount_tax": 0, "amount_discount": 0,
-    }  # fmt: skip
 
 
 def _period_end(start: int, interval: str) -> int:

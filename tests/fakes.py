@@ -138,8 +138,9 @@ class FakeStripe(FakeBilling):
         if plans:
             session["subscription"] = f"sub_test_{next(self._numbers)}"
             metadata = asked["subscription_data"]["metadata"]
-            items = self._line_items(session_id)
-            self._subscribe(session, cart, metadata=metadata, trial_days=trial_days, items=items)
+            self._subscribe(
+                session, plans, metadata=metadata, trial_days=trial_days, items=self._line_items(session_id)
+            )
         elif not free:
             self.charge(self._payment_of(session), slowly=slowly)
         return session

@@ -298,7 +298,7 @@ RECORDS = {
     "core.orders.refunds.record": {"core/events/handlers.py", "core/events/questions.py", "core/journeys/refund.py"},
     "core.orders.disputes.record": {"core/events/handlers.py"},
     "core.orders.disputes.record_warning": {"core/events/handlers.py"},
-    "core.orders.subscriptions.record": {"core/events/questions.py"},
+    "core.orders.subscriptions.record": {"core/journeys/plans.py"},
 }  # fmt: skip
 
 

@@ -96,7 +96,8 @@ class RefundPlan:
 @dataclass(frozen=True)
 class Wish:
     """What somebody asks to have sent back: an `amount` in minor units, else all that is left; of these `lines` (counted
-    from 1) or of all; of this `payment` or of all. Whether access ends with it is a decision of its own: `take_back`."""
+    from 1) or of all; of this `payment` or of all. Whether access ends with it is a decision of its own:
+    `take_back`, and so is whether a plan goes on billing: `end_subscription`, else the shop's policy."""
 
     amount: int | None = None
     lines: tuple[int, ...] = ()
@@ -237,8 +238,8 @@ def _row(order: Order, request_id: str, portion: Portion, wish: Wish, status: Re
     return Refund(
         id=_id_of("rf", request_id, portion.payment_id), request=request_id, order_id=order.id,
         payment_id=portion.payment_id, amount=portion.amount, currency=order.currency, status=status,
-        lines=dict(portion.lines), takes_back=wish.take_back, ends_subscription=wish.end_subscription,
-        created_at=now, updated_at=now,
+        lines=dict(portion.lines), takes_back=wish.take_back,
+        ends_subscription=wish.end_subscription, created_at=now, updated_at=now,
     )  # fmt: skip
 
 

@@ -53,6 +53,14 @@ def ended_by_money(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool)
     return bool(purchases) and not _standing(ledger, line, purchases, keeps_after_refund=keeps_after_refund)
 
 
+def ended_with(ledger: Ledger, line: OrderLine, subscription: Subscription, *, keeps_after_refund: bool) -> bool:
+    """Whether what a subscription brought for this line was lost or went back, though another one may still pay for it."""
+    if ended_by_money(ledger, line, keeps_after_refund=keeps_after_refund):
+        return True
+    own = [each for each in _purchases(ledger, line) if each[0].stripe_subscription_id == subscription.id]
+    return bool(own) and not _standing(ledger, line, own, keeps_after_refund=keeps_after_refund)
+
+
 def _is_disputed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:
     """Whether a bank has yet to decide about whatever paid for this line. Of what was bought twice, once is enough."""
     standing = _standing(ledger, line, _purchases(ledger, line), keeps_after_refund=keeps_after_refund)

@@ -21,15 +21,11 @@ class Billing:
 
 def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str]) -> Billing:
     """Hold the order's subscriptions against its plans. The products in `keeps_after_refund` are kept by who has them."""
-    ended = {
-        line.id
-        for line in plans
-        if access.ended_by_money(ledger, line, keeps_after_refund=line.product_id in keeps_after_refund)
-    }
     alive = [each for each in ledger.subscriptions if not each.is_over]
-    billing = [each.id for each in alive if each.bills_on and _lines_of(ledger, each, plans) & ended]
+    ended = {each.id: _ended(ledger, each, plans, keeps_after_refund) for each in alive}
+    billing = [each.id for each in alive if each.bills_on and _lines_of(ledger, each, plans) & ended[each.id]]
     return Billing(
-        unwanted=tuple(each for each in alive if _lines_of(ledger, each, plans) <= ended),
+        unwanted=tuple(each for each in alive if _lines_of(ledger, each, plans) <= ended[each.id]),
         worries=(
             *(f"plan_bills_on: {name}" for name in billing),
             *(f"foreign_price: {each}" for each in _foreign(ledger, alive, plans)),
@@ -42,6 +38,15 @@ def causes(ledger: Ledger) -> list[str]:
     gone = [refund.id for refund in refunds.gone_ones(ledger.refunds)]
     kept = refunds.keeps_subscription(ledger.refunds)
     return [*([] if kept else gone), *(dispute.id for dispute in disputes.lost_ones(ledger.disputes))]
+
+
+def _ended(ledger: Ledger, subscription: Subscription, plans: Sequence[OrderLine], keeps: set[str]) -> set[str]:
+    """The lines for which nothing that a subscription brought is left. Of two for one line, each is looked at by itself."""
+    return {
+        line.id
+        for line in plans
+        if access.ended_with(ledger, line, subscription, keeps_after_refund=line.product_id in keeps)
+    }
 
 
 def _lines_of(ledger: Ledger, subscription: Subscription, plans: Sequence[OrderLine]) -> set[str]:

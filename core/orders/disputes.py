@@ -138,6 +138,11 @@ def standing(disputes: Sequence[Dispute]) -> str:
     return "open" if statuses - {"won", *_INQUIRY} else ""
 
 
+def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
+    """Those that took the money for good, or for as long as an appeal lasts."""
+    return [dispute for dispute in disputes if dispute.status in _LOST]
+
+
 def without_payment(session: Session, *, livemode: bool, limit: int) -> list[str]:
     """The PaymentIntents that disputes of this mode name, of which it is not known yet which payment they made."""
     query = select(Dispute.stripe_payment_intent_id).join(Order, col(Order.id) == Dispute.order_id)
@@ -147,11 +152,6 @@ def without_payment(session: Session, *, livemode: bool, limit: int) -> list[str
         Order.livemode == livemode,
     )
     return [name for name in session.exec(query.distinct().limit(limit)) if name]
-
-
-def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
-    """Those that took the money for good, or for as long as an appeal lasts."""
-    return [dispute for dispute in disputes if dispute.status in _LOST]
 
 
 def entry(dispute: Dispute) -> list[str]:

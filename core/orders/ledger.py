@@ -85,11 +85,11 @@ class Ledger:
     @property
     def paid_after_end(self) -> list[Payment]:
         """The payments that came in for a plan that had ended, for as long as they have not gone back."""
-        ends = {plan.id: plan.ended_at for plan in self.subscriptions if plan.ended_at}
+        ended = {plan.id: plan.ended_at for plan in self.subscriptions if plan.ended_at}
         return [
             payment
             for payment in self.payments
-            if (ended_at := ends.get(payment.stripe_subscription_id or "")) and payment.paid_at > ended_at
+            if (end := ended.get(payment.stripe_subscription_id or "")) and payment.paid_at > end
             and payment.amount and not self.is_gone(payment)
         ]  # fmt: skip
 
@@ -182,6 +182,14 @@ class Ledger:
             ended=(self.ended and plan_alone) or taken_back,
         )  # fmt: skip
 
+    def items_of(self, subscription: Subscription) -> list[SubscriptionItem]:
+        """The items of one of its subscriptions, in Stripe's order."""
+        return [item for item in self.items if item.subscription_id == subscription.id]
+
+    def _is_buyers(self, row: Checkout) -> bool:
+        """Whether a Session was paid under the address that the order belongs to."""
+        return self.paid is not None and row.email.casefold() == self.paid.email.casefold()
+
     def attribute(self) -> None:
         """Say of each refund and dispute which payment it is about, as far as that is known."""
         for refund in self.refunds:
@@ -193,14 +201,6 @@ class Ledger:
             names = (dispute.stripe_payment_intent_id, dispute.stripe_charge_id)
             if dispute.payment_id is None and (payment := payments.named(self.payments, *names)):
                 dispute.payment_id = payment.id
-
-    def items_of(self, subscription: Subscription) -> list[SubscriptionItem]:
-        """The items of one of its subscriptions, in Stripe's order."""
-        return [item for item in self.items if item.subscription_id == subscription.id]
-
-    def _is_buyers(self, row: Checkout) -> bool:
-        """Whether a Session was paid under the address that the order belongs to."""
-        return self.paid is not None and row.email.casefold() == self.paid.email.casefold()
 
     @property
     def _received(self) -> list[Checkout]:

@@ -216,7 +216,7 @@ def _note_change(session: Session, row: Subscription, facts: SubscriptionFacts, 
     subscription_changes.note(
         session, row.id, row.monthly_amount, currency=row.currency,
         # A trial becomes new revenue when it is over.
-        began=max(filter(None, (facts.created_at, trial_end if trial_end and trial_end <= now else None))),
+        began=max(filter(None, (facts.created_at, trial_end))),
         ended=ended_at, lived_at=_monthly(facts) if paid else 0, reason=facts.end_reason, now=now,
     )  # fmt: skip
 

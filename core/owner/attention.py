@@ -102,26 +102,25 @@ def _orders(session: Session) -> Iterator[Item]:
             topic = topic.partition(":")[0]
             if topic not in _BILLING and row.status in _SETTLED_OTHERWISE:
                 continue
-            advice = _PAYMENTS.get(topic) or _BILLING.get(topic) or _BLOCKED.get(topic, _BLOCKED[""])
-            detail = subject if topic in _PAYMENTS else line
-            advice = advice.format(number=row.number, payment=subject)
-            yield Item(topic, row.number, row.id, row.updated_at, None, detail, advice)
+            known = _PAYMENTS.get(topic) or _BILLING.get(topic)
+            advice = (known or _BLOCKED.get(topic, _BLOCKED[""])).format(number=row.number, payment=subject)
+            yield Item(topic, row.number, row.id, row.updated_at, None, subject if known else line, advice)
 
 
 # The money went back: what could not be delivered need not be.
 _SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
+# What goes on whatever became of the order's money.
+_BILLING = {
+    "plan_bills_on": "Its buyer may not use the plan, and Stripe bills on. Cancel the subscription in Stripe's dashboard.",
+    "foreign_price": "At Stripe the plan has a price that the catalogue does not know, so access stays as it was paid for."
+    " Bring the price into the catalogue, or the plan back to one of its own.",
+}
 # What is about one payment, which is named.
 _PAYMENTS = {
     "paid_twice": "Its buyer paid two Checkout Sessions. Send the second payment back with"
     " `pushcart refund {number} --payment {payment}`, or the first.",
     "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
     " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
-}
-# What goes on whatever became of the order's money.
-_BILLING = {
-    "plan_bills_on": "Its buyer may not use the plan, and Stripe bills on. Cancel the subscription in Stripe's dashboard.",
-    "foreign_price": "At Stripe the plan has a price that the catalogue does not know, so access stays as it was paid for."
-    " Bring the price into the catalogue, or the plan back to one of its own.",
 }
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",

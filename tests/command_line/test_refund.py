@@ -152,6 +152,31 @@ def read_until(terminal: int, words: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "fate"),
+    [
+        ([], "is cancelled at once; --keep-subscription lets it bill on", "cancelled"),
+        (["--cancel-subscription"], "is cancelled at once; --keep-subscription lets it bill on", "cancelled"),
+        (["--keep-subscription"], "goes on billing; --cancel-subscription ends it at once", "billing_on"),
+    ],
+)
+@builders.on_sqlite
+def test_what_becomes_of_a_plan_is_said_before_and_can_be_otherwise(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str], said: str, fate: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(cli, "open_shop", lambda: shop)
+    order_id, name = builders.subscribed(shop, stripe)
+    cli.app(["refund", order_id, "--yes", *words], standalone_mode=False)
+    assert f"  plan     {name} {said}" in capsys.readouterr().err
+    ending = [job for job in builders.jobs(shop) if job.startswith(f"cancel_subscription:{name}:")]
+    assert len(ending) == (fate == "cancelled")
+    again, other = builders.subscribed(shop, stripe, cart="cart_2")
+    cli.app(["refund", again, "--yes", "--json", *words], standalone_mode=False)
+    answer = orjson.loads(capsys.readouterr().out)
+    assert answer["subscriptions"] == {"cancelled": [], "billing_on": [], fate: [other]}
+
+
 def test_what_was_done_is_printed(
     shop: Shop, stripe: FakeStripe, order_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,7 +193,7 @@ def test_what_was_done_is_printed(
         "parts": [
             {"id": found["refund"], "payment": found["payment"], "amount": 7900, "status": "succeeded"},
         ],
-        "order_status": "partially_refunded",
+        "order_status": "partially_refunded", "subscriptions": {"cancelled": [], "billing_on": []},
         "grants": [
             {"product": "guide", "kind": "download", "state": "active", "quantity": 1},
             {"product": "kit", "kind": "license", "state": "revoked", "quantity": 1},

@@ -64,9 +64,10 @@ def test_an_old_invoice_that_comes_first_is_traced_through_its_subscription(
 def test_a_period_on_the_subscription_itself_is_understood(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
     order_id, name = builders.subscribed(shop, stripe)
     subscription = stripe.subscriptions[name]
+    stripe.fail_renewal(name)
     item = subscription["items"]["data"][0]
     subscription.update(
-        status="past_due", cancel_at_period_end=True,
+        cancel_at_period_end=True,
         current_period_start=item.pop("current_period_start"), current_period_end=item.pop("current_period_end"),
     )  # fmt: skip
     assert tell(shop, client, stripe, "customer.subscription.updated", subscription) == "applied"

@@ -1,13 +1,11 @@
 """Plans whose money goes back, is disputed, or is not collected; plans that are switched; and several of them in one order."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from starlette.testclient import TestClient
 
-from core.catalog.products import Kind, Price, Product
+from core.catalog.products import Price, Product
 from core.events import reconciliation
 from core.foundation.errors import StripeRefused
 from core.journeys import plans, refund
@@ -19,25 +17,10 @@ from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
-from tests.webhook.test_stripe_events import post
+from tests.webhook.conftest import Tell
 
-Tell = Callable[[str, dict], str]
 DAY_20 = datetime(2026, 12, 13, 10, 24, tzinfo=UTC)
 PERIOD_END = datetime(2026, 12, 23, 10, 24, tzinfo=UTC)
-
-
-@pytest.fixture
-def tell(shop: Shop, client: TestClient, stripe: FakeStripe, clock: Clock) -> Tell:
-    """Have Stripe tell of an object, and the worker do what that owes; what became of the event."""
-
-    def telling(kind: str, subject: dict) -> str:
-        clock.pass_(seconds=1)
-        answer = post(client, stripe.tell(kind, subject))
-        assert answer.status_code == 200
-        builders.ask_stripe(shop)
-        return str(answer.json()["state"])
-
-    return telling
 
 
 def policy(shop: Shop, **settings: str) -> Shop:
@@ -73,7 +56,7 @@ def test_a_plan_that_is_fully_refunded_is_cancelled_at_once(shop: Shop, stripe: 
     refund.request(shop, order_id, actor="owner")
     assert (grant(shop, order_id), stripe.subscriptions[name]["status"]) == (("plan", "revoked", 1), "active")
     assert [job.split(":")[1] for job in cancels(shop)] == [name]
-    assert ("plan_bills_on", f"plan_bills_on: {name}") in topics(shop)
+    assert ("plan_bills_on", name) in topics(shop)
     builders.end_plans(shop)
     assert stripe.subscriptions[name]["status"] == "canceled"
     assert [row.status for row in builders.rows(shop, Subscription)] == ["canceled"]
@@ -97,7 +80,7 @@ def test_an_owner_may_say_that_a_refunded_plan_goes_on(shop: Shop, stripe: FakeS
     assert (plan.ends, plan.bills_on) == ((), (name,))
     refund.request(shop, order_id, actor="owner", end_subscription=False, agreed=plan)
     assert cancels(shop) == []
-    assert (grant(shop, order_id)[1], topics(shop)) == ("revoked", [("plan_bills_on", f"plan_bills_on: {name}")])
+    assert (grant(shop, order_id)[1], topics(shop)) == ("revoked", [("plan_bills_on", name)])
     tell("invoice.paid", stripe.renew(name))
     assert (grant(shop, order_id)[1], topics(shop)) == ("active", [])
 
@@ -112,7 +95,7 @@ def test_where_the_policy_is_to_ask_the_owners_are_told_and_nothing_is_cancelled
     refund.request(asking, order_id, actor="owner")
     builders.end_plans(asking)
     assert stripe.subscriptions[name]["status"] == "active"
-    assert topics(asking) == [("plan_bills_on", f"plan_bills_on: {name}")]
+    assert topics(asking) == [("plan_bills_on", name)]
     assert f"owner_notice:{order_id}:plan_bills_on:{name}" in builders.jobs(asking)
 
 
@@ -146,7 +129,7 @@ def test_of_a_subscription_for_two_plans_one_refunded_leaves_the_other(shop: Sho
     order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2), ("plan-month", 3))
     refund.request(shop, order_id, actor="owner", lines=[1])
     assert [state for _, state in builders.grants(shop, order_id)] == ["revoked", "active"]
-    assert (cancels(shop), topics(shop)) == ([], [("plan_bills_on", f"plan_bills_on: {name}")])
+    assert (cancels(shop), topics(shop)) == ([], [("plan_bills_on", name)])
 
 
 def test_a_product_that_is_kept_after_a_refund_keeps_its_subscription(shop: Shop, stripe: FakeStripe) -> None:
@@ -260,20 +243,6 @@ def test_paused_collection_keeps_what_is_paid_for_until_its_end(
 # -- what a subscription is made of
 
 
-def second_plan(shop: Shop, *, stripe_price_id: str | None = None) -> None:
-    """Another plan is on the shelves."""
-    now = shop.now()
-    with shop.transaction() as session:
-        session.add(Product(id="bigger", name="Bigger Plan", kind=Kind.PLAN, created_at=now, updated_at=now))
-        session.flush()
-        session.add(
-            Price(
-                id="bigger-month", product_id="bigger", amount=2000, currency="eur", interval="month",
-                lookup_key="bigger-month", stripe_price_id=stripe_price_id,
-            )
-        )  # fmt: skip
-
-
 def test_only_the_plans_own_item_counts_as_seats(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:
     order_id, name = builders.subscribed(shop, stripe, ("plan-month", 3))
     tell("customer.subscription.updated", stripe.add_item(name, stripe.sell(100, interval="month"), 8))
@@ -299,7 +268,7 @@ def test_a_plan_that_is_switched_becomes_the_other_one_and_back(
 ) -> None:
     order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2))
     bigger = stripe.sell(2000, interval="month")
-    second_plan(shop, stripe_price_id=bigger if known_by == "stripe_price_id" else None)
+    builders.sell_bigger_plan(shop, stripe_price_id=bigger if known_by == "stripe_price_id" else None)
     if known_by == "lookup_key":
         stripe.prices[bigger]["lookup_key"] = "bigger-month"
     before = stripe.subscriptions[name]["items"]["data"][0]["price"]
@@ -321,8 +290,8 @@ def test_a_foreign_price_is_for_the_owner_and_access_stays_as_paid_for(
     stripe.change_seats(name, 7)
     tell("customer.subscription.updated", stripe.switch(name, foreign))
     assert grant(shop, order_id) == ("plan", "active", 2)
-    assert topics(shop) == [("foreign_price", f"foreign_price: {name} {foreign}")]
-    second_plan(shop, stripe_price_id=foreign)
+    assert topics(shop) == [("foreign_price", f"{name} {foreign}")]
+    builders.sell_bigger_plan(shop, stripe_price_id=foreign)
     tell("customer.subscription.updated", stripe.subscriptions[name])
     assert (grant(shop, order_id), topics(shop)) == (("bigger", "active", 7), [])
     tell("customer.subscription.deleted", stripe.end(name))
@@ -386,6 +355,20 @@ def test_of_two_peoples_subscriptions_the_first_ones_alone_opens_the_order(
     assert grant(shop, order_id)[1] == "revoked"
 
 
+def test_of_a_plan_bought_twice_the_one_that_is_paid_back_is_cancelled(
+    shop: Shop, stripe: FakeStripe, tell: Tell
+) -> None:
+    order_id, first, second = twice(shop, stripe, tell)
+    tell("invoice.paid", stripe.invoices_of(first)[0])
+    tell("invoice.paid", stripe.invoices_of(second)[0])
+    paid_again = stripe.payment_of(second)
+    assert paid_again
+    tell("refund.created", stripe.make_refund(paid_again, 1800))
+    builders.end_plans(shop)
+    assert [stripe.subscriptions[name]["status"] for name in (first, second)] == ["active", "canceled"]
+    assert (builders.status(shop, order_id), grant(shop, order_id)) == ("partially_refunded", ("plan", "active", 2))
+
+
 # -- what it brings in
 
 
@@ -447,12 +430,12 @@ def test_one_that_lived_and_died_unheard_of_has_both_ends(
 
 def test_discounts_that_stay_count_and_those_that_end_do_not(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:
     _, name = builders.subscribed(shop, stripe, ("plan-month", 2))
-    stripe.discount(name, duration="repeating", percent=50)
-    stripe.discount(name, duration="once", amount=500)
+    stripe.give_discount(name, duration="repeating", percent=50)
+    stripe.give_discount(name, duration="once", amount=500)
     tell("customer.subscription.updated", stripe.subscriptions[name])
     assert changes(shop) == [("new", 0, 1800)]
-    stripe.discount(name, duration="forever", percent=12.5)
-    stripe.discount(name, duration="forever", amount=100)
+    stripe.give_discount(name, duration="forever", percent=12.5)
+    stripe.give_discount(name, duration="forever", amount=100)
     tell("customer.subscription.updated", stripe.subscriptions[name])
     assert changes(shop) == [("new", 0, 1800), ("contraction", 1800, 1475)]
 
@@ -467,4 +450,4 @@ def test_stripe_refusing_to_end_one_is_for_a_person(shop: Shop, stripe: FakeStri
     stripe.trouble = [StripeRefused("permission_error", "This key may not")]
     with pytest.raises(StripeRefused):
         plans.end(shop, name, job.split(":")[2])
-    assert topics(shop) == [("plan_bills_on", f"plan_bills_on: {name}")]
+    assert topics(shop) == [("plan_bills_on", name)]

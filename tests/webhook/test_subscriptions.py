@@ -1,6 +1,5 @@
 """Plans, month after month: what Stripe tells, what it is asked, and what their buyers may use meanwhile."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -19,24 +18,10 @@ from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
+from tests.webhook.conftest import Tell
 from tests.webhook.test_stripe_events import post
 
 NORA = "nora@lindqvist.example"
-Tell = Callable[[str, dict], str]
-
-
-@pytest.fixture
-def tell(shop: Shop, client: TestClient, stripe: FakeStripe, clock: Clock) -> Tell:
-    """Have Stripe tell of an object, and the worker ask; what became of the event."""
-
-    def telling(kind: str, subject: dict) -> str:
-        clock.pass_(seconds=1)
-        answer = post(client, stripe.tell(kind, subject))
-        assert answer.status_code == 200
-        builders.ask_stripe(shop)
-        return str(answer.json()["state"])
-
-    return telling
 
 
 def plan(shop: Shop, order_id: str) -> tuple[str, str, int]:
@@ -307,8 +292,9 @@ def test_while_stripe_is_late_with_a_renewal_it_is_asked_ever_more_rarely(
     builders.subscribed(shop, stripe)
     end = subscription(shop).period_end
     assert end
-    asked_at = []
+    asked_at: list[datetime] = []
     clock.time = end
+    assert len(asked_by_a_pass(shop, stripe)) == 1
     while clock.time < end + timedelta(days=4):
         turn = subscription(shop).refresh_at
         assert turn
