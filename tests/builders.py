@@ -62,9 +62,9 @@ def session_id(link: PaymentLink) -> str:
     return session_in(link.url)
 
 
-def opened(shop: Shop, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:
+def opened(shop: Shop, *items: str | tuple[str, int], cart: str = "cart_1", browser: str = "br_1") -> tuple[str, str]:
     """An order whose payment page is open: its id and its Session's."""
-    link = checkout.start(shop, a_basket(*items, cart=cart))
+    link = checkout.start(shop, a_basket(*items, cart=cart, browser=browser))
     return link.order_id, session_id(link)
 
 
@@ -134,9 +134,11 @@ def sell_bigger_plan(shop: Shop, *, stripe_price_id: str | None = None) -> None:
         )  # fmt: skip
 
 
-def subscribed(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:
+def subscribed(
+    shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1", browser: str = "br_1"
+) -> tuple[str, str]:
     """An order with a plan whose first events came in and were asked about: its id and its subscription's."""
-    order_id, paid = opened(shop, *items or ("plan-month",), cart=cart)
+    order_id, paid = opened(shop, *items or ("plan-month",), cart=cart, browser=browser)
     subscription = stripe.pay(paid)["subscription"]
     deliver(shop, stripe.event("completed", paid))
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
