@@ -1,25 +1,26 @@
 """What every test may ask for: a shop on a real database, SQLite and PostgreSQL in turn, with a fake Stripe and a clock."""
 
+import gc
 import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Pool, event
+from sqlalchemy import Dialect, Engine, Pool, event
 
 from core.foundation import database, migration
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.owner import publishing
 from core.shop import Shop
+from tests.databases import Server, keep_rows
 from tests.fakes import SECRET, FakeStripe
 from tests.machine import alone, postgres
 
@@ -55,6 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder == "journeys" else str(item.path)))
     items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: it need not be looked through for what is left over each time that something is."""
+    gc.collect()
+    gc.freeze()
 
 
 def _turn(item: pytest.Item) -> int:
@@ -97,49 +104,25 @@ def sqlite_templates(run_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(run_folder: Path) -> Iterator["Server"]:
+def postgres_server(run_folder: Path) -> Iterator[Server]:
     """The PostgreSQL server of this test run."""
     with postgres(run_folder) as address, psycopg.connect(address, autocommit=True) as connection:
-        yield Server(address, connection)
+        server = Server(address, connection)
+        yield server
+        server.put_away()
 
 
 @pytest.fixture(scope="session")
-def postgres_templates(postgres_server: "Server", sqlite_templates: Path, run_folder: Path) -> None:
+def postgres_templates(postgres_server: Server, sqlite_templates: Path, run_folder: Path) -> None:
     """Two databases on that server to be copied, `migrated` and `stocked`. The sold files are those of the SQLite ones."""
     with alone(run_folder, "templates"):
         # Renamed when it is whole: half a template must not be taken for one.
         if not postgres_server.has("stocked"):
             _migrate(postgres_server.create("migrated"))
             _stock(postgres_server.create("half_stocked", "migrated"), run_folder / "not-sold")
+            for template in ("migrated", "half_stocked"):
+                keep_rows(postgres_server.address_of(template))
             postgres_server.tell("alter database half_stocked rename to stocked")
-
-
-@dataclass(frozen=True)
-class Server:
-    """A PostgreSQL server, and a connection to it on which databases are made and dropped."""
-
-    address: str
-    connection: psycopg.Connection
-
-    def tell(self, statement: str) -> None:
-        self.connection.execute(statement.encode())
-
-    def has(self, name: str) -> bool:
-        return bool(self.connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone())
-
-    def create(self, name: str, template: str = "template1") -> str:
-        """Make a database; its address."""
-        self.tell(f"create database {name} template {template} strategy file_copy")
-        before, _, query = self.address.partition("?")
-        address = before.rpartition("/")[0] + "/" + name
-        return f"{address}?{query}" if query else address
-
-    @contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
-        """The address of a database that is gone afterwards."""
-        name = f"test_{uuid4().hex[:12]}"
-        yield self.create(name, template)
-        self.tell(f"drop database {name} with (force)")
 
 
 def _migrate(url: str) -> None:
@@ -181,7 +164,7 @@ def migrated_database(
         yield f"sqlite:///{path}"
         return
     request.getfixturevalue("postgres_templates")
-    with request.getfixturevalue("postgres_server").database(template) as url:
+    with request.getfixturevalue("postgres_server").lent(template) as url:
         yield url
 
 
@@ -227,9 +210,22 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def bare_shop(settings: Settings, stripe: FakeStripe, clock: Clock) -> Iterator[Shop]:
     """A shop with empty shelves."""
-    shop = Shop(settings, database.connect(settings.database_url), stripe, Storage(settings.storage_url), clock)
+    engine = _knowing_its_statements(database.connect(settings.database_url))
+    shop = Shop(settings, engine, stripe, Storage(settings.storage_url), clock)
     yield shop
     shop.engine.dispose()
+
+
+# By the kind of database: what speaks its language, and the statements that were put into it.
+_COMPILED: dict[str, tuple[Dialect, Any]] = {}
+
+
+def _knowing_its_statements(engine: Engine) -> Engine:
+    """Each statement is compiled once for all tests that use this kind of database, and not once more in each of them."""
+    engine.dialect, engine._compiled_cache = _COMPILED.setdefault(
+        engine.dialect.name, (engine.dialect, engine._compiled_cache)
+    )
+    return engine
 
 
 @pytest.fixture
