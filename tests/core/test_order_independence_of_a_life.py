@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import select, text, update
 from core.catalog.products import Product
 from core.events import questions, reconciliation
 from core.foundation.database import metadata
+from core.foundation.errors import NeverPaid
+from core.journeys import revocation
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Counter
 from core.orders.subscription_changes import Movement, SubscriptionChange
@@ -46,6 +49,8 @@ OURS = {
 }
 # Ids that are drawn, and the drawn key.
 DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
+# What an owner did is noted with its moment.
+STAMP = re.compile(r"(?<=:)\d{4}-\d\d-\d\dT[\d:.]+Z")
 SESSION = re.compile(r"\bcs_test_\d+\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
 PASSING = ("processing", "canceled", "failed", "blocked")
@@ -60,6 +65,8 @@ class Life:
         self.events: list[dict[str, Any]] = []
         # Which of its Sessions fulfilled it first is history, if two were paid.
         self.paid_twice = False
+        # What owners do stands among the events, by its number.
+        self.acts: dict[int, Callable[[], object]] = {}
         # All subscriptions and invoices as they were after each event.
         self.billing: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
@@ -72,6 +79,11 @@ class Life:
         self.events.append(self.stripe.tell(kind, subject))
         self.billing.append(deepcopy((self.stripe.subscriptions, self.stripe.invoices)))
         return subject
+
+    def act(self, done: Callable[[], object]) -> None:
+        self.acts[len(self.events)] = done
+        self.events.append({})
+        self.billing.append(deepcopy((self.stripe.subscriptions, self.stripe.invoices)))
 
     def tell_session(self, kind: str) -> None:
         self.tell(f"checkout.session.{kind}", self.stripe.sessions[self.session_id])
@@ -254,6 +266,18 @@ def two_sessions_paid(life: Life) -> None:
     life.tell("refund.created", life.stripe.make_refund(paid["payment_intent"], 100))
 
 
+def free_and_withdrawn(life: Life) -> None:
+    life.order_id, life.session_id = builders.opened(life.shop, ("plan-month", 2), "kit-eur", ("clinic-eur", 2))
+    stripe = life.stripe
+    stripe.discount(life.session_id, 100)
+    name = stripe.pay(life.session_id)["subscription"]
+    life.tell_session("completed")
+    life.tell("customer.subscription.created", stripe.subscriptions[name])
+    life.tell("invoice.paid", stripe.invoices_of(name)[0])
+    life.act(lambda: revocation.revoke(life.shop, life.order_id, reason="withdrawn in time", actor="owner"))
+    life.tell("customer.subscription.deleted", stripe.end(name))
+
+
 LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "refunded in parts": (refunded_in_parts, 7, "partially_refunded"),
     "refunded wholly and in vain": (refunded_wholly_and_in_vain, 4, "fulfilled"),
@@ -270,6 +294,7 @@ LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "a renewal disputed beside a file": (a_renewal_disputed_beside_a_file, 7, "partially_refunded"),
     "three renewals refunded in parts": (three_renewals_refunded_in_parts, 11, "partially_refunded"),
     "two Sessions paid": (two_sessions_paid, 4, "partially_refunded"),
+    "free and withdrawn": (free_and_withdrawn, 5, "canceled"),
 }
 ASK, SWEEP = "ask", "sweep"
 
@@ -295,8 +320,11 @@ def live(shop: Shop, stripe: FakeStripe, clock: Clock, name: str, steps: list[in
     for step in steps if steps is not None else [step for number in range(events) for step in (number, ASK)]:
         clock.pass_(seconds=1)
         if isinstance(step, int):
-            deliver(shop, life.events[step])
             told = max(told, step)
+            if step in life.acts:
+                act(life, step)
+            else:
+                deliver(shop, life.events[step])
             continue
         stripe.subscriptions, stripe.invoices = deepcopy(life.billing[told])
         if step == SWEEP:
@@ -306,8 +334,19 @@ def live(shop: Shop, stripe: FakeStripe, clock: Clock, name: str, steps: list[in
     stripe.subscriptions, stripe.invoices = final
     clock.pass_(seconds=1)
     answer_all(shop)
+    for step in [*life.acts]:
+        act(life, step)
+    answer_all(shop)
     add_up(shop)
     return life
+
+
+def act(life: Life, step: int) -> None:
+    """Do once what owners do as soon as they can: nothing is to be ended of an order that is not paid yet."""
+    if step in life.acts:
+        with suppress(NeverPaid):
+            life.acts[step]()
+            del life.acts[step]
 
 
 def add_up(shop: Shop) -> None:
@@ -367,14 +406,14 @@ def every_row(life: Life) -> dict[str, list[str]]:
 
 def _words(row: dict[str, Any]) -> str:
     kept = {name: value for name, value in row.items() if name not in OURS}
-    for name in ("fulfilled_at", "granted_at"):
+    for name in ("fulfilled_at", "granted_at", "taken_back_at"):
         if isinstance(kept.get(name), datetime):
             kept[name] = "once"
     return _drawn(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode())
 
 
 def _drawn(words: str) -> str:
-    return DRAWN.sub(lambda found: found.group(1) or "key", words)
+    return STAMP.sub("then", DRAWN.sub(lambda found: found.group(1) or "key", words))
 
 
 def _passing(row: str) -> bool:
