@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core import admission, carts, catalog, fulfillment, history, orders, ownership, payments, workshops
+from core import admission, carts, catalog, fulfillment, history, orders, ownership, payments, signals, workshops
 from core.admission import Refused
 from core.catalog import Priced
 from core.database import new_id
@@ -22,6 +22,7 @@ from core.errors import (
     EmptyBasket,
     MixedBasket,
     StillSettling,
+    StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
     UnknownPrice,
@@ -31,6 +32,7 @@ from core.money import Money, check_chargeable
 from core.orders import LineDraft, Order, OrderLine, Payment, Status
 from core.payments import Checkout, CheckoutState, SessionFacts
 from core.shop import Shop
+from core.signals import Name
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
 _HOLDING = timedelta(minutes=35)
@@ -197,10 +199,12 @@ def _opened(shop: Shop, ticket: _Ticket) -> SessionFacts:
         return shop.stripe.retrieve_checkout(ticket.session_id)
     try:
         return shop.stripe.open_checkout(ticket.parameters, key=ticket.checkout_id)
-    except StripeRefused:
+    except (StripeRefused, StripeKeyRefused) as refusal:
         # It never came to be: forget the attempt and what it holds, so that the next click starts afresh.
         with shop.transaction() as session:
             _give_up(session, ticket, now=shop.now())
+            if isinstance(refusal, StripeKeyRefused):
+                signals.give(session, Name.PAYMENT_PAGE_REFUSED, at=shop.now(), detail=refusal.message or refusal.code)
         raise
 
 

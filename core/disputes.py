@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -29,8 +30,23 @@ _INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
 _LOST = ("lost", "prevented", "appeal_needs_response", "appeal_under_review")
 
 
+class Stage(StrEnum):
+    """What the owners hear of a dispute, each once."""
+
+    INQUIRY = "inquiry"
+    INQUIRY_CLOSED = "inquiry_closed"
+    DISPUTED = "disputed"
+    FUNDS_WITHDRAWN = "funds_withdrawn"
+    PREVENTED = "dispute_prevented"
+    LOST = "dispute_lost"
+    WON = "dispute_won"
+
+
 class Dispute(SQLModel, table=True):
-    """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in."""
+    """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
+
+    `was_inquiry` if it was ever told of as one; `withdrawn` once its money was taken from the balance.
+    """
 
     __tablename__ = "disputes"
 
@@ -43,6 +59,8 @@ class Dispute(SQLModel, table=True):
     reason: str
     status: str = Field(index=True)
     due_by: datetime | None = None
+    was_inquiry: bool = False
+    withdrawn: bool = False
     created_at: datetime
 
 
@@ -70,11 +88,12 @@ class DisputeFacts:
     reason: str
     status: str
     due_by: datetime | None
+    withdrawn: bool
     created_at: datetime
 
 
-def read_dispute(dispute: dict[str, Any]) -> DisputeFacts:
-    """Read a `dispute` as Stripe sends it."""
+def read_dispute(dispute: dict[str, Any], *, event: str = "") -> DisputeFacts:
+    """Read a `dispute` as Stripe sends it. `event` is the type it came with, if any."""
     due_by = (dispute.get("evidence_details") or {}).get("due_by")
     return DisputeFacts(
         id=dispute["id"],
@@ -85,6 +104,7 @@ def read_dispute(dispute: dict[str, Any]) -> DisputeFacts:
         reason=dispute.get("reason") or "",
         status=dispute.get("status") or "needs_response",
         due_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
+        withdrawn=event == "charge.dispute.funds_withdrawn" or bool(dispute.get("balance_transactions")),
         created_at=datetime.fromtimestamp(dispute.get("created") or 0, UTC),
     )
 
@@ -102,6 +122,8 @@ def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Di
     if _rank(facts.status) >= _rank(row.status):
         row.status = facts.status
         row.due_by = facts.due_by or row.due_by
+    row.was_inquiry = row.was_inquiry or facts.status in _INQUIRY
+    row.withdrawn = row.withdrawn or facts.withdrawn
     session.flush()
     return row
 
@@ -132,6 +154,38 @@ def standing(disputes: Sequence[Dispute]) -> str:
     if statuses & set(_LOST):
         return "lost"
     return "open" if statuses - {"won", *_INQUIRY} else ""
+
+
+def stage(dispute: Dispute) -> Stage:
+    """Where it stands. An appeal is one more try to win what was lost."""
+    match dispute.status:
+        case "warning_closed":
+            return Stage.INQUIRY_CLOSED
+        case status if status in _INQUIRY:
+            return Stage.INQUIRY
+        case "won":
+            return Stage.WON
+        case "prevented":
+            return Stage.PREVENTED
+        case status if status in _LOST:
+            return Stage.LOST
+        case _:
+            return Stage.DISPUTED
+
+
+def stages(dispute: Dispute) -> list[Stage]:
+    """All that it has gone through, from its facts alone: the same in whatever order they were learned."""
+    now = stage(dispute)
+    through = [Stage.INQUIRY] if dispute.was_inquiry else []
+    if now not in (Stage.INQUIRY, Stage.INQUIRY_CLOSED):
+        through += [Stage.DISPUTED, *([Stage.FUNDS_WITHDRAWN] if dispute.withdrawn else [])]
+    return [*through, *([now] if now not in through else [])]
+
+
+def is_news(dispute: Dispute, told: Stage) -> bool:
+    """Whether this stage is worth telling now: of what is over, only how it ended."""
+    now = stage(dispute)
+    return told is now or (told is Stage.FUNDS_WITHDRAWN and now is Stage.DISPUTED)
 
 
 def entry(dispute: Dispute) -> list[str]:

@@ -5,7 +5,7 @@ anywhere, any number of times and at once: the order's row is locked, and the re
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -34,7 +34,7 @@ from core.ledger import Ledger
 from core.orders import Order, OrderLine, Payment, Status
 from core.outbox import Job
 from core.payments import Checkout
-from core.refund_facts import RefundStatus
+from core.refund_facts import Refund, RefundStatus
 
 
 class Deliverable(Protocol):
@@ -65,6 +65,21 @@ class Settled:
     fulfilled_now: bool
 
 
+@dataclass
+class _Converged:
+    """The grants as they are now, and the lines (counted from 1) that could not be delivered at first and are settled:
+    delivered after all, or given up since their money went back."""
+
+    grants: list[Grant] = field(default_factory=list)
+    delivered_late: list[int] = field(default_factory=list)
+    given_up: list[int] = field(default_factory=list)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether every line was delivered, at whatever time."""
+        return bool(self.grants) and all(grant.granted_at for grant in self.grants)
+
+
 @dataclass(frozen=True)
 class Foreseen:
     """What would become of one delivery. `line` counts from 1; `keeps` is the product's policy after a refund."""
@@ -87,18 +102,18 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         # Most buyers give their address on Stripe's page only, and they are to be told.
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
-    grants = _converge(session, order, ledger, log, now=now)
+    found = _converge(session, order, ledger, log, now=now)
+    grants = found.grants
     if ledger.progress is Payment.PAID:
         order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
     if paid:
         _adopt(session, order, paid, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = orders.status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
-    delivered = bool(grants) and all(grant.granted_at for grant in grants)
-    fulfilled_now = _write(session, order, status, ledger.trouble or _blocked(grants), delivered, now=now)
+    fulfilled_now = _write(session, order, status, ledger.trouble or _blocked(grants), found.delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
-    _owe(session, order, ledger, status, fulfilled_now)
+    _owe(session, order, ledger, found, status, fulfilled_now)
     return Settled(order.id, status, fulfilled_now)
 
 
@@ -164,27 +179,33 @@ def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> 
         order.customer_id = customers.remember(session, order.email, now=now)
 
 
-def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> list[Grant]:
+def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> _Converged:
+    found = _Converged()
     if ledger.progress in (Payment.OPEN, Payment.PROCESSING):
-        return []
+        return found
     rows = _lines_and_grants(session, order.id)
     if ledger.progress is not Payment.PAID:
         release_all(session, [line for line, _ in rows])
-        return []
+        return found
     allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
     trouble = "" if ledger.paid else ledger.misfit
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
-    grants = []
+    money_back = bool(ledger.refunded) and disputes.standing(ledger.disputes) != "lost"
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
+        owed = grant.granted_at is None
         _bring(session, line, grant, allowed[line.id], now=now)
         if trouble and grant.state is GrantState.BLOCKED:
             grant.reason = trouble
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
         if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
             grant.quantity = ledger.subscription.quantity
-        grants.append(grant)
-    return grants
+        if owed and grant.state is GrantState.ACTIVE:
+            found.delivered_late.append(line.position + 1)
+        if owed and grant.state is GrantState.REVOKED and money_back:
+            found.given_up.append(line.position + 1)
+        found.grants.append(grant)
+    return found
 
 
 def _allowed(
@@ -286,10 +307,17 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add("paid_twice")
 
 
-def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfilled_now: bool) -> None:
+def _owe(
+    session: Session, order: Order, ledger: Ledger, found: _Converged, status: Status, fulfilled_now: bool
+) -> None:
     """Owe the outside its messages, in the transaction that made them due."""
-    if fulfilled_now and order.email:
+    # Whoever has paid hears of it, also where not all of it could be delivered.
+    if order.email and (fulfilled_now or (ledger.paid and not found.delivered)):
         outbox.owe(session, Job.RECEIPT, order.id, key=order.id, to=order.email)
+    for ending, lines in (("delivered", found.delivered_late), ("given_up", found.given_up)):
+        if lines and order.email:
+            told = (order.id, ending, ",".join(map(str, lines)))
+            outbox.owe(session, Job.LATE_DELIVERY, *told, key=":".join(told), to=order.email)
     if status is Status.FAILED and order.email:
         attempt = str(max(row.attempt for row in ledger.checkouts))
         outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}", to=order.email)
@@ -299,11 +327,16 @@ def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfill
 
 def _worries(order: Order, ledger: Ledger) -> list[str]:
     """What the owners must hear of at once, each once."""
-    worries = [f"dispute:{dispute.id}" for dispute in ledger.disputes]
+    worries = [f"{stage}:{dispute.id}" for dispute in ledger.disputes for stage in disputes.stages(dispute)]
     failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
-    worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
+    worries += [_failure_of(refund) for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
     return [*worries, "blocked"] if order.attention else worries
+
+
+def _failure_of(refund: Refund) -> str:
+    """One that Stripe never made moved no money; one that it made and that failed later brought the money back."""
+    return f"{'refund_failed' if refund.stripe_refund_id else 'refund_refused'}:{refund.id}"
 
 
 def _base(grant: Grant, line: OrderLine) -> Delivery:

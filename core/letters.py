@@ -1,6 +1,7 @@
 """Letters: which mail the shop owes, how its sending stands, and what it has to say. The worker words and sends them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -9,7 +10,9 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core import disputes, fulfillment, heartbeats, masking, orders, refund_facts, sign_in
 from core.database import insert_once, text_enum
-from core.grants import Delivery
+from core.disputes import Stage
+from core.errors import NoOwners
+from core.grants import Delivery, GrantState
 from core.money import Money
 from core.orders import Order, OrderLine
 from core.shop import Shop
@@ -22,17 +25,18 @@ _PATIENCE = timedelta(days=3)
 
 class LetterState(StrEnum):
     """Where a letter stands. One that is retried, that the mail server refused for good, or that was given up after
-    days of trying, never touches its order."""
+    days of trying, never touches its order. `dropped` is one that was overtaken before it could be sent."""
 
     WAITING = "waiting"
     RETRYING = "retrying"
     SENT = "sent"
+    DROPPED = "dropped"
     REFUSED = "refused"
     GIVEN_UP = "given_up"
 
 
 # Nothing is left to do by itself.
-SETTLED = (LetterState.SENT, LetterState.REFUSED, LetterState.GIVEN_UP)
+SETTLED = (LetterState.SENT, LetterState.DROPPED, LetterState.REFUSED, LetterState.GIVEN_UP)
 
 
 class Letter(SQLModel, table=True):
@@ -63,7 +67,7 @@ class ReceiptLine:
 
 @dataclass(frozen=True)
 class OrderLetter:
-    """What a letter about an order needs: `library_url` signs its reader in, once."""
+    """What a letter about an order needs: `library_url` signs its reader in, once. `returned` is what went back."""
 
     email: str
     number: str
@@ -72,6 +76,7 @@ class OrderLetter:
     lines: tuple[ReceiptLine, ...]
     deliveries: tuple[Delivery, ...]
     library_url: str
+    returned: Money
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,16 @@ def sent(session: Session, letter_id: str, *, now: datetime) -> None:
     )
 
 
+def dropped(session: Session, claim: Claim) -> None:
+    """It is no longer wanted: what it was to say was overtaken."""
+    _let_go(session, claim, LetterState.DROPPED, "")
+
+
+def unaddressed(session: Session, claim: Claim) -> None:
+    """Nobody's address is known to send it to: it waits, however long."""
+    _let_go(session, claim, LetterState.WAITING, "OWNER_EMAILS is not set")
+
+
 def failed(session: Session, claim: Claim, error: str, *, for_good: bool, now: datetime) -> bool:
     """This attempt failed; returns whether another is due. Says nothing of a letter that somebody else has claimed since."""
     letter = session.get(Letter, claim.letter_id, with_for_update=True)
@@ -159,6 +174,12 @@ def put_off(session: Session, letter_id: str, error: str, *, order_id: str | Non
     _note(session, letter_id, order_id=order_id, now=now)
     letter = session.get_one(Letter, letter_id, with_for_update=True)
     return letter.state not in SETTLED and _troubled(session, letter, error, for_good=False, now=now)
+
+
+def _let_go(session: Session, claim: Claim, state: LetterState, reason: str) -> None:
+    mine = (col(Letter.id) == claim.letter_id) & (col(Letter.claimed_by) == claim.worker)
+    mine &= (col(Letter.attempts) == claim.attempt) & col(Letter.state).not_in(SETTLED)
+    session.exec(update(Letter).where(mine).values(state=state, error=reason, claimed_until=None, claimed_by=None))
 
 
 def _note(session: Session, letter_id: str, *, order_id: str | None, now: datetime) -> None:
@@ -189,7 +210,17 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
             lines=tuple(_line(line) for line in orders.lines(session, order_id)),
             deliveries=fulfillment.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=sign_in.letter_link(shop, order_id, order.email),
+            returned=Money(order.amount_refunded, order.currency),
         )  # fmt: skip
+
+
+def about_late_lines(shop: Shop, order_id: str, ending: str, lines: Sequence[int]) -> OrderLetter | None:
+    """What to write about these lines (counted from 1), which were "delivered" late or "given_up", or None if that is no
+    longer so."""
+    letter = about_order(shop, order_id)
+    state = GrantState.ACTIVE if ending == "delivered" else GrantState.REVOKED
+    late = tuple(letter.deliveries[line - 1] for line in lines)
+    return replace(letter, deliveries=late) if {each.state for each in late} == {state} else None
 
 
 def buyer(session: Session, order_id: str) -> str:
@@ -214,27 +245,48 @@ def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
 
 @dataclass(frozen=True)
 class NoticeLetter:
-    """What the letter to the owners needs. `topic` is what happened, such as `dispute:dp_…`; `detail` says more."""
+    """What the letter to the owners needs. `topic` is what happened, such as `disputed` or `refund_failed`; `detail` is the
+    reason, `amount` the money in question, `due_by` the bank's deadline; `escalated` if a bank's question came first."""
 
     owners: tuple[str, ...]
     number: str
     topic: str
     total: Money
-    detail: str
+    amount: Money
+    detail: str = ""
+    due_by: datetime | None = None
+    escalated: bool = False
 
 
 def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
-    """What to write to the owners about this order, or None if the shop has no owners to write to."""
+    """What to write to the owners about this order, or None if it was overtaken. Raises NoOwners.
+
+    `topic` names what happened, and to what, such as `disputed:dp_…`.
+    """
+    if not shop.settings.owners:
+        raise NoOwners
+    name, _, subject = topic.partition(":")
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
-        reasons = [row.reason for row in disputes.of_order(session, order_id) if topic == f"dispute:{row.id}"]
-        failures = [
-            row.failure for row in refund_facts.of_order(session, order_id) if topic == f"refund_failed:{row.id}"
-        ]
-    detail = next(iter([*reasons, *failures]), order.attention if topic == "blocked" else "")
-    total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
-    owners = shop.settings.owners
-    return NoticeLetter(owners, order.number, topic, total, detail) if owners else None
+        total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
+        plain = NoticeLetter(shop.settings.owners, order.number, name, total, total, order.attention)
+        if name in (*Stage, "dispute"):
+            return _of_dispute(session.get_one(disputes.Dispute, subject), plain)
+        if name in ("refund_failed", "refund_refused"):
+            refund = session.get_one(refund_facts.Refund, subject)
+            return replace(plain, detail=refund.failure, amount=Money(refund.amount, refund.currency))
+    return replace(plain, detail="") if name == "paid_twice" else plain
+
+
+def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter) -> NoticeLetter | None:
+    # Owed by the version before this one: "dispute", whatever had become of it.
+    told = disputes.stage(dispute) if plain.topic == "dispute" else Stage(plain.topic)
+    if not disputes.is_news(dispute, told):
+        return None
+    return replace(
+        plain, topic=told, amount=Money(dispute.amount, dispute.currency or plain.total.currency),
+        detail=dispute.reason, due_by=dispute.due_by, escalated=dispute.was_inquiry,
+    )  # fmt: skip
 
 
 def of_order(session: Session, order_id: str) -> list[Letter]:

@@ -115,9 +115,9 @@ def left(session: Session, order_id: str) -> Money:
     return _left(order, ledger.read(session, order))
 
 
-def unconfirmed(session: Session, *, livemode: bool, before: datetime) -> list[str]:
-    """The refunds of this mode that were asked for before this moment and not confirmed."""
-    query = select(Refund.id).join(Order, col(Order.id) == Refund.order_id)
+def unconfirmed(session: Session, *, livemode: bool, before: datetime) -> list[tuple[str, str]]:
+    """The refunds of this mode that were asked for before this moment and not confirmed, each with its order's id."""
+    query = select(Refund.id, Refund.order_id).join(Order, col(Order.id) == Refund.order_id)
     return list(
         session.exec(
             query.where(Refund.status == RefundStatus.REQUESTED, Refund.created_at < before, Order.livemode == livemode)

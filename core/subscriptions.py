@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
+from core import setbacks
 from core.database import minor_units
 from core.grants import Grant, GrantState, Kind
 from core.orders import AdmittedOrder, Order
@@ -178,19 +179,22 @@ def grace_over(session: Session, *, now: datetime, limit: int) -> list[str]:
             col(Subscription.grace_until) <= now,
             Grant.kind == Kind.PLAN,
             Grant.state == GrantState.ACTIVE,
+            ~setbacks.resting(col(Subscription.order_id), now=now),
         )
     )
     return list(session.exec(query.distinct().limit(limit)))
 
 
-def overdue(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[str]:
-    """Subscriptions of this mode whose period ended a while ago and of which nothing was heard since: ask about them."""
-    query = select(Subscription.id).join(Order, col(Order.id) == Subscription.order_id)
+def overdue(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Subscriptions of this mode whose period ended a while ago and of which nothing was heard since: ask about them. Each
+    with its order's id."""
+    query = select(Subscription.id, Subscription.order_id).join(Order, col(Order.id) == Subscription.order_id)
     query = query.where(
         Order.livemode == livemode,
         col(Subscription.status).in_(("active", "trialing", "past_due", "unpaid", "paused", "incomplete")),
         col(Subscription.period_end) < now - timedelta(hours=2),
         col(Subscription.fetched_at) < now - timedelta(hours=6),
+        ~setbacks.resting(col(Subscription.id), now=now),
     )
     return list(session.exec(query.order_by(col(Subscription.fetched_at)).limit(limit)))
 

@@ -15,6 +15,7 @@ from core.errors import (
     NotFound,
     NotOpen,
     ShopError,
+    StripeKeyRefused,
     StripeRefused,
     StripeTrouble,
     StripeUnreachable,
@@ -33,6 +34,7 @@ _STATUS: tuple[tuple[type[ShopError], int], ...] = (
     (AccessDenied, 403),
     (TooManyTries, 429),
     (StripeRefused, 502),
+    (StripeKeyRefused, 503),
     (StripeUnreachable, 503),
 )
 

@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from core import billing, letters, masking, outbox
-from core.errors import JobFailed, StripeUnreachable
+from core import billing, letters, masking, outbox, signals
+from core.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.outbox import Job, Turn
 from core.shop import Shop
 from worker import sending, wording
@@ -67,6 +67,8 @@ def _take(post: Post, turn: Turn) -> None:
             _ask_stripe(post.shop, turn, *turn.arguments)
         case Job.RECEIPT:
             sending.send(post, turn, _receipt(*turn.arguments))
+        case Job.LATE_DELIVERY:
+            sending.send(post, turn, _late_delivery(*turn.arguments))
         case Job.PAYMENT_FAILED:
             sending.send(post, turn, _payment_failed(*turn.arguments))
         case Job.SIGN_IN_CODE:
@@ -80,6 +82,18 @@ def _receipt(order_id: str) -> Letter:
         return wording.receipt(shop.settings, letters.about_order(shop, order_id))
 
     return Letter(f"{Job.RECEIPT}:{order_id}", order_id, partial(letters.buyer, order_id=order_id), write)
+
+
+def _late_delivery(order_id: str, ending: str, lines: str) -> Letter:
+    def write(shop: Shop) -> Message | None:
+        letter = letters.about_late_lines(shop, order_id, ending, [int(line) for line in lines.split(",")])
+        if letter is None:
+            return None
+        word = wording.delivered_late if ending == "delivered" else wording.given_up
+        return word(shop.settings, letter)
+
+    letter_id = f"{Job.LATE_DELIVERY}:{order_id}:{ending}:{lines}"
+    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
 
 
 def _payment_failed(order_id: str, attempt: str) -> Letter:
@@ -111,10 +125,12 @@ def _ask_stripe(shop: Shop, turn: Turn, subject: str) -> None:
     """Ask, and owe another turn unless Stripe answers; the sweep asks too, so that a job which gives up loses nothing."""
     try:
         billing.ask(shop, subject)
-    except StripeUnreachable as error:
-        log.warning("stripe_silent", subject=subject, error=str(error))
+    except (StripeUnreachable, StripeKeyRefused) as error:
+        log.warning("stripe_unanswered", subject=subject, error=str(error))
         if turn.number >= _QUESTIONS:
             raise TimeoutError(f"Stripe did not answer about {subject} in {turn.number + 1} attempts") from None
         wait = timedelta(seconds=sending.backoff(turn.number + 1, longest=_LONGEST_WAIT))
         with shop.transaction() as session:
+            if isinstance(error, StripeKeyRefused):
+                signals.give_refused(session, error, at=shop.now())
             outbox.owe_next(session, turn, wait=wait)
