@@ -5,10 +5,10 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from starlette.concurrency import run_in_threadpool
 
-from core import readiness
-from core.readiness import Check
+from core.owner import readiness
+from core.owner.readiness import Check
 from core.shop import Shop
-from webhook.answers import OpenShop
+from webhook.dependencies import OpenShop
 
 _EVENTS = Counter("pushcart_stripe_events", "Webhook requests by what became of their event.", ["state"])
 

@@ -8,9 +8,11 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from core import billing, letters, masking, outbox, signals
-from core.errors import JobFailed, StripeKeyRefused, StripeUnreachable
-from core.outbox import Job, Turn
+from core.events import questions
+from core.foundation import masking, milestones, outbox
+from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
+from core.foundation.outbox import Job, Turn
+from core.messages import letters
 from core.shop import Shop
 from worker import sending, wording
 from worker.mail import Message
@@ -124,7 +126,7 @@ def _owner_notice(order_id: str, topic: str) -> Letter:
 def _ask_stripe(shop: Shop, turn: Turn, subject: str) -> None:
     """Ask, and owe another turn unless Stripe answers; the sweep asks too, so that a job which gives up loses nothing."""
     try:
-        billing.ask(shop, subject)
+        questions.ask(shop, subject)
     except (StripeUnreachable, StripeKeyRefused) as error:
         log.warning("stripe_unanswered", subject=subject, error=str(error))
         if turn.number >= _QUESTIONS:
@@ -132,5 +134,5 @@ def _ask_stripe(shop: Shop, turn: Turn, subject: str) -> None:
         wait = timedelta(seconds=sending.backoff(turn.number + 1, longest=_LONGEST_WAIT))
         with shop.transaction() as session:
             if isinstance(error, StripeKeyRefused):
-                signals.give_refused(session, error, at=shop.now())
+                milestones.record_refused(session, error, at=shop.now())
             outbox.owe_next(session, turn, wait=wait)

@@ -6,11 +6,13 @@ from pathlib import Path
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.disputes import Stage
-from core.grants import Delivery, GrantState, Kind
-from core.letters import CodeLetter, NoticeLetter, OrderLetter
-from core.money import Money
-from core.settings import Settings
+from core.catalog.products import Kind
+from core.foundation.money import Money
+from core.foundation.settings import Settings
+from core.kinds.grants import Delivery
+from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter
+from core.orders.disputes import Stage
+from core.orders.status import GrantState
 from worker.mail import Message
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from core.errors import StripeUnreachable
+from core.foundation.errors import StripeUnreachable
 from core.shop import Shop
-from sandbox import conformity
+from sandbox.protocol import conformity
 from tests.conftest import Clock
 from tests.contract.sides import BUYER, until_renewed
 from tests.fakes import FakeStripe

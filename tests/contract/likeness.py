@@ -6,13 +6,14 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from core import disputes, payments, refund_facts, subscriptions
+from core.gateway import sessions
+from core.orders import disputes, refunds, subscriptions
 
 # What the shop makes of Stripe's objects: it must be the same, though the fake leaves keys out.
 READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
-    "checkout.session": payments.read_session,
+    "checkout.session": sessions.read_session,
     "dispute": disputes.read_dispute,
-    "refund": refund_facts.read_refund,
+    "refund": refunds.read_refund,
     "subscription": subscriptions.read_subscription,
 }
 ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|ord|rf|tok)_(?:test_)?\w+")

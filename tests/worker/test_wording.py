@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from core.disputes import Stage
-from core.grants import Delivery, File, GrantState, Kind
-from core.letters import CodeLetter, NoticeLetter, OrderLetter, ReceiptLine
-from core.money import Money
-from core.settings import Settings
+from core.catalog.products import Kind
+from core.foundation.money import Money
+from core.foundation.settings import Settings
+from core.kinds.grants import Delivery, File
+from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter, ReceiptLine
+from core.orders.disputes import Stage
+from core.orders.status import GrantState
 from worker import wording
 from worker.mail import Message
 
@@ -19,9 +21,7 @@ SETTINGS = Settings(secret_key="a secret of sixteen letters", shop_name="Ada & S
 LIBRARY = "http://localhost:8501/purchases?letter=token"
 
 
-def _delivery(
-    kind: Kind, *, quantity: int = 1, state: GrantState = GrantState.ACTIVE, reason: str = ""
-) -> Delivery:
+def _delivery(kind: Kind, *, quantity: int = 1, state: GrantState = GrantState.ACTIVE, reason: str = "") -> Delivery:
     key = "ABCDE-FGHJK-MNPQR-STUVW" if kind is Kind.LICENSE else ""
     begins = datetime(2026, 12, 10, 16, tzinfo=UTC) if kind is Kind.WORKSHOP else None
     files = (File("f1", "PDF", "a.pdf", 1, "application/pdf"), File("f2", "EPUB", "a.epub", 1, "application/epub+zip"))
@@ -63,7 +63,9 @@ LETTERS = {
     **{kind.value: _receipt(_delivery(kind)) for kind in Kind},
     "part of it": _receipt(_delivery(Kind.DOWNLOAD), SOLD_OUT),
     "nothing yet": _receipt(SOLD_OUT),
-    "taken back": _receipt(_delivery(Kind.PLAN, state=GrantState.REVOKED), _delivery(Kind.PLAN, state=GrantState.SUSPENDED)),
+    "taken back": _receipt(
+        _delivery(Kind.PLAN, state=GrantState.REVOKED), _delivery(Kind.PLAN, state=GrantState.SUSPENDED)
+    ),
     "late": wording.delivered_late(SETTINGS, _letter(_delivery(Kind.WORKSHOP), _delivery(Kind.LICENSE))),
     "given up": wording.given_up(SETTINGS, _letter(SOLD_OUT)),
     **NOTICES,

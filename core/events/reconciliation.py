@@ -1,0 +1,274 @@
+"""Reconciliation: what no webhook told us, asked for at Stripe, and fed through the very same functions."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import orjson
+from sqlalchemy import select as select_columns
+from sqlmodel import col, select, update
+
+from core import admission, fulfillment
+from core.admission import Refused
+from core.events import inbox, questions
+from core.events.attempts import Pass, Report
+from core.events.handlers import HANDLERS, EventState
+from core.foundation import milestones, setbacks
+from core.foundation.errors import CheckoutNotFound
+from core.foundation.milestones import Name
+from core.gateway.sessions import CheckoutState
+from core.gateway.sessions import Money as Progress
+from core.journeys import refund
+from core.kinds import seats
+from core.orders import checkouts, orders, subscriptions
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order
+from core.orders.refunds import RefundStatus
+from core.shop import Shop
+
+_BATCH = 200
+# An attempt whose Session's id we never learned cannot be paid by anybody; past this age its places are given back.
+_NEVER_OPENED = timedelta(minutes=10)
+# A refund whose answer was lost: so long may the call that asked for it still be under way.
+_UNCONFIRMED = timedelta(minutes=2)
+# Stripe keeps events for 30 days, and lists one some seconds after it happened.
+_KEPT = timedelta(days=29)
+_OVERLAP = timedelta(minutes=5)
+# What no endpoint acknowledged is in the other list too: this one only makes sure, from time to time.
+_SURE_EVERY = timedelta(hours=1)
+_SURE_OVERLAP = timedelta(days=1)
+
+
+def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], None] | None = None) -> Report:
+    """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, and what has lapsed.
+
+    Failed and parked events, and whatever else failed, are tried again when they are due, and Sessions asked about
+    likewise, or all of them if `everything`. No transaction is open while Stripe is asked. The first call that gets no
+    answer ends the asking, and so does a key that is turned away; the next pass goes on.
+    """
+    run = Pass(shop, everything=everything, progress=progress or (lambda _subject: None))
+    for step in _STEPS:
+        run.step(step)
+    run.record_milestones()
+    return run.report
+
+
+def _retry_events(run: Pass) -> None:
+    due_at, limit = (None, None) if run.everything else (run.shop.now(), _BATCH)
+    with run.shop.reading() as session:
+        waiting = inbox.unfinished(session, due_at=due_at, limit=limit)
+    asking: list[str] = []
+    for event_id in waiting:
+        run.do(event_id, partial(_retried, run.shop, event_id, asking))
+    # Only Stripe knows whose these are: asked here too, should the job that was to ask have given up.
+    for event_id in asking:
+        run.ask(event_id, partial(_placed, run.shop, event_id))
+
+
+def _retried(shop: Shop, event_id: str, asking: list[str]) -> bool:
+    outcome = inbox.replay(shop, event_id, actor="worker")
+    if outcome.state is EventState.PARKED and outcome.reason == admission.ASKING:
+        asking.append(event_id)
+    return outcome.state is EventState.APPLIED
+
+
+def _placed(shop: Shop, event_id: str) -> bool:
+    return questions.place(shop, event_id).state is EventState.APPLIED
+
+
+def _fetch_events(run: Pass) -> None:
+    """Fetch what happened since the last pass, and now and then make sure of what no endpoint acknowledged."""
+    now, oldest = run.shop.now(), run.shop.now() - _KEPT
+    with run.shop.reading() as session:
+        seen, sure = (milestones.last(session, name) for name in (Name.EVENTS_SEEN, Name.UNDELIVERED_SEEN))
+    if run.everything or sure is None or sure.at <= now - _SURE_EVERY:
+        since = oldest if run.everything or sure is None else max(oldest, sure.at - _SURE_OVERLAP)
+        _fetch(run, "undelivered events at Stripe", run.shop.stripe.undelivered_events, Name.UNDELIVERED_SEEN, since)
+    since = oldest if run.everything or seen is None else max(oldest, seen.at - _OVERLAP)
+    _fetch(run, "events at Stripe", run.shop.stripe.events, Name.EVENTS_SEEN, since)
+
+
+def _fetch(
+    run: Pass, name: str, listing: Callable[..., Iterator[dict[str, Any]]], milestone: Name, since: datetime
+) -> None:
+    started = run.shop.now()
+
+    def fetch() -> bool:
+        _take_all(run, list(listing(since=since, types=tuple(HANDLERS))))
+        # Only now: what a listing that broke off did not show is asked for again by the next pass.
+        with run.shop.transaction() as session:
+            milestones.record(session, milestone, at=started)
+        return False
+
+    run.ask(name, fetch, id=name)
+
+
+def _take_all(run: Pass, found: list[dict[str, Any]]) -> None:
+    """Take those that are news to us, oldest first, as they would have come. What fails keeps its own time from then on."""
+    known: set[str] = set()
+    for start in range(0, len(found), _BATCH):
+        with run.shop.reading() as session:
+            known |= inbox.remembered(session, [event["id"] for event in found[start : start + _BATCH]])
+    for event in reversed(found):
+        if event["id"] not in known:
+            run.do(event["id"], partial(_taken, run.shop, event))
+
+
+def _taken(shop: Shop, event: dict[str, Any]) -> bool:
+    return inbox.take(shop, event, orjson.dumps(event).decode(), actor="worker").state is EventState.APPLIED
+
+
+def _ask_about_sessions(run: Pass) -> None:
+    """Ask about open and settling Sessions, in batches, so that ten thousand never stand in memory.
+
+    Most are as we know them: those of a batch are put off together, since a transaction for each would cost most of the time.
+    """
+    last = ""
+    while not run.over and (batch := _due(run, after=last)):
+        unchanged: list[_Due] = []
+        for due in batch:
+            run.ask(due.order_id, partial(_asked, run.shop, due, unchanged), id=due.session_id, order_id=due.order_id)
+        _put_off(run.shop, unchanged)
+        last = batch[-1].checkout_id
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A Session to ask about, and how far we know it to be."""
+
+    checkout_id: str
+    order_id: str
+    session_id: str
+    state: CheckoutState
+    money: Progress
+    created_at: datetime
+
+
+def _due(run: Pass, *, after: str) -> list[_Due]:
+    columns: list[Any] = [
+        Checkout.id, Checkout.order_id, Checkout.stripe_checkout_session_id, Checkout.state, Checkout.money,
+        Checkout.created_at,
+    ]  # fmt: skip
+    query = (
+        select_columns(*columns)
+        .join(Order, col(Order.id) == Checkout.order_id)
+        .where(
+            # Whatever was bought with the other key, this one's Stripe knows nothing of.
+            col(Order.livemode) == run.shop.settings.livemode,
+            col(Checkout.stripe_checkout_session_id).is_not(None),
+            (col(Checkout.state) == CheckoutState.OPEN) | (col(Checkout.money) == Progress.PROCESSING),
+            col(Checkout.id) > after,
+        )
+        .order_by(col(Checkout.id))
+        .limit(_BATCH)
+    )
+    if not run.everything:
+        query = query.where(col(Checkout.ask_after) <= run.shop.now())
+    with run.shop.reading() as session:
+        return [_Due(*row) for row in session.execute(query)]
+
+
+def _asked(shop: Shop, due: _Due, unchanged: list[_Due]) -> bool:
+    try:
+        facts = shop.stripe.retrieve_checkout(due.session_id)
+    except CheckoutNotFound:
+        facts = None
+    if facts and (facts.state, facts.money) == (due.state, due.money):
+        unchanged.append(due)
+        return False
+    with shop.transaction() as session:
+        order = orders.lock(session, due.order_id)
+        assert order is not None
+        before = order.status
+        row = session.get_one(Checkout, due.checkout_id)
+        row.ask_after = checkouts.ask_next(row.created_at, shop.now())
+        if facts is None:
+            row.state = CheckoutState.EXPIRED  # gone at Stripe: nobody can pay it any more
+        session.flush()
+        if facts is None:
+            return fulfillment.resettle(session, order.id, actor="worker", now=shop.now()).status is not before
+        admitted = admission.of_session(session, shop.id, facts)
+        if isinstance(admitted, Refused):
+            raise CheckoutNotFound(session_id=due.session_id)  # its metadata was altered at Stripe: for a person
+        settled = fulfillment.apply(session, admitted, actor="worker", now=shop.now())
+        return settled.status is not before
+
+
+def _put_off(shop: Shop, unchanged: list[_Due]) -> None:
+    if unchanged:
+        now = shop.now()
+        later = [{"id": due.checkout_id, "ask_after": checkouts.ask_next(due.created_at, now)} for due in unchanged]
+        with shop.transaction() as session:
+            session.execute(update(Checkout), later)
+
+
+def _close_never_opened(run: Pass) -> None:
+    query = select(Checkout.id, Checkout.order_id).where(
+        col(Checkout.stripe_checkout_session_id).is_(None),
+        col(Checkout.state) == CheckoutState.OPEN,
+        col(Checkout.created_at) < run.shop.now() - _NEVER_OPENED,
+        ~setbacks.resting(col(Checkout.id), now=run.shop.now()),
+    )
+    with run.shop.reading() as session:
+        lost = session.exec(query.limit(_BATCH)).all()
+    for checkout_id, order_id in lost:
+        run.do(order_id, partial(_closed, run.shop, checkout_id), id=checkout_id, order_id=order_id)
+
+
+def _closed(shop: Shop, checkout_id: str) -> bool:
+    with shop.transaction() as session:
+        order_id = session.get_one(Checkout, checkout_id).order_id
+        orders.lock(session, order_id)
+        row = session.get_one(Checkout, checkout_id, populate_existing=True)
+        if row.stripe_checkout_session_id is not None:
+            return False
+        row.state = CheckoutState.EXPIRED
+        session.flush()
+        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
+    return True
+
+
+def _end_grace(run: Pass) -> None:
+    with run.shop.reading() as session:
+        over = seats.grace_over(session, now=run.shop.now(), limit=_BATCH)
+    for order_id in over:
+        run.do(order_id, partial(_resettled, run.shop, order_id), id=order_id, order_id=order_id)
+
+
+def _resettled(shop: Shop, order_id: str) -> bool:
+    with shop.transaction() as session:
+        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
+    return True
+
+
+def _resume_refunds(run: Pass) -> None:
+    with run.shop.reading() as session:
+        before = run.shop.now() - _UNCONFIRMED
+        waiting = refund.unconfirmed(session, livemode=run.shop.settings.livemode, before=before)
+    for refund_id, order_id in waiting:
+        run.ask(refund_id, partial(_resumed, run.shop, refund_id), id=refund_id, order_id=order_id)
+
+
+def _resumed(shop: Shop, refund_id: str) -> bool:
+    return refund.resume(shop, refund_id).status is not RefundStatus.REQUESTED
+
+
+def _refresh_subscriptions(run: Pass) -> None:
+    with run.shop.reading() as session:
+        livemode, now = run.shop.settings.livemode, run.shop.now()
+        overdue = subscriptions.overdue(session, livemode=livemode, now=now, limit=_BATCH)
+    for subscription_id, order_id in overdue:
+        refreshed = partial(_refreshed, run.shop, subscription_id)
+        run.ask(subscription_id, refreshed, id=subscription_id, order_id=order_id)
+
+
+def _refreshed(shop: Shop, subscription_id: str) -> bool:
+    return questions.refresh(shop, subscription_id) is not None
+
+
+_STEPS = (
+    _retry_events, _close_never_opened, _end_grace, _fetch_events, _ask_about_sessions, _resume_refunds,
+    _refresh_subscriptions,
+)  # fmt: skip

@@ -1,0 +1,49 @@
+"""Milestones: the last time that something worked or failed, for the next pass and for the owner to see."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Session, SQLModel
+
+from core.foundation import masking
+from core.foundation.database import text_enum
+from core.foundation.errors import PermissionMissing, StripeKeyRefused
+
+
+class Name(StrEnum):
+    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay."""
+
+    STRIPE_ANSWERED = "stripe_answered"
+    STRIPE_SILENT = "stripe_silent"
+    KEY_REFUSED = "stripe_key_refused"
+    PERMISSION_MISSING = "stripe_permission_missing"
+    PAYMENT_PAGE_REFUSED = "payment_page_refused"
+    EVENTS_SEEN = "events_seen"
+    UNDELIVERED_SEEN = "undelivered_seen"
+    SWEPT = "swept"
+
+
+class Milestone(SQLModel, table=True):
+    """When it was last so, and what was said."""
+
+    __tablename__ = "signals"
+
+    name: Name = text_enum(Name, primary_key=True)
+    at: datetime
+    detail: str = ""
+
+
+def record(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
+    """Write down that it is so now."""
+    session.merge(Milestone(name=name, at=at, detail=masking.masked(detail, most=1000)))
+
+
+def record_refused(session: Session, refusal: StripeKeyRefused, *, at: datetime) -> None:
+    """Write down that Stripe turned the key away, or that it may not do something."""
+    name = Name.PERMISSION_MISSING if isinstance(refusal, PermissionMissing) else Name.KEY_REFUSED
+    record(session, name, at=at, detail=refusal.message or refusal.code)
+
+
+def last(session: Session, name: Name) -> Milestone | None:
+    """The last time it was so, or None if it never was."""
+    return session.get(Milestone, name)

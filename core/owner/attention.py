@@ -1,0 +1,288 @@
+"""Attention: the one list of what needs a person, each with what to do about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from core.events import inbox
+from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
+from core.events.inbox import StripeEvent
+from core.foundation import milestones, setbacks
+from core.foundation.milestones import Milestone, Name
+from core.foundation.outbox import Job, dead_jobs
+from core.gateway.sessions import Money as Progress
+from core.messages.letters import Letter, LetterState
+from core.orders.checkouts import Checkout
+from core.orders.disputes import Dispute, FraudWarning
+from core.orders.orders import Order
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.status import Status
+from core.owner import readiness
+from core.owner.readiness import Check
+from core.shop import Shop
+
+_PARKED_FOR = timedelta(hours=1)
+_RETRIED_FOR = timedelta(hours=1)
+# A mode mismatch is worth a warning while it goes on, not for ever.
+_RECENT = timedelta(days=2)
+# What lacks a permission is asked for again within this time, at least.
+_LACKING_FOR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something for a person. `subject` is the order, event or job; `due_by` is a deadline set by somebody else."""
+
+    topic: str
+    subject: str
+    order_id: str | None
+    since: datetime
+    due_by: datetime | None
+    detail: str
+    advice: str
+
+
+def items(shop: Shop) -> list[Item]:
+    """Everything that needs a person now: what has a deadline first, then the oldest."""
+    now = shop.now()
+    with shop.reading() as session:
+        found = [
+            *_stripe(session, now=now),
+            *_setbacks(session),
+            *_without_owners(session, shop),
+            *_disputes(session),
+            *_warnings(session),
+            *_orders(session),
+            *_paid_twice(session),
+            *_refunds(session),
+            *_events(session, now=now),
+            *_letters(session, now=now),
+        ]
+        found = _of_this_mode(session, found, livemode=shop.settings.livemode)
+    found += [*_machinery(shop), *_jobs(shop)]
+    return sorted(found, key=lambda item: (item.due_by is None, item.due_by or item.since))
+
+
+def _of_this_mode(session: Session, found: list[Item], *, livemode: bool) -> list[Item]:
+    """Without what is about orders of the other mode: once a shop is live, its trials need nobody any more."""
+    named = {item.order_id for item in found if item.order_id}
+    other = set(session.exec(select(Order.id).where(col(Order.id).in_(named), Order.livemode != livemode)))
+    return [item for item in found if item.order_id not in other]
+
+
+def _stripe(session: Session, *, now: datetime) -> Iterator[Item]:
+    """What the last calls to Stripe came to: nobody answered, or the key was turned away, or may not do everything."""
+    silent, refused, answered, lacking, page = (
+        milestones.last(session, name)
+        for name in (
+            Name.STRIPE_SILENT, Name.KEY_REFUSED, Name.STRIPE_ANSWERED, Name.PERMISSION_MISSING,
+            Name.PAYMENT_PAGE_REFUSED,
+        )
+    )  # fmt: skip
+    if silent and _newest(silent, answered, refused):
+        yield Item("stripe_unreachable", "stripe", None, silent.at, None, silent.detail, _UNREACHABLE)
+    if refused and _newest(refused, answered, silent):
+        yield Item("stripe_key_refused", "STRIPE_SECRET_KEY", None, refused.at, None, refused.detail, _NEW_KEY)
+    if lacking and lacking.at > now - _LACKING_FOR:
+        yield Item("stripe_key_refused", "permissions", None, lacking.at, None, lacking.detail, _PERMISSION)
+    if page and not _page_opened_since(session, page.at):
+        yield Item("stripe_key_refused", "checkout", None, page.at, None, page.detail, _NO_PAYMENTS)
+
+
+def _newest(signal: Milestone, *others: Milestone | None) -> bool:
+    return all(other is None or other.at < signal.at for other in others)
+
+
+def _page_opened_since(session: Session, moment: datetime) -> bool:
+    opened = select(Checkout.id).where(
+        col(Checkout.stripe_checkout_session_id).is_not(None), Checkout.created_at >= moment
+    )
+    return session.exec(opened.limit(1)).first() is not None
+
+
+_UNREACHABLE = (
+    "Check this machine's network and Stripe's status page. Nothing is lost: the worker keeps asking. Until it is answered,"
+    " buyers may not reach the payment page."
+)
+_NEW_KEY = (
+    "Make a new key in Stripe's dashboard, set STRIPE_SECRET_KEY and restart every process. Nothing is lost: refunds and"
+    " questions wait for it. Until then nobody can pay."
+)
+_PERMISSION = "Give the restricted key the permission that Stripe names, in its dashboard. What was asked for waits."
+_NO_PAYMENTS = (
+    "Buyers cannot pay: Stripe does not let this key open payment pages. Set a key that may write Checkout Sessions; this"
+    " item goes with the next page that is opened."
+)
+
+
+def _setbacks(session: Session) -> Iterator[Item]:
+    for row in setbacks.lasting(session):
+        yield Item(
+            "keeps_failing", row.subject, row.order_id, row.since, None, f"{row.error} ({row.tries} tries)",
+            "It is tried again every quarter of an hour; nothing else waits for it. Look it up in Stripe's dashboard, and"
+            " `pushcart reconcile` tries it at once.",
+        )  # fmt: skip
+
+
+def _machinery(shop: Shop) -> Iterator[Item]:
+    """A worker that is not at work, or at work without asking Stripe."""
+    worker, sweep = (readiness.check(shop, name) for name in ("worker", "sweep"))
+    if not worker.ok:
+        yield Item(
+            "worker_absent", "worker", None, worker.since or shop.now(), None, _age("last seen", worker),
+            "Start the worker (`python -m worker`, or WORKER=embedded). Until then no letter goes out, and what no webhook"
+            " told is not asked for.",
+        )  # fmt: skip
+    elif not sweep.ok:
+        yield Item(
+            "sweep_overdue", "worker", None, sweep.since or shop.now(), None, _age("last pass ended", sweep),
+            "The worker is there, but does not get through asking Stripe. Look at its log for `worker_pass_failed`, and"
+            " restart it.",
+        )  # fmt: skip
+
+
+def _age(what: str, check: Check) -> str:
+    if check.age is None:
+        return f"{what}: never"
+    seconds = int(check.age.total_seconds())
+    days, hours, minutes = seconds // 86400, seconds // 3600, seconds // 60
+    number, unit = next((n, u) for n, u in ((days, "day"), (hours, "hour"), (minutes, "minute"), (1, "minute")) if n)
+    return f"{what} {number} {unit}{'' if number == 1 else 's'} ago"
+
+
+def _without_owners(session: Session, shop: Shop) -> Iterator[Item]:
+    """Notices to owners that nobody's address is known for."""
+    if shop.settings.owners:
+        return
+    waiting = select(func.count(), func.min(Letter.created_at)).where(
+        Letter.state == LetterState.WAITING, col(Letter.id).startswith(f"{Job.OWNER_NOTICE}:")
+    )
+    count, since = session.exec(waiting).one()
+    if count:
+        yield Item(
+            "no_owner_address", "OWNER_EMAILS", None, since, None, f"{count} notices wait",
+            "Set OWNER_EMAILS and restart: the notices that wait go out then.",
+        )  # fmt: skip
+
+
+def _disputes(session: Session) -> Iterator[Item]:
+    open_ones = col(Dispute.status).in_(("warning_needs_response", "needs_response", "appeal_needs_response"))
+    for row in session.exec(select(Dispute).where(open_ones)):
+        yield Item(
+            "dispute", row.id, row.order_id, row.created_at, row.due_by, row.reason,
+            "Answer it in Stripe's dashboard before the deadline. `pushcart evidence` puts the proof together.",
+        )  # fmt: skip
+
+
+def _warnings(session: Session) -> Iterator[Item]:
+    disputed = select(Dispute.order_id)
+    query = select(FraudWarning, Order.amount_refunded).join(Order, col(Order.id) == FraudWarning.order_id)
+    for row, refunded in session.exec(
+        query.where(col(FraudWarning.actionable), col(FraudWarning.order_id).not_in(disputed))
+    ):
+        if not refunded:
+            yield Item(
+                "fraud_warning", row.id, row.order_id, row.created_at, None, row.fraud_type,
+                "The bank thinks this payment is fraud. Refunding it now avoids a dispute and its fee.",
+            )  # fmt: skip
+
+
+def _orders(session: Session) -> Iterator[Item]:
+    blocked = select(Order).where(Order.attention != "", col(Order.status).not_in(_SETTLED_OTHERWISE))
+    for row in session.exec(blocked):
+        topic = row.attention.partition(":")[0]
+        yield Item(topic, row.number, row.id, row.updated_at, None, row.attention, _BLOCKED.get(topic, _BLOCKED[""]))
+
+
+def _paid_twice(session: Session) -> Iterator[Item]:
+    twice = (
+        select(Checkout.order_id)
+        .where(Checkout.money == Progress.PAID)
+        .group_by(col(Checkout.order_id))
+        .having(func.count() > 1)
+    )
+    for row in session.exec(select(Order).where(col(Order.id).in_(twice), Order.amount_refunded == 0)):
+        yield Item(
+            "paid_twice", row.number, row.id, row.updated_at, None, "",
+            "Its buyer paid two Checkout Sessions. Refund one of the payments in Stripe's dashboard.",
+        )  # fmt: skip
+
+
+# The money went back: what could not be delivered need not be.
+_SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
+_BLOCKED = {
+    "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
+    "amount_mismatch": "Paid a different amount than was ordered. Compare it in Stripe, then refund or correct it.",
+    "currency_mismatch": "Paid in another currency than was ordered. Compare it in Stripe, then refund it.",
+    "": "It is paid and could not be delivered. Mend the cause and replay its event, or refund it.",
+}
+
+
+def _refunds(session: Session) -> Iterator[Item]:
+    """Refunds that did not work, until another one of their order does."""
+    failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
+    newer = aliased(Refund)
+    paid_back_since = exists().where(
+        col(newer.order_id) == Refund.order_id,
+        col(newer.created_at) > Refund.created_at,
+        col(newer.status).in_((RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)),
+    )
+    for row in session.exec(select(Refund).where(failed, ~paid_back_since)):
+        yield Item(
+            "refund_failed", row.stripe_refund_id or row.id, row.order_id, row.updated_at, None, row.failure,
+            _SENT_BACK if row.stripe_refund_id else _REFUSED,
+        )  # fmt: skip
+
+
+_SENT_BACK = "The money is back with you and the buyer has access again. Agree with them on another way to pay it back."
+_REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
+
+
+def _events(session: Session, *, now: datetime) -> Iterator[Item]:
+    for row in session.exec(select(StripeEvent).where(StripeEvent.state == EventState.FAILED)):
+        yield Item(
+            "event_failed", row.id, row.order_id, row.received_at, None, row.error,
+            "It is tried again by itself. If the reason stays, mend it and run `pushcart replay`.",
+        )  # fmt: skip
+    parked = select(StripeEvent).where(
+        StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR
+    )
+    for row in session.exec(parked):
+        yield Item(
+            "event_parked", row.id, row.order_id, row.received_at, None, row.error,
+            _STILL_ASKING if inbox.waits_for_stripe(row) else _UNKNOWN_ORDER,
+        )  # fmt: skip
+    mixed = select(StripeEvent).where(
+        col(StripeEvent.error).in_((LIVE_AT_TEST, TEST_AT_LIVE)), StripeEvent.received_at > now - _RECENT
+    )
+    if newest := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
+        yield Item(
+            "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,
+            "Events of the other mode arrive here. Let that endpoint point at the shop that has that key.",
+        )  # fmt: skip
+
+
+_UNKNOWN_ORDER = "Stripe speaks of an order that this database does not have. Was a backup restored?"
+_STILL_ASKING = (
+    "Stripe has not said yet which order this belongs to. It is asked again by itself; `pushcart reconcile` asks now."
+)
+
+
+def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
+    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP)) | (
+        (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
+    )
+    for row in session.exec(select(Letter).where(stuck)):
+        yield Item(
+            "letter", row.id, row.order_id, row.created_at, None, row.error,
+            "Check the address and the mail server. The order itself is not touched by this.",
+        )  # fmt: skip
+
+
+def _jobs(shop: Shop) -> Iterator[Item]:
+    for job_id, died_at, error in dead_jobs(shop.engine):
+        yield Item("dead_job", job_id, None, died_at, None, error, "Look at the worker's log, and mend the cause.")
