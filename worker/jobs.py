@@ -12,7 +12,7 @@ from core.events import questions
 from core.foundation import masking, milestones, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
-from core.messages import letters
+from core.messages import contents, letters
 from core.shop import Shop
 from worker import sending, wording
 from worker.mail import Message
@@ -81,14 +81,14 @@ def _take(post: Post, turn: Turn) -> None:
 
 def _receipt(order_id: str) -> Letter:
     def write(shop: Shop) -> Message:
-        return wording.receipt(shop.settings, letters.about_order(shop, order_id))
+        return wording.receipt(shop.settings, contents.about_order(shop, order_id))
 
     return Letter(f"{Job.RECEIPT}:{order_id}", order_id, partial(letters.buyer, order_id=order_id), write)
 
 
 def _late_delivery(order_id: str, ending: str, lines: str) -> Letter:
     def write(shop: Shop) -> Message | None:
-        letter = letters.about_late_lines(shop, order_id, ending, [int(line) for line in lines.split(",")])
+        letter = contents.about_late_lines(shop, order_id, ending, [int(line) for line in lines.split(",")])
         if letter is None:
             return None
         word = wording.delivered_late if ending == "delivered" else wording.given_up
@@ -100,7 +100,7 @@ def _late_delivery(order_id: str, ending: str, lines: str) -> Letter:
 
 def _payment_failed(order_id: str, attempt: str) -> Letter:
     def write(shop: Shop) -> Message:
-        return wording.payment_failed(shop.settings, letters.about_order(shop, order_id))
+        return wording.payment_failed(shop.settings, contents.about_order(shop, order_id))
 
     # One letter for each attempt that failed: a buyer may try a second bank account, and that may bounce too.
     letter_id = f"{Job.PAYMENT_FAILED}:{order_id}:{attempt}"
@@ -109,7 +109,7 @@ def _payment_failed(order_id: str, attempt: str) -> Letter:
 
 def _sign_in_code(code_id: str) -> Letter:
     def write(shop: Shop) -> Message | None:
-        letter = letters.with_code(shop, code_id)
+        letter = contents.with_code(shop, code_id)
         return wording.sign_in_code(shop.settings, letter) if letter else None
 
     return Letter(f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id), write)
@@ -117,7 +117,7 @@ def _sign_in_code(code_id: str) -> Letter:
 
 def _owner_notice(order_id: str, topic: str) -> Letter:
     def write(shop: Shop) -> Message | None:
-        letter = letters.to_owners(shop, order_id, topic)
+        letter = contents.to_owners(shop, order_id, topic)
         return wording.owner_notice(shop.settings, letter) if letter else None
 
     return Letter(f"{Job.OWNER_NOTICE}:{order_id}:{topic}", order_id, lambda _: "owners", write)

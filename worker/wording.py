@@ -10,7 +10,7 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
-from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter
+from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from worker.mail import Message
@@ -167,7 +167,7 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             return "An order was paid twice", "Refund one of its payments in Stripe's dashboard."
         case _:
             return "A paid order could not be delivered", (
-                "The buyer has paid and was told that you know. Mend the cause and replay the order's event, or refund it."
+                "The buyer has paid and is waiting. Mend the cause and replay the order's event, or refund it."
             )
 
 

@@ -163,10 +163,9 @@ def _without_owners(session: Session, shop: Shop) -> Iterator[Item]:
     )
     count, since = session.exec(waiting).one()
     if count:
-        yield Item(
-            "no_owner_address", "OWNER_EMAILS", None, since, None, f"{count} notices wait",
-            "Set OWNER_EMAILS and restart: the notices that wait go out then.",
-        )  # fmt: skip
+        waits = "1 notice waits" if count == 1 else f"{count} notices wait"
+        advice = "Set OWNER_EMAILS and restart: the notices that wait go out then."
+        yield Item("no_owner_address", "OWNER_EMAILS", None, since, None, waits, advice)
 
 
 def _disputes(session: Session) -> Iterator[Item]:

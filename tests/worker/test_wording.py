@@ -11,7 +11,7 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File
-from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter, ReceiptLine
+from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, ReceiptLine
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from worker import wording
@@ -203,7 +203,7 @@ CLAIMS = {
     "refund_refused": ("A refund was refused", "No money has moved", False),
     "refund_failed": ("A refund failed", "back on your balance", False),
     "paid_twice": ("An order was paid twice", "Refund one", False),
-    "blocked": ("A paid order could not be delivered", "was told that you know", False),
+    "blocked": ("A paid order could not be delivered", "is waiting", False),
 }
 
 

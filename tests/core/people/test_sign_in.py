@@ -6,7 +6,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from core.foundation import signing
 from core.foundation.database import new_id
 from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
-from core.messages import letters
+from core.messages import contents
 from core.people import sign_in
 from core.people.sign_in import SignIn, SignInCode
 from core.shop import Shop
@@ -31,12 +31,12 @@ def a_code(shop: Shop, email: str) -> str:
 def a_letter(shop: Shop, stripe: FakeStripe) -> str:
     """The token of the link in a receipt."""
     order_id = builders.bought(shop, stripe, cart=new_id("cart"))
-    return letters.about_order(shop, order_id).library_url.partition("letter=")[2]
+    return contents.about_order(shop, order_id).library_url.partition("letter=")[2]
 
 
 def test_a_receipt_carries_what_was_bought_the_key_and_the_way_to_the_library(shop: Shop, stripe: FakeStripe) -> None:
     order_id = builders.bought(shop, stripe, ("guide-eur", 2), "kit-eur", "clinic-eur")
-    letter = letters.about_order(shop, order_id)
+    letter = contents.about_order(shop, order_id)
     assert (letter.email, letter.total.amount, letter.number) == (NORA, 27700, builders.order(shop, order_id).number)
     told = [(line.name, line.quantity, line.total.amount) for line in letter.lines]
     assert told == [("Field Guide", 2, 5800), ("Template Kit", 1, 7900), ("Clinic", 1, 14000)]
