@@ -137,5 +137,5 @@ def test_events_are_asked_for_by_twenty_types_at_a_time_and_come_newest_first() 
         assert moments == sorted(moments, reverse=True)
         assert {"customer.subscription.created", "invoice.paid"} <= {event["type"] for event in found} <= set(HANDLERS)
         with pytest.raises(StripeKeyRefused):
-            StripeApi("sk_test_of_nobody", base=world.settings.base_url).find_charge("ch_1")
+            StripeApi("pk_test_of_nobody", base=world.settings.base_url).find_charge("ch_1")
     receiver.close()
