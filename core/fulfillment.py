@@ -46,6 +46,14 @@ class _Converged:
     delivered_late: list[int] = field(default_factory=list)
     given_up: list[int] = field(default_factory=list)
 
+    def add(self, grant: Grant, line: int, *, late: bool, unpaid: bool) -> None:
+        """Note a grant as it is now: `late` if it was missing until now, `unpaid` if it was never there and need not be."""
+        self.grants.append(grant)
+        if late and grant.state is GrantState.ACTIVE:
+            self.delivered_late.append(line)
+        if unpaid and grant.state is GrantState.REVOKED:
+            self.given_up.append(line)
+
     @property
     def delivered(self) -> bool:
         """Whether every line was delivered, at whatever time."""
@@ -136,7 +144,9 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
     allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
     trouble = "" if ledger.paid else ledger.misfit
     plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
-    money_back = bool(ledger.refunded) and disputes.standing(ledger.disputes) != "lost"
+    # Money that was not what was ordered is not the order's own: nobody was told of it that something is missing.
+    told = order.stripe_checkout_session_id is not None
+    money_back = ledger.paid is not None and ledger.refunded > 0 and disputes.standing(ledger.disputes) != "lost"
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
         before = grant.granted_at
@@ -148,11 +158,7 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
         if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
             grant.quantity = ledger.subscription.quantity
-        if before is None and grant.state is GrantState.ACTIVE:
-            found.delivered_late.append(line.position + 1)
-        if before is None and grant.state is GrantState.REVOKED and money_back:
-            found.given_up.append(line.position + 1)
-        found.grants.append(grant)
+        found.add(grant, line.position + 1, late=told and before is None, unpaid=money_back and before is None)
     return found
 
 

@@ -208,8 +208,7 @@ def test_an_order_of_which_no_webhook_told_is_fulfilled_by_the_next_sweep_and_ge
 def test_an_event_that_stripe_could_not_deliver_is_fetched_by_the_next_sweep(trade: Trade) -> None:
     buyer = trade.buyer()
     order_id, session_id = trade.start(buyer, "guide-eur")
-    trade.stripe.pay(session_id, email=buyer)
-    trade.stripe.undelivered.append(trade.stripe.event("completed", session_id))
+    trade.stripe.tell("checkout.session.completed", trade.stripe.pay(session_id, email=buyer))
 
     trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
     assert _status(trade, order_id) is Status.FULFILLED
