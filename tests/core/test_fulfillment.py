@@ -389,3 +389,13 @@ def test_what_was_delivered_and_goes_back_later_is_no_late_news(shop: Shop, stri
     order_id = builders.bought(shop, stripe, "clinic-eur", "guide-eur")
     refund.request(shop, order_id, lines=[1], actor="owner")
     assert to_the_buyer(shop, order_id) == ["receipt"]
+
+
+def test_what_a_lost_dispute_ends_is_not_told_as_money_that_the_shop_sent_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = blocked_order(shop, stripe, "clinic-eur", "guide-eur")
+    refund.request(shop, order_id, 500, actor="owner")
+    for kind, status in (("created", "needs_response"), ("closed", "lost")):
+        dispute = stripe.dispute(builders.payment_of(shop, order_id), status=status)
+        deliver(shop, stripe.tell(f"charge.dispute.{kind}", dispute))
+    assert builders.grants(shop, order_id) == [("clinic", "revoked"), ("guide", "revoked")]
+    assert to_the_buyer(shop, order_id) == ["receipt"]

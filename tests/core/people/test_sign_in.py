@@ -115,6 +115,20 @@ def test_wrong_digits_are_refused_and_the_sixth_try_is_too_late(shop: Shop) -> N
         sign_in.by_code(shop, email, digits)
 
 
+@builders.on_sqlite
+def test_an_address_may_be_tried_twenty_times_an_hour_however_many_codes_are_made(shop: Shop, clock: Clock) -> None:
+    email = somebody()
+    for _ in range(20):
+        clock.pass_(seconds=1)
+        digits = a_code(shop, email)
+        with pytest.raises(LinkInvalid):
+            sign_in.by_code(shop, email, "000000" if digits != "000000" else "111111")
+    clock.pass_(seconds=1)
+    digits = a_code(shop, email)
+    with pytest.raises(TooManyTries):
+        sign_in.by_code(shop, email, digits)
+
+
 def test_a_newer_code_replaces_the_older(shop: Shop, clock: Clock) -> None:
     email = somebody()
     older = a_code(shop, email)
