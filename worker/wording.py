@@ -136,9 +136,10 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             return "A bank's question is closed", "No dispute came of it: the money and the buyer's access stay."
         case Stage.DISPUTED:
             headline = "A bank's question became a dispute" if letter.escalated else "A payment was disputed"
+            taken = "Stripe took the amount and its fee from your balance meanwhile. " if letter.withdrawn else ""
             return headline, (
-                "What the payment was for is suspended until the bank has decided. Answer it in Stripe's dashboard before the"
-                f" deadline: pushcart evidence {letter.number} puts the proof together."
+                f"{taken}What the payment was for is suspended until the bank has decided. Answer in Stripe's dashboard"
+                f" before the deadline: pushcart evidence {letter.number} puts the proof together."
             )
         case Stage.FUNDS_WITHDRAWN:
             return "Disputed money was taken", (

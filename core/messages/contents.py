@@ -52,7 +52,8 @@ class CodeLetter:
 @dataclass(frozen=True)
 class NoticeLetter:
     """What the letter to the owners needs. `topic` is what happened, such as `disputed` or `refund_failed`; `detail` is the
-    reason, `amount` the money in question, `due_by` the bank's deadline; `escalated` if a bank's question came first."""
+    reason, `amount` the money in question, `due_by` the bank's deadline; `escalated` if a bank's question came first,
+    `withdrawn` if the money was taken from the balance already."""
 
     owners: tuple[str, ...]
     number: str
@@ -62,6 +63,7 @@ class NoticeLetter:
     detail: str = ""
     due_by: datetime | None = None
     escalated: bool = False
+    withdrawn: bool = False
 
 
 def about_order(shop: Shop, order_id: str) -> OrderLetter:
@@ -123,7 +125,7 @@ def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter) -> NoticeLetter 
         return None
     return replace(
         plain, topic=told, amount=Money(dispute.amount, dispute.currency or plain.total.currency),
-        detail=dispute.reason, due_by=dispute.due_by, escalated=dispute.was_inquiry,
+        detail=dispute.reason, due_by=dispute.due_by, escalated=dispute.was_inquiry, withdrawn=dispute.withdrawn,
     )  # fmt: skip
 
 

@@ -45,7 +45,8 @@ class Stage(StrEnum):
 class Dispute(SQLModel, table=True):
     """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
 
-    `was_inquiry` if it was ever told of as one; `withdrawn` once its money was taken from the balance.
+    `was_inquiry` if it was ever told of as one; `withdrawn` once its money was taken from the balance, which is mostly at once;
+    `withdrawn_later` if that was told after the dispute itself.
     """
 
     __tablename__ = "disputes"
@@ -61,6 +62,7 @@ class Dispute(SQLModel, table=True):
     due_by: datetime | None = None
     was_inquiry: bool = False
     withdrawn: bool = False
+    withdrawn_later: bool = False
     created_at: datetime
 
 
@@ -119,6 +121,8 @@ def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Di
             created_at=facts.created_at,
         )  # fmt: skip
         session.add(row)
+    elif facts.withdrawn and not row.withdrawn and row.status not in _INQUIRY:
+        row.withdrawn_later = True
     if _rank(facts.status) >= _rank(row.status):
         row.status = facts.status
         row.due_by = facts.due_by or row.due_by
@@ -178,7 +182,7 @@ def stages(dispute: Dispute) -> list[Stage]:
     now = stage(dispute)
     through = [Stage.INQUIRY] if dispute.was_inquiry else []
     if now not in (Stage.INQUIRY, Stage.INQUIRY_CLOSED):
-        through += [Stage.DISPUTED, *([Stage.FUNDS_WITHDRAWN] if dispute.withdrawn else [])]
+        through += [Stage.DISPUTED, *([Stage.FUNDS_WITHDRAWN] if dispute.withdrawn_later else [])]
     return [*through, *([now] if now not in through else [])]
 
 

@@ -59,7 +59,10 @@ def test_a_dispute_suspends_and_the_owners_are_told_once(shop: Shop, tell: Tell,
         assert tell(kind, payment, OPEN) == "applied"
     assert standing(shop, order_id) == ("disputed", {"suspended"})
     (dispute,) = builders.rows(shop, Dispute)
-    assert told(shop) == [f"disputed:{dispute.id}", f"funds_withdrawn:{dispute.id}"]
+    assert told(shop) == [f"disputed:{dispute.id}"]
+    letter = contents.to_owners(shop, order_id, f"disputed:{dispute.id}")
+    assert letter
+    assert (letter.withdrawn, letter.escalated) == (True, False)
     (item,) = attention.items(shop)
     assert (item.topic, item.subject, item.due_by) == ("dispute", dispute.id, dispute.due_by)
 
@@ -130,7 +133,24 @@ def test_a_question_that_becomes_a_dispute_suspends(shop: Shop, tell: Tell, orde
     assert letter
     assert (letter.escalated, letter.due_by, letter.amount.amount) == (True, dispute.due_by, 35900)
     tell("funds_withdrawn", payment, OPEN)
+    assert told(shop) == [f"disputed:{dispute.id}", f"inquiry:{dispute.id}"]
+
+
+def test_money_that_is_taken_only_later_is_told_by_itself(
+    shop: Shop, stripe: FakeStripe, client: TestClient, tell: Tell, order_id: str
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    dispute = {**stripe.dispute(payment), "balance_transactions": []}
+    post(client, stripe.tell("charge.dispute.created", dispute))
+    (row,) = builders.rows(shop, Dispute)
+    letter = contents.to_owners(shop, order_id, f"disputed:{row.id}")
+    assert letter
+    assert not letter.withdrawn
+    for _ in range(2):
+        post(client, stripe.tell("charge.dispute.funds_withdrawn", dispute))
     assert news(shop, order_id) == ["disputed", "funds_withdrawn"]
+    tell("closed", payment, LOST)
+    assert news(shop, order_id) == ["dispute_lost"]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +162,7 @@ def test_how_a_dispute_ended_is_told_once_and_what_it_overtook_no_more(
     payment = builders.payment_of(shop, order_id)
     for kind, status in (("created", OPEN), ("funds_withdrawn", OPEN), ("closed", verdict), ("closed", verdict)):
         tell(kind, payment, status)
-    assert sorted(topic.partition(":")[0] for topic in told(shop)) == sorted(["disputed", "funds_withdrawn", stage])
+    assert sorted(topic.partition(":")[0] for topic in told(shop)) == sorted(["disputed", stage])
     assert news(shop, order_id) == [stage]
 
 

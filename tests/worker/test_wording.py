@@ -222,3 +222,8 @@ def test_owners_read_what_happened_and_until_when_they_may_answer(topic: str) ->
 
 def test_a_question_that_became_a_dispute_is_told_as_one() -> None:
     assert _notice(Stage.DISPUTED, escalated=True).subject.startswith("A bank's question became a dispute")
+
+
+def test_a_dispute_whose_money_was_taken_says_so() -> None:
+    assert "from your balance meanwhile" in _notice(Stage.DISPUTED, withdrawn=True).text
+    assert "from your balance meanwhile" not in _notice(Stage.DISPUTED).text

@@ -28,6 +28,7 @@ def upgrade() -> None:
     with op.batch_alter_table("disputes", schema=None) as batch_op:
         batch_op.add_column(sa.Column("was_inquiry", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("withdrawn", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("withdrawn_later", sa.Boolean(), nullable=False, server_default=sa.false()))
     # What a bank asked about others and is past asking was noted nowhere.
     disputes = sa.table("disputes", sa.column("status", sa.String()), sa.column("was_inquiry", sa.Boolean()))
     op.execute(sa.update(disputes).where(disputes.c.status.startswith("warning_")).values(was_inquiry=sa.true()))
@@ -35,6 +36,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("disputes", schema=None) as batch_op:
+        batch_op.drop_column("withdrawn_later")
         batch_op.drop_column("withdrawn")
         batch_op.drop_column("was_inquiry")
     op.drop_table("setbacks")
