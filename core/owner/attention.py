@@ -104,10 +104,7 @@ def _page_opened_since(session: Session, moment: datetime) -> bool:
     return session.exec(opened.limit(1)).first() is not None
 
 
-_UNREACHABLE = (
-    "Check this machine's network and Stripe's status page. Nothing is lost: the worker keeps asking. Until it is answered,"
-    " buyers may not reach the payment page."
-)
+_UNREACHABLE = "Check this machine's network and Stripe's status page. Nothing is lost: the worker keeps asking."
 _NEW_KEY = (
     "Make a new key in Stripe's dashboard, set STRIPE_SECRET_KEY and restart every process. Nothing is lost: refunds and"
     " questions wait for it. Until then nobody can pay."
