@@ -28,26 +28,30 @@ REFUSED_VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("POST", "/v1/billing_portal/configurations/{id}"): {"login_page[enabled]": "true"},
     ("POST", "/v1/billing_portal/sessions"): {"flow_data[type]": "subscription_pause"},
     ("POST", "/v1/checkout/sessions"): {
-        "automatic_tax[enabled]": "true",
         "invoice_creation[invoice_data][issuer][type]": "account",
         "mode": "setup",
-        "tax_id_collection[enabled]": "true",
         "ui_mode": "elements",
     },
-    ("POST", "/v1/invoices"): {"automatic_tax[enabled]": "true", "issuer[type]": "account"},
-    ("POST", "/v1/invoices/{id}"): {"automatic_tax[enabled]": "true", "issuer[type]": "account"},
+    ("POST", "/v1/invoices"): {"issuer[type]": "account"},
+    ("POST", "/v1/invoices/create_preview"): {"preview_mode": "recurring"},
+    ("POST", "/v1/invoices/{id}"): {"issuer[type]": "account"},
     ("POST", "/v1/payment_intents/{id}/capture"): {"final_capture": "false"},
     ("POST", "/v1/payment_methods"): {"type": "paypal"},
-    ("POST", "/v1/prices"): {"billing_scheme": "tiered", "recurring[usage_type]": "metered"},
+    ("POST", "/v1/payouts"): {"method": "instant", "source_type": "fpx"},
+    ("POST", "/v1/prices"): {
+        "billing_scheme": "tiered",
+        "currency_options[usd][custom_unit_amount][enabled]": "true",
+        "recurring[usage_type]": "metered",
+    },
+    ("POST", "/v1/prices/{id}"): {"currency_options[usd][custom_unit_amount][enabled]": "true"},
+    ("POST", "/v1/products"): {"default_price_data[currency_options][usd][custom_unit_amount][enabled]": "true"},
     ("POST", "/v1/subscription_items"): {"payment_behavior": "pending_if_incomplete"},
     ("POST", "/v1/subscription_items/{id}"): {"off_session": "false", "payment_behavior": "pending_if_incomplete"},
     ("POST", "/v1/subscriptions"): {
-        "automatic_tax[enabled]": "true",
         "payment_behavior": "error_if_incomplete",
         "payment_settings[payment_method_types][]": "sepa_debit",
     },
     ("POST", "/v1/subscriptions/{id}"): {
-        "automatic_tax[enabled]": "true",
         "off_session": "false",
         "payment_behavior": "pending_if_incomplete",
     },
@@ -198,8 +202,8 @@ def _nothing_at_all() -> str:
     return (
         "### What is not there at all\n\n"
         f"Objects that others may name, but that are never made: {stubbed}. Nothing of Connect, Issuing, Identity, "
-        "Terminal, Tax, Treasury, quotes, credit notes, payment links, payouts, subscription schedules or the second "
-        "version of the API."
+        "Terminal, Treasury, quotes, credit notes, payment links, registrations and calculations of tax, subscription "
+        "schedules or the second version of the API."
     )
 
 

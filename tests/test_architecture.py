@@ -81,7 +81,8 @@ ROOMS: dict[str, set[str]] = {
     "sandbox/protocol": {"sandbox/ground"},
     "sandbox/account": {"sandbox/ground", "sandbox/protocol"},
     "sandbox/catalogue": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
-    "sandbox/payments": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
+    "sandbox/balance": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
+    "sandbox/payments": {"sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/balance"},
     "sandbox/billing": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
     },
@@ -95,7 +96,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "sandbox/api": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
-        "sandbox/billing", "sandbox/customers", "sandbox/checkout",
+        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/balance",
     },
     "sandbox/pages": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
@@ -103,7 +104,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "sandbox/panel": {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
-        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/pages",
+        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/pages", "sandbox/balance",
     },
     # What puts the rooms together, and runs them.
     "sandbox": {
@@ -283,9 +284,11 @@ def test_each_room_says_what_lives_there_and_exports_nothing(room: str) -> None:
 # Who may say that an object of Stripe's is an order's, and who may record what Stripe says of one. All of them ask admission.
 RECORDS = {
     "core.admission.AdmittedSession": {"core/admission.py"},
-    # Where a payment or a refund is the answer to our own request, or a Session was admitted just now.
-    "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py", "core/journeys/refund.py"},
-    "core.admission.remember": {"core/journeys/ownership.py", "core/journeys/refund.py"},
+    # Where a Session was admitted just now.
+    "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py"},
+    "core.fulfillment.receive": {"core/events/handlers.py", "core/journeys/ownership.py"},
+    "core.fulfillment.list_lines": {"core/events/questions.py"},
+    "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
         "core/events/handlers.py", "core/events/reconciliation.py", "core/journeys/checkout.py",
         "core/journeys/ownership.py",
@@ -294,8 +297,7 @@ RECORDS = {
     "core.orders.refunds.record": {"core/events/handlers.py", "core/events/questions.py", "core/journeys/refund.py"},
     "core.orders.disputes.record": {"core/events/handlers.py"},
     "core.orders.disputes.record_warning": {"core/events/handlers.py"},
-    "core.orders.subscriptions.record": {"core/events/questions.py"},
-    "core.orders.subscriptions.record_invoice": {"core/events/handlers.py"},
+    "core.orders.subscriptions.record": {"core/journeys/plans.py"},
 }  # fmt: skip
 
 

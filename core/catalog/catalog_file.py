@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.catalog.products import Interval, Kind
-from core.foundation.errors import AmountTooSmall, CatalogInvalid
+from core.foundation.errors import AmountTooBig, AmountTooSmall, AmountUneven, BadInput, CatalogInvalid, CurrencyUnknown
 from core.foundation.money import Money, check_chargeable
 
 
@@ -32,8 +32,8 @@ class PriceEntry(_Entry):
     def _chargeable(self) -> "PriceEntry":
         try:
             check_chargeable(Money(self.amount, self.currency))
-        except AmountTooSmall as error:
-            raise ValueError(f"Stripe charges no less than {Money(error.least, error.currency).format()}") from None
+        except BadInput as error:
+            raise ValueError(_refusal(error)) from None
         return self
 
 
@@ -47,8 +47,12 @@ class FileEntry(_Entry):
 
 
 class DateEntry(_Entry):
-    """`[[products.dates]]`: either `starts_at` and `ends_at`, or `in_days` and `at` for a demo that never ages."""
+    """`[[products.dates]]`: either `starts_at` and `ends_at`, or `in_days` and `at` for a demo that never ages.
 
+    `id` never changes: by it a date that is moved is known again.
+    """
+
+    id: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]{0,79})?$")
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     in_days: int | None = None
@@ -86,6 +90,23 @@ class DateEntry(_Entry):
         if self.ends_at is not None:
             return self.ends_at if self.ends_at.tzinfo else self.ends_at.replace(tzinfo=ZoneInfo(self.timezone))
         return self.begins(now) + timedelta(hours=self.hours)
+
+
+def _refusal(error: BadInput) -> str:
+    """Why Stripe would not charge a price."""
+    match error:
+        case CurrencyUnknown(currency=currency):
+            return f"Stripe charges nothing in {currency.upper()}"
+        case AmountTooSmall(least=least, currency=currency):
+            return f"Stripe charges no less than {Money(least, currency).format()}"
+        case AmountTooBig(most=most, currency=currency):
+            return f"Stripe charges no more than {Money(most, currency).format()}"
+        case AmountUneven(amount=amount, step=step, currency=currency):
+            below = Money(amount // step * step, currency)
+            near = f"{below.format()} ({below.amount}) or {Money(below.amount + step, currency).format()}"
+            return f"Stripe does not charge {Money(amount, currency).format()}: make it {near} ({below.amount + step})"
+        case _:
+            return str(error)
 
 
 # Stripe tries nothing out for longer than two years.
@@ -133,6 +154,7 @@ class ProductEntry(_Entry):
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
             raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
         _each_once("file name", [file.name for file in self.files])
+        _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
         return self
 
     @property
@@ -158,8 +180,10 @@ class CatalogFile(_Entry):
 
 def read(path: Path) -> CatalogFile:
     """The catalogue in this file. Raises CatalogInvalid with every problem found."""
+    written: Any = {}
     try:
-        catalogue = CatalogFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        catalogue = CatalogFile.model_validate(written)
     except FileNotFoundError:
         raise CatalogInvalid([f"there is no file {path}"]) from None
     except OSError as error:
@@ -167,7 +191,7 @@ def read(path: Path) -> CatalogFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
     except ValidationError as error:
-        raise CatalogInvalid([_sentence(problem) for problem in error.errors()]) from None
+        raise CatalogInvalid([_sentence(problem, written) for problem in error.errors()]) from None
     if missing := [entry.path for entry in files(catalogue) if not (path.parent / entry.path).is_file()]:
         raise CatalogInvalid([f"there is no file {name} beside the catalogue" for name in missing])
     return catalogue
@@ -179,9 +203,25 @@ def files(catalogue: CatalogFile) -> Iterator[FileEntry]:
         yield from product.files
 
 
-def _sentence(problem: Any) -> str:
+def _sentence(problem: Any, written: Any) -> str:
+    """What is wrong, and with what: by its place in the file, and by its id if it has one."""
     where = ".".join(str(part) for part in problem["loc"])
+    if names := _names(problem["loc"], written):
+        where = f"{', '.join(names)}: {where}"
     return f"{where}: {problem['msg'].removeprefix('Value error, ')}" if where else str(problem["msg"])
+
+
+def _names(place: tuple[str | int, ...], written: Any) -> list[str]:
+    """The ids of what a place in the file lies in: of the product, and of its price."""
+    names = []
+    for part in place:
+        try:
+            written = written[part]
+        except (KeyError, IndexError, TypeError):  # what is missing has no name
+            break
+        if isinstance(written, dict) and isinstance(written.get("id"), str):
+            names.append(written["id"])
+    return names
 
 
 def _each_once(what: str, names: list[str]) -> None:

@@ -7,11 +7,14 @@ when the key is turned away, or when one object after the other is answered with
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.foundation import masking, milestones, setbacks
+from core.foundation import masking, milestones
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.foundation.milestones import Name
+from core.orders import setbacks
 from core.shop import Shop
 
+# So many objects are looked up at once, so that ten thousand never stand in memory.
+BATCH = 200
 # So many objects in a row that Stripe answers with a fault: then it is Stripe's, and no longer theirs.
 _SEVERAL = 3
 

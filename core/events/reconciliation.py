@@ -12,23 +12,22 @@ from sqlmodel import col, select, update
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.events import inbox, questions
-from core.events.attempts import Pass, Report
+from core.events import inbox, plan_schedule, questions
+from core.events.attempts import BATCH, Pass, Report
 from core.events.handlers import HANDLERS, EventState
-from core.foundation import milestones, setbacks
+from core.foundation import milestones
+from core.foundation.database import repeatable
 from core.foundation.errors import CheckoutNotFound
 from core.foundation.milestones import Name
-from core.gateway.sessions import CheckoutState
+from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
-from core.kinds import seats
-from core.orders import checkouts, orders, subscriptions
+from core.orders import checkouts, disputes, orders, payments, refunds, setbacks
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.refunds import RefundStatus
 from core.shop import Shop
 
-_BATCH = 200
 # An attempt whose Session's id we never learned cannot be paid by anybody; past this age its places are given back.
 _NEVER_OPENED = timedelta(minutes=10)
 # A refund whose answer was lost: so long may the call that asked for it still be under way.
@@ -56,7 +55,7 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
 
 
 def _retry_events(run: Pass) -> None:
-    due_at, limit = (None, None) if run.everything else (run.shop.now(), _BATCH)
+    due_at, limit = (None, None) if run.everything else (run.shop.now(), BATCH)
     with run.shop.reading() as session:
         waiting = inbox.unfinished(session, due_at=due_at, limit=limit)
     asking: list[str] = []
@@ -108,9 +107,9 @@ def _fetch(
 def _take_all(run: Pass, found: list[dict[str, Any]]) -> None:
     """Take those that are news to us, oldest first, as they would have come. What fails keeps its own time from then on."""
     known: set[str] = set()
-    for start in range(0, len(found), _BATCH):
+    for start in range(0, len(found), BATCH):
         with run.shop.reading() as session:
-            known |= inbox.remembered(session, [event["id"] for event in found[start : start + _BATCH]])
+            known |= inbox.remembered(session, [event["id"] for event in found[start : start + BATCH]])
     for event in reversed(found):
         if event["id"] not in known:
             run.do(event["id"], partial(_taken, run.shop, event))
@@ -162,7 +161,7 @@ def _due(run: Pass, *, after: str) -> list[_Due]:
             col(Checkout.id) > after,
         )
         .order_by(col(Checkout.id))
-        .limit(_BATCH)
+        .limit(BATCH)
     )
     if not run.everything:
         query = query.where(col(Checkout.ask_after) <= run.shop.now())
@@ -178,6 +177,12 @@ def _asked(shop: Shop, due: _Due, unchanged: list[_Due]) -> bool:
     if facts and (facts.state, facts.money) == (due.state, due.money):
         unchanged.append(due)
         return False
+    return _recorded(shop, due, facts)
+
+
+@repeatable
+def _recorded(shop: Shop, due: _Due, facts: SessionFacts | None) -> bool:
+    """Record what Stripe said of a Session, or that it is gone there; return whether that changed its order."""
     with shop.transaction() as session:
         order = orders.lock(session, due.order_id)
         assert order is not None
@@ -212,11 +217,12 @@ def _close_never_opened(run: Pass) -> None:
         ~setbacks.resting(col(Checkout.id), now=run.shop.now()),
     )
     with run.shop.reading() as session:
-        lost = session.exec(query.limit(_BATCH)).all()
+        lost = session.exec(query.limit(BATCH)).all()
     for checkout_id, order_id in lost:
         run.do(order_id, partial(_closed, run.shop, checkout_id), id=checkout_id, order_id=order_id)
 
 
+@repeatable
 def _closed(shop: Shop, checkout_id: str) -> bool:
     with shop.transaction() as session:
         order_id = session.get_one(Checkout, checkout_id).order_id
@@ -226,19 +232,6 @@ def _closed(shop: Shop, checkout_id: str) -> bool:
             return False
         row.state = CheckoutState.EXPIRED
         session.flush()
-        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-    return True
-
-
-def _end_grace(run: Pass) -> None:
-    with run.shop.reading() as session:
-        over = seats.grace_over(session, now=run.shop.now(), limit=_BATCH)
-    for order_id in over:
-        run.do(order_id, partial(_resettled, run.shop, order_id), id=order_id, order_id=order_id)
-
-
-def _resettled(shop: Shop, order_id: str) -> bool:
-    with shop.transaction() as session:
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return True
 
@@ -255,20 +248,24 @@ def _resumed(shop: Shop, refund_id: str) -> bool:
     return refund.resume(shop, refund_id).status is not RefundStatus.REQUESTED
 
 
-def _refresh_subscriptions(run: Pass) -> None:
+def _learn_payments(run: Pass) -> None:
+    """Ask what payments were for and which ones refunds and disputes are about, should the job that was to ask have given up."""
+    livemode, now = run.shop.settings.livemode, run.shop.now()
     with run.shop.reading() as session:
-        livemode, now = run.shop.settings.livemode, run.shop.now()
-        overdue = subscriptions.overdue(session, livemode=livemode, now=now, limit=_BATCH)
-    for subscription_id, order_id in overdue:
-        refreshed = partial(_refreshed, run.shop, subscription_id)
-        run.ask(subscription_id, refreshed, id=subscription_id, order_id=order_id)
+        unknown = [
+            *payments.with_unknown_lines(session, livemode=livemode, now=now, limit=BATCH),
+            *refunds.without_payment(session, livemode=livemode, now=now, limit=BATCH),
+            *disputes.without_payment(session, livemode=livemode, now=now, limit=BATCH),
+        ]
+    for payment_id, order_id in dict.fromkeys(unknown):
+        run.ask(payment_id, partial(_learned, run.shop, payment_id), id=payment_id, order_id=order_id)
 
 
-def _refreshed(shop: Shop, subscription_id: str) -> bool:
-    return questions.refresh(shop, subscription_id) is not None
+def _learned(shop: Shop, payment_id: str) -> bool:
+    return questions.learn_payment(shop, payment_id)
 
 
 _STEPS = (
-    _retry_events, _close_never_opened, _end_grace, _fetch_events, _ask_about_sessions, _resume_refunds,
-    _refresh_subscriptions,
+    _retry_events, _close_never_opened, plan_schedule.settle_lapsed, _fetch_events, _ask_about_sessions, _resume_refunds,
+    plan_schedule.refresh_due, _learn_payments,
 )  # fmt: skip

@@ -6,13 +6,15 @@ from datetime import datetime
 
 from core.foundation.errors import NoOwners
 from core.foundation.money import Money
-from core.kinds import deliverables
+from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
+from core.kinds.workshops import Times
 from core.orders import disputes, orders, refunds
 from core.orders.disputes import Stage
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.orders.status import GrantState
-from core.people import sign_in
+from core.people import codes, sign_in
 from core.shop import Shop
 
 
@@ -24,6 +26,7 @@ class ReceiptLine:
     quantity: int
     total: Money
     interval: str | None
+    times: Times | None = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,22 @@ class OrderLetter:
 
 @dataclass(frozen=True)
 class CodeLetter:
-    """What the letter with a sign-in code needs."""
+    """What the letter with a code needs. `about` is the other address of a change; without one the code signs in."""
 
     email: str
     digits: str
     minutes: int
+    about: str
+
+
+@dataclass(frozen=True)
+class PaymentLetter:
+    """What a letter about one payment of an order needs."""
+
+    email: str
+    number: str
+    amount: Money
+    paid_at: datetime
 
 
 @dataclass(frozen=True)
@@ -70,10 +84,12 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
     """What to write about this order, as it stands now."""
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
+        lines = orders.lines(session, order_id)
+        times = workshops.times(session, lines)
         return OrderLetter(
             email=order.email, number=order.number, placed_at=order.created_at,
             total=Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency),
-            lines=tuple(_line(line) for line in orders.lines(session, order_id)),
+            lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=sign_in.letter_link(shop, order_id, order.email),
             returned=Money(order.amount_refunded, order.currency),
@@ -89,13 +105,23 @@ def about_late_lines(shop: Shop, order_id: str, ending: str, lines: Sequence[int
     return replace(letter, deliveries=late) if {each.state for each in late} == {state} else None
 
 
+def about_payment(shop: Shop, order_id: str, payment_id: str) -> PaymentLetter | None:
+    """What to write about this payment, or None if it went back by now: then there is nothing more to say."""
+    with shop.reading() as session:
+        order, payment = session.get_one(Order, order_id), session.get_one(Payment, payment_id)
+    if payment.amount_refunded >= payment.amount:
+        return None
+    return PaymentLetter(order.email, order.number, Money(payment.amount, payment.currency), payment.paid_at)
+
+
 def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
     """What to write with this code, or None if it was replaced, used or has run out: then it need not be sent."""
     with shop.reading() as session:
-        code = session.get(sign_in.SignInCode, code_id)
+        code = session.get(codes.SignInCode, code_id)
     if code is None or code.used_at or code.expires_at < shop.now():
         return None
-    return CodeLetter(code.email, sign_in.digits_of(code.id, signing_key=shop.signing_key), sign_in.CODE_MINUTES)
+    digits = codes.digits_of(code.id, signing_key=shop.signing_key)
+    return CodeLetter(code.email, digits, codes.CODE_MINUTES, code.about)
 
 
 def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
@@ -109,13 +135,16 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
         total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
-        plain = NoticeLetter(shop.settings.owners, order.number, name, total, total, order.attention)
+        plain = NoticeLetter(shop.settings.owners, order.number, name, total, total)
         if name in (*Stage, "dispute"):
             return _of_dispute(session.get_one(disputes.Dispute, subject), plain)
         if name in ("refund_failed", "refund_refused"):
             refund = session.get_one(refunds.Refund, subject)
             return replace(plain, detail=refund.failure, amount=Money(refund.amount, refund.currency))
-    return replace(plain, detail="") if name == "paid_twice" else plain
+        if name == "paid_after_end":
+            payment = session.get_one(Payment, subject)
+            return replace(plain, amount=Money(payment.amount, payment.currency))
+    return replace(plain, detail=order.attention.partition("\n")[0]) if name == "blocked" else plain
 
 
 def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter) -> NoticeLetter | None:
@@ -129,6 +158,6 @@ def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter) -> NoticeLetter 
     )  # fmt: skip
 
 
-def _line(line: OrderLine) -> ReceiptLine:
+def _line(line: OrderLine, times: Times | None) -> ReceiptLine:
     total = Money(line.unit_amount * line.quantity, line.currency)
-    return ReceiptLine(line.name, line.quantity, total, line.interval)
+    return ReceiptLine(line.name, line.quantity, total, line.interval, times)

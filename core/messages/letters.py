@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from core.foundation import heartbeats, masking
 from core.foundation.database import insert_once, text_enum
 from core.orders.orders import Order
-from core.people import sign_in
+from core.people import codes
 
 # Longer than a mail server is waited for once it has been asked to take the letter: past this, the attempt came to nothing.
 _ATTEMPT = timedelta(seconds=60)
@@ -169,7 +169,7 @@ def buyer(session: Session, order_id: str) -> str:
 
 def reader(session: Session, code_id: str) -> str:
     """Where the letter with this code goes; an empty string if the code is gone."""
-    code = session.get(sign_in.SignInCode, code_id)
+    code = session.get(codes.SignInCode, code_id)
     return code.email if code else ""
 
 

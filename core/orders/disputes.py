@@ -10,7 +10,8 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units
 from core.gateway.objects import id_of
-from core.orders.orders import AdmittedOrder
+from core.orders import setbacks
+from core.orders.orders import AdmittedOrder, Order
 
 # Stripe's statuses in the order in which a dispute can go through them. `lost` may be appealed, and won after all.
 _RANK = (
@@ -45,14 +46,16 @@ class Stage(StrEnum):
 class Dispute(SQLModel, table=True):
     """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
 
-    `was_inquiry` if it was ever told of as one; `withdrawn` once its money was taken from the balance, which is mostly at once;
-    `withdrawn_later` if that was told after the dispute itself.
+    `payment_id` is the payment that it is about, null until that is known. `was_inquiry` if it was ever told of as one;
+    `withdrawn` once its money was taken from the balance, which is mostly at once; `withdrawn_later` if that was told after
+    the dispute itself.
     """
 
     __tablename__ = "disputes"
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
+    payment_id: str | None = Field(default=None, foreign_key="payments.id", index=True)
     stripe_charge_id: str | None = None
     stripe_payment_intent_id: str | None = None
     amount: int = minor_units()
@@ -190,6 +193,23 @@ def is_news(dispute: Dispute, told: Stage) -> bool:
     """Whether this stage is worth telling now: of what is over, only how it ended."""
     now = stage(dispute)
     return told is now or (told is Stage.FUNDS_WITHDRAWN and now is Stage.DISPUTED)
+
+
+def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
+    """Those that took the money for good, or for as long as an appeal lasts."""
+    return [dispute for dispute in disputes if dispute.status in _LOST]
+
+
+def without_payment(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """The PaymentIntents that disputes of this mode name, of which it is not known yet which payment they made, each with
+    its order."""
+    named = col(Dispute.stripe_payment_intent_id)
+    query = select(named, Dispute.order_id).join(Order, col(Order.id) == Dispute.order_id)
+    query = query.where(
+        col(Dispute.payment_id).is_(None), named.is_not(None), Order.livemode == livemode,
+        ~setbacks.resting(named, now=now),
+    )  # fmt: skip
+    return [(name, order_id) for name, order_id in session.exec(query.distinct().limit(limit)) if name]
 
 
 def entry(dispute: Dispute) -> list[str]:

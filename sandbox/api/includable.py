@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.billing import invoice_payments
+from sandbox.catalogue import currency_options
+from sandbox.checkout import session_taxes
 from sandbox.protocol import derived_objects
 
 if TYPE_CHECKING:
@@ -55,16 +57,17 @@ def _credit(account: Account, customer: Object) -> Object:
 
 
 def never_there(account: Account, obj: Object) -> None:
-    """Includable at Stripe, never there here: tiers, other currencies of a price or a coupon, saved sources."""
+    """Includable at Stripe, never there here: tiers, other currencies of a coupon, saved sources."""
 
 
 def _there_already(account: Account, obj: Object) -> None:
     """What nobody has to ask for here."""
 
 
-INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]] = {
+INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Any]] = {
     ("checkout.session", "line_items"): _line_items,
     ("charge", "refunds"): _refunds,
+    ("item", "taxes"): session_taxes.of_item,
     ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
     ("customer", "cash_balance"): never_there,
@@ -75,7 +78,7 @@ INCLUDABLE: Mapping[tuple[str, str], Callable[[Account, Object], Object | None]]
     ("customer", "tax_ids"): never_there,
     ("coupon", "applies_to"): _applies_to,
     ("coupon", "currency_options"): never_there,
-    ("price", "currency_options"): never_there,
+    ("price", "currency_options"): currency_options.shown,
     ("price", "tiers"): never_there,
     ("search_result", "total_count"): _there_already,
 }

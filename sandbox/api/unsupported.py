@@ -11,7 +11,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.ground.errors import invalid
+from sandbox.ground.errors import not_imitated
 from sandbox.payments import payment_methods
 from sandbox.protocol import spec
 
@@ -30,8 +30,8 @@ def _of(owner: str, names: Names) -> Names:
 # One account only: no connected accounts, no accounts of the second API as customers.
 CONNECT = ("application_fee_amount", "on_behalf_of", "transfer_data")
 ACCOUNTS = ("customer_account",)
-# A price is one amount in one currency.
-PRICE_DATA = ("currency_options", "custom_unit_amount")
+# A price is one amount in each of its currencies.
+PRICE_DATA = ("custom_unit_amount",)
 # Plans are whole periods of such prices: no metered usage, no thresholds, no taxes, no schedules.
 SUBSCRIPTION = (
     "add_invoice_items", "application_fee_percent", "automatic_tax[liability]", "billing_mode[flexible]",
@@ -75,6 +75,20 @@ INVOICE = (
     "account_tax_ids", "application_fee_amount", "automatic_tax[liability]", "default_source", "default_tax_rates",
     "issuer[account]", "on_behalf_of", "payment_settings", "rendering", "shipping_cost", "transfer_data",
 )  # fmt: skip
+# A preview is that of a change of items: no schedules, no subscriptions or customers that are only described.
+PREVIEW = (
+    "automatic_tax", "currency", "customer_account", "customer_details", "discounts", "invoice_items", "issuer",
+    "on_behalf_of", "schedule", "schedule_details",
+    *_of(
+        "subscription_details",
+        (
+            "billing_cycle_anchor", "billing_mode", "billing_schedules", "cancel_at", "cancel_at_period_end",
+            "cancel_now", "default_tax_rates", "items[][billing_thresholds]", "items[][clear_usage]",
+            "items[][current_trial]", "items[][discounts]", "items[][price_data]", "items[][tax_rates]", "metadata",
+            "pause", "resume_at", "start_date", "trial_end",
+        ),
+    ),
+)  # fmt: skip
 INVOICE_ITEM = ("discounts", "quantity_decimal", "tax_behavior", "tax_code", "tax_rates")
 
 REFUSED: Mapping[tuple[str, str], Names] = {
@@ -112,6 +126,7 @@ REFUSED: Mapping[tuple[str, str], Names] = {
     ("POST", "/v1/invoiceitems"): (*INVOICE_ITEM, *ACCOUNTS),
     ("POST", "/v1/invoiceitems/{id}"): (*INVOICE_ITEM, "invoicing_rules"),
     ("POST", "/v1/invoices"): (*INVOICE, *ACCOUNTS, "from_invoice"),
+    ("POST", "/v1/invoices/create_preview"): PREVIEW,
     ("POST", "/v1/invoices/{id}"): INVOICE,
     ("POST", "/v1/invoices/{id}/pay"): ("forgive", "mandate", "source"),
     ("POST", "/v1/payment_intents"): (*INTENT, *CONNECT, *ACCOUNTS, "payment_method_configuration"),
@@ -125,8 +140,8 @@ REFUSED: Mapping[tuple[str, str], Names] = {
     ("POST", "/v1/payment_intents/{id}/confirm"): (*INTENT, "amount_to_confirm"),
     ("POST", "/v1/payment_methods"): ("*", "payment_method", "us_bank_account[financial_connections_account]"),
     ("POST", "/v1/payment_methods/{id}/attach"): ACCOUNTS,
+    ("POST", "/v1/payouts"): ("destination", "payout_method"),
     ("POST", "/v1/prices"): (*PRICE_DATA, "recurring[meter]", "tiers", "tiers_mode", "transform_quantity"),
-    ("POST", "/v1/prices/{id}"): ("currency_options",),
     ("POST", "/v1/products"): _of("default_price_data", PRICE_DATA),
     ("POST", "/v1/promotion_codes"): (*ACCOUNTS, "restrictions[currency_options]"),
     ("POST", "/v1/promotion_codes/{id}"): ("restrictions",),
@@ -136,7 +151,6 @@ REFUSED: Mapping[tuple[str, str], Names] = {
     ("DELETE", "/v1/subscription_items/{id}"): ("clear_usage",),
     ("POST", "/v1/subscriptions"): (
         *SUBSCRIPTION, *ACCOUNTS, "backdate_start_date", "billing_cycle_anchor", "billing_cycle_anchor_config",
-        "discounts",
     ),
     ("POST", "/v1/subscriptions/{id}"): (
         *(name for name in SUBSCRIPTION if name != "billing_mode[flexible]"), "items[][clear_usage]", "trial_from_plan",
@@ -171,7 +185,7 @@ def refuse(operation: Operation, params: dict[str, Any]) -> None:
     """Raises StripeError for the first parameter that Stripe knows and the sandbox would have to ignore."""
     for name in REFUSED.get((operation.method, operation.path), ()):
         for where in _given(params, segments(name)):
-            raise invalid(f"The sandbox does not imitate the parameter {where}.", param=where)
+            raise not_imitated(where)
 
 
 @functools.cache

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.billing import invoice_drafts, invoice_items, invoices, subscription_items, subscriptions
-from sandbox.ground import periods
+from sandbox.billing import invoice_drafts, invoice_items, invoices, subscriptions
 from sandbox.ground.errors import invalid, missing_object
 
 if TYPE_CHECKING:
@@ -50,13 +49,9 @@ def note(account: Account, subscription: Object, given: Object | None) -> None:
 
 def credit_rest(account: Account, subscription: Object, since: int | None = None) -> None:
     """Owe the buyer what is left of the periods they have paid for, from now or another moment on."""
-    now = since or account.clock.now()
-    for item in subscription_items.of(account, subscription["id"]):
-        start, until = item["current_period_start"], item["current_period_end"]
-        left = periods.share(subscription_items.amount(item), start=start, end=until, since=now)
-        if left and subscription["status"] != "trialing":
-            text = f"Unused time on {subscription_items.title(account, item)}"
-            invoice_items.wait(account, subscription, item, amount=-left, description=text, since=now)
+    if subscription["status"] != "trialing":
+        since = since or account.clock.now()
+        invoice_items.wait(account, invoice_items.for_credit(account, subscription, since))
 
 
 def end(account: Account, subscription: Object, *, reason: str) -> None:

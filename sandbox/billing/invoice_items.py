@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.ground import ids
+from sandbox.billing import subscription_items
+from sandbox.catalogue import currency_options
+from sandbox.ground import ids, periods
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
 
 def make(account: Account, price: Object, **values: Any) -> Object:
     """A new item, saved but not announced, of so many of a price."""
-    made = blank(
+    return account.store.save(_described(account, price, **values))
+
+
+def _described(account: Account, price: Object, **values: Any) -> Object:
+    return blank(
         "invoiceitem",
         id=ids.new("ii"),
         currency=price["currency"],
@@ -27,7 +33,6 @@ def make(account: Account, price: Object, **values: Any) -> Object:
         test_clock=account.clock.test_clock,
         **values,
     )
-    return account.store.save(made)
 
 
 def of_subscription(id: str, item: str | None = None) -> Object:
@@ -45,24 +50,59 @@ def pricing(price: Object) -> Object:
     }
 
 
-def wait(account: Account, subscription: Object, item: Object, *, amount: int, description: str, since: int) -> Object:
-    """Something to be billed with the next invoice of a subscription, for the rest of an item's period."""
-    waiting = make(
+def for_change(
+    account: Account,
+    subscription: Object,
+    before: Object | None,
+    after: Object | None,
+    since: int,
+    *,
+    only_credit: bool,
+) -> list[Object]:
+    """The invoice items for the rest of a period in which an item became another, not kept."""
+    if before and after and (before["price"]["id"], before["quantity"]) == (after["price"]["id"], after["quantity"]):
+        return []
+    credit = _rest(account, subscription, before, since, sign=-1) if before else None
+    charge = _rest(account, subscription, after, since, sign=1) if after and not only_credit else None
+    return [item for item in (credit, charge) if item]
+
+
+def for_credit(account: Account, subscription: Object, since: int) -> list[Object]:
+    """The invoice items for what is left of all that was paid for, not kept."""
+    items = subscription_items.of(account, subscription["id"])
+    return [credit for item in items if (credit := _rest(account, subscription, item, since, sign=-1))]
+
+
+def _rest(account: Account, subscription: Object, item: Object, since: int, *, sign: int) -> Object | None:
+    """What is left of an item's period, credited or charged."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    part = periods.share(
+        subscription_items.amount(account, item), subscription["currency"], start=start, end=end, since=since
+    )
+    if not part:
+        return None
+    words = "Remaining" if sign > 0 else "Unused"
+    return _described(
         account,
-        item["price"],
-        amount=amount,
+        subscription_items.priced(account, item),
+        amount=sign * part,
         customer=subscription["customer"],
-        description=description,
+        description=f"{words} time on {subscription_items.title(account, item)}",
         discountable=False,
         metadata={},
         parent=of_subscription(subscription["id"], item["id"]),
-        period={"start": since, "end": item["current_period_end"]},
+        period={"start": since, "end": end},
         proration=True,
         proration_details={"credited_items": None, "discount_amounts": []},
         quantity=item["quantity"],
     )
-    account.emit("invoiceitem.created", waiting)
-    return waiting
+
+
+def wait(account: Account, items: list[Object]) -> None:
+    """Keep these for the next invoice, and announce them."""
+    for item in items:
+        account.store.save(item)
+        account.emit("invoiceitem.created", item)
 
 
 def sell(account: Account, customer: Object, sold: Object) -> Object:
@@ -70,7 +110,7 @@ def sell(account: Account, customer: Object, sold: Object) -> Object:
     now = account.clock.now()
     return make(
         account,
-        sold["price"],
+        currency_options.in_currency(account, sold["price"], sold["currency"]),
         amount=sold["amount_subtotal"],
         customer=customer["id"],
         description=sold["description"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.billing import subscription_items
+from sandbox.catalogue import currency_options
 from sandbox.ground import ids
 from sandbox.protocol.spec import blank
 
@@ -17,8 +18,8 @@ def of_plan(account: Account, item: Object, subscription: Object, *, free: bool 
     """The line of a subscription item for the period it shows."""
     details = {**_common(subscription["id"]), "invoice_item": None, "subscription_item": item["id"]}
     return line(
-        item["price"],
-        amount=0 if free else subscription_items.amount(item),
+        subscription_items.priced(account, item),
+        amount=0 if free else subscription_items.amount(account, item),
         quantity=item["quantity"],
         description=subscription_items.title(account, item),
         period={"start": item["current_period_start"], "end": item["current_period_end"]},
@@ -31,11 +32,11 @@ def of_plan(account: Account, item: Object, subscription: Object, *, free: bool 
     )
 
 
-def of_extra(sold: Object, subscription: Object) -> Object:
+def of_extra(account: Account, sold: Object, subscription: Object) -> Object:
     """The line of something that was bought once, together with a plan. `sold` is Checkout's line item."""
     now = subscription["start_date"]
     return line(
-        sold["price"],
+        currency_options.in_currency(account, sold["price"], sold["currency"]),
         amount=sold["amount_subtotal"],
         quantity=sold["quantity"],
         description=f"{sold['quantity']} × {sold['description']}",
@@ -49,7 +50,7 @@ def of_item(waiting: Object, account: Account, subscription: Object | None) -> O
     """The line of an invoice item."""
     price = account.find("price", waiting["pricing"]["price_details"]["price"])
     made = line(
-        price,
+        currency_options.in_currency(account, price, waiting["currency"]),
         amount=waiting["amount"],
         quantity=waiting["quantity"],
         description=waiting["description"],

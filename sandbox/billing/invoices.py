@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.account import lists
 from sandbox.billing import invoice_payments
-from sandbox.catalogue import discounts
+from sandbox.catalogue import discounts, taxes
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_intents
 
@@ -50,6 +50,8 @@ def announce_paid(account: Account, invoice: Object) -> None:
 
 def finalize(account: Account, invoice: Object) -> None:
     """Give it its number: from now on it can be paid. What comes to nothing is paid at once."""
+    if invoice["automatic_tax"]["status"] == "requires_location_inputs":
+        raise invalid(taxes.NO_LOCATION, code="customer_tax_location_invalid")
     intent = None
     _open(account, invoice, None)
     if invoice["amount_due"]:

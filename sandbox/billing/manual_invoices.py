@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.billing import collection, invoice_drafts, invoice_items, invoice_lines, invoices
-from sandbox.catalogue import discounts
+from sandbox.catalogue import discounts, taxes
 from sandbox.ground import currencies, metadata
 from sandbox.ground.errors import invalid
 from sandbox.ground.periods import DAY
@@ -55,6 +55,7 @@ def create(account: Account, call: Call) -> Object:
         [],
         billing_reason="manual",
         currency=currency,
+        taxed=params.get("automatic_tax", {}).get("enabled", False),
         **{"auto_advance": False, "parent": _parent(subscription), **changes},
     )
     invoice["discounts"] = _discounts(account, invoice, customer, params)
@@ -81,8 +82,6 @@ def _check_due(due: int | None, customer: Object) -> None:
 
 def _changes(account: Account, customer: Object, params: Object, *, method: str, created: int) -> dict[str, Any]:
     """The plain values a request sets."""
-    if params.get("automatic_tax", {}).get("enabled"):
-        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
     if params.get("issuer", {}).get("type", "self") != "self":
         raise invalid("The sandbox imitates invoices of its own account only.", param="issuer[type]")
     changes: dict[str, Any] = {key: params[key] or None for key in TEXTS if key in params}
@@ -186,8 +185,12 @@ def _change_draft(account: Account, invoice: Object, params: Object) -> None:
         changes["due_date"] = None
     if "discounts" in params:
         changes["discounts"] = _discounts(account, invoice, customer, params)
+    if "automatic_tax" in params:
+        buyer = taxes.of_customer(account, customer)
+        described = taxes.described(enabled=params["automatic_tax"]["enabled"], buyer=buyer)
+        changes["automatic_tax"] = blank("invoice.automatic_tax", **described)
     account.store.change(invoice, **changes)
-    if "discounts" in params:
+    if params.keys() & {"automatic_tax", "discounts"}:
         invoice_drafts.recount(account, invoice, invoice["lines"]["data"])
     if params.keys() & {"auto_advance", "automatically_finalizes_at", "collection_method"}:
         _schedule(account, invoice, params.get("automatically_finalizes_at"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.billing import cancellations, collection, invoice_drafts, invoices, subscription_items, subscriptions
-from sandbox.ground import ids, periods
+from sandbox.ground import periods
 from sandbox.ground.errors import invalid
 from sandbox.ground.periods import DAY
 
@@ -38,8 +38,7 @@ def announce_upcoming(account: Account, id: str) -> None:
     subscription = account.find("subscription", id)
     if subscription["cancel_at"] is not None or subscription["pause_collection"]:
         return
-    coming = invoice_drafts.preview(account, subscription)
-    account.emit("invoice.upcoming", {**coming, "id": ids.new("upcoming_in")})
+    account.emit("invoice.upcoming", invoice_drafts.upcoming(account, subscription))
 
 
 def renew(account: Account, id: str) -> None:

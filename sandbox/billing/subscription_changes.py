@@ -13,15 +13,14 @@ from sandbox.billing import (
     invoice_drafts,
     invoice_items,
     renewals,
+    subscription_discounts,
     subscription_items,
     subscription_requests,
     subscriptions,  # fmt: skip
 )
-from sandbox.catalogue import discounts
-from sandbox.ground import metadata, periods
+from sandbox.ground import metadata
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_method_ownership
-from sandbox.protocol import derived_objects
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -45,12 +44,11 @@ def update(account: Account, call: Call) -> Object:
     subscription = account.find("subscription", call.id)
     params = call.params
     _check_payment(params)
-    if params.get("automatic_tax", {}).get("enabled"):
-        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
+    subscription_requests.check_location(account, account.find("customer", subscription["customer"]), params)
     if subscription["status"] in subscriptions.OVER and params.keys() - {"metadata", "cancellation_details"}:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
-    given = _checked(account, subscription, params.get("items") or [])
-    how = _proration(account, subscription, params)
+    given = checked(account, subscription, params.get("items") or [])
+    how = proration(account, subscription, params)
     cancellations.check_ending(account, params)
     before = subscriptions.snapshot(subscription)
     account.store.change(subscription, **_plain(account, subscription, params))
@@ -72,13 +70,13 @@ def _check_payment(params: Object) -> None:
         raise invalid("The sandbox collects for changes of a subscription off session only.", param="off_session")
 
 
-def _proration(account: Account, subscription: Object, params: Object) -> Proration:
+def proration(account: Account, subscription: Object, params: Object, *, where: str = "") -> Proration:
     """How a change is credited and charged. Raises StripeError for a moment outside of the present period."""
     since = params.get("proration_date")
     begun = subscription["items"]["data"][0]["current_period_start"]
     if since is not None and not begun <= since <= subscriptions.ends(subscription):
         text = "Invalid proration date: it must lie within the current period."
-        raise invalid(text, param="proration_date")
+        raise invalid(text, param=f"{where}[proration_date]" if where else "proration_date")
     since = account.clock.now() if since is None else since
     return Proration(params.get("proration_behavior", DEFAULT_PRORATION), since)
 
@@ -94,13 +92,16 @@ def _plain(account: Account, subscription: Object, params: Object) -> dict[str, 
         changes["default_payment_method"] = method["id"]
     if "trial_settings" in params:
         changes["trial_settings"] = blank("subscription.trial_settings", **params["trial_settings"])
+    if "automatic_tax" in params:
+        changes["automatic_tax"] = subscriptions.taxed(enabled=params["automatic_tax"]["enabled"])
     if "pause_collection" in params:
         changes["pause_collection"] = _paused(account, subscription, params["pause_collection"])
     if "discounts" in params:
-        changes["discounts"] = _discounts(account, subscription, params["discounts"] or [])
+        given = params["discounts"] or []
+        changes["discounts"] = subscription_discounts.replaced(account, subscription, given)
     if "coupon" in params:
         named = [{"coupon": params["coupon"]}] if params["coupon"] else []
-        changes["discounts"] = _discounts(account, subscription, named)
+        changes["discounts"] = subscription_discounts.replaced(account, subscription, named)
     if "cancel_at_period_end" in params or "cancel_at" in params:
         changes |= cancellations.ending(account, subscription, params)
     if "payment_settings" in params:
@@ -128,18 +129,6 @@ def _paused(account: Account, subscription: Object, given: Any) -> Object | None
     return {"behavior": given["behavior"], "resumes_at": given.get("resumes_at")}
 
 
-def _discounts(account: Account, subscription: Object, given: list[Object]) -> list[str]:
-    kept = []
-    for each in given:
-        if "discount" in each:
-            kept.append(str(each["discount"]))
-        else:
-            named = discounts.named(account, each, currency=subscription["currency"])
-            kept.append(discounts.for_subscription(account, named, subscription)["id"])
-            discounts.redeem(account, named)
-    return kept
-
-
 def _ends_trial(account: Account, subscription: Object, params: Object) -> bool:
     """Move the end of the trial. True when it ends now, so that the first period begins."""
     if "trial_end" not in params:
@@ -164,26 +153,27 @@ def _ends_trial(account: Account, subscription: Object, params: Object) -> bool:
     return False
 
 
-def _checked(account: Account, subscription: Object, given: list[Object]) -> list[Object]:
+def checked(account: Account, subscription: Object, given: list[Object], *, where: str = "items") -> list[Object]:
     """The item changes with the objects they name. Raises StripeError for those that cannot be made."""
     own = {item["id"]: item for item in subscription_items.of(account, subscription["id"])}
     checked = []
     for n, each in enumerate(given):
         if (id := each.get("id")) and id not in own:
-            raise invalid(f"No such subscription_item: '{id}'", param=f"items[{n}][id]", code="resource_missing")
+            raise invalid(f"No such subscription_item: '{id}'", param=f"{where}[{n}][id]", code="resource_missing")
         change = {key: each[key] for key in (*_ITEM, "deleted") if key in each}
         change["item"] = own.get(id or "")
         if each.get("deleted") and id is None:
-            param = f"items[{n}][id]"
+            param = f"{where}[{n}][id]"
             raise invalid(f"Missing required param: {param}.", param=param, code="parameter_missing")
         if not each.get("deleted") and (id is None or "price" in each or "plan" in each):
-            change["price"] = subscription_items.planned(account, each, param=f"items[{n}]")
+            change["price"] = subscription_items.planned(account, each, param=f"{where}[{n}]")
         checked.append(change)
     left = [c.get("price") or c["item"]["price"] for c in checked if not c.get("deleted")]
     untouched = own.keys() - {each.get("id") for each in given}
-    subscription_requests.check_prices([*left, *(own[id]["price"] for id in untouched)])
+    together = [*left, *(own[id]["price"] for id in untouched)]
+    subscription_requests.check_prices(account, together, subscription["currency"], param=where)
     if given and not left and not untouched:
-        raise invalid("A subscription must have at least one active plan.", param="items")
+        raise invalid("A subscription must have at least one active plan.", param=where)
     return checked
 
 
@@ -191,9 +181,8 @@ def _change_items(
     account: Account, subscription: Object, before: Object, given: list[Object], how: Proration, *, restart: bool
 ) -> None:
     """Make the changes, announce them, and bill what they cost."""
-    rhythm = before["items"]["data"][0]["price"]["recurring"]
     free = subscription["status"] == "trialing" or before["status"] == "trialing" or how.behavior == "none"
-    restart = restart or any(_other_rhythm(change, rhythm) for change in given)
+    restart = restart or subscription_items.restarts(before, given)
     for change in given:
         _change_item(account, subscription, change, None if free else how.since, credit_only=restart)
     if restart:
@@ -217,55 +206,21 @@ def _restart(account: Account, subscription: Object, before: Object, now: int) -
     renewals.begin(account, subscription, start=now, reason="subscription_update", anchor=now, before=before)
 
 
-def _other_rhythm(change: Object, rhythm: Object) -> bool:
-    price = change.get("price")
-    if not price or change.get("deleted"):
-        return False
-    return any(price["recurring"][key] != rhythm[key] for key in ("interval", "interval_count"))
-
-
 def _change_item(
     account: Account, subscription: Object, change: Object, since: int | None, *, credit_only: bool
 ) -> None:
     """Change one item; with `since`, what is left of its period is credited and charged."""
-    item = change["item"]
-    if item is None:
-        sold = subscription["items"]["data"][0]
-        item = subscription_items.make(
-            account,
-            subscription["id"],
-            change["price"],
-            quantity=change.get("quantity", 1),
-            start=sold["current_period_start"],
-            end=sold["current_period_end"],
-            metadata=change.get("metadata"),
-        )
+    before, after = change["item"], subscription_items.changed(account, subscription, change)
+    costs = []
+    if since is not None:
+        costs = invoice_items.for_change(account, subscription, before, after, since, only_credit=credit_only)
+    if after is None:
+        account.store.delete("subscription_item", before["id"])
+    elif before is None:
+        account.store.save(after)
     else:
-        price, quantity = change.get("price", item["price"]), change.get("quantity", item["quantity"])
-        same = price["id"] == item["price"]["id"] and quantity == item["quantity"] and not change.get("deleted")
-        extra = metadata.merge(item["metadata"], change.get("metadata"))
-        account.store.change(item, metadata=extra)
-        if same:
-            return
-        if since is not None:
-            _prorate(account, subscription, item, since, credit=True)
-        if change.get("deleted"):
-            account.store.delete("subscription_item", item["id"])
-            return
-        plan = derived_objects.plan(price)
-        account.store.change(item, price=dict(price), plan=plan, quantity=quantity)
-    if since is not None and not credit_only:
-        _prorate(account, subscription, item, since, credit=False)
-
-
-def _prorate(account: Account, subscription: Object, item: Object, since: int, *, credit: bool) -> None:
-    start, end = item["current_period_start"], item["current_period_end"]
-    part = periods.share(subscription_items.amount(item), start=start, end=end, since=since)
-    words = "Unused" if credit else "Remaining"
-    if part:
-        text = f"{words} time on {subscription_items.title(account, item)}"
-        amount = -part if credit else part
-        invoice_items.wait(account, subscription, item, amount=amount, description=text, since=since)
+        account.store.change(before, **after)
+    invoice_items.wait(account, costs)
 
 
 def set_quantity(account: Account, subscription: Object, quantity: int, *, proration: str) -> None:
@@ -307,6 +262,6 @@ _ITEM = ("price", "plan", "price_data", "quantity", "metadata")
 
 def _by_item(account: Account, subscription: Object, call: Call, change: Object) -> None:
     _check_payment(call.params)
-    given = _checked(account, subscription, [change])
-    how = _proration(account, subscription, call.params)
+    given = checked(account, subscription, [change])
+    how = proration(account, subscription, call.params)
     _change_items(account, subscription, subscriptions.snapshot(subscription), given, how, restart=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import events, lists
+from sandbox.catalogue import currency_options
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
 from sandbox.protocol import derived_objects
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from sandbox.protocol.spec import Object
 
 
-def make(
+def make(account: Account, subscription: str, price: Object, **values: Any) -> Object:
+    """A new item, saved; `described` says of what."""
+    return account.store.save(described(account, subscription, price, **values))
+
+
+def described(
     account: Account, subscription: str, price: Object, *, quantity: int, start: int, end: int, **more: Any
 ) -> Object:
-    """A new item, saved. `more` may hold its metadata."""
-    item = blank(
+    """A new item, not kept. `more` may hold its metadata."""
+    return blank(
         "subscription_item",
         id=ids.short("si"),
         created=account.clock.now(),
@@ -33,7 +39,6 @@ def make(
         subscription=subscription,
         tax_rates=[],
     )
-    return account.store.save(item)
 
 
 def of(account: Account, subscription: str) -> list[Object]:
@@ -47,15 +52,60 @@ def envelope(account: Account, subscription: str) -> Object:
     return derived_objects.envelope(url, [events.copy(item) for item in of(account, subscription)])
 
 
-def amount(item: Object) -> int:
+def priced(account: Account, item: Object) -> Object:
+    """Its price as it reads in the currency of its subscription."""
+    currency = account.find("subscription", item["subscription"])["currency"]
+    return currency_options.in_currency(account, item["price"], currency)
+
+
+def amount(account: Account, item: Object) -> int:
     """What a whole period of it costs."""
-    return int(item["price"]["unit_amount"] * item["quantity"])
+    return int(priced(account, item)["unit_amount"] * item["quantity"])
 
 
 def title(account: Account, item: Object) -> str:
     """Such as `5 × Team plan`."""
     product = account.store.get("product", item["price"]["product"])
     return f"{item['quantity']} × {product['name'] if product else item['price']['product']}"
+
+
+def restarts(subscription: Object, given: list[Object]) -> bool:
+    """Whether changes bring another interval, so that a period begins anew."""
+    rhythm = subscription["items"]["data"][0]["price"]["recurring"]
+    return any(_other_rhythm(change, rhythm) for change in given)
+
+
+def _other_rhythm(change: Object, rhythm: Object) -> bool:
+    price = change.get("price")
+    if not price or change.get("deleted"):
+        return False
+    return any(price["recurring"][key] != rhythm[key] for key in ("interval", "interval_count"))
+
+
+def changed(account: Account, subscription: Object, change: Object) -> Object | None:
+    """The item as a change leaves it, not kept; None when it is gone."""
+    item = change["item"]
+    if item is None:
+        sold = subscription["items"]["data"][0]
+        return described(
+            account,
+            subscription["id"],
+            change["price"],
+            quantity=change.get("quantity", 1),
+            start=sold["current_period_start"],
+            end=sold["current_period_end"],
+            metadata=change.get("metadata"),
+        )
+    if change.get("deleted"):
+        return None
+    price = change.get("price", item["price"])
+    return {
+        **item,
+        "metadata": metadata.merge(item["metadata"], change.get("metadata")),
+        "plan": derived_objects.plan(price),
+        "price": dict(price),
+        "quantity": change.get("quantity", item["quantity"]),
+    }
 
 
 def planned(account: Account, given: Object, *, param: str) -> Object:

@@ -12,10 +12,12 @@ from sandbox.billing import (
     invoice_items,
     invoices,
     renewals,
+    subscription_discounts,
     subscription_items,
     subscriptions,
 )
-from sandbox.catalogue import discounts
+from sandbox.catalogue import currency_options, discounts, taxes
+from sandbox.ground import currencies
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_method_ownership
 
@@ -39,25 +41,21 @@ def create(account: Account, call: Call) -> Object:
     _check(params)
     behavior = params.get("payment_behavior", "allow_incomplete")
     customer = account.find("customer", params["customer"], param="customer")
-    lines = _lines(account, params)
+    check_location(account, customer, params)
+    currency, lines = _lines(account, params)
     method = None
     if id := params.get("default_payment_method"):
         method = payment_method_ownership.named(account, customer, id, param="default_payment_method")
-    currency = lines[0]["price"]["currency"]
-    if params.get("currency", currency).lower() != currency:
-        text = f"The prices of this subscription are in {currency}, not in {params['currency'].lower()}."
-        raise invalid(text, param="currency")
     # Older requests may name a coupon or a promotion code.
-    old = "coupon" in params or "promotion_code" in params
-    chosen = discounts.named(account, params, currency=currency) if old else None
+    old = [params] if "coupon" in params or "promotion_code" in params else []
+    chosen = subscription_discounts.check(account, params.get("discounts") or old, currency)
     cancellations.check_ending(account, params)
     if method is None and behavior == "allow_incomplete":
-        _check_payable(account, customer, params, lines, chosen)
+        _check_payable(account, customer, params, lines, currency, chosen)
     subscription = subscriptions.make(account, customer, params, lines, currency=currency, method=method)
     account.store.change(customer, currency=currency)
     if chosen:
-        account.store.change(subscription, discounts=[discounts.for_subscription(account, chosen, subscription)["id"]])
-        discounts.redeem(account, chosen)
+        account.store.change(subscription, discounts=subscription_discounts.give(account, subscription, chosen))
     if params.get("cancel_at_period_end") or "cancel_at" in params:
         account.store.change(subscription, **cancellations.ending(account, subscription, params))
     _bill_first(account, subscription, behavior, off_session=params.get("off_session", False))
@@ -68,14 +66,19 @@ def _check(params: Object) -> None:
     for name in ("customer", "items"):
         if not params.get(name):
             raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
-    if params.get("automatic_tax", {}).get("enabled"):
-        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
     if params.get("payment_behavior", BEHAVIORS[0]) not in BEHAVIORS:
         text = f"The sandbox imitates the payment behaviors {' and '.join(BEHAVIORS)} only."
         raise invalid(text, param="payment_behavior")
 
 
-def _lines(account: Account, params: Object) -> list[Object]:
+def check_location(account: Account, customer: Object, params: Object) -> None:
+    """Raises StripeError when a customer is to be taxed and nobody knows where they are."""
+    if params.get("automatic_tax", {}).get("enabled") and taxes.of_customer(account, customer) is None:
+        raise invalid(taxes.NO_LOCATION, param="automatic_tax[enabled]", code="customer_tax_location_invalid")
+
+
+def _lines(account: Account, params: Object) -> tuple[str, list[Object]]:
+    """The currency of a subscription to be, and what it is for."""
     lines = [
         {
             "price": subscription_items.planned(account, given, param=f"items[{n}]"),
@@ -84,8 +87,9 @@ def _lines(account: Account, params: Object) -> list[Object]:
         }
         for n, given in enumerate(params["items"])
     ]
-    check_prices([line["price"] for line in lines])
-    return lines
+    currency = currencies.checked(params.get("currency") or lines[0]["price"]["currency"])
+    check_prices(account, [line["price"] for line in lines], currency, param="currency")
+    return currency, lines
 
 
 def _bill_first(account: Account, subscription: Object, behavior: str, *, off_session: bool) -> None:
@@ -108,7 +112,7 @@ def _bill_first(account: Account, subscription: Object, behavior: str, *, off_se
 
 
 def _check_payable(
-    account: Account, customer: Object, params: Object, lines: list[Object], chosen: Object | None
+    account: Account, customer: Object, params: Object, lines: list[Object], currency: str, chosen: list[Object]
 ) -> None:
     """Raises StripeError when something is due at once and nobody has said how it is paid."""
     sent = params.get("collection_method") == "send_invoice"
@@ -116,23 +120,28 @@ def _check_payable(
         return
     if (
         subscriptions.end_of_trial(params, lines, account.clock.now()) is None
-        and _first_due(account, customer, lines, chosen) > 0
+        and _first_due(account, customer, lines, currency, chosen) > 0
     ):
         raise invalid(NO_METHOD, code="resource_missing")
 
 
-def _first_due(account: Account, customer: Object, lines: list[Object], chosen: Object | None) -> int:
+def _first_due(account: Account, customer: Object, lines: list[Object], currency: str, chosen: list[Object]) -> int:
     """What the first invoice will ask for: the prices less the discount, what waits, and what the customer is owed."""
-    plans = [{"amount_subtotal": line["price"]["unit_amount"] * line["quantity"], **line} for line in lines]
-    discount = chosen or (customer["discount"] or {}).get("source")
-    off = discounts.apply(account, plans, discount)
-    waiting = invoice_items.pending(account, customer["id"], lines[0]["price"]["currency"])
+    amounts = [currency_options.in_currency(account, line["price"], currency)["unit_amount"] for line in lines]
+    plans = [
+        {"amount_subtotal": amount * line["quantity"], **line} for amount, line in zip(amounts, lines, strict=True)
+    ]
+    own = [customer["discount"]["source"]] if customer["discount"] else []
+    for discount in chosen or own:
+        discounts.apply(account, plans, discount.get("source", discount))
+        plans = [{**plan, "amount_subtotal": plan["amount_total"]} for plan in plans]
+    waiting = invoice_items.pending(account, customer["id"], currency)
     loose = sum(item["amount"] for item in waiting if invoice_items.subscription_of(item) is None)
-    return int(sum(plan["amount_subtotal"] for plan in plans) - off + loose + customer["balance"])
+    return int(sum(plan["amount_subtotal"] for plan in plans) + loose + customer["balance"])
 
 
-def check_prices(found: list[Object]) -> None:
-    """Raises StripeError when prices cannot be billed together."""
+def check_prices(account: Account, found: list[Object], currency: str, *, param: str = "items") -> None:
+    """Raises StripeError when prices cannot be billed together, in that currency."""
     if len(found) > MOST_ITEMS:
         raise invalid(f"A subscription can have up to {MOST_ITEMS} items.", param="items")
     named = [price["id"] for price in found]
@@ -140,8 +149,8 @@ def check_prices(found: list[Object]) -> None:
         raise invalid(f"Cannot add multiple subscription items with the same plan: {twice}", param="items")
     if len({(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in found}) > 1:
         raise invalid("The sandbox does not imitate several billing intervals in one subscription.", param="items")
-    if len({price["currency"] for price in found}) > 1:
-        raise invalid("All prices of a subscription must be in the same currency.", param="items")
+    for price in found:
+        currency_options.in_currency(account, price, currency, param=param)
 
 
 def listing(account: Account, call: Call) -> Object:

@@ -31,7 +31,7 @@ def make(
     subscription = blank(
         "subscription",
         id=id,
-        automatic_tax={"enabled": False},
+        automatic_tax=taxed(enabled=data.get("automatic_tax", {}).get("enabled", False)),
         billing_cycle_anchor=trial_end or now,
         billing_mode={"type": data.get("billing_mode", {}).get("type", "flexible")},
         cancellation_details={"comment": None, "feedback": None, "reason": None},
@@ -59,6 +59,11 @@ def make(
         subscription_items.make(account, id, price, quantity=line["quantity"], start=now, end=until, **more)
     account.store.change(subscription, items=subscription_items.envelope(account, id))
     return subscription
+
+
+def taxed(*, enabled: bool) -> Object:
+    """Whether its invoices are taxed where the customer is."""
+    return {"disabled_reason": None, "enabled": enabled, "liability": {"type": "self"} if enabled else None}
 
 
 def trial_until(data: Object, now: int) -> int | None:

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from sandbox.account import lists
+from sandbox.catalogue import currency_options
 from sandbox.ground import currencies, ids, metadata
 from sandbox.ground.errors import StripeError, invalid
 from sandbox.protocol.spec import blank
@@ -27,9 +28,12 @@ def create_product(account: Account, call: Call) -> Object:
     params = call.params
     if "id" in params and account.store.get("product", params["id"]):
         raise _exists(params["id"])
+    data = params.get("default_price_data")
+    if data:
+        _check_amounts(data, "default_price_data")
     product = make_product(account, params, id=params.get("id"))
-    if data := params.get("default_price_data"):
-        price = make_price(account, {**data, "product": product["id"]})
+    if data:
+        price = make_price(account, data, of=product["id"], where="default_price_data")
         account.store.change(product, default_price=price["id"])
         account.emit("price.created", price)
     account.emit("product.created", product)
@@ -108,8 +112,7 @@ def create_price(account: Account, call: Call) -> Object:
         _free_lookup_key(account, key, transfer=params.get("transfer_lookup_key", False))
     if params.get("billing_scheme", "per_unit") != "per_unit":
         raise invalid("The sandbox does not imitate prices in tiers.", param="billing_scheme")
-    unit_amount(params, "")
-    currencies.checked(params["currency"])
+    _check_amounts(params, "")
     if data := params.get("product_data"):
         product = make_product(account, data, id=data.get("id"), active=data.get("active", True))
         account.emit("product.created", product)
@@ -120,15 +123,23 @@ def create_price(account: Account, call: Call) -> Object:
 
 
 def make_price(
-    account: Account, given: Object, *, active: bool = True, where: str = "", credit: bool = False
+    account: Account,
+    given: Object,
+    *,
+    of: str | None = None,
+    active: bool = True,
+    where: str = "",
+    credit: bool = False,
 ) -> Object:
-    """A new price, saved but not announced. `where` is the path of the parameters, for what it may refuse.
+    """A new price of a product, the one that is given if none is named, saved but not announced. `where` is the path
+    of the parameters, for what it may refuse.
 
     A `credit` may be below zero.
     """
     amount = unit_amount(given, where, credit=credit)
+    options = _options(given.get("currency_options") or {}, where)
     currency = currencies.checked(given["currency"], param=_at(where, "currency"))
-    product = account.find("product", given["product"], param=_at(where, "product"))
+    product = account.find("product", of or given["product"], param=_at(where, "product"))
     recurring = given.get("recurring")
     price = blank(
         "price",
@@ -147,7 +158,34 @@ def make_price(
         unit_amount=amount,
         unit_amount_decimal=str(amount),
     )
-    return account.store.save(price)
+    account.store.save(price)
+    if options:
+        currency_options.keep(account, price, options)
+    return price
+
+
+def _check_amounts(given: Object, where: str) -> None:
+    """Raises StripeError for what is no price, before anything is made."""
+    unit_amount(given, where)
+    _options(given.get("currency_options") or {}, where)
+
+
+def _options(given: Object, where: str) -> dict[str, Object]:
+    """What it costs in other currencies. Raises StripeError for what is no amount of them."""
+    options = {}
+    for currency, option in given.items():
+        inside = f"{_at(where, 'currency_options')}[{currency}]"
+        if option.get("custom_unit_amount", {}).get("enabled"):
+            text = "The sandbox does not imitate prices that the buyer names."
+            raise invalid(text, param=f"{inside}[custom_unit_amount][enabled]")
+        if "tiers" in option:
+            raise invalid("The sandbox does not imitate prices in tiers.", param=f"{inside}[tiers]")
+        code = currencies.checked(currency, param=inside)
+        options[code] = {
+            "tax_behavior": option.get("tax_behavior", "unspecified"),
+            "unit_amount": unit_amount({**option, "currency": code}, inside),
+        }
+    return options
 
 
 def _recurring(given: Object) -> Object:
@@ -199,9 +237,34 @@ def update_price(account: Account, call: Call) -> Object:
             _free_lookup_key(account, params["lookup_key"], transfer=params.get("transfer_lookup_key", False))
         changes["lookup_key"] = params["lookup_key"] or None
     changes["metadata"] = metadata.merge(price["metadata"], params.get("metadata"))
+    if "currency_options" in params:
+        currency_options.keep(account, price, _options(params["currency_options"] or {}, ""))
     if previous := account.store.change(price, **changes):
         account.emit("price.updated", price, previous)
     return price
+
+
+def delete_price(account: Account, id: str) -> Object:
+    """A price is deleted, which only Stripe's dashboard can do. Raises StripeError when there is none, or it is in use."""
+    price = account.find("price", id)
+    if account.find("product", price["product"])["default_price"] == id:
+        raise invalid("This price cannot be deleted because it is the default price of its product.")
+    if _is_used(account, id):
+        raise invalid("This price cannot be deleted because it has been used. Archive it instead.")
+    account.store.delete("price", id)
+    account.emit("price.deleted", price)
+    return {"id": id, "object": "price", "deleted": True}
+
+
+def _is_used(account: Account, price: str) -> bool:
+    sessions = (account.store.notes(each["id"])["line_items"] for each in account.store.all("checkout.session"))
+    plans = account.store.all("subscription_item")
+    billed = (item["pricing"]["price_details"]["price"] for item in account.store.all("invoiceitem"))
+    return (
+        any(line["price"]["id"] == price for lines in sessions for line in lines)
+        or any(item["price"]["id"] == price for item in plans)
+        or price in billed
+    )
 
 
 def _free_lookup_key(account: Account, key: str, *, transfer: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.catalogue import promotion_codes
+from sandbox.catalogue import currency_options, promotion_codes
 from sandbox.checkout import carts
 from sandbox.ground.errors import StripeError, card_error, invalid
 
@@ -79,7 +79,7 @@ def change(account: Account, session: Object, form: Mapping[str, str]) -> bool:
     changed = [item for item in items if item["quantity"] != wanted[item["id"]]]
     if not changed:
         return False
-    left = [_repriced(item, wanted[item["id"]]) for item in items if wanted[item["id"]]]
+    left = [_repriced(account, item, wanted[item["id"]]) for item in items if wanted[item["id"]]]
     _check_left(session, left, changed[0])
     notes["line_items"] = left
     discount = session["discounts"][0] if session["discounts"] else None
@@ -112,9 +112,10 @@ def _wanted(item: Object, form: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _repriced(item: Object, quantity: int) -> Object:
+def _repriced(account: Account, item: Object, quantity: int) -> Object:
     # During a trial, plans cost nothing however many there are.
-    each = item["price"]["unit_amount"] if item["amount_subtotal"] else 0
+    priced = currency_options.in_currency(account, item["price"], item["currency"])
+    each = priced["unit_amount"] if item["amount_subtotal"] else 0
     return {**item, "amount_subtotal": each * quantity, "quantity": quantity}
 
 

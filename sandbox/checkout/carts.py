@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.catalogue import discounts
+from sandbox.catalogue import currency_options, discounts, taxes
+from sandbox.checkout import session_taxes
 from sandbox.ground import currencies
 from sandbox.ground.errors import invalid
 
@@ -40,13 +41,22 @@ def _prices(account: Account, params: Object) -> list[Object]:
 
 
 def currency(account: Account, params: Object) -> str:
-    """The one currency of all prices. Raises StripeError when there are several, or another was asked for."""
-    found = sorted({currencies.checked(price["currency"]) for price in _prices(account, params)})
+    """The one currency that was asked for, or that of all prices. Raises StripeError when there is no such."""
+    prices = _prices(account, params)
+    found = sorted({currencies.checked(price["currency"]) for price in prices})
+    if "currency" in params:
+        asked = currencies.checked(params["currency"])
+        for n, price in enumerate(prices):
+            # What is described on the spot has no id, and no other currencies.
+            currency_options.in_currency(
+                account,
+                {"id": "", **price, "currency": price["currency"].lower()},
+                asked,
+                param=f"line_items[{n}][price]",
+            )
+        return asked
     if len(found) > 1:
         raise invalid(f"You cannot combine currencies on a single Checkout Session. Found {' and '.join(found)}.")
-    if params.get("currency", found[0]).lower() != found[0]:
-        text = f"The prices of this session are in {found[0]}, not in {params['currency'].lower()}."
-        raise invalid(text, param="currency")
     return found[0]
 
 
@@ -62,11 +72,30 @@ def set_discount(account: Account, session: Object, discount: Object | None) -> 
     """Put a discount on an open session, or take it off; the totals follow."""
     items = account.store.notes(session["id"])["line_items"]
     taken_off = discounts.apply(account, items, discount)
-    subtotal = sum(item["amount_subtotal"] for item in items)
+    session_taxes.levy(account, session, items)
     account.store.change(
         session,
-        amount_subtotal=subtotal,
-        amount_total=subtotal - taken_off,
+        amount_subtotal=sum(item["amount_subtotal"] for item in items),
+        amount_total=sum(item["amount_total"] for item in items),
         discounts=[discount] if discount else [],
-        total_details={**session["total_details"], "amount_discount": taken_off},
+        total_details={
+            **session["total_details"],
+            "amount_discount": taken_off,
+            "amount_tax": sum(item["amount_tax"] for item in items),
+        },
     )
+
+
+def locate(account: Account, session: Object, buyer: taxes.Buyer | None) -> bool:
+    """Tax an open session for a buyer; the totals follow. Returns whether they have to pay another amount now."""
+    if not session["automatic_tax"]["enabled"]:
+        return False
+    before = session["amount_total"]
+    account.store.notes(session["id"])["taxed_for"] = [buyer.country, buyer.exempt, buyer.tax_ids] if buyer else None
+    account.store.change(session, automatic_tax={**session["automatic_tax"], **_status(buyer)})
+    set_discount(account, session, session["discounts"][0] if session["discounts"] else None)
+    return bool(session["amount_total"] != before)
+
+
+def _status(buyer: taxes.Buyer | None) -> Object:
+    return {"status": "complete" if buyer else "requires_location_inputs"}

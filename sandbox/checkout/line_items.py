@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.account import lists
-from sandbox.catalogue import products_and_prices
+from sandbox.catalogue import currency_options, products_and_prices
 from sandbox.checkout import adjustable_quantities
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
@@ -56,25 +56,31 @@ def _check_price(account: Account, line: Object, where: str) -> None:
         account.find("product", data["product"], param=f"{where}[price_data][product]")
 
 
-def make(account: Account, given: list[Object], *, trial: bool = False) -> list[Object]:
+def make(account: Account, given: list[Object], *, currency: str, trial: bool = False) -> list[Object]:
     """The line items, with the prices that had to be made for them saved. During a trial, plans cost nothing."""
-    return [_make(account, line, f"line_items[{n}]", trial=trial) for n, line in enumerate(given)]
+    return [_make(account, line, f"line_items[{n}]", currency, trial=trial) for n, line in enumerate(given)]
 
 
-def _make(account: Account, line: Object, where: str, *, trial: bool) -> Object:
+def priced(account: Account, item: Object) -> Object:
+    """The price of a line item as it reads in the currency of its session."""
+    return currency_options.in_currency(account, item["price"], item["currency"])
+
+
+def _make(account: Account, line: Object, where: str, currency: str, *, trial: bool) -> Object:
     if "price" in line:
         price = account.find("price", line["price"], param=f"{where}[price]")
     else:
         price = _described(account, dict(line["price_data"]), f"{where}[price_data]")
     product = account.find("product", price["product"], param=where)
-    amount = 0 if trial and price["recurring"] else price["unit_amount"] * line["quantity"]
+    unit_amount = currency_options.in_currency(account, price, currency)["unit_amount"]
+    amount = 0 if trial and price["recurring"] else unit_amount * line["quantity"]
     return blank(
         "item",
         id=ids.new("li"),
         adjustable_quantity=adjustable_quantities.described(line.get("adjustable_quantity")),
         amount_subtotal=amount,
         amount_total=amount,
-        currency=price["currency"],
+        currency=currency,
         description=product["name"],
         metadata=metadata.fresh(line.get("metadata")),
         price=dict(price),

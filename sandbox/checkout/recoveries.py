@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.account import events
-from sandbox.checkout import carts, sessions
+from sandbox.checkout import carts, session_taxes, sessions
 from sandbox.ground import ids
 from sandbox.ground.periods import DAY
 
@@ -71,12 +71,14 @@ def _recover(account: Account, session: Object) -> Object:
         "payment_intent": None,
         "recovered_from": session["id"],
         "status": "open",
-        "url": f"{account.settings.base_url}/c/pay/{id}",
+        "url": f"{account.settings.base_url}/c/pay/{id}#{ids.fragment()}",
     }
     notes = account.store.notes(session["id"])
     remembered = {key: events.copy(notes[key]) for key in sessions.REMEMBERED}
     lines = [{**events.copy(line), "id": ids.new("li")} for line in notes["line_items"]]
     sessions.begin(account, copy, {"line_items": lines, **remembered})
+    # Where the buyer is, they say anew.
+    carts.locate(account, copy, session_taxes.buyer(account, copy, "", None))
     if session["allow_promotion_codes"]:
         # What the shop has given stays; a code that was typed can be typed again, where that is allowed.
         carts.set_discount(account, copy, None)

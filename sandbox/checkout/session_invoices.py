@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.billing import invoice_drafts, invoice_items, invoice_lines, invoices
-from sandbox.catalogue import discounts
+from sandbox.catalogue import discounts, taxes
+from sandbox.checkout import session_taxes
 from sandbox.ground import metadata
 from sandbox.ground.errors import invalid
 
@@ -77,6 +78,7 @@ def issue(account: Account, session: Object, customer: Object, intent: Object | 
         lines,
         off=session["total_details"]["amount_discount"],
         discount_ids=discount,
+        taxed=session["automatic_tax"]["enabled"],
         auto_advance=False,
         billing_reason="manual",
         # It is sent, which nobody would do with one that is charged.
@@ -114,4 +116,5 @@ def _discount(account: Account, session: Object, customer: Object) -> list[str]:
 
 def _line(account: Account, item: Object, sold: Object, discount: list[str]) -> Object:
     amounts = [{"amount": sold["amount_discount"], "discount": id} for id in discount]
-    return {**invoice_lines.of_item(item, account, None), "discount_amounts": amounts}
+    levied = taxes.for_invoice(session_taxes.of_item(account, sold))
+    return {**invoice_lines.of_item(item, account, None), "discount_amounts": amounts, "taxes": levied}

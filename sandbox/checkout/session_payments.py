@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from sandbox.billing import invoices
-from sandbox.catalogue import discounts
-from sandbox.checkout import custom_fields, session_invoices, session_subscriptions, sessions
+from sandbox.catalogue import discounts, taxes
+from sandbox.checkout import carts, custom_fields, session_invoices, session_subscriptions, session_taxes, sessions
 from sandbox.customers import customers
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_intents, payment_methods
@@ -28,6 +28,8 @@ class Buyer:
     country: str = ""
     postal_code: str = ""
     phone: str = ""
+    # Its kind and its number.
+    tax_id: tuple[str, str] | None = None
     business_name: str = ""
     individual_name: str = ""
     # Whether they want to hear of offers.
@@ -65,6 +67,7 @@ def _pay(account: Account, session: Object, method: Object | None, buyer: Buyer)
         raise invalid(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")
     notes = account.store.notes(session["id"])
     notes["buyer"] = asdict(buyer)
+    carts.locate(account, session, session_taxes.buyer(account, session, buyer.country, buyer.tax_id))
     customer = _customer(account, session, buyer)
     if not session["amount_total"]:
         _complete(account, session, customer, method, None)
@@ -160,12 +163,14 @@ def _complete(
         consent=_consent(session, buyer),
         custom_fields=custom_fields.filled(session, buyer.custom_fields),
         customer=customer["id"] if customer else None,
-        customer_details=_details(buyer),
+        customer_details=_details(account, customer, buyer),
         payment_status=_payment_status(session, intent),
         status="complete",
         url=None,
     )
     _update_customer(account, session, customer, buyer)
+    if customer and buyer.tax_id:
+        _keep_tax_id(account, customer, buyer.tax_id)
     if session["mode"] == "subscription":
         assert customer is not None
         session_subscriptions.start(account, session, customer, method, intent)
@@ -219,7 +224,16 @@ def _payment_status(session: Object, intent: Object | None) -> str:
     return "paid" if intent["status"] == "succeeded" else "unpaid"
 
 
-def _details(buyer: Buyer) -> Object:
+def _keep_tax_id(account: Account, customer: Object, tax_id: tuple[str, str]) -> None:
+    known, (kind, number) = taxes.ids_of(account, customer), tax_id
+    given = {"type": kind, "value": number}
+    account.store.notes(customer["id"])["tax_ids"] = known if given in known else [*known, given]
+    account.store.save(customer)
+
+
+def _details(account: Account, customer: Object | None, buyer: Buyer) -> Object:
+    known = taxes.ids_of(account, customer) if customer else []
+    given = [{"type": buyer.tax_id[0], "value": buyer.tax_id[1]}] if buyer.tax_id else []
     billing = payment_methods.billing_details(buyer.billing())
     return blank(
         "checkout.session.customer_details",
@@ -227,8 +241,8 @@ def _details(buyer: Buyer) -> Object:
         email=buyer.email,
         name=buyer.name or None,
         phone=buyer.phone or None,
-        tax_exempt="none",
-        tax_ids=[],
+        tax_exempt=(customer or {}).get("tax_exempt") or "none",
+        tax_ids=[*known, *(each for each in given if each not in known)],
         **buyer.names(),
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.billing import invoice_drafts, invoice_lines, invoices, renewals, subscription_items, subscriptions
-from sandbox.catalogue import discounts
-from sandbox.checkout import sessions
+from sandbox.catalogue import discounts, taxes
+from sandbox.checkout import session_taxes, sessions
 from sandbox.payments import payment_intents
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def start(account: Account, session: Object, customer: Object, method: Object | None, intent: Object | None) -> Object:
     """The subscription of a session that has just been paid, with its first invoice and all their events."""
-    data = account.store.notes(session["id"])["subscription_data"]
+    data = {**account.store.notes(session["id"])["subscription_data"], "automatic_tax": session["automatic_tax"]}
     lines = [line for line in account.store.notes(session["id"])["line_items"] if line["price"]["recurring"]]
     subscription = subscriptions.make(account, customer, data, lines, currency=session["currency"], method=method)
     _keep_discount(account, session["discounts"][0] if session["discounts"] else None, subscription)
@@ -70,7 +70,9 @@ def _invoice(account: Account, subscription: Object, session: Object, intent: Ob
         if sold["price"]["recurring"]:
             lines.append(invoice_lines.of_plan(account, unnamed.pop(0), subscription, free=not sold["amount_subtotal"]))
         else:
-            lines.append(invoice_lines.of_extra(sold, subscription))
+            lines.append(invoice_lines.of_extra(account, sold, subscription))
+    for line, sold in zip(lines, account.store.notes(session["id"])["line_items"], strict=True):
+        line["taxes"] = taxes.for_invoice(session_taxes.of_item(account, sold))
     off, used = session["total_details"]["amount_discount"], subscription["discounts"]
     invoice = invoice_drafts.of_subscription(
         account, subscription, lines, reason="subscription_create", off=off, discount_ids=used

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import lists
 from sandbox.billing import subscriptions
-from sandbox.catalogue import discounts
-from sandbox.checkout import carts, custom_fields, line_items, session_invoices
+from sandbox.catalogue import discounts, taxes
+from sandbox.checkout import carts, custom_fields, line_items, session_invoices, session_taxes
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
 from sandbox.payments import payment_methods
@@ -43,7 +42,6 @@ BRANDING = {
     "button_color": "#0074d4",
     "font_family": "default",
 }
-EMAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
 
 
 def create(account: Account, call: Call) -> Object:
@@ -59,7 +57,7 @@ def create(account: Account, call: Call) -> Object:
     currency = carts.currency(account, params)
     discount = discounts.named(account, params["discounts"][0], currency=currency) if params.get("discounts") else None
     trial = subscriptions.trial_until(params.get("subscription_data", {}), now) is not None
-    items = line_items.make(account, params["line_items"], trial=trial)
+    items = line_items.make(account, params["line_items"], currency=currency, trial=trial)
     taken_off = discounts.apply(account, items, discount)
     subtotal = sum(item["amount_subtotal"] for item in items)
     total = subtotal - taken_off
@@ -72,7 +70,7 @@ def create(account: Account, call: Call) -> Object:
         after_expiration=_after_expiration(params.get("after_expiration")),
         amount_subtotal=subtotal,
         amount_total=total,
-        automatic_tax={"enabled": False},
+        automatic_tax=taxes.described(enabled=params.get("automatic_tax", {}).get("enabled", False), buyer=None),
         branding_settings=_branding(account, params.get("branding_settings", {})),
         created=made,
         currency=currency,
@@ -92,9 +90,11 @@ def create(account: Account, call: Call) -> Object:
         status="open",
         total_details={"amount_discount": taken_off, "amount_shipping": 0, "amount_tax": 0},
         ui_mode="hosted_page",
-        url=f"{account.settings.base_url}/c/pay/{id}",
+        url=f"{account.settings.base_url}/c/pay/{id}#{ids.fragment()}",
     )
-    return begin(account, session, {"line_items": items, **{key: params.get(key, {}) for key in REMEMBERED}})
+    begin(account, session, {"line_items": items, **{key: params.get(key, {}) for key in REMEMBERED}})
+    carts.locate(account, session, session_taxes.buyer(account, session, "", None))
+    return session
 
 
 def begin(account: Account, session: Object, remembered: Object) -> Object:
@@ -153,11 +153,6 @@ def _check(account: Account, params: Object) -> None:
         raise invalid("The sandbox imitates the modes payment and subscription only.", param="mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise invalid("The sandbox imitates the hosted page only.", param="ui_mode")
-    if params.get("automatic_tax", {}).get("enabled"):
-        raise invalid("The sandbox does not imitate automatic tax.", param="automatic_tax[enabled]")
-    if params.get("tax_id_collection", {}).get("enabled"):
-        # A tax ID would become an object of its customer, of a kind that is not imitated.
-        raise invalid("The sandbox does not collect tax IDs.", param="tax_id_collection[enabled]")
     if "customer_update" in params and "customer" not in params:
         text = "`customer_update` can only be used with `customer`."
         raise invalid(text, param="customer_update")
@@ -172,8 +167,7 @@ def _check(account: Account, params: Object) -> None:
     _check_texts(params)
     custom_fields.check(params.get("custom_fields", []))
     session_invoices.check(params)
-    if "customer" in params:
-        account.find("customer", params["customer"], param="customer")
+    session_taxes.check(account, params)
     for name in ("metadata", "payment_intent_data", "subscription_data"):
         metadata.fresh(params.get(name) if name == "metadata" else params.get(name, {}).get("metadata"))
 
@@ -187,9 +181,6 @@ def _check_texts(params: Object) -> None:
     for name in ("success_url", "cancel_url"):
         if name in params and not params[name].startswith(("http://", "https://")):
             raise invalid("Not a valid URL", param=name, code="url_invalid")
-    email = params.get("customer_email")
-    if email and not EMAIL.match(email):
-        raise invalid(f"Invalid email address: {email}", param="customer_email", code="email_invalid")
 
 
 def _expiry(params: Object, now: int) -> int:

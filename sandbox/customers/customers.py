@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.billing import cancellations, subscriptions
 from sandbox.catalogue import discounts
 from sandbox.ground import ids, metadata
-from sandbox.ground.errors import invalid
+from sandbox.ground.errors import StripeError, invalid
 from sandbox.payments import payment_method_ownership
 from sandbox.protocol.spec import blank
 
@@ -175,6 +175,16 @@ def delete(account: Account, call: Call) -> Object:
     gone = account.mark_deleted(customer)
     account.emit("customer.deleted", customer)
     return gone
+
+
+def delete_discount(account: Account, call: Call) -> Object:
+    """DELETE /v1/customers/{id}/discount"""
+    customer = account.find("customer", call.id)
+    if (discount := customer["discount"]) is None:
+        text = f"No active discount for customer: {call.id}"
+        raise StripeError(404, "invalid_request_error", text, code="resource_missing", param="id")
+    discounts.take_from_customer(account, customer)
+    return discounts.deleted(discount)
 
 
 def _address(given: Any) -> Object | None:

@@ -8,9 +8,11 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox.catalogue import discounts, promotion_codes
-from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, sessions
+from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, session_taxes
+from sandbox.ground import email_addresses
 from sandbox.ground.errors import StripeError, card_error
 from sandbox.pages import form_choices, order_summary, rendering
+from sandbox.pages.typed_forms import TypedForms
 from sandbox.payments import cards, payment_intents, payment_methods
 from sandbox.payments.payment_intents import Attempt
 
@@ -46,13 +48,21 @@ class HostedPage:
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        self._typed = TypedForms()
 
     async def show(self, request: Request) -> Response:
-        """GET /c/pay/{session}"""
+        """GET /c/pay/{session}, perhaps with what had been typed when something about the cart was changed."""
         session = self._session(request)
         if session is None or session["status"] != "open":
             return self.closed(session)
-        return self.page(session, self.untouched(session))
+        typed_before = self._typed.find(session["id"], request)
+        # The cart may have been changed again since.
+        counted = adjustable_quantities.untouched(self.account, session)
+        typed = {**self.untouched(session), **typed_before, **counted}
+        # Stripe, too, begins with the taxes of the country it takes the buyer to be in.
+        if not typed_before and self._locate(session, typed["billingCountry"], None):
+            self.account.commit()
+        return self.page(session, typed)
 
     async def pay(self, request: Request) -> Response:
         """POST /c/pay/{session}. Pressing the button twice pays once: the second time the session is complete."""
@@ -63,7 +73,10 @@ class HostedPage:
         if session["status"] == "complete":
             return await self.thank(session)
         try:
+            paying = not typed.keys() & {"promotion", "quantities"}
+            tax_id = session_taxes.typed_id(session, typed["billingCountry"], typed["taxId"], paying=paying)
             counted_anew = adjustable_quantities.change(self.account, session, typed)
+            counted_anew = self._locate(session, typed["billingCountry"], tax_id) or counted_anew
         except StripeError as refused:
             return self.page(session, typed, refused)
         self.account.commit()
@@ -72,7 +85,7 @@ class HostedPage:
             return self._promote(session, typed, promotion)
         if counted_anew or "quantities" in typed:
             # Nobody pays what they have not seen.
-            return self.page(session, {**typed, "counted": "anew"})
+            return self._typed.redirect(session["id"], {**typed, "counted": "anew"})
         try:
             buyer = _buyer(session, typed)
             method = self._method(session, typed, buyer) if session_payments.needs_method(session) else None
@@ -85,6 +98,11 @@ class HostedPage:
             intent = self.account.store.notes(session["id"])["payment_intent"]
             return RedirectResponse(f"/challenge/{intent}", 303)
         return await self.thank(session)
+
+    def _locate(self, session: Object, country: str, tax_id: tuple[str, str] | None) -> bool:
+        """Tax a session for a buyer who says so. Returns whether they have to pay another amount now."""
+        buyer = session_taxes.buyer(self.account, session, country, tax_id)
+        return carts.locate(self.account, session, buyer)
 
     def _session(self, request: Request) -> Object | None:
         return self.account.store.get("checkout.session", request.path_params["id"])
@@ -112,7 +130,7 @@ class HostedPage:
     def _promote(self, session: Object, typed: dict[str, str], action: str) -> Response:
         """Apply the code that was typed, or take the one in use off again."""
         if not session["allow_promotion_codes"]:
-            return self.page(session, typed)
+            return self._typed.redirect(session["id"], typed)
         code = typed.get("promotionCode", "").strip()
         if action == "remove":
             carts.set_discount(self.account, session, None)
@@ -122,9 +140,9 @@ class HostedPage:
             discounts.named(self.account, discount, currency=session["currency"])
             carts.set_discount(self.account, session, discount)
         else:
-            return self.page(session, {**typed, "promotionError": code})
+            return self._typed.redirect(session["id"], {**typed, "promotionError": code})
         self.account.commit()
-        return self.page(session, typed)
+        return self._typed.redirect(session["id"], typed)
 
     def page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
         """The page as it stands, with what was typed and why it was refused."""
@@ -135,6 +153,7 @@ class HostedPage:
             merchant=(session.get("branding_settings") or {}).get("display_name") or self.account.settings.shop_name,
             session=session,
             names=_names(session),
+            tax_id=session_taxes.asked_id(session),
             custom_fields=custom_fields.shown(session),
             lines=order_summary.lines(self.account, session, typed),
             recurring=order_summary.recurring(self.account, session),
@@ -163,6 +182,7 @@ class HostedPage:
             "counted": "",
             "enableStripePass": "",
             "email": session["customer_email"] or known.get("email") or "",
+            "taxId": "",
             "promotionCode": "",
             "promotionError": "",
             **dict.fromkeys(ASKED, ""),
@@ -216,7 +236,7 @@ def _names(session: Object) -> list[dict[str, Any]]:
 
 def _buyer(session: Object, typed: dict[str, str]) -> session_payments.Buyer:
     email = typed["email"].strip()
-    if not sessions.EMAIL.match(email):
+    if not email_addresses.is_address(email):
         raise card_error("email_invalid", "Enter the email address the receipt should go to.")
     names = {each["name"]: each for each in _names(session)}
     wanted = {name: each["label"] for name, each in names.items() if not each["optional"]}
@@ -235,6 +255,7 @@ def _buyer(session: Object, typed: dict[str, str]) -> session_payments.Buyer:
         country=given["billingCountry"],
         postal_code=given["billingPostalCode"],
         phone=given["phoneNumber"] if asks_phone else "",
+        tax_id=session_taxes.typed_id(session, given["billingCountry"], given["taxId"]),
         business_name=given["businessName"] if "businessName" in names else "",
         individual_name=given["individualName"] if "individualName" in names else "",
         promotions=bool(given["promotions"]),

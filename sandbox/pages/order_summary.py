@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.billing import subscriptions
-from sandbox.checkout import adjustable_quantities
+from sandbox.checkout import adjustable_quantities, line_items
 from sandbox.ground.periods import every, period_end
 
 if TYPE_CHECKING:
@@ -25,13 +25,14 @@ def _line(account: Account, item: Object, typed: Mapping[str, str]) -> dict[str,
     rhythm = item["price"]["recurring"]
     return {
         "name": item["description"],
+        "about": product["description"],
         "amount": item["amount_subtotal"],
         "image": product["images"][0] if product["images"] else None,
         "quantity": item["quantity"],
         "bounds": adjustable_quantities.bounds(item),
         "field": adjustable_quantities.name(item),
         "typed": typed[adjustable_quantities.name(item)],
-        "unit_amount": item["price"]["unit_amount"],
+        "unit_amount": line_items.priced(account, item)["unit_amount"],
         "every": every(rhythm) if rhythm else "",
     }
 
@@ -44,7 +45,7 @@ def recurring(account: Account, session: Object) -> dict[str, Any] | None:
         return None
     rhythm, now = plans[0]["price"]["recurring"], account.clock.now()
     return {
-        "amount": sum(item["price"]["unit_amount"] * item["quantity"] for item in plans),
+        "amount": sum(line_items.priced(account, item)["unit_amount"] * item["quantity"] for item in plans),
         "every": every(rhythm),
         "starts": subscriptions.trial_until(notes["subscription_data"], now) or period_end(now, rhythm),
     }

@@ -189,7 +189,7 @@ class PortalPage:
             "id": subscription["id"],
             "name": subscription_items.title(self.account, items[0]).partition(" × ")[2],
             "quantity": items[0]["quantity"],
-            "amount": sum(subscription_items.amount(item) for item in items),
+            "amount": sum(subscription_items.amount(self.account, item) for item in items),
             "currency": subscription["currency"],
             "every": every(items[0]["price"]["recurring"]),
             "state": "Ends soon" if ending else state,

@@ -39,6 +39,12 @@ TEXTS: Mapping[str, str] = {
     "cancel": "{it} has ended.",
     "cancel-later": "{it} ends with its period.",
     "resume": "{it} goes on.",
+    "make-code": "Made the code {it}. It can be typed on the payment page.",
+    "switch-code": "Switched the code {it}.",
+    "delete-price": "Deleted the price {given}.",
+    "payout": "Paid out {payouts}.",
+    "payout-arrives": "The payout {it} of {amount} has reached the bank.",
+    "payout-fails": "The bank sent the payout {it} of {amount} back. The money is on the balance again.",
     "resend": "Sent {given} again.",
     "jump": "The clock was moved ahead. It is {now} now, and whatever fell due on the way has happened.",
     "disable": "{it} gets no more events.",
@@ -75,9 +81,14 @@ def told(account: Account, name: str, given: str, result: Any) -> Markup:
         payment=link(payment) if payment else "",
         amount=amount,
         count=counted(len(result), "session") if isinstance(result, list) else "",
+        payouts=Markup(", ").join(_paid_out(each) for each in result) if name == "payout" else "",
         status=str(found.get("status", "")).replace("_", " "),
         now=rendering.minute(account.clock.moved()),
     )
+
+
+def _paid_out(payout: Mapping[str, Any]) -> Markup:
+    return Markup("{0}: {1}").format(currencies.written(payout["amount"], payout["currency"]), link(payout["id"]))
 
 
 def forgotten(counts: Mapping[str, int]) -> str:

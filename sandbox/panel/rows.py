@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import destinations
+from sandbox.balance import payouts
 from sandbox.billing import subscription_items, subscriptions
 from sandbox.customers import test_clocks
 from sandbox.ground.periods import every
+from sandbox.panel import promotion_code_table
 from sandbox.payments import charges
 
 if TYPE_CHECKING:
@@ -52,6 +54,13 @@ DISPUTE_STATES = {
     "won": ("Won", "ok"),
     "lost": ("Lost", ""),
     "warning_closed": ("Inquiry closed", ""),
+}
+PAYOUT_STATES = {
+    "pending": ("Pending", "warn"),
+    "in_transit": ("On its way", "warn"),
+    "paid": ("Paid", "ok"),
+    "failed": ("Failed", "bad"),
+    "canceled": ("Canceled", ""),
 }
 
 
@@ -139,7 +148,7 @@ def subscription(account: Account, subscription: Object) -> Row:
         "id": subscription["id"],
         "who": customer["email"] or "",
         "plan": subscription_items.title(account, items[0]) if items else "",
-        "amount": sum(subscription_items.amount(item) for item in items),
+        "amount": sum(subscription_items.amount(account, item) for item in items),
         "currency": subscription["currency"],
         "every": every(items[0]["price"]["recurring"]) if items else "",
         "state": "Ends soon" if ending and not over else state,
@@ -277,6 +286,25 @@ def listener(account: Account, id: str) -> Row:
     }
 
 
+def payout(payout: Object) -> Row:
+    """A payout."""
+    state, tone = PAYOUT_STATES[payout["status"]]
+    actions = []
+    if payout["status"] in payouts.UNDERWAY:
+        actions.append(("payout-arrives", "Arrive now"))
+    if payout["status"] in (*payouts.UNDERWAY, "paid"):
+        actions.append(("payout-fails", "Fail"))
+    return {
+        "id": payout["id"],
+        "amount": payout["amount"],
+        "currency": payout["currency"],
+        "state": state,
+        "tone": tone,
+        "arrives": payout["arrival_date"],
+        "actions": actions,
+    }
+
+
 def clock(clock: Object) -> Row:
     """A test clock."""
     ready = clock["status"] == "ready"
@@ -297,6 +325,9 @@ def actions(account: Account, obj: Object) -> list[tuple[str, str]]:
         "payment_intent": lambda: payment(account, obj),
         "subscription": lambda: subscription(account, obj),
         "dispute": lambda: dispute(obj),
+        "price": lambda: {"actions": [("delete-price", "Delete")]},
+        "promotion_code": lambda: promotion_code_table.row(account, obj),
+        "payout": lambda: payout(obj),
         test_clocks.KIND: lambda: clock(obj),
     }
     row = made.get(obj["object"])

@@ -52,6 +52,7 @@ SCENARIOS: Mapping[str, Mapping[str, Switch | Action]] = {
         "story-dispute-lost": Action("Dispute, lost", "About the newest payment"),
         "story-renewal": Action("Renewal fails, then recovers", "The newest plan; paid 5 seconds later"),
         "story-debit-bounces": Action("Bank debit bounces", "The newest session, paid and then not"),
+        "payout": Action("Pay out", "All the money there is, to the shop's bank"),
         "refund-some": Action("Refund a tenth", "Of the newest payment, as if at Stripe"),
         "expire-all": Action("Expire open sessions", "Frees what was held for them"),
     },

@@ -1,9 +1,10 @@
-"""Charges, one for each attempt at a payment, and the balance transactions by which money comes and goes."""
+"""Charges, one for each attempt at a payment."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.balance import balance_transactions
 from sandbox.ground import ids, metadata
 from sandbox.ground.errors import invalid
 from sandbox.ground.periods import DAY
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from sandbox.account.requests import Call
     from sandbox.protocol.spec import Object
 
-AVAILABLE_SECONDS = 2 * DAY
 # So long a card's money is held for a payment that is to be captured later.
 HELD_SECONDS = 7 * DAY
 DESCRIPTOR_LENGTH = 22
@@ -187,42 +187,12 @@ def capture(account: Account, id: str) -> None:
 
 def _charged(account: Account, charge: Object) -> Object:
     amount = charge["amount_captured"]
-    fee = min(round(amount * 0.015) + 25, amount)
     kind = "charge" if charge["id"].startswith("ch_") else "payment"
-    made = transaction(account, charge, kind=kind, amount=amount, fee=fee)
+    fee = balance_transactions.fee_of(amount)
+    made = balance_transactions.record(account, charge, kind=kind, amount=amount, fee=fee)
     if instrument(account, charge).bypasses_pending:
-        account.store.change(made, available_on=made["created"], status="available")
+        balance_transactions.clear(account, made)
     return made
-
-
-def transaction(account: Account, source: Object, *, kind: str, amount: int, fee: int = 0) -> Object:
-    """A balance transaction for a charge or a refund; a negative amount leaves the balance."""
-    now = account.clock.now()
-    made = blank(
-        "balance_transaction",
-        id=ids.of_payment("txn", source["id"]),
-        amount=amount,
-        available_on=now + AVAILABLE_SECONDS,
-        balance_type="payments",
-        created=now,
-        currency=source["currency"],
-        description=source.get("description"),
-        fee=fee,
-        fee_details=_fee_details(fee, source["currency"]),
-        net=amount - fee,
-        reporting_category={"payment": "charge", "refund_failure": "refund_failure"}.get(kind, kind),
-        source=source["id"],
-        status="pending",
-        type=kind,
-    )
-    return account.store.save(made)
-
-
-def _fee_details(fee: int, currency: str) -> list[Object]:
-    if not fee:
-        return []
-    text = "Stripe processing fees"
-    return [{"amount": fee, "application": None, "currency": currency, "description": text, "type": "stripe_fee"}]
 
 
 def update(account: Account, call: Call) -> Object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.account import events
+from sandbox.balance import balance_transactions
 from sandbox.ground import currencies, ids, metadata
 from sandbox.ground.errors import StripeError, invalid
 from sandbox.ground.periods import DAY
@@ -98,13 +99,16 @@ def _withdraw(account: Account, dispute: Object) -> None:
 
 
 def _move(account: Account, dispute: Object, *, amount: int, fee: int, text: str) -> None:
-    source = {
-        "id": dispute["charge"],
-        "currency": dispute["currency"],
-        "description": f"{text} for {dispute['charge']}",
-    }
-    made = charges.transaction(account, source, kind="adjustment", amount=amount, fee=fee)
-    account.store.change(made, reporting_category="dispute" if amount < 0 else "dispute_reversal", source=dispute["id"])
+    made = balance_transactions.record(
+        account,
+        dispute,
+        kind="adjustment",
+        amount=amount,
+        category="dispute" if amount < 0 else "dispute_reversal",
+        description=f"{text} for {dispute['charge']}",
+        fee=fee,
+        fee_for="Dispute fee",
+    )
     account.store.change(dispute, balance_transactions=[*dispute["balance_transactions"], events.copy(made)])
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.balance import balance_transactions
 from sandbox.ground import currencies, ids, metadata
 from sandbox.ground.errors import StripeError, invalid
-from sandbox.payments import charges, disputes, early_fraud_warnings, payment_methods
+from sandbox.payments import disputes, early_fraud_warnings, payment_methods
 from sandbox.protocol.spec import blank
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _check_positive(amount: int) -> None:
 
 def _check_amount(amount: int, left: int, currency: str) -> None:
     _check_positive(amount)
+    currencies.check_step(amount, currency, param="amount")
     if amount > left:
         asked, there = currencies.written(amount, currency), currencies.written(left, currency)
         text = f"Refund amount ({asked}) is greater than unrefunded amount on charge ({there})"
@@ -119,7 +121,7 @@ def _destination(kind: str) -> Object:
 
 def _take_from_balance(account: Account, refund: Object) -> None:
     kind = "refund" if refund["id"].startswith("re_") else "payment_refund"
-    transaction = charges.transaction(account, refund, kind=kind, amount=-refund["amount"])
+    transaction = balance_transactions.record(account, refund, kind=kind, amount=-refund["amount"])
     account.store.change(refund, balance_transaction=transaction["id"])
 
 
@@ -160,8 +162,7 @@ def fail(account: Account, refund: Object, *, why: str = "expired_or_canceled_ca
 def _return(account: Account, refund: Object, *, status: str, why: str) -> None:
     account.timers.cancel("finish_refund", refund["id"])
     charge = account.find("charge", refund["charge"])
-    kind = "refund_failure" if refund["id"].startswith("re_") else "payment_failure_refund"
-    returned = charges.transaction(account, refund, kind=kind, amount=refund["amount"])
+    returned = balance_transactions.record(account, refund, kind="refund_failure", amount=refund["amount"])
     previous = account.store.change(refund, status=status)
     if reason := refund.pop("pending_reason", None):
         previous["pending_reason"] = reason

@@ -126,10 +126,23 @@ def _invoice(store: Store, invoice: Object) -> Object:
         "rendering_options": None,
         "subscription": details["subscription"] if details else None,
         "subscription_details": {"metadata": details["metadata"] if details else None},
-        "tax": None,
-        "total_tax_amounts": [],
+        "tax": sum(tax["amount"] for tax in invoice["total_taxes"]) if invoice["total_taxes"] else None,
+        "total_tax_amounts": _tax_amounts(invoice["total_taxes"]),
         "transfer_data": None,
     }
+
+
+def _tax_amounts(taxes: list[Object] | None) -> list[Object]:
+    return [
+        {
+            "amount": tax["amount"],
+            "inclusive": tax["tax_behavior"] == "inclusive",
+            "tax_rate": tax["tax_rate_details"]["tax_rate"],
+            "taxability_reason": tax["taxability_reason"],
+            "taxable_amount": tax["taxable_amount"],
+        }
+        for tax in taxes or ()
+    ]
 
 
 def _price_of(store: Store, obj: Object) -> Object | None:
@@ -148,13 +161,14 @@ def _line(store: Store, line: Object) -> Object:
     plain = parent.get("type") != "subscription_item_details"
     return {
         **({"invoice_item": details["invoice_item"]} if details.get("invoice_item") else {}),
-        "amount_excluding_tax": line["amount"],
+        "amount_excluding_tax": line["amount"]
+        - sum(tax["amount"] for tax in line["taxes"] if tax["tax_behavior"] == "inclusive"),
         "plan": _plan_of(price),
         "price": price,
         "proration": details.get("proration", False),
         "proration_details": details.get("proration_details") or {"credited_items": None},
         "subscription_item": details.get("subscription_item"),
-        "tax_amounts": [],
+        "tax_amounts": _tax_amounts(line["taxes"]),
         "tax_rates": [],
         "type": "invoiceitem" if plain else "subscription",
         "unit_amount_excluding_tax": (line["pricing"] or {}).get("unit_amount_decimal"),
@@ -195,6 +209,22 @@ def _refunds(store: Store, charge: Object) -> Object:
     return {"refunds": derived_objects.envelope(f"/v1/charges/{charge['id']}/refunds", found[:10], len(found) > 10)}
 
 
+TAX_AMOUNT: Mapping[str, Schema] = {
+    "amount": NUMBER,
+    "inclusive": FLAG,
+    "tax_rate": TEXT,
+    "taxability_reason": _or_null(TEXT),
+    "taxable_amount": _or_null(NUMBER),
+}
+TAX_AMOUNTS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": dict(TAX_AMOUNT),
+        "required": [*TAX_AMOUNT],
+        "additionalProperties": False,
+    },
+}
 COUPON = _any("coupon", "deleted_coupon")
 PRICED: Mapping[str, Schema] = {"plan": _or_null(_any("plan")), "price": _or_null(_any("price"))}
 
@@ -234,8 +264,8 @@ CHANGES: tuple[Change, ...] = (
                 "required": ["metadata"],
                 "additionalProperties": False,
             },
-            "tax": NOTHING,
-            "total_tax_amounts": {"type": "array", "maxItems": 0},
+            "tax": _or_null(NUMBER),
+            "total_tax_amounts": TAX_AMOUNTS,
             "transfer_data": NOTHING,
         },
         _invoice,
@@ -250,7 +280,7 @@ CHANGES: tuple[Change, ...] = (
             "proration": FLAG,
             "proration_details": {"type": "object", "required": ["credited_items"]},
             "subscription_item": _or_null(TEXT),
-            "tax_amounts": {"type": "array", "maxItems": 0},
+            "tax_amounts": TAX_AMOUNTS,
             "tax_rates": {"type": "array", "maxItems": 0},
             "type": {"type": "string", "enum": ["invoiceitem", "subscription"]},
             "unit_amount_excluding_tax": _or_null(TEXT),

@@ -52,8 +52,10 @@ UNPUBLISHED: dict[str, dict[str, Schema]] = {
 # Of those, what is answered with an object that is described.
 RETURNS = {"/v1/subscriptions/{id}/resume": "subscription", "/v1/events/{id}/retry": "event"}
 # Addresses of Stripe's that are not imitated, and whose last word would be taken for an id.
-MISSING = ("/v1/invoices/create_preview", "/v1/invoices/upcoming")
+MISSING = ("/v1/invoices/upcoming",)
 EXPAND: Schema = {"type": "array", "items": {"type": "string"}}
+# Where a hash says which of its parameters the description does without.
+LEFT_OUT = "x-prunedProperties"
 FORM = "application/x-www-form-urlencoded"
 
 

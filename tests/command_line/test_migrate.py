@@ -49,7 +49,7 @@ def test_a_migration_that_was_killed_is_made_good_by_the_next(at: str, unmigrate
 
     assert migration.ensure(shop.engine, unmigrated_url) is True
     _assert_whole(unmigrated_url)
-    command.check(_alembic(shop.engine))
+    command.check(alembic_config(shop.engine))
     shop.engine.dispose()
 
 
@@ -60,7 +60,7 @@ def _assert_whole(url: str) -> None:
     engine.dispose()
 
 
-def _alembic(engine: Engine) -> Config:
+def alembic_config(engine: Engine) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migration.__file__).parent / "migrations"))
     config.attributes["engine"] = engine
@@ -69,7 +69,7 @@ def _alembic(engine: Engine) -> Config:
 
 def test_the_migrated_schema_is_what_the_code_declares(database_url: str) -> None:
     engine = database.connect(database_url)
-    command.check(_alembic(engine))
+    command.check(alembic_config(engine))
     engine.dispose()
 
 
@@ -88,11 +88,11 @@ def test_no_table_is_left_out_of_that_comparison() -> None:
 
 def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:
     engine = database.connect(database_url)
-    command.downgrade(_alembic(engine), "base")
+    command.downgrade(alembic_config(engine), "base")
     left = set(inspect(engine).get_table_names())
     assert not left & set(database.metadata.tables)
     assert migration.ensure(engine, database_url) is True
-    command.check(_alembic(engine))
+    command.check(alembic_config(engine))
     engine.dispose()
 
 
@@ -107,8 +107,8 @@ def test_disputes_of_before_keep_what_they_were_and_an_open_inquiry_is_known_for
         builders.deliver(shop, stripe.tell("charge.dispute.updated", dispute))
         known[dispute["id"]] = was_inquiry
     before = {row.id: row.model_dump() for row in builders.rows(shop, Dispute)}
-    command.downgrade(_alembic(shop.engine), "0005")
-    command.upgrade(_alembic(shop.engine), "head")
+    command.downgrade(alembic_config(shop.engine), "0022")
+    command.upgrade(alembic_config(shop.engine), "head")
     after = {row.id: row.model_dump() for row in builders.rows(shop, Dispute)}
     # Whether their money was taken was not noted then.
     assert {row.pop("withdrawn") for row in after.values()} == {False}

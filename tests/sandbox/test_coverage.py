@@ -91,6 +91,10 @@ def _sell(world: World) -> None:
     world.api.payment_intents.capture(world.api.payment_intents.create({**held, "capture_method": "manual"}).id)
     world.api.payment_intents.create({**held, "capture_method": "manual"})
     world.advance(days=8)
+    world.act("payout-fails", world.act("payout")[0]["id"])
+    by_hand = {"amount": 100, "currency": "eur"}
+    world.api.payouts.cancel(world.api.payouts.create(by_hand).id)
+    world.act("payout-arrives", world.api.payouts.create(by_hand).id)
 
 
 def _keep_a_catalogue(world: World) -> None:
@@ -117,6 +121,7 @@ def _keep_a_catalogue(world: World) -> None:
     world.api.test_helpers.test_clocks.advance(clock, {"frozen_time": 1_800_000_600})
     eventually(lambda: world.api.test_helpers.test_clocks.retrieve(clock).status == "ready")
     world.api.test_helpers.test_clocks.delete(clock)
+    world.act("delete-price", world.price().id)
 
 
 def _bill(world: World) -> None:

@@ -11,7 +11,7 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File
-from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, ReceiptLine
+from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from worker import wording
@@ -54,7 +54,7 @@ SOLD_OUT = _delivery(Kind.WORKSHOP, state=GrantState.BLOCKED, reason="sold_out")
 DUE = datetime(2026, 12, 10, 16, tzinfo=UTC)
 NOTICES = {
     topic: _notice(topic, detail="product_not_received", due_by=DUE)
-    for topic in (*Stage, "refund_refused", "refund_failed", "paid_twice", "blocked")
+    for topic in (*Stage, "refund_refused", "refund_failed", "paid_twice", "paid_after_end", "plan_bills_on", "blocked")
 }
 
 
@@ -70,7 +70,8 @@ LETTERS = {
     "given up": wording.given_up(SETTINGS, _letter(SOLD_OUT)),
     **NOTICES,
     "payment failed": wording.payment_failed(SETTINGS, _letter()),
-    "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10)),
+    "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "")),
+    "address code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "n@new.example")),
 }
 each_letter = pytest.mark.parametrize("letter", LETTERS.values(), ids=LETTERS)
 
@@ -202,7 +203,9 @@ CLAIMS = {
     Stage.WON: ("A dispute was won", "open again", False),
     "refund_refused": ("A refund was refused", "No money has moved", False),
     "refund_failed": ("A refund failed", "back on your balance", False),
-    "paid_twice": ("An order was paid twice", "Refund one", False),
+    "paid_twice": ("An order was paid twice", "names the payment to send back", False),
+    "paid_after_end": ("A payment came after its plan had ended", "the buyer was told so", False),
+    "plan_bills_on": ("A plan bills on", "goes on billing them", False),
     "blocked": ("A paid order could not be delivered", "is waiting", False),
 }
 
@@ -227,3 +230,11 @@ def test_a_question_that_became_a_dispute_is_told_as_one() -> None:
 def test_a_dispute_whose_money_was_taken_says_so() -> None:
     assert "from your balance meanwhile" in _notice(Stage.DISPUTED, withdrawn=True).text
     assert "from your balance meanwhile" not in _notice(Stage.DISPUTED).text
+
+
+def test_who_paid_for_a_plan_that_had_ended_hears_that_the_money_is_not_lost() -> None:
+    letter = PaymentLetter("nora@lindqvist.example", "AS-1001", Money(900, "eur"), datetime(2026, 11, 23, tzinfo=UTC))
+    message = wording.paid_after_end(SETTINGS, letter)
+    assert message.subject == "Your payment for order AS-1001 came after the plan had ended"
+    for form in (message.text, message.html):
+        assert all(words in form for words in ("€9.00", "23 November 2026", "AS-1001", "Your money is not lost"))

@@ -1,5 +1,5 @@
 // The payment page works without this file; with it a payment cannot be sent twice, a test card that is chosen replaces
-// a number that was typed, and the total follows a quantity at once.
+// a number that was typed, and the total follows a quantity or the country at once.
 "use strict";
 
 const form = document.querySelector("form");
@@ -8,7 +8,7 @@ form.querySelectorAll("[name=preset]").forEach((choice) => choice.addEventListen
   for (const field of ["cardNumber", "cardExpiry", "cardCvc"]) form.elements[field].value = "";
 }));
 
-document.querySelectorAll(".quantity input").forEach((input) => input.addEventListener("change", () => {
+document.querySelectorAll(".quantity input, [data-counts]").forEach((input) => input.addEventListener("change", () => {
   form.requestSubmit(form.elements.quantities);
 }));
 
@@ -24,5 +24,8 @@ form.addEventListener("submit", (event) => {
     form.querySelectorAll("button").forEach((button) => { button.disabled = true; });
   });
 });
+
+// A refusal answers the form itself: coming back to it, or loading it again, must not send the form again.
+history.replaceState(history.state, "", location.href);
 
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -9,7 +9,6 @@ from sqlalchemy import insert
 from core.events import inbox, reconciliation
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
-from core.foundation import setbacks
 from core.foundation.errors import (
     PermissionMissing,
     StripeFaulty,
@@ -18,11 +17,11 @@ from core.foundation.errors import (
     StripeTrouble,
     StripeUnreachable,
 )
-from core.foundation.setbacks import Setback
 from core.fulfillment import deliverables
 from core.journeys import checkout, refund
-from core.orders import subscriptions
+from core.orders import setbacks, subscriptions
 from core.orders.refunds import Refund
+from core.orders.setbacks import Setback
 from core.orders.subscriptions import Subscription
 from core.owner import attention
 from core.shop import Shop
@@ -99,6 +98,7 @@ def test_a_missing_permission_ends_its_step_alone(shop: Shop, stripe: FakeStripe
     """Or a key that may not refund would keep every plan from being asked about for ever."""
     waiting = [asked_for_back(shop, stripe, LACKING, cart=f"cart_{number}") for number in range(3)]
     _, subscription = builders.subscribed(shop, stripe, cart="cart_3")
+    stripe.cancel_later(subscription)
     asked = failing(stripe, "refund", LACKING)
     clock.pass_(days=40)
     stripe.calls.clear()
@@ -145,9 +145,10 @@ def test_one_object_that_always_fails_keeps_nothing_else_waiting_and_is_named_at
     for number in range(8):
         healthy, (_, subscription) = (
             paid(shop, stripe, number),
-            builders.subscribed(shop, stripe, cart=f"plan_{number}"),
+            builders.subscribed(shop, stripe, cart=f"plan_{number}", browser=f"br_{number}"),
         )
         age(shop, clock, subscription)
+        stripe.cancel_later(subscription)
         clock.pass_(minutes=1)
         report = reconciliation.sweep(shop)
         assert {healthy, subscription} <= set(report.healed)
@@ -167,10 +168,9 @@ def test_one_object_that_always_fails_keeps_nothing_else_waiting_and_is_named_at
 
 
 def age(shop: Shop, clock: Clock, subscription: str) -> None:
-    """Nothing was heard of it since its period ended."""
+    """It was to be asked about long ago."""
     with shop.transaction() as session:
-        row = session.get_one(Subscription, subscription)
-        row.period_end = row.fetched_at = clock.time.replace(year=2025)
+        session.get_one(Subscription, subscription).refresh_at = clock.time.replace(year=2025)
 
 
 def test_whoever_asks_for_everything_need_not_wait_for_what_rests(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
@@ -189,13 +189,13 @@ def test_whoever_asks_for_everything_need_not_wait_for_what_rests(shop: Shop, st
 
 def test_plans_that_rest_starve_none_that_is_overdue_too(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     """A pass asks about so many at most, the longest unheard of first: those that fail are always the longest."""
-    plans = [builders.subscribed(shop, stripe, cart=f"plan_{number}")[1] for number in range(2)]
+    plans = [builders.subscribed(shop, stripe, cart=f"plan_{n}", browser=f"br_{n}")[1] for n in range(2)]
     clock.pass_(days=40)
     age(shop, clock, plans[0])
 
     def overdue() -> list[str]:
         with shop.reading() as session:
-            return [each for each, _ in subscriptions.overdue(session, livemode=False, now=clock.time, limit=1)]
+            return [each for each, _ in subscriptions.due(session, livemode=False, now=clock.time, limit=1)]
 
     assert overdue() == plans[:1]
     with shop.transaction() as session:
@@ -263,11 +263,11 @@ def test_a_step_that_breaks_keeps_no_later_one_from_being_taken(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the query is wrong")
 
-    for module, name in ((inbox, "unfinished"), (reconciliation.seats, "grace_over"), (inbox, "remembered")):
+    for module, name in ((inbox, "unfinished"), (subscriptions, "lapsed"), (inbox, "remembered")):
         monkeypatch.setattr(module, name, broken)
     report = reconciliation.sweep(shop)
     assert order_id in report.healed
-    assert {subject for subject, _ in report.failed} >= {"retry_events", "end_grace"}
+    assert {subject for subject, _ in report.failed} >= {"retry_events", "settle_lapsed"}
 
 
 def test_an_order_that_cannot_be_settled_is_named_with_its_reason(

@@ -220,7 +220,6 @@ def test_an_invoice_is_sent_and_due_some_days_after_it_was_made(world: World, cu
         ({"subscription": "sub_no"}, "subscription", "No such subscription: 'sub_no'"),
         ({"discounts": [{"coupon": "none"}]}, "discounts[0][coupon]", "No such coupon: 'none'"),
         ({"default_tax_rates": ["txr_1"]}, "default_tax_rates", "does not imitate"),
-        ({"automatic_tax": {"enabled": True}}, "automatic_tax[enabled]", "does not imitate"),
         ({"issuer": {"type": "account"}}, "issuer[type]", "own account only"),
     ],
 )

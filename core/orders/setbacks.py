@@ -59,7 +59,7 @@ def wake_all(session: Session, *, now: datetime) -> None:
     session.exec(update(Setback).where(col(Setback.retry_after) > now).values(retry_after=now))
 
 
-def resting(subject: Mapped[str], *, now: datetime) -> ColumnElement[bool]:
+def resting(subject: Mapped[str] | Mapped[str | None], *, now: datetime) -> ColumnElement[bool]:
     """A condition for statements: that this object had a setback and is not to be tried yet."""
     return exists().where(col(Setback.subject) == subject, col(Setback.retry_after) > now)
 
