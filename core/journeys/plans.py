@@ -8,6 +8,7 @@ from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
 from core.journeys import ownership
+from core.kinds import plan_billing
 from core.orders import ledger, orders, subscription_invoices, subscriptions
 from core.orders.disputes import Dispute
 from core.orders.refunds import Refund
@@ -73,7 +74,7 @@ def _is_unwanted(session: Session, subscription: Subscription) -> bool:
     """Whether it still is: a refund may have failed meanwhile, or a dispute been won."""
     order = orders.lock(session, subscription.order_id)
     assert order is not None
-    found = fulfillment.unwanted(session, order, ledger.read(session, order))
+    found = plan_billing.of_order(session, order, ledger.read(session, order)).unwanted
     return subscription.id in {each.id for each in found}
 
 

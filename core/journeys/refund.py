@@ -23,8 +23,9 @@ from core.foundation.errors import (
 )
 from core.foundation.money import Money
 from core.foundation.settings import Settings
-from core.fulfillment import Foreseen
 from core.journeys import ownership, plans
+from core.kinds import convergence, plan_billing
+from core.kinds.convergence import Foreseen
 from core.orders import allocation, history, ledger, orders, payments, refunds
 from core.orders.allocation import Portion, Wanted
 from core.orders.ledger import Ledger
@@ -216,7 +217,7 @@ def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now
     # The deliveries follow Stripe's word: here it has said yes.
     done = [_row(order, "", portion, wish, RefundStatus.SUCCEEDED, now=now) for portion in portions]
     book.refunds.extend(done)
-    unwanted = tuple(each.id for each in fulfillment.unwanted(session, order, book))
+    unwanted = tuple(each.id for each in plan_billing.of_order(session, order, book).unwanted)
     cancels = any(plans.ends_after_refund(settings, row) for row in done)
     cancels = cancels and not refunds.keeps_subscription(book.refunds)
     return RefundPlan(
@@ -224,7 +225,7 @@ def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now
         portions=tuple(portions), parts=tuple(Part(_name(book, row), Money(row.amount, row.currency)) for row in done),
         ends=unwanted if cancels else (), bills_on=() if cancels else unwanted,
         amount=Money(sum(portion.amount for portion in portions), order.currency), left=_left(order, book),
-        deliveries=fulfillment.foresee(session, order, book, now=now),
+        deliveries=convergence.foresee(session, order, book, now=now),
     )  # fmt: skip
 
 

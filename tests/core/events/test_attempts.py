@@ -17,8 +17,8 @@ from core.foundation.errors import (
     StripeTrouble,
     StripeUnreachable,
 )
-from core.fulfillment import deliverables
 from core.journeys import checkout, refund
+from core.kinds import deliverables
 from core.orders import setbacks, subscriptions
 from core.orders.refunds import Refund
 from core.orders.setbacks import Setback
