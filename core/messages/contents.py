@@ -14,6 +14,7 @@ from core.orders.disputes import Stage
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.status import GrantState
+from core.orders.subscriptions import Subscription
 from core.people import codes, sign_in
 from core.shop import Shop
 
@@ -142,9 +143,15 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
             refund = session.get_one(refunds.Refund, subject)
             return replace(plain, detail=refund.failure, amount=Money(refund.amount, refund.currency))
         if name == "paid_after_end":
-            payment = session.get_one(Payment, subject)
-            return replace(plain, amount=Money(payment.amount, payment.currency))
+            return _of_payment(session.get_one(Payment, subject), plain)
+        if name == "plan_bills_on" and session.get_one(Subscription, subject).is_over:
+            return None
     return replace(plain, detail=order.attention.partition("\n")[0]) if name == "blocked" else plain
+
+
+def _of_payment(payment: Payment, plain: NoticeLetter) -> NoticeLetter | None:
+    gone = payment.amount_refunded >= payment.amount
+    return None if gone else replace(plain, amount=Money(payment.amount, payment.currency))
 
 
 def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter) -> NoticeLetter | None:

@@ -7,7 +7,7 @@ import pytest
 from core.events import reconciliation
 from core.foundation.errors import CheckoutNotFound, StillSettling, StripeUnreachable
 from core.gateway.sessions import CheckoutState
-from core.journeys import checkout, refund, success_page
+from core.journeys import checkout, refund, revocation, success_page
 from core.journeys.checkout import Basket, Item
 from core.kinds.grants import Grant
 from core.kinds.workshops import WorkshopDate
@@ -400,6 +400,14 @@ def test_and_told_when_the_money_goes_back_instead(shop: Shop, stripe: FakeStrip
 def test_what_was_delivered_and_goes_back_later_is_no_late_news(shop: Shop, stripe: FakeStripe) -> None:
     order_id = builders.bought(shop, stripe, "clinic-eur", "guide-eur")
     refund.request(shop, order_id, lines=[1], actor="owner")
+    assert to_the_buyer(shop, order_id) == ["receipt"]
+
+
+def test_what_an_owner_takes_back_without_its_money_is_not_told_as_paid_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = blocked_order(shop, stripe, "clinic-eur", "guide-eur")
+    refund.request(shop, order_id, lines=[2], actor="owner")
+    revocation.revoke(shop, order_id, [1], reason="agreed", actor="owner")
+    assert builders.grants(shop, order_id) == [("clinic", "revoked"), ("guide", "revoked")]
     assert to_the_buyer(shop, order_id) == ["receipt"]
 
 

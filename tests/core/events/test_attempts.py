@@ -20,6 +20,7 @@ from core.foundation.errors import (
 from core.journeys import checkout, refund
 from core.kinds import deliverables
 from core.orders import setbacks, subscriptions
+from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.orders.setbacks import Setback
 from core.orders.subscriptions import Subscription
@@ -203,6 +204,26 @@ def test_plans_that_rest_starve_none_that_is_overdue_too(shop: Shop, stripe: Fak
     assert overdue() == plans[1:]
     clock.pass_(seconds=30)
     assert overdue() == plans[:1]
+
+
+def test_a_payment_that_cannot_be_asked_about_rests_by_itself(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    """What it was for is not known: one more for whom the job that was to ask gave up."""
+    sessions = {}
+    for number in range(2):
+        order_id, session_id = builders.opened(shop, "guide-eur", "kit-eur", cart=f"cart_{number}")
+        stripe.discount(session_id, 50)
+        stripe.pay(session_id)
+        builders.deliver(shop, stripe.event("completed", session_id))
+        sessions[session_id] = order_id
+    sick, well = sessions
+    asked = failing(stripe, "line_items_of", FAULTY, of=lambda session_id: session_id == sick)
+    for _ in range(2):
+        report = reconciliation.sweep(shop)
+    assert sorted(asked) == sorted([(sick,), (well,)])
+    (row,) = builders.rows(shop, Setback)
+    assert (row.order_id, row.tries, report.failed) == (sessions[sick], 1, [])
+    known = {payment.id: payment.lines_known for payment in builders.rows(shop, Payment)}
+    assert (known.pop(row.subject), *known.values()) == (False, True)
 
 
 def test_one_fault_after_the_other_is_a_silent_stripe(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
