@@ -276,8 +276,8 @@ def sign_in_code(email: str, as_json: Json = False) -> None:
     with shop.transaction() as session:
         code = codes.make(session, address, now=shop.now())
     digits = codes.digits_of(code.id, signing_key=shop.signing_key)
-    answer = {"email": code.email, "code": digits, "expires_at": code.expires_at.isoformat()}
-    _say(answer, f"{digits} signs in {code.email} for {codes.CODE_MINUTES} minutes.", as_json)
+    answer = {"email": code.folded, "code": digits, "expires_at": code.expires_at.isoformat()}
+    _say(answer, f"{digits} signs in {code.folded} for {codes.CODE_MINUTES} minutes.", as_json)
 
 
 @app.command()

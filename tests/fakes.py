@@ -45,6 +45,7 @@ class FakeStripe(FakeBilling):
         self.now = now
         self.sessions: dict[str, dict[str, Any]] = {}
         self.prices: dict[str, dict[str, Any]] = {}
+        self._currency_options: dict[str, dict[str, int]] = {}
         self.by_key: dict[str, tuple[dict[str, Any], str]] = {}
         self.undelivered: list[dict[str, Any]] = []
         self.happened: list[dict[str, Any]] = []
@@ -189,9 +190,11 @@ class FakeStripe(FakeBilling):
         price = {
             "id": f"price_test_{next(self._numbers)}", "object": "price", "active": True, "livemode": False,
             "unit_amount": amount, "currency": currency, "recurring": {"interval": interval} if interval else None,
-            "metadata": {}, "currency_options": {name: {"unit_amount": each} for name, each in (others or {}).items()},
+            "metadata": {},
         }  # fmt: skip
         self.prices[price["id"]] = price
+        # Stripe says them only to who asks for them.
+        self._currency_options[price["id"]] = others or {}
         return price["id"]
 
     def tell(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
@@ -306,9 +309,9 @@ class FakeStripe(FakeBilling):
             raise StripeRefused("invalid_request_error", "The price specified is inactive.")
         price = self.prices[line["price"]]
         if currency and currency != price["currency"]:
-            if currency not in price["currency_options"]:
+            if currency not in (others := self._currency_options[price["id"]]):
                 raise StripeRefused("invalid_request_error", f"The price specified has no {currency}.")
-            return {**price, "currency": currency, **price["currency_options"][currency]}
+            return {**price, "currency": currency, "unit_amount": others[currency]}
         return price
 
     def _payment_of(self, session: dict[str, Any]) -> dict[str, Any]:

@@ -180,10 +180,8 @@ class CatalogFile(_Entry):
 
 def read(path: Path) -> CatalogFile:
     """The catalogue in this file. Raises CatalogInvalid with every problem found."""
-    written: Any = {}
     try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
-        catalogue = CatalogFile.model_validate(written)
+        catalogue = CatalogFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise CatalogInvalid([f"there is no file {path}"]) from None
     except OSError as error:
@@ -191,7 +189,7 @@ def read(path: Path) -> CatalogFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
     except ValidationError as error:
-        raise CatalogInvalid([_sentence(problem, written) for problem in error.errors()]) from None
+        raise CatalogInvalid([_sentence(problem) for problem in error.errors()]) from None
     if missing := [entry.path for entry in files(catalogue) if not (path.parent / entry.path).is_file()]:
         raise CatalogInvalid([f"there is no file {name} beside the catalogue" for name in missing])
     return catalogue
@@ -203,25 +201,9 @@ def files(catalogue: CatalogFile) -> Iterator[FileEntry]:
         yield from product.files
 
 
-def _sentence(problem: Any, written: Any) -> str:
-    """What is wrong, and with what: by its place in the file, and by its id if it has one."""
+def _sentence(problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"])
-    if names := _names(problem["loc"], written):
-        where = f"{', '.join(names)}: {where}"
     return f"{where}: {problem['msg'].removeprefix('Value error, ')}" if where else str(problem["msg"])
-
-
-def _names(place: tuple[str | int, ...], written: Any) -> list[str]:
-    """The ids of what a place in the file lies in: of the product, and of its price."""
-    names = []
-    for part in place:
-        try:
-            written = written[part]
-        except (KeyError, IndexError, TypeError):  # what is missing has no name
-            break
-        if isinstance(written, dict) and isinstance(written.get("id"), str):
-            names.append(written["id"])
-    return names
 
 
 def _each_once(what: str, names: list[str]) -> None:

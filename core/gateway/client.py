@@ -151,8 +151,9 @@ class StripeApi:
 
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
         """The invoices of a subscription with their lines, newest first: the last hundred, which is eight years of months."""
-        found = self._ask(lambda: self._client.v1.invoices.list({"subscription": subscription, "limit": 100}))
-        return list(found["data"])
+        asked = {"subscription": subscription, "limit": 100}
+        page = self._ask_unless_missing(lambda: self._client.v1.invoices.list(asked))  # type: ignore[arg-type]
+        return list(page.to_dict(for_json=True)["data"]) if page else []
 
     def cancel_subscription(self, subscription: str) -> dict[str, Any]:
         """End a subscription now; nothing is refunded or billed. One that has ended already is returned as it is."""

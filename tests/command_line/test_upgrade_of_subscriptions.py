@@ -13,7 +13,7 @@ from core.foundation import database, migration
 from core.orders import subscriptions
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
-from tests.command_line.test_migrate import alembic
+from tests.command_line.test_migrate import alembic_config
 
 BEFORE = "0005"
 MADE = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ KNOWN: list[tuple[str, int, str, bool, datetime | None]] = [
 def engine(unmigrated_url: str) -> Iterator[Engine]:
     """A database of the version before, with an order for each known subscription, and one whose was never heard of."""
     engine = database.connect(unmigrated_url)
-    command.upgrade(alembic(engine), BEFORE)
+    command.upgrade(alembic_config(engine), BEFORE)
     with engine.begin() as connection:
         for number in range(1, 7):
             connection.execute(
@@ -98,7 +98,7 @@ def test_subscriptions_of_an_earlier_version_are_kept_and_all_are_asked_about(
         assert set(subscriptions.due(session, livemode=False, now=now, limit=10)) == rows.keys()
         assert [name for name, _ in subscriptions.lapsed(session, now=GRACE_UNTIL, limit=10)] == ["sub_late"]
         assert all(order.eventful for order in session.exec(select(Order)))
-    command.downgrade(alembic(engine), BEFORE)
+    command.downgrade(alembic_config(engine), BEFORE)
     assert kept(engine) == before
-    command.upgrade(alembic(engine), "head")
+    command.upgrade(alembic_config(engine), "head")
     assert kept(engine) == before

@@ -20,7 +20,7 @@ from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.shop import Shop
 from tests import builders
-from tests.command_line.test_migrate import _alembic
+from tests.command_line.test_migrate import alembic_config
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
@@ -32,7 +32,7 @@ DAY = datetime(2026, 9, 1, 12, tzinfo=UTC)
 def before(unmigrated_url: str) -> Iterator[Engine]:
     """A database of the revision before, with an order of each kind that there was."""
     engine = database.connect(unmigrated_url)
-    command.upgrade(_alembic(engine), "0005")
+    command.upgrade(alembic_config(engine), "0005")
     known = MetaData()
     known.reflect(engine)
     with engine.begin() as connection:
@@ -189,7 +189,7 @@ def test_every_payment_gets_its_row_and_nothing_else_is_lost(before: Engine, unm
             ("ord_files", 10800, 5400, DAY + timedelta(hours=1)), ("ord_plan", 5600, 0, DAY), ("ord_twice", 5800, 0, DAY),
             ("ord_free", 2900, 2900, DAY), ("ord_open", None, None, None),
         ]  # fmt: skip
-    command.check(_alembic(before))
+    command.check(alembic_config(before))
 
 
 def test_what_the_database_could_not_know_is_asked_of_stripe(
@@ -240,7 +240,7 @@ def test_a_refund_asked_for_before_is_the_same_afterwards(
 def test_taken_back_the_tables_of_before_have_their_rows(before: Engine, unmigrated_url: str) -> None:
     known = everything(before, but=set())
     migration.ensure(before, unmigrated_url)
-    command.downgrade(_alembic(before), "0005")
+    command.downgrade(alembic_config(before), "0005")
     found = everything(before, but=set())
     assert found["invoices"] == known["invoices"]
     assert {row["id"]: row["line_ids"] for row in found["refunds"]} == {

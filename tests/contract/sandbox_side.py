@@ -77,7 +77,7 @@ class SandboxSide:
         coupon = self.world.api.coupons.create({"percent_off": percent, "duration": "once"})
         code = self.world.api.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}})
         typed = {**TYPED, "cardNumber": CARD, "promotion": "apply", "promotionCode": code.code}
-        assert self.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 200
+        assert self.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 303
 
     def decline(self, session_id: str) -> None:
         typed = {**TYPED, "cardNumber": DECLINED_CARD}

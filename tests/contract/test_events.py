@@ -28,6 +28,8 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "payment_intent_of_invoice": lambda stripe, _: stripe.payment_intent_of_invoice("in_nobody"),
     "line_items_of": lambda stripe, _: stripe.line_items_of("cs_test_nobody"),
     "lines_of_invoice": lambda stripe, _: stripe.lines_of_invoice("in_nobody"),
+    "invoices_of_subscription": lambda stripe, _: stripe.invoices_of_subscription("sub_nobody"),
+    "cancel_subscription": lambda stripe, _: stripe.cancel_subscription("sub_nobody"),
     "open_portal": lambda stripe, _: stripe.open_portal("cus_nobody", return_url="http://localhost:8501/"),
 }
 

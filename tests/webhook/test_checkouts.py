@@ -125,7 +125,7 @@ def test_a_plan_that_this_browser_has_already_is_409_until_it_is_wanted_again(
 ) -> None:
     plan = [{"price": "plan-month"}]
     first = client.post("/checkout", json={"cart_id": "c1", "items": plan}).json()
-    session_id = first["url"].rsplit("/", 1)[1]
+    session_id = builders.session_in(first["url"])
     stripe.pay(session_id)
     builders.deliver(shop, stripe.event("completed", session_id))
     answer = client.post("/checkout", json={"cart_id": "c2", "items": plan})

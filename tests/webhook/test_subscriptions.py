@@ -325,7 +325,7 @@ def test_a_plan_whose_only_question_was_lost_is_asked_about_all_the_same(
 
 def test_one_that_always_fails_holds_up_no_other(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     _, bad = builders.subscribed(shop, stripe, cart="cart_1")
-    order_id, good = builders.subscribed(shop, stripe, cart="cart_2")
+    order_id, good = builders.subscribed(shop, stripe, cart="cart_2", browser="br_2")
     find, asked = stripe.find_subscription, []
 
     def finding(name: str) -> dict | None:

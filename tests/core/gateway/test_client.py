@@ -78,7 +78,9 @@ def test_nothing_is_listed_of_what_stripe_does_not_have() -> None:
         assert api.refunds_of("ch_nobody") == []
         assert api.find_checkout_of(subscription="sub_nobody") is None
         assert api.find_invoice_of("pi_nobody") is None
-        assert api.payment_intent_of_subscription("sub_nobody") is None
+        assert api.invoices_of_subscription("sub_nobody") == []
+        assert api.payment_intent_of_invoice("in_nobody") is None
+        assert (api.line_items_of("cs_nobody"), api.lines_of_invoice("in_nobody")) == ([], [])
     receiver.close()
 
 
