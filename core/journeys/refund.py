@@ -145,8 +145,8 @@ def request(
     policy says, anything less only with `take_back`: to the `lines`, or to all. With `agreed`, only if that is still
     exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
     Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
-    or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable what is not done stays requested, and
-    the worker asks again under the same key.
+    or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable or StripeKeyRefused what is not
+    done stays requested, and the worker asks again under the same key.
     """
     with shop.transaction() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
