@@ -25,7 +25,8 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
     found = shop.stripe.find_subscription(subscription_id)
     order_id = ownership.find(shop, found) if found else None
     if found is None or order_id is None or isinstance(order_id, Refused):
-        put_off(shop, subscription_id)
+        with shop.transaction() as session:
+            subscriptions.put_off(session, subscription_id, now=shop.now())
         return False
     needed = subscription_invoices.needed(found)
     invoices = shop.stripe.invoices_of_subscription(subscription_id) if needed else []
@@ -37,12 +38,6 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
         news = subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return news
-
-
-def put_off(shop: Shop, subscription_id: str) -> None:
-    """Ask about a subscription later, and ever more rarely."""
-    with shop.transaction() as session:
-        subscriptions.put_off(session, subscription_id, now=shop.now())
 
 
 def end(shop: Shop, subscription_id: str, cause: str) -> None:

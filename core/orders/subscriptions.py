@@ -247,7 +247,7 @@ def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[
 
 
 def put_off(session: Session, subscription_id: str, *, now: datetime) -> None:
-    """Nothing could be learned of it: ask again later, ever more rarely, and at least once a day."""
+    """Stripe does not know it, or says that it is not ours: ask again later, ever more rarely, and at least once a day."""
     if row := session.get(Subscription, subscription_id, with_for_update=True):
         row.failures += 1
         row.refresh_at = now + min(timedelta(minutes=1) * 2 ** min(row.failures, 12), _AT_LEAST)
