@@ -15,10 +15,12 @@ from core.foundation.errors import (
     NothingToRefund,
     OrderNotFound,
     OtherMode,
+    PermissionMissing,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
     ShopError,
+    StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
     Unclear,
@@ -46,6 +48,16 @@ def lines(error: ShopError) -> list[str]:
             ]
         case StripeUnreachable():
             return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
+        case PermissionMissing():
+            return [
+                f"The key of Stripe may not do this: {error.message or error.code}",
+                "Give it the permission in Stripe's dashboard. What was asked for is remembered, and the worker asks again.",
+            ]
+        case StripeKeyRefused():
+            return [
+                f"Stripe turned the key away: {error.message or error.code}",
+                "Set STRIPE_SECRET_KEY to one that works and start again. What was asked for is remembered.",
+            ]
         case StripeRefused():
             return [f"Stripe did not do it: {error.message or error.code}"]
         case _:

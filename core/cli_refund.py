@@ -5,8 +5,8 @@ from typing import Any
 
 import typer
 
-from core.fulfillment import Foreseen
 from core.journeys.refund import Refunded, RefundPlan
+from core.kinds.convergence import Foreseen
 from core.orders.status import GrantState
 
 

@@ -5,33 +5,30 @@ anywhere, any number of times and at once: the order's row is locked, and the re
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 from sqlalchemy import inspect, update
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from core.admission import AdmittedSession
-from core.catalog.products import Kind, Product
+from core.catalog.products import Kind
 from core.foundation import outbox
-from core.foundation.database import new_id
-from core.foundation.errors import SoldOut
 from core.foundation.outbox import Job
-from core.kinds import access, deliverables, plan_billing, seats
+from core.kinds import convergence, plan_billing, seats
+from core.kinds.convergence import Converged
 from core.kinds.grants import Grant
 from core.kinds.plan_billing import Billing
 from core.orders import checkouts, disputes, ledger, orders, payment_lines, payments, refunds, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
-from core.orders.orders import AdmittedOrder, Order, OrderLine
+from core.orders.orders import AdmittedOrder, Order
 from core.orders.payments import Payment, PaymentFacts
-from core.orders.refunds import RefundStatus
+from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState, Progress, Status, status_of
-from core.orders.subscriptions import Subscription
 from core.people import customers
 from core.people.customers import How
 
@@ -45,18 +42,6 @@ class Settled:
     fulfilled_now: bool
 
 
-@dataclass(frozen=True)
-class Foreseen:
-    """What would become of one delivery. `line` counts from 1; `keeps` is the product's policy after a refund."""
-
-    line: int
-    product: str
-    quantity: int
-    before: GrantState
-    after: GrantState
-    keeps: bool
-
-
 def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: datetime) -> Settled:
     """Derive and converge. The caller holds the lock on the order, and `ledger` holds what it learned."""
     paid = ledger.paid
@@ -68,10 +53,11 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         # Most buyers give their address on Stripe's page only, and they are to be told.
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
-    grants = _converge(session, order, ledger, log, now=now)
+    found = convergence.converge(session, order, ledger, log, now=now)
+    grants = found.grants
     if ledger.progress is Progress.PAID:
         _sum_up(order, ledger)
-    billing = _billing(session, order, ledger)
+    billing = plan_billing.of_order(session, order, ledger)
     if paid:
         _adopt(order, paid)
         if order.customer_id is None and paid.email:
@@ -79,13 +65,12 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
             _note_plans_held(session, order, grants, log)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
-    delivered = bool(grants) and all(grant.granted_at for grant in grants)
     trouble = ledger.trouble or _blocked(grants)
     told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
-    fulfilled_now = _write(session, order, status, told, delivered, now=now)
+    fulfilled_now = _write(session, order, status, told, found.delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
-    _owe(session, order, ledger, status, trouble, fulfilled_now)
+    _owe(session, order, ledger, found, status, trouble, fulfilled_now)
     _owe_ends(session, ledger, billing)
     return Settled(order.id, status, fulfilled_now)
 
@@ -139,19 +124,6 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
     return settle(session, order, ledger.read(session, order), actor=actor, now=now)
 
 
-def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
-    """What settling would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
-    rows = _lines_and_grants(session, order.id)
-    ledger.lines = [line for line, _ in rows]
-    keeps = _keeping_products(session, ledger.lines)
-    allowed = _allowed(ledger, rows, keeps, now=now)
-    return tuple(
-        Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
-        for line, grant in rows
-        if grant
-    )
-
-
 def _list(session: Session, order: Order, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
     if listed and payment.id not in book.listed:
         lines = orders.lines(session, order.id)
@@ -184,19 +156,6 @@ def _second_thoughts(ledger: Ledger) -> list[str]:
     ]
 
 
-def unwanted(session: Session, order: Order, ledger: Ledger) -> list[Subscription]:
-    """The subscriptions that go on billing though all they were for has ended by money. Changes nothing."""
-    return list(_billing(session, order, ledger).unwanted)
-
-
-def _billing(session: Session, order: Order, ledger: Ledger) -> Billing:
-    if not ledger.subscriptions or ledger.progress is not Progress.PAID:
-        return Billing()
-    ledger.lines = ledger.lines or orders.lines(session, order.id)
-    lines = [line for line in ledger.lines if line.kind is Kind.PLAN]
-    return plan_billing.look(ledger, lines, _keeping_products(session, lines) if ledger.refunds else set())
-
-
 def _adopt(order: Order, paid: Checkout) -> None:
     """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
@@ -223,120 +182,6 @@ def _note_plans_held(session: Session, order: Order, grants: list[Grant], log: E
         held = seats.held(session, plans, customer_id=customer, besides=order.cart_id, livemode=mode)
         for number in dict.fromkeys(each.number for each in held):
             log.add(f"plan_held:{number}")
-
-
-def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> list[Grant]:
-    if ledger.progress in (Progress.OPEN, Progress.PROCESSING):
-        return []
-    rows = _lines_and_grants(session, order.id)
-    ledger.lines = [line for line, _ in rows]
-    if ledger.progress is not Progress.PAID:
-        deliverables.release_all(session, [line for line, _ in rows])
-        return []
-    deliverables.lock_stock(session, [line for line, _ in rows])
-    keeps = _keeping_products(session, ledger.lines) if ledger.refunds else set()
-    allowed = _allowed(ledger, rows, keeps, now=now)
-    trouble = "" if ledger.paid else ledger.misfit
-    grants = []
-    for line, known in rows:
-        grant = known or _first_granted(session, line, trouble, log, now=now)
-        before = grant.granted_at
-        _bring(session, line, grant, allowed[line.id], now=now)
-        if grant.granted_at != before:
-            log.add(f"granted:{line.position + 1}")
-        if trouble and grant.state is GrantState.BLOCKED:
-            grant.reason = trouble
-        if line.kind is Kind.PLAN:
-            _follow(grant, access.of_plan(ledger, line, now=now), now=now)
-        grants.append(grant)
-    return grants
-
-
-def _allowed(
-    ledger: Ledger, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
-) -> dict[str, GrantState]:
-    """What each line may be used for as the ledger stands, by the line's id."""
-    return {
-        line.id: access.allowed(ledger, line, keeps_after_refund=line.product_id in keeps, now=now) for line, _ in rows
-    }
-
-
-def _keeping_products(session: Session, lines: Sequence[OrderLine]) -> set[str]:
-    """Products whose buyers keep what they have even when their money goes back."""
-    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line in lines}))
-    return {product for product, terms in session.exec(products) if terms.get("on_refund") == "keep"}
-
-
-def _lines_and_grants(session: Session, order_id: str) -> list[tuple[OrderLine, Grant | None]]:
-    query = (
-        select(OrderLine, Grant)
-        .join(Grant, col(Grant.order_line_id) == OrderLine.id, isouter=True)
-        .where(OrderLine.order_id == order_id)
-        .order_by(col(OrderLine.position))
-    )
-    return list(session.exec(query.execution_options(populate_existing=True)))
-
-
-def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries, *, now: datetime) -> Grant:
-    """The grant that being paid for makes, before anything that came later is looked at.
-
-    Also where a refund overtook the payment: so the same rows stand in the end, in whatever order the two were learned.
-    """
-    grant = Grant(
-        id=new_id("gr"), order_id=line.order_id, order_line_id=line.id, product_id=line.product_id, kind=line.kind,
-        quantity=line.quantity, state=GrantState.BLOCKED if trouble else GrantState.ACTIVE, reason=trouble,
-        granted_at=None if trouble else now, created_at=now, updated_at=now,
-    )  # fmt: skip
-    session.add(grant)
-    session.flush()  # what a kind adds refers to it
-    if trouble:
-        _keep_stock(session, line, now=now)
-    elif short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now):
-        grant.state, grant.reason, grant.granted_at = GrantState.BLOCKED, short, None
-    log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
-    return grant
-
-
-def _keep_stock(session: Session, line: OrderLine, *, now: datetime) -> None:
-    """Hold what a blocked line counts on until a person decides; that there is none left is told when they do."""
-    with suppress(SoldOut):
-        deliverables.KINDS[line.kind].hold(session, line, now=now)
-
-
-def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, *, now: datetime) -> None:
-    """Bring one grant to the state that the facts allow."""
-    if grant.state is target:
-        return
-    before = (grant.state, grant.reason)
-    reason = grant.reason
-    match target:
-        case GrantState.ACTIVE:
-            reason = deliverables.KINDS[line.kind].grant(session, line, grant, now=now)
-            target = GrantState.BLOCKED if reason else target
-        case GrantState.SUSPENDED:
-            deliverables.KINDS[line.kind].suspend(session, grant, now=now)
-        case GrantState.REVOKED:
-            # What was blocked may still hold a place.
-            deliverables.KINDS[line.kind].release(session, line.id)
-            deliverables.KINDS[line.kind].revoke(session, grant, now=now)
-        case GrantState.BLOCKED:
-            _keep_stock(session, line, now=now)  # its money is back with us: so is what it counted on, if it is free
-        case _:
-            assert_never(target)
-    grant.state, grant.reason = target, reason if target is GrantState.BLOCKED else ""
-    if (grant.state, grant.reason) != before:
-        grant.updated_at = now
-    if target is GrantState.ACTIVE:
-        grant.granted_at = grant.granted_at or now
-
-
-def _follow(grant: Grant, plan: access.PlanAccess, *, now: datetime) -> None:
-    """Move a grant to the plan and the seats that its subscription has come to."""
-    before = (grant.product_id, grant.quantity)
-    grant.product_id = plan.product_id or grant.product_id
-    grant.quantity = grant.quantity if plan.quantity is None else plan.quantity
-    if (grant.product_id, grant.quantity) != before:
-        grant.updated_at = now
 
 
 def _blocked(grants: list[Grant]) -> str:
@@ -383,10 +228,17 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add("paid_twice")
 
 
-def _owe(session: Session, order: Order, ledger: Ledger, status: Status, trouble: str, fulfilled_now: bool) -> None:
+def _owe(
+    session: Session, order: Order, ledger: Ledger, found: Converged, status: Status, trouble: str, fulfilled_now: bool
+) -> None:
     """Owe the outside its messages, in the transaction that made them due."""
-    if fulfilled_now and order.email:
+    # Whoever has paid hears of it, also where not all of it could be delivered.
+    if order.email and (fulfilled_now or (ledger.paid and not found.delivered)):
         outbox.owe(session, Job.RECEIPT, order.id, key=order.id, to=order.email)
+    for ending, lines in (("delivered", found.delivered_late), ("given_up", found.given_up)):
+        if lines and order.email:
+            late = (order.id, ending, ",".join(map(str, lines)))
+            outbox.owe(session, Job.LATE_DELIVERY, *late, key=":".join(late), to=order.email)
     if status is Status.FAILED and order.email:
         attempt = str(max(row.attempt for row in ledger.checkouts))
         outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}", to=order.email)
@@ -412,9 +264,14 @@ def _owe_ends(session: Session, ledger: Ledger, billing: Billing) -> None:
 
 def _worries(ledger: Ledger, trouble: str) -> list[str]:
     """What the owners must hear of at once, each once."""
-    worries = [f"dispute:{dispute.id}" for dispute in ledger.disputes]
+    worries = [f"{stage}:{dispute.id}" for dispute in ledger.disputes for stage in disputes.stages(dispute)]
     failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
-    worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
+    worries += [_failure_of(refund) for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
     worries += [f"paid_after_end:{payment.id}" for payment in ledger.paid_after_end]
     return [*worries, "blocked"] if trouble else worries
+
+
+def _failure_of(refund: Refund) -> str:
+    """One that Stripe never made moved no money; one that it made and that failed later brought the money back."""
+    return f"{'refund_failed' if refund.stripe_refund_id else 'refund_refused'}:{refund.id}"

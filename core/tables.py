@@ -15,6 +15,7 @@ from core.orders import (
     payment_lines,
     payments,
     refunds,
+    setbacks,
     subscription_changes,
     subscription_items,
     subscriptions,

@@ -18,6 +18,7 @@ from core.foundation.errors import (
     ShopError,
     SoldOut,
     StillSettling,
+    StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
     TooManyTries,
@@ -90,6 +91,11 @@ def of(error: ShopError) -> str:
             return (
                 "We can't reach the payment page right now. Nothing was charged, your cart is safe. "
                 "Try again in a minute."
+            )
+        case StripeKeyRefused():
+            return (
+                "We can't take payments right now. Nothing was charged, your cart is safe, and we have been told. "
+                "Please come back later."
             )
         case StripeRefused():
             return f"The payment page couldn't be opened. Nothing was charged, your cart is safe. {_write_to_us()}"

@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlmodel import Session, SQLModel, select
 
 from core.catalog.products import Interval, Kind, Price, Product
 from core.events import inbox, questions
 from core.events.handlers import Outcome
 from core.events.inbox import StripeEvent
-from core.journeys import checkout, plans
+from core.foundation import heartbeats
+from core.foundation.errors import StripeRefused
+from core.foundation.heartbeats import Heartbeat
+from core.journeys import checkout, plans, refund
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import deliverables, downloads
 from core.kinds.grants import Delivery
@@ -24,6 +27,7 @@ from core.kinds.workshops import WorkshopDate
 from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
+from core.orders.refunds import Refund
 from core.owner import reports
 from core.people import purchases
 from core.shop import Shop
@@ -41,6 +45,9 @@ kind = "download"
 prices = [{ id = "guide-eur", amount = 2900, currency = "eur" }]
 files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }]
 """
+
+# Of a shop of somebody's own that is not live yet.
+OWN_KEY = SecretStr("sk_test_of_a_shop")
 
 # For what has nothing to do with the database: once is enough.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -227,6 +234,34 @@ def jobs(shop: Shop) -> list[str]:
 def jobs_table(session: Session) -> str:
     """Where DBOS keeps the jobs: in a schema of its own, if the database has such a thing."""
     return "workflow_status" if session.get_bind().dialect.name == "sqlite" else "dbos.workflow_status"
+
+
+def begun(shop: Shop, **ago: float) -> None:
+    """The worker has been at work for so long."""
+    with shop.transaction() as session:
+        session.exec(update(Heartbeat).values(started_at=heartbeats.database_time(session) - timedelta(**ago)))
+
+
+def refused_refund(shop: Shop, stripe: FakeStripe, order_id: str) -> str:
+    """A refund that Stripe would not make; its id."""
+    stripe.trouble.append(StripeRefused("charge_disputed", "Charge has been charged back"))
+    with pytest.raises(StripeRefused):
+        refund.request(shop, order_id, actor="owner", key="refused")
+    return next(row.id for row in rows(shop, Refund) if row.status == "canceled")
+
+
+def failed_refund(shop: Shop, stripe: FakeStripe, order_id: str) -> str:
+    """A refund that Stripe made, and that the bank sent back; its id."""
+    done = refund.request(shop, order_id, actor="owner", key="failed")
+    deliver(shop, stripe.tell("refund.failed", stripe.fail_refund(next(reversed(stripe.refunds)))))
+    return done.id
+
+
+def pause_worker(shop: Shop, **ago: float) -> None:
+    """Nothing was heard of any worker for so long."""
+    with shop.transaction() as session:
+        moment = heartbeats.database_time(session) - timedelta(**ago)
+        session.exec(update(Heartbeat).values(beat_at=moment, started_at=moment))
 
 
 def at_once(*actions: Callable[[], T]) -> list[T | Exception]:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import Dialect, Engine, Pool, event
 
-from core.foundation import database, migration
+from core.foundation import database, heartbeats, migration
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.owner import publishing
@@ -230,5 +230,11 @@ def _knowing_its_statements(engine: Engine) -> Engine:
 
 @pytest.fixture
 def shop(bare_shop: Shop) -> Shop:
-    """A shop that sells the tests' catalogue: `database_url` is stocked with it for whoever asks for this."""
+    """A shop that sells the tests' catalogue, and whose worker is at work: its jobs are only noted, not run.
+
+    `database_url` is stocked with the catalogue for whoever asks for this.
+    """
+    with bare_shop.transaction() as session:
+        now = heartbeats.database_time(session)
+        heartbeats.begin(session, heartbeats.Kind.WORKER, host="tests", pid=1, now=now)
     return bare_shop

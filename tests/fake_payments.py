@@ -105,9 +105,13 @@ class FakePayments:
             "id": id, "object": "dispute", "amount": charge["amount"] - charge["amount_refunded"], "livemode": False,
             "currency": charge["currency"], "charge": charge["id"], "payment_intent": payment_intent, "metadata": {},
             "reason": "general" if status.startswith("warning") else "fraudulent", "created": int(now.timestamp()),
-            "evidence_details": {"due_by": int((now + _ANSWERING).timestamp())},
+            "evidence_details": {"due_by": int((now + _ANSWERING).timestamp())}, "balance_transactions": [],
         }  # fmt: skip
-        self.disputes[id] = {**known, "status": status}
+        moved = known["balance_transactions"]
+        if (status in _TAKEN and not moved) or (status == "won" and len(moved) == 1):
+            amount = known["amount"] if moved else -known["amount"]
+            moved = [*moved, {"object": "balance_transaction", "amount": amount}]
+        self.disputes[id] = {**known, "status": status, "balance_transactions": moved}
         charge["disputed"] = True
         self._settle_warnings(charge)
         return self.disputes[id]

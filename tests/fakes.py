@@ -4,7 +4,7 @@ The contract tests hold it against the sandbox: whatever it says of an object, t
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from datetime import UTC, datetime
 from itertools import count
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 import stripe
 
-from core.foundation.errors import CheckoutNotFound, ShopError, StripeRefused, StripeUnreachable
+from core.foundation.errors import CheckoutNotFound, ShopError, StripeFaulty, StripeRefused, StripeUnreachable
 from core.gateway.sessions import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
 
@@ -80,13 +80,13 @@ class FakeStripe(FakeBilling):
         self._answer()
         return read_session(self._expanded(self.sessions[session_id]))
 
-    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
-        self._called("events")
-        yield from self._since(since, self.undelivered)
+    def undelivered_events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]:
+        self._called("undelivered_events")
+        yield from self._since(since, types, self.undelivered)
 
-    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+    def events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]:
         self._called("events")
-        yield from self._since(since, self.happened)
+        yield from self._since(since, types, self.happened)
 
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         self._called("refund")
@@ -211,8 +211,9 @@ class FakeStripe(FakeBilling):
         number, created = next(self._numbers), int(self.now().timestamp())
         return {**event_about(deepcopy(subject), kind, number=number), "created": created}
 
-    def _since(self, since: datetime, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [deepcopy(event) for event in reversed(events) if event["created"] >= int(since.timestamp())]
+    def _since(self, since: datetime, types: Sequence[str], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        first = int(since.timestamp())
+        return [deepcopy(event) for event in reversed(events) if event["created"] >= first and event["type"] in types]
 
     def _called(self, name: str) -> None:
         self.watch()
@@ -232,7 +233,7 @@ class FakeStripe(FakeBilling):
                 self.by_key[key] = (deepcopy(parameters), made)
                 if self.broken_answers:
                     self.broken_answers -= 1
-                    self._refusals[key] = StripeUnreachable("api_error", "An unknown error occurred")
+                    self._refusals[key] = StripeFaulty("api_error", "An unknown error occurred")
             first, made = self.by_key[key]
         if first != parameters:
             raise StripeRefused("idempotency_error", "Keys can only be used with the same parameters")

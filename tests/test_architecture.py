@@ -16,8 +16,7 @@ DOORS = {
     # The sidecar only warms it up, and never calls it.
     "stripe": {"core/gateway", "webhook/app.py", "sandbox"},
     "dbos": {"core/foundation/outbox.py", "core/foundation/migration.py", "worker"},
-    # The sidecar asks its database for `1`, to know that it is there.
-    "sqlalchemy": {"core", "webhook/health.py"},
+    "sqlalchemy": {"core"},
     "sqlmodel": {"core"},
     "obstore": {"core/foundation/storage.py", "webhook/downloads.py"},
     "itsdangerous": {"core/foundation/signing.py"},

@@ -93,7 +93,7 @@ def test_webhook_worker_and_storefront_run(lean: Stand) -> None:
     try:
         lean.start(*PROCESSES)
         assert httpx.get(f"{lean.webhook_url}/healthz").status_code == 200
-        assert httpx.get(f"{lean.webhook_url}/readyz").status_code == 200
+        assert httpx.get(f"{lean.webhook_url}/readyz/database").status_code == 200
         body, signature = signed({"id": "evt_1", "type": "plan.created", "livemode": False, "data": {"object": {}}})
         told = httpx.post(f"{lean.webhook_url}/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
         assert told.json()["state"] == "ignored"
@@ -101,6 +101,7 @@ def test_webhook_worker_and_storefront_run(lean: Stand) -> None:
         assert draws(lean, "Field Guide")
         assert "guide" in {product["id"] for product in httpx.get(f"{lean.url}/api/products").json()}
         eventually(lambda: has_beaten(lean))
+        assert httpx.get(f"{lean.webhook_url}/readyz").status_code == 200
     finally:
         lean.stop(*PROCESSES)
     assert not lean.complaints()

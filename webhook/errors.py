@@ -14,6 +14,7 @@ from core.foundation.errors import (
     NotFound,
     NotOpen,
     ShopError,
+    StripeKeyRefused,
     StripeRefused,
     StripeTrouble,
     StripeUnreachable,
@@ -31,6 +32,7 @@ _STATUS: tuple[tuple[type[ShopError], int], ...] = (
     (AccessDenied, 403),
     (TooManyTries, 429),
     (StripeRefused, 502),
+    (StripeKeyRefused, 503),
     (StripeUnreachable, 503),
 )
 

@@ -1,12 +1,14 @@
 """Whether the sidecar lives, whether it can work, and what it has counted."""
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
-from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 
+from core.owner import readiness
+from core.owner.readiness import Check
 from core.shop import Shop
+from webhook.dependencies import OpenShop
 
 _EVENTS = Counter("pushcart_stripe_events", "Webhook requests by what became of their event.", ["state"])
 
@@ -17,9 +19,10 @@ def count_event(state: str) -> None:
 
 
 def register(app: FastAPI) -> None:
-    """`/healthz` (the process answers), `/readyz` (its database too), `/metrics` (Prometheus)."""
+    """`/healthz` (the process answers), `/readyz` (so does all that the shop is made of), `/metrics` (Prometheus)."""
     app.add_api_route("/healthz", _alive)
     app.add_api_route("/readyz", _ready)
+    app.add_api_route("/readyz/{name}", _ready)
     app.add_api_route("/metrics", _metrics)
 
 
@@ -27,18 +30,27 @@ async def _alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-async def _ready(request: Request) -> Response:
-    try:
-        await run_in_threadpool(_ask_database, request.app.state.shop)
-    except Exception as error:
-        return JSONResponse({"status": "unavailable", "database": type(error).__name__}, 503)
-    return JSONResponse({"status": "ok"})
+async def _ready(shop: OpenShop, name: str = "") -> Response:
+    """Every check by its name, or the one that is named; 503 if one fails, 404 if there is none of that name."""
+    if name and name not in readiness.CHECKS:
+        return JSONResponse({"error": "NotFound", "checks": list(readiness.CHECKS)}, 404)
+    found = await run_in_threadpool(_look, shop, name)
+    ready = all(check.ok for check in found)
+    answer = {"status": "ok" if ready else "unavailable", "checks": {check.name: _told(check) for check in found}}
+    return JSONResponse(answer, 200 if ready else 503, {"Cache-Control": "no-store"})
+
+
+def _look(shop: Shop, name: str) -> list[Check]:
+    return [readiness.check(shop, name)] if name else readiness.checks(shop)
+
+
+def _told(check: Check) -> dict[str, object]:
+    """What a monitor may know: nothing that an error says, which may name hosts."""
+    told: dict[str, object] = {"ok": check.ok}
+    if check.age is not None:
+        told["age_seconds"] = round(check.age.total_seconds())
+    return told | ({"error": check.error} if check.error else {})
 
 
 async def _metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _ask_database(shop: Shop) -> None:
-    with shop.reading() as session:
-        session.execute(text("select 1"))

@@ -9,11 +9,11 @@ import structlog
 from dbos import DBOS
 
 from core.events import questions
-from core.foundation import masking, outbox
-from core.foundation.errors import JobFailed, StripeUnreachable
+from core.foundation import masking, milestones, outbox
+from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
 from core.journeys import plans
-from core.messages import letters
+from core.messages import contents, letters
 from core.shop import Shop
 from worker import sending, wording
 from worker.mail import Message
@@ -72,6 +72,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, plans.end)
         case Job.RECEIPT:
             sending.send(post, turn, _receipt(*turn.arguments))
+        case Job.LATE_DELIVERY:
+            sending.send(post, turn, _late_delivery(*turn.arguments))
         case Job.PAYMENT_FAILED:
             sending.send(post, turn, _payment_failed(*turn.arguments))
         case Job.PAID_AFTER_END:
@@ -86,14 +88,26 @@ def _take(post: Post, turn: Turn) -> None:
 
 def _receipt(order_id: str) -> Letter:
     def write(shop: Shop) -> Message:
-        return wording.receipt(shop.settings, letters.about_order(shop, order_id))
+        return wording.receipt(shop.settings, contents.about_order(shop, order_id))
 
     return Letter(f"{Job.RECEIPT}:{order_id}", order_id, partial(letters.buyer, order_id=order_id), write)
 
 
+def _late_delivery(order_id: str, ending: str, lines: str) -> Letter:
+    def write(shop: Shop) -> Message | None:
+        letter = contents.about_late_lines(shop, order_id, ending, [int(line) for line in lines.split(",")])
+        if letter is None:
+            return None
+        word = wording.delivered_late if ending == "delivered" else wording.given_up
+        return word(shop.settings, letter)
+
+    letter_id = f"{Job.LATE_DELIVERY}:{order_id}:{ending}:{lines}"
+    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
+
+
 def _payment_failed(order_id: str, attempt: str) -> Letter:
     def write(shop: Shop) -> Message:
-        return wording.payment_failed(shop.settings, letters.about_order(shop, order_id))
+        return wording.payment_failed(shop.settings, contents.about_order(shop, order_id))
 
     # One letter for each attempt that failed: a buyer may try a second bank account, and that may bounce too.
     letter_id = f"{Job.PAYMENT_FAILED}:{order_id}:{attempt}"
@@ -102,7 +116,7 @@ def _payment_failed(order_id: str, attempt: str) -> Letter:
 
 def _paid_after_end(order_id: str, payment_id: str) -> Letter:
     def write(shop: Shop) -> Message | None:
-        letter = letters.about_payment(shop, order_id, payment_id)
+        letter = contents.about_payment(shop, order_id, payment_id)
         return wording.paid_after_end(shop.settings, letter) if letter else None
 
     letter_id = f"{Job.PAID_AFTER_END}:{order_id}:{payment_id}"
@@ -111,7 +125,7 @@ def _paid_after_end(order_id: str, payment_id: str) -> Letter:
 
 def _sign_in_code(code_id: str) -> Letter:
     def write(shop: Shop) -> Message | None:
-        letter = letters.with_code(shop, code_id)
+        letter = contents.with_code(shop, code_id)
         return wording.sign_in_code(shop.settings, letter) if letter else None
 
     return Letter(f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id), write)
@@ -119,7 +133,7 @@ def _sign_in_code(code_id: str) -> Letter:
 
 def _owner_notice(order_id: str, topic: str) -> Letter:
     def write(shop: Shop) -> Message | None:
-        letter = letters.to_owners(shop, order_id, topic)
+        letter = contents.to_owners(shop, order_id, topic)
         return wording.owner_notice(shop.settings, letter) if letter else None
 
     return Letter(f"{Job.OWNER_NOTICE}:{order_id}:{topic}", order_id, lambda _: "owners", write)
@@ -132,11 +146,13 @@ def _call_stripe(shop: Shop, turn: Turn, call: Callable[..., None]) -> None:
     """
     try:
         call(shop, *turn.arguments)
-    except StripeUnreachable as error:
+    except (StripeUnreachable, StripeKeyRefused) as error:
         subject = turn.arguments[0]
-        log.warning("stripe_silent", subject=subject, error=str(error))
+        log.warning("stripe_unanswered", subject=subject, error=str(error))
         if turn.number >= _QUESTIONS:
             raise TimeoutError(f"Stripe did not answer about {subject} in {turn.number + 1} attempts") from None
         wait = timedelta(seconds=sending.backoff(turn.number + 1, longest=_LONGEST_WAIT))
         with shop.transaction() as session:
+            if isinstance(error, StripeKeyRefused):
+                milestones.record_refused(session, error, at=shop.now())
             outbox.owe_next(session, turn, wait=wait)

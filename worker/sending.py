@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.foundation import outbox
+from core.foundation.errors import NoOwners
 from core.foundation.outbox import Turn
 from core.messages import letters
 from core.messages.letters import Claim
@@ -36,7 +37,7 @@ _LONGEST_HOLD = 300.0
 class Letter:
     """What a job sends: the letter's id, its order if it is about one, who gets it and how it is written.
 
-    `write` returns None if the letter is no longer wanted.
+    `write` returns None if the letter is no longer wanted, and raises NoOwners if nobody is known whom to send it to.
     """
 
     id: str
@@ -101,11 +102,23 @@ def _attempt(post: Post, turn: Turn, letter: Letter, claim: Claim) -> None:
         if message is not None:
             mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check)
             post.breaker.worked()
+    except NoOwners:
+        _wait_for_owners(post, turn, letter, claim)
     except Exception as error:
         _note_failure(post, turn, letter, claim, error)
     else:
         with post.shop.transaction() as session:
-            letters.sent(session, letter.id, now=post.shop.now())
+            if message is None:
+                letters.dropped(session, claim)
+            else:
+                letters.sent(session, letter.id, now=post.shop.now())
+
+
+def _wait_for_owners(post: Post, turn: Turn, letter: Letter, claim: Claim) -> None:
+    log.warning("letter_without_owners", letter=letter.id)
+    with post.shop.transaction() as session:
+        letters.unaddressed(session, claim)
+        _come_again(session, turn, letter, wait=_LONGEST_WAIT)
 
 
 def _note_failure(post: Post, turn: Turn, letter: Letter, claim: Claim, error: Exception) -> None:

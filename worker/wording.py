@@ -12,24 +12,84 @@ from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
-from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter
+from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter
+from core.orders.disputes import Stage
+from core.orders.status import GrantState
 from worker.mail import Message
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def receipt(settings: Settings, letter: OrderLetter) -> Message:
-    """Thank you, with everything that was bought: links to the library, keys, the amounts."""
+    """Thank you, with everything that is there: links to the library, keys, the amounts; and a sentence for what is not."""
+    there = [delivery for delivery in letter.deliveries if delivery.state is GrantState.ACTIVE]
+    missing = [delivery for delivery in letter.deliveries if delivery.state is not GrantState.ACTIVE]
     context = {
         "number": letter.number,
         "total": letter.total,
         "date": format_date(letter.placed_at, "d MMMM y", locale="en"),
         "lines": letter.lines,
         "adjustment": _adjustment(letter),
-        "deliveries": [_item(delivery) for delivery in letter.deliveries],
+        "headline": _thanks(there, missing),
+        "deliveries": [_item(delivery) for delivery in there],
+        "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
     }
     return _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
+
+
+def _thanks(there: list[Delivery], missing: list[Delivery]) -> str:
+    if not missing:
+        return "Thank you. It's all yours."
+    return "Thank you. Part of it is yours already." if there else "Thank you. We have your payment."
+
+
+def _absence(delivery: Delivery) -> dict[str, str]:
+    yet = " yet" if delivery.state is GrantState.BLOCKED else ""
+    return {"title": f"{delivery.product}: not open{yet}", "text": _why_missing(delivery)}
+
+
+def _why_missing(delivery: Delivery) -> str:
+    match delivery.state:
+        case GrantState.BLOCKED:
+            why = (
+                "The last place went while you were paying."
+                if delivery.reason == "sold_out"
+                else "This one needs a hand from us before it is yours."
+            )
+            return f"{why} We know, and we write again as soon as it is solved or your money is on its way back."
+        case GrantState.REVOKED:
+            return "This was closed again, since its payment went back."
+        case GrantState.SUSPENDED | GrantState.ACTIVE:
+            return "This can't be opened at the moment."
+
+
+def delivered_late(settings: Settings, letter: OrderLetter) -> Message:
+    """What could not be delivered with the receipt is there now."""
+    context: dict[str, object] = {
+        "number": letter.number,
+        "headline": "It's ready now.",
+        "intro": "What was missing from your order is yours now. Thank you for your patience.",
+        "deliveries": [_item(delivery) for delivery in letter.deliveries],
+        "library_url": letter.library_url,
+    }
+    return _message(
+        settings, "late_delivery", letter.email, f"The rest of your order {letter.number} is ready", context
+    )
+
+
+def given_up(settings: Settings, letter: OrderLetter) -> Message:
+    """What could not be delivered will not be: its money went back."""
+    names = " and ".join(delivery.product for delivery in letter.deliveries)
+    context: dict[str, object] = {
+        "number": letter.number,
+        "headline": "Your money is on its way back.",
+        "intro": f"We are sorry: we couldn't give you {names}. {_format(letter.returned)} went back the way you paid."
+        " Banks take five to ten days to show it.",
+        "deliveries": [],
+        "library_url": letter.library_url,
+    }
+    return _message(settings, "late_delivery", letter.email, f"Your money for order {letter.number} goes back", context)
 
 
 def payment_failed(settings: Settings, letter: OrderLetter) -> Message:
@@ -62,21 +122,61 @@ def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
 def owner_notice(settings: Settings, letter: NoticeLetter) -> Message:
     """Something happened to an order that its shop's owners must hear of at once."""
     headline, advice = _notice(letter)
-    context = {"headline": headline, "advice": advice, "number": letter.number, "total": letter.total}
-    context["detail"] = letter.detail.replace("_", " ")
+    context = {
+        "headline": headline, "advice": advice, "number": letter.number, "total": letter.total,
+        "detail": letter.detail.replace("_", " "),
+        "amount": letter.amount if letter.amount != letter.total else None,
+        "due_by": _deadline(letter),
+    }  # fmt: skip
     return _message(settings, "owner_notice", ", ".join(letter.owners), f"{headline}: order {letter.number}", context)
 
 
+def _deadline(letter: NoticeLetter) -> str:
+    """Until when the bank waits for an answer, where it waits for one; by UTC, as Stripe counts."""
+    awaited = letter.topic in (Stage.INQUIRY, Stage.DISPUTED, Stage.FUNDS_WITHDRAWN)
+    return (
+        f"{letter.due_by:%A} {letter.due_by.day} {letter.due_by:%B %Y, %H:%M} UTC" if awaited and letter.due_by else ""
+    )
+
+
 def _notice(letter: NoticeLetter) -> tuple[str, str]:
-    match letter.topic.partition(":")[0]:
-        case "dispute":
-            return "A payment was disputed", (
-                "Access is suspended until it is decided. Answer it in Stripe's dashboard before the deadline:"
-                " pushcart evidence puts the proof together."
+    match letter.topic:
+        case Stage.INQUIRY:
+            return "A bank asks about a payment", (
+                "No money was taken, and the buyer keeps what they have. Answer in Stripe's dashboard, or refund the"
+                " payment: unanswered questions become disputes."
+            )
+        case Stage.INQUIRY_CLOSED:
+            return "A bank's question is closed", "No dispute came of it: the money and the buyer's access stay."
+        case Stage.DISPUTED:
+            headline = "A bank's question became a dispute" if letter.escalated else "A payment was disputed"
+            taken = "Stripe took the amount and its fee from your balance meanwhile. " if letter.withdrawn else ""
+            return headline, (
+                f"{taken}What the payment was for is suspended until the bank has decided. Answer in Stripe's dashboard"
+                f" before the deadline: pushcart evidence {letter.number} puts the proof together."
+            )
+        case Stage.FUNDS_WITHDRAWN:
+            return "Disputed money was taken", (
+                "Stripe took the amount, and its fee, from your balance until the bank has decided. It comes back if the"
+                f" dispute is won: pushcart evidence {letter.number} puts the proof together."
+            )
+        case Stage.PREVENTED:
+            return "A dispute was prevented", (
+                "Stripe gave the money back before the bank could dispute it, and the buyer's access has ended."
+            )
+        case Stage.LOST:
+            return "A dispute was lost", "The money stays with the buyer, and what it was paid for is closed."
+        case Stage.WON:
+            return "A dispute was won", "The money is yours again, and what it was paid for is open again."
+        case "refund_refused":
+            return "A refund was refused", (
+                "No money has moved, and the buyer's access is as it was. Mend the reason and refund again, or pay it back"
+                " another way."
             )
         case "refund_failed":
             return "A refund failed", (
-                "The money is back with you, and the buyer has access again. Agree on another way to pay it back."
+                "The bank could not take it, so the money is back on your balance, and what the refund had closed is open"
+                " again. Agree with the buyer on another way to pay it back."
             )
         case "plan_bills_on":
             return "A plan bills on", (

@@ -104,6 +104,12 @@ def trial_days(session: Session, plan_ids: Sequence[str]) -> int:
     return min((int(each.get("trial_days") or 0) for each in terms), default=0)
 
 
+def kept_after_refund(session: Session, product_ids: Sequence[str]) -> set[str]:
+    """Those of these products whose buyers keep what they have even when their money goes back."""
+    terms = session.exec(select(Product.id, Product.terms).where(col(Product.id).in_(set(product_ids))))
+    return {product for product, each in terms if each.get("on_refund") == "keep"}
+
+
 def thumb(image: str) -> str:
     """Where the square crop of a product's picture lies: beside it, `cover.svg` has `cover-sq.svg`."""
     stem, _, ending = image.rpartition(".")

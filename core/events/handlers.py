@@ -87,7 +87,7 @@ def _on_dispute(session: Session, context: Context) -> Outcome:
     if isinstance(order_id, Refused):
         return _not_admitted(session, context, order_id)
     _touch(session, order_id)
-    disputes.record(session, order_id, disputes.read_dispute(context.subject))
+    disputes.record(session, order_id, disputes.read_dispute(context.subject, event=context.event["type"]))
     return _settled(session, context, order_id)
 
 

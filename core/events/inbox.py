@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Text, bindparam, update
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, func, select
 
+from core import admission
 from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome, ignored
 from core.foundation import masking
 from core.foundation.database import insert_once, repeatable, text_enum
@@ -75,12 +76,25 @@ def payload_of(shop: Shop, event_id: str) -> str:
     return row.payload
 
 
-def unfinished(session: Session, *, due_at: datetime | None, limit: int) -> list[str]:
-    """The ids of failed and parked events whose next try is due (all of them where `due_at` is None), oldest first."""
-    query = select(StripeEvent.id).where(col(StripeEvent.state).in_([EventState.FAILED, EventState.PARKED]))
+def unfinished(session: Session, *, due_at: datetime | None, limit: int | None) -> list[str]:
+    """The ids of failed and parked events whose next try is due (all of them where `due_at` is None).
+
+    Of each state and type in turn the one that has waited longest, so that no kind that fails keeps another waiting.
+    """
+    waited = (col(StripeEvent.retry_after), col(StripeEvent.id))
+    place = func.row_number().over(partition_by=(col(StripeEvent.state), col(StripeEvent.type)), order_by=waited)
+    query = select(StripeEvent.id, StripeEvent.retry_after, place.label("place")).where(
+        col(StripeEvent.state).in_([EventState.FAILED, EventState.PARKED])
+    )
     if due_at:
         query = query.where(col(StripeEvent.retry_after) <= due_at)
-    return list(session.exec(query.order_by(col(StripeEvent.created), col(StripeEvent.id)).limit(limit)))
+    due = query.subquery()
+    return list(session.exec(select(due.c.id).order_by(due.c.place, due.c.retry_after, due.c.id).limit(limit)))
+
+
+def waits_for_stripe(event: StripeEvent) -> bool:
+    """Whether a parked event belongs to an order that only Stripe can name."""
+    return event.error == admission.ASKING
 
 
 def dismiss(shop: Shop, event_id: str, reason: str) -> Outcome:

@@ -1,41 +1,32 @@
 """When plans are looked at by themselves: Stripe is asked about each at its turns, and access ends when its time is over."""
 
-from collections.abc import Callable
 from functools import partial
 
 from core import fulfillment
+from core.events.attempts import BATCH, Pass
 from core.journeys import plans
 from core.orders import orders, subscriptions
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
 
-# Takes what is looked at, and what looks, which returns whether that changed anything.
-Attempt = Callable[[str, Callable[[], bool]], None]
 
-
-def refresh_due(shop: Shop, attempt: Attempt, *, limit: int) -> None:
+def refresh_due(run: Pass) -> None:
     """Ask Stripe about the subscriptions whose turn it is: a job that was to ask may have been lost."""
-    with shop.reading() as session:
-        due = subscriptions.due(session, livemode=shop.settings.livemode, now=shop.now(), limit=limit)
-    for subscription_id in due:
-        attempt(subscription_id, partial(_refreshed, shop, subscription_id))
+    livemode, now = run.shop.settings.livemode, run.shop.now()
+    with run.shop.reading() as session:
+        due = subscriptions.due(session, livemode=livemode, now=now, limit=BATCH)
+    for subscription_id, order_id in due:
+        refreshed = partial(plans.refresh, run.shop, subscription_id)
+        run.ask(subscription_id, refreshed, id=subscription_id, order_id=order_id)
 
 
-def settle_lapsed(shop: Shop, attempt: Attempt, *, limit: int) -> None:
+def settle_lapsed(run: Pass) -> None:
     """Settle the orders of the subscriptions whose days of grace, or whose paid time, are over."""
-    with shop.reading() as session:
-        lapsed = subscriptions.lapsed(session, now=shop.now(), limit=limit)
+    with run.shop.reading() as session:
+        lapsed = subscriptions.lapsed(session, now=run.shop.now(), limit=BATCH)
     for subscription_id, order_id in lapsed:
-        attempt(order_id, partial(_settled, shop, subscription_id, order_id))
-
-
-def _refreshed(shop: Shop, subscription_id: str) -> bool:
-    try:
-        return plans.refresh(shop, subscription_id)
-    except Exception:
-        # One that always fails must not be asked about before all others, pass after pass.
-        plans.put_off(shop, subscription_id)
-        raise
+        settled = partial(_settled, run.shop, subscription_id, order_id)
+        run.do(order_id, settled, id=order_id, order_id=order_id)
 
 
 def _settled(shop: Shop, subscription_id: str, order_id: str) -> bool:

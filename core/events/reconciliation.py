@@ -1,7 +1,7 @@
 """Reconciliation: what no webhook told us, asked for at Stripe, and fed through the very same functions."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,20 +13,21 @@ from sqlmodel import col, select, update
 from core import admission, fulfillment
 from core.admission import Refused
 from core.events import inbox, plan_schedule, questions
+from core.events.attempts import BATCH, Pass, Report
 from core.events.handlers import HANDLERS, EventState
-from core.foundation import masking, milestones
+from core.foundation import milestones
 from core.foundation.database import repeatable
-from core.foundation.errors import CheckoutNotFound, StripeUnreachable
+from core.foundation.errors import CheckoutNotFound
+from core.foundation.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
-from core.orders import checkouts, disputes, orders, payments, refunds
+from core.orders import checkouts, disputes, orders, payments, refunds, setbacks
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.refunds import RefundStatus
 from core.shop import Shop
 
-_BATCH = 200
 # An attempt whose Session's id we never learned cannot be paid by anybody; past this age its places are given back.
 _NEVER_OPENED = timedelta(minutes=10)
 # A refund whose answer was lost: so long may the call that asked for it still be under way.
@@ -34,116 +35,101 @@ _UNCONFIRMED = timedelta(minutes=2)
 # Stripe keeps events for 30 days, and lists one some seconds after it happened.
 _KEPT = timedelta(days=29)
 _OVERLAP = timedelta(minutes=5)
-
-
-@dataclass
-class Report:
-    """What one pass found. `healed` names what it put right, `failed` what it could not, with the reason."""
-
-    checked: int = 0
-    healed: list[str] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    silent: str = ""
-    progress: Callable[[str], None] = lambda _subject: None
-
-    def attempt(self, subject: str, action: Callable[[], bool]) -> None:
-        """Count one subject; `action` returns whether it changed anything. Once Stripe is silent nothing more is tried."""
-        if self.silent:
-            return
-        self.checked += 1
-        self.progress(subject)
-        try:
-            if action():
-                self.healed.append(subject)
-        except StripeUnreachable as error:
-            self.silent = masking.masked(str(error))
-            self.failed.append((subject, self.silent))
-        except Exception as error:  # one bad order must not keep the others from being healed
-            self.failed.append((subject, masking.described(error)))
+# What no endpoint acknowledged is in the other list too: this one only makes sure, from time to time.
+_SURE_EVERY = timedelta(hours=1)
+_SURE_OVERLAP = timedelta(days=1)
 
 
 def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], None] | None = None) -> Report:
     """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, and what has lapsed.
 
-    Failed and parked events are retried when they are due, and Sessions asked about likewise, or all of them if
-    `everything`. No transaction is open while Stripe is asked; the first call that gets no answer ends the asking, and the
-    next pass goes on.
+    Failed and parked events, and whatever else failed, are tried again when they are due, and Sessions asked about
+    likewise, or all of them if `everything`. No transaction is open while Stripe is asked. The first call that gets no
+    answer ends the asking, and so does a key that is turned away; the next pass goes on.
     """
-    report = Report(progress=progress or (lambda _subject: None))
-    _retry_events(shop, report, everything=everything)
-    _close_never_opened(shop, report)
-    plan_schedule.settle_lapsed(shop, report.attempt, limit=_BATCH)
-    _fetch_events(shop, report, everything=everything)
-    _ask_about_sessions(shop, report, everything=everything)
-    _resume_refunds(shop, report)
-    plan_schedule.refresh_due(shop, report.attempt, limit=_BATCH)
-    _learn_payments(shop, report)
-    _record_milestones(shop, report)
-    return report
+    run = Pass(shop, everything=everything, progress=progress or (lambda _subject: None))
+    for step in _STEPS:
+        run.step(step)
+    run.record_milestones()
+    return run.report
 
 
-def _retry_events(shop: Shop, report: Report, *, everything: bool) -> None:
-    with shop.reading() as session:
-        waiting = inbox.unfinished(session, due_at=None if everything else shop.now(), limit=_BATCH)
+def _retry_events(run: Pass) -> None:
+    due_at, limit = (None, None) if run.everything else (run.shop.now(), BATCH)
+    with run.shop.reading() as session:
+        waiting = inbox.unfinished(session, due_at=due_at, limit=limit)
+    asking: list[str] = []
     for event_id in waiting:
-        report.attempt(event_id, partial(_retried, shop, event_id))
+        run.do(event_id, partial(_retried, run.shop, event_id, asking))
+    # Only Stripe knows whose these are: asked here too, should the job that was to ask have given up.
+    for event_id in asking:
+        run.ask(event_id, partial(_placed, run.shop, event_id))
 
 
-def _retried(shop: Shop, event_id: str) -> bool:
+def _retried(shop: Shop, event_id: str, asking: list[str]) -> bool:
     outcome = inbox.replay(shop, event_id, actor="worker")
     if outcome.state is EventState.PARKED and outcome.reason == admission.ASKING:
-        # Only Stripe knows whose it is: asked here too, should the job that was to ask have given up.
-        outcome = questions.place(shop, event_id)
+        asking.append(event_id)
     return outcome.state is EventState.APPLIED
 
 
-def _fetch_events(shop: Shop, report: Report, *, everything: bool) -> None:
-    with shop.reading() as session:
-        seen = milestones.last(session, milestones.Name.EVENTS_SEEN)
-    started = shop.now()
-    oldest = started - _KEPT
-    since = oldest if everything or seen is None else max(oldest, seen.at - _OVERLAP)
+def _placed(shop: Shop, event_id: str) -> bool:
+    return questions.place(shop, event_id).state is EventState.APPLIED
+
+
+def _fetch_events(run: Pass) -> None:
+    """Fetch what happened since the last pass, and now and then make sure of what no endpoint acknowledged."""
+    now, oldest = run.shop.now(), run.shop.now() - _KEPT
+    with run.shop.reading() as session:
+        seen, sure = (milestones.last(session, name) for name in (Name.EVENTS_SEEN, Name.UNDELIVERED_SEEN))
+    if run.everything or sure is None or sure.at <= now - _SURE_EVERY:
+        since = oldest if run.everything or sure is None else max(oldest, sure.at - _SURE_OVERLAP)
+        _fetch(run, "undelivered events at Stripe", run.shop.stripe.undelivered_events, Name.UNDELIVERED_SEEN, since)
+    since = oldest if run.everything or seen is None else max(oldest, seen.at - _OVERLAP)
+    _fetch(run, "events at Stripe", run.shop.stripe.events, Name.EVENTS_SEEN, since)
+
+
+def _fetch(
+    run: Pass, name: str, listing: Callable[..., Iterator[dict[str, Any]]], milestone: Name, since: datetime
+) -> None:
+    started = run.shop.now()
 
     def fetch() -> bool:
-        _take_all(shop, report, shop.stripe.undelivered_events(since=oldest))
-        _take_all(shop, report, shop.stripe.events(since=since))
+        _take_all(run, list(listing(since=since, types=tuple(HANDLERS))))
         # Only now: what a listing that broke off did not show is asked for again by the next pass.
-        with shop.transaction() as session:
-            milestones.record(session, milestones.Name.EVENTS_SEEN, at=started)
+        with run.shop.transaction() as session:
+            milestones.record(session, milestone, at=started)
         return False
 
-    report.attempt("events at Stripe", fetch)
+    run.ask(name, fetch, id=name)
 
 
-def _take_all(shop: Shop, report: Report, found: Iterator[dict[str, Any]]) -> None:
-    """Take those that are news to us, oldest first, as they would have come."""
-    wanted = [event for event in found if event["type"] in HANDLERS]
+def _take_all(run: Pass, found: list[dict[str, Any]]) -> None:
+    """Take those that are news to us, oldest first, as they would have come. What fails keeps its own time from then on."""
     known: set[str] = set()
-    for start in range(0, len(wanted), _BATCH):
-        with shop.reading() as session:
-            known |= inbox.remembered(session, [event["id"] for event in wanted[start : start + _BATCH]])
-    for event in reversed(wanted):
+    for start in range(0, len(found), BATCH):
+        with run.shop.reading() as session:
+            known |= inbox.remembered(session, [event["id"] for event in found[start : start + BATCH]])
+    for event in reversed(found):
         if event["id"] not in known:
-            report.attempt(event["id"], partial(_taken, shop, event))
+            run.do(event["id"], partial(_taken, run.shop, event))
 
 
 def _taken(shop: Shop, event: dict[str, Any]) -> bool:
     return inbox.take(shop, event, orjson.dumps(event).decode(), actor="worker").state is EventState.APPLIED
 
 
-def _ask_about_sessions(shop: Shop, report: Report, *, everything: bool) -> None:
+def _ask_about_sessions(run: Pass) -> None:
     """Ask about open and settling Sessions, in batches, so that ten thousand never stand in memory.
 
     Most are as we know them: those of a batch are put off together, since a transaction for each would cost most of the time.
     """
     last = ""
-    while batch := _due(shop, after=last, everything=everything):
+    while not run.over and (batch := _due(run, after=last)):
         unchanged: list[_Due] = []
         for due in batch:
-            report.attempt(due.order_id, partial(_asked, shop, due, unchanged))
-        _put_off(shop, unchanged)
-        if report.silent:
-            return
+            run.ask(due.order_id, partial(_asked, run.shop, due, unchanged), id=due.session_id, order_id=due.order_id)
+        _put_off(run.shop, unchanged)
         last = batch[-1].checkout_id
 
 
@@ -159,7 +145,7 @@ class _Due:
     created_at: datetime
 
 
-def _due(shop: Shop, *, after: str, everything: bool) -> list[_Due]:
+def _due(run: Pass, *, after: str) -> list[_Due]:
     columns: list[Any] = [
         Checkout.id, Checkout.order_id, Checkout.stripe_checkout_session_id, Checkout.state, Checkout.money,
         Checkout.created_at,
@@ -169,17 +155,17 @@ def _due(shop: Shop, *, after: str, everything: bool) -> list[_Due]:
         .join(Order, col(Order.id) == Checkout.order_id)
         .where(
             # Whatever was bought with the other key, this one's Stripe knows nothing of.
-            col(Order.livemode) == shop.settings.livemode,
+            col(Order.livemode) == run.shop.settings.livemode,
             col(Checkout.stripe_checkout_session_id).is_not(None),
             (col(Checkout.state) == CheckoutState.OPEN) | (col(Checkout.money) == Progress.PROCESSING),
             col(Checkout.id) > after,
         )
         .order_by(col(Checkout.id))
-        .limit(_BATCH)
+        .limit(BATCH)
     )
-    if not everything:
-        query = query.where(col(Checkout.ask_after) <= shop.now())
-    with shop.reading() as session:
+    if not run.everything:
+        query = query.where(col(Checkout.ask_after) <= run.shop.now())
+    with run.shop.reading() as session:
         return [_Due(*row) for row in session.execute(query)]
 
 
@@ -223,19 +209,17 @@ def _put_off(shop: Shop, unchanged: list[_Due]) -> None:
             session.execute(update(Checkout), later)
 
 
-def _close_never_opened(shop: Shop, report: Report) -> None:
-    with shop.reading() as session:
-        lost = session.exec(
-            select(Checkout.id, Checkout.order_id)
-            .where(
-                col(Checkout.stripe_checkout_session_id).is_(None),
-                col(Checkout.state) == CheckoutState.OPEN,
-                col(Checkout.created_at) < shop.now() - _NEVER_OPENED,
-            )
-            .limit(_BATCH)
-        ).all()
+def _close_never_opened(run: Pass) -> None:
+    query = select(Checkout.id, Checkout.order_id).where(
+        col(Checkout.stripe_checkout_session_id).is_(None),
+        col(Checkout.state) == CheckoutState.OPEN,
+        col(Checkout.created_at) < run.shop.now() - _NEVER_OPENED,
+        ~setbacks.resting(col(Checkout.id), now=run.shop.now()),
+    )
+    with run.shop.reading() as session:
+        lost = session.exec(query.limit(BATCH)).all()
     for checkout_id, order_id in lost:
-        report.attempt(order_id, partial(_closed, shop, checkout_id))
+        run.do(order_id, partial(_closed, run.shop, checkout_id), id=checkout_id, order_id=order_id)
 
 
 @repeatable
@@ -252,36 +236,36 @@ def _closed(shop: Shop, checkout_id: str) -> bool:
     return True
 
 
-def _resume_refunds(shop: Shop, report: Report) -> None:
-    with shop.reading() as session:
-        waiting = refund.unconfirmed(session, livemode=shop.settings.livemode, before=shop.now() - _UNCONFIRMED)
-    for refund_id in waiting:
-        report.attempt(refund_id, partial(_resumed, shop, refund_id))
+def _resume_refunds(run: Pass) -> None:
+    with run.shop.reading() as session:
+        before = run.shop.now() - _UNCONFIRMED
+        waiting = refund.unconfirmed(session, livemode=run.shop.settings.livemode, before=before)
+    for refund_id, order_id in waiting:
+        run.ask(refund_id, partial(_resumed, run.shop, refund_id), id=refund_id, order_id=order_id)
 
 
 def _resumed(shop: Shop, refund_id: str) -> bool:
     return refund.resume(shop, refund_id).status is not RefundStatus.REQUESTED
 
 
-def _learn_payments(shop: Shop, report: Report) -> None:
+def _learn_payments(run: Pass) -> None:
     """Ask what payments were for and which ones refunds and disputes are about, should the job that was to ask have given up."""
-    mode = shop.settings.livemode
-    with shop.reading() as session:
+    livemode, now = run.shop.settings.livemode, run.shop.now()
+    with run.shop.reading() as session:
         unknown = [
-            *payments.with_unknown_lines(session, livemode=mode, limit=_BATCH),
-            *refunds.without_payment(session, livemode=mode, limit=_BATCH),
-            *disputes.without_payment(session, livemode=mode, limit=_BATCH),
+            *payments.with_unknown_lines(session, livemode=livemode, now=now, limit=BATCH),
+            *refunds.without_payment(session, livemode=livemode, now=now, limit=BATCH),
+            *disputes.without_payment(session, livemode=livemode, now=now, limit=BATCH),
         ]
-    for payment_id in dict.fromkeys(unknown):
-        report.attempt(payment_id, partial(_learned, shop, payment_id))
+    for payment_id, order_id in dict.fromkeys(unknown):
+        run.ask(payment_id, partial(_learned, run.shop, payment_id), id=payment_id, order_id=order_id)
 
 
 def _learned(shop: Shop, payment_id: str) -> bool:
     return questions.learn_payment(shop, payment_id)
 
 
-def _record_milestones(shop: Shop, report: Report) -> None:
-    with shop.transaction() as session:
-        said = milestones.Name.STRIPE_SILENT if report.silent else milestones.Name.STRIPE_ANSWERED
-        milestones.record(session, said, at=shop.now(), detail=report.silent)
-        milestones.record(session, milestones.Name.SWEPT, at=shop.now(), detail=f"{report.checked} checked")
+_STEPS = (
+    _retry_events, _close_never_opened, plan_schedule.settle_lapsed, _fetch_events, _ask_about_sessions, _resume_refunds,
+    plan_schedule.refresh_due, _learn_payments,
+)  # fmt: skip

@@ -39,12 +39,16 @@
     │   └── DownloadsUsedUp
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
     │   ├── StripeUnreachable
+    │   │   └── StripeFaulty
+    │   ├── StripeKeyRefused
+    │   │   └── PermissionMissing
     │   └── StripeRefused
     ├── EventRefused        a webhook request that is not a snapshot event signed by Stripe
     │   ├── SignatureInvalid
     │   └── PayloadInvalid
     ├── TooManyTries
     ├── JobFailed
+    ├── NoOwners
     └── CatalogInvalid
 
 Core words nothing for people: the sidecar maps these to statuses, the storefront to sentences.
@@ -341,8 +345,20 @@ class StripeUnreachable(StripeTrouble):
     """No usable answer (network, 5xx, rate limit): the same call may succeed later."""
 
 
+class StripeFaulty(StripeUnreachable):
+    """Stripe did answer, but with a fault of its own (5xx) or with what is no answer: perhaps to this one call alone."""
+
+
+class StripeKeyRefused(StripeTrouble):
+    """The key was turned away (expired, revoked, wrong): nothing was decided about what was asked for."""
+
+
+class PermissionMissing(StripeKeyRefused):
+    """The key is good, but may not do this: other calls may well be answered."""
+
+
 class StripeRefused(StripeTrouble):
-    """A clear no: the same call will be refused again."""
+    """A clear no to this very request: the same call will be refused again."""
 
 
 class EventRefused(ShopError):
@@ -371,6 +387,10 @@ class JobFailed(ShopError):
     """A job of the worker broke; `reason` names no address and no secret, since it is kept."""
 
     reason: str
+
+
+class NoOwners(ShopError):
+    """There is something to tell the owners, and nobody's address is known."""
 
 
 @dataclass(eq=False)

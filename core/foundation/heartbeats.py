@@ -3,12 +3,13 @@
 All times are the database's, so that hosts whose clocks disagree agree on who is alive.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, exists, update
 from sqlalchemy import func as sql
-from sqlmodel import Field, Session, SQLModel, col, delete, select
+from sqlmodel import Field, Session, SQLModel, col, delete, func, select
 
 from core.foundation.database import new_id, text_enum
 
@@ -84,6 +85,26 @@ def end(session: Session, run_id: str, *, now: datetime) -> None:
 def at_work(session: Session) -> set[str]:
     """The ids of the runs that have not ended."""
     return set(session.exec(select(Heartbeat.id).where(col(Heartbeat.ended_at).is_(None))))
+
+
+@dataclass(frozen=True)
+class LastSeen:
+    """When a process was last at work, and for how long nothing was heard since."""
+
+    at: datetime
+    silence: timedelta
+
+
+def last_seen(session: Session) -> LastSeen | None:
+    """When a worker was last at work, of its own or embedded; None if none was in the last month, or ever."""
+    beat = session.exec(select(Heartbeat.beat_at).order_by(col(Heartbeat.beat_at).desc()).limit(1)).first()
+    return LastSeen(beat, database_time(session) - beat) if beat else None
+
+
+def working_for(session: Session) -> timedelta | None:
+    """For how long the worker has been at work that began first among those that have not ended; None if all have."""
+    begun = session.exec(select(func.min(Heartbeat.started_at)).where(col(Heartbeat.ended_at).is_(None))).one()
+    return database_time(session) - begun if begun else None
 
 
 def is_at_work(run_id: str) -> ColumnElement[bool]:

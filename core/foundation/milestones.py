@@ -7,14 +7,19 @@ from sqlmodel import Session, SQLModel
 
 from core.foundation import masking
 from core.foundation.database import text_enum
+from core.foundation.errors import PermissionMissing, StripeKeyRefused
 
 
 class Name(StrEnum):
-    """What is watched."""
+    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay."""
 
     STRIPE_ANSWERED = "stripe_answered"
     STRIPE_SILENT = "stripe_silent"
+    KEY_REFUSED = "stripe_key_refused"
+    PERMISSION_MISSING = "stripe_permission_missing"
+    PAYMENT_PAGE_REFUSED = "payment_page_refused"
     EVENTS_SEEN = "events_seen"
+    UNDELIVERED_SEEN = "undelivered_seen"
     SWEPT = "swept"
 
 
@@ -31,6 +36,12 @@ class Milestone(SQLModel, table=True):
 def record(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
     """Write down that it is so now."""
     session.merge(Milestone(name=name, at=at, detail=masking.masked(detail, most=1000)))
+
+
+def record_refused(session: Session, refusal: StripeKeyRefused, *, at: datetime) -> None:
+    """Write down that Stripe turned the key away, or that it may not do something."""
+    name = Name.PERMISSION_MISSING if isinstance(refusal, PermissionMissing) else Name.KEY_REFUSED
+    record(session, name, at=at, detail=refusal.message or refusal.code)
 
 
 def last(session: Session, name: Name) -> Milestone | None:

@@ -30,6 +30,7 @@ class Job(StrEnum):
     """The jobs there are; the worker runs one workflow of the same name for each."""
 
     RECEIPT = "receipt"
+    LATE_DELIVERY = "late_delivery"
     PAYMENT_FAILED = "payment_failed"
     PAID_AFTER_END = "paid_after_end"
     SIGN_IN_CODE = "sign_in_code"
@@ -53,6 +54,7 @@ class Queue(StrEnum):
 
 _QUEUES = {
     Job.RECEIPT: Queue.BUYERS,
+    Job.LATE_DELIVERY: Queue.BUYERS,
     Job.PAYMENT_FAILED: Queue.BUYERS,
     Job.PAID_AFTER_END: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,

@@ -1,11 +1,21 @@
 """Calls to Stripe, all of them. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
+from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.foundation.errors import CheckoutNotFound, StripeRefused, StripeUnreachable
+from core.foundation.errors import (
+    CheckoutNotFound,
+    PermissionMissing,
+    StripeFaulty,
+    StripeKeyRefused,
+    StripeRefused,
+    StripeTrouble,
+    StripeUnreachable,
+)
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
 
@@ -14,10 +24,14 @@ if TYPE_CHECKING:
 
 # How long Stripe may take to answer, each of the three times that it is asked.
 _ANSWER_SECONDS = 20
+# So many types of events may be asked for at once.
+_TYPES_AT_ONCE = 20
+# Of a key that is no good (any more), whatever the status it comes with.
+_KEY_CODES = ("api_key_expired", "platform_api_key_expired", "secret_key_required")
 
 
 class Stripe(Protocol):
-    """What the shop asks of Stripe. Every method may raise StripeUnreachable or StripeRefused.
+    """What the shop asks of Stripe. Every method may raise StripeUnreachable, StripeKeyRefused or StripeRefused.
 
     `find_…` and `retrieve_…` give Stripe's own JSON. Where Stripe has no such thing, or not what it is asked to look by,
     a `find` gives None and `refunds_of` nothing.
@@ -26,8 +40,8 @@ class Stripe(Protocol):
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts: ...
     def retrieve_checkout(self, session_id: str) -> SessionFacts: ...
     def expire_checkout(self, session_id: str) -> SessionFacts: ...
-    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
-    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def undelivered_events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]: ...
+    def events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]: ...
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def refunds_of(self, charge: str) -> list[dict[str, Any]]: ...
     def find_charge(self, charge: str) -> dict[str, Any] | None: ...
@@ -92,13 +106,13 @@ class StripeApi:
         except StripeRefused:
             return self.retrieve_checkout(session_id)
 
-    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
-        """Stripe's events since then that no endpoint has acknowledged, newest first."""
-        return self._events({"delivery_success": False, "created": {"gte": int(since.timestamp())}})
+    def undelivered_events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Stripe's events of these types since then that no endpoint has acknowledged, newest first."""
+        return self._events({"delivery_success": False, "created": {"gte": int(since.timestamp())}}, types)
 
-    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
-        """All of Stripe's events since then, newest first. Stripe keeps them for 30 days."""
-        return self._events({"created": {"gte": int(since.timestamp())}})
+    def events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Stripe's events of these types since then, newest first. Stripe keeps them for 30 days."""
+        return self._events({"created": {"gte": int(since.timestamp())}}, types)
 
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         """Send money back, once per idempotency key."""
@@ -170,8 +184,12 @@ class StripeApi:
         )
         return str(opened["url"])
 
-    def _events(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._all(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
+    def _events(self, filters: dict[str, Any], types: Sequence[str]) -> Iterator[dict[str, Any]]:
+        lists = []
+        for start in range(0, len(types), _TYPES_AT_ONCE):
+            wanted = {**filters, "types": list(types[start : start + _TYPES_AT_ONCE]), "limit": 100}
+            lists.append(self._all(partial(self._client.v1.events.list, wanted)))  # type: ignore[arg-type]
+        return merge(*lists, key=itemgetter("created"), reverse=True)
 
     def _all(self, call: Any) -> Iterator[dict[str, Any]]:
         """Everything on a list, page by page: each is asked for when the one before has been used up."""
@@ -217,14 +235,27 @@ class StripeApi:
 
         try:
             return call()
-        except (stripe.APIConnectionError, stripe.RateLimitError) as error:
-            raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
-        except (
-            stripe.InvalidRequestError, stripe.IdempotencyError, stripe.AuthenticationError, stripe.PermissionError,
-        ) as error:  # fmt: skip
-            raise StripeRefused(_code(error), str(error), error.request_id or "") from error
         except stripe.StripeError as error:
-            raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
+            raise _kind_of(error)(_code(error), str(error), error.request_id or "") from error
+
+
+def _kind_of(error: "stripe.StripeError") -> type[StripeTrouble]:
+    """Which member of our family this is."""
+    import stripe
+
+    match error:
+        case stripe.RateLimitError() if _code(error) == "lock_timeout":
+            return StripeFaulty  # somebody else has this one object in hand
+        case stripe.APIConnectionError() | stripe.RateLimitError():
+            return StripeUnreachable
+        case stripe.PermissionError():
+            return PermissionMissing
+        case stripe.AuthenticationError():
+            return StripeKeyRefused
+        case stripe.InvalidRequestError() | stripe.IdempotencyError():
+            return StripeKeyRefused if _code(error) in _KEY_CODES else StripeRefused
+        case _:
+            return StripeFaulty
 
 
 def _code(error: "stripe.StripeError") -> str:

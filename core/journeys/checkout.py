@@ -14,7 +14,7 @@ from core import admission, fulfillment
 from core.admission import Refused
 from core.catalog import products
 from core.catalog.products import Kind, Priced
-from core.foundation import addresses
+from core.foundation import addresses, milestones
 from core.foundation.database import repeatable
 from core.foundation.errors import (
     AlreadyPaid,
@@ -23,10 +23,13 @@ from core.foundation.errors import (
     MixedBasket,
     PlanHeld,
     StillSettling,
+    StripeKeyRefused,
     StripeRefused,
+    StripeTrouble,
     StripeUnreachable,
     UnknownPrice,
 )
+from core.foundation.milestones import Name
 from core.foundation.money import Money, check_chargeable
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice, session_parameters
@@ -220,9 +223,9 @@ def _opened(shop: Shop, ticket: _Ticket) -> SessionFacts:
         return shop.stripe.retrieve_checkout(ticket.session_id)
     try:
         return shop.stripe.open_checkout(ticket.parameters, key=ticket.checkout_id)
-    except StripeRefused:
+    except (StripeRefused, StripeKeyRefused) as refusal:
         # It never came to be: forget the attempt and what it holds, so that the next click starts afresh.
-        _give_up(shop, ticket)
+        _give_up(shop, ticket, refusal)
         raise
 
 
@@ -233,7 +236,7 @@ def _ended(shop: Shop, ticket: _Ticket) -> SessionFacts:
 
 
 @repeatable
-def _give_up(shop: Shop, ticket: _Ticket) -> None:
+def _give_up(shop: Shop, ticket: _Ticket, refusal: StripeTrouble) -> None:
     with shop.transaction() as session:
         orders.lock(session, ticket.order_id)
         row = session.get_one(Checkout, ticket.checkout_id, populate_existing=True)
@@ -241,6 +244,9 @@ def _give_up(shop: Shop, ticket: _Ticket) -> None:
             row.state = CheckoutState.EXPIRED
             session.flush()
         fulfillment.resettle(session, ticket.order_id, actor="checkout", now=shop.now())
+        if isinstance(refusal, StripeKeyRefused):
+            said = refusal.message or refusal.code
+            milestones.record(session, Name.PAYMENT_PAGE_REFUSED, at=shop.now(), detail=said)
 
 
 def _refuse_if_paid(order: Order, known: Sequence[Checkout]) -> None:

@@ -8,6 +8,7 @@ from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
 from core.journeys import ownership
+from core.kinds import plan_billing
 from core.orders import ledger, orders, subscription_invoices, subscriptions
 from core.orders.disputes import Dispute
 from core.orders.refunds import Refund
@@ -24,7 +25,8 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
     found = shop.stripe.find_subscription(subscription_id)
     order_id = ownership.find(shop, found) if found else None
     if found is None or order_id is None or isinstance(order_id, Refused):
-        put_off(shop, subscription_id)
+        with shop.transaction() as session:
+            subscriptions.put_off(session, subscription_id, now=shop.now())
         return False
     needed = subscription_invoices.needed(found)
     invoices = shop.stripe.invoices_of_subscription(subscription_id) if needed else []
@@ -36,12 +38,6 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
         news = subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return news
-
-
-def put_off(shop: Shop, subscription_id: str) -> None:
-    """Ask about a subscription later, and ever more rarely."""
-    with shop.transaction() as session:
-        subscriptions.put_off(session, subscription_id, now=shop.now())
 
 
 def end(shop: Shop, subscription_id: str, cause: str) -> None:
@@ -73,7 +69,7 @@ def _is_unwanted(session: Session, subscription: Subscription) -> bool:
     """Whether it still is: a refund may have failed meanwhile, or a dispute been won."""
     order = orders.lock(session, subscription.order_id)
     assert order is not None
-    found = fulfillment.unwanted(session, order, ledger.read(session, order))
+    found = plan_billing.of_order(session, order, ledger.read(session, order)).unwanted
     return subscription.id in {each.id for each in found}
 
 

@@ -23,8 +23,9 @@ from core.foundation.errors import (
 )
 from core.foundation.money import Money
 from core.foundation.settings import Settings
-from core.fulfillment import Foreseen
 from core.journeys import ownership, plans
+from core.kinds import convergence, plan_billing
+from core.kinds.convergence import Foreseen
 from core.orders import allocation, history, ledger, orders, payments, refunds
 from core.orders.allocation import Portion, Wanted
 from core.orders.ledger import Ledger
@@ -144,8 +145,8 @@ def request(
     policy says, anything less only with `take_back`: to the `lines`, or to all. With `agreed`, only if that is still
     exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
     Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
-    or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable what is not done stays requested, and
-    the worker asks again under the same key.
+    or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable or StripeKeyRefused what is not
+    done stays requested, and the worker asks again under the same key.
     """
     with shop.transaction() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
@@ -175,9 +176,9 @@ def left(session: Session, order_id: str) -> Money:
     return _left(order, _book(session, order))
 
 
-def unconfirmed(session: Session, *, livemode: bool, before: datetime) -> list[str]:
-    """The refunds of this mode that were asked for before this moment and not confirmed."""
-    query = select(Refund.id).join(Order, col(Order.id) == Refund.order_id)
+def unconfirmed(session: Session, *, livemode: bool, before: datetime) -> list[tuple[str, str]]:
+    """The refunds of this mode that were asked for before this moment and not confirmed, each with its order's id."""
+    query = select(Refund.id, Refund.order_id).join(Order, col(Order.id) == Refund.order_id)
     return list(
         session.exec(
             query.where(Refund.status == RefundStatus.REQUESTED, Refund.created_at < before, Order.livemode == livemode)
@@ -216,7 +217,7 @@ def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now
     # The deliveries follow Stripe's word: here it has said yes.
     done = [_row(order, "", portion, wish, RefundStatus.SUCCEEDED, now=now) for portion in portions]
     book.refunds.extend(done)
-    unwanted = tuple(each.id for each in fulfillment.unwanted(session, order, book))
+    unwanted = tuple(each.id for each in plan_billing.of_order(session, order, book).unwanted)
     cancels = any(plans.ends_after_refund(settings, row) for row in done)
     cancels = cancels and not refunds.keeps_subscription(book.refunds)
     return RefundPlan(
@@ -224,7 +225,7 @@ def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now
         portions=tuple(portions), parts=tuple(Part(_name(book, row), Money(row.amount, row.currency)) for row in done),
         ends=unwanted if cancels else (), bills_on=() if cancels else unwanted,
         amount=Money(sum(portion.amount for portion in portions), order.currency), left=_left(order, book),
-        deliveries=fulfillment.foresee(session, order, book, now=now),
+        deliveries=convergence.foresee(session, order, book, now=now),
     )  # fmt: skip
 
 

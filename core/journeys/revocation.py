@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from core import fulfillment
 from core.foundation.errors import NeverPaid, NoSuchLine, OrderNotFound, RevocationChanged
-from core.fulfillment import Foreseen
+from core.kinds import convergence
+from core.kinds.convergence import Foreseen
 from core.orders import history, ledger, orders
 from core.orders.ledger import Ledger
 from core.orders.orders import Order, OrderLine
@@ -111,5 +112,5 @@ def _foreseen(
 ) -> Revocation:
     book.attribute()
     book.decided = {line.id: not restore for line in chosen}
-    deliveries = fulfillment.foresee(session, order, book, now=now)
+    deliveries = convergence.foresee(session, order, book, now=now)
     return Revocation(order.id, order.number, tuple(line.position + 1 for line in chosen), deliveries)

@@ -53,6 +53,14 @@ def ended_by_money(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool)
     return bool(purchases) and not _standing(ledger, line, purchases, keeps_after_refund=keeps_after_refund)
 
 
+def is_sent_back(ledger: Ledger, line: OrderLine) -> bool:
+    """Whether what paid for this line was sent back in full, or as far as an owner decided, and none of it lost to a bank."""
+    payments = [payment for purchase in _purchases(ledger, line) for payment in purchase]
+    if any(ledger.standing(payment) == "lost" for payment in payments):
+        return False
+    return refunds.takes_back(ledger.refunds, line.id) or any(ledger.is_paid_back(each, line) for each in payments)
+
+
 def ended_with(ledger: Ledger, line: OrderLine, subscription: Subscription, *, keeps_after_refund: bool) -> bool:
     """Whether what a subscription brought for this line was lost or went back, though another one may still pay for it."""
     if ended_by_money(ledger, line, keeps_after_refund=keeps_after_refund):

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlmodel import Session
+
+from core.catalog import products
+from core.catalog.products import Kind
 from core.kinds import access
-from core.orders import disputes, refunds
+from core.orders import disputes, orders, refunds
 from core.orders.ledger import Ledger
-from core.orders.orders import OrderLine
+from core.orders.orders import Order, OrderLine
+from core.orders.status import Progress
 from core.orders.subscriptions import Subscription
 
 
@@ -19,8 +24,24 @@ class Billing:
     worries: tuple[str, ...] = ()
 
 
-def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str]) -> Billing:
-    """Hold the order's subscriptions against its plans. The products in `keeps_after_refund` are kept by who has them."""
+def of_order(session: Session, order: Order, ledger: Ledger) -> Billing:
+    """Hold the order's subscriptions against its plans, as its ledger stands. Changes nothing."""
+    if not ledger.subscriptions or ledger.progress is not Progress.PAID:
+        return Billing()
+    ledger.lines = ledger.lines or orders.lines(session, order.id)
+    plans = [line for line in ledger.lines if line.kind is Kind.PLAN]
+    kept = products.kept_after_refund(session, [line.product_id for line in plans]) if ledger.refunds else set()
+    return _held_against(ledger, plans, kept)
+
+
+def causes(ledger: Ledger) -> list[str]:
+    """The ids of the refunds and lost disputes that may have ended it, unless an owner said that the plan goes on."""
+    gone = [refund.id for refund in refunds.gone_ones(ledger.refunds)]
+    kept = refunds.keeps_subscription(ledger.refunds)
+    return [*([] if kept else gone), *(dispute.id for dispute in disputes.lost_ones(ledger.disputes))]
+
+
+def _held_against(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str]) -> Billing:
     alive = [each for each in ledger.subscriptions if not each.is_over]
     ended = {each.id: _ended(ledger, each, plans, keeps_after_refund) for each in alive}
     billing = [each.id for each in alive if each.bills_on and _lines_of(ledger, each, plans) & ended[each.id]]
@@ -31,13 +52,6 @@ def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str
             *(f"foreign_price: {each}" for each in _foreign(ledger, alive, plans)),
         ),
     )
-
-
-def causes(ledger: Ledger) -> list[str]:
-    """The ids of the refunds and lost disputes that may have ended it, unless an owner said that the plan goes on."""
-    gone = [refund.id for refund in refunds.gone_ones(ledger.refunds)]
-    kept = refunds.keeps_subscription(ledger.refunds)
-    return [*([] if kept else gone), *(dispute.id for dispute in disputes.lost_ones(ledger.disputes))]
 
 
 def _ended(ledger: Ledger, subscription: Subscription, plans: Sequence[OrderLine], keeps: set[str]) -> set[str]:

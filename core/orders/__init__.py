@@ -1,4 +1,4 @@
-"""Orders, their lines, and the facts about their money: checkouts, refunds, disputes, subscriptions, ledger, history.
+"""Orders, their lines, and the facts about their money: checkouts, refunds, disputes, subscriptions, ledger, history, setbacks.
 
 An order's status follows from these by one pure function; fulfilment alone writes it.
 """

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units
 from core.gateway.objects import id_of
+from core.orders import setbacks
 from core.orders.orders import AdmittedOrder, Order
 
 # Stripe's statuses in the order in which a dispute can go through them. `lost` may be appealed, and won after all.
@@ -29,10 +31,24 @@ _INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
 _LOST = ("lost", "prevented", "appeal_needs_response", "appeal_under_review")
 
 
+class Stage(StrEnum):
+    """What the owners hear of a dispute, each once."""
+
+    INQUIRY = "inquiry"
+    INQUIRY_CLOSED = "inquiry_closed"
+    DISPUTED = "disputed"
+    FUNDS_WITHDRAWN = "funds_withdrawn"
+    PREVENTED = "dispute_prevented"
+    LOST = "dispute_lost"
+    WON = "dispute_won"
+
+
 class Dispute(SQLModel, table=True):
     """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
 
-    `payment_id` is the payment that it is about, null until that is known.
+    `payment_id` is the payment that it is about, null until that is known. `was_inquiry` if it was ever told of as one;
+    `withdrawn` once its money was taken from the balance, which is mostly at once; `withdrawn_later` if that was told after
+    the dispute itself.
     """
 
     __tablename__ = "disputes"
@@ -47,6 +63,9 @@ class Dispute(SQLModel, table=True):
     reason: str
     status: str = Field(index=True)
     due_by: datetime | None = None
+    was_inquiry: bool = False
+    withdrawn: bool = False
+    withdrawn_later: bool = False
     created_at: datetime
 
 
@@ -74,11 +93,12 @@ class DisputeFacts:
     reason: str
     status: str
     due_by: datetime | None
+    withdrawn: bool
     created_at: datetime
 
 
-def read_dispute(dispute: dict[str, Any]) -> DisputeFacts:
-    """Read a `dispute` as Stripe sends it."""
+def read_dispute(dispute: dict[str, Any], *, event: str = "") -> DisputeFacts:
+    """Read a `dispute` as Stripe sends it. `event` is the type it came with, if any."""
     due_by = (dispute.get("evidence_details") or {}).get("due_by")
     return DisputeFacts(
         id=dispute["id"],
@@ -89,6 +109,7 @@ def read_dispute(dispute: dict[str, Any]) -> DisputeFacts:
         reason=dispute.get("reason") or "",
         status=dispute.get("status") or "needs_response",
         due_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
+        withdrawn=event == "charge.dispute.funds_withdrawn" or bool(dispute.get("balance_transactions")),
         created_at=datetime.fromtimestamp(dispute.get("created") or 0, UTC),
     )
 
@@ -103,9 +124,13 @@ def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Di
             created_at=facts.created_at,
         )  # fmt: skip
         session.add(row)
+    elif facts.withdrawn and not row.withdrawn and row.status not in _INQUIRY:
+        row.withdrawn_later = True
     if _rank(facts.status) >= _rank(row.status):
         row.status = facts.status
         row.due_by = facts.due_by or row.due_by
+    row.was_inquiry = row.was_inquiry or facts.status in _INQUIRY
+    row.withdrawn = row.withdrawn or facts.withdrawn
     session.flush()
     return row
 
@@ -138,20 +163,53 @@ def standing(disputes: Sequence[Dispute]) -> str:
     return "open" if statuses - {"won", *_INQUIRY} else ""
 
 
+def stage(dispute: Dispute) -> Stage:
+    """Where it stands. An appeal is one more try to win what was lost."""
+    match dispute.status:
+        case "warning_closed":
+            return Stage.INQUIRY_CLOSED
+        case status if status in _INQUIRY:
+            return Stage.INQUIRY
+        case "won":
+            return Stage.WON
+        case "prevented":
+            return Stage.PREVENTED
+        case status if status in _LOST:
+            return Stage.LOST
+        case _:
+            return Stage.DISPUTED
+
+
+def stages(dispute: Dispute) -> list[Stage]:
+    """All that it has gone through, from its facts alone: the same in whatever order they were learned."""
+    now = stage(dispute)
+    through = [Stage.INQUIRY] if dispute.was_inquiry else []
+    if now not in (Stage.INQUIRY, Stage.INQUIRY_CLOSED):
+        through += [Stage.DISPUTED, *([Stage.FUNDS_WITHDRAWN] if dispute.withdrawn_later else [])]
+    return [*through, *([now] if now not in through else [])]
+
+
+def is_news(dispute: Dispute, told: Stage) -> bool:
+    """Whether this stage is worth telling now: of what is over, only how it ended."""
+    now = stage(dispute)
+    return told is now or (told is Stage.FUNDS_WITHDRAWN and now is Stage.DISPUTED)
+
+
 def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
     """Those that took the money for good, or for as long as an appeal lasts."""
     return [dispute for dispute in disputes if dispute.status in _LOST]
 
 
-def without_payment(session: Session, *, livemode: bool, limit: int) -> list[str]:
-    """The PaymentIntents that disputes of this mode name, of which it is not known yet which payment they made."""
-    query = select(Dispute.stripe_payment_intent_id).join(Order, col(Order.id) == Dispute.order_id)
+def without_payment(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """The PaymentIntents that disputes of this mode name, of which it is not known yet which payment they made, each with
+    its order."""
+    named = col(Dispute.stripe_payment_intent_id)
+    query = select(named, Dispute.order_id).join(Order, col(Order.id) == Dispute.order_id)
     query = query.where(
-        col(Dispute.payment_id).is_(None),
-        col(Dispute.stripe_payment_intent_id).is_not(None),
-        Order.livemode == livemode,
-    )
-    return [name for name in session.exec(query.distinct().limit(limit)) if name]
+        col(Dispute.payment_id).is_(None), named.is_not(None), Order.livemode == livemode,
+        ~setbacks.resting(named, now=now),
+    )  # fmt: skip
+    return [(name, order_id) for name, order_id in session.exec(query.distinct().limit(limit)) if name]
 
 
 def entry(dispute: Dispute) -> list[str]:

@@ -14,6 +14,7 @@ from sqlmodel import Field, Session, SQLModel, col, or_, select
 from core.foundation.database import minor_units
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts
+from core.orders import setbacks
 from core.orders.orders import AdmittedOrder, Order
 
 CHECKOUT = "checkout"
@@ -176,10 +177,12 @@ def of_charge(session: Session, order_id: str, charge: str | None) -> str | None
     return session.exec(query).first() if charge else None
 
 
-def with_unknown_lines(session: Session, *, livemode: bool, limit: int) -> list[str]:
-    """The payments of this mode of which Stripe has not told yet what they were for."""
-    query = select(Payment.id).join(Order, col(Order.id) == Payment.order_id)
-    query = query.where(col(Payment.lines_known).is_(False), Order.livemode == livemode)
+def with_unknown_lines(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """The payments of this mode of which Stripe has not told yet what they were for, each with its order."""
+    query = select(Payment.id, Payment.order_id).join(Order, col(Order.id) == Payment.order_id)
+    query = query.where(
+        col(Payment.lines_known).is_(False), Order.livemode == livemode, ~setbacks.resting(col(Payment.id), now=now)
+    )
     return list(session.exec(query.order_by(col(Payment.id)).limit(limit)))
 
 

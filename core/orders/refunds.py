@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units, text_enum
 from core.gateway.objects import id_of
-from core.orders import payments
+from core.orders import payments, setbacks
 from core.orders.orders import AdmittedOrder, Order
 
 
@@ -167,13 +167,16 @@ def of_request(session: Session, request: str) -> list[Refund]:
     return list(session.exec(query.order_by(col(Refund.created_at), col(Refund.id))))
 
 
-def without_payment(session: Session, *, livemode: bool, limit: int) -> list[str]:
-    """The PaymentIntents that refunds of this mode name, of which it is not known yet which payment they made."""
-    query = select(Refund.stripe_payment_intent_id).join(Order, col(Order.id) == Refund.order_id)
+def without_payment(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """The PaymentIntents that refunds of this mode name, of which it is not known yet which payment they made, each with
+    its order."""
+    named = col(Refund.stripe_payment_intent_id)
+    query = select(named, Refund.order_id).join(Order, col(Order.id) == Refund.order_id)
     query = query.where(
-        col(Refund.payment_id).is_(None), col(Refund.stripe_payment_intent_id).is_not(None), Order.livemode == livemode
-    )
-    return [name for name in session.exec(query.distinct().limit(limit)) if name]
+        col(Refund.payment_id).is_(None), named.is_not(None), Order.livemode == livemode,
+        ~setbacks.resting(named, now=now),
+    )  # fmt: skip
+    return [(name, order_id) for name, order_id in session.exec(query.distinct().limit(limit)) if name]
 
 
 def entry(refund: Refund) -> list[str]:

@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units
 from core.gateway.objects import id_of, moment
-from core.orders import subscription_changes, subscription_invoices, subscription_items
+from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order
 from core.orders.subscription_changes import Discount
 from core.orders.subscription_invoices import Standing
@@ -234,15 +234,20 @@ def of_order(session: Session, order_id: str) -> list[Subscription]:
     return list(session.exec(query.execution_options(populate_existing=True)))
 
 
-def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[str]:
-    """Subscriptions of this mode about which Stripe is to be asked, those first that have waited longest."""
-    query = select(Subscription.id).join(Order, col(Order.id) == Subscription.order_id)
-    query = query.where(Order.livemode == livemode, col(Subscription.refresh_at) <= now)
+def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Subscriptions of this mode about which Stripe is to be asked, those first that have waited longest, each with its
+    order."""
+    query = select(Subscription.id, Subscription.order_id).join(Order, col(Order.id) == Subscription.order_id)
+    query = query.where(
+        Order.livemode == livemode,
+        col(Subscription.refresh_at) <= now,
+        ~setbacks.resting(col(Subscription.id), now=now),
+    )
     return list(session.exec(query.order_by(col(Subscription.refresh_at), col(Subscription.id)).limit(limit)))
 
 
 def put_off(session: Session, subscription_id: str, *, now: datetime) -> None:
-    """Nothing could be learned of it: ask again later, ever more rarely, and at least once a day."""
+    """Stripe does not know it, or says that it is not ours: ask again later, ever more rarely, and at least once a day."""
     if row := session.get(Subscription, subscription_id, with_for_update=True):
         row.failures += 1
         row.refresh_at = now + min(timedelta(minutes=1) * 2 ** min(row.failures, 12), _AT_LEAST)
@@ -250,7 +255,9 @@ def put_off(session: Session, subscription_id: str, *, now: datetime) -> None:
 
 def lapsed(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
     """Subscriptions whose access has changed by time alone since they were last looked at, each with its order."""
-    query = select(Subscription.id, Subscription.order_id).where(col(Subscription.lapses_at) <= now)
+    query = select(Subscription.id, Subscription.order_id).where(
+        col(Subscription.lapses_at) <= now, ~setbacks.resting(col(Subscription.order_id), now=now)
+    )
     return list(session.exec(query.order_by(col(Subscription.lapses_at), col(Subscription.id)).limit(limit)))
 
 

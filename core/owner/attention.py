@@ -6,23 +6,31 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from core.events import inbox
 from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.events.inbox import StripeEvent
 from core.foundation import milestones
-from core.foundation.outbox import dead_jobs
+from core.foundation.milestones import Milestone, Name
+from core.foundation.outbox import Job, dead_jobs
 from core.messages.letters import Letter, LetterState
+from core.orders import setbacks
+from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute, FraudWarning
 from core.orders.orders import Order
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Status
+from core.owner import readiness
+from core.owner.readiness import Check
 from core.shop import Shop
 
 _PARKED_FOR = timedelta(hours=1)
 _RETRIED_FOR = timedelta(hours=1)
 # A mode mismatch is worth a warning while it goes on, not for ever.
 _RECENT = timedelta(days=2)
+# What lacks a permission is asked for again within this time, at least.
+_LACKING_FOR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,9 @@ def items(shop: Shop) -> list[Item]:
     now = shop.now()
     with shop.reading() as session:
         found = [
-            *_silence(session),
+            *_stripe(session, now=now),
+            *_setbacks(session),
+            *_without_owners(session, shop),
             *_disputes(session),
             *_warnings(session),
             *_orders(session),
@@ -52,7 +62,7 @@ def items(shop: Shop) -> list[Item]:
             *_letters(session, now=now),
         ]
         found = _of_this_mode(session, found, livemode=shop.settings.livemode)
-    found += _jobs(shop)
+    found += [*_machinery(shop), *_jobs(shop)]
     return sorted(found, key=lambda item: (item.due_by is None, item.due_by or item.since))
 
 
@@ -63,14 +73,95 @@ def _of_this_mode(session: Session, found: list[Item], *, livemode: bool) -> lis
     return [item for item in found if item.order_id not in other]
 
 
-def _silence(session: Session) -> Iterator[Item]:
-    silent = milestones.last(session, milestones.Name.STRIPE_SILENT)
-    answered = milestones.last(session, milestones.Name.STRIPE_ANSWERED)
-    if silent and (answered is None or answered.at < silent.at):
+def _stripe(session: Session, *, now: datetime) -> Iterator[Item]:
+    """What the last calls to Stripe came to: nobody answered, or the key was turned away, or may not do everything."""
+    silent, refused, answered, lacking, page = (
+        milestones.last(session, name)
+        for name in (
+            Name.STRIPE_SILENT, Name.KEY_REFUSED, Name.STRIPE_ANSWERED, Name.PERMISSION_MISSING,
+            Name.PAYMENT_PAGE_REFUSED,
+        )
+    )  # fmt: skip
+    if silent and _newest(silent, answered, refused):
+        yield Item("stripe_unreachable", "stripe", None, silent.at, None, silent.detail, _UNREACHABLE)
+    if refused and _newest(refused, answered, silent):
+        yield Item("stripe_key_refused", "STRIPE_SECRET_KEY", None, refused.at, None, refused.detail, _NEW_KEY)
+    if lacking and lacking.at > now - _LACKING_FOR:
+        yield Item("stripe_key_refused", "permissions", None, lacking.at, None, lacking.detail, _PERMISSION)
+    if page and not _page_opened_since(session, page.at):
+        yield Item("stripe_key_refused", "checkout", None, page.at, None, page.detail, _NO_PAYMENTS)
+
+
+def _newest(signal: Milestone, *others: Milestone | None) -> bool:
+    return all(other is None or other.at < signal.at for other in others)
+
+
+def _page_opened_since(session: Session, moment: datetime) -> bool:
+    opened = select(Checkout.id).where(
+        col(Checkout.stripe_checkout_session_id).is_not(None), Checkout.created_at >= moment
+    )
+    return session.exec(opened.limit(1)).first() is not None
+
+
+_UNREACHABLE = "Check this machine's network and Stripe's status page. Nothing is lost: the worker keeps asking."
+_NEW_KEY = (
+    "Make a new key in Stripe's dashboard, set STRIPE_SECRET_KEY and restart every process. Nothing is lost: refunds and"
+    " questions wait for it. Until then nobody can pay."
+)
+_PERMISSION = "Give the restricted key the permission that Stripe names, in its dashboard. What was asked for waits."
+_NO_PAYMENTS = (
+    "Buyers cannot pay: Stripe does not let this key open payment pages. Set a key that may write Checkout Sessions; this"
+    " item goes with the next page that is opened."
+)
+
+
+def _setbacks(session: Session) -> Iterator[Item]:
+    for row in setbacks.lasting(session):
         yield Item(
-            "stripe_unreachable", "stripe", None, silent.at, None, silent.detail,
-            "Check this machine's network and Stripe's status page. Nothing is lost: the worker keeps asking.",
+            "keeps_failing", row.subject, row.order_id, row.since, None, f"{row.error} ({row.tries} tries)",
+            "It is tried again every quarter of an hour; nothing else waits for it. Look it up in Stripe's dashboard, and"
+            " `pushcart reconcile` tries it at once.",
         )  # fmt: skip
+
+
+def _machinery(shop: Shop) -> Iterator[Item]:
+    """A worker that is not at work, or at work without asking Stripe."""
+    worker, sweep = (readiness.check(shop, name) for name in ("worker", "sweep"))
+    if not worker.ok:
+        yield Item(
+            "worker_absent", "worker", None, worker.since or shop.now(), None, _age("last seen", worker),
+            "Start the worker (`python -m worker`, or WORKER=embedded). Until then no letter goes out, and what no webhook"
+            " told is not asked for.",
+        )  # fmt: skip
+    elif not sweep.ok:
+        yield Item(
+            "sweep_overdue", "worker", None, sweep.since or shop.now(), None, _age("last pass ended", sweep),
+            "The worker is there, but does not get through asking Stripe. Look at its log for `worker_pass_failed`, and"
+            " restart it.",
+        )  # fmt: skip
+
+
+def _age(what: str, check: Check) -> str:
+    if check.age is None:
+        return f"{what}: never"
+    seconds = int(check.age.total_seconds())
+    days, hours, minutes = seconds // 86400, seconds // 3600, seconds // 60
+    number, unit = next((n, u) for n, u in ((days, "day"), (hours, "hour"), (minutes, "minute"), (1, "minute")) if n)
+    return f"{what} {number} {unit}{'' if number == 1 else 's'} ago"
+
+
+def _without_owners(session: Session, shop: Shop) -> Iterator[Item]:
+    """Notices to owners that nobody's address is known for."""
+    if shop.settings.owners:
+        return
+    waiting = select(func.count(), func.min(Letter.created_at)).where(
+        Letter.state == LetterState.WAITING, col(Letter.id).startswith(f"{Job.OWNER_NOTICE}:")
+    )
+    count, since = session.exec(waiting).one()
+    if count:
+        waits = "1 notice waits" if count == 1 else f"{count} notices wait"
+        advice = "Set OWNER_EMAILS and restart: the notices that wait go out then."
+        yield Item("no_owner_address", "OWNER_EMAILS", None, since, None, waits, advice)
 
 
 def _disputes(session: Session) -> Iterator[Item]:
@@ -163,7 +254,7 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
     for row in session.exec(parked):
         yield Item(
             "event_parked", row.id, row.order_id, row.received_at, None, row.error,
-            "Stripe speaks of an order that this database does not have. Was a backup restored?",
+            _STILL_ASKING if inbox.waits_for_stripe(row) else _UNKNOWN_ORDER,
         )  # fmt: skip
     mixed = select(StripeEvent).where(
         col(StripeEvent.error).in_((LIVE_AT_TEST, TEST_AT_LIVE)), StripeEvent.received_at > now - _RECENT
@@ -173,6 +264,12 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
             "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,
             "Events of the other mode arrive here. Let that endpoint point at the shop that has that key.",
         )  # fmt: skip
+
+
+_UNKNOWN_ORDER = "Stripe speaks of an order that this database does not have. Was a backup restored?"
+_STILL_ASKING = (
+    "Stripe has not said yet which order this belongs to. It is asked again by itself; `pushcart reconcile` asks now."
+)
 
 
 def _letters(session: Session, *, now: datetime) -> Iterator[Item]:

@@ -13,7 +13,9 @@ from core import tables
 from core.foundation import database, migration, outbox
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
+from core.orders.disputes import Dispute
 from core.shop import Shop
+from tests import builders
 from tests.command_line.conftest import begin, end
 from tests.fakes import FakeStripe
 from tests.kill.mortal import live_until
@@ -92,3 +94,24 @@ def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:
     assert migration.ensure(engine, database_url) is True
     command.check(alembic_config(engine))
     engine.dispose()
+
+
+def test_disputes_of_before_keep_what_they_were_and_an_open_inquiry_is_known_for_one(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    statuses = {"warning_under_review": True, "warning_closed": True, "needs_response": False, "won": False}
+    known = {}
+    for number, (status, was_inquiry) in enumerate(statuses.items()):
+        order_id = builders.bought(shop, stripe, cart=f"cart_{number}")
+        dispute = stripe.dispute(builders.payment_of(shop, order_id), status=status)
+        builders.deliver(shop, stripe.tell("charge.dispute.updated", dispute))
+        known[dispute["id"]] = was_inquiry
+    before = {row.id: row.model_dump() for row in builders.rows(shop, Dispute)}
+    command.downgrade(alembic_config(shop.engine), "0022")
+    command.upgrade(alembic_config(shop.engine), "head")
+    after = {row.id: row.model_dump() for row in builders.rows(shop, Dispute)}
+    # Whether their money was taken was not noted then.
+    assert {row.pop("withdrawn") for row in after.values()} == {False}
+    assert {row.pop("withdrawn") for row in before.values()} == {True, False}
+    assert {name: row["was_inquiry"] for name, row in after.items()} == known
+    assert after == before

@@ -46,3 +46,9 @@ def test_the_proof_is_printed_or_written_as_a_page(pushcart: Run, order_id: str,
     page = (folder / "proof.html").read_text(encoding="utf-8")
     assert pack["order"]["number"] in page
     assert pack["disputes"][0]["id"] in page
+
+
+def test_a_worker_that_is_gone_is_told_to_scripts_with_its_age(pushcart: Run, shop: Shop) -> None:
+    builders.pause_worker(shop, days=20)
+    (item,) = pushcart("attention", "--json").json  # type: ignore[misc]
+    assert (item["topic"], item["detail"]) == ("worker_absent", "last seen 20 days ago")

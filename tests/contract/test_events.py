@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
+from core.events.handlers import HANDLERS
 from core.foundation.errors import StripeUnreachable
 from core.gateway.client import Stripe
 from tests import builders
 from tests.contract.sides import LONG_AGO, Side, told
 
+OURS = tuple(HANDLERS)
 QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "open_checkout": lambda stripe, parameters: stripe.open_checkout(parameters, key="again"),
     "retrieve_checkout": lambda stripe, _: stripe.retrieve_checkout("cs_test_nobody"),
     "expire_checkout": lambda stripe, _: stripe.expire_checkout("cs_test_nobody"),
-    "undelivered_events": lambda stripe, _: list(stripe.undelivered_events(since=LONG_AGO)),
-    "events": lambda stripe, _: list(stripe.events(since=LONG_AGO)),
+    "undelivered_events": lambda stripe, _: list(stripe.undelivered_events(since=LONG_AGO, types=OURS)),
+    "events": lambda stripe, _: list(stripe.events(since=LONG_AGO, types=OURS)),
     "refund": lambda stripe, _: stripe.refund({"payment_intent": "pi_nobody", "amount": 1}, key="rf"),
     "refunds_of": lambda stripe, _: stripe.refunds_of("ch_nobody"),
     "find_charge": lambda stripe, _: stripe.find_charge("ch_nobody"),
@@ -48,7 +50,7 @@ def completed(side: Side, listed: list[dict[str, Any]]) -> list[str]:
 
 def test_events_are_listed_newest_first(side: Side) -> None:
     first, second = paid(side), paid(side, "cart_2")
-    listed = list(side.stripe.events(since=LONG_AGO))
+    listed = list(side.stripe.events(since=LONG_AGO, types=OURS))
     assert completed(side, listed) == [second, first]
     assert all(event["id"].startswith("evt_") for event in listed)
     assert {event["api_version"] for event in listed} == {"2026-10-28.endive"}
@@ -59,8 +61,8 @@ def test_only_events_since_then_are_listed_and_that_moment_counts(side: Side) ->
     session_id = paid(side)
     (event,) = [event for event in told(side) if event["type"] == "checkout.session.completed"]
     happened = datetime.fromtimestamp(event["created"], UTC)
-    assert completed(side, list(side.stripe.events(since=happened))) == [session_id]
-    assert list(side.stripe.events(since=happened + timedelta(minutes=5))) == []
+    assert completed(side, list(side.stripe.events(since=happened, types=OURS))) == [session_id]
+    assert list(side.stripe.events(since=happened + timedelta(minutes=5), types=OURS)) == []
 
 
 def test_an_event_tells_of_things_as_they_were(side: Side) -> None:
@@ -73,17 +75,17 @@ def test_an_event_tells_of_things_as_they_were(side: Side) -> None:
 
 def test_what_could_not_be_delivered_is_listed_until_it_is(side: Side) -> None:
     paid(side)
-    assert list(side.stripe.undelivered_events(since=LONG_AGO)) == []
+    assert list(side.stripe.undelivered_events(since=LONG_AGO, types=OURS)) == []
     side.fail_to_deliver()
     lost = [paid(side, "cart_2"), paid(side, "cart_3")]
-    missing = list(side.stripe.undelivered_events(since=LONG_AGO))
+    missing = list(side.stripe.undelivered_events(since=LONG_AGO, types=OURS))
     assert completed(side, missing) == lost[::-1]
     assert {event["type"] for event in missing} >= {"charge.succeeded", "payment_intent.succeeded"}
-    assert list(side.stripe.undelivered_events(since=side.clock() + timedelta(hours=1))) == []
+    assert list(side.stripe.undelivered_events(since=side.clock() + timedelta(hours=1), types=OURS)) == []
     (newest, *_) = [event for event in missing if event["type"] == "checkout.session.completed"]
     side.deliver(newest["id"])
-    assert completed(side, list(side.stripe.undelivered_events(since=LONG_AGO))) == lost[:1]
-    assert newest["id"] in {event["id"] for event in side.stripe.events(since=LONG_AGO)}
+    assert completed(side, list(side.stripe.undelivered_events(since=LONG_AGO, types=OURS))) == lost[:1]
+    assert newest["id"] in {event["id"] for event in side.stripe.events(since=LONG_AGO, types=OURS)}
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

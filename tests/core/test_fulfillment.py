@@ -7,10 +7,11 @@ import pytest
 from core.events import reconciliation
 from core.foundation.errors import CheckoutNotFound, StillSettling, StripeUnreachable
 from core.gateway.sessions import CheckoutState
-from core.journeys import checkout, success_page
+from core.journeys import checkout, refund, revocation, success_page
 from core.journeys.checkout import Basket, Item
 from core.kinds.grants import Grant
 from core.kinds.workshops import WorkshopDate
+from core.messages import contents
 from core.orders.orders import Order
 from core.shop import Shop
 from tests import builders
@@ -95,7 +96,7 @@ def test_the_sweep_stops_asking_when_stripe_does_not_answer_and_goes_on_next_tim
     stripe.calls.clear()
     stripe.trouble.append(StripeUnreachable("api_connection_error"))
     report = reconciliation.sweep(shop)
-    assert (stripe.calls, report.healed, len(report.failed)) == (["events"], [], 1)
+    assert (stripe.calls, report.healed, len(report.failed)) == (["undelivered_events"], [], 1)
     assert len(reconciliation.sweep(shop).healed) == 3
 
 
@@ -280,7 +281,8 @@ def test_a_blocked_place_is_granted_by_any_later_call_once_one_is_free(shop: Sho
     success_page.confirm(shop, session_id)
     assert (builders.status(shop, order_id), places_taken(shop)) == ("fulfilled", 5)
     assert builders.order(shop, order_id).attention == ""
-    assert builders.jobs(shop) == [f"owner_notice:{order_id}:blocked", f"receipt:{order_id}"]
+    told = ["late_delivery:{}:delivered:1", "owner_notice:{}:blocked", "receipt:{}"]
+    assert builders.jobs(shop) == [job.format(order_id) for job in told]
 
 
 def test_expired_after_paid_changes_nothing(shop: Shop, stripe: FakeStripe) -> None:
@@ -341,3 +343,79 @@ def test_a_customer_is_one_address_whatever_its_capitals(shop: Shop, stripe: Fak
         stripe.pay(paid, email=email)
         deliver(shop, stripe.event("completed", paid))
     assert len({order.customer_id for order in builders.rows(shop, Order)}) == 1
+
+
+def blocked_order(shop: Shop, stripe: FakeStripe, *items: str) -> tuple[str, str]:
+    """Paid after the last place went; its id and its Session's."""
+    order_id, session_id = builders.opened(shop, *items)
+    deliver(shop, stripe.event("expired", session_id, status="expired"))
+    fill_the_clinic(shop, leaving=0)
+    stripe.pay(session_id)
+    deliver(shop, stripe.event("completed", session_id))
+    return order_id, session_id
+
+
+def to_the_buyer(shop: Shop, order_id: str) -> list[str]:
+    """The letters that the order's buyer is owed."""
+    mine = [job.replace(f":{order_id}", "") for job in builders.jobs(shop) if order_id in job]
+    return [job for job in mine if not job.startswith("owner_notice")]
+
+
+@pytest.mark.parametrize("items", [("clinic-eur", "guide-eur"), ("clinic-eur",)])
+def test_whoever_paid_for_what_cannot_be_delivered_is_told_at_once(
+    shop: Shop, stripe: FakeStripe, items: tuple[str, ...]
+) -> None:
+    order_id, session_id = blocked_order(shop, stripe, *items)
+    deliver(shop, stripe.event("completed", session_id))
+    assert to_the_buyer(shop, order_id) == ["receipt"]
+    letter = contents.about_order(shop, order_id)
+    assert letter.email == "nora@lindqvist.example"
+    assert (letter.deliveries[0].state, letter.deliveries[0].reason) == ("blocked", "sold_out")
+
+
+def test_and_told_when_it_is_delivered_after_all(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = blocked_order(shop, stripe, "clinic-eur", "guide-eur")
+    fill_the_clinic(shop, leaving=1)
+    for _ in range(2):
+        success_page.confirm(shop, session_id)
+    assert to_the_buyer(shop, order_id) == ["late_delivery:delivered:1", "receipt"]
+    letter = contents.about_late_lines(shop, order_id, "delivered", [1])
+    assert letter
+    assert [each.product for each in letter.deliveries] == ["Clinic"]
+    refund.request(shop, order_id, actor="owner")
+    assert contents.about_late_lines(shop, order_id, "delivered", [1]) is None
+
+
+def test_and_told_when_the_money_goes_back_instead(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = blocked_order(shop, stripe, "clinic-eur", "guide-eur")
+    refund.request(shop, order_id, 500, actor="owner")
+    assert to_the_buyer(shop, order_id) == ["receipt"]
+    refund.request(shop, order_id, lines=[1], actor="owner")
+    assert to_the_buyer(shop, order_id) == ["late_delivery:given_up:1", "receipt"]
+    letter = contents.about_late_lines(shop, order_id, "given_up", [1])
+    assert letter
+    assert (letter.returned.amount, [each.product for each in letter.deliveries]) == (14500, ["Clinic"])
+
+
+def test_what_was_delivered_and_goes_back_later_is_no_late_news(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "clinic-eur", "guide-eur")
+    refund.request(shop, order_id, lines=[1], actor="owner")
+    assert to_the_buyer(shop, order_id) == ["receipt"]
+
+
+def test_what_an_owner_takes_back_without_its_money_is_not_told_as_paid_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = blocked_order(shop, stripe, "clinic-eur", "guide-eur")
+    refund.request(shop, order_id, lines=[2], actor="owner")
+    revocation.revoke(shop, order_id, [1], reason="agreed", actor="owner")
+    assert builders.grants(shop, order_id) == [("clinic", "revoked"), ("guide", "revoked")]
+    assert to_the_buyer(shop, order_id) == ["receipt"]
+
+
+def test_what_a_lost_dispute_ends_is_not_told_as_money_that_the_shop_sent_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = blocked_order(shop, stripe, "clinic-eur", "guide-eur")
+    refund.request(shop, order_id, 500, actor="owner")
+    for kind, status in (("created", "needs_response"), ("closed", "lost")):
+        dispute = stripe.dispute(builders.payment_of(shop, order_id), status=status)
+        deliver(shop, stripe.tell(f"charge.dispute.{kind}", dispute))
+    assert builders.grants(shop, order_id) == [("clinic", "revoked"), ("guide", "revoked")]
+    assert to_the_buyer(shop, order_id) == ["receipt"]

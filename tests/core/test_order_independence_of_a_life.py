@@ -28,8 +28,8 @@ from tests.builders import deliver
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
-# What is sold stays; signals only tell when the last pass was.
-SHELVES = {"products", "prices", "download_files", "workshop_dates", "shop_texts", "counters", "signals"}
+# What is sold stays; signals only tell when the last pass was, and heartbeats who is at work.
+SHELVES = {"products", "prices", "download_files", "workshop_dates", "shop_texts", "counters", "signals", "heartbeats"}
 # When we did something, how often, and in which words we were told: not what Stripe said of times.
 OURS = {
     "created_at",

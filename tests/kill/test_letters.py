@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from core.foundation import heartbeats, outbox
 from core.foundation.heartbeats import Kind
 from core.foundation.outbox import Job, Turn
-from core.messages import letters
+from core.messages import contents, letters
 from core.messages.letters import LetterState
 from core.shop import Shop
 from tests import builders
@@ -72,7 +72,7 @@ def _run(shop: Shop, turn: Turn) -> None:
     (order_id,) = turn.arguments
     letter = Letter(
         turn.root, order_id, partial(letters.buyer, order_id=order_id),
-        lambda shop: wording.receipt(shop.settings, letters.about_order(shop, order_id)),
+        lambda shop: wording.receipt(shop.settings, contents.about_order(shop, order_id)),
     )  # fmt: skip
     sending.send(Post(shop, worker, Breaker()), turn, letter)
 

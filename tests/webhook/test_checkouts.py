@@ -4,8 +4,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.foundation import signing
-from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.foundation.errors import PermissionMissing, StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.orders.orders import Order
+from core.owner import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -173,6 +174,18 @@ def test_a_refusing_stripe_is_502_and_no_reason_to_wait(shop: Shop, stripe: Fake
     answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
     assert answer.status_code == 502
     assert "retry-after" not in answer.headers
+
+
+@pytest.mark.parametrize("refusal", [StripeKeyRefused, PermissionMissing])
+def test_a_key_that_is_turned_away_is_503_and_tells_the_buyer_nothing_of_it(
+    shop: Shop, stripe: FakeStripe, client: TestClient, refusal: type[StripeKeyRefused]
+) -> None:
+    stripe.trouble.append(refusal("api_key_expired", "Expired API Key provided: sk_test_****1234", "req_1"))
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
+    assert (answer.status_code, answer.json()) == (503, {"error": refusal.__name__})
+    assert [(item.topic, item.subject) for item in attention.items(shop)] == [("stripe_key_refused", "checkout")]
+    assert client.post("/checkout", json={"cart_id": "c1", "items": GUIDE}).status_code == 200
+    assert attention.items(shop) == []
 
 
 def test_an_item_may_name_its_date_and_without_one_the_date_is_named_in_the_answer(

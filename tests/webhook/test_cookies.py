@@ -1,5 +1,7 @@
 """Signing in and out: a ticket becomes a cookie, a forged one is nobody, and the end comes on the server."""
 
+from dataclasses import replace
+
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from starlette.testclient import TestClient
@@ -11,6 +13,7 @@ from core.people import sign_in
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from webhook.app import create_app
 
 NORA = "nora@lindqvist.example"
 
@@ -116,3 +119,15 @@ def test_nobody_is_sent_on_to_another_site(shop: Shop, client: TestClient, elsew
 def test_people_are_sent_on_to_where_they_were(shop: Shop, client: TestClient) -> None:
     answer = client.get(f"/sign-in/{a_ticket(shop)}", params={"next": "/thanks?session_id=cs_1"})
     assert answer.headers["location"] == "/thanks?session_id=cs_1"
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+def test_a_cookie_travels_encrypted_alone_where_the_shop_does(shop: Shop, scheme: str, secure: bool) -> None:
+    settings = shop.settings.model_copy(update={"app_url": f"{scheme}://shop.berg-and-sons.com"})
+    client = TestClient(create_app(replace(shop, settings=settings)), follow_redirects=False)
+    cookies = [
+        client.get(f"/sign-in/{a_ticket(shop)}").headers["set-cookie"],
+        client.post("/checkout", json={"cart_id": "c1", "items": [{"price": "guide-eur"}]}).headers["set-cookie"],
+    ]
+    assert ["secure" in cookie.lower().split("; ") for cookie in cookies] == [secure, secure]

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.kinds.workshops import WorkshopDate
+from core.messages import contents
 from core.orders.disputes import Dispute
 from core.owner import attention
 from core.shop import Shop
@@ -37,6 +38,17 @@ def tell(client: TestClient, stripe: FakeStripe) -> Tell:
     return telling
 
 
+def told(shop: Shop) -> list[str]:
+    """What the owners hear of, each once."""
+    return [job.split(":", 2)[2] for job in builders.jobs(shop) if job.startswith("owner_notice:")]
+
+
+def news(shop: Shop, order_id: str) -> list[str]:
+    """Of these, what is worth a letter if it is written now."""
+    letters_now = [(topic, contents.to_owners(shop, order_id, topic)) for topic in told(shop)]
+    return [topic.partition(":")[0] for topic, letter in letters_now if letter]
+
+
 def standing(shop: Shop, order_id: str) -> tuple[str, set[str]]:
     return builders.status(shop, order_id), {state for _, state in builders.grants(shop, order_id)}
 
@@ -47,7 +59,10 @@ def test_a_dispute_suspends_and_the_owners_are_told_once(shop: Shop, tell: Tell,
         assert tell(kind, payment, OPEN) == "applied"
     assert standing(shop, order_id) == ("disputed", {"suspended"})
     (dispute,) = builders.rows(shop, Dispute)
-    assert builders.jobs(shop) == [f"owner_notice:{order_id}:dispute:{dispute.id}", f"receipt:{order_id}"]
+    assert told(shop) == [f"disputed:{dispute.id}"]
+    letter = contents.to_owners(shop, order_id, f"disputed:{dispute.id}")
+    assert letter
+    assert (letter.withdrawn, letter.escalated) == (True, False)
     (item,) = attention.items(shop)
     assert (item.topic, item.subject, item.due_by) == ("dispute", dispute.id, dispute.due_by)
 
@@ -96,9 +111,14 @@ def test_a_banks_mere_question_leaves_access(shop: Shop, tell: Tell, order_id: s
     payment = builders.payment_of(shop, order_id)
     tell("created", payment, "warning_needs_response")
     assert standing(shop, order_id) == ("fulfilled", {"active"})
+    assert news(shop, order_id) == ["inquiry"]
     assert [item.topic for item in attention.items(shop)] == ["dispute"]
+    tell("updated", payment, "warning_under_review")
+    assert news(shop, order_id) == ["inquiry"]
     tell("closed", payment, "warning_closed")
     assert standing(shop, order_id) == ("fulfilled", {"active"})
+    assert news(shop, order_id) == ["inquiry_closed"]
+    assert [topic.partition(":")[0] for topic in told(shop)] == ["inquiry", "inquiry_closed"]
     assert attention.items(shop) == []
 
 
@@ -107,6 +127,53 @@ def test_a_question_that_becomes_a_dispute_suspends(shop: Shop, tell: Tell, orde
     tell("created", payment, "warning_needs_response")
     tell("updated", payment, OPEN)
     assert standing(shop, order_id) == ("disputed", {"suspended"})
+    assert news(shop, order_id) == ["disputed"]
+    (dispute,) = builders.rows(shop, Dispute)
+    letter = contents.to_owners(shop, order_id, f"disputed:{dispute.id}")
+    assert letter
+    assert (letter.escalated, letter.due_by, letter.amount.amount) == (True, dispute.due_by, 35900)
+    tell("funds_withdrawn", payment, OPEN)
+    assert told(shop) == [f"disputed:{dispute.id}", f"inquiry:{dispute.id}"]
+
+
+def test_money_that_is_taken_only_later_is_told_by_itself(
+    shop: Shop, stripe: FakeStripe, client: TestClient, tell: Tell, order_id: str
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    dispute = {**stripe.dispute(payment), "balance_transactions": []}
+    post(client, stripe.tell("charge.dispute.created", dispute))
+    (row,) = builders.rows(shop, Dispute)
+    letter = contents.to_owners(shop, order_id, f"disputed:{row.id}")
+    assert letter
+    assert not letter.withdrawn
+    for _ in range(2):
+        post(client, stripe.tell("charge.dispute.funds_withdrawn", dispute))
+    assert news(shop, order_id) == ["disputed", "funds_withdrawn"]
+    tell("closed", payment, LOST)
+    assert news(shop, order_id) == ["dispute_lost"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stage"), [(WON, "dispute_won"), (LOST, "dispute_lost"), ("prevented", "dispute_prevented")]
+)
+def test_how_a_dispute_ended_is_told_once_and_what_it_overtook_no_more(
+    shop: Shop, tell: Tell, order_id: str, verdict: str, stage: str
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    for kind, status in (("created", OPEN), ("funds_withdrawn", OPEN), ("closed", verdict), ("closed", verdict)):
+        tell(kind, payment, status)
+    assert sorted(topic.partition(":")[0] for topic in told(shop)) == sorted(["disputed", stage])
+    assert news(shop, order_id) == [stage]
+
+
+def test_a_letter_owed_before_stages_had_words_tells_the_stage_as_it_is_now(
+    shop: Shop, tell: Tell, order_id: str
+) -> None:
+    tell("created", builders.payment_of(shop, order_id), "warning_needs_response")
+    (dispute,) = builders.rows(shop, Dispute)
+    letter = contents.to_owners(shop, order_id, f"dispute:{dispute.id}")
+    assert letter
+    assert (letter.topic, letter.escalated) == ("inquiry", True)
 
 
 def test_a_dispute_told_before_the_payment_counts_when_it_comes(

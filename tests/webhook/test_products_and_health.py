@@ -4,11 +4,16 @@ import dataclasses
 
 from starlette.testclient import TestClient
 
+from core.events import reconciliation
 from core.foundation import database
 from core.shop import Shop
 from tests import builders
+from tests.builders import begun, pause_worker
+from tests.conftest import Clock
 from tests.fakes import FakeStripe, signed
 from webhook.app import create_app
+
+PARTS = ("database", "worker", "sweep")
 
 
 def test_the_shelves_hold_everything_on_sale_with_its_prices(shop: Shop, client: TestClient) -> None:
@@ -34,8 +39,42 @@ def test_the_last_places_held_make_a_workshop_unavailable(shop: Shop, client: Te
     assert {p["id"]: p["available"] for p in client.get("/products").json()}["clinic"] is False
 
 
-def test_a_sidecar_with_its_database_is_ready(shop: Shop, client: TestClient) -> None:
-    assert (client.get("/healthz").json(), client.get("/readyz").json()) == ({"status": "ok"}, {"status": "ok"})
+def test_a_shop_of_which_every_part_is_at_work_is_ready(shop: Shop, client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert {name: check["ok"] for name, check in answer.json()["checks"].items()} == dict.fromkeys(PARTS, True)
+
+
+def test_a_shop_whose_worker_is_gone_is_not_ready_and_says_which_part_and_for_how_long(
+    shop: Shop, client: TestClient
+) -> None:
+    pause_worker(shop, days=20)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    checks = answer.json()["checks"]
+    assert (checks["database"], checks["worker"]["ok"]) == ({"ok": True}, False)
+    assert 0 <= checks["worker"]["age_seconds"] - 20 * 24 * 3600 < 600
+    # A balancer asks for what this very process needs: without its worker the shop still takes Stripe's events.
+    assert client.get("/readyz/database").json() == {"status": "ok", "checks": {"database": {"ok": True}}}
+    assert client.get("/readyz/worker").status_code == 503
+    assert client.get("/readyz/nothing").status_code == 404
+
+
+@builders.on_sqlite
+def test_a_shop_that_never_had_a_worker_is_not_ready(bare_shop: Shop) -> None:
+    answer = TestClient(create_app(bare_shop)).get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["worker"]) == (503, {"ok": False})
+
+
+@builders.on_sqlite
+def test_a_worker_that_does_not_get_through_a_pass_is_not_ready(shop: Shop, client: TestClient, clock: Clock) -> None:
+    reconciliation.sweep(shop)
+    begun(shop, hours=2)
+    assert client.get("/readyz").status_code == 200
+    clock.pass_(minutes=16)
+    checks = client.get("/readyz").json()["checks"]
+    assert (checks["worker"]["ok"], checks["sweep"]) == (True, {"ok": False, "age_seconds": 960})
 
 
 @builders.on_sqlite
@@ -45,6 +84,7 @@ def test_a_sidecar_without_its_database_lives_and_is_not_ready(shop: Shop) -> No
     assert client.get("/healthz").status_code == 200
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert answer.json()["checks"]["database"] == {"ok": False, "error": "OperationalError"}
     assert "127.0.0.1" not in answer.text
 
 

@@ -57,6 +57,14 @@ class Trade:
         self.tell(self.stripe.event("completed", session_id))
         return order_id
 
+    def fill(self, date_id: str, *, capacity: int | None = None) -> int:
+        """Leave no place on this date, or give it so many; returns how many there were."""
+        with self.shop.transaction() as session:
+            date = session.get_one(WorkshopDate, date_id)
+            before = date.capacity
+            date.capacity = date.taken if capacity is None else capacity
+        return before
+
     def tell(self, event: dict[str, object]) -> inbox.Outcome:
         return inbox.receive(self.shop, *signed(event))
 

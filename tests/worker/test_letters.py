@@ -44,6 +44,32 @@ def test_a_purchase_is_answered_by_one_letter_that_holds_everything(trade: Trade
         assert "http://localhost:8501/purchases?letter=" in form
 
 
+def test_the_buyer_of_what_cannot_be_delivered_hears_what_is_there_and_later_the_rest(trade: Trade) -> None:
+    buyer = trade.buyer()
+    order_id, session_id = trade.start(buyer, "clinic-eur", "guide-eur")
+    trade.tell(trade.stripe.event("expired", session_id, status="expired"))
+    capacity = trade.fill("clinic/1")
+    trade.stripe.pay(session_id, email=buyer)
+    trade.tell(trade.stripe.event("completed", session_id))
+    trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    trade.wait_until_idle()
+    (first,) = trade.postbox.to(buyer)
+    for form in (text_of(first), html_of(first)):
+        assert "Part of it is yours already" in form
+        assert "Clinic: not open yet" in form
+        assert "The last place went while you were paying" in form
+    assert "Download" in text_of(first)
+
+    trade.fill("clinic/1", capacity=capacity)
+    success_page.confirm(trade.shop, session_id)
+    trade.wait_for(f"late_delivery:{order_id}:delivered:1", LetterState.SENT)
+    trade.wait_until_idle()
+    _, second = trade.postbox.to(buyer)
+    assert "The rest of your order" in second["Subject"]
+    assert "Your place:" in text_of(second)
+    assert "Field Guide" not in text_of(second)
+
+
 def test_redelivered_events_and_the_return_page_send_no_second_letter(trade: Trade) -> None:
     buyer = trade.buyer()
     order_id, session_id = trade.start(buyer, "guide-eur")
@@ -182,8 +208,7 @@ def test_an_order_of_which_no_webhook_told_is_fulfilled_by_the_next_sweep_and_ge
 def test_an_event_that_stripe_could_not_deliver_is_fetched_by_the_next_sweep(trade: Trade) -> None:
     buyer = trade.buyer()
     order_id, session_id = trade.start(buyer, "guide-eur")
-    trade.stripe.pay(session_id, email=buyer)
-    trade.stripe.undelivered.append(trade.stripe.event("completed", session_id))
+    trade.stripe.tell("checkout.session.completed", trade.stripe.pay(session_id, email=buyer))
 
     trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
     assert _status(trade, order_id) is Status.FULFILLED

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File
-from core.messages.letters import CodeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from worker import wording
 from worker.mail import Message
@@ -19,36 +21,55 @@ SETTINGS = Settings(secret_key="a secret of sixteen letters", shop_name="Ada & S
 LIBRARY = "http://localhost:8501/purchases?letter=token"
 
 
-def _delivery(kind: Kind, *, quantity: int = 1) -> Delivery:
+def _delivery(kind: Kind, *, quantity: int = 1, state: GrantState = GrantState.ACTIVE, reason: str = "") -> Delivery:
     key = "ABCDE-FGHJK-MNPQR-STUVW" if kind is Kind.LICENSE else ""
     begins = datetime(2026, 12, 10, 16, tzinfo=UTC) if kind is Kind.WORKSHOP else None
     files = (File("f1", "PDF", "a.pdf", 1, "application/pdf"), File("f2", "EPUB", "a.epub", 1, "application/epub+zip"))
     return Delivery(
-        grant_id="gr_1", product_id="p", product="Tools <for> teams", kind=kind, state=GrantState.ACTIVE, reason="",
+        grant_id="gr_1", product_id="p", product="Tools <for> teams", kind=kind, state=state, reason=reason,
         quantity=quantity, image="", files=files, key=key, machines=3 * quantity, starts_at=begins,
         timezone="Europe/Copenhagen",
     )  # fmt: skip
 
 
-def _receipt(*deliveries: Delivery, total: int = 2900, interval: str | None = None) -> Message:
-    letter = OrderLetter(
+def _letter(*deliveries: Delivery, total: int = 2900, interval: str | None = None) -> OrderLetter:
+    return OrderLetter(
         email="nora@lindqvist.example", number="AS-1001", total=Money(total, "eur"),
         placed_at=datetime(2026, 11, 23, 10, 24, tzinfo=UTC),
         lines=(ReceiptLine("Tools <for> teams", 2, Money(2900, "eur"), interval),), deliveries=deliveries,
-        library_url=LIBRARY,
+        library_url=LIBRARY, returned=Money(1400, "eur"),
     )  # fmt: skip
-    return wording.receipt(SETTINGS, letter)
 
 
-def _failed() -> Message:
-    letter = OrderLetter("nora@lindqvist.example", "AS-1001", Money(2900, "eur"), datetime.now(UTC), (), (), LIBRARY)
-    return wording.payment_failed(SETTINGS, letter)
+def _receipt(*deliveries: Delivery, total: int = 2900, interval: str | None = None) -> Message:
+    return wording.receipt(SETTINGS, _letter(*deliveries, total=total, interval=interval))
+
+
+def _notice(topic: str, **more: Any) -> Message:
+    letter = NoticeLetter(("ida@berg.example",), "AS-1001", topic, Money(4300, "eur"), Money(1400, "eur"), **more)
+    return wording.owner_notice(SETTINGS, letter)
+
+
+SOLD_OUT = _delivery(Kind.WORKSHOP, state=GrantState.BLOCKED, reason="sold_out")
+DUE = datetime(2026, 12, 10, 16, tzinfo=UTC)
+NOTICES = {
+    topic: _notice(topic, detail="product_not_received", due_by=DUE)
+    for topic in (*Stage, "refund_refused", "refund_failed", "paid_twice", "paid_after_end", "plan_bills_on", "blocked")
+}
 
 
 LETTERS = {
     "everything": _receipt(*(_delivery(kind, quantity=2) for kind in Kind), total=2500, interval="month"),
     **{kind.value: _receipt(_delivery(kind)) for kind in Kind},
-    "payment failed": _failed(),
+    "part of it": _receipt(_delivery(Kind.DOWNLOAD), SOLD_OUT),
+    "nothing yet": _receipt(SOLD_OUT),
+    "taken back": _receipt(
+        _delivery(Kind.PLAN, state=GrantState.REVOKED), _delivery(Kind.PLAN, state=GrantState.SUSPENDED)
+    ),
+    "late": wording.delivered_late(SETTINGS, _letter(_delivery(Kind.WORKSHOP), _delivery(Kind.LICENSE))),
+    "given up": wording.given_up(SETTINGS, _letter(SOLD_OUT)),
+    **NOTICES,
+    "payment failed": wording.payment_failed(SETTINGS, _letter()),
     "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "")),
     "address code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "n@new.example")),
 }
@@ -140,6 +161,75 @@ def test_a_receipt_says_how_often_a_plan_is_billed() -> None:
     letter = _receipt(_delivery(Kind.PLAN), interval="month")
     assert "Tools <for> teams x 2, per month: €29.00" in letter.text
     assert "teams × 2, per month" in letter.html
+
+
+def test_a_receipt_names_what_is_there_and_what_is_not() -> None:
+    both, none, whole = (LETTERS[name] for name in ("part of it", "nothing yet", "download"))
+    assert both.text.startswith("Thank you. Part of it is yours already.")
+    assert none.text.startswith("Thank you. We have your payment.")
+    assert whole.text.startswith("Thank you. It's all yours.")
+    for letter in (both, none):
+        for form in (letter.text, letter.html):
+            assert "not open yet" in form
+            assert "The last place went while you were paying. We know, and we write again" in form
+            assert "See your place" not in form
+            assert "everything you bought" not in form
+    assert "Download" in both.text
+    assert "not open" not in whole.text + whole.html
+
+
+def test_what_has_ended_since_is_not_offered_in_a_late_receipt() -> None:
+    letter = LETTERS["taken back"]
+    assert "This was closed again, since its payment went back." in letter.text
+    assert "This can't be opened at the moment." in letter.text
+    assert "Invite teammates" not in letter.text
+
+
+def test_what_came_late_is_handed_over_and_what_never_came_is_paid_back() -> None:
+    late, given_up = LETTERS["late"], LETTERS["given up"]
+    assert "Your place: Thursday 10 December 2026" in late.text
+    assert "ABCDE-FGHJK-MNPQR-STUVW" in late.html
+    assert "€14.00 went back the way you paid" in given_up.text
+    assert "Tools &lt;for&gt; teams" in given_up.html
+
+
+CLAIMS = {
+    Stage.INQUIRY: ("A bank asks about a payment", "the buyer keeps what they have", True),
+    Stage.INQUIRY_CLOSED: ("A bank's question is closed", "access stay", False),
+    Stage.DISPUTED: ("A payment was disputed", "suspended until the bank has decided", True),
+    Stage.FUNDS_WITHDRAWN: ("Disputed money was taken", "from your balance", True),
+    Stage.PREVENTED: ("A dispute was prevented", "has ended", False),
+    Stage.LOST: ("A dispute was lost", "stays with the buyer", False),
+    Stage.WON: ("A dispute was won", "open again", False),
+    "refund_refused": ("A refund was refused", "No money has moved", False),
+    "refund_failed": ("A refund failed", "back on your balance", False),
+    "paid_twice": ("An order was paid twice", "names the payment to send back", False),
+    "paid_after_end": ("A payment came after its plan had ended", "the buyer was told so", False),
+    "plan_bills_on": ("A plan bills on", "goes on billing them", False),
+    "blocked": ("A paid order could not be delivered", "is waiting", False),
+}
+
+
+@pytest.mark.parametrize("topic", NOTICES)
+def test_owners_read_what_happened_and_until_when_they_may_answer(topic: str) -> None:
+    headline, claim, awaited = CLAIMS[topic]
+    letter = NOTICES[topic]
+    assert letter.subject == f"{headline}: order AS-1001"
+    for form in (letter.text, letter.html):
+        assert claim in form
+        assert "The amount in question: €14.00." in form
+        assert "product not received" in form
+        assert ("Thursday 10 December 2026, 16:00 UTC" in form) is awaited
+    assert ("suspended" in letter.text) is (topic == Stage.DISPUTED)
+
+
+def test_a_question_that_became_a_dispute_is_told_as_one() -> None:
+    assert _notice(Stage.DISPUTED, escalated=True).subject.startswith("A bank's question became a dispute")
+
+
+def test_a_dispute_whose_money_was_taken_says_so() -> None:
+    assert "from your balance meanwhile" in _notice(Stage.DISPUTED, withdrawn=True).text
+    assert "from your balance meanwhile" not in _notice(Stage.DISPUTED).text
 
 
 def test_who_paid_for_a_plan_that_had_ended_hears_that_the_money_is_not_lost() -> None:

@@ -1,5 +1,7 @@
 """Events: applied, parked until their order is known, replayed after a failure, and healed by the sweep."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 from sqlmodel import select
@@ -176,3 +178,36 @@ def test_sessions_rendered_otherwise_are_understood(shop: Shop, stripe: FakeStri
     event = {**stripe.event("completed", session_id, **rendering), "api_version": "2024-04-10"}
     assert deliver(shop, event).state is EventState.APPLIED
     assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_a_failure_that_comes_late_leaves_what_was_applied_meanwhile(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stripe delivers twice at once: one delivery breaks, and the other is done before the first has noted that."""
+    order_id, session_id = builders.opened(shop, "kit-eur")
+    stripe.pay(session_id)
+    event = stripe.event("completed", session_id)
+    note = inbox._note_failure
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.undo()
+        assert deliver(shop, event).state is EventState.APPLIED
+        note(*arguments)
+
+    monkeypatch.setattr(inbox, "_note_failure", late)
+    monkeypatch.setitem(KINDS, Kind.LICENSE, builders.Broken)
+    with pytest.raises(OSError, match="no more keys"):
+        deliver(shop, event)
+    row = builders.event_row(shop, event["id"])
+    assert (row.state, row.error, row.attempts) == (EventState.APPLIED, "", 1)
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_only_a_parked_event_can_be_dismissed(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, failed = failed_event(shop, stripe, monkeypatch)
+    applied = stripe.event("completed", builders.opened(shop, cart="cart_2")[1])
+    deliver(shop, applied)
+    for event in (failed, applied):
+        before = builders.event_row(shop, event["id"])
+        assert inbox.dismiss(shop, event["id"], "none of ours").state is before.state
+        assert builders.event_row(shop, event["id"]) == before

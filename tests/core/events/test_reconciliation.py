@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import event, insert
 
 from core.events import reconciliation
+from core.events.handlers import HANDLERS
 from core.events.inbox import StripeEvent
 from core.foundation import milestones
-from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.foundation.errors import PermissionMissing, StripeFaulty, StripeRefused, StripeUnreachable
 from core.foundation.milestones import Name
 from core.journeys import refund
 from core.orders.checkouts import Checkout
@@ -26,6 +27,7 @@ from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
 SILENT = StripeUnreachable("rate_limit", "Too many requests")
+FAULTY = StripeFaulty("api_error", "An unknown error occurred")
 
 
 def paid(shop: Shop, stripe: FakeStripe, number: int, *items: str) -> tuple[str, dict[str, Any]]:
@@ -56,7 +58,7 @@ def test_events_that_were_dropped_on_the_way_are_fetched_and_applied_in_their_or
 def test_only_what_happened_since_the_last_pass_is_fetched(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     asked: list[Any] = []
     everything = stripe.events
-    stripe.events = lambda *, since: asked.append(since) or everything(since=since)  # type: ignore[method-assign]
+    stripe.events = lambda *, since, types: asked.append(since) or everything(since=since, types=types)  # type: ignore[method-assign]
     first = clock.time
     reconciliation.sweep(shop)
     clock.pass_(hours=1)
@@ -73,7 +75,9 @@ def test_only_what_happened_since_the_last_pass_is_fetched(shop: Shop, stripe: F
     ]
 
 
-@pytest.mark.parametrize("trouble", [SILENT, StripeRefused("permission_error")])
+@pytest.mark.parametrize(
+    "trouble", [SILENT, FAULTY, StripeRefused("parameter_invalid"), PermissionMissing("permission_error")]
+)
 def test_events_of_a_listing_that_broke_off_are_fetched_by_the_next_pass(
     shop: Shop, stripe: FakeStripe, clock: Clock, trouble: Exception
 ) -> None:
@@ -84,8 +88,8 @@ def test_events_of_a_listing_that_broke_off_are_fetched_by_the_next_pass(
     told["created"] = int(clock.time.timestamp())
     listed = stripe.events
 
-    def broken(*, since: Any) -> Iterator[dict[str, Any]]:
-        yield from list(listed(since=since))[:1]
+    def broken(*, since: Any, types: Any) -> Iterator[dict[str, Any]]:
+        yield from list(listed(since=since, types=types))[:1]
         raise trouble
 
     stripe.events = broken  # type: ignore[method-assign]
@@ -238,3 +242,64 @@ def test_ten_thousand_open_orders_are_asked_about_in_one_pass(shop: Shop, stripe
     assert took < 30
     gone = [row.id for row in builders.rows(shop, Order) if row.status is Status.CANCELED]
     assert sorted(gone) == sorted(report.healed)
+
+
+def test_only_types_of_use_are_asked_for_and_what_is_undelivered_is_not_listed_at_every_pass(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    """Stripe goes on calling undelivered what the shop has fetched long ago."""
+    order_id, told = paid(shop, stripe, 1)
+    stripe.happened.clear()
+    useless = [stripe.tell("invoiceitem.created", {"id": f"ii_{n}", "object": "invoiceitem"}) for n in range(3000)]
+    stripe.undelivered += [*useless, told]
+    asked: list[Any] = []
+    listed = stripe.undelivered_events
+
+    def listing(*, since: Any, types: Any) -> Iterator[dict[str, Any]]:
+        asked.append(since)
+        assert set(types) == set(HANDLERS)
+        return listed(since=since, types=types)
+
+    stripe.undelivered_events = listing  # type: ignore[method-assign]
+    begun = clock.time
+    for _ in range(130):
+        reconciliation.sweep(shop)
+        clock.pass_(seconds=30)
+    assert asked == [begun - timedelta(days=29), begun - timedelta(days=1)]
+    assert builders.status(shop, order_id) == "fulfilled"
+    assert [(row.id, row.attempts) for row in builders.rows(shop, StripeEvent)] == [(told["id"], 1)]
+
+
+def test_a_listing_of_undelivered_events_that_broke_off_is_asked_for_again(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    listed = stripe.undelivered_events
+
+    def broken(*, since: Any, types: Any) -> Iterator[dict[str, Any]]:
+        raise SILENT
+
+    stripe.undelivered_events = broken  # type: ignore[method-assign]
+    reconciliation.sweep(shop)
+    assert seen(shop, Name.UNDELIVERED_SEEN) is None
+    stripe.undelivered_events = listed  # type: ignore[method-assign]
+    clock.pass_(seconds=30)
+    reconciliation.sweep(shop)
+    assert seen(shop, Name.UNDELIVERED_SEEN)
+
+
+def test_the_moment_up_to_which_events_were_seen_is_the_listings_beginning(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    """What happens while a long listing is read would be missed else."""
+    begun, listed = clock.time, stripe.events
+
+    def slow(*, since: Any, types: Any) -> Iterator[dict[str, Any]]:
+        found = list(listed(since=since, types=types))
+        clock.pass_(hours=1)
+        yield from found
+
+    stripe.events = slow  # type: ignore[method-assign]
+    reconciliation.sweep(shop)
+    mark = seen(shop, Name.EVENTS_SEEN)
+    assert mark
+    assert mark.at == begun

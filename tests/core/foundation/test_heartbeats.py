@@ -13,6 +13,12 @@ from tests.conftest import Clock
 LIMIT = timedelta(seconds=16)
 
 
+@pytest.fixture
+def shop(bare_shop: Shop) -> Shop:
+    """Where nobody is at work yet."""
+    return bare_shop
+
+
 def _begin(shop: Shop, now: datetime) -> str:
     with shop.transaction() as session:
         return heartbeats.begin(session, Kind.WORKER, host="a", pid=1, now=now)

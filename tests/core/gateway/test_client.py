@@ -1,13 +1,23 @@
 """The shop's door to Stripe: lists of more than one page, and plans that were billed nothing."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
 import stripe
 
-from core.foundation.errors import StripeUnreachable
+from core.events.handlers import HANDLERS
+from core.foundation.errors import (
+    PermissionMissing,
+    StripeFaulty,
+    StripeKeyRefused,
+    StripeRefused,
+    StripeTrouble,
+    StripeUnreachable,
+)
 from core.gateway.client import StripeApi
+from tests.contract.sides import LONG_AGO
 from tests.sandbox.running import KEY, Endpoint, running
 
 
@@ -71,4 +81,79 @@ def test_nothing_is_listed_of_what_stripe_does_not_have() -> None:
         assert api.invoices_of_subscription("sub_nobody") == []
         assert api.payment_intent_of_invoice("in_nobody") is None
         assert (api.line_items_of("cs_nobody"), api.lines_of_invoice("in_nobody")) == ([], [])
+    receiver.close()
+
+
+class Answers(stripe.HTTPClient):
+    """Gives one answer to every question, and keeps what was asked."""
+
+    name = "answers"
+
+    def __init__(self, status: int, body: object) -> None:
+        super().__init__()
+        self.asked: list[dict[str, list[str]]] = []
+        self._answer = (orjson.dumps(body), status, {})
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, dict[str, str]]:
+        self.asked.append(parse_qs(urlsplit(url).query))
+        return self._answer
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (401, "api_key_expired", StripeKeyRefused),
+        (401, None, StripeKeyRefused),
+        (400, "api_key_expired", StripeKeyRefused),
+        (403, "more_permissions_required", PermissionMissing),
+        (403, None, PermissionMissing),
+        (400, "parameter_unknown", StripeRefused),
+        (404, "resource_missing", StripeRefused),
+        (429, "rate_limit", StripeUnreachable),
+        (429, "lock_timeout", StripeFaulty),
+        (409, None, StripeFaulty),
+        (500, None, StripeFaulty),
+    ],
+)
+def test_an_error_of_stripes_is_the_member_of_the_family_that_says_what_to_do(
+    status: int, code: str | None, kind: type[StripeTrouble]
+) -> None:
+    error = {"error": {"type": "invalid_request_error", "message": "No", **({"code": code} if code else {})}}
+    api = StripeApi("sk_test_answers", base="http://127.0.0.1:9", http_client=Answers(status, error))
+    with pytest.raises(StripeTrouble) as said:
+        api.refund({"payment_intent": "pi_1"}, key="rf_1")
+    assert type(said.value) is kind
+
+
+def test_what_is_no_answer_at_all_is_a_fault() -> None:
+    api = StripeApi("sk_test_answers", base="http://127.0.0.1:9", http_client=Answers(502, "<html>Bad gateway</html>"))
+    with pytest.raises(StripeFaulty):
+        api.find_charge("ch_1")
+
+
+def test_events_are_asked_for_by_twenty_types_at_a_time_and_come_newest_first() -> None:
+    types = [f"kind.{number}" for number in range(38)]
+    receiver = Endpoint()
+    answers = Answers(200, {"object": "list", "url": "/v1/events", "has_more": False, "data": []})
+    api = StripeApi("sk_test_answers", base="http://127.0.0.1:9", http_client=answers)
+    assert list(api.events(since=LONG_AGO, types=types)) == []
+    assert list(api.undelivered_events(since=LONG_AGO, types=types)) == []
+    wanted = [
+        sorted(text for name, texts in asked.items() if name.startswith("types") for text in texts)
+        for asked in answers.asked
+    ]
+    assert [len(each) for each in wanted] == [20, 18, 20, 18]
+    assert sorted(wanted[0] + wanted[1]) == sorted(types)
+    assert [asked.get("delivery_success") for asked in answers.asked] == [None, None, ["false"], ["false"]]
+    with running(receiver, webhook_url="") as world:
+        world.subscribed()
+        found = list(StripeApi(KEY, base=world.settings.base_url).events(since=LONG_AGO, types=tuple(HANDLERS)))
+        moments = [event["created"] for event in found]
+        assert moments == sorted(moments, reverse=True)
+        assert {"customer.subscription.created", "invoice.paid"} <= {event["type"] for event in found} <= set(HANDLERS)
+        with pytest.raises(StripeKeyRefused):
+            StripeApi("pk_test_of_nobody", base=world.settings.base_url).find_charge("ch_1")
     receiver.close()

@@ -1,6 +1,7 @@
 """The way to Stripe: one open Session for one basket, whatever is clicked, changed, lost or refused on the way."""
 
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -29,10 +30,11 @@ from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import workshops
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
+from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.shop import Shop
 from tests import builders
-from tests.builders import a_basket, session_id
+from tests.builders import a_basket, deliver, session_id
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
@@ -403,3 +405,41 @@ def test_thirty_buyers_at_once_for_five_places_hold_exactly_five(shop: Shop, str
     with shop.reading() as session:
         assert workshops.coming(session, ["clinic"], now=shop.now())["clinic"][0].left == 0
     assert len(stripe.sessions) == len(builders.rows(shop, Order)) == 5
+
+
+def test_an_attempt_whose_session_stripe_has_told_of_is_not_given_up_when_its_own_call_fails(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    """The event came while the answer was on its way, and what came instead of the answer is a refusal."""
+    opening = stripe.open_checkout
+
+    def told_first(parameters: dict[str, Any], *, key: str) -> Any:
+        facts = opening(parameters, key=key)
+        stripe.pay(facts.id)
+        deliver(shop, stripe.event("completed", facts.id))
+        raise REFUSED
+
+    stripe.open_checkout = told_first  # type: ignore[method-assign]
+    with pytest.raises(StripeRefused):
+        checkout.start(shop, a_basket("clinic-eur"))
+    (attempt,) = builders.attempts(shop)
+    assert attempt.state == "complete"
+    assert builders.status(shop, attempt.order_id) == "fulfilled"
+
+
+def test_an_attempt_whose_session_becomes_known_while_the_sweep_comes_to_it_stays_open(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, session_id = builders.opened(shop, "clinic-eur")
+    know(shop, None)
+    clock.pass_(minutes=11)
+    reconciliation.sweep(shop, progress=lambda subject: know(shop, session_id) if subject == order_id else None)
+    (attempt,) = builders.attempts(shop)
+    assert (attempt.state, builders.status(shop, order_id)) == ("open", "pending")
+
+
+def know(shop: Shop, session_id: str | None) -> None:
+    """What the database knows of the only attempt's Session."""
+    with shop.transaction() as session:
+        (attempt,) = builders.attempts(shop)
+        session.get_one(Checkout, attempt.id).stripe_checkout_session_id = session_id

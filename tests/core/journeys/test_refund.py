@@ -195,7 +195,7 @@ def test_what_stripe_refuses_is_canceled_and_its_money_free_again(
     assert (row.status, row.failure) == (RefundStatus.CANCELED, "charge_disputed")
     assert (left(shop, order_id), money(shop, order_id)) == (TOTAL, ("fulfilled", 0))
     assert builders.grants(shop, order_id) == ACTIVE
-    assert f"owner_notice:{order_id}:refund_failed:{row.id}" in builders.jobs(shop)
+    assert f"owner_notice:{order_id}:refund_refused:{row.id}" in builders.jobs(shop)
 
 
 def test_a_refund_taken_for_refused_counts_once_stripe_tells_that_it_was_made(

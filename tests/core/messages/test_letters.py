@@ -16,6 +16,12 @@ from tests.conftest import Clock
 
 
 @pytest.fixture
+def shop(bare_shop: Shop) -> Shop:
+    """Where nobody is at work yet."""
+    return bare_shop
+
+
+@pytest.fixture
 def workers(shop: Shop) -> tuple[str, str]:
     """Two that are at work."""
     with shop.transaction() as session:
@@ -121,6 +127,7 @@ def test_what_is_refused_for_good_or_fails_for_three_days_is_for_a_person(
     assert [(item.topic, item.subject) for item in attention.items(shop)] == [("letter", "receipt:1")]
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_letter_that_waits_for_the_mail_server_is_known_and_given_up_like_another(shop: Shop, clock: Clock) -> None:
     def put_off() -> bool:
         with shop.transaction() as session:

@@ -190,3 +190,44 @@ def test_what_has_a_deadline_comes_first_then_the_oldest(shop: Shop, stripe: Fak
     deliver(shop, event_about({"id": "cs_live_1"}, "checkout.session.completed", number="live", livemode=True))
     deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(builders.payment_of(shop, order_id))))
     assert topics(shop) == ["dispute", "stripe_unreachable", "mode_mismatch"]
+
+
+def test_a_worker_that_was_not_seen_for_long_until_it_is_back(shop: Shop) -> None:
+    builders.pause_worker(shop, seconds=59)
+    assert topics(shop) == []
+    builders.pause_worker(shop, days=20, minutes=1)
+    (item,) = attention.items(shop)
+    assert (item.topic, item.detail) == ("worker_absent", "last seen 20 days ago")
+    assert "Start the worker" in item.advice
+    builders.pause_worker(shop, seconds=1)
+    assert topics(shop) == []
+
+
+def test_a_shop_that_never_had_a_worker(bare_shop: Shop) -> None:
+    assert [(item.topic, item.detail) for item in attention.items(bare_shop)] == [("worker_absent", "last seen: never")]
+
+
+def test_a_worker_that_gets_through_no_pass_until_it_does(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    builders.begun(shop, hours=2)
+    assert [(item.topic, item.detail) for item in attention.items(shop)] == [
+        ("sweep_overdue", "last pass ended: never")
+    ]
+    reconciliation.sweep(shop)
+    assert topics(shop) == []
+    clock.pass_(minutes=16)
+    assert [(item.topic, item.detail) for item in attention.items(shop)] == [
+        ("sweep_overdue", "last pass ended 16 minutes ago")
+    ]
+    stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    reconciliation.sweep(shop)  # a pass that nobody answers is one all the same
+    assert topics(shop) == ["stripe_unreachable"]
+
+
+def test_a_parked_event_that_only_stripe_can_place_does_not_speak_of_backups(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    deliver(shop, stripe.tell("charge.dispute.created", {"id": "dp_1", "object": "dispute", "charge": "ch_x"}))
+    clock.pass_(minutes=61)
+    (item,) = attention.items(shop)
+    assert item.topic == "event_parked"
+    assert "backup" not in item.advice

@@ -15,7 +15,7 @@ from core.foundation.errors import (
     TooManyTries,
 )
 from core.journeys import checkout, portal
-from core.messages import letters
+from core.messages import contents
 from core.people import address_changes, codes, customers, purchases, sign_in
 from core.people.customers import Customer, CustomerAddress, How
 from core.shop import Shop
@@ -157,7 +157,7 @@ def test_letters_lead_to_the_address_they_went_to_also_after_a_change(shop: Shop
     order_id = paid_by(shop, stripe, old)
     links = {old: sign_in.letter_link(shop, order_id, old)}
     proved(shop, old, new)
-    links[new] = letters.about_order(shop, order_id).library_url
+    links[new] = contents.about_order(shop, order_id).library_url
     read = {each: sign_in.read_letter(shop, link.partition("letter=")[2]) for each, link in links.items()}
     assert read == {old: old, new: new}
     with pytest.raises(LinkInvalid):  # of the time when links named the order alone, and went to the old address
@@ -214,7 +214,7 @@ def test_one_order_is_given_to_whom_it_belongs_and_the_others_stay(shop: Shop, s
             session, wrong, meant, owner=owner, how=How.OWNER, actor="owner", now=shop.now()
         )
     assert (builders.seen(shop, typed), builders.seen(shop, meant)) == ([theirs], [wrong])
-    assert letters.about_order(shop, wrong).email == meant
+    assert contents.about_order(shop, wrong).email == meant
     assert "address_changed:1" in builders.log(shop, wrong)
     assert "address_changed:1" not in builders.log(shop, theirs)
 

@@ -8,7 +8,7 @@ from core.foundation import addresses
 from core.foundation.database import new_id
 from core.foundation.errors import AddressUnfit, Unfit
 from core.journeys import checkout, success_page
-from core.messages import letters
+from core.messages import contents
 from core.people import codes, sign_in
 from core.shop import Shop
 from tests import builders
@@ -128,7 +128,7 @@ def test_a_code_goes_to_the_address_as_it_is_kept_and_never_to_a_folded_form_of_
         cookie = sign_in.redeem(session, ticket, ip="", signing_key=shop.signing_key, now=shop.now())
         assert sign_in.who(session, cookie, now=shop.now()) == known
     assert builders.seen(shop, known) == [order_id]
-    assert letters.about_order(shop, order_id).email == known
+    assert contents.about_order(shop, order_id).email == known
 
 
 @builders.on_sqlite
@@ -152,7 +152,7 @@ def test_the_address_that_stripe_reports_is_the_orders_whatever_was_typed_before
     builders.deliver(shop, stripe.event("completed", builders.session_id(link)))
     assert builders.order(shop, link.order_id).email == "nora@lindqvist.example"
     assert builders.seen(shop, "nora@lindqvist.example") == [link.order_id]
-    assert letters.about_order(shop, link.order_id).email == "nora@lindqvist.example"
+    assert contents.about_order(shop, link.order_id).email == "nora@lindqvist.example"
 
 
 @pytest.mark.parametrize("first", ["nora@lindqvist.example", "ole@berg.example"])
@@ -169,7 +169,7 @@ def test_two_paid_sessions_of_two_people_keep_both_apart(shop: Shop, stripe: Fak
     assert success_page.confirm(shop, people[second]) == order_id
     assert builders.order(shop, order_id).email == first
     assert (builders.seen(shop, first), builders.seen(shop, second)) == ([order_id], [])
-    assert letters.about_order(shop, order_id).email == first
+    assert contents.about_order(shop, order_id).email == first
     assert [job for job in builders.jobs(shop) if not job.startswith("ask_stripe:")] == [
         f"owner_notice:{order_id}:paid_twice", f"receipt:{order_id}"
     ]  # fmt: skip

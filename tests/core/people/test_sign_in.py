@@ -6,7 +6,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from core.foundation import signing
 from core.foundation.database import new_id
 from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
-from core.messages import letters
+from core.messages import contents
 from core.people import codes, sign_in
 from core.people.codes import SignInCode
 from core.people.sign_in import SignIn
@@ -32,12 +32,12 @@ def a_code(shop: Shop, email: str) -> str:
 def a_letter(shop: Shop, stripe: FakeStripe) -> str:
     """The token of the link in a receipt."""
     order_id = builders.bought(shop, stripe, cart=new_id("cart"))
-    return letters.about_order(shop, order_id).library_url.partition("letter=")[2]
+    return contents.about_order(shop, order_id).library_url.partition("letter=")[2]
 
 
 def test_a_receipt_carries_what_was_bought_the_key_and_the_way_to_the_library(shop: Shop, stripe: FakeStripe) -> None:
     order_id = builders.bought(shop, stripe, ("guide-eur", 2), "kit-eur", "clinic-eur")
-    letter = letters.about_order(shop, order_id)
+    letter = contents.about_order(shop, order_id)
     assert (letter.email, letter.total.amount, letter.number) == (NORA, 27700, builders.order(shop, order_id).number)
     told = [(line.name, line.quantity, line.total.amount) for line in letter.lines]
     assert told == [("Field Guide", 2, 5800), ("Template Kit", 1, 7900), ("Clinic", 1, 14000)]
@@ -113,6 +113,20 @@ def test_wrong_digits_are_refused_and_the_sixth_try_is_too_late(shop: Shop) -> N
         with pytest.raises(LinkInvalid):
             sign_in.by_code(shop, email, wrong if wrong != digits else "111111")
     with pytest.raises(LinkExpired):
+        sign_in.by_code(shop, email, digits)
+
+
+@builders.on_sqlite
+def test_an_address_may_be_tried_twenty_times_an_hour_however_many_codes_are_made(shop: Shop, clock: Clock) -> None:
+    email = somebody()
+    for _ in range(20):
+        clock.pass_(seconds=1)
+        digits = a_code(shop, email)
+        with pytest.raises(LinkInvalid):
+            sign_in.by_code(shop, email, "000000" if digits != "000000" else "111111")
+    clock.pass_(seconds=1)
+    digits = a_code(shop, email)
+    with pytest.raises(TooManyTries):
         sign_in.by_code(shop, email, digits)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.foundation.errors import StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.orders.orders import Order
 from tests import builders
 from tests.conftest import Clock
@@ -84,7 +84,9 @@ def test_a_cart_with_nothing_to_pay_offers_no_payment(visitor: Visitor) -> None:
     assert "Remove Template Kit" in labels(tab)
 
 
-@pytest.mark.parametrize("trouble", [StripeUnreachable("timeout"), StripeRefused("amount_too_large")])
+@pytest.mark.parametrize(
+    "trouble", [StripeUnreachable("timeout"), StripeRefused("amount_too_large"), StripeKeyRefused("expired")]
+)
 def test_when_stripe_does_not_help_nothing_is_lost(visitor: Visitor, trouble: Exception) -> None:
     visitor.puts("guide-eur")
     visitor.stripe.trouble.append(trouble)  # type: ignore[arg-type]
@@ -92,6 +94,13 @@ def test_when_stripe_does_not_help_nothing_is_lost(visitor: Visitor, trouble: Ex
     assert "Nothing was charged" in tab.warning[0].value
     assert left_for(tab) == ""
     assert visitor.goes_to_payment()
+
+
+def test_a_shop_that_cannot_take_payments_says_so(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    visitor.stripe.trouble.append(StripeKeyRefused("api_key_expired"))
+    tab = sound(visitor.opens("cart").button(key="pay").click().run())
+    assert "can't take payments right now" in tab.warning[0].value
 
 
 def test_two_currencies_are_said_not_to_go_together(visitor: Visitor) -> None:

@@ -1,0 +1,187 @@
+"""Convergence: bringing what was delivered of an order to what the facts about its money allow, or seeing what that would be.
+
+It may be done any number of times: the result is the same, and each grant keeps when it was first given.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from sqlmodel import Session, col, select
+
+from core.catalog import products
+from core.catalog.products import Kind
+from core.foundation.database import new_id
+from core.foundation.errors import SoldOut
+from core.kinds import access, deliverables
+from core.kinds.grants import Grant
+from core.orders.history import Entries
+from core.orders.ledger import Ledger
+from core.orders.orders import Order, OrderLine
+from core.orders.status import GrantState, Progress
+
+
+@dataclass
+class Converged:
+    """The grants as they are now, and the lines (counted from 1) that could not be delivered at first and are settled:
+    delivered after all, or given up since their money went back."""
+
+    grants: list[Grant] = field(default_factory=list)
+    delivered_late: list[int] = field(default_factory=list)
+    given_up: list[int] = field(default_factory=list)
+
+    def add(self, grant: Grant, line: int, *, late: bool, given_up: bool) -> None:
+        """Note a grant as it is now: `late` if its buyer was told that it is missing."""
+        self.grants.append(grant)
+        if late and grant.state is GrantState.ACTIVE:
+            self.delivered_late.append(line)
+        if given_up:
+            self.given_up.append(line)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether every line was delivered, at whatever time."""
+        return bool(self.grants) and all(grant.granted_at for grant in self.grants)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What would become of one delivery. `line` counts from 1; `keeps` is the product's policy after a refund."""
+
+    line: int
+    product: str
+    quantity: int
+    before: GrantState
+    after: GrantState
+    keeps: bool
+
+
+def converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> Converged:
+    """Bring the order's grants to what its ledger allows now, and give back what nobody can be paying for any more."""
+    found = Converged()
+    if ledger.progress in (Progress.OPEN, Progress.PROCESSING):
+        return found
+    rows = _lines_and_grants(session, order.id)
+    ledger.lines = [line for line, _ in rows]
+    if ledger.progress is not Progress.PAID:
+        deliverables.release_all(session, [line for line, _ in rows])
+        return found
+    deliverables.lock_stock(session, [line for line, _ in rows])
+    keeps = products.kept_after_refund(session, [line.product_id for line in ledger.lines]) if ledger.refunds else set()
+    allowed = _allowed(ledger, rows, keeps, now=now)
+    trouble = "" if ledger.paid else ledger.misfit
+    # Money that was not what was ordered is not the order's own: nobody was told of it that something is missing.
+    told = order.stripe_checkout_session_id is not None
+    for line, known in rows:
+        grant = known or _first_granted(session, line, trouble, log, now=now)
+        before = grant.granted_at
+        _bring(session, line, grant, allowed[line.id], now=now)
+        if grant.granted_at != before:
+            log.add(f"granted:{line.position + 1}")
+        if trouble and grant.state is GrantState.BLOCKED:
+            grant.reason = trouble
+        if line.kind is Kind.PLAN:
+            _follow(grant, access.of_plan(ledger, line, now=now), now=now)
+        found.add(grant, line.position + 1, late=told and before is None, given_up=_is_given_up(ledger, line, grant))
+    return found
+
+
+def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
+    """What converging would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
+    rows = _lines_and_grants(session, order.id)
+    ledger.lines = [line for line, _ in rows]
+    keeps = products.kept_after_refund(session, [line.product_id for line in ledger.lines])
+    allowed = _allowed(ledger, rows, keeps, now=now)
+    return tuple(
+        Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
+        for line, grant in rows
+        if grant
+    )
+
+
+def _allowed(
+    ledger: Ledger, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
+) -> dict[str, GrantState]:
+    """What each line may be used for as the ledger stands, by the line's id."""
+    return {
+        line.id: access.allowed(ledger, line, keeps_after_refund=line.product_id in keeps, now=now) for line, _ in rows
+    }
+
+
+def _lines_and_grants(session: Session, order_id: str) -> list[tuple[OrderLine, Grant | None]]:
+    query = (
+        select(OrderLine, Grant)
+        .join(Grant, col(Grant.order_line_id) == OrderLine.id, isouter=True)
+        .where(OrderLine.order_id == order_id)
+        .order_by(col(OrderLine.position))
+    )
+    return list(session.exec(query.execution_options(populate_existing=True)))
+
+
+def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries, *, now: datetime) -> Grant:
+    """The grant that being paid for makes, before anything that came later is looked at.
+
+    Also where a refund overtook the payment: so the same rows stand in the end, in whatever order the two were learned.
+    """
+    grant = Grant(
+        id=new_id("gr"), order_id=line.order_id, order_line_id=line.id, product_id=line.product_id, kind=line.kind,
+        quantity=line.quantity, state=GrantState.BLOCKED if trouble else GrantState.ACTIVE, reason=trouble,
+        granted_at=None if trouble else now, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(grant)
+    session.flush()  # what a kind adds refers to it
+    if trouble:
+        _keep_stock(session, line, now=now)
+    elif short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now):
+        grant.state, grant.reason, grant.granted_at = GrantState.BLOCKED, short, None
+    log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
+    return grant
+
+
+def _keep_stock(session: Session, line: OrderLine, *, now: datetime) -> None:
+    """Hold what a blocked line counts on until a person decides; that there is none left is told when they do."""
+    with suppress(SoldOut):
+        deliverables.KINDS[line.kind].hold(session, line, now=now)
+
+
+def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, *, now: datetime) -> None:
+    """Bring one grant to the state that the facts allow."""
+    if grant.state is target:
+        return
+    before = (grant.state, grant.reason)
+    reason = grant.reason
+    match target:
+        case GrantState.ACTIVE:
+            reason = deliverables.KINDS[line.kind].grant(session, line, grant, now=now)
+            target = GrantState.BLOCKED if reason else target
+        case GrantState.SUSPENDED:
+            deliverables.KINDS[line.kind].suspend(session, grant, now=now)
+        case GrantState.REVOKED:
+            # What was blocked may still hold a place.
+            deliverables.KINDS[line.kind].release(session, line.id)
+            deliverables.KINDS[line.kind].revoke(session, grant, now=now)
+        case GrantState.BLOCKED:
+            _keep_stock(session, line, now=now)  # its money is back with us: so is what it counted on, if it is free
+        case _:
+            assert_never(target)
+    grant.state, grant.reason = target, reason if target is GrantState.BLOCKED else ""
+    if (grant.state, grant.reason) != before:
+        grant.updated_at = now
+    if target is GrantState.ACTIVE:
+        grant.granted_at = grant.granted_at or now
+
+
+def _is_given_up(ledger: Ledger, line: OrderLine, grant: Grant) -> bool:
+    """Whether what was never delivered need not be any more, because its money was sent back."""
+    never_there = grant.granted_at is None and grant.state is GrantState.REVOKED
+    return never_there and ledger.paid is not None and access.is_sent_back(ledger, line)
+
+
+def _follow(grant: Grant, plan: access.PlanAccess, *, now: datetime) -> None:
+    """Move a grant to the plan and the seats that its subscription has come to."""
+    before = (grant.product_id, grant.quantity)
+    grant.product_id = plan.product_id or grant.product_id
+    grant.quantity = grant.quantity if plan.quantity is None else plan.quantity
+    if (grant.product_id, grant.quantity) != before:
+        grant.updated_at = now

@@ -1,0 +1,93 @@
+"""One attempt at a letter, without a mail server: what nobody can be written to about, and what was overtaken."""
+
+from dataclasses import replace
+
+from pydantic import SecretStr
+from sqlmodel import select
+
+from core.foundation import heartbeats
+from core.foundation.heartbeats import Kind
+from core.foundation.outbox import Job, Turn
+from core.messages.letters import Letter, LetterState
+from core.orders.disputes import Dispute
+from core.owner import attention
+from core.shop import Shop
+from tests import builders
+from tests.builders import deliver
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+from tests.worker.postbox import mail_server
+from worker import jobs
+from worker.breaker import Breaker
+from worker.sending import Post
+
+
+def run(shop: Shop, job: Job, *arguments: str, number: int = 0) -> Letter:
+    """One turn of a job, as the worker takes it; the letter as it stands then."""
+    with shop.transaction() as session:
+        worker = heartbeats.begin(session, Kind.WORKER, host="a", pid=1, now=heartbeats.database_time(session))
+    root = ":".join((job, *arguments))
+    jobs._take(Post(shop, worker, Breaker()), Turn(job, root, number, arguments))
+    with shop.reading() as session:
+        return session.exec(select(Letter).where(Letter.id == root)).one()
+
+
+def without_owners(shop: Shop) -> Shop:
+    """With a key of its own, and nobody's address."""
+    return replace(shop, settings=shop.settings.model_copy(update={"stripe_secret_key": builders.OWN_KEY}))
+
+
+def with_mail(shop: Shop, url: str) -> Shop:
+    settings = shop.settings.model_copy(update={"smtp_url": SecretStr(url), "owner_emails": ("ida@berg.example",)})
+    return replace(shop, settings=settings)
+
+
+def test_a_notice_that_nobody_can_get_waits_for_however_long_until_somebody_can(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(builders.payment_of(shop, order_id))))
+    (dispute,) = builders.rows(shop, Dispute)
+    notice = (Job.OWNER_NOTICE, order_id, f"disputed:{dispute.id}")
+    for number in range(3):
+        letter = run(without_owners(shop), *notice, number=number)
+        assert (letter.state, letter.sent_at, letter.error) == (LetterState.WAITING, None, "OWNER_EMAILS is not set")
+        assert f"{':'.join(notice)}#{number + 1}" in builders.jobs(shop)
+        clock.pass_(days=30)
+    items = attention.items(without_owners(shop))
+    assert [(item.topic, item.detail) for item in items if item.topic != "dispute"] == [
+        ("no_owner_address", "1 notice waits")
+    ]
+    with mail_server() as postbox:
+        letter = run(with_mail(shop, postbox.url), *notice, number=3)
+        assert (letter.state, letter.error) == (LetterState.SENT, "")
+        assert [mail["To"] for mail in postbox.letters] == ["ida@berg.example"]
+    assert [item.topic for item in attention.items(without_owners(shop))] == ["dispute"]
+
+
+def test_what_was_overtaken_is_dropped_and_not_called_sent(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    for status in ("warning_needs_response", "warning_closed"):
+        dispute = stripe.dispute(builders.payment_of(shop, order_id), status=status)
+        deliver(shop, stripe.tell("charge.dispute.updated", dispute))
+    with mail_server() as postbox:
+        open_shop = with_mail(shop, postbox.url)
+        letters = {stage: run(open_shop, Job.OWNER_NOTICE, order_id, f"{stage}:{dispute['id']}")
+                   for stage in ("inquiry", "inquiry_closed")}  # fmt: skip
+        assert [mail["Subject"].partition(":")[0] for mail in postbox.letters] == ["A bank's question is closed"]
+    assert (letters["inquiry"].state, letters["inquiry"].sent_at) == (LetterState.DROPPED, None)
+    assert letters["inquiry_closed"].state is LetterState.SENT
+
+
+def test_a_refund_that_stripe_refused_is_told_as_such(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    refused, failed = builders.refused_refund(shop, stripe, order_id), builders.failed_refund(shop, stripe, order_id)
+    with mail_server() as postbox:
+        open_shop = with_mail(shop, postbox.url)
+        run(open_shop, Job.OWNER_NOTICE, order_id, f"refund_refused:{refused}")
+        run(open_shop, Job.OWNER_NOTICE, order_id, f"refund_failed:{failed}")
+        texts = [mail.get_body(("plain",)).get_content() for mail in postbox.letters]  # type: ignore[union-attr]
+    assert "No money has moved" in texts[0]
+    assert "charge disputed" in texts[0]
+    assert "back on your balance" in texts[1]
+    assert "balance" not in texts[0]
