@@ -15,9 +15,11 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from sandbox import app, settings, versions
-from sandbox.changes import Changes
-from sandbox.errors import StripeError
+from sandbox import app
+from sandbox.account import settings
+from sandbox.ground.changes import Changes
+from sandbox.ground.errors import StripeError
+from sandbox.protocol import versions
 
 log = logging.getLogger("sandbox")
 # Requests still open when the server is told to stop get this long.

@@ -10,21 +10,22 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from sandbox import pages, timers
-from sandbox.account import Account
-from sandbox.api import Api
-from sandbox.challenge_page import ChallengePage
-from sandbox.control import Control
-from sandbox.event_pages import EventPages
-from sandbox.fault_page import FaultPage
-from sandbox.hosted_page import HostedPage
-from sandbox.mailbox import Mailbox
-from sandbox.object_page import ObjectPage
-from sandbox.operations import HANDLERS, TIMERS
-from sandbox.panel import Panel
-from sandbox.portal_page import PortalPage
-from sandbox.recovery_page import RecoveryPage
-from sandbox.settings import Settings
+from sandbox.account import timers
+from sandbox.account.account import Account
+from sandbox.account.settings import Settings
+from sandbox.api.dispatch import Api
+from sandbox.api.operations import HANDLERS, TIMERS
+from sandbox.pages import flash_messages, rendering
+from sandbox.pages.challenge_page import ChallengePage
+from sandbox.pages.hosted_page import HostedPage
+from sandbox.pages.portal_page import PortalPage
+from sandbox.pages.recovery_page import RecoveryPage
+from sandbox.panel import scenarios
+from sandbox.panel.control_api import Control
+from sandbox.panel.fault_page import FaultPage
+from sandbox.panel.mailbox import Mailbox
+from sandbox.panel.object_pages import EventPages, ObjectPage
+from sandbox.panel.panel_page import Panel
 
 # The API answers all of them in its own words, even if it is only that there is no such thing.
 METHODS = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE"]
@@ -32,7 +33,7 @@ METHODS = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE"]
 
 def make(settings: Settings) -> FastAPI:
     """The application; its state is opened when it starts and written out when it stops."""
-    account = Account(settings, TIMERS)
+    account = Account(settings, {**TIMERS, **scenarios.TIMERS})
     api, mailbox = Api(account, HANDLERS), Mailbox(account)
 
     @contextlib.asynccontextmanager
@@ -51,9 +52,9 @@ def make(settings: Settings) -> FastAPI:
             account.store.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
-    app.state.api, app.state.account = api, account
+    app.state.api, app.state.account, app.state.messages = api, account, flash_messages.Messages()
     _route(app, account, api, mailbox)
-    app.mount("/static", StaticFiles(directory=pages.STATIC))
+    app.mount("/static", StaticFiles(directory=rendering.STATIC))
     return app
 
 
@@ -103,7 +104,7 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
 
 async def _icon(request: Request) -> Response:
     """For what is not a page: there the browser asks by itself."""
-    return FileResponse(pages.STATIC / "icon.svg")
+    return FileResponse(rendering.STATIC / "icon.svg")
 
 
 async def _healthy(request: Request) -> Response:

@@ -1,7 +1,8 @@
-"""The arrows of the design, read from the source: who may import whom, and one door per library."""
+"""The arrows of the design, read from the source: who may import whom, which room which, and one door per library."""
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,45 @@ DOORS = {
     "obstore": {"core/storage.py", "webhook/downloads.py"},
     "itsdangerous": {"core/signing.py"},
 }
+# Which rooms the modules of a room may import, beside their own. Each room stands below those that it may import, so that
+# arrows only go down. What only a type checker reads counts as well: a room must not even know the name of one above it.
+# A folder with any room here has all of its rooms here; a module that stands by itself is a room without the `.py`.
+ROOMS: dict[str, set[str]] = {
+    "sandbox/ground": set(),
+    "sandbox/protocol": {"sandbox/ground"},
+    "sandbox/account": {"sandbox/ground", "sandbox/protocol"},
+    "sandbox/catalogue": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
+    "sandbox/balance": {"sandbox/ground", "sandbox/protocol", "sandbox/account"},
+    "sandbox/payments": {"sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/balance"},
+    "sandbox/billing": {
+        "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
+    },
+    "sandbox/customers": {
+        "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
+        "sandbox/billing",
+    },
+    "sandbox/checkout": {
+        "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
+        "sandbox/billing", "sandbox/customers",
+    },
+    "sandbox/api": {
+        "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
+        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/balance",
+    },
+    "sandbox/pages": {
+        "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
+        "sandbox/billing", "sandbox/customers", "sandbox/checkout",
+    },
+    "sandbox/panel": {
+        "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/catalogue", "sandbox/payments",
+        "sandbox/billing", "sandbox/customers", "sandbox/checkout", "sandbox/pages", "sandbox/balance",
+    },
+    # What puts the rooms together, and runs them.
+    "sandbox": {
+        "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/api", "sandbox/pages", "sandbox/panel",
+    },
+}  # fmt: skip
+MOST_MODULES = 16
 
 
 def sources(folder: str) -> list[Path]:
@@ -134,3 +174,103 @@ def test_facts_of_stripe_are_recorded_where_they_were_admitted_and_nowhere_else(
         named = {f"core.{alias.name}" for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
                  if isinstance(node, ast.ImportFrom) and node.module == "core" for alias in node.names}  # fmt: skip
         assert "core.admission" in {*imported(ROOT / path), *named}, f"{path} records, and asks nobody to admit"
+
+
+def in_rooms() -> list[Path]:
+    """The modules of all folders that have rooms."""
+    return [path for folder in sorted({room.partition("/")[0] for room in ROOMS}) for path in sources(folder)]
+
+
+def room_of(path: Path) -> str:
+    alone = name_of(path).removesuffix(".py")
+    return alone if alone in ROOMS else name_of(path.parent)
+
+
+def modules_of(room: str) -> list[Path]:
+    return [path for path in in_rooms() if room_of(path) == room and path.name != "__init__.py"]
+
+
+def reached(source: str, *, typing: bool = True) -> Iterator[Path]:
+    """The files of ours that a source imports, wherever in it; with or without what only a type checker reads."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if not typing and isinstance(node, ast.If) and isinstance(node.test, ast.Name):
+            node.body = [] if node.test.id == "TYPE_CHECKING" else node.body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (found for alias in node.names if (found := file_of(alias.name)))
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = (file_of(f"{node.module}.{alias.name}") or file_of(node.module) for alias in node.names)
+            yield from (found for found in inner if found)
+
+
+def file_of(module: str) -> Path | None:
+    """The file of a module or package of ours."""
+    path = ROOT / module.replace(".", "/")
+    named = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in named if file.is_file()), None) if module.partition(".")[0] in FOLDERS else None
+
+
+def rooms_reached(source: str) -> set[str]:
+    return {room_of(path) for path in reached(source)}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_room_imports_only_those_below_it(room: str) -> None:
+    folder = room.partition("/")[0]
+    upward = {
+        f"{name_of(path)} imports from {other}"
+        for path in modules_of(room)
+        for other in rooms_reached(path.read_text(encoding="utf-8")) - {room} - ROOMS[room]
+        if other.partition("/")[0] == folder
+    }
+    assert upward == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from sandbox.panel import rows",
+        "import sandbox.panel.rows",
+        "from sandbox import panel",
+        "def act():\n    from sandbox.panel.rows import Row",
+        "if TYPE_CHECKING:\n    from sandbox.panel.rows import Row",
+    ],
+)
+def test_an_import_is_seen_wherever_it_stands(source: str) -> None:
+    assert rooms_reached(source) == {"sandbox/panel"}
+
+
+def test_the_table_has_every_room_and_no_other() -> None:
+    assert {room_of(path) for path in in_rooms() if path.name != "__init__.py"} == set(ROOMS)
+
+
+def test_arrows_between_rooms_only_go_down() -> None:
+    below: set[str] = set()
+    for room, imports in ROOMS.items():
+        assert imports <= below, f"{room} may import {sorted(imports - below)}, which do not stand below it"
+        below.add(room)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = [path for path in in_rooms() if path.name != "__init__.py"]
+    graph = {path: set(reached(path.read_text(encoding="utf-8"), typing=False)) - {path} for path in modules}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(f"They import each other: {' <- '.join(name_of(path) for path in circle.args[1])}")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_room_outgrows_what_a_listing_can_tell(room: str) -> None:
+    modules = modules_of(room)
+    assert len(modules) <= MOST_MODULES, (
+        f"{room}/ has {len(modules)} modules, and more than {MOST_MODULES} in a room nobody overlooks: part it in two"
+    )
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if (ROOT / room).is_dir()])
+def test_each_room_says_what_lives_there_and_exports_nothing(room: str) -> None:
+    tree = ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import StripeUnreachable
 from core.shop import Shop
-from sandbox import conformity
+from sandbox.protocol import conformity
 from tests.conftest import Clock
 from tests.contract.sides import BUYER, until_renewed
 from tests.fakes import FakeStripe

@@ -11,7 +11,7 @@ import stripe
 
 from core.shop import Shop
 from core.stripe_api import StripeApi
-from sandbox import conformity
+from sandbox.protocol import conformity
 from tests.conftest import Clock
 from tests.contract.sides import BUYER, until_renewed
 from tests.sandbox.running import KEY, World, eventually

@@ -10,9 +10,9 @@ from collections.abc import Iterator, KeysView, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.account import Account
-    from sandbox.api import Call, Handler
-    from sandbox.spec import Object
+    from sandbox.account.account import Account
+    from sandbox.account.requests import Call, Handler
+    from sandbox.protocol.spec import Object
 
 Handlers = Mapping[tuple[str, str], "Handler"]
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from sandbox import omissions, spec
-from sandbox.spec import Operation, Schema
+from sandbox.api import unsupported
+from sandbox.protocol import spec
+from sandbox.protocol.spec import Operation, Schema
 
 Given = dict[str, Any]
 
@@ -48,11 +49,11 @@ def unsettable(schema: Schema, where: str = "") -> Iterator[str]:
 
 def is_listed(names: tuple[str, ...], leaf: str) -> bool:
     """Whether a table names the parameter or one that it lies in."""
-    return any(_leads_to(omissions.segments(name), omissions.segments(leaf)) for name in names)
+    return any(_leads_to(unsupported.segments(name), unsupported.segments(leaf)) for name in names)
 
 
 def _leads_to(keys: list[str], leaf: list[str]) -> bool:
-    others = omissions.other_methods()
+    others = unsupported.other_methods()
     return len(keys) <= len(leaf) and all(
         key == there or (key == "*" and there in others) for key, there in zip(keys, leaf, strict=False)
     )
@@ -109,7 +110,7 @@ def ends(schema: Schema, leaf: str) -> list[Any]:
 
 def naming(schema: Schema, leaf: str, own: Any = None) -> Given:
     """The parameters that hold this one, and what must stand beside it; its value is `own` if that is given."""
-    made: Given = _around(schema, omissions.segments(leaf), own, "")
+    made: Given = _around(schema, unsupported.segments(leaf), own, "")
     return made
 
 

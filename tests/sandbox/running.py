@@ -19,9 +19,10 @@ import httpx
 import stripe
 import uvicorn
 
-from sandbox import app, conformity, versions
+from sandbox import app
 from sandbox.__main__ import Server as Sandbox
-from sandbox.settings import Settings
+from sandbox.account.settings import Settings
+from sandbox.protocol import conformity, versions
 
 KEY = "sk_test_pushcart_sandbox"
 SECRET = "whsec_tests_of_the_sandbox"
@@ -272,6 +273,7 @@ def running(endpoint: Endpoint, **changes: Any) -> Iterator[World]:
             "capture_seconds": 0.02,
             "listener_seconds": 0.05,
             "check": True,
+            "payouts": "manual",
         }
         settings = Settings(**{**quick, **changes})
         checking = CheckingClient()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.sandbox.requests_by_schema import Given
-from tests.sandbox.running import World
+from tests.sandbox.running import World, eventually
 
 DAY = 24 * 3600
 HOST = "http://127.0.0.1:9"
@@ -95,6 +95,18 @@ def _clock(world: World) -> str:
     return str(world.api.test_helpers.test_clocks.create({"frozen_time": int(time.time())}).id)
 
 
+def _available(world: World) -> int:
+    """So much of what has just become available."""
+    given = {"amount": 90_000, "payment_method": "pm_card_bypassPending", "confirm": True, "off_session": True}
+    charge = world.api.payment_intents.create({**given, "currency": "eur"}).latest_charge
+    eventually(lambda: world.api.balance_transactions.list({"source": charge}).data)
+    return 500
+
+
+def _payout(world: World) -> str:
+    return str(world.api.payouts.create({"currency": "eur", "amount": _available(world)}).id)
+
+
 def _thing(world: World) -> dict[str, Any]:
     return {"price": world.price().id, "quantity": 1}
 
@@ -108,6 +120,17 @@ def _with_item(world: World, items: int = 1) -> tuple[str, Given]:
     prices = [{"price": world.plan(500 + n, "month").id} for n in range(items)]
     subscription = _subscription(world, items=prices)
     return subscription.id, {"items": [{"id": subscription["items"].data[0].id}]}
+
+
+def _of_customer(world: World) -> Given:
+    """The newest customer's subscription."""
+    customer = world.api.customers.list({"limit": 1}).data[0].id
+    return {"subscription": _subscription(world, customer=customer).id}
+
+
+def _previewed(world: World) -> Given:
+    subscription, items = _with_item(world, 2)
+    return {"subscription": subscription, "subscription_details": items}
 
 
 def _order(world: World) -> Given:
@@ -163,6 +186,9 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/invoiceitems": lambda w: ("", {"customer": _customer(w), "amount": 2900, "currency": "eur"}),
     "POST /v1/invoiceitems/{id}": lambda w: (_item(w), {}),
     "POST /v1/invoices": lambda w: ("", {"customer": _customer(w)}),
+    "POST /v1/invoices/create_preview": lambda w: ("", {"subscription": _subscription(w).id}),
+    "POST /v1/invoices/create_preview customer": lambda w: ("", _of_customer(w)),
+    "POST /v1/invoices/create_preview subscription_details": lambda w: ("", _previewed(w)),
     "POST /v1/invoices/{id}": lambda w: (_invoice(w), {}),
     "POST /v1/invoices/{id}/finalize": lambda w: (_invoice(w), {}),
     "POST /v1/invoices/{id}/pay": lambda w: (_invoice(w), {}),
@@ -178,6 +204,8 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/payment_methods/{id}": lambda w: (_card(w), {}),
     "POST /v1/payment_methods/{id}/attach": lambda w: (_card(w), {"customer": _customer(w)}),
     "POST /v1/payment_pages/{id}/confirm": lambda w: (w.session().id, {"payment_method": _card(w)}),
+    "POST /v1/payouts": lambda w: ("", {"currency": "eur", "amount": _available(w)}),
+    "POST /v1/payouts/{id}": lambda w: (_payout(w), {}),
     "POST /v1/prices": lambda w: ("", {"currency": "eur", "product": w.price().product, "unit_amount": 2900}),
     "POST /v1/prices/{id}": lambda w: (w.price().id, {}),
     "POST /v1/products": lambda w: ("", {"name": "The Quiet Launch"}),
@@ -353,6 +381,12 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "POST /v1/invoiceitems invoice": _invoice,
     "POST /v1/invoices/{id}/pay payment_method": _kept,
     "POST /v1/payment_intents currency": lambda w: "usd",
+    "POST /v1/invoices/create_preview preview_mode": lambda w: "next",
+    "POST /v1/payouts method": lambda w: "standard",
+    "POST /v1/payouts source_type": lambda w: "card",
+    "POST /v1/prices currency_options": lambda w: {"usd": {"unit_amount": 3300}},
+    "POST /v1/prices/{id} currency_options": lambda w: {"usd": {"unit_amount": 3300}},
+    "POST /v1/products default_price_data[currency_options]": lambda w: {"gbp": {"unit_amount": 2500}},
     "POST /v1/products default_price_data[currency]": lambda w: "usd",
     "POST /v1/products id": lambda w: "kept_id",
     "POST /v1/subscription_items subscription": lambda w: _subscription(w).id,
@@ -385,6 +419,9 @@ VALUES: dict[str, Callable[[World], Any]] = {
     "frozen_time": lambda w: SOON,
     "invoice_prefix": lambda w: "KEPT",
     "invoice_settings[default_payment_method]": _kept,
+    "subscription_details[items][][plan]": lambda w: w.plan(700, "month").id,
+    "subscription_details[items][][price]": lambda w: w.plan(700, "month").id,
+    "subscription_details[proration_date]": lambda w: int(time.time()),
     "items[][plan]": lambda w: w.plan(700, "month").id,
     "items[][price]": lambda w: w.plan(700, "month").id,
     "line_items[][price_data][product]": lambda w: w.price().product,
@@ -421,7 +458,9 @@ def populate(world: World) -> None:
     """Make at least one of everything that can be listed."""
     _subscription(world)
     world.paid(allow_promotion_codes=True)
+    taxed = world.session(automatic_tax={"enabled": True})
+    assert world.pay(taxed).status_code == 303
     world.api.refunds.create({"charge": _charge(world)})
     world.act("warn", _charge(world))
-    for make in (_dispute, _promotion, _portal, _item, _endpoint, _clock):
+    for make in (_dispute, _promotion, _portal, _item, _endpoint, _clock, _payout):
         make(world)

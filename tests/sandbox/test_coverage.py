@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox import coverage, omissions, spec
-from sandbox.event_types import EMITTED
-from sandbox.operations import HANDLERS
-from sandbox.spec import API_VERSION
+from docs import sandbox_coverage
+from sandbox.api import unsupported
+from sandbox.api.operations import HANDLERS
+from sandbox.protocol import spec
+from sandbox.protocol.event_types import EMITTED
+from sandbox.protocol.spec import API_VERSION
 from tests.sandbox.requests_by_schema import form, merged
 from tests.sandbox.running import World, eventually
 from tests.sandbox.stages import stage
@@ -23,38 +25,40 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 def test_the_tables_in_the_documentation_are_up_to_date() -> None:
     text = DOCUMENT.read_text()
-    assert text == coverage.inserted(text), f"docs/sandbox.md is out of date: run `{coverage.COMMAND}`"
+    assert text == sandbox_coverage.inserted(text), f"docs/sandbox.md is out of date: run `{sandbox_coverage.COMMAND}`"
 
 
 def test_the_tables_are_put_between_the_marks_and_nothing_else_is_touched(tmp_path: Path) -> None:
     document = tmp_path / "sandbox.md"
     document.write_text("before\n<!-- coverage -->\nold\n<!-- /coverage -->\nafter\n")
-    coverage.main([str(document)])
+    sandbox_coverage.main([str(document)])
     written = document.read_text()
     assert written.startswith("before\n<!-- coverage -->\n")
     assert written.endswith("<!-- /coverage -->\nafter\n")
-    assert ("\nold\n" in written, coverage.written() in written) == (False, True)
+    assert ("\nold\n" in written, sandbox_coverage.written() in written) == (False, True)
 
 
 def test_without_a_file_they_are_printed() -> None:
-    printed = subprocess.run([sys.executable, "-m", "sandbox.coverage"], capture_output=True, text=True, check=True)
-    assert printed.stdout == f"{coverage.written()}\n"
+    printed = subprocess.run(
+        [sys.executable, "-m", "docs.sandbox_coverage"], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout == f"{sandbox_coverage.written()}\n"
 
 
 def test_a_document_without_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="no <!-- coverage -->"):
-        coverage.inserted("nothing here")
+        sandbox_coverage.inserted("nothing here")
 
 
 def test_every_request_there_is_stands_in_the_tables() -> None:
-    written = coverage.written()
+    written = sandbox_coverage.written()
     assert [f"{o.method} {o.path}" for o in spec.every() if f"`{o.method} {o.path}`" not in written] == []
     assert {(o.method, o.path) for o in spec.every()} >= HANDLERS.keys()
 
 
 @pytest.mark.parametrize(
     ("key", "name", "value"),
-    [(key, name, value) for key, values in coverage.REFUSED_VALUES.items() for name, value in values.items()],
+    [(key, name, value) for key, values in sandbox_coverage.REFUSED_VALUES.items() for name, value in values.items()],
 )
 def test_values_that_are_said_to_be_refused_are(world: World, key: tuple[str, str], name: str, value: str) -> None:
     method, path = key
@@ -62,7 +66,7 @@ def test_values_that_are_said_to_be_refused_are(world: World, key: tuple[str, st
     world.api.customers.create({"email": "nora@example.com"})
     id, base = stage(world, begins)
     given: Any = value
-    for part in reversed(omissions.segments(name)):
+    for part in reversed(unsupported.segments(name)):
         given = [given] if part == "" else {part: given}
     headers = {"Stripe-Version": API_VERSION}
     answer = world.raw(method, path.replace("{id}", id), form(merged(base, given)), **headers)
@@ -87,6 +91,10 @@ def _sell(world: World) -> None:
     world.api.payment_intents.capture(world.api.payment_intents.create({**held, "capture_method": "manual"}).id)
     world.api.payment_intents.create({**held, "capture_method": "manual"})
     world.advance(days=8)
+    world.act("payout-fails", world.act("payout")[0]["id"])
+    by_hand = {"amount": 100, "currency": "eur"}
+    world.api.payouts.cancel(world.api.payouts.create(by_hand).id)
+    world.act("payout-arrives", world.api.payouts.create(by_hand).id)
 
 
 def _keep_a_catalogue(world: World) -> None:

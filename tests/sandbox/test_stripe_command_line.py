@@ -12,11 +12,11 @@ import pytest
 import stripe
 
 from core.handlers import HANDLERS
-from sandbox import triggers
+from docs import stripe_triggers
 from tests.sandbox.command_line import CommandLine, Run
 from tests.sandbox.running import Endpoint, World, eventually, running
 
-NAMES = {**{name: name for name in triggers.CAUSED}, **triggers.ALIASES}
+NAMES = {**{name: name for name in stripe_triggers.CAUSED}, **stripe_triggers.ALIASES}
 AT_ONCE = 3
 
 
@@ -57,12 +57,12 @@ def test_of_every_trigger_there_is_it_is_said_whether_it_works(cli: CommandLine)
     said = cli.run("http://127.0.0.1:9", "trigger", "--help").said
     offered = set(re.findall(r"^  ([a-z0-9_.]+)$", said, re.MULTILINE))
     assert len(offered) > 100
-    assert {*NAMES, *triggers.NOT_CAUSED} == offered
-    assert not NAMES.keys() & set(triggers.NOT_CAUSED)
+    assert {*NAMES, *stripe_triggers.NOT_CAUSED} == offered
+    assert not NAMES.keys() & set(stripe_triggers.NOT_CAUSED)
 
 
 def test_every_event_the_shop_handles_can_be_triggered_if_the_command_line_knows_it() -> None:
-    assert not set(triggers.NOT_CAUSED) & set(HANDLERS)
+    assert not set(stripe_triggers.NOT_CAUSED) & set(HANDLERS)
 
 
 def test_a_triggered_checkout_can_be_varied(cli: CommandLine, world: World) -> None:

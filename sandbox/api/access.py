@@ -1,0 +1,97 @@
+"""Access to the API: which keys are accepted, what a body must be, how many requests may come in a second."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from sandbox.ground.errors import StripeError, invalid, unauthorized
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from sandbox.ground.faults import Faults
+
+PUBLISHABLE = (
+    "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your "
+    "API keys at https://dashboard.stripe.com/account/apikeys."
+)
+NO_FORM = (
+    "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any "
+    "questions, we can help at https://support.stripe.com/."
+)
+RATE_LIMIT = (
+    "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits."
+)
+LOCKED = (
+    "This object cannot be accessed right now because another API request or Stripe process is currently accessing it. "
+    "If you see this error intermittently, retry the request. If you see this error frequently and are making multiple "
+    "concurrent requests to a single object, make your requests serially or at a lower rate. For more details, see "
+    "https://stripe.com/docs/rate-limits#object-lock-timeouts."
+)
+
+
+def wrong_key(given: str) -> StripeError:
+    """The 401 for a key that is not one of a test account's secret keys, without repeating it."""
+    if given.startswith("pk_"):
+        return StripeError(401, "invalid_request_error", PUBLISHABLE, code="secret_key_required")
+    hidden = "*" * max(len(given) - 12, 4)
+    return unauthorized(f"Invalid API Key provided: {given[:8]}{hidden}{given[-4:]}")
+
+
+def unrecognized(method: str, path: str) -> StripeError:
+    """The 404 for an address, or a method, that the API does not have."""
+    text = (
+        f"Unrecognized request URL ({method}: {path}). If you are trying to list objects, remove the trailing slash. "
+        "If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code. "
+        "Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
+    )
+    return StripeError(404, "invalid_request_error", text)
+
+
+def is_multipart(request: Request) -> bool:
+    """Whether the body is a form in parts rather than in one. Raises StripeError for a body that is no form."""
+    given = request.headers.get("content-type", "")
+    match given.partition(";")[0].strip().lower():
+        case "application/x-www-form-urlencoded":
+            return False
+        case "multipart/form-data":
+            return True
+        case "application/json":
+            raise invalid(NO_FORM)
+    text = f"Invalid request: unsupported Content-Type {given}. If error persists and you need assistance, please"
+    raise invalid(f"{text} contact support@stripe.com.")
+
+
+class RateLimit:
+    """Lets so many requests in per second (the fault `rate_limit`), and as many at once after a quiet second."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._rate, self._left, self._at = 0.0, 0.0, 0.0
+
+    def check(self) -> None:
+        """Raises StripeError (429) when it is too many; the request has not been looked at then, nor has its key."""
+        rate, now = self._faults.rate_limit, time.monotonic()
+        if not rate:
+            return
+        full = max(rate, 1)
+        self._left = full if rate != self._rate else min(self._left + (now - self._at) * rate, full)
+        self._rate, self._at = rate, now
+        if self._left < 1:
+            raise rate_limited()
+        self._left -= 1
+
+
+def rate_limited() -> StripeError:
+    """The 429 for too many requests."""
+    error = StripeError(429, "invalid_request_error", RATE_LIMIT, code="rate_limit")
+    error.headers["Stripe-Rate-Limited-Reason"] = "global-rate"
+    return error
+
+
+def locked() -> StripeError:
+    """The 429 for an object that somebody else has in hand; it is worth trying again."""
+    error = StripeError(429, "invalid_request_error", LOCKED, code="lock_timeout")
+    error.headers["Stripe-Should-Retry"] = "true"
+    return error

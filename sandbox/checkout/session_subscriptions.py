@@ -1,0 +1,89 @@
+"""The subscription of a Checkout Session, begun when the session has been paid, with an invoice that is paid already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.billing import invoice_drafts, invoice_lines, invoices, renewals, subscription_items, subscriptions
+from sandbox.catalogue import discounts, taxes
+from sandbox.checkout import session_taxes, sessions
+from sandbox.payments import payment_intents
+
+if TYPE_CHECKING:
+    from sandbox.account.account import Account
+    from sandbox.protocol.spec import Object
+
+
+def start(account: Account, session: Object, customer: Object, method: Object | None, intent: Object | None) -> Object:
+    """The subscription of a session that has just been paid, with its first invoice and all their events."""
+    data = {**account.store.notes(session["id"])["subscription_data"], "automatic_tax": session["automatic_tax"]}
+    lines = [line for line in account.store.notes(session["id"])["line_items"] if line["price"]["recurring"]]
+    subscription = subscriptions.make(account, customer, data, lines, currency=session["currency"], method=method)
+    _keep_discount(account, session["discounts"][0] if session["discounts"] else None, subscription)
+    before = account.store.change(customer, currency=session["currency"], **_default_method(customer, method))
+    if method:
+        account.store.change(method, customer=customer["id"])
+    invoice = _invoice(account, subscription, session, intent)
+    account.store.change(subscription, latest_invoice=invoice["id"])
+    account.store.change(session, invoice=invoice["id"], subscription=subscription["id"])
+    _announce_start(account, session, customer, before, method, intent, subscription, invoice)
+    renewals.schedule(account, subscription)
+    return subscription
+
+
+def _default_method(customer: Object, method: Object | None) -> Object:
+    if method is None:
+        return {}
+    return {"invoice_settings": {**customer["invoice_settings"], "default_payment_method": method["id"]}}
+
+
+def _announce_start(
+    account: Account,
+    session: Object,
+    customer: Object,
+    before: Object,
+    method: Object | None,
+    intent: Object | None,
+    subscription: Object,
+    invoice: Object,
+) -> None:
+    if intent:
+        account.emit("charge.succeeded", account.find("charge", intent["latest_charge"]))
+    if method:
+        account.emit("payment_method.attached", method)
+    if account.store.notes(session["id"]).get("customer"):
+        account.emit("customer.created", customer)
+    account.emit("customer.updated", customer, before)
+    sessions.announce_completed(account, session)
+    account.emit("customer.subscription.created", subscription)
+    if intent:
+        payment_intents.announce(account, intent)
+        account.emit("payment_intent.succeeded", intent)
+    invoices.announce_paid(account, invoice)
+
+
+def _invoice(account: Account, subscription: Object, session: Object, intent: Object | None) -> Object:
+    """The invoice for what the buyer has paid at Checkout, already paid; `invoices.announce_paid` tells of it."""
+    lines = []
+    unnamed = subscription_items.of(account, subscription["id"])
+    for sold in account.store.notes(session["id"])["line_items"]:
+        if sold["price"]["recurring"]:
+            lines.append(invoice_lines.of_plan(account, unnamed.pop(0), subscription, free=not sold["amount_subtotal"]))
+        else:
+            lines.append(invoice_lines.of_extra(account, sold, subscription))
+    for line, sold in zip(lines, account.store.notes(session["id"])["line_items"], strict=True):
+        line["taxes"] = taxes.for_invoice(session_taxes.of_item(account, sold))
+    off, used = session["total_details"]["amount_discount"], subscription["discounts"]
+    invoice = invoice_drafts.of_subscription(
+        account, subscription, lines, reason="subscription_create", off=off, discount_ids=used
+    )
+    invoices.pay_at_once(account, invoice, intent)
+    return invoice
+
+
+def _keep_discount(account: Account, given: Object | None, subscription: Object) -> None:
+    """A coupon that lasts longer than one invoice stays with the subscription."""
+    coupon = account.store.get("coupon", given["coupon"]) if given else None
+    if given and coupon and coupon["duration"] != "once":
+        discount = discounts.for_subscription(account, given, subscription)
+        account.store.change(subscription, discounts=[discount["id"]])
