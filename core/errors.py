@@ -29,6 +29,7 @@
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
     │   ├── StripeUnreachable
     │   └── StripeRefused
+    │       └── KeyLacksPermission
     ├── EventRefused        a webhook request that is not a snapshot event signed by Stripe
     │   ├── SignatureInvalid
     │   └── PayloadInvalid
@@ -233,6 +234,10 @@ class StripeUnreachable(StripeTrouble):
 
 class StripeRefused(StripeTrouble):
     """A clear no: the same call will be refused again."""
+
+
+class KeyLacksPermission(StripeRefused):
+    """The key is a restricted one that may not do this: others that it may do go on."""
 
 
 class EventRefused(ShopError):

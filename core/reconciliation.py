@@ -10,7 +10,19 @@ import orjson
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
-from core import admission, billing, events, fulfillment, masking, orders, payments, refunds, signals, subscriptions
+from core import (
+    admission,
+    balance_questions,
+    billing,
+    events,
+    fulfillment,
+    masking,
+    orders,
+    payments,
+    refunds,
+    signals,
+    subscriptions,
+)
 from core.admission import Refused
 from core.errors import CheckoutNotFound, StripeUnreachable
 from core.handlers import HANDLERS, EventState
@@ -57,7 +69,7 @@ class Report:
 
 
 def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], None] | None = None) -> Report:
-    """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, and what has lapsed.
+    """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, the balance, what has lapsed.
 
     Failed and parked events are retried when they are due, and Sessions asked about likewise, or all of them if
     `everything`. No transaction is open while Stripe is asked; the first call that gets no answer ends the asking, and the
@@ -71,6 +83,7 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
     _ask_about_sessions(shop, report, everything=everything)
     _resume_refunds(shop, report)
     _refresh_subscriptions(shop, report)
+    _ask_about_balance(shop, report, everything=everything)
     _leave_signals(shop, report)
     return report
 
@@ -271,6 +284,11 @@ def _refresh_subscriptions(shop: Shop, report: Report) -> None:
 
 def _refreshed(shop: Shop, subscription_id: str) -> bool:
     return billing.refresh(shop, subscription_id) is not None
+
+
+def _ask_about_balance(shop: Shop, report: Report, *, everything: bool) -> None:
+    for subject, ask in balance_questions.due(shop, everything=everything):
+        report.attempt(subject, ask)
 
 
 def _leave_signals(shop: Shop, report: Report) -> None:

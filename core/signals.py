@@ -16,6 +16,10 @@ class Name(StrEnum):
     STRIPE_SILENT = "stripe_silent"
     EVENTS_SEEN = "events_seen"
     SWEPT = "swept"
+    BALANCE_READ = "balance_read"
+    BALANCE_REFUSED = "balance_refused"
+    PAYOUTS_READ = "payouts_read"
+    PAYOUTS_REFUSED = "payouts_refused"
 
 
 class Signal(SQLModel, table=True):

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from core.errors import CheckoutNotFound, PayloadInvalid, SignatureInvalid, StripeRefused, StripeUnreachable
+from core.errors import (
+    CheckoutNotFound,
+    KeyLacksPermission,
+    PayloadInvalid,
+    SignatureInvalid,
+    StripeRefused,
+    StripeUnreachable,
+)
 from core.payments import SessionFacts, read_session
 from core.stripe_objects import id_of
 
@@ -39,6 +46,9 @@ class Stripe(Protocol):
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
     def payment_intent_of_subscription(self, subscription: str) -> str | None: ...
     def open_portal(self, customer: str, *, return_url: str) -> str: ...
+    def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
+    def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
+    def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
 
 
 class StripeApi:
@@ -149,6 +159,24 @@ class StripeApi:
         )
         return str(opened["url"])
 
+    def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """What moved on the account's balance from then on, newest first, with the whole of what caused it."""
+        until = {"lt": int(before.timestamp())} if before else {}
+        return self._transactions({"created": {"gte": int(since.timestamp()), **until}})
+
+    def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]:
+        """What an automatic payout pays out, and the payout itself. Stripe refuses it for one that somebody asked for."""
+        return self._transactions({"payout": payout})
+
+    def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """The payouts that were made since then, newest first, as they are now."""
+        made = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+        return self._all(lambda: self._client.v1.payouts.list(made))  # type: ignore[arg-type]
+
+    def _transactions(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        asked = {**filters, "limit": 100, "expand": ["data.source"]}
+        return self._all(lambda: self._client.v1.balance_transactions.list(asked))  # type: ignore[arg-type]
+
     def _events(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return self._all(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
 
@@ -186,9 +214,9 @@ class StripeApi:
             return call()
         except (stripe.APIConnectionError, stripe.RateLimitError) as error:
             raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
-        except (
-            stripe.InvalidRequestError, stripe.IdempotencyError, stripe.AuthenticationError, stripe.PermissionError,
-        ) as error:  # fmt: skip
+        except stripe.PermissionError as error:
+            raise KeyLacksPermission(_code(error), str(error), error.request_id or "") from error
+        except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.AuthenticationError) as error:
             raise StripeRefused(_code(error), str(error), error.request_id or "") from error
         except stripe.StripeError as error:
             raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error

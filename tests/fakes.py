@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import stripe
 
-from core.errors import CheckoutNotFound, ShopError, StripeRefused, StripeUnreachable
+from core.errors import CheckoutNotFound, KeyLacksPermission, ShopError, StripeRefused, StripeUnreachable
 from core.payments import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
 
@@ -29,7 +29,7 @@ class FakeStripe(FakeBilling):
     """Stripe's objects as Stripe keeps them. `trouble` is raised by the next calls, one each, before anything is done.
 
     `lost_answers` is how many of the next calls that change something do so, and then never answer; `broken_answers` how
-    many do so and answer 500, which is what a repetition under the same key gets too.
+    many do so and answer 500, which is what a repetition under the same key gets too. The key may not call what is `forbidden`.
     """
 
     def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
@@ -41,6 +41,7 @@ class FakeStripe(FakeBilling):
         self.undelivered: list[dict[str, Any]] = []
         self.happened: list[dict[str, Any]] = []
         self.trouble: list[ShopError] = []
+        self.forbidden: set[str] = set()
         self.lost_answers = 0
         self.broken_answers = 0
         self.watch: Callable[[], None] = lambda: None
@@ -176,6 +177,8 @@ class FakeStripe(FakeBilling):
         self.calls.append(name)
         if self.trouble:
             raise self.trouble.pop(0)
+        if name in self.forbidden:
+            raise KeyLacksPermission("more_permissions_required", f"The key may not read {name}.")
 
     def _once(self, key: str, parameters: dict[str, Any], make: Callable[[], str]) -> str:
         """The id of what was made under this key, now or before. What Stripe answered first it answers for ever."""

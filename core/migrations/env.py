@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from core import billing, carts, checkout, heartbeats, letters, signals  # noqa: F401  (importing them declares all tables)
+from core import billing, carts, checkout, heartbeats, letters, payouts, signals  # noqa: F401  (importing them declares all tables)
 
 
 def _ours(_object, name, kind, reflected, _compare_to) -> bool:  # type: ignore[no-untyped-def]

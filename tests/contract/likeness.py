@@ -6,16 +6,18 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from core import disputes, payments, refund_facts, subscriptions
+from core import balance, disputes, payments, payouts, refund_facts, subscriptions
 
 # What the shop makes of Stripe's objects: it must be the same, though the fake leaves keys out.
 READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    "balance_transaction": balance.read_entry,
     "checkout.session": payments.read_session,
     "dispute": disputes.read_dispute,
+    "payout": payouts.read_payout,
     "refund": refund_facts.read_refund,
     "subscription": subscriptions.read_subscription,
 }
-ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|ord|rf|tok)_(?:test_)?\w+")
+ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|ord|rf|tok|txn|po)_(?:test_)?\w+")
 PORT = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")
 # Both began at the same second; since then each has taken its time.
 SECONDS = 60
