@@ -100,7 +100,7 @@ class Movement:
         return [each for each in (self.payment_intent, self.charge) if each]
 
 
-def read_entry(transaction: dict[str, Any], *, payout: str | None = None) -> EntryFacts:
+def read_entry(transaction: dict[str, Any], *, shop_id: str, payout: str | None = None) -> EntryFacts:
     """Read a `balance_transaction` whose `source` was expanded, as Stripe lists it."""
     said = transaction.get("source")
     source = said if isinstance(said, dict) else {}
@@ -110,7 +110,7 @@ def read_entry(transaction: dict[str, Any], *, payout: str | None = None) -> Ent
         id=transaction["id"],
         source=id_of(said),
         category=transaction.get("reporting_category") or transaction.get("type") or "",
-        origin=_origin(source),
+        origin=_origin(source, shop_id),
         payment_intent=id_of(source.get("payment_intent")),
         charge=source["id"] if source.get("object") == "charge" else id_of(source.get("charge")),
         gross=int(transaction["amount"]),
@@ -220,11 +220,12 @@ def _merge(row: BalanceEntry, facts: EntryFacts, fetched_at: datetime) -> None:
         row.sqlmodel_update({**_values(facts), "fetched_at": fetched_at})
 
 
-def _origin(source: dict[str, Any]) -> Origin:
+def _origin(source: dict[str, Any], shop_id: str) -> Origin:
     if source.get("object") != "charge":
         return Origin.UNKNOWN if source.get("payment_intent") or source.get("charge") else Origin.ACCOUNT
-    # A payment of ours names its order; only that of a plan does not, and it has a customer. Others need not be asked about.
-    ours_perhaps = source.get("customer") or (source.get("metadata") or {}).get("order_id")
+    # A payment of ours names shop and order; only that of a plan does not, and it has a customer. Others are not asked about.
+    names = source.get("metadata") or {}
+    ours_perhaps = names.get("shop_id") == shop_id if names.get("order_id") else source.get("customer")
     return Origin.UNKNOWN if ours_perhaps else Origin.FOREIGN
 
 

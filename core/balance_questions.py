@@ -102,7 +102,7 @@ def _read_balance(shop: Shop, began: datetime, everything: bool) -> None:
 def _take(shop: Shop, listed: Iterator[dict[str, Any]], *, payout: str | None = None) -> None:
     """Record what is listed, page by page: what was read stays, should the rest not come."""
     while page := list(islice(listed, _PAGE)):
-        found = [balance.read_entry(each, payout=payout) for each in page]
+        found = [balance.read_entry(each, shop_id=shop.id, payout=payout) for each in page]
         with shop.transaction() as session:
             balance.record(session, found, livemode=shop.settings.livemode, fetched_at=shop.now())
 

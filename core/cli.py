@@ -9,7 +9,7 @@ import orjson
 import structlog
 import typer
 
-from core import cli_errors, database, logs, migration, settings
+from core import cli_errors, cli_report, database, logs, migration, settings
 from core.errors import ShopError
 from core.money import Money
 from core.opening import open_shop, open_to_restock
@@ -17,6 +17,7 @@ from core.opening import open_shop, open_to_restock
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 catalog_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
 app.add_typer(catalog_commands, name="catalog")
+app.add_typer(cli_report.report_commands, name="report")
 
 log = structlog.get_logger()
 

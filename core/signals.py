@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col, update
 
 from core import masking
-from core.database import text_enum
+from core.database import insert_once, text_enum
 
 
 class Name(StrEnum):
@@ -34,7 +34,13 @@ class Signal(SQLModel, table=True):
 
 def give(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
     """Write down that it is so now."""
-    session.merge(Signal(name=name, at=at, detail=masking.masked(detail, most=1000)))
+    said = {"name": name, "at": at, "detail": masking.masked(detail, most=1000)}
+    # Several workers may say it for the first time at once.
+    if not session.execute(_FIRST, said).rowcount:  # type: ignore[attr-defined]
+        session.exec(update(Signal).where(col(Signal.name) == name).values(**said))
+
+
+_FIRST = insert_once(Signal)
 
 
 def last(session: Session, name: Name) -> Signal | None:

@@ -148,8 +148,8 @@ class FakeBalance:
     def _moved(self) -> Iterator[dict[str, Any]]:
         """What has moved by now, newest first."""
         now = self.now().timestamp()
-        come = [each for each in self.transactions.values() if each["created"] <= now]
-        return iter(sorted(come[::-1], key=lambda each: -each["created"]))
+        come = [each for each in reversed(self.transactions.values()) if each["created"] <= now]
+        return iter(sorted(come, key=lambda each: -each["created"]))
 
     def _listed(self, found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for number, each in enumerate(found):

@@ -158,6 +158,7 @@ RECORDS = {
     "refund_facts.record": {"core/billing.py", "core/handlers.py", "core/refunds.py"},
     "disputes.record": {"core/handlers.py"},
     "disputes.record_warning": {"core/handlers.py"},
+    "balance.assign": {"core/balance_questions.py"},
     "subscriptions.record": {"core/billing.py"},
     "subscriptions.record_invoice": {"core/handlers.py"},
 }

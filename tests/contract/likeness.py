@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from core import balance, disputes, payments, payouts, refund_facts, subscriptions
 
 # What the shop makes of Stripe's objects: it must be the same, though the fake leaves keys out.
 READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
-    "balance_transaction": balance.read_entry,
+    "balance_transaction": partial(balance.read_entry, shop_id=""),
     "checkout.session": payments.read_session,
     "dispute": disputes.read_dispute,
     "payout": payouts.read_payout,

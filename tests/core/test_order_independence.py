@@ -154,8 +154,8 @@ def _events(shop: Shop) -> list[dict[str, Any]]:
 def clean(shop: Shop) -> None:
     """Take all purchases away again: quicker than a new database."""
     with shop.transaction() as session:
-        for table in ("stripe_events", "fulfillment_log", "license_keys", "grants", "reservations", "order_lines",
-                      "checkouts", "orders", "customers", builders.jobs_table(session)):  # fmt: skip
+        for table in ("balance_entries", "stripe_events", "fulfillment_log", "license_keys", "grants", "reservations",
+                      "order_lines", "checkouts", "orders", "customers", builders.jobs_table(session)):  # fmt: skip
             session.execute(text(f"delete from {table}"))
         session.execute(text("update workshop_dates set taken = 0 where product_id = 'clinic'"))
 
