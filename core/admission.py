@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, or_, select
 
-from core import ledger, orders, payments, subscriptions
-from core.ledger import Ledger
-from core.orders import AdmittedOrder, Order
-from core.payments import Checkout, SessionFacts
-from core.stripe_objects import id_of
+from core.gateway.objects import id_of
+from core.gateway.sessions import SessionFacts
+from core.orders import checkouts, ledger, orders, subscriptions
+from core.orders.checkouts import Checkout
+from core.orders.ledger import Ledger
+from core.orders.orders import AdmittedOrder, Order
 
 
 class PaymentIntent(SQLModel, table=True):
@@ -84,7 +85,7 @@ def of_session(
     if (
         attempt.stripe_checkout_session_id is None
         and attempt.id != opened_as
-        and payments.misfit(attempt, facts, book.due)
+        and checkouts.misfit(attempt, facts, book.due)
     ):
         return Refused(Fate.WAIT, UNKNOWN_ATTEMPT, order.id)
     return AdmittedSession(order, book, attempt, facts)

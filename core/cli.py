@@ -9,9 +9,10 @@ import orjson
 import structlog
 import typer
 
-from core import cli_errors, cli_report, database, logs, migration, settings
-from core.errors import ShopError
-from core.money import Money
+from core import cli_errors, cli_report
+from core.foundation import database, logs, migration, settings
+from core.foundation.errors import ShopError
+from core.foundation.money import Money
 from core.opening import open_shop, open_to_restock
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -48,9 +49,9 @@ def migrate(as_json: Json = False) -> None:
 @catalog_commands.command("apply")
 def catalog_apply(file: Path, as_json: Json = False) -> None:
     """Bring the shop's shelves to what FILE says. Products it does not name are left alone, but for the demo's."""
-    from core import shelves
+    from core.owner import publishing
 
-    done = shelves.apply(open_to_restock(), file)
+    done = publishing.apply(open_to_restock(), file)
     text = f"{done.products} products with {done.prices} prices and {done.files} files are on the shelves."
     if done.taken_off:
         text += f" Taken off them, since they were the demo's: {', '.join(done.taken_off)}."
@@ -66,7 +67,7 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """The newest orders."""
-    from core import reports
+    from core.owner import reports
 
     shop = open_shop()
     with shop.reading() as session:
@@ -79,7 +80,7 @@ def orders(
 @app.command()
 def order(reference: Annotated[str, typer.Argument(metavar="ORDER")], as_json: Json = False) -> None:
     """One order by id or number: lines, grants, refunds and what happened."""
-    from core import reports
+    from core.owner import reports
 
     shop = open_shop()
     with shop.reading() as session:
@@ -94,7 +95,7 @@ def events(
     as_json: Json = False,
 ) -> None:
     """The newest events from Stripe and what became of them."""
-    from core import reports
+    from core.owner import reports
 
     shop = open_shop()
     with shop.reading() as session:
@@ -105,7 +106,7 @@ def events(
 @app.command()
 def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json = False) -> None:
     """Apply a remembered event once more. One that had worked changes nothing."""
-    from core import events as stripe_events
+    from core.events import inbox as stripe_events
 
     shop = open_shop()
     outcome = stripe_events.replay(shop, event, actor="pushcart replay")
@@ -120,7 +121,7 @@ def reconcile(as_json: Json = False) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from core import reconciliation
+    from core.events import reconciliation
 
     shop = open_shop()
     columns = (
@@ -146,7 +147,7 @@ def reconcile(as_json: Json = False) -> None:
 @app.command()
 def attention(as_json: Json = False) -> None:
     """What needs a person, and what to do about it."""
-    from core import attention as needs
+    from core.owner import attention as needs
 
     found = needs.items(open_shop())
     answer = [
@@ -174,17 +175,19 @@ def refund(
     as_json: Json = False,
 ) -> None:
     """Say what would go back to the buyer of ORDER and what that does to the deliveries, ask, and send it."""
-    from core import cli_refund, refunds, reports
-    from core.refund_facts import RefundStatus
+    from core import cli_refund
+    from core.journeys.refund import preview, request
+    from core.orders.refunds import RefundStatus
+    from core.owner import reports
 
     shop = open_shop()
     with shop.reading() as session:
         found = reports.order_detail(session, reference)
     order_id, units = found["id"], None if amount is None else Money.parse(amount, found["currency"]).amount
-    plan = refunds.preview(shop, order_id, units, lines=line or (), take_back=take_back)
+    plan = preview(shop, order_id, units, lines=line or (), take_back=take_back)
     if refusal := cli_refund.disagreement(plan, yes=yes, as_json=as_json):
         _fail(refusal)
-    done = refunds.request(
+    done = request(
         shop,
         order_id,
         units,
@@ -209,7 +212,7 @@ def evidence(
     as_json: Json = False,
 ) -> None:
     """Everything about ORDER that helps to answer a dispute, as JSON or as a page."""
-    from core import evidence as proof
+    from core.owner import evidence as proof
 
     pack = proof.pack(open_shop(), reference)
     if html is None:
@@ -222,7 +225,7 @@ def evidence(
 @app.command("sign-in-code")
 def sign_in_code(email: str, as_json: Json = False) -> None:
     """Print a sign-in code for EMAIL, for somebody whom no mail reaches."""
-    from core import sign_in
+    from core.people import sign_in
 
     shop = open_shop()
     with shop.transaction() as session:

@@ -1,6 +1,6 @@
 """What the command line says of an error: a sentence or a few, for the person who typed the command."""
 
-from core.errors import (
+from core.foundation.errors import (
     AmountTooSmall,
     AmountUnclear,
     CatalogInvalid,
@@ -16,7 +16,7 @@ from core.errors import (
     StripeUnreachable,
     Unclear,
 )
-from core.money import Money, exponent
+from core.foundation.money import Money, exponent
 
 
 def lines(error: ShopError) -> list[str]:

@@ -6,8 +6,8 @@ from typing import Any
 import typer
 
 from core.fulfillment import Foreseen
-from core.grants import GrantState
-from core.refunds import Refunded, RefundPlan
+from core.journeys.refund import Refunded, RefundPlan
+from core.orders.status import GrantState
 
 
 def describe(plan: RefundPlan) -> str:

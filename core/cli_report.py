@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from core.money import Money
+from core.foundation.money import Money
 from core.opening import open_shop
 
 report_commands = typer.Typer(no_args_is_help=True, help="Figures for a span of days.")
@@ -26,7 +26,7 @@ def payouts(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet, a row for each entry.")] = False,
 ) -> None:
     """What reached the bank on these days, what is in it, and what does not add up."""
-    from core import payout_report
+    from core.owner import payout_report
 
     shop = open_shop()
     with shop.reading() as session:

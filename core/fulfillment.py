@@ -4,56 +4,28 @@
 anywhere, any number of times and at once: the order's row is locked, and the result is the same.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from core import (
-    customers,
-    disputes,
-    downloads,
-    ledger,
-    licenses,
-    orders,
-    outbox,
-    payments,
-    refund_facts,
-    seats,
-    workshops,
-)
 from core.admission import AdmittedSession
-from core.catalog import Product
-from core.database import new_id
-from core.grants import Delivery, Grant, GrantState, Kind
-from core.history import Entries
-from core.ledger import Ledger
-from core.orders import Order, OrderLine, Payment, Status
-from core.outbox import Job
-from core.payments import Checkout
-from core.refund_facts import RefundStatus
-
-
-class Deliverable(Protocol):
-    """What a module of core must do to deliver a kind of product. Each function may be called again at any time."""
-
-    def hold(self, session: Session, line: OrderLine, *, now: datetime) -> None: ...
-    def release(self, session: Session, line_id: str) -> None: ...
-    def grant(self, session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str: ...
-    def suspend(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
-    def revoke(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
-    def describe(self, session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery: ...
-
-
-KINDS: Mapping[Kind, Deliverable] = {
-    Kind.DOWNLOAD: downloads,
-    Kind.LICENSE: licenses,
-    Kind.PLAN: seats,
-    Kind.WORKSHOP: workshops,
-}
+from core.catalog.products import Kind, Product
+from core.foundation import outbox
+from core.foundation.database import new_id
+from core.foundation.outbox import Job
+from core.kinds import access, deliverables
+from core.kinds.grants import Grant
+from core.orders import checkouts, disputes, ledger, orders, refunds
+from core.orders.checkouts import Checkout
+from core.orders.history import Entries
+from core.orders.ledger import Ledger
+from core.orders.orders import Order, OrderLine
+from core.orders.refunds import RefundStatus
+from core.orders.status import GrantState, Payment, Status, status_of
+from core.people import customers
 
 
 @dataclass(frozen=True)
@@ -93,7 +65,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
     if paid:
         _adopt(session, order, paid, now=now)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
-    status = orders.status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
+    status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
     fulfilled_now = _write(session, order, status, ledger.trouble or _blocked(grants), delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
@@ -105,7 +77,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
 def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datetime) -> Settled:
     """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
     order, book = admitted.order, admitted.book
-    payments.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -128,32 +100,6 @@ def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) ->
     )
 
 
-def release_all(session: Session, lines: list[OrderLine]) -> None:
-    """Give back whatever these lines hold, because nobody can be paying for them any more."""
-    for line in lines:
-        KINDS[line.kind].release(session, line.id)
-
-
-def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None:
-    """Hold what these lines need while their buyer pays. Raises SoldOut."""
-    for line in lines:
-        KINDS[line.kind].hold(session, line, now=now)
-
-
-def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[Delivery, ...]:
-    """What the order gives its buyer, line by line, with links that open for minutes."""
-    rows = session.exec(
-        select(Grant, OrderLine)
-        .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
-        .where(Grant.order_id == order_id)
-        .order_by(col(OrderLine.position))
-    )
-    return tuple(
-        KINDS[grant.kind].describe(session, grant, _base(grant, line), signing_key=signing_key)
-        for grant, line in rows.all()
-    )
-
-
 def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
     """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
@@ -169,7 +115,7 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
         return []
     rows = _lines_and_grants(session, order.id)
     if ledger.progress is not Payment.PAID:
-        release_all(session, [line for line, _ in rows])
+        deliverables.release_all(session, [line for line, _ in rows])
         return []
     allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
     trouble = "" if ledger.paid else ledger.misfit
@@ -177,7 +123,10 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
+        before = grant.granted_at
         _bring(session, line, grant, allowed[line.id], now=now)
+        if grant.granted_at != before:
+            log.add(f"granted:{line.position + 1}")
         if trouble and grant.state is GrantState.BLOCKED:
             grant.reason = trouble
         # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
@@ -191,7 +140,9 @@ def _allowed(
     ledger: Ledger, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
 ) -> dict[str, GrantState]:
     """What each line may be used for as the ledger stands, by the line's id."""
-    return {line.id: ledger.allows(line, keeps_after_refund=line.product_id in keeps, now=now) for line, _ in rows}
+    return {
+        line.id: access.allowed(ledger, line, keeps_after_refund=line.product_id in keeps, now=now) for line, _ in rows
+    }
 
 
 def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:
@@ -222,7 +173,7 @@ def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries
     )  # fmt: skip
     session.add(grant)
     session.flush()  # what a kind adds refers to it
-    if not trouble and (short := KINDS[line.kind].grant(session, line, grant, now=now)):
+    if not trouble and (short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now)):
         grant.state, grant.reason, grant.granted_at = GrantState.BLOCKED, short, None
     log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
     return grant
@@ -236,13 +187,14 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
     reason = grant.reason
     match target:
         case GrantState.ACTIVE:
-            reason = KINDS[line.kind].grant(session, line, grant, now=now)
+            reason = deliverables.KINDS[line.kind].grant(session, line, grant, now=now)
             target = GrantState.BLOCKED if reason else target
         case GrantState.SUSPENDED:
-            KINDS[line.kind].suspend(session, grant, now=now)
+            deliverables.KINDS[line.kind].suspend(session, grant, now=now)
         case GrantState.REVOKED:
-            KINDS[line.kind].release(session, line.id)  # what was blocked may still hold a place
-            KINDS[line.kind].revoke(session, grant, now=now)
+            # What was blocked may still hold a place.
+            deliverables.KINDS[line.kind].release(session, line.id)
+            deliverables.KINDS[line.kind].revoke(session, grant, now=now)
         case GrantState.BLOCKED:
             pass
         case _:
@@ -278,7 +230,7 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add(f"{status}:{max((row.attempt for row in ledger.checkouts), default=0)}")
     if ledger.paid is None:
         return  # what was learned of money that is not known to have come is written when it is
-    for entry in [entry for refund in ledger.refunds for entry in refund_facts.entry(refund)]:
+    for entry in [entry for refund in ledger.refunds for entry in refunds.entry(refund)]:
         log.add(entry)
     for entry in [entry for dispute in ledger.disputes for entry in disputes.entry(dispute)]:
         log.add(entry)
@@ -304,10 +256,3 @@ def _worries(order: Order, ledger: Ledger) -> list[str]:
     worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
     return [*worries, "blocked"] if order.attention else worries
-
-
-def _base(grant: Grant, line: OrderLine) -> Delivery:
-    return Delivery(
-        grant_id=grant.id, product_id=grant.product_id, product=line.name, kind=grant.kind, state=grant.state,
-        reason=grant.reason, quantity=grant.quantity, image=line.image,
-    )  # fmt: skip

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import database, live_mode, migration, settings, shelves
-from core.settings import Mistake, Settings
+from core.foundation import database, migration, settings
+from core.foundation.settings import Mistake, Settings
+from core.foundation.storage import Storage
+from core.gateway.client import StripeApi
+from core.owner import live_mode, publishing
 from core.shop import Shop
-from core.storage import Storage
-from core.stripe_api import StripeApi
 
 
 def open_shop() -> Shop:
@@ -21,7 +22,7 @@ def open_shop() -> Shop:
     settings.refuse(mistakes)
     shop = _shop(chosen)
     if chosen.demo:
-        shelves.fill_demo(shop)
+        publishing.fill_demo(shop)
     return shop
 
 

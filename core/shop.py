@@ -10,10 +10,10 @@ from hashlib import sha256
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from core import database
-from core.settings import Settings
-from core.storage import Storage
-from core.stripe_api import Stripe
+from core.foundation import database
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
+from core.gateway.client import Stripe
 
 
 def _utc_now() -> datetime:

@@ -14,40 +14,40 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from core import logs
-from core.heartbeats import Kind
-from core.settings import Settings
-from storefront import counter, front_door, ui
-from storefront.doorman import Doorman
+from core.foundation import logs
+from core.foundation.heartbeats import Kind
+from core.foundation.settings import Settings
+from storefront import first_html, process, sentences
+from storefront.headers import PageHeaders
 from webhook.app import create_app, warm_up
 
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
 streamlit.logger.setup_formatter = logs.adopt
 logs.set_up()
-shop = counter.shop()
+shop = process.shop()
 
 
 @asynccontextmanager
-async def _open_for_business(_app: st.App) -> AsyncIterator[None]:
+async def _life(_app: st.App) -> AsyncIterator[None]:
     logs.set_up()  # once more: the server has set up its own loggers since
-    with ExitStack() as closing_time:
+    with ExitStack() as closing:
         # In a thread: what starts here blocks, and the worker refuses to start beside a running event loop.
-        await run_in_threadpool(_get_ready, closing_time)
+        await run_in_threadpool(_get_ready, closing)
         sys.stdout.write(_where_to_click(shop.settings))
         sys.stdout.flush()
         yield
-        await run_in_threadpool(closing_time.close)
+        await run_in_threadpool(closing.close)
     # The server ends by the signal that told it to, without what Python does at its end.
     await run_in_threadpool(logs.flush)
 
 
-def _get_ready(closing_time: ExitStack) -> None:
+def _get_ready(closing: ExitStack) -> None:
     """Warm up the sidecar and, with WORKER=embedded, run the worker in this process for as long as it serves."""
     warm_up(shop)
     if shop.settings.worker == "embedded":
         from worker.app import start
 
-        closing_time.enter_context(start(shop, kind=Kind.EMBEDDED))
+        closing.enter_context(start(shop, kind=Kind.EMBEDDED))
 
 
 def _where_to_click(settings: Settings) -> str:
@@ -61,8 +61,8 @@ def _where_to_click(settings: Settings) -> str:
 
 app = st.App(
     Path(__file__).with_name("pages.py"),
-    lifespan=_open_for_business,
-    routes=[Mount("/api", app=create_app(shop)), *front_door.routes(shop.settings)],
-    middleware=[Middleware(Doorman, shop=shop)],
-    on_script_error=ui.own_up,
+    lifespan=_life,
+    routes=[Mount("/api", app=create_app(shop)), *first_html.routes(shop.settings)],
+    middleware=[Middleware(PageHeaders, shop=shop)],
+    on_script_error=sentences.on_script_error,
 )

@@ -6,9 +6,11 @@ from typing import Any, assert_never
 
 import streamlit as st
 
-from core import catalog
-from core.grants import Delivery, File, GrantState, Kind
-from storefront import counter, offers, ui
+from core.catalog import products
+from core.catalog.products import Kind
+from core.kinds.grants import Delivery, File
+from core.orders.status import GrantState
+from storefront import amounts, dates, frame, pictures, process, words
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
 LINKS_LAST = timedelta(minutes=8)
@@ -48,11 +50,11 @@ def draw(delivery: Delivery, *, where: str, level: int = 2) -> Any:
 
 def keep_links_fresh() -> None:
     """Draw the page anew before the links on it have run out. Call it last, once per page."""
-    drawn = counter.shop().now()
+    drawn = process.shop().now()
 
     @st.fragment(run_every=LINKS_LAST)
     def wait() -> None:
-        if counter.shop().now() - drawn >= LINKS_LAST:
+        if process.shop().now() - drawn >= LINKS_LAST:
             st.rerun()
 
     wait()
@@ -67,7 +69,7 @@ def _draw_download(delivery: Delivery, where: str, level: int) -> Any:
 
 def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
     used = f"{delivery.machines_used} in use" if delivery.machines_used else "None in use yet"
-    computers = ui.count(delivery.machines, "computer", "computers")
+    computers = words.count(delivery.machines, "computer", "computers")
     card = _card(delivery, where, level, f"Your licence key, for up to {computers}. {used}.")
     with card:
         with st.container(key=f"copy-{where}-{delivery.grant_id}"):
@@ -77,22 +79,22 @@ def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
 
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
-    taken = ", ".join(ui.plain(email) for email in delivery.seats) or "Nobody uses one yet."
-    card = _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}. {taken}")
+    taken = ", ".join(words.plain(email) for email in delivery.seats) or "Nobody uses one yet."
+    card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}. {taken}")
     with card:
         _draw_files(delivery.files)
     return card
 
 
 def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
-    card = _card(delivery, where, level, f"{offers.amount_of(delivery.kind, delivery.quantity)}, paid for and kept.")
+    card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}, paid for and kept.")
     with card:
         if not (delivery.starts_at and delivery.ends_at):
             return card
-        day, hours = ui.hours(delivery.starts_at, delivery.ends_at, delivery.timezone)
-        st.markdown(f":material/event: **{day}**  \n:material/schedule: {ui.plain(hours)}")
+        day, hours = dates.hours(delivery.starts_at, delivery.ends_at, delivery.timezone)
+        st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
         if delivery.place:
-            st.markdown(f":material/videocam: {ui.plain(delivery.place)}")
+            st.markdown(f":material/videocam: {words.plain(delivery.place)}")
         st.download_button(
             "Add to calendar", calendar_file(delivery, delivery.starts_at, delivery.ends_at),
             f"{delivery.product_id}.ics", mime="text/calendar", icon=":material/event:", type="primary",
@@ -123,14 +125,14 @@ def _blocked(delivery: Delivery) -> str:
 def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
     """Cover and words on top; what is drawn inside comes below them at full width, which phones need."""
     key = f"{where}-{delivery.grant_id}"
-    panel = ui.box(key, gap="small")
+    panel = frame.card(key, gap="small")
     with panel.container(horizontal=True, gap="small", vertical_alignment="center"):
-        ui.pic(catalog.thumb(delivery.image), key, width=72)
+        pictures.show(products.thumb(delivery.image), key, width=72)
         with st.container(width="stretch", gap="xxsmall"):
-            (st.header if level == 2 else st.subheader)(ui.plain(delivery.product), anchor=False)
-            for line in (note, *(ui.plain(each) for each in delivery.notes)):
+            (st.header if level == 2 else st.subheader)(words.plain(delivery.product), anchor=False)
+            for line in (note, *(words.plain(each) for each in delivery.notes)):
                 if line:
-                    ui.quiet(line)
+                    words.quiet(line)
     return panel
 
 
@@ -142,7 +144,7 @@ def _draw_files(files: tuple[File, ...]) -> None:
 
 
 def _link(file: File, *, first: bool) -> str:
-    label = f"{'Download ' if first else ''}{file.label or file.name}, {ui.size(file.size)}"
+    label = f"{'Download ' if first else ''}{file.label or file.name}, {amounts.size(file.size)}"
     return f'<a href="/api/downloads/{escape(file.token)}" download target="_self">{escape(label)}</a>'
 
 

@@ -2,27 +2,29 @@
 
 import streamlit as st
 
-from core import carts
-from storefront import counter, ui
+from core.journeys import carts
+from storefront import frame, links, pictures, process, visitor
 
-shop = counter.shop()
+shop = process.shop()
 with shop.reading() as session:
-    in_cart = carts.size(session, counter.browser_id())
+    in_cart = carts.size(session, visitor.browser_id())
 
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
-st.set_page_config(layout="wide", initial_sidebar_state="auto", page_icon=ui.STATIC / "brand" / ui.favicon())
+st.set_page_config(
+    layout="wide", initial_sidebar_state="auto", page_icon=pictures.STATIC / "brand" / pictures.favicon()
+)
 page = st.navigation(
     [
-        st.Page(ui.SHOP, title="Shop", icon=":material/storefront:", default=True),
-        st.Page(ui.PURCHASES, title="Your purchases", icon=":material/inventory_2:", url_path="purchases"),
-        st.Page(ui.CART, title=ui.cart_label(in_cart), icon=":material/shopping_bag:", url_path="cart"),
-        st.Page(ui.PRODUCT, title="Product", url_path="product", visibility="hidden"),
-        st.Page(ui.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
+        st.Page(links.SHOP, title="Shop", icon=":material/storefront:", default=True),
+        st.Page(links.PURCHASES, title="Your purchases", icon=":material/inventory_2:", url_path="purchases"),
+        st.Page(links.CART, title=frame.cart_label(in_cart), icon=":material/shopping_bag:", url_path="cart"),
+        st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
+        st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
     ],
     position="top",
 )
-ui.title_bar(page.title.split(" · ")[0])
-ui.styles()
-st.logo(ui.wordmark(), size="large")
+frame.title_bar(page.title.split(" · ")[0])
+frame.styles()
+st.logo(pictures.wordmark(), size="large")
 st.session_state["in_cart"] = in_cart
 page.run()

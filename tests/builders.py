@@ -11,13 +11,17 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core import billing, checkout, downloads, events, fulfillment, reports
-from core.catalog import Product
-from core.checkout import Basket, Item, PaymentLink
-from core.events import Outcome, StripeEvent
-from core.grants import Delivery
-from core.orders import Order
-from core.payments import Checkout
+from core.catalog.products import Product
+from core.events import inbox, questions
+from core.events.handlers import Outcome
+from core.events.inbox import StripeEvent
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item, PaymentLink
+from core.kinds import deliverables, downloads
+from core.kinds.grants import Delivery
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order
+from core.owner import reports
 from core.shop import Shop
 from tests.fakes import FakeStripe, signed
 
@@ -87,7 +91,7 @@ def subscribed(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], ca
     subscription = stripe.pay(paid)["subscription"]
     deliver(shop, stripe.event("completed", paid))
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
-    billing.ask(shop, subscription)
+    questions.ask(shop, subscription)
     return order_id, subscription
 
 
@@ -95,12 +99,12 @@ def ask_stripe(shop: Shop) -> None:
     """Do what the worker does for all the questions that were ever owed: asking twice is no harm."""
     owed = [job.split(":")[1] for job in jobs(shop) if job.startswith("ask_stripe:")]
     for subject in dict.fromkeys(owed):
-        billing.ask(shop, subject)
+        questions.ask(shop, subject)
 
 
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:
     """The event as the webhook receives it, signed by Stripe."""
-    return events.receive(shop, *signed(event))
+    return inbox.receive(shop, *signed(event))
 
 
 def detail(shop: Shop, order_id: str) -> dict[str, Any]:
@@ -146,7 +150,7 @@ def event_row(shop: Shop, event_id: str) -> StripeEvent:
 
 def deliveries(shop: Shop, order_id: str) -> tuple[Delivery, ...]:
     with shop.reading() as session:
-        return fulfillment.deliveries(session, order_id, signing_key=shop.signing_key)
+        return deliverables.deliveries(session, order_id, signing_key=shop.signing_key)
 
 
 def jobs(shop: Shop) -> list[str]:

@@ -13,10 +13,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Pool, create_engine, event, text
 
-from core import database, migration, shelves
-from core.settings import Settings
+from core.foundation import database, migration
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
+from core.owner import publishing
 from core.shop import Shop
-from core.storage import Storage
 from tests.fakes import SECRET, FakeStripe
 from tests.machine import postgres
 
@@ -173,7 +174,7 @@ def bare_shop(settings: Settings, stripe: FakeStripe, clock: Clock) -> Iterator[
 @pytest.fixture
 def shop(bare_shop: Shop) -> Shop:
     """A shop that sells the tests' catalogue."""
-    shelves.apply(bare_shop, CATALOGUE)
+    publishing.apply(bare_shop, CATALOGUE)
     return bare_shop
 
 

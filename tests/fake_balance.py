@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from core.errors import StripeRefused, StripeUnreachable
+from core.foundation.errors import StripeRefused, StripeUnreachable
 
 AVAILABLE_SECONDS = 2 * 86400
 ARRIVAL = timedelta(days=1)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from core.errors import StripeRefused
+from core.foundation.errors import StripeRefused
 from tests.fake_payments import FakePayments
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from core.errors import StripeRefused
+from core.foundation.errors import StripeRefused
 from tests.fake_balance import DISPUTE_FEE, FakeBalance
 
 # How long a dispute waits for evidence.

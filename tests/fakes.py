@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 import stripe
 
-from core.errors import CheckoutNotFound, KeyLacksPermission, ShopError, StripeRefused, StripeUnreachable
-from core.payments import SessionFacts, read_session
+from core.foundation.errors import CheckoutNotFound, KeyLacksPermission, ShopError, StripeRefused, StripeUnreachable
+from core.gateway.sessions import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
 
 SECRET = "whsec_test_0123456789abcdef"

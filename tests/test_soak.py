@@ -3,7 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from core import catalog, shelves
+from core.kinds import offers
+from core.owner import publishing
 from core.shop import Shop
 from tests.builders import at_once
 from tests.soak.run import soak
@@ -19,6 +20,6 @@ def test_every_payment_is_delivered_exactly_once_whatever_the_weather(unmigrated
 
 
 def test_processes_that_open_an_empty_demo_at_once_all_find_its_shelves_full(bare_shop: Shop) -> None:
-    assert at_once(*[partial(shelves.fill_demo, bare_shop)] * 4) == [None] * 4
+    assert at_once(*[partial(publishing.fill_demo, bare_shop)] * 4) == [None] * 4
     with bare_shop.reading() as session:
-        assert len(catalog.shelf(session)) == 6
+        assert len(offers.shelf(session)) == 6

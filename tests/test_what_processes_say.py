@@ -24,11 +24,12 @@ from sqlmodel import select
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
 
-from core import attention, signing
-from core.database import new_id
-from core.events import StripeEvent
-from core.letters import LetterState
-from core.outbox import open_client
+from core.events.inbox import StripeEvent
+from core.foundation import signing
+from core.foundation.database import new_id
+from core.foundation.outbox import open_client
+from core.messages.letters import LetterState
+from core.owner import attention
 from tests.fakes import signed
 from tests.machine import environment, eventually, free_port, process
 from tests.worker.conftest import Trade, open_trade

@@ -7,10 +7,10 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from core import logs, outbox
+from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
-from webhook import answers, checkouts, downloads, health, shelves, stripe_events, visitors
+from webhook import checkouts, cookies, downloads, errors, health, products, stripe_events
 
 
 class Sidecar(FastAPI):
@@ -37,8 +37,8 @@ def create_app(shop: Shop | None = None) -> FastAPI:
         title="Pushcart", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_life
     )
     app.state.shop = shop
-    answers.register(app)
-    for module in (stripe_events, checkouts, shelves, downloads, visitors):
+    errors.register(app)
+    for module in (stripe_events, checkouts, products, downloads, cookies):
         app.include_router(module.router)
     health.register(app)
     return app

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from core import checkout
-from core.checkout import Basket, Item
-from webhook import visitors
-from webhook.answers import OpenShop
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item
+from webhook import cookies
+from webhook.dependencies import OpenShop
 
 router = APIRouter()
 
@@ -39,9 +39,9 @@ class BasketBody(BaseModel):
 @router.post("/checkout")
 async def start(body: BasketBody, request: Request, response: Response, shop: OpenShop) -> dict[str, Any]:
     """Where to pay, and for which order. 400 for bad input, 409 when sold out or no longer open, 503 to try again."""
-    browser = visitors.browser_of(request, shop) or visitors.new_browser()
+    browser = cookies.browser_of(request, shop) or cookies.new_browser()
     items = tuple(Item(item.price, item.quantity) for item in body.items)
     basket = Basket(body.cart_id, items, email=body.email or "", browser_id=browser)
     link = await run_in_threadpool(checkout.start, shop, basket)
-    visitors.remember_browser(response, shop, browser)
+    cookies.remember_browser(response, shop, browser)
     return {"url": link.url, "order_id": link.order_id}

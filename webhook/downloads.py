@@ -10,11 +10,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from core import downloads
-from core.downloads import OpenedFile
-from core.errors import AccessDenied, DownloadsUsedUp, LinkExpired
+from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired
+from core.kinds import downloads
+from core.kinds.downloads import OpenedFile
 from core.shop import Shop
-from webhook.answers import OpenShop, status_of
+from webhook.dependencies import OpenShop
+from webhook.errors import status_of
 
 router = APIRouter()
 

@@ -5,10 +5,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from core import events
-from core.errors import EventRefused
+from core.events import inbox
+from core.foundation.errors import EventRefused
 from webhook import health
-from webhook.answers import OpenShop
+from webhook.dependencies import OpenShop
 
 router = APIRouter()
 log = structlog.get_logger()
@@ -25,9 +25,9 @@ async def receive(request: Request, shop: OpenShop) -> Response:
     if raw is None:
         return JSONResponse({"error": "TooLarge", "most_bytes": MOST_BYTES}, 413)
     try:
-        outcome = await run_in_threadpool(events.receive, shop, raw, request.headers.get("stripe-signature"))
+        outcome = await run_in_threadpool(inbox.receive, shop, raw, request.headers.get("stripe-signature"))
     except EventRefused as refusal:
-        # Whoever knocks without a signature learns why; the log keeps nothing of what they sent.
+        # Whoever sends no valid signature learns why; the log keeps nothing of what they sent.
         log.warning("event_refused", reason=str(refusal))
         health.count_event("refused")
         return JSONResponse({"error": type(refusal).__name__, **vars(refusal)}, 400)

@@ -11,8 +11,10 @@ from threading import Event, Thread
 
 import structlog
 
-from core import heartbeats, letters, outbox, reconciliation
-from core.heartbeats import Kind
+from core.events import reconciliation
+from core.foundation import heartbeats, outbox
+from core.foundation.heartbeats import Kind
+from core.messages import letters
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker
@@ -47,7 +49,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
         for thread in threads:
             if thread.is_alive():
                 thread.join(timeout=5)
-        worker.leave()
+        worker.end()
 
 
 class _Worker:
@@ -100,7 +102,7 @@ class _Worker:
         if report.healed or report.failed:
             log.info("swept", checked=report.checked, healed=report.healed, failed=report.failed)
 
-    def leave(self) -> None:
+    def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""
         run = self._run
         self._stop()

@@ -8,9 +8,11 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from core import billing, letters, masking, outbox
-from core.errors import JobFailed, StripeUnreachable
-from core.outbox import Job, Turn
+from core.events import questions
+from core.foundation import masking, outbox
+from core.foundation.errors import JobFailed, StripeUnreachable
+from core.foundation.outbox import Job, Turn
+from core.messages import letters
 from core.shop import Shop
 from worker import sending, wording
 from worker.mail import Message
@@ -110,7 +112,7 @@ def _owner_notice(order_id: str, topic: str) -> Letter:
 def _ask_stripe(shop: Shop, turn: Turn, subject: str) -> None:
     """Ask, and owe another turn unless Stripe answers; the sweep asks too, so that a job which gives up loses nothing."""
     try:
-        billing.ask(shop, subject)
+        questions.ask(shop, subject)
     except StripeUnreachable as error:
         log.warning("stripe_silent", subject=subject, error=str(error))
         if turn.number >= _QUESTIONS:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from core.settings import Settings
+from core.foundation.settings import Settings
 
 # For each of the server's answers. From `before_data` on there are two, which is less than a letter is claimed for: nobody
 # else starts on it meanwhile.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.outbox import BY_DOMAIN, Queue
+from core.foundation.outbox import BY_DOMAIN, Queue
 
 
 @dataclass(frozen=True)

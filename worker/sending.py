@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from core import letters, outbox
-from core.letters import Claim
-from core.outbox import Turn
+from core.foundation import outbox
+from core.foundation.outbox import Turn
+from core.messages import letters
+from core.messages.letters import Claim
 from core.shop import Shop
 from worker import mail
 from worker.breaker import Breaker

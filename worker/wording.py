@@ -6,10 +6,11 @@ from pathlib import Path
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.grants import Delivery, Kind
-from core.letters import CodeLetter, NoticeLetter, OrderLetter
-from core.money import Money
-from core.settings import Settings
+from core.catalog.products import Kind
+from core.foundation.money import Money
+from core.foundation.settings import Settings
+from core.kinds.grants import Delivery
+from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter
 from worker.mail import Message
 
 _TEMPLATES = Path(__file__).parent / "templates"

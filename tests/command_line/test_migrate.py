@@ -1,5 +1,7 @@
 """The schema: made once by whoever comes first, made good after a crash, and the same as what the code declares."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, inspect
 
-from core import database, migration, outbox
-from core.settings import Settings
+from core import tables
+from core.foundation import database, migration, outbox
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
 from core.shop import Shop
-from core.storage import Storage
 from tests.command_line.conftest import begin, end
 from tests.fakes import FakeStripe
 from tests.kill.mortal import live_until
@@ -66,6 +69,19 @@ def test_the_migrated_schema_is_what_the_code_declares(database_url: str) -> Non
     engine = database.connect(database_url)
     command.check(_alembic(engine))
     engine.dispose()
+
+
+def test_no_table_is_left_out_of_that_comparison() -> None:
+    folder = Path(tables.__file__).parent
+    declaring = {
+        ".".join(path.relative_to(folder.parent).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        if "table=True" in path.read_text(encoding="utf-8")
+    }
+    script = "import sys, core.tables; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert declaring
+    assert declaring <= set(loaded.split())
 
 
 def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:

@@ -4,8 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from core import checkout, events, sign_in
-from core.checkout import Basket, Item
+from core.events import inbox
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item
+from core.people import sign_in
 from core.shop import Shop
 from tests.command_line.conftest import Run
 from tests.fakes import FakeStripe, signed
@@ -24,7 +26,7 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
     link = checkout.start(shop, Basket("cart_paid", (Item("clinic-eur", 2), Item("guide-eur", 1))))
     session_id = link.url.rsplit("/", 1)[1]
     stripe.pay(session_id)
-    events.receive(shop, *signed(stripe.event("completed", session_id)))
+    inbox.receive(shop, *signed(stripe.event("completed", session_id)))
     return link.order_id
 
 
@@ -34,7 +36,7 @@ def parked_event(shop: Shop, stripe: FakeStripe) -> str:
     link = checkout.start(shop, Basket("cart_lost", (Item("guide-eur", 1),)))
     event = stripe.event("completed", link.url.rsplit("/", 1)[1])
     event["data"]["object"]["metadata"]["order_id"] = "ord_unheard_of"
-    events.receive(shop, *signed(event))
+    inbox.receive(shop, *signed(event))
     return str(event["id"])
 
 

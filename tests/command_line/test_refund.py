@@ -10,7 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from core import cli, refunds
+from core import cli
+from core.journeys import refund
 from core.shop import Shop
 from tests import builders
 from tests.command_line.conftest import Run
@@ -179,7 +180,7 @@ def test_what_changes_between_the_question_and_the_answer_is_not_sent(
     shop: Shop, stripe: FakeStripe, order_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def somebody_else_is_faster(*_: object, **__: object) -> str:
-        refunds.request(shop, order_id, 2000, actor="owner")
+        refund.request(shop, order_id, 2000, actor="owner")
         return ""
 
     monkeypatch.setattr(cli, "open_shop", lambda: shop)

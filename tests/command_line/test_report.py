@@ -2,7 +2,7 @@
 
 import pytest
 
-from core import reconciliation
+from core.events import reconciliation
 from core.shop import Shop
 from tests import builders
 from tests.command_line.conftest import Run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import Settings
+from core.foundation.settings import Settings
 from tests.command_line.conftest import begin, end
 
 

@@ -10,10 +10,11 @@ from typing import cast
 
 import pytest
 
-from core import database, shelves
-from core.settings import Settings
+from core.foundation import database
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
+from core.owner import publishing
 from core.shop import Shop
-from core.storage import Storage
 from tests.conftest import CATALOGUE, Clock, migrated_database
 from tests.contract.fake_side import FakeSide
 from tests.contract.sandbox_side import SandboxSide, sandbox_side
@@ -70,7 +71,7 @@ def _open_shop(request: pytest.FixtureRequest, folder: Path) -> Shop:
             stripe_webhook_secret=SECRET, app_url="http://localhost:8501",
         )  # fmt: skip
     shop = Shop(settings, database.connect(url), FakeStripe(), Storage(settings.storage_url))
-    shelves.apply(shop, CATALOGUE)
+    publishing.apply(shop, CATALOGUE)
     with closing(sqlite3.connect(folder / "stocked.db")) as stock, shop.engine.connect() as full:
         cast(sqlite3.Connection, full.connection.driver_connection).backup(stock)
     return shop

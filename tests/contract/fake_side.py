@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from core.errors import StripeUnreachable
+from core.foundation.errors import StripeUnreachable
 from core.shop import Shop
 from sandbox.protocol import conformity
 from tests.conftest import Clock

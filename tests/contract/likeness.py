@@ -7,15 +7,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from core import balance, disputes, payments, payouts, refund_facts, subscriptions
+from core.gateway import sessions
+from core.orders import balance, disputes, payouts, refunds, subscriptions
 
 # What the shop makes of Stripe's objects: it must be the same, though the fake leaves keys out.
 READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "balance_transaction": partial(balance.read_entry, shop_id=""),
-    "checkout.session": payments.read_session,
+    "checkout.session": sessions.read_session,
     "dispute": disputes.read_dispute,
     "payout": payouts.read_payout,
-    "refund": refund_facts.read_refund,
+    "refund": refunds.read_refund,
     "subscription": subscriptions.read_subscription,
 }
 ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|ord|rf|tok|txn|po)_(?:test_)?\w+")

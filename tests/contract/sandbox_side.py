@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import orjson
 import stripe
 
+from core.gateway.client import StripeApi
 from core.shop import Shop
-from core.stripe_api import StripeApi
 from sandbox.protocol import conformity
 from tests.conftest import Clock
 from tests.contract.sides import BUYER, until_renewed

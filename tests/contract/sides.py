@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from core.handlers import HANDLERS
+from core.events.handlers import HANDLERS
+from core.gateway.client import Stripe
 from core.shop import Shop
-from core.stripe_api import Stripe
 from tests.conftest import Clock
 
 BUYER = {"email": "nora@lindqvist.example", "name": "Nora Lindqvist"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from core import checkout, refunds
+from core.journeys import refund, success_page
 from tests import builders
 from tests.contract.sides import Side
 
@@ -67,9 +67,9 @@ def refunded_in_parts_and_in_vain(side: Side) -> None:
 def refunded_by_the_shop(side: Side) -> None:
     order_id, session_id = builders.opened(side.shop, "kit-eur")
     side.pay(session_id)
-    checkout.confirm(side.shop, session_id)
+    success_page.confirm(side.shop, session_id)
     side.pass_(minutes=2)
-    refunds.request(side.shop, order_id, 1000, reason="duplicate", actor="owner")
+    refund.request(side.shop, order_id, 1000, reason="duplicate", actor="owner")
     side.shop_has_refunded()
     side.pass_(minutes=2)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import StripeRefused
-from core.payouts import PayoutFacts, read_payout
+from core.foundation.errors import StripeRefused
+from core.orders.payouts import PayoutFacts, read_payout
 from tests import builders
 from tests.contract.sides import LONG_AGO, Side, told
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from core import subscriptions
-from core.errors import StripeRefused
-from core.subscriptions import SubscriptionFacts
+from core.foundation.errors import StripeRefused
+from core.orders import subscriptions
+from core.orders.subscriptions import SubscriptionFacts
 from tests import builders
 from tests.contract.sides import Side, told
 

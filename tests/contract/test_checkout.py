@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from core.catalog import Price
-from core.errors import CheckoutNotFound, StripeRefused, StripeUnreachable
-from core.payments import CheckoutState, Money, SessionFacts
+from core.catalog.products import Price
+from core.foundation.errors import CheckoutNotFound, StripeRefused, StripeUnreachable
+from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from tests import builders
 from tests.contract.sides import BUYER, Side
 

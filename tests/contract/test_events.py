@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import StripeUnreachable
-from core.stripe_api import Stripe
+from core.foundation.errors import StripeUnreachable
+from core.gateway.client import Stripe
 from tests import builders
 from tests.contract.sides import LONG_AGO, Side, told
 

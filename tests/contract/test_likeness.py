@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.handlers import HANDLERS
-from core.stripe_api import Stripe
+from core.events.handlers import HANDLERS
+from core.gateway.client import Stripe
 from tests.conftest import Clock
 from tests.contract.conftest import Open
 from tests.contract.fake_side import FakeSide

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from core import checkout, refunds
-from core.errors import StripeRefused, StripeUnreachable
-from core.refund_facts import RefundStatus
-from core.stripe_api import Stripe
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.gateway.client import Stripe
+from core.journeys import refund, success_page
+from core.orders.refunds import RefundStatus
 from tests import builders
 from tests.contract.sides import Side
 
@@ -35,7 +35,7 @@ def order(side: Side) -> tuple[str, str]:
     """An order of a file and a key that was paid for: its id, and its PaymentIntent's."""
     order_id, session_id = builders.opened(side.shop, "guide-eur", "kit-eur")
     side.pay(session_id)
-    checkout.confirm(side.shop, session_id)
+    success_page.confirm(side.shop, session_id)
     return order_id, payment_of(side, session_id)
 
 
@@ -59,7 +59,7 @@ def asked_by_shop(side: Side, order_id: str, amount: int | None = None) -> tuple
     """Let the shop refund so much; what it asked of Stripe, under which key."""
     overheard = Overheard(side.stripe)
     shop = replace(side.shop, stripe=cast(Stripe, overheard))
-    done = refunds.request(shop, order_id, amount, reason="requested_by_customer", actor="owner")
+    done = refund.request(shop, order_id, amount, reason="requested_by_customer", actor="owner")
     assert done.status is RefundStatus.SUCCEEDED
     (asked,) = overheard.refunds
     return asked

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from core import checkout, reconciliation
-from core.checkout import Basket, Item
-from core.errors import CheckoutNotFound, StillSettling, StripeUnreachable
-from core.orders import Order
-from core.payments import CheckoutState
+from core.events import reconciliation
+from core.foundation.errors import CheckoutNotFound, StillSettling, StripeUnreachable
+from core.gateway.sessions import CheckoutState
+from core.journeys import checkout, success_page
+from core.journeys.checkout import Basket, Item
+from core.kinds.workshops import WorkshopDate
+from core.orders.orders import Order
 from core.shop import Shop
-from core.workshops import WorkshopDate
 from tests import builders
 from tests.builders import a_basket, deliver
 from tests.conftest import Clock
@@ -39,7 +40,7 @@ def test_return_page_and_webhook_at_the_same_instant_fulfil_once_fifty_times_ove
         event = stripe.event("completed", paid)
 
         def return_page(order_id: str = order_id, paid: str = paid) -> str:
-            assert checkout.confirm(shop, paid) == order_id
+            assert success_page.confirm(shop, paid) == order_id
             return builders.status(shop, order_id)
 
         def webhook(order_id: str = order_id, event: dict = event) -> str:
@@ -55,7 +56,7 @@ def test_return_page_and_webhook_at_the_same_instant_fulfil_once_fifty_times_ove
 def test_with_webhooks_blocked_the_return_page_fulfils(shop: Shop, stripe: FakeStripe) -> None:
     order_id, paid = builders.opened(shop, "kit-eur")
     stripe.pay(paid)
-    assert checkout.confirm(shop, paid) == order_id
+    assert success_page.confirm(shop, paid) == order_id
     assert builders.status(shop, order_id) == "fulfilled"
     assert builders.jobs(shop) == [f"receipt:{order_id}"]
 
@@ -108,14 +109,14 @@ def test_a_session_gone_at_stripe_ends_its_order(shop: Shop, stripe: FakeStripe,
 
 def test_a_return_before_paying_leaves_the_order_pending(shop: Shop) -> None:
     order_id, session_id = builders.opened(shop)
-    assert checkout.confirm(shop, session_id) == order_id
+    assert success_page.confirm(shop, session_id) == order_id
     assert builders.status(shop, order_id) == "pending"
 
 
 @pytest.mark.parametrize("session_id", ["{CHECKOUT_SESSION_ID}", "", "cs_test_nobody", "cs_test_\x00", "x" * 500])
 def test_a_return_with_a_session_that_nobody_opened_finds_nothing(shop: Shop, session_id: str) -> None:
     with pytest.raises(CheckoutNotFound):
-        checkout.confirm(shop, session_id)
+        success_page.confirm(shop, session_id)
 
 
 def test_slow_money_is_processing_until_it_arrives_and_then_granted_once(shop: Shop, stripe: FakeStripe) -> None:
@@ -275,7 +276,7 @@ def test_a_blocked_place_is_granted_by_any_later_call_once_one_is_free(shop: Sho
     stripe.pay(session_id)
     deliver(shop, stripe.event("completed", session_id))
     fill_the_clinic(shop, leaving=1)
-    checkout.confirm(shop, session_id)
+    success_page.confirm(shop, session_id)
     assert (builders.status(shop, order_id), places_taken(shop)) == ("fulfilled", 5)
     assert builders.order(shop, order_id).attention == ""
     assert builders.jobs(shop) == [f"owner_notice:{order_id}:blocked", f"receipt:{order_id}"]

@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core import checkout, reconciliation, reports
-from core.orders import Order, OrderLine
+from core.events import reconciliation
+from core.journeys import success_page
+from core.kinds.workshops import Reservation, WorkshopDate
+from core.orders.orders import Order, OrderLine
+from core.owner import reports
 from core.shop import Shop
-from core.workshops import Reservation, WorkshopDate
 from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock
@@ -118,7 +120,7 @@ def tell(purchase: Purchase, steps: list[int | str], clock: Clock) -> None:
             case "sweep":
                 reconciliation.sweep(purchase.shop, everything=True)
             case _:
-                checkout.confirm(purchase.shop, purchase.sessions[0 if step == "confirm first" else -1])
+                success_page.confirm(purchase.shop, purchase.sessions[0 if step == "confirm first" else -1])
 
 
 def outcome(purchase: Purchase) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
-from core import billing, reconciliation
-from core.database import metadata
-from core.orders import Counter
+from core.events import questions, reconciliation
+from core.foundation.database import metadata
+from core.kinds.workshops import WorkshopDate
+from core.orders.orders import Counter
 from core.shop import Shop
-from core.workshops import WorkshopDate
 from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock
@@ -40,7 +40,7 @@ OURS = {
 # Ids that are drawn, and the drawn key.
 DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
-PASSING = ("processing", "canceled", "failed")
+PASSING = ("processing", "canceled", "failed", "blocked")
 
 
 class Life:
@@ -211,7 +211,7 @@ def answer_all(shop: Shop) -> None:
     asked: set[str] = set()
     while owed := {job for job in builders.jobs(shop) if job.startswith("ask_stripe:")} - asked:
         for subject in sorted({job.split(":")[1] for job in owed}):
-            billing.ask(shop, subject)
+            questions.ask(shop, subject)
         asked |= owed
 
 

@@ -2,10 +2,13 @@
 
 import pytest
 
-from core import attention, checkout, purchases, reconciliation, refunds
-from core.errors import StripeUnreachable
-from core.orders import Order
-from core.payments import CheckoutState
+from core.events import reconciliation
+from core.foundation.errors import StripeUnreachable
+from core.gateway.sessions import CheckoutState
+from core.journeys import checkout, refund
+from core.orders.orders import Order
+from core.owner import attention
+from core.people import purchases
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -23,7 +26,7 @@ def live(shop: Shop, stripe: FakeStripe, clock: Clock) -> Shop:
     unanswered = builders.bought(shop, stripe, cart="unanswered")
     stripe.lost_answers = 1
     with pytest.raises(StripeUnreachable):
-        refunds.request(shop, unanswered, actor="owner")
+        refund.request(shop, unanswered, actor="owner")
     builders.subscribed(shop, stripe, cart="plan")
     clock.pass_(days=40)
     return builders.live(shop)

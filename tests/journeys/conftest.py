@@ -68,4 +68,4 @@ def arrive(browser: Browser, stand: Stand) -> Iterator[Arrive]:
 @pytest.fixture
 def sold_files() -> Path:
     """The files that the demo sells."""
-    return ROOT / "core" / "demo" / "files"
+    return ROOT / "core" / "catalog" / "demo" / "files"

@@ -1,5 +1,6 @@
 """Addresses that lead nowhere any more: the page says why, and shows the way on."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,9 @@ from tests.journeys.buyer import Buyer
 from tests.journeys.conftest import Arrive
 from tests.journeys.stand import Stand
 
+DEMO = Path(__file__).parents[2] / "core" / "catalog" / "demo"
+# Sold beside the demo's own goods, which a catalogue that does not name them would take off the shelves.
 ALMANAC = """
-[shop]
-name = "Plainwork"
-
 [[products]]
 id = "old-almanac"
 name = "Old Almanac"
@@ -48,11 +48,13 @@ def test_a_sold_out_workshop_says_so_on_the_shelf_and_on_its_page(olga: Buyer) -
 def test_a_withdrawn_product_is_off_the_shelf_and_says_so_at_its_address(
     olga: Buyer, stand: Stand, tmp_path: Path
 ) -> None:
-    catalogue = tmp_path / "almanac.toml"
-    catalogue.write_text(ALMANAC.format(active="true"))
+    shutil.copytree(DEMO, tmp_path / "demo")
+    catalogue = tmp_path / "demo" / "catalogue.toml"
+    demo = catalogue.read_text(encoding="utf-8")
+    catalogue.write_text(demo + ALMANAC.format(active="true"), encoding="utf-8")
     stand.pushcart("catalog", "apply", str(catalogue))
     olga.puts_in_cart("Old Almanac")
-    catalogue.write_text(ALMANAC.format(active="false"))
+    catalogue.write_text(demo + ALMANAC.format(active="false"), encoding="utf-8")
     stand.pushcart("catalog", "apply", str(catalogue))
     olga.opens("/product?p=old-almanac")
     olga.sees("This is no longer for sale.")

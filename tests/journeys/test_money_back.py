@@ -76,7 +76,7 @@ def test_a_refund_at_stripe_ends_access_at_once_even_by_a_link_handed_out_before
 
 
 def test_a_refund_by_its_owner_that_comes_back_gives_access_back_and_tells_the_owner(kit: Bought, stand: Stand) -> None:
-    asked = stand.pushcart("refund", kit.number)
+    asked = stand.pushcart("refund", kit.number, "--yes")
     assert asked["amount"] == 7900
     kit.comes_to("refunded", "revoked")
     stand.happens("refund-fails", kit.payment)

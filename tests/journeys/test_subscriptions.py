@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core import database, subscriptions
+from core.foundation import database
+from core.orders.subscriptions import Subscription
 from tests.journeys.buyer import Buyer
 from tests.journeys.conftest import Arrive
 from tests.journeys.stand import Stand
@@ -38,7 +39,7 @@ class Plan:
         """The status that the shop has fetched from Stripe."""
         engine = database.connect(f"sqlite:///{self.stand.folder}/var/pushcart.db")
         with database.reading(engine) as session:
-            found = subscriptions.of_order(session, self.order_id)
+            found = session.get(Subscription, self.id)
         return found.status if found else ""
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from core import database
+from core.foundation import database
 from core.shop import Shop
 from tests.fakes import FakeStripe
 

@@ -5,11 +5,13 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import col, func, select
 
-from core import checkout, events
-from core.checkout import Basket, Item
-from core.orders import Order, OrderLine, Status
+from core.events import inbox
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item
+from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
+from core.orders.orders import Order, OrderLine
+from core.orders.status import Status
 from core.shop import Shop
-from core.workshops import Reservation, ReservationState, WorkshopDate
 from tests.fakes import FakeStripe, signed
 from tests.kill.mortal import live_until
 
@@ -82,7 +84,7 @@ def _assert_next_click_leads_to_the_only_page(shop: Shop, stripe: FakeStripe, ba
         assert session.exec(select(func.count()).where(col(OrderLine.order_id) == link.order_id)).one() == 2, where
 
     stripe.pay(open_pages[0]["id"])
-    events.receive(shop, *signed(stripe.event("completed", open_pages[0]["id"])))
+    inbox.receive(shop, *signed(stripe.event("completed", open_pages[0]["id"])))
     with shop.reading() as session:
         assert session.get_one(Order, link.order_id).status is Status.FULFILLED, where
 

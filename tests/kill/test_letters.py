@@ -7,10 +7,11 @@ from functools import partial
 import pytest
 from pydantic import SecretStr
 
-from core import heartbeats, letters, outbox
-from core.heartbeats import Kind
-from core.letters import LetterState
-from core.outbox import Job, Turn
+from core.foundation import heartbeats, outbox
+from core.foundation.heartbeats import Kind
+from core.foundation.outbox import Job, Turn
+from core.messages import letters
+from core.messages.letters import LetterState
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

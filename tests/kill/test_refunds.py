@@ -5,9 +5,12 @@ from itertools import cycle
 
 from sqlmodel import select
 
-from core import billing, outbox, reconciliation, refunds
-from core.orders import Order, Status
-from core.refund_facts import Refund, RefundStatus
+from core.events import questions, reconciliation
+from core.foundation import outbox
+from core.journeys import refund
+from core.orders.orders import Order
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.status import Status
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -19,7 +22,7 @@ Completion = Callable[[Shop, FakeStripe, Clock, str], None]
 
 
 def click_again(shop: Shop, _stripe: FakeStripe, _clock: Clock, order_id: str) -> None:
-    refunds.request(shop, order_id, key="form", actor="owner")
+    refund.request(shop, order_id, key="form", actor="owner")
 
 
 def sweep(shop: Shop, _stripe: FakeStripe, clock: Clock, _order_id: str) -> None:
@@ -43,10 +46,10 @@ def test_wherever_refunding_is_killed_the_money_goes_back_once(shop: Shop, strip
     for point in range(1, 100):
         order_id = builders.bought(shop, stripe, cart=f"cart_{point}")
 
-        def refund(mortal: Shop, order_id: str = order_id) -> object:
-            return refunds.request(mortal, order_id, key="form", actor="owner")
+        def ask_for_it(mortal: Shop, order_id: str = order_id) -> object:
+            return refund.request(mortal, order_id, key="form", actor="owner")
 
-        end = live_until(point, shop, stripe, refund)
+        end = live_until(point, shop, stripe, ask_for_it)
         if end.finished:
             break
         died_at.append(end.where)
@@ -87,13 +90,13 @@ def test_wherever_asking_about_a_plan_is_killed_asking_again_settles_it(
         order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2), cart=f"cart_{point}")
         stripe.change_seats(name, 5)
         stripe.subscriptions[name]["status"] = "unpaid"
-        end = live_until(point, shop, stripe, lambda mortal, name=name: billing.ask(mortal, name))
+        end = live_until(point, shop, stripe, lambda mortal, name=name: questions.ask(mortal, name))
         if end.finished:
             break
         died_at.append(end.where)
         (grant,) = builders.detail(shop, order_id)["grants"]
         assert (grant["state"], grant["quantity"]) in (("active", 2), ("suspended", 5)), end.where
-        billing.ask(shop, name)
+        questions.ask(shop, name)
         (grant,) = builders.detail(shop, order_id)["grants"]
         assert (grant["state"], grant["quantity"]) == ("suspended", 5), end.where
     assert end.finished
@@ -111,12 +114,12 @@ def test_wherever_asking_whose_a_refund_is_is_killed_the_next_pass_counts_it_onc
         builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
         told = stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 300))
         assert builders.deliver(shop, told).state == "parked"
-        end = live_until(point, shop, stripe, lambda mortal, told=told: billing.ask(mortal, told["id"]))
+        end = live_until(point, shop, stripe, lambda mortal, told=told: questions.ask(mortal, told["id"]))
         if end.finished:
             break
         died_at.append(end.where)
         if point % 2:
-            billing.ask(shop, told["id"])
+            questions.ask(shop, told["id"])
         else:
             clock.pass_(hours=2)
             assert reconciliation.sweep(shop).failed == []
@@ -136,12 +139,12 @@ def test_wherever_fetching_a_charges_refunds_is_killed_each_counts_once(shop: Sh
         charge = stripe.charge_of(payment)["id"]
         for amount in (100, 200):
             stripe.make_refund(payment, amount)
-        end = live_until(point, shop, stripe, lambda mortal, charge=charge: billing.ask(mortal, charge))
+        end = live_until(point, shop, stripe, lambda mortal, charge=charge: questions.ask(mortal, charge))
         if end.finished:
             break
         died_at.append(end.where)
         assert builders.detail(shop, order_id)["amount_refunded"] in (0, 300), end.where
-        billing.ask(shop, charge)
+        questions.ask(shop, charge)
         assert builders.detail(shop, order_id)["amount_refunded"] == 300, end.where
     assert end.finished
     assert "after Stripe's refunds_of" in died_at

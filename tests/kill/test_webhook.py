@@ -6,15 +6,18 @@ from itertools import cycle
 import pytest
 from sqlmodel import col, func, select
 
-from core import checkout, events, outbox, reconciliation
-from core.checkout import Basket, Item
-from core.events import StripeEvent
-from core.grants import Grant, GrantState
-from core.history import FulfillmentLog
-from core.licenses import LicenseKey
-from core.orders import Order, Status
+from core.events import inbox, reconciliation
+from core.events.inbox import StripeEvent
+from core.foundation import outbox
+from core.journeys import checkout, success_page
+from core.journeys.checkout import Basket, Item
+from core.kinds.grants import Grant
+from core.kinds.licenses import LicenseKey
+from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
+from core.orders.history import FulfillmentLog
+from core.orders.orders import Order
+from core.orders.status import GrantState, Status
 from core.shop import Shop
-from core.workshops import Reservation, ReservationState, WorkshopDate
 from tests.fakes import FakeStripe, signed
 from tests.kill.mortal import live_until
 
@@ -37,7 +40,7 @@ def test_wherever_the_webhook_is_killed_the_order_is_completed_once(roomy_shop: 
     for point in range(1, 200):
         order_id, session_id = _paid_order(shop, stripe, point)
         event = stripe.event("completed", session_id)
-        end = live_until(point, shop, stripe, lambda mortal, event=event: events.receive(mortal, *signed(event)))
+        end = live_until(point, shop, stripe, lambda mortal, event=event: inbox.receive(mortal, *signed(event)))
         if end.finished:
             break
         died_at.append(end.where)
@@ -64,11 +67,11 @@ Completion = Callable[[Shop, FakeStripe, str, dict], None]
 
 
 def _deliver_again(shop: Shop, _stripe: FakeStripe, _session_id: str, event: dict) -> None:
-    assert events.receive(shop, *signed(event)).state is events.EventState.APPLIED
+    assert inbox.receive(shop, *signed(event)).state is inbox.EventState.APPLIED
 
 
 def _come_back(shop: Shop, _stripe: FakeStripe, session_id: str, _event: dict) -> None:
-    checkout.confirm(shop, session_id)
+    success_page.confirm(shop, session_id)
 
 
 def _sweep(shop: Shop, stripe: FakeStripe, _session_id: str, event: dict) -> None:

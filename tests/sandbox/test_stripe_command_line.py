@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import stripe
 
-from core.handlers import HANDLERS
+from core.events.handlers import HANDLERS
 from docs import stripe_triggers
 from tests.sandbox.command_line import CommandLine, Run
 from tests.sandbox.running import Endpoint, World, eventually, running

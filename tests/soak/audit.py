@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
-from core import attention, catalog, fulfillment, reports
-from core.grants import Kind
+from core.catalog.products import Kind
+from core.kinds import deliverables, offers
+from core.owner import attention, reports
 from core.shop import Shop
 from tests.journeys.stand import Stand
 
@@ -160,7 +161,7 @@ def _wrong_keys(books: Books) -> Iterator[str]:
     ]
     with books.shop.reading() as session:
         for order in licensed:
-            for each in fulfillment.deliveries(session, order["id"], signing_key=books.shop.signing_key):
+            for each in deliverables.deliveries(session, order["id"], signing_key=books.shop.signing_key):
                 if each.kind is not Kind.LICENSE:
                     continue
                 if not each.key:
@@ -172,7 +173,7 @@ def _wrong_keys(books: Books) -> Iterator[str]:
 def wrong_places(books: Books) -> Iterator[str]:
     """Places must be taken by those who paid, held by those who still may, and by nobody else."""
     with books.shop.reading() as session:
-        left = {offer.id: offer.left or 0 for offer in catalog.offers(session, list(_WORKSHOPS))}
+        left = {offer.id: offer.left or 0 for offer in offers.of_products(session, list(_WORKSHOPS))}
     for product, capacity in _WORKSHOPS.items():
         sold, held = 0, 0
         for order_id, order in books.orders.items():

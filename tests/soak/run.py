@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx
 
-from core import database, outbox
-from core.outbox import Queue
-from core.settings import Settings
+from core.foundation import database, outbox
+from core.foundation.outbox import Queue
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
+from core.gateway.client import StripeApi
 from core.shop import Shop
-from core.storage import Storage
-from core.stripe_api import StripeApi
 from tests.journeys.stand import ROOT, Stand
 from tests.machine import eventually
 from tests.soak import audit

@@ -7,16 +7,17 @@ from sqlmodel import col, select
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
-from core import carts, sign_in, signing
-from core.carts import CartView
+from core.foundation import signing
+from core.journeys import carts
+from core.journeys.carts import CartView
+from core.people import sign_in
+from core.people.sign_in import SignInCode
 from core.shop import Shop
-from core.sign_in import SignInCode
-from storefront import counter
-from storefront.ui import STATIC
+from storefront.pictures import STATIC
 from tests.fakes import FakeStripe
 
 with warnings.catch_warnings():
-    # Starlette would rather have the successor of httpx; the tests of the doorman are content with this one.
+    # Starlette would rather have the successor of httpx; the tests of headers are content with this one.
     warnings.simplefilter("ignore")
     import starlette.testclient  # noqa: F401
 
@@ -39,7 +40,7 @@ class Visitor:
     def opens(self, page: str, **query: str) -> AppTest:
         """Open a page in a new tab; nothing may fail on it."""
         tab = AppTest.from_file(PAGES, default_timeout=30).run()
-        tab.switch_page(f"app_pages/{page}.py")
+        tab.switch_page(f"buyer_pages/{page}.py")
         for name, value in query.items():
             tab.query_params[name] = value
         return sound(tab.run())
@@ -81,9 +82,9 @@ class Visitor:
 
 @pytest.fixture
 def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """A visitor with cookies of their own, in a shop that every page finds at the counter."""
+    """A visitor with cookies of their own, in the shop that every page is given."""
     jar: dict[str, str] = {}
-    monkeypatch.setattr(counter, "shop", lambda: shop)
+    monkeypatch.setattr("storefront.process.shop", lambda: shop)
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
     # The limits on codes are kept per process and address: each test begins without any.
     sign_in._limiter.storage.reset()

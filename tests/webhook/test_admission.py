@@ -6,16 +6,20 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from core import attention, checkout, events, reconciliation, refunds, reports, sign_in, signing
-from core.catalog import Product
-from core.disputes import Dispute
-from core.errors import CheckoutNotFound, LinkExpired, LinkInvalid
-from core.events import StripeEvent
-from core.payments import Checkout
-from core.refund_facts import Refund
+from core.catalog.products import Product
+from core.events import inbox, reconciliation
+from core.events.inbox import StripeEvent
+from core.foundation import signing
+from core.foundation.errors import CheckoutNotFound, LinkExpired, LinkInvalid
+from core.journeys import refund, success_page
+from core.kinds.workshops import WorkshopDate
+from core.orders.checkouts import Checkout
+from core.orders.disputes import Dispute
+from core.orders.refunds import Refund
+from core.orders.subscriptions import Invoice, Subscription
+from core.owner import attention, reports
+from core.people import sign_in
 from core.shop import Shop
-from core.subscriptions import Invoice, Subscription
-from core.workshops import WorkshopDate
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
@@ -83,13 +87,13 @@ def test_a_session_that_we_did_not_open_records_nothing_whatever_it_names(
         builders.ask_stripe(shop)
     assert everything(shop, order_id)[:3] == before
     with pytest.raises(CheckoutNotFound):
-        checkout.confirm(shop, "cs_test_theirs")
+        success_page.confirm(shop, "cs_test_theirs")
     reconciliation.sweep(shop, everything=True)
     assert {row.state for row in builders.rows(shop, StripeEvent)} == {"ignored"}
     for row in builders.rows(shop, StripeEvent):
         # Who it was recovered from would have to be asked again.
         asks = lie == "recovered from another of theirs"
-        assert events.replay(shop, row.id, actor="owner").state == ("parked" if asks else "ignored")
+        assert inbox.replay(shop, row.id, actor="owner").state == ("parked" if asks else "ignored")
     assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("pending", [])
     assert (builders.detail(shop, order_id)["email"], attention.items(shop)) == ("", [])
     assert not [job for job in builders.jobs(shop) if not job.startswith("ask_stripe:")]
@@ -172,7 +176,7 @@ def test_a_recovered_session_of_a_recovered_one_pays_though_the_one_between_was_
     assert builders.event_row(shop, event["id"]).state == "applied"
     assert builders.status(shop, order_id) == "fulfilled"
     assert builders.detail(shop, order_id)["stripe"]["checkout_session"] == third
-    assert checkout.confirm(shop, third) == order_id
+    assert success_page.confirm(shop, third) == order_id
 
 
 def test_two_shops_of_one_account_let_each_others_sessions_be(
@@ -293,7 +297,7 @@ def test_the_money_of_a_mismatched_session_goes_back_and_its_place_is_free_again
     shop: Shop, stripe: FakeStripe, client: TestClient
 ) -> None:
     order_id, _ = mismatched(shop, stripe, client, "clinic-eur", amount_subtotal=100, amount_total=100)
-    refunds.request(shop, order_id, actor="owner")
+    refund.request(shop, order_id, actor="owner")
     assert builders.status(shop, order_id) == "refunded"
     assert builders.grants(shop, order_id) == [("clinic", "revoked")]
     assert [date.taken for date in builders.rows(shop, WorkshopDate) if date.product_id == "clinic"] == [0]
@@ -306,7 +310,7 @@ def test_a_mismatch_that_went_back_delivers_nothing_though_buyers_keep_what_is_r
     with shop.transaction() as session:
         session.get_one(Product, "kit").terms = {"on_refund": "keep"}
     order_id, _ = mismatched(shop, stripe, client, "kit-eur", amount_subtotal=100, amount_total=100)
-    refunds.request(shop, order_id, actor="owner")
+    refund.request(shop, order_id, actor="owner")
     assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("refunded", [("kit", "revoked")])
     assert not builders.deliveries(shop, order_id)[0].key
 

@@ -3,9 +3,9 @@
 import pytest
 from starlette.testclient import TestClient
 
-from core import signing
-from core.errors import StripeRefused, StripeUnreachable
-from core.orders import Order
+from core.foundation import signing
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.orders.orders import Order
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from core import attention
-from core.disputes import Dispute
+from core.kinds.workshops import WorkshopDate
+from core.orders.disputes import Dispute
+from core.owner import attention
 from core.shop import Shop
-from core.workshops import WorkshopDate
 from tests import builders
 from tests.fakes import FakeStripe
 from tests.webhook.test_stripe_events import post

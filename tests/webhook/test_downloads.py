@@ -8,10 +8,11 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from starlette.testclient import TestClient
 
-from core import signing
-from core.catalog import Product
-from core.downloads import Download
-from core.grants import Grant, GrantState
+from core.catalog.products import Product
+from core.foundation import signing
+from core.kinds.downloads import Download
+from core.kinds.grants import Grant
+from core.orders.status import GrantState
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

@@ -7,10 +7,11 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from core import evidence, shelves, sign_in
-from core.errors import OrderNotFound
-from core.letters import Letter, LetterState
-from core.licenses import LicenseActivation, LicenseKey
+from core.foundation.errors import OrderNotFound
+from core.kinds.licenses import LicenseActivation, LicenseKey
+from core.messages.letters import Letter, LetterState
+from core.owner import evidence, publishing
+from core.people import sign_in
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -29,7 +30,7 @@ def order_id(shop: Shop, stripe: FakeStripe, client: TestClient, tmp_path: Path)
     """A disputed order whose buyer used all of it, and where everything has a name that means mischief."""
     catalogue = CATALOGUE.read_text(encoding="utf-8").replace('name = "kit.toml"', f'name = "{FILE}"')
     (tmp_path / "catalogue.toml").write_text(catalogue, encoding="utf-8")
-    shelves.apply(shop, tmp_path / "catalogue.toml")
+    publishing.apply(shop, tmp_path / "catalogue.toml")
     order_id, session_id = builders.opened(shop, "kit-eur")
     payment = stripe.pay(session_id, email=NORA)["payment_intent"]
     deliver(shop, stripe.event("completed", session_id))

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from core.database import new_id
-from core.events import StripeEvent
-from core.handlers import HANDLERS
-from core.refund_facts import Refund
+from core.events.handlers import HANDLERS
+from core.events.inbox import StripeEvent
+from core.foundation.database import new_id
+from core.orders.refunds import Refund
+from core.orders.subscriptions import Invoice, Subscription
 from core.shop import Shop
-from core.subscriptions import Invoice, Subscription
 from tests import builders
 from tests.fakes import FakeStripe, event_about
 from tests.webhook.test_stripe_events import post

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from core import attention, refunds
-from core.refund_facts import Refund, RefundStatus
+from core.journeys import refund
+from core.orders.refunds import Refund, RefundStatus
+from core.owner import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -90,7 +91,7 @@ def test_money_that_comes_back_restores_the_order_with_the_same_key(
     shop: Shop, stripe: FakeStripe, tell: Tell, order_id: str
 ) -> None:
     before = key(shop, order_id)
-    done = refunds.request(shop, order_id, actor="owner")
+    done = refund.request(shop, order_id, actor="owner")
     assert builders.status(shop, order_id) == "refunded"
     (made,) = stripe.refunds
     assert tell("refund.failed", stripe.fail_refund(made)) == "applied"

@@ -9,10 +9,11 @@ import stripe as sdk
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from core.events import EventState, StripeEvent
-from core.fulfillment import KINDS
-from core.grants import Kind
-from core.settings import Settings
+from core.catalog.products import Kind
+from core.events.handlers import EventState
+from core.events.inbox import StripeEvent
+from core.foundation.settings import Settings
+from core.kinds.deliverables import KINDS
 from core.shop import Shop
 from tests import builders
 from tests.fakes import SECRET, FakeStripe, event_about, signed

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from core import billing, reconciliation
-from core.errors import AccessDenied
-from core.events import StripeEvent
-from core.orders import Order
-from core.seats import Seat
+from core.events import questions, reconciliation
+from core.events.inbox import StripeEvent
+from core.foundation.errors import AccessDenied
+from core.journeys import portal
+from core.kinds.seats import Seat
+from core.orders.orders import Order
+from core.orders.subscriptions import Invoice, Subscription
 from core.shop import Shop
-from core.subscriptions import Invoice, Subscription
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
@@ -167,9 +168,9 @@ def test_an_answer_that_was_overtaken_is_not_believed(shop: Shop, stripe: FakeSt
     asked_before = clock.time
     clock.pass_(minutes=1)
     alive, _ = stripe.find_subscription(name), stripe.end(name)
-    billing.refresh(shop, name)
+    questions.refresh(shop, name)
     clock.time, stripe.subscriptions[name] = asked_before, alive or {}
-    billing.refresh(shop, name)
+    questions.refresh(shop, name)
     assert plan(shop, order_id) == ("canceled", "revoked", 1)
 
 
@@ -206,10 +207,10 @@ def test_of_a_mixed_cart_the_file_outlives_the_plan(shop: Shop, stripe: FakeStri
 def test_the_portal_opens_for_a_plans_own_buyer_alone(shop: Shop, stripe: FakeStripe) -> None:
     order_id, name = builders.subscribed(shop, stripe)
     file = builders.bought(shop, stripe, cart="cart_2")
-    assert billing.portal(shop, NORA.upper(), order_id).endswith(stripe.subscriptions[name]["customer"])
+    assert portal.open_page(shop, NORA.upper(), order_id).endswith(stripe.subscriptions[name]["customer"])
     for email, order in (("ida@example.com", order_id), ("", order_id), (NORA, file), (NORA, "ord_nobody")):
         with pytest.raises(AccessDenied):
-            billing.portal(shop, email, order)
+            portal.open_page(shop, email, order)
 
 
 def test_a_subscription_gone_at_stripe_is_asked_about_once_and_never_retried(

@@ -12,14 +12,18 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
-from core import checkout, database, events, letters, outbox, shelves
-from core.checkout import Basket, Item
-from core.database import new_id
-from core.letters import Letter
-from core.settings import Settings
+from core.events import inbox
+from core.foundation import database, outbox
+from core.foundation.database import new_id
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item
+from core.kinds.workshops import WorkshopDate
+from core.messages import letters
+from core.messages.letters import Letter
+from core.owner import publishing
 from core.shop import Shop
-from core.storage import Storage
-from core.workshops import WorkshopDate
 from tests.conftest import CATALOGUE, DATABASES, Clock, migrated_database
 from tests.fakes import SECRET, FakeStripe, signed
 from tests.machine import environment, eventually, free_port, process
@@ -53,8 +57,8 @@ class Trade:
         self.tell(self.stripe.event("completed", session_id))
         return order_id
 
-    def tell(self, event: dict[str, object]) -> events.Outcome:
-        return events.receive(self.shop, *signed(event))
+    def tell(self, event: dict[str, object]) -> inbox.Outcome:
+        return inbox.receive(self.shop, *signed(event))
 
     def letter(self, letter_id: str) -> Letter | None:
         with self.shop.reading() as session:
@@ -98,7 +102,7 @@ def open_trade(
         sweep_seconds=sweep_seconds,
     )  # fmt: skip
     shop = Shop(settings, database.connect(url), stripe, Storage(settings.storage_url), clock)
-    shelves.apply(shop, CATALOGUE)
+    publishing.apply(shop, CATALOGUE)
     with shop.transaction() as session:
         for date in session.exec(select(WorkshopDate)):
             date.capacity = 1000

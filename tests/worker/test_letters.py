@@ -5,11 +5,15 @@ import re
 import pytest
 from sqlmodel import select
 
-from core import checkout, outbox, sign_in
-from core.errors import LinkExpired
-from core.grants import Grant
-from core.letters import LetterState
-from core.orders import Order, Status
+from core.foundation import outbox
+from core.foundation.errors import LinkExpired
+from core.journeys import success_page
+from core.kinds import deliverables
+from core.kinds.grants import Grant
+from core.messages.letters import LetterState
+from core.orders.orders import Order
+from core.orders.status import Status
+from core.people import sign_in
 from tests.machine import eventually
 from tests.worker.conftest import Trade
 from tests.worker.postbox import html_of, text_of
@@ -27,9 +31,7 @@ def test_a_purchase_is_answered_by_one_letter_that_holds_everything(trade: Trade
     with trade.shop.reading() as session:
         order = session.get_one(Order, order_id)
         key = next(
-            d.key
-            for d in checkout.fulfillment.deliveries(session, order_id, signing_key=trade.shop.signing_key)
-            if d.key
+            d.key for d in deliverables.deliveries(session, order_id, signing_key=trade.shop.signing_key) if d.key
         )
 
     (letter,) = trade.postbox.to(buyer)
@@ -52,7 +54,7 @@ def test_redelivered_events_and_the_return_page_send_no_second_letter(trade: Tra
     trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
     trade.tell(event)
     trade.tell(trade.stripe.event("completed", session_id))
-    checkout.confirm(trade.shop, session_id)
+    success_page.confirm(trade.shop, session_id)
     trade.wait_until_idle()
 
     assert len(trade.postbox.to(buyer)) == 1

@@ -4,10 +4,10 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from core import outbox
-from core.heartbeats import Heartbeat
-from core.letters import LetterState
-from core.settings import Settings
+from core.foundation import outbox
+from core.foundation.heartbeats import Heartbeat
+from core.foundation.settings import Settings
+from core.messages.letters import LetterState
 from tests.builders import rows
 from tests.machine import eventually
 from tests.worker.conftest import Trade, worker_process

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from core import outbox, sign_in
-from core.letters import LetterState
-from core.outbox import Job, Queue
+from core.foundation import outbox
+from core.foundation.outbox import Job, Queue
+from core.messages.letters import LetterState
+from core.people import sign_in
 from tests.machine import environment, eventually
 from tests.worker.conftest import Trade, worker_process
 from worker.queues import PLACES

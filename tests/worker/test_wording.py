@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from core.grants import Delivery, File, GrantState, Kind
-from core.letters import CodeLetter, OrderLetter, ReceiptLine
-from core.money import Money
-from core.settings import Settings
+from core.catalog.products import Kind
+from core.foundation.money import Money
+from core.foundation.settings import Settings
+from core.kinds.grants import Delivery, File
+from core.messages.letters import CodeLetter, OrderLetter, ReceiptLine
+from core.orders.status import GrantState
 from worker import wording
 from worker.mail import Message
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import stripe
 
-from core import stripe_api
-from core.errors import SignatureInvalid
+from core.foundation.errors import SignatureInvalid
+from core.gateway.signature import verified
 from tests.sandbox.running import SECRET, Endpoint, World, eventually, running
 
 
@@ -81,12 +81,12 @@ def test_the_shops_own_verification_accepts_a_delivery_in_rotation_with_either_s
     new = world.act("roll-secret", "we_default")["secret"]
     header, body = _next(world, endpoint)
     for secrets in ([SECRET], [new], [SECRET, new], [new, SECRET]):
-        assert stripe_api.verified(body, header, secrets)["type"] == "product.created"
+        assert verified(body, header, secrets)["type"] == "product.created"
     with pytest.raises(SignatureInvalid):
-        stripe_api.verified(body, header, ["whsec_neither"])
+        verified(body, header, ["whsec_neither"])
     only_v0 = ",".join(part for part in header.split(",") if not part.startswith("v1="))
     with pytest.raises(SignatureInvalid):
-        stripe_api.verified(body, only_v0, [SECRET, new])
+        verified(body, only_v0, [SECRET, new])
 
 
 def test_a_secret_can_be_rolled_again_before_the_former_one_has_expired(world: World, other: Endpoint) -> None:

@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core import admission, payments, subscriptions
+from core import admission
+from core.gateway.sessions import read_session
+from core.orders import subscriptions
 from sandbox import __main__ as program
 from sandbox.protocol import changelog, conformity, retired_parameters, spec, versions
 from tests.sandbox.running import Endpoint, World, eventually, running
@@ -425,7 +427,7 @@ def test_the_shop_reads_the_same_from_every_version(world: World, version: str) 
         return get(world, NEWEST, path), get(world, version, path)
 
     now, then = both(f"/v1/checkout/sessions/{session.id}")
-    assert payments.read_session(then) == payments.read_session(now)
+    assert read_session(then) == read_session(now)
     now, then = both(f"/v1/subscriptions/{session.subscription}")
     assert subscriptions.read_subscription(then) == subscriptions.read_subscription(now)
     if version < BASIL:

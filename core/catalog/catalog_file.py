@@ -1,0 +1,189 @@
+"""The catalogue file: a TOML text that says what is sold, read whole or refused with a sentence for each mistake."""
+
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.catalog.products import Interval, Kind
+from core.foundation.errors import AmountTooSmall, CatalogInvalid
+from core.foundation.money import Money, check_chargeable
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PriceEntry(_Entry):
+    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    # Strict: 29.00 in the file means major units to its writer, and must not become 29 cents.
+    amount: int = Field(ge=0, le=99_999_999, strict=True)
+    currency: str = Field(pattern=r"^[a-z]{3}$")
+    interval: Interval | None = None
+    stripe_price_id: str | None = None
+
+    @model_validator(mode="after")
+    def _chargeable(self) -> "PriceEntry":
+        try:
+            check_chargeable(Money(self.amount, self.currency))
+        except AmountTooSmall as error:
+            raise ValueError(f"Stripe charges no less than {Money(error.least, error.currency).format()}") from None
+        return self
+
+
+class FileEntry(_Entry):
+    """`[[products.files]]`: `path` is relative to the catalogue file, `name` is what the buyer gets."""
+
+    path: str
+    name: str = Field(pattern=r"^[^/\\\r\n\"]{1,200}$")
+    label: str
+    media_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
+
+
+class DateEntry(_Entry):
+    """`[[products.dates]]`: either `starts_at` and `ends_at`, or `in_days` and `at` for a demo that never ages."""
+
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    in_days: int | None = None
+    at: time = time(17)
+    hours: float = Field(2, gt=0)
+    timezone: str = "UTC"
+    capacity: int = Field(ge=1)
+    taken: int = Field(0, ge=0)
+    join_url: str = ""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "DateEntry":
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone {self.timezone!r}") from None
+        if (self.starts_at is None) == (self.in_days is None):
+            raise ValueError("give either starts_at or in_days")
+        if self.taken > self.capacity:
+            raise ValueError("more places are taken than there are")
+        if self.starts_at and self.ends_at and self.finishes(self.starts_at) <= self.begins(self.starts_at):
+            raise ValueError("it ends before it begins")
+        return self
+
+    def begins(self, now: datetime) -> datetime:
+        """When it begins, for a catalogue that is applied at `now`."""
+        zone = ZoneInfo(self.timezone)
+        if self.starts_at is not None:
+            return self.starts_at if self.starts_at.tzinfo else self.starts_at.replace(tzinfo=zone)
+        day = (now.astimezone(zone) + timedelta(days=self.in_days or 0)).date()
+        return datetime.combine(day, self.at, zone)
+
+    def finishes(self, now: datetime) -> datetime:
+        """When it ends."""
+        if self.ends_at is not None:
+            return self.ends_at if self.ends_at.tzinfo else self.ends_at.replace(tzinfo=ZoneInfo(self.timezone))
+        return self.begins(now) + timedelta(hours=self.hours)
+
+
+# Stripe tries nothing out for longer than two years.
+_LONGEST_TRIAL = 730
+
+
+class ProductEntry(_Entry):
+    """`[[products]]`: one thing for sale. `id` is its slug and never changes.
+
+    `on_refund = "keep"` leaves buyers what they have even when all their money goes back.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    name: str = Field(min_length=1, max_length=250)
+    kind: Kind
+    group: str = ""
+    summary: str = ""
+    facts: str = ""
+    description: str = ""
+    image: str = ""
+    image_alt: str = ""
+    call_to_action: str = "See more"
+    active: bool = True
+    max_quantity: int = Field(1, ge=1, le=999)
+    gets: list[tuple[str, str]] = []
+    faq: list[tuple[str, str]] = []
+    prices: list[PriceEntry] = Field(min_length=1)
+    files: list[FileEntry] = []
+    dates: list[DateEntry] = []
+    plan: dict[str, Any] = {}
+    on_refund: Literal["keep", "revoke"] = "revoke"
+    license: dict[Literal["machines"], Annotated[int, Field(ge=1)]] = {}
+    download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "ProductEntry":
+        if self.kind is Kind.DOWNLOAD and not self.files:
+            raise ValueError("a download needs at least one file")
+        if self.kind is Kind.WORKSHOP and not self.dates:
+            raise ValueError("a workshop needs a date")
+        for price in self.prices:
+            if (price.interval is not None) != (self.kind is Kind.PLAN):
+                raise ValueError(f"price {price.id}: plans have an interval, and nothing else has")
+        trial = self.plan.get("trial_days", 0)
+        if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
+            raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
+        _each_once("file name", [file.name for file in self.files])
+        return self
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What the kind needs to know."""
+        counts: dict[str, Any] = {**dict(self.license.items()), **dict(self.download.items())}
+        policy = {"on_refund": self.on_refund} if self.on_refund == "keep" else {}
+        return {**self.plan, **counts, **policy}
+
+
+class CatalogFile(_Entry):
+    """The whole file."""
+
+    shop: dict[str, str] = {}
+    products: list[ProductEntry] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique(self) -> "CatalogFile":
+        _each_once("product", [product.id for product in self.products])
+        _each_once("price", [price.id for product in self.products for price in product.prices])
+        return self
+
+
+def read(path: Path) -> CatalogFile:
+    """The catalogue in this file. Raises CatalogInvalid with every problem found."""
+    try:
+        catalogue = CatalogFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise CatalogInvalid([f"there is no file {path}"]) from None
+    except OSError as error:
+        raise CatalogInvalid([f"{path} cannot be read: {error.strerror}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
+    except ValidationError as error:
+        raise CatalogInvalid([_sentence(problem) for problem in error.errors()]) from None
+    if missing := [entry.path for entry in files(catalogue) if not (path.parent / entry.path).is_file()]:
+        raise CatalogInvalid([f"there is no file {name} beside the catalogue" for name in missing])
+    return catalogue
+
+
+def files(catalogue: CatalogFile) -> Iterator[FileEntry]:
+    """Every file that the catalogue sells, product by product."""
+    for product in catalogue.products:
+        yield from product.files
+
+
+def _sentence(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}" if where else str(problem["msg"])
+
+
+def _each_once(what: str, names: list[str]) -> None:
+    if twice := {each for each in names if names.count(each) > 1}:
+        raise ValueError(f"{what} {', '.join(sorted(twice))} stands in the file more than once")

@@ -1,0 +1,115 @@
+"""The catalogue: the products that are sold, and what they cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from core.foundation.database import minor_units, text_enum
+
+
+class Kind(StrEnum):
+    """What is sold. One module of core delivers each."""
+
+    DOWNLOAD = "download"
+    LICENSE = "license"
+    PLAN = "plan"
+    WORKSHOP = "workshop"
+
+
+class Interval(StrEnum):
+    """How often a plan is billed."""
+
+    MONTH = "month"
+    YEAR = "year"
+
+
+class Product(SQLModel, table=True):
+    """Something for sale. `id` is its slug, and never changes. `from_demo` marks what came with the demo's catalogue."""
+
+    __tablename__ = "products"
+
+    id: str = Field(primary_key=True)
+    name: str
+    summary: str = ""
+    description: str = ""
+    kind: Kind = text_enum(Kind)
+    image: str = ""
+    image_alt: str = ""
+    shelf: str = ""
+    facts: str = ""
+    call_to_action: str = ""
+    gets: list[list[str]] = Field(default_factory=list, sa_type=JSON)
+    faq: list[list[str]] = Field(default_factory=list, sa_type=JSON)
+    terms: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    max_quantity: int = 1
+    active: bool = True
+    position: int = 0
+    stripe_product_id: str | None = None
+    from_demo: bool = False
+    created_at: datetime
+    updated_at: datetime
+
+
+class Price(SQLModel, table=True):
+    """What a product costs, in minor units. `interval` is null for one payment, else how often a plan is billed."""
+
+    __tablename__ = "prices"
+    __table_args__ = (UniqueConstraint("lookup_key"),)
+
+    id: str = Field(primary_key=True)
+    product_id: str = Field(foreign_key="products.id", index=True)
+    amount: int = minor_units()
+    currency: str
+    interval: Interval | None = text_enum(Interval, default=None, nullable=True)
+    stripe_price_id: str | None = None
+    lookup_key: str
+    active: bool = True
+    position: int = 0
+
+
+class ShopText(SQLModel, table=True):
+    """The seller's own words for the shop page and the footer. `from_demo` marks those of the demo's catalogue."""
+
+    __tablename__ = "shop_texts"
+
+    key: str = Field(primary_key=True)
+    text: str
+    from_demo: bool = False
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A price with the product it belongs to: what placing an order copies."""
+
+    price: Price
+    product: Product
+
+
+def priced(session: Session, price_ids: Sequence[str]) -> dict[str, Priced]:
+    """The known ones among these prices, by id."""
+    rows = session.exec(
+        select(Price, Product).join(Product, col(Price.product_id) == Product.id).where(col(Price.id).in_(price_ids))
+    )
+    return {price.id: Priced(price, product) for price, product in rows}
+
+
+def trial_days(session: Session, plan_ids: Sequence[str]) -> int:
+    """For how many days these plans may be tried for nothing; in one subscription, as many as the shortest allows."""
+    terms = session.exec(select(Product.terms).where(col(Product.id).in_(plan_ids)))
+    return min((int(each.get("trial_days") or 0) for each in terms), default=0)
+
+
+def thumb(image: str) -> str:
+    """Where the square crop of a product's picture lies: beside it, `cover.svg` has `cover-sq.svg`."""
+    stem, _, ending = image.rpartition(".")
+    return f"{stem}-sq.{ending}" if stem else ""
+
+
+def texts(session: Session) -> dict[str, str]:
+    """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
+    return {row.key: row.text for row in session.exec(select(ShopText))}

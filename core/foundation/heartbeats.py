@@ -1,0 +1,91 @@
+"""Heartbeats: which processes of the shop are at work, and since when nothing was heard of one.
+
+All times are the database's, so that hosts whose clocks disagree agree on who is alive.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, exists, update
+from sqlalchemy import func as sql
+from sqlmodel import Field, Session, SQLModel, col, delete, select
+
+from core.foundation.database import new_id, text_enum
+
+# Long enough to tell when a process was last seen; every start adds a row.
+_KEPT = timedelta(days=30)
+
+
+class Kind(StrEnum):
+    """What the process is: a worker of its own, or one inside the storefront."""
+
+    WORKER = "worker"
+    EMBEDDED = "embedded"
+
+
+class Heartbeat(SQLModel, table=True):
+    """One run of a process. It is at work until it `ended_at`, by itself or because the others found it `lost`."""
+
+    __tablename__ = "heartbeats"
+
+    id: str = Field(primary_key=True)
+    kind: Kind = text_enum(Kind)
+    host: str
+    pid: int
+    started_at: datetime
+    beat_at: datetime
+    ended_at: datetime | None = None
+    lost: bool = False
+
+
+def database_time(session: Session) -> datetime:
+    """What time it is by the database's clock."""
+    if session.get_bind().dialect.name == "sqlite":
+        told = session.exec(select(sql.strftime("%Y-%m-%dT%H:%M:%f+00:00", "now"))).one()
+        return datetime.fromisoformat(str(told))
+    now: datetime = session.exec(select(sql.clock_timestamp())).one()
+    return now.astimezone(UTC)
+
+
+def begin(session: Session, kind: Kind, *, host: str, pid: int, now: datetime) -> str:
+    """Note that a process is at work; returns the id of this run, which no other ever has."""
+    session.exec(delete(Heartbeat).where(col(Heartbeat.beat_at) < now - _KEPT))
+    run = Heartbeat(id=new_id("run"), kind=kind, host=host, pid=pid, started_at=now, beat_at=now)
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def beat(session: Session, run_id: str, *, now: datetime) -> timedelta | None:
+    """Note that this run is still at work. Returns how long it was silent, or None if it has been ended meanwhile."""
+    query = select(Heartbeat).where(Heartbeat.id == run_id, col(Heartbeat.ended_at).is_(None))
+    run = session.exec(query.with_for_update()).first()
+    if run is None:
+        return None
+    silence = now - run.beat_at
+    run.beat_at = now
+    session.flush()
+    return silence
+
+
+def end_silent(session: Session, *, silent_for: timedelta, now: datetime) -> list[str]:
+    """End every run of which nothing was heard for so long; returns their ids. One that beats after all is told by `beat`."""
+    silent = update(Heartbeat).where(col(Heartbeat.ended_at).is_(None), col(Heartbeat.beat_at) < now - silent_for)
+    return list(session.exec(silent.values(ended_at=now, lost=True).returning(col(Heartbeat.id))).scalars())
+
+
+def end(session: Session, run_id: str, *, now: datetime) -> None:
+    """Note that this run stops by itself."""
+    session.exec(
+        update(Heartbeat).where(col(Heartbeat.id) == run_id, col(Heartbeat.ended_at).is_(None)).values(ended_at=now)
+    )
+
+
+def at_work(session: Session) -> set[str]:
+    """The ids of the runs that have not ended."""
+    return set(session.exec(select(Heartbeat.id).where(col(Heartbeat.ended_at).is_(None))))
+
+
+def is_at_work(run_id: str) -> ColumnElement[bool]:
+    """A condition for statements: that this run has not ended."""
+    return exists().where(col(Heartbeat.id) == run_id, col(Heartbeat.ended_at).is_(None))

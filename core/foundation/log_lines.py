@@ -1,0 +1,76 @@
+"""The lines of a log: what was noted, masked and bounded, as people or programs read it."""
+
+import logging
+import re
+import sysconfig
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from structlog.typing import Processor
+
+from core.foundation import masking
+
+# So many calls of ours, and so many at the end whosever they are.
+_FRAMES = 20
+_LAST = 4
+_LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen", "<sqlalchemy")
+_TRACEBACK = 8000
+_VALUE = 2000
+
+
+class Line(logging.Formatter):
+    """Words a record: masked, bounded, and as the renderer draws it."""
+
+    def __init__(self, render: Processor) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        said: dict[str, Any] = dict(record.msg)  # type: ignore[arg-type]
+        trace = said.pop("exception", None)
+        told = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **_masked(said),
+        }
+        if trace:
+            _without_libraries(trace)
+            told["exception"] = _plain(masking.masked("".join(trace.format()).rstrip(), most=_TRACEBACK))
+        return str(self._render(None, record.levelname, told))
+
+
+def _without_libraries(trace: traceback.TracebackException) -> None:
+    """Of each error in a chain or group keep our own calls and the last few: three dozen of a library's say nothing."""
+    waiting, seen = [trace], set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        kept = [call for call in each.stack[:-_LAST] if not call.filename.startswith(_LIBRARIES)]
+        each.stack = traceback.StackSummary.from_list([*kept[-_FRAMES:], *each.stack[-_LAST:]])
+        waiting += [other for other in (each.__cause__, each.__context__, *(each.exceptions or ())) if other]
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {masking.masked(key, most=_VALUE): _masked(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(each, name) for each in value]
+    if masking.is_secret(name, value):
+        return "***"
+    # Further lines are indented: what a stranger sent does not pass for a line of ours.
+    return (
+        _plain(masking.masked(value, most=_VALUE).rstrip()).replace("\n", "\n    ") if isinstance(value, str) else value
+    )
+
+
+def _plain(text: str) -> str:
+    """Without what would move a terminal's cursor."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

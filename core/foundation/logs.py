@@ -1,0 +1,251 @@
+"""Logs: one set-up for every process. What is logged, by the shop or by a library, becomes lines without secrets.
+
+The thread that logs only notes what was said; a thread of its own masks it, words it and writes it, so that no answer to
+Stripe waits for a traceback. Tracebacks are Python's own, without the values of variables.
+"""
+
+import atexit
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from logging.handlers import QueueHandler, QueueListener
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from core.foundation.log_lines import Line
+
+OURS = ("core", "storefront", "webhook", "worker")
+
+# More than this waits only if nobody reads what is written: then lines are dropped, and counted.
+_WAITING = 1000
+# The same warning or error so often in so many seconds; the rest is counted.
+_REPEATED = 10
+_SECONDS = 10.0
+_DEPTH = 200
+_ITEMS = 50
+_DEEP = 5
+
+# Of the kind that may be written to in the middle of being written to, as the collection of garbage may have it.
+_records: "SimpleQueue[Any]" = SimpleQueue()
+
+
+def set_up() -> None:
+    """Route everything through here. Whoever calls again takes over what libraries have set up in the meantime."""
+    root = logging.getLogger()
+    if _queued not in root.handlers:
+        _begin(root)
+    for logger in list(logging.Logger.manager.loggerDict.values()):
+        # One without handlers that passes nothing on was silenced on purpose, such as uvicorn's of requests.
+        if isinstance(logger, logging.Logger) and (logger.handlers or logger.propagate):
+            adopt(logger)
+    # DBOS makes a handler of its own for a logger that has none.
+    logging.getLogger("dbos").addHandler(logging.NullHandler())
+
+
+def adopt(logger: logging.Logger) -> None:
+    """Have what a library logs written like everything else."""
+    logger.handlers.clear()
+    logger.propagate = True
+
+
+def flush(seconds: float = 2) -> None:
+    """Wait until what was logged so far is written; not for ever, should nobody read it."""
+    written = threading.Event()
+    if _queued in logging.getLogger().handlers:
+        _records.put(written)
+        written.wait(seconds)
+
+
+def _begin(root: logging.Logger) -> None:
+    logging.raiseExceptions = False  # it would print what could not be logged as it came
+    logging.captureWarnings(True)
+    root.handlers[:] = [_queued]
+    root.setLevel(logging.WARNING)
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    written = logging.StreamHandler(sys.stderr)
+    written.setFormatter(Line(_renderer(sys.stderr)))
+    _Writer(_records, written).start()
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    atexit.register(flush)
+
+
+def _renderer(stream: TextIO) -> Processor:
+    """How a line looks: for people, in colour on a terminal."""
+    return structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_level=False, pad_event_to=0, sort_keys=False)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, (KeyboardInterrupt, SystemExit)) or error is None:
+        sys.__excepthook__(kind, error or kind(), trace)
+        return
+    logging.getLogger(__name__).critical("uncaught", exc_info=(kind, error, trace))
+    if threading.current_thread() is threading.main_thread():
+        flush()
+
+
+# ------------------------------------------------------------------ in the thread that logs
+
+
+@dataclass
+class _Run:
+    """A warning or error that may repeat itself: since when, by which logger and in which words, how often."""
+
+    begun: float
+    logger: str
+    event: str
+    times: int = 0
+
+
+class _Queued(QueueHandler):
+    """Notes what is logged, and never waits."""
+
+    dropped = 0
+
+    def __init__(self) -> None:
+        super().__init__(_records)
+        self._runs: dict[tuple[object, ...], _Run] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it: not what says the same for the eleventh time in ten seconds."""
+        if record.levelno < logging.WARNING:
+            return True
+        said = record.msg["event"] if isinstance(record.msg, dict) else record.msg
+        # Libraries put into their words what differs each time: there the same line of code says the same.
+        place = said if isinstance(record.msg, dict) else (record.pathname, record.lineno)
+        key = (record.name, record.levelno, place, _kind(record))
+        run = self._runs.setdefault(key, _Run(time.monotonic(), record.name, str(said)))
+        run.times += 1
+        return run.times <= _REPEATED
+
+    def over(self, *, since: float) -> Iterator[_Run]:
+        """The runs that go on since then: their time is over, and what they say is news again."""
+        for key, run in list(self._runs.items()):
+            if run.begun <= since:
+                del self._runs[key]
+                yield run
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """The record with nothing in it that could change, or that would be kept alive by waiting here."""
+        if isinstance(record.msg, dict):
+            said = {str(name): _noted(value) for name, value in record.msg.items() if name not in _NOT_SAID}
+        else:
+            said = {"event": _message(record)}
+        if error := _error(record):
+            said["exception"] = traceback.TracebackException(
+                type(error), error, error.__traceback__, limit=-_DEPTH, lookup_lines=False, compact=True
+            )
+        return _record(record.name, record.levelno, said, created=record.created)
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        if _records.qsize() < _WAITING:
+            _records.put(record)
+        else:
+            self.dropped += 1
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self.dropped += 1
+
+
+_NOT_SAID = ("exc_info", "stack_info", "exception")
+
+
+def _record(name: str, level: int, said: dict[str, Any], *, created: float) -> logging.LogRecord:
+    noted = logging.LogRecord(name, level, "", 0, said, None, None)
+    noted.created = created
+    return noted
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # words and values that do not fit together
+        return f"{record.msg} {_noted(record.args)}"
+
+
+def _error(record: logging.LogRecord) -> BaseException | None:
+    found = record.msg.get("exc_info") if isinstance(record.msg, dict) else record.exc_info
+    if isinstance(found, tuple):
+        found = found[1]
+    return found if isinstance(found, BaseException) else (sys.exc_info()[1] if found else None)
+
+
+def _kind(record: logging.LogRecord) -> str:
+    return type(_error(record)).__name__
+
+
+def _noted(value: Any, depth: int = 0) -> Any:
+    """The value as text, numbers, lists and dictionaries."""
+    if value is None or isinstance(value, (bool, int, float)) or type(value) is str:
+        return value
+    if depth < _DEEP and isinstance(value, Mapping):
+        return {str(name): _noted(each, depth + 1) for name, each in list(value.items())[:_ITEMS]}
+    if depth < _DEEP and isinstance(value, (list, tuple, set, frozenset)):
+        return [_noted(each, depth + 1) for each in list(value)[:_ITEMS]]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    try:
+        return str(value) if isinstance(value, str) else repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+# ------------------------------------------------------------------ in the thread that writes
+
+
+class _Writer(QueueListener):
+    """Writes what was noted, and says now and then how much was left out."""
+
+    _told = 0.0
+
+    def dequeue(self, block: bool) -> Any:
+        while True:
+            self._tell_left_out()
+            with suppress(Empty):
+                return _records.get(block, timeout=1)
+
+    def handle(self, record: Any) -> None:
+        if isinstance(record, threading.Event):
+            self._tell_left_out(at_last=True)
+            record.set()
+        else:
+            super().handle(record)
+
+    def _tell_left_out(self, *, at_last: bool = False) -> None:
+        now = time.monotonic()
+        if now - self._told < 1 and not at_last:
+            return
+        self._told = now
+        for run in _queued.over(since=now if at_last else now - _SECONDS):
+            if run.times > _REPEATED:
+                self._say(run.logger, event=run.event, left_out=run.times - _REPEATED, seconds=round(now - run.begun))
+        if dropped := _queued.dropped:
+            _queued.dropped -= dropped
+            self._say(__name__, event="lines_dropped", count=dropped)
+
+    def _say(self, logger: str, **said: Any) -> None:
+        super().handle(_record(logger, logging.WARNING, said, created=time.time()))
+
+
+_queued = _Queued()

@@ -1,0 +1,48 @@
+"""Milestones: the last time that something worked or failed, for the next pass and for the owner to see."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Session, SQLModel, col, update
+
+from core.foundation import masking
+from core.foundation.database import insert_once, text_enum
+
+
+class Name(StrEnum):
+    """What is watched."""
+
+    STRIPE_ANSWERED = "stripe_answered"
+    STRIPE_SILENT = "stripe_silent"
+    EVENTS_SEEN = "events_seen"
+    SWEPT = "swept"
+    BALANCE_READ = "balance_read"
+    BALANCE_REFUSED = "balance_refused"
+    PAYOUTS_READ = "payouts_read"
+    PAYOUTS_REFUSED = "payouts_refused"
+
+
+class Milestone(SQLModel, table=True):
+    """When it was last so, and what was said."""
+
+    __tablename__ = "signals"
+
+    name: Name = text_enum(Name, primary_key=True)
+    at: datetime
+    detail: str = ""
+
+
+def record(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
+    """Write down that it is so now."""
+    said = {"name": name, "at": at, "detail": masking.masked(detail, most=1000)}
+    # Several workers may say it for the first time at once.
+    if not session.execute(_FIRST, said).rowcount:  # type: ignore[attr-defined]
+        session.exec(update(Milestone).where(col(Milestone.name) == name).values(**said))
+
+
+_FIRST = insert_once(Milestone)
+
+
+def last(session: Session, name: Name) -> Milestone | None:
+    """The last time it was so, or None if it never was."""
+    return session.get(Milestone, name)

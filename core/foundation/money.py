@@ -1,0 +1,122 @@
+"""Money is a whole number of minor units with a currency that knows how many of them make one major unit."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from babel.numbers import format_currency
+
+from core.foundation.errors import AmountTooSmall, AmountUnclear, Unclear
+
+# Stripe, "Zero-decimal currencies" and "Three-decimal currencies". ISK and UGX are sent to Stripe with two decimals.
+_ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+_THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+
+# Stripe's least charge, in minor units; currencies that are not listed are left to Stripe to refuse.
+_LEAST_CHARGE = {
+    **dict.fromkeys(("usd", "eur", "aud", "cad", "chf", "sgd", "nzd"), 50),
+    "gbp": 30,
+    "jpy": 50,
+    "dkk": 250,
+    "sek": 300,
+    "nok": 300,
+    "hkd": 400,
+    "huf": 17500,
+    "pln": 200,
+    "ron": 200,
+    "czk": 1500,
+    "mxn": 1000,
+    "thb": 1000,
+    "myr": 200,
+}
+
+
+# Spelled out in ASCII: `\d` and int() would take the digits of every script.
+_DECIMAL = re.compile(r"(?P<whole>0|[1-9][0-9]*)(?:(?P<mark>[.,])(?P<part>[0-9]+))?")
+_GROUPED = re.compile(r"[0-9]+(?:[.,' _\u00a0\u2009\u202f\u2019][0-9]+)+")
+# More than any payment: a number that does not fit into 64 bits is a slip of the keyboard.
+_MOST_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in minor units (cents, yen, fils) of a lower-case ISO currency. Adding two currencies raises ValueError."""
+
+    amount: int
+    currency: str
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> "Money":
+        """An amount as people write it, in major units: `27`, `27.00` or `27,00` for €27; yen without decimals, dinars with
+        up to three.
+
+        Raises AmountUnclear for whatever could mean something else: more decimals than the currency has, thousands that are
+        set apart, signs, words, digits other than 0 to 9.
+        """
+        found = _DECIMAL.fullmatch(text)
+        if found is None or _could_be_thousands(found, currency):
+            raise AmountUnclear(text=text, currency=currency, why=_why(text))
+        part = found["part"] or ""
+        if len(part) > exponent(currency):
+            raise AmountUnclear(text=text, currency=currency, why=Unclear.TOO_FINE)
+        if len(found["whole"]) > _MOST_DIGITS:
+            raise AmountUnclear(text=text, currency=currency, why=Unclear.TOO_LONG)
+        return cls(int(found["whole"] + part.ljust(exponent(currency), "0")), currency)
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.amount + self._same(other), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.amount - self._same(other), self.currency)
+
+    def __mul__(self, times: int) -> "Money":
+        return Money(self.amount * times, self.currency)
+
+    def __bool__(self) -> bool:
+        return self.amount != 0
+
+    @property
+    def major(self) -> Decimal:
+        """The amount in major units: `Money(1900, "eur").major == Decimal("19.00")`."""
+        return Decimal(self.amount).scaleb(-exponent(self.currency))
+
+    def format(self, locale: str = "en", *, short: bool = False) -> str:
+        """How a reader of `locale` writes it. `short` leaves out decimals that are all zero."""
+        whole = short and self.major == self.major.to_integral_value()
+        digits = 0 if whole else exponent(self.currency)
+        pattern = "¤#,##0" + ("." + "0" * digits if digits else "")
+        return format_currency(self.major, self.currency.upper(), pattern, locale=locale, currency_digits=False)
+
+    def _same(self, other: "Money") -> int:
+        if other.currency != self.currency:
+            raise ValueError(f"cannot combine {self.currency} with {other.currency}")
+        return other.amount
+
+
+def _could_be_thousands(found: re.Match[str], currency: str) -> bool:
+    """Whether the mark may set thousands apart. Where a currency has three decimals, the point alone is their mark."""
+    if found["whole"] == "0" or len(found["whole"]) > 3 or len(found["part"] or "") != 3:
+        return False
+    return found["mark"] == "," or exponent(currency) != 3
+
+
+def _why(text: str) -> Unclear:
+    if _GROUPED.fullmatch(text):
+        return Unclear.GROUPED
+    return Unclear.SIGNED if re.fullmatch(r"[-+\u2212][0-9.,]+", text) else Unclear.NO_NUMBER
+
+
+def exponent(currency: str) -> int:
+    """How many decimals Stripe counts in this currency: 2, 0 for yen and its like, 3 for dinars and rials."""
+    if currency in _ZERO_DECIMAL:
+        return 0
+    return 3 if currency in _THREE_DECIMAL else 2
+
+
+def check_chargeable(total: Money) -> None:
+    """Raise AmountTooSmall where Stripe would refuse the charge. Nothing at all is fine: a free order has no charge."""
+    least = _LEAST_CHARGE.get(total.currency, 0)
+    if 0 < total.amount < least:
+        raise AmountTooSmall(amount=total.amount, least=least, currency=total.currency)

@@ -1,0 +1,154 @@
+"""What the shop owes the outside: jobs enqueued in the very transaction that owes them, each once.
+
+A job that has to wait does not wait at work: its turn ends, and the transaction that ends it owes the next one.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from core.foundation import masking
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient, EnqueueOptions
+
+# Pinned: DBOS would otherwise name versions after the code, and a deployment would strand the jobs in flight.
+APPLICATION = "pushcart"
+APPLICATION_VERSION = "1"
+# The workflow that runs every turn of a job but its first. A name of its own: a worker of an earlier version, which may
+# still be running, leaves it alone.
+NEXT_TURN = "next_turn"
+
+
+class Job(StrEnum):
+    """The jobs there are; the worker runs one workflow of the same name for each."""
+
+    RECEIPT = "receipt"
+    PAYMENT_FAILED = "payment_failed"
+    SIGN_IN_CODE = "sign_in_code"
+    OWNER_NOTICE = "owner_notice"
+    ASK_STRIPE = "ask_stripe"
+
+
+class Queue(StrEnum):
+    """Where jobs wait, by purpose, so that none waits for another's trouble."""
+
+    CODES = "codes"
+    BUYERS = "buyers"
+    OWNERS = "owners"
+    STRIPE = "stripe"
+    # Letters whose recipient made trouble.
+    RETRIES = "retries"
+    # What a version before this one owed; nothing new is put here.
+    EARLIER = "letters"
+
+
+_QUEUES = {
+    Job.RECEIPT: Queue.BUYERS,
+    Job.PAYMENT_FAILED: Queue.BUYERS,
+    Job.SIGN_IN_CODE: Queue.CODES,
+    Job.OWNER_NOTICE: Queue.OWNERS,
+    Job.ASK_STRIPE: Queue.STRIPE,
+}
+# In these, each recipient's domain has a few places of its own.
+BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})
+# A job with a lower number comes first.
+_LAST = 2**31 - 1
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a job: `root` is the id it was owed under, `number` counts from 0."""
+
+    job: Job
+    root: str
+    number: int
+    arguments: tuple[str, ...]
+
+
+_clients: dict[int, "DBOSClient"] = {}
+_opening = Lock()
+
+
+def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> None:
+    """Enqueue `job` with this transaction. The same job under the same key is one job, however often it is owed.
+
+    `to` is the address that its letter goes to.
+    """
+    options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
+    if _QUEUES[job] in BY_DOMAIN:
+        # The newest first: somebody is waiting for it, and those in front may all be to addresses that make trouble.
+        options["priority"] = _LAST - 10 - int((datetime.now(UTC) - _EPOCH).total_seconds())
+    _enqueue(session, options, *arguments)
+
+
+def owe_next(session: Session, turn: Turn, *, wait: timedelta, to: str = "", apart: bool = False) -> None:
+    """Enqueue the turn after this one, to start when `wait` has passed; `apart` from the first turns of others.
+
+    However often a turn is run, as after a crash, it is followed by one.
+    """
+    number = turn.number + 1
+    options = _options(Queue.RETRIES if apart else _QUEUES[turn.job], NEXT_TURN, f"{turn.root}#{number}", to)
+    options["delay_seconds"] = wait.total_seconds()
+    # After all first turns; a code is worth nothing when it comes late.
+    options["priority"] = _LAST - 1 if turn.job is Job.SIGN_IN_CODE else _LAST
+    _enqueue(session, options, turn.job.value, turn.root, number, *turn.arguments)
+
+
+def _options(queue: Queue, workflow: str, workflow_id: str, to: str) -> "EnqueueOptions":
+    options: EnqueueOptions = {
+        "queue_name": queue.value,
+        "workflow_name": workflow,
+        "workflow_id": workflow_id,
+        "app_version": APPLICATION_VERSION,
+    }
+    if queue in BY_DOMAIN:
+        options["queue_partition_key"] = _domain_key(to)
+    return options
+
+
+def _domain_key(address: str) -> str:
+    """Stands for the domain of an address. A hash, because the rows of jobs outlive what a buyer may have erased."""
+    return sha256(address.rpartition("@")[2].strip(" >").casefold().encode()).hexdigest()[:12]
+
+
+def _enqueue(session: Session, options: "EnqueueOptions", *arguments: object) -> None:
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    session.flush()
+    open_client(engine).enqueue_in_transaction(session, options, *arguments)
+
+
+def open_client(engine: Engine) -> "DBOSClient":
+    """The enqueueing client of this process. Importing DBOS takes seconds: processes that serve call this at start."""
+    with _opening:
+        if id(engine) not in _clients:
+            from dbos import DBOSClient
+
+            # Our own engine, so that its compiled statements are cached: half the price of a client with an own one.
+            _clients[id(engine)] = DBOSClient(system_database_engine=engine, application_name=APPLICATION, lazy=True)
+        return _clients[id(engine)]
+
+
+def executors(engine: Engine) -> set[str]:
+    """The ids of the workers that jobs are in the hands of, also of workers that are gone."""
+    under_way = open_client(engine).list_workflows(status="PENDING", load_input=False, load_output=False)
+    return {job.executor_id for job in under_way if job.executor_id}
+
+
+def dead_jobs(engine: Engine) -> list[tuple[str, datetime, str]]:
+    """Jobs that gave up: id, when, and what they said last."""
+    found = open_client(engine).list_workflows(
+        status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], load_input=False, load_output=True
+    )
+    return [
+        (job.workflow_id, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC), masking.masked(str(job.error)))
+        for job in found
+    ]

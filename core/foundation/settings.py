@@ -1,0 +1,234 @@
+"""The shop's settings: read from the environment once, checked together, frozen. With none set, the offline demo runs."""
+
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.foundation import masking
+
+# The sandbox has the same two words built in: it imports nothing of ours, so they stand in both places.
+SANDBOX_KEY = "sk_test_pushcart_sandbox"
+SANDBOX_WEBHOOK_SECRET = "whsec_pushcart_sandbox_0000000000000000"
+# Where a shop without a SECRET_KEY keeps the one that it made for itself.
+KEPT_SECRET = Path("var/secret_key")
+
+
+class Settings(BaseSettings):
+    """The contract's environment variables, one field each. Raises pydantic's ValidationError when something is wrong."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=False, ignored_types=(cached_property,), hide_input_in_errors=True
+    )
+
+    storefront_port: int = Field(8501, ge=1, le=65535)
+    webhook_port: int = Field(8000, ge=1, le=65535)
+    sandbox_port: int = Field(12111, ge=1, le=65535)
+    sandbox_smtp_port: int = Field(12125, ge=1, le=65535)
+
+    app_url: str = ""
+    database_url: str = "sqlite:///var/pushcart.db"
+    stripe_secret_key: SecretStr = SecretStr(SANDBOX_KEY)
+    stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = (SecretStr(SANDBOX_WEBHOOK_SECRET),)
+    stripe_api_base: str = ""
+    secret_key: SecretStr = SecretStr("")
+    owner_emails: Annotated[tuple[str, ...], NoDecode] = ()
+    smtp_url: SecretStr = SecretStr("")
+    mail_from: str = ""
+    storage_url: str = "file://var/files"
+    ops_webhook_url: str = ""
+    crm_webhook_url: str = ""
+    shop_name: str = "Plainwork"
+    support_email: str = "hello@plainwork.example"
+    worker: Literal["", "embedded"] = ""
+    sweep_seconds: float = Field(30, gt=0)
+    worker_lost_seconds: float = Field(16, ge=1)
+    grace_days: float = Field(7, ge=0)
+
+    @field_validator("stripe_webhook_secret", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = tuple(part.strip() for part in value.split(","))
+        # An empty secret would let anybody forge a payment, so it never means "skip the check".
+        if not all(part.startswith("whsec_") and len(part) > len("whsec_") for part in found):
+            raise ValueError(
+                "must be one or several secrets that begin with whsec_, separated by commas, and none empty"
+            )
+        return found
+
+    @field_validator("owner_emails", mode="before")
+    @classmethod
+    def _split_addresses(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().casefold() for part in value.split(",") if part.strip())
+
+    @field_validator("stripe_secret_key", mode="after")
+    @classmethod
+    def _looks_like_a_key(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"(sk|rk)_(test|live)_\w+", value.get_secret_value(), re.ASCII):
+            published = " (pk_… is the publishable one)" if value.get_secret_value().startswith("pk_") else ""
+            raise ValueError(
+                f"must be a secret or restricted key, sk_test_…, sk_live_…, rk_test_… or rk_live_…{published}"
+            )
+        return value
+
+    @field_validator("secret_key", mode="after")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("must have at least 16 characters")
+        return value
+
+    @field_validator("smtp_url", mode="after")
+    @classmethod
+    def _is_smtp(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _is_mail_server(value.get_secret_value()):
+            raise ValueError("must be an address such as smtps://user:password@host:port, or smtp:// or smtp+tls://")
+        return value
+
+    @field_validator("app_url", "stripe_api_base", "ops_webhook_url", "crm_webhook_url", mode="after")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        address = urlsplit(value)
+        if value and (address.scheme not in ("http", "https") or not address.hostname or address.port == 0):
+            raise ValueError("must be an address that begins with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        if value.startswith("postgres://"):
+            value = "postgresql://" + value.removeprefix("postgres://")
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("storage_url", mode="after")
+    @classmethod
+    def _is_storage(cls, value: str) -> str:
+        if "://" not in value:
+            raise ValueError("must be an address such as file://var/files or s3://bucket/folder")
+        return value
+
+    @model_validator(mode="after")
+    def _never_told(self) -> "Settings":
+        masking.know_settings(self)
+        return self
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key moves real money."""
+        return "_live_" in self.stripe_secret_key.get_secret_value()[:8]
+
+    @property
+    def grace(self) -> timedelta:
+        """How long a plan whose renewal failed may still be used."""
+        return timedelta(days=self.grace_days)
+
+    @property
+    def demo(self) -> bool:
+        """Whether the sandbox stands in for Stripe."""
+        return self.stripe_secret_key.get_secret_value() == SANDBOX_KEY
+
+    @property
+    def public_url(self) -> str:
+        """The storefront's address, without a slash at its end."""
+        return self.app_url or f"http://localhost:{self.storefront_port}"
+
+    @property
+    def stripe_base(self) -> str | None:
+        """Where Stripe's API is, or None for Stripe itself."""
+        return self.stripe_api_base or (f"http://127.0.0.1:{self.sandbox_port}" if self.demo else None)
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Case-folded addresses that may open the dashboard."""
+        return self.owner_emails or (("owner@example.com",) if self.demo else ())
+
+    @property
+    def mail_url(self) -> str:
+        """Where mail is handed over, or an empty string when the team has set no mail server."""
+        return self.smtp_url.get_secret_value() or (f"smtp://127.0.0.1:{self.sandbox_smtp_port}" if self.demo else "")
+
+    @property
+    def sender(self) -> str:
+        """The From header of the shop's letters."""
+        return self.mail_from or f"{self.shop_name} <{self.support_email}>"
+
+    @cached_property
+    def signing_key(self) -> str:
+        """SECRET_KEY, or one that is made once and kept beside the database of the demo."""
+        return self.secret_key.get_secret_value() or _kept_secret(KEPT_SECRET)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with one variable, or with what the shop has on its shelves; `sentence` never quotes a secret."""
+
+    subject: str
+    sentence: str
+
+
+def read() -> Settings:
+    """The settings of this process. Raises SystemExit with one readable line per mistake."""
+    chosen, mistakes = look()
+    refuse(mistakes)
+    return chosen
+
+
+def look() -> tuple[Settings, list[Mistake]]:
+    """The settings and what is wrong with their form. What cannot be read counts as not set."""
+    try:
+        return Settings(), []
+    except ValidationError as error:
+        wrong = {str(problem["loc"][0]): problem["msg"].removeprefix("Value error, ") for problem in error.errors()}
+    standing_in = {name: Settings.model_fields[name].default for name in wrong}
+    if "_live_" in os.environ.get("STRIPE_SECRET_KEY", "") and "stripe_secret_key" in wrong:
+        standing_in["stripe_secret_key"] = SecretStr(
+            "sk_live_0"
+        )  # who mistypes a live key means to open for real money
+    return Settings(**standing_in), [Mistake(name.upper(), sentence) for name, sentence in wrong.items()]
+
+
+def refuse(mistakes: Sequence[Mistake]) -> None:
+    """Raise SystemExit with one readable line per mistake, if there are any."""
+    if mistakes:
+        lines = [f"  {mistake.subject}: {mistake.sentence}" for mistake in mistakes]
+        raise SystemExit("\n".join(["Pushcart cannot start, these settings need a look:", *lines]))
+
+
+def _is_mail_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("smtp", "smtps", "smtp+tls") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in this file, made if there is none. Whoever reads it finds it whole, also if its maker is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        # Four processes start at once: each writes a key that nobody else may read, and the first to name its file wins.
+        with NamedTemporaryFile("w", dir=path.parent, prefix=".secret_key-") as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+    secret = path.read_text().strip()
+    masking.know(secret)
+    return secret

@@ -1,0 +1,218 @@
+"""Calls to Stripe, all of them. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from core.foundation.errors import CheckoutNotFound, KeyLacksPermission, StripeRefused, StripeUnreachable
+from core.gateway.objects import id_of
+from core.gateway.sessions import SessionFacts, read_session
+
+if TYPE_CHECKING:
+    import stripe
+
+# How long Stripe may take to answer, each of the three times that it is asked.
+_ANSWER_SECONDS = 20
+
+
+class Stripe(Protocol):
+    """What the shop asks of Stripe. Every method may raise StripeUnreachable or StripeRefused.
+
+    `find_…` and `retrieve_…` give Stripe's own JSON; a `find` gives None where Stripe has no such thing.
+    """
+
+    def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts: ...
+    def retrieve_checkout(self, session_id: str) -> SessionFacts: ...
+    def expire_checkout(self, session_id: str) -> SessionFacts: ...
+    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def refunds_of(self, charge: str) -> list[dict[str, Any]]: ...
+    def find_charge(self, charge: str) -> dict[str, Any] | None: ...
+    def find_subscription(self, subscription: str) -> dict[str, Any] | None: ...
+    def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None: ...
+    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
+    def payment_intent_of_subscription(self, subscription: str) -> str | None: ...
+    def open_portal(self, customer: str, *, return_url: str) -> str: ...
+    def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
+    def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
+    def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+
+
+class StripeApi:
+    """Stripe over HTTP, or a stand-in for it at `base`. One per process; safe to share between threads.
+
+    `http_client` carries the requests in place of the usual one, for whoever wants to see the answers on their way.
+    """
+
+    def __init__(
+        self, secret_key: str, *, base: str | None = None, http_client: "stripe.HTTPClient | None" = None
+    ) -> None:
+        self._secret_key = secret_key
+        self._base = base
+        self._http_client = http_client
+
+    @cached_property
+    def _client(self) -> "stripe.StripeClient":
+        import stripe  # half a second: only where Stripe is really called
+
+        if self._base:
+            stripe.enable_telemetry = False
+        return stripe.StripeClient(
+            self._secret_key,
+            base_addresses={"api": self._base} if self._base else {},
+            max_network_retries=2,  # the client's own default is none
+            http_client=self._http_client or stripe.RequestsClient(timeout=_ANSWER_SECONDS),
+        )
+
+    def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts:
+        """Create a Checkout Session, or get the one that was created before under this idempotency key."""
+        return read_session(
+            self._ask(lambda: self._client.v1.checkout.sessions.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+        )
+
+    def retrieve_checkout(self, session_id: str) -> SessionFacts:
+        """The Session as it is at Stripe now. Raises CheckoutNotFound if Stripe does not know it."""
+        try:
+            return read_session(self._ask(lambda: self._client.v1.checkout.sessions.retrieve(session_id)))
+        except StripeRefused as refusal:
+            if refusal.code == "resource_missing":
+                raise CheckoutNotFound(session_id=session_id) from refusal
+            raise
+
+    def expire_checkout(self, session_id: str) -> SessionFacts:
+        """Make an open Session unpayable. If it was paid or had expired in the meantime, return it as it is."""
+        try:
+            return read_session(self._ask(lambda: self._client.v1.checkout.sessions.expire(session_id)))
+        except StripeRefused:
+            return self.retrieve_checkout(session_id)
+
+    def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """Stripe's events since then that no endpoint has acknowledged, newest first."""
+        return self._events({"delivery_success": False, "created": {"gte": int(since.timestamp())}})
+
+    def events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """All of Stripe's events since then, newest first. Stripe keeps them for 30 days."""
+        return self._events({"created": {"gte": int(since.timestamp())}})
+
+    def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Send money back, once per idempotency key."""
+        return self._ask(lambda: self._client.v1.refunds.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def refunds_of(self, charge: str) -> list[dict[str, Any]]:
+        """Every refund of a charge, newest first."""
+        return list(self._all(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
+
+    def find_charge(self, charge: str) -> dict[str, Any] | None:
+        """A charge."""
+        return self._find(lambda: self._client.v1.charges.retrieve(charge))
+
+    def find_subscription(self, subscription: str) -> dict[str, Any] | None:
+        """A subscription as it is now."""
+        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription))
+
+    def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
+        """The Session that made a payment, or a subscription; that of a subscription made no payment of its own."""
+        made = {"payment_intent": payment_intent} if payment_intent else {"subscription": subscription}
+        return self._first(lambda: self._client.v1.checkout.sessions.list({**made, "limit": 1}))  # type: ignore[arg-type]
+
+    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
+        """The invoice that a PaymentIntent paid; since 2025-03-31 only invoice payments lead there."""
+        payment = self._first(
+            lambda: self._client.v1.invoice_payments.list(
+                {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
+            )
+        )
+        if payment is None:
+            return None
+        return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
+
+    def payment_intent_of_subscription(self, subscription: str) -> str | None:
+        """The PaymentIntent of a subscription's newest invoice that was paid with money: what a refund of it must name."""
+        paid = {"subscription": subscription, "status": "paid", "limit": 10}
+        for invoice in self._all(lambda: self._client.v1.invoices.list(paid)):  # type: ignore[arg-type]
+            # An invoice over nothing, in a trial or covered by a credit, is paid without a payment.
+            if invoice["amount_paid"] and (found := self._payment_intent_of(invoice["id"])):
+                return found
+        return None
+
+    def _payment_intent_of(self, invoice: str) -> str | None:
+        payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
+        return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
+
+    def open_portal(self, customer: str, *, return_url: str) -> str:
+        """The address of Stripe's customer portal for this customer, good for some minutes."""
+        opened = self._ask(
+            lambda: self._client.v1.billing_portal.sessions.create({"customer": customer, "return_url": return_url})
+        )
+        return str(opened["url"])
+
+    def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """What moved on the account's balance from then on, newest first, with the whole of what caused it."""
+        until = {"lt": int(before.timestamp())} if before else {}
+        return self._transactions({"created": {"gte": int(since.timestamp()), **until}})
+
+    def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]:
+        """What an automatic payout pays out, and the payout itself. Stripe refuses it for one that somebody asked for."""
+        return self._transactions({"payout": payout})
+
+    def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """The payouts that were made since then, newest first, as they are now."""
+        made = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+        return self._all(lambda: self._client.v1.payouts.list(made))  # type: ignore[arg-type]
+
+    def _transactions(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        asked = {**filters, "limit": 100, "expand": ["data.source"]}
+        return self._all(lambda: self._client.v1.balance_transactions.list(asked))  # type: ignore[arg-type]
+
+    def _events(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        return self._all(lambda: self._client.v1.events.list({**filters, "limit": 100}))  # type: ignore[arg-type]
+
+    def _all(self, call: Any) -> Iterator[dict[str, Any]]:
+        """Everything on a list, page by page: each is asked for when the one before has been used up."""
+        pages = self._ask_raw(call)
+        while True:
+            for each in pages.data:
+                yield each.to_dict(for_json=True)
+            if not pages.has_more:
+                return
+            pages = self._ask_raw(pages.next_page)
+
+    def _find(self, call: Any) -> dict[str, Any] | None:
+        try:
+            return self._ask(call)
+        except StripeRefused as refusal:
+            if refusal.code == "resource_missing":
+                return None
+            raise
+
+    def _first(self, call: Any) -> dict[str, Any] | None:
+        page = self._ask(call)
+        return page["data"][0] if page["data"] else None
+
+    def _ask(self, call: Any) -> dict[str, Any]:
+        # Stripe's objects are not dictionaries (`.get` raises): convert once, here.
+        answer: dict[str, Any] = self._ask_raw(call).to_dict(for_json=True)
+        return answer
+
+    def _ask_raw(self, call: Any) -> Any:
+        import stripe
+
+        try:
+            return call()
+        except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+            raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
+        except stripe.PermissionError as error:
+            raise KeyLacksPermission(_code(error), str(error), error.request_id or "") from error
+        except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.AuthenticationError) as error:
+            raise StripeRefused(_code(error), str(error), error.request_id or "") from error
+        except stripe.StripeError as error:
+            raise StripeUnreachable(_code(error), str(error), error.request_id or "") from error
+
+
+def _code(error: "stripe.StripeError") -> str:
+    # Some refusals have no code of their own, such as that of a key used for something else: then their type says most.
+    detail = error.error
+    said = (getattr(detail, name, None) for name in ("code", "type"))
+    return next(filter(None, said), None) or error.code or type(error).__name__

@@ -1,0 +1,257 @@
+"""Checkout: from a basket to Stripe's payment page.
+
+The order is committed before Stripe hears of it, so that whatever happens at Stripe has an order to belong to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from core import admission, fulfillment
+from core.admission import Refused
+from core.catalog import products
+from core.catalog.products import Kind, Priced
+from core.foundation.errors import (
+    AlreadyPaid,
+    BadInput,
+    EmptyBasket,
+    MixedBasket,
+    StillSettling,
+    StripeRefused,
+    StripeUnreachable,
+    UnknownPrice,
+)
+from core.foundation.money import Money, check_chargeable
+from core.gateway.sessions import CheckoutState, SessionFacts
+from core.journeys import carts, session_parameters
+from core.kinds import deliverables, offers, workshops
+from core.orders import checkouts, history, orders
+from core.orders.checkouts import Checkout
+from core.orders.orders import LineDraft, Order
+from core.orders.status import Payment
+from core.shop import Shop
+
+# Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
+_HOLDING = timedelta(minutes=35)
+_UNHURRIED = timedelta(hours=23)
+# A Session that we never learned the id of: so long may a retry of its creation still be under way.
+_CREATING = timedelta(minutes=4)
+# How often a basket may turn out to have been paid for, expired or changed under our hands before we give up.
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Item:
+    """So many of one price."""
+
+    price: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Basket:
+    """What somebody wants to pay for. The same `cart_id` is the same purchase; `browser_id` may open its deliveries.
+
+    `again` says that they know of an order for the same things whose money is still to come, and want these too.
+    """
+
+    cart_id: str
+    items: tuple[Item, ...]
+    email: str = ""
+    browser_id: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class PaymentLink:
+    """Where the buyer pays."""
+
+    order_id: str
+    url: str
+
+
+@dataclass(frozen=True)
+class _Ticket:
+    """An attempt that stands in the database: `session_id` once Stripe has opened it, `ending` if it must not be paid."""
+
+    checkout_id: str
+    order_id: str
+    parameters: dict[str, Any]
+    session_id: str | None
+    ending: bool = False
+
+
+def start(shop: Shop, basket: Basket) -> PaymentLink:
+    """Open the payment page for a basket, or the one that is open for it already.
+
+    A changed basket, or one whose Session has ended, makes a new attempt; the old Session is expired first, so that never
+    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, SoldOut, Withdrawn) or StripeTrouble, after which
+    the same call may be made again.
+    """
+    for _ in range(_ROUNDS):
+        with shop.transaction() as session:
+            ticket = _ticket(session, shop, basket, now=shop.now())
+        facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
+        with shop.transaction() as session:
+            # What Stripe answers to the attempt's own creation is its Session, whatever anybody else may say of it.
+            admitted = admission.of_session(session, shop.id, facts, opened_as=ticket.checkout_id)
+            if isinstance(admitted, Refused):
+                raise StripeUnreachable("unsettled", admitted.reason)
+            fulfillment.apply(session, admitted, actor="checkout", now=shop.now())
+        if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
+            return PaymentLink(ticket.order_id, facts.url)
+    raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
+
+
+def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _Ticket:
+    """Decide under lock what this basket needs: its open attempt, an end to that attempt, or a new one."""
+    drafts = _drafts(session, basket)
+    order = orders.lock_cart(session, basket.cart_id)
+    if not basket.again:
+        _refuse_if_settling_elsewhere(session, basket, drafts)
+    if order is None:
+        order = orders.add(
+            session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
+            currency=drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix, now=now,
+        )  # fmt: skip
+        return _new_attempt(session, shop, order, basket, drafts, now=now)
+    known = checkouts.of_order(session, order.id)
+    _refuse_if_paid(order, known)
+    if order.livemode is not shop.settings.livemode:
+        _begin_in_this_mode(order, known, livemode=shop.settings.livemode)
+    live = next((row for row in known if row.state is CheckoutState.OPEN), None)
+    if live and _creation_lost(live, now=now):
+        live.state = CheckoutState.EXPIRED
+        live = None
+    if live is None:
+        return _new_attempt(session, shop, order, basket, drafts, now=now)
+    standing = [orders.draft_of(line) for line in orders.lines(session, order.id)]
+    same = _as_set(standing) == _as_set(drafts) and order.email == basket.email
+    if not same:
+        # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
+        _check_to_be_had(session, drafts, held=workshops.held(session, order.cart_id))
+    return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, ending=not same)
+
+
+def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bool) -> None:
+    """The cart is from before the shop's key was changed: the Sessions it had are unknown to this key's Stripe."""
+    for row in known:
+        if row.state is CheckoutState.OPEN:
+            row.state = CheckoutState.EXPIRED
+    order.livemode = livemode
+
+
+def _new_attempt(
+    session: Session, shop: Shop, order: Order, basket: Basket, drafts: list[LineDraft], *, now: datetime
+) -> _Ticket:
+    deliverables.release_all(session, orders.lines(session, order.id))
+    _check_to_be_had(session, drafts, held={})
+    order.email, order.currency, order.attempts = basket.email, drafts[0].currency, order.attempts + 1
+    order.browser_id = order.browser_id or basket.browser_id
+    lines = orders.write_lines(session, order, drafts, now=now)
+    deliverables.hold_all(session, lines, now=now)
+    holding = any(draft.kind is Kind.WORKSHOP for draft in drafts)
+    expires_at = now + (_HOLDING if holding else _UNHURRIED)
+    plans = [draft.product_id for draft in drafts if draft.interval]
+    trial = products.trial_days(session, plans) if plans else 0
+    row = Checkout(
+        id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
+        expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
+        parameters=session_parameters.build(shop, order, drafts, expires_at, trial),
+    )  # fmt: skip
+    session.add(row)
+    session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
+    history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
+    fulfillment.resettle(session, order.id, actor="buyer", now=now)
+    return _Ticket(row.id, order.id, row.parameters, None)
+
+
+def _check_to_be_had(session: Session, drafts: list[LineDraft], *, held: dict[str, int]) -> None:
+    for offer in offers.of_products(session, [draft.product_id for draft in drafts]):
+        wanted = sum(draft.quantity for draft in drafts if draft.product_id == offer.id)
+        carts.check(carts.with_own(offer, held), wanted)
+
+
+def _opened(shop: Shop, ticket: _Ticket) -> SessionFacts:
+    """The ticket's Session at Stripe, made now if it is not there yet."""
+    if ticket.session_id:
+        return shop.stripe.retrieve_checkout(ticket.session_id)
+    try:
+        return shop.stripe.open_checkout(ticket.parameters, key=ticket.checkout_id)
+    except StripeRefused:
+        # It never came to be: forget the attempt and what it holds, so that the next click starts afresh.
+        with shop.transaction() as session:
+            _give_up(session, ticket, now=shop.now())
+        raise
+
+
+def _ended(shop: Shop, ticket: _Ticket) -> SessionFacts:
+    """The ticket's Session, expired at Stripe (or paid, if the buyer was faster)."""
+    session_id = ticket.session_id or shop.stripe.open_checkout(ticket.parameters, key=ticket.checkout_id).id
+    return shop.stripe.expire_checkout(session_id)
+
+
+def _give_up(session: Session, ticket: _Ticket, *, now: datetime) -> None:
+    orders.lock(session, ticket.order_id)
+    row = session.get_one(Checkout, ticket.checkout_id, populate_existing=True)
+    if row.stripe_checkout_session_id is None:
+        row.state = CheckoutState.EXPIRED
+        session.flush()
+    fulfillment.resettle(session, ticket.order_id, actor="checkout", now=now)
+
+
+def _refuse_if_paid(order: Order, known: Sequence[Checkout]) -> None:
+    progress = checkouts.progress(list(known))
+    session_id = next((row.stripe_checkout_session_id for row in known if row.state is CheckoutState.COMPLETE), None)
+    if progress is Payment.PAID:
+        raise AlreadyPaid(order_id=order.id, session_id=session_id or "")
+    if progress is Payment.PROCESSING:
+        raise StillSettling(order_id=order.id, session_id=session_id or "")
+
+
+def _refuse_if_settling_elsewhere(session: Session, basket: Basket, drafts: list[LineDraft]) -> None:
+    """Bank debits take days: whoever puts the same things into another cart meanwhile is warned before paying twice."""
+    if not basket.browser_id:
+        return
+    wanted = {draft.product_id for draft in drafts}
+    if settling := checkouts.settling_elsewhere(session, basket.browser_id, wanted, cart_id=basket.cart_id):
+        raise StillSettling(order_id=settling[0], session_id=settling[1] or "")
+
+
+def _creation_lost(row: Checkout, *, now: datetime) -> bool:
+    """Whether the answer to its creation is lost for good: nobody ever saw the page's address, so nobody can pay there."""
+    return row.stripe_checkout_session_id is None and row.created_at + _CREATING < now
+
+
+def _drafts(session: Session, basket: Basket) -> list[LineDraft]:
+    if not basket.cart_id or len(basket.cart_id) > 64:
+        raise BadInput()
+    if not basket.items:
+        raise EmptyBasket()
+    found = products.priced(session, [item.price for item in basket.items])
+    drafts = [_draft(item, found) for item in basket.items]
+    for name in ("currency", "interval"):
+        if len({getattr(draft, name) for draft in drafts} - {None}) > 1:
+            raise MixedBasket(field=name)
+    check_chargeable(Money(orders.total_of(drafts), drafts[0].currency))
+    return drafts
+
+
+def _as_set(drafts: list[LineDraft]) -> list[LineDraft]:
+    """The same purchase is the same in any order of its lines."""
+    return sorted(drafts, key=lambda draft: (draft.price_id, draft.quantity))
+
+
+def _draft(item: Item, found: dict[str, Priced]) -> LineDraft:
+    priced = found.get(item.price)
+    if priced is None or not priced.price.active:
+        raise UnknownPrice(price=item.price)
+    price, product = priced.price, priced.product
+    return LineDraft(
+        product_id=product.id, price_id=price.id, kind=product.kind, name=product.name, quantity=item.quantity,
+        unit_amount=price.amount, currency=price.currency, interval=price.interval, image=product.image,
+        stripe_price_id=price.stripe_price_id,
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""Ownership: asking Stripe which order an object belongs to, where our own rows do not tell.
+
+Stripe copies metadata from a PaymentIntent to its charge, and from a subscription to its invoices' snapshot of it; refunds,
+disputes and the payments of renewals carry none of ours. Each leads to the Session that made it, and that one is admitted.
+"""
+
+from typing import Any
+
+from core import admission, fulfillment
+from core.admission import NOT_OURS, STRANGER, Fate, Refused
+from core.foundation.errors import CheckoutNotFound
+from core.fulfillment import Settled
+from core.gateway.objects import id_of
+from core.gateway.sessions import SessionFacts, read_session
+from core.orders import orders, subscriptions
+from core.orders.orders import AdmittedOrder
+from core.shop import Shop
+
+
+def take_in(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
+    """Record what a Session said if it is ours. Raises StripeTrouble.
+
+    One that Stripe recovered from an expired one is followed to that one, and so on, until one is known.
+    """
+    taken = _recorded(shop, facts, actor=actor)
+    if isinstance(taken, Settled) or taken.fate is not Fate.ASK:
+        return taken
+    try:
+        parent = shop.stripe.retrieve_checkout(facts.recovered_from or "")
+    except CheckoutNotFound:
+        return Refused(Fate.IGNORE, STRANGER)
+    above = take_in(shop, parent, actor=actor)
+    return _recorded(shop, facts, actor=actor) if isinstance(above, Settled) else above
+
+
+def find(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
+    """Whose an object is: by our own rows, or by asking Stripe, and then it is known from now on. Raises StripeTrouble."""
+    with shop.reading() as session:
+        found = admission.of_object(session, shop.id, subject)
+    return _ask(shop, subject) if isinstance(found, Refused) and found.fate is Fate.ASK else found
+
+
+def _recorded(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
+    with shop.transaction() as session:
+        admitted = admission.of_session(session, shop.id, facts)
+        if isinstance(admitted, Refused):
+            return admitted
+        return fulfillment.apply(session, admitted, actor=actor, now=shop.now())
+
+
+def _ask(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
+    payment_ids, subscription = admission.payments_of(subject), admission.subscription_of(subject)
+    if charge := admission.lone_charge_of(subject):
+        payment_ids += filter(None, [id_of((shop.stripe.find_charge(charge) or {}).get("payment_intent"))])
+    made_by = None
+    if payment_ids:
+        made_by = shop.stripe.find_checkout_of(payment_intent=payment_ids[-1])
+        if made_by is None and (invoice := shop.stripe.find_invoice_of(payment_ids[-1])):
+            subscription = subscriptions.subscription_of(invoice)
+    if made_by is None and subscription:
+        if (known := _known(shop, subscription)) is None:
+            made_by = shop.stripe.find_checkout_of(subscription=subscription)
+        else:
+            return _remember(shop, known, payment_ids)
+    if made_by is None:
+        return Refused(Fate.IGNORE, NOT_OURS)
+    taken = take_in(shop, read_session(made_by), actor="worker")
+    return taken if isinstance(taken, Refused) else _remember(shop, AdmittedOrder(taken.order_id), payment_ids)
+
+
+def _known(shop: Shop, subscription: str) -> AdmittedOrder | None:
+    with shop.reading() as session:
+        return admission.of_ids(session, [], subscription)
+
+
+def _remember(shop: Shop, order_id: AdmittedOrder, payment_ids: list[str]) -> AdmittedOrder:
+    with shop.transaction() as session:
+        orders.lock(session, order_id)
+        admission.remember(session, order_id, payment_ids)
+    return order_id

@@ -1,0 +1,49 @@
+"""The parameters of a Checkout Session: what Stripe is asked for."""
+
+from datetime import datetime
+from typing import Any
+
+from core.catalog import products
+from core.foundation.database import new_id
+from core.orders.orders import LineDraft, Order
+from core.shop import Shop
+
+
+def build(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetime, trial: int) -> dict[str, Any]:
+    """What Stripe is asked for; `trial` is in days. Metadata names the order, never the person; a retry sends the same again.
+
+    The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
+    """
+    metadata = {
+        "order_id": order.id, "cart_id": order.cart_id, "shop_id": shop.id, "attempt": str(order.attempts),
+    }  # fmt: skip
+    tried = {"trial_period_days": trial} if trial else {}
+    subscribes = any(draft.interval for draft in drafts)
+    base = shop.settings.public_url
+    parameters: dict[str, Any] = {
+        "mode": "subscription" if subscribes else "payment",
+        "line_items": [_line_item(shop, draft) for draft in drafts],
+        "client_reference_id": order.id,
+        "metadata": {**metadata, "token": new_id("tok")},
+        "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata, **tried},
+        "success_url": f"{base}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
+        "cancel_url": f"{base}/cart",
+        "expires_at": int(expires_at.timestamp()),
+        "allow_promotion_codes": True,
+    }
+    if order.email:
+        parameters["customer_email"] = order.email
+    return parameters
+
+
+def _line_item(shop: Shop, draft: LineDraft) -> dict[str, Any]:
+    if draft.stripe_price_id:
+        return {"price": draft.stripe_price_id, "quantity": draft.quantity}
+    product: dict[str, Any] = {"name": draft.name, "metadata": {"product_id": draft.product_id}}
+    if draft.image and shop.settings.demo:
+        # Stripe itself neither reaches a laptop nor draws SVG; the sandbox does both.
+        product["images"] = [f"{shop.settings.public_url}/app/static/{products.thumb(draft.image)}"]
+    price: dict[str, Any] = {"currency": draft.currency, "unit_amount": draft.unit_amount, "product_data": product}
+    if draft.interval:
+        price["recurring"] = {"interval": draft.interval}
+    return {"price_data": price, "quantity": draft.quantity}

@@ -1,0 +1,28 @@
+"""The success page: where Stripe sends a buyer who has paid. It never replaces the webhook, and does the same."""
+
+import re
+
+from core.admission import Refused
+from core.foundation.errors import CheckoutNotFound
+from core.journeys import ownership
+from core.orders import checkouts
+from core.shop import Shop
+
+# What an address of ours may bring back from Stripe: anything else need not be asked for.
+_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
+
+
+def confirm(shop: Shop, session_id: str) -> str:
+    """Do for a returning buyer what the webhook does, with the Session as Stripe has it now; return the order's id.
+
+    Raises CheckoutNotFound if the Session is not one of ours, or StripeTrouble.
+    """
+    if not _SESSION_ID.fullmatch(session_id):
+        raise CheckoutNotFound(session_id=session_id)
+    with shop.reading() as session:
+        if known := checkouts.fulfilled_order(session, session_id):
+            return known
+    settled = ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="return page")
+    if isinstance(settled, Refused):
+        raise CheckoutNotFound(session_id=session_id)
+    return settled.order_id

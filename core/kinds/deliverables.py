@@ -1,0 +1,64 @@
+"""What delivers each kind of product, and what an order's lines hold and give by means of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from sqlmodel import Session, col, select
+
+from core.catalog.products import Kind
+from core.kinds import downloads, licenses, seats, workshops
+from core.kinds.grants import Delivery, Grant
+from core.orders.orders import OrderLine
+
+
+class Deliverable(Protocol):
+    """What a module of core must do to deliver a kind of product. Each function may be called again at any time."""
+
+    def hold(self, session: Session, line: OrderLine, *, now: datetime) -> None: ...
+    def release(self, session: Session, line_id: str) -> None: ...
+    def grant(self, session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str: ...
+    def suspend(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
+    def revoke(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
+    def describe(self, session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery: ...
+
+
+KINDS: Mapping[Kind, Deliverable] = {
+    Kind.DOWNLOAD: downloads,
+    Kind.LICENSE: licenses,
+    Kind.PLAN: seats,
+    Kind.WORKSHOP: workshops,
+}
+
+
+def release_all(session: Session, lines: list[OrderLine]) -> None:
+    """Give back whatever these lines hold, because nobody can be paying for them any more."""
+    for line in lines:
+        KINDS[line.kind].release(session, line.id)
+
+
+def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None:
+    """Hold what these lines need while their buyer pays. Raises SoldOut."""
+    for line in lines:
+        KINDS[line.kind].hold(session, line, now=now)
+
+
+def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[Delivery, ...]:
+    """What the order gives its buyer, line by line, with links that open for minutes."""
+    rows = session.exec(
+        select(Grant, OrderLine)
+        .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
+        .where(Grant.order_id == order_id)
+        .order_by(col(OrderLine.position))
+    )
+    return tuple(
+        KINDS[grant.kind].describe(session, grant, _base(grant, line), signing_key=signing_key)
+        for grant, line in rows.all()
+    )
+
+
+def _base(grant: Grant, line: OrderLine) -> Delivery:
+    return Delivery(
+        grant_id=grant.id, product_id=grant.product_id, product=line.name, kind=grant.kind, state=grant.state,
+        reason=grant.reason, quantity=grant.quantity, image=line.image,
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Offers: products as buyers meet them, with their prices and whether they are to be had right now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from core.catalog import products
+from core.catalog.products import Interval, Kind, Price, Product
+from core.foundation.money import Money
+from core.kinds import workshops
+from core.kinds.workshops import DateView
+
+
+class Availability(StrEnum):
+    """Whether a product can be bought right now."""
+
+    ON_SALE = "on_sale"
+    SOLD_OUT = "sold_out"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class PriceTag:
+    """A price as a buyer meets it."""
+
+    id: str
+    amount: Money
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A product as a buyer meets it. `left` is the number of free places, or None where there is no limit."""
+
+    id: str
+    name: str
+    kind: Kind
+    shelf: str
+    summary: str
+    facts: str
+    description: str
+    image: str
+    image_alt: str
+    call_to_action: str
+    gets: tuple[tuple[str, str], ...]
+    faq: tuple[tuple[str, str], ...]
+    prices: tuple[PriceTag, ...]
+    availability: Availability
+    max_quantity: int
+    left: int | None = None
+    date: DateView | None = None
+
+    @property
+    def thumb(self) -> str:
+        """The square crop of the picture."""
+        return products.thumb(self.image)
+
+
+def shelf(session: Session) -> tuple[Offer, ...]:
+    """Everything on sale or sold out, in the shop's order; withdrawn products are left out."""
+    return _offers(session, session.exec(select(Product).where(col(Product.active)).order_by(*_order())).all())
+
+
+def of_product(session: Session, product_id: str) -> Offer | None:
+    """One product, also a withdrawn one, or None if there never was any."""
+    return next(iter(of_products(session, [product_id])), None)
+
+
+def of_products(session: Session, product_ids: Sequence[str]) -> tuple[Offer, ...]:
+    """The known ones among these products, also withdrawn ones, in the shop's order."""
+    query = select(Product).where(col(Product.id).in_(product_ids)).order_by(*_order())
+    return _offers(session, session.exec(query).all())
+
+
+def _offers(session: Session, found: Sequence[Product]) -> tuple[Offer, ...]:
+    ids = [product.id for product in found]
+    tags: dict[str, list[PriceTag]] = {}
+    prices = select(Price).where(col(Price.product_id).in_(ids), col(Price.active)).order_by(col(Price.position))
+    for price in session.exec(prices):
+        tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval)
+        tags.setdefault(price.product_id, []).append(tag)
+    dates = workshops.next_dates(session, ids)
+    return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id)) for product in found)
+
+
+def _offer(product: Product, tags: tuple[PriceTag, ...], date: DateView | None) -> Offer:
+    left = date.left if date else None
+    return Offer(
+        id=product.id, name=product.name, kind=product.kind, shelf=product.shelf, summary=product.summary,
+        facts=product.facts, description=product.description, image=product.image, image_alt=product.image_alt,
+        call_to_action=product.call_to_action, gets=tuple((i, t) for i, t in product.gets),
+        faq=tuple((q, a) for q, a in product.faq), prices=tags, max_quantity=product.max_quantity,
+        availability=_availability(product, tags, left), left=left, date=date,
+    )  # fmt: skip
+
+
+def _availability(product: Product, tags: tuple[PriceTag, ...], left: int | None) -> Availability:
+    if not product.active or not tags:
+        return Availability.WITHDRAWN
+    if product.kind is Kind.WORKSHOP and not left:
+        return Availability.SOLD_OUT
+    return Availability.ON_SALE
+
+
+def _order() -> tuple[Any, Any]:
+    return col(Product.position), col(Product.id)

@@ -1,0 +1,174 @@
+"""What Stripe has told us of each Checkout Session of an order: facts that merge in any order and any number of times."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from core.foundation.database import minor_units, text_enum
+from core.gateway.sessions import CheckoutState, Money, SessionFacts
+from core.orders.orders import Order, OrderLine
+from core.orders.status import Payment, Status
+
+_STATES = list(CheckoutState)
+_MONEY = list(Money)
+
+
+class Checkout(SQLModel, table=True):
+    """One row per Session opened for an order. `id` is the idempotency key with which it is created at Stripe.
+
+    `parameters` are kept because a retry under the same key must send the very same ones. `ask_after` is when the worker
+    asks Stripe about a Session of which nothing was heard.
+    """
+
+    __tablename__ = "checkouts"
+
+    id: str = Field(primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", index=True)
+    attempt: int
+    stripe_checkout_session_id: str | None = Field(default=None, unique=True)
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    expires_at: datetime
+    state: CheckoutState = text_enum(CheckoutState, default=CheckoutState.OPEN)
+    money: Money = text_enum(Money, default=Money.UNPAID)
+    amount_subtotal: int | None = minor_units(default=None)
+    amount_total: int | None = minor_units(default=None)
+    currency: str = ""
+    email: str = ""
+    stripe_payment_intent_id: str | None = Field(default=None, index=True)
+    stripe_subscription_id: str | None = Field(default=None, index=True)
+    stripe_customer_id: str | None = None
+    created_at: datetime
+    ask_after: datetime = Field(index=True)
+
+
+def of_order(session: Session, order_id: str) -> list[Checkout]:
+    """All Sessions of the order, oldest first, as they are now (read after the order was locked)."""
+    query = select(Checkout).where(Checkout.order_id == order_id)
+    return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
+
+
+def received(session: Session, order_id: str) -> Checkout:
+    """The first Session of the order that was paid. There must be one."""
+    return next(row for row in of_order(session, order_id) if row.money is Money.PAID)
+
+
+def ask_next(created_at: datetime, now: datetime) -> datetime:
+    """When to ask Stripe next about a Session of this age: soon at first, then ever more rarely."""
+    patience = min(max((now - created_at) / 4, timedelta(seconds=30)), timedelta(hours=1))
+    return now + patience
+
+
+def order_of_session(session: Session, session_id: str) -> str | None:
+    """The id of the order that this Session was opened for, whatever became of it, or None."""
+    return session.exec(select(Checkout.order_id).where(Checkout.stripe_checkout_session_id == session_id)).first()
+
+
+def fulfilled_order(session: Session, session_id: str) -> str | None:
+    """The id of the order that this Session paid for, if it is fulfilled: then there is nothing to ask Stripe."""
+    query = select(Order.id).where(Order.stripe_checkout_session_id == session_id, Order.status == Status.FULFILLED)
+    return session.exec(query).first()
+
+
+def settling_elsewhere(
+    session: Session, browser_id: str, product_ids: set[str], *, cart_id: str
+) -> tuple[str, str | None] | None:
+    """The order and Session of another cart of this browser whose money for one of these products is on its way, or None."""
+    query = (
+        select(Order.id, Checkout.stripe_checkout_session_id)
+        .join(OrderLine, col(OrderLine.order_id) == Order.id)
+        .join(Checkout, col(Checkout.order_id) == Order.id)
+        .where(
+            Order.browser_id == browser_id,
+            Order.status == Status.PROCESSING,
+            Order.cart_id != cart_id,
+            Checkout.state == CheckoutState.COMPLETE,
+            col(OrderLine.product_id).in_(product_ids),
+        )
+    )
+    return session.exec(query.limit(1)).first()
+
+
+def record(session: Session, known: list[Checkout], attempt: Checkout, facts: SessionFacts, *, now: datetime) -> bool:
+    """Merge what a Session said into its row among the order's `known` ones; return whether that changed anything.
+
+    One that Stripe recovered from the Session of `attempt` gets a row of its own, and shares what that was opened with.
+    """
+    row = attempt
+    if row.stripe_checkout_session_id not in (None, facts.id):
+        row = Checkout(
+            id=facts.id, order_id=attempt.order_id, attempt=attempt.attempt, parameters=attempt.parameters,
+            expires_at=facts.expires_at, created_at=now, ask_after=now,
+        )  # fmt: skip
+        session.add(row)
+        known.append(row)
+        known.sort(key=_age)  # as the next caller will read them: which of two paid ones counts must not change
+    before = row.model_dump()
+    _merge(row, facts)
+    changed = row.model_dump() != before
+    if changed:
+        session.flush()
+    return changed
+
+
+@dataclass(frozen=True)
+class Due:
+    """What an order costs, in minor units: `in_trial` is what is left of it while its plans are tried for nothing."""
+
+    amount: int
+    in_trial: int
+    currency: str
+
+
+def is_trial(row: Checkout) -> bool:
+    """Whether we opened it with a trial."""
+    asked = row.parameters.get("subscription_data") or {}
+    return bool(asked.get("trial_period_days") or asked.get("trial_end"))
+
+
+def misfit(row: Checkout, said: "Checkout | SessionFacts", due: Due) -> str:
+    """Why what a Session says of its money is not what it was opened for, or an empty string.
+
+    Taxes differ lawfully. Discounts and trials do where we opened it so.
+    """
+    if said.currency != due.currency:
+        return f"currency_mismatch: paid in {said.currency}, ordered in {due.currency}"
+    ordered = due.in_trial if is_trial(row) else due.amount
+    if said.amount_subtotal != ordered:
+        return f"amount_mismatch: paid for {said.amount_subtotal}, ordered {ordered}"
+    discounts = row.parameters.get("allow_promotion_codes") or row.parameters.get("discounts")
+    if (said.amount_total or 0) < ordered and not discounts:
+        return f"amount_mismatch: paid {said.amount_total or 0} for {ordered}, and no discount was offered"
+    return ""
+
+
+def progress(known: list[Checkout]) -> Payment:
+    """How far the order's payment has come, over all its Sessions."""
+    money = {row.money for row in known}
+    if Money.PAID in money:
+        return Payment.PAID
+    if Money.PROCESSING in money:
+        return Payment.PROCESSING
+    if not known or any(row.state is CheckoutState.OPEN for row in known):
+        return Payment.OPEN
+    return Payment.FAILED if Money.FAILED in money else Payment.ENDED
+
+
+def _age(row: Checkout) -> tuple[int, str]:
+    return row.attempt, row.id
+
+
+def _merge(row: Checkout, facts: SessionFacts) -> None:
+    row.stripe_checkout_session_id = facts.id
+    row.state = max(row.state, facts.state, key=_STATES.index)
+    further = _MONEY.index(facts.money) >= _MONEY.index(row.money)
+    row.money = max(row.money, facts.money, key=_MONEY.index)
+    # Amounts and address of a Session may change until it is paid: the furthest report is the one to believe.
+    if further:
+        row.amount_subtotal, row.amount_total = facts.amount_subtotal, facts.amount_total
+        row.currency, row.email = facts.currency, facts.email
+    row.stripe_payment_intent_id = row.stripe_payment_intent_id or facts.payment_intent
+    row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
+    row.stripe_customer_id = row.stripe_customer_id or facts.customer

@@ -1,0 +1,145 @@
+"""Disputes and early fraud warnings: what the cardholder's bank says of a payment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from core.foundation.database import minor_units
+from core.gateway.objects import id_of
+from core.orders.orders import AdmittedOrder
+
+# Stripe's statuses in the order in which a dispute can go through them. `lost` may be appealed, and won after all.
+_RANK = (
+    "warning_needs_response",
+    "warning_under_review",
+    "needs_response",
+    "under_review",
+    "warning_closed",
+    "prevented",
+    "lost",
+    "appeal_needs_response",
+    "appeal_under_review",
+    "won",
+)
+# An inquiry is a question: no money has moved, and access stays.
+_INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
+_LOST = ("lost", "prevented", "appeal_needs_response", "appeal_under_review")
+
+
+class Dispute(SQLModel, table=True):
+    """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in."""
+
+    __tablename__ = "disputes"
+
+    id: str = Field(primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", index=True)
+    stripe_charge_id: str | None = None
+    stripe_payment_intent_id: str | None = None
+    amount: int = minor_units()
+    currency: str
+    reason: str
+    status: str = Field(index=True)
+    due_by: datetime | None = None
+    created_at: datetime
+
+
+class FraudWarning(SQLModel, table=True):
+    """The issuer's early warning that a payment may be fraud, under Stripe's id: often a dispute follows."""
+
+    __tablename__ = "fraud_warnings"
+
+    id: str = Field(primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", index=True)
+    fraud_type: str
+    actionable: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class DisputeFacts:
+    """What Stripe said of a dispute. `amount` in minor units."""
+
+    id: str
+    charge: str | None
+    payment_intent: str | None
+    amount: int
+    currency: str
+    reason: str
+    status: str
+    due_by: datetime | None
+    created_at: datetime
+
+
+def read_dispute(dispute: dict[str, Any]) -> DisputeFacts:
+    """Read a `dispute` as Stripe sends it."""
+    due_by = (dispute.get("evidence_details") or {}).get("due_by")
+    return DisputeFacts(
+        id=dispute["id"],
+        charge=id_of(dispute.get("charge")),
+        payment_intent=id_of(dispute.get("payment_intent")),
+        amount=int(dispute.get("amount") or 0),
+        currency=dispute.get("currency") or "",
+        reason=dispute.get("reason") or "",
+        status=dispute.get("status") or "needs_response",
+        due_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
+        created_at=datetime.fromtimestamp(dispute.get("created") or 0, UTC),
+    )
+
+
+def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Dispute:
+    """Merge what Stripe said into the dispute's row. The order must be locked."""
+    row = session.get(Dispute, facts.id, with_for_update=True)
+    if row is None:
+        row = Dispute(
+            id=facts.id, order_id=order_id, stripe_charge_id=facts.charge, amount=facts.amount, currency=facts.currency,
+            stripe_payment_intent_id=facts.payment_intent, reason=facts.reason, status=facts.status,
+            created_at=facts.created_at,
+        )  # fmt: skip
+        session.add(row)
+    if _rank(facts.status) >= _rank(row.status):
+        row.status = facts.status
+        row.due_by = facts.due_by or row.due_by
+    session.flush()
+    return row
+
+
+def record_warning(session: Session, order_id: AdmittedOrder, warning: dict[str, Any]) -> FraudWarning:
+    """Keep an early fraud warning; once it is no longer actionable (refunded, disputed) it stays so."""
+    row = session.get(FraudWarning, warning["id"])
+    if row is None:
+        row = FraudWarning(
+            id=warning["id"], order_id=order_id, fraud_type=warning.get("fraud_type") or "", actionable=True,
+            created_at=datetime.fromtimestamp(warning.get("created") or 0, UTC),
+        )  # fmt: skip
+        session.add(row)
+    row.actionable = row.actionable and bool(warning.get("actionable"))
+    session.flush()
+    return row
+
+
+def of_order(session: Session, order_id: str) -> list[Dispute]:
+    """The order's disputes, oldest first, as they are now."""
+    query = select(Dispute).where(Dispute.order_id == order_id).order_by(col(Dispute.created_at), col(Dispute.id))
+    return list(session.exec(query.execution_options(populate_existing=True)))
+
+
+def standing(disputes: Sequence[Dispute]) -> str:
+    """What the disputes come to: "lost" if one is, else "open" if one is, else an empty string."""
+    statuses = {dispute.status for dispute in disputes}
+    if statuses & set(_LOST):
+        return "lost"
+    return "open" if statuses - {"won", *_INQUIRY} else ""
+
+
+def entry(dispute: Dispute) -> list[str]:
+    """What the order's history says of a dispute, from its facts alone."""
+    if dispute.status in ("won", "lost", "prevented", "warning_closed"):
+        return [f"dispute:{dispute.id}", f"dispute_{dispute.status}:{dispute.id}"]
+    return [f"dispute:{dispute.id}"]
+
+
+def _rank(status: str) -> int:
+    return _RANK.index(status) if status in _RANK else _RANK.index("under_review")

@@ -1,0 +1,171 @@
+"""Orders: placed before anything leaves for Stripe, and the source of truth ever after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from sqlalchemy import text
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from core.catalog.products import Kind
+from core.foundation.database import minor_units, new_id, text_enum
+from core.orders.status import Status
+
+
+class Order(SQLModel, table=True):
+    """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`."""
+
+    __tablename__ = "orders"
+
+    id: str = Field(primary_key=True)
+    number: str = Field(unique=True)
+    cart_id: str = Field(unique=True)
+    browser_id: str = Field(default="", index=True)
+    email: str = Field(default="", index=True)
+    customer_id: str | None = Field(default=None, foreign_key="customers.id")
+    status: Status = text_enum(Status, default=Status.PENDING, index=True)
+    currency: str
+    amount_expected: int = minor_units()
+    amount_total: int | None = minor_units(default=None)
+    amount_refunded: int = minor_units(default=0)
+    livemode: bool
+    attempts: int = 0
+    stripe_checkout_session_id: str | None = Field(default=None, unique=True)
+    stripe_payment_intent_id: str | None = Field(default=None, unique=True)
+    stripe_subscription_id: str | None = Field(default=None, unique=True)
+    attention: str = ""
+    eventful: bool = False
+    fulfilled_at: datetime | None = None
+    created_at: datetime = Field(index=True)
+    updated_at: datetime
+
+
+# The id of an order to which something at Stripe was found to belong. Admission alone says so, and facts ask for it.
+AdmittedOrder = NewType("AdmittedOrder", str)
+
+
+class OrderLine(SQLModel, table=True):
+    """One product of an order; name and price are copied, so that a later change of the catalogue alters nothing."""
+
+    __tablename__ = "order_lines"
+
+    id: str = Field(primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", index=True)
+    position: int
+    product_id: str = Field(foreign_key="products.id")
+    price_id: str = Field(foreign_key="prices.id")
+    kind: Kind = text_enum(Kind)
+    name: str
+    quantity: int
+    unit_amount: int = minor_units()
+    currency: str
+    interval: str | None = None
+    image: str = ""
+    stripe_price_id: str | None = None
+
+
+class Counter(SQLModel, table=True):
+    """Numbers that people read out to each other, in order and without gaps."""
+
+    __tablename__ = "counters"
+
+    name: str = Field(primary_key=True)
+    value: int
+
+
+@dataclass(frozen=True)
+class LineDraft:
+    """A line to be: what is copied from the catalogue when the order is placed."""
+
+    product_id: str
+    price_id: str
+    kind: Kind
+    name: str
+    quantity: int
+    unit_amount: int
+    currency: str
+    interval: str | None
+    image: str
+    stripe_price_id: str | None
+
+
+def draft_of(line: OrderLine) -> LineDraft:
+    """The draft from which this very line would be made again: equal drafts are the same purchase."""
+    return LineDraft(**{name: getattr(line, name) for name in LineDraft.__dataclass_fields__})
+
+
+def total_of(lines: Sequence[LineDraft]) -> int:
+    """What the lines cost together, in minor units."""
+    return sum(line.unit_amount * line.quantity for line in lines)
+
+
+def add(
+    session: Session,
+    *,
+    cart_id: str,
+    browser_id: str,
+    email: str,
+    currency: str,
+    livemode: bool,
+    prefix: str,
+    now: datetime,
+) -> Order:
+    """Write a new order without lines. The number is `PREFIX-1001` and up."""
+    order = Order(
+        id=new_id("ord"), number=f"{prefix}-{_next_number(session)}", cart_id=cart_id, browser_id=browser_id,
+        email=email, currency=currency, amount_expected=0, livemode=livemode, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(order)
+    session.flush()
+    return order
+
+
+def write_lines(session: Session, order: Order, drafts: Sequence[LineDraft], *, now: datetime) -> list[OrderLine]:
+    """Give the order these lines instead of any it had. Only an order that nobody can be paying may be changed."""
+    for line in lines(session, order.id):
+        session.delete(line)
+    session.flush()
+    written = [
+        OrderLine(id=new_id("ol"), order_id=order.id, position=position, **vars(draft))
+        for position, draft in enumerate(drafts)
+    ]
+    session.add_all(written)
+    order.amount_expected = total_of(drafts)
+    order.updated_at = now
+    session.flush()
+    return written
+
+
+def lines(session: Session, order_id: str) -> list[OrderLine]:
+    """The order's lines, in the order of the cart."""
+    query = select(OrderLine).where(OrderLine.order_id == order_id).order_by(col(OrderLine.position))
+    return list(session.exec(query))
+
+
+def lock(session: Session, order_id: str) -> Order | None:
+    """The order's row, which nobody else changes until this transaction ends; None if there is no such order."""
+    return session.get(Order, order_id, with_for_update=True, populate_existing=True)
+
+
+def lock_cart(session: Session, cart_id: str) -> Order | None:
+    """The order of this cart, locked. After None nobody else places one for it before this transaction ends."""
+    query = select(Order).where(Order.cart_id == cart_id).with_for_update()
+    query = query.execution_options(populate_existing=True)
+    if order := session.exec(query).first():
+        return order
+    # Two clicks at once both find none: the later one waits for the earlier one, and then finds its order.
+    queue(session)
+    return session.exec(query).first()
+
+
+def queue(session: Session) -> None:
+    """Lock the row that numbers orders: wait for every transaction that holds it, and make later ones wait for this one."""
+    session.exec(select(Counter.value).where(Counter.name == "order").with_for_update()).one()
+
+
+_NEXT_NUMBER = text("update counters set value = value + 1 where name = 'order' returning value")
+
+
+def _next_number(session: Session) -> int:
+    return int(session.execute(_NEXT_NUMBER).scalar_one())

@@ -1,0 +1,227 @@
+"""Attention: the one list of what needs a person, each with what to do about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
+from core.events.inbox import StripeEvent
+from core.foundation import milestones
+from core.foundation.money import Money
+from core.foundation.outbox import dead_jobs
+from core.gateway.sessions import Money as Progress
+from core.messages.letters import Letter, LetterState
+from core.orders import payouts
+from core.orders.checkouts import Checkout
+from core.orders.disputes import Dispute, FraudWarning
+from core.orders.orders import Order
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.status import Status
+from core.shop import Shop
+
+_PARKED_FOR = timedelta(hours=1)
+_RETRIED_FOR = timedelta(hours=1)
+# A mode mismatch is worth a warning while it goes on, not for ever.
+_RECENT = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something for a person. `subject` is the order, event or job; `due_by` is a deadline set by somebody else."""
+
+    topic: str
+    subject: str
+    order_id: str | None
+    since: datetime
+    due_by: datetime | None
+    detail: str
+    advice: str
+
+
+def items(shop: Shop) -> list[Item]:
+    """Everything that needs a person now: what has a deadline first, then the oldest."""
+    now = shop.now()
+    with shop.reading() as session:
+        found = [
+            *_silence(session),
+            *_disputes(session),
+            *_warnings(session),
+            *_orders(session),
+            *_paid_twice(session),
+            *_refunds(session),
+            *_payouts(session, livemode=shop.settings.livemode),
+            *_permissions(session),
+            *_events(session, now=now),
+            *_letters(session, now=now),
+        ]
+        found = _of_this_mode(session, found, livemode=shop.settings.livemode)
+    found += _jobs(shop)
+    return sorted(found, key=lambda item: (item.due_by is None, item.due_by or item.since))
+
+
+def _of_this_mode(session: Session, found: list[Item], *, livemode: bool) -> list[Item]:
+    """Without what is about orders of the other mode: once a shop is live, its trials need nobody any more."""
+    named = {item.order_id for item in found if item.order_id}
+    other = set(session.exec(select(Order.id).where(col(Order.id).in_(named), Order.livemode != livemode)))
+    return [item for item in found if item.order_id not in other]
+
+
+def _silence(session: Session) -> Iterator[Item]:
+    silent = milestones.last(session, milestones.Name.STRIPE_SILENT)
+    answered = milestones.last(session, milestones.Name.STRIPE_ANSWERED)
+    if silent and (answered is None or answered.at < silent.at):
+        yield Item(
+            "stripe_unreachable", "stripe", None, silent.at, None, silent.detail,
+            "Check this machine's network and Stripe's status page. Nothing is lost: the worker keeps asking.",
+        )  # fmt: skip
+
+
+def _disputes(session: Session) -> Iterator[Item]:
+    open_ones = col(Dispute.status).in_(("warning_needs_response", "needs_response", "appeal_needs_response"))
+    for row in session.exec(select(Dispute).where(open_ones)):
+        yield Item(
+            "dispute", row.id, row.order_id, row.created_at, row.due_by, row.reason,
+            "Answer it in Stripe's dashboard before the deadline. `pushcart evidence` puts the proof together.",
+        )  # fmt: skip
+
+
+def _warnings(session: Session) -> Iterator[Item]:
+    disputed = select(Dispute.order_id)
+    query = select(FraudWarning, Order.amount_refunded).join(Order, col(Order.id) == FraudWarning.order_id)
+    for row, refunded in session.exec(
+        query.where(col(FraudWarning.actionable), col(FraudWarning.order_id).not_in(disputed))
+    ):
+        if not refunded:
+            yield Item(
+                "fraud_warning", row.id, row.order_id, row.created_at, None, row.fraud_type,
+                "The bank thinks this payment is fraud. Refunding it now avoids a dispute and its fee.",
+            )  # fmt: skip
+
+
+def _orders(session: Session) -> Iterator[Item]:
+    blocked = select(Order).where(Order.attention != "", col(Order.status).not_in(_SETTLED_OTHERWISE))
+    for row in session.exec(blocked):
+        topic = row.attention.partition(":")[0]
+        yield Item(topic, row.number, row.id, row.updated_at, None, row.attention, _BLOCKED.get(topic, _BLOCKED[""]))
+
+
+def _paid_twice(session: Session) -> Iterator[Item]:
+    twice = (
+        select(Checkout.order_id)
+        .where(Checkout.money == Progress.PAID)
+        .group_by(col(Checkout.order_id))
+        .having(func.count() > 1)
+    )
+    for row in session.exec(select(Order).where(col(Order.id).in_(twice), Order.amount_refunded == 0)):
+        yield Item(
+            "paid_twice", row.number, row.id, row.updated_at, None, "",
+            "Its buyer paid two Checkout Sessions. Refund one of the payments in Stripe's dashboard.",
+        )  # fmt: skip
+
+
+# The money went back: what could not be delivered need not be.
+_SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
+_BLOCKED = {
+    "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
+    "amount_mismatch": "Paid a different amount than was ordered. Compare it in Stripe, then refund or correct it.",
+    "currency_mismatch": "Paid in another currency than was ordered. Compare it in Stripe, then refund it.",
+    "": "It is paid and could not be delivered. Mend the cause and replay its event, or refund it.",
+}
+
+
+def _refunds(session: Session) -> Iterator[Item]:
+    """Refunds that did not work, until another one of their order does."""
+    failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
+    newer = aliased(Refund)
+    paid_back_since = exists().where(
+        col(newer.order_id) == Refund.order_id,
+        col(newer.created_at) > Refund.created_at,
+        col(newer.status).in_((RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)),
+    )
+    for row in session.exec(select(Refund).where(failed, ~paid_back_since)):
+        yield Item(
+            "refund_failed", row.stripe_refund_id or row.id, row.order_id, row.updated_at, None, row.failure,
+            _SENT_BACK if row.stripe_refund_id else _REFUSED,
+        )  # fmt: skip
+
+
+_SENT_BACK = "The money is back with you and the buyer has access again. Agree with them on another way to pay it back."
+_REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
+
+
+def _payouts(session: Session, *, livemode: bool) -> Iterator[Item]:
+    for row in payouts.failed(session, livemode=livemode):
+        reason = row.failure_message or row.failure_code or "no reason was given"
+        yield Item(
+            "payout_failed", row.id, None, row.failed_at or row.told_at, None,
+            f"{Money(row.amount, row.currency).format()}: {reason}",
+            "The bank sent it back, and the money is on your balance at Stripe again. Stripe pays nothing more out to that "
+            "account until you correct it, or confirm it, among the payouts in Stripe's settings: then the next payout "
+            "brings it along.",
+        )  # fmt: skip
+
+
+def _permissions(session: Session) -> Iterator[Item]:
+    """What a restricted key may not read, until it may."""
+    for name, (read, refused, advice) in _READABLE.items():
+        told, last_read = milestones.last(session, refused), milestones.last(session, read)
+        if told and (last_read is None or last_read.at < told.at):
+            since = last_read.at if last_read else told.at
+            yield Item("permission_missing", name, None, since, None, told.detail, advice)
+
+
+_GIVEN = " Nothing is lost, and everything else goes on: it is asked for again every hour."
+_READABLE = {
+    "balance": (
+        milestones.Name.BALANCE_READ, milestones.Name.BALANCE_REFUSED,
+        "Let the restricted key read Balance transaction sources and Disputes, in Stripe's dashboard among the API keys." + _GIVEN,
+    ),
+    "payouts": (
+        milestones.Name.PAYOUTS_READ, milestones.Name.PAYOUTS_REFUSED,
+        "Let the restricted key read Payouts, in Stripe's dashboard among the API keys." + _GIVEN,
+    ),
+}  # fmt: skip
+
+
+def _events(session: Session, *, now: datetime) -> Iterator[Item]:
+    for row in session.exec(select(StripeEvent).where(StripeEvent.state == EventState.FAILED)):
+        yield Item(
+            "event_failed", row.id, row.order_id, row.received_at, None, row.error,
+            "It is tried again by itself. If the reason stays, mend it and run `pushcart replay`.",
+        )  # fmt: skip
+    parked = select(StripeEvent).where(
+        StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR
+    )
+    for row in session.exec(parked):
+        yield Item(
+            "event_parked", row.id, row.order_id, row.received_at, None, row.error,
+            "Stripe speaks of an order that this database does not have. Was a backup restored?",
+        )  # fmt: skip
+    mixed = select(StripeEvent).where(
+        col(StripeEvent.error).in_((LIVE_AT_TEST, TEST_AT_LIVE)), StripeEvent.received_at > now - _RECENT
+    )
+    if newest := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
+        yield Item(
+            "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,
+            "Events of the other mode arrive here. Let that endpoint point at the shop that has that key.",
+        )  # fmt: skip
+
+
+def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
+    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP)) | (
+        (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
+    )
+    for row in session.exec(select(Letter).where(stuck)):
+        yield Item(
+            "letter", row.id, row.order_id, row.created_at, None, row.error,
+            "Check the address and the mail server. The order itself is not touched by this.",
+        )  # fmt: skip
+
+
+def _jobs(shop: Shop) -> Iterator[Item]:
+    for job_id, died_at, error in dead_jobs(shop.engine):
+        yield Item("dead_job", job_id, None, died_at, None, error, "Look at the worker's log, and mend the cause.")

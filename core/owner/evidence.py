@@ -1,0 +1,94 @@
+"""Evidence: all that is known of an order, put together for answering a dispute."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlmodel import Session, col, select
+
+from core.kinds.downloads import Download, DownloadFile
+from core.kinds.grants import Grant
+from core.kinds.licenses import LicenseActivation, LicenseKey
+from core.messages import letters
+from core.orders import disputes, history
+from core.orders.orders import Order
+from core.owner import reports
+from core.people.sign_in import SignIn
+from core.shop import Shop
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def pack(shop: Shop, reference: str) -> dict[str, Any]:
+    """The order by id or number, with its timeline, letters, downloads, sign-ins and disputes. Raises OrderNotFound."""
+    with shop.reading() as session:
+        order = reports.order_detail(session, reference)
+        return {
+            "shop": shop.settings.shop_name,
+            "made_at": shop.now().isoformat(),
+            "order": order,
+            "disputes": [_dispute(row) for row in disputes.of_order(session, order["id"])],
+            "timeline": [
+                {"at": _iso(row.created_at), "event": row.event, "detail": row.detail, "actor": row.actor}
+                for row in history.of_order(session, order["id"])
+            ],
+            "letters": [
+                {"letter": row.id, "state": row.state.value, "sent_at": _iso(row.sent_at)}
+                for row in letters.of_order(session, order["id"])
+            ],
+            "downloads": _downloads(session, order["id"]),
+            "activations": _activations(session, order["id"]),
+            "sign_ins": _sign_ins(session, order["id"]),
+        }
+
+
+def page(pack: dict[str, Any]) -> str:
+    """The pack as an HTML page that prints well."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("evidence.html.j2").render(**pack)
+
+
+def _dispute(row: disputes.Dispute) -> dict[str, Any]:
+    return {
+        "id": row.id, "reason": row.reason, "status": row.status, "amount": row.amount, "currency": row.currency,
+        "due_by": _iso(row.due_by),
+    }  # fmt: skip
+
+
+def _downloads(session: Session, order_id: str) -> list[dict[str, Any]]:
+    rows = session.exec(
+        select(Download, DownloadFile.name)
+        .join(Grant, col(Grant.id) == Download.grant_id)
+        .join(DownloadFile, col(DownloadFile.id) == Download.file_id)
+        .where(Grant.order_id == order_id)
+        .order_by(col(Download.created_at))
+    )
+    return [{"at": _iso(row.created_at), "file": name, "ip": row.ip} for row, name in rows]
+
+
+def _activations(session: Session, order_id: str) -> list[dict[str, Any]]:
+    rows = session.exec(
+        select(LicenseActivation)
+        .join(LicenseKey, col(LicenseKey.id) == LicenseActivation.license_key_id)
+        .join(Grant, col(Grant.id) == LicenseKey.grant_id)
+        .where(Grant.order_id == order_id)
+        .order_by(col(LicenseActivation.created_at))
+    )
+    return [{"at": _iso(row.created_at), "machine": row.machine} for row in rows]
+
+
+def _sign_ins(session: Session, order_id: str) -> list[dict[str, Any]]:
+    email = session.get_one(Order, order_id).email
+    rows = session.exec(select(SignIn).where(SignIn.email == email.casefold()).order_by(col(SignIn.created_at)))
+    return [{"at": _iso(row.created_at), "ip": row.ip} for row in rows]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,87 @@
+"""What buyers see of their orders: right after paying, and whenever they come back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from core.foundation.money import Money
+from core.kinds import deliverables
+from core.kinds.grants import Delivery
+from core.orders import orders
+from core.orders.orders import Order, OrderLine
+from core.orders.status import Status
+from core.people import customers
+
+
+@dataclass(frozen=True)
+class PurchasedLine:
+    """One line of a receipt."""
+
+    name: str
+    quantity: int
+    total: Money
+    interval: str | None
+    product_id: str
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """An order as its buyer sees it. `deliveries`, `email` and `lines` are empty for anybody else (`mine` is False).
+
+    `total` is what was really paid once it was, else what is due.
+    """
+
+    order_id: str
+    number: str
+    status: Status
+    mine: bool
+    total: Money
+    email: str
+    placed_at: datetime
+    fulfilled_at: datetime | None
+    cart_id: str
+    lines: tuple[PurchasedLine, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+def seen_by_browser(session: Session, order_id: str, browser_id: str, *, signing_key: str) -> Purchase | None:
+    """The order as this browser may see it: whole if it is the one that bought, else number and status alone."""
+    order = session.get(Order, order_id)
+    if order is None:
+        return None
+    mine = bool(browser_id) and order.browser_id == browser_id
+    return _purchase(session, order, mine=mine, signing_key=signing_key)
+
+
+def library(session: Session, email: str, *, livemode: bool, signing_key: str) -> tuple[Purchase, ...]:
+    """Everything that was paid for under this address, newest first. Test money buys nothing in a shop that is live."""
+    query = (
+        select(Order)
+        .where(
+            Order.customer_id == customers.id_of(email),
+            Order.livemode == livemode,
+            col(Order.status).not_in(_NEVER_PAID),
+        )
+        .order_by(col(Order.created_at).desc())
+    )
+    return tuple(_purchase(session, order, mine=True, signing_key=signing_key) for order in session.exec(query).all())
+
+
+_NEVER_PAID = (Status.PENDING, Status.FAILED)
+
+
+def _purchase(session: Session, order: Order, *, mine: bool, signing_key: str) -> Purchase:
+    due = order.amount_expected if order.amount_total is None else order.amount_total
+    lines = orders.lines(session, order.id) if mine else []
+    return Purchase(
+        order_id=order.id, number=order.number, status=order.status, mine=mine, total=Money(due, order.currency),
+        email=order.email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
+        cart_id=order.cart_id if mine else "", lines=tuple(_line(line) for line in lines),
+        deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key) if mine else (),
+    )  # fmt: skip
+
+
+def _line(line: OrderLine) -> PurchasedLine:
+    total = Money(line.unit_amount * line.quantity, line.currency)
+    return PurchasedLine(line.name, line.quantity, total, line.interval, line.product_id)

@@ -1,0 +1,200 @@
+from typing import Any
+
+import streamlit as st
+import structlog
+
+from core.catalog.products import Interval, Kind
+from core.foundation.errors import ShopError, StillSettling, StripeTrouble
+from core.foundation.money import Money
+from core.journeys import carts, checkout
+from core.journeys.carts import CartView, LineView
+from core.journeys.checkout import Basket, Item, PaymentLink
+from core.kinds import offers
+from core.kinds.offers import Availability
+from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
+
+log = structlog.get_logger()
+shop = process.shop()
+browser = visitor.browser_id()
+
+
+def remove(line: LineView) -> None:
+    """Take a line out."""
+    with shop.transaction() as session:
+        carts.remove(session, browser, line.price.id)
+    st.toast(f"{words.plain(line.offer.name)} removed.", icon=":material/delete:")
+
+
+def change_quantity(line: LineView) -> None:
+    """Take as many of it as the field says."""
+    try:
+        with shop.transaction() as session:
+            carts.put(session, browser, line.price.id, st.session_state[quantity_key(line)], now=shop.now())
+    except ShopError as error:
+        st.session_state["trouble"] = sentences.of(error)
+
+
+def quantity_key(line: LineView) -> str:
+    return f"quantity-in-cart-{line.price.id}"
+
+
+def left_out(line: LineView) -> str:
+    """Why a line cannot be paid, or an empty string."""
+    if line.offer.availability is Availability.SOLD_OUT:
+        return "Sold out"
+    if line.offer.availability is Availability.WITHDRAWN:
+        return "No longer for sale"
+    if line.price.id not in {tag.id for tag in line.offer.prices}:
+        return "Its price has changed"
+    return ""
+
+
+def draw_line(line: LineView) -> None:
+    """One line: what, how many, how much."""
+    reason = left_out(line)
+    with st.container(border=True, horizontal=True, gap="small", vertical_alignment="top"):
+        pictures.show(line.offer.thumb, f"in-cart-{line.offer.id}", width=72)
+        with st.container(width="stretch", gap="xxsmall"):
+            st.markdown(f"**{words.plain(line.offer.name)}**")
+            if reason:
+                st.markdown(f":orange-badge[:material/remove_shopping_cart: {reason}]")
+                words.quiet("This stays out of your payment.")
+            else:
+                words.quiet(described(line))
+            draw_controls(line, fixed=bool(reason))
+        st.markdown(
+            f":gray[~~{amounts.price(line.total)}~~]" if reason else f"**{amounts.price(line.total)}**", width="content"
+        )
+
+
+def draw_controls(line: LineView, *, fixed: bool) -> None:
+    """How many, where one may have several, and the way out."""
+    most = line.offer.max_quantity if line.offer.left is None else min(line.offer.max_quantity, line.offer.left)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if line.offer.max_quantity > 1 and not fixed:
+            st.number_input(
+                f"{words.unit(line.offer.kind)[1].capitalize()} of {line.offer.name}",
+                1, max(most, line.quantity), line.quantity, key=quantity_key(line),
+                on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
+            )  # fmt: skip
+        st.button(
+            f"Remove {line.offer.name}", key=f"remove-{line.price.id}", type="tertiary", on_click=remove, args=(line,)
+        )
+
+
+def described(line: LineView) -> str:
+    """What a line is about, below its name."""
+    each = amounts.price(line.price.amount, short=True)
+    if line.price.interval:
+        return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}, billed {words.EACH[line.price.interval]}"
+    if line.offer.kind is Kind.WORKSHOP and line.offer.date:
+        date = line.offer.date
+        day, hours = dates.hours(date.starts_at, date.ends_at, date.timezone)
+        return f"{words.amount_of(line.offer.kind, line.quantity)}, {day}, {words.plain(hours)}"
+    if line.quantity > 1:
+        return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}"
+    return words.plain(line.offer.facts)
+
+
+def later(lines: list[LineView]) -> str:
+    """What will be charged after today, or an empty string."""
+    billed = {each: [line for line in lines if line.price.interval is each] for each in Interval}
+    parts = [f"{total_of(some)} every {each}" for each, some in billed.items() if some]
+    return f"Then {' and '.join(parts)}, until you cancel." if parts else ""
+
+
+def total_of(lines: list[LineView]) -> str:
+    """What the lines cost together, currency by currency."""
+    sums: dict[str, Money] = {}
+    for line in lines:
+        sums[line.total.currency] = line.total + sums.get(line.total.currency, Money(0, line.total.currency))
+    return " and ".join(amounts.price(amount) for amount in sums.values())
+
+
+def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
+    """The sum and the button; returns whether it was clicked, and where to say what comes of it."""
+    with frame.card("summary", gap="small"):
+        st.header("Summary", anchor=False)
+        with st.container(gap="xxsmall"):
+            for line in lines:
+                amounts.pair(words.plain(line.offer.name), amounts.price(line.total))
+        amounts.pair("Today", total_of(lines), strong=True)
+        if then := later(lines):
+            words.quiet(then)
+        go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
+        below = st.container(gap="small")
+        words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
+    return go, below
+
+
+def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
+    """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
+    items = tuple(Item(line.price.id, line.quantity) for line in lines)
+    # Whoever was told that an earlier payment is still settling, and clicks again, means it.
+    again = st.session_state.get("warned_of_settling") == cart.id
+    try:
+        return checkout.start(shop, Basket(cart_id=cart.id, items=items, browser_id=browser, again=again))
+    except StillSettling:
+        st.session_state.warned_of_settling = cart.id
+        raise
+
+
+def draw_empty() -> None:
+    """Something to begin with."""
+    st.title("Your cart is empty", anchor=False)
+    if not browser:
+        st.warning(sentences.NO_COOKIES, icon=":material/cookie_off:")
+    with shop.reading() as session:
+        first = [offer for offer in offers.shelf(session) if offer.availability is Availability.ON_SALE][:3]
+    if first:
+        st.markdown("Most people start with one of these.")
+        with st.grid(3, min_column_width=250, gap=(44, 32)):
+            for offer in first:
+                tiles.tile(offer)
+
+
+with shop.reading() as session:
+    cart = carts.view(session, browser)
+trouble = st.session_state.pop("trouble", "")
+
+with frame.column(1080):
+    if not cart.lines:
+        draw_empty()
+        frame.footer()
+        st.stop()
+    st.title("Your cart", anchor=False)
+    if trouble:
+        st.warning(trouble, icon=":material/error:")
+    payable = [line for line in cart.lines if not left_out(line)]
+    in_cart, summary = st.columns([7, 5], gap="medium")
+    with in_cart:
+        for line in cart.lines:
+            draw_line(line)
+    if not payable:
+        with summary, frame.card("summary", gap="small"):
+            st.header("Nothing to pay", anchor=False)
+            st.markdown("Nothing in your cart can be bought right now. Remove it, or come back later.")
+            links.to(links.SHOP, "Back to the shop", "arrow_back")
+        frame.footer()
+        st.stop()
+    with summary:
+        go, below = draw_summary(payable)
+    with st.container(key="phone-pay", gap="small"):
+        below_on_phone = st.container(gap="small")
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{total_of(payable)}** today", width="content")
+            go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
+    if go:
+        try:
+            with below, st.spinner("Opening Stripe's payment page…"):
+                link = pay(cart, payable)
+            with below:
+                links.redirect(link.url, "Open the payment page")
+        except ShopError as error:
+            if isinstance(error, StripeTrouble):
+                log.warning("checkout_not_opened", cart=cart.id, error=type(error).__name__, code=error.code)
+            for where, place in (("summary", below), ("phone", below_on_phone)):
+                with place:
+                    sentences.explain(error, where=where)
+    frame.footer()
+    st.space("medium")  # keeps the footer clear of the bar on phones

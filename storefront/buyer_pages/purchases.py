@@ -1,0 +1,228 @@
+from collections.abc import Iterable
+from urllib.parse import quote
+
+import streamlit as st
+import structlog
+
+from core.catalog.products import Kind
+from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
+from core.journeys import portal
+from core.kinds.grants import Delivery
+from core.orders.status import GrantState, Status
+from core.people import purchases, sign_in
+from core.people.purchases import Purchase
+from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
+
+log = structlog.get_logger()
+shop = process.shop()
+state = st.session_state
+
+
+def send_code() -> None:
+    """Have a code sent to the address in the field."""
+    email = state.get("email") or state.get("code_for") or ""
+    try:
+        sign_in.request_code(shop, email)
+    except BadInput:
+        state["trouble"] = "Type your full email, such as name@company.com."
+    except ShopError as error:
+        state["trouble"] = sentences.of(error)
+    else:
+        state["code_for"] = email.strip()
+
+
+def use_other_email() -> None:
+    """Back to the field for the address."""
+    state.pop("code_for", None)
+
+
+def enter(ticket: str) -> None:
+    """Let the sidecar set the cookie: a page cannot."""
+    links.redirect(f"/api/sign-in/{quote(ticket)}?next=/purchases", "Open your purchases")
+    st.stop()
+
+
+def draw_trouble() -> None:
+    """What went wrong with the last click."""
+    if trouble := state.pop("trouble", None):
+        st.warning(words.plain(trouble), icon=":material/error:")
+
+
+def draw_email_form(prefilled: str, why: str) -> None:
+    """The first step: whose purchases?"""
+    st.markdown(why or "Type the email you bought with and we'll send you a six-digit code. There is no password.")
+    with st.form("ask-for-code", border=False):
+        st.text_input("Email", prefilled, type="email", autocomplete="email", required=True, key="email")
+        st.form_submit_button("Send code", type="primary", width="stretch", on_click=send_code)
+    draw_trouble()
+    words.quiet(f"Used another address? Write to {words.plain(shop.settings.support_email)} and we'll find your order.")
+
+
+def draw_code_form(email: str) -> None:
+    """The second step: the code from the letter."""
+    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {sign_in.CODE_MINUTES} minutes.")
+    with st.form("enter-code", border=False, clear_on_submit=True):
+        digits = st.text_input(
+            "Six-digit code", max_chars=6, required=True, autocomplete="one-time-code", placeholder="000000",
+            validate=(r"^\d{6}$", "Type the six digits from the email."),
+        )  # fmt: skip
+        submitted = st.form_submit_button("Sign in", type="primary", width="stretch")
+    if submitted and digits:
+        try_code(email, digits)
+    draw_trouble()
+    with st.container(horizontal=True):
+        st.button("Use another email", type="tertiary", icon=":material/arrow_back:", on_click=use_other_email)
+        st.button("Send a new code", type="tertiary", icon=":material/refresh:", on_click=send_code)
+
+
+def try_code(email: str, digits: str) -> None:
+    """Sign in, or say why not."""
+    try:
+        ticket = sign_in.by_code(shop, email, digits)
+    except LinkInvalid:
+        state["trouble"] = "That isn't the code. Check the six digits in the newest email."
+    except LinkExpired:
+        state["trouble"] = "That code has run out. Send a new one."
+    except ShopError as error:
+        state["trouble"] = sentences.of(error)
+    else:
+        enter(ticket)
+
+
+def draw_letter(token: str) -> None:
+    """Somebody came with the link of a letter. Mail scanners do that too: only the button signs in."""
+    try:
+        email = sign_in.read_letter(shop, token)
+        st.markdown("You came from one of our letters.")
+        if st.button(f"Continue as {words.plain(email)}", type="primary", width="stretch", key="continue"):
+            enter(sign_in.by_letter(shop, token))
+        words.quiet("Not you? Then this letter was meant for somebody else: close this page.")
+    except LinkExpired as late:
+        draw_email_form(
+            late.subject, "That link was used before or is older than a week. Let us send you a code instead."
+        )
+    except LinkInvalid:
+        draw_email_form(
+            "", "That link isn't complete. Type the email you bought with and we'll send you a code instead."
+        )
+
+
+def draw_signed_out() -> None:
+    """What somebody sees who is not signed in."""
+    pictures.trim()
+    st.title("Your purchases", anchor=False)
+    if email := state.get("code_for"):
+        draw_code_form(email)
+    elif token := st.query_params.get("letter"):
+        draw_letter(token)
+    else:
+        draw_email_form("", "")
+
+
+def sign_out() -> None:
+    """End it on the server, and let the sidecar take the cookie away."""
+    with shop.transaction() as session:
+        sign_in.sign_out(session, visitor.sign_in_id(), now=shop.now())
+    links.redirect("/api/sign-out?next=/purchases", "Go on")
+    st.stop()
+
+
+def draw_library(email: str) -> None:
+    """Everything this address has bought."""
+    st.title("Your purchases", anchor=False)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        words.quiet(f"Signed in as {words.plain(email)}", width="content")
+        if st.button("Sign out", type="tertiary", key="sign-out"):
+            sign_out()
+    with shop.reading() as session:
+        bought = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
+    if not bought:
+        st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
+        links.to(links.SHOP, "To the shop", "storefront")
+        return
+    draw_goods(bought, email)
+    draw_receipts(bought)
+
+
+def draw_goods(bought: tuple[Purchase, ...], email: str) -> None:
+    """What was bought, by what one does with it."""
+    now = shop.now()
+    goods = [delivery for purchase in bought for delivery in purchase.deliveries]
+    live = [each for each in goods if each.kind is Kind.WORKSHOP]
+    coming = [each for each in live if each.ends_at is None or each.ends_at > now]
+    draw_section("Coming up", sorted(coming, key=lambda each: (each.starts_at is None, each.starts_at)))
+    draw_section("Downloads and keys", [each for each in goods if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)])
+    draw_plans(bought, email)
+    draw_section("Past sessions", [each for each in live if each not in coming])
+
+
+def draw_section(title: str, goods: Iterable[Delivery]) -> None:
+    """A heading with its cards; nothing at all without any."""
+    if goods:
+        st.header(title, anchor=False)
+    for each in goods:
+        deliveries.draw(each, where="library", level=3)
+
+
+def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
+    """Plans, each with the way to its seats, its card and its end."""
+    plans = [(each, plan) for each in bought for plan in each.deliveries if plan.kind is Kind.PLAN]
+    if plans:
+        st.header("Plans", anchor=False)
+    for purchase, plan in plans:
+        with deliveries.draw(plan, where="library", level=3):
+            # What is over has nothing left to manage; what is on hold needs a card that works.
+            if plan.state is not GrantState.REVOKED:
+                draw_billing_button(purchase, plan, email)
+
+
+def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:
+    """A button that leads to Stripe's page about this plan, or says why it does not."""
+    if not st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}"):
+        return
+    try:
+        address = portal.open_page(shop, email, purchase.order_id)
+    except StripeTrouble as error:
+        log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
+        st.warning("We can't reach the billing page right now. Try again in a minute.", icon=":material/error:")
+    except ShopError as error:
+        st.warning(sentences.of(error), icon=":material/error:")
+    else:
+        links.redirect(address, "Manage billing")
+        st.stop()
+
+
+STATES = {
+    Status.PROCESSING: ":orange-badge[Settling]",
+    Status.PAID: ":orange-badge[Being prepared]",
+    Status.FULFILLED: ":green-badge[Paid]",
+    Status.PARTIALLY_REFUNDED: ":violet-badge[Partly refunded]",
+    Status.REFUNDED: ":violet-badge[Refunded]",
+    Status.DISPUTED: ":orange-badge[On hold]",
+    Status.CHARGED_BACK: ":violet-badge[Refunded]",
+    Status.CANCELED: ":gray-badge[Ended]",
+}
+
+
+def draw_receipts(bought: tuple[Purchase, ...]) -> None:
+    """One line per order."""
+    st.header("Receipts", anchor=False)
+    rows = [
+        f"| {dates.day(each.placed_at)} | {each.number} | {', '.join(words.plain(line.name) for line in each.lines)} "
+        f"| {amounts.price(each.total)} | {STATES.get(each.status, '')} |"
+        for each in bought
+    ]
+    st.markdown("\n".join(["| Date | Order | Items | Total | |", "|:--|:--|:--|--:|:--|", *rows]))
+
+
+email = visitor.signed_in()
+if email is None:
+    with frame.column(440):
+        draw_signed_out()
+        frame.footer()
+else:
+    state.pop("code_for", None)
+    with frame.column(860):
+        draw_library(email)
+        frame.footer()
+    deliveries.keep_links_fresh()

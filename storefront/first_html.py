@@ -1,0 +1,67 @@
+"""The first HTML: what each page begins with, before any script has run.
+
+It is Streamlit's own, told where its server is: else a page other than the first asks at two wrong addresses, and
+fills the browser's console with errors. It also bears the shop's name and icon, shows that name until the page itself is
+there, and fetches early what every page needs: our fonts, and the parts of Streamlit that would otherwise be asked for
+only when the page is being drawn.
+"""
+
+import re
+from html import escape
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from streamlit.file_util import get_static_dir
+
+from core.foundation.settings import Settings
+from storefront import pictures
+
+_PAGES = Path(__file__).parent / "buyer_pages"
+_FONTS = ("hanken-latin", "bricolage-latin")
+_PARTS = (
+    "ButtonGroup", "Html", "ImageList", "PageLink", "WidgetLabel", "WidgetLabelHelpIconInline", "purify.es",
+    "styled-components", "useBasicWidgetState", "withFullScreenWrapper",
+)  # fmt: skip
+_WHERE = "<script>window.__streamlit={BACKEND_BASE_URL:location.origin,MAIN_PAGE_BASE_URL:location.origin}</script>"
+
+
+# Where the top bar will bear the same name a second later; React puts the page in its place.
+_NAME = """<style>
+#sign { box-sizing: border-box; padding: 14px 24px; font: 700 22px/32px Bricolage, system-ui, sans-serif; color: #161b2e; }
+@media (prefers-color-scheme: dark) { html:has(#sign) { background: #0f1322; } #sign { color: #e8ebf5; } }
+</style><div id="sign">%s</div>"""
+
+
+def routes(settings: Settings) -> list[Route]:
+    """A route for every page's address."""
+    page = html(settings)
+
+    async def open_page(_request: Request) -> HTMLResponse:
+        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+
+    paths = ["/", *(f"/{file.stem}" for file in sorted(_PAGES.glob("[!_]*.py")))]
+    return [Route(path, open_page) for path in paths]
+
+
+def html(settings: Settings) -> str:
+    """Streamlit's index page with the shop's own head. What a later Streamlit words differently stays as it is."""
+    found = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
+    name = escape(settings.shop_name)
+    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}", 1)
+    found = found.replace('<div id="root"></div>', f'<div id="root">{_NAME % name}</div>', 1)
+    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{pictures.favicon()}"', 1)
+    return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', _fonts(), found, count=1)
+
+
+def _fonts() -> str:
+    return "".join(
+        f'<link rel="preload" href="/app/static/fonts/{font}.woff2" as="font" type="font/woff2" crossorigin />'
+        for font in _FONTS
+    )
+
+
+def _parts() -> str:
+    files = [file.name for part in _PARTS for file in Path(get_static_dir(), "static", "js").glob(f"{part}.*.js")]
+    return "".join(f'<link rel="modulepreload" crossorigin href="/static/js/{file}" />' for file in files)

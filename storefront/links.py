@@ -1,0 +1,27 @@
+"""Links: the addresses of the pages, and how one leads to another."""
+
+import json
+from html import escape
+
+import streamlit as st
+
+SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
+THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
+
+
+def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:
+    """A link that stands alone, its icon flush with the text above and below."""
+    with st.container(key=f"flush-{where}-{icon}", width="content"):
+        st.page_link(page, label=label, icon=f":material/{icon}:", query_params=query, help="")
+
+
+def trailing(page: str, label: str, **query: str) -> None:
+    """A link at the end of a row."""
+    st.page_link(page, label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query, help="")
+
+
+def redirect(url: str, label: str) -> None:
+    """Go elsewhere in this same tab; `label` is the link for browsers that do not move by themselves."""
+    target = json.dumps(url).replace("<", "\\u003c")
+    st.html(f"<script>window.location.assign({target})</script>", unsafe_allow_javascript=True)
+    st.html(f'<p class="leaving">Not moving? <a href="{escape(url)}" target="_self">{escape(label)}</a></p>')

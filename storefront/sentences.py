@@ -1,0 +1,99 @@
+"""Sentences: what went wrong, in words for buyers. Core knows no wording; this is the one place that has it."""
+
+import streamlit as st
+import structlog
+
+from core.foundation.errors import (
+    AlreadyPaid,
+    AmountTooSmall,
+    BadInput,
+    BadQuantity,
+    EmptyBasket,
+    LinkExpired,
+    LinkInvalid,
+    MixedBasket,
+    ShopError,
+    SoldOut,
+    StillSettling,
+    StripeRefused,
+    StripeUnreachable,
+    TooManyTries,
+    UnknownPrice,
+    Withdrawn,
+)
+from core.foundation.money import Money
+from storefront import links, process
+from storefront.amounts import price
+from storefront.words import count, plain
+
+log = structlog.get_logger()
+
+NO_COOKIES = (
+    "Your browser keeps no cookies for this shop, so it can't hold a cart. Allow cookies here and reload the page."
+)
+
+
+def explain(error: ShopError, *, where: str) -> None:
+    """Say what went wrong, and where to go on. `where` tells the places apart that say it on one page."""
+    st.warning(of(error), icon=":material/error:")
+    match error:
+        case AlreadyPaid(session_id=session_id) | StillSettling(session_id=session_id):
+            links.to(links.THANKS, "See this order", where=where, session_id=session_id)
+
+
+def of(error: ShopError) -> str:
+    """What a member of the family means for a buyer."""
+    match error:
+        case SoldOut(left=0):
+            return "The last place has just gone. Nothing was charged."
+        case SoldOut(left=left):
+            return f"Only {count(left, 'place is', 'places are')} left. Choose fewer to go on. Nothing was charged."
+        case Withdrawn():
+            return "This is no longer for sale. Remove it from your cart to go on."
+        case AlreadyPaid():
+            return "This cart is paid for already. **You don't need to pay again.**"
+        case StillSettling():
+            return (
+                "Your payment for this is still settling at your bank. **You don't need to pay again.** "
+                "To buy it once more all the same, choose Go to payment again."
+            )
+        case UnknownPrice():
+            return "The price of something in your cart has changed. Remove it and add it again to go on."
+        case BadQuantity(most=most):
+            return f"You can buy up to {most} of this at a time."
+        case MixedBasket(field="interval"):
+            return "Monthly and yearly plans can't be paid for together. Remove one of them and buy it afterwards."
+        case MixedBasket():
+            return "Things priced in different currencies can't be paid for together. Remove one and buy it afterwards."
+        case AmountTooSmall(least=least, currency=currency):
+            return f"Payments start at {price(Money(least, currency))}. Add something else to go on."
+        case EmptyBasket():
+            return "There is nothing in your cart to pay for."
+        case StripeUnreachable():
+            return (
+                "We can't reach the payment page right now. Nothing was charged, your cart is safe. "
+                "Try again in a minute."
+            )
+        case StripeRefused():
+            return f"The payment page couldn't be opened. Nothing was charged, your cart is safe. {_write_to_us()}"
+        case TooManyTries():
+            return "That was a lot of tries in a short time. Wait a while, then try again."
+        case LinkExpired():
+            return "This link has done its work or is too old."
+        case LinkInvalid():
+            return "This link doesn't work."
+        case BadInput():
+            return "Something about this isn't right. Check what you typed and try again."
+        case _:
+            return f"Something went wrong on our side. {_write_to_us()}"
+
+
+def on_script_error(error: Exception) -> bool:
+    """Called by Streamlit, which has logged the traceback, when a page fails: buyers get a sentence and no details."""
+    log.error("page_failed", error=type(error).__name__)
+    st.error(f"Something went wrong on our side. Reload the page, and if it stays, {_write_to_us(start='write')}")
+    return True
+
+
+def _write_to_us(start: str = "Write") -> str:
+    return f"{start} to {plain(process.shop().settings.support_email)} and we'll put it right."

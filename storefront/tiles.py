@@ -1,0 +1,51 @@
+"""Tiles: an offer as it is drawn among others, with what it costs and whether it is to be had."""
+
+import streamlit as st
+
+from core.kinds.offers import Availability, Offer, PriceTag
+from storefront import amounts, links, pictures, words
+
+# From so few free places on, the number is worth knowing.
+_FEW = 10
+
+
+def tile(offer: Offer) -> None:
+    """One cell of the grid. Its only link stretches over all of it (see pushcart.css)."""
+    with st.container(key=f"tile-{offer.id}", height="stretch", gap="xsmall"):
+        pictures.show(offer.image, offer.id, offer.image_alt)
+        st.header(words.plain(offer.name), anchor=False)
+        st.markdown(words.plain(offer.summary))
+        words.quiet(words.plain(offer.facts))
+        st.space("stretch")
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(_price_line(offer), width="content")
+            links.trailing(links.PRODUCT, words.plain(offer.call_to_action or "See more"), p=offer.id)
+
+
+def badge(offer: Offer) -> str:
+    """What is special about getting it right now, or an empty string."""
+    match offer.availability:
+        case Availability.SOLD_OUT:
+            return ":gray-badge[Sold out]"
+        case Availability.WITHDRAWN:
+            return ":gray-badge[No longer for sale]"
+        case Availability.ON_SALE:
+            few = offer.left is not None and offer.left <= _FEW
+            return f":orange-badge[{words.count(offer.left or 0, 'place', 'places')} left]" if few else ""
+
+
+def cheapest(tags: tuple[PriceTag, ...]) -> PriceTag:
+    """The price to begin with: of a plan's, the one for the shorter time."""
+    return min(tags, key=lambda tag: tag.amount.amount)
+
+
+def _price_line(offer: Offer) -> str:
+    if not offer.prices:
+        return badge(offer)
+    tag = cheapest(offer.prices)
+    each = (
+        f"{f' per {words.unit(offer.kind)[0]},' if offer.max_quantity > 1 else ''} {words.EACH[tag.interval]}"
+        if tag.interval
+        else ""
+    )
+    return f"**{amounts.price(tag.amount, short=True)}**{each} {badge(offer)}".rstrip()

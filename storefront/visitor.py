@@ -1,0 +1,30 @@
+"""The visitor whose page is being drawn: which browser it is, and who is signed in on it."""
+
+import streamlit as st
+
+from core.foundation import signing
+from core.people import sign_in
+from storefront import process
+
+
+def browser_id() -> str:
+    """Which browser this is, or an empty string when it keeps no cookies."""
+    return _in_cookie(signing.BROWSER_COOKIE, signing.BROWSER)
+
+
+def sign_in_id() -> str:
+    """The sign-in that this browser's cookie names, whether or not it still counts."""
+    return _in_cookie(signing.SIGN_IN_COOKIE, signing.SIGN_IN)
+
+
+def signed_in() -> str | None:
+    """The address that is signed in here, or None. The database is asked each time: a cookie alone proves nothing."""
+    claimed = sign_in_id()
+    if not claimed:
+        return None
+    with process.shop().reading() as session:
+        return sign_in.who(session, claimed, now=process.shop().now())
+
+
+def _in_cookie(name: str, purpose: str) -> str:
+    return signing.in_cookie(process.shop().signing_key, purpose, st.context.cookies.get(name))

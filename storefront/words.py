@@ -1,0 +1,45 @@
+"""Words: text that people wrote, shown as it is, and how many there are of something."""
+
+import re
+from typing import Any
+
+import streamlit as st
+
+from core.catalog.products import Interval, Kind
+
+# How often a plan is billed.
+EACH = {Interval.MONTH: "monthly", Interval.YEAR: "yearly"}
+
+
+def plain(text: str) -> str:
+    """Text as it is written: nothing in it is Markdown, and an address does not become a link."""
+    escaped = re.sub(r"([\\`*_\[\]<>~$:|])", r"\\\1", text)
+    return escaped.replace("@", ":color[@]{}")  # a directive without effect, which splits the word
+
+
+def quiet(text: str, **options: Any) -> None:
+    """Secondary text. st.caption would fade its links too far."""
+    st.markdown(f":gray[:small[{text}]]", **options)
+
+
+def count(number: int, one: str, many: str) -> str:
+    """`1 seat`, `5 seats`."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def unit(kind: Kind) -> tuple[str, str]:
+    """What one of it is called, and several of it."""
+    match kind:
+        case Kind.PLAN:
+            return "seat", "seats"
+        case Kind.WORKSHOP:
+            return "place", "places"
+        case Kind.LICENSE:
+            return "licence", "licences"
+        case Kind.DOWNLOAD:
+            return "copy", "copies"
+
+
+def amount_of(kind: Kind, quantity: int) -> str:
+    """So many of it: `5 seats`."""
+    return count(quantity, *unit(kind))

@@ -1,0 +1,240 @@
+"""What no webhook told is asked for: dropped and undelivered events, silent Sessions, refunds without an answer."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert
+
+from core.events import reconciliation
+from core.events.inbox import StripeEvent
+from core.foundation import milestones
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.foundation.milestones import Name
+from core.journeys import refund
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order
+from core.orders.status import Status
+from core.owner import attention
+from core.shop import Shop
+from tests import builders
+from tests.builders import deliver
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+
+SILENT = StripeUnreachable("rate_limit", "Too many requests")
+
+
+def paid(shop: Shop, stripe: FakeStripe, number: int, *items: str) -> tuple[str, dict[str, Any]]:
+    """An order that was paid, and the event that nobody delivered."""
+    order_id, session_id = builders.opened(shop, *items, cart=f"cart_{number}")
+    return order_id, stripe.tell("checkout.session.completed", stripe.pay(session_id))
+
+
+def seen(shop: Shop, name: Name) -> milestones.Milestone | None:
+    with shop.reading() as session:
+        return milestones.last(session, name)
+
+
+def test_events_that_were_dropped_on_the_way_are_fetched_and_applied_in_their_order(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, completed = paid(shop, stripe, 1, "kit-eur")
+    payment = completed["data"]["object"]["payment_intent"]
+    refund = stripe.tell("refund.created", stripe.make_refund(payment, 7900))
+    failed = stripe.tell("refund.failed", stripe.fail_refund(refund["data"]["object"]["id"]))
+    report = reconciliation.sweep(shop)
+    assert report.failed == []
+    assert [each for each in report.healed if each.startswith("evt")] == [completed["id"], refund["id"], failed["id"]]
+    assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("fulfilled", [("kit", "active")])
+    assert reconciliation.sweep(shop).healed == []
+
+
+def test_only_what_happened_since_the_last_pass_is_fetched(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    asked: list[Any] = []
+    everything = stripe.events
+    stripe.events = lambda *, since: asked.append(since) or everything(since=since)  # type: ignore[method-assign]
+    first = clock.time
+    reconciliation.sweep(shop)
+    clock.pass_(hours=1)
+    reconciliation.sweep(shop)
+    reconciliation.sweep(shop, everything=True)
+    clock.pass_(days=60)
+    reconciliation.sweep(shop)
+    days = timedelta(days=29)
+    assert asked == [
+        first - days,
+        first - timedelta(minutes=5),
+        clock.time - timedelta(days=60) - days,
+        clock.time - days,
+    ]
+
+
+@pytest.mark.parametrize("trouble", [SILENT, StripeRefused("permission_error")])
+def test_events_of_a_listing_that_broke_off_are_fetched_by_the_next_pass(
+    shop: Shop, stripe: FakeStripe, clock: Clock, trouble: Exception
+) -> None:
+    reconciliation.sweep(shop)
+    last = seen(shop, Name.EVENTS_SEEN)
+    clock.pass_(hours=1)
+    order_id, told = paid(shop, stripe, 1)
+    told["created"] = int(clock.time.timestamp())
+    listed = stripe.events
+
+    def broken(*, since: Any) -> Iterator[dict[str, Any]]:
+        yield from list(listed(since=since))[:1]
+        raise trouble
+
+    stripe.events = broken  # type: ignore[method-assign]
+    assert len(reconciliation.sweep(shop).failed) == 1
+    assert seen(shop, Name.EVENTS_SEEN) == last
+    stripe.events = listed  # type: ignore[method-assign]
+    clock.pass_(hours=1)
+    assert told["id"] in reconciliation.sweep(shop).healed or builders.status(shop, order_id) == "fulfilled"
+
+
+def test_what_is_undelivered_for_weeks_is_taken_however_old(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    reconciliation.sweep(shop)
+    order_id, told = paid(shop, stripe, 1)
+    stripe.happened.clear()
+    stripe.undelivered.append(told)
+    clock.pass_(days=20)
+    assert told["id"] in reconciliation.sweep(shop).healed
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_types_that_the_shop_has_no_use_for_are_not_even_remembered(shop: Shop, stripe: FakeStripe) -> None:
+    stripe.tell("account.updated", {"id": "acct_1", "object": "account"})
+    reconciliation.sweep(shop)
+    assert builders.rows(shop, StripeEvent) == []
+
+
+def test_a_limit_in_the_middle_ends_the_pass_and_the_next_one_goes_on(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    ids = [paid(shop, stripe, number)[0] for number in range(5)]
+    stripe.happened.clear()
+    clock.pass_(minutes=1)
+    answer = stripe.retrieve_checkout
+    asked: list[str] = []
+
+    def limited(session_id: str) -> Any:
+        asked.append(session_id)
+        if len(asked) == 3:
+            raise SILENT
+        return answer(session_id)
+
+    stripe.retrieve_checkout = limited  # type: ignore[method-assign]
+    report = reconciliation.sweep(shop)
+    assert (len(asked), len(report.healed), report.failed) == (3, 2, [(report.failed[0][0], str(SILENT))])
+    assert [item.topic for item in attention.items(shop)] == ["stripe_unreachable"]
+    clock.pass_(seconds=1)
+    assert len(reconciliation.sweep(shop).healed) == 3
+    assert {builders.status(shop, each) for each in ids} == {"fulfilled"}
+    assert len(asked) == 6
+    assert attention.items(shop) == []
+
+
+def test_paid_for_twenty_days_is_healed_and_what_cannot_be_stands_in_attention(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    healthy, _ = paid(shop, stripe, 1, "guide-eur")
+    short, told = paid(shop, stripe, 2, "guide-eur")
+    stripe.sessions[told["data"]["object"]["id"]]["amount_subtotal"] = 100
+    stripe.happened.clear()
+    clock.pass_(days=20)
+    report = reconciliation.sweep(shop)
+    assert set(report.healed) == {healthy, short}
+    assert builders.status(shop, healthy) == "fulfilled"
+    assert builders.status(shop, short) == "paid"
+    (item,) = attention.items(shop)
+    assert (item.topic, item.order_id) == ("amount_mismatch", short)
+
+
+def test_a_parked_event_is_asked_about_by_the_sweep_too(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id, subscription = builders.subscribed(shop, stripe)
+    deliver(shop, stripe.tell("invoice.paid", stripe.renew(subscription)))
+    refund = stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 100))
+    assert deliver(shop, refund).state == "parked"
+    clock.pass_(minutes=1)
+    assert refund["id"] in reconciliation.sweep(shop).healed
+    assert builders.status(shop, order_id) == "partially_refunded"
+
+
+@contextmanager
+def counted_transactions(shop: Shop) -> Iterator[list[int]]:
+    """How many transactions of the shop's engine are open, in the list's only place."""
+    open_now = [0]
+    listeners = {
+        "begin": lambda _connection: open_now.__setitem__(0, open_now[0] + 1),
+        "commit": lambda _connection: open_now.__setitem__(0, open_now[0] - 1),
+        "rollback": lambda _connection: open_now.__setitem__(0, open_now[0] - 1),
+    }
+    for name, listener in listeners.items():
+        event.listen(shop.engine, name, listener)
+    yield open_now
+    for name, listener in listeners.items():
+        event.remove(shop.engine, name, listener)
+
+
+def test_stripe_is_never_asked_inside_a_transaction(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    plain = builders.bought(shop, stripe, cart="cart_2")
+    paid(shop, stripe, 3)
+    stripe.lost_answers = 1
+    with pytest.raises(StripeUnreachable):
+        refund.request(shop, plain, 100, actor="owner")
+    deliver(shop, stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 100)))
+    clock.pass_(days=31)
+    with counted_transactions(shop) as open_now:
+        stripe.calls.clear()
+        stripe.watch = lambda: _assert_none(open_now)
+        assert reconciliation.sweep(shop, everything=True).failed == []
+        builders.ask_stripe(shop)
+        refund.request(shop, order_id, 100, actor="owner")
+    assert {"events", "refund", "find_subscription", "find_invoice_of"} <= set(stripe.calls)
+
+
+def _assert_none(open_now: list[int]) -> None:
+    assert open_now == [0], "a transaction is open while Stripe is asked"
+
+
+def test_ten_thousand_open_orders_are_asked_about_in_one_pass(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, template = builders.opened(shop)
+    order, attempt = builders.rows(shop, Order)[0].model_dump(), builders.rows(shop, Checkout)[0].model_dump()
+    many = range(10_000)
+    copies = [
+        {**order, "id": f"ord_{n}", "number": f"N-{n}", "cart_id": f"many_{n}", "stripe_checkout_session_id": None}
+        for n in many
+    ]
+    attempts = [
+        {
+            **attempt,
+            "id": f"checkout:ord_{n}:1",
+            "order_id": f"ord_{n}",
+            "stripe_checkout_session_id": f"cs_{n}",
+            "parameters": {"metadata": {"order_id": f"ord_{n}"}},
+        }
+        for n in many
+    ]
+    with shop.transaction() as session:
+        session.execute(insert(Order), copies)
+        session.execute(insert(Checkout), attempts)
+    for n in many:
+        named = {**stripe.sessions[template]["metadata"], "order_id": f"ord_{n}"}
+        stripe.sessions[f"cs_{n}"] = {**stripe.sessions[template], "id": f"cs_{n}", "metadata": named}
+    clock.pass_(days=2)
+    for n in range(0, 10_000, 2_000):
+        stripe.sessions[f"cs_{n}"].update(status="expired")
+    with counted_transactions(shop) as open_now:
+        stripe.watch = lambda: _assert_none(open_now)
+        started = time.monotonic()
+        report = reconciliation.sweep(shop)
+        took = time.monotonic() - started
+    assert (report.failed, len(report.healed), stripe.calls.count("retrieve")) == ([], 5, 10_001)
+    assert took < 30
+    gone = [row.id for row in builders.rows(shop, Order) if row.status is Status.CANCELED]
+    assert sorted(gone) == sorted(report.healed)

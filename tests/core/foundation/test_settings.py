@@ -1,0 +1,129 @@
+"""Settings: with none the demo runs; each wrong one is named in a readable line, and no secret is printed."""
+
+import os
+
+import pytest
+from pydantic import ValidationError
+
+from core.foundation import settings
+from core.foundation.settings import SANDBOX_KEY, SANDBOX_WEBHOOK_SECRET, Settings
+
+LIVE = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": "whsec_live", "SECRET_KEY": "s" * 32}
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_with_none_set_the_offline_demo_runs() -> None:
+    chosen = settings.read()
+    assert (chosen.demo, chosen.livemode) == (True, False)
+    assert chosen.stripe_secret_key.get_secret_value() == SANDBOX_KEY
+    assert [secret.get_secret_value() for secret in chosen.stripe_webhook_secret] == [SANDBOX_WEBHOOK_SECRET]
+    assert (chosen.public_url, chosen.stripe_base) == ("http://localhost:8501", "http://127.0.0.1:12111")
+    assert (chosen.mail_url, chosen.owners) == ("smtp://127.0.0.1:12125", ("owner@example.com",))
+
+
+def test_addresses_follow_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, STOREFRONT_PORT="9501", SANDBOX_PORT="9111", SANDBOX_SMTP_PORT="9125")
+    chosen = settings.read()
+    assert (chosen.public_url, chosen.stripe_base) == ("http://localhost:9501", "http://127.0.0.1:9111")
+    assert chosen.mail_url == "smtp://127.0.0.1:9125"
+
+
+def test_with_a_key_of_ones_own_stripe_itself_is_asked_and_nobody_owns_the_shop_unasked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(monkeypatch, STRIPE_SECRET_KEY="sk_test_mine", STRIPE_WEBHOOK_SECRET="whsec_mine")
+    chosen = settings.read()
+    assert (chosen.demo, chosen.stripe_base, chosen.owners, chosen.mail_url) == (False, None, (), "")
+
+
+def test_several_secrets_and_owners_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, STRIPE_WEBHOOK_SECRET="whsec_new, whsec_old", OWNER_EMAILS="Ida@Berg.example, ole@berg.example,")
+    chosen = settings.read()
+    assert [secret.get_secret_value() for secret in chosen.stripe_webhook_secret] == ["whsec_new", "whsec_old"]
+    assert chosen.owners == ("ida@berg.example", "ole@berg.example")
+
+
+@pytest.mark.parametrize(("key", "live"), [("rk_test_1", False), ("rk_live_1", True), ("sk_test_live_", False)])
+def test_the_key_decides_the_mode(monkeypatch: pytest.MonkeyPatch, key: str, live: bool) -> None:
+    use(monkeypatch, **LIVE | {"STRIPE_SECRET_KEY": key})
+    assert settings.read().livemode is live
+
+
+WRONG = [
+    ({"STRIPE_SECRET_KEY": "pk_test_1"}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
+    ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
+    ({"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET: must be one or several secrets"),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_a,"}, "STRIPE_WEBHOOK_SECRET: must be one or several secrets"),
+    ({"APP_URL": "shop.example"}, "APP_URL: must be an address that begins with http"),
+    ({"APP_URL": "ftp://shop.example"}, "APP_URL: must be an address that begins with http"),
+    ({"APP_URL": "https://shop.example:web"}, "APP_URL: Port could not be cast to integer value"),
+    ({"STRIPE_SECRET_KEY": "sk_live_"}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
+    ({"STRIPE_API_BASE": "localhost:12111"}, "STRIPE_API_BASE: must be an address"),
+    ({"OPS_WEBHOOK_URL": "ops"}, "OPS_WEBHOOK_URL: must be an address"),
+    ({"CRM_WEBHOOK_URL": "crm"}, "CRM_WEBHOOK_URL: must be an address"),
+    ({"DATABASE_URL": "mysql://localhost/shop"}, "DATABASE_URL: must begin with sqlite:/// or postgresql://"),
+    ({"STORAGE_URL": "var/files"}, "STORAGE_URL: must be an address such as"),
+    ({"STRIPE_SECRET_KEY": "sk_test_1\n"}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
+    ({"STRIPE_SECRET_KEY": "pk_live_1"}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
+    ({"SECRET_KEY": "short"}, "SECRET_KEY: must have at least 16 characters"),
+    ({"SMTP_URL": "mail.example.com"}, "SMTP_URL: must be an address such as smtps://"),
+    ({"SMTP_URL": "http://mail.example.com"}, "SMTP_URL: must be an address such as smtps://"),
+    ({"SMTP_URL": "smtp://mail.example.com:mail"}, "SMTP_URL: must be an address such as smtps://"),
+    ({"STOREFRONT_PORT": "http"}, "STOREFRONT_PORT: "),
+    ({"WEBHOOK_PORT": "70000"}, "WEBHOOK_PORT: "),
+    ({"WORKER": "maybe"}, "WORKER: Input should be '' or 'embedded'"),
+    ({"SWEEP_SECONDS": "0"}, "SWEEP_SECONDS: "),
+]
+
+
+@pytest.mark.parametrize(("variables", "line"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_wrong_variable_is_named_in_a_readable_line(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], line: str
+) -> None:
+    use(monkeypatch, **variables)
+    with pytest.raises(SystemExit) as refusal:
+        settings.read()
+    first, *lines = str(refusal.value).splitlines()
+    assert first == "Pushcart cannot start, these settings need a look:"
+    assert len(lines) == 1
+    assert lines[0].startswith(f"  {line}")
+
+
+def test_all_mistakes_are_named_at_once_and_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, STRIPE_SECRET_KEY="pk_hidden", STRIPE_WEBHOOK_SECRET="also_hidden", APP_URL="nowhere")
+    with pytest.raises(SystemExit) as refusal:
+        settings.read()
+    assert len(str(refusal.value).splitlines()) == 4
+    assert "hidden" not in str(refusal.value)
+    with pytest.raises(ValidationError) as mistakes:
+        Settings()
+    assert "hidden" not in str(mistakes.value)
+
+
+def test_settings_do_not_print_their_secrets() -> None:
+    hidden = {
+        "secret_key": "hidden" * 4,
+        "stripe_webhook_secret": "whsec_hidden",
+        "stripe_secret_key": "sk_test_hidden",
+    }
+    assert "hidden" not in repr(Settings(**hidden))
+
+
+def test_the_demos_secret_is_made_once_and_kept_to_its_owner(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = settings.read().signing_key, settings.read().signing_key
+    assert first == second
+    assert len(first) > 30
+    assert os.stat("var/secret_key").st_mode & 0o077 == 0

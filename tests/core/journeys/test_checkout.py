@@ -1,0 +1,332 @@
+"""The way to Stripe: one open Session for one basket, whatever is clicked, changed, lost or refused on the way."""
+
+import orjson
+import pytest
+
+from core.catalog.products import Price
+from core.events import reconciliation
+from core.foundation.errors import (
+    AlreadyPaid,
+    AmountTooSmall,
+    BadInput,
+    BadQuantity,
+    EmptyBasket,
+    MixedBasket,
+    NotOpen,
+    SoldOut,
+    StripeRefused,
+    StripeUnreachable,
+    UnknownPrice,
+    Withdrawn,
+)
+from core.gateway.sessions import CheckoutState
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item, PaymentLink
+from core.kinds import workshops
+from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
+from core.orders.orders import Order
+from core.shop import Shop
+from tests import builders
+from tests.builders import a_basket, session_id
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+
+UNREACHABLE = StripeUnreachable("api_connection_error", "no route")
+LIMITED = StripeUnreachable("rate_limit", "Too many requests")
+REFUSED = StripeRefused("parameter_unknown", "Received unknown parameter: foo")
+
+
+def places_taken(shop: Shop) -> int:
+    return next(date.taken for date in builders.rows(shop, WorkshopDate) if date.product_id == "clinic")
+
+
+def open_sessions(stripe: FakeStripe) -> list[str]:
+    return [each["id"] for each in stripe.sessions.values() if each["status"] == "open"]
+
+
+def test_the_order_is_committed_with_copied_prices_and_its_session_known(shop: Shop) -> None:
+    link = checkout.start(shop, a_basket(("clinic-eur", 2), "guide-eur", email="nora@lindqvist.example"))
+    order = builders.detail(shop, link.order_id)
+    assert (order["status"], order["amount_expected"], order["email"]) == ("pending", 30900, "nora@lindqvist.example")
+    assert order["lines"] == [
+        {"product": "clinic", "kind": "workshop", "quantity": 2, "unit_amount": 14000},
+        {"product": "guide", "kind": "download", "quantity": 1, "unit_amount": 2900},
+    ]
+    (attempt,) = builders.attempts(shop)
+    assert attempt.stripe_checkout_session_id == session_id(link)
+    assert attempt.id == f"checkout:{link.order_id}:1"
+    assert places_taken(shop) == 2
+
+
+def test_a_later_change_of_the_price_alters_nothing(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, paid = builders.opened(shop, "guide-eur")
+    with shop.transaction() as session:
+        session.get_one(Price, "guide-eur").amount = 9900
+    stripe.pay(paid)
+    builders.deliver(shop, stripe.event("completed", paid))
+    assert builders.status(shop, order_id) == "fulfilled"
+    assert builders.detail(shop, order_id)["lines"][0]["unit_amount"] == 2900
+
+
+def test_the_same_basket_gets_the_page_that_is_open_already(shop: Shop, stripe: FakeStripe) -> None:
+    first = checkout.start(shop, a_basket("guide-eur", "kit-eur"))
+    assert checkout.start(shop, a_basket("kit-eur", "guide-eur")) == first
+    assert len(stripe.sessions) == 1
+
+
+def test_a_double_click_opens_one_session(shop: Shop, stripe: FakeStripe) -> None:
+    links = builders.at_once(*[lambda: checkout.start(shop, a_basket("clinic-eur"))] * 4)
+    assert len(set(links)) == 1
+    assert isinstance(links[0], PaymentLink)
+    assert open_sessions(stripe) == [session_id(links[0])]
+    assert len(builders.rows(shop, Order)) == 1
+    assert places_taken(shop) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        a_basket(("clinic-eur", 3)),
+        a_basket("clinic-eur", "guide-eur"),
+        a_basket("clinic-eur", email="ida@berg.example"),
+    ],
+    ids=["quantity", "another line", "address"],
+)
+def test_a_changed_basket_makes_a_new_attempt_and_expires_the_old_one(
+    shop: Shop, stripe: FakeStripe, changed: Basket
+) -> None:
+    first = checkout.start(shop, a_basket("clinic-eur"))
+    second = checkout.start(shop, changed)
+    assert second.order_id == first.order_id
+    assert stripe.sessions[session_id(first)]["status"] == "expired"
+    assert open_sessions(stripe) == [session_id(second)]
+    assert [row.state for row in builders.attempts(shop)] == [CheckoutState.EXPIRED, CheckoutState.OPEN]
+    assert builders.status(shop, first.order_id) == "pending"
+    assert places_taken(shop) == changed.items[-1].quantity if len(changed.items) == 1 else 1
+
+
+def test_a_changed_price_makes_a_new_attempt_at_the_new_price(shop: Shop, stripe: FakeStripe) -> None:
+    first = checkout.start(shop, a_basket("guide-eur"))
+    with shop.transaction() as session:
+        session.get_one(Price, "guide-eur").amount = 3900
+    second = checkout.start(shop, a_basket("guide-eur"))
+    assert open_sessions(stripe) == [session_id(second)]
+    assert stripe.sessions[session_id(second)]["amount_total"] == 3900
+    assert builders.detail(shop, first.order_id)["amount_expected"] == 3900
+
+
+def test_an_ended_session_makes_a_new_attempt_that_holds_its_places_again(shop: Shop, stripe: FakeStripe) -> None:
+    first = checkout.start(shop, a_basket(("clinic-eur", 2)))
+    stripe.expire_checkout(session_id(first))
+    second = checkout.start(shop, a_basket(("clinic-eur", 2)))
+    assert (second.order_id, second.url != first.url) == (first.order_id, True)
+    assert open_sessions(stripe) == [session_id(second)]
+    assert places_taken(shop) == 2
+    assert [row.state for row in builders.rows(shop, Reservation)] == [ReservationState.HELD]
+
+
+def test_a_retry_after_a_lost_answer_sends_identical_parameters(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    lose_answer(stripe)
+    with pytest.raises(StripeUnreachable):
+        checkout.start(shop, a_basket("clinic-eur"))
+    clock.pass_(minutes=2)
+    link = checkout.start(shop, a_basket("clinic-eur"))
+    assert list(stripe.sessions) == [session_id(link)]
+    assert places_taken(shop) == 1
+
+
+def lose_answer(stripe: FakeStripe) -> None:
+    """Stripe opens the next Session, and its answer never arrives."""
+    really = stripe.open_checkout
+
+    def deaf(parameters: dict, *, key: str) -> None:
+        stripe.open_checkout = really  # type: ignore[method-assign]
+        really(parameters, key=key)
+        raise UNREACHABLE
+
+    stripe.open_checkout = deaf  # type: ignore[assignment, method-assign]
+
+
+def test_an_attempt_whose_answer_is_lost_for_good_is_given_up_for_a_new_one(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    stripe.trouble.append(UNREACHABLE)
+    with pytest.raises(StripeUnreachable):
+        checkout.start(shop, a_basket("clinic-eur"))
+    clock.pass_(minutes=5)
+    link = checkout.start(shop, a_basket("clinic-eur"))
+    assert [row.state for row in builders.attempts(shop)] == [CheckoutState.EXPIRED, CheckoutState.OPEN]
+    assert open_sessions(stripe) == [session_id(link)]
+    assert places_taken(shop) == 1
+
+
+def test_the_sweep_closes_an_attempt_that_was_never_opened(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    stripe.trouble.append(UNREACHABLE)
+    with pytest.raises(StripeUnreachable):
+        checkout.start(shop, a_basket("clinic-eur"))
+    clock.pass_(minutes=11)
+    (order,) = builders.rows(shop, Order)
+    assert reconciliation.sweep(shop).healed == [order.id]
+    assert builders.status(shop, order.id) == "canceled"
+    assert places_taken(shop) == 0
+
+
+@pytest.mark.parametrize("trouble", [UNREACHABLE, LIMITED], ids=["unreachable", "rate limit"])
+def test_an_unreachable_stripe_leaves_an_order_that_the_next_click_continues(
+    shop: Shop, stripe: FakeStripe, trouble: StripeUnreachable
+) -> None:
+    stripe.trouble.append(trouble)
+    with pytest.raises(StripeUnreachable):
+        checkout.start(shop, a_basket("clinic-eur"))
+    (order,) = builders.rows(shop, Order)
+    assert order.status == "pending"
+    link = checkout.start(shop, a_basket("clinic-eur"))
+    assert link.order_id == order.id
+    assert len(builders.attempts(shop)) == 1
+    assert open_sessions(stripe) == [session_id(link)]
+
+
+def test_a_refusal_gives_the_places_back_and_the_next_click_starts_afresh(shop: Shop, stripe: FakeStripe) -> None:
+    stripe.trouble.append(REFUSED)
+    with pytest.raises(StripeRefused):
+        checkout.start(shop, a_basket(("clinic-eur", 2)))
+    assert places_taken(shop) == 0
+    (order,) = builders.rows(shop, Order)
+    assert order.status == "canceled"
+    link = checkout.start(shop, a_basket(("clinic-eur", 2)))
+    assert link.order_id == order.id
+    assert places_taken(shop) == 2
+    assert builders.status(shop, order.id) == "pending"
+
+
+def test_trouble_while_looking_at_the_open_session_changes_nothing(shop: Shop, stripe: FakeStripe) -> None:
+    first = checkout.start(shop, a_basket("clinic-eur"))
+    before = builders.detail(shop, first.order_id)
+    stripe.trouble.append(UNREACHABLE)
+    with pytest.raises(StripeUnreachable):
+        checkout.start(shop, a_basket("clinic-eur"))
+    assert builders.detail(shop, first.order_id) == before
+    assert checkout.start(shop, a_basket("clinic-eur")) == first
+
+
+def test_trouble_while_opening_a_new_attempt_leaves_it_waiting_with_its_places_held(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    first = checkout.start(shop, a_basket("clinic-eur"))
+    stripe.expire_checkout(session_id(first))
+    builders.deliver(shop, stripe.event("expired", session_id(first)))
+    stripe.trouble.append(UNREACHABLE)
+    with pytest.raises(StripeUnreachable):
+        checkout.start(shop, a_basket("clinic-eur"))
+    assert builders.status(shop, first.order_id) == "pending"
+    assert set(builders.log(shop, first.order_id)) == {"checkout:1", "canceled:1", "checkout:2"}
+    assert places_taken(shop) == 1
+
+
+def test_a_paid_basket_cannot_be_paid_again(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    with pytest.raises(AlreadyPaid) as refusal:
+        checkout.start(shop, a_basket())
+    assert (refusal.value.order_id, refusal.value.session_id) == (order_id, "cs_test_0001")
+
+
+def test_a_basket_paid_while_no_webhook_told_is_found_paid_at_the_next_click(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, paid = builders.opened(shop)
+    stripe.pay(paid)
+    with pytest.raises(AlreadyPaid):
+        checkout.start(shop, a_basket("guide-eur", "kit-eur"))
+    assert builders.status(shop, order_id) == "fulfilled"
+    assert builders.grants(shop, order_id) == [("guide", "active")]
+
+
+@pytest.mark.parametrize(
+    ("basket", "error"),
+    [
+        (Basket("cart_1", ()), EmptyBasket),
+        (Basket("", (Item("guide-eur", 1),)), BadInput),
+        (Basket("c" * 65, (Item("guide-eur", 1),)), BadInput),
+        (a_basket("nothing"), UnknownPrice),
+        (a_basket(("guide-eur", 0)), BadQuantity),
+        (a_basket(("guide-eur", -1)), BadQuantity),
+        (a_basket(("guide-eur", 6)), BadQuantity),
+        (a_basket(("guide-eur", 3), ("guide-eur", 3)), BadQuantity),
+        (a_basket("guide-eur", "yen-jpy"), MixedBasket),
+        (a_basket("plan-month", "plan-year"), MixedBasket),
+        (a_basket("old-eur"), Withdrawn),
+        (a_basket("full-eur"), SoldOut),
+    ],
+)
+def test_a_basket_that_cannot_be_bought_leaves_no_trace(
+    shop: Shop, stripe: FakeStripe, basket: Basket, error: type[Exception]
+) -> None:
+    with pytest.raises(error) as refusal:
+        checkout.start(shop, basket)
+    assert type(refusal.value) is error
+    assert builders.rows(shop, Order) == []
+    assert stripe.calls == []
+
+
+def test_an_amount_below_stripes_least_is_refused(shop: Shop) -> None:
+    with shop.transaction() as session:
+        session.get_one(Price, "guide-eur").amount = 49
+    with pytest.raises(AmountTooSmall) as refusal:
+        checkout.start(shop, a_basket())
+    assert (refusal.value.amount, refusal.value.least, refusal.value.currency) == (49, 50, "eur")
+
+
+def test_a_plan_and_a_guide_go_together_in_one_subscription(shop: Shop, stripe: FakeStripe) -> None:
+    link = checkout.start(shop, a_basket(("plan-month", 3), "guide-eur"))
+    session = stripe.sessions[session_id(link)]
+    assert (session["mode"], session["amount_total"]) == ("subscription", 5600)
+
+
+def test_stripe_is_told_the_order_and_nothing_of_the_person(shop: Shop, stripe: FakeStripe) -> None:
+    basket = a_basket("guide-eur", cart="cart_77", email="nora@lindqvist.example", browser="br_secret")
+    link = checkout.start(shop, basket)
+    ((parameters, _),) = stripe.by_key.values()
+    expected = {"order_id": link.order_id, "cart_id": "cart_77", "shop_id": shop.id, "attempt": "1"}
+    assert parameters["payment_intent_data"]["metadata"] == expected
+    token = parameters["metadata"]["token"]
+    assert parameters["metadata"] == {**expected, "token": token}
+    assert len(token) > 20
+    assert token not in link.url
+    assert parameters["client_reference_id"] == link.order_id
+    assert parameters["customer_email"] == "nora@lindqvist.example"
+    elsewhere = {name: value for name, value in parameters.items() if name != "customer_email"}
+    assert not any(word in orjson.dumps(elsewhere) for word in (b"nora", b"lindqvist", b"br_secret"))
+    assert "payment_method_types" not in parameters
+
+
+def test_a_subscription_carries_the_order_in_its_own_metadata(shop: Shop, stripe: FakeStripe) -> None:
+    link = checkout.start(shop, a_basket("plan-year"))
+    ((parameters, _),) = stripe.by_key.values()
+    assert parameters["subscription_data"]["metadata"]["order_id"] == link.order_id
+    assert "payment_intent_data" not in parameters
+    assert parameters["line_items"][0]["price_data"]["recurring"] == {"interval": "year"}
+
+
+def test_the_placeholder_reaches_stripe_with_its_braces(shop: Shop, stripe: FakeStripe) -> None:
+    checkout.start(shop, a_basket())
+    ((parameters, _),) = stripe.by_key.values()
+    assert parameters["success_url"] == "http://localhost:8501/thanks?session_id={CHECKOUT_SESSION_ID}"
+
+
+def test_places_are_held_for_minutes_and_other_things_may_wait_a_day(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    now = int(clock().timestamp())
+    for price, minutes in (("clinic-eur", 35), ("guide-eur", 23 * 60)):
+        link = checkout.start(shop, a_basket(price, cart=price))
+        assert stripe.sessions[session_id(link)]["expires_at"] == now + minutes * 60
+
+
+def test_thirty_buyers_at_once_for_five_places_hold_exactly_five(shop: Shop, stripe: FakeStripe) -> None:
+    baskets = [a_basket("clinic-eur", cart=f"cart_{number}") for number in range(30)]
+    results = builders.at_once(*[lambda basket=basket: checkout.start(shop, basket) for basket in baskets])
+    refused = [result for result in results if isinstance(result, NotOpen)]
+    assert len([result for result in results if isinstance(result, PaymentLink)]) == 5
+    assert [(type(each), each.product, each.left) for each in refused] == [(SoldOut, "clinic", 0)] * 25
+    assert places_taken(shop) == 5
+    with shop.reading() as session:
+        assert workshops.next_dates(session, ["clinic"])["clinic"].left == 0
+    assert len(stripe.sessions) == len(builders.rows(shop, Order)) == 5

@@ -1,0 +1,190 @@
+"""What needs a person: each topic stands in the list for as long as it is true, with what to do about it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text, update
+
+from core.catalog.products import Kind
+from core.events import inbox, reconciliation
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.journeys import refund
+from core.kinds.deliverables import KINDS
+from core.kinds.workshops import WorkshopDate
+from core.messages.letters import Letter, LetterState
+from core.owner import attention
+from core.shop import Shop
+from tests import builders
+from tests.builders import deliver
+from tests.conftest import Clock
+from tests.fakes import FakeStripe, event_about
+
+
+def topics(shop: Shop) -> list[str]:
+    return [item.topic for item in attention.items(shop)]
+
+
+def test_a_shop_in_order_needs_nobody(shop: Shop, stripe: FakeStripe) -> None:
+    builders.bought(shop, stripe)
+    reconciliation.sweep(shop)
+    assert attention.items(shop) == []
+
+
+def test_a_silent_stripe_until_it_answers(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    reconciliation.sweep(shop)
+    (item,) = attention.items(shop)
+    assert (item.topic, item.since) == ("stripe_unreachable", clock.time)
+    assert "api_connection_error" in item.detail
+    clock.pass_(seconds=30)
+    reconciliation.sweep(shop)
+    assert topics(shop) == []
+
+
+def sold_out_order(shop: Shop, stripe: FakeStripe) -> str:
+    """Paid after the places were gone, together with a file that was delivered."""
+    order_id, session_id = builders.opened(shop, "clinic-eur", "guide-eur")
+    deliver(shop, stripe.event("expired", session_id, status="expired"))
+    with shop.transaction() as session:
+        session.execute(update(WorkshopDate).values(taken=WorkshopDate.capacity))
+    stripe.pay(session_id)
+    deliver(shop, stripe.event("completed", session_id))
+    return order_id
+
+
+def test_a_sold_out_order_until_its_line_is_refunded(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = sold_out_order(shop, stripe)
+    (item,) = attention.items(shop)
+    assert (item.topic, item.order_id) == ("sold_out", order_id)
+    refund.request(shop, order_id, 500, actor="owner")
+    assert topics(shop) == ["sold_out"]
+    refund.request(shop, order_id, lines=[1], actor="owner")
+    assert topics(shop) == []
+    assert builders.grants(shop, order_id) == [("clinic", "revoked"), ("guide", "active")]
+
+
+def test_a_sold_out_order_until_there_is_a_place(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = sold_out_order(shop, stripe)
+    with shop.transaction() as session:
+        session.execute(update(WorkshopDate).values(capacity=WorkshopDate.capacity + 1))
+    (completed,) = [row for row in builders.rows(shop, inbox.StripeEvent) if row.type.endswith("completed")]
+    inbox.replay(shop, completed.id, actor="owner")
+    assert (topics(shop), builders.status(shop, order_id)) == ([], "fulfilled")
+
+
+@pytest.mark.parametrize(
+    ("changes", "topic"), [({"amount_subtotal": 100}, "amount_mismatch"), ({"currency": "usd"}, "currency_mismatch")]
+)
+def test_a_wrong_payment_until_it_went_back(shop: Shop, stripe: FakeStripe, changes: dict, topic: str) -> None:
+    order_id, session_id = builders.opened(shop)
+    stripe.pay(session_id)
+    deliver(shop, stripe.event("completed", session_id, **changes))
+    assert topics(shop) == [topic]
+    refund.request(shop, order_id, actor="owner")
+    assert topics(shop) == []
+
+
+def test_an_order_paid_twice_until_one_payment_went_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, first = builders.opened(shop)
+    twin = stripe.recover(first)["id"]
+    for session_id in (first, twin):
+        stripe.pay(session_id)
+        deliver(shop, stripe.event("completed", session_id))
+    (item,) = attention.items(shop)
+    assert (item.topic, item.order_id) == ("paid_twice", order_id)
+    deliver(shop, stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 2900)))
+    assert topics(shop) == []
+
+
+def test_a_refund_that_came_back_until_another_one_worked(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id = builders.bought(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    (made,) = stripe.refunds
+    deliver(shop, stripe.tell("refund.failed", stripe.fail_refund(made)))
+    (item,) = attention.items(shop)
+    assert (item.topic, item.subject, item.detail) == ("refund_failed", made, "expired_or_canceled_card")
+    assert "access again" in item.advice
+    clock.pass_(hours=1)
+    stripe.trouble.append(StripeRefused("charge_already_refunded"))
+    with pytest.raises(StripeRefused):
+        refund.request(shop, order_id, actor="owner")
+    assert [item.advice.split(",")[0] for item in attention.items(shop)][1] == "Stripe refused it"
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, actor="owner")
+    assert topics(shop) == []
+
+
+def test_a_failed_event_until_it_works(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, session_id = builders.opened(shop, "kit-eur")
+    stripe.pay(session_id)
+    event = stripe.event("completed", session_id)
+    with monkeypatch.context() as patch:
+        patch.setitem(KINDS, Kind.LICENSE, builders.Broken)
+        with pytest.raises(OSError, match="no more keys"):
+            deliver(shop, event)
+    (item,) = attention.items(shop)
+    assert (item.topic, item.subject, item.detail) == ("event_failed", event["id"], "OSError: no more keys")
+    deliver(shop, event)
+    assert topics(shop) == []
+
+
+def test_an_event_of_an_order_that_is_not_here_after_an_hour(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, session_id = builders.opened(shop)
+    lost = stripe.event("completed", session_id)
+    lost["data"]["object"]["metadata"]["order_id"] = "ord_of_a_backup"
+    deliver(shop, lost)
+    assert topics(shop) == []
+    clock.pass_(minutes=61)
+    assert [(item.topic, item.order_id) for item in attention.items(shop)] == [("event_parked", "ord_of_a_backup")]
+    inbox.dismiss(shop, lost["id"], "looked at by hand")
+    assert topics(shop) == []
+
+
+def test_events_of_the_other_mode_while_they_come(shop: Shop, clock: Clock) -> None:
+    deliver(shop, event_about({"id": "cs_live_1"}, "checkout.session.completed", number=1, livemode=True))
+    assert topics(shop) == ["mode_mismatch"]
+    clock.pass_(days=3)
+    assert topics(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "after"), [(LetterState.RETRYING, timedelta(hours=2)), (LetterState.REFUSED, timedelta(0))]
+)
+def test_a_letter_that_does_not_go_out_until_it_does(
+    shop: Shop, stripe: FakeStripe, clock: Clock, state: LetterState, after: timedelta
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    letter = Letter(
+        id=f"receipt:{order_id}", order_id=order_id, state=state, attempts=3, error="550 No such mailbox",
+        created_at=clock.time,
+    )  # fmt: skip
+    with shop.transaction() as session:
+        session.add(letter)
+    clock.time += after
+    assert [(item.topic, item.detail) for item in attention.items(shop)] == [("letter", "550 No such mailbox")]
+    with shop.transaction() as session:
+        session.execute(update(Letter).values(state=LetterState.SENT))
+    assert topics(shop) == []
+
+
+def test_a_job_that_gave_up_until_it_is_done(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+
+    def mark(status: str) -> None:
+        with shop.transaction() as session:
+            session.execute(text(f"update {builders.jobs_table(session)} set status = '{status}'"))
+
+    mark("ERROR")
+    assert [(item.topic, item.subject) for item in attention.items(shop)] == [("dead_job", f"receipt:{order_id}")]
+    mark("SUCCESS")
+    assert topics(shop) == []
+
+
+def test_what_has_a_deadline_comes_first_then_the_oldest(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    reconciliation.sweep(shop)
+    clock.pass_(hours=1)
+    order_id = builders.bought(shop, stripe)
+    deliver(shop, event_about({"id": "cs_live_1"}, "checkout.session.completed", number="live", livemode=True))
+    deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(builders.payment_of(shop, order_id))))
+    assert topics(shop) == ["dispute", "stripe_unreachable", "mode_mismatch"]

@@ -1,0 +1,189 @@
+"""The catalogue file: applied whole or not at all, as often as one likes, and refused in sentences."""
+
+from pathlib import Path
+
+import pytest
+
+from core.catalog.products import Price, Product
+from core.foundation.errors import CatalogInvalid
+from core.kinds import offers
+from core.kinds.downloads import DownloadFile
+from core.kinds.offers import Availability
+from core.kinds.workshops import WorkshopDate
+from core.owner import publishing
+from core.owner.publishing import Applied
+from core.shop import Shop
+from tests import builders
+from tests.builders import GUIDE
+from tests.conftest import CATALOGUE
+from tests.fakes import FakeStripe
+
+CLINIC = """
+[[products]]
+id = "clinic"
+name = "Clinic"
+kind = "workshop"
+prices = [{ id = "clinic-eur", amount = 14000, currency = "eur" }]
+dates = [{ in_days = 3, capacity = 5 }]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a file to sell."""
+    (tmp_path / "guide.txt").write_text("words", encoding="utf-8")
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "shop.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def stock(shop: Shop) -> list:
+    tables = (Product, Price, DownloadFile, WorkshopDate)
+    return [sorted(row.model_dump_json() for row in builders.rows(shop, table)) for table in tables]
+
+
+def test_applying_the_file_again_changes_nothing(shop: Shop) -> None:
+    before = stock(shop)
+    applied = publishing.apply(shop, CATALOGUE)
+    assert stock(shop) == before
+    assert (applied.products, applied.prices, applied.left_alone) == (9, 10, ())
+
+
+def test_products_that_the_file_does_not_name_are_left_alone_and_named(shop: Shop, folder: Path) -> None:
+    applied = publishing.apply(shop, write(folder, GUIDE))
+    assert applied == Applied(1, 1, 1, ("clinic", "dinar", "full", "gift", "kit", "old", "plan", "yen"))
+    assert len(builders.rows(shop, Product)) == 9
+
+
+def test_a_price_that_the_file_drops_is_no_longer_sold_and_its_orders_keep_it(
+    shop: Shop, stripe: FakeStripe, folder: Path
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur")
+    publishing.apply(shop, write(folder, GUIDE.replace("guide-eur", "guide-new").replace("2900", "3900")))
+    with shop.reading() as session:
+        offer = offers.of_product(session, "guide")
+    assert [(tag.id, tag.amount.amount) for tag in offer.prices] == [("guide-new", 3900)]
+    assert builders.detail(shop, order_id)["lines"][0]["unit_amount"] == 2900
+
+
+def test_a_new_version_of_a_file_reaches_those_who_bought_before(shop: Shop, stripe: FakeStripe, folder: Path) -> None:
+    publishing.apply(shop, write(folder, GUIDE))
+    order_id = builders.bought(shop, stripe, "guide-eur")
+    (folder / "guide.txt").write_text("better words", encoding="utf-8")
+    publishing.apply(shop, write(folder, GUIDE))
+    (file,) = builders.deliveries(shop, order_id)[0].files
+    assert (file.name, file.size) == ("guide.txt", len("better words"))
+
+
+def test_places_that_are_held_or_sold_stay_counted(shop: Shop) -> None:
+    builders.opened(shop, ("clinic-eur", 2))
+    publishing.apply(shop, CATALOGUE)
+    assert {date.id: date.taken for date in builders.rows(shop, WorkshopDate)} == {"clinic/1": 2, "full/1": 3}
+
+
+def test_a_product_without_stock_of_its_own_can_be_withdrawn_and_come_back(shop: Shop, folder: Path) -> None:
+    withdrawn = GUIDE.replace('kind = "download"', 'kind = "download"\nactive = false')
+    for text, availability in ((withdrawn, Availability.WITHDRAWN), (GUIDE, Availability.ON_SALE)):
+        publishing.apply(shop, write(folder, text))
+        with shop.reading() as session:
+            assert offers.of_product(session, "guide").availability is availability
+
+
+def test_one_file_sold_under_two_names_keeps_both(bare_shop: Shop, folder: Path) -> None:
+    second = (
+        GUIDE.replace('"guide"', '"other"')
+        .replace("guide-eur", "other-eur")
+        .replace('name = "guide.txt"', 'name = "o.txt"')
+    )
+    publishing.apply(bare_shop, write(folder, GUIDE + second))
+    keys = {file.name: file.key.rpartition("/")[2] for file in builders.rows(bare_shop, DownloadFile)}
+    assert keys == {"guide.txt": "guide.txt", "o.txt": "o.txt"}
+
+
+FILE = '{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }'
+WRONG = [
+    ("", "products: Field required"),
+    ("products = []", "products: List should have at least 1 item"),
+    ("[[products]\n", "is not TOML"),
+    (GUIDE.replace('id = "guide"', 'id = "The Guide"'), "products.0.id: String should match pattern"),
+    (GUIDE.replace('name = "Field Guide"', ""), "products.0.name: Field required"),
+    (GUIDE.replace('"download"', '"poem"'), "products.0.kind: Input should be 'download'"),
+    (GUIDE.replace('kind = "download"', 'kind = "download"\nprize = 1'), "products.0.prize: Extra inputs are not permitted"),
+    (GUIDE.replace("2900", "49"), "products.0.prices.0: Stripe charges no less than €0.50"),
+    (GUIDE.replace("2900", "-1"), "products.0.prices.0.amount: Input should be greater than or equal to 0"),
+    (GUIDE.replace("2900", "29.5"), "products.0.prices.0.amount: Input should be a valid integer"),
+    (GUIDE.replace('"eur"', '"EUR"'), "products.0.prices.0.currency: String should match pattern"),
+    (GUIDE.replace('"eur" }', '"eur", interval = "month" }'), "price guide-eur: plans have an interval, and nothing else has"),
+    (GUIDE.replace('"download"', '"plan"'), "price guide-eur: plans have an interval, and nothing else has"),
+    (GUIDE.replace(FILE, ""), "a download needs at least one file"),
+    (GUIDE.replace("guide.txt", "gone.txt"), "there is no file gone.txt beside the catalogue"),
+    (GUIDE.replace('name = "guide.txt"', 'name = "../guide.txt"'), "products.0.files.0.name: String should match pattern"),
+    (GUIDE.replace("text/plain", "text"), "products.0.files.0.media_type: String should match pattern"),
+    (GUIDE.replace(FILE, f"{FILE}, {FILE}"), "file name guide.txt stands in the file more than once"),
+    (GUIDE + GUIDE, "product guide stands in the file more than once"),
+    (GUIDE + GUIDE.replace('"guide"', '"other"'), "price guide-eur stands in the file more than once"),
+    (GUIDE + "download = { downloads = -1 }", "products.0.download.downloads: Input should be greater than or equal to 1"),
+    (GUIDE + 'license = { machines = "three" }', "products.0.license.machines: Input should be a valid integer"),
+    (GUIDE + "license = { machines = 0 }", "products.0.license.machines: Input should be greater than or equal to 1"),
+    (GUIDE + "max_quantity = 0", "products.0.max_quantity: Input should be greater than or equal to 1"),
+    (CLINIC.replace("dates = [", "# ["), "a workshop needs a date"),
+    (CLINIC.replace("in_days = 3, ", ""), "give either starts_at or in_days"),
+    (CLINIC.replace("in_days = 3", "in_days = 3, starts_at = 2027-01-01T09:00:00Z"), "give either starts_at or in_days"),
+    (CLINIC.replace("capacity = 5", "capacity = 5, taken = 6"), "more places are taken than there are"),
+    (CLINIC.replace("capacity = 5", 'capacity = 5, timezone = "Mars/Phobos"'), "there is no time zone 'Mars/Phobos'"),
+    (CLINIC.replace("capacity = 5", 'capacity = 5, at = "25:00"'), "products.0.dates.0.at: Input should be in a valid time format"),
+    (
+        CLINIC.replace("in_days = 3", "starts_at = 2027-01-02T09:00:00Z, ends_at = 2027-01-01T09:00:00Z"),
+        "it ends before it begins",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+@builders.on_sqlite
+def test_a_mistake_is_told_in_a_sentence_and_nothing_changes(
+    bare_shop: Shop, folder: Path, text: str, sentence: str
+) -> None:
+    with pytest.raises(CatalogInvalid) as refusal:
+        publishing.apply(bare_shop, write(folder, text))
+    assert any(sentence in problem for problem in refusal.value.problems), refusal.value.problems
+    assert all("\n" not in problem for problem in refusal.value.problems)
+    assert stock(bare_shop) == [[], [], [], []]
+
+
+@builders.on_sqlite
+def test_all_mistakes_are_told_at_once(bare_shop: Shop, folder: Path) -> None:
+    text = GUIDE.replace("2900", "49").replace('name = "Field Guide"', "").replace('"text/plain"', '"?"')
+    with pytest.raises(CatalogInvalid) as refusal:
+        publishing.apply(bare_shop, write(folder, text))
+    assert len(refusal.value.problems) == 3
+
+
+@builders.on_sqlite
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(bare_shop: Shop, folder: Path) -> None:
+    with pytest.raises(CatalogInvalid, match="there is no file"):
+        publishing.apply(bare_shop, folder / "nowhere.toml")
+    with pytest.raises(CatalogInvalid, match="cannot be read"):
+        publishing.apply(bare_shop, folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("capacity = 5", "capacity = 1"), "clinic/1: 2 places are taken, capacity cannot become 1"),
+        (('kind = "workshop"', 'kind = "license"'), "clinic is a workshop and cannot become a license"),
+    ],
+)
+def test_what_was_sold_cannot_be_taken_back_by_a_file(
+    shop: Shop, folder: Path, change: tuple[str, str], sentence: str
+) -> None:
+    builders.opened(shop, ("clinic-eur", 2))
+    before = stock(shop)
+    with pytest.raises(CatalogInvalid) as refusal:
+        publishing.apply(shop, write(folder, GUIDE.replace("2900", "9900") + CLINIC.replace(*change)))
+    assert sentence in refusal.value.problems[0]
+    assert stock(shop) == before

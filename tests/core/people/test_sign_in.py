@@ -1,0 +1,153 @@
+"""Codes and letters: what they open, how often, for how long, and what a late one still knows."""
+
+import pytest
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+
+from core.foundation import signing
+from core.foundation.database import new_id
+from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
+from core.messages import letters
+from core.people import sign_in
+from core.people.sign_in import SignIn, SignInCode
+from core.shop import Shop
+from tests import builders
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+
+NORA = "nora@lindqvist.example"
+
+
+def somebody() -> str:
+    """An address that asked for nothing yet: asking is limited for each."""
+    return f"{new_id('nora')}@lindqvist.example"
+
+
+def a_code(shop: Shop, email: str) -> str:
+    with shop.transaction() as session:
+        code = sign_in.make_code(session, email, now=shop.now())
+    return sign_in.digits_of(code.id, signing_key=shop.signing_key)
+
+
+def a_letter(shop: Shop, stripe: FakeStripe) -> str:
+    """The token of the link in a receipt."""
+    order_id = builders.bought(shop, stripe, cart=new_id("cart"))
+    return letters.about_order(shop, order_id).library_url.partition("letter=")[2]
+
+
+def test_a_receipt_carries_what_was_bought_the_key_and_the_way_to_the_library(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, ("guide-eur", 2), "kit-eur", "clinic-eur")
+    letter = letters.about_order(shop, order_id)
+    assert (letter.email, letter.total.amount, letter.number) == (NORA, 27700, builders.order(shop, order_id).number)
+    told = [(line.name, line.quantity, line.total.amount) for line in letter.lines]
+    assert told == [("Field Guide", 2, 5800), ("Template Kit", 1, 7900), ("Clinic", 1, 14000)]
+    guide, kit, clinic = letter.deliveries
+    assert clinic.starts_at is not None
+    assert [file.name for file in guide.files] == ["guide für alle.toml"]
+    assert (len(kit.key), kit.machines) == (23, 3)
+    assert letter.library_url.startswith("http://localhost:8501/purchases?letter=")
+    assert NORA not in letter.library_url
+
+
+def test_reading_a_letters_link_any_number_of_times_uses_up_nothing(shop: Shop, stripe: FakeStripe) -> None:
+    token = a_letter(shop, stripe)
+    assert [sign_in.read_letter(shop, token) for _ in range(3)] == [NORA] * 3
+    assert builders.rows(shop, SignIn) == []
+    assert sign_in.by_letter(shop, token)
+
+
+def test_a_used_link_gives_the_address_to_sign_in_with(shop: Shop, stripe: FakeStripe) -> None:
+    token = a_letter(shop, stripe)
+    sign_in.by_letter(shop, token)
+    for again in (sign_in.read_letter, sign_in.by_letter):
+        with pytest.raises(LinkExpired) as late:
+            again(shop, token)
+        assert late.value.subject == NORA
+
+
+def test_a_link_clicked_twice_at_once_signs_in_once(shop: Shop, stripe: FakeStripe) -> None:
+    token = a_letter(shop, stripe)
+    results = builders.at_once(*[lambda: sign_in.by_letter(shop, token)] * 4)
+    late = [result for result in results if not isinstance(result, str)]
+    assert [(type(each), each.subject) for each in late] == [(LinkExpired, NORA)] * 3
+    assert len(builders.rows(shop, SignIn)) == 1
+
+
+@builders.on_sqlite
+def test_an_expired_link_gives_the_address_to_sign_in_with(shop: Shop, stripe: FakeStripe) -> None:
+    class LastMonth(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return super().get_timestamp() - 8 * 24 * 3600
+
+    subject = signing.read(shop.signing_key, signing.LETTER, a_letter(shop, stripe))
+    old = URLSafeTimedSerializer(shop.signing_key, salt="pushcart.letter", signer=LastMonth).dumps(subject)
+    with pytest.raises(LinkExpired) as late:
+        sign_in.read_letter(shop, str(old))
+    assert late.value.subject == NORA
+
+
+@builders.on_sqlite
+def test_a_forged_link_tells_nothing(shop: Shop, stripe: FakeStripe) -> None:
+    token = a_letter(shop, stripe)
+    for forged in (token[:-1], "nonsense", "", signing.sign("x" * 16, signing.LETTER, "ord_1")):
+        with pytest.raises(LinkInvalid):
+            sign_in.read_letter(shop, forged)
+
+
+def test_a_code_signs_in_once_whatever_the_capitals(shop: Shop) -> None:
+    email = somebody()
+    digits = a_code(shop, email)
+    assert len(digits) == 6
+    ticket = sign_in.by_code(shop, email.upper(), f" {digits} ")
+    with shop.reading() as session:
+        cookie = sign_in.redeem(session, ticket, ip="127.0.0.1", signing_key=shop.signing_key, now=shop.now())
+        assert sign_in.who(session, cookie, now=shop.now()) == email
+    with pytest.raises(LinkExpired):
+        sign_in.by_code(shop, email, digits)
+
+
+def test_wrong_digits_are_refused_and_the_sixth_try_is_too_late(shop: Shop) -> None:
+    email = somebody()
+    digits = a_code(shop, email)
+    for wrong in ("000000", "", "12345", "１２３４５６", "abcdef"):
+        with pytest.raises(LinkInvalid):
+            sign_in.by_code(shop, email, wrong if wrong != digits else "111111")
+    with pytest.raises(LinkExpired):
+        sign_in.by_code(shop, email, digits)
+
+
+def test_a_newer_code_replaces_the_older(shop: Shop, clock: Clock) -> None:
+    email = somebody()
+    older = a_code(shop, email)
+    clock.pass_(seconds=1)
+    newer = a_code(shop, email)
+    with pytest.raises(LinkInvalid):
+        sign_in.by_code(shop, email, older)
+    assert sign_in.by_code(shop, email, newer)
+
+
+@builders.on_sqlite
+def test_a_code_works_for_ten_minutes(shop: Shop, clock: Clock) -> None:
+    email = somebody()
+    digits = a_code(shop, email)
+    clock.pass_(minutes=11)
+    with pytest.raises(LinkExpired):
+        sign_in.by_code(shop, email, digits)
+
+
+def test_asking_for_a_code_owes_one_letter_and_three_are_enough(shop: Shop) -> None:
+    email = somebody()
+    for _ in range(3):
+        sign_in.request_code(shop, email)
+    with pytest.raises(TooManyTries):
+        sign_in.request_code(shop, email)
+    assert builders.jobs(shop) == sorted(f"sign_in_code:{code.id}" for code in builders.rows(shop, SignInCode))
+    assert len(builders.jobs(shop)) == 3
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nora", "a@b", "a b@c.de", "a@b.c, d@e.f", "no\x00ra@c.de", "a" * 250 + "@b.de"]
+)
+@builders.on_sqlite
+def test_what_is_no_address_is_refused(shop: Shop, address: str) -> None:
+    with pytest.raises(BadInput):
+        sign_in.request_code(shop, address)

@@ -1,0 +1,128 @@
+"""The cart: kept in the database, paid as far as it can be, and safe whatever Stripe says."""
+
+import pytest
+from sqlalchemy import text
+
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from tests.storefront.conftest import Visitor, labels, left_for, sound, words
+
+
+def test_a_cart_survives_a_new_tab(visitor: Visitor) -> None:
+    visitor.puts("guide-eur", 2)
+    tab = visitor.opens("cart")
+    assert "**Field Guide**" in words(tab)
+    assert "**€58.00**" in words(tab)
+
+
+def test_paying_leaves_for_stripe_in_the_same_tab_and_keeps_the_cart(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    session_id = visitor.goes_to_payment()
+    assert visitor.stripe.sessions[session_id]["amount_total"] == 2900
+    assert "**Field Guide**" in words(visitor.opens("cart"))
+
+
+def test_drawing_the_cart_asks_nothing_of_stripe(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    visitor.opens("cart").run()
+    assert visitor.stripe.calls == []
+
+
+def test_the_button_for_phones_pays_too(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    assert "window.location.assign" in left_for(visitor.opens("cart").button(key="pay-phone").click().run())
+
+
+def test_quantities_change_and_lines_go(visitor: Visitor) -> None:
+    visitor.puts("clinic-eur")
+    visitor.puts("guide-eur")
+    tab = visitor.opens("cart")
+    sound(tab.number_input(key="quantity-in-cart-clinic-eur").set_value(3).run())
+    sound(tab.button(key="remove-guide-eur").click().run())
+    assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("clinic-eur", 3)]
+    assert "**€420.00**" in words(tab)
+
+
+def test_what_a_plan_costs_later_is_said_today(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    visitor.puts("plan-year", 5)
+    tab = words(visitor.opens("cart"))
+    assert "**€479.00**" in tab
+    assert "Then €450.00 every year, until you cancel." in tab
+
+
+def test_what_cannot_be_bought_any_more_stays_out_of_the_payment(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    visitor.puts("kit-eur")
+    visitor.puts("clinic-eur")
+    with visitor.shop.transaction() as session:
+        session.execute(text("update products set active = false where id = 'kit'"))
+        session.execute(text("update workshop_dates set taken = capacity"))
+    tab = words(visitor.opens("cart"))
+    assert "No longer for sale" in tab
+    assert "Sold out" in tab
+    assert visitor.stripe.sessions[visitor.goes_to_payment()]["amount_total"] == 2900
+
+
+def test_a_price_that_is_gone_stays_out_too(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    visitor.puts("plan-year")
+    with visitor.shop.transaction() as session:
+        session.execute(text("update prices set active = false where id = 'plan-year'"))
+    assert "Its price has changed" in words(visitor.opens("cart"))
+    assert visitor.stripe.sessions[visitor.goes_to_payment()]["amount_total"] == 2900
+
+
+def test_a_cart_with_nothing_to_pay_offers_no_payment(visitor: Visitor) -> None:
+    visitor.puts("kit-eur")
+    with visitor.shop.transaction() as session:
+        session.execute(text("update products set active = false where id = 'kit'"))
+    tab = visitor.opens("cart")
+    assert "Go to payment" not in labels(tab)
+    assert "Remove Template Kit" in labels(tab)
+
+
+@pytest.mark.parametrize("trouble", [StripeUnreachable("timeout"), StripeRefused("amount_too_large")])
+def test_when_stripe_does_not_help_nothing_is_lost(visitor: Visitor, trouble: Exception) -> None:
+    visitor.puts("guide-eur")
+    visitor.stripe.trouble.append(trouble)  # type: ignore[arg-type]
+    tab = sound(visitor.opens("cart").button(key="pay").click().run())
+    assert "Nothing was charged" in tab.warning[0].value
+    assert left_for(tab) == ""
+    assert visitor.goes_to_payment()
+
+
+def test_two_currencies_are_said_not_to_go_together(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    visitor.puts("yen-jpy")
+    tab = visitor.opens("cart")
+    assert "**€29.00 and ¥500**" in words(tab)
+    tab.button(key="pay").click().run()
+    assert "different currencies" in tab.warning[0].value
+
+
+def test_a_cart_that_was_paid_in_another_tab_leads_to_its_order(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    tab = visitor.opens("cart")
+    visitor.stripe.pay(visitor.goes_to_payment())
+    sound(tab.button(key="pay").click().run())
+    assert "paid for already" in tab.warning[0].value
+    assert "See this order" in labels(tab)
+
+
+def test_a_cart_that_is_still_settling_leads_to_its_order(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    tab = visitor.opens("cart")
+    visitor.stripe.pay(visitor.goes_to_payment(), slowly=True)
+    sound(tab.button(key="pay").click().run())
+    assert "still settling" in tab.warning[0].value
+
+
+def test_an_empty_cart_shows_something_to_begin_with(visitor: Visitor) -> None:
+    tab = visitor.opens("cart")
+    assert tab.title[0].value == "Your cart is empty"
+    assert len(tab.header) == 3
+
+
+def test_a_browser_without_cookies_learns_why_its_cart_is_empty(visitor: Visitor) -> None:
+    visitor.cookies.clear()
+    assert "keeps no cookies" in visitor.opens("cart").warning[0].value

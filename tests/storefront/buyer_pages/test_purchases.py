@@ -1,0 +1,189 @@
+"""Your purchases: a code or a letter's link signs in, and only then is anything to be seen."""
+
+from sqlalchemy import text
+
+from core.foundation import signing
+from core.foundation.errors import StripeUnreachable
+from core.people import sign_in
+from tests.builders import bought, subscribed
+from tests.conftest import Clock
+from tests.storefront.conftest import Visitor, labels, left_for, sound, words
+
+NORA = "nora@lindqvist.example"
+
+
+def test_strangers_see_a_field_and_nothing_else(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, "guide-eur")
+    tab = visitor.opens("purchases")
+    assert tab.text_input(key="email").value == ""
+    assert "Field Guide" not in words(tab)
+
+
+def test_a_code_signs_in(visitor: Visitor) -> None:
+    tab = visitor.opens("purchases")
+    tab.text_input(key="email").set_value(NORA)
+    sound(tab.form_submit_button[0].click().run())
+    assert f"We sent a code to **{NORA}**" in words(tab)
+    tab.text_input[0].set_value(visitor.newest_code(NORA))
+    sound(tab.form_submit_button[0].click().run())
+    assert "/api/sign-in/" in left_for(tab)
+    assert "?next=/purchases" in left_for(tab)
+
+
+def test_wrong_digits_say_so_and_may_be_tried_again(visitor: Visitor) -> None:
+    tab = visitor.opens("purchases")
+    tab.text_input(key="email").set_value(NORA)
+    tab.form_submit_button[0].click().run()
+    right = visitor.newest_code(NORA)
+    tab.text_input[0].set_value("000000" if right != "000000" else "000001")
+    sound(tab.form_submit_button[0].click().run())
+    assert "That isn't the code" in tab.warning[0].value
+    tab.text_input[0].set_value(right)
+    assert "/api/sign-in/" in left_for(tab.form_submit_button[0].click().run())
+
+
+def test_a_late_code_says_that_it_has_run_out(visitor: Visitor, clock: Clock) -> None:
+    tab = visitor.opens("purchases")
+    tab.text_input(key="email").set_value(NORA)
+    tab.form_submit_button[0].click().run()
+    clock.pass_(minutes=11)
+    tab.text_input[0].set_value(visitor.newest_code(NORA))
+    assert "has run out" in tab.form_submit_button[0].click().run().warning[0].value
+
+
+def test_half_an_address_is_asked_for_in_full(visitor: Visitor) -> None:
+    tab = visitor.opens("purchases")
+    tab.text_input(key="email").set_value("nora@")
+    assert "full email" in sound(tab.form_submit_button[0].click().run()).warning[0].value
+
+
+def test_too_many_codes_are_refused_in_a_sentence(visitor: Visitor) -> None:
+    tab = visitor.opens("purchases")
+    for _ in range(4):
+        tab = visitor.opens("purchases")
+        tab.text_input(key="email").set_value(NORA)
+        sound(tab.form_submit_button[0].click().run())
+    assert "a lot of tries" in tab.warning[0].value
+
+
+def test_another_email_may_be_used_after_all(visitor: Visitor) -> None:
+    tab = visitor.opens("purchases")
+    tab.text_input(key="email").set_value(NORA)
+    tab.form_submit_button[0].click().run()
+    other = next(each for each in tab.button if each.label == "Use another email")
+    assert sound(other.click().run()).text_input(key="email")
+
+
+def test_opening_a_letter_s_link_changes_nothing(visitor: Visitor) -> None:
+    letter = letter_about(visitor)
+    for _ in range(2):
+        tab = visitor.opens("purchases", letter=letter)
+        assert f"Continue as {NORA}" in [each.replace(":color[@]{}", "@") for each in labels(tab)]
+    assert "/api/sign-in/" in left_for(sound(tab.button(key="continue").click().run()))
+
+
+def test_a_used_letter_asks_for_a_code_with_the_address_filled_in(visitor: Visitor) -> None:
+    letter = letter_about(visitor)
+    sign_in.by_letter(visitor.shop, letter)
+    tab = visitor.opens("purchases", letter=letter)
+    assert tab.text_input(key="email").value == NORA
+    assert "used before" in words(tab)
+
+
+def test_a_mangled_letter_asks_for_the_address(visitor: Visitor) -> None:
+    assert visitor.opens("purchases", letter="mangled").text_input(key="email").value == ""
+
+
+def test_a_library_holds_everything_that_was_paid_for(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur", cart="cart_1")
+    bought(visitor.shop, visitor.stripe, "clinic-eur", "plan-year", cart="cart_2")
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    assert [each.value for each in tab.header] == ["Coming up", "Downloads and keys", "Plans", "Receipts"]
+    assert {each.value for each in tab.subheader} == {"Clinic", "Field Guide", "Template Kit", "Plan"}
+    assert "23 November 2026" in words(tab)
+    assert words(tab).count('href="/api/downloads/') == 2
+
+
+def test_a_workshop_that_is_over_is_kept_as_past(visitor: Visitor, clock: Clock) -> None:
+    bought(visitor.shop, visitor.stripe, "clinic-eur")
+    visitor.signs_in(NORA)
+    clock.pass_(days=30)
+    assert "Past sessions" in [each.value for each in visitor.opens("purchases").header]
+
+
+def test_what_was_taken_back_is_shown_closed(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, "guide-eur")
+    visitor.signs_in(NORA)
+    with visitor.shop.transaction() as session:
+        session.execute(text("update grants set state = 'revoked'"))
+    tab = visitor.opens("purchases")
+    assert "Its money went back" in words(tab)
+    assert "/api/downloads/" not in words(tab)
+
+
+def test_a_plan_s_billing_is_managed_at_stripe_in_the_same_tab(visitor: Visitor) -> None:
+    subscribed(visitor.shop, visitor.stripe)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    [button] = [each for each in tab.button if each.label == "Manage billing"]
+    assert "/p/session/" in left_for(sound(button.click().run()))
+
+
+def test_only_plans_have_billing_to_manage_and_only_while_they_last(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, "guide-eur", cart="cart_1")
+    bought(visitor.shop, visitor.stripe, "plan-month", cart="cart_2")
+    visitor.signs_in(NORA)
+    assert labels(visitor.opens("purchases")).count("Manage billing") == 1
+    with visitor.shop.transaction() as session:
+        session.execute(text("update grants set state = 'revoked'"))
+    assert "Manage billing" not in labels(visitor.opens("purchases"))
+
+
+def test_billing_that_cannot_be_reached_is_said_so(visitor: Visitor) -> None:
+    subscribed(visitor.shop, visitor.stripe)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    visitor.stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    [button] = [each for each in tab.button if each.label == "Manage billing"]
+    assert "can't reach the billing page" in sound(button.click().run()).warning[0].value
+
+
+def test_a_plan_on_hold_says_why_and_leads_to_its_card(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, "plan-month")
+    visitor.signs_in(NORA)
+    with visitor.shop.transaction() as session:
+        session.execute(text("update grants set state = 'suspended'"))
+    tab = visitor.opens("purchases")
+    assert "Its last payment hasn't come through" in words(tab)
+    assert "Manage billing" in labels(tab)
+
+
+def test_an_address_without_purchases_is_told_kindly(visitor: Visitor) -> None:
+    visitor.signs_in("kim@lindqvist.example")
+    assert "Nothing was bought with this email yet" in words(visitor.opens("purchases"))
+
+
+def test_signing_out_ends_it_on_the_server(visitor: Visitor) -> None:
+    visitor.signs_in(NORA)
+    tab, other_tab = visitor.opens("purchases"), visitor.opens("purchases")
+    sound(tab.button(key="sign-out").click().run())
+    assert "/api/sign-out" in left_for(tab)
+    assert sound(other_tab.run()).text_input(key="email").value == ""
+
+
+def test_a_forged_sign_in_is_nobody(visitor: Visitor) -> None:
+    visitor.signs_in(NORA)
+    visitor.cookies[signing.SIGN_IN_COOKIE] += "x"
+    assert visitor.opens("purchases").text_input(key="email").value == ""
+
+
+def test_the_cookie_of_a_browser_does_not_pass_for_a_sign_in(visitor: Visitor) -> None:
+    visitor.cookies[signing.SIGN_IN_COOKIE] = visitor.cookies[signing.BROWSER_COOKIE]
+    assert visitor.opens("purchases").text_input(key="email").value == ""
+
+
+def letter_about(visitor: Visitor) -> str:
+    """The token in the link of a receipt."""
+    order_id = bought(visitor.shop, visitor.stripe, "guide-eur")
+    return sign_in.letter_link(visitor.shop, order_id, "nora@lindqvist.example").partition("letter=")[2]

@@ -1,0 +1,53 @@
+"""Words: every error has a sentence, and nothing that people wrote turns into markup."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from core.catalog.products import Kind
+from core.foundation.errors import ShopError
+from core.foundation.settings import Settings
+from core.kinds.grants import Delivery
+from core.orders.status import GrantState
+from storefront import amounts, process, sentences, words
+from storefront.deliveries import calendar_file
+
+
+def members(kind: type[ShopError]) -> list[type[ShopError]]:
+    return [kind, *(member for child in kind.__subclasses__() for member in members(child))]
+
+
+@pytest.mark.parametrize("kind", members(ShopError), ids=lambda kind: kind.__name__)
+def test_every_member_of_the_family_has_a_sentence(monkeypatch: pytest.MonkeyPatch, kind: type[ShopError]) -> None:
+    monkeypatch.setattr(process, "shop", lambda: SimpleNamespace(settings=Settings()))
+    error = kind.__new__(kind)
+    for name, annotation in annotations(kind).items():
+        setattr(error, name, 2 if annotation is int else "eur")
+    sentence = sentences.of(error)
+    assert sentence.endswith((".", "**"))
+    assert kind.__name__ not in sentence
+
+
+def annotations(kind: type[ShopError]) -> dict[str, object]:
+    return {
+        name: each for base in reversed(kind.__mro__) for name, each in getattr(base, "__annotations__", {}).items()
+    }
+
+
+def test_nothing_in_a_name_is_markup() -> None:
+    assert words.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\](c) \:red\[d\] \$e\$ \`f\`"
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"), [(12, "12 bytes"), (60_000, "60 kB"), (8_412_000, "8.4 MB"), (2_500_000_000, "2.5 GB")]
+)
+def test_sizes_are_said_as_people_say_them(octets: int, said: str) -> None:
+    assert amounts.size(octets) == said
+
+
+def test_an_entry_for_the_calendar_is_in_utc() -> None:
+    delivery = Delivery("gr_1", "clinic", "Clinic, live", Kind.WORKSHOP, GrantState.ACTIVE, "", 1, "")
+    entry = calendar_file(delivery, datetime(2026, 12, 10, 16, tzinfo=UTC), datetime(2026, 12, 10, 18, tzinfo=UTC))
+    assert "DTSTART:20261210T160000Z\r\n" in entry
+    assert "SUMMARY:Clinic\\, live\r\n" in entry

@@ -1,0 +1,72 @@
+"""What other programs read: the shelves, whether the sidecar can work, and what it has counted."""
+
+import dataclasses
+
+from starlette.testclient import TestClient
+
+from core.foundation import database
+from core.shop import Shop
+from tests import builders
+from tests.fakes import FakeStripe, signed
+from webhook.app import create_app
+
+
+def test_the_shelves_hold_everything_on_sale_with_its_prices(shop: Shop, client: TestClient) -> None:
+    products = {product["id"]: product for product in client.get("/products").json()}
+    assert list(products) == ["guide", "kit", "plan", "clinic", "full", "yen", "dinar", "gift"]
+    assert products["plan"] == {
+        "id": "plan",
+        "name": "Plan",
+        "kind": "plan",
+        "available": True,
+        "prices": [
+            {"id": "plan-month", "amount": 900, "currency": "eur", "interval": "month"},
+            {"id": "plan-year", "amount": 9000, "currency": "eur", "interval": "year"},
+        ],
+    }
+    assert products["guide"]["prices"][0]["interval"] is None
+    assert not products["full"]["available"]
+
+
+def test_the_last_places_held_make_a_workshop_unavailable(shop: Shop, client: TestClient) -> None:
+    builders.opened(shop, ("clinic-eur", 4), cart="cart_1")
+    builders.opened(shop, ("clinic-eur", 1), cart="cart_2")
+    assert {p["id"]: p["available"] for p in client.get("/products").json()}["clinic"] is False
+
+
+def test_a_sidecar_with_its_database_is_ready(shop: Shop, client: TestClient) -> None:
+    assert (client.get("/healthz").json(), client.get("/readyz").json()) == ({"status": "ok"}, {"status": "ok"})
+
+
+@builders.on_sqlite
+def test_a_sidecar_without_its_database_lives_and_is_not_ready(shop: Shop) -> None:
+    away = dataclasses.replace(shop, engine=database.connect("postgresql://nobody@127.0.0.1:1/nothing"))
+    client = TestClient(create_app(away))
+    assert client.get("/healthz").status_code == 200
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert "127.0.0.1" not in answer.text
+
+
+@builders.on_sqlite
+def test_events_are_counted_by_what_became_of_them(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    before = {state: _counted(client, state) for state in ("applied", "refused")}
+    _, session_id = builders.opened(shop)
+    stripe.pay(session_id)
+    body, signature = signed(stripe.event("completed", session_id))
+    client.post("/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
+    client.post("/webhooks/stripe", content=body)
+    assert {state: _counted(client, state) - count for state, count in before.items()} == {"applied": 1, "refused": 1}
+
+
+def _counted(client: TestClient, state: str) -> float:
+    start = f'pushcart_stripe_events_total{{state="{state}"}} '
+    lines = client.get("/metrics").text.splitlines()
+    return next((float(line.removeprefix(start)) for line in lines if line.startswith(start)), 0)
+
+
+@builders.on_sqlite
+def test_what_is_not_there_is_404_in_json(shop: Shop, client: TestClient) -> None:
+    assert client.get("/nothing").status_code == 404
+    assert client.get("/docs").status_code == 404
+    assert client.get("/webhooks/stripe").status_code == 405

@@ -1,0 +1,86 @@
+"""Cookies: which browser this is, and who is signed in on it. Both are signed, and no script can read them."""
+
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from core.foundation import signing
+from core.foundation.database import new_id
+from core.foundation.errors import AccessDenied
+from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
+from core.people import sign_in
+from core.shop import Shop
+from webhook.dependencies import OpenShop
+
+router = APIRouter()
+
+
+def browser_of(request: Request, shop: Shop) -> str:
+    """The id of the browser that sent this request, or an empty string."""
+    return signing.in_cookie(shop.signing_key, signing.BROWSER, request.cookies.get(BROWSER_COOKIE))
+
+
+def new_browser() -> str:
+    """An id for a browser that has none yet."""
+    return new_id("br")
+
+
+def remember_browser(response: Response, shop: Shop, browser: str) -> None:
+    """Let the browser keep its id for as long as browsers allow."""
+    _set(response, shop, BROWSER_COOKIE, signing.BROWSER, browser)
+
+
+@router.get("/sign-in/{ticket}")
+async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/purchases") -> Response:
+    """Turn a ticket of the last minutes into the cookie; one that is no good leads back to where one is made."""
+    try:
+        ip = request.client.host if request.client else ""
+        signed_in = await run_in_threadpool(_redeem, shop, ticket, ip)
+    except AccessDenied:
+        return RedirectResponse(_local("/purchases", shop), 303)
+    response = RedirectResponse(_local(next, shop), 303)
+    _set(response, shop, SIGN_IN_COOKIE, signing.SIGN_IN, signed_in)
+    return response
+
+
+@router.get("/sign-out")
+async def sign_out(request: Request, shop: OpenShop, next: str = "/") -> Response:
+    """End the sign-in on the server and forget the cookie."""
+    signed_in = signing.in_cookie(shop.signing_key, signing.SIGN_IN, request.cookies.get(SIGN_IN_COOKIE))
+    if signed_in:
+        await run_in_threadpool(_sign_out, shop, signed_in)
+    response = RedirectResponse(_local(next, shop), 303)
+    response.delete_cookie(SIGN_IN_COOKIE, path="/")
+    return response
+
+
+def _redeem(shop: Shop, ticket: str, ip: str) -> str:
+    with shop.transaction() as session:
+        return sign_in.redeem(session, ticket, ip=ip, signing_key=shop.signing_key, now=shop.now())
+
+
+def _sign_out(shop: Shop, sign_in_id: str) -> None:
+    with shop.transaction() as session:
+        sign_in.sign_out(session, sign_in_id, now=shop.now())
+
+
+def _local(path: str, shop: Shop) -> str:
+    """A path of this shop: a link from elsewhere must not send people on to another site.
+
+    Without a host: whoever came by another name for it (127.0.0.1, say) has their cookies under that name.
+    """
+    safe = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return urlsplit(shop.settings.public_url).path + (path if safe else "/")
+
+
+def _set(response: Response, shop: Shop, name: str, purpose: str, value: str) -> None:
+    response.set_cookie(
+        name,
+        signing.sign(shop.signing_key, purpose, value),
+        max_age=signing.MAX_AGE[purpose],
+        httponly=True,
+        samesite="lax",
+        secure=shop.settings.public_url.startswith("https://"),
+    )

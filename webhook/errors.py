@@ -1,0 +1,71 @@
+"""Which status each error of the shop has here. Core knows no HTTP; this is the one place that translates."""
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from core.foundation.errors import (
+    AccessDenied,
+    BadInput,
+    EventRefused,
+    LinkExpired,
+    NotFound,
+    NotOpen,
+    ShopError,
+    StripeRefused,
+    StripeTrouble,
+    StripeUnreachable,
+    TooManyTries,
+)
+
+log = structlog.get_logger()
+
+_STATUS: tuple[tuple[type[ShopError], int], ...] = (
+    (BadInput, 400),
+    (EventRefused, 400),
+    (NotFound, 404),
+    (NotOpen, 409),
+    (LinkExpired, 410),
+    (AccessDenied, 403),
+    (TooManyTries, 429),
+    (StripeRefused, 502),
+    (StripeUnreachable, 503),
+)
+
+
+def status_of(error: ShopError) -> int:
+    """The HTTP status of a member of the family."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def register(app: FastAPI) -> None:
+    """Answer every error in JSON: `{"error": "SoldOut", "product": "…", "left": 0}`."""
+    app.add_exception_handler(ShopError, _refuse)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(Exception, _broken)
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ShopError)
+    status = status_of(error)
+    if status >= 500:
+        log.error("stripe_trouble", path=request.url.path, error=str(error))
+    headers = {"Retry-After": "30"} if status in (429, 503) else None
+    # What Stripe says to us is for our log: it may name keys and ids that are nobody else's business.
+    fields = {} if isinstance(error, StripeTrouble) else vars(error)
+    return JSONResponse({"error": type(error).__name__, **fields}, status, headers)
+
+
+async def _bad_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        {"field": ".".join(str(part) for part in each["loc"][1:]), "problem": each["msg"]} for each in error.errors()
+    ]
+    return JSONResponse({"error": "BadInput", "problems": problems}, 400)
+
+
+async def _broken(request: Request, error: Exception) -> JSONResponse:
+    # The traceback follows: the server logs whatever leaves the app.
+    log.error("unexpected", path=request.url.path, error=type(error).__name__)
+    return JSONResponse({"error": "Unexpected"}, 500)
