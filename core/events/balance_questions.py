@@ -10,12 +10,12 @@ from typing import Any
 from sqlmodel import func, select
 
 from core import admission
+from core.admission import Fate, Refused
 from core.foundation import milestones
+from core.foundation.errors import KeyLacksPermission
 from core.journeys import ownership
 from core.orders import balance, payouts
-from core.admission import Fate, Refused
 from core.orders.balance import Movement
-from core.foundation.errors import KeyLacksPermission
 from core.orders.orders import Order
 from core.shop import Shop
 

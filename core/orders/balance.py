@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Float, and_
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from core.foundation.database import insert_once, minor_units, text_enum
-from core.orders.orders import AdmittedOrder
 from core.gateway.objects import id_of, moment
+from core.orders.orders import AdmittedOrder
 
 # How long to wait before asking again whose a movement was: a quarter of its age, within these bounds.
 _SOONEST, _LATEST = timedelta(minutes=15), timedelta(days=1)

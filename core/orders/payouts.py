@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, exists, func, select, update
 
-from core.orders.balance import BalanceEntry
 from core.foundation.database import insert_once, minor_units, text_enum
 from core.gateway.objects import moment
+from core.orders.balance import BalanceEntry
 
 # How long to wait before asking again what is in a payout, should it not have worked.
 _PATIENCE = timedelta(minutes=15)

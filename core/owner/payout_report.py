@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from core.foundation.money import Money
 from core.orders import payouts
 from core.orders.balance import BalanceEntry
-from core.foundation.money import Money
 from core.orders.orders import Order
 from core.orders.payouts import Statement
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from core.events import balance_questions, reconciliation
+from core.events.reconciliation import Report
+from core.foundation.errors import StripeUnreachable
 from core.journeys import refund
 from core.orders import balance
-from core.owner import attention
 from core.orders.balance import BalanceEntry, Movement, Origin
-from core.foundation.errors import StripeUnreachable
-from core.orders.status import Status
 from core.orders.payouts import Payout, PayoutStatus
-from core.events.reconciliation import Report
+from core.orders.status import Status
+from core.owner import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver

@@ -8,9 +8,9 @@ import pytest
 
 from core.events import reconciliation
 from core.orders import balance, payouts
-from core.owner import payout_report
 from core.orders.balance import BalanceEntry, Origin
 from core.orders.payouts import Gap, Payout, PayoutStatus
+from core.owner import payout_report
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
