@@ -76,8 +76,10 @@ def _is_due(shop: Shop, listing: _Listing) -> bool:
 
 def _is_refused(shop: Shop, listing: _Listing) -> bool:
     with shop.reading() as session:
-        refused = milestones.last(session, listing.refused)
-    return refused is not None and refused.at > shop.now() - _REFUSED_FOR
+        read, refused = milestones.last(session, listing.read), milestones.last(session, listing.refused)
+    if refused is None or (read is not None and read.at > refused.at):
+        return False
+    return refused.at > shop.now() - _REFUSED_FOR
 
 
 def _guarded(shop: Shop, listing: _Listing, read: Callable[[], None]) -> bool:

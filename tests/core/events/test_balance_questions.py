@@ -416,6 +416,20 @@ def test_a_key_that_may_not_read_it_is_told_once_and_the_rest_goes_on(
     assert (asked(stripe, name), len(entries(shop))) == (2, 2)
 
 
+def test_a_permission_that_was_given_counts_from_the_next_reconciliation_on(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.bought(shop, stripe)
+    stripe.forbidden = {BALANCE}
+    reconciliation.sweep(shop)
+    stripe.forbidden = set()
+    clock.pass_(minutes=1)
+    reconciliation.sweep(shop, everything=True)
+    assert attention.items(shop) == []
+    read(shop)
+    assert asked(stripe, BALANCE) == 3
+
+
 def test_two_workers_that_read_at_once_keep_each_movement_once(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     order_id = builders.bought(shop, stripe)
     for _ in range(30):
