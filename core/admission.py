@@ -9,26 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, or_, select
+from sqlmodel import Session, or_, select
 
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts
-from core.orders import checkouts, ledger, orders, subscriptions
+from core.orders import checkouts, ledger, orders, payments, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
-
-
-class PaymentIntent(SQLModel, table=True):
-    """A payment of an order that none of its Sessions shows: a renewal, or the first payment of a plan.
-
-    Under its charge's id where Stripe speaks of the charge alone.
-    """
-
-    __tablename__ = "payment_intents"
-
-    id: str = Field(primary_key=True)
-    order_id: str = Field(foreign_key="orders.id", index=True)
 
 
 class Fate(StrEnum):
@@ -56,6 +44,11 @@ class AdmittedSession:
     book: Ledger
     attempt: Checkout
     facts: SessionFacts
+
+    @property
+    def order_id(self) -> AdmittedOrder:
+        """The order that it was opened for."""
+        return AdmittedOrder(self.order.id)
 
 
 NOT_OURS = "not an order of this shop"
@@ -109,23 +102,14 @@ def of_object(session: Session, shop_id: str, subject: dict[str, Any]) -> Admitt
 
 def of_ids(session: Session, payment_ids: list[str], subscription: str | None) -> AdmittedOrder | None:
     """The order that one of these payments, or this subscription, is known to belong to."""
-    for payment in payment_ids:
-        if traced := session.get(PaymentIntent, payment):
-            return AdmittedOrder(traced.order_id)
+    if payment_ids and (received := payments.owner_of(session, payment_ids)):
+        return AdmittedOrder(received)
     for owner, order_id in ((Checkout, Checkout.order_id), (Order, Order.id)):
         ways = [owner.stripe_payment_intent_id == payment for payment in payment_ids]
         ways += [owner.stripe_subscription_id == subscription] if subscription else []
         if ways and (found := session.exec(select(order_id).where(or_(*ways))).first()):
             return AdmittedOrder(found)
     return None
-
-
-def remember(session: Session, order_id: AdmittedOrder, payment_ids: list[str]) -> None:
-    """Know these payments from now on. The order they were traced to must be locked."""
-    for payment in payment_ids:
-        if of_ids(session, [payment], None) is None:
-            session.add(PaymentIntent(id=payment, order_id=order_id))
-            session.flush()
 
 
 def named(subject: dict[str, Any]) -> dict[str, str]:

@@ -170,7 +170,19 @@ def refund(
     ] = None,
     line: Annotated[list[int] | None, typer.Option(help="The lines to pay back, counted from 1.")] = None,
     reason: Annotated[str, typer.Option(help="duplicate, fraudulent, requested_by_customer, or your own words.")] = "",
-    take_back: Annotated[bool, typer.Option("--take-back", help="End access though money is left.")] = False,
+    payment: Annotated[
+        str, typer.Option(metavar="ID", help="The payment to pay back, by any of its ids; without it the newest first.")
+    ] = "",
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="End access, of these lines or all, though money is left.")
+    ] = False,
+    end_subscription: Annotated[
+        bool | None,
+        typer.Option(
+            "--cancel-subscription/--keep-subscription",
+            help="Whether the plan that is paid back stops billing; else as PLAN_AFTER_REFUND says.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -184,7 +196,9 @@ def refund(
     with shop.reading() as session:
         found = reports.order_detail(session, reference)
     order_id, units = found["id"], None if amount is None else Money.parse(amount, found["currency"]).amount
-    plan = preview(shop, order_id, units, lines=line or (), take_back=take_back)
+    plan = preview(
+        shop, order_id, units, lines=line or (), payment=payment, take_back=take_back, end_subscription=end_subscription
+    )
     if refusal := cli_refund.disagreement(plan, yes=yes, as_json=as_json):
         _fail(refusal)
     done = request(
@@ -194,15 +208,45 @@ def refund(
         reason=reason,
         actor="pushcart refund",
         lines=line or (),
+        payment=payment,
         take_back=take_back,
+        end_subscription=end_subscription,
         agreed=plan,
     )
     with shop.reading() as session:
         found = reports.order_detail(session, order_id)
-    text = f"{done.amount.format()} of {plan.number}: the refund is {done.status}."
-    _say(cli_refund.answer(done, plan, found), text, as_json)
+    _say(cli_refund.answer(done, plan, found), cli_refund.said(done, plan), as_json)
     if done.status in (RefundStatus.FAILED, RefundStatus.CANCELED):
         raise typer.Exit(1)
+
+
+@app.command()
+def revoke(
+    reference: Annotated[str, typer.Argument(metavar="ORDER")],
+    line: Annotated[list[int] | None, typer.Option(help="The lines to end, counted from 1; without it all.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the order's history.")] = "",
+    restore: Annotated[bool, typer.Option("--restore", help="Give back what was ended.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """End access to what ORDER gave, without moving money; or give it back."""
+    from core import cli_revoke
+    from core.journeys import revocation
+    from core.owner import reports
+
+    if not reason and not restore:
+        _fail("Say why with --reason: it stands in the order's history.")
+    shop = open_shop()
+    with shop.reading() as session:
+        order_id = reports.order_detail(session, reference)["id"]
+    plan = revocation.preview(shop, order_id, line or (), restore=restore)
+    if refusal := cli_revoke.disagreement(plan, restore=restore, yes=yes, as_json=as_json):
+        _fail(refusal)
+    act = revocation.restore if restore else revocation.revoke
+    act(shop, order_id, line or (), reason=reason, actor="pushcart revoke", agreed=plan)
+    with shop.reading() as session:
+        found = reports.order_detail(session, order_id)
+    _say(cli_revoke.answer(plan, found), cli_revoke.said(plan, restore=restore), as_json)
 
 
 @app.command()
@@ -225,14 +269,41 @@ def evidence(
 @app.command("sign-in-code")
 def sign_in_code(email: str, as_json: Json = False) -> None:
     """Print a sign-in code for EMAIL, for somebody whom no mail reaches."""
-    from core.people import sign_in
+    from core.foundation import addresses
+    from core.people import codes
 
     shop = open_shop()
+    address = addresses.checked(email, reachable=shop.settings.livemode)
     with shop.transaction() as session:
-        code = sign_in.make_code(session, email, now=shop.now())
-    digits = sign_in.digits_of(code.id, signing_key=shop.signing_key)
-    answer = {"email": code.email, "code": digits, "expires_at": code.expires_at.isoformat()}
-    _say(answer, f"{digits} signs in {code.email} for {sign_in.CODE_MINUTES} minutes.", as_json)
+        code = codes.make(session, address, now=shop.now())
+    digits = codes.digits_of(code.id, signing_key=shop.signing_key)
+    answer = {"email": code.folded, "code": digits, "expires_at": code.expires_at.isoformat()}
+    _say(answer, f"{digits} signs in {code.folded} for {codes.CODE_MINUTES} minutes.", as_json)
+
+
+@app.command()
+def customer(
+    email: str,
+    change_email: Annotated[
+        str, typer.Option(metavar="NEW", help="From now on this is the customer's address, and no longer EMAIL.")
+    ] = "",
+    order: Annotated[str, typer.Option(help="Change the address of this order alone, by id or number.")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Let the customer have EMAIL as well.")] = False,
+    join: Annotated[bool, typer.Option("--join", help="Also if NEW is another customer's: then both are one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What the customer with the address EMAIL has: addresses, orders, deliveries."""
+    from core import cli_customer
+    from core.foundation import addresses
+
+    shop = open_shop()
+    if change_email:
+        new = addresses.checked(change_email, reachable=shop.settings.livemode)
+        email = cli_customer.change(shop, email, new, order=order, keep=keep, join=join)
+    elif order or keep or join:
+        raise typer.BadParameter("--order, --keep and --join say how --change-email is meant")
+    found = cli_customer.look(shop, email)
+    _say(found, cli_customer.text(found), as_json)
 
 
 def _say(answer: Any, text: str, as_json: bool) -> None:

@@ -1,22 +1,30 @@
 """What the command line says of an error: a sentence or a few, for the person who typed the command."""
 
+from core.foundation.currencies import exponent
 from core.foundation.errors import (
+    AddressTaken,
+    AddressUnfit,
     AmountTooSmall,
     AmountUnclear,
     CatalogInvalid,
+    CustomerNotFound,
     EventNotFound,
+    NeverPaid,
     NoSuchLine,
+    NoSuchPayment,
     NothingToRefund,
     OrderNotFound,
     OtherMode,
     RefundChanged,
     RefundTooBig,
+    RevocationChanged,
     ShopError,
     StripeRefused,
     StripeUnreachable,
     Unclear,
+    Unfit,
 )
-from core.foundation.money import Money, exponent
+from core.foundation.money import Money
 
 
 def lines(error: ShopError) -> list[str]:
@@ -28,12 +36,32 @@ def lines(error: ShopError) -> list[str]:
             return [f"There is no order {error.order}."]
         case EventNotFound():
             return [f"There is no event {error.event}."]
+        case CustomerNotFound():
+            return ["Nobody has bought under this address."]
+        case AddressUnfit():
+            return [f"This is no address that mail can be sent to: {_UNFIT[error.why]}."]
+        case AddressTaken():
+            return [
+                f"The new address is another customer's, who has {error.orders} orders. --join makes one customer of the two."
+            ]
         case StripeUnreachable():
             return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
         case StripeRefused():
             return [f"Stripe did not do it: {error.message or error.code}"]
         case _:
             return [_of_a_refund(error)]
+
+
+_UNFIT = {
+    Unfit.EMPTY: "it is empty",
+    Unfit.NO_AT: "it has no @",
+    Unfit.SEVERAL: "it is more than one, or more than an address",
+    Unfit.NO_ENDING: "its end is missing, such as .com",
+    Unfit.DOTS: "it has a dot too many",
+    Unfit.TOO_LONG: "it is too long",
+    Unfit.RESERVED: "its domain is reserved for examples and tests",
+    Unfit.CHARACTERS: "it has characters or a domain that no address has",
+}
 
 
 def _of_a_refund(error: ShopError) -> str:
@@ -49,6 +77,12 @@ def _of_a_refund(error: ShopError) -> str:
             return f"There is nothing left to refund of {error.order_id}."
         case NoSuchLine():
             return f"There is no line {error.line}: the lines of this order are 1 to {error.lines}."
+        case NoSuchPayment():
+            return f"This order has received no payment {error.payment}. `pushcart order` lists them."
+        case NeverPaid():
+            return f"{error.order_id} was never paid, so there is nothing to take back."
+        case RevocationChanged():
+            return f"Something has happened to {error.order_id} meanwhile, so nothing was done. Ask again to see how it stands."
         case RefundChanged():
             return f"Something has happened to {error.order_id} meanwhile, so nothing was sent. Ask again to see how it stands."
         case OtherMode():

@@ -4,28 +4,36 @@
 anywhere, any number of times and at once: the order's row is locked, and the result is the same.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
-from sqlalchemy import update
+from sqlalchemy import inspect, update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
 from core.admission import AdmittedSession
 from core.catalog.products import Kind, Product
 from core.foundation import outbox
 from core.foundation.database import new_id
+from core.foundation.errors import SoldOut
 from core.foundation.outbox import Job
-from core.kinds import access, deliverables
+from core.kinds import access, deliverables, plan_billing, seats
 from core.kinds.grants import Grant
-from core.orders import checkouts, disputes, ledger, orders, refunds
+from core.kinds.plan_billing import Billing
+from core.orders import checkouts, disputes, ledger, orders, payment_lines, payments, refunds, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
-from core.orders.orders import Order, OrderLine
+from core.orders.orders import AdmittedOrder, Order, OrderLine
+from core.orders.payments import Payment, PaymentFacts
 from core.orders.refunds import RefundStatus
-from core.orders.status import GrantState, Payment, Status, status_of
+from core.orders.status import GrantState, Progress, Status, status_of
+from core.orders.subscriptions import Subscription
 from core.people import customers
+from core.people.customers import How
 
 
 @dataclass(frozen=True)
@@ -52,32 +60,75 @@ class Foreseen:
 def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: datetime) -> Settled:
     """Derive and converge. The caller holds the lock on the order, and `ledger` holds what it learned."""
     paid = ledger.paid
+    ledger.attribute()
     log = Entries(order.id, actor, now, paid.stripe_checkout_session_id if paid else None)
     if paid:
         log.add("paid")
-    elif ledger.progress is Payment.FAILED:
+    elif ledger.progress is Progress.FAILED:
         # Most buyers give their address on Stripe's page only, and they are to be told.
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
     grants = _converge(session, order, ledger, log, now=now)
-    if ledger.progress is Payment.PAID:
-        order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
+    if ledger.progress is Progress.PAID:
+        _sum_up(order, ledger)
+    billing = _billing(session, order, ledger)
     if paid:
-        _adopt(session, order, paid, now=now)
+        _adopt(order, paid)
+        if order.customer_id is None and paid.email:
+            _claim(session, order, paid.email, now=now)
+            _note_plans_held(session, order, grants, log)
     plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     delivered = bool(grants) and all(grant.granted_at for grant in grants)
-    fulfilled_now = _write(session, order, status, ledger.trouble or _blocked(grants), delivered, now=now)
+    trouble = ledger.trouble or _blocked(grants)
+    told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
+    fulfilled_now = _write(session, order, status, told, delivered, now=now)
     _note(log, order, status, ledger, fulfilled_now)
     log.write(session)
-    _owe(session, order, ledger, status, fulfilled_now)
+    _owe(session, order, ledger, status, trouble, fulfilled_now)
+    _owe_ends(session, ledger, billing)
     return Settled(order.id, status, fulfilled_now)
 
 
 def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datetime) -> Settled:
     """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
     order, book = admitted.order, admitted.book
-    checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    row = checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    if admitted.facts.is_paid:
+        facts = payments.read_paid_session(admitted.facts, now=now)
+        # Money that was not what was ordered is for none of its lines, whatever Stripe says of them.
+        plain = facts.amount == facts.amount_subtotal and not facts.amount_discount and not facts.amount_tax
+        known = plain or facts.amount == facts.amount_tax == 0 or not book.fits(row)
+        payments.record(session, admitted.order_id, book.payments, facts, lines_known=known)
+    if admitted.facts.subscription:
+        order.eventful = True
+        subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
+    return settle(session, order, book, actor=actor, now=now)
+
+
+def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, actor: str, now: datetime) -> Settled:
+    """Record money that came in by an invoice, and settle its order."""
+    order = orders.lock(session, order_id)
+    assert order is not None
+    order.eventful = True
+    book = ledger.read(session, order)
+    payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
+    if facts.lines is not None:
+        _list(session, order, book, payment, facts.lines)
+    return settle(session, order, book, actor=actor, now=now)
+
+
+def list_lines(
+    session: Session, order_id: AdmittedOrder, payment_id: str, listed: Sequence[dict[str, Any]], *, actor: str,
+    now: datetime,
+) -> Settled:  # fmt: skip
+    """Keep what Stripe lists of one of the order's payments, and settle the order."""
+    order = orders.lock(session, order_id)
+    assert order is not None
+    order.eventful = True
+    book = ledger.read(session, order)
+    if payment := payments.named(book.payments, payment_id):
+        _list(session, order, book, payment, listed)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -91,7 +142,8 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
 def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
     """What settling would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
     rows = _lines_and_grants(session, order.id)
-    keeps = _keeping_products(session, rows)
+    ledger.lines = [line for line, _ in rows]
+    keeps = _keeping_products(session, ledger.lines)
     allowed = _allowed(ledger, rows, keeps, now=now)
     return tuple(
         Foreseen(line.position + 1, line.name, line.quantity, grant.state, allowed[line.id], line.product_id in keeps)
@@ -100,26 +152,91 @@ def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) ->
     )
 
 
-def _adopt(session: Session, order: Order, paid: Checkout, *, now: datetime) -> None:
+def _list(session: Session, order: Order, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
+    if listed and payment.id not in book.listed:
+        lines = orders.lines(session, order.id)
+        book.listed[payment.id] = payment_lines.write(session, payment, lines, listed)
+
+
+def _sum_up(order: Order, ledger: Ledger) -> None:
+    """Write what the payments come to: on the order, on each of them, and on the lines that were bought with the first."""
+    order.amount_total, order.amount_refunded = ledger.total, ledger.refunded
+    order.amount_subtotal = sum(payment.amount_subtotal for payment in ledger.payments)
+    order.amount_discount = sum(payment.amount_discount for payment in ledger.payments)
+    order.amount_tax = sum(payment.amount_tax for payment in ledger.payments)
+    for payment in ledger.payments:
+        payment.amount_refunded = ledger.back(payment)
+    first = ledger.payment_of(ledger.paid) if ledger.paid else None
+    order.paid_at = (first or ledger.payments[0]).paid_at
+    if first and (first.amount_discount or first.amount_tax):
+        shares = ledger.shares(first)
+        for line in ledger.lines:
+            own = [share for share in shares if share.order_line_id == line.id]
+            line.amount_discount = sum(share.amount_discount for share in own)
+            line.amount_tax = sum(share.amount_tax for share in own)
+
+
+def _second_thoughts(ledger: Ledger) -> list[str]:
+    """What an owner must decide about money that came in beside what was ordered, each as `topic: payment`."""
+    return [
+        *(f"paid_twice: {payment.id}" for payment in ledger.to_pay_back),
+        *(f"paid_after_end: {payment.id}" for payment in ledger.paid_after_end),
+    ]
+
+
+def unwanted(session: Session, order: Order, ledger: Ledger) -> list[Subscription]:
+    """The subscriptions that go on billing though all they were for has ended by money. Changes nothing."""
+    return list(_billing(session, order, ledger).unwanted)
+
+
+def _billing(session: Session, order: Order, ledger: Ledger) -> Billing:
+    if not ledger.subscriptions or ledger.progress is not Progress.PAID:
+        return Billing()
+    ledger.lines = ledger.lines or orders.lines(session, order.id)
+    lines = [line for line in ledger.lines if line.kind is Kind.PLAN]
+    return plan_billing.look(ledger, lines, _keeping_products(session, lines) if ledger.refunds else set())
+
+
+def _adopt(order: Order, paid: Checkout) -> None:
     """Take over from the Session that paid for it what belongs to the order itself."""
     order.stripe_checkout_session_id = paid.stripe_checkout_session_id
     order.stripe_payment_intent_id = paid.stripe_payment_intent_id
     order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
-    order.email = paid.email or order.email
-    if order.email and order.customer_id is None:
-        order.customer_id = customers.remember(session, order.email, now=now)
+    order.name, order.country, order.tax_id = paid.name, paid.country, paid.tax_id
+
+
+def _claim(session: Session, order: Order, email: str, *, now: datetime) -> None:
+    """Give the order to the customer of the address that Stripe reports for the Session that paid, once and for all.
+
+    What was typed before is only a wish. From here on no fact leads to another address, and no other payer: what was
+    delivered was delivered to this one.
+    """
+    order.email = email
+    order.customer_id = customers.remember(session, email, how=How.CHECKOUT, now=now)
+
+
+def _note_plans_held(session: Session, order: Order, grants: list[Grant], log: Entries) -> None:
+    """Say on the order that its customer had the same plan already: perhaps they meant to have it once."""
+    plans = {grant.product_id for grant in grants if grant.kind is Kind.PLAN}
+    if plans:
+        customer, mode = order.customer_id, order.livemode
+        held = seats.held(session, plans, customer_id=customer, besides=order.cart_id, livemode=mode)
+        for number in dict.fromkeys(each.number for each in held):
+            log.add(f"plan_held:{number}")
 
 
 def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> list[Grant]:
-    if ledger.progress in (Payment.OPEN, Payment.PROCESSING):
+    if ledger.progress in (Progress.OPEN, Progress.PROCESSING):
         return []
     rows = _lines_and_grants(session, order.id)
-    if ledger.progress is not Payment.PAID:
+    ledger.lines = [line for line, _ in rows]
+    if ledger.progress is not Progress.PAID:
         deliverables.release_all(session, [line for line, _ in rows])
         return []
-    allowed = _allowed(ledger, rows, _keeping_products(session, rows) if ledger.refunds else set(), now=now)
+    deliverables.lock_stock(session, [line for line, _ in rows])
+    keeps = _keeping_products(session, ledger.lines) if ledger.refunds else set()
+    allowed = _allowed(ledger, rows, keeps, now=now)
     trouble = "" if ledger.paid else ledger.misfit
-    plans = [line.id for line, _ in rows if line.kind is Kind.PLAN]
     grants = []
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
@@ -129,9 +246,8 @@ def _converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, n
             log.add(f"granted:{line.position + 1}")
         if trouble and grant.state is GrantState.BLOCKED:
             grant.reason = trouble
-        # The seats of several plans in one subscription are counted together there: then each keeps what was ordered.
-        if plans == [line.id] and ledger.subscription and ledger.subscription.quantity:
-            grant.quantity = ledger.subscription.quantity
+        if line.kind is Kind.PLAN:
+            _follow(grant, access.of_plan(ledger, line, now=now), now=now)
         grants.append(grant)
     return grants
 
@@ -145,9 +261,9 @@ def _allowed(
     }
 
 
-def _keeping_products(session: Session, rows: list[tuple[OrderLine, Grant | None]]) -> set[str]:
+def _keeping_products(session: Session, lines: Sequence[OrderLine]) -> set[str]:
     """Products whose buyers keep what they have even when their money goes back."""
-    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line, _ in rows}))
+    products = select(Product.id, Product.terms).where(col(Product.id).in_({line.product_id for line in lines}))
     return {product for product, terms in session.exec(products) if terms.get("on_refund") == "keep"}
 
 
@@ -173,10 +289,18 @@ def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries
     )  # fmt: skip
     session.add(grant)
     session.flush()  # what a kind adds refers to it
-    if not trouble and (short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now)):
+    if trouble:
+        _keep_stock(session, line, now=now)
+    elif short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now):
         grant.state, grant.reason, grant.granted_at = GrantState.BLOCKED, short, None
     log.add(f"{'granted' if grant.state is GrantState.ACTIVE else 'blocked'}:{line.position + 1}", grant.reason)
     return grant
+
+
+def _keep_stock(session: Session, line: OrderLine, *, now: datetime) -> None:
+    """Hold what a blocked line counts on until a person decides; that there is none left is told when they do."""
+    with suppress(SoldOut):
+        deliverables.KINDS[line.kind].hold(session, line, now=now)
 
 
 def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, *, now: datetime) -> None:
@@ -196,7 +320,7 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
             deliverables.KINDS[line.kind].release(session, line.id)
             deliverables.KINDS[line.kind].revoke(session, grant, now=now)
         case GrantState.BLOCKED:
-            pass
+            _keep_stock(session, line, now=now)  # its money is back with us: so is what it counted on, if it is free
         case _:
             assert_never(target)
     grant.state, grant.reason = target, reason if target is GrantState.BLOCKED else ""
@@ -204,6 +328,15 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
         grant.updated_at = now
     if target is GrantState.ACTIVE:
         grant.granted_at = grant.granted_at or now
+
+
+def _follow(grant: Grant, plan: access.PlanAccess, *, now: datetime) -> None:
+    """Move a grant to the plan and the seats that its subscription has come to."""
+    before = (grant.product_id, grant.quantity)
+    grant.product_id = plan.product_id or grant.product_id
+    grant.quantity = grant.quantity if plan.quantity is None else plan.quantity
+    if (grant.product_id, grant.quantity) != before:
+        grant.updated_at = now
 
 
 def _blocked(grants: list[Grant]) -> str:
@@ -216,11 +349,23 @@ def _write(session: Session, order: Order, status: Status, attention: str, deliv
     if status is not order.status:
         order.status = status
         order.updated_at = now
+    first = delivered and order.fulfilled_at is None and _write_first(session, order, now=now)
     session.flush()
-    if not delivered or order.fulfilled_at is not None:
+    return first
+
+
+def _write_first(session: Session, order: Order, *, now: datetime) -> bool:
+    """Write all that has changed of the order as being fulfilled, in one statement, unless it was fulfilled before."""
+    changed = {each.key: each.value for each in inspect(order).attrs if each.history.has_changes()}
+    unfulfilled = update(Order).where(col(Order.id) == order.id, col(Order.fulfilled_at).is_(None))
+    written = session.execute(
+        unfulfilled.values(**changed, fulfilled_at=now), execution_options={"synchronize_session": False}
+    )
+    if not written.rowcount:  # type: ignore[attr-defined]
         return False
-    first = update(Order).where(col(Order.id) == order.id, col(Order.fulfilled_at).is_(None)).values(fulfilled_at=now)
-    return bool(session.execute(first).rowcount)  # type: ignore[attr-defined]
+    for name, value in (*changed.items(), ("fulfilled_at", now)):
+        set_committed_value(order, name, value)
+    return True
 
 
 def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_now: bool) -> None:
@@ -238,21 +383,38 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add("paid_twice")
 
 
-def _owe(session: Session, order: Order, ledger: Ledger, status: Status, fulfilled_now: bool) -> None:
+def _owe(session: Session, order: Order, ledger: Ledger, status: Status, trouble: str, fulfilled_now: bool) -> None:
     """Owe the outside its messages, in the transaction that made them due."""
     if fulfilled_now and order.email:
         outbox.owe(session, Job.RECEIPT, order.id, key=order.id, to=order.email)
     if status is Status.FAILED and order.email:
         attempt = str(max(row.attempt for row in ledger.checkouts))
         outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}", to=order.email)
-    for topic in _worries(order, ledger):
+    for payment in ledger.paid_after_end if order.email else []:
+        told = (order.id, payment.id)
+        outbox.owe(session, Job.PAID_AFTER_END, *told, key=":".join(told), to=order.email)
+    for topic in _worries(ledger, trouble):
         outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")
+    for payment in ledger.payments:
+        if not payment.lines_known:
+            outbox.owe(session, Job.ASK_STRIPE, payment.id, key=payment.id)
 
 
-def _worries(order: Order, ledger: Ledger) -> list[str]:
+def _owe_ends(session: Session, ledger: Ledger, billing: Billing) -> None:
+    """Owe the end of what nobody uses and somebody pays for: once for each thing that may have been the reason.
+
+    Whether it is ended says the shop's policy, when the job is carried out.
+    """
+    for subscription in billing.unwanted:
+        for cause in plan_billing.causes(ledger):
+            outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription.id, cause, key=f"{subscription.id}:{cause}")
+
+
+def _worries(ledger: Ledger, trouble: str) -> list[str]:
     """What the owners must hear of at once, each once."""
     worries = [f"dispute:{dispute.id}" for dispute in ledger.disputes]
     failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
     worries += [f"refund_failed:{refund.id}" for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
-    return [*worries, "blocked"] if order.attention else worries
+    worries += [f"paid_after_end:{payment.id}" for payment in ledger.paid_after_end]
+    return [*worries, "blocked"] if trouble else worries

@@ -1,12 +1,24 @@
 """Every table of the shop: importing this module declares them all, for whoever compares the schema with the code."""
 
 # ruff: noqa: F401
-from core import admission
 from core.catalog import products
 from core.events import inbox
 from core.foundation import heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
-from core.orders import balance, checkouts, disputes, history, orders, payouts, refunds, subscriptions
-from core.people import customers, sign_in
+from core.orders import (
+    balance,
+    checkouts,
+    disputes,
+    history,
+    orders,
+    payment_lines,
+    payments,
+    payouts,
+    refunds,
+    subscription_changes,
+    subscription_items,
+    subscriptions,
+)
+from core.people import codes, customers, sign_in

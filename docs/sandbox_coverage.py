@@ -43,6 +43,8 @@ REFUSED_VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
         "currency_options[usd][custom_unit_amount][enabled]": "true",
         "recurring[usage_type]": "metered",
     },
+    ("POST", "/v1/prices/{id}"): {"currency_options[usd][custom_unit_amount][enabled]": "true"},
+    ("POST", "/v1/products"): {"default_price_data[currency_options][usd][custom_unit_amount][enabled]": "true"},
     ("POST", "/v1/subscription_items"): {"payment_behavior": "pending_if_incomplete"},
     ("POST", "/v1/subscription_items/{id}"): {"off_session": "false", "payment_behavior": "pending_if_incomplete"},
     ("POST", "/v1/subscriptions"): {
@@ -200,8 +202,8 @@ def _nothing_at_all() -> str:
     return (
         "### What is not there at all\n\n"
         f"Objects that others may name, but that are never made: {stubbed}. Nothing of Connect, Issuing, Identity, "
-        "Terminal, Tax, Treasury, quotes, credit notes, payment links, payouts, subscription schedules or the second "
-        "version of the API."
+        "Terminal, Treasury, quotes, credit notes, payment links, registrations and calculations of tax, subscription "
+        "schedules or the second version of the API."
     )
 
 

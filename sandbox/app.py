@@ -20,7 +20,7 @@ from sandbox.pages.challenge_page import ChallengePage
 from sandbox.pages.hosted_page import HostedPage
 from sandbox.pages.portal_page import PortalPage
 from sandbox.pages.recovery_page import RecoveryPage
-from sandbox.panel import scenarios
+from sandbox.panel import catalogue_actions, scenarios
 from sandbox.panel.control_api import Control
 from sandbox.panel.fault_page import FaultPage
 from sandbox.panel.mailbox import Mailbox
@@ -34,6 +34,7 @@ METHODS = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "TRACE"]
 def make(settings: Settings) -> FastAPI:
     """The application; its state is opened when it starts and written out when it stops."""
     account = Account(settings, {**TIMERS, **scenarios.TIMERS})
+    catalogue_actions.provide_codes(account)
     api, mailbox = Api(account, HANDLERS), Mailbox(account)
 
     @contextlib.asynccontextmanager
@@ -93,6 +94,7 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/favicon.ico", _icon, ["GET"])
     app.add_route("/", panel.show, ["GET"], name="panel")
     app.add_route("/panel/act/{name}", panel.act, ["POST"])
+    app.add_route("/panel/promotion-codes", panel.make_code, ["POST"])
     app.add_route("/panel/changes", account.changes.answer, ["GET"])
     app.add_route("/panel/events", about_events.list, ["GET"])
     app.add_route("/panel/events/{id}", about_events.show, ["GET"])

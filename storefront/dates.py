@@ -3,6 +3,8 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from core.kinds.workshops import DateView, Times
+
 
 def day(moment: datetime) -> str:
     """A date such as 23 November 2026."""
@@ -14,4 +16,20 @@ def hours(starts_at: datetime, ends_at: datetime, timezone: str) -> tuple[str, s
     zone = ZoneInfo(timezone)
     start, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
     place = timezone.rpartition("/")[2].replace("_", " ")
-    return f"{start:%A} {day(start)}", f"{start:%H:%M} to {end:%H:%M}, {place} time"
+    return weekday(starts_at, timezone), f"{start:%H:%M} to {end:%H:%M}, {place} time"
+
+
+def weekday(moment: datetime, timezone: str) -> str:
+    """The day in this zone, such as Thursday 10 December 2026."""
+    there = moment.astimezone(ZoneInfo(timezone))
+    return f"{there:%A} {day(there)}"
+
+
+def day_of(date: DateView | Times) -> str:
+    """The day of a workshop's date, where it takes place, such as 10 December 2026."""
+    return day(date.starts_at.astimezone(ZoneInfo(date.timezone)))
+
+
+def of(date: DateView | Times) -> tuple[str, str]:
+    """The day and the hours of a workshop's date."""
+    return hours(date.starts_at, date.ends_at, date.timezone)

@@ -108,7 +108,9 @@ def _draw_closed(delivery: Delivery, where: str, level: int) -> Any:
     color, icon, label, why = _CLOSED[delivery.state]
     if delivery.kind is Kind.PLAN and delivery.state is GrantState.SUSPENDED:
         why = _PLAN_ON_HOLD
-    card = _card(delivery, where, level, "")
+    card = _card(
+        delivery, where, level, dates.weekday(delivery.starts_at, delivery.timezone) if delivery.starts_at else ""
+    )
     with card:
         st.markdown(f":{color}-badge[:material/{icon}: {label}]  \n{why or _blocked(delivery)}")
     return card
@@ -119,6 +121,8 @@ def _blocked(delivery: Delivery) -> str:
         return (
             "The last place went while your payment was on its way. We'll offer you another date, or your money back."
         )
+    if delivery.reason == "date_passed":
+        return "It had begun when your payment arrived. We'll offer you another date, or your money back."
     return "Something needs a person to look at it. We'll write to you. **You don't need to pay again.**"
 
 

@@ -1,21 +1,48 @@
 """Pictures: those of the products, and the shop's own name and icon."""
 
+import re
+from functools import cache
 from html import escape
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
+from core.kinds.workshops import DateView
 from storefront import process
 
 STATIC = Path(__file__).parent / "static"
 
 
 def show(image: str, key: str, alt: str = "", width: int | Literal["stretch"] = "stretch") -> None:
-    """A picture of the static folder by its address, so that browsers keep it; nothing where there is none."""
+    """A picture of the static folder by its address, so that browsers keep it, or a drawn one; nothing where there is none."""
     if image:
         with st.container(key=f"pic-{key}", width=width):
-            st.image(f"/app/static/{image}", width="stretch", alt=alt)
+            st.image(image if image.startswith("<svg") else f"/app/static/{image}", width="stretch", alt=alt)
+
+
+def of_date(image: str, date: DateView | None) -> str:
+    """The picture with this date's places in it, drawn anew; the picture as it is where it has no dot for each place.
+
+    A picture's dots are circles of the class `taken` or `free`, in the order in which they fill.
+    """
+    drawn = _drawing(image) if date and image.endswith(".svg") else ""
+    if date is None or len(_DOT.findall(drawn)) != date.capacity:
+        return image
+    dots = chain(repeat(_TAKEN, date.capacity - date.left), repeat(_FREE))
+    return _DOT.sub(lambda _: next(dots), drawn)
+
+
+# A free place is a ring, whose line lies half outside its radius: both look the same size.
+_TAKEN, _FREE = 'class="taken" r="32.0"', 'class="free" r="27.0"'
+_DOT = re.compile(f"{_TAKEN}|{_FREE}")
+
+
+@cache
+def _drawing(image: str) -> str:
+    path = STATIC / image
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def trim() -> None:

@@ -12,7 +12,8 @@ _FEW = 10
 def tile(offer: Offer) -> None:
     """One cell of the grid. Its only link stretches over all of it (see pushcart.css)."""
     with st.container(key=f"tile-{offer.id}", height="stretch", gap="xsmall"):
-        pictures.show(offer.image, offer.id, offer.image_alt)
+        next_date = next(iter(offer.open_dates or offer.dates), None)
+        pictures.show(pictures.of_date(offer.image, next_date), offer.id, offer.image_alt)
         st.header(words.plain(offer.name), anchor=False)
         st.markdown(words.plain(offer.summary))
         words.quiet(words.plain(offer.facts))
@@ -26,7 +27,7 @@ def badge(offer: Offer) -> str:
     """What is special about getting it right now, or an empty string."""
     match offer.availability:
         case Availability.SOLD_OUT:
-            return ":gray-badge[Sold out]"
+            return ":gray-badge[Sold out]" if offer.dates else ":gray-badge[No date yet]"
         case Availability.WITHDRAWN:
             return ":gray-badge[No longer for sale]"
         case Availability.ON_SALE:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
 
@@ -11,19 +12,22 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel, select
 
-from core.catalog.products import Product
+from core.catalog.products import Interval, Kind, Price, Product
 from core.events import inbox, questions
 from core.events.handlers import Outcome
 from core.events.inbox import StripeEvent
-from core.journeys import checkout
+from core.journeys import checkout, plans
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import deliverables, downloads
 from core.kinds.grants import Delivery
+from core.kinds.workshops import WorkshopDate
+from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.owner import reports
+from core.people import purchases
 from core.shop import Shop
-from tests.fakes import FakeStripe, signed
+from tests.fakes import FakeStripe, session_in, signed
 
 Row = TypeVar("Row", bound=SQLModel)
 T = TypeVar("T")
@@ -55,12 +59,12 @@ def live(shop: Shop) -> Shop:
 
 def session_id(link: PaymentLink) -> str:
     """The Session behind a payment page."""
-    return link.url.rsplit("/", 1)[1]
+    return session_in(link.url)
 
 
-def opened(shop: Shop, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:
+def opened(shop: Shop, *items: str | tuple[str, int], cart: str = "cart_1", browser: str = "br_1") -> tuple[str, str]:
     """An order whose payment page is open: its id and its Session's."""
-    link = checkout.start(shop, a_basket(*items, cart=cart))
+    link = checkout.start(shop, a_basket(*items, cart=cart, browser=browser))
     return link.order_id, session_id(link)
 
 
@@ -70,6 +74,35 @@ def bought(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: 
     stripe.pay(paid)
     deliver(shop, stripe.event("completed", paid))
     return order_id
+
+
+def add_date(shop: Shop, date_id: str, *, in_days: int, capacity: int = 5) -> None:
+    """Another date of a workshop: `clinic/2` is one of the clinic's, two hours long."""
+    begins = shop.now() + timedelta(days=in_days)
+    with shop.transaction() as session:
+        session.add(
+            WorkshopDate(
+                id=date_id, product_id=date_id.partition("/")[0], starts_at=begins,
+                ends_at=begins + timedelta(hours=2), timezone="Europe/Copenhagen", capacity=capacity,
+            )
+        )  # fmt: skip
+
+
+def change_date(shop: Shop, date_id: str, **changes: Any) -> None:
+    """Change a date behind everybody's back."""
+    with shop.transaction() as session:
+        session.get_one(WorkshopDate, date_id).sqlmodel_update(changes)
+
+
+def taken(shop: Shop) -> dict[str, int]:
+    """How many places of each date are held or sold."""
+    return {date.id: date.taken for date in rows(shop, WorkshopDate)}
+
+
+def dates_of(shop: Shop, order_id: str) -> list[str | None]:
+    """The date that each line of the order names."""
+    with shop.reading() as session:
+        return [line.workshop_date_id for line in orders.lines(session, order_id)]
 
 
 def payment_of(shop: Shop, order_id: str) -> str:
@@ -85,9 +118,27 @@ def let_try(shop: Shop, days: int) -> None:
         session.get_one(Product, "plan").terms = {"trial_days": days}
 
 
-def subscribed(shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1") -> tuple[str, str]:
+def sell_bigger_plan(shop: Shop, *, stripe_price_id: str | None = None) -> None:
+    """From now on there is another plan on the shelves, to switch to."""
+    now = shop.now()
+    with shop.transaction() as session:
+        if session.get(Product, "bigger"):
+            return
+        session.add(Product(id="bigger", name="Bigger Plan", kind=Kind.PLAN, created_at=now, updated_at=now))
+        session.flush()
+        session.add(
+            Price(
+                id="bigger-month", product_id="bigger", amount=2000, currency="eur", interval=Interval.MONTH,
+                lookup_key="bigger-month", stripe_price_id=stripe_price_id,
+            )
+        )  # fmt: skip
+
+
+def subscribed(
+    shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], cart: str = "cart_1", browser: str = "br_1"
+) -> tuple[str, str]:
     """An order with a plan whose first events came in and were asked about: its id and its subscription's."""
-    order_id, paid = opened(shop, *items or ("plan-month",), cart=cart)
+    order_id, paid = opened(shop, *items or ("plan-month",), cart=cart, browser=browser)
     subscription = stripe.pay(paid)["subscription"]
     deliver(shop, stripe.event("completed", paid))
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
@@ -100,6 +151,13 @@ def ask_stripe(shop: Shop) -> None:
     owed = [job.split(":")[1] for job in jobs(shop) if job.startswith("ask_stripe:")]
     for subject in dict.fromkeys(owed):
         questions.ask(shop, subject)
+
+
+def end_plans(shop: Shop) -> None:
+    """Do what the worker does for all the subscriptions whose end was ever owed."""
+    for job in jobs(shop):
+        if job.startswith("cancel_subscription:"):
+            plans.end(shop, *job.split(":")[1:])
 
 
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:
@@ -151,6 +209,13 @@ def event_row(shop: Shop, event_id: str) -> StripeEvent:
 def deliveries(shop: Shop, order_id: str) -> tuple[Delivery, ...]:
     with shop.reading() as session:
         return deliverables.deliveries(session, order_id, signing_key=shop.signing_key)
+
+
+def seen(shop: Shop, email: str) -> list[str]:
+    """The orders that whoever is signed in with this address sees, newest first."""
+    with shop.reading() as session:
+        found = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
+    return [purchase.order_id for purchase in found]
 
 
 def jobs(shop: Shop) -> list[str]:

@@ -5,13 +5,15 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
-from sqlalchemy import Pool, create_engine, event, text
+from sqlalchemy import Pool, event
 
 from core.foundation import database, migration
 from core.foundation.settings import Settings
@@ -19,7 +21,7 @@ from core.foundation.storage import Storage
 from core.owner import publishing
 from core.shop import Shop
 from tests.fakes import SECRET, FakeStripe
-from tests.machine import postgres
+from tests.machine import alone, postgres
 
 # Stripe's SDK keeps a random id in the home folder; tests leave nothing there.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
@@ -39,8 +41,12 @@ def _not_waiting_for_the_disk(connection: object, _record: object, _proxy: objec
         connection.execute("pragma synchronous = off")
 
 
-# What takes longest comes first, so that at the end no worker waits for another: the soak, the journeys, the killings.
-LONGEST = ("test_soak.py", "journeys", "kill")
+# What takes longest comes first, so that at the end no worker waits for another. First of all what mostly waits itself.
+LONGEST = (
+    "test_soak.py", "journeys", "test_processes.py", "kill", "test_order_independence_of_a_life.py",
+    "test_reconciliation.py", "test_order_independence.py", "test_lean_install.py", "test_what_processes_say.py",
+    "test_migrate.py", "test_stripe_command_line.py", "command_line",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -70,62 +76,120 @@ class Clock:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    url = f"sqlite:///{path}"
-    engine = database.connect(url)
-    migration.ensure(engine, url)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("commit")
-        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
-    engine.dispose()
-    return path
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this run share, for what one of them makes for all."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server of this test run, without a database name."""
-    with postgres() as address:
-        # No test cuts the power: without waiting for the disk, a database comes and goes six times as fast.
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-            _on_server(address, f"alter system set {setting} = off")
-        _on_server(address, "select pg_reload_conf()")
-        yield address
+def sqlite_templates(run_folder: Path) -> Path:
+    """A folder with two SQLite files to be copied, `migrated.db` and `stocked.db`, and with the `files` of the latter."""
+    with alone(run_folder, "sqlite") as folder:
+        if not folder.exists():
+            making = run_folder / "sqlite-half-made"
+            making.mkdir()
+            _migrate(f"sqlite:///{making}/migrated.db")
+            shutil.copy(making / "migrated.db", making / "stocked.db")
+            _stock(f"sqlite:///{making}/stocked.db", making / "files")
+            making.rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """A migrated database on that server, to be copied."""
-    name = f"template_{uuid4().hex[:8]}"
-    _on_server(postgres_server, f"create database {name}")
-    url = _with_database(postgres_server, name)
+def postgres_server(run_folder: Path) -> Iterator["Server"]:
+    """The PostgreSQL server of this test run."""
+    with postgres(run_folder) as address, psycopg.connect(address, autocommit=True) as connection:
+        yield Server(address, connection)
+
+
+@pytest.fixture(scope="session")
+def postgres_templates(postgres_server: "Server", sqlite_templates: Path, run_folder: Path) -> None:
+    """Two databases on that server to be copied, `migrated` and `stocked`. The sold files are those of the SQLite ones."""
+    with alone(run_folder, "templates"):
+        # Renamed when it is whole: half a template must not be taken for one.
+        if not postgres_server.has("stocked"):
+            _migrate(postgres_server.create("migrated"))
+            _stock(postgres_server.create("half_stocked", "migrated"), run_folder / "not-sold")
+            postgres_server.tell("alter database half_stocked rename to stocked")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server, and a connection to it on which databases are made and dropped."""
+
+    address: str
+    connection: psycopg.Connection
+
+    def tell(self, statement: str) -> None:
+        self.connection.execute(statement.encode())
+
+    def has(self, name: str) -> bool:
+        return bool(self.connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone())
+
+    def create(self, name: str, template: str = "template1") -> str:
+        """Make a database; its address."""
+        self.tell(f"create database {name} template {template} strategy file_copy")
+        before, _, query = self.address.partition("?")
+        address = before.rpartition("/")[0] + "/" + name
+        return f"{address}?{query}" if query else address
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The address of a database that is gone afterwards."""
+        name = f"test_{uuid4().hex[:12]}"
+        yield self.create(name, template)
+        self.tell(f"drop database {name} with (force)")
+
+
+def _migrate(url: str) -> None:
     engine = database.connect(url)
     migration.ensure(engine, url)
     engine.dispose()
-    return name
+    _in_one_file(url)
+
+
+def _stock(url: str, files: Path) -> None:
+    """Apply the tests' catalogue, as of the moment at which the clock of every test begins."""
+    settings = Settings(database_url=url, storage_url=f"file://{files}", secret_key="a secret of sixteen letters")
+    shop = Shop(settings, database.connect(url), FakeStripe(Clock()), Storage(settings.storage_url), Clock())
+    publishing.apply(shop, CATALOGUE)
+    shop.engine.dispose()
+    _in_one_file(url)
+
+
+def _in_one_file(url: str) -> None:
+    """Write into a SQLite file what still stands in its log beside it."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
 
 
 @contextmanager
-def migrated_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
-    """The address of a migrated, empty database that is gone afterwards."""
+def migrated_database(
+    request: pytest.FixtureRequest, kind: str, folder: Path, *, stocked: bool = False
+) -> Iterator[str]:
+    """The address of a migrated database that is gone afterwards: empty, or with the tests' catalogue and, below `folder`,
+    its files."""
+    template = "stocked" if stocked else "migrated"
+    templates = request.getfixturevalue("sqlite_templates")
+    if stocked:
+        shutil.copytree(templates / "files", folder / "files", dirs_exist_ok=True)
     if kind == "sqlite":
         path = folder / "shop.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        shutil.copy(templates / f"{template}.db", path)
         yield f"sqlite:///{path}"
         return
-    server = request.getfixturevalue("postgres_server")
-    name = f"test_{uuid4().hex[:12]}"
-    template = request.getfixturevalue("postgres_template")
-    _on_server(server, f"create database {name} template {template} strategy file_copy")
-    yield _with_database(server, name)
-    _on_server(server, f"drop database {name} with (force)")
+    request.getfixturevalue("postgres_templates")
+    with request.getfixturevalue("postgres_server").database(template) as url:
+        yield url
 
 
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated, empty database of the test's own."""
-    with migrated_database(request, request.param, tmp_path) as url:
+    """A migrated database of the test's own: empty, unless the test asks for the shop that sells something."""
+    # To stock it once for all tests, rather than once in each, is a third of what most of them take.
+    with migrated_database(request, request.param, tmp_path, stocked="shop" in request.fixturenames) as url:
         yield url
 
 
@@ -135,11 +199,8 @@ def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/fresh/shop.db"
         return
-    server = request.getfixturevalue("postgres_server")
-    name = f"fresh_{uuid4().hex[:12]}"
-    _on_server(server, f"create database {name}")
-    yield _with_database(server, name)
-    _on_server(server, f"drop database {name} with (force)")
+    with request.getfixturevalue("postgres_server").database() as url:
+        yield url
 
 
 @pytest.fixture
@@ -173,19 +234,5 @@ def bare_shop(settings: Settings, stripe: FakeStripe, clock: Clock) -> Iterator[
 
 @pytest.fixture
 def shop(bare_shop: Shop) -> Shop:
-    """A shop that sells the tests' catalogue."""
-    publishing.apply(bare_shop, CATALOGUE)
+    """A shop that sells the tests' catalogue: `database_url` is stocked with it for whoever asks for this."""
     return bare_shop
-
-
-def _on_server(server: str, statement: str) -> None:
-    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
-
-
-def _with_database(server: str, name: str) -> str:
-    before, _, query = server.partition("?")
-    address = before.rpartition("/")[0] + "/" + name
-    return f"{address}?{query}" if query else address

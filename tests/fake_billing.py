@@ -17,20 +17,42 @@ class FakeBilling(FakePayments):
     now: Callable[[], datetime]
     sessions: dict[str, dict[str, Any]]
     _called: Callable[[str], None]
+    _answer: Callable[[], None]
     _numbers: "count[int]"
 
     def __init__(self) -> None:
         super().__init__()
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.invoices: dict[str, dict[str, Any]] = {}
+        self.products: dict[str, dict[str, Any]] = {}
+        self.coupons: dict[str, dict[str, Any]] = {}
         # From each PaymentIntent to the invoice that it pays, or is to pay.
         self.invoice_payments: dict[str, str] = {}
 
     # -- what the shop asks
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
+        """As Stripe answers, with what was asked to be expanded."""
         self._called("find_subscription")
-        return deepcopy(self.subscriptions.get(subscription))
+        found = deepcopy(self.subscriptions.get(subscription))
+        for item in found["items"]["data"] if found else []:
+            item["price"]["product"] = deepcopy(self.products[item["price"]["product"]])
+        for discount in found["discounts"] if found else []:
+            discount["source"]["coupon"] = deepcopy(self.coupons[discount["source"]["coupon"]])
+        return found
+
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
+        self._called("invoices_of_subscription")
+        return deepcopy(self.invoices_of(subscription)[::-1])
+
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]:
+        self._called("cancel_subscription")
+        if subscription not in self.subscriptions:
+            raise StripeRefused("resource_missing", f"No such subscription: '{subscription}'")
+        if self.subscriptions[subscription]["status"] not in ("canceled", "incomplete_expired"):
+            self.end(subscription)
+        self._answer()
+        return deepcopy(self.subscriptions[subscription])
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         self._called("find_checkout_of")
@@ -41,9 +63,15 @@ class FakeBilling(FakePayments):
         self._called("find_invoice_of")
         return deepcopy(self.invoices.get(self.invoice_payments.get(payment_intent, "")))
 
-    def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        self._called("payment_intent_of_subscription")
-        return self.payment_of(subscription)
+    def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
+        self._called("lines_of_invoice")
+        if invoice not in self.invoices:
+            raise StripeRefused("resource_missing", f"No such invoice: '{invoice}'")
+        return deepcopy(self.invoices[invoice]["lines"]["data"])
+
+    def payment_intent_of_invoice(self, invoice: str) -> str | None:
+        self._called("payment_intent_of_invoice")
+        return next((payment for payment, paid in self.invoice_payments.items() if paid == invoice), None)
 
     def open_portal(self, customer: str, *, return_url: str) -> str:
         self._called("open_portal")
@@ -72,7 +100,7 @@ class FakeBilling(FakePayments):
         owed = next((each for each in self.invoices_of(subscription_id) if each["status"] == "open"), None)
         if owed is None:
             self._next_period(subscription)
-            owed = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+            owed = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         subscription["status"] = "active"
         return self._pay(owed)
 
@@ -81,9 +109,80 @@ class FakeBilling(FakePayments):
         subscription = self.subscriptions[subscription_id]
         self._next_period(subscription)
         subscription["status"] = "past_due"
-        invoice = self._invoice(subscription, "subscription_cycle", self._price_of(subscription))
+        invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         self.refuse(self._payment_for(invoice))
         return invoice
+
+    def raise_seats(self, subscription_id: str, quantity: int, *, declined: bool = False) -> dict[str, Any]:
+        """The buyer takes more seats in mid-period, billed at once for the whole period. Returns the invoice."""
+        subscription = self.subscriptions[subscription_id]
+        item = subscription["items"]["data"][0]
+        before = deepcopy(item)
+        item["quantity"] = quantity
+        lines = [self._line(each, self._sold(each, times), change=True) for each, times in ((before, -1), (item, 1))]
+        invoice = self._invoice(subscription, "subscription_update", lines)
+        invoice["created"] = self._stamp()
+        if not declined:
+            return self._pay(invoice)
+        subscription["status"] = "past_due"
+        self.refuse(self._payment_for(invoice))
+        return invoice
+
+    def give_up_invoice(self, invoice_id: str, status: str) -> dict[str, Any]:
+        """The owner voids an invoice that is owed, or marks it uncollectible. Returns the invoice."""
+        self.invoices[invoice_id]["status"] = status
+        return self.invoices[invoice_id]
+
+    def switch(self, subscription_id: str, price: str, *, item: int = 0) -> dict[str, Any]:
+        """An item gets another price, as in the portal: the item stays the same one. Returns the subscription."""
+        self.subscriptions[subscription_id]["items"]["data"][item]["price"] = self.on_sale(self.prices[price])
+        return self.subscriptions[subscription_id]
+
+    def add_item(self, subscription_id: str, price: str, quantity: int) -> dict[str, Any]:
+        """Something else is billed with the plan, as from the dashboard. Returns the subscription."""
+        subscription = self.subscriptions[subscription_id]
+        first = subscription["items"]["data"][0]
+        times = {name: first[name] for name in ("current_period_start", "current_period_end")}
+        subscription["items"]["data"].append(self._item(self.on_sale(self.prices[price]), quantity, **times))
+        return subscription
+
+    def pause(self, subscription_id: str, behavior: str = "void") -> dict[str, Any]:
+        """The owner pauses collection: periods go by, and their invoices are given up. Returns the subscription."""
+        self.subscriptions[subscription_id]["pause_collection"] = {"behavior": behavior, "resumes_at": None}
+        return self.subscriptions[subscription_id]
+
+    def unpause(self, subscription_id: str) -> dict[str, Any]:
+        """Collection goes on with the next period. Returns the subscription."""
+        self.subscriptions[subscription_id]["pause_collection"] = None
+        return self.subscriptions[subscription_id]
+
+    def pass_unbilled(self, subscription_id: str) -> dict[str, Any]:
+        """A period begins while collection is paused. Returns the invoice that nobody pays."""
+        subscription = self.subscriptions[subscription_id]
+        self._next_period(subscription)
+        invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
+        return self.give_up_invoice(invoice["id"], subscription["pause_collection"]["behavior"])
+
+    def give_discount(
+        self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None
+    ) -> None:
+        """A coupon is given to a subscription."""
+        coupon = {
+            "id": f"coupon_{next(self._numbers)}", "object": "coupon", "duration": duration, "percent_off": percent,
+            "amount_off": amount, "livemode": False,
+        }  # fmt: skip
+        self.coupons[coupon["id"]] = coupon
+        self.subscriptions[subscription_id]["discounts"].append(
+            {
+                "id": f"di_test_{next(self._numbers)}",
+                "object": "discount",
+                "source": {"type": "coupon", "coupon": coupon["id"]},
+            }
+        )
+
+    def pay_invoice(self, invoice_id: str) -> dict[str, Any]:
+        """An open invoice is paid on its own page, whatever has become of its subscription. Returns the invoice."""
+        return self._pay(self.invoices[invoice_id])
 
     def change_seats(self, subscription_id: str, quantity: int) -> dict[str, Any]:
         """The buyer takes more or fewer seats in the portal. Returns the subscription."""
@@ -109,8 +208,37 @@ class FakeBilling(FakePayments):
         )  # fmt: skip
         return subscription
 
+    def on_sale(self, described: dict[str, Any]) -> dict[str, Any]:
+        """A price as Stripe keeps it: one that is on sale, or one that is made because Checkout described it."""
+        product = described.get("product")
+        if product is None:
+            product = f"prod_test_{next(self._numbers)}"
+            names = described.get("product_data") or {"name": "Something", "metadata": {}}
+            self.products[product] = {
+                "id": product, "object": "product", "name": names["name"], "metadata": dict(names.get("metadata") or {}),
+            }  # fmt: skip
+        return {
+            "id": described.get("id") or f"price_test_{next(self._numbers)}", "object": "price", "product": product,
+            "unit_amount": described["unit_amount"], "currency": described["currency"],
+            "lookup_key": described.get("lookup_key"), "recurring": described["recurring"] and {
+                "interval": described["recurring"]["interval"], "interval_count": 1,
+            },
+        }  # fmt: skip
+
+    def _item(self, price: dict[str, Any], quantity: int, **times: int) -> dict[str, Any]:
+        return {
+            "id": f"si_test_{next(self._numbers)}", "object": "subscription_item", "quantity": quantity, **times,
+            "price": price,
+        }  # fmt: skip
+
     def _subscribe(
-        self, session: dict[str, Any], plans: list[dict[str, Any]], *, metadata: dict[str, str], trial_days: int
+        self,
+        session: dict[str, Any],
+        plans: list[dict[str, Any]],
+        *,
+        metadata: dict[str, str],
+        trial_days: int,
+        items: list[dict[str, Any]],
     ) -> None:
         start = self._stamp()
         trial_end = start + trial_days * 86400 if trial_days else None
@@ -119,31 +247,65 @@ class FakeBilling(FakePayments):
             "currency": session["currency"], "metadata": dict(metadata), "cancel_at": None, "livemode": False,
             "cancel_at_period_end": False, "canceled_at": None, "ended_at": None, "pause_collection": None,
             "status": "trialing" if trial_end else "active", "trial_end": trial_end,
-            "cancellation_details": {"reason": None},
+            "cancellation_details": {"reason": None}, "created": start, "start_date": start, "discounts": [],
             "items": {"object": "list", "data": [
-                {
-                    "id": f"si_test_{next(self._numbers)}", "object": "subscription_item", "quantity": plan["quantity"],
-                    "current_period_start": start,
-                    "current_period_end": trial_end or _period_end(start, plan["recurring"]["interval"]),
-                    "price": {
-                        "object": "price", "unit_amount": plan["unit_amount"], "currency": session["currency"],
-                        "recurring": {"interval": plan["recurring"]["interval"]},
-                    },
-                }
+                self._item(
+                    self.on_sale(plan), plan["quantity"], current_period_start=start,
+                    current_period_end=trial_end or _period_end(start, plan["recurring"]["interval"]),
+                )
                 for plan in plans
             ]},
         }  # fmt: skip
         self.subscriptions[subscription["id"]] = subscription
-        self._pay(self._invoice(subscription, "subscription_create", session["amount_total"]))
+        session["invoice"] = self._pay(self._first_invoice(subscription, session, items))["id"]
+
+    def _first_invoice(
+        self, subscription: dict[str, Any], session: dict[str, Any], items: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What was bought together with the plan stands on its first invoice, and so does the Session's discount."""
+        plans = iter(subscription["items"]["data"])
+        lines = [self._line(next(plans) if item["price"]["recurring"] else None, item) for item in items]
+        details = session["total_details"]
+        discount, tax = details["amount_discount"], details["amount_tax"]
+        return self._invoice(subscription, "subscription_create", lines, discount=discount, tax=tax)
+
+    def _line(self, plan: dict[str, Any] | None, item: dict[str, Any], *, change: bool = False) -> dict[str, Any]:
+        """The line of an invoice for the period of a subscription's item, for a change in it, or for what was bought once."""
+        details = {"proration": change, "proration_details": None}
+        of_period = plan is not None and not change
+        parent: dict[str, Any] = {
+            "type": "subscription_item_details" if of_period else "invoice_item_details",
+            "subscription_item_details": {**details, "subscription_item": plan["id"]} if plan and of_period else None,
+            "invoice_item_details": None if of_period else details,
+        }
+        now = self._stamp()
+        period = (plan["current_period_start"], plan["current_period_end"]) if plan else (now, now)
+        sold = {"price_details": {"price": plan["price"]["id"]}} if plan else {}
+        taxes = [{"amount": item["amount_tax"], "tax_behavior": "exclusive"}] if item["amount_tax"] else []
+        discounts = [{"amount": item["amount_discount"]}] if item["amount_discount"] else []
+        return {
+            "object": "line_item", "amount": item["amount_subtotal"], "subtotal": item["amount_subtotal"],
+            "currency": item["currency"], "quantity": item["quantity"], "discount_amounts": discounts, "taxes": taxes,
+            "parent": parent, "period": {"start": period[0], "end": period[1]},
+            "pricing": {"type": "price_details", **sold, "unit_amount_decimal": str(item["price"]["unit_amount"])},
+        }  # fmt: skip
+
+    def _period_lines(self, subscription: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self._line(plan, self._sold(plan)) for plan in subscription["items"]["data"]]
+
+    def _sold(self, plan: dict[str, Any], times: int = 1) -> dict[str, Any]:
+        """What an item costs in a period, as a Session's line item says it; or what is credited of it."""
+        return {
+            "price": plan["price"], "currency": plan["price"]["currency"], "quantity": plan["quantity"],
+            "amount_subtotal": times * plan["quantity"] * plan["price"]["unit_amount"], "amount_tax": 0,
+            "amount_discount": 0,
+        }  # fmt: skip
 
     def _next_period(self, subscription: dict[str, Any]) -> None:
         for item in subscription["items"]["data"]:
             start = item["current_period_end"]
             item["current_period_start"] = start
             item["current_period_end"] = _period_end(start, item["price"]["recurring"]["interval"])
-
-    def _price_of(self, subscription: dict[str, Any]) -> int:
-        return sum(item["quantity"] * item["price"]["unit_amount"] for item in subscription["items"]["data"])
 
     def _payment_for(self, invoice: dict[str, Any]) -> dict[str, Any]:
         """The PaymentIntent of an invoice, made at the first attempt and tried again at later ones."""
@@ -158,12 +320,21 @@ class FakeBilling(FakePayments):
         if invoice["amount_due"]:
             self.charge(self._payment_for(invoice))
         invoice.update(status="paid", amount_paid=invoice["amount_due"])
+        invoice["status_transitions"]["paid_at"] = self._stamp()
         return invoice
 
-    def _invoice(self, subscription: dict[str, Any], reason: str, amount: int) -> dict[str, Any]:
+    def _invoice(
+        self, subscription: dict[str, Any], reason: str, lines: list[dict[str, Any]], *, discount: int = 0, tax: int = 0
+    ) -> dict[str, Any]:
+        subtotal = sum(line["amount"] for line in lines)
+        amount = subtotal - discount + tax
         invoice = {
             "id": f"in_test_{next(self._numbers)}", "object": "invoice", "status": "open", "billing_reason": reason,
             "livemode": False, "amount_due": amount, "amount_paid": 0, "currency": subscription["currency"],
+            "subtotal": subtotal, "total": amount,
+            "total_discount_amounts": [{"amount": discount}] if discount else [],
+            "total_taxes": [{"amount": tax, "tax_behavior": "exclusive"}] if tax else [],
+            "lines": {"object": "list", "data": lines, "has_more": False}, "status_transitions": {"paid_at": None},
             "created": subscription["items"]["data"][0]["current_period_start"], "customer": subscription["customer"],
             "metadata": {},
             "parent": {"type": "subscription_details", "subscription_details": {

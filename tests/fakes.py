@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import stripe
@@ -19,6 +20,13 @@ from core.gateway.sessions import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
 
 SECRET = "whsec_test_0123456789abcdef"
+# What stands there is a matter of Stripe's page, and only for browsers.
+FRAGMENT = "#fidtest%2Fpage"
+
+
+def session_in(url: str) -> str:
+    """The Session that the address of a payment page leads to."""
+    return urlsplit(url).path.rpartition("/")[2]
 
 
 def _utc_now() -> datetime:
@@ -37,6 +45,7 @@ class FakeStripe(FakeBilling):
         self.now = now
         self.sessions: dict[str, dict[str, Any]] = {}
         self.prices: dict[str, dict[str, Any]] = {}
+        self._currency_options: dict[str, dict[str, int]] = {}
         self.by_key: dict[str, tuple[dict[str, Any], str]] = {}
         self.undelivered: list[dict[str, Any]] = []
         self.happened: list[dict[str, Any]] = []
@@ -84,7 +93,35 @@ class FakeStripe(FakeBilling):
         self._called("refund")
         return deepcopy(self.refunds[self._once(key, parameters, lambda: self._new_refund(parameters))])
 
+    def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
+        self._called("line_items_of")
+        if session_id not in self.sessions:
+            raise StripeRefused("resource_missing", f"No such checkout.session: '{session_id}'")
+        return deepcopy(self._line_items(session_id))
+
     # -- what happens at Stripe
+
+    def discount(self, session_id: str, percent: int) -> dict[str, Any]:
+        """The buyer enters a promotion code on the page. Returns the Session."""
+        for line in self._carts[session_id]:
+            line["discount"] = _listed(line, self._trial(session_id)) * percent // 100
+        session = self.sessions[session_id]
+        off = sum(line["discount"] for line in self._carts[session_id])
+        session.update(
+            amount_total=session["amount_subtotal"] - off,
+            total_details={"amount_discount": off, "amount_shipping": 0, "amount_tax": 0},
+        )
+        return session
+
+    def tax(self, session_id: str, percent: int) -> dict[str, Any]:
+        """Stripe works out the tax, on top of the prices. Returns the Session."""
+        for line in self._carts[session_id]:
+            line["tax"] = (_listed(line, self._trial(session_id)) - line.get("discount", 0)) * percent // 100
+        session = self.sessions[session_id]
+        tax = sum(line["tax"] for line in self._carts[session_id])
+        session["amount_total"] += tax
+        session["total_details"]["amount_tax"] = tax
+        return session
 
     def pay(self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False) -> dict[str, Any]:
         """The buyer pays; `slowly` with a bank debit whose money is still to come. Returns the Session."""
@@ -96,14 +133,16 @@ class FakeStripe(FakeBilling):
         free = session["amount_total"] == 0
         session.update(
             status="complete", url=None, payment_status="unpaid" if slowly else "no_payment_required" if free else "paid",
-            customer_details={"email": email, "name": "Nora Lindqvist"},
+            customer_details={"email": email, "name": "Nora Lindqvist", "address": {"country": "DE"}},
         )  # fmt: skip
         if plans or free:
             session["customer"] = f"cus_test_{next(self._numbers)}"
         if plans:
             session["subscription"] = f"sub_test_{next(self._numbers)}"
             metadata = asked["subscription_data"]["metadata"]
-            self._subscribe(session, plans, metadata=metadata, trial_days=trial_days)
+            self._subscribe(
+                session, plans, metadata=metadata, trial_days=trial_days, items=self._line_items(session_id)
+            )
         elif not free:
             self.charge(self._payment_of(session), slowly=slowly)
         return session
@@ -145,14 +184,18 @@ class FakeStripe(FakeBilling):
         self._asked[copy_id], self._carts[copy_id] = self._asked[session_id], self._carts[session_id]
         return self.sessions[copy_id]
 
-    def sell(self, amount: int, currency: str = "eur", *, interval: str | None = None) -> str:
-        """A price is made in Stripe's dashboard. Returns its id."""
+    def sell(
+        self, amount: int, currency: str = "eur", *, interval: str | None = None, others: dict[str, int] | None = None
+    ) -> str:
+        """A price is made in Stripe's dashboard, in other currencies too if amounts are given. Returns its id."""
         price = {
             "id": f"price_test_{next(self._numbers)}", "object": "price", "active": True, "livemode": False,
             "unit_amount": amount, "currency": currency, "recurring": {"interval": interval} if interval else None,
             "metadata": {},
         }  # fmt: skip
         self.prices[price["id"]] = price
+        # Stripe says them only to who asks for them.
+        self._currency_options[price["id"]] = others or {}
         return price["id"]
 
     def tell(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +259,8 @@ class FakeStripe(FakeBilling):
         if not 30 * 60 <= lasts <= 24 * 3600:
             raise StripeRefused("invalid_request_error", "A Session lasts from 30 minutes to 24 hours")
         cart = [
-            {"recurring": None, **self._price(line), "quantity": line["quantity"]} for line in parameters["line_items"]
+            {"recurring": None, **self._price(line, parameters.get("currency")), "quantity": line["quantity"]}
+            for line in parameters["line_items"]
         ]
         session_id = f"cs_test_{next(self._numbers):04d}"
         total = _total(cart, trial=_trial_days(parameters) > 0)
@@ -224,16 +268,40 @@ class FakeStripe(FakeBilling):
         self.sessions[session_id] = {
             "id": session_id, "object": "checkout.session", "livemode": False, "status": "open",
             "payment_status": "unpaid", "mode": parameters["mode"], "amount_subtotal": total, "amount_total": total,
+            "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0}, "invoice": None,
             "currency": cart[0]["currency"], "metadata": dict(parameters["metadata"]),
             "client_reference_id": parameters["client_reference_id"], "customer_details": None, "customer": None,
             "recovered_from": None,
             "customer_email": parameters.get("customer_email"), "payment_intent": None, "subscription": None,
-            "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}",
+            "expires_at": parameters["expires_at"], "url": f"http://127.0.0.1:12111/c/pay/{session_id}{FRAGMENT}",
             "success_url": parameters["success_url"], "created": int(self.now().timestamp()),
         }  # fmt: skip
         return session_id
 
-    def _price(self, line: dict[str, Any]) -> dict[str, Any]:
+    def _trial(self, session_id: str) -> bool:
+        return _trial_days(self._asked.get(session_id, {})) > 0
+
+    def _line_items(self, session_id: str) -> list[dict[str, Any]]:
+        found = []
+        for line in self._carts[session_id]:
+            listed = _listed(line, self._trial(session_id))
+            discount, tax = line.get("discount", 0), line.get("tax", 0)
+            product = line.get("product_data") or {}
+            found.append(
+                {
+                    "object": "item", "amount_subtotal": listed, "amount_discount": discount, "amount_tax": tax,
+                    "amount_total": listed - discount + tax, "currency": line["currency"], "quantity": line["quantity"],
+                    "description": product.get("name", ""),
+                    "price": {
+                        "object": "price", "unit_amount": line["unit_amount"], "currency": line["currency"],
+                        **({"id": line["id"]} if "id" in line else {}),
+                        "recurring": {"interval": line["recurring"]["interval"]} if line["recurring"] else None,
+                    },
+                }
+            )  # fmt: skip
+        return found
+
+    def _price(self, line: dict[str, Any], currency: str | None) -> dict[str, Any]:
         if "price" not in line:
             described: dict[str, Any] = line["price_data"]
             return described
@@ -241,7 +309,12 @@ class FakeStripe(FakeBilling):
             raise StripeRefused("resource_missing", f"No such price: '{line['price']}'")
         if not self.prices[line["price"]]["active"]:
             raise StripeRefused("invalid_request_error", "The price specified is inactive.")
-        return self.prices[line["price"]]
+        price = self.prices[line["price"]]
+        if currency and currency != price["currency"]:
+            if currency not in (others := self._currency_options[price["id"]]):
+                raise StripeRefused("invalid_request_error", f"The price specified has no {currency}.")
+            return {**price, "currency": currency, "unit_amount": others[currency]}
+        return price
 
     def _payment_of(self, session: dict[str, Any]) -> dict[str, Any]:
         """The Session's PaymentIntent, made at the first attempt to pay."""
@@ -256,7 +329,12 @@ class FakeStripe(FakeBilling):
 
 def _total(cart: list[dict[str, Any]], *, trial: bool) -> int:
     """What a cart costs now; during a trial its plans cost nothing."""
-    return sum(line["quantity"] * line["unit_amount"] for line in cart if not (trial and line["recurring"]))
+    return sum(_listed(line, trial) for line in cart)
+
+
+def _listed(line: dict[str, Any], trial: bool) -> int:
+    """What a line of a cart costs at its list price."""
+    return 0 if trial and line["recurring"] else int(line["quantity"] * line["unit_amount"])
 
 
 def _trial_days(parameters: dict[str, Any]) -> int:

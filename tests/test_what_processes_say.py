@@ -3,13 +3,14 @@ answers meanwhile."""
 
 import base64
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +20,8 @@ from threading import Event, Thread
 import httpx
 import psycopg
 import pytest
-from sqlalchemy import create_engine, text
-from sqlmodel import select
+from sqlalchemy import create_engine, inspect, text
+from sqlmodel import SQLModel, select
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
 
@@ -154,12 +155,12 @@ def webhook(talk: Talk) -> Iterator[httpx.Client]:
         eventually(lambda: _answers(client))
         yield client
         running.terminate()
-        running.wait(timeout=20)
+        running.wait(timeout=60)
 
 
-def _answers(client: httpx.Client) -> bool:
+def _answers(client: httpx.Client, path: str = "/healthz") -> bool:
     try:
-        return client.get("/healthz").is_success
+        return client.get(path).is_success
     except httpx.TransportError:
         return False
 
@@ -170,26 +171,50 @@ def _post(client: httpx.Client, event: dict[str, object], *, secret: str = SECRE
 
 
 @contextmanager
-def _slowest_health(client: httpx.Client) -> Iterator[Callable[[], float]]:
-    """Asks `/healthz` twenty times a second meanwhile; gives the time of the slowest answer but for two in a hundred."""
-    times: list[float] = []
+def _health_asked(client: httpx.Client, folder: Path) -> Iterator[Callable[[], tuple[float, float]]]:
+    """Asks `/healthz` twenty times a second meanwhile; gives the time of the slowest answer but for two in a hundred.
+
+    And likewise that of a server that does nothing else: what the machine itself takes, which may be busy with other tests.
+    """
+    times: list[tuple[float, float]] = []
     ending = Event()
+    (folder / "idle").mkdir()
+    idle_port = free_port()
 
     def ask() -> None:
-        with httpx.Client(base_url=client.base_url, timeout=30) as own:
+        with (
+            httpx.Client(base_url=client.base_url, timeout=30) as own,
+            httpx.Client(base_url=f"http://127.0.0.1:{idle_port}", timeout=30) as idle,
+        ):
+            eventually(lambda: _answers(idle, "/"))
             while not ending.wait(0.05):
-                begun = time.perf_counter()
-                assert own.get("/healthz").is_success
-                times.append(time.perf_counter() - begun)
+                times.append((_timed(own, "/healthz"), _timed(idle, "/")))
 
-    asking = Thread(target=ask)
-    asking.start()
-    try:
-        # The machine that tests run on has pauses of its own.
-        yield lambda: sorted(times)[int(len(times) * 0.98) - 1]
-    finally:
-        ending.set()
-        asking.join()
+    def slowest() -> tuple[float, float]:
+        health, idle = (sorted(each)[int(len(each) * 0.98) - 1] for each in zip(*times, strict=True))
+        return health, idle
+
+    serving = ("http.server", str(idle_port), "--bind", "127.0.0.1", "--directory", str(folder / "idle"))
+    with open(os.devnull, "wb") as nowhere, process(*serving, cwd=folder, env=environment(), output=nowhere):
+        asking = Thread(target=ask)
+        asking.start()
+        try:
+            yield slowest
+        finally:
+            ending.set()
+            asking.join()
+
+
+def _timed(client: httpx.Client, path: str) -> float:
+    begun = time.perf_counter()
+    assert client.get(path).is_success
+    return time.perf_counter() - begun
+
+
+def _assert_prompt(slowest: tuple[float, float]) -> None:
+    """A fifth of a second on an idle machine, where a server that does nothing takes a few thousandths."""
+    health, idle = slowest
+    assert health < 0.2 + 5 * idle
 
 
 def test_a_webhook_whose_events_fail_thirty_times_a_second_answers_and_tells_nothing(
@@ -198,7 +223,7 @@ def test_a_webhook_whose_events_fail_thirty_times_a_second_answers_and_tells_not
     buyer = talk.buyer()
     _, event = talk.pays()
     talk.refuses("orders", "update", f"no <{buyer}> with {SECRET} here")
-    with _slowest_health(webhook) as slowest:
+    with _health_asked(webhook, talk.folder) as slowest:
         begun = time.monotonic()
         for number in range(150):
             time.sleep(max(0.0, begun + number / 30 - time.monotonic()))
@@ -207,7 +232,7 @@ def test_a_webhook_whose_events_fail_thirty_times_a_second_answers_and_tells_not
                 assert _post(webhook, event, secret="whsec_somebody") == 400
             else:
                 assert _post(webhook, {**event, "id": f"evt_{number}"}) == 500
-        assert slowest() < 0.2
+        _assert_prompt(slowest())
     body, header = signed(event, secret=SECRET)
     assert (
         webhook.post("/webhooks/stripe", content=body + b"{", headers={"stripe-signature": header}).status_code == 400
@@ -256,12 +281,12 @@ def test_a_webhook_whose_database_was_away_answers_at_once_when_it_is_back(talk:
     with psycopg.connect(url.replace(f"/{name}", "/postgres"), autocommit=True) as server:
         server.execute(f"alter database {name} allow_connections false")  # type: ignore[arg-type]
         server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
-        with _slowest_health(webhook) as slowest:
+        with _health_asked(webhook, talk.folder) as slowest:
             begun = time.monotonic()
             for number in range(90):
                 time.sleep(max(0.0, begun + number / 30 - time.monotonic()))
                 assert _post(webhook, {**event, "id": f"evt_{number}"}) == 500
-            assert slowest() < 0.2
+            _assert_prompt(slowest())
         server.execute(f"alter database {name} allow_connections true")  # type: ignore[arg-type]
     begun = time.monotonic()
     assert _post(webhook, event) == 200
@@ -290,7 +315,7 @@ def test_a_worker_tells_nothing_of_letters_that_are_refused_and_jobs_that_fail(t
         dead = trade.buy(talk.buyer(), "guide-eur")
         items = eventually(lambda: [item for item in attention.items(trade.shop) if item.topic == "dead_job"])
         running.terminate()
-        running.wait(timeout=20)
+        running.wait(timeout=60)
     assert (items[0].subject, "no [address]" in items[0].detail) == (f"receipt:{dead}", True)
     assert "No mailbox [address]" in letter.error
     assert "123456" not in letter.error + talk.output()
@@ -305,14 +330,20 @@ def test_a_worker_tells_nothing_of_letters_that_are_refused_and_jobs_that_fail(t
 
 
 def _all_of(url: str) -> str:
-    """What DBOS keeps of the steps of jobs, as it stands there."""
-    table = "operation_outputs" if url.startswith("sqlite") else "dbos.operation_outputs"
+    """What DBOS keeps of jobs and their errors, in whichever of its tables, as it stands there and decoded."""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    schema = None if url.startswith("sqlite") else "dbos"
+    names = [name for name in inspect(engine).get_table_names(schema) if name not in SQLModel.metadata.tables]
     with engine.connect() as connection:
-        found = connection.execute(text(f"select error from {table} where error is not null")).scalars().all()
+        rows = [row for name in names for row in connection.execute(text(f"select * from {schema or 'main'}.{name}"))]
     engine.dispose()
-    assert found
-    return "".join(base64.b64decode(each).decode("utf-8", "replace") for each in found)
+    kept = [value for row in rows for value in row if isinstance(value, str)]
+    decoded = []
+    for value in kept:
+        with suppress(ValueError):
+            decoded.append(base64.b64decode(value, validate=True).decode("utf-8", "replace"))
+    assert any("no [address]" in each for each in (*kept, *decoded))
+    return "\n".join(kept + decoded)
 
 
 def test_a_page_that_fails_tells_nothing(talk: Talk) -> None:
@@ -321,7 +352,7 @@ def test_a_page_that_fails_tells_nothing(talk: Talk) -> None:
     for name in ("core", "webhook", "worker", ".streamlit"):
         (folder / name).symlink_to(ROOT / name)
     buyer = talk.buyer()
-    (folder / "storefront/app_pages/shop.py").write_text(
+    (folder / "storefront/buyer_pages/shop.py").write_text(
         f"buyer = {buyer!r}\nraise RuntimeError(f'no {{buyer}} {SECRET}')\n"
     )
     port = free_port()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
@@ -11,6 +12,8 @@ from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
 from webhook import checkouts, cookies, downloads, errors, health, products, stripe_events
+
+log = structlog.get_logger()
 
 
 class Sidecar(FastAPI):
@@ -24,6 +27,11 @@ class Sidecar(FastAPI):
                 self.state.shop = await run_in_threadpool(open_shop)
             except SystemExit as refusal:
                 await send({"type": "lifespan.startup.failed", "message": str(refusal)})
+                return
+            except Exception as error:
+                # Raised here, Uvicorn would take it for an app without a lifespan, and serve it without a shop.
+                log.error("shop_not_opened", exc_info=error)
+                await send({"type": "lifespan.startup.failed", "message": ""})
                 return
         await super().__call__(scope, receive, send)
 

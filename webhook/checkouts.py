@@ -13,35 +13,46 @@ from webhook.dependencies import OpenShop
 
 router = APIRouter()
 
-# PostgreSQL keeps no text with a NUL in it, and no address has one.
-_ADDRESS = r"^[^@\s<>,;\x00]+@[^@\s<>,;\x00]+\.[^@\s<>,;\x00]+$"
-
 
 class ItemBody(BaseModel):
-    """So many of one price."""
+    """So many of one price, of a workshop on this date of `GET /products`; without one on the next with room."""
 
     model_config = ConfigDict(extra="forbid")
 
     price: Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9-]+$")]
     quantity: Annotated[int, Field(ge=1, le=9999)] = 1
+    date: Annotated[str, Field(max_length=161, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")] | None = None
 
 
 class BasketBody(BaseModel):
-    """What to buy. `cart_id` is the caller's own, hard to guess: the same one is the same purchase."""
+    """What to buy. `cart_id` is the caller's own, hard to guess: the same one is the same purchase.
+
+    `again` is for who was told that they have this already (PlanHeld), or that its money is on its way (StillSettling).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     cart_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=100)]
-    email: Annotated[str, Field(max_length=254, pattern=_ADDRESS)] | None = None
+    email: Annotated[str, Field(max_length=1000)] | None = None
+    again: bool = False
 
 
 @router.post("/checkout")
 async def start(body: BasketBody, request: Request, response: Response, shop: OpenShop) -> dict[str, Any]:
-    """Where to pay, and for which order. 400 for bad input, 409 when sold out or no longer open, 503 to try again."""
+    """Where to pay, for which order, and of workshops on which dates.
+
+    400 for bad input, 409 when sold out or no longer open, 503 to try again.
+    """
     browser = cookies.browser_of(request, shop) or cookies.new_browser()
-    items = tuple(Item(item.price, item.quantity) for item in body.items)
-    basket = Basket(body.cart_id, items, email=body.email or "", browser_id=browser)
+    items = tuple(Item(item.price, item.quantity, item.date or "") for item in body.items)
+    signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
+    basket = Basket(
+        body.cart_id, items, email=body.email or "", browser_id=browser, signed_in=signed_in, again=body.again
+    )
     link = await run_in_threadpool(checkout.start, shop, basket)
     cookies.remember_browser(response, shop, browser)
-    return {"url": link.url, "order_id": link.order_id}
+    answer: dict[str, Any] = {"url": link.url, "order_id": link.order_id}
+    if link.dates:
+        answer["dates"] = [{"id": date.date_id, "starts_at": date.starts_at} for date in link.dates]
+    return answer

@@ -32,6 +32,15 @@ def remember_browser(response: Response, shop: Shop, browser: str) -> None:
     _set(response, shop, BROWSER_COOKIE, signing.BROWSER, browser)
 
 
+def signed_in(request: Request, shop: Shop) -> str:
+    """The address that is signed in on this browser, or an empty string. The database is asked: a cookie proves nothing."""
+    claimed = signing.in_cookie(shop.signing_key, signing.SIGN_IN, request.cookies.get(SIGN_IN_COOKIE))
+    if not claimed:
+        return ""
+    with shop.reading() as session:
+        return sign_in.who(session, claimed, now=shop.now()) or ""
+
+
 @router.get("/sign-in/{ticket}")
 async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/purchases") -> Response:
     """Turn a ticket of the last minutes into the cookie; one that is no good leads back to where one is made."""

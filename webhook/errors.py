@@ -2,6 +2,7 @@
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -53,7 +54,7 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
         log.error("stripe_trouble", path=request.url.path, error=str(error))
     headers = {"Retry-After": "30"} if status in (429, 503) else None
     # What Stripe says to us is for our log: it may name keys and ids that are nobody else's business.
-    fields = {} if isinstance(error, StripeTrouble) else vars(error)
+    fields = {} if isinstance(error, StripeTrouble) else jsonable_encoder(vars(error))
     return JSONResponse({"error": type(error).__name__, **fields}, status, headers)
 
 

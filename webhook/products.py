@@ -4,8 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer
+from core.kinds.workshops import DateView
 from webhook.dependencies import OpenShop
 
 router = APIRouter()
@@ -13,9 +15,9 @@ router = APIRouter()
 
 @router.get("/products")
 def products(shop: OpenShop) -> list[dict[str, Any]]:
-    """Everything on the shelves; `available` is false for what is sold out."""
+    """Everything on the shelves; `available` is false for what is sold out. Workshops have `dates`, which may be chosen."""
     with shop.reading() as session:
-        return [_product(offer) for offer in offers.shelf(session)]
+        return [_product(offer) for offer in offers.shelf(session, now=shop.now())]
 
 
 def _product(offer: Offer) -> dict[str, Any]:
@@ -24,4 +26,12 @@ def _product(offer: Offer) -> dict[str, Any]:
         for tag in offer.prices
     ]
     available = offer.availability is Availability.ON_SALE
-    return {"id": offer.id, "name": offer.name, "kind": offer.kind, "available": available, "prices": prices}
+    found = {"id": offer.id, "name": offer.name, "kind": offer.kind, "available": available, "prices": prices}
+    return found | {"dates": [_date(date) for date in offer.dates]} if offer.kind is Kind.WORKSHOP else found
+
+
+def _date(date: DateView) -> dict[str, Any]:
+    return {
+        "id": date.id, "starts_at": date.starts_at, "ends_at": date.ends_at, "timezone": date.timezone,
+        "left": date.left,
+    }  # fmt: skip

@@ -84,6 +84,7 @@ class _Worker:
             }
         )
         jobs.register(Post(self._shop, run, Breaker()))
+        queues.calm()
         DBOS.launch()
         queues.register()
         self._run = run
@@ -124,8 +125,8 @@ class _Worker:
             # Who was silent itself, as all are while the database restarts, lets the others speak first.
             if silence is not None and silence < self._lost_after:
                 gone = heartbeats.end_silent(session, silent_for=self._lost_after, now=now)
-                letters.release(session, gone)
                 if gone:
+                    letters.release(session, gone)
                     log.warning("workers_gone", runs=gone)
         return silence is not None
 

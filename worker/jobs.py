@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 import structlog
 from dbos import DBOS
@@ -12,6 +12,7 @@ from core.events import questions
 from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeUnreachable
 from core.foundation.outbox import Job, Turn
+from core.journeys import plans
 from core.messages import letters
 from core.shop import Shop
 from worker import sending, wording
@@ -66,15 +67,21 @@ def _next_turn(post: Post) -> Callable[..., None]:
 def _take(post: Post, turn: Turn) -> None:
     match turn.job:
         case Job.ASK_STRIPE:
-            _ask_stripe(post.shop, turn, *turn.arguments)
+            _call_stripe(post.shop, turn, questions.ask)
+        case Job.CANCEL_SUBSCRIPTION:
+            _call_stripe(post.shop, turn, plans.end)
         case Job.RECEIPT:
             sending.send(post, turn, _receipt(*turn.arguments))
         case Job.PAYMENT_FAILED:
             sending.send(post, turn, _payment_failed(*turn.arguments))
+        case Job.PAID_AFTER_END:
+            sending.send(post, turn, _paid_after_end(*turn.arguments))
         case Job.SIGN_IN_CODE:
             sending.send(post, turn, _sign_in_code(*turn.arguments))
         case Job.OWNER_NOTICE:
             sending.send(post, turn, _owner_notice(*turn.arguments))
+        case _:
+            assert_never(turn.job)
 
 
 def _receipt(order_id: str) -> Letter:
@@ -90,6 +97,15 @@ def _payment_failed(order_id: str, attempt: str) -> Letter:
 
     # One letter for each attempt that failed: a buyer may try a second bank account, and that may bounce too.
     letter_id = f"{Job.PAYMENT_FAILED}:{order_id}:{attempt}"
+    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
+
+
+def _paid_after_end(order_id: str, payment_id: str) -> Letter:
+    def write(shop: Shop) -> Message | None:
+        letter = letters.about_payment(shop, order_id, payment_id)
+        return wording.paid_after_end(shop.settings, letter) if letter else None
+
+    letter_id = f"{Job.PAID_AFTER_END}:{order_id}:{payment_id}"
     return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
 
 
@@ -109,11 +125,15 @@ def _owner_notice(order_id: str, topic: str) -> Letter:
     return Letter(f"{Job.OWNER_NOTICE}:{order_id}:{topic}", order_id, lambda _: "owners", write)
 
 
-def _ask_stripe(shop: Shop, turn: Turn, subject: str) -> None:
-    """Ask, and owe another turn unless Stripe answers; the sweep asks too, so that a job which gives up loses nothing."""
+def _call_stripe(shop: Shop, turn: Turn, call: Callable[..., None]) -> None:
+    """Ask or tell Stripe something, and owe another turn unless it answers.
+
+    The sweep asks too, so that a question which gives up loses nothing.
+    """
     try:
-        questions.ask(shop, subject)
+        call(shop, *turn.arguments)
     except StripeUnreachable as error:
+        subject = turn.arguments[0]
         log.warning("stripe_silent", subject=subject, error=str(error))
         if turn.number >= _QUESTIONS:
             raise TimeoutError(f"Stripe did not answer about {subject} in {turn.number + 1} attempts") from None

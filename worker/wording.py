@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,7 +11,8 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
-from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter
+from core.kinds.workshops import Times
+from core.messages.letters import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter
 from worker.mail import Message
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -37,8 +39,20 @@ def payment_failed(settings: Settings, letter: OrderLetter) -> Message:
     return _message(settings, "payment_failed", letter.email, subject, context)
 
 
+def paid_after_end(settings: Settings, letter: PaymentLetter) -> Message:
+    """Money came for a plan that had ended: it gives no access, and what happens with it."""
+    context = {
+        "number": letter.number, "amount": letter.amount, "date": format_date(letter.paid_at, "d MMMM y", locale="en"),
+    }  # fmt: skip
+    subject = f"Your payment for order {letter.number} came after the plan had ended"
+    return _message(settings, "paid_after_end", letter.email, subject, context)
+
+
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
-    """Six digits."""
+    """Six digits that sign in, or that prove an address which is to become another."""
+    if letter.about:
+        context = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email, "about": letter.about}
+        return _message(settings, "address_code", letter.email, f"{letter.digits} confirms your address", context)
     subject = f"{letter.digits} is your {settings.shop_name} code"
     return _message(
         settings, "sign_in_code", letter.email, subject, {"digits": letter.digits, "minutes": letter.minutes}
@@ -64,8 +78,17 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             return "A refund failed", (
                 "The money is back with you, and the buyer has access again. Agree on another way to pay it back."
             )
+        case "plan_bills_on":
+            return "A plan bills on", (
+                "Its buyer may not use it any more, and Stripe goes on billing them. Cancel the subscription in Stripe's"
+                " dashboard, or agree with them on how it goes on."
+            )
         case "paid_twice":
-            return "An order was paid twice", "Refund one of its payments in Stripe's dashboard."
+            return "An order was paid twice", "pushcart attention names the payment to send back, and how."
+        case "paid_after_end":
+            return "A payment came after its plan had ended", (
+                "It gives no access, and the buyer was told so. pushcart attention says how to send it back."
+            )
         case _:
             return "A paid order could not be delivered", (
                 "The buyer has paid and is waiting. Mend the cause and replay the order's event, or refund it."
@@ -100,8 +123,6 @@ def _files(delivery: Delivery) -> str:
 def _when(delivery: Delivery) -> str:
     if not delivery.starts_at:
         return "Your place is booked."
-    from zoneinfo import ZoneInfo
-
     begins = delivery.starts_at.astimezone(ZoneInfo(delivery.timezone))
     places = f"{delivery.quantity} places" if delivery.quantity > 1 else "Your place"
     zone = delivery.timezone.rpartition("/")[2].replace("_", " ")
@@ -127,8 +148,13 @@ def _environment() -> Environment:
         autoescape=lambda name: not (name or "").endswith(".txt.j2"),
     )
     environment.filters["money"] = _format
+    environment.filters["day"] = _day
     return environment
 
 
 def _format(money: Money) -> str:
     return money.format("en")
+
+
+def _day(times: Times) -> str:
+    return format_date(times.starts_at.astimezone(ZoneInfo(times.timezone)), "d MMMM y", locale="en")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.catalog.products import Interval, Kind
-from core.foundation.errors import AmountTooSmall, CatalogInvalid
+from core.foundation.errors import AmountTooBig, AmountTooSmall, AmountUneven, BadInput, CatalogInvalid, CurrencyUnknown
 from core.foundation.money import Money, check_chargeable
 
 
@@ -32,8 +32,8 @@ class PriceEntry(_Entry):
     def _chargeable(self) -> "PriceEntry":
         try:
             check_chargeable(Money(self.amount, self.currency))
-        except AmountTooSmall as error:
-            raise ValueError(f"Stripe charges no less than {Money(error.least, error.currency).format()}") from None
+        except BadInput as error:
+            raise ValueError(_refusal(error)) from None
         return self
 
 
@@ -47,8 +47,12 @@ class FileEntry(_Entry):
 
 
 class DateEntry(_Entry):
-    """`[[products.dates]]`: either `starts_at` and `ends_at`, or `in_days` and `at` for a demo that never ages."""
+    """`[[products.dates]]`: either `starts_at` and `ends_at`, or `in_days` and `at` for a demo that never ages.
 
+    `id` never changes: by it a date that is moved is known again.
+    """
+
+    id: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]{0,79})?$")
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     in_days: int | None = None
@@ -86,6 +90,23 @@ class DateEntry(_Entry):
         if self.ends_at is not None:
             return self.ends_at if self.ends_at.tzinfo else self.ends_at.replace(tzinfo=ZoneInfo(self.timezone))
         return self.begins(now) + timedelta(hours=self.hours)
+
+
+def _refusal(error: BadInput) -> str:
+    """Why Stripe would not charge a price."""
+    match error:
+        case CurrencyUnknown(currency=currency):
+            return f"Stripe charges nothing in {currency.upper()}"
+        case AmountTooSmall(least=least, currency=currency):
+            return f"Stripe charges no less than {Money(least, currency).format()}"
+        case AmountTooBig(most=most, currency=currency):
+            return f"Stripe charges no more than {Money(most, currency).format()}"
+        case AmountUneven(amount=amount, step=step, currency=currency):
+            below = Money(amount // step * step, currency)
+            near = f"{below.format()} ({below.amount}) or {Money(below.amount + step, currency).format()}"
+            return f"Stripe does not charge {Money(amount, currency).format()}: make it {near} ({below.amount + step})"
+        case _:
+            return str(error)
 
 
 # Stripe tries nothing out for longer than two years.
@@ -133,6 +154,7 @@ class ProductEntry(_Entry):
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
             raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
         _each_once("file name", [file.name for file in self.files])
+        _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
         return self
 
     @property

@@ -15,7 +15,7 @@ from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import read_session
-from core.orders import disputes, history, orders, payouts, refunds, subscriptions
+from core.orders import disputes, history, orders, payments, payouts, refunds, subscriptions
 from core.orders.orders import AdmittedOrder
 
 
@@ -64,7 +64,7 @@ def ignored(reason: str) -> Outcome:
 
 
 def _on_checkout(session: Session, context: Context) -> Outcome:
-    facts = read_session(context.subject, event=context.event["type"])
+    facts = read_session(context.subject, event=context.event["type"], told_at=context.event.get("created"))
     admitted = admission.of_session(session, context.shop_id, facts)
     if isinstance(admitted, Refused):
         return _not_admitted(session, context, admitted)
@@ -150,9 +150,8 @@ def _on_invoice(session: Session, context: Context) -> Outcome:
     if isinstance(order_id, Refused):
         return _not_admitted(session, context, order_id)
     if context.event["type"] in ("invoice.paid", "invoice.payment_succeeded"):
-        _touch(session, order_id)
-        subscriptions.record_invoice(session, order_id, context.subject)
-        _settled(session, context, order_id)
+        facts = payments.read_paid_invoice(context.subject, subscription=subscription, now=context.now)
+        fulfillment.receive(session, order_id, facts, actor=context.actor, now=context.now)
     _ask(session, context, subscription)
     return Outcome(EventState.APPLIED, order_id)
 

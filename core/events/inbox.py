@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome, ignored
 from core.foundation import masking
-from core.foundation.database import insert_once, text_enum
+from core.foundation.database import insert_once, repeatable, text_enum
 from core.foundation.errors import EventNotFound
 from core.gateway.signature import verified
 from core.shop import Shop
@@ -48,11 +48,16 @@ def receive(shop: Shop, raw: bytes, signature: str | None) -> Outcome:
 def take(shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: bool = False) -> Outcome:
     """Remember and apply an event that is known to be Stripe's. `again` applies it even if it was applied before."""
     try:
-        with shop.transaction() as session:
-            return _remember_and_apply(session, shop, event, payload, actor=actor, again=again)
+        return _taken(shop, event, payload, actor=actor, again=again)
     except Exception as error:
         _note_failure(shop, event, payload, error)
         raise
+
+
+@repeatable
+def _taken(shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: bool) -> Outcome:
+    with shop.transaction() as session:
+        return _remember_and_apply(session, shop, event, payload, actor=actor, again=again)
 
 
 def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:

@@ -4,46 +4,52 @@ from typing import Any
 
 import orjson
 
-from core import fulfillment
+from core import admission, fulfillment
 from core.admission import Fate, Refused
 from core.events import inbox
 from core.events.handlers import Outcome
 from core.gateway.sessions import read_session
-from core.journeys import ownership
-from core.orders import orders, refunds, subscriptions
+from core.journeys import ownership, plans
+from core.orders import orders, refunds
+from core.orders.payments import Payment
 from core.shop import Shop
 
 
 def ask(shop: Shop, subject: str) -> None:
-    """Ask Stripe about a subscription, a charge's refunds, or whose a parked event is. Raises StripeTrouble to be retried."""
+    """Ask Stripe about a subscription, a charge's refunds, what a payment was for, or whose a parked event is.
+
+    Raises StripeTrouble to be retried.
+    """
     match subject.partition("_")[0]:
         case "sub":
-            refresh(shop, subject)
+            plans.refresh(shop, subject)
         case "ch" | "py":
             _fetch_refunds(shop, subject)
+        case "in" | "pi" | "cs":
+            learn_payment(shop, subject)
         case "evt":
             place(shop, subject)
         case other:
             raise ValueError(f"nothing is asked about {other}")
 
 
-def refresh(shop: Shop, subscription_id: str) -> str | None:
-    """Fetch a subscription and settle its order by it; return the order's id, or None if it is not ours."""
-    asked_at = shop.now()
-    found = shop.stripe.find_subscription(subscription_id)
-    if found is None:
-        return None
-    facts = subscriptions.read_subscription(found)
-    order_id = ownership.find(shop, found)
-    if isinstance(order_id, Refused):
-        return None
+def learn_payment(shop: Shop, payment_id: str) -> bool:
+    """Ask Stripe whose a payment is and what it was for, as far as that is not known; return whether there was anything
+    to ask. Raises StripeTrouble."""
+    with shop.reading() as session:
+        order_id = admission.of_ids(session, [payment_id], None)
+        payment = session.get(Payment, payment_id)
+    if payment is None or order_id is None:
+        return not isinstance(ownership.find(shop, {"object": "payment_intent", "id": payment_id}), Refused)
+    if payment.lines_known:
+        return False
+    if payment.stripe_invoice_id and payment.stripe_subscription_id:
+        listed = shop.stripe.lines_of_invoice(payment.stripe_invoice_id)
+    else:
+        listed = shop.stripe.line_items_of(payment.stripe_checkout_session_id or "")
     with shop.transaction() as session:
-        order = orders.lock(session, order_id)
-        assert order is not None
-        order.eventful = True
-        subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
-        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-    return order_id
+        fulfillment.list_lines(session, order_id, payment_id, listed, actor="worker", now=shop.now())
+    return True
 
 
 def place(shop: Shop, event_id: str) -> Outcome:

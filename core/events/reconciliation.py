@@ -12,15 +12,15 @@ from sqlmodel import col, select, update
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.events import balance_questions, inbox, questions
+from core.events import balance_questions, inbox, plan_schedule, questions
 from core.events.handlers import HANDLERS, EventState
 from core.foundation import masking, milestones
+from core.foundation.database import repeatable
 from core.foundation.errors import CheckoutNotFound, StripeUnreachable
-from core.gateway.sessions import CheckoutState
+from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
-from core.kinds import seats
-from core.orders import checkouts, orders, subscriptions
+from core.orders import checkouts, disputes, orders, payments, refunds
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.refunds import RefundStatus
@@ -72,11 +72,12 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], Non
     report = Report(progress=progress or (lambda _subject: None))
     _retry_events(shop, report, everything=everything)
     _close_never_opened(shop, report)
-    _end_grace(shop, report)
+    plan_schedule.settle_lapsed(shop, report.attempt, limit=_BATCH)
     _fetch_events(shop, report, everything=everything)
     _ask_about_sessions(shop, report, everything=everything)
     _resume_refunds(shop, report)
-    _refresh_subscriptions(shop, report)
+    plan_schedule.refresh_due(shop, report.attempt, limit=_BATCH)
+    _learn_payments(shop, report)
     _ask_about_balance(shop, report, everything=everything)
     _record_milestones(shop, report)
     return report
@@ -191,6 +192,12 @@ def _asked(shop: Shop, due: _Due, unchanged: list[_Due]) -> bool:
     if facts and (facts.state, facts.money) == (due.state, due.money):
         unchanged.append(due)
         return False
+    return _recorded(shop, due, facts)
+
+
+@repeatable
+def _recorded(shop: Shop, due: _Due, facts: SessionFacts | None) -> bool:
+    """Record what Stripe said of a Session, or that it is gone there; return whether that changed its order."""
     with shop.transaction() as session:
         order = orders.lock(session, due.order_id)
         assert order is not None
@@ -232,6 +239,7 @@ def _close_never_opened(shop: Shop, report: Report) -> None:
         report.attempt(order_id, partial(_closed, shop, checkout_id))
 
 
+@repeatable
 def _closed(shop: Shop, checkout_id: str) -> bool:
     with shop.transaction() as session:
         order_id = session.get_one(Checkout, checkout_id).order_id
@@ -241,19 +249,6 @@ def _closed(shop: Shop, checkout_id: str) -> bool:
             return False
         row.state = CheckoutState.EXPIRED
         session.flush()
-        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-    return True
-
-
-def _end_grace(shop: Shop, report: Report) -> None:
-    with shop.reading() as session:
-        over = seats.grace_over(session, now=shop.now(), limit=_BATCH)
-    for order_id in over:
-        report.attempt(order_id, partial(_resettled, shop, order_id))
-
-
-def _resettled(shop: Shop, order_id: str) -> bool:
-    with shop.transaction() as session:
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return True
 
@@ -269,15 +264,21 @@ def _resumed(shop: Shop, refund_id: str) -> bool:
     return refund.resume(shop, refund_id).status is not RefundStatus.REQUESTED
 
 
-def _refresh_subscriptions(shop: Shop, report: Report) -> None:
+def _learn_payments(shop: Shop, report: Report) -> None:
+    """Ask what payments were for and which ones refunds and disputes are about, should the job that was to ask have given up."""
+    mode = shop.settings.livemode
     with shop.reading() as session:
-        overdue = subscriptions.overdue(session, livemode=shop.settings.livemode, now=shop.now(), limit=_BATCH)
-    for subscription_id in overdue:
-        report.attempt(subscription_id, partial(_refreshed, shop, subscription_id))
+        unknown = [
+            *payments.with_unknown_lines(session, livemode=mode, limit=_BATCH),
+            *refunds.without_payment(session, livemode=mode, limit=_BATCH),
+            *disputes.without_payment(session, livemode=mode, limit=_BATCH),
+        ]
+    for payment_id in dict.fromkeys(unknown):
+        report.attempt(payment_id, partial(_learned, shop, payment_id))
 
 
-def _refreshed(shop: Shop, subscription_id: str) -> bool:
-    return questions.refresh(shop, subscription_id) is not None
+def _learned(shop: Shop, payment_id: str) -> bool:
+    return questions.learn_payment(shop, payment_id)
 
 
 def _ask_about_balance(shop: Shop, report: Report, *, everything: bool) -> None:

@@ -1,4 +1,4 @@
-"""What stands on nothing else of the shop: settings, database and migrations, errors, money, links, files, jobs owed, logs.
+"""What stands on nothing else of the shop: settings, database and migrations, errors, money and mail addresses, links, files, jobs.
 
 Nothing here knows what is sold, or to whom.
 """

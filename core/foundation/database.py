@@ -1,14 +1,18 @@
 """The database: one engine per process, short transactions, and the column types that SQLite and PostgreSQL share."""
 
+import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from time import sleep
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import BigInteger, Engine, MetaData, TextClause, bindparam, create_engine, event, text
 from sqlalchemy import Enum as SqlEnum
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Field, Session, SQLModel
 
@@ -22,6 +26,14 @@ SQLModel.metadata.naming_convention = {
 }
 metadata: MetaData = SQLModel.metadata
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What PostgreSQL calls a transaction that it gave up so that others could go on: serialization_failure, deadlock_detected.
+_GIVEN_UP = ("40001", "40P01")
+# How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
+_TRIES = 6
+_BREATH = 0.02
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -74,6 +86,31 @@ def transaction(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False, autoflush=False) as session:
         yield session
         session.commit()
+
+
+def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
+    """Do a unit of work again from its beginning, a few times, when the database gave it up so that others could go on.
+
+    Only for functions that may be done twice: a transaction of their own, and nothing that a rollback does not undo.
+    """
+
+    @wraps(unit)
+    def until_done(*args: P.args, **kwargs: P.kwargs) -> T:
+        for tried in range(1, _TRIES):
+            try:
+                return unit(*args, **kwargs)
+            except DBAPIError as error:
+                if not _was_given_up(error):
+                    raise
+            # Not all at the same instant, or they meet again.
+            sleep(random.uniform(0, _BREATH * 2**tried))
+        return unit(*args, **kwargs)
+
+    return until_done
+
+
+def _was_given_up(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
 
 
 @contextmanager

@@ -4,22 +4,33 @@
     ├── BadInput            the caller asked for something that makes no sense
     │   ├── EmptyBasket
     │   ├── UnknownPrice
+    │   ├── UnknownDate
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
+    │   ├── CurrencyUnknown
     │   ├── AmountTooSmall
+    │   ├── AmountTooBig
+    │   ├── AmountUneven
     │   ├── AmountUnclear
+    │   ├── AddressUnfit
     │   ├── NoSuchLine
+    │   ├── NoSuchPayment
     │   └── RefundTooBig
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
     │   ├── Withdrawn
     │   ├── AlreadyPaid
     │   ├── StillSettling
+    │   ├── PlanHeld
+    │   ├── AddressTaken
     │   ├── NothingToRefund
     │   ├── RefundChanged
+    │   ├── NeverPaid
+    │   ├── RevocationChanged
     │   └── OtherMode
     ├── NotFound
     │   ├── OrderNotFound
+    │   ├── CustomerNotFound
     │   ├── EventNotFound
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
@@ -41,6 +52,7 @@ Core words nothing for people: the sidecar maps these to statuses, the storefron
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -67,6 +79,14 @@ class UnknownPrice(BadInput):
 
 
 @dataclass(eq=False)
+class UnknownDate(BadInput):
+    """Not a date of this product; what is no workshop has none."""
+
+    product: str
+    date: str
+
+
+@dataclass(eq=False)
 class BadQuantity(BadInput):
     product: str
     quantity: int
@@ -87,6 +107,51 @@ class AmountTooSmall(BadInput):
     amount: int
     least: int
     currency: str
+
+
+@dataclass(eq=False)
+class AmountTooBig(BadInput):
+    """More than Stripe charges at once; amounts in minor units."""
+
+    amount: int
+    most: int
+    currency: str
+
+
+@dataclass(eq=False)
+class AmountUneven(BadInput):
+    """Stripe takes only multiples of `step` in this currency; both in minor units."""
+
+    amount: int
+    step: int
+    currency: str
+
+
+@dataclass(eq=False)
+class CurrencyUnknown(BadInput):
+    """Stripe charges nothing in it."""
+
+    currency: str
+
+
+class Unfit(StrEnum):
+    """Why a text is not taken for a mail address."""
+
+    EMPTY = "empty"
+    NO_AT = "no_at"
+    SEVERAL = "several"
+    NO_ENDING = "no_ending"
+    DOTS = "dots"
+    TOO_LONG = "too_long"
+    RESERVED = "reserved"
+    CHARACTERS = "characters"
+
+
+@dataclass(eq=False)
+class AddressUnfit(BadInput):
+    """A text that is no mail address, or one that no mail can reach. Whoever typed it knows it: it is not repeated here."""
+
+    why: Unfit
 
 
 class Unclear(StrEnum):
@@ -117,6 +182,13 @@ class NoSuchLine(BadInput):
 
 
 @dataclass(eq=False)
+class NoSuchPayment(BadInput):
+    """The order has received no payment of this name."""
+
+    payment: str
+
+
+@dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
 
@@ -131,8 +203,13 @@ class NotOpen(ShopError):
 
 @dataclass(eq=False)
 class SoldOut(NotOpen):
+    """Fewer than wanted are free on this date, or none because it has begun. `date` is empty where there is no date at all."""
+
     product: str
     left: int
+    date: str = ""
+    starts_at: datetime | None = None
+    timezone: str = ""
 
 
 @dataclass(eq=False)
@@ -157,6 +234,21 @@ class StillSettling(NotOpen):
 
 
 @dataclass(eq=False)
+class PlanHeld(NotOpen):
+    """Who wants this plan has it already: another one would be billed beside it."""
+
+    product: str
+    order_id: str
+
+
+@dataclass(eq=False)
+class AddressTaken(NotOpen):
+    """The address is that of another customer, who would become one with the first."""
+
+    orders: int
+
+
+@dataclass(eq=False)
 class NothingToRefund(NotOpen):
     """Nothing was paid, or all of it went back already, or the bank has taken it."""
 
@@ -166,6 +258,20 @@ class NothingToRefund(NotOpen):
 @dataclass(eq=False)
 class RefundChanged(NotOpen):
     """Between being shown and being agreed to, what the refund would do became something else: nothing was sent."""
+
+    order_id: str
+
+
+@dataclass(eq=False)
+class NeverPaid(NotOpen):
+    """Nothing was delivered, so there is nothing to take back."""
+
+    order_id: str
+
+
+@dataclass(eq=False)
+class RevocationChanged(NotOpen):
+    """Between being shown and being agreed to, what it would do became something else: nothing was done."""
 
     order_id: str
 
@@ -185,6 +291,10 @@ class NotFound(ShopError):
 @dataclass(eq=False)
 class OrderNotFound(NotFound):
     order: str
+
+
+class CustomerNotFound(NotFound):
+    """Nobody has bought under this address."""
 
 
 @dataclass(eq=False)

@@ -6,32 +6,8 @@ from decimal import Decimal
 
 from babel.numbers import format_currency
 
-from core.foundation.errors import AmountTooSmall, AmountUnclear, Unclear
-
-# Stripe, "Zero-decimal currencies" and "Three-decimal currencies". ISK and UGX are sent to Stripe with two decimals.
-_ZERO_DECIMAL = frozenset(
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
-)
-_THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
-
-# Stripe's least charge, in minor units; currencies that are not listed are left to Stripe to refuse.
-_LEAST_CHARGE = {
-    **dict.fromkeys(("usd", "eur", "aud", "cad", "chf", "sgd", "nzd"), 50),
-    "gbp": 30,
-    "jpy": 50,
-    "dkk": 250,
-    "sek": 300,
-    "nok": 300,
-    "hkd": 400,
-    "huf": 17500,
-    "pln": 200,
-    "ron": 200,
-    "czk": 1500,
-    "mxn": 1000,
-    "thb": 1000,
-    "myr": 200,
-}
-
+from core.foundation.currencies import check_amount, exponent
+from core.foundation.errors import AmountUnclear, Unclear
 
 # Spelled out in ASCII: `\d` and int() would take the digits of every script.
 _DECIMAL = re.compile(r"(?P<whole>0|[1-9][0-9]*)(?:(?P<mark>[.,])(?P<part>[0-9]+))?")
@@ -108,15 +84,6 @@ def _why(text: str) -> Unclear:
     return Unclear.SIGNED if re.fullmatch(r"[-+\u2212][0-9.,]+", text) else Unclear.NO_NUMBER
 
 
-def exponent(currency: str) -> int:
-    """How many decimals Stripe counts in this currency: 2, 0 for yen and its like, 3 for dinars and rials."""
-    if currency in _ZERO_DECIMAL:
-        return 0
-    return 3 if currency in _THREE_DECIMAL else 2
-
-
 def check_chargeable(total: Money) -> None:
-    """Raise AmountTooSmall where Stripe would refuse the charge. Nothing at all is fine: a free order has no charge."""
-    least = _LEAST_CHARGE.get(total.currency, 0)
-    if 0 < total.amount < least:
-        raise AmountTooSmall(amount=total.amount, least=least, currency=total.currency)
+    """Raise CurrencyUnknown, AmountTooSmall, AmountTooBig or AmountUneven where Stripe would refuse to charge this."""
+    check_amount(total.amount, total.currency)

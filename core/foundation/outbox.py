@@ -31,9 +31,11 @@ class Job(StrEnum):
 
     RECEIPT = "receipt"
     PAYMENT_FAILED = "payment_failed"
+    PAID_AFTER_END = "paid_after_end"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     ASK_STRIPE = "ask_stripe"
+    CANCEL_SUBSCRIPTION = "cancel_subscription"
 
 
 class Queue(StrEnum):
@@ -52,9 +54,11 @@ class Queue(StrEnum):
 _QUEUES = {
     Job.RECEIPT: Queue.BUYERS,
     Job.PAYMENT_FAILED: Queue.BUYERS,
+    Job.PAID_AFTER_END: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
+    Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})

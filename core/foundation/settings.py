@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.foundation import masking
+from core.foundation import addresses, masking
+from core.foundation.errors import AddressUnfit
 
 # The sandbox has the same two words built in: it imports nothing of ours, so they stand in both places.
 SANDBOX_KEY = "sk_test_pushcart_sandbox"
@@ -55,6 +56,8 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
     grace_days: float = Field(7, ge=0)
+    plan_after_refund: Literal["cancel", "ask"] = "cancel"
+    plan_after_dispute: Literal["cancel", "ask"] = "cancel"
 
     @field_validator("stripe_webhook_secret", mode="before")
     @classmethod
@@ -74,7 +77,22 @@ class Settings(BaseSettings):
     def _split_addresses(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return tuple(part.strip().casefold() for part in value.split(",") if part.strip())
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("owner_emails", mode="after")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_address(each) for each in value)
+
+    @field_validator("support_email", mode="after")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return _address(value)
+
+    @field_validator("mail_from", mode="after")
+    @classmethod
+    def _has_an_address(cls, value: str) -> str:
+        return value and _address(value, check=addresses.checked_sender)
 
     @field_validator("stripe_secret_key", mode="after")
     @classmethod
@@ -156,7 +174,7 @@ class Settings(BaseSettings):
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Case-folded addresses that may open the dashboard."""
+        """The addresses that may open the dashboard, as they were given: compare them folded."""
         return self.owner_emails or (("owner@example.com",) if self.demo else ())
 
     @property
@@ -209,6 +227,14 @@ def refuse(mistakes: Sequence[Mistake]) -> None:
     if mistakes:
         lines = [f"  {mistake.subject}: {mistake.sentence}" for mistake in mistakes]
         raise SystemExit("\n".join(["Pushcart cannot start, these settings need a look:", *lines]))
+
+
+def _address(text: str, *, check: Callable[..., str] = addresses.checked) -> str:
+    """The address, which may be one for examples: with a live key those are refused with all that is left of the demo."""
+    try:
+        return check(text, reachable=False)
+    except AddressUnfit:
+        raise ValueError(f"holds no mail address: {text!r}") from None
 
 
 def _is_mail_server(url: str) -> bool:

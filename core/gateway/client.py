@@ -19,7 +19,8 @@ _ANSWER_SECONDS = 20
 class Stripe(Protocol):
     """What the shop asks of Stripe. Every method may raise StripeUnreachable or StripeRefused.
 
-    `find_…` and `retrieve_…` give Stripe's own JSON; a `find` gives None where Stripe has no such thing.
+    `find_…` and `retrieve_…` give Stripe's own JSON. Where Stripe has no such thing, or not what it is asked to look by,
+    a `find` gives None and `refunds_of` nothing.
     """
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts: ...
@@ -33,7 +34,11 @@ class Stripe(Protocol):
     def find_subscription(self, subscription: str) -> dict[str, Any] | None: ...
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None: ...
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
-    def payment_intent_of_subscription(self, subscription: str) -> str | None: ...
+    def line_items_of(self, session_id: str) -> list[dict[str, Any]]: ...
+    def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]: ...
+    def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
     def open_portal(self, customer: str, *, return_url: str) -> str: ...
     def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
     def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
@@ -102,15 +107,16 @@ class StripeApi:
 
     def refunds_of(self, charge: str) -> list[dict[str, Any]]:
         """Every refund of a charge, newest first."""
-        return list(self._all(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
+        return list(self._all_of(lambda: self._client.v1.refunds.list({"charge": charge, "limit": 100})))
 
     def find_charge(self, charge: str) -> dict[str, Any] | None:
         """A charge."""
         return self._find(lambda: self._client.v1.charges.retrieve(charge))
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
-        """A subscription as it is now."""
-        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription))
+        """A subscription as it is now, with the products that its prices are for, and the coupons of its discounts."""
+        wanted = ["items.data.price.product", "discounts.source.coupon"]
+        return self._find(lambda: self._client.v1.subscriptions.retrieve(subscription, {"expand": wanted}))
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         """The Session that made a payment, or a subscription; that of a subscription made no payment of its own."""
@@ -128,16 +134,33 @@ class StripeApi:
             return None
         return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
 
-    def payment_intent_of_subscription(self, subscription: str) -> str | None:
-        """The PaymentIntent of a subscription's newest invoice that was paid with money: what a refund of it must name."""
-        paid = {"subscription": subscription, "status": "paid", "limit": 10}
-        for invoice in self._all(lambda: self._client.v1.invoices.list(paid)):  # type: ignore[arg-type]
-            # An invoice over nothing, in a trial or covered by a credit, is paid without a payment.
-            if invoice["amount_paid"] and (found := self._payment_intent_of(invoice["id"])):
-                return found
-        return None
+    def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
+        """What a Session sells, in the order of its cart, with the discount and the tax of each."""
+        return list(self._all_of(lambda: self._client.v1.checkout.sessions.line_items.list(session_id, {"limit": 100})))
 
-    def _payment_intent_of(self, invoice: str) -> str | None:
+    def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
+        """The invoices of a subscription with their lines, newest first: the last hundred, which is eight years of months."""
+        asked = {"subscription": subscription, "limit": 100}
+        page = self._ask_unless_missing(lambda: self._client.v1.invoices.list(asked))  # type: ignore[arg-type]
+        return list(page.to_dict(for_json=True)["data"]) if page else []
+
+    def cancel_subscription(self, subscription: str) -> dict[str, Any]:
+        """End a subscription now; nothing is refunded or billed. One that has ended already is returned as it is."""
+        try:
+            return self._ask(lambda: self._client.v1.subscriptions.cancel(subscription))
+        except StripeRefused:
+            # Stripe says of one that is over that there is none.
+            found = self.find_subscription(subscription)
+            if found is None or found["status"] not in ("canceled", "incomplete_expired"):
+                raise
+            return found
+
+    def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
+        """What an invoice bills for, in its order, with the discount and the tax of each."""
+        return list(self._all_of(lambda: self._client.v1.invoices.line_items.list(invoice, {"limit": 100})))
+
+    def payment_intent_of_invoice(self, invoice: str) -> str | None:
+        """The PaymentIntent by which an invoice was paid: what a refund of it must name. None if it was paid without one."""
         payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
         return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
 
@@ -171,7 +194,15 @@ class StripeApi:
 
     def _all(self, call: Any) -> Iterator[dict[str, Any]]:
         """Everything on a list, page by page: each is asked for when the one before has been used up."""
-        pages = self._ask_raw(call)
+        yield from self._from(self._ask_raw(call))
+
+    def _all_of(self, call: Any) -> Iterator[dict[str, Any]]:
+        """The same of a list that is filtered by an object: nothing, if Stripe has no such object."""
+        first = self._ask_unless_missing(call)
+        if first is not None:
+            yield from self._from(first)
+
+    def _from(self, pages: Any) -> Iterator[dict[str, Any]]:
         while True:
             for each in pages.data:
                 yield each.to_dict(for_json=True)
@@ -180,21 +211,25 @@ class StripeApi:
             pages = self._ask_raw(pages.next_page)
 
     def _find(self, call: Any) -> dict[str, Any] | None:
-        try:
-            return self._ask(call)
-        except StripeRefused as refusal:
-            if refusal.code == "resource_missing":
-                return None
-            raise
+        found = self._ask_unless_missing(call)
+        return None if found is None else found.to_dict(for_json=True)
 
     def _first(self, call: Any) -> dict[str, Any] | None:
-        page = self._ask(call)
-        return page["data"][0] if page["data"] else None
+        return next(self._all_of(call), None)
 
     def _ask(self, call: Any) -> dict[str, Any]:
         # Stripe's objects are not dictionaries (`.get` raises): convert once, here.
         answer: dict[str, Any] = self._ask_raw(call).to_dict(for_json=True)
         return answer
+
+    def _ask_unless_missing(self, call: Any) -> Any:
+        try:
+            return self._ask_raw(call)
+        except StripeRefused as refusal:
+            # So is a list refused that is to be of an object Stripe does not have.
+            if refusal.code == "resource_missing":
+                return None
+            raise
 
     def _ask_raw(self, call: Any) -> Any:
         import stripe

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from core.gateway.objects import id_of
+from core.gateway.objects import id_of, moment
 
 
 class CheckoutState(StrEnum):
@@ -27,7 +27,10 @@ class Money(StrEnum):
 
 @dataclass(frozen=True)
 class SessionFacts:
-    """What one Session said of itself, whichever event or answer carried it. Amounts in minor units."""
+    """What one Session said of itself, whichever event or answer carried it. Amounts in minor units.
+
+    `told_at` is when Stripe told of it, None where it was asked.
+    """
 
     id: str
     metadata: dict[str, str]
@@ -37,13 +40,20 @@ class SessionFacts:
     money: Money
     amount_subtotal: int | None
     amount_total: int | None
+    amount_discount: int
+    amount_tax: int
     currency: str
     email: str
+    name: str
+    country: str
+    tax_id: str
     payment_intent: str | None
+    invoice: str | None
     subscription: str | None
     customer: str | None
     expires_at: datetime
     url: str | None = None
+    told_at: datetime | None = None
 
     @property
     def order_id(self) -> str:
@@ -56,18 +66,25 @@ class SessionFacts:
         return self.metadata.get("shop_id") or ""
 
     @property
+    def is_paid(self) -> bool:
+        """Whether its money has come."""
+        return self.money is Money.PAID
+
+    @property
     def attempt(self) -> int:
         """Which attempt at its order it names; the first is 1."""
         attempt = self.metadata.get("attempt") or ""
         return int(attempt) if attempt.isdecimal() else 0
 
 
-def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
-    """Read a `checkout.session` as Stripe sends it, in any API version. `event` is the type it came with, if any.
+def read_session(session: dict[str, Any], *, event: str = "", told_at: int | None = None) -> SessionFacts:
+    """Read a `checkout.session` as Stripe sends it, in any API version. `event` is the type it came with, if any, and
+    `told_at` when that was made, in seconds since 1970.
 
     Stripe leaves a bounced bank debit at complete/unpaid for ever: only the event's type says that it failed.
     """
     status = session.get("status") or "open"
+    buyer, totals = session.get("customer_details") or {}, session.get("total_details") or _difference(session)
     return SessionFacts(
         id=session["id"],
         metadata=dict(session.get("metadata") or {}),
@@ -77,14 +94,27 @@ def read_session(session: dict[str, Any], *, event: str = "") -> SessionFacts:
         money=_money(session, event),
         amount_subtotal=session.get("amount_subtotal"),
         amount_total=session.get("amount_total"),
+        amount_discount=int(totals.get("amount_discount") or 0),
+        amount_tax=int(totals.get("amount_tax") or 0),
         currency=session.get("currency") or "",
-        email=(session.get("customer_details") or {}).get("email") or session.get("customer_email") or "",
+        email=buyer.get("email") or session.get("customer_email") or "",
+        name=buyer.get("name") or "",
+        country=(buyer.get("address") or {}).get("country") or "",
+        tax_id=next((each["value"] for each in buyer.get("tax_ids") or [] if each.get("value")), ""),
         payment_intent=id_of(session.get("payment_intent")),
+        invoice=id_of(session.get("invoice")),
         subscription=id_of(session.get("subscription")),
         customer=id_of(session.get("customer")),
         expires_at=datetime.fromtimestamp(session.get("expires_at") or 0, UTC),
         url=session.get("url"),
+        told_at=moment(told_at),
     )
+
+
+def _difference(session: dict[str, Any]) -> dict[str, int]:
+    """What became of the subtotal, where a Session does not say it: the one or the other."""
+    more = (session.get("amount_total") or 0) - (session.get("amount_subtotal") or 0)
+    return {"amount_discount": max(-more, 0), "amount_tax": max(more, 0)}
 
 
 def _money(session: dict[str, Any], event: str) -> Money:

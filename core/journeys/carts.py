@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from core.catalog.products import Kind, Price
 from core.foundation.database import new_id
-from core.foundation.errors import BadQuantity, SoldOut, UnknownPrice, Withdrawn
+from core.foundation.errors import BadQuantity, UnknownDate, UnknownPrice, Withdrawn
 from core.foundation.money import Money
+from core.journeys import date_choice
 from core.kinds import offers, workshops
 from core.kinds.offers import Availability, Offer, PriceTag
+from core.kinds.workshops import DateView
 from core.orders.orders import Order
 from core.orders.status import Status
 
@@ -30,31 +33,45 @@ class Cart(SQLModel, table=True):
 
 
 class CartLine(SQLModel, table=True):
-    """One price in a cart."""
+    """One price in a cart, and of a workshop one date: `workshop_date_id` is empty for everything else."""
 
     __tablename__ = "cart_lines"
 
     cart_id: str = Field(primary_key=True, foreign_key="carts.id", ondelete="CASCADE")
     price_id: str = Field(primary_key=True, foreign_key="prices.id")
+    workshop_date_id: str = Field(default="", primary_key=True)
     quantity: int
     added_at: datetime
 
 
 @dataclass(frozen=True)
 class LineView:
-    """A cart's line as its buyer sees it. A line whose offer is no longer `on_sale` cannot be paid."""
+    """A cart's line as its buyer sees it. `date` is a workshop's, also once it is over; `availability` is the line's own."""
 
     offer: Offer
     price: PriceTag
     quantity: int
+    date: DateView | None = None
 
     @property
     def total(self) -> Money:
         return self.price.amount * self.quantity
 
     @property
+    def key(self) -> str:
+        """Tells the cart's lines apart."""
+        return f"{self.price.id}@{self.date.id}" if self.date else self.price.id
+
+    @property
+    def availability(self) -> Availability:
+        """Whether this line can be paid: of a workshop it is its own date that counts."""
+        gone = self.offer.kind is Kind.WORKSHOP and not (self.date and self.date.bookable and self.date.left)
+        on_sale = self.offer.availability is not Availability.WITHDRAWN
+        return Availability.SOLD_OUT if gone and on_sale else self.offer.availability
+
+    @property
     def buyable(self) -> bool:
-        return self.offer.availability is Availability.ON_SALE
+        return self.availability is Availability.ON_SALE
 
 
 @dataclass(frozen=True)
@@ -73,7 +90,7 @@ class CartView:
         return sum(amounts[1:], start=amounts[0])
 
 
-def view(session: Session, browser_id: str) -> CartView:
+def view(session: Session, browser_id: str, *, now: datetime) -> CartView:
     """The browser's cart."""
     cart = _current(session, browser_id)
     if cart is None:
@@ -82,11 +99,19 @@ def view(session: Session, browser_id: str) -> CartView:
         select(CartLine, Price)
         .join(Price, col(CartLine.price_id) == Price.id)
         .where(CartLine.cart_id == cart.id)
-        .order_by(col(CartLine.added_at), col(CartLine.price_id))
+        .order_by(col(CartLine.added_at), col(CartLine.price_id), col(CartLine.workshop_date_id))
     ).all()
-    found = {each.id: each for each in offers.of_products(session, [price.product_id for _, price in rows])}
+    found = {each.id: each for each in offers.of_products(session, [price.product_id for _, price in rows], now=now)}
     held = workshops.held(session, cart.id)
-    return CartView(cart.id, tuple(_line(line, price, with_own(found[price.product_id], held)) for line, price in rows))
+    named = workshops.dates(session, {line.workshop_date_id for line, _ in rows if line.workshop_date_id}, now=now)
+    dates = {date_id: with_own_places(date, held) for date_id, date in named.items()}
+    return CartView(
+        cart.id,
+        tuple(
+            _line(line, price, with_own(found[price.product_id], held), dates.get(line.workshop_date_id))
+            for line, price in rows
+        ),
+    )
 
 
 def size(session: Session, browser_id: str) -> int:
@@ -97,51 +122,63 @@ def size(session: Session, browser_id: str) -> int:
     return session.exec(select(func.count()).where(col(CartLine.cart_id) == cart.id)).one()
 
 
-def put(session: Session, browser_id: str, price_id: str, quantity: int, *, now: datetime) -> str:
-    """Set how many of this price are in the cart, making one if need be; return the cart's id.
+def put(session: Session, browser_id: str, price_id: str, quantity: int, *, date_id: str = "", now: datetime) -> str:
+    """Set how many of this price, on this date, are in the cart, making one if need be; return the cart's id.
 
-    Raises UnknownPrice, BadQuantity, Withdrawn or SoldOut. Prices of the same product replace each other.
+    Without a date a workshop's next one with room is taken. Raises UnknownPrice, UnknownDate, BadQuantity, Withdrawn or
+    SoldOut. Prices of the same product on the same date replace each other.
     """
     price = session.get(Price, price_id)
     if price is None or not price.active:
         raise UnknownPrice(price=price_id)
-    offer = offers.of_product(session, price.product_id)
+    cart = _current(session, browser_id)
+    offer = offers.of_product(session, price.product_id, now=now)
     assert offer is not None
-    check(offer, quantity)
-    cart = _current(session, browser_id) or _new(session, browser_id, now=now)
+    offer = with_own(offer, workshops.held(session, cart.id) if cart else {})
+    named = date_choice.next_with_room(offer.dates, quantity)
+    if date_id:
+        named = workshops.dates(session, [date_id], now=now).get(date_id)
+    if date_id and (named is None or named.product_id != offer.id):
+        raise UnknownDate(product=offer.id, date=date_id)
+    check(offer, quantity, named)
+    date_id = named.id if named else ""
+    cart = cart or _new(session, browser_id, now=now)
     same_product = select(Price.id).where(Price.product_id == price.product_id)
     session.exec(
         delete(CartLine).where(
             col(CartLine.cart_id) == cart.id,
             col(CartLine.price_id).in_(same_product),
             col(CartLine.price_id) != price_id,
+            col(CartLine.workshop_date_id) == date_id,
         )
     )
-    changed = session.exec(
-        update(CartLine)
-        .where(col(CartLine.cart_id) == cart.id, col(CartLine.price_id) == price_id)
-        .values(quantity=quantity)
-    )
+    changed = session.exec(update(CartLine).where(*_is(cart, price_id, date_id)).values(quantity=quantity))
     if not changed.rowcount:
-        session.add(CartLine(cart_id=cart.id, price_id=price_id, quantity=quantity, added_at=now))
+        line = CartLine(
+            cart_id=cart.id, price_id=price_id, workshop_date_id=date_id, quantity=quantity, added_at=now
+        )  # fmt: skip
+        session.add(line)
     session.flush()
     return cart.id
 
 
-def remove(session: Session, browser_id: str, price_id: str) -> None:
-    """Take a price out of the cart; that it is not there is fine."""
+def remove(session: Session, browser_id: str, price_id: str, *, date_id: str = "") -> None:
+    """Take a price, of a workshop on this date, out of the cart; that it is not there is fine."""
     if cart := _current(session, browser_id):
-        session.exec(delete(CartLine).where(col(CartLine.cart_id) == cart.id, col(CartLine.price_id) == price_id))
+        session.exec(delete(CartLine).where(*_is(cart, price_id, date_id)))
 
 
-def check(offer: Offer, quantity: int) -> None:
-    """Whether that many can be bought right now. Raises Withdrawn, SoldOut or BadQuantity."""
+def check(offer: Offer, quantity: int, date: DateView | None) -> None:
+    """Whether that many can be bought right now, of a workshop on this date. Raises Withdrawn, SoldOut or BadQuantity."""
     if offer.availability is Availability.WITHDRAWN:
         raise Withdrawn(product=offer.id)
     if not 1 <= quantity <= offer.max_quantity:
         raise BadQuantity(product=offer.id, quantity=quantity, most=offer.max_quantity)
-    if offer.kind is Kind.WORKSHOP and (offer.left or 0) < quantity:
-        raise SoldOut(product=offer.id, left=offer.left or 0)
+    if offer.kind is Kind.WORKSHOP:
+        # The offer's own view of the date knows the buyer's places as theirs.
+        open_one = offer.on(date.id) if date else None
+        if open_one is None or open_one.left < quantity:
+            raise workshops.sold_out(offer.id, open_one or date)
 
 
 def _current(session: Session, browser_id: str) -> Cart | None:
@@ -167,11 +204,26 @@ def _new(session: Session, browser_id: str, *, now: datetime) -> Cart:
 
 
 def with_own(offer: Offer, held: dict[str, int]) -> Offer:
-    """The offer as the one sees it who holds places already: their own places are not sold out to them."""
-    if offer.id not in held or offer.availability is Availability.WITHDRAWN:
+    """The offer as the one sees it who holds places already, by date: their own places are not sold out to them."""
+    dates = tuple(with_own_places(date, held) for date in offer.dates)
+    if offer.availability is Availability.WITHDRAWN or dates == offer.dates:
         return offer
-    return replace(offer, left=(offer.left or 0) + held[offer.id], availability=Availability.ON_SALE)
+    return replace(offer, dates=dates, availability=offers.availability(offer, dates))
 
 
-def _line(line: CartLine, price: Price, offer: Offer) -> LineView:
-    return LineView(offer, PriceTag(price.id, Money(price.amount, price.currency), price.interval), line.quantity)
+def with_own_places(date: DateView, held: dict[str, int]) -> DateView:
+    """A date as the one sees it who holds places on it."""
+    return replace(date, left=date.left + held[date.id]) if date.id in held else date
+
+
+def _is(cart: Cart, price_id: str, date_id: str) -> tuple[Any, ...]:
+    return (
+        col(CartLine.cart_id) == cart.id,
+        col(CartLine.price_id) == price_id,
+        col(CartLine.workshop_date_id) == date_id,
+    )
+
+
+def _line(line: CartLine, price: Price, offer: Offer, date: DateView | None) -> LineView:
+    tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval)
+    return LineView(offer, tag, line.quantity, date)

@@ -4,7 +4,7 @@ The order is committed before Stripe hears of it, so that whatever happens at St
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,14 @@ from core import admission, fulfillment
 from core.admission import Refused
 from core.catalog import products
 from core.catalog.products import Kind, Priced
+from core.foundation import addresses
+from core.foundation.database import repeatable
 from core.foundation.errors import (
     AlreadyPaid,
     BadInput,
     EmptyBasket,
     MixedBasket,
+    PlanHeld,
     StillSettling,
     StripeRefused,
     StripeUnreachable,
@@ -26,12 +29,14 @@ from core.foundation.errors import (
 )
 from core.foundation.money import Money, check_chargeable
 from core.gateway.sessions import CheckoutState, SessionFacts
-from core.journeys import carts, session_parameters
-from core.kinds import deliverables, offers, workshops
+from core.journeys import carts, date_choice, session_parameters
+from core.kinds import deliverables, offers, seats, workshops
+from core.kinds.workshops import DateView, Times
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order
-from core.orders.status import Payment
+from core.orders.status import Progress
+from core.people import customers
 from core.shop import Shop
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
@@ -45,32 +50,36 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class Item:
-    """So many of one price."""
+    """So many of one price. Without a `date` a workshop's next one with room is taken, and kept from then on."""
 
     price: str
     quantity: int
+    date: str = ""
 
 
 @dataclass(frozen=True)
 class Basket:
     """What somebody wants to pay for. The same `cart_id` is the same purchase; `browser_id` may open its deliveries.
 
-    `again` says that they know of an order for the same things whose money is still to come, and want these too.
+    `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
+    of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     """
 
     cart_id: str
     items: tuple[Item, ...]
     email: str = ""
     browser_id: str = ""
+    signed_in: str = ""
     again: bool = False
 
 
 @dataclass(frozen=True)
 class PaymentLink:
-    """Where the buyer pays."""
+    """Where the buyer pays, and on which dates the workshops among it take place."""
 
     order_id: str
     url: str
+    dates: tuple[Times, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class _Ticket:
     order_id: str
     parameters: dict[str, Any]
     session_id: str | None
+    dates: tuple[DateView, ...]
     ending: bool = False
 
 
@@ -88,22 +98,34 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
     """Open the payment page for a basket, or the one that is open for it already.
 
     A changed basket, or one whose Session has ended, makes a new attempt; the old Session is expired first, so that never
-    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, SoldOut, Withdrawn) or StripeTrouble, after which
-    the same call may be made again.
+    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, PlanHeld, SoldOut, Withdrawn) or StripeTrouble, after
+    which the same call may be made again.
     """
+    if basket.email:
+        basket = replace(basket, email=addresses.checked(basket.email, reachable=shop.settings.livemode))
     for _ in range(_ROUNDS):
-        with shop.transaction() as session:
-            ticket = _ticket(session, shop, basket, now=shop.now())
+        ticket = _placed(shop, basket)
         facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
-        with shop.transaction() as session:
-            # What Stripe answers to the attempt's own creation is its Session, whatever anybody else may say of it.
-            admitted = admission.of_session(session, shop.id, facts, opened_as=ticket.checkout_id)
-            if isinstance(admitted, Refused):
-                raise StripeUnreachable("unsettled", admitted.reason)
-            fulfillment.apply(session, admitted, actor="checkout", now=shop.now())
+        _record(shop, ticket, facts)
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
-            return PaymentLink(ticket.order_id, facts.url)
+            return PaymentLink(ticket.order_id, facts.url, tuple(date.times for date in ticket.dates))
     raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
+
+
+@repeatable
+def _placed(shop: Shop, basket: Basket) -> _Ticket:
+    with shop.transaction() as session:
+        return _ticket(session, shop, basket, now=shop.now())
+
+
+@repeatable
+def _record(shop: Shop, ticket: _Ticket, facts: SessionFacts) -> None:
+    with shop.transaction() as session:
+        # What Stripe answers to the attempt's own creation is its Session, whatever anybody else may say of it.
+        admitted = admission.of_session(session, shop.id, facts, opened_as=ticket.checkout_id)
+        if isinstance(admitted, Refused):
+            raise StripeUnreachable("unsettled", admitted.reason)
+        fulfillment.apply(session, admitted, actor="checkout", now=shop.now())
 
 
 def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _Ticket:
@@ -112,12 +134,14 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     order = orders.lock_cart(session, basket.cart_id)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
+        _refuse_if_held(session, basket, drafts, livemode=shop.settings.livemode)
     if order is None:
+        drafts, dates = date_choice.dated(session, drafts, [], now=now)
         order = orders.add(
             session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
             currency=drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix, now=now,
         )  # fmt: skip
-        return _new_attempt(session, shop, order, basket, drafts, now=now)
+        return _new_attempt(session, shop, order, basket, drafts, dates, now=now)
     known = checkouts.of_order(session, order.id)
     _refuse_if_paid(order, known)
     if order.livemode is not shop.settings.livemode:
@@ -126,14 +150,15 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     if live and _creation_lost(live, now=now):
         live.state = CheckoutState.EXPIRED
         live = None
+    standing = orders.lines(session, order.id)
+    drafts, dates = date_choice.dated(session, drafts, standing, now=now)
     if live is None:
-        return _new_attempt(session, shop, order, basket, drafts, now=now)
-    standing = [orders.draft_of(line) for line in orders.lines(session, order.id)]
-    same = _as_set(standing) == _as_set(drafts) and order.email == basket.email
+        return _new_attempt(session, shop, order, basket, drafts, dates, now=now)
+    same = _as_set([orders.draft_of(line) for line in standing]) == _as_set(drafts) and order.email == basket.email
     if not same:
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
-        _check_to_be_had(session, drafts, held=workshops.held(session, order.cart_id))
-    return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, ending=not same)
+        _check_to_be_had(session, drafts, dates, held=workshops.held(session, order.cart_id), now=now)
+    return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, dates, ending=not same)
 
 
 def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bool) -> None:
@@ -145,10 +170,17 @@ def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bo
 
 
 def _new_attempt(
-    session: Session, shop: Shop, order: Order, basket: Basket, drafts: list[LineDraft], *, now: datetime
+    session: Session,
+    shop: Shop,
+    order: Order,
+    basket: Basket,
+    drafts: list[LineDraft],
+    dates: tuple[DateView, ...],
+    *,
+    now: datetime,
 ) -> _Ticket:
     deliverables.release_all(session, orders.lines(session, order.id))
-    _check_to_be_had(session, drafts, held={})
+    _check_to_be_had(session, drafts, dates, held={}, now=now)
     order.email, order.currency, order.attempts = basket.email, drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
     lines = orders.write_lines(session, order, drafts, now=now)
@@ -160,19 +192,26 @@ def _new_attempt(
     row = Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
-        parameters=session_parameters.build(shop, order, drafts, expires_at, trial),
+        parameters=session_parameters.build(shop, order, drafts, dates, expires_at, trial),
     )  # fmt: skip
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
     fulfillment.resettle(session, order.id, actor="buyer", now=now)
-    return _Ticket(row.id, order.id, row.parameters, None)
+    return _Ticket(row.id, order.id, row.parameters, None, dates)
 
 
-def _check_to_be_had(session: Session, drafts: list[LineDraft], *, held: dict[str, int]) -> None:
-    for offer in offers.of_products(session, [draft.product_id for draft in drafts]):
-        wanted = sum(draft.quantity for draft in drafts if draft.product_id == offer.id)
-        carts.check(carts.with_own(offer, held), wanted)
+def _check_to_be_had(
+    session: Session, drafts: list[LineDraft], dates: Sequence[DateView], *, held: dict[str, int], now: datetime
+) -> None:
+    by_id = {date.id: date for date in dates}
+    for offer in offers.of_products(session, [draft.product_id for draft in drafts], now=now):
+        wanted: dict[str | None, int] = {}
+        for draft in drafts:
+            if draft.product_id == offer.id:
+                wanted[draft.workshop_date_id] = wanted.get(draft.workshop_date_id, 0) + draft.quantity
+        for date_id, quantity in wanted.items():
+            carts.check(carts.with_own(offer, held), quantity, by_id.get(date_id or ""))
 
 
 def _opened(shop: Shop, ticket: _Ticket) -> SessionFacts:
@@ -183,8 +222,7 @@ def _opened(shop: Shop, ticket: _Ticket) -> SessionFacts:
         return shop.stripe.open_checkout(ticket.parameters, key=ticket.checkout_id)
     except StripeRefused:
         # It never came to be: forget the attempt and what it holds, so that the next click starts afresh.
-        with shop.transaction() as session:
-            _give_up(session, ticket, now=shop.now())
+        _give_up(shop, ticket)
         raise
 
 
@@ -194,21 +232,23 @@ def _ended(shop: Shop, ticket: _Ticket) -> SessionFacts:
     return shop.stripe.expire_checkout(session_id)
 
 
-def _give_up(session: Session, ticket: _Ticket, *, now: datetime) -> None:
-    orders.lock(session, ticket.order_id)
-    row = session.get_one(Checkout, ticket.checkout_id, populate_existing=True)
-    if row.stripe_checkout_session_id is None:
-        row.state = CheckoutState.EXPIRED
-        session.flush()
-    fulfillment.resettle(session, ticket.order_id, actor="checkout", now=now)
+@repeatable
+def _give_up(shop: Shop, ticket: _Ticket) -> None:
+    with shop.transaction() as session:
+        orders.lock(session, ticket.order_id)
+        row = session.get_one(Checkout, ticket.checkout_id, populate_existing=True)
+        if row.stripe_checkout_session_id is None:
+            row.state = CheckoutState.EXPIRED
+            session.flush()
+        fulfillment.resettle(session, ticket.order_id, actor="checkout", now=shop.now())
 
 
 def _refuse_if_paid(order: Order, known: Sequence[Checkout]) -> None:
     progress = checkouts.progress(list(known))
     session_id = next((row.stripe_checkout_session_id for row in known if row.state is CheckoutState.COMPLETE), None)
-    if progress is Payment.PAID:
+    if progress is Progress.PAID:
         raise AlreadyPaid(order_id=order.id, session_id=session_id or "")
-    if progress is Payment.PROCESSING:
+    if progress is Progress.PROCESSING:
         raise StillSettling(order_id=order.id, session_id=session_id or "")
 
 
@@ -219,6 +259,19 @@ def _refuse_if_settling_elsewhere(session: Session, basket: Basket, drafts: list
     wanted = {draft.product_id for draft in drafts}
     if settling := checkouts.settling_elsewhere(session, basket.browser_id, wanted, cart_id=basket.cart_id):
         raise StillSettling(order_id=settling[0], session_id=settling[1] or "")
+
+
+def _refuse_if_held(session: Session, basket: Basket, drafts: list[LineDraft], *, livemode: bool) -> None:
+    """Warn who has one of these plans already. A typed address is not asked about: it would tell anybody who has what."""
+    plans = {draft.product_id for draft in drafts if draft.kind is Kind.PLAN}
+    if not plans:
+        return
+    held = seats.held(
+        session, plans, customer_id=customers.whose(session, basket.signed_in) if basket.signed_in else None,
+        browser_id=basket.browser_id, besides=basket.cart_id, livemode=livemode,
+    )  # fmt: skip
+    if held:
+        raise PlanHeld(product=held[0].product, order_id=held[0].order_id)
 
 
 def _creation_lost(row: Checkout, *, now: datetime) -> bool:
@@ -242,7 +295,7 @@ def _drafts(session: Session, basket: Basket) -> list[LineDraft]:
 
 def _as_set(drafts: list[LineDraft]) -> list[LineDraft]:
     """The same purchase is the same in any order of its lines."""
-    return sorted(drafts, key=lambda draft: (draft.price_id, draft.quantity))
+    return sorted(drafts, key=lambda draft: (draft.price_id, draft.workshop_date_id or "", draft.quantity))
 
 
 def _draft(item: Item, found: dict[str, Priced]) -> LineDraft:
@@ -253,5 +306,5 @@ def _draft(item: Item, found: dict[str, Priced]) -> LineDraft:
     return LineDraft(
         product_id=product.id, price_id=price.id, kind=product.kind, name=product.name, quantity=item.quantity,
         unit_amount=price.amount, currency=price.currency, interval=price.interval, image=product.image,
-        stripe_price_id=price.stripe_price_id,
+        stripe_price_id=price.stripe_price_id, workshop_date_id=item.date or None,
     )  # fmt: skip

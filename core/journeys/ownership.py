@@ -4,15 +4,17 @@ Stripe copies metadata from a PaymentIntent to its charge, and from a subscripti
 disputes and the payments of renewals carry none of ours. Each leads to the Session that made it, and that one is admitted.
 """
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core import admission, fulfillment
 from core.admission import NOT_OURS, STRANGER, Fate, Refused
+from core.foundation.database import repeatable
 from core.foundation.errors import CheckoutNotFound
 from core.fulfillment import Settled
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
-from core.orders import orders, subscriptions
+from core.orders import orders, payments, subscriptions
 from core.orders.orders import AdmittedOrder
 from core.shop import Shop
 
@@ -40,6 +42,7 @@ def find(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
     return _ask(shop, subject) if isinstance(found, Refused) and found.fate is Fate.ASK else found
 
 
+@repeatable
 def _recorded(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
     with shop.transaction() as session:
         admitted = admission.of_session(session, shop.id, facts)
@@ -49,23 +52,34 @@ def _recorded(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refus
 
 
 def _ask(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
-    payment_ids, subscription = admission.payments_of(subject), admission.subscription_of(subject)
-    if charge := admission.lone_charge_of(subject):
-        payment_ids += filter(None, [id_of((shop.stripe.find_charge(charge) or {}).get("payment_intent"))])
-    made_by = None
-    if payment_ids:
-        made_by = shop.stripe.find_checkout_of(payment_intent=payment_ids[-1])
-        if made_by is None and (invoice := shop.stripe.find_invoice_of(payment_ids[-1])):
-            subscription = subscriptions.subscription_of(invoice)
+    trace = _trace(shop, subject)
+    made_by = shop.stripe.find_checkout_of(payment_intent=trace.payment_intent) if trace.payment_intent else None
+    if made_by is None and trace.payment_intent:
+        trace = replace(trace, invoice=shop.stripe.find_invoice_of(trace.payment_intent))
+    subscription = subscriptions.subscription_of(trace.invoice or {}) or admission.subscription_of(subject)
     if made_by is None and subscription:
-        if (known := _known(shop, subscription)) is None:
-            made_by = shop.stripe.find_checkout_of(subscription=subscription)
-        else:
-            return _remember(shop, known, payment_ids)
+        if known := _known(shop, subscription):
+            return _remember(shop, known, trace)
+        made_by = shop.stripe.find_checkout_of(subscription=subscription)
     if made_by is None:
         return Refused(Fate.IGNORE, NOT_OURS)
     taken = take_in(shop, read_session(made_by), actor="worker")
-    return taken if isinstance(taken, Refused) else _remember(shop, AdmittedOrder(taken.order_id), payment_ids)
+    return taken if isinstance(taken, Refused) else _remember(shop, AdmittedOrder(taken.order_id), trace)
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """What leads from an object to its payment: `invoice` is the one that was paid by it, if one was."""
+
+    payment_intent: str | None
+    charge: str | None
+    invoice: dict[str, Any] | None = None
+
+
+def _trace(shop: Shop, subject: dict[str, Any]) -> _Trace:
+    if charge := admission.lone_charge_of(subject):
+        return _Trace(id_of((shop.stripe.find_charge(charge) or {}).get("payment_intent")), charge)
+    return _Trace(next(iter(admission.payments_of(subject)), None), None)
 
 
 def _known(shop: Shop, subscription: str) -> AdmittedOrder | None:
@@ -73,8 +87,16 @@ def _known(shop: Shop, subscription: str) -> AdmittedOrder | None:
         return admission.of_ids(session, [], subscription)
 
 
-def _remember(shop: Shop, order_id: AdmittedOrder, payment_ids: list[str]) -> AdmittedOrder:
+def _remember(shop: Shop, order_id: AdmittedOrder, trace: _Trace) -> AdmittedOrder:
+    """Know the payment by what led to it from now on, and record it, should nobody have told of it yet."""
     with shop.transaction() as session:
         orders.lock(session, order_id)
-        admission.remember(session, order_id, payment_ids)
+        if trace.invoice and trace.invoice.get("status") == "paid":
+            subscription = subscriptions.subscription_of(trace.invoice)
+            facts = payments.read_paid_invoice(trace.invoice, subscription=subscription, now=shop.now())
+            facts = replace(facts, payment_intent=trace.payment_intent, charge=trace.charge)
+            fulfillment.receive(session, order_id, facts, actor="worker", now=shop.now())
+        elif payment := payments.named(payments.of_order(session, order_id), trace.payment_intent):
+            payments.identify(session, payment, trace.payment_intent, trace.charge)
+            fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return order_id

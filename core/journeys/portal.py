@@ -15,7 +15,7 @@ def open_page(shop: Shop, email: str, order_id: str) -> str:
         customer = session.exec(
             select(Subscription.stripe_customer_id)
             .join(Order, col(Order.stripe_subscription_id) == Subscription.id)
-            .where(Order.id == order_id, Order.customer_id == customers.id_of(email))
+            .where(Order.id == order_id, Order.customer_id == customers.whose(session, email))
         ).first()
     if not customer:
         raise AccessDenied()

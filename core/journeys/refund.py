@@ -1,73 +1,126 @@
-"""Refunding: the row before the call, the row's id as the key, and Stripe's word before anything changes."""
+"""Refunding: the rows before the calls, each row's id as its key, and Stripe's word before anything changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NoReturn
 
 from sqlmodel import Session, col, select
 
-from core import admission, fulfillment
+from core import fulfillment
+from core.admission import Refused
 from core.foundation.database import new_id
 from core.foundation.errors import (
-    AmountTooSmall,
     NoSuchLine,
+    NoSuchPayment,
     NothingToRefund,
     OrderNotFound,
     OtherMode,
     RefundChanged,
-    RefundTooBig,
     StripeRefused,
+    StripeUnreachable,
 )
 from core.foundation.money import Money
+from core.foundation.settings import Settings
 from core.fulfillment import Foreseen
-from core.orders import checkouts, disputes, history, ledger, orders, refunds
-from core.orders.orders import AdmittedOrder, Order, OrderLine
+from core.journeys import ownership, plans
+from core.orders import allocation, history, ledger, orders, payments, refunds
+from core.orders.allocation import Portion, Wanted
+from core.orders.ledger import Ledger
+from core.orders.orders import Order
+from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
-from core.orders.status import Payment
+from core.orders.status import Progress
 from core.shop import Shop
 
 # The reasons that Stripe knows; anything else an owner may say is kept here alone.
 _STRIPE_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
+# Of several refunds that were asked for at once, how far all have come is how far the first in this order has.
+_WORST_FIRST = (
+    RefundStatus.FAILED, RefundStatus.CANCELED, RefundStatus.REQUESTED, RefundStatus.REQUIRES_ACTION,
+    RefundStatus.PENDING, RefundStatus.SUCCEEDED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """What goes back of one payment: `id` is the refund's, empty while it is only planned."""
+
+    payment: str
+    amount: Money
+    id: str = ""
+    status: RefundStatus = RefundStatus.REQUESTED
 
 
 @dataclass(frozen=True)
 class Refunded:
-    """A refund as it stands after asking Stripe for it."""
+    """A refund as it stands after asking Stripe for it: a part for each payment that it is taken from."""
 
     id: str
     order_id: str
-    amount: Money
-    status: RefundStatus
+    parts: tuple[Part, ...]
+
+    @property
+    def amount(self) -> Money:
+        """All of it, also what Stripe refused."""
+        return sum((part.amount for part in self.parts[1:]), start=self.parts[0].amount)
+
+    @property
+    def status(self) -> RefundStatus:
+        """How far all of it has come."""
+        return min((part.status for part in self.parts), key=_WORST_FIRST.index)
 
 
 @dataclass(frozen=True)
 class RefundPlan:
-    """What a refund would send back, from where to whom, and what it would do to the deliveries.
+    """What a refund would send back, from which payments to whom, and what it would do to the deliveries.
 
-    `payment` is empty while only Stripe knows which payment of `subscription` is the newest. `left` is what could still be
-    refunded afterwards.
+    `ends` are the subscriptions that are cancelled at once, and `bills_on` those that bill though nobody may use them.
+    `left` is what could still be refunded afterwards.
     """
 
     order_id: str
     number: str
     customer_id: str | None
     livemode: bool
-    payment: str | None
-    subscription: str | None
+    portions: tuple[Portion, ...]
+    parts: tuple[Part, ...]
+    ends: tuple[str, ...]
+    bills_on: tuple[str, ...]
     amount: Money
     left: Money
-    line_ids: tuple[str, ...]
     deliveries: tuple[Foreseen, ...]
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks to have sent back: an `amount` in minor units, else all that is left; of these `lines` (counted
+    from 1) or of all; of this `payment` or of all. Whether access ends with it is a decision of its own:
+    `take_back`, and so is whether a plan goes on billing: `end_subscription`, else the shop's policy."""
+
+    amount: int | None = None
+    lines: tuple[int, ...] = ()
+    payment: str = ""
+    take_back: bool = False
+    end_subscription: bool | None = None
+
+
 def preview(
-    shop: Shop, order_id: str, amount: int | None = None, *, lines: Sequence[int] = (), take_back: bool = False
+    shop: Shop,
+    order_id: str,
+    amount: int | None = None,
+    *,
+    lines: Sequence[int] = (),
+    payment: str = "",
+    take_back: bool = False,
+    end_subscription: bool | None = None,
 ) -> RefundPlan:
     """What `request` would do with the same words now. Raises what it raises, but for StripeTrouble."""
     with shop.reading() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
-        return _plan(session, order, amount, lines, take_back, now=shop.now())
+        wish = Wish(amount, tuple(lines), payment, take_back, end_subscription)
+        return _plan(shop.settings, session, order, wish, now=shop.now())
 
 
 def request(
@@ -78,35 +131,40 @@ def request(
     reason: str = "",
     actor: str,
     lines: Sequence[int] = (),
+    payment: str = "",
     take_back: bool = False,
+    end_subscription: bool | None = None,
     key: str = "",
     agreed: RefundPlan | None = None,
 ) -> Refunded:
-    """Send money back: `amount` in minor units, else what the `lines` (counted from 1) cost, else all that is left.
+    """Send money back: `amount` in minor units, else all that is left; of these `lines` (counted from 1), or of all; of
+    this `payment`, by any of its ids at Stripe, or of all, the newest first.
 
-    The same `key` is the same refund, however often it is asked for. A full refund ends access as the products' policy
-    says; a partial one only with `take_back`, or for the very `lines` it pays back. With `agreed`, only if that is still
-    exactly what it would do.
-    Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine or
-    StripeTrouble. After StripeUnreachable the refund stays requested, and the worker asks again under the same key.
+    The same `key` is the same refund, however often it is asked for. What goes back in full ends access as the products'
+    policy says, anything less only with `take_back`: to the `lines`, or to all. With `agreed`, only if that is still
+    exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
+    Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
+    or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable what is not done stays requested, and
+    the worker asks again under the same key.
     """
     with shop.transaction() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
-        refund_id = _id_of(order_id, key)
-        row = session.get(Refund, refund_id)
-        if row is None:
-            plan = _plan(session, order, amount, lines, take_back, now=shop.now())
+        request_id = _id_of("rf", order_id, key) if key else new_id("rf")
+        rows = refunds.of_request(session, request_id)
+        if not rows:
+            wish = Wish(amount, tuple(lines), payment, take_back, end_subscription)
+            plan = _plan(shop.settings, session, order, wish, now=shop.now())
             if agreed not in (None, plan):
                 raise RefundChanged(order_id=order_id)
-            row = _write(session, order, refund_id, plan, reason, actor, take_back, now=shop.now())
-    return _carry_out(shop, row)
+            rows = _write(session, order, request_id, plan, wish, reason, actor, now=shop.now())
+    return _carry_out_all(shop, rows)
 
 
 def resume(shop: Shop, refund_id: str) -> Refunded:
     """Ask again for a refund of which Stripe's answer was lost. Raises StripeTrouble."""
     with shop.reading() as session:
         row = session.get_one(Refund, refund_id)
-    return _carry_out(shop, row)
+    return _view([_carry_out(shop, row)])
 
 
 def left(session: Session, order_id: str) -> Money:
@@ -114,7 +172,7 @@ def left(session: Session, order_id: str) -> Money:
     order = orders.lock(session, order_id)
     if order is None:
         raise OrderNotFound(order=order_id)
-    return _left(order, ledger.read(session, order))
+    return _left(order, _book(session, order))
 
 
 def unconfirmed(session: Session, *, livemode: bool, before: datetime) -> list[str]:
@@ -136,123 +194,160 @@ def _open(session: Session, order_id: str, *, livemode: bool) -> Order:
     return order
 
 
-def _id_of(order_id: str, key: str) -> str:
-    return f"rf_{sha256(f'{order_id}:{key}'.encode()).hexdigest()[:20]}" if key else new_id("rf")
-
-
-def _plan(
-    session: Session, order: Order, amount: int | None, lines: Sequence[int], take_back: bool, *, now: datetime
-) -> RefundPlan:
+def _book(session: Session, order: Order) -> Ledger:
     book = ledger.read(session, order)
-    paid_for = _lines(session, order, lines)
-    if amount is None and paid_for:
-        amount = sum(line.unit_amount * line.quantity for line in paid_for)
-    amount = _bounded(order, book, amount)
-    line_ids = [line.id for line in paid_for]
+    book.lines = orders.lines(session, order.id)
+    book.attribute()
+    return book
+
+
+def _id_of(prefix: str, *names: str) -> str:
+    return f"{prefix}_{sha256(':'.join(names).encode()).hexdigest()[:20]}"
+
+
+def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now: datetime) -> RefundPlan:
+    book = _book(session, order)
+    if book.progress is not Progress.PAID:
+        raise NothingToRefund(order_id=order.id)
+    wanted = Wanted(wish.amount, _line_ids(book, wish.lines), _payment_id(book, wish.payment))
+    portions = allocation.allocate(
+        allocation.refundable(book), wanted, order_id=order.id, currency=order.currency
+    )  # fmt: skip
     # The deliveries follow Stripe's word: here it has said yes.
-    done = _row(order, "", amount, line_ids, take_back, RefundStatus.SUCCEEDED, now=now)
-    book.refunds.append(done)
+    done = [_row(order, "", portion, wish, RefundStatus.SUCCEEDED, now=now) for portion in portions]
+    book.refunds.extend(done)
+    unwanted = tuple(each.id for each in fulfillment.unwanted(session, order, book))
+    cancels = any(plans.ends_after_refund(settings, row) for row in done)
+    cancels = cancels and not refunds.keeps_subscription(book.refunds)
     return RefundPlan(
         order_id=order.id, number=order.number, customer_id=order.customer_id, livemode=order.livemode,
-        payment=order.stripe_payment_intent_id, subscription=order.stripe_subscription_id,
-        amount=Money(amount, order.currency), left=_left(order, book), line_ids=tuple(line_ids),
+        portions=tuple(portions), parts=tuple(Part(_name(book, row), Money(row.amount, row.currency)) for row in done),
+        ends=unwanted if cancels else (), bills_on=() if cancels else unwanted,
+        amount=Money(sum(portion.amount for portion in portions), order.currency), left=_left(order, book),
         deliveries=fulfillment.foresee(session, order, book, now=now),
     )  # fmt: skip
 
 
-def _row(
-    order: Order,
-    refund_id: str,
-    amount: int,
-    line_ids: list[str],
-    take_back: bool,
-    status: RefundStatus,
-    *,
-    now: datetime,
-) -> Refund:
+def _name(book: Ledger, row: Refund) -> str:
+    """By what Stripe's dashboard finds the payment best."""
+    payment = payments.named(book.payments, row.payment_id)
+    return (payment.stripe_payment_intent_id or payment.id) if payment else ""
+
+
+def _row(order: Order, request_id: str, portion: Portion, wish: Wish, status: RefundStatus, *, now: datetime) -> Refund:
     return Refund(
-        id=refund_id, order_id=order.id, amount=amount, currency=order.currency, status=status, line_ids=line_ids,
-        takes_back=take_back, created_at=now, updated_at=now,
+        id=_id_of("rf", request_id, portion.payment_id), request=request_id, order_id=order.id,
+        payment_id=portion.payment_id, amount=portion.amount, currency=order.currency, status=status,
+        lines=dict(portion.lines), takes_back=wish.take_back,
+        ends_subscription=wish.end_subscription, created_at=now, updated_at=now,
     )  # fmt: skip
 
 
 def _write(
-    session: Session, order: Order, refund_id: str, plan: RefundPlan, reason: str, actor: str, take_back: bool,
+    session: Session, order: Order, request_id: str, plan: RefundPlan, wish: Wish, reason: str, actor: str,
     *, now: datetime,
-) -> Refund:  # fmt: skip
+) -> list[Refund]:  # fmt: skip
     order.eventful = True
-    amount, line_ids = plan.amount.amount, list(plan.line_ids)
-    row = _row(order, refund_id, amount, line_ids, take_back, RefundStatus.REQUESTED, now=now)
-    row.reason, row.actor = reason, actor
-    session.add(row)
-    history.note(session, order.id, f"refund_requested:{row.id}", actor=actor, detail=str(amount), now=now)
+    rows = []
+    for portion in plan.portions:
+        row = _row(order, request_id, portion, wish, RefundStatus.REQUESTED, now=now)
+        row.reason, row.actor = reason, actor
+        session.add(row)
+        history.note(
+            session, order.id, f"refund_requested:{row.id}", actor=actor, detail=str(row.amount), now=now
+        )  # fmt: skip
+        rows.append(row)
     session.flush()
-    return row
+    return rows
 
 
-def _left(order: Order, book: ledger.Ledger) -> Money:
-    return Money(book.total - refunds.claimed(book.refunds), order.currency)
+def _left(order: Order, book: Ledger) -> Money:
+    return Money(allocation.left(allocation.refundable(book)), order.currency)
 
 
-def _bounded(order: Order, book: ledger.Ledger, amount: int | None) -> int:
-    rest = _left(order, book).amount
-    if book.progress is not Payment.PAID or rest <= 0 or disputes.standing(book.disputes) == "lost":
-        raise NothingToRefund(order_id=order.id)
-    amount = rest if amount is None else amount
-    if amount <= 0:
-        raise AmountTooSmall(amount=amount, least=1, currency=order.currency)
-    if amount > rest:
-        raise RefundTooBig(amount=amount, left=rest, currency=order.currency)
-    return amount
-
-
-def _lines(session: Session, order: Order, positions: Sequence[int]) -> list[OrderLine]:
-    found = orders.lines(session, order.id)
+def _line_ids(book: Ledger, positions: Sequence[int]) -> tuple[str, ...]:
     for position in positions:
-        if not 1 <= position <= len(found):
-            raise NoSuchLine(line=position, lines=len(found))
-    return [found[position - 1] for position in sorted(set(positions))]
+        if not 1 <= position <= len(book.lines):
+            raise NoSuchLine(line=position, lines=len(book.lines))
+    return tuple(book.lines[position - 1].id for position in sorted(set(positions)))
 
 
-def _carry_out(shop: Shop, row: Refund) -> Refunded:
+def _payment_id(book: Ledger, name: str) -> str:
+    if not name:
+        return ""
+    payment = payments.named(book.payments, name)
+    if payment is None:
+        raise NoSuchPayment(payment=name)
+    return payment.id
+
+
+def _carry_out_all(shop: Shop, rows: Sequence[Refund]) -> Refunded:
+    """Ask for each of them, also if Stripe refuses one. If it refuses all, or does not answer, that is raised."""
+    done, refusals, silent = [], [], None
+    for row in rows:
+        try:
+            done.append(_carry_out(shop, row))
+        except StripeRefused as refusal:
+            refusals.append(refusal)
+            done.append(row)
+        except StripeUnreachable as silence:
+            silent = silence
+            break
+    if silent:
+        raise silent
+    if len(refusals) == len(rows):
+        raise refusals[0]
+    return _view(done)
+
+
+def _carry_out(shop: Shop, row: Refund) -> Refund:
     if row.status is not RefundStatus.REQUESTED:
-        return _view(row)
+        return row
     try:
         answer = shop.stripe.refund(_parameters(shop, row, _payment_of(shop, row)), key=f"refund:{row.id}")
     except StripeRefused as refusal:
         with shop.transaction() as session:
-            _refuse(session, row, refusal, now=shop.now())
+            row.status = _refuse(session, row, refusal, now=shop.now())
         raise
+    # Known by our own rows: it is the answer to our own request, about a payment of this very order.
+    ours = ownership.find(shop, answer)
+    assert not isinstance(ours, Refused)
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
-        # The answer to our own request, about a payment of this very order.
-        ours = AdmittedOrder(row.order_id)
         recorded = refunds.record(session, ours, refunds.read_refund(answer), now=shop.now())
         fulfillment.resettle(session, row.order_id, actor=row.actor, now=shop.now())
-        return _view(recorded)
+        return recorded
 
 
 def _payment_of(shop: Shop, row: Refund) -> str:
-    """The PaymentIntent that the refund is taken from. Committed before the call: after a renewal it would be another."""
-    if row.stripe_payment_intent_id:
-        return row.stripe_payment_intent_id
+    """The PaymentIntent that the refund is taken from. Stripe does not tell it with an invoice: it is asked for then, and
+    known from now on."""
+    if row.payment_id is None:
+        # Asked for in an earlier version of this shop, which did not keep payments.
+        return row.stripe_payment_intent_id or _nothing()
     with shop.reading() as session:
-        order = session.get_one(Order, row.order_id)
-        paid = checkouts.received(session, order.id)
-    # Money that was not what was ordered is not the order's own, and can be sent back all the same.
-    payment_intent = order.stripe_payment_intent_id or paid.stripe_payment_intent_id
-    subscription = order.stripe_subscription_id or paid.stripe_subscription_id
-    if payment_intent is None and subscription:
-        payment_intent = shop.stripe.payment_intent_of_subscription(subscription)
-    if payment_intent is None:
-        raise StripeRefused("nothing_to_refund", "no payment of this order is known at Stripe")
+        payment = session.get_one(Payment, row.payment_id)
+    if payment.stripe_payment_intent_id:
+        return payment.stripe_payment_intent_id
+    invoice = payment.stripe_invoice_id or _invoice_of(shop, payment)
+    found = (shop.stripe.payment_intent_of_invoice(invoice) if invoice else None) or _nothing()
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
-        kept = session.get_one(Refund, row.id, with_for_update=True)
-        kept.stripe_payment_intent_id = kept.stripe_payment_intent_id or payment_intent
-        admission.remember(session, AdmittedOrder(row.order_id), [payment_intent])
-        session.flush()
-        return kept.stripe_payment_intent_id
+        payments.identify(session, session.get_one(Payment, payment.id, populate_existing=True), found)
+    return found
+
+
+def _nothing() -> NoReturn:
+    raise StripeRefused("nothing_to_refund", "no payment of this order is known at Stripe")
+
+
+def _invoice_of(shop: Shop, payment: Payment) -> str | None:
+    """The invoice of a Session that is known without it, as one that was paid in an earlier version of this shop."""
+    if payment.stripe_checkout_session_id is None:
+        return None
+    facts = shop.stripe.retrieve_checkout(payment.stripe_checkout_session_id)
+    ownership.take_in(shop, facts, actor="worker")
+    return facts.invoice
 
 
 def _parameters(shop: Shop, row: Refund, payment_intent: str) -> dict[str, object]:
@@ -267,15 +362,20 @@ def _parameters(shop: Shop, row: Refund, payment_intent: str) -> dict[str, objec
     return parameters
 
 
-def _refuse(session: Session, refund: Refund, refusal: StripeRefused, *, now: datetime) -> None:
-    """Stripe said no: the row keeps why, and what it claimed is free again."""
+def _refuse(session: Session, refund: Refund, refusal: StripeRefused, *, now: datetime) -> RefundStatus:
+    """Stripe said no: the row keeps why, and what it claimed is free again. Returns how the refund stands then."""
     orders.lock(session, refund.order_id)
     row = session.get_one(Refund, refund.id, with_for_update=True)
     if row.status is RefundStatus.REQUESTED:
         row.status, row.failure, row.updated_at = RefundStatus.CANCELED, refusal.code, now
     session.flush()
     fulfillment.resettle(session, refund.order_id, actor=refund.actor, now=now)
+    return row.status
 
 
-def _view(row: Refund) -> Refunded:
-    return Refunded(row.id, row.order_id, Money(row.amount, row.currency), row.status)
+def _view(rows: Sequence[Refund]) -> Refunded:
+    parts = tuple(
+        Part(row.stripe_payment_intent_id or row.payment_id or "", Money(row.amount, row.currency), row.id, row.status)
+        for row in rows
+    )
+    return Refunded(rows[0].id, rows[0].order_id, parts)

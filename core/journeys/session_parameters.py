@@ -1,15 +1,20 @@
 """The parameters of a Checkout Session: what Stripe is asked for."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from core.catalog import products
 from core.foundation.database import new_id
+from core.kinds.workshops import DateView
 from core.orders.orders import LineDraft, Order
 from core.shop import Shop
 
 
-def build(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetime, trial: int) -> dict[str, Any]:
+def build(
+    shop: Shop, order: Order, drafts: list[LineDraft], dates: Sequence[DateView], expires_at: datetime, trial: int
+) -> dict[str, Any]:
     """What Stripe is asked for; `trial` is in days. Metadata names the order, never the person; a retry sends the same again.
 
     The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
@@ -22,7 +27,7 @@ def build(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetim
     base = shop.settings.public_url
     parameters: dict[str, Any] = {
         "mode": "subscription" if subscribes else "payment",
-        "line_items": [_line_item(shop, draft) for draft in drafts],
+        "line_items": [_line_item(shop, draft, dates) for draft in drafts],
         "client_reference_id": order.id,
         "metadata": {**metadata, "token": new_id("tok")},
         "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata, **tried},
@@ -30,16 +35,23 @@ def build(shop: Shop, order: Order, drafts: list[LineDraft], expires_at: datetim
         "cancel_url": f"{base}/cart",
         "expires_at": int(expires_at.timestamp()),
         "allow_promotion_codes": True,
+        # Stripe would offer to pay in the buyer's own currency, which is not what was ordered.
+        "adaptive_pricing": {"enabled": False},
     }
+    if any(draft.stripe_price_id for draft in drafts):
+        # A price of Stripe's may have several currencies.
+        parameters["currency"] = order.currency
     if order.email:
         parameters["customer_email"] = order.email
     return parameters
 
 
-def _line_item(shop: Shop, draft: LineDraft) -> dict[str, Any]:
+def _line_item(shop: Shop, draft: LineDraft, dates: Sequence[DateView]) -> dict[str, Any]:
     if draft.stripe_price_id:
         return {"price": draft.stripe_price_id, "quantity": draft.quantity}
     product: dict[str, Any] = {"name": draft.name, "metadata": {"product_id": draft.product_id}}
+    if date := next((each for each in dates if each.id == draft.workshop_date_id), None):
+        product["description"] = _when(date)
     if draft.image and shop.settings.demo:
         # Stripe itself neither reaches a laptop nor draws SVG; the sandbox does both.
         product["images"] = [f"{shop.settings.public_url}/app/static/{products.thumb(draft.image)}"]
@@ -47,3 +59,10 @@ def _line_item(shop: Shop, draft: LineDraft) -> dict[str, Any]:
     if draft.interval:
         price["recurring"] = {"interval": draft.interval}
     return {"price_data": price, "quantity": draft.quantity}
+
+
+def _when(date: DateView) -> str:
+    """When it takes place, by the clock of where it does, in digits: Stripe's page speaks the buyer's language."""
+    zone = ZoneInfo(date.timezone)
+    begins, ends = date.starts_at.astimezone(zone), date.ends_at.astimezone(zone)
+    return f"{begins:%Y-%m-%d}, {begins:%H:%M}–{ends:%H:%M} ({date.timezone})"

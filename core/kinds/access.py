@@ -1,43 +1,121 @@
 """Access: what a paid line's buyer may do, decided here alone from the facts about the order's money."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.catalog.products import Kind
-from core.orders import disputes, refunds
+from core.orders import refunds
 from core.orders.ledger import Ledger
 from core.orders.orders import OrderLine
+from core.orders.payments import Payment
 from core.orders.status import GrantState
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
+
+# Of several subscriptions for one line the one counts that allows most.
+_BEST_FIRST = (GrantState.ACTIVE, GrantState.SUSPENDED, GrantState.REVOKED)
+
+
+@dataclass(frozen=True)
+class PlanAccess:
+    """What a subscription allows for a plan's line: `product_id` is the plan that it has become, `quantity` its seats.
+
+    Both are None where Stripe has not said so, or names a price that is none of ours: then they stay as they are.
+    """
+
+    state: GrantState
+    product_id: str | None = None
+    quantity: int | None = None
 
 
 def allowed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: datetime) -> GrantState:
     """What this paid line's buyer may do as things stand."""
-    standing = disputes.standing(ledger.disputes)
-    if standing == "lost":
+    if ended_by_money(ledger, line, keeps_after_refund=keeps_after_refund):
         return GrantState.REVOKED
     if ledger.paid is None:
-        return GrantState.BLOCKED if ledger.trouble else GrantState.REVOKED
+        return GrantState.BLOCKED
+    access = of_plan(ledger, line, now=now).state if line.kind is Kind.PLAN else GrantState.ACTIVE
+    disputed = access is GrantState.ACTIVE and _is_disputed(ledger, line, keeps_after_refund=keeps_after_refund)
+    return GrantState.SUSPENDED if disputed else access
+
+
+def ended_by_money(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:
+    """Whether what paid for this line was lost or went back, or an owner took it back, whatever a subscription says."""
+    if ledger.is_taken_back(line):
+        return True
+    if ledger.paid is None:
+        return not ledger.trouble
     # What an owner decided about this very refund goes before the product's policy.
-    if refunds.takes_back_all(ledger.refunds) or (ledger.paid_back(line) and not keeps_after_refund):
-        return GrantState.REVOKED
-    access = _of_plan(ledger.subscription, now=now) if line.kind is Kind.PLAN else GrantState.ACTIVE
-    return GrantState.SUSPENDED if standing == "open" and access is GrantState.ACTIVE else access
+    if refunds.takes_back(ledger.refunds, line.id):
+        return True
+    purchases = _purchases(ledger, line)
+    return bool(purchases) and not _standing(ledger, line, purchases, keeps_after_refund=keeps_after_refund)
 
 
-def _of_plan(subscription: Subscription | None, *, now: datetime) -> GrantState:
-    """What a plan's buyer may do while its subscription stands so. Not fetched yet: they have just paid."""
+def ended_with(ledger: Ledger, line: OrderLine, subscription: Subscription, *, keeps_after_refund: bool) -> bool:
+    """Whether what a subscription brought for this line was lost or went back, though another one may still pay for it."""
+    if ended_by_money(ledger, line, keeps_after_refund=keeps_after_refund):
+        return True
+    own = [each for each in _purchases(ledger, line) if each[0].stripe_subscription_id == subscription.id]
+    return bool(own) and not _standing(ledger, line, own, keeps_after_refund=keeps_after_refund)
+
+
+def _is_disputed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:
+    """Whether a bank has yet to decide about whatever paid for this line. Of what was bought twice, once is enough."""
+    standing = _standing(ledger, line, _purchases(ledger, line), keeps_after_refund=keeps_after_refund)
+    return bool(standing) and all(
+        any(ledger.standing(payment) == "open" for payment in purchase) for purchase in standing
+    )
+
+
+def _purchases(ledger: Ledger, line: OrderLine) -> list[list[Payment]]:
+    # Nothing was ever said of most payments but that they came in.
+    return ledger.purchases(line) if ledger.refunds or ledger.disputes else []
+
+
+def _standing(
+    ledger: Ledger, line: OrderLine, purchases: Sequence[list[Payment]], *, keeps_after_refund: bool
+) -> list[list[Payment]]:
+    """The purchases of which no payment was lost, and whose newest has not gone back: that of a period is over by then."""
+    return [
+        purchase
+        for purchase in purchases
+        if not any(ledger.standing(payment) == "lost" for payment in purchase)
+        and (keeps_after_refund or not ledger.is_paid_back(purchase[-1], line))
+    ]
+
+
+def of_plan(ledger: Ledger, line: OrderLine, *, now: datetime) -> PlanAccess:
+    """What the buyer's subscriptions allow for a plan's line."""
+    found = [_by(ledger, subscription, line, now=now) for subscription in ledger.own_subscriptions]
+    # Nothing fetched yet: they have just paid.
+    return min(found, key=lambda each: _BEST_FIRST.index(each.state), default=PlanAccess(GrantState.ACTIVE))
+
+
+def _by(ledger: Ledger, subscription: Subscription | None, line: OrderLine, *, now: datetime) -> PlanAccess:
     if subscription is None:
-        return GrantState.ACTIVE
-    match subscription.status:
-        case "active" | "trialing":
-            return (
-                GrantState.SUSPENDED if subscription.status == "active" and subscription.paused else GrantState.ACTIVE
-            )
-        case "past_due":
-            in_grace = subscription.grace_until is None or subscription.grace_until > now
-            return GrantState.ACTIVE if in_grace else GrantState.SUSPENDED
-        case "canceled" | "incomplete_expired":
-            return GrantState.REVOKED
-        case _:
-            # unpaid, paused, incomplete, and whatever Stripe may add: not paid for, and not over.
-            return GrantState.SUSPENDED
+        return PlanAccess(GrantState.ACTIVE)
+    state = _state(subscription, now=now)
+    items = ledger.items_of(subscription)
+    item = next((each for each in items if each.order_line_id == line.id), None)
+    if item:
+        return PlanAccess(state, item.product_id, _seats(subscription, item, now=now))
+    # Its price may be foreign now. Where all items are known, and none is this line's, it was taken out of the plan.
+    taken_out = bool(items) and all(each.product_id for each in items)
+    return PlanAccess(GrantState.REVOKED if taken_out else state)
+
+
+def _state(subscription: Subscription, *, now: datetime) -> GrantState:
+    if subscription.is_over:
+        return GrantState.REVOKED
+    lasts = subscription.access_until is None or subscription.access_until > now
+    return GrantState.ACTIVE if lasts else GrantState.SUSPENDED
+
+
+def _seats(subscription: Subscription, item: SubscriptionItem, *, now: datetime) -> int:
+    """As many as are billed; while more of them are owed for than grace lasts, as many as were paid for."""
+    if subscription.unpaid_since is None or item.paid_quantity is None:
+        return item.quantity
+    in_grace = subscription.grace_until is not None and subscription.grace_until > now
+    return item.quantity if in_grace else min(item.quantity, item.paid_quantity)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sqlmodel import Session, col, select
 
-from core.catalog.products import Kind
+from core.catalog.products import Kind, Product
 from core.kinds import downloads, licenses, seats, workshops
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import OrderLine
@@ -31,14 +31,21 @@ KINDS: Mapping[Kind, Deliverable] = {
 }
 
 
+def lock_stock(session: Session, lines: list[OrderLine]) -> None:
+    """Lock, in one order for everybody, what these lines take from a stock: two orders crossed would wait for each other."""
+    workshops.lock_of(session, lines)
+
+
 def release_all(session: Session, lines: list[OrderLine]) -> None:
     """Give back whatever these lines hold, because nobody can be paying for them any more."""
+    lock_stock(session, lines)
     for line in lines:
         KINDS[line.kind].release(session, line.id)
 
 
 def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None:
     """Hold what these lines need while their buyer pays. Raises SoldOut."""
+    lock_stock(session, lines)
     for line in lines:
         KINDS[line.kind].hold(session, line, now=now)
 
@@ -46,19 +53,23 @@ def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None
 def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[Delivery, ...]:
     """What the order gives its buyer, line by line, with links that open for minutes."""
     rows = session.exec(
-        select(Grant, OrderLine)
+        select(Grant, OrderLine, Product)
         .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
+        .join(Product, col(Grant.product_id) == Product.id)
         .where(Grant.order_id == order_id)
         .order_by(col(OrderLine.position))
     )
     return tuple(
-        KINDS[grant.kind].describe(session, grant, _base(grant, line), signing_key=signing_key)
-        for grant, line in rows.all()
+        KINDS[grant.kind].describe(session, grant, _base(grant, line, product), signing_key=signing_key)
+        for grant, line, product in rows.all()
     )
 
 
-def _base(grant: Grant, line: OrderLine) -> Delivery:
+def _base(grant: Grant, line: OrderLine, product: Product) -> Delivery:
+    # Under the name that it was bought by, unless its plan has been switched to another.
+    switched = grant.product_id != line.product_id
     return Delivery(
-        grant_id=grant.id, product_id=grant.product_id, product=line.name, kind=grant.kind, state=grant.state,
-        reason=grant.reason, quantity=grant.quantity, image=line.image,
+        grant_id=grant.id, product_id=grant.product_id, product=product.name if switched else line.name,
+        kind=grant.kind, state=grant.state, reason=grant.reason, quantity=grant.quantity,
+        image=product.image if switched else line.image,
     )  # fmt: skip

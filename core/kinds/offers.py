@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -33,7 +34,7 @@ class PriceTag:
 
 @dataclass(frozen=True)
 class Offer:
-    """A product as a buyer meets it. `left` is the number of free places, or None where there is no limit."""
+    """A product as a buyer meets it. `dates` are those of a workshop that have not begun, the next one first."""
 
     id: str
     name: str
@@ -50,59 +51,71 @@ class Offer:
     prices: tuple[PriceTag, ...]
     availability: Availability
     max_quantity: int
-    left: int | None = None
-    date: DateView | None = None
+    dates: tuple[DateView, ...] = ()
 
     @property
     def thumb(self) -> str:
         """The square crop of the picture."""
         return products.thumb(self.image)
 
+    @property
+    def open_dates(self) -> tuple[DateView, ...]:
+        """The dates with a free place."""
+        return tuple(date for date in self.dates if date.left)
 
-def shelf(session: Session) -> tuple[Offer, ...]:
+    @property
+    def left(self) -> int | None:
+        """How many places are free on all dates together, or None where there is no limit."""
+        return sum(date.left for date in self.dates) if self.kind is Kind.WORKSHOP else None
+
+    def on(self, date_id: str) -> DateView | None:
+        """This one of its dates, unless it has begun or is no longer offered."""
+        return next((date for date in self.dates if date.id == date_id), None)
+
+
+def shelf(session: Session, *, now: datetime) -> tuple[Offer, ...]:
     """Everything on sale or sold out, in the shop's order; withdrawn products are left out."""
-    return _offers(session, session.exec(select(Product).where(col(Product.active)).order_by(*_order())).all())
+    query = select(Product).where(col(Product.active)).order_by(*_order())
+    return _offers(session, session.exec(query).all(), now=now)
 
 
-def of_product(session: Session, product_id: str) -> Offer | None:
+def of_product(session: Session, product_id: str, *, now: datetime) -> Offer | None:
     """One product, also a withdrawn one, or None if there never was any."""
-    return next(iter(of_products(session, [product_id])), None)
+    return next(iter(of_products(session, [product_id], now=now)), None)
 
 
-def of_products(session: Session, product_ids: Sequence[str]) -> tuple[Offer, ...]:
+def of_products(session: Session, product_ids: Sequence[str], *, now: datetime) -> tuple[Offer, ...]:
     """The known ones among these products, also withdrawn ones, in the shop's order."""
     query = select(Product).where(col(Product.id).in_(product_ids)).order_by(*_order())
-    return _offers(session, session.exec(query).all())
+    return _offers(session, session.exec(query).all(), now=now)
 
 
-def _offers(session: Session, found: Sequence[Product]) -> tuple[Offer, ...]:
+def availability(product: Product | Offer, dates: Sequence[DateView]) -> Availability:
+    """Whether a product that has a price can be bought while its dates stand so."""
+    full = product.kind is Kind.WORKSHOP and not any(date.left for date in dates)
+    return Availability.SOLD_OUT if full else Availability.ON_SALE
+
+
+def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tuple[Offer, ...]:
     ids = [product.id for product in found]
     tags: dict[str, list[PriceTag]] = {}
     prices = select(Price).where(col(Price.product_id).in_(ids), col(Price.active)).order_by(col(Price.position))
     for price in session.exec(prices):
         tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval)
         tags.setdefault(price.product_id, []).append(tag)
-    dates = workshops.next_dates(session, ids)
-    return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id)) for product in found)
+    dates = workshops.coming(session, ids, now=now)
+    return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ())) for product in found)
 
 
-def _offer(product: Product, tags: tuple[PriceTag, ...], date: DateView | None) -> Offer:
-    left = date.left if date else None
+def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...]) -> Offer:
+    to_be_had = product.active and bool(tags)
     return Offer(
         id=product.id, name=product.name, kind=product.kind, shelf=product.shelf, summary=product.summary,
         facts=product.facts, description=product.description, image=product.image, image_alt=product.image_alt,
         call_to_action=product.call_to_action, gets=tuple((i, t) for i, t in product.gets),
         faq=tuple((q, a) for q, a in product.faq), prices=tags, max_quantity=product.max_quantity,
-        availability=_availability(product, tags, left), left=left, date=date,
+        availability=availability(product, dates) if to_be_had else Availability.WITHDRAWN, dates=dates,
     )  # fmt: skip
-
-
-def _availability(product: Product, tags: tuple[PriceTag, ...], left: int | None) -> Availability:
-    if not product.active or not tags:
-        return Availability.WITHDRAWN
-    if product.kind is Kind.WORKSHOP and not left:
-        return Availability.SOLD_OUT
-    return Availability.ON_SALE
 
 
 def _order() -> tuple[Any, Any]:

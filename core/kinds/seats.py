@@ -1,16 +1,16 @@
-"""Seats of a plan: how many people may use it, and who they are."""
+"""Plans and their seats: who has which, how many people may use it, and who they are."""
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, or_, select
 
 from core.catalog.products import Kind
 from core.kinds.grants import Delivery, Grant
-from core.orders.orders import OrderLine
+from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
-from core.orders.subscriptions import Subscription
 
 
 class Seat(SQLModel, table=True):
@@ -52,16 +52,39 @@ def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str
     return replace(base, seats=tuple(session.exec(names)))
 
 
-def grace_over(session: Session, *, now: datetime, limit: int) -> list[str]:
-    """The orders whose plan is past due, out of grace, and still in use."""
+@dataclass(frozen=True)
+class HeldPlan:
+    """A plan that somebody has, in use or on hold, and the order it came with."""
+
+    product: str
+    order_id: str
+    number: str
+
+
+def held(
+    session: Session,
+    plans: Iterable[str],
+    *,
+    customer_id: str | None,
+    browser_id: str = "",
+    besides: str,
+    livemode: bool,
+) -> list[HeldPlan]:
+    """Which of these plans the customer has, or who bought with this browser, but for those of the cart `besides`."""
+    theirs = [Order.customer_id == customer_id] if customer_id else []
+    theirs += [Order.browser_id == browser_id] if browser_id else []
+    if not theirs:
+        return []
     query = (
-        select(Subscription.order_id)
-        .join(Grant, col(Grant.order_id) == Subscription.order_id)
+        select(Grant.product_id, Order.id, Order.number)
+        .join(Order, col(Order.id) == Grant.order_id)
         .where(
-            Subscription.status == "past_due",
-            col(Subscription.grace_until) <= now,
+            or_(*theirs),
+            Order.livemode == livemode,
+            Order.cart_id != besides,
             Grant.kind == Kind.PLAN,
-            Grant.state == GrantState.ACTIVE,
+            col(Grant.state).in_((GrantState.ACTIVE, GrantState.SUSPENDED)),
+            col(Grant.product_id).in_(set(plans)),
         )
     )
-    return list(session.exec(query.distinct().limit(limit)))
+    return [HeldPlan(*row) for row in session.exec(query.order_by(col(Order.created_at), col(Order.id)))]

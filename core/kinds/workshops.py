@@ -1,12 +1,16 @@
-"""Workshops: dates with a fixed number of places, held while somebody pays, taken when they have paid."""
+"""Workshops: dates with a fixed number of places, held while somebody pays, taken when they have paid.
 
-from collections.abc import Sequence
+An order line names its date. Nothing here ever puts another in its place.
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, update
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, and_, col, or_, select
 
 from core.foundation.database import text_enum
 from core.foundation.errors import SoldOut
@@ -15,7 +19,10 @@ from core.orders.orders import Order, OrderLine
 
 
 class WorkshopDate(SQLModel, table=True):
-    """One date of a workshop. `taken` counts held and sold places, and is only changed by guarded updates."""
+    """One date of a workshop. `taken` counts held and sold places, and is only changed by guarded updates.
+
+    Whoever has a place keeps it on a date that is no longer `active`.
+    """
 
     __tablename__ = "workshop_dates"
     __table_args__ = (CheckConstraint("taken >= 0 and taken <= capacity", name="places"),)
@@ -28,6 +35,7 @@ class WorkshopDate(SQLModel, table=True):
     capacity: int
     taken: int = 0
     join_url: str = ""
+    active: bool = True
 
 
 class ReservationState(StrEnum):
@@ -39,7 +47,7 @@ class ReservationState(StrEnum):
 
 
 class Reservation(SQLModel, table=True):
-    """The places that one order line counts for on one date."""
+    """The places that one order line counts for on its date."""
 
     __tablename__ = "reservations"
 
@@ -51,46 +59,120 @@ class Reservation(SQLModel, table=True):
 
 @dataclass(frozen=True)
 class DateView:
-    """A date as a buyer meets it; `left` is how many places are free."""
+    """A date as a buyer meets it; `left` is how many places are free, `bookable` whether it is offered and has not begun."""
 
     id: str
+    product_id: str
     starts_at: datetime
     ends_at: datetime
     timezone: str
     capacity: int
     left: int
+    bookable: bool
+
+    @property
+    def times(self) -> "Times":
+        """The same without what others change by booking."""
+        return Times(self.id, self.starts_at, self.ends_at, self.timezone)
 
 
-def next_dates(session: Session, product_ids: Sequence[str]) -> dict[str, DateView]:
-    """The date that is sold for each of these products: the earliest with a free place, or the earliest of all."""
-    query = select(WorkshopDate).where(col(WorkshopDate.product_id).in_(product_ids))
-    found: dict[str, DateView] = {}
-    for row in session.exec(query.order_by(col(WorkshopDate.starts_at))):
-        known = found.get(row.product_id)
-        if known is None or (not known.left and row.taken < row.capacity):
-            found[row.product_id] = _view(row)
-    return found
+@dataclass(frozen=True)
+class Times:
+    """When a date takes place, and by the clock of which zone."""
+
+    date_id: str
+    starts_at: datetime
+    ends_at: datetime
+    timezone: str
+
+
+def times(session: Session, lines: Collection[OrderLine]) -> dict[str | None, Times]:
+    """When the workshops among these lines take place, by the id of the date."""
+    wanted = {line.workshop_date_id for line in lines if line.workshop_date_id}
+    if not wanted:
+        return {}
+    rows = session.exec(select(WorkshopDate).where(col(WorkshopDate.id).in_(wanted)))
+    return {row.id: Times(row.id, row.starts_at, row.ends_at, row.timezone) for row in rows}
+
+
+def coming(session: Session, product_ids: Collection[str], *, now: datetime) -> dict[str, tuple[DateView, ...]]:
+    """The dates of these products that have not begun and are offered, also full ones, the next one first."""
+    found: dict[str, list[DateView]] = {}
+    query = select(WorkshopDate).where(col(WorkshopDate.product_id).in_(product_ids), *_bookable(now))
+    for date in _views(session, query.order_by(col(WorkshopDate.starts_at), col(WorkshopDate.id)), now=now):
+        found.setdefault(date.product_id, []).append(date)
+    return {product_id: tuple(dates) for product_id, dates in found.items()}
+
+
+def dates(session: Session, date_ids: Collection[str], *, now: datetime) -> dict[str, DateView]:
+    """The known ones among these dates, by id, whether they are over or not."""
+    query = select(WorkshopDate).where(col(WorkshopDate.id).in_(date_ids))
+    return {date.id: date for date in _views(session, query, now=now)} if date_ids else {}
+
+
+def lock(
+    session: Session, date_ids: Collection[str], *, of_products: Collection[str] = (), now: datetime
+) -> list[DateView]:
+    """These dates and all that are offered of these products, the next one first; nobody else changes them any more.
+
+    Always in the order of their ids, so that no two who want the same dates ever wait for each other.
+    """
+    offered = and_(col(WorkshopDate.product_id).in_(of_products), *_bookable(now))
+    query = select(WorkshopDate).where(or_(col(WorkshopDate.id).in_(date_ids), offered)).order_by(col(WorkshopDate.id))
+    # Rows that name a date in a foreign key may still be written meanwhile: they change nothing about its places.
+    found = _views(session, query.with_for_update(key_share=True), now=now)
+    return sorted(found, key=lambda date: (date.starts_at, date.id))
+
+
+def lock_of(session: Session, lines: list[OrderLine]) -> None:
+    """Lock what these lines count on, if it is more than one date: one alone is locked by the change itself."""
+    wanted = {line.workshop_date_id for line in lines if line.workshop_date_id}
+    if len(wanted) > 1:
+        query = select(WorkshopDate.id).where(col(WorkshopDate.id).in_(wanted)).order_by(col(WorkshopDate.id))
+        session.exec(query.with_for_update(key_share=True)).all()
 
 
 def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
-    """Count the line's places as taken while its buyer pays. Raises SoldOut if there are not that many, or it is over."""
-    date = next_dates(session, [line.product_id]).get(line.product_id)
-    if date and date.starts_at <= now:
-        raise SoldOut(product=line.product_id, left=0)
-    if not date or not _take(session, date.id, line.quantity):
-        raise SoldOut(product=line.product_id, left=date.left if date else 0)
-    session.add(Reservation(order_line_id=line.id, date_id=date.id, places=line.quantity, state=ReservationState.HELD))
+    """Count the line's places as taken while its buyer pays; those it holds already it keeps.
+
+    Raises SoldOut if its date has fewer left, has begun, or is no longer offered.
+    """
+    known = session.get(Reservation, line.id, with_for_update=True)
+    if known and known.state is not ReservationState.RELEASED:
+        return
+    date_id = line.workshop_date_id or ""
+    if not _take(session, date_id, line.quantity, *_bookable(now)):
+        raise sold_out(line.product_id, dates(session, [date_id], now=now).get(date_id), date_id)
+    if known:
+        known.state = ReservationState.HELD
+    else:
+        held = Reservation(
+            order_line_id=line.id, date_id=date_id, places=line.quantity, state=ReservationState.HELD
+        )  # fmt: skip
+        session.add(held)
+    session.flush()
+
+
+def sold_out(product_id: str, date: DateView | None, date_id: str = "") -> SoldOut:
+    """That a date, as it stands, cannot be had."""
+    if date is None:
+        return SoldOut(product=product_id, left=0, date=date_id)
+    left = date.left if date.bookable else 0
+    return SoldOut(product=product_id, left=left, date=date.id, starts_at=date.starts_at, timezone=date.timezone)
 
 
 def held(session: Session, cart_id: str) -> dict[str, int]:
-    """How many places the cart's own order holds right now, by product."""
+    """How many places the cart's own order holds right now, by date."""
     rows = session.exec(
-        select(OrderLine.product_id, Reservation.places)
-        .join(Reservation, col(Reservation.order_line_id) == OrderLine.id)
+        select(Reservation.date_id, Reservation.places)
+        .join(OrderLine, col(Reservation.order_line_id) == OrderLine.id)
         .join(Order, col(Order.id) == OrderLine.order_id)
         .where(Order.cart_id == cart_id, Reservation.state == ReservationState.HELD)
     )
-    return dict(rows.all())
+    found: dict[str, int] = {}
+    for date_id, places in rows:
+        found[date_id] = found.get(date_id, 0) + places
+    return found
 
 
 def release(session: Session, line_id: str) -> None:
@@ -99,10 +181,17 @@ def release(session: Session, line_id: str) -> None:
 
 
 def grant(session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str:
-    """Make the line's places the buyer's own. Returns "sold_out" if the hold had lapsed and none is free."""
+    """Make the line's places the buyer's own.
+
+    Returns "date_passed" if its date has begun meanwhile, "sold_out" if the hold had lapsed and none is free.
+    """
     reservation = session.get(Reservation, line.id, with_for_update=True)
     if reservation is None:
         return "sold_out"
+    if reservation.state is ReservationState.TAKEN:
+        return ""
+    if _has_begun(session, reservation.date_id, now=now):
+        return "date_passed"
     if reservation.state is ReservationState.RELEASED and not _take(session, reservation.date_id, reservation.places):
         return "sold_out"
     reservation.state = ReservationState.TAKEN
@@ -115,27 +204,38 @@ def suspend(session: Session, grant: Grant, *, now: datetime) -> None:
 
 
 def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
-    """Free the places for somebody else."""
-    _give_back(session, grant.order_line_id, ReservationState.TAKEN)
+    """Free the places for somebody else, while there can be somebody: of a date that has begun they were this buyer's."""
+    reservation = session.get(Reservation, grant.order_line_id)
+    if reservation and not _has_begun(session, reservation.date_id, now=now):
+        _give_back(session, grant.order_line_id, ReservationState.TAKEN)
 
 
 def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
     """Add when it takes place."""
     date = session.exec(
         select(WorkshopDate)
-        .join(Reservation, col(Reservation.date_id) == WorkshopDate.id)
-        .where(Reservation.order_line_id == grant.order_line_id)
+        .join(OrderLine, col(OrderLine.workshop_date_id) == WorkshopDate.id)
+        .where(OrderLine.id == grant.order_line_id)
     ).first()
     if not date:
         return base
     return replace(base, starts_at=date.starts_at, ends_at=date.ends_at, timezone=date.timezone)
 
 
-def _take(session: Session, date_id: str, places: int) -> bool:
+def _bookable(now: datetime) -> tuple[Any, ...]:
+    return col(WorkshopDate.active), col(WorkshopDate.starts_at) > now
+
+
+def _has_begun(session: Session, date_id: str, *, now: datetime) -> bool:
+    return session.exec(select(WorkshopDate.starts_at).where(WorkshopDate.id == date_id)).one() <= now
+
+
+def _take(session: Session, date_id: str, places: int, *conditions: Any) -> bool:
     """One guarded update: of thirty buyers at once for five places, five see a row change."""
+    room = col(WorkshopDate.taken) + places <= col(WorkshopDate.capacity)
     taken = session.execute(
         update(WorkshopDate)
-        .where(col(WorkshopDate.id) == date_id, col(WorkshopDate.taken) + places <= col(WorkshopDate.capacity))
+        .where(col(WorkshopDate.id) == date_id, room, *conditions)
         .values(taken=col(WorkshopDate.taken) + places)
     )
     return bool(taken.rowcount)  # type: ignore[attr-defined]
@@ -154,5 +254,13 @@ def _give_back(session: Session, line_id: str, held_as: ReservationState) -> Non
     )
 
 
-def _view(row: WorkshopDate) -> DateView:
-    return DateView(row.id, row.starts_at, row.ends_at, row.timezone, row.capacity, max(0, row.capacity - row.taken))
+def _views(session: Session, query: Any, *, now: datetime) -> list[DateView]:
+    # As they are in the database now: this session may have read them before it waited for a lock.
+    rows = session.exec(query.execution_options(populate_existing=True))
+    return [
+        DateView(
+            id=row.id, product_id=row.product_id, starts_at=row.starts_at, ends_at=row.ends_at, timezone=row.timezone,
+            capacity=row.capacity, left=max(0, row.capacity - row.taken), bookable=row.active and row.starts_at > now,
+        )
+        for row in rows
+    ]  # fmt: skip

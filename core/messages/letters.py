@@ -10,11 +10,13 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from core.foundation import heartbeats, masking
 from core.foundation.database import insert_once, text_enum
 from core.foundation.money import Money
-from core.kinds import deliverables
+from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
+from core.kinds.workshops import Times
 from core.orders import disputes, orders, refunds
 from core.orders.orders import Order, OrderLine
-from core.people import sign_in
+from core.orders.payments import Payment
+from core.people import codes, sign_in
 from core.shop import Shop
 
 # Longer than a mail server is waited for once it has been asked to take the letter: past this, the attempt came to nothing.
@@ -62,6 +64,7 @@ class ReceiptLine:
     quantity: int
     total: Money
     interval: str | None
+    times: Times | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,12 @@ class OrderLetter:
 
 @dataclass(frozen=True)
 class CodeLetter:
-    """What the letter with a sign-in code needs."""
+    """What the letter with a code needs. `about` is the other address of a change; without one the code signs in."""
 
     email: str
     digits: str
     minutes: int
+    about: str
 
 
 @dataclass(frozen=True)
@@ -186,13 +190,34 @@ def about_order(shop: Shop, order_id: str) -> OrderLetter:
     """What to write about this order, as it stands now."""
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
+        lines = orders.lines(session, order_id)
+        times = workshops.times(session, lines)
         return OrderLetter(
             email=order.email, number=order.number, placed_at=order.created_at,
             total=Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency),
-            lines=tuple(_line(line) for line in orders.lines(session, order_id)),
+            lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=sign_in.letter_link(shop, order_id, order.email),
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PaymentLetter:
+    """What a letter about one payment of an order needs."""
+
+    email: str
+    number: str
+    amount: Money
+    paid_at: datetime
+
+
+def about_payment(shop: Shop, order_id: str, payment_id: str) -> PaymentLetter | None:
+    """What to write about this payment, or None if it went back by now: then there is nothing more to say."""
+    with shop.reading() as session:
+        order, payment = session.get_one(Order, order_id), session.get_one(Payment, payment_id)
+    if payment.amount_refunded >= payment.amount:
+        return None
+    return PaymentLetter(order.email, order.number, Money(payment.amount, payment.currency), payment.paid_at)
 
 
 def buyer(session: Session, order_id: str) -> str:
@@ -202,17 +227,18 @@ def buyer(session: Session, order_id: str) -> str:
 
 def reader(session: Session, code_id: str) -> str:
     """Where the letter with this code goes; an empty string if the code is gone."""
-    code = session.get(sign_in.SignInCode, code_id)
+    code = session.get(codes.SignInCode, code_id)
     return code.email if code else ""
 
 
 def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
     """What to write with this code, or None if it was replaced, used or has run out: then it need not be sent."""
     with shop.reading() as session:
-        code = session.get(sign_in.SignInCode, code_id)
+        code = session.get(codes.SignInCode, code_id)
     if code is None or code.used_at or code.expires_at < shop.now():
         return None
-    return CodeLetter(code.email, sign_in.digits_of(code.id, signing_key=shop.signing_key), sign_in.CODE_MINUTES)
+    digits = codes.digits_of(code.id, signing_key=shop.signing_key)
+    return CodeLetter(code.email, digits, codes.CODE_MINUTES, code.about)
 
 
 @dataclass(frozen=True)
@@ -232,7 +258,7 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
         order = session.get_one(Order, order_id)
         reasons = [row.reason for row in disputes.of_order(session, order_id) if topic == f"dispute:{row.id}"]
         failures = [row.failure for row in refunds.of_order(session, order_id) if topic == f"refund_failed:{row.id}"]
-    detail = next(iter([*reasons, *failures]), order.attention if topic == "blocked" else "")
+    detail = next(iter([*reasons, *failures]), order.attention.partition("\n")[0] if topic == "blocked" else "")
     total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
     owners = shop.settings.owners
     return NoticeLetter(owners, order.number, topic, total, detail) if owners else None
@@ -243,6 +269,6 @@ def of_order(session: Session, order_id: str) -> list[Letter]:
     return list(session.exec(select(Letter).where(Letter.order_id == order_id).order_by(col(Letter.created_at))))
 
 
-def _line(line: OrderLine) -> ReceiptLine:
+def _line(line: OrderLine, times: Times | None) -> ReceiptLine:
     total = Money(line.unit_amount * line.quantity, line.currency)
-    return ReceiptLine(line.name, line.quantity, total, line.interval)
+    return ReceiptLine(line.name, line.quantity, total, line.interval, times)

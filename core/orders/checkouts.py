@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from core.foundation.database import minor_units, text_enum
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.orders.orders import Order, OrderLine
-from core.orders.status import Payment, Status
+from core.orders.status import Progress, Status
 
 _STATES = list(CheckoutState)
 _MONEY = list(Money)
@@ -37,6 +37,9 @@ class Checkout(SQLModel, table=True):
     amount_total: int | None = minor_units(default=None)
     currency: str = ""
     email: str = ""
+    name: str = ""
+    country: str = ""
+    tax_id: str = ""
     stripe_payment_intent_id: str | None = Field(default=None, index=True)
     stripe_subscription_id: str | None = Field(default=None, index=True)
     stripe_customer_id: str | None = None
@@ -48,11 +51,6 @@ def of_order(session: Session, order_id: str) -> list[Checkout]:
     """All Sessions of the order, oldest first, as they are now (read after the order was locked)."""
     query = select(Checkout).where(Checkout.order_id == order_id)
     return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
-
-
-def received(session: Session, order_id: str) -> Checkout:
-    """The first Session of the order that was paid. There must be one."""
-    return next(row for row in of_order(session, order_id) if row.money is Money.PAID)
 
 
 def ask_next(created_at: datetime, now: datetime) -> datetime:
@@ -91,8 +89,10 @@ def settling_elsewhere(
     return session.exec(query.limit(1)).first()
 
 
-def record(session: Session, known: list[Checkout], attempt: Checkout, facts: SessionFacts, *, now: datetime) -> bool:
-    """Merge what a Session said into its row among the order's `known` ones; return whether that changed anything.
+def record(
+    session: Session, known: list[Checkout], attempt: Checkout, facts: SessionFacts, *, now: datetime
+) -> Checkout:
+    """Merge what a Session said into its row among the order's `known` ones; return the row.
 
     One that Stripe recovered from the Session of `attempt` gets a row of its own, and shares what that was opened with.
     """
@@ -107,10 +107,9 @@ def record(session: Session, known: list[Checkout], attempt: Checkout, facts: Se
         known.sort(key=_age)  # as the next caller will read them: which of two paid ones counts must not change
     before = row.model_dump()
     _merge(row, facts)
-    changed = row.model_dump() != before
-    if changed:
+    if row.model_dump() != before:
         session.flush()
-    return changed
+    return row
 
 
 @dataclass(frozen=True)
@@ -144,16 +143,16 @@ def misfit(row: Checkout, said: "Checkout | SessionFacts", due: Due) -> str:
     return ""
 
 
-def progress(known: list[Checkout]) -> Payment:
+def progress(known: list[Checkout]) -> Progress:
     """How far the order's payment has come, over all its Sessions."""
     money = {row.money for row in known}
     if Money.PAID in money:
-        return Payment.PAID
+        return Progress.PAID
     if Money.PROCESSING in money:
-        return Payment.PROCESSING
+        return Progress.PROCESSING
     if not known or any(row.state is CheckoutState.OPEN for row in known):
-        return Payment.OPEN
-    return Payment.FAILED if Money.FAILED in money else Payment.ENDED
+        return Progress.OPEN
+    return Progress.FAILED if Money.FAILED in money else Progress.ENDED
 
 
 def _age(row: Checkout) -> tuple[int, str]:
@@ -169,6 +168,7 @@ def _merge(row: Checkout, facts: SessionFacts) -> None:
     if further:
         row.amount_subtotal, row.amount_total = facts.amount_subtotal, facts.amount_total
         row.currency, row.email = facts.currency, facts.email
+        row.name, row.country, row.tax_id = facts.name, facts.country, facts.tax_id
     row.stripe_payment_intent_id = row.stripe_payment_intent_id or facts.payment_intent
     row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
     row.stripe_customer_id = row.stripe_customer_id or facts.customer

@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units
 from core.gateway.objects import id_of
-from core.orders.orders import AdmittedOrder
+from core.orders.orders import AdmittedOrder, Order
 
 # Stripe's statuses in the order in which a dispute can go through them. `lost` may be appealed, and won after all.
 _RANK = (
@@ -30,12 +30,16 @@ _LOST = ("lost", "prevented", "appeal_needs_response", "appeal_under_review")
 
 
 class Dispute(SQLModel, table=True):
-    """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in."""
+    """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
+
+    `payment_id` is the payment that it is about, null until that is known.
+    """
 
     __tablename__ = "disputes"
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
+    payment_id: str | None = Field(default=None, foreign_key="payments.id", index=True)
     stripe_charge_id: str | None = None
     stripe_payment_intent_id: str | None = None
     amount: int = minor_units()
@@ -132,6 +136,22 @@ def standing(disputes: Sequence[Dispute]) -> str:
     if statuses & set(_LOST):
         return "lost"
     return "open" if statuses - {"won", *_INQUIRY} else ""
+
+
+def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
+    """Those that took the money for good, or for as long as an appeal lasts."""
+    return [dispute for dispute in disputes if dispute.status in _LOST]
+
+
+def without_payment(session: Session, *, livemode: bool, limit: int) -> list[str]:
+    """The PaymentIntents that disputes of this mode name, of which it is not known yet which payment they made."""
+    query = select(Dispute.stripe_payment_intent_id).join(Order, col(Order.id) == Dispute.order_id)
+    query = query.where(
+        col(Dispute.payment_id).is_(None),
+        col(Dispute.stripe_payment_intent_id).is_not(None),
+        Order.livemode == livemode,
+    )
+    return [name for name in session.exec(query.distinct().limit(limit)) if name]
 
 
 def entry(dispute: Dispute) -> list[str]:

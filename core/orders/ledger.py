@@ -1,32 +1,54 @@
 """The ledger of an order: every fact known about its money, read together, and what they come to."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
 from core.gateway.sessions import Money
-from core.orders import checkouts, disputes, orders, refunds, subscriptions
+from core.orders import (
+    checkouts,
+    disputes,
+    orders,
+    payment_lines,
+    payments,
+    refunds,
+    subscription_items,
+    subscriptions,
+)
 from core.orders.checkouts import Checkout, Due
 from core.orders.disputes import Dispute
 from core.orders.orders import Order, OrderLine
+from core.orders.payment_lines import PaymentLine, Share
+from core.orders.payments import Payment
 from core.orders.refunds import Refund
-from core.orders.status import Facts, GrantState, Payment
+from core.orders.status import Facts, GrantState, Progress
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 
 
 @dataclass
 class Ledger:
-    """The facts about one order's money. `paid_later` is what a plan's renewals brought, in minor units."""
+    """The facts about one order's money. `payments` stand oldest first; `listed` is what Stripe says they were for.
+
+    `lines` are the order's own. They are read with what is delivered, so that the usual purchase does not read them twice.
+    `decided` says of lines whether an owner takes them back, where that is only planned.
+    Subscriptions stand oldest first, whichever of them was learned first.
+    """
 
     checkouts: list[Checkout]
     due: Due
+    payments: list[Payment] = field(default_factory=list)
+    listed: dict[str, list[PaymentLine]] = field(default_factory=dict)
+    lines: Sequence[OrderLine] = ()
     refunds: list[Refund] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
-    subscription: Subscription | None = None
-    paid_later: int = 0
+    subscriptions: list[Subscription] = field(default_factory=list)
+    items: list[SubscriptionItem] = field(default_factory=list)
+    decided: Mapping[str, bool] = field(default_factory=dict)
 
     @property
-    def progress(self) -> Payment:
+    def progress(self) -> Progress:
         """How far the payment has come."""
         return checkouts.progress(self.checkouts)
 
@@ -55,31 +77,130 @@ class Ledger:
         return len(self._received) > 1
 
     @property
+    def to_pay_back(self) -> list[Payment]:
+        """The payments beyond the first that came in by a Session of their own, for as long as they have not gone back."""
+        brought = [payment for row in self._received if (payment := self.payment_of(row)) and not self.is_gone(payment)]
+        return [payment for payment in brought[1:] if payment.amount or payment.stripe_subscription_id]
+
+    @property
+    def paid_after_end(self) -> list[Payment]:
+        """The payments that came in for a plan that had ended, for as long as they have not gone back."""
+        ended = {plan.id: plan.ended_at for plan in self.subscriptions if plan.ended_at}
+        return [
+            payment
+            for payment in self.payments
+            if (end := ended.get(payment.stripe_subscription_id or "")) and payment.paid_at > end
+            and payment.amount and not self.is_gone(payment)
+        ]  # fmt: skip
+
+    @property
     def total(self) -> int:
-        """All that was paid, in minor units: of an order that was paid twice, both payments, until one goes back."""
-        return sum(row.amount_total or 0 for row in self._received) + self.paid_later
+        """All that was paid, in minor units."""
+        return sum(payment.amount for payment in self.payments)
 
     @property
     def refunded(self) -> int:
-        """All that went back, in minor units."""
-        return refunds.gone(self.refunds)
+        """All that went back, in minor units. Whatever is said of a payment, no more can go back than came in."""
+        unknown = refunds.gone([refund for refund in self.refunds if refund.payment_id is None])
+        return min(sum(map(self.back, self.payments)) + unknown, self.total)
 
     @property
     def ended(self) -> bool:
-        """Whether its subscription is over."""
-        return self.subscription is not None and self.subscription.status in ("canceled", "incomplete_expired")
+        """Whether its buyer's subscription is over, and if there are several, each of them."""
+        return bool(self.own_subscriptions) and all(each and each.is_over for each in self.own_subscriptions)
 
-    def paid_back(self, line: OrderLine) -> bool:
-        """Whether the line's own money went back, or all of the order's."""
-        whole = bool(self.refunded) and self.refunded >= self.total
-        return whole or line.id in refunds.lines_paid_back(self.refunds)
+    @property
+    def own_subscriptions(self) -> list[Subscription | None]:
+        """Those that the order's buyer pays for, oldest first; None for one of which nothing is known but its id.
+
+        What somebody else bought by a second Session is theirs, and opens nothing here.
+        """
+        known = {row.id: row for row in self.subscriptions if row.fetched_at}
+        own = {row.stripe_subscription_id for row in self._received if self.fits(row) and self._is_buyers(row)}
+        unheard = [None for name in own - {None} if name not in known]
+        return [*(row for row in self.subscriptions if row.id in own & known.keys()), *unheard]
+
+    def is_taken_back(self, line: OrderLine) -> bool:
+        """Whether an owner ended access to this line."""
+        return self.decided.get(line.id, line.taken_back_at is not None)
+
+    def payment_of(self, row: Checkout) -> Payment | None:
+        """What came in by a Session, or None."""
+        return payments.named(self.payments, row.stripe_checkout_session_id)
+
+    def refunds_of(self, payment: Payment) -> list[Refund]:
+        """The refunds that were taken from a payment."""
+        return [refund for refund in self.refunds if refund.payment_id == payment.id]
+
+    def standing(self, payment: Payment) -> str:
+        """What the disputes about a payment come to. One of which only the order is known may be about any of them."""
+        return disputes.standing([each for each in self.disputes if each.payment_id in (payment.id, None)])
+
+    def back(self, payment: Payment) -> int:
+        """How much of a payment went back, in minor units."""
+        return min(refunds.gone(self.refunds_of(payment)), payment.amount)
+
+    def is_gone(self, payment: Payment) -> bool:
+        """Whether nothing of a payment is left: it went back, or was lost to a dispute. What cost nothing is never gone."""
+        return bool(payment.amount) and (self.back(payment) >= payment.amount or self.standing(payment) == "lost")
+
+    def shares(self, payment: Payment) -> list[Share]:
+        """What of a payment is for which line. Of money that was not what was ordered, nothing is."""
+        if any(self._misfit(row) for row in self._received if _brought(row, payment)):
+            return [payment_lines.not_of_the_order(payment)]
+        return payment_lines.of_payment(payment, self.listed.get(payment.id, ()), self.lines)
+
+    def share(self, payment: Payment, line: OrderLine) -> int:
+        """How much of a payment is for this line, in minor units."""
+        return sum(share.amount for share in self.shares(payment) if share.order_line_id == line.id)
+
+    def purchases(self, line: OrderLine) -> list[list[Payment]]:
+        """The payments that are for this line, oldest first, each purchase apart.
+
+        Those of one subscription are one purchase, each for a period. A second Session that was paid is one of its own.
+        """
+        found: dict[str, list[Payment]] = {}
+        for payment in self.payments:
+            if any(share.order_line_id == line.id for share in self.shares(payment)):
+                found.setdefault(payment.stripe_subscription_id or payment.id, []).append(payment)
+        return list(found.values())
+
+    def is_paid_back(self, payment: Payment, line: OrderLine) -> bool:
+        """Whether what of a payment was for this line went back, or all of it."""
+        of_line = refunds.gone_of_line(self.refunds_of(payment), line.id)
+        whole = bool(payment.amount) and self.back(payment) >= payment.amount
+        return whole or 0 < self.share(payment, line) <= of_line
 
     def facts(self, grants: list[GrantState], *, plan_alone: bool) -> Facts:
         """What the order's status follows from. A plan that ended cancels the order only if nothing else was bought."""
+        lost = [payment for payment in self.payments if self.standing(payment) == "lost"]
+        taken_back = bool(self.lines) and all(map(self.is_taken_back, self.lines))
         return Facts(
-            payment=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
-            dispute=disputes.standing(self.disputes), ended=self.ended and plan_alone,
+            progress=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
+            lost=sum(payment.amount - self.back(payment) for payment in lost),
+            disputed=any(self.standing(payment) == "open" for payment in self.payments),
+            ended=(self.ended and plan_alone) or taken_back,
         )  # fmt: skip
+
+    def items_of(self, subscription: Subscription) -> list[SubscriptionItem]:
+        """The items of one of its subscriptions, in Stripe's order."""
+        return [item for item in self.items if item.subscription_id == subscription.id]
+
+    def _is_buyers(self, row: Checkout) -> bool:
+        """Whether a Session was paid under the address that the order belongs to."""
+        return self.paid is not None and row.email.casefold() == self.paid.email.casefold()
+
+    def attribute(self) -> None:
+        """Say of each refund and dispute which payment it is about, as far as that is known."""
+        for refund in self.refunds:
+            if refund.payment_id is None and (
+                payment := payments.named(self.payments, refund.stripe_payment_intent_id)
+            ):
+                refund.payment_id = payment.id
+        for dispute in self.disputes:
+            names = (dispute.stripe_payment_intent_id, dispute.stripe_charge_id)
+            if dispute.payment_id is None and (payment := payments.named(self.payments, *names)):
+                dispute.payment_id = payment.id
 
     @property
     def _received(self) -> list[Checkout]:
@@ -89,27 +210,35 @@ class Ledger:
         return checkouts.misfit(row, row, self.due)
 
     def _gone(self, row: Checkout) -> bool:
-        """Whether all that a Session brought went back; a plan's does not say which payment that was."""
-        whole = bool(self.refunded) and self.refunded >= self.total
-        back = refunds.gone(
-            [refund for refund in self.refunds if refund.stripe_payment_intent_id == row.stripe_payment_intent_id]
-        )
-        return whole or bool(row.stripe_payment_intent_id and back and back >= (row.amount_total or 0))
+        payment = self.payment_of(row)
+        return payment is not None and self.is_gone(payment)
 
 
 def read(session: Session, order: Order) -> Ledger:
     """The ledger as it is now. The order must be locked, in a statement before this one.
 
-    An order to which nothing happened but being paid costs one query: `eventful` says that there is more.
+    An order of which nothing was paid yet costs one query, and one to which nothing happened but being paid two more:
+    `eventful` says that there is more.
     """
     known = checkouts.of_order(session, order.id)
     book = Ledger(known, _due(session, order, known))
+    if order.eventful or any(row.money is Money.PAID for row in known):
+        book.payments = payments.of_order(session, order.id)
+        book.listed = payment_lines.of_orders_payments(session, book.payments)
     if order.eventful:
         book.refunds = refunds.of_order(session, order.id)
         book.disputes = disputes.of_order(session, order.id)
-        book.subscription = subscriptions.made_by(session, book.paid)
-        book.paid_later = subscriptions.paid_later(session, order.id)
+        book.subscriptions = subscriptions.of_order(session, order.id)
+        book.items = subscription_items.of_subscriptions(session, [each.id for each in book.subscriptions])
     return book
+
+
+def _brought(row: Checkout, payment: Payment) -> bool:
+    """Whether a payment came in by a Session, or by the subscription that this made."""
+    plan = row.stripe_subscription_id
+    return row.stripe_checkout_session_id == payment.stripe_checkout_session_id or (
+        plan is not None and plan == payment.stripe_subscription_id
+    )
 
 
 def _due(session: Session, order: Order, known: list[Checkout]) -> Due:

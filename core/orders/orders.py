@@ -14,7 +14,11 @@ from core.orders.status import Status
 
 
 class Order(SQLModel, table=True):
-    """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`."""
+    """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`.
+
+    Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
+    called in the shop that it was imported from.
+    """
 
     __tablename__ = "orders"
 
@@ -27,8 +31,15 @@ class Order(SQLModel, table=True):
     status: Status = text_enum(Status, default=Status.PENDING, index=True)
     currency: str
     amount_expected: int = minor_units()
+    amount_subtotal: int | None = minor_units(default=None)
+    amount_discount: int | None = minor_units(default=None)
+    amount_tax: int | None = minor_units(default=None)
     amount_total: int | None = minor_units(default=None)
     amount_refunded: int = minor_units(default=0)
+    name: str = ""
+    country: str = ""
+    tax_id: str = ""
+    external_id: str | None = Field(default=None, unique=True)
     livemode: bool
     attempts: int = 0
     stripe_checkout_session_id: str | None = Field(default=None, unique=True)
@@ -36,6 +47,7 @@ class Order(SQLModel, table=True):
     stripe_subscription_id: str | None = Field(default=None, unique=True)
     attention: str = ""
     eventful: bool = False
+    paid_at: datetime | None = None
     fulfilled_at: datetime | None = None
     created_at: datetime = Field(index=True)
     updated_at: datetime
@@ -46,7 +58,10 @@ AdmittedOrder = NewType("AdmittedOrder", str)
 
 
 class OrderLine(SQLModel, table=True):
-    """One product of an order; name and price are copied, so that a later change of the catalogue alters nothing."""
+    """One product of an order; name, price and date are copied, so that a later change of the catalogue alters nothing.
+
+    Discount and tax are what the payment that bought it says. `taken_back_at` is when an owner ended access to it.
+    """
 
     __tablename__ = "order_lines"
 
@@ -63,6 +78,11 @@ class OrderLine(SQLModel, table=True):
     interval: str | None = None
     image: str = ""
     stripe_price_id: str | None = None
+    workshop_date_id: str | None = Field(default=None, foreign_key="workshop_dates.id")
+    amount_discount: int = minor_units(default=0)
+    amount_tax: int = minor_units(default=0)
+    taken_back_at: datetime | None = None
+    taken_back_reason: str = ""
 
 
 class Counter(SQLModel, table=True):
@@ -88,6 +108,7 @@ class LineDraft:
     interval: str | None
     image: str
     stripe_price_id: str | None
+    workshop_date_id: str | None = None
 
 
 def draft_of(line: OrderLine) -> LineDraft:

@@ -11,7 +11,8 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units, text_enum
 from core.gateway.objects import id_of
-from core.orders.orders import AdmittedOrder
+from core.orders import payments
+from core.orders.orders import AdmittedOrder, Order
 
 
 class RefundStatus(StrEnum):
@@ -34,13 +35,18 @@ _GONE = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEE
 class Refund(SQLModel, table=True):
     """One refund. `id` is our own and the idempotency key at Stripe, or Stripe's id for one that was made there.
 
-    `line_ids` are the lines it pays back, if it was made for lines; `takes_back` ends access though money is left.
+    `payment_id` is the payment that it is taken from, null until that is known. `lines` says how much of it, in minor
+    units, is for which line, if it was made for lines; `takes_back` ends access to them, or to all, though money is left.
+    `ends_subscription` is what an owner said about the plan that it pays back, null where the shop's policy decides.
+    Rows of one `request` were asked for at once.
     """
 
     __tablename__ = "refunds"
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
+    payment_id: str | None = Field(default=None, foreign_key="payments.id", index=True)
+    request: str = Field(default="", index=True)
     stripe_refund_id: str | None = Field(default=None, unique=True)
     stripe_payment_intent_id: str | None = None
     amount: int = minor_units()
@@ -48,8 +54,9 @@ class Refund(SQLModel, table=True):
     status: RefundStatus = text_enum(RefundStatus, index=True)
     reason: str = ""
     failure: str = ""
-    line_ids: list[str] = Field(default_factory=list, sa_type=JSON)
+    lines: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
     takes_back: bool = False
+    ends_subscription: bool | None = None
     actor: str = ""
     created_at: datetime
     updated_at: datetime
@@ -64,6 +71,7 @@ class RefundFacts:
     order_id: str
     shop_id: str
     payment_intent: str | None
+    charge: str | None
     amount: int
     currency: str
     status: RefundStatus
@@ -80,6 +88,7 @@ def read_refund(refund: dict[str, Any]) -> RefundFacts:
         order_id=metadata.get("order_id") or "",
         shop_id=metadata.get("shop_id") or "",
         payment_intent=id_of(refund.get("payment_intent")),
+        charge=id_of(refund.get("charge")),
         amount=int(refund.get("amount") or 0),
         currency=refund.get("currency") or "",
         status=RefundStatus(status) if status in set(RefundStatus) else RefundStatus.PENDING,
@@ -106,6 +115,8 @@ def record(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now
         row.status = RefundStatus.REQUESTED  # taken for refused, and made after all: from here on Stripe's word counts
     row.stripe_refund_id = facts.id
     row.stripe_payment_intent_id = facts.payment_intent or row.stripe_payment_intent_id
+    if row.payment_id is None and facts.payment_intent is None:
+        row.payment_id = payments.of_charge(session, order_id, facts.charge)
     row.amount = facts.amount or row.amount
     if _RANK.index(facts.status) > _RANK.index(row.status):
         row.status, row.updated_at = facts.status, now
@@ -119,19 +130,50 @@ def gone(refunds: Sequence[Refund]) -> int:
     return sum(refund.amount for refund in refunds if refund.status in _GONE)
 
 
+def gone_ones(refunds: Sequence[Refund]) -> list[Refund]:
+    """Those whose money has left us."""
+    return [refund for refund in refunds if refund.status in _GONE]
+
+
+def keeps_subscription(refunds: Sequence[Refund]) -> bool:
+    """Whether an owner said of money that went back that the plan goes on all the same."""
+    return any(refund.ends_subscription is False for refund in gone_ones(refunds))
+
+
 def claimed(refunds: Sequence[Refund]) -> int:
     """How much went back or was asked for: what is left of a payment is less by this."""
     return sum(refund.amount for refund in refunds if refund.status in (*_GONE, RefundStatus.REQUESTED))
 
 
-def lines_paid_back(refunds: Sequence[Refund]) -> set[str]:
-    """The lines whose own money went back."""
-    return {line for refund in refunds if refund.status in _GONE for line in refund.line_ids}
+def gone_of_line(refunds: Sequence[Refund], line_id: str) -> int:
+    """How much went back for this very line, in minor units."""
+    return sum(refund.lines.get(line_id, 0) for refund in refunds if refund.status in _GONE)
 
 
-def takes_back_all(refunds: Sequence[Refund]) -> bool:
-    """Whether an owner decided that a refund ends access though money is left."""
-    return any(refund.takes_back and not refund.line_ids for refund in refunds if refund.status in _GONE)
+def claimed_of_line(refunds: Sequence[Refund], line_id: str) -> int:
+    """How much went back or was asked for, for this very line."""
+    return sum(refund.lines.get(line_id, 0) for refund in refunds if refund.status in (*_GONE, RefundStatus.REQUESTED))
+
+
+def takes_back(refunds: Sequence[Refund], line_id: str) -> bool:
+    """Whether an owner decided that a refund ends access to this line though money is left."""
+    made = (refund for refund in refunds if refund.status in _GONE and refund.takes_back)
+    return any(not refund.lines or line_id in refund.lines for refund in made)
+
+
+def of_request(session: Session, request: str) -> list[Refund]:
+    """The refunds that were asked for at once, in the order in which they are made."""
+    query = select(Refund).where(Refund.request == request)
+    return list(session.exec(query.order_by(col(Refund.created_at), col(Refund.id))))
+
+
+def without_payment(session: Session, *, livemode: bool, limit: int) -> list[str]:
+    """The PaymentIntents that refunds of this mode name, of which it is not known yet which payment they made."""
+    query = select(Refund.stripe_payment_intent_id).join(Order, col(Order.id) == Refund.order_id)
+    query = query.where(
+        col(Refund.payment_id).is_(None), col(Refund.stripe_payment_intent_id).is_not(None), Order.livemode == livemode
+    )
+    return [name for name in session.exec(query.distinct().limit(limit)) if name]
 
 
 def entry(refund: Refund) -> list[str]:

@@ -28,7 +28,7 @@ class GrantState(StrEnum):
     BLOCKED = "blocked"
 
 
-class Payment(StrEnum):
+class Progress(StrEnum):
     """How far the money of an order has come: the furthest of its checkouts."""
 
     OPEN = "open"
@@ -40,41 +40,46 @@ class Payment(StrEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """All that an order's status depends on. `total` and `refunded` in minor units; `dispute` is won, lost, open or none."""
+    """All that an order's status depends on. `total`, `refunded` and `lost` (to disputes) in minor units.
 
-    payment: Payment
+    `disputed` is whether a bank has yet to decide about some of the money, `ended` whether there is nothing left to use.
+    """
+
+    progress: Progress
     grants: tuple[GrantState, ...] = ()
     total: int = 0
     refunded: int = 0
-    dispute: str = ""
+    lost: int = 0
+    disputed: bool = False
     ended: bool = False
 
 
 def status_of(facts: Facts) -> Status:
     """The status that follows from the facts. Pure: whoever learns a fact, in whatever order, ends up here."""
-    match facts.payment:
-        case Payment.OPEN:
+    match facts.progress:
+        case Progress.OPEN:
             return Status.PENDING
-        case Payment.ENDED:
+        case Progress.ENDED:
             return Status.CANCELED
-        case Payment.FAILED:
+        case Progress.FAILED:
             return Status.FAILED
-        case Payment.PROCESSING:
+        case Progress.PROCESSING:
             return Status.PROCESSING
-        case Payment.PAID:
+        case Progress.PAID:
             return _status_once_paid(facts)
 
 
 def _status_once_paid(facts: Facts) -> Status:
-    if facts.dispute == "lost":
+    gone = facts.refunded + facts.lost
+    if facts.lost and gone >= facts.total:
         return Status.CHARGED_BACK
-    if facts.dispute == "open":
+    if facts.disputed:
         return Status.DISPUTED
-    if facts.refunded and facts.refunded >= facts.total:
+    if facts.refunded and gone >= facts.total:
         return Status.REFUNDED
     if facts.ended:
         return Status.CANCELED
-    if facts.refunded:
+    if gone:
         return Status.PARTIALLY_REFUNDED
     delivered = bool(facts.grants) and GrantState.BLOCKED not in facts.grants
     return Status.FULFILLED if delivered else Status.PAID

@@ -1,55 +1,74 @@
 """Subscriptions: their state is the one fetched from Stripe now, never the one in an event."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.database import minor_units
 from core.gateway.objects import id_of, moment
-from core.orders.checkouts import Checkout
+from core.orders import subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order
+from core.orders.subscription_changes import Discount
+from core.orders.subscription_invoices import Standing
+from core.orders.subscription_items import ItemFacts
+
+OVER = ("canceled", "incomplete_expired")
+# What brings money in, month after month: a trial does not yet.
+_COUNTED = ("active", "past_due")
+# Stripe has moved a period on, or ended it, so long after its end.
+_AFTER_THE_END = timedelta(minutes=5)
+_AT_LEAST = timedelta(days=1)
+# The event of a new one comes within seconds; asked about without it after this.
+_FIRST_ASKED = timedelta(minutes=2)
 
 
 class Subscription(SQLModel, table=True):
-    """A subscription as Stripe had it at `fetched_at`. `quantity` is the number of seats.
+    """A subscription as Stripe had it at `fetched_at`; null there means that it is known to exist, and no more.
 
-    `grace_until` is how long a failed renewal keeps its access; `ends_at` is when it was told to end.
+    `grace_until` is how long a failed payment keeps all of its access, `access_until` how long what was paid for is kept:
+    null while nothing ends it. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
+    when it was told to end. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     """
 
     __tablename__ = "subscriptions"
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
-    status: str = Field(index=True)
+    status: str = Field(default="", index=True)
     stripe_customer_id: str | None = None
-    quantity: int
-    amount: int = minor_units()
-    currency: str
+    amount: int = minor_units(default=0)
+    monthly_amount: int = minor_units(default=0)
+    currency: str = ""
     interval: str | None = None
+    created_at: datetime
     period_end: datetime | None = None
     trial_end: datetime | None = None
+    paid_until: datetime | None = None
+    unpaid_since: datetime | None = None
+    grace_until: datetime | None = None
+    access_until: datetime | None = None
+    canceled_at: datetime | None = None
     ends_at: datetime | None = None
     ended_at: datetime | None = None
-    grace_until: datetime | None = None
     paused: bool = False
     end_reason: str = ""
-    fetched_at: datetime
+    fetched_at: datetime | None = None
+    lapses_at: datetime | None = Field(default=None, index=True)
+    refresh_at: datetime | None = Field(default=None, index=True)
+    failures: int = 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and bills nothing any more."""
+        return self.status in OVER
 
-class Invoice(SQLModel, table=True):
-    """A paid invoice of a subscription, under Stripe's id: the money that came in after the first payment."""
-
-    __tablename__ = "invoices"
-
-    id: str = Field(primary_key=True)
-    order_id: str = Field(foreign_key="orders.id", index=True)
-    stripe_subscription_id: str
-    billing_reason: str
-    amount_paid: int = minor_units()
-    currency: str
-    created_at: datetime
+    @property
+    def bills_on(self) -> bool:
+        """Whether its buyer will be billed again, as things stand."""
+        return not self.is_over and self.ends_at is None and not self.paused
 
 
 @dataclass(frozen=True)
@@ -61,89 +80,145 @@ class SubscriptionFacts:
     shop_id: str
     status: str
     customer: str | None
-    quantity: int
+    items: tuple[ItemFacts, ...]
     amount: int
+    discounts: tuple[Discount, ...]
     currency: str
     interval: str | None
+    created_at: datetime
     period_start: datetime | None
     period_end: datetime | None
     trial_end: datetime | None
+    canceled_at: datetime | None
     ends_at: datetime | None
     ended_at: datetime | None
     paused: bool
     end_reason: str
+    standing: Standing = field(default_factory=Standing)
 
 
-def read_subscription(subscription: dict[str, Any]) -> SubscriptionFacts:
-    """Read a `subscription` in the present shape or an older one.
+def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str, Any]] = ()) -> SubscriptionFacts:
+    """Read a `subscription` in the present shape or an older one, with its invoices where they are needed.
 
     Since 2025-03-31 the period stands on the items; since 2025-09-30 "cancel at period end" may come as `cancel_at`.
     """
     metadata = subscription.get("metadata") or {}
-    items = [item for item in (subscription.get("items") or {}).get("data", []) if item.get("price")]
-    first = items[0] if items else {}
-    end = first.get("current_period_end") or subscription.get("current_period_end")
-    cancel_at = subscription.get("cancel_at") or (end if subscription.get("cancel_at_period_end") else None)
+    raw = (subscription.get("items") or {}).get("data", [])
+    items = tuple(subscription_items.read_item(item) for item in raw if item.get("price"))
+    first = items[0] if items else None
+    end = (first and first.period_end) or moment(subscription.get("current_period_end"))
+    cancel_at = moment(subscription.get("cancel_at")) or (end if subscription.get("cancel_at_period_end") else None)
     return SubscriptionFacts(
         id=subscription["id"],
         order_id=metadata.get("order_id") or "",
         shop_id=metadata.get("shop_id") or "",
         status=subscription.get("status") or "",
         customer=id_of(subscription.get("customer")),
-        quantity=sum(item.get("quantity") or 1 for item in items),
-        amount=sum((item["price"].get("unit_amount") or 0) * (item.get("quantity") or 1) for item in items),
+        items=items,
+        amount=sum(item.unit_amount * item.quantity for item in items),
+        discounts=subscription_changes.read_discounts(subscription),
         currency=subscription.get("currency") or "",
-        interval=((first.get("price") or {}).get("recurring") or {}).get("interval"),
-        period_start=moment(first.get("current_period_start") or subscription.get("current_period_start")),
-        period_end=moment(end),
+        interval=first.interval if first else None,
+        created_at=datetime.fromtimestamp(subscription.get("start_date") or subscription.get("created") or 0, UTC),
+        period_start=(first and first.period_start) or moment(subscription.get("current_period_start")),
+        period_end=end,
         trial_end=moment(subscription.get("trial_end")),
-        ends_at=moment(cancel_at),
+        canceled_at=moment(subscription.get("canceled_at")),
+        ends_at=cancel_at,
         ended_at=moment(subscription.get("ended_at")),
         paused=bool(subscription.get("pause_collection")) or subscription.get("status") == "paused",
         end_reason=(subscription.get("cancellation_details") or {}).get("reason") or "",
+        standing=subscription_invoices.read_standing(invoices),
     )
+
+
+def expect(session: Session, order_id: str, subscription_id: str, *, now: datetime) -> None:
+    """Know of a subscription that a Session made: Stripe is asked about it before long, whether its events come or not.
+
+    The order must be locked.
+    """
+    if session.get(Subscription, subscription_id) is None:
+        session.add(Subscription(id=subscription_id, order_id=order_id, created_at=now, refresh_at=now + _FIRST_ASKED))
+        session.flush()
 
 
 def record(
     session: Session, order_id: AdmittedOrder, facts: SubscriptionFacts, *, grace: timedelta, fetched_at: datetime
-) -> Subscription:
-    """Write what was fetched, unless something fetched later stands there already. The order must be locked."""
+) -> bool:
+    """Write what was fetched, unless something fetched later stands there already; return whether that was news.
+
+    The order must be locked.
+    """
     row = session.get(Subscription, facts.id, with_for_update=True)
-    if row and row.fetched_at > fetched_at:
-        return row
+    if row and row.fetched_at and row.fetched_at > fetched_at:
+        return False
     if row is None:
-        row = Subscription(
-            id=facts.id, order_id=order_id, status="", quantity=0, amount=0, currency="", fetched_at=fetched_at
-        )
+        row = Subscription(id=facts.id, order_id=order_id, created_at=facts.created_at)
         session.add(row)
-    past_due = facts.status == "past_due"
-    row.sqlmodel_update(
-        {
-            "status": facts.status, "stripe_customer_id": facts.customer, "quantity": facts.quantity,
-            "amount": facts.amount, "currency": facts.currency, "interval": facts.interval,
-            "period_end": facts.period_end, "trial_end": facts.trial_end, "ends_at": facts.ends_at,
-            "ended_at": facts.ended_at, "paused": facts.paused, "end_reason": facts.end_reason,
-            # The renewal that failed was due when this period began: from there the days of grace are counted.
-            "grace_until": facts.period_start + grace if past_due and facts.period_start else None,
-            "fetched_at": fetched_at,
-        }
-    )  # fmt: skip
+    before = _known_of(row)
+    row.sqlmodel_update(_columns(facts, grace))
+    row.fetched_at, row.failures = fetched_at, 0
+    row.refresh_at, row.lapses_at = _ask_next(row, fetched_at), next_lapse(row, fetched_at)
     session.flush()
-    return row
+    subscription_items.write(
+        session, order_id, facts.id, facts.items, currency=facts.currency,
+        paid_quantities=facts.standing.paid_quantities,
+    )  # fmt: skip
+    _note_change(session, row, facts, now=fetched_at)
+    return _known_of(row) != before
 
 
-def record_invoice(session: Session, order_id: AdmittedOrder, invoice: dict[str, Any]) -> None:
-    """Keep a paid invoice; what it says of itself does not change any more."""
-    if session.get(Invoice, invoice["id"]):
-        return
-    session.add(
-        Invoice(
-            id=invoice["id"], order_id=order_id, stripe_subscription_id=subscription_of(invoice) or "",
-            billing_reason=invoice.get("billing_reason") or "", amount_paid=int(invoice.get("amount_paid") or 0),
-            currency=invoice.get("currency") or "", created_at=datetime.fromtimestamp(invoice.get("created") or 0, UTC),
-        )
+def _known_of(row: Subscription) -> dict[str, Any]:
+    return row.model_dump(exclude={"fetched_at", "refresh_at", "lapses_at", "failures"})
+
+
+def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:
+    unpaid_since = facts.standing.unpaid_since
+    grace_until = unpaid_since + grace if unpaid_since and facts.status == "past_due" else None
+    paid_until = facts.period_end if _is_plain(facts) else facts.standing.paid_until
+    return {
+        "status": facts.status, "stripe_customer_id": facts.customer, "amount": facts.amount,
+        "monthly_amount": _monthly(facts) if facts.status in _COUNTED else 0, "currency": facts.currency,
+        "interval": facts.interval, "created_at": facts.created_at, "period_end": facts.period_end,
+        "trial_end": facts.trial_end, "paid_until": paid_until, "unpaid_since": unpaid_since,
+        "grace_until": grace_until, "access_until": _access_until(facts, grace_until), "canceled_at": facts.canceled_at,
+        "ends_at": facts.ends_at, "ended_at": facts.ended_at, "paused": facts.paused, "end_reason": facts.end_reason,
+    }  # fmt: skip
+
+
+def _is_plain(facts: SubscriptionFacts) -> bool:
+    """Whether it is paid for until its period ends, without looking at its invoices."""
+    return facts.status in ("active", "trialing") and not facts.paused
+
+
+def _access_until(facts: SubscriptionFacts, grace_until: datetime | None) -> datetime | None:
+    """Until when what was paid for may be used; None while nothing ends it by itself."""
+    # Past due, and nothing is owed: what could not be collected was given up by whom it was owed to.
+    forgiven = facts.status == "past_due" and not facts.paused and grace_until is None
+    if _is_plain(facts) or forgiven or facts.status in OVER:
+        return None
+    return max(filter(None, (grace_until, facts.standing.paid_until)), default=facts.created_at)
+
+
+def next_lapse(row: Subscription, now: datetime) -> datetime | None:
+    """The next moment at which access changes by time alone."""
+    coming = [at for at in (row.grace_until, row.access_until) if at and at > now]
+    return min(coming, default=None)
+
+
+def _monthly(facts: SubscriptionFacts) -> int:
+    return subscription_changes.monthly(facts.items, facts.discounts)
+
+
+def _note_change(session: Session, row: Subscription, facts: SubscriptionFacts, *, now: datetime) -> None:
+    trial_end, ended_at = facts.trial_end, facts.ended_at
+    paid = facts.status != "incomplete_expired" and not (trial_end and ended_at and ended_at <= trial_end)
+    subscription_changes.note(
+        session, row.id, row.monthly_amount, currency=row.currency,
+        # A trial becomes new revenue when it is over.
+        began=max(filter(None, (facts.created_at, trial_end))),
+        ended=ended_at, lived_at=_monthly(facts) if paid else 0, reason=facts.end_reason, now=now,
     )  # fmt: skip
-    session.flush()
 
 
 def subscription_of(invoice: dict[str, Any]) -> str | None:
@@ -152,28 +227,38 @@ def subscription_of(invoice: dict[str, Any]) -> str | None:
     return id_of(details.get("subscription") or invoice.get("subscription"))
 
 
-def made_by(session: Session, paid: Checkout | None) -> Subscription | None:
-    """The subscription that this Session made, as it was last fetched, or None before that."""
-    if paid is None or paid.stripe_subscription_id is None:
-        return None
-    return session.get(Subscription, paid.stripe_subscription_id, populate_existing=True)
+def of_order(session: Session, order_id: str) -> list[Subscription]:
+    """The order's subscriptions, oldest first, as they were last fetched."""
+    query = select(Subscription).where(Subscription.order_id == order_id)
+    query = query.order_by(col(Subscription.created_at), col(Subscription.id))
+    return list(session.exec(query.execution_options(populate_existing=True)))
 
 
-def paid_later(session: Session, order_id: str) -> int:
-    """What came in after the first payment, in minor units."""
-    later = select(func.coalesce(func.sum(Invoice.amount_paid), 0)).where(
-        Invoice.order_id == order_id, Invoice.billing_reason != "subscription_create"
-    )
-    return int(session.exec(later).one())
-
-
-def overdue(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[str]:
-    """Subscriptions of this mode whose period ended a while ago and of which nothing was heard since: ask about them."""
+def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[str]:
+    """Subscriptions of this mode about which Stripe is to be asked, those first that have waited longest."""
     query = select(Subscription.id).join(Order, col(Order.id) == Subscription.order_id)
-    query = query.where(
-        Order.livemode == livemode,
-        col(Subscription.status).in_(("active", "trialing", "past_due", "unpaid", "paused", "incomplete")),
-        col(Subscription.period_end) < now - timedelta(hours=2),
-        col(Subscription.fetched_at) < now - timedelta(hours=6),
-    )
-    return list(session.exec(query.order_by(col(Subscription.fetched_at)).limit(limit)))
+    query = query.where(Order.livemode == livemode, col(Subscription.refresh_at) <= now)
+    return list(session.exec(query.order_by(col(Subscription.refresh_at), col(Subscription.id)).limit(limit)))
+
+
+def put_off(session: Session, subscription_id: str, *, now: datetime) -> None:
+    """Nothing could be learned of it: ask again later, ever more rarely, and at least once a day."""
+    if row := session.get(Subscription, subscription_id, with_for_update=True):
+        row.failures += 1
+        row.refresh_at = now + min(timedelta(minutes=1) * 2 ** min(row.failures, 12), _AT_LEAST)
+
+
+def lapsed(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Subscriptions whose access has changed by time alone since they were last looked at, each with its order."""
+    query = select(Subscription.id, Subscription.order_id).where(col(Subscription.lapses_at) <= now)
+    return list(session.exec(query.order_by(col(Subscription.lapses_at), col(Subscription.id)).limit(limit)))
+
+
+def _ask_next(row: Subscription, now: datetime) -> datetime | None:
+    """When to ask about it again: soon after the next moment at which Stripe changes it, and at least once a day."""
+    if row.is_over:
+        return None
+    turns = [at + _AFTER_THE_END for at in (row.period_end, row.ends_at) if at]
+    # Stripe may be late: past such a moment it is asked ever more rarely.
+    late = [now + max(_AFTER_THE_END, now - turn) for turn in turns if turn <= now]
+    return min([*(turn for turn in turns if turn > now), *late, now + _AT_LEAST])

@@ -6,17 +6,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.events.inbox import StripeEvent
 from core.foundation import milestones
 from core.foundation.money import Money
 from core.foundation.outbox import dead_jobs
-from core.gateway.sessions import Money as Progress
 from core.messages.letters import Letter, LetterState
 from core.orders import payouts
-from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute, FraudWarning
 from core.orders.orders import Order
 from core.orders.refunds import Refund, RefundStatus
@@ -51,7 +49,6 @@ def items(shop: Shop) -> list[Item]:
             *_disputes(session),
             *_warnings(session),
             *_orders(session),
-            *_paid_twice(session),
             *_refunds(session),
             *_payouts(session, livemode=shop.settings.livemode),
             *_permissions(session),
@@ -103,30 +100,35 @@ def _warnings(session: Session) -> Iterator[Item]:
 
 
 def _orders(session: Session) -> Iterator[Item]:
-    blocked = select(Order).where(Order.attention != "", col(Order.status).not_in(_SETTLED_OTHERWISE))
-    for row in session.exec(blocked):
-        topic = row.attention.partition(":")[0]
-        yield Item(topic, row.number, row.id, row.updated_at, None, row.attention, _BLOCKED.get(topic, _BLOCKED[""]))
-
-
-def _paid_twice(session: Session) -> Iterator[Item]:
-    twice = (
-        select(Checkout.order_id)
-        .where(Checkout.money == Progress.PAID)
-        .group_by(col(Checkout.order_id))
-        .having(func.count() > 1)
-    )
-    for row in session.exec(select(Order).where(col(Order.id).in_(twice), Order.amount_refunded == 0)):
-        yield Item(
-            "paid_twice", row.number, row.id, row.updated_at, None, "",
-            "Its buyer paid two Checkout Sessions. Refund one of the payments in Stripe's dashboard.",
-        )  # fmt: skip
+    for row in session.exec(select(Order).where(Order.attention != "")):
+        for line in row.attention.splitlines():
+            topic, _, subject = line.partition(": ")
+            topic = topic.partition(":")[0]
+            if topic not in _BILLING and row.status in _SETTLED_OTHERWISE:
+                continue
+            known = _PAYMENTS.get(topic) or _BILLING.get(topic)
+            advice = (known or _BLOCKED.get(topic, _BLOCKED[""])).format(number=row.number, payment=subject)
+            yield Item(topic, row.number, row.id, row.updated_at, None, subject if known else line, advice)
 
 
 # The money went back: what could not be delivered need not be.
 _SETTLED_OTHERWISE = (Status.REFUNDED, Status.CHARGED_BACK)
+# What goes on whatever became of the order's money.
+_BILLING = {
+    "plan_bills_on": "Its buyer may not use the plan, and Stripe bills on. Cancel the subscription in Stripe's dashboard.",
+    "foreign_price": "At Stripe the plan has a price that the catalogue does not know, so access stays as it was paid for."
+    " Bring the price into the catalogue, or the plan back to one of its own.",
+}
+# What is about one payment, which is named.
+_PAYMENTS = {
+    "paid_twice": "Its buyer paid two Checkout Sessions. Send the second payment back with"
+    " `pushcart refund {number} --payment {payment}`, or the first.",
+    "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
+    " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
+}
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
+    "date_passed": "Paid after its workshop had begun. Refund it, or agree on another date with its buyer.",
     "amount_mismatch": "Paid a different amount than was ordered. Compare it in Stripe, then refund or correct it.",
     "currency_mismatch": "Paid in another currency than was ordered. Compare it in Stripe, then refund it.",
     "": "It is paid and could not be delivered. Mend the cause and replay its event, or refund it.",

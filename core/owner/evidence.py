@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session, col, select
 
+from core.foundation.addresses import fold
 from core.kinds.downloads import Download, DownloadFile
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
@@ -14,6 +15,7 @@ from core.messages import letters
 from core.orders import disputes, history
 from core.orders.orders import Order
 from core.owner import reports
+from core.people.customers import CustomerAddress
 from core.people.sign_in import SignIn
 from core.shop import Shop
 
@@ -85,8 +87,10 @@ def _activations(session: Session, order_id: str) -> list[dict[str, Any]]:
 
 
 def _sign_ins(session: Session, order_id: str) -> list[dict[str, Any]]:
-    email = session.get_one(Order, order_id).email
-    rows = session.exec(select(SignIn).where(SignIn.email == email.casefold()).order_by(col(SignIn.created_at)))
+    order = session.get_one(Order, order_id)
+    theirs = select(CustomerAddress.folded).where(CustomerAddress.customer_id == order.customer_id)
+    addresses = {fold(order.email), *session.exec(theirs)}
+    rows = session.exec(select(SignIn).where(col(SignIn.email).in_(addresses)).order_by(col(SignIn.created_at)))
     return [{"at": _iso(row.created_at), "ip": row.ip} for row in rows]
 
 

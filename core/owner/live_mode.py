@@ -1,6 +1,5 @@
 """What a key of one's own asks of a shop: with a live one nothing of the demo may be left, for it takes real money."""
 
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,13 +11,12 @@ from sqlmodel import Session, col, select
 
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
+from core.foundation.addresses import is_reserved
 from core.foundation.settings import KEPT_SECRET, SANDBOX_WEBHOOK_SECRET, Mistake, Settings
 from core.kinds.downloads import DownloadFile
 
-# RFC 2606 and 6761, and what only ever leads to a machine nearby.
-_RESERVED = ("example", "example.com", "example.net", "example.org", "invalid", "test", "localhost")
+# What only ever leads to a machine nearby.
 _NEARBY = ("local", "localdomain", "internal", "lan", "home.arpa")
-_ADDRESS = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+")
 
 
 def mistakes(chosen: Settings) -> list[Mistake]:
@@ -88,8 +86,6 @@ def _addresses(chosen: Settings) -> Iterator[Mistake]:
     ]:
         if address.casefold() == _default("support_email"):
             yield Mistake(variable, f"is the demo's ({address}) or not set")
-        elif not _ADDRESS.fullmatch(address):
-            yield Mistake(variable, f"holds no mail address: {address!r}")
         elif not _is_public(address.rpartition("@")[2]):
             yield Mistake(variable, f"{address} is an address that no mail can reach")
 
@@ -154,7 +150,7 @@ def _is_public(host: str) -> bool:
 
 
 def _is_reserved(host: str) -> bool:
-    return _below(_plain(host), _RESERVED)
+    return is_reserved(_plain(host))
 
 
 def _is_this_machine(host: str) -> bool:

@@ -14,9 +14,8 @@ from core.catalog.demo import catalogue as demo
 from core.catalog.products import Price, Product, ShopText
 from core.foundation.errors import CatalogInvalid
 from core.kinds.downloads import DownloadFile
-from core.kinds.workshops import WorkshopDate
 from core.orders import orders
-from core.owner import live_mode
+from core.owner import date_entries, live_mode
 from core.shop import Shop
 
 
@@ -82,11 +81,12 @@ def _anything(session: Session) -> bool:
 
 
 def _write(session: Session, catalogue: CatalogFile, stored: _Files, *, now: datetime) -> Applied:
+    dates = date_entries.known(session, [product.id for product in catalogue.products])
     for position, product in enumerate(catalogue.products):
         _write_product(session, product, position, now=now)
         _write_prices(session, product)
         _write_files(session, product, stored)
-        _write_dates(session, product, now=now)
+        date_entries.write(session, product, dates, now=now)
     for key, text in catalogue.shop.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
     session.flush()
@@ -171,24 +171,3 @@ def _write_files(session: Session, product: ProductEntry, stored: _Files) -> Non
 def _withdraw(session: Session, table: type[SQLModel], product_id: str) -> None:
     """Take all of a product's rows out of use; those that the file names come back at once."""
     session.exec(update(table).where(col(table.product_id) == product_id).values(active=False))  # type: ignore[attr-defined]
-
-
-def _write_dates(session: Session, product: ProductEntry, *, now: datetime) -> None:
-    for number, entry in enumerate(product.dates, start=1):
-        row = session.get(WorkshopDate, f"{product.id}/{number}", with_for_update=True)
-        if row is None:
-            # `taken` is what was sold elsewhere before this shop opened: from here on only sales change it.
-            row = WorkshopDate(
-                id=f"{product.id}/{number}", product_id=product.id, starts_at=entry.begins(now),
-                ends_at=entry.finishes(now), timezone=entry.timezone, capacity=entry.capacity, taken=entry.taken,
-            )  # fmt: skip
-        if entry.capacity < row.taken:
-            raise CatalogInvalid([f"{row.id}: {row.taken} places are taken, capacity cannot become {entry.capacity}"])
-        row.sqlmodel_update(
-            {
-                "starts_at": entry.begins(now), "ends_at": entry.finishes(now), "timezone": entry.timezone,
-                "capacity": entry.capacity, "join_url": entry.join_url,
-            }
-        )  # fmt: skip
-        session.add(row)
-    session.flush()

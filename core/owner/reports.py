@@ -6,10 +6,16 @@ from typing import Any
 from sqlmodel import Session, col, or_, select
 
 from core.events.inbox import StripeEvent
-from core.foundation.errors import OrderNotFound
+from core.foundation.addresses import fold
+from core.foundation.errors import CustomerNotFound, OrderNotFound
+from core.gateway.sessions import Money as Progress
 from core.kinds.grants import Grant
-from core.orders import history, orders, refunds
+from core.orders import history, orders, payments, refunds
+from core.orders.checkouts import Checkout
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
+from core.people import customers
+from core.people.customers import Customer
 
 
 def order_list(session: Session, *, status: str = "", limit: int = 100) -> list[dict[str, Any]]:
@@ -37,7 +43,63 @@ def order_detail(session: Session, reference: str) -> dict[str, Any]:
             {"event": row.event, "at": _iso(row.created_at), "actor": row.actor}
             for row in history.of_order(session, order.id)
         ],
+        "amount_subtotal": order.amount_subtotal,
+        "amount_discount": order.amount_discount,
+        "amount_tax": order.amount_tax,
+        "paid_at": _iso(order.paid_at),
+        "name": order.name,
+        "country": order.country,
+        "tax_id": order.tax_id,
+        "external_id": order.external_id,
+        "payments": [_payment(row) for row in payments.of_order(session, order.id)],
     }
+
+
+def customer_detail(session: Session, email: str) -> dict[str, Any]:
+    """Who bought under this address, as `customer EMAIL --json` prints it. Raises CustomerNotFound.
+
+    `also_paid` are Sessions that were paid under one of their addresses for an order that is somebody else's.
+    """
+    customer = session.get(Customer, customers.whose(session, email) or "")
+    theirs = customers.addresses_of(session, customer.id) if customer else []
+    beside = _paid_beside(session, customer, {email, *(each.address for each in theirs)})
+    if customer is None and not beside:
+        raise CustomerNotFound()
+    bought = select(Order).where(col(Order.customer_id).is_not(None), Order.customer_id == (customer and customer.id))
+    return {
+        "id": customer and customer.id,
+        "email": customer.email if customer else fold(email),
+        "created_at": _iso(customer.created_at if customer else None),
+        "addresses": [
+            {"address": each.address, "how": each.how.value, "verified_at": _iso(each.verified_at)} for each in theirs
+        ],
+        "orders": [
+            {**_summary(order), "grants": _grants(session, order.id)}
+            for order in session.exec(bought.order_by(col(Order.created_at), col(Order.id))).all()
+        ],
+        "also_paid": beside,
+    }
+
+
+def _paid_beside(session: Session, customer: Customer | None, addresses: set[str]) -> list[dict[str, Any]]:
+    """Paid Sessions with one of these addresses whose orders are not this customer's.
+
+    An order whose address was changed has another one than its Session too.
+    """
+    folded = {fold(each) for each in addresses}
+    query = (
+        select(Checkout, Order)
+        .join(Order, col(Order.id) == Checkout.order_id)
+        .where(Checkout.money == Progress.PAID, Checkout.email != Order.email)
+    )
+    return [
+        {
+            "order_id": order.id, "number": order.number, "checkout_session": row.stripe_checkout_session_id,
+            "amount_total": row.amount_total, "currency": row.currency,
+        }
+        for row, order in session.exec(query.order_by(col(Checkout.created_at), col(Checkout.id)))
+        if fold(row.email) in folded and (customer is None or order.customer_id != customer.id)
+    ]  # fmt: skip
 
 
 def event_list(session: Session, *, state: str = "", limit: int = 100) -> list[dict[str, Any]]:
@@ -69,6 +131,19 @@ def _summary(order: Order) -> dict[str, Any]:
 def _line(line: OrderLine) -> dict[str, Any]:
     return {
         "product": line.product_id, "kind": line.kind.value, "quantity": line.quantity, "unit_amount": line.unit_amount,
+    }  # fmt: skip
+
+
+def _payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": payment.id, "reason": payment.billing_reason, "amount": payment.amount,
+        "amount_subtotal": payment.amount_subtotal, "amount_discount": payment.amount_discount,
+        "amount_tax": payment.amount_tax, "amount_refunded": payment.amount_refunded, "paid_at": _iso(payment.paid_at),
+        "stripe": {
+            "payment_intent": payment.stripe_payment_intent_id, "charge": payment.stripe_charge_id,
+            "checkout_session": payment.stripe_checkout_session_id, "invoice": payment.stripe_invoice_id,
+            "subscription": payment.stripe_subscription_id,
+        },
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
 """The buyers: customers under their address, how they sign in, and what they have bought.
 
-They are known by their address alone; nobody has a password.
+They are known by their addresses alone, each one customer's; nobody has a password.
 """

@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from core.foundation.money import Money
-from core.kinds import deliverables
+from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
+from core.kinds.workshops import Times
 from core.orders import orders
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Status
@@ -23,6 +24,7 @@ class PurchasedLine:
     total: Money
     interval: str | None
     product_id: str
+    times: Times | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,15 @@ def seen_by_browser(session: Session, order_id: str, browser_id: str, *, signing
 
 
 def library(session: Session, email: str, *, livemode: bool, signing_key: str) -> tuple[Purchase, ...]:
-    """Everything that was paid for under this address, newest first. Test money buys nothing in a shop that is live."""
+    """What the customer with this address paid for, under any of theirs, newest first.
+
+    Test money buys nothing in a shop that is live.
+    """
     query = (
         select(Order)
         .where(
-            Order.customer_id == customers.id_of(email),
+            Order.customer_id == customers.whose(session, email),
+            col(Order.customer_id).is_not(None),
             Order.livemode == livemode,
             col(Order.status).not_in(_NEVER_PAID),
         )
@@ -74,14 +80,15 @@ _NEVER_PAID = (Status.PENDING, Status.FAILED)
 def _purchase(session: Session, order: Order, *, mine: bool, signing_key: str) -> Purchase:
     due = order.amount_expected if order.amount_total is None else order.amount_total
     lines = orders.lines(session, order.id) if mine else []
+    times = workshops.times(session, lines)
     return Purchase(
         order_id=order.id, number=order.number, status=order.status, mine=mine, total=Money(due, order.currency),
         email=order.email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
-        cart_id=order.cart_id if mine else "", lines=tuple(_line(line) for line in lines),
+        cart_id=order.cart_id if mine else "", lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
         deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key) if mine else (),
     )  # fmt: skip
 
 
-def _line(line: OrderLine) -> PurchasedLine:
+def _line(line: OrderLine, times: Times | None) -> PurchasedLine:
     total = Money(line.unit_amount * line.quantity, line.currency)
-    return PurchasedLine(line.name, line.quantity, total, line.interval, line.product_id)
+    return PurchasedLine(line.name, line.quantity, total, line.interval, line.product_id, times)

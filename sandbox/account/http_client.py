@@ -28,6 +28,7 @@ class HttpClient:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._idle: dict[Address, list[Connection]] = {}
+        self._trusted: asyncio.Task[ssl.SSLContext] | None = None
 
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         """Status and text of the answer. Raises Unanswered."""
@@ -52,7 +53,7 @@ class HttpClient:
             except (ConnectionError, h11.RemoteProtocolError):
                 # The other side had closed it meanwhile. Receivers must bear with a delivery that comes twice.
                 continue
-        return await self._exchange(address, await _connect(address), request, body)
+        return await self._exchange(address, await self._connect(address), request, body)
 
     async def _exchange(
         self, address: Address, connection: Connection, request: h11.Request, body: bytes
@@ -80,6 +81,17 @@ class HttpClient:
                 writer.close()
         return status, answer.decode(errors="replace")
 
+    async def _connect(self, address: Address) -> Connection:
+        host, port, secure = address
+        return await asyncio.open_connection(host, port, ssl=await self._certificates() if secure else None)
+
+    async def _certificates(self) -> ssl.SSLContext:
+        """Whom to trust. It takes long to read, so it is read once, and on a thread of its own."""
+        if self._trusted is None:
+            self._trusted = asyncio.ensure_future(asyncio.to_thread(ssl.create_default_context))
+        # Whoever waits may give up; the others still want it.
+        return await asyncio.shield(self._trusted)
+
     async def close(self) -> None:
         """Close all connections."""
         for idle in self._idle.values():
@@ -88,8 +100,3 @@ class HttpClient:
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
         self._idle.clear()
-
-
-async def _connect(address: Address) -> Connection:
-    host, port, secure = address
-    return await asyncio.open_connection(host, port, ssl=ssl.create_default_context() if secure else None)

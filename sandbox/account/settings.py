@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sandbox.protocol.spec import API_VERSION
 
 Payouts = Literal["daily", "manual"]
+DEMO_CODES = "WELCOME10=10"
+CODE, PERCENT = re.compile(r"[A-Za-z0-9-]{1,500}"), re.compile(r"[1-9][0-9]?|100")
 DEFAULT_SECRET = "whsec_pushcart_sandbox_0000000000000000"
 
 
@@ -37,6 +40,8 @@ class Settings:
     dunning_days: tuple[float, ...] = (3, 5, 7)
     # A renewal's invoice is a draft for so many seconds of the clock its subscription lives by; 0 bills it at once.
     draft_seconds: float = 3600
+    # Promotion codes that are there from the start, and how many percent each takes off.
+    promotion_codes: Mapping[str, int] = field(default_factory=dict)
     # Whether what is available is paid out every midnight, or only when somebody asks for it.
     payouts: Payouts = "daily"
     # Whether every answer and event is held against Stripe's description before it leaves.
@@ -60,13 +65,14 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         webhook_url=f"http://127.0.0.1:{int(_number(env, 'WEBHOOK_PORT', 8000))}/webhooks/stripe",
         webhook_secret=secrets[0] if secrets else DEFAULT_SECRET,
         shop_name=env.get("SHOP_NAME") or default.shop_name,
-        shop_url=env.get("APP_URL") or default.shop_url,
+        shop_url=env.get("APP_URL") or f"http://localhost:{int(_number(env, 'STOREFRONT_PORT', 8501))}",
         retry_seconds=_numbers(env, "SANDBOX_RETRY_SECONDS", default.retry_seconds),
         settle_seconds=_number(env, "SANDBOX_SETTLE_SECONDS", default.settle_seconds),
         capture_seconds=_number(env, "SANDBOX_CAPTURE_SECONDS", default.capture_seconds),
         redirect_seconds=_number(env, "SANDBOX_REDIRECT_SECONDS", default.redirect_seconds),
         dunning_days=_numbers(env, "SANDBOX_DUNNING_DAYS", default.dunning_days),
         draft_seconds=_number(env, "SANDBOX_DRAFT_SECONDS", default.draft_seconds),
+        promotion_codes=_codes(env, "SANDBOX_PROMOTION_CODES", DEMO_CODES),
         payouts=_payouts(env),
         check=env.get("SANDBOX_CHECK", "") not in ("", "0"),
     )
@@ -84,6 +90,14 @@ def _payouts(env: Mapping[str, str]) -> Payouts:
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:
     return _numbers(env, name, (default,))[0]
+
+
+def _codes(env: Mapping[str, str], name: str, default: str) -> dict[str, int]:
+    text = env.get(name, default).strip()
+    parts = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
+    if any(not CODE.fullmatch(code) or not PERCENT.fullmatch(percent) for code, _, percent in parts):
+        raise ValueError(f"{name} must be codes with how many percent they take off, such as {DEMO_CODES}: {text!r}")
+    return {code: int(percent) for code, _, percent in parts}
 
 
 def _numbers(env: Mapping[str, str], name: str, default: tuple[float, ...]) -> tuple[float, ...]:

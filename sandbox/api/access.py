@@ -1,25 +1,23 @@
-"""Access to the API: which keys are accepted, what a body must be, how many requests may come in a second."""
+"""Access to the API: which keys are accepted, and how many requests may come in a second."""
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
-from sandbox.ground.errors import StripeError, invalid, unauthorized
+from sandbox.ground.errors import StripeError, unauthorized
 
 if TYPE_CHECKING:
-    from fastapi import Request
-
     from sandbox.ground.faults import Faults
 
+# Of any length, as those that people write into tests: `sk_test_123`.
+KEY = re.compile(r"[sr]k_test_[A-Za-z0-9_-]+")
 PUBLISHABLE = (
     "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your "
     "API keys at https://dashboard.stripe.com/account/apikeys."
 )
-NO_FORM = (
-    "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any "
-    "questions, we can help at https://support.stripe.com/."
-)
+SHORTEST_SHOWN = 16
 RATE_LIMIT = (
     "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits."
 )
@@ -35,8 +33,10 @@ def wrong_key(given: str) -> StripeError:
     """The 401 for a key that is not one of a test account's secret keys, without repeating it."""
     if given.startswith("pk_"):
         return StripeError(401, "invalid_request_error", PUBLISHABLE, code="secret_key_required")
-    hidden = "*" * max(len(given) - 12, 4)
-    return unauthorized(f"Invalid API Key provided: {given[:8]}{hidden}{given[-4:]}")
+    # Of a short key the beginning and the end would be all of it.
+    begin, end = (given[:8], given[-4:]) if len(given) >= SHORTEST_SHOWN else (given[: len(given) // 2], "")
+    hidden = "*" * max(len(given) - len(begin + end), 4)
+    return unauthorized(f"Invalid API Key provided: {begin}{hidden}{end}")
 
 
 def unrecognized(method: str, path: str) -> StripeError:
@@ -47,20 +47,6 @@ def unrecognized(method: str, path: str) -> StripeError:
         "Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
     )
     return StripeError(404, "invalid_request_error", text)
-
-
-def is_multipart(request: Request) -> bool:
-    """Whether the body is a form in parts rather than in one. Raises StripeError for a body that is no form."""
-    given = request.headers.get("content-type", "")
-    match given.partition(";")[0].strip().lower():
-        case "application/x-www-form-urlencoded":
-            return False
-        case "multipart/form-data":
-            return True
-        case "application/json":
-            raise invalid(NO_FORM)
-    text = f"Invalid request: unsupported Content-Type {given}. If error persists and you need assistance, please"
-    raise invalid(f"{text} contact support@stripe.com.")
 
 
 class RateLimit:

@@ -9,25 +9,23 @@ import asyncio
 import base64
 import binascii
 import logging
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from sandbox.account.requests import Call, Handler
-from sandbox.api import access, unsupported
+from sandbox.api import access, bodies, filters, unsupported
 from sandbox.api.idempotency import Answer, Keys
 from sandbox.api.includable import INCLUDABLE
 from sandbox.ground import ids
 from sandbox.ground.errors import StripeError, unauthorized
-from sandbox.protocol import conformity, expansion, forms, parameters, spec, versions
+from sandbox.protocol import conformity, expansion, parameters, spec, versions
 from sandbox.protocol.spec import Object, Operation
 
 if TYPE_CHECKING:
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("sandbox")
 # Answers after which a request may be repeated under its idempotency key.
 NOT_KEPT = (401, 409, 429)
-KEY = re.compile(r"^[sr]k_test_\w{4,}$")
 # The first segment of paths under which objects live by their customer's clock.
 KIND_OF_PATH = {
     "charges": "charge",
@@ -127,7 +124,7 @@ class Api:
         if path.endswith("/") or found is None:
             raise access.unrecognized(method, path)
         operation, id = found
-        form = await _form(request)
+        form = await bodies.form(request)
         expand = form.get("expand")
         default = self.account.settings.api_version
         # Who names no version may have been written for any, unless the account says for which.
@@ -171,6 +168,8 @@ class Api:
             raise StripeError(501, "api_error", text)
         # Taken out, so that handlers and filters see only what concerns them.
         call.expand = call.params.pop("expand", [])
+        if operation.method == "GET":
+            filters.check(self.account, call)
         with self.account.in_time_of(self._customer(call)):
             found = handler(self.account, call)
         view = self._view(call.version)
@@ -265,20 +264,9 @@ def _authenticate(header: str) -> str:
         given = ""
     if not given:
         raise unauthorized(NO_KEY)
-    if not KEY.match(given):
+    if not access.KEY.fullmatch(given):
         raise access.wrong_key(given)
     return given
-
-
-async def _form(request: Request) -> forms.Form:
-    query = request.url.query
-    if request.method == "GET":
-        return forms.decode(query)
-    body = await request.body()
-    if body and access.is_multipart(request):
-        async with request.form() as parts:
-            body = urlencode([(name, value) for name, value in parts.multi_items() if isinstance(value, str)]).encode()
-    return forms.decode("&".join(part for part in (query, body.decode(errors="replace")) if part))
 
 
 def _json(body: Object) -> bytes:

@@ -200,7 +200,7 @@ TIMERS: Mapping[str, Callable[[Account, str], None]] = {
     "announce_upcoming": renewals.announce_upcoming,
     "arrive_payout": payouts.arrive,
     "capture": charges.capture,
-    "clear_funds": payouts.clear_funds,
+    "clear_funds": balance_transactions.clear_by_time,
     "decide_dispute": disputes.decide_by_evidence,
     "dispute_deadline": disputes.miss_deadline,
     "end_discount": subscription_discounts.end_by_time,

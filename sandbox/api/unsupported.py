@@ -11,7 +11,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.ground.errors import invalid
+from sandbox.ground.errors import not_imitated
 from sandbox.payments import payment_methods
 from sandbox.protocol import spec
 
@@ -185,7 +185,7 @@ def refuse(operation: Operation, params: dict[str, Any]) -> None:
     """Raises StripeError for the first parameter that Stripe knows and the sandbox would have to ignore."""
     for name in REFUSED.get((operation.method, operation.path), ()):
         for where in _given(params, segments(name)):
-            raise invalid(f"The sandbox does not imitate the parameter {where}.", param=where)
+            raise not_imitated(where)
 
 
 @functools.cache

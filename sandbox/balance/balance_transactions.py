@@ -68,6 +68,8 @@ def record(
     )
     if waits:
         account.later(AVAILABLE_SECONDS, "clear_funds", made["id"])
+    elif amount > 0:
+        _await_midnight(account)
     return account.store.save(made)
 
 
@@ -88,6 +90,19 @@ def clear(account: Account, transaction: Object) -> None:
     account.store.change(
         transaction, available_on=min(transaction["available_on"], bank_time(account)), status="available"
     )
+    _await_midnight(account)
+
+
+def clear_by_time(account: Account, id: str) -> None:
+    """The timer of a payment's money."""
+    if transaction := account.store.get(KIND, id):
+        clear(account, transaction)
+
+
+def _await_midnight(account: Account) -> None:
+    """See to it that what is available is paid out, where that is done by itself."""
+    if account.settings.payouts == "daily" and account.timers.due("pay_out", KIND) is None:
+        account.timers.add("pay_out", KIND, at=(bank_time(account) // DAY + 1) * DAY)
 
 
 def totals(account: Account, status: str) -> dict[str, int]:

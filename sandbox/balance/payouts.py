@@ -22,26 +22,12 @@ if TYPE_CHECKING:
 KIND = "payout"
 # The shop's bank account. It has an id and is no object here.
 BANK_ACCOUNT = f"ba_1Payout{ids.ACCOUNT_MARK}Iban0000"
+# Until then it can be canceled.
+SENDING_SECONDS = 3600
 ARRIVAL_SECONDS = DAY
 UNDERWAY = ("pending", "in_transit")
 FAILED = "The bank could not process this payout."
 INSUFFICIENT = "You have insufficient funds in your Stripe account for this transfer."
-
-
-def clear_funds(account: Account, id: str) -> None:
-    """The timer of a payment's money: it can be paid out, which is done at the next midnight."""
-    transaction = account.store.get(balance_transactions.KIND, id)
-    if transaction is None:
-        return
-    balance_transactions.clear(account, transaction)
-    await_midnight(account)
-
-
-def await_midnight(account: Account) -> None:
-    """See to it that what is available is paid out, where that is done by itself."""
-    if account.settings.payouts == "daily" and account.timers.due("pay_out", KIND) is None:
-        now = balance_transactions.bank_time(account)
-        account.timers.add("pay_out", KIND, at=(now // DAY + 1) * DAY)
 
 
 def at_midnight(account: Account, _: str) -> None:
@@ -121,7 +107,7 @@ def _make(account: Account, *, amount: int, currency: str, automatic: bool, **va
     taken = balance_transactions.record(account, payout, kind="payout", amount=-amount)
     payout["balance_transaction"] = taken["id"]
     account.store.save(payout)
-    account.later(account.settings.capture_seconds, "send_payout", payout["id"])
+    account.later(SENDING_SECONDS, "send_payout", payout["id"])
     account.later(ARRIVAL_SECONDS, "arrive_payout", payout["id"])
     return payout
 
@@ -175,7 +161,6 @@ def _return(account: Account, payout: Object, *, kind: str, **values: Any) -> No
     """The money is on the balance again."""
     returned = balance_transactions.record(account, payout, kind=kind, amount=payout["amount"])
     account.store.change(payout, failure_balance_transaction=returned["id"], **values)
-    await_midnight(account)
 
 
 def update(account: Account, call: Call) -> Object:

@@ -76,7 +76,9 @@ def for_credit(account: Account, subscription: Object, since: int) -> list[Objec
 def _rest(account: Account, subscription: Object, item: Object, since: int, *, sign: int) -> Object | None:
     """What is left of an item's period, credited or charged."""
     start, end = item["current_period_start"], item["current_period_end"]
-    part = periods.share(subscription_items.amount(account, item), start=start, end=end, since=since)
+    part = periods.share(
+        subscription_items.amount(account, item), subscription["currency"], start=start, end=end, since=since
+    )
     if not part:
         return None
     words = "Remaining" if sign > 0 else "Unused"

@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 
 
 def check(account: Account, given: list[Object], currency: str) -> list[Object]:
-    """What a request names for a subscription to be. Raises StripeError when one of it cannot be redeemed."""
-    return [
-        discounts.named(account, each, currency=currency, where=f"discounts[{position}]")
-        for position, each in enumerate(given)
-    ]
+    """What a request names for a subscription: what is to be redeemed, or a discount that somebody has already, with
+    its id. Raises StripeError for what cannot be used."""
+    return [discounts.chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]
 
 
 def give(account: Account, subscription: Object, chosen: list[Object]) -> list[str]:
     """Redeem what `check` has found, for a subscription. Announced; the subscription is for the caller to change."""
-    return [_give(account, subscription, each) for each in chosen]
+    return [str(each["id"]) if "id" in each else _give(account, subscription, each) for each in chosen]
 
 
 def _give(account: Account, subscription: Object, chosen: Object) -> str:
@@ -36,14 +34,11 @@ def _give(account: Account, subscription: Object, chosen: Object) -> str:
 
 def replaced(account: Account, subscription: Object, given: list[Object]) -> list[str]:
     """The discounts that a request names instead of those there are: some of them again, others anew."""
-    kept = [str(each["discount"]) for each in given if "discount" in each]
-    new = give(
-        account, subscription, check(account, [e for e in given if "discount" not in e], subscription["currency"])
-    )
+    named = give(account, subscription, check(account, given, subscription["currency"]))
     for id in subscription["discounts"]:
-        if id not in kept:
+        if id not in named:
             _announce_end(account, id)
-    return [*kept, *new]
+    return named
 
 
 def _announce_end(account: Account, id: str) -> None:

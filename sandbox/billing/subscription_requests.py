@@ -133,7 +133,7 @@ def _first_due(account: Account, customer: Object, lines: list[Object], currency
     ]
     own = [customer["discount"]["source"]] if customer["discount"] else []
     for discount in chosen or own:
-        discounts.apply(account, plans, discount)
+        discounts.apply(account, plans, discount.get("source", discount))
         plans = [{**plan, "amount_subtotal": plan["amount_total"]} for plan in plans]
     waiting = invoice_items.pending(account, customer["id"], currency)
     loose = sum(item["amount"] for item in waiting if invoice_items.subscription_of(item) is None)

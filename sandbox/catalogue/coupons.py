@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 def create(account: Account, call: Call) -> Object:
     """POST /v1/coupons"""
-    params = call.params
+    coupon = make(account, call.params)
+    account.emit("coupon.created", coupon)
+    return coupon
+
+
+def make(account: Account, params: Object) -> Object:
+    """A new coupon, saved but not announced. Raises StripeError when it takes nothing off, or is there already."""
     if account.store.get("coupon", params.get("id", "")):
         raise invalid("Coupon already exists.", param="id", code="resource_already_exists")
     _check(params)
@@ -38,9 +44,7 @@ def create(account: Account, call: Call) -> Object:
     )
     if products := params.get("applies_to", {}).get("products"):
         account.store.notes(coupon["id"])["products"] = products
-    account.store.save(coupon)
-    account.emit("coupon.created", coupon)
-    return coupon
+    return account.store.save(coupon)
 
 
 def _check(params: Object) -> None:
@@ -55,6 +59,8 @@ def _check(params: Object) -> None:
         if "currency" not in params:
             text = "Missing required param: currency."
             raise invalid(text, param="currency", code="parameter_missing")
+        currency = currencies.checked(params["currency"])
+        currencies.check_step(params["amount_off"], currency, param="amount_off")
     if params.get("duration") == "repeating" and not params.get("duration_in_months"):
         text = "Missing required param: duration_in_months."
         raise invalid(text, param="duration_in_months", code="parameter_missing")
@@ -83,6 +89,20 @@ def usable(account: Account, coupon: Object) -> bool:
     """Whether it may be redeemed now."""
     by, most = coupon["redeem_by"], coupon["max_redemptions"]
     return (by is None or by > account.clock.now()) and (most is None or coupon["times_redeemed"] < most)
+
+
+def written(coupon: Object) -> str:
+    """What it takes off, such as `20 %` or `€5.00`."""
+    if coupon["amount_off"] is not None:
+        return currencies.written(coupon["amount_off"], coupon["currency"])
+    return f"{coupon['percent_off']:g} %"
+
+
+def lasting(coupon: Object) -> str:
+    """Of what, such as `the first payment` or `3 months`."""
+    if months := coupon["duration_in_months"]:
+        return f"{months} month{'' if months == 1 else 's'}"
+    return "every payment" if coupon["duration"] == "forever" else "the first payment"
 
 
 def redeem(account: Account, coupon: Object) -> None:

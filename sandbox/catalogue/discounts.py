@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from sandbox.catalogue import coupons, promotion_codes
-from sandbox.ground import ids
+from sandbox.ground import currencies, ids
 from sandbox.ground.errors import invalid
 from sandbox.ground.periods import period_end
 from sandbox.protocol.spec import blank
@@ -43,8 +43,10 @@ def apply(account: Account, items: list[Object], discount: Object | None) -> int
         return 0
     products = account.store.notes(coupon["id"]).get("products")
     affected = [item for item in items if not products or item["price"]["product"] in products]
+    if not affected:
+        return 0
     base = sum(item["amount_subtotal"] for item in affected)
-    left = whole = _off(coupon, base)
+    left = whole = _off(coupon, base, affected[0]["price"]["currency"])
     remaining = base
     for item in affected:
         # Each line takes its part of what is left, so that the parts add up to the cent.
@@ -56,11 +58,11 @@ def apply(account: Account, items: list[Object], discount: Object | None) -> int
     return whole
 
 
-def _off(coupon: Object, amount: int) -> int:
+def _off(coupon: Object, amount: int, currency: str) -> int:
     if coupon["amount_off"] is not None:
         return int(min(coupon["amount_off"], amount))
     exact = Decimal(amount) * Decimal(str(coupon["percent_off"])) / 100
-    return int(exact.to_integral_value(ROUND_HALF_UP))
+    return currencies.rounded(exact, currency)
 
 
 def redeem(account: Account, discount: Object | None) -> None:
@@ -88,11 +90,15 @@ def of_customer(customer: Object) -> list[str]:
 def on_lines(
     account: Account, wanted: list[str], lines: list[Object], *, at: int | None = None
 ) -> tuple[list[str], int]:
-    """Put discounts on the lines of an invoice of now, or of then: which were used, and what they take off in all."""
-    used, whole, now = [], 0, account.clock.now() if at is None else at
+    """Put discounts on the lines of an invoice of now, or of then: which were used, and what they take off in all.
+
+    One that has ended by the time the period begins which is billed is none, though that time may be yet to come.
+    """
+    used, whole = [], 0
+    moment = max([account.clock.now() if at is None else at, *(line["period"]["start"] for line in lines)])
     for id in wanted:
         discount = account.store.get("discount", id)
-        if discount is None or (discount["end"] is not None and discount["end"] <= now):
+        if discount is None or (discount["end"] is not None and discount["end"] <= moment):
             continue
         parts = [_discountable(account, line) for line in lines]
         off = apply(account, parts, {"coupon": discount["source"]["coupon"]})
@@ -149,11 +155,12 @@ def for_session(account: Account, given: Object, customer: Object, session: Obje
 
 def for_invoice(account: Account, given: list[Object], *, customer: str, currency: str, invoice: str) -> list[str]:
     """The discounts a request names for an invoice. Raises StripeError when one cannot be redeemed."""
-    chosen = [_chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]
-    return [each["id"] if "id" in each else _give(account, each, customer, invoice) for each in chosen]
+    picked = [chosen(account, each, currency, f"discounts[{position}]") for position, each in enumerate(given)]
+    return [each["id"] if "id" in each else _give(account, each, customer, invoice) for each in picked]
 
 
-def _chosen(account: Account, given: Object, currency: str, where: str) -> Object:
+def chosen(account: Account, given: Object, currency: str, where: str) -> Object:
+    """What one of `discounts` names: what is to be redeemed, or a discount that is there already, with its id."""
     if id := given.get("discount"):
         return account.find("discount", id, param=f"{where}[discount]")
     return named(account, given, currency=currency, where=where)

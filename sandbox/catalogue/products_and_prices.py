@@ -28,9 +28,12 @@ def create_product(account: Account, call: Call) -> Object:
     params = call.params
     if "id" in params and account.store.get("product", params["id"]):
         raise _exists(params["id"])
+    data = params.get("default_price_data")
+    if data:
+        _check_amounts(data, "default_price_data")
     product = make_product(account, params, id=params.get("id"))
-    if data := params.get("default_price_data"):
-        price = make_price(account, data, of=product["id"])
+    if data:
+        price = make_price(account, data, of=product["id"], where="default_price_data")
         account.store.change(product, default_price=price["id"])
         account.emit("price.created", price)
     account.emit("product.created", product)
@@ -109,9 +112,7 @@ def create_price(account: Account, call: Call) -> Object:
         _free_lookup_key(account, key, transfer=params.get("transfer_lookup_key", False))
     if params.get("billing_scheme", "per_unit") != "per_unit":
         raise invalid("The sandbox does not imitate prices in tiers.", param="billing_scheme")
-    unit_amount(params, "")
-    _options(params.get("currency_options") or {}, "")
-    currencies.checked(params["currency"])
+    _check_amounts(params, "")
     if data := params.get("product_data"):
         product = make_product(account, data, id=data.get("id"), active=data.get("active", True))
         account.emit("product.created", product)
@@ -161,6 +162,12 @@ def make_price(
     if options:
         currency_options.keep(account, price, options)
     return price
+
+
+def _check_amounts(given: Object, where: str) -> None:
+    """Raises StripeError for what is no price, before anything is made."""
+    unit_amount(given, where)
+    _options(given.get("currency_options") or {}, where)
 
 
 def _options(given: Object, where: str) -> dict[str, Object]:
@@ -235,6 +242,29 @@ def update_price(account: Account, call: Call) -> Object:
     if previous := account.store.change(price, **changes):
         account.emit("price.updated", price, previous)
     return price
+
+
+def delete_price(account: Account, id: str) -> Object:
+    """A price is deleted, which only Stripe's dashboard can do. Raises StripeError when there is none, or it is in use."""
+    price = account.find("price", id)
+    if account.find("product", price["product"])["default_price"] == id:
+        raise invalid("This price cannot be deleted because it is the default price of its product.")
+    if _is_used(account, id):
+        raise invalid("This price cannot be deleted because it has been used. Archive it instead.")
+    account.store.delete("price", id)
+    account.emit("price.deleted", price)
+    return {"id": id, "object": "price", "deleted": True}
+
+
+def _is_used(account: Account, price: str) -> bool:
+    sessions = (account.store.notes(each["id"])["line_items"] for each in account.store.all("checkout.session"))
+    plans = account.store.all("subscription_item")
+    billed = (item["pricing"]["price_details"]["price"] for item in account.store.all("invoiceitem"))
+    return (
+        any(line["price"]["id"] == price for lines in sessions for line in lines)
+        or any(item["price"]["id"] == price for item in plans)
+        or price in billed
+    )
 
 
 def _free_lookup_key(account: Account, key: str, *, transfer: bool) -> None:

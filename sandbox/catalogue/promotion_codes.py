@@ -20,14 +20,21 @@ CODE = re.compile(r"^[A-Za-z0-9-]{1,500}$")
 
 
 def create(account: Account, call: Call) -> Object:
-    """POST /v1/promotion_codes. Older requests name the coupon directly, newer ones through `promotion`."""
-    params = call.params
+    """POST /v1/promotion_codes"""
+    made = make(account, call.params)
+    account.emit("promotion_code.created", made)
+    return made
+
+
+def make(account: Account, params: Object) -> Object:
+    """A new promotion code, saved but not announced. Older requests name the coupon directly, newer ones through
+    `promotion`. Raises StripeError when there is no such coupon, or the code is in use."""
     id, where = params.get("coupon"), "coupon"
     if id is None:
         id, where = params["promotion"].get("coupon", ""), "promotion[coupon]"
     coupon = account.find("coupon", id, param=where)
     code = params.get("code") or ids.chance(8).upper()
-    _check(account, code)
+    check_code(account, code)
     limits: dict[str, Any] = params.get("restrictions", {})
     made = blank(
         "promotion_code",
@@ -46,12 +53,19 @@ def create(account: Account, call: Call) -> Object:
             "minimum_amount_currency": limits.get("minimum_amount_currency"),
         },
     )
-    account.store.save(made)
-    account.emit("promotion_code.created", made)
-    return made
+    return account.store.save(made)
 
 
-def _check(account: Account, code: str) -> None:
+def provide(account: Account, code: str, percent: int) -> None:
+    """See to it that there is a code which takes so much off, unless there ever was one of that name. Nobody is told:
+    it was there before anybody listened."""
+    if not any(known["code"].lower() == code.lower() for known in account.store.all("promotion_code")):
+        coupon = coupons.make(account, {"percent_off": percent, "name": f"{percent} % off"})
+        make(account, {"code": code, "promotion": {"type": "coupon", "coupon": coupon["id"]}})
+
+
+def check_code(account: Account, code: str) -> None:
+    """Raises StripeError for what cannot be a code, or is one already."""
     if not CODE.match(code):
         raise invalid("Promotion codes may only contain letters, digits and hyphens.", param="code")
     if _active(account, code):
@@ -65,9 +79,16 @@ def update(account: Account, call: Call) -> Object:
         key: call.params[key] for key in ("active", "expires_at", "max_redemptions") if key in call.params
     }
     changes["metadata"] = metadata.merge(found["metadata"], call.params.get("metadata"))
-    if previous := account.store.change(found, **changes):
-        account.emit("promotion_code.updated", found, previous)
-    return found
+    return change(account, found, **changes)
+
+
+def change(account: Account, promotion: Object, **changes: Any) -> Object:
+    """Change a promotion code; announced, when anything is new. Raises StripeError for a code that another has taken."""
+    if changes.get("active") and not promotion["active"]:
+        check_code(account, promotion["code"])
+    if previous := account.store.change(promotion, **changes):
+        account.emit("promotion_code.updated", promotion, previous)
+    return promotion
 
 
 def listing(account: Account, call: Call) -> Object:
@@ -90,7 +111,7 @@ def typed(account: Account, code: str, session: Object) -> Object | None:
 def checked(account: Account, id: str, *, param: str) -> Object:
     """The promotion code named by a parameter. Raises StripeError when it cannot be redeemed."""
     found = account.find("promotion_code", id, param=param)
-    if not _current(account, found):
+    if not is_current(account, found):
         raise _cannot(found["id"], param)
     return found
 
@@ -104,7 +125,8 @@ def _active(account: Account, code: str) -> Object | None:
     return next((p for p in codes if p["active"] and p["code"].lower() == code.lower()), None)
 
 
-def _current(account: Account, promotion: Object) -> bool:
+def is_current(account: Account, promotion: Object) -> bool:
+    """Whether it could be redeemed now, by whomever it is meant for."""
     coupon = account.store.get("coupon", promotion["promotion"]["coupon"])
     until, most = promotion["expires_at"], promotion["max_redemptions"]
     return (
@@ -121,7 +143,7 @@ def _usable(account: Account, promotion: Object, session: Object) -> bool:
     limits = promotion["restrictions"]
     least, least_currency = limits["minimum_amount"], limits["minimum_amount_currency"]
     return (
-        _current(account, promotion)
+        is_current(account, promotion)
         and coupon is not None
         and coupon["currency"] in (None, session["currency"])
         and promotion["customer"] in (None, session["customer"])

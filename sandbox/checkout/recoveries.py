@@ -71,7 +71,7 @@ def _recover(account: Account, session: Object) -> Object:
         "payment_intent": None,
         "recovered_from": session["id"],
         "status": "open",
-        "url": f"{account.settings.base_url}/c/pay/{id}",
+        "url": f"{account.settings.base_url}/c/pay/{id}#{ids.fragment()}",
     }
     notes = account.store.notes(session["id"])
     remembered = {key: events.copy(notes[key]) for key in sessions.REMEMBERED}

@@ -53,12 +53,14 @@ def buyer(account: Account, session: Object, country: str, tax_id: tuple[str, st
 
 def levy(account: Account, session: Object, items: list[Object]) -> None:
     """Put the taxes on line items that know their discount, for the buyer the session knows; without one, none."""
+    if not session["automatic_tax"]["enabled"]:
+        return
     given = account.store.notes(session["id"]).get("taxed_for")
     known = taxes.Buyer(given[0], given[1], tuple((kind, number) for kind, number in given[2])) if given else None
     for item in items:
         after_discount = item["amount_subtotal"] - item["amount_discount"]
         found: list[Object] = []
-        if known and session["automatic_tax"]["enabled"]:
+        if known:
             price = currency_options.in_currency(account, item["price"], item["currency"])
             found = taxes.levied(account, price, after_discount, known)
         kept = account.store.get(KIND, item["id"]) or {"object": KIND, "id": item["id"]}
@@ -79,15 +81,15 @@ def asked_id(session: Object) -> Object | None:
     return asked if asked["enabled"] else None
 
 
-def typed_id(session: Object, country: str, text: str) -> tuple[str, str] | None:
-    """The tax ID a buyer has typed, with its kind. Raises StripeError (402) for none where one is wanted, and for what
-    is none."""
+def typed_id(session: Object, country: str, text: str, *, paying: bool = True) -> tuple[str, str] | None:
+    """The tax ID a buyer has typed, with its kind. Raises StripeError (402) for what is none, and for none where one is
+    wanted of whoever is `paying`."""
     asked = asked_id(session)
     kind, number = taxes.ID_KINDS.get(country), "".join(text.split()).upper()
     if asked is None:
         return None
     if not number:
-        if asked["required"] == "if_supported" and kind:
+        if paying and asked["required"] == "if_supported" and kind:
             raise card_error("field_missing", "A tax ID is required.", param="taxId")
         return None
     if kind is None or len(number) < SHORTEST_ID or not number.isalnum():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox.ground.errors import invalid
 
@@ -17,6 +17,8 @@ php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs 
 uyu uzs wst xcd yer zar zmw
 """
 WHOLE, THREE_DIGITS, OTHERS = set(ZERO.split()), set(THREE.split()), set(TWO.split())
+# What amounts must be a multiple of: networks know two digits only, and some currencies are written with two and have none.
+STEPS = {**dict.fromkeys(THREE_DIGITS, 10), "isk": 100, "ugx": 100}
 LARGEST = 99_999_999
 MINIMUM = {
     "usd": 50, "eur": 50, "aud": 50, "cad": 50, "chf": 50, "sgd": 50, "nzd": 50, "gbp": 30, "jpy": 50, "dkk": 250,
@@ -62,6 +64,16 @@ def check_maximum(amount: int, currency: str, *, param: str | None = None) -> No
     if amount > LARGEST:
         text = f"Amount must be no more than {written(LARGEST, currency)}"
         raise invalid(text, code="amount_too_large", param=param)
-    # Networks know two digits only.
-    if currency in THREE_DIGITS and amount % 10:
-        raise invalid(f"Amounts in {currency} must be a multiple of 10.", param=param)
+    check_step(amount, currency, param=param)
+
+
+def check_step(amount: int, currency: str, *, param: str | None = None) -> None:
+    """Raises StripeError when the amount ends in digits that the currency cannot be charged in."""
+    if amount % STEPS.get(currency, 1):
+        raise invalid(f"Amounts in {currency} must be a multiple of {STEPS[currency]}.", param=param)
+
+
+def rounded(exact: Decimal, currency: str) -> int:
+    """The nearest amount that can be charged, in minor units."""
+    step = STEPS.get(currency, 1)
+    return int((exact / step).to_integral_value(ROUND_HALF_UP)) * step

@@ -2,6 +2,7 @@
 
 StripeError
 ├── invalid(...)          400 invalid_request_error
+├── not_imitated(...)     400 for a parameter that Stripe takes and the sandbox does not
 ├── missing_object(...)   404 for the object in the path, 400 for one named by a parameter
 ├── unauthorized(...)     401
 └── card_error(...)       402, with the decline
@@ -41,6 +42,11 @@ class StripeError(Exception):
 def invalid(message: str, *, param: str | None = None, code: str | None = None) -> StripeError:
     """A 400 for a request that cannot be carried out."""
     return StripeError(400, "invalid_request_error", message, param=param, code=code)
+
+
+def not_imitated(param: str) -> StripeError:
+    """A 400 for a parameter that Stripe knows, and the sandbox would have to ignore."""
+    return invalid(f"The sandbox does not imitate the parameter {param}.", param=param)
 
 
 def missing_object(kind: str, id: str, *, param: str | None = None) -> StripeError:

@@ -42,6 +42,11 @@ def session() -> str:
     return f"cs_test_a1{chance(56)}"
 
 
+def fragment() -> str:
+    """What follows the `#` of a Checkout Session's address: Stripe's page keeps its own matters there, escapes included."""
+    return f"fid{chance(48)}%2F{chance(47)}%3D"
+
+
 def webhook_secret() -> str:
     """A signing secret, shown once."""
     return f"whsec_{chance(32)}"

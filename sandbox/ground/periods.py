@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import calendar
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from sandbox.ground import currencies
 
 if TYPE_CHECKING:
     from sandbox.ground.store import Object
@@ -30,10 +32,10 @@ def period_end(start_at: int, recurring: Object, *, anchor: int | None = None) -
     return int(kept.replace(year=year, month=month + 1, day=day).timestamp())
 
 
-def share(amount: int, *, start: int, end: int, since: int) -> int:
+def share(amount: int, currency: str, *, start: int, end: int, since: int) -> int:
     """The part of an amount that falls on the rest of a period, in minor units."""
     left, whole = max(end - max(since, start), 0), end - start
-    return int((Decimal(amount) * left / whole).to_integral_value(ROUND_HALF_UP)) if whole > 0 else 0
+    return currencies.rounded(Decimal(amount) * left / whole, currency) if whole > 0 else 0
 
 
 def every(recurring: Object) -> str:

@@ -8,9 +8,11 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox.catalogue import discounts, promotion_codes
-from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, session_taxes, sessions
+from sandbox.checkout import adjustable_quantities, carts, custom_fields, session_payments, session_taxes
+from sandbox.ground import email_addresses
 from sandbox.ground.errors import StripeError, card_error
 from sandbox.pages import form_choices, order_summary, rendering
+from sandbox.pages.typed_forms import TypedForms
 from sandbox.payments import cards, payment_intents, payment_methods
 from sandbox.payments.payment_intents import Attempt
 
@@ -46,15 +48,19 @@ class HostedPage:
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        self._typed = TypedForms()
 
     async def show(self, request: Request) -> Response:
-        """GET /c/pay/{session}"""
+        """GET /c/pay/{session}, perhaps with what had been typed when something about the cart was changed."""
         session = self._session(request)
         if session is None or session["status"] != "open":
             return self.closed(session)
-        typed = self.untouched(session)
+        typed_before = self._typed.find(session["id"], request)
+        # The cart may have been changed again since.
+        counted = adjustable_quantities.untouched(self.account, session)
+        typed = {**self.untouched(session), **typed_before, **counted}
         # Stripe, too, begins with the taxes of the country it takes the buyer to be in.
-        if self._locate(session, typed["billingCountry"], None):
+        if not typed_before and self._locate(session, typed["billingCountry"], None):
             self.account.commit()
         return self.page(session, typed)
 
@@ -67,7 +73,8 @@ class HostedPage:
         if session["status"] == "complete":
             return await self.thank(session)
         try:
-            tax_id = session_taxes.typed_id(session, typed["billingCountry"], typed["taxId"])
+            paying = not typed.keys() & {"promotion", "quantities"}
+            tax_id = session_taxes.typed_id(session, typed["billingCountry"], typed["taxId"], paying=paying)
             counted_anew = adjustable_quantities.change(self.account, session, typed)
             counted_anew = self._locate(session, typed["billingCountry"], tax_id) or counted_anew
         except StripeError as refused:
@@ -78,7 +85,7 @@ class HostedPage:
             return self._promote(session, typed, promotion)
         if counted_anew or "quantities" in typed:
             # Nobody pays what they have not seen.
-            return self.page(session, {**typed, "counted": "anew"})
+            return self._typed.redirect(session["id"], {**typed, "counted": "anew"})
         try:
             buyer = _buyer(session, typed)
             method = self._method(session, typed, buyer) if session_payments.needs_method(session) else None
@@ -123,7 +130,7 @@ class HostedPage:
     def _promote(self, session: Object, typed: dict[str, str], action: str) -> Response:
         """Apply the code that was typed, or take the one in use off again."""
         if not session["allow_promotion_codes"]:
-            return self.page(session, typed)
+            return self._typed.redirect(session["id"], typed)
         code = typed.get("promotionCode", "").strip()
         if action == "remove":
             carts.set_discount(self.account, session, None)
@@ -133,9 +140,9 @@ class HostedPage:
             discounts.named(self.account, discount, currency=session["currency"])
             carts.set_discount(self.account, session, discount)
         else:
-            return self.page(session, {**typed, "promotionError": code})
+            return self._typed.redirect(session["id"], {**typed, "promotionError": code})
         self.account.commit()
-        return self.page(session, typed)
+        return self._typed.redirect(session["id"], typed)
 
     def page(self, session: Object, typed: dict[str, str], refused: StripeError | None = None) -> Response:
         """The page as it stands, with what was typed and why it was refused."""
@@ -229,7 +236,7 @@ def _names(session: Object) -> list[dict[str, Any]]:
 
 def _buyer(session: Object, typed: dict[str, str]) -> session_payments.Buyer:
     email = typed["email"].strip()
-    if not sessions.EMAIL.match(email):
+    if not email_addresses.is_address(email):
         raise card_error("email_invalid", "Enter the email address the receipt should go to.")
     names = {each["name"]: each for each in _names(session)}
     wanted = {name: each["label"] for name, each in names.items() if not each["optional"]}

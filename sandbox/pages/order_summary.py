@@ -25,6 +25,7 @@ def _line(account: Account, item: Object, typed: Mapping[str, str]) -> dict[str,
     rhythm = item["price"]["recurring"]
     return {
         "name": item["description"],
+        "about": product["description"],
         "amount": item["amount_subtotal"],
         "image": product["images"][0] if product["images"] else None,
         "quantity": item["quantity"],

@@ -96,4 +96,4 @@ def more(request: Request, name: str, number: int, anchor: str) -> str:
 
 async def form(request: Request) -> dict[str, str]:
     """The fields of a submitted form; of a repeated field, the last value."""
-    return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+    return dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.account import destinations, signing
 from sandbox.customers import test_clocks
 from sandbox.ground import periods
-from sandbox.panel import payment_actions, payout_actions, scenarios, subscription_actions
+from sandbox.panel import catalogue_actions, payment_actions, payout_actions, scenarios, subscription_actions
 from sandbox.panel.targets import CannotDo
 
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "resume": subscription_actions.resume,
     "pause": subscription_actions.pause,
     "quantity": subscription_actions.set_quantity,
+    "make-code": catalogue_actions.make_code,
+    "switch-code": catalogue_actions.switch_code,
+    "delete-price": catalogue_actions.delete_price,
     "payout": payout_actions.pay_out,
     "payout-arrives": payout_actions.arrive,
     "payout-fails": payout_actions.fail,

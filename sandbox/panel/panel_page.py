@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from sandbox.customers import test_clocks
 from sandbox.ground.errors import StripeError
 from sandbox.pages import flash_messages, rendering
-from sandbox.panel import rows, scenario_buttons
+from sandbox.panel import action_messages, actions, promotion_code_table, rows, scenario_buttons
 from sandbox.panel.targets import CannotDo
 from sandbox.payments import early_fraud_warnings
 
@@ -50,9 +50,22 @@ class Panel:
             warnings=find(request, "warnings", early_fraud_warnings.KIND, rows.warning),
             payouts=find(request, "payouts", "payout", rows.payout),
             events=find(request, "events", "event", lambda e: rows.event(account, e)),
+            codes=find(request, "codes", "promotion_code", lambda p: promotion_code_table.row(account, p)),
+            units=promotion_code_table.UNITS,
+            durations=promotion_code_table.DURATIONS,
             clocks=find(request, "clocks", test_clocks.KIND, rows.clock),
             endpoints=self._endpoints(),
         )
+
+    async def make_code(self, request: Request) -> Response:
+        """POST /panel/promotion-codes, then back to the list of them."""
+        account = self.account
+        try:
+            made = actions.do(account, "make-code", "", promotion_code_table.read(await rendering.form(request)))
+        except (StripeError, CannotDo) as refused:
+            return flash_messages.redirect(request, "/#codes", str(refused), good=False)
+        account.commit()
+        return flash_messages.redirect(request, "/#codes", action_messages.told(account, "make-code", "", made))
 
     async def act(self, request: Request) -> Response:
         """POST /panel/act/{name}, then back to where the button was."""

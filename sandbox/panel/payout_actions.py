@@ -19,7 +19,7 @@ def pay_out(account: Account, _: str) -> list[Object]:
     for transaction in list(account.store.all(balance_transactions.KIND)):
         if transaction["status"] == "pending":
             balance_transactions.clear(account, transaction)
-    account.timers.cancel("pay_out", payouts.KIND)
+    account.timers.cancel("pay_out", balance_transactions.KIND)
     made = payouts.pay_out(account)
     if not made:
         raise CannotDo(NOTHING)

@@ -10,6 +10,7 @@ from sandbox.balance import payouts
 from sandbox.billing import subscription_items, subscriptions
 from sandbox.customers import test_clocks
 from sandbox.ground.periods import every
+from sandbox.panel import promotion_code_table
 from sandbox.payments import charges
 
 if TYPE_CHECKING:
@@ -324,6 +325,8 @@ def actions(account: Account, obj: Object) -> list[tuple[str, str]]:
         "payment_intent": lambda: payment(account, obj),
         "subscription": lambda: subscription(account, obj),
         "dispute": lambda: dispute(obj),
+        "price": lambda: {"actions": [("delete-price", "Delete")]},
+        "promotion_code": lambda: promotion_code_table.row(account, obj),
         "payout": lambda: payout(obj),
         test_clocks.KIND: lambda: clock(obj),
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sandbox.checkout import expirations
+from sandbox.ground import currencies
 from sandbox.panel.payment_actions import bounce, dispute, fail_refund, lose, pay, refund
 from sandbox.panel.subscription_actions import fail_next, renew, retry
 from sandbox.panel.targets import charge_of, is_open, newest
@@ -30,7 +32,8 @@ def refund_some(account: Account, _: str) -> Object:
     """Refund a tenth of the newest payment that has something left."""
     charge = charge_of(account, "")
     left = charge["amount_captured"] - charge["amount_refunded"]
-    return refund(account, charge["id"], amount=min(max(charge["amount"] // 10, 1), left))
+    tenth = currencies.rounded(Decimal(charge["amount"]) / 10, charge["currency"])
+    return refund(account, charge["id"], amount=min(tenth or left, left))
 
 
 def pay_unseen(account: Account, _: str) -> Object:

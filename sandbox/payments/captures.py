@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account import events
-from sandbox.ground import metadata
+from sandbox.ground import currencies, metadata
 from sandbox.ground.errors import StripeError
 from sandbox.payments import charges, payment_intents
 
@@ -69,6 +69,7 @@ def _check(intent: Object, amount: int) -> None:
         # Stripe names another parameter than the one that was sent.
         text = "This value must be greater than or equal to 1."
         raise _refused(intent, text, param="amount", code="parameter_invalid_integer")
+    currencies.check_step(amount, intent["currency"], param="amount_to_capture")
     if amount > intent["amount_capturable"]:
         raise _refused(intent, TOO_LARGE, code="amount_too_large")
 

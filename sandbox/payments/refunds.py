@@ -103,6 +103,7 @@ def _check_positive(amount: int) -> None:
 
 def _check_amount(amount: int, left: int, currency: str) -> None:
     _check_positive(amount)
+    currencies.check_step(amount, currency, param="amount")
     if amount > left:
         asked, there = currencies.written(amount, currency), currencies.written(left, currency)
         text = f"Refund amount ({asked}) is greater than unrefunded amount on charge ({there})"

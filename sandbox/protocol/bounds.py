@@ -1,4 +1,5 @@
-"""How long a text may be and how large a number, where Stripe's description of its parameters does not say.
+"""How long a text may be, how large a number, and what an email address must look like, where Stripe's description of
+its parameters does not say.
 
 From the reference pages. What depends on more than the parameter itself (the least amount of a currency, say) is for
 whoever carries the request out.
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sandbox.ground import email_addresses
 from sandbox.ground.errors import StripeError, invalid
 
 if TYPE_CHECKING:
@@ -68,13 +70,16 @@ NUMBERS: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
 
 
 def check(operation: Operation, params: dict[str, Any]) -> None:
-    """Raises StripeError for what is too long, too small or too large."""
+    """Raises StripeError for what is too long, too small or too large, and for what is no email address."""
     kind = operation.path.split("/")[2]
     texts, numbers = TEXTS.get(kind, {}), NUMBERS.get(kind, {})
     for name, where, value in _leaves(params, "", ""):
         if isinstance(value, str):
             if len(value) > (most := texts.get(name, LONGEST)):
                 raise _too_long(value, most, where)
+            # What is looked for need not be one.
+            if value and name.endswith("email") and operation.method == "POST":
+                _check_address(value, where)
         elif name in numbers and not isinstance(value, bool):
             _check_number(value, *numbers[name], where)
 
@@ -90,6 +95,11 @@ def _leaves(value: Any, name: str, where: str) -> Iterator[tuple[str, str, Any]]
             yield from _leaves(inner, name, f"{where}[{position}]")
     else:
         yield name, where, value
+
+
+def _check_address(value: str, where: str) -> None:
+    if not email_addresses.is_address(value):
+        raise invalid(f"Invalid email address: {value}", param=where, code="email_invalid")
 
 
 def _too_long(value: str, most: int, where: str) -> StripeError:

@@ -11,10 +11,9 @@ import logging
 from typing import Any
 
 import jsonschema_rs
-import orjson
 
 from sandbox.protocol import spec, versions
-from sandbox.protocol.spec import Object, Schema
+from sandbox.protocol.spec import Object, Operation, Schema
 
 log = logging.getLogger("sandbox")
 SHOWN = 5
@@ -32,7 +31,8 @@ def check_answer(method: str, path: str, status: int, body: Any, version: str = 
     if status != 200:
         check_object("error", body, version)
     elif found and found[0].returns:
-        _check(found[0].returns, body, f"{method} {found[0].path}", version)
+        name = _answer(found[0])
+        _judge(_objects(versions.looks_since(version[:10])), name, body, name)
     elif not path.startswith(UNDESCRIBED):
         check_object(body["object"], body, version)
     for event in body.get("data", ()) if body.get("url") == "/v1/events" else [body]:
@@ -58,44 +58,49 @@ def check_event(event: Object, version: str | None = None) -> None:
 
 def check_object(name: str, body: Any, version: str = spec.API_VERSION) -> None:
     """Raises NotAsDescribed unless it is an object of that name, such as `charge`, or an `error`."""
-    _check(_named(name), body, name, version)
+    _judge(_objects(versions.looks_since(version[:10])), name, body, name)
 
 
 def check_part(name: str, body: Any) -> None:
     """The same for an object that may leave keys out, such as one that somebody wrote by hand."""
-    _judge(_lenient(name), body, f"part of a {name}")
+    _judge(_parts(), name, body, f"part of a {name}")
 
 
-def _named(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _check(schema: Schema, body: Any, what: str, version: str) -> None:
-    _judge(_validator(orjson.dumps(schema), version[:10]), body, what)
-
-
-def _judge(validator: Any, body: Any, what: str) -> None:
-    problems = list(validator.iter_errors(body))
+def _judge(validator: Any, name: str, body: Any, what: str) -> None:
+    problems = list(validator.iter_errors({name: body}))
     if problems:
-        listed = "; ".join(f"{'.'.join(map(str, p.instance_path))}: {p.message[:200]}" for p in problems[:SHOWN])
+        listed = "; ".join(f"{'.'.join(map(str, p.instance_path[1:]))}: {p.message[:200]}" for p in problems[:SHOWN])
         raise NotAsDescribed(f"{what} is not as Stripe describes it: {listed}")
 
 
 @functools.cache
-def _validator(schema: bytes, date: str) -> Any:
-    return jsonschema_rs.validator_for({**_plain(orjson.loads(schema)), "components": _components(date)})
+def _objects(since: str) -> Any:
+    """All objects and all answers, as they have looked since that day."""
+    return _compiled({**_answers(), **_named()}, since)
 
 
 @functools.cache
-def _lenient(name: str) -> Any:
-    return jsonschema_rs.validator_for({**_named(name), "components": _components(spec.API_VERSION[:10], "required")})
+def _parts() -> Any:
+    return _compiled(_named(), versions.looks_since(spec.API_VERSION[:10]), "required")
 
 
-@functools.cache
-def _components(date: str, *without: str) -> Any:
-    """All objects as they were in the version of that date."""
-    names = spec.document()["components"]["schemas"]
-    return {"schemas": _plain({name: versions.resource(name, date) for name in names}, *without)}
+def _compiled(described: dict[str, Schema], since: str, *without: str) -> Any:
+    # One for everything: each would hold all objects, ten megabytes of them.
+    schemas = {name: versions.resource(name, since) for name in spec.document()["components"]["schemas"]}
+    plain = _plain({"properties": described, "components": {"schemas": schemas}}, *without)
+    return jsonschema_rs.validator_for(plain)
+
+
+def _named() -> dict[str, Schema]:
+    return {name: {"$ref": f"#/components/schemas/{name}"} for name in spec.document()["components"]["schemas"]}
+
+
+def _answers() -> dict[str, Schema]:
+    return {_answer(operation): operation.returns for operation in spec.every() if operation.returns}
+
+
+def _answer(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
 
 
 def _plain(schema: Any, *without: str) -> Any:

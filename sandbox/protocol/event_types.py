@@ -70,6 +70,7 @@ EMITTED = frozenset({
     "payout.paid",
     "payout.updated",
     "price.created",
+    "price.deleted",
     "price.updated",
     "product.created",
     "product.deleted",

@@ -19,13 +19,28 @@ DEEPEST = 16
 SHOWN = 100
 Form = dict[str, Any]
 MOST = 5000
+# Two digits must follow.
+BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
+NOT_UTF_8 = "Invalid request: invalid UTF-8 sequence."
+
+
+def text(body: bytes) -> str:
+    """A body as text. Raises StripeError when it is not UTF-8, whatever charset it is said to be in."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise invalid(NOT_UTF_8) from None
 
 
 def decode(text: str) -> Form:
-    """Nested dictionaries of strings. Raises StripeError for keys that cannot be read or contradict each other."""
+    """Nested dictionaries of strings. Raises StripeError for what cannot be read, and keys that contradict each other."""
     form: Form = {}
+    if broken := BROKEN.search(text):
+        raise invalid(f"Invalid %-encoding ({broken[0]})")
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST)
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST, errors="strict")
+    except UnicodeDecodeError:
+        raise invalid(NOT_UTF_8) from None
     except ValueError:
         raise invalid(f"Invalid request: more than {MOST} parameters.") from None
     for name, value in pairs:
@@ -42,15 +57,16 @@ def decode(text: str) -> Form:
 
 def _place(node: Form, parts: list[str], value: str) -> None:
     head, rest = parts[0], parts[1:]
-    if rest == [""]:
-        node.setdefault(head, {}).setdefault("", []).append(value)
-    elif rest and rest[0] == "":
-        _place_in_list(node.setdefault(head, {}).setdefault("", []), rest[1:], value)
-    elif rest:
+    if rest:
         child = node.setdefault(head, {})
         if not isinstance(child, dict):
             raise TypeError
-        _place(child, rest, value)
+        if rest == [""]:
+            child.setdefault("", []).append(value)
+        elif rest[0] == "":
+            _place_in_list(child.setdefault("", []), rest[1:], value)
+        else:
+            _place(child, rest, value)
     elif head not in node:
         node[head] = value
     else:
@@ -68,4 +84,6 @@ def _place_in_list(items: list[Any], parts: list[str], value: str) -> None:
     # `a[][x]=1&a[][y]=2&a[][x]=3` is two items: a key that is already there begins the next one.
     if not items or parts[0] in items[-1]:
         items.append({})
+    if not isinstance(items[-1], dict):
+        raise TypeError
     _place(items[-1], parts, value)

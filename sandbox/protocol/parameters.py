@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox.ground.errors import StripeError, invalid
-from sandbox.protocol import bounds, versions
+from sandbox.ground.errors import StripeError, invalid, not_imitated
+from sandbox.protocol import bounds, spec, versions
 from sandbox.protocol.spec import Operation, Schema
 
 # Beyond this many digits Python would not even read it.
@@ -79,7 +79,7 @@ def _object(schema: Schema, value: Any, where: str) -> Any:
     properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
     if isinstance(extra, dict):
         return {k: _value(properties.get(k, extra), v, _path(where, k)) for k, v in value.items()}
-    _refuse_unknown(value, properties, where)
+    _refuse_unknown(schema, value, where)
     for name in schema.get("required", ()):
         if name not in value:
             path = _path(where, name)
@@ -87,12 +87,15 @@ def _object(schema: Schema, value: Any, where: str) -> Any:
     return {k: _value(properties[k], v, _path(where, k)) for k, v in value.items()}
 
 
-def _refuse_unknown(value: dict[str, Any], properties: Schema, where: str) -> None:
-    unknown = [_path(where, name) for name in value if name not in properties]
-    if unknown:
+def _refuse_unknown(schema: Schema, value: dict[str, Any], where: str) -> None:
+    left_out = schema.get(spec.LEFT_OUT, ())
+    others = [name for name in value if name not in schema.get("properties", {})]
+    if unknown := [_path(where, name) for name in others if name not in left_out]:
         plural = "s" if len(unknown) > 1 else ""
         text = f"Received unknown parameter{plural}: {', '.join(unknown)}"
         raise invalid(text, param=unknown[0], code="parameter_unknown")
+    if others:
+        raise not_imitated(_path(where, others[0]))
 
 
 def _array(schema: Schema, value: Any, where: str) -> Any:

@@ -54,6 +54,8 @@ RETURNS = {"/v1/subscriptions/{id}/resume": "subscription", "/v1/events/{id}/ret
 # Addresses of Stripe's that are not imitated, and whose last word would be taken for an id.
 MISSING = ("/v1/invoices/upcoming",)
 EXPAND: Schema = {"type": "array", "items": {"type": "string"}}
+# Where a hash says which of its parameters the description does without.
+LEFT_OUT = "x-prunedProperties"
 FORM = "application/x-www-form-urlencoded"
 
 

@@ -34,6 +34,14 @@ def check(asked: str) -> None:
         raise invalid(f"Invalid Stripe API version: {asked}")
 
 
+def looks_since(date: str) -> str:
+    """The day since which objects have looked as they do in the version of that date; empty when they always have.
+
+    Most versions changed nothing here, so what is computed for one of them is kept for all that look the same.
+    """
+    return max((change.since for change in changelog.CHANGES if change.since <= date), default="")
+
+
 @functools.cache
 def _changes(date: str) -> Mapping[str, tuple[Change, ...]]:
     """By kind, what has changed since, newest first."""
@@ -89,9 +97,13 @@ def _previous(store: Store, now: Object, previous: Object, changes: Mapping[str,
     return kept | {k: then[k] for k in then if k not in now and then[k] != after[k]}
 
 
-@functools.cache
 def resource(name: str, date: str) -> Schema:
     """The schema of an object as it was in the version of that date."""
+    return _resource(name, looks_since(date))
+
+
+@functools.cache
+def _resource(name: str, date: str) -> Schema:
     schema = spec.resource(name)
     for change in _changes(date).get(name, ()):
         for path, inner in change.had.items():

@@ -3,8 +3,8 @@ from typing import Any
 import streamlit as st
 import structlog
 
-from core.catalog.products import Interval, Kind
-from core.foundation.errors import ShopError, StillSettling, StripeTrouble
+from core.catalog.products import Interval
+from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money
 from core.journeys import carts, checkout
 from core.journeys.carts import CartView, LineView
@@ -16,33 +16,44 @@ from storefront import amounts, dates, frame, links, pictures, process, sentence
 log = structlog.get_logger()
 shop = process.shop()
 browser = visitor.browser_id()
+STAYS_OUT = "This stays out of your payment."
 
 
 def remove(line: LineView) -> None:
     """Take a line out."""
     with shop.transaction() as session:
-        carts.remove(session, browser, line.price.id)
-    st.toast(f"{words.plain(line.offer.name)} removed.", icon=":material/delete:")
+        carts.remove(session, browser, line.price.id, date_id=date_id(line))
+    st.toast(f"{words.plain(named(line))} removed.", icon=":material/delete:")
 
 
 def change_quantity(line: LineView) -> None:
     """Take as many of it as the field says."""
     try:
         with shop.transaction() as session:
-            carts.put(session, browser, line.price.id, st.session_state[quantity_key(line)], now=shop.now())
+            quantity = st.session_state[quantity_key(line)]
+            carts.put(session, browser, line.price.id, quantity, date_id=date_id(line), now=shop.now())
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
 
 def quantity_key(line: LineView) -> str:
-    return f"quantity-in-cart-{line.price.id}"
+    return f"quantity-in-cart-{line.key}"
+
+
+def date_id(line: LineView) -> str:
+    return line.date.id if line.date else ""
+
+
+def named(line: LineView) -> str:
+    """What a line is called beside others: two of a workshop differ in their dates."""
+    return line.offer.name + (f", {dates.day_of(line.date)}" if line.date else "")
 
 
 def left_out(line: LineView) -> str:
     """Why a line cannot be paid, or an empty string."""
-    if line.offer.availability is Availability.SOLD_OUT:
-        return "Sold out"
-    if line.offer.availability is Availability.WITHDRAWN:
+    if line.availability is Availability.SOLD_OUT:
+        return "Sold out" if line.date and line.date.bookable else "This date can't be booked any more"
+    if line.availability is Availability.WITHDRAWN:
         return "No longer for sale"
     if line.price.id not in {tag.id for tag in line.offer.prices}:
         return "Its price has changed"
@@ -53,14 +64,19 @@ def draw_line(line: LineView) -> None:
     """One line: what, how many, how much."""
     reason = left_out(line)
     with st.container(border=True, horizontal=True, gap="small", vertical_alignment="top"):
-        pictures.show(line.offer.thumb, f"in-cart-{line.offer.id}", width=72)
+        pictures.show(pictures.of_date(line.offer.thumb, line.date), f"in-cart-{line.key}", width=72)
         with st.container(width="stretch", gap="xxsmall"):
             st.markdown(f"**{words.plain(line.offer.name)}**")
             if reason:
                 st.markdown(f":orange-badge[:material/remove_shopping_cart: {reason}]")
-                words.quiet("This stays out of your payment.")
+                words.quiet(f"{described(line)}. {STAYS_OUT}" if line.date else STAYS_OUT)
+                if line.offer.open_dates:
+                    links.to(links.PRODUCT, "See other dates", "event", where=f"line-{line.key}", p=line.offer.id)
             else:
                 words.quiet(described(line))
+                if line.date and line.quantity > line.date.left:
+                    few = words.count(line.date.left, "place is", "places are")
+                    st.markdown(f":orange-badge[:material/warning: Only {few} left on this date]")
             draw_controls(line, fixed=bool(reason))
         st.markdown(
             f":gray[~~{amounts.price(line.total)}~~]" if reason else f"**{amounts.price(line.total)}**", width="content"
@@ -69,17 +85,16 @@ def draw_line(line: LineView) -> None:
 
 def draw_controls(line: LineView, *, fixed: bool) -> None:
     """How many, where one may have several, and the way out."""
-    most = line.offer.max_quantity if line.offer.left is None else min(line.offer.max_quantity, line.offer.left)
+    most = min(line.offer.max_quantity, line.date.left) if line.date else line.offer.max_quantity
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if line.offer.max_quantity > 1 and not fixed:
             st.number_input(
-                f"{words.unit(line.offer.kind)[1].capitalize()} of {line.offer.name}",
+                f"{words.unit(line.offer.kind)[1].capitalize()} of {named(line)}",
                 1, max(most, line.quantity), line.quantity, key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
-        st.button(
-            f"Remove {line.offer.name}", key=f"remove-{line.price.id}", type="tertiary", on_click=remove, args=(line,)
-        )
+        what = dates.day_of(line.date) if line.date else line.offer.name
+        st.button(f"Remove {what}", key=f"remove-{line.key}", type="tertiary", on_click=remove, args=(line,))
 
 
 def described(line: LineView) -> str:
@@ -87,9 +102,8 @@ def described(line: LineView) -> str:
     each = amounts.price(line.price.amount, short=True)
     if line.price.interval:
         return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}, billed {words.EACH[line.price.interval]}"
-    if line.offer.kind is Kind.WORKSHOP and line.offer.date:
-        date = line.offer.date
-        day, hours = dates.hours(date.starts_at, date.ends_at, date.timezone)
+    if line.date:
+        day, hours = dates.of(line.date)
         return f"{words.amount_of(line.offer.kind, line.quantity)}, {day}, {words.plain(hours)}"
     if line.quantity > 1:
         return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}"
@@ -117,7 +131,7 @@ def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
         st.header("Summary", anchor=False)
         with st.container(gap="xxsmall"):
             for line in lines:
-                amounts.pair(words.plain(line.offer.name), amounts.price(line.total))
+                amounts.pair(words.plain(named(line)), amounts.price(line.total))
         amounts.pair("Today", total_of(lines), strong=True)
         if then := later(lines):
             words.quiet(then)
@@ -129,13 +143,14 @@ def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
 
 def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
-    items = tuple(Item(line.price.id, line.quantity) for line in lines)
-    # Whoever was told that an earlier payment is still settling, and clicks again, means it.
-    again = st.session_state.get("warned_of_settling") == cart.id
+    items = tuple(Item(line.price.id, line.quantity, date_id(line)) for line in lines)
+    # Whoever was told that they have this plan, or that an earlier payment is still settling, and clicks again, means it.
+    again = st.session_state.get("warned") == cart.id
+    signed_in = visitor.signed_in() or ""
     try:
-        return checkout.start(shop, Basket(cart_id=cart.id, items=items, browser_id=browser, again=again))
-    except StillSettling:
-        st.session_state.warned_of_settling = cart.id
+        return checkout.start(shop, Basket(cart.id, items, browser_id=browser, signed_in=signed_in, again=again))
+    except (StillSettling, PlanHeld):
+        st.session_state.warned = cart.id
         raise
 
 
@@ -145,7 +160,9 @@ def draw_empty() -> None:
     if not browser:
         st.warning(sentences.NO_COOKIES, icon=":material/cookie_off:")
     with shop.reading() as session:
-        first = [offer for offer in offers.shelf(session) if offer.availability is Availability.ON_SALE][:3]
+        first = [
+            offer for offer in offers.shelf(session, now=shop.now()) if offer.availability is Availability.ON_SALE
+        ][:3]
     if first:
         st.markdown("Most people start with one of these.")
         with st.grid(3, min_column_width=250, gap=(44, 32)):
@@ -154,7 +171,7 @@ def draw_empty() -> None:
 
 
 with shop.reading() as session:
-    cart = carts.view(session, browser)
+    cart = carts.view(session, browser, now=shop.now())
 trouble = st.session_state.pop("trouble", "")
 
 with frame.column(1080):

@@ -3,15 +3,16 @@ import streamlit as st
 from core.catalog.products import Interval, Kind
 from core.foundation.errors import ShopError
 from core.journeys import carts
-from core.journeys.carts import CartView, LineView
+from core.journeys.carts import LineView
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
+from core.kinds.workshops import DateView
 from storefront import amounts, dates, frame, links, pictures, process, sentences, visitor, words
 
 shop = process.shop()
 
 
-def put_in_cart(price_id: str, product_id: str) -> None:
+def put_in_cart(price_id: str, product_id: str, date_id: str) -> None:
     """Put what is chosen into the browser's cart."""
     browser = visitor.browser_id()
     if not browser:
@@ -20,7 +21,7 @@ def put_in_cart(price_id: str, product_id: str) -> None:
     try:
         with shop.transaction() as session:
             quantity = st.session_state.get(f"quantity-{product_id}", 1)
-            carts.put(session, browser, price_id, quantity, now=shop.now())
+            carts.put(session, browser, price_id, quantity, date_id=date_id, now=shop.now())
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
@@ -47,9 +48,9 @@ def named(tag: PriceTag) -> str:
     return words.EACH[tag.interval].capitalize() if tag.interval else amounts.price(tag.amount)
 
 
-def choose_quantity(offer: Offer, in_cart: LineView | None) -> int:
+def choose_quantity(offer: Offer, date: DateView | None, in_cart: LineView | None) -> int:
     """How many, where one may have several."""
-    most = offer.max_quantity if offer.left is None else min(offer.max_quantity, offer.left)
+    most = min(offer.max_quantity, date.left) if date else offer.max_quantity
     if most <= 1:
         return 1
     label = words.unit(offer.kind)[1].capitalize()
@@ -79,38 +80,70 @@ def saving(offer: Offer, tag: PriceTag, quantity: int) -> str:
     return f"Saves {amounts.price(saved, short=True)} a year compared with monthly." if saved.amount > 0 else ""
 
 
-def draw_date(offer: Offer) -> None:
-    """When it takes place, and how many places are gone."""
-    if offer.date is None:
-        return
-    day, hours = dates.hours(offer.date.starts_at, offer.date.ends_at, offer.date.timezone)
-    st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
-    taken = offer.date.capacity - (offer.left or 0)
-    st.progress(taken / offer.date.capacity, text=f"{taken} of {offer.date.capacity} places taken")
+def choose_date(offer: Offer, in_cart: list[LineView]) -> DateView | None:
+    """When it takes place, chosen by the buyer where several dates have room, and how many places are gone."""
+    if len(offer.open_dates) < 2:
+        date = next(iter(offer.open_dates or offer.dates), None)
+        if date:
+            day, hours = dates.of(date)
+            st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
+    else:
+        date = choose_among(offer, {line.date.id for line in in_cart if line.date})
+        full = [dates.day_of(each) for each in offer.dates if not each.left]
+        if full:
+            words.quiet(f"Sold out: {', '.join(full)}")
+    if date:
+        taken = date.capacity - date.left
+        st.progress(taken / date.capacity, text=f"{taken} of {date.capacity} places taken")
+    return date
 
 
-def draw_buying(offer: Offer, cart: CartView, trouble: str) -> None:
+def choose_among(offer: Offer, in_cart: set[str]) -> DateView:
+    """One of the dates with room: at first that which is in the cart already, else the next."""
+    by_id = {date.id: date for date in offer.open_dates}
+    first = next((place for place, date_id in enumerate(by_id) if date_id in in_cart), 0)
+    chosen = st.radio(
+        "Date",
+        list(by_id),
+        index=first,
+        format_func=lambda date_id: dates.of(by_id[date_id])[0],
+        captions=[f"{words.plain(dates.of(date)[1])} · {left(date)}" for date in offer.open_dates],
+        width="stretch",
+        key=f"date-{offer.id}",
+    )
+    return by_id[chosen]
+
+
+def left(date: DateView) -> str:
+    """How many places are free."""
+    return f"{words.count(date.left, 'place', 'places')} left"
+
+
+def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], trouble: str) -> None:
     """Everything from the price to the button, or why there is none; and what became of the last click."""
     match offer.availability:
         case Availability.WITHDRAWN:
             st.info("This is no longer for sale.", icon=":material/remove_shopping_cart:")
             return
         case Availability.SOLD_OUT:
-            st.warning("Every place is taken.", icon=":material/event_busy:")
+            text = "Every place is taken." if offer.dates else "There is no date for this yet."
+            st.warning(trouble or text, icon=":material/event_busy:")
             return
-    in_cart = next((line for line in cart.lines if line.offer.id == offer.id), None)
+    line = next((line for line in in_cart if line.date == date), None)
     tag = choose_price(offer)
-    quantity = choose_quantity(offer, in_cart)
+    quantity = choose_quantity(offer, date, line)
     draw_price(offer, tag, quantity)
-    draw_button(offer, tag, in_cart, as_chosen=in_cart is not None and is_chosen(in_cart, tag, quantity))
+    draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
     if trouble:
         st.warning(trouble, icon=":material/error:")
     elif in_cart:
-        st.success(f"{described(in_cart)} in your cart.", icon=":material/check_circle:")
+        st.success("  \n".join(f"{described(each)} in your cart." for each in in_cart), icon=":material/check_circle:")
     draw_promises(offer)
 
 
-def draw_button(offer: Offer, tag: PriceTag, in_cart: LineView | None, *, as_chosen: bool) -> None:
+def draw_button(
+    offer: Offer, tag: PriceTag, date: DateView | None, in_cart: LineView | None, *, as_chosen: bool
+) -> None:
     """The one thing to do next: put it in the cart, change what is there, or go and pay."""
     if as_chosen:
         if st.button("Go to cart", type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"):
@@ -123,7 +156,7 @@ def draw_button(offer: Offer, tag: PriceTag, in_cart: LineView | None, *, as_cho
         icon=":material/shopping_bag:",
         key="add",
         on_click=put_in_cart,
-        args=(tag.id, offer.id),
+        args=(tag.id, offer.id, date.id if date else ""),
     )
 
 
@@ -138,6 +171,7 @@ def described(line: LineView) -> str:
     if line.offer.max_quantity == 1:
         return f"{name} is"
     each = f", {words.EACH[line.price.interval]}," if line.price.interval else ""
+    each = f" on {dates.of(line.date)[0]}," if line.date else each
     return f"{name}, {words.amount_of(line.offer.kind, line.quantity)}{each} {'is' if line.quantity == 1 else 'are'}"
 
 
@@ -164,8 +198,11 @@ def draw_details(offer: Offer) -> None:
 
 
 with shop.reading() as session:
-    offer = offers.of_product(session, st.query_params.get("p", ""))
-    cart = carts.view(session, visitor.browser_id())
+    offer = offers.of_product(session, st.query_params.get("p", ""), now=shop.now())
+    cart = carts.view(session, visitor.browser_id(), now=shop.now())
+# What is in the cart is seen with the places that its own order holds.
+in_cart = [line for line in cart.lines if offer and line.offer.id == offer.id]
+offer = in_cart[0].offer if in_cart else offer
 trouble = st.session_state.pop("trouble", "")
 
 with frame.column(1080):
@@ -180,13 +217,13 @@ with frame.column(1080):
         links.to(links.SHOP, "All products", "arrow_back")
         frame.phone_cart()
     cover, panel = st.columns([7, 5], gap="medium")
-    with cover:
-        pictures.show(offer.image, offer.id, offer.image_alt)
     with panel:
         st.title(words.plain(offer.name), anchor=False)
         st.markdown(words.plain(offer.summary))
-        draw_date(offer)
-        draw_buying(offer, cart, trouble)
+        date = choose_date(offer, in_cart)
+        draw_buying(offer, date, in_cart, trouble)
+    with cover:
+        pictures.show(pictures.of_date(offer.image, date), offer.id, offer.image_alt)
     st.space("small")
     draw_details(offer)
     frame.footer()

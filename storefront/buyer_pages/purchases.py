@@ -5,12 +5,12 @@ import streamlit as st
 import structlog
 
 from core.catalog.products import Kind
-from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, ShopError, StripeTrouble
+from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTrouble
 from core.journeys import portal
 from core.kinds.grants import Delivery
 from core.orders.status import GrantState, Status
-from core.people import purchases, sign_in
-from core.people.purchases import Purchase
+from core.people import codes, purchases, sign_in
+from core.people.purchases import Purchase, PurchasedLine
 from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
 
 log = structlog.get_logger()
@@ -23,8 +23,6 @@ def send_code() -> None:
     email = state.get("email") or state.get("code_for") or ""
     try:
         sign_in.request_code(shop, email)
-    except BadInput:
-        state["trouble"] = "Type your full email, such as name@company.com."
     except ShopError as error:
         state["trouble"] = sentences.of(error)
     else:
@@ -60,7 +58,7 @@ def draw_email_form(prefilled: str, why: str) -> None:
 
 def draw_code_form(email: str) -> None:
     """The second step: the code from the letter."""
-    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {sign_in.CODE_MINUTES} minutes.")
+    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {codes.CODE_MINUTES} minutes.")
     with st.form("enter-code", border=False, clear_on_submit=True):
         digits = st.text_input(
             "Six-digit code", max_chars=6, required=True, autocomplete="one-time-code", placeholder="000000",
@@ -204,11 +202,16 @@ STATES = {
 }
 
 
+def item(line: PurchasedLine) -> str:
+    """What one line of a receipt is, of a workshop with its date."""
+    return words.plain(line.name) + (f", {dates.day_of(line.times)}" if line.times else "")
+
+
 def draw_receipts(bought: tuple[Purchase, ...]) -> None:
     """One line per order."""
     st.header("Receipts", anchor=False)
     rows = [
-        f"| {dates.day(each.placed_at)} | {each.number} | {', '.join(words.plain(line.name) for line in each.lines)} "
+        f"| {dates.day(each.placed_at)} | {each.number} | {', '.join(map(item, each.lines))} "
         f"| {amounts.price(each.total)} | {STATES.get(each.status, '')} |"
         for each in bought
     ]

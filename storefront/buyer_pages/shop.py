@@ -6,7 +6,7 @@ from storefront import frame, pictures, process, tiles, words
 
 shop = process.shop()
 with shop.reading() as session:
-    everything = offers.shelf(session)
+    everything = offers.shelf(session, now=shop.now())
     texts = products.texts(session)
 
 with frame.column(1120):

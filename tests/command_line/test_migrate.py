@@ -47,7 +47,7 @@ def test_a_migration_that_was_killed_is_made_good_by_the_next(at: str, unmigrate
 
     assert migration.ensure(shop.engine, unmigrated_url) is True
     _assert_whole(unmigrated_url)
-    command.check(_alembic(shop.engine))
+    command.check(alembic_config(shop.engine))
     shop.engine.dispose()
 
 
@@ -58,7 +58,7 @@ def _assert_whole(url: str) -> None:
     engine.dispose()
 
 
-def _alembic(engine: Engine) -> Config:
+def alembic_config(engine: Engine) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migration.__file__).parent / "migrations"))
     config.attributes["engine"] = engine
@@ -67,7 +67,7 @@ def _alembic(engine: Engine) -> Config:
 
 def test_the_migrated_schema_is_what_the_code_declares(database_url: str) -> None:
     engine = database.connect(database_url)
-    command.check(_alembic(engine))
+    command.check(alembic_config(engine))
     engine.dispose()
 
 
@@ -86,9 +86,9 @@ def test_no_table_is_left_out_of_that_comparison() -> None:
 
 def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:
     engine = database.connect(database_url)
-    command.downgrade(_alembic(engine), "base")
+    command.downgrade(alembic_config(engine), "base")
     left = set(inspect(engine).get_table_names())
     assert not left & set(database.metadata.tables)
     assert migration.ensure(engine, database_url) is True
-    command.check(_alembic(engine))
+    command.check(alembic_config(engine))
     engine.dispose()

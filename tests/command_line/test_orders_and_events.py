@@ -10,13 +10,24 @@ from core.journeys.checkout import Basket, Item
 from core.people import sign_in
 from core.shop import Shop
 from tests.command_line.conftest import Run
-from tests.fakes import FakeStripe, signed
+from tests.fakes import FakeStripe, session_in, signed
 
 SUMMARY = [
     "id", "number", "status", "email", "currency", "amount_expected", "amount_total", "amount_refunded", "livemode",
     "fulfilled_at", "stripe",
 ]  # fmt: skip
-DETAIL = [*SUMMARY, "lines", "grants", "refunds", "log"]
+MONEY = [
+    "amount_subtotal",
+    "amount_discount",
+    "amount_tax",
+    "paid_at",
+    "name",
+    "country",
+    "tax_id",
+    "external_id",
+    "payments",
+]
+DETAIL = [*SUMMARY, "lines", "grants", "refunds", "log", *MONEY]
 
 
 @pytest.fixture
@@ -24,7 +35,7 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
     """An order that is fulfilled, and beside it one that is not paid."""
     checkout.start(shop, Basket("cart_open", (Item("guide-eur", 2),)))
     link = checkout.start(shop, Basket("cart_paid", (Item("clinic-eur", 2), Item("guide-eur", 1))))
-    session_id = link.url.rsplit("/", 1)[1]
+    session_id = session_in(link.url)
     stripe.pay(session_id)
     inbox.receive(shop, *signed(stripe.event("completed", session_id)))
     return link.order_id
@@ -34,7 +45,7 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
 def parked_event(shop: Shop, stripe: FakeStripe) -> str:
     """An event about an order that nobody knows."""
     link = checkout.start(shop, Basket("cart_lost", (Item("guide-eur", 1),)))
-    event = stripe.event("completed", link.url.rsplit("/", 1)[1])
+    event = stripe.event("completed", session_in(link.url))
     event["data"]["object"]["metadata"]["order_id"] = "ord_unheard_of"
     inbox.receive(shop, *signed(event))
     return str(event["id"])
@@ -62,6 +73,11 @@ def test_an_order_is_printed_in_the_contracts_shape(pushcart: Run, order_id: str
         {"product": "guide", "kind": "download", "state": "active", "quantity": 1},
     ]
     assert found["refunds"] == []
+    (payment,) = found["payments"]
+    assert list(payment) == [
+        "id", "reason", "amount", "amount_subtotal", "amount_discount", "amount_tax", "amount_refunded", "paid_at", "stripe",
+    ]  # fmt: skip
+    assert (payment["reason"], payment["amount"], payment["paid_at"]) == ("checkout", 30900, found["paid_at"])
     assert [entry["event"] for entry in found["log"]] == ["checkout:1", "paid", "granted:1", "granted:2", "fulfilled"]
     assert all(list(entry) == ["event", "at", "actor"] for entry in found["log"])
     assert pushcart("order", found["number"], "--json").json == found

@@ -152,6 +152,31 @@ def read_until(terminal: int, words: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "fate"),
+    [
+        ([], "is cancelled at once; --keep-subscription lets it bill on", "cancelled"),
+        (["--cancel-subscription"], "is cancelled at once; --keep-subscription lets it bill on", "cancelled"),
+        (["--keep-subscription"], "goes on billing; --cancel-subscription ends it at once", "billing_on"),
+    ],
+)
+@builders.on_sqlite
+def test_what_becomes_of_a_plan_is_said_before_and_can_be_otherwise(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str], said: str, fate: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(cli, "open_shop", lambda: shop)
+    order_id, name = builders.subscribed(shop, stripe)
+    cli.app(["refund", order_id, "--yes", *words], standalone_mode=False)
+    assert f"  plan     {name} {said}" in capsys.readouterr().err
+    ending = [job for job in builders.jobs(shop) if job.startswith(f"cancel_subscription:{name}:")]
+    assert len(ending) == (fate == "cancelled")
+    again, other = builders.subscribed(shop, stripe, cart="cart_2")
+    cli.app(["refund", again, "--yes", "--json", *words], standalone_mode=False)
+    answer = orjson.loads(capsys.readouterr().out)
+    assert answer["subscriptions"] == {"cancelled": [], "billing_on": [], fate: [other]}
+
+
 def test_what_was_done_is_printed(
     shop: Shop, stripe: FakeStripe, order_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,10 +186,14 @@ def test_what_was_done_is_printed(
     said = capsys.readouterr()
     assert said.err == ""
     answer = orjson.loads(said.out)
-    assert answer.pop("id").startswith("rf_")
+    assert answer["id"].startswith("rf_")
+    found = {"refund": answer.pop("id"), "payment": builders.payment_of(shop, order_id)}
     assert answer == {
         "order_id": order_id, "number": number, "amount": 7900, "currency": "eur", "status": "succeeded", "left": 2900,
-        "order_status": "partially_refunded",
+        "parts": [
+            {"id": found["refund"], "payment": found["payment"], "amount": 7900, "status": "succeeded"},
+        ],
+        "order_status": "partially_refunded", "subscriptions": {"cancelled": [], "billing_on": []},
         "grants": [
             {"product": "guide", "kind": "download", "state": "active", "quantity": 1},
             {"product": "kit", "kind": "license", "state": "revoked", "quantity": 1},
@@ -191,3 +220,32 @@ def test_what_changes_between_the_question_and_the_answer_is_not_sent(
     assert end.value.code == 1
     assert "so nothing was sent" in capsys.readouterr().err
     assert asked_for(shop, order_id) == [2000]
+
+
+def test_of_a_plan_each_payment_is_shown_and_one_can_be_named(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "open_shop", lambda: shop)
+    plan_id, name = builders.subscribed(shop, stripe)
+    renewal = stripe.renew(name)
+    builders.deliver(shop, stripe.tell("invoice.paid", renewal))
+    first = stripe.invoices_of(name)[0]["id"]
+    cli.app(["refund", plan_id, "--yes"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert [line for line in said.err.splitlines() if "payment" in line] == [
+        f"  payment  {renewal['id']}: €9.00", f"  payment  {first}: €9.00",
+    ]  # fmt: skip
+    assert len(said.out.splitlines()) == 2
+    other, name = builders.subscribed(shop, stripe, cart="cart_2")
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    first = stripe.invoices_of(name)[0]["id"]
+    cli.app(["refund", other, "--payment", first, "--yes", "--json"], standalone_mode=False)
+    assert [each["amount"] for each in orjson.loads(capsys.readouterr().out)["parts"]] == [900]
+    assert builders.grants(shop, other) == [("plan", "active")]
+
+
+@builders.on_sqlite
+def test_a_payment_that_is_not_the_orders_is_said_in_one_line(pushcart: Run, order_id: str) -> None:
+    said = pushcart("refund", order_id, "--payment", "pi_nobody", "--yes")
+    assert (said.status, said.output) == (1, "")
+    assert said.complaints == ["This order has received no payment pi_nobody. `pushcart order` lists them."]

@@ -69,6 +69,9 @@ class FakeSide:
             self._tell("customer.subscription.created", self.stripe.subscriptions[name])
             self._tell_of_invoice(self.stripe.invoices_of(name)[0])
 
+    def discount(self, session_id: str, percent: int) -> None:
+        self.stripe.discount(session_id, percent)
+
     def decline(self, session_id: str) -> None:
         self._tell_of_refusal(self.stripe.decline(session_id)["id"])
 
@@ -155,6 +158,12 @@ class FakeSide:
 
     def change_seats(self, subscription: str, quantity: int) -> None:
         self._tell("customer.subscription.updated", self.stripe.change_seats(subscription, quantity))
+
+    def raise_seats_unpaid(self, subscription: str, quantity: int) -> None:
+        invoice = self.stripe.raise_seats(subscription, quantity, declined=True)
+        self._tell_of_refusal(self._payment_of(invoice))
+        self._tell("invoice.payment_failed", invoice)
+        self._tell("customer.subscription.updated", self.stripe.subscriptions[subscription])
 
     def cancel_later(self, subscription: str) -> None:
         self._tell("customer.subscription.updated", self.stripe.cancel_later(subscription))

@@ -19,7 +19,8 @@ READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "refund": refunds.read_refund,
     "subscription": subscriptions.read_subscription,
 }
-ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|ord|rf|tok|txn|po)_(?:test_)?\w+")
+ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok|txn|po)_(?:test_)?\w+")
+FRAGMENT = re.compile(r"#fid\S+")
 PORT = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")
 # Both began at the same second; since then each has taken its time.
 SECONDS = 60
@@ -40,7 +41,7 @@ class Likeness:
         match fake, sandbox:
             case dict(), dict():
                 self._same_object(fake, sandbox, where)
-            case list(), list():
+            case list() | tuple(), list() | tuple():
                 assert len(fake) == len(sandbox), f"{where}: {len(fake)} by the fake, {len(sandbox)} by the sandbox"
                 for number, (ours, theirs) in enumerate(zip(fake, sandbox, strict=True)):
                     self.same(ours, theirs, f"{where}[{number}]")
@@ -67,5 +68,5 @@ class Likeness:
         for our, their in zip(ID.finditer(fake), ID.finditer(sandbox), strict=True):
             assert self.known.setdefault(our.group(), their.group()) == their.group(), f"{where}: another {our.group()}"
             assert self._named.setdefault(their.group(), our.group()) == our.group(), f"{where}: two {their.group()}"
-        words = (PORT.sub("", ID.sub("", each)) for each in (fake, sandbox))
+        words = (PORT.sub("", FRAGMENT.sub("#fid", ID.sub("", each))) for each in (fake, sandbox))
         assert len(set(words)) == 1, f"{where}: {fake} by the fake, {sandbox} by the sandbox"

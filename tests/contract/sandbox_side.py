@@ -73,6 +73,12 @@ class SandboxSide:
         typed = {**TYPED, "cardNumber": BANK_ACCOUNT if slowly else CARD}
         assert self.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 303
 
+    def discount(self, session_id: str, percent: int) -> None:
+        coupon = self.world.api.coupons.create({"percent_off": percent, "duration": "once"})
+        code = self.world.api.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}})
+        typed = {**TYPED, "cardNumber": CARD, "promotion": "apply", "promotionCode": code.code}
+        assert self.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 303
+
     def decline(self, session_id: str) -> None:
         typed = {**TYPED, "cardNumber": DECLINED_CARD}
         assert self.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 402
@@ -134,6 +140,12 @@ class SandboxSide:
 
     def change_seats(self, subscription: str, quantity: int) -> None:
         self.world.act("quantity", subscription, quantity=quantity, proration="none")
+
+    def raise_seats_unpaid(self, subscription: str, quantity: int) -> None:
+        self.world.act("fail-next", subscription)
+        item = self.world.api.subscriptions.retrieve(subscription)["items"]["data"][0]["id"]
+        changed = {"items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice"}
+        self.world.api.subscriptions.update(subscription, changed)  # type: ignore[arg-type]
 
     def cancel_later(self, subscription: str) -> None:
         self.world.act("cancel-later", subscription)

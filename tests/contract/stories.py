@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from core.journeys import refund, success_page
 from tests import builders
-from tests.contract.sides import Side
+from tests.contract.sides import Side, newest_payment
 
 
 def _paid(side: Side, *items: str | tuple[str, int], cart: str = "cart_1") -> str:
@@ -23,6 +23,12 @@ def _subscribed(side: Side, *items: str | tuple[str, int]) -> str:
 def paid_by_card(side: Side) -> None:
     _paid(side, "guide-eur", ("clinic-eur", 2))
     side.pass_(minutes=2)
+
+
+def paid_with_a_code(side: Side) -> None:
+    _, session_id = builders.opened(side.shop, ("guide-eur", 2), "kit-eur")
+    side.discount(session_id, 50)
+    side.pay(session_id)
 
 
 def paid_after_a_decline(side: Side) -> None:
@@ -107,7 +113,7 @@ def a_plan_that_renews_with_more_seats(side: Side) -> None:
     side.change_seats(name, 5)
     side.end_period(name)
     side.end_period(name)
-    side.refund(str(side.stripe.payment_intent_of_subscription(name)), 300)
+    side.refund(str(newest_payment(side, name)), 300)
 
 
 def a_plan_bought_with_a_file_and_cancelled_at_once(side: Side) -> None:
@@ -134,7 +140,7 @@ def a_renewal_that_fails_and_recovers(side: Side) -> None:
     name = _subscribed(side, "plan-month")
     side.fail_renewal(name)
     side.recover(name)
-    side.dispute(str(side.stripe.payment_intent_of_subscription(name)))
+    side.dispute(str(newest_payment(side, name)))
 
 
 def a_month_that_is_paid_out(side: Side) -> None:
@@ -164,7 +170,8 @@ def a_price_that_is_withdrawn(side: Side) -> None:
 STORIES: Mapping[str, Callable[[Side], None]] = {
     story.__name__.replace("_", " "): story
     for story in (
-        paid_by_card, paid_after_a_decline, declined_and_given_up, a_gift, a_debit_that_settles_and_goes_back,
+        paid_by_card, paid_with_a_code, paid_after_a_decline,
+        declined_and_given_up, a_gift, a_debit_that_settles_and_goes_back,
         a_debit_that_bounces, refunded_in_parts_and_in_vain, refunded_by_the_shop, warned_and_refunded,
         warned_and_disputed_and_lost, disputed_and_won, only_asked_about, asked_about_and_then_disputed,
         a_plan_that_renews_with_more_seats, a_plan_bought_with_a_file_and_cancelled_at_once,

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from core.foundation.errors import StripeRefused
-from core.orders import subscriptions
+from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.orders import payment_lines, payments, subscription_invoices, subscriptions
+from core.orders.subscription_invoices import Standing
 from core.orders.subscriptions import SubscriptionFacts
 from tests import builders
-from tests.contract.sides import Side, told
+from tests.contract.sides import Side, newest_payment, told
 
 
 def subscribed(side: Side, *items: str | tuple[str, int]) -> str:
@@ -48,7 +49,11 @@ def test_a_paid_plan_is_active_for_its_first_month(side: Side) -> None:
     name = subscribed(side, ("plan-month", 3))
     assert name.startswith("sub_")
     plan = facts(side, name)
-    assert (plan.status, plan.quantity, plan.interval) == ("active", 3, "month")
+    assert (plan.status, [item.quantity for item in plan.items], plan.interval) == ("active", [3], "month")
+    (item,) = plan.items
+    assert (item.sold_as, item.unit_amount, item.interval_count) == ("plan", 900, 1)
+    assert (item.id[:3], item.stripe_price_id[:6]) == ("si_", "price_")
+    assert plan.created_at == plan.period_start
     assert (plan.amount, plan.currency) == (2700, "eur")
     assert (plan.order_id, plan.shop_id) == (builders.rows(side.shop, builders.Order)[0].id, side.shop.id)
     assert plan.period_start
@@ -69,7 +74,7 @@ def test_a_years_plan_lasts_a_year(side: Side) -> None:
 def test_of_a_mixed_cart_the_plan_alone_is_subscribed_to(side: Side) -> None:
     name = subscribed(side, "plan-month", "guide-eur")
     assert facts(side, name).amount == 900
-    assert invoice_of(side, side.stripe.payment_intent_of_subscription(name))["amount_paid"] == 900 + 2900
+    assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 900 + 2900
 
 
 def test_two_plans_are_two_items_of_one_subscription(side: Side) -> None:
@@ -79,7 +84,7 @@ def test_two_plans_are_two_items_of_one_subscription(side: Side) -> None:
 
 def test_the_payment_leads_to_the_invoice_and_the_invoice_to_the_order(side: Side) -> None:
     name = subscribed(side)
-    payment = side.stripe.payment_intent_of_subscription(name)
+    payment = newest_payment(side, name)
     intent = side.payment(str(payment))
     assert intent
     assert (intent["metadata"], intent["amount"]) == ({}, 900)
@@ -98,7 +103,7 @@ def test_the_payment_leads_to_the_invoice_and_the_invoice_to_the_order(side: Sid
 def test_nothing_leads_to_a_subscription_that_is_not_there(side: Side) -> None:
     assert side.stripe.find_subscription("sub_nobody") is None
     assert side.stripe.find_checkout_of(subscription="sub_nobody") is None
-    assert side.stripe.payment_intent_of_subscription("sub_nobody") is None
+    assert side.stripe.payment_intent_of_invoice("in_nobody") is None
     assert side.stripe.find_invoice_of("pi_nobody") is None
 
 
@@ -112,23 +117,23 @@ def test_a_trial_costs_nothing_until_it_is_over(side: Side) -> None:
     name = on_trial(side)
     trial = facts(side, name)
     assert (trial.status, trial.trial_end) == ("trialing", trial.period_end)
-    assert side.stripe.payment_intent_of_subscription(name) is None
+    assert newest_payment(side, name) is None
     (first,) = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.paid"]
     assert (first["amount_paid"], first["status"], first["billing_reason"]) == (0, "paid", "subscription_create")
     side.end_period(name)
     plan = facts(side, name)
     assert (plan.status, plan.trial_end, plan.period_start) == ("active", trial.trial_end, trial.trial_end)
-    paid = invoice_of(side, side.stripe.payment_intent_of_subscription(name))
+    paid = invoice_of(side, newest_payment(side, name))
     assert (paid["amount_paid"], paid["billing_reason"]) == (900, "subscription_cycle")
 
 
 def test_a_renewal_moves_the_period_and_is_paid_by_a_payment_of_its_own(side: Side) -> None:
     name = subscribed(side)
-    first, before = side.stripe.payment_intent_of_subscription(name), facts(side, name)
+    first, before = newest_payment(side, name), facts(side, name)
     side.end_period(name)
     after = facts(side, name)
     assert after.period_start == before.period_end
-    second = side.stripe.payment_intent_of_subscription(name)
+    second = newest_payment(side, name)
     assert second not in (first, None)
     invoice = invoice_of(side, second)
     assert (invoice["billing_reason"], invoice["amount_paid"]) == ("subscription_cycle", 900)
@@ -137,11 +142,11 @@ def test_a_renewal_moves_the_period_and_is_paid_by_a_payment_of_its_own(side: Si
 
 def test_a_renewal_that_fails_is_past_due_and_recovers_with_the_same_invoice(side: Side) -> None:
     name = subscribed(side)
-    first, before = side.stripe.payment_intent_of_subscription(name), facts(side, name)
+    first, before = newest_payment(side, name), facts(side, name)
     side.fail_renewal(name)
     late = facts(side, name)
     assert (late.status, late.period_start) == ("past_due", before.period_end)
-    assert side.stripe.payment_intent_of_subscription(name) == first
+    assert newest_payment(side, name) == first
     (owed,) = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.payment_failed"]
     assert (owed["status"], owed["amount_due"], owed["amount_paid"]) == ("open", 900, 0)
     (refused,) = [event["data"]["object"] for event in told(side) if event["type"] == "payment_intent.payment_failed"]
@@ -149,7 +154,7 @@ def test_a_renewal_that_fails_is_past_due_and_recovers_with_the_same_invoice(sid
     side.recover(name)
     well = facts(side, name)
     assert (well.status, well.period_start, well.period_end) == ("active", late.period_start, late.period_end)
-    assert side.stripe.payment_intent_of_subscription(name) == refused["id"]
+    assert newest_payment(side, name) == refused["id"]
     paid = invoice_of(side, refused["id"])
     assert (paid["id"], paid["status"], paid["amount_paid"]) == (owed["id"], "paid", 900)
 
@@ -157,9 +162,9 @@ def test_a_renewal_that_fails_is_past_due_and_recovers_with_the_same_invoice(sid
 def test_seats_change_at_once_and_are_paid_for_from_the_next_period(side: Side) -> None:
     name = subscribed(side, ("plan-month", 2))
     side.change_seats(name, 5)
-    assert (facts(side, name).quantity, facts(side, name).amount) == (5, 4500)
+    assert ([item.quantity for item in facts(side, name).items], facts(side, name).amount) == ([5], 4500)
     side.end_period(name)
-    assert invoice_of(side, side.stripe.payment_intent_of_subscription(name))["amount_paid"] == 4500
+    assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 4500
 
 
 def test_cancelled_in_the_portal_it_names_the_moment_and_ends_then(side: Side) -> None:
@@ -180,7 +185,59 @@ def test_cancelled_at_once_it_ends_now(side: Side) -> None:
     assert (gone.status, gone.ends_at, gone.end_reason) == ("canceled", None, "cancellation_requested")
     assert gone.ended_at
     assert abs(gone.ended_at - side.clock()) < timedelta(minutes=1)
-    assert side.stripe.payment_intent_of_subscription(name) is not None
+    assert newest_payment(side, name) is not None
+
+
+def test_ended_by_the_shop_it_is_over_however_often_it_is_told(side: Side) -> None:
+    name = subscribed(side)
+    first = side.stripe.cancel_subscription(name)
+    assert (first["id"], first["status"]) == (name, "canceled")
+    again = side.stripe.cancel_subscription(name)
+    assert (again["status"], again["ended_at"]) == ("canceled", first["ended_at"])
+    assert facts(side, name).end_reason == "cancellation_requested"
+    with pytest.raises(StripeRefused) as refusal:
+        side.stripe.cancel_subscription("sub_nobody")
+    assert refusal.value.code == "resource_missing"
+
+
+def test_whether_the_end_was_answered_or_not_it_is_over(side: Side) -> None:
+    name = subscribed(side)
+    side.lose_next_answer()
+    with pytest.raises(StripeUnreachable):
+        side.stripe.cancel_subscription(name)
+    assert side.stripe.cancel_subscription(name)["status"] == "canceled"
+
+
+def test_invoices_say_until_when_a_plan_is_paid_for(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2), "guide-eur")
+    before = facts(side, name)
+    (first,) = side.stripe.invoices_of_subscription(name)
+    assert subscription_invoices.read_standing([first]) == Standing(paid_until=before.period_end)
+    side.fail_renewal(name)
+    newest, oldest = side.stripe.invoices_of_subscription(name)
+    assert (oldest["id"], newest["status"]) == (first["id"], "open")
+    assert subscription_invoices.needed(found(side, name))
+    standing = subscription_invoices.read_standing([newest, oldest])
+    assert standing == Standing(paid_until=before.period_end, unpaid_since=before.period_end)
+    side.recover(name)
+    standing = subscription_invoices.read_standing(side.stripe.invoices_of_subscription(name))
+    assert standing == Standing(paid_until=facts(side, name).period_end)
+    assert not subscription_invoices.needed(found(side, name))
+    assert side.stripe.invoices_of_subscription("sub_nobody") == []
+
+
+def test_seats_raised_and_not_paid_for_say_what_was_paid_for(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2))
+    before = facts(side, name)
+    side.pass_(days=10)
+    side.raise_seats_unpaid(name, 5)
+    after = facts(side, name)
+    assert (after.status, [item.quantity for item in after.items]) == ("past_due", [5])
+    standing = subscription_invoices.read_standing(side.stripe.invoices_of_subscription(name))
+    assert standing.paid_until == before.period_end == after.period_end
+    assert standing.unpaid_since
+    assert abs(standing.unpaid_since - side.clock()) < timedelta(minutes=1)
+    assert standing.paid_quantities == {after.items[0].stripe_price_id: 2}
 
 
 def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None:
@@ -189,3 +246,40 @@ def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None
     with pytest.raises(StripeRefused) as refusal:
         side.stripe.open_portal("cus_nobody", return_url="http://localhost:8501/purchases")
     assert refusal.value.code == "resource_missing"
+
+
+def shares(lines: list[dict[str, Any]]) -> list[tuple[int, int, int, int | None, bool]]:
+    """Of each line as the shop reads it: what it costs, the discount, the tax, the price of one, and whether it is a plan."""
+    items = [payment_lines.read_item(line) for line in lines]
+    return [(item.subtotal, item.discount, item.tax, item.unit_amount, item.recurring) for item in items]
+
+
+def test_a_session_lists_its_lines_in_the_order_of_the_cart_with_the_discount_of_each(side: Side) -> None:
+    _, session_id = builders.opened(side.shop, ("guide-eur", 2), "kit-eur")
+    assert shares(side.stripe.line_items_of(session_id)) == [(5800, 0, 0, 2900, False), (7900, 0, 0, 7900, False)]
+    side.discount(session_id, 50)
+    side.pay(session_id)
+    assert shares(side.stripe.line_items_of(session_id)) == [(5800, 2900, 0, 2900, False), (7900, 3950, 0, 7900, False)]
+    facts = side.stripe.retrieve_checkout(session_id)
+    assert (facts.amount_subtotal, facts.amount_discount, facts.amount_tax, facts.amount_total) == (
+        13700,
+        6850,
+        0,
+        6850,
+    )
+
+
+def test_an_invoice_lists_what_it_bills_for_in_the_event_and_when_asked(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2), "guide-eur")
+    side.end_period(name)
+    first, second = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.paid"]
+    for invoice, expected in ((first, [(1800, 900, True), (2900, 2900, False)]), (second, [(1800, 900, True)])):
+        for lines in (invoice["lines"]["data"], side.stripe.lines_of_invoice(invoice["id"])):
+            assert [(subtotal, unit, plan) for subtotal, _, _, unit, plan in shares(lines)] == expected
+        facts = payments.read_paid_invoice(invoice, subscription=name, now=side.clock())
+        assert (facts.amount, facts.amount_subtotal, facts.lines is not None) == (
+            sum(subtotal for subtotal, _, _ in expected), sum(subtotal for subtotal, _, _ in expected), True,
+        )  # fmt: skip
+    session = side.stripe.find_checkout_of(subscription=name)
+    assert session
+    assert session["invoice"] == first["id"]

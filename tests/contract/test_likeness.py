@@ -17,7 +17,11 @@ from tests.contract.stories import STORIES
 
 # By what an id begins with: what the shop can ask about it.
 QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
-    "cs": [lambda stripe, name: stripe.retrieve_checkout(name)],
+    "cs": [lambda stripe, name: stripe.retrieve_checkout(name), lambda stripe, name: stripe.line_items_of(name)],
+    "in": [
+        lambda stripe, name: stripe.lines_of_invoice(name),
+        lambda stripe, name: stripe.payment_intent_of_invoice(name),
+    ],
     "pi": [
         lambda stripe, name: stripe.find_checkout_of(payment_intent=name),
         lambda stripe, name: stripe.find_invoice_of(name),
@@ -31,7 +35,7 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
     "sub": [
         lambda stripe, name: stripe.find_subscription(name),
         lambda stripe, name: stripe.find_checkout_of(subscription=name),
-        lambda stripe, name: stripe.payment_intent_of_subscription(name),
+        lambda stripe, name: stripe.invoices_of_subscription(name),
     ],
 }
 # Told by no story: what the shop never does or the fake never has, and what tells nothing that others do not.

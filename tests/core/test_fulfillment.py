@@ -9,13 +9,14 @@ from core.foundation.errors import CheckoutNotFound, StillSettling, StripeUnreac
 from core.gateway.sessions import CheckoutState
 from core.journeys import checkout, success_page
 from core.journeys.checkout import Basket, Item
+from core.kinds.grants import Grant
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
 from core.shop import Shop
 from tests import builders
 from tests.builders import a_basket, deliver
 from tests.conftest import Clock
-from tests.fakes import FakeStripe
+from tests.fakes import FakeStripe, session_in
 
 DONE = ["checkout:1", "paid", "granted:1", "fulfilled"]
 
@@ -176,7 +177,7 @@ def test_while_money_settles_the_same_cart_warns(shop: Shop, stripe: FakeStripe)
 
 def test_while_money_settles_the_same_things_in_another_cart_warn_once(shop: Shop, stripe: FakeStripe) -> None:
     first = checkout.start(shop, Basket("cart_first", (Item("guide-eur", 1),), browser_id="br_nora"))
-    session_id = first.url.rsplit("/", 1)[1]
+    session_id = session_in(first.url)
     stripe.pay(session_id, slowly=True)
     deliver(shop, stripe.event("completed", session_id))
     second = Basket("cart_second", (Item("kit-eur", 1), Item("guide-eur", 1)), browser_id="br_nora")
@@ -188,7 +189,7 @@ def test_while_money_settles_the_same_things_in_another_cart_warn_once(shop: Sho
 
 def test_settling_money_keeps_nobody_from_other_things_or_other_people(shop: Shop, stripe: FakeStripe) -> None:
     first = checkout.start(shop, Basket("cart_first", (Item("guide-eur", 1),), browser_id="br_nora"))
-    session_id = first.url.rsplit("/", 1)[1]
+    session_id = session_in(first.url)
     stripe.pay(session_id, slowly=True)
     deliver(shop, stripe.event("completed", session_id))
     assert checkout.start(shop, Basket("cart_second", (Item("kit-eur", 1),), browser_id="br_nora")).url
@@ -321,6 +322,17 @@ def test_the_first_attempts_money_counts_whichever_is_told_first(shop: Shop, str
     assert builders.detail(shop, order_id)["stripe"] == told
     assert told["checkout_session"] == recovered
     assert builders.jobs(shop) == [f"owner_notice:{order_id}:paid_twice", f"receipt:{order_id}"]
+
+
+def test_when_something_was_first_granted_never_moves(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    granted = {row.id: row.granted_at for row in builders.rows(shop, Grant)}
+    payment = builders.payment_of(shop, order_id)
+    for status, state in (("needs_response", "suspended"), ("won", "active")):
+        clock.pass_(days=1)
+        deliver(shop, stripe.tell("charge.dispute.updated", stripe.dispute(payment, status=status)))
+        assert {row.state for row in builders.rows(shop, Grant)} == {state}
+        assert {row.id: row.granted_at for row in builders.rows(shop, Grant)} == granted
 
 
 def test_a_customer_is_one_address_whatever_its_capitals(shop: Shop, stripe: FakeStripe) -> None:

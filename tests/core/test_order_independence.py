@@ -12,7 +12,9 @@ from core.events import reconciliation
 from core.journeys import success_page
 from core.kinds.workshops import Reservation, WorkshopDate
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.owner import reports
+from core.people.customers import Customer
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -131,7 +133,7 @@ def outcome(purchase: Purchase) -> dict[str, Any]:
     told = builders.detail(shop, order_id)
     return {
         "order": (order.status, order.amount_expected, order.amount_total, order.email, order.attention, order.attempts,
-                  order.customer_id, names.get(order.stripe_checkout_session_id or ""),
+                  _customer(shop, order), names.get(order.stripe_checkout_session_id or ""),
                   bool(order.stripe_payment_intent_id), order.fulfilled_at is not None),
         "grants": told["grants"],
         "keys": sum(bool(each.key) for each in builders.deliveries(shop, order_id)),
@@ -139,6 +141,8 @@ def outcome(purchase: Purchase) -> dict[str, Any]:
                       names.get(row.stripe_checkout_session_id or ""), bool(row.stripe_payment_intent_id))
                      for row in builders.attempts(shop)],
         "lines": len(builders.rows(shop, OrderLine)),
+        "payments": [(row.billing_reason, row.amount, row.amount_refunded, row.lines_known,
+                      names.get(row.stripe_checkout_session_id or "")) for row in builders.rows(shop, Payment)],
         "places": sorted((row.places, row.state) for row in builders.rows(shop, Reservation)),
         "taken": sorted((row.id, row.taken) for row in builders.rows(shop, WorkshopDate)),
         "jobs": [job.replace(order_id, "the order") for job in builders.jobs(shop)],
@@ -146,6 +150,11 @@ def outcome(purchase: Purchase) -> dict[str, Any]:
         "log": sorted(each for each in builders.log(shop, order_id) if each.partition(":")[0] not in PASSING),
         "events": sorted((row["type"], row["state"]) for row in _events(shop)),
     }  # fmt: skip
+
+
+def _customer(shop: Shop, order: Order) -> str | None:
+    """Whose the order is, by the address: ids are made by chance."""
+    return {row.id: row.email for row in builders.rows(shop, Customer)}.get(order.customer_id or "")
 
 
 def _events(shop: Shop) -> list[dict[str, Any]]:
@@ -157,7 +166,8 @@ def clean(shop: Shop) -> None:
     """Take all purchases away again: quicker than a new database."""
     with shop.transaction() as session:
         for table in ("balance_entries", "stripe_events", "fulfillment_log", "license_keys", "grants", "reservations",
-                      "order_lines", "checkouts", "orders", "customers", builders.jobs_table(session)):  # fmt: skip
+                      "payment_lines", "payments", "order_lines", "checkouts", "orders", "customer_addresses", "customers",
+                      builders.jobs_table(session)):  # fmt: skip
             session.execute(text(f"delete from {table}"))
         session.execute(text("update workshop_dates set taken = 0 where product_id = 'clinic'"))
 

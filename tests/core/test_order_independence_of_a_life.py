@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -12,10 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
+from core.catalog.products import Product
 from core.events import questions, reconciliation
 from core.foundation.database import metadata
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Counter
+from core.orders.subscription_changes import Movement, SubscriptionChange
+from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -29,16 +32,21 @@ OURS = {
     "created_at",
     "updated_at",
     "received_at",
+    "verified_at",
     "retry_after",
     "fetched_at",
     "ask_after",
+    "refresh_at",
+    "lapses_at",
+    "failures",
     "attempts",
     "actor",
     "created",
     "payload",
 }
 # Ids that are drawn, and the drawn key.
-DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
+DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
+SESSION = re.compile(r"\bcs_test_\d+\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
 PASSING = ("processing", "canceled", "failed", "blocked")
 
@@ -50,7 +58,10 @@ class Life:
         self.shop, self.stripe = shop, stripe
         self.order_id, self.session_id, self.payment, self.subscription = "", "", "", ""
         self.events: list[dict[str, Any]] = []
-        self.subscriptions: list[dict[str, Any]] = []
+        # Which of its Sessions fulfilled it first is history, if two were paid.
+        self.paid_twice = False
+        # All subscriptions and invoices as they were after each event.
+        self.billing: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
     def buy(self, *items: str | tuple[str, int], **how: bool) -> None:
         self.order_id, self.session_id = builders.opened(self.shop, *items)
@@ -59,8 +70,7 @@ class Life:
 
     def tell(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
         self.events.append(self.stripe.tell(kind, subject))
-        if self.subscription:
-            self.subscriptions.append(deepcopy(self.stripe.subscriptions[self.subscription]))
+        self.billing.append(deepcopy((self.stripe.subscriptions, self.stripe.invoices)))
         return subject
 
     def tell_session(self, kind: str) -> None:
@@ -71,6 +81,12 @@ class Life:
         self.tell("refund.created", made)
         self.tell("charge.refunded", self.stripe.charge_of(made["payment_intent"]))
         return made
+
+    def later(self, happen: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What happens a while after what was before, as the next period does."""
+        now = self.stripe.now()
+        self.stripe.now = lambda: now + timedelta(days=31)
+        return happen()
 
     def tell_dispute(self, verdict: str, name: str = "dp_1") -> None:
         for kind, status in (("created", "needs_response"), ("updated", "under_review"), ("closed", verdict)):
@@ -154,7 +170,88 @@ def a_plan_from_trial_to_its_end(life: Life) -> None:
     life.tell("customer.subscription.updated", stripe.change_seats(name, 5))
     life.tell("invoice.paid", stripe.renew(name))
     life.tell_refund(300, stripe.payment_of(name) or "")
+    stripe.cancel_later(name)
     life.tell("customer.subscription.deleted", stripe.end(name))
+
+
+def a_plan_switched_and_switched_back(life: Life) -> None:
+    builders.sell_bigger_plan(life.shop)
+    life.buy(("plan-month", 2))
+    stripe, name = life.stripe, life.subscription
+    life.tell_session("completed")
+    life.tell("customer.subscription.created", stripe.subscriptions[name])
+    bought = stripe.subscriptions[name]["items"]["data"][0]["price"]
+    bigger = stripe.sell(2000, interval="month")
+    stripe.prices[bigger]["lookup_key"] = "bigger-month"
+    life.tell("customer.subscription.updated", stripe.switch(name, bigger))
+    life.tell("invoice.paid", stripe.renew(name))
+    stripe.subscriptions[name]["items"]["data"][0]["price"] = bought
+    life.tell("customer.subscription.updated", stripe.subscriptions[name])
+    life.tell("customer.subscription.updated", stripe.add_item(name, stripe.sell(100, interval="month"), 8))
+
+
+def a_pause(life: Life) -> None:
+    life.buy(("plan-month", 2), "guide-eur")
+    stripe, name = life.stripe, life.subscription
+    life.tell_session("completed")
+    life.tell("customer.subscription.created", stripe.subscriptions[name])
+    life.tell("customer.subscription.updated", stripe.pause(name))
+    life.tell("invoice.voided", stripe.pass_unbilled(name))
+    life.tell("customer.subscription.updated", stripe.unpause(name))
+    life.tell("invoice.paid", stripe.renew(name))
+
+
+def two_subscriptions(life: Life) -> None:
+    life.order_id, life.session_id = builders.opened(life.shop, ("plan-month", 2))
+    life.paid_twice = True
+    stripe = life.stripe
+    second = stripe.recover(life.session_id)["id"]
+    life.subscription = stripe.pay(life.session_id)["subscription"]
+    other = stripe.pay(second)["subscription"]
+    life.tell_session("completed")
+    life.tell("checkout.session.completed", stripe.sessions[second])
+    for name in (other, life.subscription):
+        life.tell("customer.subscription.created", stripe.subscriptions[name])
+    life.tell("customer.subscription.updated", stripe.change_seats(other, 4))
+    life.tell("customer.subscription.deleted", stripe.end(life.subscription))
+
+
+def a_renewal_disputed_beside_a_file(life: Life) -> None:
+    life.buy("plan-month", "guide-eur")
+    stripe, name = life.stripe, life.subscription
+    life.tell_session("completed")
+    life.tell("customer.subscription.created", stripe.subscriptions[name])
+    life.tell("invoice.paid", stripe.invoices_of(name)[0])
+    life.tell("invoice.paid", life.later(lambda: stripe.renew(name)))
+    life.payment = stripe.payment_of(name) or ""
+    life.tell_dispute("lost")
+
+
+def three_renewals_refunded_in_parts(life: Life) -> None:
+    life.buy(("plan-month", 2))
+    stripe, name = life.stripe, life.subscription
+    life.tell_session("completed")
+    life.tell("invoice.paid", stripe.invoices_of(name)[0])
+    life.payment = stripe.payment_of(name) or ""
+    for _ in range(3):
+        life.tell("invoice.paid", life.later(lambda: stripe.renew(name)))
+    newest = stripe.payment_of(name) or ""
+    life.tell_refund(1800, newest)
+    life.tell("refund.failed", stripe.fail_refund(life.tell_refund(1800)["id"]))
+    life.tell("refund.created", stripe.make_refund(life.payment, 300))
+
+
+def two_sessions_paid(life: Life) -> None:
+    life.paid_twice = True
+    life.order_id, first = builders.opened(life.shop, "guide-eur", "kit-eur")
+    life.stripe.discount(first, 50)
+    life.session_id = life.stripe.recover(first)["id"]
+    paid = life.stripe.pay(first)
+    life.payment = life.later(lambda: life.stripe.pay(life.session_id))["payment_intent"]
+    life.tell("checkout.session.completed", paid)
+    life.tell_session("completed")
+    life.tell("refund.created", life.stripe.make_refund(life.payment, 5400))
+    life.tell("refund.created", life.stripe.make_refund(paid["payment_intent"], 100))
 
 
 LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
@@ -167,6 +264,12 @@ LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "mismatched and refunded": (mismatched_and_refunded, 3, "refunded"),
     "mismatched beside the right one": (mismatched_beside_the_right_one, 3, "partially_refunded"),
     "a plan from trial to its end": (a_plan_from_trial_to_its_end, 12, "canceled"),
+    "a plan switched and switched back": (a_plan_switched_and_switched_back, 6, "fulfilled"),
+    "a pause": (a_pause, 6, "fulfilled"),
+    "two subscriptions": (two_subscriptions, 6, "fulfilled"),
+    "a renewal disputed beside a file": (a_renewal_disputed_beside_a_file, 7, "partially_refunded"),
+    "three renewals refunded in parts": (three_renewals_refunded_in_parts, 11, "partially_refunded"),
+    "two Sessions paid": (two_sessions_paid, 4, "partially_refunded"),
 }
 ASK, SWEEP = "ask", "sweep"
 
@@ -186,24 +289,40 @@ def live(shop: Shop, stripe: FakeStripe, clock: Clock, name: str, steps: list[in
     life = Life(shop, stripe)
     happen, events, _ = LIVES[name]
     happen(life)
+    clock.time = stripe.now()  # nobody asks about what has not happened yet
     assert len(life.events) == events
-    final, told = deepcopy(stripe.subscriptions), 0
+    final, told = deepcopy((stripe.subscriptions, stripe.invoices)), 0
     for step in steps if steps is not None else [step for number in range(events) for step in (number, ASK)]:
         clock.pass_(seconds=1)
         if isinstance(step, int):
             deliver(shop, life.events[step])
             told = max(told, step)
             continue
-        if life.subscription:
-            stripe.subscriptions[life.subscription] = deepcopy(life.subscriptions[told])
+        stripe.subscriptions, stripe.invoices = deepcopy(life.billing[told])
         if step == SWEEP:
             reconciliation.sweep(shop, everything=True)
         else:
             answer_all(shop)
-    stripe.subscriptions = final
+    stripe.subscriptions, stripe.invoices = final
     clock.pass_(seconds=1)
     answer_all(shop)
+    add_up(shop)
     return life
+
+
+def add_up(shop: Shop) -> None:
+    """Which changes of a plan were seen depends on when it was asked about: they add up to how it stands all the same."""
+    for subscription in builders.rows(shop, Subscription):
+        seen = [row for row in builders.rows(shop, SubscriptionChange) if row.subscription_id == subscription.id]
+        seen.sort(key=lambda row: row.number)
+        befores, afters = [row.monthly_before for row in seen], [row.monthly_after for row in seen]
+        assert [0, *afters] == [*befores, subscription.monthly_amount]
+        assert [row.at for row in seen] == sorted(row.at for row in seen)
+        assert all(row.monthly_before != row.monthly_after for row in seen)
+        begins = max(filter(None, (subscription.created_at, subscription.trial_end)))
+        assert [(row.kind, row.at) for row in seen[:1]] == [(Movement.NEW, begins)]
+        if subscription.ended_at:
+            assert (seen[-1].kind, seen[-1].monthly_after) == (Movement.CHURNED, 0)
 
 
 def answer_all(shop: Shop) -> None:
@@ -224,6 +343,7 @@ def clean(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
         session.execute(text(f"delete from {builders.jobs_table(session)}"))
         session.execute(update(WorkshopDate).where(WorkshopDate.product_id == "clinic").values(taken=0))
         session.execute(update(Counter).values(value=1000))
+        session.execute(update(Product).where(Product.id == "plan").values(terms={}))  # no trial of another life
     stripe.__init__(clock)  # type: ignore[misc]
     # What is asked about the balance tells of payments too, and has a test of its own.
     stripe.forbidden = {"balance_transactions", "payouts"}
@@ -240,8 +360,10 @@ def every_row(life: Life) -> dict[str, list[str]]:
         }
     found["jobs"] = [_drawn(job) for job in builders.jobs(life.shop) if not job.startswith("ask_stripe:")]
     found["fulfillment_log"] = [row for row in found["fulfillment_log"] if not _passing(row)]
-    # What Stripe was asked is remembered: of the order's own payment only if it had to be asked before it was told.
-    found["payment_intents"] = [row for row in found["payment_intents"] if orjson.loads(row)["id"] != life.payment]
+    if life.paid_twice:  # by which of its Sessions an order came to be fulfilled is history too
+        found["fulfillment_log"] = sorted(SESSION.sub("a Session", row) for row in found["fulfillment_log"])
+    # Which of its changes were seen depends on when Stripe was asked: `add_up` holds what must hold of them.
+    del found["subscription_changes"]
     return found
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,22 +24,32 @@ LINES: dict[str, str] = parse_procfile((ROOT / "Procfile").read_text()).processe
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _COMPLAINT = re.compile(r"Traceback|\w+Warning\b|\bERROR\b|\bCRITICAL\b|\[(?:error|critical) *\]|never awaited")
-_READY_WITHIN = 90
-_ENDED_WITHIN = 15
+_READY_WITHIN = 180
+_ENDED_WITHIN = 60
 
 
 class Stand:
-    """Start and stop its processes by their names in the Procfile; ask its command line, its mailbox and its Stripe."""
+    """Start and stop its processes by their names in the Procfile; ask its command line, its mailbox and its Stripe.
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    `checkout` is what stands in its folder, `programs` the folder of the Python that runs it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        checkout: Iterable[str] = CHECKOUT,
+        programs: Path = Path(sys.executable).parent,
+        **settings: object,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in CHECKOUT:
+        for name in checkout:
             (folder / name).symlink_to(ROOT / name)
         self.folder = folder
         self.ports = {name: free_port() for name in ("storefront", "webhook", "sandbox", "sandbox_smtp")}
         ports = {f"{name}_port": port for name, port in self.ports.items()}
         self.env = environment(**ports, sandbox_check=1, **settings)
-        self.env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), self.env["PATH"]))
+        self.env["PATH"] = os.pathsep.join((str(programs), self.env["PATH"]))
         self.url = f"http://localhost:{self.ports['storefront']}"
         self.sandbox_url = f"http://127.0.0.1:{self.ports['sandbox']}"
         self.webhook_url = f"http://127.0.0.1:{self.ports['webhook']}"
@@ -127,17 +138,18 @@ class Stand:
 
     def pushcart(self, *arguments: str) -> Any:
         """What `pushcart … --json` prints."""
+        return json.loads(self.run("pushcart", *arguments, "--json"))
+
+    def run(self, *command: str) -> str:
+        """What a program prints that ends well and complains of nothing."""
+        # By its path: the one that the stand's own PATH leads to, not that of the tests.
+        program = shutil.which(command[0], path=self.env["PATH"]) or command[0]
         done = subprocess.run(
-            ["pushcart", *arguments, "--json"],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=60,
+            [program, *command[1:]], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=180
         )
         assert done.returncode == 0, done.stderr
         assert not done.stderr
-        return json.loads(done.stdout)
+        return done.stdout
 
     def order(self, reference: str) -> dict[str, Any]:
         """An order by number or id."""
@@ -146,7 +158,7 @@ class Stand:
 
     def letters(self, email: str, count: int = 1) -> list[dict[str, Any]]:
         """The letters to this address, oldest first, once there are so many."""
-        return eventually(lambda: found if len(found := self.letters_so_far(email)) >= count else [], seconds=60)
+        return eventually(lambda: found if len(found := self.letters_so_far(email)) >= count else [])
 
     def letters_so_far(self, email: str) -> list[dict[str, Any]]:
         """The letters that have come for this address up to now."""

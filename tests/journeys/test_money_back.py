@@ -41,7 +41,7 @@ class Bought:
             order = self.order
             return (order["status"], *(grant["state"] for grant in order["grants"])) == (status, state)
 
-        eventually(has_come, seconds=30)
+        eventually(has_come)
         assert self.opens() is (state == "active")
 
     def shows(self, words: str) -> None:
@@ -83,7 +83,7 @@ def test_a_refund_by_its_owner_that_comes_back_gives_access_back_and_tells_the_o
     kit.comes_to("fulfilled", "active")
     assert kit.order["amount_refunded"] == 0
     assert kit.shows_the_same_key()
-    eventually(lambda: [each for each in stand.letters_so_far(NOTICE) if kit.number in each["subject"]], seconds=30)
+    eventually(lambda: [each for each in stand.letters_so_far(NOTICE) if kit.number in each["subject"]])
     topics = {(item["topic"], item["order_id"]) for item in stand.pushcart("attention")}
     assert ("refund_failed", kit.order["id"]) in topics
 

@@ -35,7 +35,7 @@ def test_the_return_page_delivers_alone_and_the_late_webhook_changes_nothing(arr
         assert not deliveries_have_arrived(stand, session)
     assert (delivered["status"], actor(delivered, "fulfilled")) == ("fulfilled", "return page")
 
-    eventually(lambda: deliveries_have_arrived(stand, session), seconds=60)
+    eventually(lambda: deliveries_have_arrived(stand, session))
     told = [event for event in stand.pushcart("events") if event["order_id"] == delivered["id"]]
     assert COMPLETED in {event["type"] for event in told}
     assert {event["state"] for event in told} <= {"applied", "ignored"}

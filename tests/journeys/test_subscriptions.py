@@ -50,7 +50,7 @@ class Plan:
 
     def comes_to(self, status: str, state: str, quantity: int) -> None:
         """The shop has heard of it, or soon does."""
-        eventually(lambda: self.access == (status, state, quantity), seconds=30)
+        eventually(lambda: self.access == (status, state, quantity))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def plan(arrive: Arrive, stand: Stand) -> Plan:
     number = maya.sees_everything_delivered()
     plan = Plan(stand, maya, stand.order(number)["id"])
     assert plan.access == ("fulfilled", "active", 3)
-    eventually(lambda: plan.known_as == "active" and plan.receipts, seconds=30)
+    eventually(lambda: plan.known_as == "active" and plan.receipts)
     return plan
 
 
@@ -85,11 +85,11 @@ def test_a_renewal_that_fails_keeps_access_and_one_that_is_paid_later_changes_no
     paid_first = plan.order["amount_total"]
     stand.happens("fail-next", plan.id)
     stand.happens("renew", plan.id)
-    eventually(lambda: plan.known_as == "past_due", seconds=30)
+    eventually(lambda: plan.known_as == "past_due")
     assert plan.access == ("fulfilled", "active", 3)
     stand.happens("retry", plan.id)
-    eventually(lambda: plan.known_as == "active", seconds=30)
-    eventually(lambda: plan.order["amount_total"] == 2 * paid_first, seconds=30)
+    eventually(lambda: plan.known_as == "active")
+    eventually(lambda: plan.order["amount_total"] == 2 * paid_first)
     assert plan.access == ("fulfilled", "active", 3)
     assert plan.receipts == 1
 
@@ -102,7 +102,7 @@ def test_past_the_days_of_grace_a_plan_is_on_hold_until_it_is_paid_for(plan: Pla
         # Resumed, its next period begins today, so that its days of grace are over today too.
         stand.happens("fail-next", plan.id)
         stand.happens("resume", plan.id)
-        eventually(lambda: plan.known_as == "past_due", seconds=30)
+        eventually(lambda: plan.known_as == "past_due")
         assert plan.access == ("fulfilled", "suspended", 3)
         plan.buyer.signs_in()
         plan.buyer.sees("On hold")
@@ -116,7 +116,7 @@ def test_past_the_days_of_grace_a_plan_is_on_hold_until_it_is_paid_for(plan: Pla
 
 def test_a_plan_that_is_canceled_for_later_is_kept_until_then(plan: Plan, stand: Stand) -> None:
     stand.happens("cancel-later", plan.id)
-    eventually(lambda: "customer.subscription.updated" in _told(stand, plan), seconds=30)
+    eventually(lambda: "customer.subscription.updated" in _told(stand, plan))
     assert plan.access == ("fulfilled", "active", 3)
     stand.happens("renew", plan.id)
     plan.comes_to("canceled", "revoked", 3)

@@ -18,7 +18,7 @@ from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
 from core.orders.status import GrantState, Status
 from core.shop import Shop
-from tests.fakes import FakeStripe, signed
+from tests.fakes import FakeStripe, session_in, signed
 from tests.kill.mortal import live_until
 
 PRICES = ("guide-eur", "kit-eur", "clinic-eur")
@@ -58,7 +58,7 @@ def test_wherever_the_webhook_is_killed_the_order_is_completed_once(roomy_shop: 
 def _paid_order(shop: Shop, stripe: FakeStripe, number: int) -> tuple[str, str]:
     items = tuple(Item(price, 1) for price in PRICES)
     link = checkout.start(shop, Basket(f"cart-{number}", items))
-    session_id = link.url.rsplit("/", 1)[1]
+    session_id = session_in(link.url)
     stripe.pay(session_id)
     return link.order_id, session_id
 

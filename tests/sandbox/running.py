@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import stripe
@@ -44,7 +45,7 @@ def free_port() -> int:
             return port
 
 
-def eventually(look: Callable[[], Any], seconds: float = 8) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait until what `look` returns is true, and return it."""
     until = time.monotonic() + seconds
     while not (found := look()):
@@ -195,6 +196,13 @@ class World:
         """What the buyer's browser does on the hosted page."""
         form = {"email": "nora@example.com", "cardNumber": number, "cardExpiry": "12 / 34", "cardCvc": "123", **typed}
         return self.http.post(f"/c/pay/{session.id}", data=form)
+
+    def changed(self, session: Any, **typed: str) -> httpx.Response:
+        """What the buyer sees after changing the cart on the hosted page: a page of its own, not the answer to a form."""
+        answer = self.http.post(f"/c/pay/{session.id}", data=typed)
+        address = urlsplit(answer.headers.get("location", ""))
+        assert (answer.status_code, address.path) == (303, f"/c/pay/{session.id}"), answer.text
+        return self.http.get(answer.headers["location"])
 
     def paid(self, amount: int = 2900, number: str = "4242424242424242", **more: Any) -> Any:
         """A session that has been paid, read again."""

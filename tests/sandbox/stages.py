@@ -97,7 +97,7 @@ def _clock(world: World) -> str:
 
 def _available(world: World) -> int:
     """So much of what has just become available."""
-    given = {"amount": 90_000, "payment_method": "pm_card_bypassPending", "confirm": True, "off_session": True}
+    given = {"amount": 9_000_000, "payment_method": "pm_card_bypassPending", "confirm": True, "off_session": True}
     charge = world.api.payment_intents.create({**given, "currency": "eur"}).latest_charge
     eventually(lambda: world.api.balance_transactions.list({"source": charge}).data)
     return 500

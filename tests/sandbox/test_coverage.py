@@ -121,6 +121,7 @@ def _keep_a_catalogue(world: World) -> None:
     world.api.test_helpers.test_clocks.advance(clock, {"frozen_time": 1_800_000_600})
     eventually(lambda: world.api.test_helpers.test_clocks.retrieve(clock).status == "ready")
     world.api.test_helpers.test_clocks.delete(clock)
+    world.act("delete-price", world.price().id)
 
 
 def _bill(world: World) -> None:

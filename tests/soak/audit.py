@@ -173,7 +173,9 @@ def _wrong_keys(books: Books) -> Iterator[str]:
 def wrong_places(books: Books) -> Iterator[str]:
     """Places must be taken by those who paid, held by those who still may, and by nobody else."""
     with books.shop.reading() as session:
-        left = {offer.id: offer.left or 0 for offer in offers.of_products(session, list(_WORKSHOPS))}
+        left = {
+            offer.id: offer.left or 0 for offer in offers.of_products(session, list(_WORKSHOPS), now=books.shop.now())
+        }
     for product, capacity in _WORKSHOPS.items():
         sold, held = 0, 0
         for order_id, order in books.orders.items():

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from core.foundation import signing
 from core.journeys import carts
 from core.journeys.carts import CartView
-from core.people import sign_in
-from core.people.sign_in import SignInCode
+from core.people import codes, sign_in
+from core.people.codes import SignInCode
 from core.shop import Shop
 from storefront.pictures import STATIC
 from tests.fakes import FakeStripe
@@ -45,15 +45,15 @@ class Visitor:
             tab.query_params[name] = value
         return sound(tab.run())
 
-    def puts(self, price: str, quantity: int = 1) -> None:
+    def puts(self, price: str, quantity: int = 1, date_id: str = "") -> None:
         """Have this in the cart."""
         with self.shop.transaction() as session:
-            carts.put(session, "br_1", price, quantity, now=self.shop.now())
+            carts.put(session, "br_1", price, quantity, date_id=date_id, now=self.shop.now())
 
     @property
     def cart(self) -> CartView:
         with self.shop.reading() as session:
-            return carts.view(session, "br_1")
+            return carts.view(session, "br_1", now=self.shop.now())
 
     def goes_to_payment(self) -> str:
         """From the cart to the payment page; the id of its Session."""
@@ -64,8 +64,8 @@ class Visitor:
     def signs_in(self, email: str) -> None:
         """Come with the cookie of somebody who is signed in."""
         with self.shop.transaction() as session:
-            code = sign_in.make_code(session, email, now=self.shop.now())
-        ticket = sign_in.by_code(self.shop, email, sign_in.digits_of(code.id, signing_key=self.shop.signing_key))
+            code = codes.make(session, email, now=self.shop.now())
+        ticket = sign_in.by_code(self.shop, email, codes.digits_of(code.id, signing_key=self.shop.signing_key))
         with self.shop.reading() as session:
             key, now = self.shop.signing_key, self.shop.now()
             signed_in = sign_in.redeem(session, ticket, ip="127.0.0.1", signing_key=key, now=now)
@@ -77,7 +77,7 @@ class Visitor:
             query = select(SignInCode).where(SignInCode.email == email).order_by(col(SignInCode.created_at).desc())
             code = session.exec(query).first()
         assert code is not None
-        return sign_in.digits_of(code.id, signing_key=self.shop.signing_key)
+        return codes.digits_of(code.id, signing_key=self.shop.signing_key)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("storefront.process.shop", lambda: shop)
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
     # The limits on codes are kept per process and address: each test begins without any.
-    sign_in._limiter.storage.reset()
+    codes._limiter.storage.reset()
     return Visitor(shop, stripe, jar)
 
 

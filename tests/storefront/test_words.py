@@ -1,12 +1,13 @@
 """Words: every error has a sentence, and nothing that people wrote turns into markup."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from types import SimpleNamespace
 
 import pytest
 
 from core.catalog.products import Kind
-from core.foundation.errors import ShopError
+from core.foundation.errors import AddressUnfit, ShopError, Unfit
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
 from core.orders.status import GrantState
@@ -18,15 +19,32 @@ def members(kind: type[ShopError]) -> list[type[ShopError]]:
     return [kind, *(member for child in kind.__subclasses__() for member in members(child))]
 
 
+WHEN = {"starts_at": datetime(2026, 12, 10, 16, tzinfo=UTC), "timezone": "Europe/Copenhagen"}
+
+
 @pytest.mark.parametrize("kind", members(ShopError), ids=lambda kind: kind.__name__)
 def test_every_member_of_the_family_has_a_sentence(monkeypatch: pytest.MonkeyPatch, kind: type[ShopError]) -> None:
     monkeypatch.setattr(process, "shop", lambda: SimpleNamespace(settings=Settings()))
     error = kind.__new__(kind)
     for name, annotation in annotations(kind).items():
-        setattr(error, name, 2 if annotation is int else "eur")
+        setattr(error, name, WHEN.get(name) or sample(annotation))
     sentence = sentences.of(error)
     assert sentence.endswith((".", "**"))
     assert kind.__name__ not in sentence
+
+
+def sample(annotation: object) -> object:
+    """A value for a field of this type."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return next(iter(annotation))
+    return 2 if annotation is int else "eur"
+
+
+@pytest.mark.parametrize("why", Unfit)
+def test_whoever_types_no_address_is_told_how_to_type_one(why: Unfit) -> None:
+    sentence = sentences.of(AddressUnfit(why))
+    assert sentence.endswith(".")
+    assert "mail" in sentence
 
 
 def annotations(kind: type[ShopError]) -> dict[str, object]:

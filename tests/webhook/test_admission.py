@@ -15,8 +15,9 @@ from core.journeys import refund, success_page
 from core.kinds.workshops import WorkshopDate
 from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute
+from core.orders.payments import Payment
 from core.orders.refunds import Refund
-from core.orders.subscriptions import Invoice, Subscription
+from core.orders.subscriptions import Subscription
 from core.owner import attention, reports
 from core.people import sign_in
 from core.shop import Shop
@@ -31,7 +32,7 @@ NORA = "nora@lindqvist.example"
 
 def everything(shop: Shop, order_id: str) -> tuple[Any, ...]:
     """All that could have been recorded of an order."""
-    rows = [row.model_dump() for table in (Checkout, Refund, Dispute, Subscription, Invoice)
+    rows = [row.model_dump() for table in (Checkout, Refund, Dispute, Subscription, Payment)
             for row in builders.rows(shop, table)]  # fmt: skip
     return builders.detail(shop, order_id), builders.order(shop, order_id).model_dump(), rows, builders.jobs(shop)
 
@@ -343,6 +344,19 @@ def test_a_trial_that_we_did_not_offer_is_a_mismatch(
     order_id, _ = mismatched(shop, stripe, client, "plan-year", **changes)
     assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("paid", [("plan", "blocked")])
     assert builders.detail(shop, order_id)["stripe"]["subscription"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "topic"),
+    [({"amount_subtotal": 9100, "amount_total": 9100}, "amount_mismatch"), ({"currency": "usd"}, "currency_mismatch")],
+)
+def test_a_plan_that_was_paid_otherwise_than_ordered_is_a_mismatch_too(
+    shop: Shop, stripe: FakeStripe, client: TestClient, changes: dict, topic: str
+) -> None:
+    order_id, session_id = mismatched(shop, stripe, client, "plan-year", **changes)
+    assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("paid", [("plan", "blocked")])
+    assert [item.topic for item in attention.items(shop)] == [topic]
+    assert stripe.sessions[session_id]["subscription"]
 
 
 def test_a_trial_that_we_offered_costs_what_is_not_tried(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:

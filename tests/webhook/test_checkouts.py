@@ -79,6 +79,9 @@ BAD = [
     {"cart_id": "c1", "items": GUIDE, "email": "a@b.c, d@e.f"},
     {"cart_id": "c1", "items": GUIDE, "email": "nora\u0000@lindqvist.example"},
     {"cart_id": "c1", "items": GUIDE, "email": "a" * 250 + "@b.example"},
+    {"cart_id": "c1", "items": GUIDE, "email": "x@example..com"},
+    {"cart_id": "c1", "items": GUIDE, "email": "name@gmail"},
+    {"cart_id": "c1", "items": GUIDE, "again": "perhaps"},
 ]
 
 
@@ -88,7 +91,9 @@ def test_what_makes_no_sense_is_answered_400_and_leaves_no_trace(
     for body in BAD:
         answer = client.post("/checkout", json=body)
         assert answer.status_code == 400, body
-        assert answer.json()["error"] in ("BadInput", "UnknownPrice", "BadQuantity", "MixedBasket"), body
+        assert answer.json()["error"] in ("BadInput", "UnknownPrice", "BadQuantity", "MixedBasket", "AddressUnfit"), (
+            body
+        )
     assert client.post("/checkout", content=b"{").status_code == 400
     assert client.post("/checkout").status_code == 400
     assert builders.rows(shop, Order) == []
@@ -98,14 +103,44 @@ def test_what_makes_no_sense_is_answered_400_and_leaves_no_trace(
 @pytest.mark.parametrize(
     ("price", "error"),
     [
-        ("full-eur", {"error": "SoldOut", "product": "full", "left": 0}),
+        (
+            "full-eur",
+            {
+                "error": "SoldOut", "product": "full", "left": 0, "date": "full/1",
+                "starts_at": "2026-12-01T17:00:00+00:00", "timezone": "UTC",
+            },
+        ),
         ("old-eur", {"error": "Withdrawn", "product": "old"}),
     ],
-)
+)  # fmt: skip
 @builders.on_sqlite
 def test_what_cannot_be_had_is_409(shop: Shop, client: TestClient, price: str, error: dict) -> None:
     answer = client.post("/checkout", json={"cart_id": "c1", "items": [{"price": price}]})
     assert (answer.status_code, answer.json()) == (409, error)
+
+
+def test_a_plan_that_this_browser_has_already_is_409_until_it_is_wanted_again(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    plan = [{"price": "plan-month"}]
+    first = client.post("/checkout", json={"cart_id": "c1", "items": plan}).json()
+    session_id = builders.session_in(first["url"])
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    answer = client.post("/checkout", json={"cart_id": "c2", "items": plan})
+    assert (answer.status_code, answer.json()) == (
+        409, {"error": "PlanHeld", "product": "plan", "order_id": first["order_id"]}
+    )  # fmt: skip
+    assert client.post("/checkout", json={"cart_id": "c2", "items": plan, "again": True}).status_code == 200
+
+
+@builders.on_sqlite
+def test_whoever_only_types_an_address_is_not_told_what_its_owner_has(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    builders.bought(shop, stripe, "plan-month")
+    body = {"cart_id": "c2", "items": [{"price": "plan-month"}], "email": "nora@lindqvist.example"}
+    assert client.post("/checkout", json=body).status_code == 200
 
 
 def test_a_cart_that_is_paid_is_409(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
@@ -138,3 +173,28 @@ def test_a_refusing_stripe_is_502_and_no_reason_to_wait(shop: Shop, stripe: Fake
     answer = client.post("/checkout", json={"cart_id": "c1", "items": GUIDE})
     assert answer.status_code == 502
     assert "retry-after" not in answer.headers
+
+
+def test_an_item_may_name_its_date_and_without_one_the_date_is_named_in_the_answer(
+    shop: Shop, client: TestClient
+) -> None:
+    builders.add_date(shop, "clinic/2", in_days=24)
+    listed = {product["id"]: product for product in client.get("/products").json()}["clinic"]["dates"]
+    assert [(date["id"], date["left"], date["timezone"]) for date in listed] == [
+        ("clinic/1", 5, "Europe/Copenhagen"),
+        ("clinic/2", 5, "Europe/Copenhagen"),
+    ]
+    for cart, item, date in (("c1", {"date": "clinic/2"}, 1), ("c2", {}, 0)):
+        answer = client.post("/checkout", json={"cart_id": cart, "items": [{"price": "clinic-eur", **item}]})
+        assert answer.json()["dates"] == [{"id": listed[date]["id"], "starts_at": listed[date]["starts_at"]}]
+        assert builders.dates_of(shop, answer.json()["order_id"]) == [listed[date]["id"]]
+    assert set(client.post("/checkout", json={"cart_id": "c3", "items": GUIDE}).json()) == {"url", "order_id"}
+
+
+@builders.on_sqlite
+def test_a_date_that_is_none_of_the_products_is_400(shop: Shop, client: TestClient) -> None:
+    for item in ({"price": "clinic-eur", "date": "full/1"}, {"price": "guide-eur", "date": "clinic/1"}):
+        answer = client.post("/checkout", json={"cart_id": "c1", "items": [item]})
+        assert (answer.status_code, answer.json()["error"]) == (400, "UnknownDate")
+    answer = client.post("/checkout", json={"cart_id": "c1", "items": [{"price": "clinic-eur", "date": "1; drop"}]})
+    assert answer.status_code == 400

@@ -134,7 +134,8 @@ def test_a_dispute_of_a_renewal_is_traced_through_its_invoice(
     assert standing(shop, order_id) == ("disputed", {"suspended"})
     stripe.calls.clear()
     assert tell("closed", renewal, LOST) == "applied"
-    assert standing(shop, order_id) == ("charged_back", {"revoked"})
+    # The first month's money is not lost: some of the order's is.
+    assert standing(shop, order_id) == ("partially_refunded", {"revoked"})
     assert stripe.calls == []
 
 

@@ -8,8 +8,9 @@ from starlette.testclient import TestClient
 from core.events.handlers import HANDLERS
 from core.events.inbox import StripeEvent
 from core.foundation.database import new_id
+from core.orders.payments import Payment
 from core.orders.refunds import Refund
-from core.orders.subscriptions import Invoice, Subscription
+from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe, event_about
@@ -41,7 +42,7 @@ def test_an_invoice_with_the_subscription_on_itself_counts(
     order_id, name = builders.subscribed(shop, stripe)
     assert tell(shop, client, stripe, "invoice.paid", old_invoice(stripe.renew(name), **details)) == "applied"
     assert builders.detail(shop, order_id)["amount_total"] == 1800
-    assert [row.stripe_subscription_id for row in builders.rows(shop, Invoice)] == [name]
+    assert [row.stripe_subscription_id for row in builders.rows(shop, Payment)] == [name, name]
 
 
 def test_an_old_invoice_that_comes_first_is_traced_through_its_subscription(
@@ -55,7 +56,7 @@ def test_an_old_invoice_that_comes_first_is_traced_through_its_subscription(
         "subscription": {"id": old_invoice(first)["subscription"], "object": "subscription"},
     }
     assert tell(shop, client, stripe, "invoice.paid", expanded) == "parked"
-    assert [row.order_id for row in builders.rows(shop, Invoice)] == [order_id]
+    assert [row.order_id for row in builders.rows(shop, Payment)] == [order_id]
     post(client, stripe.event("completed", session_id))
     assert builders.detail(shop, order_id)["amount_total"] == 900
 
@@ -63,9 +64,10 @@ def test_an_old_invoice_that_comes_first_is_traced_through_its_subscription(
 def test_a_period_on_the_subscription_itself_is_understood(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
     order_id, name = builders.subscribed(shop, stripe)
     subscription = stripe.subscriptions[name]
+    stripe.fail_renewal(name)
     item = subscription["items"]["data"][0]
     subscription.update(
-        status="past_due", cancel_at_period_end=True,
+        cancel_at_period_end=True,
         current_period_start=item.pop("current_period_start"), current_period_end=item.pop("current_period_end"),
     )  # fmt: skip
     assert tell(shop, client, stripe, "customer.subscription.updated", subscription) == "applied"

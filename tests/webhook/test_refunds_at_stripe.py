@@ -66,6 +66,7 @@ def test_a_refund_of_the_dashboard_names_its_order_by_the_payment_alone(
         assert tell(kind, made) == "applied"
     (row,) = builders.rows(shop, Refund)
     assert (row.id, row.amount, row.status, row.actor) == (made["id"], 500, RefundStatus.SUCCEEDED, "stripe")
+    assert row.payment_id == made["payment_intent"]
     assert builders.detail(shop, order_id)["refunds"] == [{"id": made["id"], "amount": 500, "status": "succeeded"}]
     assert builders.status(shop, order_id) == "partially_refunded"
 

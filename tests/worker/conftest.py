@@ -25,7 +25,7 @@ from core.messages.letters import Letter
 from core.owner import publishing
 from core.shop import Shop
 from tests.conftest import CATALOGUE, DATABASES, Clock, migrated_database
-from tests.fakes import SECRET, FakeStripe, signed
+from tests.fakes import SECRET, FakeStripe, session_in, signed
 from tests.machine import environment, eventually, free_port, process
 from tests.worker.postbox import Postbox, mail_server
 from worker import app
@@ -48,7 +48,7 @@ class Trade:
         """Go to pay; returns the order's id and the Session's."""
         items = tuple(Item(price, quantity) for price in prices)
         link = checkout.start(self.shop, Basket(f"cart-{buyer}", items, browser_id="br_1"))
-        return link.order_id, link.url.rsplit("/", 1)[1]
+        return link.order_id, session_in(link.url)
 
     def buy(self, buyer: str, *prices: str, quantity: int = 1) -> str:
         """Buy, pay, and have Stripe tell; returns the order's id."""
@@ -130,18 +130,20 @@ def closed_trade(database_url: str, tmp_path: Path) -> Iterator[Trade]:
         trade.shop.engine.dispose()
 
 
-# How long a worker may be silent in these tests.
+# How long a worker may be silent in these tests, in seconds: a busy machine may keep a living one silent for as long.
 LOST_AFTER = 2.0
 
 
 @contextmanager
-def worker_process(trade: Trade, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(
+    trade: Trade, folder: Path, name: str, *, lost_after: float = LOST_AFTER
+) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m worker` for this shop, once it is ready, with a Stripe that does not answer."""
     env = environment(
         database_url=trade.shop.settings.database_url, storage_url=trade.shop.settings.storage_url,
         secret_key=trade.shop.signing_key, stripe_secret_key="sk_test_of_a_shop", stripe_webhook_secret=SECRET,
         stripe_api_base=f"http://127.0.0.1:{free_port()}", smtp_url=trade.postbox.url, sweep_seconds=3600,
-        worker_lost_seconds=LOST_AFTER,
+        worker_lost_seconds=lost_after,
     )  # fmt: skip
     log_file = folder / f"{name}.log"
     with open(log_file, "wb") as log, process("worker", cwd=folder, env=env, output=log) as running:

@@ -13,7 +13,7 @@ from core.kinds.grants import Grant
 from core.messages.letters import LetterState
 from core.orders.orders import Order
 from core.orders.status import Status
-from core.people import sign_in
+from core.people import codes, sign_in
 from tests.machine import eventually
 from tests.worker.conftest import Trade
 from tests.worker.postbox import html_of, text_of
@@ -161,7 +161,7 @@ def test_a_code_that_ran_out_before_its_letter_could_go_is_not_sent(trade: Trade
     reader = trade.buyer()
     with trade.postbox.closed():
         sign_in.request_code(trade.shop, reader)
-        trade.clock.pass_(minutes=sign_in.CODE_MINUTES + 1)
+        trade.clock.pass_(minutes=codes.CODE_MINUTES + 1)
     trade.wait_until_idle()
 
     assert trade.postbox.to(reader) == []

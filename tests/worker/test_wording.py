@@ -10,7 +10,7 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File
-from core.messages.letters import CodeLetter, OrderLetter, ReceiptLine
+from core.messages.letters import CodeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.orders.status import GrantState
 from worker import wording
 from worker.mail import Message
@@ -49,7 +49,8 @@ LETTERS = {
     "everything": _receipt(*(_delivery(kind, quantity=2) for kind in Kind), total=2500, interval="month"),
     **{kind.value: _receipt(_delivery(kind)) for kind in Kind},
     "payment failed": _failed(),
-    "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10)),
+    "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "")),
+    "address code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "n@new.example")),
 }
 each_letter = pytest.mark.parametrize("letter", LETTERS.values(), ids=LETTERS)
 
@@ -139,3 +140,11 @@ def test_a_receipt_says_how_often_a_plan_is_billed() -> None:
     letter = _receipt(_delivery(Kind.PLAN), interval="month")
     assert "Tools <for> teams x 2, per month: €29.00" in letter.text
     assert "teams × 2, per month" in letter.html
+
+
+def test_who_paid_for_a_plan_that_had_ended_hears_that_the_money_is_not_lost() -> None:
+    letter = PaymentLetter("nora@lindqvist.example", "AS-1001", Money(900, "eur"), datetime(2026, 11, 23, tzinfo=UTC))
+    message = wording.paid_after_end(SETTINGS, letter)
+    assert message.subject == "Your payment for order AS-1001 came after the plan had ended"
+    for form in (message.text, message.html):
+        assert all(words in form for words in ("€9.00", "23 November 2026", "AS-1001", "Your money is not lost"))

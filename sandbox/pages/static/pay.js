@@ -25,4 +25,7 @@ form.addEventListener("submit", (event) => {
   });
 });
 
+// A refusal answers the form itself: coming back to it, or loading it again, must not send the form again.
+history.replaceState(history.state, "", location.href);
+
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

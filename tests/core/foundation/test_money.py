@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.foundation.errors import AmountTooSmall, AmountUnclear, Unclear
-from core.foundation.money import Money, check_chargeable, exponent
+from core.foundation.currencies import exponent
+from core.foundation.errors import (
+    AmountTooBig,
+    AmountTooSmall,
+    AmountUnclear,
+    AmountUneven,
+    CurrencyUnknown,
+    Unclear,
+)
+from core.foundation.money import Money, check_chargeable
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -71,6 +79,31 @@ def test_the_least_charge_is_checked_to_the_unit(currency: str, least: int) -> N
     with pytest.raises(AmountTooSmall) as refusal:
         check_chargeable(Money(least - 1, currency))
     assert (refusal.value.amount, refusal.value.least) == (least - 1, least)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [(12340, "kwd"), (12350, "kwd"), (500, "isk"), (3700, "ugx"), (17501, "huf"), (101, "twd"), (99_999_999, "eur"),
+     (99_999_990, "kwd"), (99_999_900, "isk"), (0, "kwd")],
+)  # fmt: skip
+def test_what_stripe_charges_is_let_through(amount: int, currency: str) -> None:
+    check_chargeable(Money(amount, currency))
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "refusal"),
+    [
+        (12345, "kwd", AmountUneven(12345, 10, "kwd")), (550, "isk", AmountUneven(550, 100, "isk")),
+        (1, "ugx", AmountUneven(1, 100, "ugx")), (100_000_000, "eur", AmountTooBig(100_000_000, 99_999_999, "eur")),
+        (100_000_000, "omr", AmountTooBig(100_000_000, 99_999_990, "omr")), (1900, "xau", CurrencyUnknown("xau")),
+        (0, "xau", CurrencyUnknown("xau")), (1900, "EUR", CurrencyUnknown("EUR")), (1900, "", CurrencyUnknown("")),
+        (1900, "btc", CurrencyUnknown("btc")), (1900, "clf", CurrencyUnknown("clf")),
+    ],
+)  # fmt: skip
+def test_what_stripe_would_refuse_is_refused_here(amount: int, currency: str, refusal: Exception) -> None:
+    with pytest.raises(type(refusal)) as found:
+        check_chargeable(Money(amount, currency))
+    assert vars(found.value) == vars(refusal)
 
 
 @pytest.mark.parametrize(("price", "amount", "currency"), [("yen-jpy", 500, "jpy"), ("dinar-kwd", 12340, "kwd")])

@@ -50,7 +50,7 @@ def test_several_secrets_and_owners_are_separated_by_commas(monkeypatch: pytest.
     use(monkeypatch, STRIPE_WEBHOOK_SECRET="whsec_new, whsec_old", OWNER_EMAILS="Ida@Berg.example, ole@berg.example,")
     chosen = settings.read()
     assert [secret.get_secret_value() for secret in chosen.stripe_webhook_secret] == ["whsec_new", "whsec_old"]
-    assert chosen.owners == ("ida@berg.example", "ole@berg.example")
+    assert chosen.owners == ("Ida@berg.example", "ole@berg.example")
 
 
 @pytest.mark.parametrize(("key", "live"), [("rk_test_1", False), ("rk_live_1", True), ("sk_test_live_", False)])
@@ -79,6 +79,17 @@ WRONG = [
     ({"SMTP_URL": "mail.example.com"}, "SMTP_URL: must be an address such as smtps://"),
     ({"SMTP_URL": "http://mail.example.com"}, "SMTP_URL: must be an address such as smtps://"),
     ({"SMTP_URL": "smtp://mail.example.com:mail"}, "SMTP_URL: must be an address such as smtps://"),
+    ({"OWNER_EMAILS": "ida"}, "OWNER_EMAILS: holds no mail address: 'ida'"),
+    ({"OWNER_EMAILS": "ida@berg.com, ole@berg..com"}, "OWNER_EMAILS: holds no mail address: 'ole@berg..com'"),
+    ({"SUPPORT_EMAIL": ""}, "SUPPORT_EMAIL: holds no mail address: ''"),
+    ({"SUPPORT_EMAIL": "name@gmail"}, "SUPPORT_EMAIL: holds no mail address"),
+    ({"SUPPORT_EMAIL": "a@b@c.com"}, "SUPPORT_EMAIL: holds no mail address"),
+    ({"SUPPORT_EMAIL": "help@mail.EXAMPLE.org."}, "SUPPORT_EMAIL: holds no mail address"),
+    ({"SUPPORT_EMAIL": "help@shop.invalid"}, "SUPPORT_EMAIL: holds no mail address"),
+    ({"SUPPORT_EMAIL": "help@localhost"}, "SUPPORT_EMAIL: holds no mail address"),
+    ({"SUPPORT_EMAIL": "help@[127.0.0.1]"}, "SUPPORT_EMAIL: holds no mail address"),
+    ({"MAIL_FROM": "Berg & Sons"}, "MAIL_FROM: holds no mail address: 'Berg & Sons'"),
+    ({"MAIL_FROM": "Berg <shop@berg>"}, "MAIL_FROM: holds no mail address"),
     ({"STOREFRONT_PORT": "http"}, "STOREFRONT_PORT: "),
     ({"WEBHOOK_PORT": "70000"}, "WEBHOOK_PORT: "),
     ({"WORKER": "maybe"}, "WORKER: Input should be '' or 'embedded'"),

@@ -69,16 +69,34 @@ def test_a_key_that_lacks_a_permission_is_told_from_other_refusals(status: int, 
     assert len(door.asked) == 1
 
 
-def test_a_plan_is_refunded_from_its_newest_invoice_that_cost_something() -> None:
+def test_an_invoice_that_was_covered_by_a_credit_was_paid_by_no_payment() -> None:
     receiver = Endpoint()
     with running(receiver, webhook_url="") as world:
         api = StripeApi(KEY, base=world.settings.base_url)
         plan = world.subscribed()
-        first = api.payment_intent_of_subscription(plan.id)
+        (invoice,) = world.api.invoices.list({"subscription": plan.id}).data
+        first = api.payment_intent_of_invoice(invoice.id)
         assert first
         assert world.api.payment_intents.retrieve(first).amount == 1000
         world.api.customers.update(plan.customer, {"balance": -1000})
         world.act("renew", plan.id)
-        assert [each.amount_paid for each in world.api.invoices.list({"subscription": plan.id}).data] == [0, 1000]
-        assert api.payment_intent_of_subscription(plan.id) == first
+        covered, _ = world.api.invoices.list({"subscription": plan.id}).data
+        assert (covered.amount_paid, api.payment_intent_of_invoice(covered.id)) == (0, None)
+        assert api.payment_intent_of_invoice(invoice.id) == first
+    receiver.close()
+
+
+def test_nothing_is_listed_of_what_stripe_does_not_have() -> None:
+    """Stripe refuses such a list rather than to leave it empty."""
+    receiver = Endpoint()
+    with running(receiver, webhook_url="") as world:
+        with pytest.raises(stripe.InvalidRequestError):
+            world.api.refunds.list({"charge": "ch_nobody"})
+        api = StripeApi(KEY, base=world.settings.base_url)
+        assert api.refunds_of("ch_nobody") == []
+        assert api.find_checkout_of(subscription="sub_nobody") is None
+        assert api.find_invoice_of("pi_nobody") is None
+        assert api.invoices_of_subscription("sub_nobody") == []
+        assert api.payment_intent_of_invoice("in_nobody") is None
+        assert (api.line_items_of("cs_nobody"), api.lines_of_invoice("in_nobody")) == ([], [])
     receiver.close()

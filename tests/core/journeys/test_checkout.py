@@ -1,18 +1,23 @@
 """The way to Stripe: one open Session for one basket, whatever is clicked, changed, lost or refused on the way."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
+from core import fulfillment
 from core.catalog.products import Price
-from core.events import reconciliation
+from core.events import questions, reconciliation
 from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     BadInput,
     BadQuantity,
+    CurrencyUnknown,
     EmptyBasket,
     MixedBasket,
     NotOpen,
+    PlanHeld,
     SoldOut,
     StripeRefused,
     StripeUnreachable,
@@ -223,6 +228,74 @@ def test_trouble_while_opening_a_new_attempt_leaves_it_waiting_with_its_places_h
     assert places_taken(shop) == 1
 
 
+def test_a_price_in_several_currencies_is_asked_for_in_ours(shop: Shop, stripe: FakeStripe) -> None:
+    with shop.transaction() as session:
+        session.get_one(Price, "kit-eur").stripe_price_id = stripe.sell(8600, "usd", others={"eur": 7900})
+    order_id = builders.bought(shop, stripe, "kit-eur")
+    ((parameters, _),) = stripe.by_key.values()
+    assert (parameters["currency"], parameters["adaptive_pricing"]) == ("eur", {"enabled": False})
+    found = builders.detail(shop, order_id)
+    assert (found["status"], found["amount_total"], found["currency"]) == ("fulfilled", 7900, "eur")
+
+
+def test_a_currency_that_stripe_charges_nothing_in_is_refused_before_stripe_is_asked(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    with shop.transaction() as session:
+        session.get_one(Price, "kit-eur").currency = "xau"
+    with pytest.raises(CurrencyUnknown):
+        checkout.start(shop, a_basket("kit-eur"))
+    assert stripe.calls == []
+
+
+@pytest.mark.parametrize("who", [{"browser": "br_1"}, {"browser": "br_2", "signed_in": "Nora@Lindqvist.example"}])
+def test_who_has_the_plan_is_warned_before_paying_for_it_again(shop: Shop, stripe: FakeStripe, who: dict) -> None:
+    first, _ = builders.subscribed(shop, stripe)
+    again = replace(
+        a_basket("plan-year", "guide-eur", cart="cart_2", browser=who["browser"]), signed_in=who.get("signed_in", "")
+    )
+    with pytest.raises(PlanHeld) as warning:
+        checkout.start(shop, again)
+    assert (warning.value.product, warning.value.order_id) == ("plan", first)
+    link = checkout.start(shop, replace(again, again=True))
+    stripe.pay(session_id(link))
+    builders.deliver(shop, stripe.event("completed", session_id(link)))
+    number = builders.detail(shop, first)["number"]
+    assert f"plan_held:{number}" in builders.log(shop, link.order_id)
+    builders.deliver(shop, stripe.event("completed", session_id(link)))
+    with shop.transaction() as session:
+        fulfillment.resettle(session, first, actor="worker", now=shop.now())
+    assert not [each for each in builders.log(shop, first) if each.startswith("plan_held")]
+
+
+@pytest.mark.parametrize(
+    "basket",
+    [
+        a_basket("plan-month", cart="cart_2", browser="br_2"),
+        a_basket("plan-month", cart="cart_2", browser=""),
+        a_basket("plan-month", cart="cart_2", browser="br_2", email="nora@lindqvist.example"),
+        a_basket("guide-eur", cart="cart_2"),
+    ],
+)
+def test_nobody_else_and_nothing_else_is_warned_of_a_plan(shop: Shop, stripe: FakeStripe, basket: Basket) -> None:
+    builders.subscribed(shop, stripe)
+    assert checkout.start(shop, basket).url
+
+
+def test_a_cart_whose_plan_is_paid_is_paid_and_no_second_plan(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    with pytest.raises(AlreadyPaid) as refusal:
+        checkout.start(shop, a_basket("plan-month"))
+    assert refusal.value.order_id == order_id
+
+
+def test_a_plan_that_is_over_may_be_bought_again_unwarned(shop: Shop, stripe: FakeStripe) -> None:
+    _, subscription = builders.subscribed(shop, stripe)
+    stripe.end(subscription)
+    questions.ask(shop, subscription)
+    assert checkout.start(shop, a_basket("plan-month", cart="cart_2")).url
+
+
 def test_a_paid_basket_cannot_be_paid_again(shop: Shop, stripe: FakeStripe) -> None:
     order_id = builders.bought(shop, stripe)
     with pytest.raises(AlreadyPaid) as refusal:
@@ -328,5 +401,5 @@ def test_thirty_buyers_at_once_for_five_places_hold_exactly_five(shop: Shop, str
     assert [(type(each), each.product, each.left) for each in refused] == [(SoldOut, "clinic", 0)] * 25
     assert places_taken(shop) == 5
     with shop.reading() as session:
-        assert workshops.next_dates(session, ["clinic"])["clinic"].left == 0
+        assert workshops.coming(session, ["clinic"], now=shop.now())["clinic"][0].left == 0
     assert len(stripe.sessions) == len(builders.rows(shop, Order)) == 5

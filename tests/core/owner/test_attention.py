@@ -91,7 +91,9 @@ def test_an_order_paid_twice_until_one_payment_went_back(shop: Shop, stripe: Fak
         stripe.pay(session_id)
         deliver(shop, stripe.event("completed", session_id))
     (item,) = attention.items(shop)
-    assert (item.topic, item.order_id) == ("paid_twice", order_id)
+    number, second = builders.detail(shop, order_id)["number"], stripe.sessions[twin]["payment_intent"]
+    assert (item.topic, item.order_id, item.detail) == ("paid_twice", order_id, second)
+    assert f"`pushcart refund {number} --payment {second}`" in item.advice
     deliver(shop, stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 2900)))
     assert topics(shop) == []
 

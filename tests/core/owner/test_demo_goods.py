@@ -47,7 +47,7 @@ def own(tmp_path: Path) -> Path:
 
 def on_sale(shop: Shop) -> set[str]:
     with shop.reading() as session:
-        return {offer.id for offer in offers.shelf(session)}
+        return {offer.id for offer in offers.shelf(session, now=shop.now())}
 
 
 def remnants(shop: Shop) -> list[str]:

@@ -52,11 +52,11 @@ REMNANTS = [
     ("SHOP_NAME", "shop_name", [None, "Plainwork", " plainwork ", "", "  "]),
     (
         "SUPPORT_EMAIL", "support_email",
-        [None, "hello@plainwork.example", "HELLO@Plainwork.Example", "", "help", "a@b@c.com", "help@shop.example",
-         "help@example.com", "help@mail.EXAMPLE.org.", "help@shop.test", "help@shop.invalid", "help@localhost", "help@[127.0.0.1]"],
+        [None, "hello@plainwork.example", "HELLO@Plainwork.Example", "help@shop.example", "help@example.com",
+         "help@mail.EXAMPLE.org", "help@shop.test"],
     ),
-    ("OWNER_EMAILS", "owner_emails", [None, "", "owner@example.com", "ida@berg-and-sons.com, owner@example.com", "ida"]),
-    ("MAIL_FROM", "mail_from", [None, "", "Plainwork <hello@plainwork.example>", "Berg <shop@berg.test>", "Berg & Sons"]),
+    ("OWNER_EMAILS", "owner_emails", [None, "", "owner@example.com", "ida@berg-and-sons.com, owner@example.com"]),
+    ("MAIL_FROM", "mail_from", [None, "", "Plainwork <hello@plainwork.example>", "Berg <shop@berg.test>"]),
     (
         "APP_URL", "app_url",
         [None, "http://shop.berg-and-sons.com", "https://localhost", "https://localhost.:8501", "https://shop.localhost",

@@ -15,7 +15,7 @@ from core.owner.publishing import Applied
 from core.shop import Shop
 from tests import builders
 from tests.builders import GUIDE
-from tests.conftest import CATALOGUE
+from tests.conftest import CATALOGUE, Clock
 from tests.fakes import FakeStripe
 
 CLINIC = """
@@ -65,7 +65,7 @@ def test_a_price_that_the_file_drops_is_no_longer_sold_and_its_orders_keep_it(
     order_id = builders.bought(shop, stripe, "guide-eur")
     publishing.apply(shop, write(folder, GUIDE.replace("guide-eur", "guide-new").replace("2900", "3900")))
     with shop.reading() as session:
-        offer = offers.of_product(session, "guide")
+        offer = offers.of_product(session, "guide", now=shop.now())
     assert [(tag.id, tag.amount.amount) for tag in offer.prices] == [("guide-new", 3900)]
     assert builders.detail(shop, order_id)["lines"][0]["unit_amount"] == 2900
 
@@ -90,7 +90,7 @@ def test_a_product_without_stock_of_its_own_can_be_withdrawn_and_come_back(shop:
     for text, availability in ((withdrawn, Availability.WITHDRAWN), (GUIDE, Availability.ON_SALE)):
         publishing.apply(shop, write(folder, text))
         with shop.reading() as session:
-            assert offers.of_product(session, "guide").availability is availability
+            assert offers.of_product(session, "guide", now=shop.now()).availability is availability
 
 
 def test_one_file_sold_under_two_names_keeps_both(bare_shop: Shop, folder: Path) -> None:
@@ -114,6 +114,12 @@ WRONG = [
     (GUIDE.replace('"download"', '"poem"'), "products.0.kind: Input should be 'download'"),
     (GUIDE.replace('kind = "download"', 'kind = "download"\nprize = 1'), "products.0.prize: Extra inputs are not permitted"),
     (GUIDE.replace("2900", "49"), "products.0.prices.0: Stripe charges no less than €0.50"),
+    (GUIDE.replace('2900, currency = "eur"', '12345, currency = "kwd"'), "products.0.prices.0: Stripe does not"),
+    (GUIDE.replace('2900, currency = "eur"', '12345, currency = "kwd"'), "make it KWD12.340 (12340) or KWD12.350 (12350)"),
+    (GUIDE.replace('2900, currency = "eur"', '550, currency = "isk"'), "Stripe does not charge ISK5.50: make it ISK5.00 (500) or"),
+    (GUIDE.replace('"eur"', '"xau"'), "products.0.prices.0: Stripe charges nothing in XAU"),
+    (GUIDE.replace('"eur"', '"xau"').replace("2900", "0"), "Stripe charges nothing in XAU"),
+    (GUIDE.replace("2900", "100000000"), "products.0.prices.0.amount: Input should be less than"),
     (GUIDE.replace("2900", "-1"), "products.0.prices.0.amount: Input should be greater than or equal to 0"),
     (GUIDE.replace("2900", "29.5"), "products.0.prices.0.amount: Input should be a valid integer"),
     (GUIDE.replace('"eur"', '"EUR"'), "products.0.prices.0.currency: String should match pattern"),
@@ -124,6 +130,10 @@ WRONG = [
     (GUIDE.replace('name = "guide.txt"', 'name = "../guide.txt"'), "products.0.files.0.name: String should match pattern"),
     (GUIDE.replace("text/plain", "text"), "products.0.files.0.media_type: String should match pattern"),
     (GUIDE.replace(FILE, f"{FILE}, {FILE}"), "file name guide.txt stands in the file more than once"),
+    (
+        CLINIC.replace("{ in_days = 3, capacity = 5 }", ", ".join(['{ id = "a", in_days = 3, capacity = 5 }'] * 2)),
+        "clinic: date a stands in the file more than once",
+    ),
     (GUIDE + GUIDE, "product guide stands in the file more than once"),
     (GUIDE + GUIDE.replace('"guide"', '"other"'), "price guide-eur stands in the file more than once"),
     (GUIDE + "download = { downloads = -1 }", "products.0.download.downloads: Input should be greater than or equal to 1"),
@@ -187,3 +197,73 @@ def test_what_was_sold_cannot_be_taken_back_by_a_file(
         publishing.apply(shop, write(folder, GUIDE.replace("2900", "9900") + CLINIC.replace(*change)))
     assert sentence in refusal.value.problems[0]
     assert stock(shop) == before
+
+
+def clinic(*dates: str) -> str:
+    return CLINIC.replace("{ in_days = 3, capacity = 5 }", ", ".join(f"{{ {date} }}" for date in dates))
+
+
+def at(day: int, more: str = "capacity = 5") -> str:
+    return f"starts_at = 2026-12-{day:02}T17:00:00Z, ends_at = 2026-12-{day:02}T19:00:00Z, {more}"
+
+
+def timetable(shop: Shop) -> dict[str, tuple[int, bool]]:
+    """On which day of the month each date is, and whether it is offered."""
+    found = builders.rows(shop, WorkshopDate)
+    return {date.id: (date.starts_at.day, date.active) for date in sorted(found, key=lambda date: date.id)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([at(4)], [at(9)], {"clinic/1": (9, True)}),
+        ([at(4), at(9)], [at(9)], {"clinic/1": (4, False), "clinic/2": (9, True)}),
+        ([at(4), at(9)], [at(9), at(16)], {"clinic/1": (4, False), "clinic/2": (9, True), "clinic/3": (16, True)}),
+        ([at(4), at(9)], [at(9), at(4)], {"clinic/1": (4, True), "clinic/2": (9, True)}),
+        ([at(4), at(9)], [at(4), at(16)], {"clinic/1": (4, True), "clinic/2": (16, True)}),
+        ([at(4), at(4)], [at(4), at(4)], {"clinic/1": (4, True), "clinic/2": (4, True)}),
+        (
+            [at(4, 'id = "a", capacity = 5'), at(9, 'id = "b", capacity = 5')],
+            [at(16, 'id = "b", capacity = 5'), at(9, 'id = "a", capacity = 5')],
+            {"clinic/a": (9, True), "clinic/b": (16, True)},
+        ),
+    ],
+    ids=["moved", "dropped", "one dropped, one added", "swapped", "the second moved", "at the same time", "by id"],
+)
+def test_a_date_is_known_again_when_dates_move_come_and_go(
+    bare_shop: Shop, folder: Path, before: list[str], after: list[str], expected: dict
+) -> None:
+    publishing.apply(bare_shop, write(folder, clinic(*before)))
+    for _ in range(2):
+        publishing.apply(bare_shop, write(folder, clinic(*after)))
+        assert timetable(bare_shop) == expected
+
+
+def test_a_dropped_date_is_no_longer_offered_and_keeps_its_buyers(
+    bare_shop: Shop, stripe: FakeStripe, folder: Path
+) -> None:
+    publishing.apply(bare_shop, write(folder, clinic(at(4), at(9))))
+    order_id = builders.bought(bare_shop, stripe, "clinic-eur")
+    publishing.apply(bare_shop, write(folder, clinic(at(9))))
+    with bare_shop.reading() as session:
+        offer = offers.of_product(session, "clinic", now=bare_shop.now())
+    assert offer is not None
+    assert [date.id for date in offer.dates] == ["clinic/2"]
+    assert builders.taken(bare_shop) == {"clinic/1": 1, "clinic/2": 0}
+    (delivery,) = builders.deliveries(bare_shop, order_id)
+    assert delivery.starts_at is not None
+    assert delivery.starts_at.day == 4
+
+
+def test_a_date_that_has_begun_is_never_moved(bare_shop: Shop, clock: Clock, folder: Path) -> None:
+    named = 'id = "spring", capacity = 5'
+    publishing.apply(bare_shop, write(folder, clinic(at(4, named))))
+    clock.pass_(days=12)
+    with pytest.raises(CatalogInvalid) as refusal:
+        publishing.apply(bare_shop, write(folder, clinic(at(16, named))))
+    assert refusal.value.problems == ["clinic/spring has begun and cannot be moved: give the new date an id of its own"]
+    publishing.apply(bare_shop, write(folder, clinic(at(16))))
+    assert timetable(bare_shop) == {"clinic/1": (16, True), "clinic/spring": (4, False)}
+    clock.pass_(days=12)
+    publishing.apply(bare_shop, write(folder, clinic(at(30))))
+    assert timetable(bare_shop) == {"clinic/1": (16, False), "clinic/2": (30, True), "clinic/spring": (4, False)}

@@ -7,8 +7,9 @@ from core.foundation import signing
 from core.foundation.database import new_id
 from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
 from core.messages import letters
-from core.people import sign_in
-from core.people.sign_in import SignIn, SignInCode
+from core.people import codes, sign_in
+from core.people.codes import SignInCode
+from core.people.sign_in import SignIn
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -24,8 +25,8 @@ def somebody() -> str:
 
 def a_code(shop: Shop, email: str) -> str:
     with shop.transaction() as session:
-        code = sign_in.make_code(session, email, now=shop.now())
-    return sign_in.digits_of(code.id, signing_key=shop.signing_key)
+        code = codes.make(session, email, now=shop.now())
+    return codes.digits_of(code.id, signing_key=shop.signing_key)
 
 
 def a_letter(shop: Shop, stripe: FakeStripe) -> str:

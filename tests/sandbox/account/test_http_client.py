@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -98,3 +101,44 @@ def test_silence_is_no_answer() -> None:
 
     with pytest.raises(Unanswered, match="no answer within"):
         _posted(talk)
+
+
+def test_whom_to_trust_is_read_once_and_never_where_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For several endpoints at once, and again when a connection has to be opened anew."""
+    read_on: list[threading.Thread] = []
+    real = ssl.create_default_context
+
+    def slow() -> ssl.SSLContext:
+        read_on.append(threading.current_thread())
+        time.sleep(0.2)
+        return real()
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def longest_pause(done: asyncio.Event) -> float:
+        longest = 0.0
+        while not done.is_set():
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - began)
+        return longest
+
+    async def go() -> float:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        client, done = HttpClient(timeout=5), asyncio.Event()
+        watching = asyncio.create_task(longest_pause(done))
+        for _ in range(2):
+            posts = [client.post(f"https://127.0.0.1:{port}/", b"{}", {}) for _ in range(5)]
+            for answer in await asyncio.gather(*posts, return_exceptions=True):
+                assert isinstance(answer, Unanswered)
+        done.set()
+        await client.close()
+        server.close()
+        return await watching
+
+    monkeypatch.setattr(ssl, "create_default_context", slow)
+    assert asyncio.run(go()) < 0.15
+    assert len(read_on) == 1
+    assert read_on[0] is not threading.main_thread()

@@ -41,7 +41,7 @@ class Listener:
         return self.connections.enter_context(dialled)
 
     def next(self) -> dict[str, Any]:
-        frame: dict[str, Any] = json.loads(self.connection.recv(timeout=8))
+        frame: dict[str, Any] = json.loads(self.connection.recv(timeout=30))
         return frame
 
     def event(self) -> dict[str, Any]:
@@ -269,7 +269,7 @@ def test_a_second_connection_of_the_same_listener_takes_over(world: World) -> No
     with _listening(world) as listener:
         before, listener.connection = listener.connection, listener.dial()
         with pytest.raises(ConnectionClosed):
-            before.recv(timeout=8)
+            before.recv(timeout=30)
         world.api.products.create({"name": "x"})
         listener.answer(200)
         assert _ended(world, listener.id)["state"] == "delivered"

@@ -11,6 +11,7 @@ from sandbox import app
 from sandbox.account import lists
 from sandbox.api import unsupported
 from sandbox.api.operations import HANDLERS
+from sandbox.protocol import spec
 from sandbox.protocol.spec import API_VERSION
 from tests.sandbox import reading
 from tests.sandbox.requests_by_schema import (
@@ -229,3 +230,25 @@ def test_every_filter_of_a_list_filters(populated: World, path: str, leaf: str) 
     kind = next(inner for name, inner in leaves(schema) if name == leaf)
     values = kind.get("enum") or {"number": [1, 2_000_000_000], "boolean": [True, False]}.get(kind["type"], ["kept"])
     assert any(len(found(naming(schema, leaf, value))) < len(found({})) for value in values if value != "")
+
+
+LEFT_OUT = [
+    (operation.path, hash_, name)
+    for operation in spec.every()
+    for hash_, schema in operation.params.get("properties", {}).items()
+    for name in schema.get(spec.LEFT_OUT, ())
+]
+
+
+def test_everything_that_was_left_out_of_the_description_is_refused_as_not_imitated(world: World) -> None:
+    assert len(LEFT_OUT) > 300
+    for path, hash_, name in LEFT_OUT:
+        needed = "amount=2900&currency=eur" if path == "/v1/payment_intents" else ""
+        error = world.raw("POST", _path(path), f"{needed}&{hash_}[{name}][x]=1").json()["error"]
+        assert error["message"] == f"The sandbox does not imitate the parameter {hash_}[{name}].", path
+        assert error["param"] == f"{hash_}[{name}]"
+        also = world.raw("POST", _path(path), f"{needed}&{hash_}[{name}][x]=1&{hash_}[p42][x]=1").json()["error"]
+        assert (also["code"], also["message"]) == (
+            "parameter_unknown",
+            f"Received unknown parameter: {hash_}[p42]",
+        )

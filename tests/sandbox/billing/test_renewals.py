@@ -224,6 +224,28 @@ def test_a_coupon_for_some_months_lasts_so_long(world: World) -> None:
     assert [invoice.amount_paid for invoice in reversed(paid)] == [500, 500, 1000, 1000]
 
 
+def test_a_coupon_for_some_months_also_ends_when_renewals_are_brought_about_by_hand(world: World) -> None:
+    coupon = world.api.coupons.create({"percent_off": 50, "duration": "repeating", "duration_in_months": 2})
+    line = {"price": world.plan(1000, "month").id, "quantity": 1}
+    session = world.session(mode="subscription", line_items=[line], discounts=[{"coupon": coupon.id}])
+    world.pay(session)
+    subscription = world.read(session).subscription
+    for _ in range(3):
+        world.act("renew", subscription)
+    paid = world.api.invoices.list({"subscription": subscription}).data
+    assert [invoice.amount_paid for invoice in reversed(paid)] == [500, 500, 1000, 1000]
+
+
+def test_the_coming_invoice_knows_that_a_coupon_will_have_ended(world: World) -> None:
+    coupon = world.api.coupons.create({"percent_off": 50, "duration": "repeating", "duration_in_months": 1})
+    line = {"price": world.plan(1000, "month").id, "quantity": 1}
+    session = world.session(mode="subscription", line_items=[line], discounts=[{"coupon": coupon.id}])
+    world.pay(session)
+    world.advance(days=28)
+    (coming,) = world.events("invoice.upcoming")
+    assert (coming.data.object.total, coming.data.object.discounts) == (1000, [])
+
+
 def test_an_invoice_of_a_subscription_can_be_refunded(world: World) -> None:
     subscription = world.subscribed()
     payment = world.api.invoice_payments.list({"invoice": subscription.latest_invoice}).data[0].payment.payment_intent

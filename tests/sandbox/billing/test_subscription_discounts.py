@@ -113,3 +113,14 @@ def test_a_coupon_of_some_months_that_a_customer_has_ends_as_well(world: World) 
     world.advance(days=32)
     assert world.api.customers.retrieve(customer).discount is None
     assert world.last_kind() == "customer.discount.deleted"
+
+
+def test_a_discount_that_the_customer_has_can_be_combined_with_another(world: World) -> None:
+    customer = _customer(world)
+    world.raw("POST", f"/v1/customers/{customer}", f"coupon={_coupon(world)}").raise_for_status()
+    own = world.api.customers.retrieve(customer).discount.id
+    made = _subscribed(world, {"discount": own}, {"coupon": _coupon(world, 10)}, customer=customer)
+    assert (made.latest_invoice.total, made.discounts[0]) == (450, own)
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.subscriptions.update(made.id, {"discounts": [{"discount": "di_none"}]})
+    assert refused.value.param == "discounts[0][discount]"

@@ -62,6 +62,14 @@ def test_what_is_no_amount_of_a_currency_is_refused_and_nothing_made(
     assert len(world.api.prices.list({"product": product}).data) == 1
 
 
+def test_a_product_whose_price_is_refused_is_not_made(world: World) -> None:
+    price = {"currency": "eur", "unit_amount": 500, "currency_options": {"usd": {"unit_amount": -1}}}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        world.api.products.create({"name": "Kit", "default_price_data": price})
+    assert refused.value.param == "default_price_data[currency_options][usd][unit_amount]"
+    assert world.api.products.list().data == []
+
+
 def test_a_session_in_a_currency_asks_for_what_it_costs_there(world: World) -> None:
     price = world.price(currency_options=USD)
     sold = {"price": price.id, "quantity": 2, "adjustable_quantity": {"enabled": True}}

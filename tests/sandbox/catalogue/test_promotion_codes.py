@@ -16,28 +16,43 @@ def _code(world: World, code: str = "SPRING", coupon: dict[str, Any] | None = No
 
 def _type(world: World, session: Any, code: str) -> str:
     form = {"promotion": "apply", "promotionCode": code, "email": "nora@example.com", "billingName": "Nora L"}
-    return world.http.post(f"/c/pay/{session.id}", data=form).text
+    return world.changed(session, **form).text
 
 
 def test_a_code_takes_its_part_off_and_can_be_removed_again(world: World) -> None:
     _code(world)
     session = world.session(1000, allow_promotion_codes=True)
     page = _type(world, session, "spring")
-    assert "Pay €7.50 of" in page
+    assert "Pay</span> €7.50 of" in page
     assert "SPRING takes €2.50 off" in page
     assert 'value="Nora L"' in page
     assert world.read(session).total_details.amount_discount == 250
-    again = world.http.post(f"/c/pay/{session.id}", data={"promotion": "remove"}).text
-    assert "Pay €10.00 of" in again
+    again = world.changed(session, promotion="remove").text
+    assert "Pay</span> €10.00 of" in again
     assert world.read(session).discounts == []
 
 
 def test_pressing_enter_pays_unless_a_code_was_typed(world: World) -> None:
     _code(world)
     session = world.session(1000, allow_promotion_codes=True)
-    assert world.pay(session, promotion="apply", promotionCode="SPRING").status_code == 200
-    assert world.read(session).amount_total == 750
-    assert world.pay(session, promotion="apply", promotionCode="").status_code == 303
+    world.pay(session, promotion="apply", promotionCode="SPRING")
+    assert (world.read(session).amount_total, world.read(session).status) == (750, "open")
+    world.pay(session, promotion="apply", promotionCode="")
+    assert world.read(session).status == "complete"
+
+
+def test_what_was_typed_beside_a_code_stays_however_often_the_page_is_looked_at(world: World) -> None:
+    _code(world)
+    session = world.session(1000, allow_promotion_codes=True)
+    form = {"promotion": "apply", "promotionCode": "SPRNG", "email": "nora@example.com", "cardNumber": "4242"}
+    where = world.http.post(f"/c/pay/{session.id}", data=form).headers["location"]
+    assert "4242" not in where
+    for _ in range(2):
+        page = world.http.get(where).text
+        assert ("SPRNG isn't valid" in page, 'value="4242"' in page, 'value="nora@example.com"' in page) == (True,) * 3
+    other = world.session(1000, allow_promotion_codes=True)
+    assert '4242"' not in world.http.get(where.replace(session.id, other.id)).text
+    assert "SPRNG" not in world.http.get(f"/c/pay/{session.id}?form=unknown").text
 
 
 def test_what_is_paid_is_the_reduced_amount_and_the_use_is_counted(world: World) -> None:

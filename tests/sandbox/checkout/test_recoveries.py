@@ -27,7 +27,7 @@ def _recovered(world: World, expired: Any) -> Any:
     """The session that opening the address leads to."""
     answer = _opened(world, expired)
     assert answer.status_code == 303
-    return world.api.checkout.sessions.retrieve(answer.headers["location"].rpartition("/")[2])
+    return world.api.checkout.sessions.retrieve(urlsplit(answer.headers["location"]).path.rpartition("/")[2])
 
 
 def test_there_is_no_address_before_a_session_has_expired(world: World) -> None:
@@ -63,11 +63,8 @@ def test_opening_the_address_makes_a_copy_that_can_be_paid(world: World) -> None
         custom_fields=asked,
     )
     copy = _recovered(world, expired)
-    assert (copy.recovered_from, copy.status, copy.url) == (
-        expired.id,
-        "open",
-        f"{world.settings.base_url}/c/pay/{copy.id}",
-    )
+    assert (copy.recovered_from, copy.status) == (expired.id, "open")
+    assert copy.url.startswith(f"{world.settings.base_url}/c/pay/{copy.id}#fid")
     own = {
         "id",
         "after_expiration",

@@ -76,3 +76,31 @@ def test_an_event_says_of_which_metadata_there_was_none_before(world: World) -> 
     world.api.customers.update(customer.id, {"metadata": {"changed": "2", "gone": "", "added": "2"}})
     previous = world.events("customer.updated")[-1].data.previous_attributes
     assert previous.to_dict()["metadata"] == {"changed": "1", "gone": "1", "added": None}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["name@gmail", "x@example..com", "x@example.com.", "x@.example.com", "x..y@example.com", ".x@example.com", "x@y@z.com",
+     "nora", "nora @example.com", "<nora@example.com>", "x@-example.com"],
+)  # fmt: skip
+def test_what_no_letter_can_be_sent_to_is_no_email_address(world: World, address: str) -> None:
+    customer = world.api.customers.create({"email": "Nora.O'Neill+shop@mail.example.co.uk"})
+    method = {"type": "card", "card": {"token": "tok_visa"}, "billing_details": {"email": address}}
+    intent = {"amount": 2900, "currency": "eur"}
+    for param, ask in {
+        "email": lambda: world.api.customers.create({"email": address}),
+        "customer_email": lambda: world.session(customer_email=address),
+        "payment_intent_data[receipt_email]": lambda: world.session(payment_intent_data={"receipt_email": address}),
+        "receipt_email": lambda: world.api.payment_intents.create({**intent, "receipt_email": address}),
+        "billing_details[email]": lambda: world.api.payment_methods.create(method),
+    }.items():
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            ask()
+        assert (refused.value.code, refused.value.param) == ("email_invalid", param)
+        assert refused.value.user_message == f"Invalid email address: {address}"
+    with pytest.raises(stripe.InvalidRequestError, match="Invalid email address"):
+        world.api.customers.update(customer.id, {"email": address})
+    # Whoever looks for one finds none.
+    assert world.api.customers.list({"email": address}).data == []
+    page = world.pay(world.session(), email=address)
+    assert (page.status_code, "Enter the email address" in page.text) == (402, True)

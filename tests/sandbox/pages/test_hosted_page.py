@@ -21,11 +21,18 @@ def test_the_page_shows_what_is_sold_and_has_the_fields_suites_look_for(world: W
         assert f'name="{name}"' in page
     assert 'id="cardCvc"' in page
     assert 'aria-label="CVC"' in page
-    assert "Pay €29.00 of pretend money" in page
+    assert '<span class="SubmitButton-Text SubmitButton-Text--current">Pay</span> €29.00 of pretend money' in page
     assert 'value="nora@example.com"' in page
     assert 'href="http://127.0.0.1:9/cart"' in page
     assert "The Quiet Launch" in page
     assert "promotionCode" not in page
+
+
+def test_what_a_product_says_of_itself_stands_below_its_name(world: World) -> None:
+    described = {"name": "Clinic", "description": "2026-12-10, 17:00 & later"}
+    price = {"currency": "eur", "unit_amount": 14000, "product_data": described}
+    page = world.http.get(_url(world.session(line_items=[{"price_data": price, "quantity": 1}]))).text
+    assert "2026-12-10, 17:00 &amp; later" in page
 
 
 def test_a_known_customer_need_not_type_their_address_again(world: World) -> None:
@@ -44,7 +51,7 @@ def test_a_known_customer_need_not_type_their_address_again(world: World) -> Non
     [(123456, "usd", "$1,234.56"), (500, "jpy", "¥500"), (12340, "kwd", "12.340 KWD"), (990, "chf", "9.90 CHF")],
 )
 def test_amounts_have_as_many_digits_as_their_currency(world: World, amount: int, currency: str, shown: str) -> None:
-    assert f"Pay {shown} of" in world.http.get(_url(world.session(amount, currency))).text
+    assert f"Pay</span> {shown} of" in world.http.get(_url(world.session(amount, currency))).text
 
 
 def test_paying_returns_to_the_shop_with_the_sessions_id(world: World) -> None:

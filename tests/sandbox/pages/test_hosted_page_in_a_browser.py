@@ -221,3 +221,36 @@ def test_a_name_without_an_end_stays_within_the_page(world: World, visitor: Visi
         visitor.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         expect(visitor.page.get_by_text("W" * 250)).to_be_visible()
         assert not visitor.overflows
+
+
+def test_coming_back_to_the_page_never_asks_to_send_a_form_again(world: World, visitor: Visitor) -> None:
+    """Neither after a wrong code, nor after a declined card, nor when the page is loaded again."""
+    session, page = _session(world, allow_promotion_codes=True), visitor.page
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method) if "/c/pay/" in request.url else None)
+    page.goto(session.url)
+    _fill(page, "4000000000000002")
+    page.locator("#promotionCode").fill("SPRING")
+    page.get_by_role("button", name="Apply").click()
+    visitor.complains("SPRING isn't valid")
+    page.locator("#promotionCode").fill("")
+    _submit(page)
+    expect(page.locator("#decline")).to_be_visible()
+    assert sent == ["GET", "POST", "GET", "POST"]
+    page.reload()
+    expect(page.locator("#decline")).to_have_count(0)
+    page.go_back()
+    page.go_forward()
+    page.go_back()
+    expect(page.locator("#email")).to_be_visible()
+    assert "POST" not in sent[4:]
+    assert world.read(session).status == "open"
+
+
+def test_an_element_says_pay_and_nothing_else(world: World, visitor: Visitor) -> None:
+    session, page = _session(world), visitor.page
+    page.goto(session.url)
+    _fill(page, "4242424242424242")
+    page.get_by_text("Pay", exact=True).click()
+    page.wait_for_url(BACK)
+    assert world.read(session).payment_status == "paid"

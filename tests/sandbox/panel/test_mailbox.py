@@ -17,7 +17,7 @@ def send(world: World, subject: str = "Your order", page: str = "") -> None:
     if page:
         letter.add_alternative(page, subtype="html")
         letter.add_attachment("BEGIN:VCALENDAR", subtype="calendar", filename="place.ics")
-    with smtplib.SMTP("127.0.0.1", world.settings.smtp_port, timeout=5) as server:
+    with smtplib.SMTP("127.0.0.1", world.settings.smtp_port, timeout=30) as server:
         server.send_message(letter)
 
 
@@ -89,7 +89,7 @@ def test_a_letter_can_be_had_as_it_came_with_its_attachments(world: World) -> No
 
 def test_a_letter_in_another_encoding_is_kept_byte_for_byte(world: World) -> None:
     raw = b"Subject: hi\r\nContent-Type: text/plain; charset=latin-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\nsch\xf6n\r\n"
-    with smtplib.SMTP("127.0.0.1", world.settings.smtp_port, timeout=5) as server:
+    with smtplib.SMTP("127.0.0.1", world.settings.smtp_port, timeout=30) as server:
         server.sendmail("shop@example.com", ["nora@example.com"], raw)
     [letter] = world.http.get("/inbox.json").json()
     assert letter["text"].strip() == "schön"

@@ -65,11 +65,18 @@ def test_every_form_of_the_panel_leads_somewhere(world: World) -> None:
     world.api.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["invoice.paid"]})
     world.act("disable", made.id)
     world.api.test_helpers.test_clocks.create({"frozen_time": 1_800_000_000})
+    world.act("make-code", code="SPRING", percent_off=10)
     world.act("payout")
     page = world.http.get("/", params={"sessions": 100, "payments": 100}).text
     offered = set(re.findall(r'action="/panel/act/([\w-]+)"', page))
     only_by_script = {"pause", "quantity", "jump", "refund-finish"}
-    assert offered == {name for group in SCENARIOS.values() for name in group} | set(ACTIONS) - only_by_script
+    # One has a form of its own, and one a button where the price is shown.
+    elsewhere = {"make-code", "delete-price"}
+    assert (
+        offered == {name for group in SCENARIOS.values() for name in group} | set(ACTIONS) - only_by_script - elsewhere
+    )
+    assert 'action="/panel/promotion-codes"' in page
+    assert 'action="/panel/act/delete-price"' in world.http.get(f"/panel/objects/{world.price().id}").text
     assert _press(world, "nothing") == 404
 
 

@@ -247,14 +247,59 @@ def test_amounts_of_more_than_eight_digits_are_refused(world: World, currency: s
         assert (refused.value.code, refused.value.user_message) == ("amount_too_large", message)
 
 
-def test_the_last_of_three_digits_after_the_point_is_zero(world: World) -> None:
-    assert world.api.payment_intents.create({"amount": 5120, "currency": "kwd"}).amount == 5120
-    for ask in (
-        lambda: world.api.payment_intents.create({"amount": 5124, "currency": "kwd"}),
-        lambda: world.price(5124, "kwd"),
-    ):
-        with pytest.raises(stripe.InvalidRequestError, match="multiple of 10"):
+@pytest.mark.parametrize(
+    ("currency", "good", "bad", "step"),
+    [
+        *((currency, 5120, 5124, 10) for currency in ("bhd", "jod", "kwd", "omr", "tnd")),
+        ("isk", 51200, 51210, 100),
+        ("ugx", 51200, 51201, 100),
+    ],
+)
+def test_an_amount_ends_in_zeros_where_the_currency_has_no_such_digits(
+    world: World, currency: str, good: int, bad: int, step: int
+) -> None:
+    customer = world.api.customers.create({"email": "nora@example.com"}).id
+    made = {"amount": good, "currency": currency, "payment_method": "pm_card_visa", "confirm": True}
+    made["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "never"}
+    paid = world.api.payment_intents.create(made)
+    held = world.api.payment_intents.create({**made, "capture_method": "manual"})
+    assert (paid.amount, world.price(good, currency).unit_amount) == (good, good)
+    line = {"price_data": {"currency": currency, "unit_amount": bad, "product_data": {"name": "x"}}, "quantity": 1}
+    for param, ask in {
+        "amount": lambda: world.api.payment_intents.create({"amount": bad, "currency": currency}),
+        "unit_amount": lambda: world.price(bad, currency),
+        "line_items[0][price_data][unit_amount]": lambda: world.session(line_items=[line]),
+        "amount_to_capture": lambda: world.api.payment_intents.capture(held.id, {"amount_to_capture": good - 1}),
+        "amount_off": lambda: world.api.coupons.create({"amount_off": bad, "currency": currency}),
+    }.items():
+        with pytest.raises(stripe.InvalidRequestError) as refused:
             ask()
+        assert refused.value.user_message == f"Amounts in {currency} must be a multiple of {step}."
+        assert refused.value.param == param
+    with pytest.raises(stripe.InvalidRequestError, match=f"multiple of {step}"):
+        world.api.refunds.create({"payment_intent": paid.id, "amount": good - 1})
+    with pytest.raises(stripe.InvalidRequestError, match=f"multiple of {step}"):
+        world.api.invoice_items.create({"customer": customer, "amount": -bad, "currency": currency})
+    assert world.api.refunds.create({"payment_intent": paid.id, "amount": step}).amount == step
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "percent", "left"), [("kwd", 9990, 33, 6690), ("isk", 99900, 33, 66900)]
+)
+def test_what_a_discount_or_a_part_of_a_period_comes_to_can_be_charged_too(
+    world: World, currency: str, amount: int, percent: int, left: int
+) -> None:
+    coupon = world.api.coupons.create({"percent_off": percent}).id
+    line = {"price_data": {"currency": currency, "unit_amount": amount, "product_data": {"name": "x"}}, "quantity": 1}
+    assert world.session(line_items=[line], discounts=[{"coupon": coupon}]).amount_total == left
+    recurring = {"interval": "month"}
+    plan = world.subscribed(world.price(amount, currency, recurring=recurring))
+    world.advance(days=11)
+    item = plan["items"].data[0].id
+    world.api.subscriptions.update(plan.id, {"items": [{"id": item, "quantity": 2}]})
+    steps = [each.amount % {"kwd": 10, "isk": 100}[currency] for each in world.api.invoice_items.list().data]
+    assert steps == [0, 0]
+    assert world.act("refund-some", "")["amount"] % 10 == 0
 
 
 def test_a_refusal_names_what_would_have_to_be_so_to_update(world: World) -> None:

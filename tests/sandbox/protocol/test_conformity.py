@@ -13,7 +13,7 @@ from sandbox import app
 from sandbox.account import events
 from sandbox.account.account import Account
 from sandbox.account.settings import Settings
-from sandbox.protocol import conformity
+from sandbox.protocol import changelog, conformity, versions
 from tests.sandbox.running import KEY, World
 
 QUIET = Settings(data=":memory:", webhook_url="", check=True)
@@ -80,3 +80,18 @@ def test_a_wrong_answer_is_withheld_and_logged(caplog: pytest.LogCaptureFixture)
     assert answer.status_code == 500
     assert "GET /v1/products/{id} is not as Stripe describes it" in answer.json()["error"]["message"]
     assert "is not as Stripe describes it" in caplog.text
+
+
+def test_versions_in_which_everything_looks_the_same_are_checked_by_the_same_means() -> None:
+    """However many versions are spoken, what is kept for them is bounded: each means takes ten megabytes."""
+    error = {"error": {"type": "api_error", "message": "x"}}
+    for version in versions.known():
+        conformity.check_object("error", error, version)
+        for name in ("charge", "invoice", "checkout.session"):
+            with pytest.raises(conformity.NotAsDescribed, match=name):
+                conformity.check_object(name, {"object": name}, version)
+        with pytest.raises(conformity.NotAsDescribed, match="GET /v1/charges"):
+            conformity.check_answer("GET", "/v1/charges", 200, {"object": "list"}, version)
+    changes = {change.since for change in changelog.CHANGES}
+    assert len(versions.known()) > 100
+    assert conformity._objects.cache_info().currsize <= len(changes) + 1 < 10

@@ -4,6 +4,9 @@ import pytest
 from sqlalchemy import text
 
 from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.orders.orders import Order
+from tests import builders
+from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
 
@@ -36,7 +39,7 @@ def test_quantities_change_and_lines_go(visitor: Visitor) -> None:
     visitor.puts("clinic-eur")
     visitor.puts("guide-eur")
     tab = visitor.opens("cart")
-    sound(tab.number_input(key="quantity-in-cart-clinic-eur").set_value(3).run())
+    sound(tab.number_input(key="quantity-in-cart-clinic-eur@clinic/1").set_value(3).run())
     sound(tab.button(key="remove-guide-eur").click().run())
     assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("clinic-eur", 3)]
     assert "**€420.00**" in words(tab)
@@ -117,6 +120,22 @@ def test_a_cart_that_is_still_settling_leads_to_its_order(visitor: Visitor) -> N
     assert "still settling" in tab.warning[0].value
 
 
+def test_who_has_the_plan_already_is_told_so_and_may_go_on(visitor: Visitor, clock: Clock) -> None:
+    visitor.puts("plan-month")
+    session_id = visitor.goes_to_payment()
+    visitor.stripe.pay(session_id)
+    builders.deliver(visitor.shop, visitor.stripe.event("completed", session_id))
+    clock.pass_(minutes=1)  # the newer cart is the one that is shown
+    visitor.puts("plan-month")
+    tab = visitor.opens("cart")
+    sound(tab.button(key="pay").click().run())
+    assert "You already have this plan" in tab.warning[0].value
+    assert "Your purchases" in labels(tab)
+    assert left_for(tab) == ""
+    sound(tab.button(key="pay").click().run())
+    assert left_for(tab)
+
+
 def test_an_empty_cart_shows_something_to_begin_with(visitor: Visitor) -> None:
     tab = visitor.opens("cart")
     assert tab.title[0].value == "Your cart is empty"
@@ -126,3 +145,31 @@ def test_an_empty_cart_shows_something_to_begin_with(visitor: Visitor) -> None:
 def test_a_browser_without_cookies_learns_why_its_cart_is_empty(visitor: Visitor) -> None:
     visitor.cookies.clear()
     assert "keeps no cookies" in visitor.opens("cart").warning[0].value
+
+
+def test_two_dates_of_a_workshop_are_two_lines_each_with_its_own_warning(visitor: Visitor) -> None:
+    for date_id, in_days in (("clinic/2", 24), ("clinic/3", 31)):
+        builders.add_date(visitor.shop, date_id, in_days=in_days)
+    for date_id in ("clinic/1", "clinic/2", "clinic/3"):
+        visitor.puts("clinic-eur", 2, date_id)
+    builders.change_date(visitor.shop, "clinic/2", taken=5)
+    builders.change_date(visitor.shop, "clinic/3", taken=4)
+    tab = visitor.opens("cart")
+    text = words(tab)
+    assert "2 places, Thursday 10 December 2026" in text
+    assert "2 places, Thursday 17 December 2026, 11\\:24 to 13\\:24, Copenhagen time. This stays out" in text
+    assert "Only 1 place is left on this date" in text
+    assert {"Remove 10 December 2026", "See other dates"} <= set(labels(tab))
+    sound(tab.button(key="remove-clinic-eur@clinic/3").click().run())
+    assert visitor.stripe.sessions[visitor.goes_to_payment()]["amount_total"] == 28000
+    (order,) = builders.rows(visitor.shop, Order)
+    assert builders.dates_of(visitor.shop, order.id) == ["clinic/1"]
+
+
+def test_a_date_that_is_over_stays_in_the_cart_and_out_of_the_payment(visitor: Visitor) -> None:
+    visitor.puts("clinic-eur")
+    visitor.shop.now.pass_(days=18)  # type: ignore[attr-defined]
+    text = words(visitor.opens("cart"))
+    assert "This date can't be booked any more" in text
+    assert "Thursday 10 December 2026" in text
+    assert "Nothing to pay" in text

@@ -1,5 +1,10 @@
 """The product page: what one gets, what it costs, and the way into the cart."""
 
+from dataclasses import replace
+
+from core.kinds import workshops
+from storefront import pictures
+from tests import builders
 from tests.builders import opened
 from tests.storefront.conftest import Visitor, labels, sound, words
 
@@ -72,3 +77,69 @@ def take_all_places(visitor: Visitor) -> None:
     """Somebody else is faster."""
     opened(visitor.shop, ("clinic-eur", 4), cart="cart_of_another")
     opened(visitor.shop, ("clinic-eur", 1), cart="cart_of_a_third")
+
+
+# -- a workshop with several dates
+
+
+def chosen(visitor: Visitor) -> list[tuple[str, int]]:
+    """What lies in the cart, by date."""
+    return [(line.date.id, line.quantity) for line in visitor.cart.lines if line.date]
+
+
+def test_a_date_is_chosen_among_those_with_room(visitor: Visitor) -> None:
+    builders.add_date(visitor.shop, "clinic/2", in_days=24, capacity=3)
+    builders.add_date(visitor.shop, "clinic/3", in_days=31)
+    builders.change_date(visitor.shop, "clinic/3", taken=5)
+    tab = visitor.opens("product", p="clinic")
+    dates = tab.radio(key="date-clinic")
+    assert dates.options == ["Thursday 10 December 2026", "Thursday 17 December 2026"]
+    assert "0 of 5 places taken" in [each.text for each in tab.get("progress")]
+    assert "Sold out: 24 December 2026" in words(tab)
+    dates.set_value("clinic/2").run()
+    assert tab.number_input(key="quantity-clinic").max == 3
+    tab.number_input(key="quantity-clinic").set_value(2).run()
+    sound(tab.button(key="add").click().run())
+    assert chosen(visitor) == [("clinic/2", 2)]
+    assert tab.success[0].value == "Clinic, 2 places on Thursday 17 December 2026, are in your cart."
+    assert "Go to cart" in labels(tab)
+
+
+def test_another_date_is_another_line(visitor: Visitor) -> None:
+    builders.add_date(visitor.shop, "clinic/2", in_days=24)
+    visitor.puts("clinic-eur", 1, "clinic/2")
+    tab = visitor.opens("product", p="clinic")
+    assert tab.radio(key="date-clinic").value == "clinic/2"
+    tab.radio(key="date-clinic").set_value("clinic/1").run()
+    assert "Add to cart" in labels(tab)
+    sound(tab.button(key="add").click().run())
+    assert sorted(chosen(visitor)) == [("clinic/1", 1), ("clinic/2", 1)]
+
+
+def test_a_date_that_fills_meanwhile_is_named_and_no_other_is_taken(visitor: Visitor) -> None:
+    builders.add_date(visitor.shop, "clinic/2", in_days=24)
+    builders.add_date(visitor.shop, "clinic/3", in_days=31)
+    tab = visitor.opens("product", p="clinic")
+    tab.radio(key="date-clinic").set_value("clinic/2").run()
+    builders.change_date(visitor.shop, "clinic/2", taken=5)
+    sound(tab.button(key="add").click().run())
+    assert "No place can be had on Thursday 17 December 2026 any more." in tab.warning[0].value
+    assert tab.radio(key="date-clinic").options == ["Thursday 10 December 2026", "Thursday 24 December 2026"]
+    assert visitor.cart.lines == ()
+
+
+def test_a_workshop_without_a_coming_date_says_so(visitor: Visitor) -> None:
+    visitor.shop.now.pass_(days=30)  # type: ignore[attr-defined]
+    tab = visitor.opens("product", p="clinic")
+    assert tab.warning[0].value == "There is no date for this yet."
+    assert "Add to cart" not in labels(tab)
+
+
+def test_a_cover_is_drawn_with_the_places_of_the_date(visitor: Visitor) -> None:
+    with visitor.shop.reading() as session:
+        date = workshops.dates(session, ["clinic/1"], now=visitor.shop.now())["clinic/1"]
+    drawn = pictures.of_date("covers/pricing-clinic.svg", replace(date, capacity=24, left=20))
+    assert (drawn.count('class="taken"'), drawn.count('class="free"')) == (4, 20)
+    # A picture with other dots than there are places, and one without any, stay as they are.
+    assert pictures.of_date("covers/pricing-clinic.svg", date) == "covers/pricing-clinic.svg"
+    assert pictures.of_date("covers/tally.svg", replace(date, capacity=24)) == "covers/tally.svg"

@@ -1,0 +1,54 @@
+"""`pushcart customer`: what somebody has, and the change of their address on an owner's word."""
+
+from typing import Any
+
+from core.foundation.money import Money
+from core.owner import reports
+from core.people import address_changes, customers
+from core.people.customers import How
+from core.shop import Shop
+
+_ACTOR = "pushcart customer"
+
+
+def look(shop: Shop, email: str) -> dict[str, Any]:
+    """What the customer with this address has, as `--json` prints it. Raises CustomerNotFound."""
+    with shop.reading() as session:
+        return reports.customer_detail(session, email)
+
+
+def change(shop: Shop, email: str, new: str, *, order: str, keep: bool, join: bool) -> str:
+    """Change the address of a customer, or of one order of theirs; return the address to look at afterwards.
+
+    Raises CustomerNotFound, OrderNotFound, or AddressTaken.
+    """
+    with shop.transaction() as session:
+        now = shop.now()
+        if not order:
+            address_changes.change(session, email, new, how=How.OWNER, keep=keep, join=join, actor=_ACTOR, now=now)
+            return new
+        found = reports.order_detail(session, order)
+        owner = customers.whose(session, email)
+        address_changes.change_of_order(session, found["id"], new, owner=owner, how=How.OWNER, actor=_ACTOR, now=now)
+    return new
+
+
+def text(found: dict[str, Any]) -> str:
+    """The same for people."""
+    addresses = [f"  {each['address']} (by {each['how']}, {each['verified_at'][:10]})" for each in found["addresses"]]
+    orders = [line for each in found["orders"] for line in _order(each)]
+    others = [f"  {each['number']}: {_total(each)}, somebody else's order" for each in found["also_paid"]]
+    blocks = {"Addresses": addresses, "Orders": orders, "Paid for orders that are not theirs": others}
+    lines = [f"Customer {found['id']}" if found["id"] else "No customer of their own."]
+    return "\n".join(lines + [line for title, block in blocks.items() if block for line in (f"{title}:", *block)])
+
+
+def _order(order: dict[str, Any]) -> list[str]:
+    grants = [
+        f"    {each['product']} ({each['kind']}) x {each['quantity']}: {each['state']}" for each in order["grants"]
+    ]
+    return [f"  {order['number']} {order['status']}, {_total(order)}, to {order['email']}", *grants]
+
+
+def _total(paid: dict[str, Any]) -> str:
+    return Money(paid["amount_total"] or 0, paid["currency"]).format()

@@ -1,0 +1,83 @@
+"""Mail addresses: what is taken for one, and when two of them are the same.
+
+An address is kept and written to as it was given. Only for comparing is it folded, and no further than is safe: domains by
+IDNA, which is how mail finds them, and the letters A to Z before the @. What another alphabet would fold (`straße` and
+`strasse`, the dotless `ı`) may be two people's mailboxes.
+"""
+
+from email.utils import parseaddr
+from hashlib import sha256
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+
+from core.foundation.errors import AddressUnfit, Unfit
+
+# RFC 2606 and 6761: no mail reaches these, so that a demo and tests may use them.
+RESERVED = ("example", "example.com", "example.net", "example.org", "invalid", "test", "localhost")
+_LONGEST = 254
+_ASCII = str.maketrans({chr(code): chr(code).lower() for code in range(ord("A"), ord("Z") + 1)})
+
+
+def checked(text: str, *, reachable: bool) -> str:
+    """The address in this text, to be kept. Raises AddressUnfit. No mail server is asked.
+
+    `reachable` refuses domains that are reserved for examples: a shop that takes real money has no use for them.
+    """
+    address = text.strip()
+    if len(address) > _LONGEST:
+        raise AddressUnfit(Unfit.TOO_LONG)
+    try:
+        found = validate_email(address, check_deliverability=False, test_environment=not reachable)
+    except EmailNotValidError:
+        raise AddressUnfit(_why(address)) from None
+    domain = found.ascii_domain
+    if "." not in domain or (reachable and is_reserved(domain)):
+        raise AddressUnfit(Unfit.RESERVED if is_reserved(domain) else Unfit.NO_ENDING)
+    return found.normalized
+
+
+def checked_sender(text: str, *, reachable: bool) -> str:
+    """A From header, `Shop <shop@berg.com>` or the address alone, whose address is fit. Raises AddressUnfit."""
+    checked(parseaddr(text)[1] or text, reachable=reachable)
+    return text
+
+
+def fold(address: str) -> str:
+    """The form in which addresses are compared, also one that Stripe took and we would not. Never to be written to."""
+    local, at, domain = address.strip().rpartition("@")
+    return local.translate(_ASCII) + at + _folded_domain(domain)
+
+
+def mark(address: str) -> str:
+    """Stands for an address where it must not be read, such as in a link."""
+    return "cus_" + sha256(fold(address).encode()).hexdigest()[:24]
+
+
+def is_reserved(domain: str) -> bool:
+    """Whether the domain is one that is reserved for examples and tests, or below one."""
+    name = domain.translate(_ASCII).rstrip(".")
+    return any(name == reserved or name.endswith(f".{reserved}") for reserved in RESERVED)
+
+
+def _folded_domain(domain: str) -> str:
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except UnicodeError:  # no name that IDNA knows: IDNAError is one of these
+        return domain.translate(_ASCII)
+
+
+def _why(address: str) -> Unfit:
+    """What the person who typed it should look at."""
+    _, at, domain = address.rpartition("@")
+    if not address:
+        return Unfit.EMPTY
+    if not at:
+        return Unfit.NO_AT
+    if address.count("@") > 1 or any(mark in address for mark in ",; "):
+        return Unfit.SEVERAL
+    if ".." in address or domain.startswith(".") or address.startswith(".") or ".@" in address:
+        return Unfit.DOTS
+    if is_reserved(domain):
+        return Unfit.RESERVED
+    return Unfit.CHARACTERS if "." in domain.rstrip(".") else Unfit.NO_ENDING

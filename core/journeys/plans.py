@@ -1,0 +1,84 @@
+"""Plans at Stripe: fetching how a subscription stands, and ending one that nobody may use any more."""
+
+from sqlmodel import Session
+
+from core import fulfillment
+from core.admission import Refused
+from core.foundation import outbox
+from core.foundation.outbox import Job
+from core.foundation.settings import Settings
+from core.journeys import ownership
+from core.orders import ledger, orders, subscription_invoices, subscriptions
+from core.orders.disputes import Dispute
+from core.orders.refunds import Refund
+from core.orders.subscriptions import Subscription
+from core.shop import Shop
+
+
+def refresh(shop: Shop, subscription_id: str) -> bool:
+    """Fetch a subscription and settle its order by it; return whether that was news. Raises StripeTrouble.
+
+    One that is not ours, or that Stripe does not know, says nothing.
+    """
+    asked_at = shop.now()
+    found = shop.stripe.find_subscription(subscription_id)
+    order_id = ownership.find(shop, found) if found else None
+    if found is None or order_id is None or isinstance(order_id, Refused):
+        put_off(shop, subscription_id)
+        return False
+    needed = subscription_invoices.needed(found)
+    invoices = shop.stripe.invoices_of_subscription(subscription_id) if needed else []
+    facts = subscriptions.read_subscription(found, invoices)
+    with shop.transaction() as session:
+        order = orders.lock(session, order_id)
+        assert order is not None
+        order.eventful = True
+        news = subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
+        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
+    return news
+
+
+def put_off(shop: Shop, subscription_id: str) -> None:
+    """Ask about a subscription later, and ever more rarely."""
+    with shop.transaction() as session:
+        subscriptions.put_off(session, subscription_id, now=shop.now())
+
+
+def end(shop: Shop, subscription_id: str, cause: str) -> None:
+    """End a subscription because of a refund or a lost dispute, if that still holds and the policy says so; where the
+    policy leaves it to the owners, they are told. Raises StripeTrouble."""
+    with shop.reading() as session:
+        row = session.get_one(Subscription, subscription_id)
+        wanted = _is_unwanted(session, row)
+        cancels = _policy(shop.settings, session.get(Refund, cause) or session.get(Dispute, cause))
+    if not wanted:
+        return
+    if cancels:
+        shop.stripe.cancel_subscription(subscription_id)
+        refresh(shop, subscription_id)
+        return
+    topic = f"plan_bills_on:{subscription_id}"
+    with shop.transaction() as session:
+        outbox.owe(session, Job.OWNER_NOTICE, row.order_id, topic, key=f"{row.order_id}:{topic}")
+
+
+def ends_after_refund(settings: Settings, refund: Refund) -> bool:
+    """Whether a plan that this refund pays back is cancelled: as its owner said, else by the shop's policy."""
+    if refund.ends_subscription is None:
+        return settings.plan_after_refund == "cancel"
+    return refund.ends_subscription
+
+
+def _is_unwanted(session: Session, subscription: Subscription) -> bool:
+    """Whether it still is: a refund may have failed meanwhile, or a dispute been won."""
+    order = orders.lock(session, subscription.order_id)
+    assert order is not None
+    found = fulfillment.unwanted(session, order, ledger.read(session, order))
+    return subscription.id in {each.id for each in found}
+
+
+def _policy(settings: Settings, cause: Refund | Dispute | None) -> bool:
+    """Whether what has ended it cancels it."""
+    if isinstance(cause, Refund):
+        return ends_after_refund(settings, cause)
+    return settings.plan_after_dispute == "cancel"

@@ -1,0 +1,115 @@
+"""Revocation: an owner ends access to what an order gave, with a reason and without money, or gives it back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core import fulfillment
+from core.foundation.errors import NeverPaid, NoSuchLine, OrderNotFound, RevocationChanged
+from core.fulfillment import Foreseen
+from core.orders import history, ledger, orders
+from core.orders.ledger import Ledger
+from core.orders.orders import Order, OrderLine
+from core.orders.status import Progress
+from core.shop import Shop
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What an order's deliveries would come to, all of them; `lines` are those that it is about, counted from 1."""
+
+    order_id: str
+    number: str
+    lines: tuple[int, ...]
+    deliveries: tuple[Foreseen, ...]
+
+
+def preview(shop: Shop, order_id: str, lines: Sequence[int] = (), *, restore: bool = False) -> Revocation:
+    """What `revoke` or `restore` would do now to these lines, counted from 1, or to all.
+
+    Raises OrderNotFound, NoSuchLine, or NeverPaid for an order that was never paid.
+    """
+    with shop.reading() as session:
+        order, book, chosen = _chosen(session, order_id, lines)
+        return _foreseen(session, order, book, chosen, restore=restore, now=shop.now())
+
+
+def revoke(
+    shop: Shop,
+    order_id: str,
+    lines: Sequence[int] = (),
+    *,
+    reason: str,
+    actor: str,
+    agreed: Revocation | None = None,
+) -> Revocation:
+    """End access to these lines, or to all. What was ended before stays as it was. Raises as `preview`, or
+    RevocationChanged if that is no longer what was `agreed`."""
+    return _carry_out(shop, order_id, lines, reason, actor=actor, agreed=agreed, restore=False)
+
+
+def restore(
+    shop: Shop,
+    order_id: str,
+    lines: Sequence[int] = (),
+    *,
+    reason: str = "",
+    actor: str,
+    agreed: Revocation | None = None,
+) -> Revocation:
+    """Give back what `revoke` ended, as far as the order's money allows. Raises as `revoke`."""
+    return _carry_out(shop, order_id, lines, reason, actor=actor, agreed=agreed, restore=True)
+
+
+def _carry_out(
+    shop: Shop,
+    order_id: str,
+    lines: Sequence[int],
+    reason: str,
+    *,
+    actor: str,
+    agreed: Revocation | None,
+    restore: bool,
+) -> Revocation:
+    now = shop.now()
+    with shop.transaction() as session:
+        order, book, chosen = _chosen(session, order_id, lines)
+        planned = _foreseen(session, order, book, chosen, restore=restore, now=now)
+        if agreed not in (None, planned):
+            raise RevocationChanged(order_id=order_id)
+        done = "given_back" if restore else "taken_back"
+        for line in [line for line in chosen if bool(line.taken_back_at) is restore]:
+            line.taken_back_at, line.taken_back_reason = (None, "") if restore else (now, reason)
+            # Each time is an entry of its own: what was ended may be given back, and ended again.
+            history.note(
+                session, order_id, f"{done}:{line.position + 1}:{now:%Y-%m-%dT%H:%M:%S.%fZ}", actor=actor,
+                detail=reason, now=now,
+            )  # fmt: skip
+        session.flush()
+        fulfillment.resettle(session, order_id, actor=actor, now=now)
+    return planned
+
+
+def _chosen(session: Session, order_id: str, positions: Sequence[int]) -> tuple[Order, Ledger, list[OrderLine]]:
+    order = orders.lock(session, order_id)
+    if order is None:
+        raise OrderNotFound(order=order_id)
+    book = ledger.read(session, order)
+    if book.progress is not Progress.PAID:
+        raise NeverPaid(order_id=order_id)
+    lines = orders.lines(session, order_id)
+    for position in positions:
+        if not 1 <= position <= len(lines):
+            raise NoSuchLine(line=position, lines=len(lines))
+    return order, book, [line for line in lines if not positions or line.position + 1 in positions]
+
+
+def _foreseen(
+    session: Session, order: Order, book: Ledger, chosen: Sequence[OrderLine], *, restore: bool, now: datetime
+) -> Revocation:
+    book.attribute()
+    book.decided = {line.id: not restore for line in chosen}
+    deliveries = fulfillment.foresee(session, order, book, now=now)
+    return Revocation(order.id, order.number, tuple(line.position + 1 for line in chosen), deliveries)

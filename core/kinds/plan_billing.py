@@ -1,0 +1,66 @@
+"""What a plan's subscription bills for, held against what its buyer may use: what to end, and what to tell the owner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.kinds import access
+from core.orders import disputes, refunds
+from core.orders.ledger import Ledger
+from core.orders.orders import OrderLine
+from core.orders.subscriptions import Subscription
+
+
+@dataclass(frozen=True)
+class Billing:
+    """`unwanted` are the living subscriptions all of whose lines have ended by money; `worries` are what the owner must
+    see of the order's subscriptions, each as `topic: detail`."""
+
+    unwanted: tuple[Subscription, ...] = ()
+    worries: tuple[str, ...] = ()
+
+
+def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str]) -> Billing:
+    """Hold the order's subscriptions against its plans. The products in `keeps_after_refund` are kept by who has them."""
+    alive = [each for each in ledger.subscriptions if not each.is_over]
+    ended = {each.id: _ended(ledger, each, plans, keeps_after_refund) for each in alive}
+    billing = [each.id for each in alive if each.bills_on and _lines_of(ledger, each, plans) & ended[each.id]]
+    return Billing(
+        unwanted=tuple(each for each in alive if _lines_of(ledger, each, plans) <= ended[each.id]),
+        worries=(
+            *(f"plan_bills_on: {name}" for name in billing),
+            *(f"foreign_price: {each}" for each in _foreign(ledger, alive, plans)),
+        ),
+    )
+
+
+def causes(ledger: Ledger) -> list[str]:
+    """The ids of the refunds and lost disputes that may have ended it, unless an owner said that the plan goes on."""
+    gone = [refund.id for refund in refunds.gone_ones(ledger.refunds)]
+    kept = refunds.keeps_subscription(ledger.refunds)
+    return [*([] if kept else gone), *(dispute.id for dispute in disputes.lost_ones(ledger.disputes))]
+
+
+def _ended(ledger: Ledger, subscription: Subscription, plans: Sequence[OrderLine], keeps: set[str]) -> set[str]:
+    """The lines for which nothing that a subscription brought is left. Of two for one line, each is looked at by itself."""
+    return {
+        line.id
+        for line in plans
+        if access.ended_with(ledger, line, subscription, keeps_after_refund=line.product_id in keeps)
+    }
+
+
+def _lines_of(ledger: Ledger, subscription: Subscription, plans: Sequence[OrderLine]) -> set[str]:
+    """The lines that a subscription bills for: where its items do not say, all plans of the order."""
+    named = {item.order_line_id for item in ledger.items_of(subscription) if item.order_line_id}
+    return named or {line.id for line in plans}
+
+
+def _foreign(ledger: Ledger, alive: Sequence[Subscription], plans: Sequence[OrderLine]) -> list[str]:
+    """The subscription and price of each foreign item, where a line of the order has no item left that is ours."""
+    found = []
+    for subscription in alive:
+        items = ledger.items_of(subscription)
+        without = {line.id for line in plans} - {item.order_line_id for item in items}
+        if without:
+            found += [f"{subscription.id} {item.stripe_price_id}" for item in items if item.product_id is None]
+    return found

@@ -1,0 +1,217 @@
+"""Payments: the money that an order received, one row for each time that it came in.
+
+The same payment is learned from its Session, from its invoice, or from both, in any order and any number of times: what they
+say of it is merged so that the same row stands in the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, Session, SQLModel, col, or_, select
+
+from core.foundation.database import minor_units
+from core.gateway.objects import id_of, moment
+from core.gateway.sessions import SessionFacts
+from core.orders.orders import AdmittedOrder, Order
+
+CHECKOUT = "checkout"
+FIRST_OF_PLAN = "subscription_create"
+
+
+class Payment(SQLModel, table=True):
+    """What came in at once. Amounts in minor units; `amount_refunded` is what of it has left us again.
+
+    `id` is Stripe's for the invoice of a plan, else for the PaymentIntent, else, where nothing was to be paid, for the
+    Session; it stays what it was when the payment was learned of. `billing_reason` is `checkout`, or what the invoice says.
+    `lines_known` is whether what it paid for is known to the cent.
+    """
+
+    __tablename__ = "payments"
+
+    id: str = Field(primary_key=True)
+    order_id: str = Field(foreign_key="orders.id", index=True)
+    billing_reason: str
+    amount: int = minor_units()
+    amount_subtotal: int = minor_units()
+    amount_discount: int = minor_units()
+    amount_tax: int = minor_units()
+    amount_refunded: int = minor_units(default=0)
+    currency: str
+    paid_at: datetime
+    stripe_payment_intent_id: str | None = Field(default=None, unique=True)
+    stripe_charge_id: str | None = Field(default=None, index=True)
+    stripe_checkout_session_id: str | None = Field(default=None, index=True)
+    stripe_invoice_id: str | None = Field(default=None, unique=True)
+    stripe_subscription_id: str | None = Field(default=None, index=True)
+    lines_known: bool
+
+    @property
+    def names(self) -> tuple[str | None, ...]:
+        """The ids of Stripe's by which somebody may mean it."""
+        return (
+            self.id, self.stripe_payment_intent_id, self.stripe_charge_id, self.stripe_checkout_session_id,
+            self.stripe_invoice_id,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PaymentFacts:
+    """What Stripe said of money that came in. `lines` are what it was for, None where Stripe did not list all of them."""
+
+    id: str
+    billing_reason: str
+    amount: int
+    amount_subtotal: int
+    amount_discount: int
+    amount_tax: int
+    currency: str
+    paid_at: datetime
+    payment_intent: str | None = None
+    charge: str | None = None
+    session: str | None = None
+    invoice: str | None = None
+    subscription: str | None = None
+    lines: tuple[dict[str, Any], ...] | None = None
+
+
+def read_paid_session(facts: SessionFacts, *, now: datetime) -> PaymentFacts:
+    """The payment of a Session that was paid."""
+    billed = facts.invoice if facts.subscription else None
+    return PaymentFacts(
+        id=billed or facts.payment_intent or facts.id,
+        billing_reason=FIRST_OF_PLAN if facts.subscription else CHECKOUT,
+        amount=facts.amount_total or 0,
+        amount_subtotal=facts.amount_subtotal or 0,
+        amount_discount=facts.amount_discount,
+        amount_tax=facts.amount_tax,
+        currency=facts.currency,
+        # Stripe does not say when a Session was paid, but when it first told of it.
+        paid_at=(facts.told_at or now).replace(microsecond=0),
+        payment_intent=facts.payment_intent,
+        session=facts.id,
+        invoice=facts.invoice,
+        subscription=facts.subscription,
+    )
+
+
+def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now: datetime) -> PaymentFacts:
+    """The payment of an invoice that was paid, in the present shape or an older one.
+
+    Since 2025-03-31 it does not say by which PaymentIntent; its `tax` has become `total_taxes`.
+    """
+    paid_at = (invoice.get("status_transitions") or {}).get("paid_at") or invoice.get("created")
+    listed = invoice.get("lines") or {}
+    paid = int(invoice.get("amount_paid") or 0)
+    subtotal, total = int(invoice.get("subtotal") or paid), int(invoice.get("total") or paid)
+    return PaymentFacts(
+        id=invoice["id"],
+        billing_reason=invoice.get("billing_reason") or "",
+        amount=paid,
+        amount_subtotal=subtotal,
+        # What is off without being listed was taken off the whole.
+        amount_discount=_sum(invoice.get("total_discount_amounts")) or max(subtotal - total, 0),
+        amount_tax=_sum(invoice.get("total_taxes")) or int(invoice.get("tax") or 0),
+        currency=invoice.get("currency") or "",
+        paid_at=moment(paid_at) or now,
+        payment_intent=id_of(invoice.get("payment_intent")),
+        charge=id_of(invoice.get("charge")),
+        invoice=invoice["id"],
+        subscription=subscription,
+        lines=tuple(listed["data"]) if listed.get("data") and not listed.get("has_more") else None,
+    )
+
+
+def record(
+    session: Session, order_id: AdmittedOrder, known: list[Payment], facts: PaymentFacts, *, lines_known: bool
+) -> Payment:
+    """Merge what Stripe said into the payment's row among the order's `known` ones. The order must be locked.
+
+    `lines_known` is whether it is plain what it paid for.
+    """
+    row = _row_of(known, facts)
+    if row is None:
+        row = Payment(
+            id=facts.id, order_id=order_id, billing_reason=facts.billing_reason, amount=facts.amount,
+            amount_subtotal=facts.amount_subtotal, amount_discount=facts.amount_discount, amount_tax=facts.amount_tax,
+            currency=facts.currency, paid_at=facts.paid_at, lines_known=lines_known,
+        )  # fmt: skip
+        session.add(row)
+        known.append(row)
+    _merge(row, facts, lines_known=lines_known)
+    known.sort(key=_age)
+    session.flush()
+    return row
+
+
+def identify(session: Session, payment: Payment, payment_intent: str | None, charge: str | None = None) -> None:
+    """Know a payment by these ids of Stripe's from now on. Its order must be locked."""
+    payment.stripe_payment_intent_id = payment.stripe_payment_intent_id or payment_intent
+    payment.stripe_charge_id = payment.stripe_charge_id or charge
+    session.flush()
+
+
+def of_order(session: Session, order_id: str) -> list[Payment]:
+    """The order's payments, oldest first, as they are now."""
+    query = select(Payment).where(Payment.order_id == order_id)
+    return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
+
+
+def named(payments: Sequence[Payment], *names: str | None) -> Payment | None:
+    """Which of these payments goes by one of these ids of Stripe's, or None."""
+    wanted = {name for name in names if name}
+    return next((payment for payment in payments if wanted & set(payment.names)), None)
+
+
+def owner_of(session: Session, names: Sequence[str]) -> str | None:
+    """The id of the order that received the payment of one of these PaymentIntents, charges or invoices, or None."""
+    columns = (Payment.id, Payment.stripe_payment_intent_id, Payment.stripe_charge_id, Payment.stripe_invoice_id)
+    return session.exec(select(Payment.order_id).where(or_(*(col(each).in_(names) for each in columns)))).first()
+
+
+def of_charge(session: Session, order_id: str, charge: str | None) -> str | None:
+    """The id of the order's payment that made this charge, if it is known by it."""
+    query = select(Payment.id).where(Payment.order_id == order_id, Payment.stripe_charge_id == charge)
+    return session.exec(query).first() if charge else None
+
+
+def with_unknown_lines(session: Session, *, livemode: bool, limit: int) -> list[str]:
+    """The payments of this mode of which Stripe has not told yet what they were for."""
+    query = select(Payment.id).join(Order, col(Order.id) == Payment.order_id)
+    query = query.where(col(Payment.lines_known).is_(False), Order.livemode == livemode)
+    return list(session.exec(query.order_by(col(Payment.id)).limit(limit)))
+
+
+def _row_of(known: Sequence[Payment], facts: PaymentFacts) -> Payment | None:
+    if row := named(known, facts.id, facts.payment_intent, facts.invoice, facts.session):
+        return row
+    # A Session that does not name the first invoice of its plan is paid by it all the same: there is only one such.
+    first = facts.billing_reason == FIRST_OF_PLAN and facts.subscription
+    same = (row for row in known if row.billing_reason == FIRST_OF_PLAN and row.stripe_subscription_id == first)
+    return next(same, None) if first else None
+
+
+def _merge(row: Payment, facts: PaymentFacts, *, lines_known: bool) -> None:
+    """In any order: each of these comes to the same whichever of two reports is the first."""
+    # Of what an invoice is over, its buyer may have had a part to their credit.
+    row.amount = min(row.amount, facts.amount)
+    row.amount_subtotal = max(row.amount_subtotal, facts.amount_subtotal)
+    row.amount_discount = max(row.amount_discount, facts.amount_discount)
+    row.amount_tax = max(row.amount_tax, facts.amount_tax)
+    row.paid_at = min(row.paid_at, facts.paid_at)
+    row.stripe_payment_intent_id = row.stripe_payment_intent_id or facts.payment_intent
+    row.stripe_charge_id = row.stripe_charge_id or facts.charge
+    row.stripe_checkout_session_id = row.stripe_checkout_session_id or facts.session
+    row.stripe_invoice_id = row.stripe_invoice_id or facts.invoice
+    row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
+    row.lines_known = row.lines_known or lines_known
+
+
+def _age(payment: Payment) -> tuple[bool, datetime, str]:
+    # What the order was bought with comes first, even if it was learned of after a renewal.
+    return payment.billing_reason not in (CHECKOUT, FIRST_OF_PLAN), payment.paid_at, payment.id
+
+
+def _sum(parts: list[dict[str, Any]] | None) -> int:
+    return sum(int(part.get("amount") or 0) for part in parts or [])

@@ -1,0 +1,141 @@
+"""How what subscriptions bring in a month has changed: rows that are only ever added, and that add up to what it is now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from core.foundation.database import minor_units, text_enum
+from core.orders.subscription_items import ItemFacts
+
+# How many of an interval there are in a month.
+_IN_A_MONTH = {"day": Fraction(365, 12), "week": Fraction(52, 12), "month": Fraction(1), "year": Fraction(1, 12)}
+
+
+class Movement(StrEnum):
+    """What a change is to whoever reads the numbers. A plan that comes back after it had ended is no new one."""
+
+    NEW = "new"
+    EXPANSION = "expansion"
+    CONTRACTION = "contraction"
+    CHURNED = "churned"
+    REACTIVATION = "reactivation"
+
+
+class SubscriptionChange(SQLModel, table=True):
+    """One change, `number` counting from 1. Monthly amounts in minor units; `at` is Stripe's time where Stripe tells one.
+
+    `reason` is why it ended, in Stripe's words.
+    """
+
+    __tablename__ = "subscription_changes"
+
+    subscription_id: str = Field(primary_key=True, foreign_key="subscriptions.id")
+    number: int = Field(primary_key=True)
+    at: datetime = Field(index=True)
+    kind: Movement = text_enum(Movement)
+    currency: str
+    monthly_before: int = minor_units()
+    monthly_after: int = minor_units()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Discount:
+    """A discount that stays: `percent` of a hundred off, or an amount in minor units off every bill."""
+
+    percent: Fraction
+    amount: int
+
+
+def read_discounts(subscription: dict[str, Any]) -> tuple[Discount, ...]:
+    """The discounts of a subscription that do not end by themselves. They must have been expanded, with their coupons."""
+    coupons = [(each.get("source") or {}).get("coupon") for each in _expanded(subscription)]
+    return tuple(
+        Discount(Fraction(str(coupon.get("percent_off") or 0)), int(coupon.get("amount_off") or 0))
+        for coupon in coupons
+        if isinstance(coupon, dict) and coupon.get("duration") == "forever"
+    )
+
+
+def _expanded(subscription: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in subscription.get("discounts") or [] if isinstance(each, dict)]
+
+
+def monthly(items: Sequence[ItemFacts], discounts: Sequence[Discount]) -> int:
+    """What items bring in a month, in minor units, without taxes: a year's price by twelve, times the quantity."""
+    total = sum((item.unit_amount * item.quantity * _share(item) for item in items), Fraction(0))
+    for discount in discounts:
+        total -= total * discount.percent / 100 + discount.amount * (_share(items[0]) if items else 0)
+    return max(0, int(total + Fraction(1, 2)))
+
+
+def _share(item: ItemFacts) -> Fraction:
+    return _IN_A_MONTH.get(item.interval or "", Fraction(0)) / item.interval_count
+
+
+def of_subscription(session: Session, subscription_id: str) -> list[SubscriptionChange]:
+    """Its changes, oldest first."""
+    query = select(SubscriptionChange).where(SubscriptionChange.subscription_id == subscription_id)
+    return list(session.exec(query.order_by(col(SubscriptionChange.number))))
+
+
+def note(
+    session: Session,
+    subscription_id: str,
+    monthly_amount: int,
+    *,
+    currency: str,
+    began: datetime,
+    ended: datetime | None,
+    lived_at: int,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Write down that it brings in so much a month from now on, if that is news. The order must be locked.
+
+    `lived_at` is what it brought while it lived: of one that had ended when it was first heard of, both ends are written.
+    """
+    known = of_subscription(session, subscription_id)
+    before = known[-1].monthly_after if known else 0
+    if not known and ended and lived_at:
+        known.append(_change(session, subscription_id, known, lived_at, currency, began, ""))
+        before = lived_at
+    if monthly_amount == before:
+        return
+    at = began if not known else ended or now
+    _change(session, subscription_id, known, monthly_amount, currency, at, reason if not monthly_amount else "")
+
+
+def _change(
+    session: Session,
+    subscription_id: str,
+    known: Sequence[SubscriptionChange],
+    after: int,
+    currency: str,
+    at: datetime,
+    reason: str,
+) -> SubscriptionChange:
+    before = known[-1].monthly_after if known else 0
+    # Stripe's clock and ours differ by seconds: what came later must not seem to have come earlier.
+    later = max(at, known[-1].at + timedelta(microseconds=1)) if known else at
+    row = SubscriptionChange(
+        subscription_id=subscription_id, number=len(known) + 1, at=later, kind=kind_of(before, after, first=not known),
+        currency=currency, monthly_before=before, monthly_after=after, reason=reason,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
+
+
+def kind_of(before: int, after: int, *, first: bool) -> Movement:
+    """What a change from one monthly amount to another is."""
+    if not before:
+        return Movement.NEW if first else Movement.REACTIVATION
+    if not after:
+        return Movement.CHURNED
+    return Movement.EXPANSION if after > before else Movement.CONTRACTION

@@ -1,0 +1,85 @@
+"""What a subscription's invoices say of it: until when it is paid for, and since when something is owed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.gateway.objects import id_of, moment
+
+# Stripe still hopes for an open one, and has given up on the other; a draft is owed by nobody yet, a void one no more.
+_UNPAID = ("open", "uncollectible")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`paid_until` is when the last period ends that was paid for; `unpaid_since` is when the first invoice was made that
+    is owed; `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice raised it."""
+
+    paid_until: datetime | None = None
+    unpaid_since: datetime | None = None
+    paid_quantities: Mapping[str, int] = field(default_factory=dict)
+
+
+def needed(subscription: dict[str, Any]) -> bool:
+    """Whether a subscription does not say by itself until when it is paid for."""
+    plain = subscription.get("status") in ("active", "trialing") and not subscription.get("pause_collection")
+    return not plain and subscription.get("status") not in ("canceled", "incomplete_expired")
+
+
+def read_standing(invoices: Sequence[dict[str, Any]]) -> Standing:
+    """Read the invoices of one subscription, in whatever order."""
+    paid = [invoice for invoice in invoices if invoice.get("status") == "paid"]
+    newest_paid = max((invoice["created"] for invoice in paid), default=0)
+    # What was given up before another one was paid is no longer waited for.
+    owed = [invoice for invoice in invoices if _is_owed(invoice) and _still(invoice, newest_paid)]
+    first = min(owed, key=lambda invoice: (invoice["created"], invoice["id"]), default=None)
+    return Standing(
+        paid_until=moment(max((end for invoice in paid for end in _period_ends(invoice)), default=None)),
+        unpaid_since=moment(first["created"]) if first else None,
+        paid_quantities=_credited(first) if first else {},
+    )
+
+
+def _is_owed(invoice: dict[str, Any]) -> bool:
+    left = int(invoice.get("amount_due") or 0) - int(invoice.get("amount_paid") or 0)
+    return invoice.get("status") in _UNPAID and left > 0
+
+
+def _still(invoice: dict[str, Any], newest_paid: int) -> bool:
+    return bool(invoice["status"] == "open" or invoice["created"] >= newest_paid)
+
+
+def _period_ends(invoice: dict[str, Any]) -> list[int]:
+    """When the periods of a plan end that an invoice is for; a change within one begins no period."""
+    return [line["period"]["end"] for line in _lines(invoice) if _is_plans(line) and not _is_change(line)]
+
+
+def _credited(invoice: dict[str, Any]) -> dict[str, int]:
+    """How much of each price was credited, because it had been paid for, when more of it was billed."""
+    return {
+        str(_price_of(line)): line.get("quantity") or 0
+        for line in _lines(invoice)
+        if _is_change(line) and (line.get("amount") or 0) < 0
+    }
+
+
+def _lines(invoice: dict[str, Any]) -> list[dict[str, Any]]:
+    return (invoice.get("lines") or {}).get("data") or []
+
+
+def _details(line: dict[str, Any]) -> dict[str, Any]:
+    parent = line.get("parent") or {}
+    return parent.get(parent.get("type") or "") or {}
+
+
+def _is_plans(line: dict[str, Any]) -> bool:
+    return (line.get("parent") or {}).get("type") == "subscription_item_details"
+
+
+def _is_change(line: dict[str, Any]) -> bool:
+    return bool(_details(line).get("proration"))
+
+
+def _price_of(line: dict[str, Any]) -> str | None:
+    return id_of(((line.get("pricing") or {}).get("price_details") or {}).get("price"))

@@ -1,0 +1,188 @@
+"""The items of a subscription: which of them is the plan of which line, and which are no business of the shop's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, Session, SQLModel, col, or_, select
+
+from core.catalog.products import Kind, Price, Product
+from core.foundation.database import minor_units
+from core.gateway.objects import id_of, moment
+from core.orders import orders
+from core.orders.orders import OrderLine
+
+
+class SubscriptionItem(SQLModel, table=True):
+    """An item as it was last fetched. `product_id` and `price_id` are ours, or null if its price is foreign.
+
+    `order_line_id` is the line whose plan it is: of one and the same plan switched, still that line's. `paid_quantity` is
+    what was paid for while `quantity` is not.
+    """
+
+    __tablename__ = "subscription_items"
+
+    id: str = Field(primary_key=True)
+    subscription_id: str = Field(foreign_key="subscriptions.id", index=True)
+    position: int
+    order_line_id: str | None = Field(default=None, foreign_key="order_lines.id", index=True)
+    stripe_price_id: str
+    product_id: str | None = Field(default=None, foreign_key="products.id")
+    price_id: str | None = Field(default=None, foreign_key="prices.id")
+    quantity: int
+    paid_quantity: int | None = None
+    unit_amount: int = minor_units()
+    interval: str | None = None
+
+
+@dataclass(frozen=True)
+class ItemFacts:
+    """What Stripe says of an item. `unit_amount` in minor units; `sold_as` is the product of ours that its product names."""
+
+    id: str
+    stripe_price_id: str
+    lookup_key: str
+    sold_as: str
+    quantity: int
+    unit_amount: int
+    interval: str | None
+    interval_count: int
+    period_start: datetime | None
+    period_end: datetime | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an item sells, in our catalogue."""
+
+    product_id: str
+    price_id: str
+
+
+def read_item(item: dict[str, Any]) -> ItemFacts:
+    """Read a `subscription_item`. Zero is zero; what is billed by use has no quantity and counts once.
+
+    Whoever expanded its price's product also learns which product of ours a price was made for at Checkout.
+    """
+    price, quantity = item.get("price") or {}, item.get("quantity")
+    product, recurring = price.get("product"), price.get("recurring") or {}
+    names = (product.get("metadata") or {}) if isinstance(product, dict) else {}
+    return ItemFacts(
+        id=str(item.get("id") or ""),
+        stripe_price_id=str(id_of(price) or ""),
+        lookup_key=price.get("lookup_key") or "",
+        sold_as=names.get("product_id") or "",
+        quantity=1 if quantity is None else int(quantity),
+        unit_amount=int(price.get("unit_amount") or 0),
+        interval=recurring.get("interval"),
+        interval_count=int(recurring.get("interval_count") or 1),
+        period_start=moment(item.get("current_period_start")),
+        period_end=moment(item.get("current_period_end")),
+    )
+
+
+def of_subscriptions(session: Session, subscription_ids: Sequence[str]) -> list[SubscriptionItem]:
+    """The items of these subscriptions, in Stripe's order."""
+    query = select(SubscriptionItem).where(col(SubscriptionItem.subscription_id).in_(subscription_ids))
+    query = query.order_by(col(SubscriptionItem.subscription_id), col(SubscriptionItem.position))
+    return list(session.exec(query.execution_options(populate_existing=True)))
+
+
+def write(
+    session: Session,
+    order_id: str,
+    subscription_id: str,
+    items: Sequence[ItemFacts],
+    *,
+    currency: str,
+    paid_quantities: Mapping[str, int],
+) -> None:
+    """Bring the rows to what was fetched. The order must be locked."""
+    lines = [line for line in orders.lines(session, order_id) if line.kind is Kind.PLAN]
+    known = identify(session, items, lines, currency=currency)
+    places = assign(items, known, lines)
+    rows = {row.id: row for row in of_subscriptions(session, [subscription_id])}
+    for gone in rows.keys() - {item.id for item in items}:
+        session.delete(rows[gone])
+    for position, item in enumerate(items):
+        row = rows.get(item.id) or SubscriptionItem(
+            id=item.id, subscription_id=subscription_id, position=0, stripe_price_id="", quantity=0, unit_amount=0
+        )
+        sold = known.get(item.id)
+        row.sqlmodel_update(
+            {
+                "position": position, "order_line_id": places.get(item.id), "stripe_price_id": item.stripe_price_id,
+                "product_id": sold.product_id if sold else None, "price_id": sold.price_id if sold else None,
+                "quantity": item.quantity, "paid_quantity": paid_quantities.get(item.stripe_price_id),
+                "unit_amount": item.unit_amount, "interval": item.interval,
+            }
+        )  # fmt: skip
+        session.add(row)
+    session.flush()
+
+
+def identify(
+    session: Session, items: Sequence[ItemFacts], lines: Sequence[OrderLine], *, currency: str
+) -> dict[str, Known]:
+    """What each item is in our catalogue, by the item's id; without those whose price is foreign."""
+    by_stripe, by_key = _plan_prices(session, items)
+    found = {}
+    for item in items:
+        made_for = next((line for line in lines if _made_for(line, item, currency)), None)
+        made = Known(made_for.product_id, made_for.price_id) if made_for else None
+        if known := by_stripe.get(item.stripe_price_id) or by_key.get(item.lookup_key) or made:
+            found[item.id] = known
+    return found
+
+
+def _plan_prices(session: Session, items: Sequence[ItemFacts]) -> tuple[dict[str, Known], dict[str, Known]]:
+    """Our plans' prices among those of the items: by Stripe's id, and by lookup key."""
+    query = (
+        select(Price)
+        .join(Product, col(Product.id) == Price.product_id)
+        .where(
+            Product.kind == Kind.PLAN,
+            or_(
+                col(Price.stripe_price_id).in_({item.stripe_price_id for item in items} - {""}),
+                col(Price.lookup_key).in_({item.lookup_key for item in items} - {""}),
+            ),
+        )
+    )
+    by_stripe, by_key = {}, {}
+    for price in session.exec(query):
+        by_key[price.lookup_key] = Known(price.product_id, price.id)
+        if price.stripe_price_id:
+            by_stripe[price.stripe_price_id] = Known(price.product_id, price.id)
+    return by_stripe, by_key
+
+
+def _made_for(line: OrderLine, item: ItemFacts, currency: str) -> bool:
+    """Whether it has the price that the line was sold at: that one, or one that Checkout made because it was described."""
+    if line.stripe_price_id:
+        return line.stripe_price_id == item.stripe_price_id
+    described = (line.product_id, line.unit_amount, line.interval, line.currency)
+    return described == (item.sold_as, item.unit_amount, item.interval, currency)
+
+
+# How well an item fits a line, best first: it may have been switched, and been given more or fewer seats.
+_FITS: tuple[Callable[[ItemFacts, Known, OrderLine], bool], ...] = (
+    lambda item, known, line: known.price_id == line.price_id and item.quantity == line.quantity,
+    lambda _, known, line: known.price_id == line.price_id,
+    lambda _, known, line: known.product_id == line.product_id,
+    lambda *_: True,
+)
+
+
+def assign(items: Sequence[ItemFacts], known: Mapping[str, Known], lines: Sequence[OrderLine]) -> dict[str, str]:
+    """The line whose plan each item is, by the item's id. Follows from how things stand, not from how they came to."""
+    places: dict[str, str] = {}
+    free = list(lines)
+    for fits in _FITS:
+        for item in items:
+            if item.id in places or item.id not in known:
+                continue
+            if line := next((each for each in free if fits(item, known[item.id], each)), None):
+                places[item.id] = line.id
+                free.remove(line)
+    return places

@@ -1,0 +1,133 @@
+"""Changes of address: a customer's address becomes another, or is joined by one, with proof of both or on an owner's word.
+
+What Stripe reported when an order was paid is where it went then. From there only a change leads elsewhere, and each is
+written in the log of every order that it moved.
+"""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, func, select, update
+
+from core.foundation import addresses
+from core.foundation.addresses import fold
+from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
+from core.orders import history, orders
+from core.orders.history import FulfillmentLog
+from core.orders.orders import Order
+from core.people import codes, customers
+from core.people.codes import Proof
+from core.people.customers import Customer, CustomerAddress, How
+from core.shop import Shop
+
+
+def request(shop: Shop, old: str, new: str) -> None:
+    """Have a code sent to each of the two addresses: `old` is the one that is signed in. Raises AddressUnfit, TooManyTries."""
+    new = addresses.checked(new, reachable=shop.settings.livemode)
+    for address in (old, new):
+        codes.limit_asking(address)
+    with shop.transaction() as session:
+        codes.owe(session, old, about=new, now=shop.now())
+        codes.owe(session, new, about=old, now=shop.now())
+
+
+def confirm(shop: Shop, old: str, new: str, *, old_digits: str, new_digits: str, keep: bool = False) -> None:
+    """Change `old` to `new`, or with `keep` let the customer have both, if the digits of both codes are right.
+
+    Whoever reads the mail of both is one person: if both had bought, they are one customer from now on. Raises
+    AddressUnfit, LinkInvalid for wrong digits, LinkExpired for late ones, TooManyTries, CustomerNotFound.
+    """
+    new = addresses.checked(new, reachable=shop.settings.livemode)
+    for address in (old, new):
+        codes.limit_trying(address)
+    proofs = [Proof(old, old_digits, about=new), Proof(new, new_digits, about=old)]
+    with shop.transaction() as session:
+        verdict = codes.judge(session, proofs, signing_key=shop.signing_key, now=shop.now())
+        if verdict is None:
+            change(session, old, new, how=How.CODE, keep=keep, join=True, actor="buyer", now=shop.now())
+    if verdict:
+        raise verdict
+
+
+def change(
+    session: Session, old: str, new: str, *, how: How, keep: bool = False, join: bool = False, actor: str, now: datetime
+) -> str:
+    """Give the customer of `old` the address `new`, and take `old` away unless they `keep` it; return the customer's id.
+
+    Letters about what they bought under `old` go to `new` from now on. Raises CustomerNotFound, and AddressTaken if `new` is
+    another customer's and the two are not to `join`.
+    """
+    customer = _locked(session, old, new)
+    other = customers.take(session, new, customer, how=how, now=now)
+    if other != customer and not join:
+        raise AddressTaken(orders=len(_orders_of(session, other)))
+    for order in _orders_of(session, customer, other):
+        readdress = not keep and fold(order.email) == fold(old)
+        _move(session, order, new if readdress else order.email, to=customer, how=how, actor=actor, now=now)
+    _give(session, customer, new, how=how, now=now)
+    if other != customer:
+        _join(session, other, customer)
+    if not keep and fold(old) != fold(new):
+        session.exec(delete(CustomerAddress).where(col(CustomerAddress.folded) == fold(old)))
+        main = (col(Customer.id) == customer, col(Customer.email) == fold(old))
+        session.exec(update(Customer).where(*main).values(email=fold(new)))
+    session.flush()
+    return customer
+
+
+def change_of_order(
+    session: Session, order_id: str, new: str, *, owner: str | None, how: How, actor: str, now: datetime
+) -> str:
+    """Give one paid order of the customer `owner` to whoever `new` belongs to, and nothing else; return that customer's id.
+
+    Raises OrderNotFound if it is not theirs, also if nobody has paid for it: whose it is, its payment will say.
+    """
+    order = orders.lock(session, order_id)
+    if order is None or order.customer_id is None or order.customer_id != owner:
+        raise OrderNotFound(order=order_id)
+    customer = customers.remember(session, new, how=how, now=now)
+    _move(session, order, new, to=customer, how=how, actor=actor, now=now)
+    session.flush()
+    return customer
+
+
+def _locked(session: Session, old: str, new: str) -> str:
+    """The customer of `old`, whose row and that of `new`'s nobody else changes from now on."""
+    folded = col(CustomerAddress.folded).in_((fold(old), fold(new)))
+    session.exec(select(CustomerAddress).where(folded).order_by(CustomerAddress.folded).with_for_update()).all()
+    customer = customers.whose(session, old)
+    if customer is None:
+        raise CustomerNotFound()
+    return customer
+
+
+def _orders_of(session: Session, *customer_ids: str) -> list[Order]:
+    """Their orders, locked in an order that everybody keeps."""
+    query = select(Order).where(col(Order.customer_id).in_(customer_ids)).order_by(Order.id).with_for_update()
+    return list(session.exec(query.execution_options(populate_existing=True)))
+
+
+def _move(session: Session, order: Order, email: str, *, to: str, how: How, actor: str, now: datetime) -> None:
+    """Bring one order to its customer, and its letters to this address."""
+    if (order.email, order.customer_id) == (email, to):
+        return
+    order.email, order.customer_id, order.updated_at = email, to, now
+    earlier = select(func.count()).where(
+        col(FulfillmentLog.order_id) == order.id, col(FulfillmentLog.event).startswith("address_changed:")
+    )
+    number = session.exec(earlier).one() + 1
+    history.note(session, order.id, f"address_changed:{number}", actor=actor, detail=how.value, now=now)
+
+
+def _give(session: Session, customer: str, address: str, *, how: How, now: datetime) -> None:
+    """Let the address, known already, be this customer's, and written as it was given now."""
+    row = session.get_one(CustomerAddress, fold(address))
+    row.address, row.how, row.verified_at, row.customer_id = address, how, now, customer
+    session.add(row)
+    session.flush()
+
+
+def _join(session: Session, other: str, customer: str) -> None:
+    """Give all addresses of one customer to another. The first is no customer any more."""
+    theirs = col(CustomerAddress.customer_id) == other
+    session.exec(update(CustomerAddress).where(theirs).values(customer_id=customer))
+    session.exec(delete(Customer).where(col(Customer.id) == other))

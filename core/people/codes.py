@@ -1,0 +1,135 @@
+"""Codes: six digits that are mailed to an address, and prove that mail to it reaches whoever types them."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy import update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from core.foundation import outbox
+from core.foundation.addresses import fold
+from core.foundation.database import new_id
+from core.foundation.errors import LinkExpired, LinkInvalid, TooManyTries
+from core.people import customers
+
+CODE_MINUTES = 10
+_TRIES_PER_CODE = 5
+
+_limiter = MovingWindowRateLimiter(MemoryStorage())
+_ASKING = RateLimitItemPerMinute(3, 10)
+_TRYING = RateLimitItemPerHour(20)
+
+
+class SignInCode(SQLModel, table=True):
+    """A code that was asked for. The digits are derived from the id, so that no table and no job ever holds them.
+
+    It goes to `email`, and whoever types it is known by the `folded` form. One that proves an address which is to become
+    another, or join it, is `about` that other one, folded, and signs nobody in.
+    """
+
+    __tablename__ = "sign_in_codes"
+
+    id: str = Field(primary_key=True)
+    email: str
+    folded: str = Field(index=True)
+    about: str = ""
+    tries: int = 0
+    used_at: datetime | None = None
+    expires_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The digits that somebody typed to show that mail to this address reaches them; `about` as in the code's row."""
+
+    address: str
+    digits: str
+    about: str = ""
+
+
+def owe(session: Session, email: str, *, about: str = "", now: datetime) -> None:
+    """Write a new code for this address, and owe the letter that brings it."""
+    code = make(session, email, about=about, now=now)
+    outbox.owe(session, outbox.Job.SIGN_IN_CODE, code.id, key=code.id, to=code.email)
+
+
+def make(session: Session, email: str, *, about: str = "", now: datetime) -> SignInCode:
+    """Write a new code for this address; older ones of its purpose stop working.
+
+    It goes to the address as a customer's is kept: in other capitals it may be somebody else's mailbox.
+    """
+    folded, about = fold(email), about and fold(about)
+    older = update(SignInCode).where(
+        col(SignInCode.folded) == folded, col(SignInCode.about) == about, col(SignInCode.used_at).is_(None)
+    )
+    session.exec(older.values(used_at=now))
+    code = SignInCode(
+        id=new_id("code"), email=customers.as_stored(session, email), folded=folded, about=about, created_at=now,
+        expires_at=now + timedelta(minutes=CODE_MINUTES),
+    )  # fmt: skip
+    session.add(code)
+    session.flush()
+    return code
+
+
+def digits_of(code_id: str, *, signing_key: str) -> str:
+    """The six digits of a code."""
+    mac = hmac.new(signing_key.encode(), f"sign-in-code:{code_id}".encode(), sha256).digest()
+    return f"{int.from_bytes(mac[:8]) % 1_000_000:06d}"
+
+
+def limit_asking(address: str) -> None:
+    """Raise TooManyTries when this address was sent enough codes for now."""
+    if not _limiter.hit(_ASKING, "ask", fold(address)):
+        raise TooManyTries(limit=str(_ASKING))
+
+
+def limit_trying(address: str) -> None:
+    """Raise TooManyTries when enough digits were tried for this address for now."""
+    if not _limiter.hit(_TRYING, "try", fold(address)):
+        raise TooManyTries(limit=str(_TRYING))
+
+
+def judge(
+    session: Session, proofs: Sequence[Proof], *, signing_key: str, now: datetime
+) -> LinkExpired | LinkInvalid | None:
+    """Why these digits do not prove their addresses, or None if all do: then their codes are used up.
+
+    Returned and not raised, so that the try is committed and counts.
+    """
+    verdicts: list[LinkExpired | LinkInvalid | None] = []
+    codes: list[SignInCode] = []
+    for proof in sorted(proofs, key=lambda proof: fold(proof.address)):  # locked by everybody in the same order
+        code = _newest_code(session, proof)
+        verdicts.append(_judge(code, proof.digits.strip(), signing_key=signing_key, now=now))
+        codes += [code] if code else []
+    verdict = next((each for each in verdicts if each), None)
+    for code in codes:
+        code.tries += 1
+        code.used_at = code.used_at if verdict else now
+        session.add(code)
+    session.flush()
+    return verdict
+
+
+def _newest_code(session: Session, proof: Proof) -> SignInCode | None:
+    query = select(SignInCode).where(
+        SignInCode.folded == fold(proof.address), SignInCode.about == (proof.about and fold(proof.about))
+    )
+    return session.exec(query.order_by(col(SignInCode.created_at).desc()).limit(1).with_for_update()).first()
+
+
+def _judge(
+    code: SignInCode | None, digits: str, *, signing_key: str, now: datetime
+) -> LinkExpired | LinkInvalid | None:
+    if code is None or code.used_at or code.expires_at < now or code.tries >= _TRIES_PER_CODE:
+        return LinkExpired()
+    right = hmac.compare_digest(digits_of(code.id, signing_key=signing_key).encode(), digits.encode())
+    return None if right else LinkInvalid()

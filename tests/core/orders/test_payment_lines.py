@@ -1,0 +1,140 @@
+"""What a payment paid for: to the cent, whichever way Stripe lists it, and as near as can be before it has."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import Session
+
+from core.catalog.products import Kind
+from core.orders import payment_lines
+from core.orders.orders import OrderLine
+from core.orders.payment_lines import PaymentLine, spread
+from core.orders.payments import Payment
+
+
+def line(id: str, amount: int, quantity: int = 1, interval: str | None = None, price: str | None = None) -> OrderLine:
+    kind = Kind.PLAN if interval else Kind.DOWNLOAD
+    return OrderLine(
+        id=id, order_id="ord_1", position=0, product_id=id, price_id=id, kind=kind, name=id.title(), quantity=quantity,
+        unit_amount=amount, currency="eur", interval=interval, stripe_price_id=price,
+    )  # fmt: skip
+
+
+def payment(reason: str = "checkout", **amounts: int) -> Payment:
+    known = {"amount": 0, "amount_subtotal": 0, "amount_discount": 0, "amount_tax": 0, **amounts}
+    return Payment(
+        id="in_1", order_id="ord_1", billing_reason=reason, currency="eur", paid_at=datetime(2026, 11, 23, tzinfo=UTC),
+        lines_known=False, **known,
+    )  # fmt: skip
+
+
+class Nowhere(Session):
+    """Takes rows, and writes none."""
+
+    def add_all(self, instances: Any) -> None: ...
+    def flush(self, objects: Any = None) -> None: ...
+
+
+def listed(paid: Payment, lines: list[OrderLine], *items: dict[str, Any]) -> list[PaymentLine]:
+    return payment_lines.write(Nowhere(), paid, lines, items)
+
+
+@given(amount=st.integers(-10_000, 10_000), weights=st.lists(st.integers(0, 5_000), min_size=1, max_size=6))
+def test_the_parts_add_up_to_the_cent_and_none_is_further_off_than_one(amount: int, weights: list[int]) -> None:
+    parts = spread(amount, weights)
+    assert sum(parts) == amount
+    whole = sum(weights) or len(weights)
+    shares = weights if sum(weights) else [1] * len(weights)
+    assert all(abs(part - amount * share / whole) < 1 for part, share in zip(parts, shares, strict=True))
+
+
+def test_a_cent_that_is_left_over_goes_to_the_largest_rest() -> None:
+    assert spread(100, [1, 1, 1]) == [34, 33, 33]
+    assert spread(10, [2900, 7900]) == [3, 7]
+
+
+def test_a_payment_of_the_whole_at_list_price_is_for_each_line_what_it_costs() -> None:
+    lines = [line("guide", 2900, 2), line("kit", 7900)]
+    shares = payment_lines.of_payment(payment(amount=13700, amount_subtotal=13700), [], lines)
+    assert [(share.order_line_id, share.amount, share.amount_discount) for share in shares] == [
+        ("guide", 5800, 0), ("kit", 7900, 0),
+    ]  # fmt: skip
+
+
+def test_while_a_plan_is_tried_all_is_for_the_rest() -> None:
+    lines = [line("plan", 900, interval="month"), line("guide", 2900)]
+    shares = payment_lines.of_payment(payment("subscription_create", amount=2900, amount_subtotal=2900), [], lines)
+    assert [(share.order_line_id, share.amount) for share in shares] == [("plan", 0), ("guide", 2900)]
+
+
+def test_a_renewal_is_for_the_plans_alone_even_if_it_costs_what_something_else_did() -> None:
+    lines = [line("guide", 900), line("plan", 900, interval="month")]
+    shares = payment_lines.of_payment(payment("subscription_cycle", amount=900, amount_subtotal=900), [], lines)
+    assert [(share.order_line_id, share.amount) for share in shares] == [("plan", 900)]
+    added = {"object": "line_item", "amount": 900, "quantity": 1, "parent": {"type": "invoice_item_details"},
+             "pricing": {"unit_amount_decimal": "900"}}  # fmt: skip
+    assert [row.order_line_id for row in listed(payment("subscription_cycle"), lines, added)] == [None]
+
+
+def of_plan(amount: int, unit: int, quantity: int = 1, *, price: str = "", proration: bool = False) -> dict[str, Any]:
+    return {
+        "object": "line_item", "amount": amount, "quantity": quantity,
+        "parent": {"type": "subscription_item_details", "subscription_item_details": {"proration": proration}},
+        "pricing": {"unit_amount_decimal": str(unit), "price_details": {"price": price}},
+    }  # fmt: skip
+
+
+PLANS = [line("small", 900, 2, "month", "price_s"), line("large", 1900, 1, "month", "price_l")]
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([of_plan(1900, 1900), of_plan(1800, 900, 2)], ["large", "small"]),
+        # Seats were changed; the price still tells.
+        ([of_plan(4500, 900, 5, price="price_s"), of_plan(1900, 1900, price="price_l")], ["small", "large"]),
+        # A plan with a price that is not ours any more is still the one that is left.
+        ([of_plan(1900, 1900), of_plan(2500, 2500)], ["large", "small"]),
+        # What was changed in between stands beside the plan, however often.
+        (
+            [of_plan(-450, 900, price="price_s", proration=True), of_plan(900, 900, price="price_s", proration=True),
+             of_plan(4500, 900, 5, price="price_s"), of_plan(1900, 1900, price="price_l")],
+            ["small", "small", "small", "large"],
+        ),
+    ],
+)  # fmt: skip
+def test_each_of_stripes_lines_is_the_orders_line_that_it_is_most_like(
+    items: list[dict[str, Any]], expected: list[str]
+) -> None:
+    rows = listed(payment("subscription_cycle"), PLANS, *items)
+    assert [row.order_line_id for row in rows] == expected
+    assert [row.amount for row in rows] == [item["amount"] for item in items]
+
+
+def test_lines_of_one_price_are_told_apart_by_name_and_number() -> None:
+    lines = [line("one", 2900), line("two", 2900), line("three", 2900, 3)]
+    items = [
+        {"object": "item", "description": name, "quantity": quantity, "amount_subtotal": 2900 * quantity,
+         "amount_total": 2900 * quantity, "price": {"unit_amount": 2900}}
+        for name, quantity in (("Three", 3), ("Two", 1), ("One", 1))
+    ]  # fmt: skip
+    assert [row.order_line_id for row in listed(payment(), lines, *items)] == ["three", "two", "one"]
+
+
+@pytest.mark.parametrize("taxes", [
+    {"taxes": [{"amount": 480, "tax_behavior": "inclusive"}]}, {"tax_amounts": [{"amount": 480, "inclusive": True}]},
+])  # fmt: skip
+def test_a_tax_that_the_price_includes_is_not_added_again(taxes: dict[str, Any]) -> None:
+    item = {**of_plan(2900, 2900), **taxes}
+    (row,) = listed(payment("subscription_cycle"), [line("plan", 2900, interval="month")], item)
+    assert (row.amount, row.amount_tax) == (2900, 480)
+
+
+def test_a_discount_on_the_whole_is_spread_over_the_lines() -> None:
+    paid = payment("subscription_create", amount=1850, amount_subtotal=3700, amount_discount=1850)
+    rows = listed(paid, PLANS, of_plan(1800, 900, 2), of_plan(1900, 1900))
+    assert [(row.amount_discount, row.amount) for row in rows] == [(900, 900), (950, 950)]
+    assert (paid.amount_subtotal, paid.amount_discount, paid.lines_known) == (3700, 1850, True)
