@@ -139,7 +139,8 @@ class FakePayments(FakeBalance):
             "payment_intent": payment_intent["id"], "metadata": dict(payment_intent["metadata"]), "disputed": False,
             "customer": payment_intent["customer"], "amount": payment_intent["amount"], "amount_refunded": 0,
             "currency": payment_intent["currency"], "paid": False, "refunded": False, "status": "pending",
-            "failure_code": None,
+            "failure_code": None, "created": int(self.now().timestamp()),
+            "payment_method_details": {"type": "sepa_debit" if slowly else "card"},
         }  # fmt: skip
         self.charges[charge["id"]] = charge
         payment_intent.update(latest_charge=charge["id"], last_payment_error=None, status="processing")

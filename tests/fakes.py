@@ -71,7 +71,7 @@ class FakeStripe(FakeBilling):
         self._called("retrieve")
         if session_id not in self.sessions:
             raise CheckoutNotFound(session_id=session_id)
-        return read_session(self.sessions[session_id])
+        return read_session(self._expanded(self.sessions[session_id]))
 
     def expire_checkout(self, session_id: str) -> SessionFacts:
         self._called("expire")
@@ -79,7 +79,7 @@ class FakeStripe(FakeBilling):
             raise CheckoutNotFound(session_id=session_id)
         self.expire(session_id)
         self._answer()
-        return read_session(self.sessions[session_id])
+        return read_session(self._expanded(self.sessions[session_id]))
 
     def undelivered_events(self, *, since: datetime) -> Iterator[dict[str, Any]]:
         self._called("events")
@@ -300,6 +300,13 @@ class FakeStripe(FakeBilling):
                 }
             )  # fmt: skip
         return found
+
+    def _expanded(self, session: dict[str, Any]) -> dict[str, Any]:
+        """A Session with its invoice, its payment and the charge of that."""
+        invoice, payment = self.invoices.get(session["invoice"]), self.payment_intents.get(session["payment_intent"])
+        if payment:
+            payment = {**payment, "latest_charge": self.charges.get(payment["latest_charge"] or "")}
+        return {**session, "invoice": invoice, "payment_intent": payment}
 
     def _price(self, line: dict[str, Any], currency: str | None) -> dict[str, Any]:
         if "price" not in line:

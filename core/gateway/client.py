@@ -79,8 +79,10 @@ class StripeApi:
 
     def retrieve_checkout(self, session_id: str) -> SessionFacts:
         """The Session as it is at Stripe now. Raises CheckoutNotFound if Stripe does not know it."""
+        # Only what was made by the payment says when that was.
+        asked = {"expand": ["invoice", "payment_intent.latest_charge"]}
         try:
-            return read_session(self._ask(lambda: self._client.v1.checkout.sessions.retrieve(session_id)))
+            return read_session(self._ask(lambda: self._client.v1.checkout.sessions.retrieve(session_id, asked)))  # type: ignore[arg-type]
         except StripeRefused as refusal:
             if refusal.code == "resource_missing":
                 raise CheckoutNotFound(session_id=session_id) from refusal

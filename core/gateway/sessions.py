@@ -29,7 +29,7 @@ class Money(StrEnum):
 class SessionFacts:
     """What one Session said of itself, whichever event or answer carried it. Amounts in minor units.
 
-    `told_at` is when Stripe told of it, None where it was asked.
+    `told_at` is when Stripe told of it; where it was asked, when the money came, or None if it did not say so.
     """
 
     id: str
@@ -107,8 +107,19 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
         customer=id_of(session.get("customer")),
         expires_at=datetime.fromtimestamp(session.get("expires_at") or 0, UTC),
         url=session.get("url"),
-        told_at=moment(told_at),
+        told_at=moment(told_at or _paid_at(session)),
     )
+
+
+def _paid_at(session: dict[str, Any]) -> int | None:
+    """When its money came, if its invoice or its charge came with it. That of a bank debit is days older than its money."""
+    invoice, payment = session.get("invoice"), session.get("payment_intent")
+    if isinstance(invoice, dict):
+        return (invoice.get("status_transitions") or {}).get("paid_at")
+    charge = payment.get("latest_charge") if isinstance(payment, dict) else None
+    if not isinstance(charge, dict) or (charge.get("payment_method_details") or {}).get("type") != "card":
+        return None
+    return charge.get("created") if charge.get("paid") else None
 
 
 def _difference(session: dict[str, Any]) -> dict[str, int]:

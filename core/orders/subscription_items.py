@@ -60,8 +60,10 @@ class Known:
     price_id: str
 
 
-def read_item(item: dict[str, Any]) -> ItemFacts:
+def read_item(item: dict[str, Any], subscription: dict[str, Any]) -> ItemFacts:
     """Read a `subscription_item`. Zero is zero; what is billed by use has no quantity and counts once.
+
+    Before 2025-03-31 its period is the subscription's.
 
     Whoever expanded its price's product also learns which product of ours a price was made for at Checkout.
     """
@@ -77,8 +79,8 @@ def read_item(item: dict[str, Any]) -> ItemFacts:
         unit_amount=int(price.get("unit_amount") or 0),
         interval=recurring.get("interval"),
         interval_count=int(recurring.get("interval_count") or 1),
-        period_start=moment(item.get("current_period_start")),
-        period_end=moment(item.get("current_period_end")),
+        period_start=moment(item.get("current_period_start") or subscription.get("current_period_start")),
+        period_end=moment(item.get("current_period_end") or subscription.get("current_period_end")),
     )
 
 

@@ -104,9 +104,9 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
     """
     metadata = subscription.get("metadata") or {}
     raw = (subscription.get("items") or {}).get("data", [])
-    items = tuple(subscription_items.read_item(item) for item in raw if item.get("price"))
+    items = tuple(subscription_items.read_item(item, subscription) for item in raw if item.get("price"))
     first = items[0] if items else None
-    end = (first and first.period_end) or moment(subscription.get("current_period_end"))
+    end = first.period_end if first else moment(subscription.get("current_period_end"))
     cancel_at = moment(subscription.get("cancel_at")) or (end if subscription.get("cancel_at_period_end") else None)
     return SubscriptionFacts(
         id=subscription["id"],
@@ -120,7 +120,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         currency=subscription.get("currency") or "",
         interval=first.interval if first else None,
         created_at=datetime.fromtimestamp(subscription.get("start_date") or subscription.get("created") or 0, UTC),
-        period_start=(first and first.period_start) or moment(subscription.get("current_period_start")),
+        period_start=first.period_start if first else moment(subscription.get("current_period_start")),
         period_end=end,
         trial_end=moment(subscription.get("trial_end")),
         canceled_at=moment(subscription.get("canceled_at")),

@@ -60,7 +60,7 @@ def left_out(line: LineView) -> str:
     return ""
 
 
-def draw_line(line: LineView) -> None:
+def draw_line(line: LineView, cart: CartView) -> None:
     """One line: what, how many, how much."""
     reason = left_out(line)
     with st.container(border=True, horizontal=True, gap="small", vertical_alignment="top"):
@@ -77,19 +77,20 @@ def draw_line(line: LineView) -> None:
                 if line.date and line.quantity > line.date.left:
                     few = words.count(line.date.left, "place is", "places are")
                     st.markdown(f":orange-badge[:material/warning: Only {few} left on this date]")
-            draw_controls(line, fixed=bool(reason))
+            draw_controls(line, cart, fixed=bool(reason))
         st.markdown(
             f":gray[~~{amounts.price(line.total)}~~]" if reason else f"**{amounts.price(line.total)}**", width="content"
         )
 
 
-def draw_controls(line: LineView, *, fixed: bool) -> None:
+def draw_controls(line: LineView, cart: CartView, *, fixed: bool) -> None:
     """How many, where one may have several, and the way out."""
     most = min(line.offer.max_quantity, line.date.left) if line.date else line.offer.max_quantity
+    alone = sum(other.offer.id == line.offer.id for other in cart.lines) == 1
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if line.offer.max_quantity > 1 and not fixed:
             st.number_input(
-                f"{words.unit(line.offer.kind)[1].capitalize()} of {named(line)}",
+                f"{words.unit(line.offer.kind)[1].capitalize()} of {line.offer.name if alone else named(line)}",
                 1, max(most, line.quantity), line.quantity, key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
@@ -186,7 +187,7 @@ with frame.column(1080):
     in_cart, summary = st.columns([7, 5], gap="medium")
     with in_cart:
         for line in cart.lines:
-            draw_line(line)
+            draw_line(line, cart)
     if not payable:
         with summary, frame.card("summary", gap="small"):
             st.header("Nothing to pay", anchor=False)

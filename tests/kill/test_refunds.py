@@ -87,9 +87,12 @@ def test_wherever_asking_about_a_plan_is_killed_asking_again_settles_it(
     outbox.open_client(shop.engine)
     died_at: list[str] = []
     for point in range(1, 100):
-        order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2), cart=f"cart_{point}")
+        order_id, name = builders.subscribed(
+            shop, stripe, ("plan-month", 2), cart=f"cart_{point}", browser=f"br_{point}"
+        )
         stripe.change_seats(name, 5)
         stripe.subscriptions[name]["status"] = "unpaid"
+        clock.pass_(days=31)  # what was paid for is over
         end = live_until(point, shop, stripe, lambda mortal, name=name: questions.ask(mortal, name))
         if end.finished:
             break
@@ -109,7 +112,7 @@ def test_wherever_asking_whose_a_refund_is_is_killed_the_next_pass_counts_it_onc
     outbox.open_client(shop.engine)
     died_at: list[str] = []
     for point in range(1, 100):
-        order_id, name = builders.subscribed(shop, stripe, cart=f"cart_{point}")
+        order_id, name = builders.subscribed(shop, stripe, cart=f"cart_{point}", browser=f"br_{point}")
         stripe.happened.clear()
         builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
         told = stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 300))
