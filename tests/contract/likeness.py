@@ -19,7 +19,7 @@ READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "refund": refunds.read_refund,
     "subscription": subscriptions.read_subscription,
 }
-ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok|txn|po)_(?:test_)?\w+")
+ID = re.compile(r"\b(?!in_(?:progress|transit)\b)(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok|txn|po)_(?:test_)?\w+")
 FRAGMENT = re.compile(r"#fid\S+")
 PORT = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")
 # Both began at the same second; since then each has taken its time.

@@ -149,7 +149,7 @@ def a_month_that_is_paid_out(side: Side) -> None:
     side.decide(side.dispute(second), "won")
     side.pass_(minutes=2)
     payout = side.pay_out()
-    side.pass_(minutes=2)
+    side.pass_(hours=1)
     side.arrive_payout(payout)
 
 

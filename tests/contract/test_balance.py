@@ -71,7 +71,7 @@ def test_a_payout_tells_what_is_in_it_once_it_is_on_its_way(side: Side) -> None:
     paid(side), paid(side, "kit-eur", cart="cart_2")
     name = side.pay_out()
     assert (payout(side, name).status, payout(side, name).listable) == ("pending", False)
-    side.pass_(minutes=2)
+    side.pass_(hours=1)
     sent = payout(side, name)
     assert (sent.status, sent.listable, sent.automatic, sent.amount) == ("in_transit", True, True, 2786 + 7641)
     inside = list(side.stripe.transactions_of_payout(name))

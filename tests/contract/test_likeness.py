@@ -68,7 +68,7 @@ def test_the_fake_tells_and_answers_what_the_sandbox_does(fake: Side, sandbox: S
         for question in QUESTIONS.get(our_id.partition("_")[0], ()):
             likeness.same(question(fake.stripe, our_id), question(sandbox.stripe, their_id), f"asked about {our_id}")
     for side in (fake, sandbox):
-        side.pass_(minutes=2)
+        side.pass_(hours=2)
     moved = [list(side.stripe.balance_transactions(since=LONG_AGO)) for side in (fake, sandbox)]
     likeness.same(*moved, "the balance")
 
