@@ -9,7 +9,7 @@ import orjson
 import structlog
 import typer
 
-from core import cli_errors
+from core import cli_errors, cli_report
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
 from core.foundation.money import Money
@@ -18,6 +18,7 @@ from core.opening import open_shop, open_to_restock
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 catalog_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
 app.add_typer(catalog_commands, name="catalog")
+app.add_typer(cli_report.report_commands, name="report")
 
 log = structlog.get_logger()
 

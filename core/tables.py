@@ -8,12 +8,14 @@ from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
 from core.orders import (
+    balance,
     checkouts,
     disputes,
     history,
     orders,
     payment_lines,
     payments,
+    payouts,
     refunds,
     setbacks,
     subscription_changes,

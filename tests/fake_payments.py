@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from core.foundation.errors import StripeRefused
+from tests.fake_balance import DISPUTE_FEE, FakeBalance
 
 # How long a dispute waits for evidence.
 _ANSWERING = timedelta(days=9)
@@ -14,7 +15,7 @@ _ANSWERING = timedelta(days=9)
 _TAKEN = ("needs_response", "under_review", "lost")
 
 
-class FakePayments:
+class FakePayments(FakeBalance):
     """PaymentIntents, each with the charges that were tried for it, and what became of their money."""
 
     now: Callable[[], datetime]
@@ -22,6 +23,7 @@ class FakePayments:
     _numbers: "count[int]"
 
     def __init__(self) -> None:
+        super().__init__()
         self.payment_intents: dict[str, dict[str, Any]] = {}
         self.charges: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
@@ -86,6 +88,8 @@ class FakePayments:
         }  # fmt: skip
         self.refunds[refund["id"]] = refund
         self._count(charge, amount)
+        kind = "payment_refund" if charge["id"].startswith("py_") else "refund"
+        self.move(refund, -amount, "refund", kind=kind, fee=0)
         if charge["refunded"]:
             self._settle_warnings(charge)
         return refund
@@ -95,6 +99,7 @@ class FakePayments:
         refund = self.refunds[refund_id]
         refund.update(status="failed", failure_reason="expired_or_canceled_card")
         self._count(self.charges[refund["charge"]], -refund["amount"])
+        self.move(refund, refund["amount"], "refund_failure", fee=0)
         return refund
 
     def dispute(self, payment_intent: str, *, status: str = "needs_response") -> dict[str, Any]:
@@ -107,12 +112,16 @@ class FakePayments:
             "reason": "general" if status.startswith("warning") else "fraudulent", "created": int(now.timestamp()),
             "evidence_details": {"due_by": int((now + _ANSWERING).timestamp())}, "balance_transactions": [],
         }  # fmt: skip
-        moved = known["balance_transactions"]
+        taken, moved = known.get("status") in _TAKEN, known["balance_transactions"]
         if (status in _TAKEN and not moved) or (status == "won" and len(moved) == 1):
             amount = known["amount"] if moved else -known["amount"]
             moved = [*moved, {"object": "balance_transaction", "amount": amount}]
         self.disputes[id] = {**known, "status": status, "balance_transactions": moved}
         charge["disputed"] = True
+        if status in _TAKEN and not taken:
+            self.move(self.disputes[id], -known["amount"], "dispute", kind="adjustment", fee=DISPUTE_FEE)
+        elif status == "won" and taken:
+            self.move(self.disputes[id], known["amount"], "dispute_reversal", kind="adjustment", fee=0)
         self._settle_warnings(charge)
         return self.disputes[id]
 
@@ -142,7 +151,14 @@ class FakePayments:
 
     def _arrive(self, payment_intent: dict[str, Any]) -> None:
         payment_intent.update(status="succeeded", amount_received=payment_intent["amount"])
-        self.charges[payment_intent["latest_charge"]].update(status="succeeded", paid=True)
+        charge = self.charges[payment_intent["latest_charge"]]
+        charge.update(status="succeeded", paid=True)
+        kind, after = ("charge", self.capture_seconds) if charge["id"].startswith("ch_") else ("payment", 0)
+        self.move(charge, charge["amount"], "charge", kind=kind, after=after, waits=True)
+
+    def _caused_by(self, source: str) -> dict[str, Any]:
+        kept = (self.charges, self.refunds, self.disputes, self.payouts_made)
+        return next(each[source] for each in kept if source in each)
 
     def _refundable(self, payment_intent: str, amount: int) -> dict[str, Any]:
         if payment_intent not in self.payment_intents:

@@ -15,7 +15,14 @@ from urllib.parse import urlsplit
 import orjson
 import stripe
 
-from core.foundation.errors import CheckoutNotFound, ShopError, StripeFaulty, StripeRefused, StripeUnreachable
+from core.foundation.errors import (
+    CheckoutNotFound,
+    PermissionMissing,
+    ShopError,
+    StripeFaulty,
+    StripeRefused,
+    StripeUnreachable,
+)
 from core.gateway.sessions import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
 
@@ -37,7 +44,7 @@ class FakeStripe(FakeBilling):
     """Stripe's objects as Stripe keeps them. `trouble` is raised by the next calls, one each, before anything is done.
 
     `lost_answers` is how many of the next calls that change something do so, and then never answer; `broken_answers` how
-    many do so and answer 500, which is what a repetition under the same key gets too.
+    many do so and answer 500, which is what a repetition under the same key gets too. The key may not call what is `forbidden`.
     """
 
     def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
@@ -50,6 +57,7 @@ class FakeStripe(FakeBilling):
         self.undelivered: list[dict[str, Any]] = []
         self.happened: list[dict[str, Any]] = []
         self.trouble: list[ShopError] = []
+        self.forbidden: set[str] = set()
         self.lost_answers = 0
         self.broken_answers = 0
         self.watch: Callable[[], None] = lambda: None
@@ -220,6 +228,8 @@ class FakeStripe(FakeBilling):
         self.calls.append(name)
         if self.trouble:
             raise self.trouble.pop(0)
+        if name in self.forbidden:
+            raise PermissionMissing("more_permissions_required", f"The key may not read {name}.")
 
     def _once(self, key: str, parameters: dict[str, Any], make: Callable[[], str]) -> str:
         """The id of what was made under this key, now or before. What Stripe answered first it answers for ever."""

@@ -13,9 +13,9 @@ from core.admission import Fate, Refused
 from core.catalog.products import Price, Product
 from core.foundation import outbox
 from core.foundation.outbox import Job
-from core.gateway.objects import id_of
+from core.gateway.objects import id_of, moment
 from core.gateway.sessions import read_session
-from core.orders import disputes, history, orders, payments, refunds, subscriptions
+from core.orders import disputes, history, orders, payments, payouts, refunds, subscriptions
 from core.orders.orders import AdmittedOrder
 
 
@@ -170,6 +170,15 @@ def _on_catalogue(session: Session, context: Context) -> Outcome:
     return Outcome(EventState.APPLIED) if changed else ignored("not in the catalogue")
 
 
+def _on_payout(session: Session, context: Context) -> Outcome:
+    """A payout is the whole account's, and no order's. What is in it the worker asks."""
+    told_at = moment(context.event.get("created"))
+    if context.event.get("account") or told_at is None:
+        return ignored("a payout of another account")
+    payouts.record(session, payouts.read_payout(context.subject), told_at=told_at)
+    return Outcome(EventState.APPLIED)
+
+
 def _admitted(session: Session, context: Context) -> AdmittedOrder | Refused:
     return admission.of_object(session, context.shop_id, context.subject)
 
@@ -243,6 +252,12 @@ HANDLERS: Mapping[str, Handler] = {
     "invoice.payment_action_required": _on_invoice,
     "invoice.marked_uncollectible": _on_invoice,
     "invoice.voided": _on_invoice,
+    "payout.created": _on_payout,
+    "payout.updated": _on_payout,
+    "payout.paid": _on_payout,
+    "payout.failed": _on_payout,
+    "payout.canceled": _on_payout,
+    "payout.reconciliation_completed": _on_payout,
     "product.updated": _on_catalogue,
     "product.deleted": _on_catalogue,
     "price.updated": _on_catalogue,

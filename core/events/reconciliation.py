@@ -12,7 +12,7 @@ from sqlmodel import col, select, update
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.events import inbox, plan_schedule, questions
+from core.events import balance_questions, inbox, plan_schedule, questions
 from core.events.attempts import BATCH, Pass, Report
 from core.events.handlers import HANDLERS, EventState
 from core.foundation import milestones
@@ -41,7 +41,7 @@ _SURE_OVERLAP = timedelta(days=1)
 
 
 def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], None] | None = None) -> Report:
-    """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, and what has lapsed.
+    """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, the balance, what has lapsed.
 
     Failed and parked events, and whatever else failed, are tried again when they are due, and Sessions asked about
     likewise, or all of them if `everything`. No transaction is open while Stripe is asked. The first call that gets no
@@ -265,7 +265,12 @@ def _learned(shop: Shop, payment_id: str) -> bool:
     return questions.learn_payment(shop, payment_id)
 
 
+def _ask_about_balance(run: Pass) -> None:
+    for subject, ask in balance_questions.due(run.shop, everything=run.everything):
+        run.ask(subject, ask)
+
+
 _STEPS = (
     _retry_events, _close_never_opened, plan_schedule.settle_lapsed, _fetch_events, _ask_about_sessions, _resume_refunds,
-    plan_schedule.refresh_due, _learn_payments,
+    plan_schedule.refresh_due, _learn_payments, _ask_about_balance,
 )  # fmt: skip

@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col, update
 
 from core.foundation import masking
-from core.foundation.database import text_enum
+from core.foundation.database import insert_once, text_enum
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
 
 
@@ -21,6 +21,10 @@ class Name(StrEnum):
     EVENTS_SEEN = "events_seen"
     UNDELIVERED_SEEN = "undelivered_seen"
     SWEPT = "swept"
+    BALANCE_READ = "balance_read"
+    BALANCE_REFUSED = "balance_refused"
+    PAYOUTS_READ = "payouts_read"
+    PAYOUTS_REFUSED = "payouts_refused"
 
 
 class Milestone(SQLModel, table=True):
@@ -35,7 +39,13 @@ class Milestone(SQLModel, table=True):
 
 def record(session: Session, name: Name, *, at: datetime, detail: str = "") -> None:
     """Write down that it is so now."""
-    session.merge(Milestone(name=name, at=at, detail=masking.masked(detail, most=1000)))
+    said = {"name": name, "at": at, "detail": masking.masked(detail, most=1000)}
+    # Several workers may say it for the first time at once.
+    if not session.execute(_FIRST, said).rowcount:  # type: ignore[attr-defined]
+        session.exec(update(Milestone).where(col(Milestone.name) == name).values(**said))
+
+
+_FIRST = insert_once(Milestone)
 
 
 def record_refused(session: Session, refusal: StripeKeyRefused, *, at: datetime) -> None:

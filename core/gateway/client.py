@@ -54,6 +54,9 @@ class Stripe(Protocol):
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
     def open_portal(self, customer: str, *, return_url: str) -> str: ...
+    def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
+    def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
+    def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
 
 
 class StripeApi:
@@ -183,6 +186,24 @@ class StripeApi:
             lambda: self._client.v1.billing_portal.sessions.create({"customer": customer, "return_url": return_url})
         )
         return str(opened["url"])
+
+    def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """What moved on the account's balance from then on, newest first, with the whole of what caused it."""
+        until = {"lt": int(before.timestamp())} if before else {}
+        return self._transactions({"created": {"gte": int(since.timestamp()), **until}})
+
+    def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]:
+        """What an automatic payout pays out, and the payout itself. Stripe refuses it for one that somebody asked for."""
+        return self._transactions({"payout": payout})
+
+    def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """The payouts that were made since then, newest first, as they are now."""
+        made = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+        return self._all(lambda: self._client.v1.payouts.list(made))  # type: ignore[arg-type]
+
+    def _transactions(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        asked = {**filters, "limit": 100, "expand": ["data.source"]}
+        return self._all(lambda: self._client.v1.balance_transactions.list(asked))  # type: ignore[arg-type]
 
     def _events(self, filters: dict[str, Any], types: Sequence[str]) -> Iterator[dict[str, Any]]:
         lists = []

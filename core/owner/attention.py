@@ -13,9 +13,10 @@ from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
 from core.events.inbox import StripeEvent
 from core.foundation import milestones
 from core.foundation.milestones import Milestone, Name
+from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
 from core.messages.letters import Letter, LetterState
-from core.orders import setbacks
+from core.orders import payouts, setbacks
 from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute, FraudWarning
 from core.orders.orders import Order
@@ -58,6 +59,8 @@ def items(shop: Shop) -> list[Item]:
             *_warnings(session),
             *_orders(session),
             *_refunds(session),
+            *_payouts(session, livemode=shop.settings.livemode),
+            *_permissions(session),
             *_events(session, now=now),
             *_letters(session, now=now),
         ]
@@ -240,6 +243,40 @@ def _refunds(session: Session) -> Iterator[Item]:
 
 _SENT_BACK = "The money is back with you and the buyer has access again. Agree with them on another way to pay it back."
 _REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
+
+
+def _payouts(session: Session, *, livemode: bool) -> Iterator[Item]:
+    for row in payouts.failed(session, livemode=livemode):
+        reason = row.failure_message or row.failure_code or "no reason was given"
+        yield Item(
+            "payout_failed", row.id, None, row.failed_at or row.told_at, None,
+            f"{Money(row.amount, row.currency).format()}: {reason}",
+            "The bank sent it back, and the money is on your balance at Stripe again. Stripe pays nothing more out to that "
+            "account until you correct it, or confirm it, among the payouts in Stripe's settings: then the next payout "
+            "brings it along.",
+        )  # fmt: skip
+
+
+def _permissions(session: Session) -> Iterator[Item]:
+    """What a restricted key may not read, until it may."""
+    for name, (read, refused, advice) in _READABLE.items():
+        told, last_read = milestones.last(session, refused), milestones.last(session, read)
+        if told and (last_read is None or last_read.at < told.at):
+            since = last_read.at if last_read else told.at
+            yield Item("permission_missing", name, None, since, None, told.detail, advice)
+
+
+_GIVEN = " Nothing is lost, and everything else goes on: it is asked for again every hour."
+_READABLE = {
+    "balance": (
+        milestones.Name.BALANCE_READ, milestones.Name.BALANCE_REFUSED,
+        "Let the restricted key read Balance transaction sources and Disputes, in Stripe's dashboard among the API keys." + _GIVEN,
+    ),
+    "payouts": (
+        milestones.Name.PAYOUTS_READ, milestones.Name.PAYOUTS_REFUSED,
+        "Let the restricted key read Payouts, in Stripe's dashboard among the API keys." + _GIVEN,
+    ),
+}  # fmt: skip
 
 
 def _events(session: Session, *, now: datetime) -> Iterator[Item]:

@@ -107,7 +107,7 @@ def test_disputes_of_before_keep_what_they_were_and_an_open_inquiry_is_known_for
         builders.deliver(shop, stripe.tell("charge.dispute.updated", dispute))
         known[dispute["id"]] = was_inquiry
     before = {row.id: row.model_dump() for row in builders.rows(shop, Dispute)}
-    command.downgrade(alembic_config(shop.engine), "0022")
+    command.downgrade(alembic_config(shop.engine), "0009")
     command.upgrade(alembic_config(shop.engine), "head")
     after = {row.id: row.model_dump() for row in builders.rows(shop, Dispute)}
     # Whether their money was taken was not noted then.

@@ -9,7 +9,7 @@ from core.foundation import database
 from tests.command_line.test_migrate import alembic_config
 
 NOW = datetime.now(UTC).replace(tzinfo=None)
-BEFORE, NAMES_ITS_DATE = "0005", "0022"
+BEFORE, NAMES_ITS_DATE = "0005", "0009"
 
 
 def insert(engine: Engine, table: str, **values: object) -> None:

@@ -18,12 +18,9 @@ from core.shop import Shop
 from tests.conftest import CATALOGUE, Clock, migrated_database
 from tests.contract.fake_side import FakeSide
 from tests.contract.sandbox_side import SandboxSide, sandbox_side
-from tests.contract.sides import Side
+from tests.contract.sides import CAPTURE_SECONDS, Side
 from tests.fakes import SECRET, FakeStripe
 from tests.sandbox.running import Endpoint, World, running
-
-# Nothing here waits for money to be captured: it is, once the clock has been moved on.
-CAPTURE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from core.foundation.errors import StripeUnreachable
 from core.shop import Shop
 from sandbox.protocol import conformity
 from tests.conftest import Clock
-from tests.contract.sides import BUYER, until_renewed
+from tests.contract.sides import BUYER, CAPTURE_SECONDS, until_renewed
 from tests.fakes import FakeStripe
 
 
@@ -21,10 +21,12 @@ class FakeSide:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.stripe = FakeStripe(clock)
+        self.stripe.capture_seconds = CAPTURE_SECONDS
         # Before anything is handed out, all that there is to hand out is looked at.
         self.stripe.watch = self.check
         self._uncaptured: list[str] = []
         self._unconfirmed: list[str] = []
+        self._unsent: list[str] = []
         self._delivering = True
 
     def check(self) -> None:
@@ -32,7 +34,7 @@ class FakeSide:
         fake = self.stripe
         for kept in (
             fake.sessions, fake.prices, fake.payment_intents, fake.charges, fake.refunds, fake.disputes, fake.warnings,
-            fake.subscriptions, fake.invoices,
+            fake.subscriptions, fake.invoices, fake.transactions, fake.payouts_made,
         ):  # fmt: skip
             for found in kept.values():
                 conformity.check_part(found["object"], found)
@@ -53,6 +55,8 @@ class FakeSide:
             self._tell("refund.updated", self.stripe.refunds[refund])
             self._tell("charge.refund.updated", self.stripe.refunds[refund])
         self._unconfirmed.clear()
+        while self._unsent:
+            self._send(self._unsent[0])
 
     def pay(self, session_id: str, *, slowly: bool = False) -> None:
         session = self.stripe.pay(session_id, email=BUYER["email"], slowly=slowly)
@@ -111,6 +115,20 @@ class FakeSide:
 
     def warn(self, payment_intent: str) -> None:
         self._tell("radar.early_fraud_warning.created", self.stripe.warn(payment_intent))
+
+    def pay_out(self) -> str:
+        (payout,) = self.stripe.pay_out()
+        self._tell("payout.created", payout)
+        self._unsent.append(payout["id"])
+        return str(payout["id"])
+
+    def arrive_payout(self, payout: str) -> None:
+        self._send(payout)
+        self._tell("payout.paid", self.stripe.arrive_payout(payout))
+
+    def fail_payout(self, payout: str) -> None:
+        self._send(payout)
+        self._tell("payout.failed", self.stripe.fail_payout(payout))
 
     def end_period(self, subscription: str) -> None:
         found = self.stripe.subscriptions[subscription]
@@ -228,8 +246,14 @@ class FakeSide:
             self._tell_of_warnings(charge)
         return str(dispute["id"])
 
+    def _send(self, payout: str) -> None:
+        if payout in self._unsent:
+            self._unsent.remove(payout)
+            self._tell("payout.updated", self.stripe.send_payout(payout))
+
     def _capture(self, charge: str) -> None:
         # Money can only go back once it has come.
         if charge in self._uncaptured:
             self._uncaptured.remove(charge)
+            self.stripe.capture(charge)
             self._tell("charge.updated", self.stripe.charges[charge])

@@ -4,19 +4,24 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from core.gateway import sessions
-from core.orders import disputes, refunds, subscriptions
+from core.orders import balance, disputes, payouts, refunds, subscriptions
 
 # What the shop makes of Stripe's objects: it must be the same, though the fake leaves keys out.
 READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+    "balance_transaction": partial(balance.read_entry, shop_id=""),
     "checkout.session": sessions.read_session,
     "dispute": disputes.read_dispute,
+    "payout": payouts.read_payout,
     "refund": refunds.read_refund,
     "subscription": subscriptions.read_subscription,
 }
-ID = re.compile(r"\b(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok)_(?:test_)?\w+")
+ID = re.compile(
+    r"\b(?!in_(?:progress|transit)\b)(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok|txn|po)_(?:test_)?\w+"
+)
 FRAGMENT = re.compile(r"#fid\S+")
 PORT = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")
 # Both began at the same second; since then each has taken its time.

@@ -116,6 +116,16 @@ class SandboxSide:
     def warn(self, payment_intent: str) -> None:
         self.world.act("warn", payment_intent)
 
+    def pay_out(self) -> str:
+        (payout,) = self.world.act("payout")
+        return str(payout["id"])
+
+    def arrive_payout(self, payout: str) -> None:
+        self.world.act("payout-arrives", payout)
+
+    def fail_payout(self, payout: str) -> None:
+        self.world.act("payout-fails", payout)
+
     def end_period(self, subscription: str) -> None:
         found = self.stripe.find_subscription(subscription)
         assert found

@@ -7,9 +7,9 @@ from tests import builders
 from tests.contract.sides import Side, newest_payment
 
 
-def _paid(side: Side, *items: str | tuple[str, int]) -> str:
+def _paid(side: Side, *items: str | tuple[str, int], cart: str = "cart_1") -> str:
     """Something was bought and paid for by card; returns the PaymentIntent."""
-    _, session_id = builders.opened(side.shop, *items)
+    _, session_id = builders.opened(side.shop, *items, cart=cart)
     side.pay(session_id)
     return str(side.stripe.retrieve_checkout(session_id).payment_intent)
 
@@ -143,6 +143,25 @@ def a_renewal_that_fails_and_recovers(side: Side) -> None:
     side.dispute(str(newest_payment(side, name)))
 
 
+def a_month_that_is_paid_out(side: Side) -> None:
+    first, second = _paid(side), _paid(side, "kit-eur", cart="cart_2")
+    side.refund(first, 400)
+    side.decide(side.dispute(second), "won")
+    side.pass_(minutes=2)
+    payout = side.pay_out()
+    side.pass_(hours=1)
+    side.arrive_payout(payout)
+
+
+def a_payout_that_comes_back_and_goes_again(side: Side) -> None:
+    _paid(side)
+    side.pass_(minutes=2)
+    payout = side.pay_out()
+    side.arrive_payout(payout)
+    side.fail_payout(payout)
+    side.pay_out()
+
+
 def a_price_that_is_withdrawn(side: Side) -> None:
     side.withdraw(side.sell(2900))
     side.withdraw(side.sell(900, interval="month"))
@@ -157,6 +176,6 @@ STORIES: Mapping[str, Callable[[Side], None]] = {
         warned_and_disputed_and_lost, disputed_and_won, only_asked_about, asked_about_and_then_disputed,
         a_plan_that_renews_with_more_seats, a_plan_bought_with_a_file_and_cancelled_at_once,
         a_plan_cancelled_for_its_periods_end, a_trial_that_is_paid_for_in_the_end, a_renewal_that_fails_and_recovers,
-        a_price_that_is_withdrawn,
+        a_month_that_is_paid_out, a_payout_that_comes_back_and_goes_again, a_price_that_is_withdrawn,
     )
 }  # fmt: skip

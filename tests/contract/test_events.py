@@ -31,6 +31,9 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "invoices_of_subscription": lambda stripe, _: stripe.invoices_of_subscription("sub_nobody"),
     "cancel_subscription": lambda stripe, _: stripe.cancel_subscription("sub_nobody"),
     "open_portal": lambda stripe, _: stripe.open_portal("cus_nobody", return_url="http://localhost:8501/"),
+    "balance_transactions": lambda stripe, _: list(stripe.balance_transactions(since=LONG_AGO)),
+    "transactions_of_payout": lambda stripe, _: list(stripe.transactions_of_payout("po_nobody")),
+    "payouts": lambda stripe, _: list(stripe.payouts(since=LONG_AGO)),
 }
 
 

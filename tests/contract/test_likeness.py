@@ -12,7 +12,7 @@ from tests.conftest import Clock
 from tests.contract.conftest import Open
 from tests.contract.fake_side import FakeSide
 from tests.contract.likeness import Likeness
-from tests.contract.sides import Side, told
+from tests.contract.sides import LONG_AGO, Side, told
 from tests.contract.stories import STORIES
 
 # By what an id begins with: what the shop can ask about it.
@@ -28,6 +28,10 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
     ],
     "ch": [lambda stripe, name: stripe.find_charge(name), lambda stripe, name: stripe.refunds_of(name)],
     "py": [lambda stripe, name: stripe.find_charge(name), lambda stripe, name: stripe.refunds_of(name)],
+    "po": [
+        lambda stripe, name: [each for each in stripe.payouts(since=LONG_AGO) if each["id"] == name],
+        lambda stripe, name: list(stripe.transactions_of_payout(name)),
+    ],
     "sub": [
         lambda stripe, name: stripe.find_subscription(name),
         lambda stripe, name: stripe.find_checkout_of(subscription=name),
@@ -38,7 +42,7 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
 UNTOLD = {
     "customer.subscription.paused", "customer.subscription.resumed",
     "invoice.payment_action_required", "invoice.marked_uncollectible", "invoice.voided",
-    "product.updated", "product.deleted", "price.deleted",
+    "product.updated", "product.deleted", "price.deleted", "payout.canceled", "payout.reconciliation_completed",
 }  # fmt: skip
 
 
@@ -63,6 +67,10 @@ def test_the_fake_tells_and_answers_what_the_sandbox_does(fake: Side, sandbox: S
     for our_id, their_id in list(likeness.known.items()):
         for question in QUESTIONS.get(our_id.partition("_")[0], ()):
             likeness.same(question(fake.stripe, our_id), question(sandbox.stripe, their_id), f"asked about {our_id}")
+    for side in (fake, sandbox):
+        side.pass_(hours=2)
+    moved = [list(side.stripe.balance_transactions(since=LONG_AGO)) for side in (fake, sandbox)]
+    likeness.same(*moved, "the balance")
 
 
 def test_the_stories_tell_every_event_that_means_something_to_the_shop(opened: Open) -> None:

@@ -165,7 +165,7 @@ def _events(shop: Shop) -> list[dict[str, Any]]:
 def clean(shop: Shop) -> None:
     """Take all purchases away again: quicker than a new database."""
     with shop.transaction() as session:
-        for table in ("stripe_events", "fulfillment_log", "license_keys", "grants", "reservations",
+        for table in ("balance_entries", "stripe_events", "fulfillment_log", "license_keys", "grants", "reservations",
                       "payment_lines", "payments", "order_lines", "checkouts", "orders", "customer_addresses", "customers",
                       builders.jobs_table(session)):  # fmt: skip
             session.execute(text(f"delete from {table}"))

@@ -1,5 +1,6 @@
 """The shop's door to Stripe: lists of more than one page, and plans that were billed nothing."""
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -49,6 +50,35 @@ def test_every_page_of_a_charges_refunds_is_read() -> None:
         StripeApi("sk_test_pages", base="http://127.0.0.1:9", http_client=pages).refunds_of("ch_1")
     assert ["starting_after=re_2" in url for url in pages.asked] == [False, True, False]
     assert "starting_after=re_1" in pages.asked[-1]
+
+
+class Refusal(PagesOfRefunds):
+    """Answers every request like this."""
+
+    def __init__(self, status: int, error: dict[str, str]) -> None:
+        super().__init__()
+        self._answer = orjson.dumps({"error": error}), status, {"request-id": "req_1"}
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, dict[str, str]]:
+        self.asked.append(url)
+        return self._answer
+
+
+LACKING = (
+    "The provided key 'rk_test_***abc' does not have the required permissions for this endpoint on account 'acct_1'."
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"), [(403, PermissionMissing), (401, StripeKeyRefused), (400, StripeRefused)]
+)
+def test_a_key_that_lacks_a_permission_is_told_from_other_refusals(status: int, refused: type[Exception]) -> None:
+    door = Refusal(status, {"type": "invalid_request_error", "message": LACKING})
+    api = StripeApi("rk_test_1", base="http://127.0.0.1:9", http_client=door)
+    with pytest.raises(StripeTrouble, match="does not have the required permissions") as told:
+        list(api.payouts(since=datetime(2026, 11, 23, tzinfo=UTC)))
+    assert type(told.value) is refused
+    assert len(door.asked) == 1
 
 
 def test_an_invoice_that_was_covered_by_a_credit_was_paid_by_no_payment() -> None:

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
-revision = "0021"
-down_revision = "0020"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
-revision = "0022"
-down_revision = "0021"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
-revision = "0023"
-down_revision = "0022"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

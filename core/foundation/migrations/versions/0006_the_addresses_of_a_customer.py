@@ -10,7 +10,7 @@ from sqlmodel import AutoString, UTCDateTime
 
 from core.foundation.addresses import fold
 
-revision = "0011"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,57 @@
+"""What `pushcart report` prints: figures for a span of days, for people, scripts and spreadsheets."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from core.foundation.money import Money
+from core.opening import open_shop
+
+report_commands = typer.Typer(no_args_is_help=True, help="Figures for a span of days.")
+
+_DAYS = ["%Y-%m-%d"]
+From = Annotated[
+    datetime, typer.Option("--from", formats=_DAYS, metavar="DAY", help="The first day, such as 2026-11-01.")
+]
+To = Annotated[datetime, typer.Option("--to", formats=_DAYS, metavar="DAY", help="The last day; it counts.")]
+
+
+@report_commands.command("payouts")
+def payouts(
+    first: From,
+    last: To,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet, a row for each entry.")] = False,
+) -> None:
+    """What reached the bank on these days, what is in it, and what does not add up."""
+    from core.owner import payout_report
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = payout_report.of_days(session, first.date(), last.date(), livemode=shop.settings.livemode)
+    if as_csv:
+        for line in payout_report.lines(found):
+            typer.echo(line, nl=False)
+    elif as_json:
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    else:
+        typer.echo("\n".join(map(_words, found)) or "No payouts arrive on these days.")
+
+
+def _words(payout: dict[str, Any]) -> str:
+    """One payout in a line, and what does not add up in another."""
+    currency = payout["currency"]
+    amount, fee = Money(payout["amount"], currency).format(), Money(payout["fee"], currency).format()
+    line = (
+        f"{payout['arrival_date']}  {amount}  {payout['status']}  "
+        f"{_count(payout['entries'])}, {fee} in fees  {payout['id']}"
+    )
+    if not payout["gap"]:
+        return line
+    return f"{line}\n  {Money(payout['difference'], currency).format()} does not add up: {payout['gap']}"
+
+
+def _count(entries: list[dict[str, Any]]) -> str:
+    return f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
