@@ -8,18 +8,17 @@ from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
 from core.orders import (
-    balance,
     checkouts,
     disputes,
     history,
     orders,
     payment_lines,
     payments,
-    payouts,
     refunds,
     setbacks,
     subscription_changes,
     subscription_items,
     subscriptions,
 )
+from core.orders.balance import entries, payouts
 from core.people import codes, customers, sign_in

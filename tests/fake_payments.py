@@ -112,16 +112,13 @@ class FakePayments(FakeBalance):
             "reason": "general" if status.startswith("warning") else "fraudulent", "created": int(now.timestamp()),
             "evidence_details": {"due_by": int((now + _ANSWERING).timestamp())}, "balance_transactions": [],
         }  # fmt: skip
-        taken, moved = known.get("status") in _TAKEN, known["balance_transactions"]
-        if (status in _TAKEN and not moved) or (status == "won" and len(moved) == 1):
-            amount = known["amount"] if moved else -known["amount"]
-            moved = [*moved, {"object": "balance_transaction", "amount": amount}]
+        moved = list(known["balance_transactions"])
+        if status in _TAKEN and not moved:
+            moved.append(self.move(known, -known["amount"], "dispute", kind="adjustment", fee=DISPUTE_FEE))
+        elif status == "won" and len(moved) == 1:
+            moved.append(self.move(known, known["amount"], "dispute_reversal", kind="adjustment", fee=0))
         self.disputes[id] = {**known, "status": status, "balance_transactions": moved}
         charge["disputed"] = True
-        if status in _TAKEN and not taken:
-            self.move(self.disputes[id], -known["amount"], "dispute", kind="adjustment", fee=DISPUTE_FEE)
-        elif status == "won" and taken:
-            self.move(self.disputes[id], known["amount"], "dispute_reversal", kind="adjustment", fee=0)
         self._settle_warnings(charge)
         return self.disputes[id]
 

@@ -14,8 +14,8 @@ from core.admission import Fate, Refused
 from core.foundation import milestones
 from core.foundation.errors import PermissionMissing
 from core.journeys import ownership
-from core.orders import balance, payouts
-from core.orders.balance import Movement
+from core.orders.balance import entries, payouts
+from core.orders.balance.entries import Movement
 from core.orders.orders import Order
 from core.shop import Shop
 
@@ -107,9 +107,9 @@ def _read_balance(shop: Shop, began: datetime, everything: bool) -> None:
 def _take(shop: Shop, listed: Iterator[dict[str, Any]], *, payout: str | None = None) -> None:
     """Record what is listed, page by page: what was read stays, should the rest not come."""
     while page := list(islice(listed, _PAGE)):
-        found = [balance.read_entry(each, shop_id=shop.id, payout=payout) for each in page]
+        found = [entries.read_entry(each, shop_id=shop.id, payout=payout) for each in page]
         with shop.transaction() as session:
-            balance.record(session, found, livemode=shop.settings.livemode, fetched_at=shop.now())
+            entries.record(session, found, livemode=shop.settings.livemode, fetched_at=shop.now())
 
 
 def _read_payout(shop: Shop, payout_id: str) -> None:
@@ -149,13 +149,13 @@ def _unlisted(shop: Shop) -> list[str]:
 def _unknown(shop: Shop) -> list[Movement]:
     """The payments that only Stripe can tell about; those that our own rows know are noted on the way."""
     with shop.transaction() as session:
-        found = balance.claim_unknown(session, livemode=shop.settings.livemode, now=shop.now(), limit=_BATCH)
+        found = entries.claim_unknown(session, livemode=shop.settings.livemode, now=shop.now(), limit=_BATCH)
         left = []
         for movement in found:
             if order_id := admission.of_ids(session, movement.ids, None):
-                balance.assign(session, movement, order_id)
-            elif balance.is_foreign(session, movement):
-                balance.disown(session, movement)
+                entries.assign(session, movement, order_id)
+            elif entries.is_foreign(session, movement):
+                entries.disown(session, movement)
             else:
                 left.append(movement)
         return left
@@ -168,7 +168,7 @@ def _traced(shop: Shop, movement: Movement) -> bool:
         return False
     with shop.transaction() as session:
         if isinstance(found, Refused):
-            balance.disown(session, movement)
+            entries.disown(session, movement)
         else:
-            balance.assign(session, movement, found)
+            entries.assign(session, movement, found)
     return False

@@ -15,7 +15,8 @@ from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import read_session
-from core.orders import disputes, history, orders, payments, payouts, refunds, subscriptions
+from core.orders import disputes, history, orders, payments, refunds, subscriptions
+from core.orders.balance import payouts
 from core.orders.orders import AdmittedOrder
 
 
@@ -175,6 +176,8 @@ def _on_payout(session: Session, context: Context) -> Outcome:
     told_at = moment(context.event.get("created"))
     if context.event.get("account") or told_at is None:
         return ignored("a payout of another account")
+    if not payouts.says_enough(context.subject):
+        return ignored("it does not say what was paid out")
     payouts.record(session, payouts.read_payout(context.subject), told_at=told_at)
     return Outcome(EventState.APPLIED)
 

@@ -16,7 +16,8 @@ from core.foundation.milestones import Milestone, Name
 from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
 from core.messages.letters import Letter, LetterState
-from core.orders import payouts, setbacks
+from core.orders import setbacks
+from core.orders.balance import payouts
 from core.orders.checkouts import Checkout
 from core.orders.disputes import Dispute, FraudWarning
 from core.orders.orders import Order

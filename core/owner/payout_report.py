@@ -9,10 +9,10 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from core.foundation.money import Money
-from core.orders import payouts
-from core.orders.balance import BalanceEntry
+from core.orders.balance import payouts
+from core.orders.balance.entries import BalanceEntry
+from core.orders.balance.payouts import Statement
 from core.orders.orders import Order
-from core.orders.payouts import Statement
 
 COLUMNS = (
     "arrival_date", "payout_status", "date", "kind", "origin", "order", "gross", "fee", "net", "currency",

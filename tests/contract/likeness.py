@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from core.gateway import sessions
-from core.orders import balance, disputes, payouts, refunds, subscriptions
+from core.orders import disputes, refunds, subscriptions
+from core.orders.balance import entries, payouts
 
 # What the shop makes of Stripe's objects: it must be the same, though the fake leaves keys out.
 READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
-    "balance_transaction": partial(balance.read_entry, shop_id=""),
+    "balance_transaction": partial(entries.read_entry, shop_id=""),
     "checkout.session": sessions.read_session,
     "dispute": disputes.read_dispute,
     "payout": payouts.read_payout,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.foundation.errors import StripeRefused
-from core.orders.payouts import PayoutFacts, read_payout
+from core.orders.balance.payouts import PayoutFacts, read_payout
 from tests import builders
 from tests.contract.sides import LONG_AGO, Side, told
 

@@ -11,7 +11,7 @@ from core.journeys import refund
 from core.kinds.grants import Grant
 from core.orders.orders import OrderLine
 from core.orders.payment_lines import PaymentLine
-from core.orders.payments import Payment
+from core.orders.payments import Payment, named
 from core.orders.refunds import Refund, RefundStatus
 from core.owner import attention
 from core.shop import Shop
@@ -511,4 +511,6 @@ def test_what_the_order_was_bought_with_is_its_first_payment_also_if_it_is_learn
     clock.pass_(days=1)
     reconciliation.sweep(shop, everything=True)
     (part,) = refund.preview(shop, order_id, 900).parts
-    assert {row.id: row.billing_reason for row in builders.rows(shop, Payment)}[part.payment] == "subscription_cycle"
+    newest = named(builders.rows(shop, Payment), part.payment)
+    assert newest
+    assert newest.billing_reason == "subscription_cycle"

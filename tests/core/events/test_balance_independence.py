@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from core.events import balance_questions
-from core.orders import balance, payouts
-from core.orders.balance import BalanceEntry, Origin
-from core.orders.payouts import Payout, PayoutFacts, PayoutStatus
+from core.orders.balance import entries, payouts
+from core.orders.balance.entries import BalanceEntry, Origin
+from core.orders.balance.payouts import Payout, PayoutFacts, PayoutStatus
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -118,10 +118,10 @@ def tell(account: Account, steps: list[int | str]) -> None:
 
 def record(shop: Shop, at: datetime, listed: list[dict[str, Any]], payout: str | None = None) -> None:
     """Part of what a list showed, in two pages that are mixed up."""
-    found = [balance.read_entry(each, shop_id=shop.id, payout=payout) for each in listed]
+    found = [entries.read_entry(each, shop_id=shop.id, payout=payout) for each in listed]
     for page in (found[1::2], found[::2]):
         with shop.transaction() as session:
-            balance.record(session, page, livemode=False, fetched_at=at)
+            entries.record(session, page, livemode=False, fetched_at=at)
 
 
 def work(shop: Shop, *, everything: bool) -> None:

@@ -9,9 +9,8 @@ from core.events import balance_questions, reconciliation
 from core.events.reconciliation import Report
 from core.foundation.errors import StripeUnreachable
 from core.journeys import refund
-from core.orders import balance
-from core.orders.balance import BalanceEntry, Movement, Origin
-from core.orders.payouts import Payout, PayoutStatus
+from core.orders.balance.entries import BalanceEntry, Movement, Origin, disown
+from core.orders.balance.payouts import Payout, PayoutStatus
 from core.orders.status import Status
 from core.owner import attention
 from core.shop import Shop
@@ -178,7 +177,7 @@ def test_a_list_that_breaks_off_keeps_what_it_showed_and_is_asked_for_again(
         somebody_elses(stripe)
     clock.pass_(days=9)
     stripe.breaks_off_after = 120
-    assert reconciliation.sweep(shop).silent
+    assert reconciliation.sweep(shop).stopped
     assert len(entries(shop)) == 100
     reconciliation.sweep(shop)
     assert len(entries(shop)) == 100
@@ -304,7 +303,7 @@ def test_what_is_known_to_be_an_orders_stays_so(shop: Shop, stripe: FakeStripe, 
     order_id = builders.bought(shop, stripe)
     read(shop)
     with shop.transaction() as session:
-        balance.disown(session, Movement(builders.payment_of(shop, order_id), None))
+        disown(session, Movement(builders.payment_of(shop, order_id), None))
     assert [row.order_id for row in entries(shop)] == [order_id]
 
 
@@ -398,7 +397,7 @@ def test_a_key_that_may_not_read_it_is_told_once_and_the_rest_goes_on(
     stripe.forbidden = {name, "transactions_of_payout"} if name == BALANCE else {name}
     deliver(shop, stripe.tell("payout.updated", stripe.send_payout(stripe.pay_out()[0]["id"])))
     report = reconciliation.sweep(shop)
-    assert (report.failed, report.silent, builders.status(shop, order_id)) == ([], "", Status.FULFILLED)
+    assert (report.failed, report.stopped, builders.status(shop, order_id)) == ([], "", Status.FULFILLED)
     other = PAYOUTS if name == BALANCE else BALANCE
     assert asked(stripe, other) == 1
     (item,) = attention.items(shop)

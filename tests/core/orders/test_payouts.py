@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from core.events import reconciliation
-from core.orders import balance, payouts
-from core.orders.balance import BalanceEntry, Origin
-from core.orders.payouts import Gap, Payout, PayoutStatus
+from core.orders.balance import entries, payouts
+from core.orders.balance.entries import BalanceEntry, Origin
+from core.orders.balance.payouts import Gap, Payout, PayoutStatus
 from core.owner import payout_report
 from core.shop import Shop
 from tests import builders
@@ -76,9 +76,9 @@ def test_of_a_movement_listed_twice_the_later_list_counts_and_its_payout_stays(b
     }  # fmt: skip
 
     def list_at(minutes: int, *, payout_id: str | None = None, **changes: Any) -> None:
-        facts = balance.read_entry({**told, **changes}, shop_id="shop_1", payout=payout_id)
+        facts = entries.read_entry({**told, **changes}, shop_id="shop_1", payout=payout_id)
         with bare_shop.transaction() as session:
-            balance.record(session, [facts, facts], livemode=True, fetched_at=NOON + timedelta(minutes=minutes))
+            entries.record(session, [facts, facts], livemode=True, fetched_at=NOON + timedelta(minutes=minutes))
 
     list_at(5, payout_id="po_1")
     list_at(9, available_on=1_795_259_200)

@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, SQLModel, col, exists, func, select, update
 
 from core.foundation.database import insert_once, minor_units, text_enum
 from core.gateway.objects import moment
-from core.orders.balance import BalanceEntry
+from core.orders.balance.entries import BalanceEntry
 
 # How long to wait before asking again what is in a payout, should it not have worked.
 _PATIENCE = timedelta(minutes=15)
@@ -74,8 +74,13 @@ class PayoutFacts:
     created_at: datetime
 
 
+def says_enough(payout: dict[str, Any]) -> bool:
+    """Whether this is a payout at all: it says how much was paid out, in which currency, and when."""
+    return all(payout.get(name) is not None for name in ("amount", "currency", "created"))
+
+
 def read_payout(payout: dict[str, Any]) -> PayoutFacts:
-    """Read a `payout` as Stripe sends it; a status we do not know is taken for pending."""
+    """Read a `payout` as Stripe sends it; a status we do not know is taken for pending. `says_enough` must be true of it."""
     status = payout.get("status") or "pending"
     created_at = moment(payout["created"])
     assert created_at
