@@ -107,13 +107,14 @@ def list_lines(
     session: Session, order_id: AdmittedOrder, payment_id: str, listed: Sequence[dict[str, Any]], *, actor: str,
     now: datetime,
 ) -> Settled:  # fmt: skip
-    """Keep what Stripe lists of one of the order's payments, and settle the order."""
+    """Keep what Stripe lists of one of the order's payments, be it nothing, and settle the order."""
     order = orders.lock(session, order_id)
     assert order is not None
     order.eventful = True
     book = ledger.read(session, order)
     if payment := payments.named(book.payments, payment_id):
         _list(session, order, book, payment, listed)
+        payment.lines_known = True  # asked again, Stripe would list no more
     return settle(session, order, book, actor=actor, now=now)
 
 

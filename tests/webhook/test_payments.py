@@ -273,6 +273,21 @@ def test_should_the_job_that_asks_for_the_lines_be_lost_the_sweep_asks(
     assert paid not in reconciliation.sweep(shop).healed
 
 
+def test_a_payment_of_which_stripe_lists_nothing_is_asked_about_once(
+    shop: Shop, stripe: FakeStripe, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, session_id = builders.opened(shop, "guide-eur", "kit-eur")
+    stripe.discount(session_id, 10)
+    stripe.pay(session_id)
+    post(client, stripe.event("completed", session_id))
+    asked: list[str] = []
+    monkeypatch.setattr(stripe, "line_items_of", lambda session_id: asked.append(session_id) or [])
+    for _ in range(3):
+        reconciliation.sweep(shop)
+    assert asked == [session_id]
+    assert [part.amount.amount for part in refund.preview(shop, order_id, lines=[1]).parts] == [2610]
+
+
 def test_of_a_line_a_part_goes_back_and_its_access_is_a_decision_of_its_own(
     shop: Shop, stripe: FakeStripe, client: TestClient
 ) -> None:
