@@ -29,6 +29,8 @@ os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.environ["XDG_CONFIG_HOME"]
 # Where the PostgreSQL of the tests keeps its locks; there is no such folder without a desktop session.
 os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
+# Processes that tests start keep what they compiled, for those that start after them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")

@@ -33,10 +33,13 @@ AUTHORIZED = {
 
 
 def succeeded(account: Account, intent: Object, method: Object, *, authenticated: bool) -> Object:
-    """A charge that went through. The money is captured a moment later, by a timer."""
+    """A charge that went through. The money is captured a moment later, by a timer, or is there at once by such a card."""
     values = {"amount_captured": intent["amount"], "captured": True}
     charge = _authorized(account, intent, method, authenticated=authenticated, **values)
-    account.later(account.settings.capture_seconds, "capture", charge["id"])
+    if instrument(account, charge).bypasses_pending:
+        account.store.change(charge, balance_transaction=_charged(account, charge)["id"])
+    else:
+        account.later(account.settings.capture_seconds, "capture", charge["id"])
     _await_aftermath(account, charge)
     return charge
 

@@ -76,6 +76,7 @@ def _come_back(shop: Shop, _stripe: FakeStripe, session_id: str, _event: dict) -
 
 def _sweep(shop: Shop, stripe: FakeStripe, _session_id: str, event: dict) -> None:
     stripe.undelivered = [event]
+    stripe.happened.append(event)
     assert reconciliation.sweep(shop).failed == []
 
 
