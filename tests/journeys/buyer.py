@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, WebError, expect
 
 from tests.journeys.stand import Stand
+from tests.machine import eventually
 
 PATIENCE = 30_000
 HERE = ("localhost", "127.0.0.1", None)
@@ -121,11 +123,23 @@ class Buyer:
 
     def checks_out(self, price: str, quantity: int = 1, **more: str) -> str:
         """Straight to the payment page, through the shop's HTTP door; the id of the Session."""
+        self.opens(self._orders(price, quantity, **more)["url"])
+        return self.arrives_at_payment()
+
+    def buys(self, price: str, quantity: int = 1) -> str:
+        """Order and pay without looking at a page, where that is not what is to be seen; the id of the Session."""
+        ordered = self._orders(price, quantity, email=self.email)
+        session = _found(PAYMENT_PAGE, ordered["url"])
+        self.stand.stripe(f"payment_pages/{session}/confirm", payment_method="pm_card_visa")
+        eventually(lambda: self.stand.order(ordered["order_id"])["status"] == "fulfilled")
+        return session
+
+    def _orders(self, price: str, quantity: int, **more: str) -> dict[str, Any]:
         basket = {"cart_id": f"cart-{token_hex(8)}", "items": [{"price": price, "quantity": quantity}], **more}
         answer = self.context.request.post(f"{self.stand.url}/api/checkout", data=basket)
         assert answer.ok, answer.text()
-        self.opens(answer.json()["url"])
-        return self.arrives_at_payment()
+        ordered: dict[str, Any] = answer.json()
+        return ordered
 
     # ------------------------------------------------------------------ paying
 

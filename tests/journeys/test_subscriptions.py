@@ -57,11 +57,8 @@ class Plan:
 def plan(arrive: Arrive, stand: Stand) -> Plan:
     """Three seats of Tally, paid for."""
     maya = arrive("maya")
-    maya.checks_out("tally-month-eur", 3)
-    maya.pays()
-    maya.returns()
-    number = maya.sees_everything_delivered()
-    plan = Plan(stand, maya, stand.order(number)["id"])
+    session = maya.buys("tally-month-eur", 3)
+    plan = Plan(stand, maya, stand.stripe(f"checkout/sessions/{session}")["metadata"]["order_id"])
     assert plan.access == ("fulfilled", "active", 3)
     eventually(lambda: plan.known_as == "active" and plan.receipts)
     return plan
