@@ -7,16 +7,18 @@ from core.kinds import offers
 from core.owner import publishing
 from core.shop import Shop
 from tests.builders import at_once
+from tests.soak import fates
 from tests.soak.run import soak
 
 
 def test_every_payment_is_delivered_exactly_once_whatever_the_weather(unmigrated_url: str, tmp_path: Path) -> None:
     result = soak(
         tmp_path / "stand", unmigrated_url,
-        purchases=60, seed=7, pause=1.5, sweep_seconds=5, worker_too=False, at_once=8,
+        purchases=fates.BUYERS_FOR_ALL, seed=7, pause=1.5, sweep_seconds=5, worker_too=False, at_once=8,
     )  # fmt: skip
     assert result.violations == []
     assert result.figures["killed"]["webhook"]
+    assert set(result.figures["fates"]) == set(fates.DEALT)
 
 
 def test_processes_that_open_an_empty_demo_at_once_all_find_its_shelves_full(bare_shop: Shop) -> None:

@@ -53,19 +53,19 @@ def completed(account: Account, session: Object) -> Object | None:
 
 
 def recover(account: Account, session: Object) -> Object:
-    """A new session that is a copy of an expired one, open for as long as that was."""
+    """A new session that is a copy of an expired one, open for as long as that was. Whether it was to be recoverable is
+    for whoever asks to know."""
     with account.in_time_of(session["customer"]):
         return _recover(account, session)
 
 
 def _recover(account: Account, session: Object) -> Object:
     id, made, recovery = ids.session(), int(account.clock.real()), of(session)
-    assert recovery is not None
     copy = {
         **events.copy(session),
+        **({"after_expiration": {"recovery": sessions.recovery(recovery)}} if recovery else {}),
         "id": id,
-        "after_expiration": {"recovery": sessions.recovery(recovery)},
-        "allow_promotion_codes": recovery["allow_promotion_codes"],
+        "allow_promotion_codes": bool(recovery and recovery["allow_promotion_codes"]),
         "created": made,
         "expires_at": made + session["expires_at"] - session["created"],
         "payment_intent": None,

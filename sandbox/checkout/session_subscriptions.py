@@ -19,11 +19,11 @@ def start(account: Account, session: Object, customer: Object, method: Object | 
     data = {**account.store.notes(session["id"])["subscription_data"], "automatic_tax": session["automatic_tax"]}
     lines = [line for line in account.store.notes(session["id"])["line_items"] if line["price"]["recurring"]]
     subscription = subscriptions.make(account, customer, data, lines, currency=session["currency"], method=method)
-    _keep_discount(account, session["discounts"][0] if session["discounts"] else None, subscription)
+    discount = _discount(account, session, customer, subscription)
     before = account.store.change(customer, currency=session["currency"], **_default_method(customer, method))
     if method:
         account.store.change(method, customer=customer["id"])
-    invoice = _invoice(account, subscription, session, intent)
+    invoice = _invoice(account, subscription, session, intent, discount)
     account.store.change(subscription, latest_invoice=invoice["id"])
     account.store.change(session, invoice=invoice["id"], subscription=subscription["id"])
     _announce_start(account, session, customer, before, method, intent, subscription, invoice)
@@ -62,7 +62,9 @@ def _announce_start(
     invoices.announce_paid(account, invoice)
 
 
-def _invoice(account: Account, subscription: Object, session: Object, intent: Object | None) -> Object:
+def _invoice(
+    account: Account, subscription: Object, session: Object, intent: Object | None, discount: list[str]
+) -> Object:
     """The invoice for what the buyer has paid at Checkout, already paid; `invoices.announce_paid` tells of it."""
     lines = []
     unnamed = subscription_items.of(account, subscription["id"])
@@ -73,17 +75,23 @@ def _invoice(account: Account, subscription: Object, session: Object, intent: Ob
             lines.append(invoice_lines.of_extra(account, sold, subscription))
     for line, sold in zip(lines, account.store.notes(session["id"])["line_items"], strict=True):
         line["taxes"] = taxes.for_invoice(session_taxes.of_item(account, sold))
-    off, used = session["total_details"]["amount_discount"], subscription["discounts"]
+        line["discount_amounts"] = [{"amount": sold["amount_discount"], "discount": id} for id in discount]
+    off = session["total_details"]["amount_discount"]
     invoice = invoice_drafts.of_subscription(
-        account, subscription, lines, reason="subscription_create", off=off, discount_ids=used
+        account, subscription, lines, reason="subscription_create", off=off, discount_ids=discount
     )
     invoices.pay_at_once(account, invoice, intent)
     return invoice
 
 
-def _keep_discount(account: Account, given: Object | None, subscription: Object) -> None:
-    """A coupon that lasts longer than one invoice stays with the subscription."""
-    coupon = account.store.get("coupon", given["coupon"]) if given else None
-    if given and coupon and coupon["duration"] != "once":
-        discount = discounts.for_subscription(account, given, subscription)
-        account.store.change(subscription, discounts=[discount["id"]])
+def _discount(account: Account, session: Object, customer: Object, subscription: Object) -> list[str]:
+    """The discount of the first invoice. Where the coupon lasts longer, it stays with the subscription."""
+    if not session["discounts"]:
+        return []
+    given = session["discounts"][0]
+    coupon = account.store.get("coupon", given["coupon"])
+    if coupon is None or coupon["duration"] == "once":
+        return [discounts.for_session(account, given, customer, session)["id"]]
+    kept = [discounts.for_subscription(account, given, subscription)["id"]]
+    account.store.change(subscription, discounts=kept)
+    return kept

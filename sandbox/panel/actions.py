@@ -87,6 +87,7 @@ def reset(account: Account, _: str) -> dict[str, int]:
 ACTIONS: Mapping[str, Callable[..., Any]] = {
     "pay": payment_actions.pay,
     "expire": payment_actions.expire,
+    "recover": payment_actions.recover,
     "refund": payment_actions.refund,
     "refund-fails": payment_actions.fail_refund,
     "refund-finish": payment_actions.finish_refund,

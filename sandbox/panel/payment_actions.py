@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.checkout import custom_fields, expirations, session_payments
+from sandbox.checkout import custom_fields, expirations, recoveries, session_payments
 from sandbox.panel.targets import CannotDo, charge_of, is_open, open_session
 from sandbox.payments import captures, cards, disputes, early_fraud_warnings, payment_intents, payment_methods, refunds
 
@@ -35,6 +35,14 @@ def expire(account: Account, id: str) -> Object:
     if is_open(session):
         expirations.end(account, session)
     return session
+
+
+def recover(account: Account, id: str) -> Object:
+    """A copy of an expired session is opened, also if it was not to be recoverable: so an order may be paid twice."""
+    session = account.find("checkout.session", id)
+    if session["status"] != "expired":
+        raise CannotDo(f"This session is {session['status']}: only an expired one is recovered.")
+    return recoveries.recover(account, session)
 
 
 def refund(account: Account, id: str, *, amount: int | None = None) -> Object:

@@ -1,130 +1,149 @@
-"""The audit: what the sandbox says was paid, held against what the shop says it delivered. Stripe's word is the truth."""
+"""The audit: what the sandbox says came in and went back, held against the shop's books to the cent, and what must follow
+from it against what the shop delivered. Stripe's word is the truth."""
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
-from core.catalog.products import Kind
-from core.kinds import deliverables, offers
-from core.owner import attention, reports
-from core.shop import Shop
-from tests.journeys.stand import Stand
-
-EVERYTHING = 10**7
-_NUMBER = re.compile(r"\b[A-Z]+-\d+\b")
-_UNDELIVERED = {"open": "pending", "expired": "canceled"}
-_WORKSHOPS = {"clinic": 12, "lecture": 10_000}
+from tests.soak import fates
+from tests.soak.aftermath import OWNER, Deed
+from tests.soak.books import WORKSHOPS, Books
+from tests.soak.fates import Fate
+from tests.soak.rule import Case
+from tests.soak.stripe_side import Money, paid
 
 Row = dict[str, Any]
 
-
-@dataclass
-class Books:
-    """Both sides, read once: the sandbox's Sessions and letters, the shop's orders."""
-
-    sessions: list[Row]
-    letters: list[Row]
-    orders: dict[str, Row]
-    shop: Shop
-
-    @property
-    def of_order(self) -> dict[str, list[Row]]:
-        """The Sessions of each order."""
-        found: dict[str, list[Row]] = defaultdict(list)
-        for session in self.sessions:
-            found[session["metadata"]["order_id"]].append(session)
-        return found
-
-
-def read(stand: Stand, shop: Shop) -> Books:
-    """Both sides as they stand now."""
-    with shop.reading() as session:
-        ids = [order["id"] for order in reports.order_list(session, limit=EVERYTHING)]
-        orders = {order_id: reports.order_detail(session, order_id) for order_id in ids}
-    letters = httpx.get(f"{stand.sandbox_url}/inbox.json", timeout=60).json()
-    return Books(list(sessions(stand)), letters, orders, shop)
-
-
-def sessions(stand: Stand) -> Iterator[Row]:
-    """Every Checkout Session there is at the sandbox."""
-    after = ""
-    while True:
-        page = stand.stripe(f"checkout/sessions?limit=100{after}")
-        yield from page["data"]
-        if not page["has_more"]:
-            return
-        after = f"&starting_after={page['data'][-1]['id']}"
-
-
-def paid(session: Row) -> bool:
-    """Whether the money of a Session is in."""
-    return session["status"] == "complete" and session["payment_status"] in ("paid", "no_payment_required")
+_NUMBER = re.compile(r"\b[A-Z]+-\d+\b")
+_UNDELIVERED = {"open": "pending", "expired": "canceled"}
+_FAILED = ("failed", "canceled")
+_NO_DEED = Deed(Fate.NONE)
+# Of an order whose money went back, what could not be delivered need not be.
+_SETTLED = ("refunded", "charged_back")
 
 
 def violations(books: Books) -> Iterator[str]:
     """Everything that must not be, in words, one each."""
-    for order_id, opened in books.of_order.items():
-        order = books.orders.get(order_id)
+    of_order, money, plans = books.stripe.sessions_of_orders(), books.stripe.money_of_orders(), books.stripe.plans()
+    cases = {}
+    for order_id, opened in of_order.items():
+        order, deed = books.orders.get(order_id), books.deeds.get(order_id, _NO_DEED)
         if order is None:
             yield f"{order_id} has {len(opened)} Sessions at the sandbox, and is no order of the shop"
             continue
-        found = [*_wrong_sessions(opened), *(_wrong_paid(order, opened) or _wrong_unpaid(order, opened))]
-        yield from (f"{order['number']} ({order['id']}, {order['status']}): {wrong}" for wrong in found)
+        found = [*_wrong_sessions(opened, deed)]
+        if money[order_id]:
+            own = [plans[each["subscription"]] for each in filter(paid, opened) if each["subscription"]]
+            case = cases[order_id] = Case(order["lines"], money[order_id], own, deed)
+            found += [*_wrong_money(order, case), *_wrong_paid(order, opened, case), *_wrong_plans(case)]
+        else:
+            found += _wrong_unpaid(order, opened)
+        yield from (f"{order['number']} ({order['id']}, {order['status']}, {deed.fate}): {wrong}" for wrong in found)
     for order_id, order in books.orders.items():
-        if order_id not in books.of_order and (order["grants"] or order["fulfilled_at"]):
+        if order_id not in of_order and (order["grants"] or order["fulfilled_at"] or order["payments"]):
             yield f"{order['number']} ({order_id}) was delivered, and has no Session at the sandbox"
-    yield from _wrong_letters(books)
+    yield from _wrong_letters(books, cases)
     yield from _wrong_keys(books)
     yield from wrong_places(books)
-    yield from _left_over(books.shop)
+    yield from _wrong_attention(books, cases)
+    for event in books.events:
+        yield f"{event['type']} {event['id']} is still {event['state']}: {event['error']}"
 
 
-def _wrong_sessions(opened: list[Row]) -> Iterator[str]:
+def _compared(real: Row, right: Row) -> Iterator[str]:
+    for name in right:
+        if real[name] != right[name]:
+            yield f"{name} is {real[name]!r} and should be {right[name]!r}"
+
+
+def _wrong_sessions(opened: list[Row], deed: Deed) -> Iterator[str]:
     still_open = [session["id"] for session in opened if session["status"] == "open"]
     if len(still_open) > 1:
         yield f"several Sessions are open: {still_open}"
     took_money = [session["id"] for session in opened if paid(session)]
-    if len(took_money) > 1:
+    if len(took_money) > (2 if deed.fate in fates.PAID_TWICE else 1):
         yield f"several Sessions were paid: {took_money}"
 
 
-def _wrong_paid(order: Row, opened: list[Row]) -> list[str]:
-    """What is wrong with an order whose money is in; nothing for others."""
-    session = next(filter(paid, opened), None)
-    if session is None:
-        return []
-    events = Counter(entry["event"] for entry in order["log"])
+def _wrong_money(order: Row, case: Case) -> Iterator[str]:
+    """What of an order's money is not the sandbox's, to the cent."""
     right = {
-        "checkout_session": session["id"], "amount_total": session["amount_total"], "status": "fulfilled",
-        "fulfilled": 1, "grants": [(line["product"], line["quantity"], "active") for line in order["lines"]],
-        "fulfilled_at": True, "email": session["customer_details"]["email"],
+        "payments": sorted(
+            (each.name, each.amount, each.subtotal, each.discount, each.tax, min(each.back, each.amount), each.currency)
+            for each in case.money
+        ),
+        "refunds": sorted((row["id"], row["amount"], row["status"]) for each in case.money for row in each.refunds),
+        "disputes": {row["id"]: (row["status"], row["amount"]) for each in case.money for row in each.disputes},
+        "amount_total": case.total, "amount_refunded": case.back,
+        "amount_subtotal": sum(each.subtotal for each in case.money),
+        "amount_discount": sum(each.discount for each in case.money),
+        "amount_tax": sum(each.tax for each in case.money),
     }  # fmt: skip
-    if "blocked" in {grant["state"] for grant in order["grants"]}:
+    parts = ("amount", "amount_subtotal", "amount_discount", "amount_tax", "amount_refunded")
+    real = order | {
+        "payments": sorted(
+            (_name(row), *(row[part] for part in parts), order["currency"]) for row in order["payments"]
+        ),
+        "refunds": sorted((row["id"], row["amount"], row["status"]) for row in order["refunds"]),
+    }
+    yield from _compared(real, right)
+    if case.deed.line_back and case.back != case.deed.line_amount:
+        yield f"{case.back} went back for a line that was sold for {case.deed.line_amount}"
+
+
+def _name(payment: Row) -> str:
+    names = payment["stripe"]
+    return str(names["invoice"] or names["payment_intent"] or payment["id"])
+
+
+def _wrong_paid(order: Row, opened: list[Row], case: Case) -> Iterator[str]:
+    """What is wrong with what was delivered for the money that is in."""
+    took_money = [session for session in opened if paid(session)]
+    events = Counter(entry["event"] for entry in order["log"])
+    states = [case.access(place) for place in range(1, len(order["lines"]) + 1)]
+    for place, (line, grant) in enumerate(zip(order["lines"], order["grants"], strict=False)):
         # Paid after the places were gone: it waits for a person, and everything else is there all the same.
-        right |= {"status": "paid", "fulfilled": 0, "fulfilled_at": False}
-        right["grants"] = [
-            (line["product"], line["quantity"], "blocked" if line["kind"] == "workshop" else "active")
-            for line in order["lines"]
-        ]
-    real = {
-        "checkout_session": order["stripe"]["checkout_session"], "amount_total": order["amount_total"],
-        "status": order["status"], "fulfilled": events["fulfilled"],
-        "grants": [(grant["product"], grant["quantity"], grant["state"]) for grant in order["grants"]],
-        "fulfilled_at": order["fulfilled_at"] is not None, "email": order["email"],
+        if states[place] == "active" and (line["kind"], grant["state"]) == ("workshop", "blocked"):
+            states[place] = "blocked"
+    delivered = not _held_up(order)
+    right = {
+        "checkout_session": took_money[0]["id"], "amount_expected": took_money[0]["amount_subtotal"],
+        "status": case.status(states), "fulfilled": int(delivered), "fulfilled_at": delivered,
+        "grants": [
+            (line["product"], case.quantity(place), state)
+            for place, (line, state) in enumerate(zip(order["lines"], states, strict=True), start=1)
+        ],
     }  # fmt: skip
-    return [f"{name} is {real[name]!r} and should be {right[name]!r}" for name in right if real[name] != right[name]]
+    real = {
+        "checkout_session": order["stripe"]["checkout_session"], "amount_expected": order["amount_expected"],
+        "status": order["status"], "fulfilled": events["fulfilled"], "fulfilled_at": order["fulfilled_at"] is not None,
+        "grants": [(grant["product"], grant["quantity"], grant["state"]) for grant in order["grants"]],
+    }  # fmt: skip
+    yield from _compared(real, right)
+    payers = {session["customer_details"]["email"] for session in took_money}
+    if order["email"] not in payers:
+        yield f"it belongs to {order['email']}, and was paid by {payers}"
+
+
+def _held_up(order: Row) -> bool:
+    """Whether something of it could never be delivered."""
+    events = {entry["event"] for entry in order["log"]}
+    blocked = {event.partition(":")[2] for event in events if event.startswith("blocked:")}
+    return bool(blocked - {event.partition(":")[2] for event in events if event.startswith("granted:")})
+
+
+def _wrong_plans(case: Case) -> Iterator[str]:
+    """Which plans go on billing for nothing, though no owner said so."""
+    if not case.tolerates_billing:
+        for plan in case.unwanted_plans():
+            yield f"access to {plan} has ended by money, and Stripe goes on billing it"
 
 
 def _wrong_unpaid(order: Row, opened: list[Row]) -> Iterator[str]:
     """What is wrong with an order for which no money came."""
-    if any(map(paid, opened)):
-        return
-    if order["grants"] or order["fulfilled_at"] or order["amount_total"]:
-        yield f"nothing was paid, and {order['grants']} were granted"
+    if order["grants"] or order["fulfilled_at"] or order["amount_total"] or order["payments"]:
+        yield f"nothing was paid, and {order['grants']} were granted for {order['payments']}"
     states = {session["status"] for session in opened}
     # A Session that is complete, of which no money came: the debit bounced. It may have been tried again since.
     right = next((status for state, status in _UNDELIVERED.items() if state in states), "failed")
@@ -134,65 +153,111 @@ def _wrong_unpaid(order: Row, opened: list[Row]) -> Iterator[str]:
         yield f"its Sessions are {sorted(states)}, so it should be {right}"
 
 
-def _wrong_letters(books: Books) -> Iterator[str]:
+def _wrong_letters(books: Books, cases: dict[str, Case]) -> Iterator[str]:
     """Letters by their id, which is the same should one be sent again because the worker was killed while sending it."""
-    receipts: Counter[str] = Counter()
-    bounces: Counter[str] = Counter()
-    for subject in distinct(books.letters).values():
-        for number in _NUMBER.findall(subject):
-            (bounces if "didn't go through" in subject else receipts)[number] += 1
-    for order in books.orders.values():
-        number, status = order["number"], order["status"]
-        if receipts[number] != (status == "fulfilled"):
-            yield f"{number} ({status}): {receipts[number]} receipts came"
-        if status == "failed" and bounces[number] != 1:
-            yield f"{number} ({status}): {bounces[number]} letters said that the payment failed"
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for letter in distinct(books.letters):
+        for number in _NUMBER.findall(letter["subject"]):
+            counted[number][_sort(letter)] += 1
+    for order_id, order in books.orders.items():
+        case, came = cases.get(order_id), counted[order["number"]]
+        if came["receipt"] != int(order["fulfilled_at"] is not None):
+            yield f"{order['number']} ({order['status']}): {came['receipt']} receipts came"
+        if order["status"] == "failed" and came["bounce"] != 1:
+            yield f"{order['number']} ({order['status']}): {came['bounce']} letters said that the payment failed"
+        late = case.paid_after_end() if case else []
+        # Of what went back before the letter was written, its buyer need not hear.
+        if not sum(not money.over for money in late) <= came["late"] <= len(late):
+            yield f"{order['number']}: {came['late']} letters said that a payment came too late, and {len(late)} did"
+        least, most = _notices(order, case)
+        if not least <= came["notice"] <= most:
+            yield f"{order['number']}: {came['notice']} letters came to the owners, and {least} to {most} were due"
 
 
-def distinct(letters: list[Row]) -> dict[str, str]:
-    """The subject of every letter to a buyer, by the letter's own id."""
-    return {each["headers"]["Message-ID"]: each["subject"] for each in letters if each["to"].startswith("buyer")}
+def _notices(order: Row, case: Case | None) -> tuple[int, int]:
+    """How many letters an order's owners must get at least and at most."""
+    if case is None:
+        return 0, 0
+    due = sum(len(money.disputes) for money in case.money) + len(case.paid_after_end())
+    due += sum(refund["status"] in _FAILED for money in case.money for refund in money.refunds)
+    due += sum(money.first for money in case.money) > 1
+    ever = any(entry["event"].startswith("blocked:") for entry in order["log"])
+    # What was blocked, and refunded before anybody knew that it was paid, needs nobody.
+    return due + any(grant["state"] == "blocked" for grant in order["grants"]), due + ever
+
+
+def _sort(letter: Row) -> str:
+    if letter["to"] == OWNER:
+        return "notice"
+    if "came after the plan had ended" in letter["subject"]:
+        return "late"
+    return "bounce" if "didn't go through" in letter["subject"] else "receipt"
+
+
+def distinct(letters: list[Row]) -> list[Row]:
+    """Every letter once, by its own id."""
+    return list({each["headers"]["Message-ID"]: each for each in letters}.values())
 
 
 def _wrong_keys(books: Books) -> Iterator[str]:
-    keys: dict[str, str] = {}
-    licensed = [
-        order for order in books.orders.values() if any(grant["kind"] == "license" for grant in order["grants"])
-    ]
-    with books.shop.reading() as session:
-        for order in licensed:
-            for each in deliverables.deliveries(session, order["id"], signing_key=books.shop.signing_key):
-                if each.kind is not Kind.LICENSE:
-                    continue
-                if not each.key:
-                    yield f"{order['number']} has a licence without a key"
-                elif (other := keys.setdefault(each.key, order["number"])) != order["number"]:
-                    yield f"{order['number']} and {other} have the same licence key"
+    seen: dict[str, str] = {}
+    for number, key in books.keys:
+        if not key:
+            yield f"{number} has a licence without a key"
+        elif (other := seen.setdefault(key, number)) != number:
+            yield f"{number} and {other} have the same licence key"
 
 
 def wrong_places(books: Books) -> Iterator[str]:
     """Places must be taken by those who paid, held by those who still may, and by nobody else."""
-    with books.shop.reading() as session:
-        left = {
-            offer.id: offer.left or 0 for offer in offers.of_products(session, list(_WORKSHOPS), now=books.shop.now())
-        }
-    for product, capacity in _WORKSHOPS.items():
+    of_order = books.stripe.sessions_of_orders()
+    for product, capacity in WORKSHOPS.items():
         sold, held = 0, 0
         for order_id, order in books.orders.items():
-            sold += sum(g["quantity"] for g in order["grants"] if g["product"] == product and g["state"] == "active")
-            if not order["grants"] and any(s["status"] == "open" for s in books.of_order[order_id]):
+            sold += sum(grant["quantity"] for grant in order["grants"] if _sits(order, grant, product))
+            if not order["grants"] and any(session["status"] == "open" for session in of_order[order_id]):
                 held += sum(line["quantity"] for line in order["lines"] if line["product"] == product)
         if sold > capacity:
             yield f"{sold} places of {product} were sold, and there are {capacity}"
-        if capacity - left[product] != sold + held:
-            yield f"{capacity - left[product]} places of {product} are taken; {sold} are sold and {held} on open pages"
+        if capacity - books.left[product] != sold + held:
+            taken = capacity - books.left[product]
+            yield f"{taken} places of {product} are taken; {sold} are sold and {held} on open pages"
 
 
-def _left_over(shop: Shop) -> Iterator[str]:
-    with shop.reading() as session:
-        for state in ("failed", "parked"):
-            for event in reports.event_list(session, state=state, limit=EVERYTHING):
-                yield f"{event['type']} {event['id']} is still {state}: {event['error']}"
-    for item in attention.items(shop):
-        if item.topic != "sold_out":
-            yield f"needs attention: {item.topic} {item.subject}: {item.detail}"
+def _sits(order: Row, grant: Row, product: str) -> bool:
+    """Whether a grant has its places: also while a bank decides, if it ever had any."""
+    suspended = grant["state"] == "suspended" and not _held_up(order)
+    return grant["product"] == product and (grant["state"] == "active" or suspended)
+
+
+def _wrong_attention(books: Books, cases: dict[str, Case]) -> Iterator[str]:
+    """What the owners are told to see to, and what they should be."""
+    right = Counter(wanted for order_id, case in cases.items() for wanted in _wanted(books.orders[order_id], case))
+    real = Counter((item.topic, item.subject) for item in books.attention)
+    for topic, subject in (right - real).elements():
+        yield f"needs attention, and nobody is told: {topic} {subject}"
+    details = {(item.topic, item.subject): item.detail for item in books.attention}
+    for each in (real - right).elements():
+        yield f"needs attention: {each[0]} {each[1]}: {details[each]}"
+
+
+def _wanted(order: Row, case: Case) -> Iterator[tuple[str, str]]:
+    for money in case.money:
+        for dispute in money.disputes:
+            if dispute["status"] in ("needs_response", "warning_needs_response"):
+                yield "dispute", dispute["id"]
+        yield from (("refund_failed", refund["id"]) for refund in money.refunds if _is_unsolved(refund, case.money))
+    if case.billing_on():
+        yield "plan_bills_on", order["number"]
+    if order["status"] in _SETTLED:
+        return
+    yield from [("paid_twice", order["number"])] * case.paid_beside()
+    yield from (("paid_after_end", order["number"]) for money in case.paid_after_end() if not money.over)
+    if any(grant["state"] == "blocked" for grant in order["grants"]):
+        yield "sold_out", order["number"]
+
+
+def _is_unsolved(refund: Row, money: list[Money]) -> bool:
+    """Whether a refund failed, and none of the order has worked since."""
+    since = [row for each in money for row in each.refunds if row["created"] > refund["created"]]
+    return refund["status"] in _FAILED and all(row["status"] in _FAILED for row in since)

@@ -2,24 +2,28 @@
 
 import random
 import re
-import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Event, Lock, local
+from threading import Event, local
 from typing import Any
 
 import httpx
 
 from tests.journeys.stand import Stand
+from tests.soak import fates
+from tests.soak.callers import Caller, Stopped
+from tests.soak.fates import Fate
 
-_API = {"Authorization": "Bearer sk_test_pushcart_sandbox"}
 _SESSION = re.compile(r"/c/pay/(cs_\w+)")
-_PATIENCE = 90.0
-# Nothing but faults that are armed, and a webhook that is being restarted, may look like this to a buyer.
-_COME_BACK = (429, 503)
+# Percent off, and for how long. A third of round prices does not come out even: so its parts have to be allotted.
+CODES = {"THIRD": (33, "once"), "LESS": (20, "forever"), "FREE": (100, "once")}
+# What each basket holds, besides those of any number.
+_BASKETS = {
+    "both": ("guide-eur", "kit-eur"), "kit and clinic": ("kit-eur", "clinic-eur"), "guide and plan": ("guide-eur", "plan-month"),
+    "kit and lecture": ("kit-eur", "lecture-eur"), "guide": ("guide-eur",), "kit": ("kit-eur",),
+}  # fmt: skip
 
 
 class Way(StrEnum):
@@ -32,7 +36,8 @@ class Way(StrEnum):
     NEVER = "never"
 
 
-_CARD = {"type": "card", "card[token]": "tok_visa"}
+# With a country, or what is taxed later could not be.
+_CARD = {"type": "card", "card[token]": "tok_visa", "billing_details[address][country]": "DE"}
 _DEBIT = {"type": "sepa_debit", "billing_details[name]": "B. Uyer"}
 _METHODS = {
     Way.SECOND_CARD: [_CARD | {"card[token]": "tok_chargeDeclined"}, _CARD],
@@ -50,13 +55,10 @@ class Habit(StrEnum):
     PAYS_WHILE_CHANGING = "pays while changing"
 
 
-class Stopped(Exception):
-    """The soak is being broken off."""
-
-
 @dataclass(frozen=True)
 class Intention:
-    """What one buyer is about to do. `late` tells the address on the payment page only; `lapses` closes unpaid pages."""
+    """What one buyer is about to do. `late` tells the address on the payment page only; `lapses` closes unpaid pages.
+    `code` is typed on the payment page, and `fate` what becomes of it all."""
 
     number: int
     items: tuple[tuple[str, int], ...]
@@ -64,6 +66,8 @@ class Intention:
     habit: Habit
     late: bool
     lapses: bool
+    code: str
+    fate: Fate
 
     @property
     def email(self) -> str:
@@ -79,45 +83,65 @@ class Intention:
         return (("kit-eur", 2),) if self.items != (("kit-eur", 2),) else (("guide-eur", 1),)
 
 
+@dataclass(frozen=True)
+class Purchase:
+    """What somebody has paid for. `left` is the Session that they let expire before, if they did."""
+
+    number: int
+    email: str
+    session: str
+    items: tuple[tuple[str, int], ...]
+    fate: Fate
+    left: str = ""
+
+
 def intention(seed: int, number: int) -> Intention:
     """What this buyer does, decided by nothing but the two numbers."""
     chance = random.Random(f"{seed}:{number}")
-    [basket] = chance.choices(
-        ("guide", "kit", "both", "plan", "clinic", "lecture", "kit and clinic"), (38, 14, 10, 10, 12, 10, 6)
-    )
-    [way] = chance.choices(list(Way), (62, 7, 10, 6, 15))
-    [habit] = chance.choices(list(Habit), (64, 16, 12, 8))
-    if basket == "plan" and way in (Way.DEBIT, Way.BOUNCING_DEBIT):
+    fate = fates.of(number)
+    baskets, weights = fates.baskets(fate)
+    [basket] = chance.choices(baskets, weights)
+    ways, habits = (62, 7, 10, 6, 15), (64, 16, 12, 8)
+    if fate is not Fate.NONE:
+        ways, habits = (76, 8, 16, 0, 0), (80, 20, 0, 0)
+    [way] = chance.choices(list(Way), ways)
+    [habit] = chance.choices(list(Habit), habits)
+    if "plan" in basket and way in (Way.DEBIT, Way.BOUNCING_DEBIT):
         way = Way.CARD
-    return Intention(number, _items(basket, chance), way, habit, chance.random() < 0.2, chance.random() < 0.5)
+    free = fate in (Fate.NONE, Fate.REVOKED)
+    [code] = chance.choices(("", *CODES), (70, 12, 12, 6 if free else 0))
+    items = _items(basket, chance)
+    return Intention(number, items, way, habit, chance.random() < 0.2, chance.random() < 0.5, code, fate)
 
 
 def _items(basket: str, chance: random.Random) -> tuple[tuple[str, int], ...]:
     match basket:
-        case "both":
-            return (("guide-eur", 1), ("kit-eur", 1))
         case "plan":
             return (("plan-month", chance.randint(1, 6)),)
         case "clinic" | "lecture":
             return ((f"{basket}-eur", chance.randint(1, 3)),)
-        case "kit and clinic":
-            return (("kit-eur", 1), ("clinic-eur", 1))
         case _:
-            return ((f"{basket}-eur", 1),)
+            return tuple((price, 1) for price in _BASKETS[basket])
 
 
 class Crowd:
-    """Buyers at the shop's HTTP door and at the sandbox's payment page. `count` is what they did, `odd` what nobody may see."""
+    """Buyers at the shop's HTTP door and at the sandbox's payment page. `odd` is what nobody may see.
 
-    def __init__(self, stand: Stand, *, seed: int, at_once: int, stopping: Event) -> None:
-        self.count: Counter[str] = Counter()
+    What was paid is handed to `afterwards`, which is done when its turn comes: buyers do not wait for it.
+    """
+
+    def __init__(
+        self, stand: Stand, caller: Caller, afterwards: Callable[[Purchase], None], *, seed: int, at_once: int,
+        stopping: Event,
+    ) -> None:  # fmt: skip
         self.odd: list[str] = []
-        self._stand, self._seed, self._stopping = stand, seed, stopping
+        self._stand, self._caller, self._afterwards, self._seed = stand, caller, afterwards, seed
+        self._stopping = stopping
         self._hands = ThreadPoolExecutor(at_once, "buyer")
         # Whoever does two things at once needs a second hand; those must never wait for buyers to go home.
         self._second_hands = ThreadPoolExecutor(at_once, "hand")
-        self._counting = Lock()
-        self._wires = httpx.HTTPTransport(limits=httpx.Limits(max_connections=64))
+        self._later = ThreadPoolExecutor(at_once, "afterwards")
+        self._fates: list[Future[None]] = []
         self._browser = local()
 
     @property
@@ -127,20 +151,22 @@ class Crowd:
         return browser
 
     def _new_browser(self) -> None:
-        self._browser.it = httpx.Client(transport=self._wires, timeout=30)
+        self._browser.it = httpx.Client(transport=self._caller.wires, timeout=30)
 
     def buy(self, purchases: int) -> None:
-        """Send in so many buyers, and wait until each has paid or gone."""
+        """Send in so many buyers, and wait until each has paid or gone, and whatever was to come of it has."""
         try:
             for _ in self._hands.map(self._visit, range(1, purchases + 1)):
                 pass
+            for fate in self._fates:
+                fate.result()
         except BaseException:
             self._stopping.set()  # or those who are in the shop would be waited for
             raise
         finally:
             self._hands.shutdown(cancel_futures=True)
             self._second_hands.shutdown(cancel_futures=True)
-            self._wires.close()
+            self._later.shutdown(cancel_futures=True)
 
     def _visit(self, number: int) -> None:
         who = intention(self._seed, number)
@@ -153,15 +179,38 @@ class Crowd:
             self._note_odd(who, f"gave up: {error!r}")
 
     def _shop(self, who: Intention) -> None:
+        left = self._let_expire(who) if who.fate in fates.PAID_TWICE else ""
         session = self._open(who)
         if session is None:
-            self._count("turned away, sold out")
+            self._caller.note("turned away, sold out")
         elif who.way is Way.NEVER:
-            self._count("went without paying")
+            self._caller.note("went without paying")
             if who.lapses:
-                self._stand.tell_sandbox("act/expire", id=session)
+                self._caller.act("expire", session)
         elif self._pay(who, session):
-            self._count(f"paid by {who.way}")
+            self._paid(Purchase(who.number, who.email, session, who.items, who.fate, left), who)
+
+    def _let_expire(self, who: Intention) -> str:
+        """Come to a payment page, and stay away from it until it has expired; its Session."""
+        session = self._checkout(who, who.items)
+        if session:
+            self._caller.act("expire", session)
+        return session or ""
+
+    def _paid(self, purchase: Purchase, who: Intention) -> None:
+        self._caller.note(f"paid by {who.way}")
+        if who.code:
+            self._caller.note(f"typed {who.code}")
+        if purchase.fate is not Fate.NONE:
+            self._fates.append(self._later.submit(self._meet, who, purchase))
+
+    def _meet(self, who: Intention, purchase: Purchase) -> None:
+        try:
+            self._afterwards(purchase)
+        except Stopped:
+            raise
+        except Exception as error:
+            self._note_odd(who, f"could not be {purchase.fate}: {error!r}")
 
     def _open(self, who: Intention) -> str | None:
         """Come to a payment page; its Session, or None when everything is gone, or paid for on the way."""
@@ -193,7 +242,7 @@ class Crowd:
         if paid and second and second != first:
             self._note_odd(who, f"{first} was paid, and {second} may be paid as well")
         if paid:
-            self._count(f"paid by {who.way}")
+            self._caller.note(f"paid by {who.way}")
         return None if paid else second
 
     def _meanwhile(self, who: Intention, items: tuple[tuple[str, int], ...]) -> Future[str | None]:
@@ -210,7 +259,8 @@ class Crowd:
         basket: dict[str, Any] = {
             "cart_id": who.cart, "items": [{"price": price, "quantity": quantity} for price, quantity in items],
         } | ({} if who.late else {"email": who.email})  # fmt: skip
-        answer = self._until_done(lambda: self._http.post(f"{self._stand.webhook_url}/checkout", json=basket))
+        url, browser = f"{self._stand.webhook_url}/checkout", self._http
+        answer = self._caller.until_answered(lambda: browser.post(url, json=basket))
         if answer.status_code == 200:
             return str(_SESSION.findall(answer.json()["url"])[0])
         if answer.status_code == 409 and answer.json()["error"] == "SoldOut":
@@ -222,9 +272,11 @@ class Crowd:
 
     def _pay(self, who: Intention, session: str) -> bool:
         """Press the payment button; False when the page is closed."""
+        if who.code:
+            self._type_code(session, who.code)
         for method in _METHODS.get(who.way, [_CARD]):
-            paying = self._stripe("payment_methods", {"billing_details[email]": who.email, **method}).json()["id"]
-            answer = self._stripe(f"payment_pages/{session}/confirm", {"payment_method": paying})
+            paying = self._caller.stripe("payment_methods", **{"billing_details[email]": who.email, **method})["id"]
+            answer = self._caller.ask_stripe(f"payment_pages/{session}/confirm", {"payment_method": paying})
             if answer.status_code == 200:
                 return True
             if answer.status_code == 400 and answer.json()["error"]["code"] == "checkout_session_not_open":
@@ -233,30 +285,10 @@ class Crowd:
                 self._note_odd(who, f"the payment page answered {answer.status_code}: {answer.text}")
         return False
 
-    def _stripe(self, path: str, form: dict[str, str]) -> httpx.Response:
-        url = f"{self._stand.sandbox_url}/v1/{path}"
-        return self._until_done(lambda: self._http.post(url, data=form, headers=_API), also=(500,))
-
-    def _until_done(self, ask: Callable[[], httpx.Response], *, also: tuple[int, ...] = ()) -> httpx.Response:
-        """The first answer that says something: who finds nobody, or is asked to come back, does so."""
-        until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until:
-            if self._stopping.is_set():
-                raise Stopped
-            try:
-                answer = ask()
-            except httpx.TransportError:
-                self._count("found nobody, came back")
-            else:
-                if answer.status_code not in (*_COME_BACK, *also):
-                    return answer
-                self._count("was asked to come back")
-            self._stopping.wait(0.3)
-        raise TimeoutError(f"no answer within {_PATIENCE} s")
-
-    def _count(self, what: str) -> None:
-        with self._counting:
-            self.count[what] += 1
+    def _type_code(self, session: str, code: str) -> None:
+        form, url = {"promotion": "apply", "promotionCode": code}, f"{self._stand.sandbox_url}/c/pay/{session}"
+        browser = self._http
+        self._caller.until_answered(lambda: browser.post(url, data=form))
 
     def _note_odd(self, who: Intention, what: str) -> None:
         self.odd.append(f"{who.email} ({who.way}, {who.habit}, {who.items}): {what}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from core.foundation import database, outbox
+from core.foundation import database
 from core.foundation.outbox import Queue
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
@@ -21,23 +21,28 @@ from core.gateway.client import StripeApi
 from core.shop import Shop
 from tests.journeys.stand import ROOT, Stand
 from tests.machine import eventually
-from tests.soak import audit
-from tests.soak.crowd import Crowd
+from tests.soak import audit, books
+from tests.soak.aftermath import Aftermath
+from tests.soak.books import Books
+from tests.soak.callers import Caller, listed
+from tests.soak.crowd import CODES, Crowd
 from tests.soak.weather import storm
 from worker.queues import PLACES
 
 CATALOGUE = ROOT / "tests" / "soak" / "catalogue.toml"
 _SECRET = "a secret for one soak only"
-# What is to happen when all is calm happens soon, or something is stuck.
+# What is to happen when all is calm happens soon, or something is stuck: in so many seconds, and as many more as purchases
+# were made, since the worker asks Stripe about some things a few times a second at most.
 _CALM_WITHIN = 240
 
 
 @dataclass
 class Result:
-    """What came of it: figures to read, and what must not be."""
+    """What came of it: figures to read, what must not be, and the books in which that was looked up."""
 
     figures: dict[str, Any] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
+    books: Books | None = None
 
 
 def soak(
@@ -58,38 +63,47 @@ def soak(
         sandbox_retry_seconds=",".join(["1"] * 120),
     )  # fmt: skip
     shop = _looking_at(stand, database_url)
-    result = Result()
+    result, stopping = Result(), Event()
+    caller = Caller(stand, stopping, Counter())
     try:
         with _timed(result, "start", say):
             stand.start("sandbox", "webhook", "worker")
             stand.pushcart("catalog", "apply", str(CATALOGUE))
-        stopping = Event()
-        crowd = Crowd(stand, seed=seed, at_once=at_once, stopping=stopping)
+            for code, (percent, duration) in CODES.items():
+                stand.happens("make-code", "", code=code, percent_off=percent, duration=duration)
+        aftermath = Aftermath(caller, shop)
+        crowd = Crowd(stand, caller, aftermath.befall, seed=seed, at_once=at_once, stopping=stopping)
         weather = storm(stand, seed=seed, pause=pause, worker_too=worker_too, stopping=stopping)
         with _timed(result, "storm", say), weather as kills:
             crowd.buy(purchases)
         with _timed(result, "calm", say):
-            eventually(lambda: _is_calm(stand), seconds=_CALM_WITHIN)
+            eventually(lambda: _is_calm(stand), seconds=_CALM_WITHIN + purchases)
         with _timed(result, "reconcile", say):
-            report = _reconciled(stand)
+            report = _reconciled(stand, within=_CALM_WITHIN + purchases)
         with _timed(result, "jobs", say):
-            _wait_until_idle(shop)
+            _wait_until_idle(stand, shop, within=_CALM_WITHIN + purchases)
         with _timed(result, "audit", say):
-            books = audit.read(stand, shop)
-            result.violations += [*crowd.odd, *audit.violations(books), *_after_closing(stand, shop)]
+            found = result.books = books.read(stand, shop, aftermath.deeds)
+            result.violations += [*crowd.odd, *audit.violations(found)]
+            # Every page that is still open expires: then nothing may be held any more.
+            stand.tell_sandbox("act/expire-all")
+            _wait_until_idle(stand, shop, within=_CALM_WITHIN + purchases)
+            closed = audit.violations(books.read(stand, shop, aftermath.deeds))
+            result.violations += [f"after all pages were closed: {wrong}" for wrong in closed]
         # A worker that is killed between handing a letter over and noting so hands it over again. All the crowd's addresses
         # are at one domain, so that not more are under way at once than have places there.
-        sent_again = _outcome(books)["letters"]["sent again after a kill"]
+        sent_again = _outcome(found)["letters"]["sent again after a kill"]
         under_way = sum(PLACES[queue].per_domain or 0 for queue in (Queue.BUYERS, Queue.RETRIES))
         if sent_again > under_way * kills["worker"]:
             result.violations.append(
                 f"{sent_again} letters were sent twice, and the worker was killed {kills['worker']} times"
             )
         result.violations += [f"reconcile could not heal {each}" for each in report["failed"]]
-        result.figures |= _figures(purchases, result, crowd, kills, report) | _post(stand) | _outcome(books)
+        result.figures |= _figures(purchases, result, caller.count, kills, report) | _post(stand) | _outcome(found)
         return result
     finally:
         stand.stop("webhook", "worker", "sandbox")
+        caller.close()
         shop.engine.dispose()
 
 
@@ -112,50 +126,48 @@ def _timed(result: Result, name: str, say: Callable[[str], None]) -> Iterator[No
 
 
 def _is_calm(stand: Stand) -> bool:
-    """Every debit has settled, and every event has arrived that is not lost for good."""
+    """Every debit and every refund has come to its end, and every event has arrived that is not lost for good."""
     debits = [
-        s["payment_intent"]
-        for s in audit.sessions(stand)
-        if (s["status"], s["payment_status"]) == ("complete", "unpaid")
+        session["payment_intent"]
+        for session in listed(stand, "checkout/sessions")
+        if (session["status"], session["payment_status"]) == ("complete", "unpaid")
     ]
     if any(stand.stripe(f"payment_intents/{debit}")["status"] == "processing" for debit in debits):
         return False
+    if any(refund["status"] == "pending" for refund in listed(stand, "refunds")):
+        return False
     pending = httpx.get(
-        f"{stand.sandbox_url}/sandbox/deliveries.json?state=pending&limit={audit.EVERYTHING}", timeout=60
+        f"{stand.sandbox_url}/sandbox/deliveries.json?state=pending&limit={books.EVERYTHING}", timeout=60
     )
     return all(each["next_at"] is None for each in pending.json())
 
 
-def _reconciled(stand: Stand) -> dict[str, Any]:
+def _reconciled(stand: Stand, *, within: float) -> dict[str, Any]:
     """What `pushcart reconcile --json` prints, whether or not it could heal everything."""
     done = subprocess.run(
-        ["pushcart", "reconcile", "--json"], cwd=stand.folder, env=stand.env, capture_output=True, text=True, timeout=300
+        ["pushcart", "reconcile", "--json"], cwd=stand.folder, env=stand.env, capture_output=True, text=True, timeout=within
     )  # fmt: skip
     assert done.stdout, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 
-def _wait_until_idle(shop: Shop) -> None:
-    client = outbox.open_client(shop.engine)
-    waiting = ["ENQUEUED", "PENDING", "DELAYED"]
-    eventually(lambda: not client.list_workflows(status=waiting, limit=1), seconds=_CALM_WITHIN)
-
-
-def _after_closing(stand: Stand, shop: Shop) -> list[str]:
-    """Every page that is still open expires: then nothing may be held any more."""
-    stand.tell_sandbox("act/expire-all")
-    eventually(lambda: _is_calm(stand), seconds=_CALM_WITHIN)
-    return [f"after all pages were closed: {wrong}" for wrong in audit.violations(audit.read(stand, shop))]
+def _wait_until_idle(stand: Stand, shop: Shop, *, within: float) -> None:
+    """Until no job is left, nor an event that one of them caused, nor a job for that."""
+    for _ in range(2):
+        eventually(lambda: not books.jobs_left(shop), seconds=within)
+        eventually(lambda: _is_calm(stand), seconds=within)
+    eventually(lambda: not books.jobs_left(shop), seconds=within)
 
 
 def _figures(
-    purchases: int, result: Result, crowd: Crowd, kills: Counter[str], report: dict[str, Any]
+    purchases: int, result: Result, count: Counter[str], kills: Counter[str], report: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "purchases": purchases,
         "purchases per second": round(purchases / result.figures["storm, seconds"], 1),
-        "buyers": dict(sorted(crowd.count.items())),
+        "buyers": {what: times for what, times in sorted(count.items()) if not what.startswith("fate: ")},
+        "fates": {what[6:]: times for what, times in sorted(count.items()) if what.startswith("fate: ")},
         "killed": dict(kills),
         "reconcile": {"checked": report["checked"], "healed": len(report["healed"]), "failed": report["failed"]},
     }
@@ -163,7 +175,7 @@ def _figures(
 
 def _post(stand: Stand) -> dict[str, Any]:
     """How the sandbox's events travelled."""
-    url = f"{stand.sandbox_url}/sandbox/deliveries.json?limit={audit.EVERYTHING}"
+    url = f"{stand.sandbox_url}/sandbox/deliveries.json?limit={books.EVERYTHING}"
     deliveries = httpx.get(url, timeout=120).json()
     of_event = Counter(each["event"] for each in deliveries)
     return {
@@ -178,16 +190,20 @@ def _post(stand: Stand) -> dict[str, Any]:
     }
 
 
-def _outcome(books: audit.Books) -> dict[str, Any]:
+def _outcome(found: Books) -> dict[str, Any]:
     by = Counter(
         entry["actor"].split()[0]
-        for order in books.orders.values()
+        for order in found.orders.values()
         for entry in order["log"]
         if entry["event"] == "fulfilled"
     )
-    letters = [each for each in books.letters if each["to"].startswith("buyer")]
+    letters = [each for each in found.letters if each["to"].startswith("buyer")]
     return {
-        "orders": dict(Counter(order["status"] for order in books.orders.values())),
+        "orders": dict(Counter(order["status"] for order in found.orders.values())),
         "fulfilled by": dict(by),
+        "money": {
+            name: sum(order[name] or 0 for order in found.orders.values())
+            for name in ("amount_total", "amount_refunded")
+        },
         "letters": {"sent": len(letters), "sent again after a kill": len(letters) - len(audit.distinct(letters))},
     }

@@ -124,3 +124,23 @@ def test_a_discount_that_the_customer_has_can_be_combined_with_another(world: Wo
     with pytest.raises(stripe.InvalidRequestError) as refused:
         world.api.subscriptions.update(made.id, {"discounts": [{"discount": "di_none"}]})
     assert refused.value.param == "discounts[0][discount]"
+
+
+@pytest.mark.parametrize(("duration", "stays"), [("once", False), ("forever", True)])
+def test_the_first_invoice_of_a_session_shows_its_discount_however_long_it_lasts(
+    world: World, duration: str, stays: bool
+) -> None:
+    extra = {"price": world.price(2000).id, "quantity": 1}
+    session = world.paid(
+        mode="subscription", line_items=[{"price": world.plan(1001, "month").id, "quantity": 1}, extra],
+        discounts=[{"coupon": _coupon(world, 33, duration=duration)}],
+    )  # fmt: skip
+    subscription = world.api.subscriptions.retrieve(session.subscription, {"expand": ["latest_invoice"]})
+    invoice = subscription.latest_invoice
+    assert session.total_details.amount_discount == 990
+    assert (invoice.subtotal, invoice.amount_paid) == (3001, 2011)
+    assert [part.amount for part in invoice.total_discount_amounts] == [990]
+    assert [[part.amount for part in line.discount_amounts] for line in invoice.lines.data] == [[330], [660]]
+    assert bool(subscription.discounts) is stays
+    world.act("renew", subscription.id)
+    assert world.api.invoices.list({"subscription": subscription.id}).data[0].amount_paid == (671 if stays else 1001)

@@ -166,3 +166,14 @@ def test_a_plan_is_recovered_with_what_it_was_to_be(world: World) -> None:
     world.pay(copy)
     subscription = world.api.subscriptions.retrieve(world.read(copy).subscription)
     assert (subscription.metadata.to_dict(), subscription["items"].data[0].quantity) == ({"order": "ord_1"}, 2)
+
+
+def test_scripts_recover_any_session_that_has_expired(world: World) -> None:
+    session = world.session(metadata={"order": "ord_1"})
+    refused = world.http.post("/sandbox/act/recover", json={"id": session.id})
+    assert (refused.status_code, "only an expired one" in refused.json()["error"]) == (400, True)
+    expired = world.api.checkout.sessions.expire(session.id)
+    copy = world.api.checkout.sessions.retrieve(world.act("recover", expired.id)["id"])
+    assert (copy.recovered_from, copy.status, copy.after_expiration) == (expired.id, "open", None)
+    world.pay(copy)
+    assert world.read(copy).payment_status == "paid"

@@ -69,7 +69,7 @@ def test_every_form_of_the_panel_leads_somewhere(world: World) -> None:
     world.act("payout")
     page = world.http.get("/", params={"sessions": 100, "payments": 100}).text
     offered = set(re.findall(r'action="/panel/act/([\w-]+)"', page))
-    only_by_script = {"pause", "quantity", "jump", "refund-finish"}
+    only_by_script = {"pause", "quantity", "jump", "recover", "refund-finish"}
     # One has a form of its own, and one a button where the price is shown.
     elsewhere = {"make-code", "delete-price"}
     assert (
@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_said_and_not_a_broken_page(world: World) -> None
 @pytest.mark.parametrize("name", sorted(ACTIONS))
 def test_every_act_says_what_it_did(name: str) -> None:
     kinds = {"jump-month": "jump", "reset": "jump"}
-    only_by_script = {"pause", "quantity", "refund-finish"}
+    only_by_script = {"pause", "quantity", "recover", "refund-finish"}
     assert name in only_by_script or kinds.get(name, name) in action_messages.TEXTS
 
 
