@@ -57,7 +57,8 @@ class FakeBilling(FakePayments):
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         self._called("find_checkout_of")
         made, name = ("payment_intent", payment_intent) if payment_intent else ("subscription", subscription)
-        return deepcopy(next((each for each in self.sessions.values() if each[made] == name), None))
+        found = next((each for each in self.sessions.values() if each[made] == name), None)
+        return deepcopy(self._expanded(found)) if found else None
 
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
         self._called("find_invoice_of")

@@ -108,10 +108,11 @@ class FakeStripe(FakeBilling):
 
     # -- what happens at Stripe
 
-    def discount(self, session_id: str, percent: int) -> dict[str, Any]:
-        """The buyer enters a promotion code on the page. Returns the Session."""
+    def discount(self, session_id: str, percent: int, *, on: str = "") -> dict[str, Any]:
+        """The buyer enters a promotion code on the page, for all of it or `on` what is called so. Returns the Session."""
         for line in self._carts[session_id]:
-            line["discount"] = _listed(line, self._trial(session_id)) * percent // 100
+            meant = on in ("", (line.get("product_data") or {}).get("name"))
+            line["discount"] = _listed(line, self._trial(session_id)) * percent // 100 if meant else 0
         session = self.sessions[session_id]
         off = sum(line["discount"] for line in self._carts[session_id])
         session.update(

@@ -287,7 +287,7 @@ RECORDS = {
     # Where a Session was admitted just now.
     "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py"},
     "core.fulfillment.receive": {"core/events/handlers.py", "core/journeys/ownership.py"},
-    "core.fulfillment.list_lines": {"core/events/questions.py"},
+    "core.fulfillment.list_lines": {"core/journeys/payment_contents.py"},
     "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
         "core/events/handlers.py", "core/events/reconciliation.py", "core/journeys/checkout.py",

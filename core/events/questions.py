@@ -4,12 +4,12 @@ from typing import Any
 
 import orjson
 
-from core import admission, fulfillment
+from core import fulfillment
 from core.admission import Fate, Refused
 from core.events import inbox
 from core.events.handlers import Outcome
 from core.gateway.sessions import read_session
-from core.journeys import ownership, plans
+from core.journeys import ownership, payment_contents, plans
 from core.orders import orders, refunds
 from core.orders.payments import Payment
 from core.shop import Shop
@@ -37,26 +37,19 @@ def learn_payment(shop: Shop, payment_id: str) -> bool:
     """Ask Stripe whose a payment is and what it was for, as far as that is not known; return whether there was anything
     to ask. Raises StripeTrouble."""
     with shop.reading() as session:
-        order_id = admission.of_ids(session, [payment_id], None)
-        payment = session.get(Payment, payment_id)
-    if payment is None or order_id is None:
+        known = session.get(Payment, payment_id) is not None
+    if not known:
         return not isinstance(ownership.find(shop, {"object": "payment_intent", "id": payment_id}), Refused)
-    if payment.lines_known:
-        return False
-    if payment.stripe_invoice_id and payment.stripe_subscription_id:
-        listed = shop.stripe.lines_of_invoice(payment.stripe_invoice_id)
-    else:
-        listed = shop.stripe.line_items_of(payment.stripe_checkout_session_id or "")
-    with shop.transaction() as session:
-        fulfillment.list_lines(session, order_id, payment_id, listed, actor="worker", now=shop.now())
-    return True
+    return payment_contents.learn(shop, payment_id)
 
 
 def place(shop: Shop, event_id: str) -> Outcome:
     """Ask Stripe which order a parked event belongs to: apply it, or ignore it for good. Raises StripeTrouble."""
-    subject: dict[str, Any] = orjson.loads(inbox.payload_of(shop, event_id))["data"]["object"]
+    event: dict[str, Any] = orjson.loads(inbox.payload_of(shop, event_id))
+    subject = event["data"]["object"]
     if subject.get("object") == "checkout.session":
-        found: object = ownership.take_in(shop, read_session(subject), actor="worker")
+        facts = read_session(subject, event=event["type"], told_at=event.get("created"))
+        found: object = ownership.take_in(shop, facts, actor="worker")
     else:
         found = ownership.find(shop, subject)
     if isinstance(found, Refused) and found.fate is Fate.IGNORE:

@@ -28,6 +28,8 @@ _ANSWER_SECONDS = 20
 _TYPES_AT_ONCE = 20
 # Of a key that is no good (any more), whatever the status it comes with.
 _KEY_CODES = ("api_key_expired", "platform_api_key_expired", "secret_key_required")
+# Of a Session: only what was made by its payment says when that was.
+_WITH_ITS_PAYMENT = ["invoice", "payment_intent.latest_charge"]
 
 
 class Stripe(Protocol):
@@ -93,8 +95,7 @@ class StripeApi:
 
     def retrieve_checkout(self, session_id: str) -> SessionFacts:
         """The Session as it is at Stripe now. Raises CheckoutNotFound if Stripe does not know it."""
-        # Only what was made by the payment says when that was.
-        asked = {"expand": ["invoice", "payment_intent.latest_charge"]}
+        asked = {"expand": _WITH_ITS_PAYMENT}
         try:
             return read_session(self._ask(lambda: self._client.v1.checkout.sessions.retrieve(session_id, asked)))  # type: ignore[arg-type]
         except StripeRefused as refusal:
@@ -137,7 +138,8 @@ class StripeApi:
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         """The Session that made a payment, or a subscription; that of a subscription made no payment of its own."""
         made = {"payment_intent": payment_intent} if payment_intent else {"subscription": subscription}
-        return self._first(lambda: self._client.v1.checkout.sessions.list({**made, "limit": 1}))  # type: ignore[arg-type]
+        asked = {**made, "limit": 1, "expand": [f"data.{part}" for part in _WITH_ITS_PAYMENT]}
+        return self._first(lambda: self._client.v1.checkout.sessions.list(asked))  # type: ignore[arg-type]
 
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
         """The invoice that a PaymentIntent paid; since 2025-03-31 only invoice payments lead there."""

@@ -23,7 +23,7 @@ from core.foundation.errors import (
 )
 from core.foundation.money import Money
 from core.foundation.settings import Settings
-from core.journeys import ownership, plans
+from core.journeys import ownership, payment_contents, plans
 from core.kinds import convergence, plan_billing
 from core.kinds.convergence import Foreseen
 from core.orders import allocation, history, ledger, orders, payments, refunds
@@ -118,6 +118,8 @@ def preview(
     end_subscription: bool | None = None,
 ) -> RefundPlan:
     """What `request` would do with the same words now. Raises what it raises, but for StripeTrouble."""
+    if lines:
+        payment_contents.learn_all_of(shop, order_id)
     with shop.reading() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
         wish = Wish(amount, tuple(lines), payment, take_back, end_subscription)
@@ -148,6 +150,9 @@ def request(
     or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable or StripeKeyRefused what is not
     done stays requested, and the worker asks again under the same key.
     """
+    if lines:
+        # A discount may have been on one line alone: what is sent back by an estimate cannot be taken back.
+        payment_contents.learn_all_of(shop, order_id)
     with shop.transaction() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
         request_id = _id_of("rf", order_id, key) if key else new_id("rf")

@@ -20,7 +20,7 @@ from core.orders.checkouts import Checkout, Due
 from core.orders.disputes import Dispute
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import PaymentLine, Share
-from core.orders.payments import Payment
+from core.orders.payments import FIRST_OF_PLAN, Payment
 from core.orders.refunds import Refund
 from core.orders.status import Facts, GrantState, Progress
 from core.orders.subscription_items import SubscriptionItem
@@ -84,13 +84,14 @@ class Ledger:
 
     @property
     def paid_after_end(self) -> list[Payment]:
-        """The payments that came in for a plan that had ended, for as long as they have not gone back."""
+        """The payments that came in for a plan that had ended, for as long as they have not gone back. What it began with
+        is none of them, whenever that was heard of."""
         ended = {plan.id: plan.ended_at for plan in self.subscriptions if plan.ended_at}
         return [
             payment
             for payment in self.payments
             if (end := ended.get(payment.stripe_subscription_id or "")) and payment.paid_at > end
-            and payment.amount and not self.is_gone(payment)
+            and payment.billing_reason != FIRST_OF_PLAN and payment.amount and not self.is_gone(payment)
         ]  # fmt: skip
 
     @property

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.events import reconciliation
-from core.foundation.errors import NoSuchPayment, NothingToRefund, RefundTooBig, StripeRefused
+from core.foundation.errors import NoSuchPayment, NothingToRefund, RefundTooBig, StripeRefused, StripeUnreachable
 from core.journeys import refund
 from core.kinds.grants import Grant
 from core.orders.orders import OrderLine
@@ -238,12 +238,31 @@ def test_half_price_without_tax_goes_back_at_half_price(shop: Shop, stripe: Fake
     stripe.discount(session_id, 50)
     stripe.pay(session_id)
     post(client, stripe.event("completed", session_id))
-    # Even before Stripe has said which line the discount is on.
-    assert [row.lines_known for row in builders.rows(shop, Payment)] == [False]
+    # Even while Stripe does not say which line the discount is on.
+    stripe.trouble.append(StripeUnreachable("silence", "down"))
     assert refund.preview(shop, order_id, lines=[1]).amount.amount == 1450
+    assert [row.lines_known for row in builders.rows(shop, Payment)] == [False]
     builders.ask_stripe(shop)
     assert [row.lines_known for row in builders.rows(shop, Payment)] == [True]
     assert refund.preview(shop, order_id, lines=[1]).amount.amount == 1450
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_line_never_goes_back_by_an_estimate_of_what_was_paid_for_it(
+    shop: Shop, stripe: FakeStripe, client: TestClient, asked: bool
+) -> None:
+    order_id, session_id = builders.opened(shop, "guide-eur", "kit-eur")
+    stripe.discount(session_id, 50, on="Template Kit")
+    stripe.pay(session_id)
+    post(client, stripe.event("completed", session_id))
+    if asked:
+        builders.ask_stripe(shop)
+    plan = refund.preview(shop, order_id, lines=[1])
+    assert plan.amount.amount == 2900
+    refund.request(shop, order_id, lines=[1], actor="owner", agreed=plan)
+    builders.ask_stripe(shop)
+    assert [each["amount"] for each in stripe.refunds.values()] == [2900]
+    assert builders.grants(shop, order_id) == [("guide", "revoked"), ("kit", "active")]
 
 
 def test_a_plan_begun_at_half_price_goes_back_at_half_price_and_renews_at_the_whole(
@@ -425,6 +444,35 @@ def test_learned_the_other_way_round_it_is_the_same(
     assert attention.items(shop) == []  # nobody has told of the end yet
     builders.ask_stripe(shop)
     assert topics(shop) == [("paid_after_end", owed["id"])]
+
+
+def test_a_plan_of_which_nobody_told_until_it_had_ended_was_paid_before(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    order_id, session_id = builders.opened(shop, "plan-month", "guide-eur")
+    paid_at, name = clock.time, stripe.pay(session_id)["subscription"]
+    clock.pass_(hours=1)
+    tell("customer.subscription.deleted", stripe.end(name))
+    clock.pass_(hours=1)
+    builders.ask_stripe(shop)
+    builders.ask_stripe(shop)
+    assert builders.grants(shop, order_id) == [("plan", "revoked"), ("guide", "active")]
+    assert [row.paid_at for row in builders.rows(shop, Payment)] == [paid_at]
+    assert topics(shop) == []
+    assert [job for job in builders.jobs(shop) if "paid_after_end" in job] == []
+
+
+def test_a_recovered_session_was_paid_when_its_event_says_so_however_late_it_is_placed(
+    shop: Shop, stripe: FakeStripe, client: TestClient, clock: Clock
+) -> None:
+    _, session_id = builders.opened(shop)
+    copy = stripe.recover(stripe.recover(session_id)["id"])["id"]
+    paid_at = clock.time
+    stripe.pay(copy)
+    assert post(client, stripe.event("completed", copy)).json()["state"] == "parked"
+    clock.pass_(hours=1)
+    builders.ask_stripe(shop)
+    assert [row.paid_at for row in builders.rows(shop, Payment)] == [paid_at]
 
 
 # -- one row for each payment, whoever tells of it first
