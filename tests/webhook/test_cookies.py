@@ -1,5 +1,7 @@
 """Signing in and out: a ticket becomes a cookie, a forged one is nobody, and the end comes on the server."""
 
+from dataclasses import replace
+
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from starlette.testclient import TestClient
@@ -11,6 +13,7 @@ from core.people import sign_in
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from webhook.app import create_app
 
 NORA = "nora@lindqvist.example"
 
@@ -37,6 +40,16 @@ def test_a_ticket_becomes_a_cookie_that_no_script_can_read(shop: Shop, client: T
     cookie = answer.headers["set-cookie"].lower()
     assert all(word in cookie for word in ("httponly", "samesite=lax", "path=/", "max-age="))
     assert who(shop, client) == NORA
+
+
+@pytest.mark.parametrize(("address", "secure"), [("https://shop.example", True), ("http://localhost:8501", False)])
+@builders.on_sqlite
+def test_where_the_shop_is_encrypted_its_cookies_go_no_other_way(
+    shop: Shop, client: TestClient, address: str, secure: bool
+) -> None:
+    encrypted = replace(shop, settings=shop.settings.model_copy(update={"app_url": address}))
+    answer = TestClient(create_app(encrypted), follow_redirects=False).get(f"/sign-in/{a_ticket(shop)}")
+    assert ("; secure" in answer.headers["set-cookie"].lower()) is secure
 
 
 def test_signing_out_ends_it_on_the_server(shop: Shop, client: TestClient) -> None:
