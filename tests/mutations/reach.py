@@ -1,0 +1,89 @@
+"""Which tests reach which line of the heart, measured once and kept until a file changes that they may depend on."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.mutations.mutants import ROOT, Mutant
+from tests.mutations.runner import Session
+
+KEPT = ROOT / "var" / "mutations.json"
+LONGEST = 8.0  # seconds; a test that takes longer is asked about no mutant
+
+
+@dataclass
+class Reach:
+    """`lines` has the tests that run each line of a file, `seconds` how long each takes, `files` what was in its file."""
+
+    code: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    lines: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """Those that run the statement that it changes, the quickest first."""
+        lines = self.lines.get(mutant.file, {})
+        reaching = {test for line in mutant.lines for test in lines.get(str(line), ()) if test in self.seconds}
+        usable = (test for test in reaching if test not in self.failed and self.seconds[test] < LONGEST)
+        return sorted(usable, key=self.seconds.__getitem__)
+
+    def forget(self, file: str) -> None:
+        """Forget the tests of a file."""
+        self.files.pop(file, None)
+        self.failed = [test for test in self.failed if not _is_of(file, test)]
+        self.seconds = {test: taken for test, taken in self.seconds.items() if not _is_of(file, test)}
+        for lines in self.lines.values():
+            for line, tests in lines.items():
+                lines[line] = [test for test in tests if not _is_of(file, test)]
+
+    def add(self, found: "Reach") -> None:
+        """Take over what was measured."""
+        self.seconds |= found.seconds
+        self.failed += found.failed
+        for file, lines in found.lines.items():
+            own = self.lines.setdefault(file, {})
+            for line, tests in lines.items():
+                own[line] = [*own.get(line, ()), *tests]
+
+
+def measured(session: Session, files: list[str], *, say: Callable[[str], None]) -> Reach:
+    """What the session's tests reach of these files. Only tests that changed are measured again, unless the code did."""
+    code = _digest(path for path in _sources() if not path.name.startswith("test_"))
+    reach = Reach(**json.loads(KEPT.read_text())) if KEPT.exists() else Reach()
+    if reach.code != code:
+        reach = Reach(code)
+    files_now = {file: _digest([ROOT / file]) for file in sorted({test.partition("::")[0] for test in session.items})}
+    for file in {file for file, digest in reach.files.items() if files_now.get(file) != digest}:
+        reach.forget(file)
+    if new := [test for test in session.items if test.partition("::")[0] not in reach.files]:
+        say(f"Measuring what {len(new)} tests reach.")
+        KEPT.parent.mkdir(parents=True, exist_ok=True)
+        answer = KEPT.with_suffix(".new.json")
+        session.measure(files, new, answer)
+        reach.add(Reach(**json.loads(answer.read_text())))
+        answer.unlink()
+        reach.files = files_now
+        KEPT.write_text(json.dumps(asdict(reach)))
+    return reach
+
+
+def _is_of(file: str, test: str) -> bool:
+    return test.partition("::")[0] == file
+
+
+def _sources() -> list[Path]:
+    """Whatever code a test may run."""
+    found = [
+        path for folder in ("core", "webhook", "worker", "tests") for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+    return [path for path in found if path.parent.name != "mutations"]
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(path.read_bytes())
+    return found.hexdigest()

@@ -1,0 +1,131 @@
+"""Runs tests in children of a process that has imported them all, so that a mutant costs no start."""
+
+import json
+import os
+import signal
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from coverage import Coverage
+
+from tests.mutations.mutants import ROOT
+
+# On PostgreSQL a test says the same, later.
+ARGUMENTS = ("-o", "addopts=", "-o", "tmp_path_retention_policy=none", "-qq", "-p", "no:cacheprovider",
+             "--strict-markers", "-n", "0", "-k", "not postgres")  # fmt: skip
+
+
+@dataclass(eq=False)  # as a plugin it is told from others
+class Session:
+    """A pytest session in which all tests were collected; none runs in this process itself."""
+
+    items: dict[str, pytest.Item]
+    failed: list[str] = field(default_factory=list)
+    kills: Counter[str] = field(default_factory=Counter)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def survives(self, put: Callable[[], None], tests: list[str], *, seconds: float) -> bool:
+        """Whether all of these tests pass though this was put in place. One that hangs does not pass."""
+        reading, writing = os.pipe()
+
+        def ask() -> None:
+            put()
+            for item, following in self._in_turn(tests):
+                self._run(item, following)
+                if self.failed:
+                    os.write(writing, item.nodeid.encode())
+                    return
+
+        code = _in_a_child(ask, seconds=seconds)
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            killer = said.read()
+        if code:
+            raise ChildProcessError(f"A child ended with {code}.")
+        if killer:
+            self.kills[killer] += 1
+        return code == 0 and not killer
+
+    def measure(self, files: list[str], tests: list[str], answer: Path) -> None:
+        """Write down which of these tests reach what of these files, how long each takes, and which fail."""
+
+        def ask() -> None:
+            coverage = Coverage(data_file=None, include=[str(ROOT / file) for file in files])
+            seconds = {}
+            coverage.start()
+            for item, following in self._in_turn(tests):
+                coverage.switch_context(item.nodeid)
+                began = time.monotonic()
+                self._run(item, following)
+                seconds[item.nodeid] = time.monotonic() - began
+            coverage.stop()
+            data = coverage.get_data()
+            lines = {file: data.contexts_by_lineno(str(ROOT / file)) for file in files}
+            answer.write_text(json.dumps({"seconds": seconds, "failed": self.failed, "lines": lines}))
+
+        if _in_a_child(ask, seconds=3600) != 0:
+            raise ChildProcessError("The tests could not be measured.")
+
+    def _in_turn(self, tests: list[str]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+        items = [self.items[test] for test in tests]
+        return zip(items, [*items[1:], None], strict=True)
+
+    def _run(self, item: pytest.Item, following: pytest.Item | None) -> None:
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+
+
+def with_collected(tests: list[str], use: Callable[[Session], None]) -> int:
+    """Collect these tests, files or folders, and do something with them; pytest's exit code.
+
+    Only standard error is seen meanwhile: pytest reports what it runs in the children, too.
+    """
+
+    class Loop:
+        def pytest_runtestloop(self, session: pytest.Session) -> bool:
+            if session.testsfailed:
+                raise session.Interrupted("Not all tests could be collected.")
+            mine = Session({item.nodeid: item for item in session.items})
+            session.config.pluginmanager.register(mine)
+            with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                use(mine)
+            return True
+
+    with open(os.devnull, "w") as nowhere:
+        shown = os.dup(1)
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            return int(pytest.main([*ARGUMENTS, *tests], plugins=[Loop()]))
+        finally:
+            os.dup2(shown, 1)
+
+
+def _in_a_child(work: Callable[[], None], *, seconds: float) -> int | None:
+    """Do this in a copy of this process: 0 if it was done, another code if not, None if it took longer than this."""
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        code = 3
+        try:
+            work()
+            code = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
