@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.mutations import mutants, named, patching, reach, runner
-from tests.mutations.mutants import ROOT, Mutant
-from tests.mutations.reach import Reach
+from tests.mutations.mutants import ROOT
+from tests.mutations.past import Past
 from tests.mutations.runner import Session
 
 HEART = (
@@ -39,9 +39,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
     parser.add_argument("files", nargs="*", default=HEART, help="files to break; the whole heart, if none is named")
     parser.add_argument("--named", action="store_true", help="only the mutations of named.py")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose name contains this")
-    parser.add_argument("--again", action="store_true", help="ask about the explained ones, too")
-    parser.add_argument("--seconds", type=float, default=20, help="how long a mutant's tests may take all together")
+    parser.add_argument("--left", action="store_true", help="only those that survived the last time")
+    parser.add_argument("--explained", action="store_true", help="those that are explained, too")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="after how long no further test is asked about a mutant"
+    )
     return parser.parse_args()
 
 
@@ -49,9 +51,9 @@ def _ask_named(session: Session) -> list[str]:
     survivors = []
     for each in named.NAMED:
         tests = [test for test in session.items if test.partition("[")[0] == each.test]
-        if not session.survives(lambda: None, tests, seconds=60):
+        if session.killer(lambda: None, tests, 60):
             raise LookupError(f"It fails without any mutation: {each.test}")
-        alive = session.survives(partial(patching.put, each.file, each.source()), tests, seconds=60)
+        alive = not session.killer(partial(patching.put, each.file, each.source()), tests, 60)
         survivors += [each.what] if alive else []
         _say(f"{'SURVIVED' if alive else 'killed'}: {each.what}")
     return survivors
@@ -59,35 +61,28 @@ def _ask_named(session: Session) -> list[str]:
 
 def _ask(session: Session, asked: argparse.Namespace) -> list[str]:
     known = reach.measured(session, list(HEART), say=_say)
-    for test in known.failed:
-        _say(f"Not asked, since it fails without any mutation: {test}")
-    survivors = []
+    if known.failed:
+        _say(f"Not asked, since they fail without any mutation: {', '.join(known.failed)}")
+    past = Past.read()
     for file in asked.files:
-        left = [] if asked.again else list(explained().get(file, ()))
+        known_of = [] if asked.explained else list(explained().get(file, ()))
+        before = past.survivors.get(file, []) if asked.left else None
         found, began, count = [], time.monotonic(), 0
         for mutant in mutants.of_file(file):
-            if mutant.name not in left and asked.only in mutant.name:
-                count += 1
-                if _survives(session, known, mutant, asked.seconds):
-                    found.append(mutant.name)
-                    _say(f"SURVIVED: {file}: {mutant.name}")
+            if mutant.name in known_of or (before is not None and mutant.name not in before):
+                continue
+            count += 1
+            tests = past.sorted(known.tests_of(mutant), mutant)
+            if killer := session.killer(partial(patching.put, mutant.file, mutant.source), tests, asked.seconds):
+                past.kills[f"{mutant.file} {killer}"] += 1
+            else:
+                found.append(mutant.name)
+                _say(f"SURVIVED: {file}: {mutant.name}")
+        past.survivors[file] = found
+        past.write()
         took = time.monotonic() - began
-        _say(f"{file}: {count - len(found)} killed, {len(left)} explained, {len(found)} survived; {took:.0f} s")
-        survivors += [f"{file}: {name}" for name in found]
-    return survivors
-
-
-def _survives(session: Session, known: Reach, mutant: Mutant, seconds: float) -> bool:
-    """Ask first the tests that killed most so far, then the quickest, for as long as there is time."""
-    tests, left = [], seconds
-    for test in sorted(known.tests_of(mutant), key=lambda test: -session.kills[test]):
-        left -= known.seconds[test]
-        if tests and left < 0:
-            break
-        tests.append(test)
-    # Whatever hangs was stopped from ending: that is noticed, too.
-    longest = 20 + 5 * sum(known.seconds[test] for test in tests)
-    return not tests or session.survives(partial(patching.put, mutant.file, mutant.source), tests, seconds=longest)
+        _say(f"{file}: {count - len(found)} killed, {len(known_of)} explained, {len(found)} survived; {took:.0f} s")
+    return [f"{file}: {name}" for file in asked.files for name in past.survivors[file]]
 
 
 def _say(text: str) -> None:

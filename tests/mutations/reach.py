@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,20 +25,24 @@ class Reach:
     lines: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """Those that run the statement that it changes, the quickest first."""
+        """Those that run the statement that it changes: of each file the quickest, then of each the next one."""
         lines = self.lines.get(mutant.file, {})
-        reaching = {test for line in mutant.lines for test in lines.get(str(line), ()) if test in self.seconds}
-        usable = (test for test in reaching if test not in self.failed and self.seconds[test] < LONGEST)
-        return sorted(usable, key=self.seconds.__getitem__)
+        reaching = {test for line in mutant.lines for test in lines.get(str(line), ()) if test not in self.failed}
+        turns: Counter[str] = Counter()
+        found = []
+        for test in sorted(reaching, key=lambda test: (self.seconds[test], test)):
+            if self.seconds[test] < LONGEST:
+                turns[_file_of(test)] += 1
+                found.append((turns[_file_of(test)], test))
+        return [test for _, test in sorted(found)]
 
-    def forget(self, file: str) -> None:
-        """Forget the tests of a file."""
-        self.files.pop(file, None)
-        self.failed = [test for test in self.failed if not _is_of(file, test)]
-        self.seconds = {test: taken for test, taken in self.seconds.items() if not _is_of(file, test)}
+    def forget(self, tests: set[str]) -> None:
+        """As if these had never been measured."""
+        self.failed = [test for test in self.failed if test not in tests]
+        self.seconds = {test: taken for test, taken in self.seconds.items() if test not in tests}
         for lines in self.lines.values():
-            for line, tests in lines.items():
-                lines[line] = [test for test in tests if not _is_of(file, test)]
+            for line, reaching in lines.items():
+                lines[line] = [test for test in reaching if test not in tests]
 
     def add(self, found: "Reach") -> None:
         """Take over what was measured."""
@@ -49,29 +54,33 @@ class Reach:
                 own[line] = [*own.get(line, ()), *tests]
 
 
-def measured(session: Session, files: list[str], *, say: Callable[[str], None]) -> Reach:
-    """What the session's tests reach of these files. Only tests that changed are measured again, unless the code did."""
+def measured(session: Session, broken: list[str], *, say: Callable[[str], None]) -> Reach:
+    """What the session's tests reach of the files that are to be broken.
+
+    Only tests that changed are measured again, unless the code did.
+    """
     code = _digest(path for path in _sources() if not path.name.startswith("test_"))
     reach = Reach(**json.loads(KEPT.read_text())) if KEPT.exists() else Reach()
     if reach.code != code:
         reach = Reach(code)
-    files_now = {file: _digest([ROOT / file]) for file in sorted({test.partition("::")[0] for test in session.items})}
-    for file in {file for file, digest in reach.files.items() if files_now.get(file) != digest}:
-        reach.forget(file)
-    if new := [test for test in session.items if test.partition("::")[0] not in reach.files]:
+    files = {file: _digest([ROOT / file]) for file in {_file_of(test) for test in session.items}}
+    # One that failed did so by chance, or does so again.
+    reach.forget({test for test in reach.seconds if reach.files.get(_file_of(test)) != files.get(_file_of(test))})
+    reach.forget(set(reach.failed))
+    if new := [test for test in session.items if test not in reach.seconds]:
         say(f"Measuring what {len(new)} tests reach.")
         KEPT.parent.mkdir(parents=True, exist_ok=True)
         answer = KEPT.with_suffix(".new.json")
-        session.measure(files, new, answer)
+        session.measure(broken, new, answer)
         reach.add(Reach(**json.loads(answer.read_text())))
         answer.unlink()
-        reach.files = files_now
+        reach.files = files
         KEPT.write_text(json.dumps(asdict(reach)))
     return reach
 
 
-def _is_of(file: str, test: str) -> bool:
-    return test.partition("::")[0] == file
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _sources() -> list[Path]:

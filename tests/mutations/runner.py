@@ -3,9 +3,9 @@
 import json
 import os
 import signal
+import tempfile
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from tests.mutations.mutants import ROOT
 # On PostgreSQL a test says the same, later.
 ARGUMENTS = ("-o", "addopts=", "-o", "tmp_path_retention_policy=none", "-qq", "-p", "no:cacheprovider",
              "--strict-markers", "-n", "0", "-k", "not postgres")  # fmt: skip
+HANGING = 30.0  # seconds more than were given, after which a test is taken to hang
 
 
 @dataclass(eq=False)  # as a plugin it is told from others
@@ -25,34 +26,40 @@ class Session:
     """A pytest session in which all tests were collected; none runs in this process itself."""
 
     items: dict[str, pytest.Item]
+    folder: Path
     failed: list[str] = field(default_factory=list)
-    kills: Counter[str] = field(default_factory=Counter)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self.failed.append(report.nodeid)
 
-    def survives(self, put: Callable[[], None], tests: list[str], *, seconds: float) -> bool:
-        """Whether all of these tests pass though this was put in place. One that hangs does not pass."""
-        reading, writing = os.pipe()
+    def first_with(self, fixture: str) -> list[str]:
+        """The first test that asks for a fixture, if there is one: what that makes once for all is there then."""
+        found = (name for name, item in self.items.items() if fixture in getattr(item, "fixturenames", ()))
+        return [name for _, name in zip(range(1), found, strict=False)]
+
+    def killer(self, put: Callable[[], None], tests: list[str], seconds: float) -> str:
+        """Which of these tests fails when this was put in place, or an empty string; no more are run after so long.
+
+        The one that runs when all should have ended long ago hangs, which is to fail.
+        """
+        running = self.folder / "running"
 
         def ask() -> None:
             put()
+            ends = time.monotonic() + seconds
             for item, following in self._in_turn(tests):
+                running.write_text(item.nodeid)
                 self._run(item, following)
                 if self.failed:
-                    os.write(writing, item.nodeid.encode())
                     return
+                if time.monotonic() > ends:
+                    break
+            running.write_text("")
 
-        code = _in_a_child(ask, seconds=seconds)
-        os.close(writing)
-        with os.fdopen(reading) as said:
-            killer = said.read()
-        if code:
+        if code := _in_a_child(ask, seconds=seconds + HANGING):
             raise ChildProcessError(f"A child ended with {code}.")
-        if killer:
-            self.kills[killer] += 1
-        return code == 0 and not killer
+        return running.read_text()
 
     def measure(self, files: list[str], tests: list[str], answer: Path) -> None:
         """Write down which of these tests reach what of these files, how long each takes, and which fail."""
@@ -92,17 +99,20 @@ def with_collected(tests: list[str], use: Callable[[Session], None]) -> int:
         def pytest_runtestloop(self, session: pytest.Session) -> bool:
             if session.testsfailed:
                 raise session.Interrupted("Not all tests could be collected.")
-            mine = Session({item.nodeid: item for item in session.items})
+            # Made here, where all children find it: each on its own would make it anew, and the databases in it too.
+            folder = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+            mine = Session({item.nodeid: item for item in session.items}, folder)
             session.config.pluginmanager.register(mine)
             with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                mine.killer(lambda: None, mine.first_with("shop"), 60)
                 use(mine)
             return True
 
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w") as nowhere, tempfile.TemporaryDirectory() as folder:
         shown = os.dup(1)
         os.dup2(nowhere.fileno(), 1)
         try:
-            return int(pytest.main([*ARGUMENTS, *tests], plugins=[Loop()]))
+            return int(pytest.main([*ARGUMENTS, f"--basetemp={folder}/tests", *tests], plugins=[Loop()]))
         finally:
             os.dup2(shown, 1)
 
