@@ -11,7 +11,7 @@ KEPT = ROOT / "var" / "mutations-past.json"
 
 @dataclass
 class Past:
-    """`kills` counts, by file and test; `survivors` are names of mutants, by file."""
+    """`kills` counts, by test, and by file and test; `survivors` are names of mutants, by file."""
 
     kills: Counter[str] = field(default_factory=Counter)
     survivors: dict[str, list[str]] = field(default_factory=dict)
@@ -24,6 +24,8 @@ class Past:
     def write(self) -> None:
         KEPT.write_text(json.dumps(asdict(self)))
 
-    def sorted(self, tests: list[str], mutant: Mutant) -> list[str]:
-        """Those first that have noticed most that was wrong with this file."""
-        return sorted(tests, key=lambda test: -self.kills[f"{mutant.file} {test}"])
+    def sorted(self, tests: list[str], mutant: Mutant, *, first: list[str]) -> list[str]:
+        """Those `first`, then those that have noticed most that was wrong with this file, then those that did elsewhere."""
+        return sorted(
+            tests, key=lambda test: (test not in first, -self.kills[f"{mutant.file} {test}"], -self.kills[test])
+        )

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from tests.mutations.mutants import ROOT, Mutant
@@ -16,25 +17,33 @@ LONGEST = 8.0  # seconds; a test that takes longer is asked about no mutant
 
 @dataclass
 class Reach:
-    """`lines` has the tests that run each line of a file, `seconds` how long each takes, `files` what was in its file."""
+    """`lines` has the tests that run each line of a file, `seconds` how long each takes, `files` what was in its file.
+
+    `newest` are those that were measured last, if not all were: they may have been written for what survived.
+    """
 
     code: str = ""
     files: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    newest: list[str] = field(default_factory=list)
     lines: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """Those that run the statement that it changes: of each file the quickest, then of each the next one."""
+        """Those that run the statement that it changes: first those that go where few others go, and are quick."""
         lines = self.lines.get(mutant.file, {})
         reaching = {test for line in mutant.lines for test in lines.get(str(line), ()) if test not in self.failed}
-        turns: Counter[str] = Counter()
-        found = []
-        for test in sorted(reaching, key=lambda test: (self.seconds[test], test)):
-            if self.seconds[test] < LONGEST:
-                turns[_file_of(test)] += 1
-                found.append((turns[_file_of(test)], test))
-        return [test for _, test in sorted(found)]
+        usable = (test for test in reaching if self.seconds[test] < LONGEST)
+        return sorted(usable, key=lambda test: (-self._rarity[test] / max(self.seconds[test], 0.1), test))
+
+    @cached_property
+    def _rarity(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for lines in self.lines.values():
+            for tests in lines.values():
+                for test in tests:
+                    found[test] += 1 / len(tests)  # type: ignore[assignment]
+        return found
 
     def forget(self, tests: set[str]) -> None:
         """As if these had never been measured."""
@@ -72,6 +81,7 @@ def measured(session: Session, broken: list[str], *, say: Callable[[str], None])
         KEPT.parent.mkdir(parents=True, exist_ok=True)
         answer = KEPT.with_suffix(".new.json")
         session.measure(broken, new, answer)
+        reach.newest = new if reach.seconds else []
         reach.add(Reach(**json.loads(answer.read_text())))
         answer.unlink()
         reach.files = files
