@@ -72,7 +72,9 @@ def _ask(session: Session, asked: argparse.Namespace) -> list[str]:
             if mutant.name in known_of or (before is not None and mutant.name not in before):
                 continue
             count += 1
-            tests = past.sorted(known.tests_of(mutant), mutant, first=known.newest if asked.left else [])
+            tests = past.sorted(
+                known.tests_of(mutant), mutant, first=known.free | set(known.newest if asked.left else ())
+            )
             if killer := session.killer(partial(patching.put, mutant.file, mutant.source), tests, asked.seconds):
                 past.kills.update([killer, f"{mutant.file} {killer}"])
             else:

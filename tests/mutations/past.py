@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 
 from tests.mutations.mutants import ROOT, Mutant
@@ -24,7 +25,7 @@ class Past:
     def write(self) -> None:
         KEPT.write_text(json.dumps(asdict(self)))
 
-    def sorted(self, tests: list[str], mutant: Mutant, *, first: list[str]) -> list[str]:
+    def sorted(self, tests: list[str], mutant: Mutant, *, first: Collection[str]) -> list[str]:
         """Those `first`, then those that have noticed most that was wrong with this file, then those that did elsewhere."""
         return sorted(
             tests, key=lambda test: (test not in first, -self.kills[f"{mutant.file} {test}"], -self.kills[test])
