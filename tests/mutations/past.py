@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from tests.mutations.mutants import ROOT, Mutant
 
@@ -23,7 +23,7 @@ class Past:
         return cls(Counter(kept["kills"]), kept["survivors"])
 
     def write(self) -> None:
-        KEPT.write_text(json.dumps(asdict(self)))
+        KEPT.write_text(json.dumps({"kills": self.kills, "survivors": self.survivors}))
 
     def sorted(self, tests: list[str], mutant: Mutant, *, first: Collection[str]) -> list[str]:
         """Those `first`, then those that have noticed most that was wrong with this file, then those that did elsewhere."""

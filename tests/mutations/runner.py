@@ -18,7 +18,7 @@ from tests.mutations.mutants import ROOT
 # On PostgreSQL a test says the same, later.
 ARGUMENTS = ("-o", "addopts=", "-o", "tmp_path_retention_policy=none", "-qq", "-p", "no:cacheprovider",
              "--strict-markers", "-n", "0", "-k", "not postgres")  # fmt: skip
-HANGING = 30.0  # seconds more than were given, after which a test is taken to hang
+HANGING = 60.0  # seconds, and a multiple of what is given, after which a test is taken to hang
 
 
 @dataclass(eq=False)  # as a plugin it is told from others
@@ -39,25 +39,24 @@ class Session:
         return [name for _, name in zip(range(1), found, strict=False)]
 
     def killer(self, put: Callable[[], None], tests: list[str], seconds: float) -> str:
-        """Which of these tests fails when this was put in place, or an empty string; no more are run after so long.
+        """Which of these tests fails when this was put in place, or an empty string. After so long at work no more are run.
 
-        The one that runs when all should have ended long ago hangs, which is to fail.
+        One that runs when all should have ended long ago, however busy the machine is, hangs, which is to fail.
         """
         running = self.folder / "running"
 
         def ask() -> None:
             put()
-            ends = time.monotonic() + seconds
             for item, following in self._in_turn(tests):
                 running.write_text(item.nodeid)
                 self._run(item, following)
                 if self.failed:
                     return
-                if time.monotonic() > ends:
+                if time.process_time() > seconds:
                     break
             running.write_text("")
 
-        if code := _in_a_child(ask, seconds=seconds + HANGING):
+        if code := _in_a_child(ask, seconds=HANGING + 20 * seconds):
             raise ChildProcessError(f"A child ended with {code}.")
         return running.read_text()
 
@@ -105,7 +104,11 @@ def with_collected(tests: list[str], use: Callable[[Session], None]) -> int:
             session.config.pluginmanager.register(mine)
             with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
                 mine.killer(lambda: None, mine.first_with("shop"), 60)
-                use(mine)
+                try:
+                    use(mine)
+                except Exception:
+                    traceback.print_exc()  # pytest would say it where nobody sees it
+                    raise
             return True
 
     with open(os.devnull, "w") as nowhere, tempfile.TemporaryDirectory() as folder:
