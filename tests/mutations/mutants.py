@@ -99,7 +99,9 @@ def _below(statement: ast.stmt, place: Place, node: ast.AST) -> Iterator[tuple[a
         return
     yield statement, place, node
     for field, value in list(ast.iter_fields(node)):
-        if field in ("annotation", "format_spec", "pattern"):
+        if field in ("annotation", "format_spec", "pattern") or (
+            isinstance(node, ast.keyword) and node.arg == "strict"
+        ):
             continue
         for index, child in enumerate(list(value)) if isinstance(value, list) else [(None, value)]:
             if isinstance(child, ast.AST):

@@ -73,11 +73,11 @@ def measured(session: Session, broken: list[str], *, say: Callable[[str], None])
 
     Only tests that changed are measured again, unless the code did.
     """
-    code = _digest(path for path in _sources() if not path.name.startswith("test_"))
+    code = _digest(_sources())
     reach = Reach(**json.loads(KEPT.read_text())) if KEPT.exists() else Reach()
     if reach.code != code:
         reach = Reach(code)
-    files = {file: _digest([ROOT / file]) for file in {_file_of(test) for test in session.items}}
+    files = {file: _digest(_beside(ROOT / file)) for file in {_file_of(test) for test in session.items}}
     # One that failed did so by chance, or does so again.
     reach.forget({test for test in reach.seconds if reach.files.get(_file_of(test)) != files.get(_file_of(test))})
     reach.forget(set(reach.failed))
@@ -99,11 +99,14 @@ def _file_of(test: str) -> str:
 
 
 def _sources() -> list[Path]:
-    """Whatever code a test may run."""
-    found = [
-        path for folder in ("core", "webhook", "worker", "tests") for path in sorted((ROOT / folder).rglob("*.py"))
-    ]
-    return [path for path in found if path.parent.name != "mutations"]
+    """Whatever code any test may run."""
+    code = (path for folder in ("core", "webhook", "worker") for path in (ROOT / folder).rglob("*.py"))
+    return sorted([*code, *(ROOT / "tests").glob("*.py")])
+
+
+def _beside(test: Path) -> list[Path]:
+    """A file of tests, and what helps the tests of its folder."""
+    return [test, *(path for path in sorted(test.parent.glob("*.py")) if not path.name.startswith("test_"))]
 
 
 def _digest(paths: Iterable[Path]) -> str:

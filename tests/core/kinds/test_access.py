@@ -13,7 +13,7 @@ from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
-from tests.core.orders.test_ledger import DAY, LINES, attempt, back, book, dispute, line, paid, plan, renewal
+from tests.core.orders.rows import DAY, LINES, attempt, back, book, dispute, line, paid, plan, renewal
 
 GUIDE, KIT = LINES
 PLAN = line("plan", 900, interval="month")

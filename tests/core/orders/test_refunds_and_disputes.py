@@ -8,7 +8,7 @@ import pytest
 from core.orders import disputes, refunds
 from core.orders.disputes import Dispute, DisputeFacts
 from core.orders.refunds import Refund, RefundFacts, RefundStatus
-from tests.core.orders.test_ledger import back, dispute
+from tests.core.orders.rows import back, dispute
 
 SAID = datetime.fromtimestamp(1_700_000_000, UTC)
 

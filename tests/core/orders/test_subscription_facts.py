@@ -11,7 +11,7 @@ from core.orders.subscription_changes import Discount, Movement
 from core.orders.subscription_invoices import Standing
 from core.orders.subscription_items import ItemFacts, Known
 from core.orders.subscriptions import Subscription, SubscriptionFacts
-from tests.core.orders.test_ledger import DAY, line, plan
+from tests.core.orders.rows import DAY, line, plan
 
 
 def at(second: int) -> datetime:
