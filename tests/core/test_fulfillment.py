@@ -12,7 +12,9 @@ from core.journeys.checkout import Basket, Item
 from core.kinds.grants import Grant
 from core.kinds.workshops import WorkshopDate
 from core.messages import contents
+from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
+from core.people.customers import Customer
 from core.shop import Shop
 from tests import builders
 from tests.builders import a_basket, deliver
@@ -152,6 +154,68 @@ def test_the_letter_about_bounced_money_has_an_address_to_go_to(shop: Shop, stri
     deliver(shop, stripe.event("completed", session_id))
     deliver(shop, stripe.event("async_payment_failed", session_id))
     assert builders.detail(shop, order_id)["email"] == "Nora@Lindqvist.example"
+
+
+@builders.on_sqlite
+def test_while_money_is_on_its_way_nobodys_address_is_the_orders(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop)
+    stripe.pay(session_id, slowly=True)
+    deliver(shop, stripe.event("completed", session_id))
+    assert builders.order(shop, order_id).email == ""
+
+
+@builders.on_sqlite
+def test_of_several_bounces_the_last_ones_address_is_told(shop: Shop, stripe: FakeStripe) -> None:
+    for number, email in enumerate(["nora@lindqvist.example", "ole@berg.example"], start=1):
+        order_id, session_id = builders.opened(shop)
+        stripe.pay(session_id, slowly=True, email=email)
+        deliver(shop, stripe.event("completed", session_id))
+        deliver(shop, stripe.event("async_payment_failed", session_id))
+        assert builders.order(shop, order_id).email == email
+        assert f"payment_failed:{order_id}:{number}" in builders.jobs(shop)
+
+
+@builders.on_sqlite
+def test_an_address_that_was_typed_is_told_of_a_bounce(shop: Shop, stripe: FakeStripe) -> None:
+    link = checkout.start(shop, a_basket(email="ida@berg.example"))
+    stripe.pay(session_in(link.url), slowly=True)
+    deliver(shop, stripe.event("completed", session_in(link.url)))
+    deliver(shop, stripe.event("async_payment_failed", session_in(link.url)))
+    assert builders.order(shop, link.order_id).email == "ida@berg.example"
+
+
+@pytest.mark.parametrize("wrong", [{"amount_subtotal": 100}, {"customer_details": {"email": None}}])
+@builders.on_sqlite
+def test_nobody_is_told_of_a_bounce_by_an_address_that_is_not_known_to_be_the_buyers(
+    shop: Shop, stripe: FakeStripe, wrong: dict
+) -> None:
+    order_id, session_id = builders.opened(shop)
+    stripe.pay(session_id, slowly=True)
+    stripe.sessions[session_id].update(wrong)
+    deliver(shop, stripe.event("completed", session_id))
+    deliver(shop, stripe.event("async_payment_failed", session_id))
+    assert (builders.status(shop, order_id), builders.order(shop, order_id).email) == ("failed", "")
+    assert builders.jobs(shop) == []
+
+
+@builders.on_sqlite
+def test_money_without_an_address_is_delivered_and_claimed_for_nobody(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop)
+    stripe.pay(session_id)
+    stripe.sessions[session_id]["customer_details"] = {"email": None}
+    deliver(shop, stripe.event("completed", session_id))
+    order = builders.order(shop, order_id)
+    assert (order.status, order.email, order.customer_id) == ("fulfilled", "", None)
+    assert (builders.rows(shop, Customer), builders.jobs(shop)) == ([], [])
+
+
+@builders.on_sqlite
+def test_the_history_names_the_session_that_paid(shop: Shop, stripe: FakeStripe) -> None:
+    _, session_id = builders.opened(shop)
+    stripe.pay(session_id)
+    deliver(shop, stripe.event("completed", session_id))
+    named = {row.event: row.stripe_checkout_session_id for row in builders.rows(shop, FulfillmentLog)}
+    assert named == {"checkout:1": None, "paid": session_id, "granted:1": session_id, "fulfilled": session_id}
 
 
 def test_after_a_bounce_the_same_cart_can_be_paid_again(shop: Shop, stripe: FakeStripe) -> None:

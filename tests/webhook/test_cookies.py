@@ -42,6 +42,16 @@ def test_a_ticket_becomes_a_cookie_that_no_script_can_read(shop: Shop, client: T
     assert who(shop, client) == NORA
 
 
+@pytest.mark.parametrize(("address", "secure"), [("https://shop.example", True), ("http://localhost:8501", False)])
+@builders.on_sqlite
+def test_where_the_shop_is_encrypted_its_cookies_go_no_other_way(
+    shop: Shop, client: TestClient, address: str, secure: bool
+) -> None:
+    encrypted = replace(shop, settings=shop.settings.model_copy(update={"app_url": address}))
+    answer = TestClient(create_app(encrypted), follow_redirects=False).get(f"/sign-in/{a_ticket(shop)}")
+    assert ("; secure" in answer.headers["set-cookie"].lower()) is secure
+
+
 def test_signing_out_ends_it_on_the_server(shop: Shop, client: TestClient) -> None:
     client.get(f"/sign-in/{a_ticket(shop)}")
     copy = client.cookies["pushcart_sign_in"]

@@ -1,20 +1,24 @@
-"""Handing mail over: a connection that is to be encrypted is, or nothing is said."""
+"""Handing letters over: what becomes of one where the mail server does not do as the settings ask."""
 
 import pytest
-from pydantic import SecretStr
 
 from core.foundation.settings import Settings
 from tests.worker.postbox import mail_server
 from worker import mail
 from worker.mail import MailServerDown, Message
 
-LETTER = Message("nora@lindqvist.example", "Your order", "Thank you.", "<p>Thank you.</p>")
+LETTER = Message(to="nora@lindqvist.example", subject="Your order", text="It is here.", html="<p>It is here.</p>")
 
 
-def test_without_starttls_an_upgrading_address_sends_nothing_and_no_password() -> None:
+def test_a_letter_that_is_to_go_encrypted_goes_no_other_way() -> None:
     with mail_server() as postbox:
-        url = f"smtp+tls://ida:secret@127.0.0.1:{postbox.port}"
-        settings = Settings(secret_key="a secret of sixteen letters", smtp_url=SecretStr(url))
+        settings = Settings(smtp_url=postbox.url.replace("smtp://", "smtp+tls://ida:secret@"))
         with pytest.raises(MailServerDown, match="STARTTLS"):
-            mail.send(settings, LETTER, letter_id="receipt:1", before_data=lambda: None)
-        assert (postbox.asked_for, postbox.letters) == ([], [])
+            mail.send(settings, LETTER, letter_id="letter_1", before_data=lambda: None)
+        assert (postbox.letters, postbox.asked_for) == ([], [])
+
+
+def test_a_letter_that_may_go_as_it_is_goes() -> None:
+    with mail_server() as postbox:
+        mail.send(Settings(smtp_url=postbox.url), LETTER, letter_id="letter_1", before_data=lambda: None)
+        assert [letter["Subject"] for letter in postbox.to(LETTER.to)] == ["Your order"]

@@ -65,6 +65,38 @@ def test_replay_of_what_had_worked_changes_nothing(shop: Shop, stripe: FakeStrip
     assert builders.jobs(shop) == [f"receipt:{order_id}"]
 
 
+@builders.on_sqlite
+def test_a_failure_that_is_noted_late_leaves_what_was_applied_as_it_is(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, session_id = builders.opened(shop)
+    stripe.pay(session_id)
+    event = stripe.event("completed", session_id)
+    taken = inbox._taken
+
+    def taken_by_another_first(*args: Any, **words: Any) -> inbox.Outcome:
+        taken(*args, **words)
+        raise OSError("the connection was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox, "_taken", taken_by_another_first)
+        with pytest.raises(OSError, match="lost"):
+            deliver(shop, event)
+    row = builders.event_row(shop, event["id"])
+    assert (row.state, row.order_id, row.attempts, row.error) == (EventState.APPLIED, order_id, 1, "")
+
+
+@builders.on_sqlite
+def test_only_what_is_parked_can_be_dismissed(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop)
+    stripe.pay(session_id)
+    event = stripe.event("completed", session_id)
+    deliver(shop, event)
+    assert inbox.dismiss(shop, event["id"], "none of ours") == inbox.Outcome(EventState.APPLIED, order_id)
+    row = builders.event_row(shop, event["id"])
+    assert (row.state, row.order_id, row.error) == (EventState.APPLIED, order_id, "")
+
+
 def test_replay_of_an_unknown_event_says_so(shop: Shop) -> None:
     with pytest.raises(EventNotFound):
         inbox.replay(shop, "evt_nobody", actor="owner")

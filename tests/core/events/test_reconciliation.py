@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
 from core.events import reconciliation
 from core.events.handlers import HANDLERS
@@ -15,6 +15,7 @@ from core.events.inbox import StripeEvent
 from core.foundation import milestones
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeRefused, StripeUnreachable
 from core.foundation.milestones import Name
+from core.gateway.sessions import CheckoutState
 from core.journeys import refund
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -73,6 +74,43 @@ def test_only_what_happened_since_the_last_pass_is_fetched(shop: Shop, stripe: F
         clock.time - timedelta(days=60) - days,
         clock.time - days,
     ]
+
+
+@builders.on_sqlite
+def test_what_happens_while_the_events_are_listed_is_in_the_next_listing(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    began, listed = clock.time, stripe.events
+
+    def slowly(*, since: Any, types: Any) -> Iterator[dict[str, Any]]:
+        found = list(listed(since=since, types=types))
+        clock.pass_(minutes=20)
+        yield from found
+
+    stripe.events = slowly  # type: ignore[method-assign]
+    reconciliation.sweep(shop)
+    assert (last := seen(shop, Name.EVENTS_SEEN)) is not None
+    assert last.at == began
+
+
+@builders.on_sqlite
+def test_an_attempt_that_turns_out_to_have_a_session_is_not_closed(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, session_id = builders.opened(shop, "clinic-eur")
+    with shop.transaction() as session:
+        session.exec(update(Checkout).values(stripe_checkout_session_id=None))
+    clock.pass_(minutes=11)
+
+    def just_before(subject: str) -> None:
+        """The answer that named the Session is committed after the sweep has listed what it takes for lost."""
+        if subject == order_id:
+            with shop.transaction() as session:
+                session.exec(update(Checkout).values(stripe_checkout_session_id=session_id))
+
+    assert order_id not in reconciliation.sweep(shop, progress=just_before).healed
+    assert [row.state for row in builders.attempts(shop)] == [CheckoutState.OPEN]
+    assert builders.status(shop, order_id) == "pending"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from core.foundation.errors import (
     UnknownPrice,
     Withdrawn,
 )
-from core.gateway.sessions import CheckoutState
+from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import workshops
@@ -204,6 +204,33 @@ def test_a_refusal_gives_the_places_back_and_the_next_click_starts_afresh(shop: 
     assert link.order_id == order.id
     assert places_taken(shop) == 2
     assert builders.status(shop, order.id) == "pending"
+
+
+@builders.on_sqlite
+def test_a_refusal_leaves_an_attempt_alone_whose_page_another_click_opened(shop: Shop, stripe: FakeStripe) -> None:
+    opening, links = stripe.open_checkout, []
+
+    def refused_late(parameters: dict, *, key: str) -> SessionFacts:
+        stripe.open_checkout = opening  # type: ignore[method-assign]
+        links.append(checkout.start(shop, a_basket("clinic-eur")))
+        raise REFUSED
+
+    stripe.open_checkout = refused_late  # type: ignore[method-assign]
+    with pytest.raises(StripeRefused):
+        checkout.start(shop, a_basket("clinic-eur"))
+    assert [row.state for row in builders.attempts(shop)] == [CheckoutState.OPEN]
+    assert places_taken(shop) == 1
+    assert [checkout.start(shop, a_basket("clinic-eur"))] == links
+
+
+@builders.on_sqlite
+def test_a_changed_basket_that_cannot_be_had_leaves_the_page_that_is_open(shop: Shop, stripe: FakeStripe) -> None:
+    first = checkout.start(shop, a_basket("guide-eur"))
+    with pytest.raises(BadQuantity):
+        checkout.start(shop, a_basket(("clinic-eur", 6)))
+    assert open_sessions(stripe) == [session_id(first)]
+    assert [row.state for row in builders.attempts(shop)] == [CheckoutState.OPEN]
+    assert checkout.start(shop, a_basket("guide-eur")) == first
 
 
 def test_trouble_while_looking_at_the_open_session_changes_nothing(shop: Shop, stripe: FakeStripe) -> None:

@@ -56,6 +56,18 @@ def test_what_is_not_there_is_refused(wanted: Wanted, error: type[Exception]) ->
         parts(wanted)
 
 
+def test_what_a_payment_was_not_for_takes_nothing_of_it() -> None:
+    payment = Refundable("pi_1", 5000, {"guide": 2900})
+    assert parts(Wanted(line_ids=("kit", "guide")), [payment]) == [Portion("pi_1", 2900, {"guide": 2900})]
+
+
+def test_the_least_there_is_may_go_back_and_is_named_to_who_asks_for_less() -> None:
+    assert parts(Wanted(), [Refundable("pi_1", 1)]) == [Portion("pi_1", 1)]
+    with pytest.raises(AmountTooSmall) as refusal:
+        parts(Wanted(0))
+    assert (refusal.value.amount, refusal.value.least, refusal.value.currency) == (0, 1, "eur")
+
+
 amounts = st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=1, max_size=5)
 
 

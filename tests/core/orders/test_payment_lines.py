@@ -11,7 +11,7 @@ from sqlmodel import Session
 from core.catalog.products import Kind
 from core.orders import payment_lines
 from core.orders.orders import OrderLine
-from core.orders.payment_lines import PaymentLine, spread
+from core.orders.payment_lines import Item, PaymentLine, Share, read_item, spread
 from core.orders.payments import Payment
 
 
@@ -54,6 +54,8 @@ def test_the_parts_add_up_to_the_cent_and_none_is_further_off_than_one(amount: i
 def test_a_cent_that_is_left_over_goes_to_the_largest_rest() -> None:
     assert spread(100, [1, 1, 1]) == [34, 33, 33]
     assert spread(10, [2900, 7900]) == [3, 7]
+    assert spread(-100, [1, 1, 1]) == [-34, -33, -33]
+    assert spread(10, [1, 0]) == [10, 0]
 
 
 def test_a_payment_of_the_whole_at_list_price_is_for_each_line_what_it_costs() -> None:
@@ -138,3 +140,88 @@ def test_a_discount_on_the_whole_is_spread_over_the_lines() -> None:
     rows = listed(paid, PLANS, of_plan(1800, 900, 2), of_plan(1900, 1900))
     assert [(row.amount_discount, row.amount) for row in rows] == [(900, 900), (950, 950)]
     assert (paid.amount_subtotal, paid.amount_discount, paid.lines_known) == (3700, 1850, True)
+
+
+def test_what_stripe_lists_of_a_payment_is_what_it_was() -> None:
+    paid = payment("subscription_cycle", amount=2900, amount_subtotal=1, amount_discount=100, amount_tax=3)
+    item = {**of_plan(2700, 900, 3), "discount_amounts": [{"amount": 300}], "taxes": [{"amount": 500}]}
+    (row,) = listed(paid, [line("plan", 900, 3, "month")], item)
+    assert (row.amount_subtotal, row.amount_discount, row.amount_tax, row.amount) == (2700, 300, 500, 2900)
+    assert (paid.amount_subtotal, paid.amount_discount, paid.amount_tax, paid.lines_known) == (2700, 300, 500, True)
+    assert (row.payment_id, row.position, row.quantity) == ("in_1", 0, 3)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_share_is_an_estimate_until_stripe_has_told(known: bool) -> None:
+    paid = payment(amount=2900, amount_subtotal=2900)
+    paid.lines_known = known
+    assert payment_lines.of_payment(paid, [], [line("guide", 2900)]) == [
+        Share("guide", 1, 2900, 0, 0, 2900, estimated=not known)
+    ]
+
+
+def test_what_is_for_nothing_that_was_ordered_is_one_share() -> None:
+    paid = payment(amount=2950, amount_subtotal=2900, amount_discount=500, amount_tax=550)
+    whole = Share(None, 1, 2900, 500, 550, 2950)
+    assert payment_lines.not_of_the_order(paid) == whole
+    assert payment_lines.of_payment(paid, [], []) == [whole]
+
+
+NOTHING = Item(None, None, "", 0, recurring=False, proration=False, subtotal=0, discount=0, tax=0, tax_on_top=0)
+
+
+def test_all_that_a_line_of_a_session_says_is_read() -> None:
+    said = {
+        "object": "item", "description": "Plan", "quantity": 3, "amount_subtotal": 2700, "amount_discount": 300,
+        "amount_tax": 480, "amount_total": 2880, "price": {"id": "price_1", "unit_amount": 900, "recurring": {"interval": "month"}},
+    }  # fmt: skip
+    assert read_item(said) == Item("price_1", 900, "Plan", 3, True, False, 2700, 300, 480, 480)
+    assert read_item({**said, "amount_total": 2400}).tax_on_top == 0
+    assert read_item({**said, "price": {"id": "price_1"}}).recurring is False
+    assert read_item({"object": "item"}) == read_item({"object": "item", "price": None, "quantity": None}) == NOTHING
+
+
+TAX = {"amount": 480, "tax_behavior": "exclusive"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            {"parent": {"type": "subscription_item_details", "subscription_item_details": {"proration": True}},
+             "pricing": {"unit_amount_decimal": "900.0", "price_details": {"price": {"id": "price_1"}}}, "taxes": [TAX]},
+            Item("price_1", 900, "Plan", 3, True, True, 2700, 300, 480, 480),
+        ),
+        (
+            {"type": "subscription", "price": {"id": "price_1", "unit_amount": 900}, "tax_amounts": [{"amount": 480}]},
+            Item("price_1", 900, "Plan", 3, True, False, 2700, 300, 480, 480),
+        ),
+        (
+            {"type": "invoiceitem", "proration": True, "price": {"id": "price_1", "unit_amount": 0}},
+            Item("price_1", 0, "Plan", 3, True, True, 2700, 300, 0, 0),
+        ),
+        (
+            {"parent": {"type": "invoice_item_details", "invoice_item_details": {}},
+             "taxes": [TAX, {"amount": 20, "tax_behavior": "inclusive"}], "tax_amounts": [{"amount": 3, "inclusive": True}]},
+            Item(None, None, "Plan", 3, False, False, 2700, 300, 503, 480),
+        ),
+    ],
+)  # fmt: skip
+def test_all_that_a_line_of_an_invoice_says_is_read(said: dict[str, Any], expected: Item) -> None:
+    common = {
+        "object": "line_item", "description": "Plan", "quantity": 3, "amount": 2700,
+        "discount_amounts": [{"amount": 200}, {"amount": 100}],
+    }  # fmt: skip
+    assert read_item({**common, **said}) == expected
+
+
+def test_a_line_of_an_invoice_that_says_hardly_anything_is_for_nothing() -> None:
+    empty = {
+        "parent": None,
+        "pricing": None,
+        "price": None,
+        "taxes": [{}],
+        "tax_amounts": None,
+        "discount_amounts": [{}],
+    }
+    assert read_item({}) == read_item(empty) == NOTHING

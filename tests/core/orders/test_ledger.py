@@ -1,0 +1,245 @@
+"""What the facts about an order's money come to, without a database: who paid, what went back, and what is left of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.gateway.sessions import Money
+from core.orders.allocation import Refundable, refundable
+from core.orders.disputes import Dispute
+from core.orders.payment_lines import PaymentLine
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.status import GrantState, Progress
+from core.orders.subscriptions import Subscription
+from tests.core.orders.rows import DAY, LINES, NORA, OLE, attempt, back, book, dispute, line, paid, plan, renewal
+
+
+@pytest.mark.parametrize(
+    ("refunds", "left", "guide", "kit"),
+    [
+        ([], 10800, 2900, 7900),
+        ([back("pi_1", 1000, guide=1000)], 9800, 1900, 7900),
+        ([back("pi_1", 1000, RefundStatus.REQUESTED, guide=1000)], 9800, 1900, 7900),
+        ([back("pi_1", 1000, RefundStatus.FAILED, guide=1000)], 10800, 2900, 7900),
+        ([back("pi_1", 9000)], 1800, 1800, 1800),
+        ([back("pi_1", 3500, guide=3500)], 7300, 0, 7300),
+        ([back("pi_1", 10800)], 0, 0, 0),
+        ([back("pi_1", 12000)], 0, 0, 0),
+        ([back("pi_2", 10800)], 10800, 2900, 7900),
+    ],
+)
+def test_what_can_go_back_is_what_did_not_yet_of_the_payment_and_of_each_line(
+    refunds: list[Refund], left: int, guide: int, kit: int
+) -> None:
+    ledger = book(payments=[paid()], refunds=refunds)
+    assert refundable(ledger) == [Refundable("pi_1", left, {"guide": guide, "kit": kit})]
+
+
+@pytest.mark.parametrize(("status", "left"), [("needs_response", 0), ("lost", 0), ("won", 10800)])
+def test_of_what_a_bank_holds_nothing_can_go_back(status: str, left: int) -> None:
+    ledger = book(payments=[paid(), renewal("in_2")], disputes=[dispute("pi_1", status)], lines=())
+    assert [each.left for each in refundable(ledger)] == [900, left]
+
+
+def test_a_payment_loses_no_more_than_it_brought() -> None:
+    ledger = book(payments=[paid(), renewal("in_2")], refunds=[back("pi_1", 12000), back("in_2", 400)])
+    assert (ledger.total, ledger.refunded) == (11700, 11200)
+    assert [ledger.back(payment) for payment in ledger.payments] == [10800, 400]
+
+
+def test_what_went_back_of_an_unknown_payment_counts_for_the_order_up_to_all() -> None:
+    ledger = book(payments=[paid()], refunds=[back(None, 800)])
+    assert (ledger.refunded, ledger.back(ledger.payments[0])) == (800, 0)
+    ledger.refunds += [back("pi_1", 10500), back(None, 900, RefundStatus.FAILED)]
+    assert ledger.refunded == 10800
+
+
+@pytest.mark.parametrize(
+    ("amount", "refunds", "disputes", "gone"),
+    [
+        (900, [], [], False),
+        (900, [back("pi_1", 899)], [], False),
+        (900, [back("pi_1", 900)], [], True),
+        (900, [], [dispute("pi_1", "lost")], True),
+        (900, [], [dispute("pi_1", "needs_response")], False),
+        (900, [], [dispute("pi_2", "lost")], False),
+        (900, [], [dispute(None, "lost")], True),
+        (0, [], [dispute("pi_1", "lost")], False),
+        (0, [back("pi_1", 0)], [], False),
+    ],
+)
+def test_a_payment_is_gone_when_nothing_of_it_is_left(
+    amount: int, refunds: list[Refund], disputes: list[Dispute], gone: bool
+) -> None:
+    ledger = book(payments=[paid(amount=amount)], refunds=refunds, disputes=disputes)
+    assert ledger.is_gone(ledger.payments[0]) is gone
+
+
+def test_the_first_session_that_fits_pays_for_the_order() -> None:
+    wrong, open_, right, second = (
+        attempt(1, amount=100), attempt(2, money=Money.UNPAID), attempt(3), attempt(4),
+    )  # fmt: skip
+    ledger = book(wrong, open_, right, second)
+    assert ledger.paid is right
+    assert (ledger.fits(wrong), ledger.fits(right)) == (False, True)
+    assert ledger.misfit == ledger.trouble == "amount_mismatch: paid for 100, ordered 10800"
+    assert ledger.paid_twice
+    assert not book(right).paid_twice
+    assert not book(right, open_).paid_twice
+    assert (book(open_).paid, book(open_).misfit, book(open_).trouble) == (None, "", "")
+
+
+def test_a_mismatch_is_trouble_until_all_of_it_went_back() -> None:
+    ledger = book(attempt(amount=100), payments=[paid(amount=100)], refunds=[back("pi_1", 99)])
+    assert (ledger.trouble, ledger.misfit) == (ledger.misfit, "amount_mismatch: paid for 100, ordered 10800")
+    ledger.refunds.append(back("pi_1", 1))
+    assert (ledger.trouble, bool(ledger.misfit)) == ("", True)
+
+
+def test_of_what_was_not_ordered_nothing_is_for_a_line() -> None:
+    ledger = book(
+        attempt(1, amount=100, stripe_subscription_id="sub_1"), attempt(2),
+        payments=[paid("in_1", 100, session="cs_1", stripe_subscription_id="sub_1"), paid("pi_2", session="cs_2"),
+                  renewal("in_3"), renewal("in_4", plan="sub_2")],
+    )  # fmt: skip
+    first, second, of_misfit, of_another = ledger.payments
+    assert [share.order_line_id for share in ledger.shares(first)] == [None]
+    assert [share.order_line_id for share in ledger.shares(of_misfit)] == [None]
+    assert [share.order_line_id for share in ledger.shares(second)] == ["guide", "kit"]
+    assert [(share.order_line_id, share.amount) for share in ledger.shares(of_another)] == [(None, 900)]
+    assert (ledger.share(second, LINES[0]), ledger.share(first, LINES[0])) == (2900, 0)
+
+
+def test_what_stripe_listed_of_a_payment_goes_before_the_list_prices() -> None:
+    row = PaymentLine(
+        payment_id="pi_1", position=0, order_line_id="kit", quantity=1, amount_subtotal=10800, amount_discount=0,
+        amount_tax=0, amount=10800,
+    )  # fmt: skip
+    ledger = book(payments=[paid()], listed={"pi_1": [row]})
+    assert [ledger.share(ledger.payments[0], line) for line in LINES] == [0, 10800]
+
+
+def test_a_second_payment_goes_back_unless_it_is_gone_or_brought_nothing() -> None:
+    second = paid("pi_2", session="cs_2")
+    ledger = book(attempt(1), attempt(2), payments=[paid(), second, renewal("in_3")])
+    assert ledger.to_pay_back == [second]
+    ledger.refunds = [back("pi_2", 10800)]
+    assert ledger.to_pay_back == []
+    ledger.refunds = [back("pi_1", 10800)]
+    assert ledger.to_pay_back == []
+    free, trial = paid("cs_2", 0, session="cs_2"), paid("in_2", 0, session="cs_2", stripe_subscription_id="sub_2")
+    assert book(attempt(1), attempt(2), payments=[paid(), free]).to_pay_back == []
+    assert book(attempt(1), attempt(2), payments=[paid(), trial]).to_pay_back == [trial]
+
+
+def test_money_for_a_plan_after_its_end_is_told_until_it_went_back() -> None:
+    ended = plan(status="canceled", ended_at=DAY + timedelta(days=30))
+    at_the_end, after = renewal("in_2", day=30), renewal("in_3", day=31)
+    others, nothing = renewal("in_4", day=31, plan="sub_2"), renewal("in_5", 0, day=31)
+    late = paid("pi_9", paid_at=DAY + timedelta(days=99))
+    ledger = book(payments=[late, at_the_end, after, others, nothing], subscriptions=[ended, plan("sub_2")])
+    assert ledger.paid_after_end == [after]
+    ledger.refunds = [back("in_3", 900)]
+    assert ledger.paid_after_end == []
+
+
+def test_an_order_has_ended_when_each_of_its_buyers_plans_has() -> None:
+    first, again, others = (
+        attempt(1, stripe_subscription_id="sub_1"), attempt(2, stripe_subscription_id="sub_2", email=NORA.upper()),
+        attempt(3, stripe_subscription_id="sub_3", email=OLE),
+    )  # fmt: skip
+    over, lives, theirs = plan("sub_1", "canceled"), plan("sub_2"), plan("sub_3")
+    ledger = book(first, again, others, subscriptions=[over, lives, theirs])
+    assert ledger.own_subscriptions == [over, lives]
+    assert not ledger.ended
+    lives.status = "incomplete_expired"
+    assert ledger.ended
+    assert not book(first, subscriptions=[]).ended
+    assert not book(attempt(1), subscriptions=[over]).ended
+    unheard = book(first, again, subscriptions=[over, Subscription(id="sub_2", order_id="ord_1", created_at=DAY)])
+    assert (unheard.own_subscriptions, unheard.ended) == ([over, None], False)
+    assert book(attempt(1, amount=100, stripe_subscription_id="sub_1"), subscriptions=[over]).own_subscriptions == []
+
+
+def test_what_paid_for_a_line_is_one_purchase_for_each_plan_and_one_for_each_other_session() -> None:
+    lines = (line("guide", 2900), line("plan", 900, interval="month"))
+    first = paid("in_1", 3800, billing_reason="subscription_create", stripe_subscription_id="sub_1")
+    again = paid("in_9", 3800, session="cs_2", billing_reason="subscription_create", stripe_subscription_id="sub_9")
+    second = renewal("in_2")
+    ledger = book(
+        attempt(1, amount=3800), attempt(2, amount=3800), due=3800, payments=[first, second, again], lines=lines
+    )
+    assert ledger.purchases(lines[1]) == [[first, second], [again]]
+    assert ledger.purchases(lines[0]) == [[first], [again]]
+    assert book(payments=[paid(), paid("pi_2", session="cs_2")]).purchases(LINES[0]) == [
+        [paid()],
+        [paid("pi_2", session="cs_2")],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refunds", "guide", "kit"),
+    [
+        ([], False, False),
+        ([back("pi_1", 2899, guide=2899)], False, False),
+        ([back("pi_1", 2900, guide=2900)], True, False),
+        ([back("pi_1", 2900)], False, False),
+        ([back("pi_1", 2900, RefundStatus.FAILED, guide=2900)], False, False),
+        ([back("pi_1", 10799)], False, False),
+        ([back("pi_1", 10800)], True, True),
+        ([back("pi_2", 10800, guide=2900)], False, False),
+    ],
+)
+def test_a_line_is_paid_back_when_its_own_share_went_back_or_all(refunds: list[Refund], guide: bool, kit: bool) -> None:
+    ledger = book(payments=[paid()], refunds=refunds)
+    assert [ledger.is_paid_back(ledger.payments[0], line) for line in LINES] == [guide, kit]
+
+
+def test_what_cost_nothing_is_never_paid_back() -> None:
+    ledger = book(attempt(amount=0), due=0, payments=[paid("cs_1", 0)], refunds=[back("cs_1", 0, guide=0)])
+    assert not ledger.is_paid_back(ledger.payments[0], LINES[0])
+
+
+def test_the_facts_of_an_order_are_the_sums_of_its_payments() -> None:
+    ledger = book(
+        payments=[paid(), renewal("in_2"), renewal("in_3"), renewal("in_4", day=60)],
+        refunds=[back("pi_1", 1000), back("in_3", 300)],
+        disputes=[dispute("in_2", "lost"), dispute("in_3", "lost"), dispute("in_4", "under_review")],
+    )
+    facts = ledger.facts([GrantState.ACTIVE], plan_alone=False)
+    assert (facts.progress, facts.grants) == (Progress.PAID, (GrantState.ACTIVE,))
+    assert (facts.total, facts.refunded, facts.lost, facts.disputed, facts.ended) == (13500, 1300, 1500, True, False)
+    assert not book(payments=[paid()], disputes=[dispute("pi_1", "won")]).facts([], plan_alone=False).disputed
+
+
+def test_an_order_is_over_when_its_only_plans_ended_or_all_was_taken_back() -> None:
+    def over(plan_alone: bool, **facts: Any) -> bool:
+        return book(attempt(stripe_subscription_id="sub_1"), **facts).facts([], plan_alone=plan_alone).ended
+
+    ended = [plan(status="canceled")]
+    assert over(True, subscriptions=ended)
+    assert not over(False, subscriptions=ended)
+    assert not over(True, subscriptions=[plan()])
+    gone, stays = line("guide", 2900, taken_back_at=DAY), line("kit", 7900)
+    assert over(False, lines=(gone,))
+    assert not over(False, lines=(gone, stays))
+    assert over(False, lines=(gone, stays), decided={"kit": True})
+    assert not over(False, lines=(gone,), decided={"guide": False})
+    assert not over(False, lines=())
+
+
+def test_refunds_and_disputes_are_told_of_which_payment_they_are_once() -> None:
+    first, second = paid(stripe_payment_intent_id="pi_1"), paid("in_2", stripe_charge_id="ch_2")
+    named, told, foreign = back(None, 1), back("in_2", 2), back(None, 3)
+    named.stripe_payment_intent_id, told.stripe_payment_intent_id = "pi_1", "pi_1"
+    foreign.stripe_payment_intent_id = "pi_9"
+    by_charge, by_intent, known, lost = (dispute(each, "lost") for each in (None, None, "in_2", None))
+    by_charge.stripe_charge_id, by_intent.stripe_payment_intent_id = "ch_2", "pi_1"
+    known.stripe_payment_intent_id, lost.stripe_charge_id = "pi_1", "ch_9"
+    ledger = book(
+        payments=[first, second], refunds=[named, told, foreign], disputes=[by_charge, by_intent, known, lost]
+    )  # fmt: skip
+    ledger.attribute()
+    assert [each.payment_id for each in ledger.refunds] == ["pi_1", "in_2", None]
+    assert [each.payment_id for each in ledger.disputes] == ["in_2", "pi_1", "in_2", None]

@@ -1,0 +1,161 @@
+"""Mutations that once were found to survive, each with the test that must notice it."""
+
+import ast
+from dataclasses import dataclass
+
+from tests.mutations.mutants import ROOT
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a file would say if this were broken, and the test that fails then."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+    def source(self) -> ast.Module:
+        """The file, broken."""
+        text = (ROOT / self.file).read_text()
+        if text.count(self.old) != 1:
+            raise LookupError(f"{self.file} has {text.count(self.old)} times {self.old!r}.")
+        return ast.parse(text.replace(self.old, self.new))
+
+
+NAMED = (
+    Named(
+        "a code may be tried for ever",
+        "core/people/codes.py",
+        " or code.tries >= _TRIES_PER_CODE",
+        "",
+        "tests/core/people/test_sign_in.py::test_wrong_digits_are_refused_and_the_sixth_try_is_too_late",
+    ),
+    Named(
+        "a place of a workshop that has begun may be held",
+        "core/kinds/workshops.py",
+        "line.quantity, *_bookable(now))",
+        "line.quantity)",
+        "tests/core/kinds/test_workshop_dates.py::test_a_begun_workshop_can_neither_be_put_into_a_cart_nor_be_held",
+    ),
+    Named(
+        "an attempt is given up though its Session is known",
+        "core/journeys/checkout.py",
+        "if row.stripe_checkout_session_id is None:",
+        "if True:",
+        "tests/core/journeys/test_checkout.py::test_a_refusal_leaves_an_attempt_alone_whose_page_another_click_opened",
+    ),
+    Named(
+        "the open page is ended before the new basket is looked at",
+        "core/journeys/checkout.py",
+        "    if not same:",
+        "    if False:",
+        "tests/core/journeys/test_checkout.py::test_a_changed_basket_that_cannot_be_had_leaves_the_page_that_is_open",
+    ),
+    Named(
+        "a failure that is noted late overwrites that the event was applied",
+        "core/events/inbox.py",
+        "if earlier.state not in (EventState.APPLIED, EventState.IGNORED):",
+        "if True:",
+        "tests/core/events/test_inbox.py::test_a_failure_that_is_noted_late_leaves_what_was_applied_as_it_is",
+    ),
+    Named(
+        "an event that is not parked may be dismissed",
+        "core/events/inbox.py",
+        "if row.state is not EventState.PARKED:",
+        "if False:",
+        "tests/core/events/test_inbox.py::test_only_what_is_parked_can_be_dismissed",
+    ),
+    Named(
+        "an attempt is closed without a second look",
+        "core/events/reconciliation.py",
+        "if row.stripe_checkout_session_id is not None:",
+        "if False:",
+        "tests/core/events/test_reconciliation.py::test_an_attempt_that_turns_out_to_have_a_session_is_not_closed",
+    ),
+    Named(
+        "events are taken for seen until the end of the listing",
+        "core/events/reconciliation.py",
+        "milestones.Name.EVENTS_SEEN, at=started",
+        "milestones.Name.EVENTS_SEEN, at=shop.now()",
+        "tests/core/events/test_reconciliation.py::test_what_happens_while_the_events_are_listed_is_in_the_next_listing",
+    ),
+    Named(
+        "cookies are never kept from unencrypted connections",
+        "webhook/cookies.py",
+        'secure=shop.settings.public_url.startswith("https://")',
+        "secure=False",
+        "tests/webhook/test_cookies.py::test_where_the_shop_is_encrypted_its_cookies_go_no_other_way",
+    ),
+    Named(
+        "mail that is to go encrypted goes as it is",
+        "worker/mail.py",
+        "server.starttls(context=context)",
+        "pass",
+        "tests/worker/test_mail.py::test_a_letter_that_is_to_go_encrypted_goes_no_other_way",
+    ),
+    Named(
+        "two workers have the same letter",
+        "core/messages/letters.py",
+        "open_, free, heartbeats",
+        "open_, heartbeats",
+        "tests/core/messages/test_letters.py::test_of_many_who_want_a_letter_at_once_one_gets_it",
+    ),
+    Named(
+        "a late failure overwrites that the letter was sent",
+        "core/messages/letters.py",
+        "if letter is None or letter.state in SETTLED:",
+        "if letter is None:",
+        "tests/core/messages/test_letters.py::test_a_late_failure_never_overwrites_what_was_sent",
+    ),
+    Named(
+        "an order that was placed without a browser is everybody's who has none",
+        "core/people/purchases.py",
+        "mine = bool(browser_id) and order.browser_id == browser_id",
+        "mine = order.browser_id == browser_id",
+        "tests/core/people/test_address_changes.py::test_an_order_that_was_placed_without_a_browser_is_nobodys_who_has_none",
+    ),
+    Named(
+        "what was paid for a plan always fits",
+        "core/orders/ledger.py",
+        "        return checkouts.misfit(row, row, self.due)",
+        '        return "" if row.stripe_subscription_id else checkouts.misfit(row, row, self.due)',
+        "tests/webhook/test_payments.py::test_a_mismatch_is_one_for_every_subscription_and_its_renewals_buy_nothing",
+    ),
+    Named(
+        "access that was to end with a refund stays ended though the refund failed",
+        "core/orders/refunds.py",
+        "if refund.status in _GONE and refund.takes_back)",
+        "if refund.takes_back)",
+        "tests/webhook/test_payments.py::test_what_an_owner_took_back_with_a_refund_comes_back_when_the_refund_fails",
+    ),
+    Named(
+        "the address that was corrected on Stripe's page is not the order's",
+        "core/fulfillment.py",
+        "    order.email = email\n",
+        "    order.email = order.email or email\n",
+        "tests/core/people/test_addresses.py::test_the_address_that_stripe_reports_is_the_orders_whatever_was_typed_before",
+    ),
+    Named(
+        "the address that an owner corrected is not the order's",
+        "core/people/address_changes.py",
+        "    order.email, order.customer_id, order.updated_at = email, to, now",
+        "    order.customer_id, order.updated_at = to, now",
+        "tests/core/people/test_address_changes.py::test_an_owner_corrects_a_mistyped_address",
+    ),
+    Named(
+        "when something was first granted moves",
+        "core/fulfillment.py",
+        "grant.granted_at = grant.granted_at or now",
+        "grant.granted_at = now",
+        "tests/core/test_fulfillment.py::test_when_something_was_first_granted_never_moves",
+    ),
+    Named(
+        "a link to a file in a bucket opens it for a day",
+        "core/foundation/storage.py",
+        "PRESIGNED_SECONDS = 300",
+        "PRESIGNED_SECONDS = 86400",
+        "tests/core/foundation/test_storage.py::test_a_link_to_a_bucket_opens_one_file_for_five_minutes",
+    ),
+)
