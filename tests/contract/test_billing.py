@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.gateway.objects import id_of
 from core.orders import payment_lines, payments, subscription_invoices, subscriptions
 from core.orders.subscription_invoices import Standing
 from core.orders.subscriptions import SubscriptionFacts
@@ -282,4 +283,4 @@ def test_an_invoice_lists_what_it_bills_for_in_the_event_and_when_asked(side: Si
         )  # fmt: skip
     session = side.stripe.find_checkout_of(subscription=name)
     assert session
-    assert session["invoice"] == first["id"]
+    assert id_of(session["invoice"]) == first["id"]

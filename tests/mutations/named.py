@@ -77,8 +77,8 @@ NAMED = (
     Named(
         "events are taken for seen until the end of the listing",
         "core/events/reconciliation.py",
-        "milestones.Name.EVENTS_SEEN, at=started",
-        "milestones.Name.EVENTS_SEEN, at=shop.now()",
+        "milestones.record(session, milestone, at=started)",
+        "milestones.record(session, milestone, at=run.shop.now())",
         "tests/core/events/test_reconciliation.py::test_what_happens_while_the_events_are_listed_is_in_the_next_listing",
     ),
     Named(
@@ -146,7 +146,7 @@ NAMED = (
     ),
     Named(
         "when something was first granted moves",
-        "core/fulfillment.py",
+        "core/kinds/convergence.py",
         "grant.granted_at = grant.granted_at or now",
         "grant.granted_at = now",
         "tests/core/test_fulfillment.py::test_when_something_was_first_granted_never_moves",

@@ -76,10 +76,13 @@ def test_all_that_a_dispute_says_is_read() -> None:
         "reason": "fraudulent", "status": "lost", "evidence_details": {"due_by": 1_700_000_000}, "created": 1_700_000_000,
     }  # fmt: skip
     assert disputes.read_dispute(said) == DisputeFacts(
-        "du_1", "ch_1", "pi_1", 900, "eur", "fraudulent", "lost", SAID, SAID
+        "du_1", "ch_1", "pi_1", 900, "eur", "fraudulent", "lost", SAID, False, SAID
     )
+    withdrawn = {**said, "balance_transactions": [{"id": "txn_1"}]}
+    assert disputes.read_dispute(withdrawn).withdrawn
+    assert disputes.read_dispute(said, event="charge.dispute.funds_withdrawn").withdrawn
     epoch = datetime.fromtimestamp(0, UTC)
-    nothing = DisputeFacts("du_1", None, None, 0, "", "", "needs_response", None, epoch)
+    nothing = DisputeFacts("du_1", None, None, 0, "", "", "needs_response", None, False, epoch)
     assert disputes.read_dispute({"id": "du_1"}) == nothing
     assert disputes.read_dispute({"id": "du_1", "evidence_details": None, "status": None}) == nothing
 
