@@ -31,7 +31,7 @@ def of_order(session: Session, order: Order, ledger: Ledger) -> Billing:
     ledger.lines = ledger.lines or orders.lines(session, order.id)
     plans = [line for line in ledger.lines if line.kind is Kind.PLAN]
     kept = products.kept_after_refund(session, [line.product_id for line in plans]) if ledger.refunds else set()
-    return _held_against(ledger, plans, kept)
+    return look(ledger, plans, kept)
 
 
 def causes(ledger: Ledger) -> list[str]:
@@ -41,7 +41,8 @@ def causes(ledger: Ledger) -> list[str]:
     return [*([] if kept else gone), *(dispute.id for dispute in disputes.lost_ones(ledger.disputes))]
 
 
-def _held_against(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str]) -> Billing:
+def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str]) -> Billing:
+    """The same from the facts alone: what the living subscriptions of these plans come to."""
     alive = [each for each in ledger.subscriptions if not each.is_over]
     ended = {each.id: _ended(ledger, each, plans, keeps_after_refund) for each in alive}
     billing = [each.id for each in alive if each.bills_on and _lines_of(ledger, each, plans) & ended[each.id]]
