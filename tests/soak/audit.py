@@ -174,16 +174,22 @@ def _wrong_letters(books: Books, cases: dict[str, Case]) -> Iterator[str]:
             yield f"{order['number']}: {came['notice']} letters came to the owners, and {least} to {most} were due"
 
 
+# A dispute is told of at each stage that no later one has overtaken by then: its beginning, its money taken, its verdict.
+_LATER_STAGES = 2
+
+
 def _notices(order: Row, case: Case | None) -> tuple[int, int]:
     """How many letters an order's owners must get at least and at most."""
     if case is None:
         return 0, 0
-    due = sum(len(money.disputes) for money in case.money) + len(case.paid_after_end())
+    disputes = sum(len(money.disputes) for money in case.money)
+    due = disputes + len(case.paid_after_end())
     due += sum(refund["status"] in _FAILED for money in case.money for refund in money.refunds)
     due += sum(money.first for money in case.money) > 1
     ever = any(entry["event"].startswith("blocked:") for entry in order["log"])
     # What was blocked, and refunded before anybody knew that it was paid, needs nobody.
-    return due + any(grant["state"] == "blocked" for grant in order["grants"]), due + ever
+    blocked = any(grant["state"] == "blocked" for grant in order["grants"])
+    return due + blocked, due + ever + disputes * _LATER_STAGES
 
 
 def _sort(letter: Row) -> str:

@@ -122,6 +122,11 @@ def test_a_discount_that_will_have_ended_by_then_is_not_taken_off(world: World) 
     assert (previewed(1), previewed(2)) == (1000, 500)
 
 
+def _told(world: World) -> list[str]:
+    # The money of the first invoice comes to the balance when it does.
+    return [kind for kind in world.kinds() if kind != "charge.updated"]
+
+
 def test_nothing_is_kept_and_nobody_is_told(world: World) -> None:
     subscription, item, _ = _half_way(world)
 
@@ -131,11 +136,11 @@ def test_nothing_is_kept_and_nobody_is_told(world: World) -> None:
 
     before = everything()
     items = [{"id": item, "quantity": 9, "metadata": {"seen": "yes"}}, {"price": world.plan(1, "month").id}]
-    made = len(world.events())
+    made = _told(world)
     _preview(world, subscription, items, proration_behavior="always_invoice")
     after = everything()
     assert after[:3] == before[:3]
-    assert len(world.events()) == made
+    assert _told(world) == made
     assert [i.quantity for i in world.api.subscription_items.list({"subscription": subscription.id}).data] == [2]
 
 
