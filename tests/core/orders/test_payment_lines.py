@@ -13,6 +13,10 @@ from core.orders import payment_lines
 from core.orders.orders import OrderLine
 from core.orders.payment_lines import Item, PaymentLine, Share, read_item, spread
 from core.orders.payments import Payment
+from core.shop import Shop
+from tests import builders
+from tests.builders import on_sqlite
+from tests.fakes import FakeStripe
 
 
 def line(id: str, amount: int, quantity: int = 1, interval: str | None = None, price: str | None = None) -> OrderLine:
@@ -105,6 +109,11 @@ PLANS = [line("small", 900, 2, "month", "price_s"), line("large", 1900, 1, "mont
             [of_plan(-450, 900, price="price_s", proration=True), of_plan(900, 900, price="price_s", proration=True),
              of_plan(4500, 900, 5, price="price_s"), of_plan(1900, 1900, price="price_l")],
             ["small", "small", "small", "large"],
+        ),
+        (
+            [of_plan(4500, 900, 5, price="price_s"), of_plan(1900, 1900, price="price_l"),
+             of_plan(-450, 900, price="price_s", proration=True)],
+            ["small", "large", "small"],
         ),
     ],
 )  # fmt: skip
@@ -225,3 +234,32 @@ def test_a_line_of_an_invoice_that_says_hardly_anything_is_for_nothing() -> None
         "discount_amounts": [{}],
     }
     assert read_item({}) == read_item(empty) == NOTHING
+
+
+def test_of_two_lines_that_are_alike_each_is_paid_for_once() -> None:
+    lines = [line("one", 900, 2, "month"), line("two", 900, 2, "month")]
+    rows = listed(payment("subscription_cycle"), lines, of_plan(1800, 900, 2), of_plan(1800, 900, 2))
+    assert [row.order_line_id for row in rows] == ["one", "two"]
+
+
+@pytest.mark.parametrize(("discount", "parts"), [(1000, [1000, 0]), (1001, [1000, 1]), (2000, [1000, 1000])])
+def test_what_is_off_the_whole_is_off_what_is_left_to_pay(discount: int, parts: list[int]) -> None:
+    free = {**of_plan(1000, 1000), "discount_amounts": [{"amount": 1000}]}
+    paid = payment("subscription_cycle", amount=2000 - discount, amount_subtotal=2000, amount_discount=discount)
+    assert [row.amount_discount for row in listed(paid, PLANS, free, of_plan(1000, 1000))] == parts
+
+
+@on_sqlite
+def test_of_several_payments_each_has_its_own_lines_and_of_others_nothing_is_read(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    for number in (1, 2, 3):
+        _, session_id = builders.opened(shop, cart=f"cart_{number}")
+        stripe.discount(session_id, 50)
+        stripe.pay(session_id)
+        builders.deliver(shop, stripe.event("completed", session_id))
+    builders.ask_stripe(shop)
+    first, second, _ = builders.rows(shop, Payment)
+    with shop.reading() as session:
+        found = payment_lines.of_orders_payments(session, [first, second])
+    assert {name: [row.amount for row in rows] for name, rows in found.items()} == {first.id: [1450], second.id: [1450]}
