@@ -1,6 +1,6 @@
 """Orders: placed before anything leaves for Stripe, and the source of truth ever after."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
@@ -170,6 +170,15 @@ def lines(session: Session, order_id: str) -> list[OrderLine]:
     """The order's lines, in the order of the cart."""
     query = select(OrderLine).where(OrderLine.order_id == order_id).order_by(col(OrderLine.position))
     return list(session.exec(query))
+
+
+def lines_of(session: Session, order_ids: Collection[str]) -> dict[str, list[OrderLine]]:
+    """The lines of each of these orders, in the order of its cart."""
+    found: dict[str, list[OrderLine]] = {order_id: [] for order_id in order_ids}
+    query = select(OrderLine).where(col(OrderLine.order_id).in_(order_ids)).order_by(col(OrderLine.position))
+    for line in session.exec(query):
+        found[line.order_id].append(line)
+    return found
 
 
 def lock(session: Session, order_id: str) -> Order | None:

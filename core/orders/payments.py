@@ -184,9 +184,7 @@ def of_charge(session: Session, order_id: str, charge: str | None) -> str | None
 def with_unknown_lines(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
     """The payments of this mode of which Stripe has not told yet what they were for, each with its order."""
     query = select(Payment.id, Payment.order_id).join(Order, col(Order.id) == Payment.order_id)
-    query = query.where(
-        _LINES_UNKNOWN, Order.livemode == livemode, ~setbacks.resting(col(Payment.id), now=now)
-    )
+    query = query.where(_LINES_UNKNOWN, Order.livemode == livemode, ~setbacks.resting(col(Payment.id), now=now))
     return list(session.exec(query.order_by(col(Payment.id)).limit(limit)))
 
 

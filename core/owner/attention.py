@@ -180,9 +180,7 @@ def _disputes(session: Session) -> Iterator[Item]:
 def _warnings(session: Session) -> Iterator[Item]:
     disputed = exists().where(col(Dispute.order_id) == FraudWarning.order_id)
     query = select(FraudWarning, Order.amount_refunded).join(Order, col(Order.id) == FraudWarning.order_id)
-    for row, refunded in session.exec(
-        query.where(ACTIONABLE, ~disputed)
-    ):
+    for row, refunded in session.exec(query.where(ACTIONABLE, ~disputed)):
         if not refunded:
             yield Item(
                 "fraud_warning", row.id, row.order_id, row.created_at, None, row.fraud_type,

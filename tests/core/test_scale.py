@@ -11,7 +11,6 @@ from core.events import reconciliation
 from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
-from core.orders.orders import Order
 from core.owner import attention, reports
 from core.people import purchases
 from core.shop import Shop
@@ -27,7 +26,7 @@ Heard = list[tuple[str, Any]]
 def old_shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop with a long past, for all tests of this module."""
     folder = tmp_path_factory.mktemp("old")
-    with migrated_database(request, request.param, folder) as url:
+    with migrated_database(request, request.param, folder, stocked=True) as url:
         settings = Settings(
             database_url=url, storage_url=f"file://{folder}/files", secret_key="a secret of sixteen letters",
             stripe_webhook_secret=SECRET, app_url="http://localhost:8501",
@@ -69,12 +68,9 @@ def test_lists_and_one_order_are_read_without_reading_tables(old_shop: Shop, hea
 
 
 def test_a_customers_purchases_are_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
-    with old_shop.transaction() as session:
-        session.get_one(Order, "ord_99").email = "buyer99@example.org"
     with old_shop.reading() as session:
-        purchases.library(session, "buyer99@example.org", livemode=False, signing_key=old_shop.signing_key)
-        assert session.get_one(Order, "ord_99").customer_id == "cus_99"
-    assert any("orders.customer_id" in statement for statement, _ in heard)
+        theirs = purchases.library(session, "buyer99@example.org", livemode=False, signing_key=old_shop.signing_key)
+    assert [(each.order_id, len(each.lines), len(each.deliveries)) for each in theirs] == [("ord_99", 1, 1)]
     assert _whole_tables(old_shop.engine, heard) == []
 
 
@@ -119,7 +115,9 @@ def _scanned_by_postgres(connection: Any, statement: str, parameters: Any) -> li
 def _scanned_by_sqlite(connection: Any, statement: str, parameters: Any) -> list[str]:
     plan = connection.exec_driver_sql(f"explain query plan {statement}", parameters).all()
     partial = set(
-        connection.exec_driver_sql("select name from sqlite_master where type = 'index' and sql like '% WHERE %'").scalars()
+        connection.exec_driver_sql(
+            "select name from sqlite_master where type = 'index' and sql like '% WHERE %'"
+        ).scalars()
     )
     found = []
     for *_, step in plan:
