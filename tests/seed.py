@@ -7,7 +7,9 @@ from sqlalchemy import Engine, text
 
 _PRESENT = 20
 _NUMBERS = "with recursive n(i) as (select 1 union all select i + 1 from n where i < {orders})"
-_AT = "'2025-01-01 10:00:00.000000'"
+# Half a minute after the one before.
+_AT = "strftime('%Y-%m-%d %H:%M:%S.000000', '2025-01-01 10:00:00', '+' || (i * 30) || ' seconds')"
+_AT_POSTGRES = "timestamptz '2025-01-01 10:00:00+00' + i * interval '30 seconds'"
 # By table: what each column holds for the i-th order; whatever is not named is null.
 _ROWS: dict[str, dict[str, str]] = {
     "customers": {"id": "'cus_' || i", "email": "'buyer' || i || '@example.org'", "created_at": _AT},
@@ -108,7 +110,7 @@ def seed(engine: Engine, orders: int) -> None:
 
 def _value(name: str, said: str, *, postgres: bool) -> str:
     if postgres and said == _AT:
-        return f"timestamptz {_AT}"
+        return _AT_POSTGRES
     if postgres and name in ("parameters", "lines"):
         return f"{said}::json"
     return said
