@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, UniqueConstraint, event
 
 from core.events import reconciliation
 from core.foundation import database
@@ -128,3 +128,14 @@ def _scanned_by_sqlite(connection: Any, statement: str, parameters: Any) -> list
         if not ("USING" in rest and (rest[-1] in partial or "LIMIT" in statement)):
             found.append(step)
     return found
+
+
+def test_whatever_names_a_growing_table_is_found_by_that_name() -> None:
+    """A row that is deleted is looked for in all that may name it: without an index, in every row there is."""
+    missing = []
+    for table in database.metadata.tables.values():
+        keys = [index.columns.keys()[0] for index in table.indexes] + [column.name for column in table.primary_key][:1]
+        keys += [next(iter(each.columns)).name for each in table.constraints if isinstance(each, UniqueConstraint)]
+        named = [key for key in table.foreign_keys if key.column.table.name in seed.GROWING]
+        missing += [f"{table.name}.{key.parent.name}" for key in named if key.parent.name not in keys]
+    assert missing == []
