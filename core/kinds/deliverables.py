@@ -59,14 +59,16 @@ def deliveries_of(session: Session, order_ids: Collection[str], *, signing_key: 
     """The same of several orders, by order."""
     found: dict[str, list[Delivery]] = {order_id: [] for order_id in order_ids}
     rows = session.exec(
-        select(Grant, OrderLine, Product)
+        select(Grant, OrderLine)
         .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
-        .join(Product, col(Grant.product_id) == Product.id)
         .where(col(Grant.order_id).in_(order_ids))
         .order_by(col(OrderLine.position))
-    )
-    for grant, line, product in rows.all():
-        base = _base(grant, line, product)
+    ).all()
+    # Not joined: SQLite would go through all that was ever granted of each product.
+    wanted = {grant.product_id for grant, _ in rows}
+    products = {each.id: each for each in session.exec(select(Product).where(col(Product.id).in_(wanted)))}
+    for grant, line in rows:
+        base = _base(grant, line, products[grant.product_id])
         found[grant.order_id].append(KINDS[grant.kind].describe(session, grant, base, signing_key=signing_key))
     return {order_id: tuple(each) for order_id, each in found.items()}
 

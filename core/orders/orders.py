@@ -21,10 +21,7 @@ class Order(SQLModel, table=True):
     """
 
     __tablename__ = "orders"
-    __table_args__ = (
-        Index("ix_orders_status_created_at", "status", "created_at"),
-        Index("ix_orders_livemode_created_at", "livemode", "created_at"),
-    )
+    __table_args__ = (Index("ix_orders_status_created_at", "status", "created_at"),)
 
     id: str = Field(primary_key=True)
     number: str = Field(unique=True)

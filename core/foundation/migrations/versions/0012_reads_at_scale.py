@@ -19,7 +19,6 @@ WHOLE = (
 )  # fmt: skip
 NAMED = (
     ("ix_orders_status_created_at", "orders", ["status", "created_at"]),
-    ("ix_orders_livemode_created_at", "orders", ["livemode", "created_at"]),
     ("ix_stripe_events_state_received_at", "stripe_events", ["state", "received_at"]),
 )
 NO, YES = sa.false(), sa.true()
