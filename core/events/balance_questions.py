@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from sqlmodel import func, select
+from sqlmodel import col, select
 
 from core import admission
 from core.admission import Fate, Refused
@@ -53,8 +53,8 @@ def due(shop: Shop, *, everything: bool = False) -> Iterator[Question]:
     Each answer decides what is asked next. A shop without orders asks nothing.
     """
     with shop.reading() as session:
-        first = select(func.min(Order.created_at)).where(Order.livemode == shop.settings.livemode)
-        began: datetime | None = session.exec(first).one()
+        first = select(Order.created_at).where(Order.livemode == shop.settings.livemode).order_by(col(Order.created_at))
+        began = session.exec(first.limit(1)).first()
     if began is None:
         return
     if everything or _is_due(shop, _PAYOUTS):

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Text, bindparam, update
+from sqlalchemy import Index, Text, bindparam, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from core import admission
 from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome, ignored
 from core.foundation import masking
-from core.foundation.database import insert_once, repeatable, text_enum
+from core.foundation.database import constant, index_where, insert_once, repeatable, text_enum
 from core.foundation.errors import EventNotFound
 from core.gateway.signature import verified
 from core.shop import Shop
@@ -20,19 +20,24 @@ class StripeEvent(SQLModel, table=True):
     """An event as Stripe sent it. `error` says why it failed, is parked or was ignored."""
 
     __tablename__ = "stripe_events"
+    __table_args__ = (Index("ix_stripe_events_state_received_at", "state", "received_at"),)
 
     id: str = Field(primary_key=True)
     type: str
     created: datetime
     livemode: bool
     payload: str = Field(sa_type=Text)
-    state: EventState = text_enum(EventState, index=True)
+    state: EventState = text_enum(EventState)
     order_id: str | None = Field(default=None, index=True)
     attempts: int
     error: str = ""
-    received_at: datetime
+    received_at: datetime = Field(index=True)
     updated_at: datetime
     retry_after: datetime
+
+
+OF_THE_OTHER_MODE = col(StripeEvent.error).in_([constant(LIVE_AT_TEST), constant(TEST_AT_LIVE)])
+index_where(OF_THE_OTHER_MODE, "ix_stripe_events_other_mode", StripeEvent.received_at)
 
 
 def receive(shop: Shop, raw: bytes, signature: str | None) -> Outcome:

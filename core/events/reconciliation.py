@@ -23,7 +23,7 @@ from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund
 from core.orders import checkouts, disputes, orders, payments, refunds, setbacks
-from core.orders.checkouts import Checkout
+from core.orders.checkouts import OPEN, UNDECIDED, Checkout
 from core.orders.orders import Order
 from core.orders.refunds import RefundStatus
 from core.shop import Shop
@@ -157,7 +157,7 @@ def _due(run: Pass, *, after: str) -> list[_Due]:
             # Whatever was bought with the other key, this one's Stripe knows nothing of.
             col(Order.livemode) == run.shop.settings.livemode,
             col(Checkout.stripe_checkout_session_id).is_not(None),
-            (col(Checkout.state) == CheckoutState.OPEN) | (col(Checkout.money) == Progress.PROCESSING),
+            UNDECIDED,
             col(Checkout.id) > after,
         )
         .order_by(col(Checkout.id))
@@ -212,7 +212,7 @@ def _put_off(shop: Shop, unchanged: list[_Due]) -> None:
 def _close_never_opened(run: Pass) -> None:
     query = select(Checkout.id, Checkout.order_id).where(
         col(Checkout.stripe_checkout_session_id).is_(None),
-        col(Checkout.state) == CheckoutState.OPEN,
+        OPEN,
         col(Checkout.created_at) < run.shop.now() - _NEVER_OPENED,
         ~setbacks.resting(col(Checkout.id), now=run.shop.now()),
     )

@@ -10,7 +10,19 @@ from pathlib import Path
 from time import sleep
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import BigInteger, Engine, MetaData, TextClause, bindparam, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Engine,
+    Index,
+    MetaData,
+    TextClause,
+    bindparam,
+    create_engine,
+    event,
+    literal_column,
+    text,
+)
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -51,6 +63,16 @@ def text_enum(kind: type[StrEnum], **options: Any) -> Any:
 def minor_units(**options: Any) -> Any:
     """A 64-bit column: SQLModel's `int` is 32 bits wide on PostgreSQL, less than a large sum in rupiah."""
     return Field(sa_type=BigInteger, **options)
+
+
+def constant(value: str) -> ColumnElement[str]:
+    """A value that stands in a statement's own words, where a planner sees that a partial index has what is asked for."""
+    return literal_column("'" + value.replace("'", "''") + "'")
+
+
+def index_where(condition: ColumnElement[bool], name: str, *columns: Any) -> Index:
+    """An index of those rows alone of which the condition is true; statements find them by the very same condition."""
+    return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
 
 
 def insert_once(table: type[SQLModel]) -> TextClause:

@@ -1,6 +1,6 @@
 """What delivers each kind of product, and what an order's lines hold and give by means of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -52,17 +52,25 @@ def hold_all(session: Session, lines: list[OrderLine], *, now: datetime) -> None
 
 def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[Delivery, ...]:
     """What the order gives its buyer, line by line, with links that open for minutes."""
+    return deliveries_of(session, [order_id], signing_key=signing_key)[order_id]
+
+
+def deliveries_of(session: Session, order_ids: Collection[str], *, signing_key: str) -> dict[str, tuple[Delivery, ...]]:
+    """The same of several orders, by order."""
+    found: dict[str, list[Delivery]] = {order_id: [] for order_id in order_ids}
     rows = session.exec(
-        select(Grant, OrderLine, Product)
+        select(Grant, OrderLine)
         .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
-        .join(Product, col(Grant.product_id) == Product.id)
-        .where(Grant.order_id == order_id)
+        .where(col(Grant.order_id).in_(order_ids))
         .order_by(col(OrderLine.position))
-    )
-    return tuple(
-        KINDS[grant.kind].describe(session, grant, _base(grant, line, product), signing_key=signing_key)
-        for grant, line, product in rows.all()
-    )
+    ).all()
+    # Not joined: SQLite would go through all that was ever granted of each product.
+    wanted = {grant.product_id for grant, _ in rows}
+    products = {each.id: each for each in session.exec(select(Product).where(col(Product.id).in_(wanted)))}
+    for grant, line in rows:
+        base = _base(grant, line, products[grant.product_id])
+        found[grant.order_id].append(KINDS[grant.kind].describe(session, grant, base, signing_key=signing_key))
+    return {order_id: tuple(each) for order_id, each in found.items()}
 
 
 def _base(grant: Grant, line: OrderLine, product: Product) -> Delivery:

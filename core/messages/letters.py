@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation import heartbeats, masking
-from core.foundation.database import insert_once, text_enum
+from core.foundation.database import constant, index_where, insert_once, text_enum
 from core.orders.orders import Order
 from core.people import codes
 
@@ -41,13 +41,18 @@ class Letter(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     order_id: str | None = Field(default=None, foreign_key="orders.id", index=True)
-    state: LetterState = text_enum(LetterState, index=True)
+    state: LetterState = text_enum(LetterState)
     attempts: int
     error: str = ""
     created_at: datetime
     claimed_until: datetime | None = None
     claimed_by: str | None = None
     sent_at: datetime | None = None
+
+
+# Those that are still to be sent, or that a person is to look at: of a thousand letters perhaps one.
+OUTSTANDING = col(Letter.state).not_in([constant(LetterState.SENT), constant(LetterState.DROPPED)])
+index_where(OUTSTANDING, "ix_letters_outstanding", Letter.created_at)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def hold(session: Session, claim: Claim) -> bool:
 
 def release(session: Session, workers: list[str]) -> None:
     """Free what workers had claimed that are gone."""
-    held = update(Letter).where(col(Letter.claimed_by).in_(workers), col(Letter.sent_at).is_(None))
+    held = update(Letter).where(OUTSTANDING, col(Letter.claimed_by).in_(workers), col(Letter.sent_at).is_(None))
     session.exec(held.values(claimed_until=None, claimed_by=None))
 
 

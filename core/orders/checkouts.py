@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, or_
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core.foundation.database import minor_units, text_enum
+from core.foundation.database import constant, index_where, minor_units, text_enum
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress, Status
@@ -43,8 +43,14 @@ class Checkout(SQLModel, table=True):
     stripe_payment_intent_id: str | None = Field(default=None, index=True)
     stripe_subscription_id: str | None = Field(default=None, index=True)
     stripe_customer_id: str | None = None
-    created_at: datetime
-    ask_after: datetime = Field(index=True)
+    created_at: datetime = Field(index=True)
+    ask_after: datetime
+
+
+OPEN = col(Checkout.state) == constant(CheckoutState.OPEN)
+# Those of which Stripe has more to tell.
+UNDECIDED = or_(OPEN, col(Checkout.money) == constant(Money.PROCESSING))
+index_where(UNDECIDED, "ix_checkouts_undecided", Checkout.id)
 
 
 def of_order(session: Session, order_id: str) -> list[Checkout]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core.foundation.database import minor_units
+from core.foundation.database import index_where, minor_units
 from core.gateway.objects import id_of
 from core.orders import setbacks
 from core.orders.orders import AdmittedOrder, Order
@@ -79,6 +79,10 @@ class FraudWarning(SQLModel, table=True):
     fraud_type: str
     actionable: bool
     created_at: datetime
+
+
+ACTIONABLE = col(FraudWarning.actionable).is_(True)
+index_where(ACTIONABLE, "ix_fraud_warnings_actionable", FraudWarning.id)
 
 
 @dataclass(frozen=True)

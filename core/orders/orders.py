@@ -1,15 +1,15 @@
 """Orders: placed before anything leaves for Stripe, and the source of truth ever after."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
-from sqlalchemy import text
+from sqlalchemy import Index, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.catalog.products import Kind
-from core.foundation.database import minor_units, new_id, text_enum
+from core.foundation.database import constant, index_where, minor_units, new_id, text_enum
 from core.orders.status import Status
 
 
@@ -21,14 +21,15 @@ class Order(SQLModel, table=True):
     """
 
     __tablename__ = "orders"
+    __table_args__ = (Index("ix_orders_status_created_at", "status", "created_at"),)
 
     id: str = Field(primary_key=True)
     number: str = Field(unique=True)
     cart_id: str = Field(unique=True)
     browser_id: str = Field(default="", index=True)
     email: str = Field(default="", index=True)
-    customer_id: str | None = Field(default=None, foreign_key="customers.id")
-    status: Status = text_enum(Status, default=Status.PENDING, index=True)
+    customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
+    status: Status = text_enum(Status, default=Status.PENDING)
     currency: str
     amount_expected: int = minor_units()
     amount_subtotal: int | None = minor_units(default=None)
@@ -52,6 +53,10 @@ class Order(SQLModel, table=True):
     created_at: datetime = Field(index=True)
     updated_at: datetime
 
+
+# Those that a person is to look at, of however many there are.
+NEEDS_ATTENTION = col(Order.attention) != constant("")
+index_where(NEEDS_ATTENTION, "ix_orders_needs_attention", Order.id)
 
 # The id of an order to which something at Stripe was found to belong. Admission alone says so, and facts ask for it.
 AdmittedOrder = NewType("AdmittedOrder", str)
@@ -162,6 +167,15 @@ def lines(session: Session, order_id: str) -> list[OrderLine]:
     """The order's lines, in the order of the cart."""
     query = select(OrderLine).where(OrderLine.order_id == order_id).order_by(col(OrderLine.position))
     return list(session.exec(query))
+
+
+def lines_of(session: Session, order_ids: Collection[str]) -> dict[str, list[OrderLine]]:
+    """The lines of each of these orders, in the order of its cart."""
+    found: dict[str, list[OrderLine]] = {order_id: [] for order_id in order_ids}
+    query = select(OrderLine).where(col(OrderLine.order_id).in_(order_ids)).order_by(col(OrderLine.position))
+    for line in session.exec(query):
+        found[line.order_id].append(line)
+    return found
 
 
 def lock(session: Session, order_id: str) -> Order | None:

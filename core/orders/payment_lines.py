@@ -22,7 +22,7 @@ class PaymentLine(SQLModel, table=True):
 
     payment_id: str = Field(primary_key=True, foreign_key="payments.id")
     position: int = Field(primary_key=True)
-    order_line_id: str | None = Field(default=None, foreign_key="order_lines.id")
+    order_line_id: str | None = Field(default=None, foreign_key="order_lines.id", index=True)
     quantity: int
     amount_subtotal: int = minor_units()
     amount_discount: int = minor_units()

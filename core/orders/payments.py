@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, or_, select
 
-from core.foundation.database import minor_units
+from core.foundation.database import index_where, minor_units
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts
 from core.orders import setbacks
@@ -55,6 +55,10 @@ class Payment(SQLModel, table=True):
             self.id, self.stripe_payment_intent_id, self.stripe_charge_id, self.stripe_checkout_session_id,
             self.stripe_invoice_id,
         )  # fmt: skip
+
+
+_LINES_UNKNOWN = col(Payment.lines_known).is_(False)
+index_where(_LINES_UNKNOWN, "ix_payments_lines_unknown", Payment.id)
 
 
 @dataclass(frozen=True)
@@ -180,9 +184,7 @@ def of_charge(session: Session, order_id: str, charge: str | None) -> str | None
 def with_unknown_lines(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
     """The payments of this mode of which Stripe has not told yet what they were for, each with its order."""
     query = select(Payment.id, Payment.order_id).join(Order, col(Order.id) == Payment.order_id)
-    query = query.where(
-        col(Payment.lines_known).is_(False), Order.livemode == livemode, ~setbacks.resting(col(Payment.id), now=now)
-    )
+    query = query.where(_LINES_UNKNOWN, Order.livemode == livemode, ~setbacks.resting(col(Payment.id), now=now))
     return list(session.exec(query.order_by(col(Payment.id)).limit(limit)))
 
 

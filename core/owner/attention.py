@@ -9,18 +9,18 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from core.events import inbox
-from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, EventState
-from core.events.inbox import StripeEvent
+from core.events.handlers import EventState
+from core.events.inbox import OF_THE_OTHER_MODE, StripeEvent
 from core.foundation import milestones
 from core.foundation.milestones import Milestone, Name
 from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
-from core.messages.letters import Letter, LetterState
+from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
 from core.orders.balance import payouts
 from core.orders.checkouts import Checkout
-from core.orders.disputes import Dispute, FraudWarning
-from core.orders.orders import Order
+from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
+from core.orders.orders import NEEDS_ATTENTION, Order
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Status
 from core.owner import readiness
@@ -159,7 +159,7 @@ def _without_owners(session: Session, shop: Shop) -> Iterator[Item]:
     if shop.settings.owners:
         return
     waiting = select(func.count(), func.min(Letter.created_at)).where(
-        Letter.state == LetterState.WAITING, col(Letter.id).startswith(f"{Job.OWNER_NOTICE}:")
+        OUTSTANDING, Letter.state == LetterState.WAITING, col(Letter.id).startswith(f"{Job.OWNER_NOTICE}:")
     )
     count, since = session.exec(waiting).one()
     if count:
@@ -178,11 +178,9 @@ def _disputes(session: Session) -> Iterator[Item]:
 
 
 def _warnings(session: Session) -> Iterator[Item]:
-    disputed = select(Dispute.order_id)
+    disputed = exists().where(col(Dispute.order_id) == FraudWarning.order_id)
     query = select(FraudWarning, Order.amount_refunded).join(Order, col(Order.id) == FraudWarning.order_id)
-    for row, refunded in session.exec(
-        query.where(col(FraudWarning.actionable), col(FraudWarning.order_id).not_in(disputed))
-    ):
+    for row, refunded in session.exec(query.where(ACTIONABLE, ~disputed)):
         if not refunded:
             yield Item(
                 "fraud_warning", row.id, row.order_id, row.created_at, None, row.fraud_type,
@@ -191,7 +189,7 @@ def _warnings(session: Session) -> Iterator[Item]:
 
 
 def _orders(session: Session) -> Iterator[Item]:
-    for row in session.exec(select(Order).where(Order.attention != "")):
+    for row in session.exec(select(Order).where(NEEDS_ATTENTION)):
         for line in row.attention.splitlines():
             topic, _, subject = line.partition(": ")
             topic = topic.partition(":")[0]
@@ -294,9 +292,7 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
             "event_parked", row.id, row.order_id, row.received_at, None, row.error,
             _STILL_ASKING if inbox.waits_for_stripe(row) else _UNKNOWN_ORDER,
         )  # fmt: skip
-    mixed = select(StripeEvent).where(
-        col(StripeEvent.error).in_((LIVE_AT_TEST, TEST_AT_LIVE)), StripeEvent.received_at > now - _RECENT
-    )
+    mixed = select(StripeEvent).where(OF_THE_OTHER_MODE, StripeEvent.received_at > now - _RECENT)
     if newest := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
         yield Item(
             "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,
@@ -314,7 +310,7 @@ def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
     stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP)) | (
         (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
     )
-    for row in session.exec(select(Letter).where(stuck)):
+    for row in session.exec(select(Letter).where(OUTSTANDING, stuck)):
         yield Item(
             "letter", row.id, row.order_id, row.created_at, None, row.error,
             "Check the address and the mail server. The order itself is not touched by this.",

@@ -1,5 +1,6 @@
 """What buyers see of their orders: right after paying, and whenever they come back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,7 +54,7 @@ def seen_by_browser(session: Session, order_id: str, browser_id: str, *, signing
     if order is None:
         return None
     mine = bool(browser_id) and order.browser_id == browser_id
-    return _purchase(session, order, mine=mine, signing_key=signing_key)
+    return _purchases(session, [order], signing_key=signing_key)[0] if mine else _purchase(order, mine=False)
 
 
 def library(session: Session, email: str, *, livemode: bool, signing_key: str) -> tuple[Purchase, ...]:
@@ -71,21 +72,35 @@ def library(session: Session, email: str, *, livemode: bool, signing_key: str) -
         )
         .order_by(col(Order.created_at).desc())
     )
-    return tuple(_purchase(session, order, mine=True, signing_key=signing_key) for order in session.exec(query).all())
+    return tuple(_purchases(session, session.exec(query).all(), signing_key=signing_key))
 
 
 _NEVER_PAID = (Status.PENDING, Status.FAILED)
 
 
-def _purchase(session: Session, order: Order, *, mine: bool, signing_key: str) -> Purchase:
+def _purchases(session: Session, theirs: Sequence[Order], *, signing_key: str) -> list[Purchase]:
+    """These orders as their buyer sees them; what belongs to them is read for all at once."""
+    ids = [order.id for order in theirs]
+    lines = orders.lines_of(session, ids)
+    times = workshops.times(session, [line for each in lines.values() for line in each])
+    given = deliverables.deliveries_of(session, ids, signing_key=signing_key)
+    return [
+        _purchase(
+            order, mine=True, deliveries=given[order.id],
+            lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines[order.id]),
+        )
+        for order in theirs
+    ]  # fmt: skip
+
+
+def _purchase(
+    order: Order, *, mine: bool, lines: tuple[PurchasedLine, ...] = (), deliveries: tuple[Delivery, ...] = ()
+) -> Purchase:
     due = order.amount_expected if order.amount_total is None else order.amount_total
-    lines = orders.lines(session, order.id) if mine else []
-    times = workshops.times(session, lines)
     return Purchase(
         order_id=order.id, number=order.number, status=order.status, mine=mine, total=Money(due, order.currency),
         email=order.email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
-        cart_id=order.cart_id if mine else "", lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
-        deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key) if mine else (),
+        cart_id=order.cart_id if mine else "", lines=lines, deliveries=deliveries,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, and_
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
-from core.foundation.database import insert_once, minor_units, text_enum
+from core.foundation.database import constant, index_where, insert_once, minor_units, text_enum
 from core.gateway.objects import id_of, moment
 from core.orders.orders import AdmittedOrder
 
@@ -47,7 +47,7 @@ class BalanceEntry(SQLModel, table=True):
     livemode: bool
     source: str | None = Field(default=None, index=True)
     category: str
-    origin: Origin = text_enum(Origin, index=True)
+    origin: Origin = text_enum(Origin)
     order_id: str | None = Field(default=None, foreign_key="orders.id", index=True)
     payout_id: str | None = Field(default=None, index=True)
     stripe_payment_intent_id: str | None = Field(default=None, index=True)
@@ -63,6 +63,10 @@ class BalanceEntry(SQLModel, table=True):
     available_on: datetime
     fetched_at: datetime
     ask_after: datetime
+
+
+_UNKNOWN = col(BalanceEntry.origin) == constant(Origin.UNKNOWN)
+index_where(_UNKNOWN, "ix_balance_entries_unknown", BalanceEntry.created_at, BalanceEntry.id)
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,7 @@ def claim_unknown(session: Session, *, livemode: bool, now: datetime, limit: int
     """The payments of which nobody has told yet whose they are, oldest first. They are due again only after a while."""
     query = (
         select(BalanceEntry)
-        .where(
-            BalanceEntry.livemode == livemode, BalanceEntry.origin == Origin.UNKNOWN, col(BalanceEntry.ask_after) <= now
-        )
+        .where(BalanceEntry.livemode == livemode, _UNKNOWN, col(BalanceEntry.ask_after) <= now)
         .order_by(col(BalanceEntry.created_at), col(BalanceEntry.id))
         .limit(limit)
     )

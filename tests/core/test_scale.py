@@ -1,0 +1,141 @@
+"""What the shop reads again and again costs the same however many orders there are: no statement reads a whole table."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, UniqueConstraint, event
+
+from core.events import reconciliation
+from core.foundation import database
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
+from core.owner import attention, reports
+from core.people import purchases
+from core.shop import Shop
+from tests import seed
+from tests.conftest import DATABASES, Clock, migrated_database
+from tests.fakes import SECRET, FakeStripe
+
+ORDERS = 20_000
+Heard = list[tuple[str, Any]]
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def old_shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop with a long past, for all tests of this module."""
+    folder = tmp_path_factory.mktemp("old")
+    with migrated_database(request, request.param, folder, stocked=True) as url:
+        settings = Settings(
+            database_url=url, storage_url=f"file://{folder}/files", secret_key="a secret of sixteen letters",
+            stripe_webhook_secret=SECRET, app_url="http://localhost:8501",
+        )  # fmt: skip
+        clock = Clock()
+        shop = Shop(settings, database.connect(url), FakeStripe(clock), Storage(settings.storage_url), clock)
+        seed.seed(shop.engine, ORDERS)
+        yield shop
+        shop.engine.dispose()
+
+
+@pytest.fixture
+def heard(old_shop: Shop) -> Iterator[Heard]:
+    """The statements that reach the database, each with its values."""
+    found: Heard = []
+
+    def executed(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if statement.lower().startswith(("select", "update", "delete", "with")):
+            found.append((statement, parameters[0] if many else parameters))
+
+    event.listen(old_shop.engine, "before_cursor_execute", executed)
+    yield found
+    event.remove(old_shop.engine, "before_cursor_execute", executed)
+
+
+def test_what_needs_a_person_is_found_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    topics = {item.topic for item in attention.items(old_shop)}
+    assert {"sold_out", "event_failed", "refund_failed", "letter"} <= topics
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_lists_and_one_order_are_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    with old_shop.reading() as session:
+        assert len(reports.order_list(session)) == len(reports.event_list(session)) == 100
+        assert reports.order_list(session, status="pending")
+        assert reports.event_list(session, state="failed")
+        assert reports.order_detail(session, "SEED-77")["id"] == "ord_77"
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_a_customers_purchases_are_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    with old_shop.reading() as session:
+        theirs = purchases.library(session, "buyer99@example.org", livemode=False, signing_key=old_shop.signing_key)
+    assert [(each.order_id, len(each.lines), len(each.deliveries)) for each in theirs] == [("ord_99", 1, 1)]
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_a_pass_of_the_worker_reads_no_whole_table(old_shop: Shop, heard: Heard) -> None:
+    reconciliation.sweep(old_shop)
+    said = "\n".join(statement for statement, _ in heard)
+    for table in ("stripe_events", "checkouts", "refunds", "payments", "subscriptions", "balance_entries"):
+        assert f"FROM {table}" in said, table
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_a_whole_table_is_noticed(old_shop: Shop, heard: Heard) -> None:
+    with old_shop.reading() as session:
+        session.connection().exec_driver_sql("select count(*) from orders where name = 'Ada'").all()
+    assert _whole_tables(old_shop.engine, heard)
+
+
+def _whole_tables(engine: Engine, heard: Heard) -> list[str]:
+    """The statements among these that read the whole of a table that grows with the orders, each with its plan."""
+    look = _scanned_by_postgres if engine.dialect.name == "postgresql" else _scanned_by_sqlite
+    found = []
+    with engine.connect() as connection:
+        for statement, parameters in dict(reversed(heard)).items():
+            if tables := look(connection, statement, parameters):
+                found.append(f"{tables}: {' '.join(statement.split())}")
+        connection.rollback()
+    return found
+
+
+def _scanned_by_postgres(connection: Any, statement: str, parameters: Any) -> list[str]:
+    plan = connection.exec_driver_sql(f"explain (format json) {statement}", parameters).scalar_one()
+    nodes = [(json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]]
+    found = []
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in seed.GROWING:
+            found.append(node["Relation Name"])
+    return found
+
+
+def _scanned_by_sqlite(connection: Any, statement: str, parameters: Any) -> list[str]:
+    plan = connection.exec_driver_sql(f"explain query plan {statement}", parameters).all()
+    partial = set(
+        connection.exec_driver_sql(
+            "select name from sqlite_master where type = 'index' and sql like '% WHERE %'"
+        ).scalars()
+    )
+    found = []
+    for *_, step in plan:
+        verb, table, *rest = step.split()
+        if verb != "SCAN" or table.rstrip("_0123456789") not in seed.GROWING:
+            continue
+        # In the order of an index, and no further than is asked for; or only the few rows that an index is of.
+        if not ("USING" in rest and (rest[-1] in partial or "LIMIT" in statement)):
+            found.append(step)
+    return found
+
+
+def test_whatever_names_a_growing_table_is_found_by_that_name() -> None:
+    """A row that is deleted is looked for in all that may name it: without an index, in every row there is."""
+    missing = []
+    for table in database.metadata.tables.values():
+        keys = [index.columns.keys()[0] for index in table.indexes] + [column.name for column in table.primary_key][:1]
+        keys += [next(iter(each.columns)).name for each in table.constraints if isinstance(each, UniqueConstraint)]
+        named = [key for key in table.foreign_keys if key.column.table.name in seed.GROWING]
+        missing += [f"{table.name}.{key.parent.name}" for key in named if key.parent.name not in keys]
+    assert missing == []
