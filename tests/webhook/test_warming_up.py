@@ -6,10 +6,23 @@ from threading import Event, Thread
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.fakes import signed
 from tests.machine import eventually
 from tests.webhook.conftest import TestClient
+
+
+def test_the_sidecar_has_started_before_it_is_warm(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    warm = Event()
+    monkeypatch.setattr("webhook.app._warm_up", lambda _shop: warm.wait(30))
+    app: Any = client.app
+    try:
+        with client:
+            assert client.get("/healthz").status_code == 200
+            assert app.state.warming.is_alive()
+    finally:
+        warm.set()
 
 
 def test_while_the_sidecar_warms_up_it_answers_and_keeps_waiting_who_would_write(client: TestClient) -> None:
