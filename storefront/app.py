@@ -19,12 +19,13 @@ from core.foundation.heartbeats import Kind
 from core.foundation.settings import Settings
 from storefront import first_html, process, sentences
 from storefront.headers import PageHeaders
-from webhook.app import create_app, warm_up
+from webhook.app import create_app
 
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
 streamlit.logger.setup_formatter = logs.adopt
 logs.set_up()
 shop = process.shop()
+sidecar = create_app(shop)
 
 
 @asynccontextmanager
@@ -43,7 +44,7 @@ async def _life(_app: st.App) -> AsyncIterator[None]:
 
 def _get_ready(closing: ExitStack) -> None:
     """Warm up the sidecar and, with WORKER=embedded, run the worker in this process for as long as it serves."""
-    warm_up(shop)
+    sidecar.warm_up()
     if shop.settings.worker == "embedded":
         from worker.app import start
 
@@ -62,7 +63,7 @@ def _where_to_click(settings: Settings) -> str:
 app = st.App(
     Path(__file__).with_name("pages.py"),
     lifespan=_life,
-    routes=[Mount("/api", app=create_app(shop)), *first_html.routes(shop.settings)],
+    routes=[Mount("/api", app=sidecar), *first_html.routes(shop.settings)],
     middleware=[Middleware(PageHeaders, shop=shop)],
     on_script_error=sentences.on_script_error,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Thread
 
 import structlog
 from fastapi import FastAPI
@@ -33,18 +34,31 @@ class Sidecar(FastAPI):
                 log.error("shop_not_opened", exc_info=error)
                 await send({"type": "lifespan.startup.failed", "message": ""})
                 return
+        if _writes(scope):
+            await self._be_warm()
         await super().__call__(scope, receive, send)
 
+    def warm_up(self) -> None:
+        """Import and open what the first event needs, while the process answers already what needs none of it."""
+        self.state.warming = Thread(target=_warm_up, args=(self.state.shop,), name="warm-up", daemon=True)
+        self.state.warming.start()
 
-def create_app(shop: Shop | None = None) -> FastAPI:
+    async def _be_warm(self) -> None:
+        warming: Thread | None = self.state.warming
+        if warming is not None and warming.is_alive():
+            await run_in_threadpool(warming.join)
+
+
+def create_app(shop: Shop | None = None) -> Sidecar:
     """The sidecar for this shop, or for the one that is opened when the app starts.
 
-    A mounted app is never started by itself: whoever mounts it hands it the shop and calls `warm_up`.
+    A mounted app is never started by itself: whoever mounts it hands it the shop and calls its `warm_up`.
     """
     app = Sidecar(
         title="Pushcart", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_life
     )
     app.state.shop = shop
+    app.state.warming = None
     errors.register(app)
     for module in (stripe_events, checkouts, products, downloads, cookies):
         app.include_router(module.router)
@@ -52,16 +66,25 @@ def create_app(shop: Shop | None = None) -> FastAPI:
     return app
 
 
-def warm_up(shop: Shop) -> None:
-    """Import and open what the first event needs, so that it is not Stripe who waits for it."""
-    import stripe  # noqa: F401
+def _writes(scope: Scope) -> bool:
+    """Whether the request may owe a job: it waits at the door, not in a transaction that others would wait for in turn.
 
-    outbox.open_client(shop.engine)
+    Who asks whether the shop is ready hears it when it is.
+    """
+    return scope["type"] == "http" and (scope["method"] == "POST" or "/readyz" in scope["path"])
+
+
+def _warm_up(shop: Shop) -> None:
+    try:
+        outbox.open_client(shop.engine)
+        import stripe  # noqa: F401
+    except Exception as error:  # the request that needs it will fail for the same reason, and be told so
+        log.error("not_warmed_up", exc_info=error)
 
 
 @asynccontextmanager
-async def _life(app: FastAPI) -> AsyncIterator[None]:
-    await run_in_threadpool(warm_up, app.state.shop)
+async def _life(app: Sidecar) -> AsyncIterator[None]:
+    app.warm_up()
     yield
     # Uvicorn ends by the signal that told it to, without what Python does at its end.
     await run_in_threadpool(logs.flush)

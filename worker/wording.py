@@ -2,10 +2,10 @@
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.catalog.products import Kind
 from core.foundation.money import Money
@@ -16,6 +16,9 @@ from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, Paymen
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from worker.mail import Message
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -239,7 +242,9 @@ def _message(settings: Settings, name: str, to: str, subject: str, context: dict
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not before there is a letter to write
+
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
