@@ -182,14 +182,15 @@ def _notices(order: Row, case: Case | None) -> tuple[int, int]:
     """How many letters an order's owners must get at least and at most."""
     if case is None:
         return 0, 0
-    disputes = sum(len(money.disputes) for money in case.money)
-    due = disputes + len(case.paid_after_end())
+    disputes, late = sum(len(money.disputes) for money in case.money), case.paid_after_end()
+    # Nor need they hear of what they have sent back before the letter was written.
+    due, overtaken = disputes + sum(not money.over for money in late), sum(money.over for money in late)
     due += sum(refund["status"] in _FAILED for money in case.money for refund in money.refunds)
     due += sum(money.first for money in case.money) > 1
     ever = any(entry["event"].startswith("blocked:") for entry in order["log"])
     # What was blocked, and refunded before anybody knew that it was paid, needs nobody.
     blocked = any(grant["state"] == "blocked" for grant in order["grants"])
-    return due + blocked, due + ever + disputes * _LATER_STAGES
+    return due + blocked, due + ever + overtaken + disputes * _LATER_STAGES
 
 
 def _sort(letter: Row) -> str:
