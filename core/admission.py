@@ -5,17 +5,19 @@ A Stripe account serves other shops and apps too, and whoever pays may write int
 what it names: a Session that we opened or that Stripe recovered from one of those, and what such a Session made.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
-from sqlmodel import Session, or_, select
+from sqlmodel import Session, col, or_, select
 
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts
-from core.orders import checkouts, ledger, orders, payments, subscriptions
+from core.orders import checkouts, ledger, payments, subscriptions
 from core.orders.checkouts import Checkout
-from core.orders.ledger import Ledger
+from core.orders.ledger import Ledger, Locked
 from core.orders.orders import AdmittedOrder, Order
 
 
@@ -67,11 +69,17 @@ def of_session(
     `opened_as` is the attempt whose creation Stripe answers with it. Stripe's event may come before our own commit of that
     answer: then the attempt's token proves it, which nobody was ever told, if it is for the right money as well.
     """
-    order = orders.lock(session, facts.order_id) if facts.order_id else None
-    if order is None:
+    locked = ledger.lock(session, [facts.order_id]) if facts.order_id else {}
+    return of_locked(locked, shop_id, facts, opened_as=opened_as)
+
+
+def of_locked(
+    locked: Mapping[str, Locked], shop_id: str, facts: SessionFacts, *, opened_as: str = ""
+) -> AdmittedSession | Refused:
+    """The same, where the order that it names is `locked` already, if there is such an order."""
+    if facts.order_id not in locked:
         return _nobodys(shop_id, facts)
-    # Read after the lock, in a statement of its own: what was read with it could be older than what another just wrote.
-    book = ledger.read(session, order)
+    order, book = locked[facts.order_id]
     attempt = _opened(book, facts, opened_as) or _recovered(book, facts) or _outstanding(book, facts)
     if attempt is None or not _names_what_was_opened(attempt, facts):
         return _strangers(shop_id, order, facts)
@@ -86,30 +94,24 @@ def of_session(
 
 def of_object(session: Session, shop_id: str, subject: dict[str, Any]) -> AdmittedOrder | Refused:
     """Admit a payment, charge, refund, dispute, warning, subscription or invoice by the ids it carries."""
-    if known := of_ids(session, payments_of(subject), subscription_of(subject)):
-        return known
-    names = named(subject)
-    if not names:
-        return Refused(Fate.ASK, ASKING)
-    if names.get("shop_id") != shop_id:
-        return Refused(Fate.IGNORE, ANOTHER_SHOPS if names.get("shop_id") else NOT_OURS)
-    order_id = names["order_id"]
-    if session.exec(select(Order.id).where(Order.id == order_id)).first() is None:
-        return Refused(Fate.WAIT, UNKNOWN, order_id)
-    # It names an order of ours, which anybody may: what proves it is the Session that made it.
-    return Refused(Fate.ASK, ASKING, order_id)
+    [found] = of_objects(session, shop_id, [subject])
+    return found
+
+
+def of_objects(session: Session, shop_id: str, subjects: Sequence[dict[str, Any]]) -> list[AdmittedOrder | Refused]:
+    """The same of several, in their order."""
+    ids = [_Ids(tuple(payments_of(subject)), subscription_of(subject)) for subject in subjects]
+    known = _owners(session, ids)
+    found: list[AdmittedOrder | Refused] = [
+        known.get(each) or _unproven(shop_id, named(subject)) for each, subject in zip(ids, subjects, strict=True)
+    ]
+    return _of_orders_that_are(session, found)
 
 
 def of_ids(session: Session, payment_ids: list[str], subscription: str | None) -> AdmittedOrder | None:
     """The order that one of these payments, or this subscription, is known to belong to."""
-    if payment_ids and (received := payments.owner_of(session, payment_ids)):
-        return AdmittedOrder(received)
-    for owner, order_id in ((Checkout, Checkout.order_id), (Order, Order.id)):
-        ways = [owner.stripe_payment_intent_id == payment for payment in payment_ids]
-        ways += [owner.stripe_subscription_id == subscription] if subscription else []
-        if ways and (found := session.exec(select(order_id).where(or_(*ways))).first()):
-            return AdmittedOrder(found)
-    return None
+    ids = _Ids(tuple(payment_ids), subscription)
+    return _owners(session, [ids]).get(ids)
 
 
 def named(subject: dict[str, Any]) -> dict[str, str]:
@@ -145,6 +147,66 @@ def subscription_of(subject: dict[str, Any]) -> str | None:
     if subject.get("object") == "invoice":
         return subscriptions.subscription_of(subject)
     return id_of(subject.get("subscription"))
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """By what an object's order may be known."""
+
+    payments: tuple[str, ...]
+    subscription: str | None
+
+
+def _owners(session: Session, asked: Sequence[_Ids]) -> dict[_Ids, AdmittedOrder]:
+    """The orders that these are known to belong to: by what they received, else by a Session of theirs, else by themselves."""
+    found: dict[_Ids, AdmittedOrder] = {}
+    for look in (_received, partial(_made, Checkout, Checkout.order_id), partial(_made, Order, Order.id)):
+        missing = [ids for ids in asked if ids not in found]
+        owners = look(session, missing) if missing else {}
+        for ids in missing:
+            names = [*ids.payments, *([ids.subscription] if ids.subscription else [])]
+            if owner := next((owners[name] for name in names if name in owners), None):
+                found[ids] = AdmittedOrder(owner)
+    return found
+
+
+def _received(session: Session, asked: Sequence[_Ids]) -> dict[str, str]:
+    names = {name for ids in asked for name in ids.payments}
+    return payments.owners_of(session, names) if names else {}
+
+
+def _made(
+    owner: type[Checkout] | type[Order], order_id: Any, session: Session, asked: Sequence[_Ids]
+) -> dict[str, str]:
+    intents = {name for ids in asked for name in ids.payments}
+    plans = {ids.subscription for ids in asked if ids.subscription}
+    by_intent, by_plan = col(owner.stripe_payment_intent_id), col(owner.stripe_subscription_id)
+    ways = [column.in_(names) for column, names in ((by_intent, intents), (by_plan, plans)) if names]
+    if not ways:
+        return {}
+    rows = session.exec(select(order_id, by_intent, by_plan).where(or_(*ways)).order_by(order_id))
+    return {name: row[0] for row in rows for name in row[1:] if name in intents | plans}
+
+
+def _unproven(shop_id: str, names: dict[str, str]) -> Refused:
+    """What becomes of an object that nothing of ours leads to, by what it names."""
+    if not names:
+        return Refused(Fate.ASK, ASKING)
+    if names.get("shop_id") != shop_id:
+        return Refused(Fate.IGNORE, ANOTHER_SHOPS if names.get("shop_id") else NOT_OURS)
+    # It names an order of ours, which anybody may: what proves it is the Session that made it.
+    return Refused(Fate.ASK, ASKING, names["order_id"])
+
+
+def _of_orders_that_are(session: Session, found: list[AdmittedOrder | Refused]) -> list[AdmittedOrder | Refused]:
+    """The same, but that what names an order that we do not have, or not yet, has to wait for it."""
+    named_so = {each.order_id for each in found if isinstance(each, Refused) and each.order_id}
+    known = set(session.exec(select(Order.id).where(col(Order.id).in_(named_so)))) if named_so else set()
+    absent = named_so - known
+    return [
+        Refused(Fate.WAIT, UNKNOWN, each.order_id) if isinstance(each, Refused) and each.order_id in absent else each
+        for each in found
+    ]
 
 
 def _opened(book: Ledger, facts: SessionFacts, opened_as: str) -> Checkout | None:

@@ -1,7 +1,7 @@
 """Fulfilment: derive an order's status from its facts, bring its grants to what they allow, and owe each message once.
 
-`settle` is the one function behind the webhook, the return page, the worker and an owner's click. It may be called from
-anywhere, any number of times and at once: the order's row is locked, and the result is the same.
+`settle` is the one function behind the webhook, the return page, the worker and an owner's click, for one order or for
+many. It may be called from anywhere, any number of times and at once: the orders' rows are locked, and the result is the same.
 """
 
 from collections.abc import Sequence
@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import inspect, update
+from sqlalchemy import bindparam, inspect, update
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from core.admission import AdmittedSession
 from core.catalog.products import Kind
-from core.foundation import outbox
+from core.foundation import addresses, outbox
 from core.foundation.outbox import Job
 from core.kinds import convergence, plan_billing, seats
-from core.kinds.convergence import Converged
+from core.kinds.convergence import Converged, Task
 from core.kinds.grants import Grant
 from core.kinds.plan_billing import Billing
 from core.orders import checkouts, disputes, ledger, orders, payment_lines, payments, refunds, subscriptions
-from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
@@ -42,41 +41,73 @@ class Settled:
     fulfilled_now: bool
 
 
-def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: datetime) -> Settled:
-    """Derive and converge. The caller holds the lock on the order, and `ledger` holds what it learned."""
-    paid = ledger.paid
+@dataclass(frozen=True)
+class Case:
+    """An order to settle, and who is behind it. The order must be locked, and `ledger` holds what was learned of it."""
+
+    order: Order
+    ledger: Ledger
+    actor: str
+
+
+def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
+    """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
+    tasks = [_begun(case, now=now) for case in cases]
+    found = convergence.converge(session, tasks, now=now)
+    billing = [_summed_up(session, task) for task in tasks]
+    _adopt(session, tasks, now=now)
+    first: list[Order] = []
+    settled = [
+        _settled(session, task, converged, worries, first, now=now)
+        for task, converged, worries in zip(tasks, found, billing, strict=True)
+    ]
+    _write(session, first, now=now)
+    return settled
+
+
+def _begun(case: Case, *, now: datetime) -> Task:
+    order, ledger, paid = case.order, case.ledger, case.ledger.paid
     ledger.attribute()
-    log = Entries(order.id, actor, now, paid.stripe_checkout_session_id if paid else None)
+    log = Entries(order.id, case.actor, now, paid.stripe_checkout_session_id if paid else None)
     if paid:
         log.add("paid")
     elif ledger.progress is Progress.FAILED:
         # Most buyers give their address on Stripe's page only, and they are to be told.
         fitting = (row.email for row in reversed(ledger.checkouts) if ledger.fits(row))
         order.email = order.email or next(filter(None, fitting), "")
-    found = convergence.converge(session, order, ledger, log, now=now)
-    grants = found.grants
-    if ledger.progress is Progress.PAID:
-        _sum_up(order, ledger)
-    billing = plan_billing.of_order(session, order, ledger)
-    if paid:
-        _adopt(order, paid)
-        if order.customer_id is None and paid.email:
-            _claim(session, order, paid.email, now=now)
-            _note_plans_held(session, order, grants, log)
-    plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
+    return Task(order, ledger, log)
+
+
+def _settled(
+    session: Session, task: Task, found: Converged, billing: Billing, first: list[Order], *, now: datetime
+) -> Settled:
+    """Say on the order what its facts come to, and owe what follows. Who is fulfilled by that joins `first`."""
+    order, ledger, grants = task.order, task.ledger, found.grants
+    plan_alone = all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     trouble = ledger.trouble or _blocked(grants)
-    told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
-    fulfilled_now = _write(session, order, status, told, found.delivered, now=now)
-    _note(log, order, status, ledger, fulfilled_now)
-    log.write(session)
+    order.attention = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
+    if status is not order.status:
+        order.status, order.updated_at = status, now
+    fulfilled_now = found.delivered and order.fulfilled_at is None
+    if fulfilled_now:
+        first.append(order)
+    _note(task.log, order, status, ledger, fulfilled_now)
+    task.log.write(session)
     _owe(session, order, ledger, found, status, trouble, fulfilled_now)
     _owe_ends(session, ledger, billing)
     return Settled(order.id, status, fulfilled_now)
 
 
 def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datetime) -> Settled:
-    """Record what a Session of ours said of itself and settle its order: for webhook, return page and worker alike."""
+    """Record what a Session of ours said of itself and settle its order."""
+    record_session(session, admitted, now=now)
+    [settled] = settle(session, [Case(admitted.order, admitted.book, actor)], now=now)
+    return settled
+
+
+def record_session(session: Session, admitted: AdmittedSession, *, now: datetime) -> None:
+    """Record what a Session of ours said of itself, in the ledger of its order as well."""
     order, book = admitted.order, admitted.book
     row = checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
     if admitted.facts.is_paid:
@@ -88,19 +119,21 @@ def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datet
     if admitted.facts.subscription:
         order.eventful = True
         subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
-    return settle(session, order, book, actor=actor, now=now)
 
 
 def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, actor: str, now: datetime) -> Settled:
     """Record money that came in by an invoice, and settle its order."""
-    order = orders.lock(session, order_id)
-    assert order is not None
-    order.eventful = True
-    book = ledger.read(session, order)
-    payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
+    order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
+    record_payment(session, order, book, facts)
+    [settled] = settle(session, [Case(order, book, actor)], now=now)
+    return settled
+
+
+def record_payment(session: Session, order: Order, book: Ledger, facts: PaymentFacts) -> None:
+    """Record money that came in by an invoice, in the ledger of its order as well."""
+    payment = payments.record(session, AdmittedOrder(order.id), book.payments, facts, lines_known=False)
     if facts.lines is not None:
         _list(session, order, book, payment, facts.lines)
-    return settle(session, order, book, actor=actor, now=now)
 
 
 def list_lines(
@@ -108,27 +141,32 @@ def list_lines(
     now: datetime,
 ) -> Settled:  # fmt: skip
     """Keep what Stripe lists of one of the order's payments, be it nothing, and settle the order."""
-    order = orders.lock(session, order_id)
-    assert order is not None
-    order.eventful = True
-    book = ledger.read(session, order)
+    order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
     if payment := payments.named(book.payments, payment_id):
         _list(session, order, book, payment, listed)
         payment.lines_known = True  # asked again, Stripe would list no more
-    return settle(session, order, book, actor=actor, now=now)
+    [settled] = settle(session, [Case(order, book, actor)], now=now)
+    return settled
 
 
 def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> Settled:
     """Settle an order again, because a fact was recorded beside it or time has passed. The order must exist."""
-    order = orders.lock(session, order_id)
-    assert order is not None
-    return settle(session, order, ledger.read(session, order), actor=actor, now=now)
+    order, book = ledger.lock(session, [order_id])[order_id]
+    [settled] = settle(session, [Case(order, book, actor)], now=now)
+    return settled
 
 
 def _list(session: Session, order: Order, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
     if listed and payment.id not in book.listed:
         lines = orders.lines(session, order.id)
         book.listed[payment.id] = payment_lines.write(session, payment, lines, listed)
+
+
+def _summed_up(session: Session, task: Task) -> Billing:
+    """Write what the payments come to; return what the order's plans bill for."""
+    if task.ledger.progress is Progress.PAID:
+        _sum_up(task.order, task.ledger)
+    return plan_billing.of_order(session, task.order, task.ledger)
 
 
 def _sum_up(order: Order, ledger: Ledger) -> None:
@@ -157,61 +195,68 @@ def _second_thoughts(ledger: Ledger) -> list[str]:
     ]
 
 
-def _adopt(order: Order, paid: Checkout) -> None:
-    """Take over from the Session that paid for it what belongs to the order itself."""
-    order.stripe_checkout_session_id = paid.stripe_checkout_session_id
-    order.stripe_payment_intent_id = paid.stripe_payment_intent_id
-    order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
-    order.name, order.country, order.tax_id = paid.name, paid.country, paid.tax_id
+def _adopt(session: Session, tasks: Sequence[Task], *, now: datetime) -> None:
+    """Take over from the Session that paid for an order what belongs to the order itself.
 
-
-def _claim(session: Session, order: Order, email: str, *, now: datetime) -> None:
-    """Give the order to the customer of the address that Stripe reports for the Session that paid, once and for all.
-
-    What was typed before is only a wish. From here on no fact leads to another address, and no other payer: what was
-    delivered was delivered to this one.
+    Its customer is the one of the address that Stripe reports for that Session, once and for all. What was typed before
+    is only a wish. From here on no fact leads to another address, and no other payer: what was delivered was delivered to
+    this one.
     """
-    order.email = email
-    order.customer_id = customers.remember(session, email, how=How.CHECKOUT, now=now)
+    new = []
+    for task in tasks:
+        if paid := task.ledger.paid:
+            order = task.order
+            order.stripe_checkout_session_id = paid.stripe_checkout_session_id
+            order.stripe_payment_intent_id = paid.stripe_payment_intent_id
+            order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
+            order.name, order.country, order.tax_id = paid.name, paid.country, paid.tax_id
+            if order.customer_id is None and paid.email:
+                order.email = paid.email
+                new.append(task)
+    emails = [task.order.email for task in new]
+    owners = customers.remember_all(session, emails, how=How.CHECKOUT, now=now) if new else {}
+    for task in new:
+        task.order.customer_id = owners[addresses.fold(task.order.email)]
+        _note_plans_held(session, task)
 
 
-def _note_plans_held(session: Session, order: Order, grants: list[Grant], log: Entries) -> None:
+def _note_plans_held(session: Session, task: Task) -> None:
     """Say on the order that its customer had the same plan already: perhaps they meant to have it once."""
-    plans = {grant.product_id for grant in grants if grant.kind is Kind.PLAN}
+    plans = {line.product_id for line in task.ledger.lines if line.kind is Kind.PLAN}
     if plans:
-        customer, mode = order.customer_id, order.livemode
-        held = seats.held(session, plans, customer_id=customer, besides=order.cart_id, livemode=mode)
+        customer, mode = task.order.customer_id, task.order.livemode
+        held = seats.held(session, plans, customer_id=customer, besides=task.order.cart_id, livemode=mode)
         for number in dict.fromkeys(each.number for each in held):
-            log.add(f"plan_held:{number}")
+            task.log.add(f"plan_held:{number}")
 
 
 def _blocked(grants: list[Grant]) -> str:
     return next((grant.reason for grant in grants if grant.state is GrantState.BLOCKED), "")
 
 
-def _write(session: Session, order: Order, status: Status, attention: str, delivered: bool, *, now: datetime) -> bool:
-    """Write what was derived; return whether this is the first time that everything is delivered."""
-    order.attention = attention
-    if status is not order.status:
-        order.status = status
-        order.updated_at = now
-    first = delivered and order.fulfilled_at is None and _write_first(session, order, now=now)
+def _write(session: Session, first: Sequence[Order], *, now: datetime) -> None:
+    """Write what was derived. Of those that are fulfilled for the `first` time all that has changed goes out in one
+    statement, which sees to it that they were not before."""
+    groups: dict[tuple[str, ...], list[Order]] = {}
+    for order in first:
+        order.fulfilled_at = now
+        changed = tuple(each.key for each in inspect(order).attrs if each.history.has_changes())
+        groups.setdefault(changed, []).append(order)
+    for changed, found in groups.items():
+        _write_first(session, changed, found)
     session.flush()
-    return first
 
 
-def _write_first(session: Session, order: Order, *, now: datetime) -> bool:
-    """Write all that has changed of the order as being fulfilled, in one statement, unless it was fulfilled before."""
-    changed = {each.key: each.value for each in inspect(order).attrs if each.history.has_changes()}
-    unfulfilled = update(Order).where(col(Order.id) == order.id, col(Order.fulfilled_at).is_(None))
-    written = session.execute(
-        unfulfilled.values(**changed, fulfilled_at=now), execution_options={"synchronize_session": False}
-    )
-    if not written.rowcount:  # type: ignore[attr-defined]
-        return False
-    for name, value in (*changed.items(), ("fulfilled_at", now)):
-        set_committed_value(order, name, value)
-    return True
+def _write_first(session: Session, changed: Sequence[str], found: Sequence[Order]) -> None:
+    table = Order.__table__  # type: ignore[attr-defined]
+    unfulfilled = update(table).where(table.c.id == bindparam("this"), table.c.fulfilled_at.is_(None))
+    statement = unfulfilled.values({name: bindparam(f"new_{name}") for name in changed})
+    rows = [{"this": order.id, **{f"new_{name}": getattr(order, name) for name in changed}} for order in found]
+    if session.connection().execute(statement, rows).rowcount != len(found):
+        raise RuntimeError("an order was fulfilled by somebody who did not lock it")
+    for order in found:
+        for name in changed:
+            set_committed_value(order, name, getattr(order, name))
 
 
 def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_now: bool) -> None:

@@ -14,9 +14,9 @@ from core.catalog.products import Price, Product
 from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.gateway.objects import id_of, moment
-from core.gateway.sessions import read_session
-from core.orders import disputes, history, orders, payments, refunds, subscriptions
+from core.orders import disputes, history, payments, refunds, subscriptions
 from core.orders.balance import payouts
+from core.orders.ledger import Locked
 from core.orders.orders import AdmittedOrder
 
 
@@ -64,97 +64,106 @@ def ignored(reason: str) -> Outcome:
     return Outcome(EventState.IGNORED, reason=reason)
 
 
-def _on_checkout(session: Session, context: Context) -> Outcome:
-    facts = read_session(context.subject, event=context.event["type"], told_at=context.event.get("created"))
-    admitted = admission.of_session(session, context.shop_id, facts)
-    if isinstance(admitted, Refused):
-        return _not_admitted(session, context, admitted)
-    settled = fulfillment.apply(session, admitted, actor=context.actor, now=context.now)
-    return Outcome(EventState.APPLIED, settled.order_id)
+@dataclass(frozen=True)
+class Plain:
+    """An event that is about no order."""
+
+    apply: Callable[[Session, Context], Outcome]
 
 
-def _on_refund(session: Session, context: Context) -> Outcome:
-    order_id = _admitted(session, context)
-    if isinstance(order_id, Refused):
-        return _not_admitted(session, context, order_id)
-    _touch(session, order_id)
-    facts = refunds.read_refund(context.subject)
-    refunds.record(session, order_id, facts, now=context.now)
-    return _settled(session, context, order_id)
+@dataclass(frozen=True)
+class OfSession:
+    """An event about a Checkout Session: what it says is recorded, and settles its order."""
 
 
-def _on_dispute(session: Session, context: Context) -> Outcome:
-    order_id = _admitted(session, context)
-    if isinstance(order_id, Refused):
-        return _not_admitted(session, context, order_id)
-    _touch(session, order_id)
-    disputes.record(session, order_id, disputes.read_dispute(context.subject, event=context.event["type"]))
-    return _settled(session, context, order_id)
+class Reach(StrEnum):
+    """How much of its order an event needs: nothing, the order locked, or its ledger too, which is settled by it."""
+
+    NONE = "none"
+    LOCK = "lock"
+    SETTLE = "settle"
 
 
-def _on_fraud_warning(session: Session, context: Context) -> Outcome:
-    order_id = _admitted(session, context)
-    if isinstance(order_id, Refused):
-        return _not_admitted(session, context, order_id)
-    orders.lock(session, order_id)  # its `created` and `updated` may come at once
+Record = Callable[[Session, Context, AdmittedOrder, Locked | None], None]
+Refuse = Callable[[Session, Context, Refused], Outcome]
+
+
+@dataclass(frozen=True)
+class OfOrder:
+    """An event about something else that belongs to an order.
+
+    `record` takes the order, with its ledger if that is in reach. `refused` is what becomes of what is not admitted;
+    `ignores` why it is not even asked whose it is, if there is a reason.
+    """
+
+    record: Record
+    reach: Reach = Reach.NONE
+    refused: Refuse | None = None
+    ignores: Callable[[Context], str] | None = None
+
+
+Handler = Plain | OfSession | OfOrder
+
+
+def _record_refund(session: Session, context: Context, order_id: AdmittedOrder, locked: Locked | None) -> None:
+    assert locked is not None
+    refunds.record(session, order_id, locked.book.refunds, refunds.read_refund(context.subject), now=context.now)
+
+
+def _record_dispute(session: Session, context: Context, order_id: AdmittedOrder, locked: Locked | None) -> None:
+    assert locked is not None
+    facts = disputes.read_dispute(context.subject, event=context.event["type"])
+    disputes.record(session, order_id, locked.book.disputes, facts)
+
+
+def _record_fraud_warning(session: Session, context: Context, order_id: AdmittedOrder, _: Locked | None) -> None:
     disputes.record_warning(session, order_id, context.subject)
     history.note(
         session, order_id, f"fraud_warning:{context.subject['id']}", actor=context.actor,
         detail=context.subject.get("fraud_type") or "", now=context.now,
     )  # fmt: skip
-    return Outcome(EventState.APPLIED, order_id)
 
 
-def _on_refunded_charge(session: Session, context: Context) -> Outcome:
+def _ask_for_refunds(session: Session, context: Context, _: AdmittedOrder, __: Locked | None) -> None:
     """The charge tells that refunds exist but, since 2022-11-15, not which: the worker asks."""
-    order_id = _admitted(session, context)
-    if isinstance(order_id, Refused):
-        return _not_admitted(session, context, order_id)
     _ask(session, context, context.subject["id"])
-    return Outcome(EventState.APPLIED, order_id)
 
 
-def _on_decline(session: Session, context: Context) -> Outcome:
+def _note_decline(session: Session, context: Context, order_id: AdmittedOrder, _: Locked | None) -> None:
     """A try that failed: nothing but a line in the order's history, with the bank's reason."""
-    order_id = _admitted(session, context)
-    if isinstance(order_id, Refused):
-        return _not_admitted(session, context, order_id) if _names_ours(order_id) else ignored(_NAMES_NONE)
     error = context.subject.get("last_payment_error") or context.subject
     reason = error.get("decline_code") or error.get("code") or error.get("failure_code") or ""
     charge = id_of(error.get("charge")) or context.subject["id"]
     history.note(session, order_id, f"declined:{charge}", actor=context.actor, detail=reason, now=context.now)
-    return Outcome(EventState.APPLIED, order_id)
 
 
-def _on_payment(session: Session, context: Context) -> Outcome:
+def _note_nothing(session: Session, context: Context, _: AdmittedOrder, __: Locked | None) -> None:
     """Nothing to learn that the Checkout Session does not tell; kept with the order it names."""
-    found = _admitted(session, context)
-    if isinstance(found, Refused):
-        return Outcome(EventState.APPLIED, found.order_id) if _names_ours(found) else ignored(_NAMES_NONE)
-    return Outcome(EventState.APPLIED, found)
 
 
-def _on_subscription(session: Session, context: Context) -> Outcome:
+def _ask_for_subscription(session: Session, context: Context, _: AdmittedOrder, __: Locked | None) -> None:
     """Its state is never read off an event, which may be old: the worker fetches it."""
-    order_id = _admitted(session, context)
-    if isinstance(order_id, Refused):
-        return _not_admitted(session, context, order_id)
-    _ask(session, context, context.subject["id"])
-    return Outcome(EventState.APPLIED, order_id)
+    _ask(session, context, admission.subscription_of(context.subject) or "")
 
 
-def _on_invoice(session: Session, context: Context) -> Outcome:
+def _record_invoice(session: Session, context: Context, order_id: AdmittedOrder, locked: Locked | None) -> None:
+    assert locked is not None
     subscription = subscriptions.subscription_of(context.subject)
-    if subscription is None:
-        return ignored("an invoice without a subscription")
-    order_id = _admitted(session, context)
-    if isinstance(order_id, Refused):
-        return _not_admitted(session, context, order_id)
-    if context.event["type"] in ("invoice.paid", "invoice.payment_succeeded"):
-        facts = payments.read_paid_invoice(context.subject, subscription=subscription, now=context.now)
-        fulfillment.receive(session, order_id, facts, actor=context.actor, now=context.now)
-    _ask(session, context, subscription)
-    return Outcome(EventState.APPLIED, order_id)
+    facts = payments.read_paid_invoice(context.subject, subscription=subscription, now=context.now)
+    fulfillment.record_payment(session, locked.order, locked.book, facts)
+    _ask_for_subscription(session, context, order_id, locked)
+
+
+def _without_subscription(context: Context) -> str:
+    return "" if subscriptions.subscription_of(context.subject) else "an invoice without a subscription"
+
+
+def _refuse_decline(session: Session, context: Context, refused: Refused) -> Outcome:
+    return not_admitted(session, context, refused) if _names_ours(refused) else ignored(_NAMES_NONE)
+
+
+def _refuse_payment(session: Session, context: Context, refused: Refused) -> Outcome:
+    return Outcome(EventState.APPLIED, refused.order_id) if _names_ours(refused) else ignored(_NAMES_NONE)
 
 
 def _on_catalogue(session: Session, context: Context) -> Outcome:
@@ -182,30 +191,12 @@ def _on_payout(session: Session, context: Context) -> Outcome:
     return Outcome(EventState.APPLIED)
 
 
-def _admitted(session: Session, context: Context) -> AdmittedOrder | Refused:
-    return admission.of_object(session, context.shop_id, context.subject)
-
-
 def _names_ours(refused: Refused) -> bool:
     """Whether it names an order that we have, though nothing proves yet that it belongs to it."""
     return refused.fate is Fate.ASK and refused.order_id is not None
 
 
-def _touch(session: Session, order_id: str) -> None:
-    """Lock the order, and say that there is more to its ledger than the payment."""
-    order = orders.lock(session, order_id)
-    assert order is not None
-    if not order.eventful:
-        order.eventful = True
-        session.flush()
-
-
-def _settled(session: Session, context: Context, order_id: str) -> Outcome:
-    fulfillment.resettle(session, order_id, actor=context.actor, now=context.now)
-    return Outcome(EventState.APPLIED, order_id)
-
-
-def _not_admitted(session: Session, context: Context, refused: Refused) -> Outcome:
+def not_admitted(session: Session, context: Context, refused: Refused) -> Outcome:
     """Somebody else's is ignored. What may yet be ours is parked, and the worker asks Stripe: nothing is lost meanwhile."""
     if refused.fate is Fate.IGNORE:
         return ignored(refused.reason)
@@ -218,51 +209,61 @@ def _ask(session: Session, context: Context, subject: str) -> None:
     outbox.owe(session, Job.ASK_STRIPE, subject, key=f"{subject}:{context.event['id']}")
 
 
-Handler = Callable[[Session, Context], Outcome]
+_REFUND = OfOrder(_record_refund, Reach.SETTLE)
+_DISPUTE = OfOrder(_record_dispute, Reach.SETTLE)
+_WARNING = OfOrder(_record_fraud_warning, Reach.LOCK)  # its `created` and `updated` may come at once
+_DECLINE = OfOrder(_note_decline, refused=_refuse_decline)
+_PAYMENT = OfOrder(_note_nothing, refused=_refuse_payment)
+_REFUNDED = OfOrder(_ask_for_refunds)
+_SUBSCRIPTION = OfOrder(_ask_for_subscription)
+_PAID_INVOICE = OfOrder(_record_invoice, Reach.SETTLE, ignores=_without_subscription)
+_INVOICE = OfOrder(_ask_for_subscription, ignores=_without_subscription)
+_CATALOGUE = Plain(_on_catalogue)
+_PAYOUT = Plain(_on_payout)
 
 HANDLERS: Mapping[str, Handler] = {
-    "checkout.session.completed": _on_checkout,
-    "checkout.session.async_payment_succeeded": _on_checkout,
-    "checkout.session.async_payment_failed": _on_checkout,
-    "checkout.session.expired": _on_checkout,
-    "payment_intent.succeeded": _on_payment,
-    "payment_intent.processing": _on_payment,
-    "payment_intent.payment_failed": _on_decline,
-    "charge.failed": _on_decline,
-    "charge.refunded": _on_refunded_charge,
-    "charge.updated": _on_payment,
-    "charge.succeeded": _on_payment,
-    "refund.created": _on_refund,
-    "refund.updated": _on_refund,
-    "refund.failed": _on_refund,
-    "charge.refund.updated": _on_refund,
-    "charge.dispute.created": _on_dispute,
-    "charge.dispute.updated": _on_dispute,
-    "charge.dispute.funds_withdrawn": _on_dispute,
-    "charge.dispute.funds_reinstated": _on_dispute,
-    "charge.dispute.closed": _on_dispute,
-    "radar.early_fraud_warning.created": _on_fraud_warning,
-    "radar.early_fraud_warning.updated": _on_fraud_warning,
-    "customer.subscription.created": _on_subscription,
-    "customer.subscription.updated": _on_subscription,
-    "customer.subscription.deleted": _on_subscription,
-    "customer.subscription.paused": _on_subscription,
-    "customer.subscription.resumed": _on_subscription,
-    "customer.subscription.trial_will_end": _on_subscription,
-    "invoice.paid": _on_invoice,
-    "invoice.payment_succeeded": _on_invoice,
-    "invoice.payment_failed": _on_invoice,
-    "invoice.payment_action_required": _on_invoice,
-    "invoice.marked_uncollectible": _on_invoice,
-    "invoice.voided": _on_invoice,
-    "payout.created": _on_payout,
-    "payout.updated": _on_payout,
-    "payout.paid": _on_payout,
-    "payout.failed": _on_payout,
-    "payout.canceled": _on_payout,
-    "payout.reconciliation_completed": _on_payout,
-    "product.updated": _on_catalogue,
-    "product.deleted": _on_catalogue,
-    "price.updated": _on_catalogue,
-    "price.deleted": _on_catalogue,
+    "checkout.session.completed": OfSession(),
+    "checkout.session.async_payment_succeeded": OfSession(),
+    "checkout.session.async_payment_failed": OfSession(),
+    "checkout.session.expired": OfSession(),
+    "payment_intent.succeeded": _PAYMENT,
+    "payment_intent.processing": _PAYMENT,
+    "payment_intent.payment_failed": _DECLINE,
+    "charge.failed": _DECLINE,
+    "charge.refunded": _REFUNDED,
+    "charge.updated": _PAYMENT,
+    "charge.succeeded": _PAYMENT,
+    "refund.created": _REFUND,
+    "refund.updated": _REFUND,
+    "refund.failed": _REFUND,
+    "charge.refund.updated": _REFUND,
+    "charge.dispute.created": _DISPUTE,
+    "charge.dispute.updated": _DISPUTE,
+    "charge.dispute.funds_withdrawn": _DISPUTE,
+    "charge.dispute.funds_reinstated": _DISPUTE,
+    "charge.dispute.closed": _DISPUTE,
+    "radar.early_fraud_warning.created": _WARNING,
+    "radar.early_fraud_warning.updated": _WARNING,
+    "customer.subscription.created": _SUBSCRIPTION,
+    "customer.subscription.updated": _SUBSCRIPTION,
+    "customer.subscription.deleted": _SUBSCRIPTION,
+    "customer.subscription.paused": _SUBSCRIPTION,
+    "customer.subscription.resumed": _SUBSCRIPTION,
+    "customer.subscription.trial_will_end": _SUBSCRIPTION,
+    "invoice.paid": _PAID_INVOICE,
+    "invoice.payment_succeeded": _PAID_INVOICE,
+    "invoice.payment_failed": _INVOICE,
+    "invoice.payment_action_required": _INVOICE,
+    "invoice.marked_uncollectible": _INVOICE,
+    "invoice.voided": _INVOICE,
+    "payout.created": _PAYOUT,
+    "payout.updated": _PAYOUT,
+    "payout.paid": _PAYOUT,
+    "payout.failed": _PAYOUT,
+    "payout.canceled": _PAYOUT,
+    "payout.reconciliation_completed": _PAYOUT,
+    "product.updated": _CATALOGUE,
+    "product.deleted": _CATALOGUE,
+    "price.updated": _CATALOGUE,
+    "price.deleted": _CATALOGUE,
 }

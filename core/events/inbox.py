@@ -1,5 +1,7 @@
 """Stripe's events: each remembered once, applied in one transaction, and kept when it could not be."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,10 +10,12 @@ from sqlalchemy import Index, Text, bindparam, update
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from core import admission
-from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome, ignored
+from core.events import application
+from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome
 from core.foundation import masking
-from core.foundation.database import constant, index_where, insert_once, repeatable, text_enum
+from core.foundation.database import constant, index_where, is_away, repeatable, text_enum
 from core.foundation.errors import EventNotFound
+from core.foundation.writes import InsertOnce
 from core.gateway.signature import verified
 from core.shop import Shop
 
@@ -35,6 +39,30 @@ class StripeEvent(SQLModel, table=True):
     updated_at: datetime
     retry_after: datetime
 
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it when it was last tried."""
+        return Outcome(self.state, self.order_id, self.error)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it need not be tried again."""
+        return self.state in (EventState.APPLIED, EventState.IGNORED)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event that is known to be Stripe's, with its text as it came. `again` if it is to be applied once more."""
+
+    event: dict[str, Any]
+    payload: str
+    actor: str
+    again: bool = False
+
+    @property
+    def id(self) -> str:
+        return str(self.event["id"])
+
 
 OF_THE_OTHER_MODE = col(StripeEvent.error).in_([constant(LIVE_AT_TEST), constant(TEST_AT_LIVE)])
 index_where(OF_THE_OTHER_MODE, "ix_stripe_events_other_mode", StripeEvent.received_at)
@@ -53,17 +81,33 @@ def receive(shop: Shop, raw: bytes, signature: str | None) -> Outcome:
 
 def take(shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: bool = False) -> Outcome:
     """Remember and apply an event that is known to be Stripe's. `again` applies it even if it was applied before."""
+    [taken] = take_all(shop, [Told(event, payload, actor, again)])
+    if isinstance(taken, Exception):
+        raise taken
+    return taken
+
+
+def take_all(shop: Shop, told: Sequence[Told]) -> list[Outcome | Exception]:
+    """Remember and apply these events, in one transaction; return what became of each, in their order.
+
+    If that fails, each half is tried by itself, and so on: one that cannot be applied fails alone.
+    """
     try:
-        return _taken(shop, event, payload, actor=actor, again=again)
+        return [*_taken(shop, told)]
     except Exception as error:
-        _note_failure(shop, event, payload, error)
-        raise
+        if len(told) == 1:
+            _note_failure(shop, told[0], error)
+            return [error]
+        if is_away(error):
+            return [error] * len(told)  # it is none of the events that is the matter
+    half = len(told) // 2
+    return take_all(shop, told[:half]) + take_all(shop, told[half:])
 
 
 @repeatable
-def _taken(shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: bool) -> Outcome:
+def _taken(shop: Shop, told: Sequence[Told]) -> list[Outcome]:
     with shop.transaction() as session:
-        return _remember_and_apply(session, shop, event, payload, actor=actor, again=again)
+        return _remember_and_apply(session, shop, told)
 
 
 def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:
@@ -105,9 +149,9 @@ def waits_for_stripe(event: StripeEvent) -> bool:
 def dismiss(shop: Shop, event_id: str, reason: str) -> Outcome:
     """Stop trying a parked event: it turned out to be none of ours. Returns how it stands then."""
     with shop.transaction() as session:
-        row = _locked(session, event_id)
+        [row] = _locked(session, [event_id])
         if row.state is not EventState.PARKED:
-            return Outcome(row.state, row.order_id, row.error)
+            return row.outcome
         dismissed = Outcome(EventState.IGNORED, reason=reason)
         _conclude(session, event_id, dismissed, row.attempts, now=shop.now())
     return dismissed
@@ -118,7 +162,7 @@ def remembered(session: Session, event_ids: list[str]) -> set[str]:
     return set(session.exec(select(StripeEvent.id).where(col(StripeEvent.id).in_(event_ids))))
 
 
-_REMEMBER = insert_once(StripeEvent)
+_REMEMBER = InsertOnce(StripeEvent.__table__, returning="id")  # type: ignore[attr-defined]
 _CONCLUDE = (
     update(StripeEvent)
     .where(col(StripeEvent.id) == bindparam("event"))
@@ -129,57 +173,57 @@ _CONCLUDE = (
 )  # fmt: skip
 
 
-def _remember_and_apply(
-    session: Session, shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: bool
-) -> Outcome:
+def _remember_and_apply(session: Session, shop: Shop, told: Sequence[Told]) -> list[Outcome]:
     now = shop.now()
+    first: dict[str, Told] = {}
+    for each in told:
+        first.setdefault(each.id, each)
     # Written as if it had worked, which it has when this transaction commits: the usual event needs no second statement.
-    hoped = Outcome(EventState.APPLIED, _order_named_in(event))
-    row = _row(event, payload, hoped, now=now)
-    attempts = 1
-    if not session.execute(_REMEMBER, row).rowcount:  # type: ignore[attr-defined]
-        earlier = _locked(session, event["id"])
-        if earlier.state in (EventState.APPLIED, EventState.IGNORED) and not again:
-            return Outcome(earlier.state, earlier.order_id, earlier.error)
-        attempts = earlier.attempts + 1
-    outcome = _apply(session, shop, event, actor, now)
-    if outcome != hoped or attempts > 1:
-        _conclude(session, event["id"], outcome, attempts, now=now)
-    return outcome
+    # In the order of their ids, as everybody writes them, or two who have the same events would wait for each other.
+    rows = [_row(first[event_id], _hoped(first[event_id]), now=now) for event_id in sorted(first)]
+    new = {row.id for row in _REMEMBER(session, rows)}
+    earlier = {row.id: row for row in _locked(session, first.keys() - new)} if first.keys() - new else {}
+    outcomes = {row.id: row.outcome for row in earlier.values() if row.is_over and not first[row.id].again}
+    waiting = [each for each in first.values() if each.id not in outcomes]
+    contexts = [Context(shop.id, each.event, each.actor, now) for each in waiting]
+    found = application.apply(session, contexts, livemode=shop.settings.livemode)
+    for each, outcome in zip(waiting, found, strict=True):
+        outcomes[each.id] = outcome
+        attempts = earlier[each.id].attempts + 1 if each.id in earlier else 1
+        if outcome != _hoped(each) or attempts > 1:
+            _conclude(session, each.id, outcome, attempts, now=now)
+    return [outcomes[each.id] for each in told]
 
 
-def _apply(session: Session, shop: Shop, event: dict[str, Any], actor: str, now: datetime) -> Outcome:
-    if bool(event.get("livemode")) != shop.settings.livemode:
-        return ignored(LIVE_AT_TEST if event.get("livemode") else TEST_AT_LIVE)
-    handler = HANDLERS.get(event["type"])
-    if handler is None:
-        return ignored("a type the shop has no use for")
-    return handler(session, Context(shop.id, event, actor, now))
+def _hoped(told: Told) -> Outcome:
+    return Outcome(EventState.APPLIED, _order_named_in(told.event))
 
 
-def _note_failure(shop: Shop, event: dict[str, Any], payload: str, error: Exception) -> None:
+def _note_failure(shop: Shop, told: Told, error: Exception) -> None:
     """What failed was rolled back, the event's own row with it: say so in a transaction of its own."""
     now = shop.now()
-    failed = Outcome(EventState.FAILED, _order_named_in(event), masking.described(error))
+    failed = Outcome(EventState.FAILED, _order_named_in(told.event), masking.described(error))
     with shop.transaction() as session:
-        if session.execute(_REMEMBER, _row(event, payload, failed, now=now)).rowcount:  # type: ignore[attr-defined]
+        if _REMEMBER(session, [_row(told, failed, now=now)]):
             return
-        earlier = _locked(session, event["id"])
-        if earlier.state not in (EventState.APPLIED, EventState.IGNORED):
-            _conclude(session, event["id"], failed, earlier.attempts + 1, now=now)
+        [earlier] = _locked(session, [told.id])
+        if not earlier.is_over:
+            _conclude(session, told.id, failed, earlier.attempts + 1, now=now)
 
 
-def _row(event: dict[str, Any], payload: str, outcome: Outcome, *, now: datetime) -> dict[str, Any]:
+def _row(told: Told, outcome: Outcome, *, now: datetime) -> dict[str, Any]:
+    event = told.event
     return {
         "id": event["id"], "type": event["type"], "created": datetime.fromtimestamp(event.get("created") or 0, UTC),
-        "livemode": bool(event.get("livemode")), "payload": payload, "state": outcome.state,
+        "livemode": bool(event.get("livemode")), "payload": told.payload, "state": outcome.state,
         "order_id": outcome.order_id, "attempts": 1, "error": outcome.reason, "received_at": now, "updated_at": now,
         "retry_after": now + _patience(1),
     }  # fmt: skip
 
 
-def _locked(session: Session, event_id: str) -> StripeEvent:
-    return session.exec(select(StripeEvent).where(StripeEvent.id == event_id).with_for_update()).one()
+def _locked(session: Session, event_ids: Collection[str]) -> Sequence[StripeEvent]:
+    query = select(StripeEvent).where(col(StripeEvent.id).in_(event_ids)).order_by(col(StripeEvent.id))
+    return session.exec(query.with_for_update()).all()
 
 
 def _conclude(session: Session, event_id: str, outcome: Outcome, attempts: int, *, now: datetime) -> None:

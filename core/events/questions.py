@@ -8,9 +8,10 @@ from core import fulfillment
 from core.admission import Fate, Refused
 from core.events import inbox
 from core.events.handlers import Outcome
+from core.fulfillment import Case
 from core.gateway.sessions import read_session
 from core.journeys import ownership, payment_contents, plans
-from core.orders import orders, refunds
+from core.orders import ledger, refunds
 from core.orders.payments import Payment
 from core.shop import Shop
 
@@ -63,9 +64,7 @@ def _fetch_refunds(shop: Shop, charge: str) -> None:
     if order_id is None or isinstance(order_id, Refused):
         return
     with shop.transaction() as session:
-        order = orders.lock(session, order_id)
-        assert order is not None
-        order.eventful = True
+        order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
         for facts in found:
-            refunds.record(session, order_id, facts, now=shop.now())
-        fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
+            refunds.record(session, order_id, book.refunds, facts, now=shop.now())
+        fulfillment.settle(session, [Case(order, book, "worker")], now=shop.now())

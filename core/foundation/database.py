@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Field, Session, SQLModel
 
@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 # What PostgreSQL calls a transaction that it gave up so that others could go on: serialization_failure, deadlock_detected.
 _GIVEN_UP = ("40001", "40P01")
+# The classes of its codes that say that it cannot be had: no connection, no room for one, shutting down. SQLite has none.
+_AWAY = ("", "08", "53", "57")
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
 _BREATH = 0.02
@@ -133,6 +135,12 @@ def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
 
 def _was_given_up(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
+
+
+def is_away(error: Exception) -> bool:
+    """Whether it is the database itself that cannot be had: then it is of no use to try another unit of work."""
+    code = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return isinstance(error, (OperationalError, InterfaceError)) and code[:2] in _AWAY
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from core.foundation.errors import (
 )
 from core.foundation.money import Money
 from core.foundation.settings import Settings
+from core.fulfillment import Case
 from core.journeys import ownership, payment_contents, plans
 from core.kinds import convergence, plan_billing
 from core.kinds.convergence import Foreseen
@@ -319,9 +320,9 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
     ours = ownership.find(shop, answer)
     assert not isinstance(ours, Refused)
     with shop.transaction() as session:
-        orders.lock(session, row.order_id)
-        recorded = refunds.record(session, ours, refunds.read_refund(answer), now=shop.now())
-        fulfillment.resettle(session, row.order_id, actor=row.actor, now=shop.now())
+        order, book = ledger.lock(session, [ours], eventful=True)[ours]
+        recorded = refunds.record(session, ours, book.refunds, refunds.read_refund(answer), now=shop.now())
+        fulfillment.settle(session, [Case(order, book, row.actor)], now=shop.now())
         return recorded
 
 

@@ -3,6 +3,7 @@
 It may be done any number of times: the result is the same, and each grant keeps when it was first given.
 """
 
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,22 +58,43 @@ class Foreseen:
     keeps: bool
 
 
-def converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, now: datetime) -> Converged:
-    """Bring the order's grants to what its ledger allows now, and give back what nobody can be paying for any more."""
-    found = Converged()
-    if ledger.progress in (Progress.OPEN, Progress.PROCESSING):
-        return found
-    rows = _lines_and_grants(session, order.id)
-    ledger.lines = [line for line, _ in rows]
-    if ledger.progress is not Progress.PAID:
-        deliverables.release_all(session, [line for line, _ in rows])
-        return found
-    deliverables.lock_stock(session, [line for line, _ in rows])
-    keeps = products.kept_after_refund(session, [line.product_id for line in ledger.lines]) if ledger.refunds else set()
+@dataclass(frozen=True)
+class Task:
+    """An order to converge: its row, its ledger, and where to note what is granted. The order must be locked."""
+
+    order: Order
+    ledger: Ledger
+    log: Entries
+
+
+def converge(session: Session, tasks: Sequence[Task], *, now: datetime) -> list[Converged]:
+    """Bring the grants of these orders to what their ledgers allow now, and give back what nobody can be paying for any
+    more. What it reads, it reads for all of them at once."""
+    over = [task for task in tasks if task.ledger.progress not in (Progress.OPEN, Progress.PROCESSING)]
+    rows = _lines_and_grants(session, [task.order.id for task in over])
+    for task in over:
+        task.ledger.lines = [line for line, _ in rows[task.order.id]]
+    deliverables.lock_stock(session, [line for task in over for line in task.ledger.lines])
+    refunded = [line.product_id for task in over if task.ledger.refunds for line in task.ledger.lines]
+    keeps = products.kept_after_refund(session, refunded) if refunded else set()
+    found = []
+    for task in tasks:
+        if task.ledger.progress is Progress.PAID:
+            found.append(_converged(session, task, rows[task.order.id], keeps, now=now))
+        else:
+            deliverables.release_all(session, task.ledger.lines if task in over else ())
+            found.append(Converged())
+    return found
+
+
+def _converged(
+    session: Session, task: Task, rows: list[tuple[OrderLine, Grant | None]], keeps: set[str], *, now: datetime
+) -> Converged:
+    found, ledger, log = Converged(), task.ledger, task.log
     allowed = _allowed(ledger, rows, keeps, now=now)
     trouble = "" if ledger.paid else ledger.misfit
     # Money that was not what was ordered is not the order's own: nobody was told of it that something is missing.
-    told = order.stripe_checkout_session_id is not None
+    told = task.order.stripe_checkout_session_id is not None
     for line, known in rows:
         grant = known or _first_granted(session, line, trouble, log, now=now)
         before = grant.granted_at
@@ -89,7 +111,7 @@ def converge(session: Session, order: Order, ledger: Ledger, log: Entries, *, no
 
 def foresee(session: Session, order: Order, ledger: Ledger, *, now: datetime) -> tuple[Foreseen, ...]:
     """What converging would bring each delivery to if the order's money stood as in this ledger. Changes nothing."""
-    rows = _lines_and_grants(session, order.id)
+    rows = _lines_and_grants(session, [order.id])[order.id]
     ledger.lines = [line for line, _ in rows]
     keeps = products.kept_after_refund(session, [line.product_id for line in ledger.lines])
     allowed = _allowed(ledger, rows, keeps, now=now)
@@ -109,14 +131,18 @@ def _allowed(
     }
 
 
-def _lines_and_grants(session: Session, order_id: str) -> list[tuple[OrderLine, Grant | None]]:
+def _lines_and_grants(session: Session, order_ids: Collection[str]) -> dict[str, list[tuple[OrderLine, Grant | None]]]:
+    """The lines of these orders, each with its grant if it has one yet, by the order's id."""
+    found: dict[str, list[tuple[OrderLine, Grant | None]]] = {order_id: [] for order_id in order_ids}
     query = (
         select(OrderLine, Grant)
         .join(Grant, col(Grant.order_line_id) == OrderLine.id, isouter=True)
-        .where(OrderLine.order_id == order_id)
+        .where(col(OrderLine.order_id).in_(order_ids))
         .order_by(col(OrderLine.position))
     )
-    return list(session.exec(query.execution_options(populate_existing=True)))
+    for line, grant in session.exec(query.execution_options(populate_existing=True)) if found else ():
+        found[line.order_id].append((line, grant))
+    return found
 
 
 def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries, *, now: datetime) -> Grant:
@@ -130,7 +156,6 @@ def _first_granted(session: Session, line: OrderLine, trouble: str, log: Entries
         granted_at=None if trouble else now, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(grant)
-    session.flush()  # what a kind adds refers to it
     if trouble:
         _keep_stock(session, line, now=now)
     elif short := deliverables.KINDS[line.kind].grant(session, line, grant, now=now):

@@ -1,6 +1,6 @@
 """What delivers each kind of product, and what an order's lines hold and give by means of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -31,12 +31,12 @@ KINDS: Mapping[Kind, Deliverable] = {
 }
 
 
-def lock_stock(session: Session, lines: list[OrderLine]) -> None:
+def lock_stock(session: Session, lines: Sequence[OrderLine]) -> None:
     """Lock, in one order for everybody, what these lines take from a stock: two orders crossed would wait for each other."""
     workshops.lock_of(session, lines)
 
 
-def release_all(session: Session, lines: list[OrderLine]) -> None:
+def release_all(session: Session, lines: Sequence[OrderLine]) -> None:
     """Give back whatever these lines hold, because nobody can be paying for them any more."""
     lock_stock(session, lines)
     for line in lines:

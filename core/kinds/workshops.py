@@ -3,7 +3,7 @@
 An order line names its date. Nothing here ever puts another in its place.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -124,7 +124,7 @@ def lock(
     return sorted(found, key=lambda date: (date.starts_at, date.id))
 
 
-def lock_of(session: Session, lines: list[OrderLine]) -> None:
+def lock_of(session: Session, lines: Sequence[OrderLine]) -> None:
     """Lock what these lines count on, if it is more than one date: one alone is locked by the change itself."""
     wanted = {line.workshop_date_id for line in lines if line.workshop_date_id}
     if len(wanted) > 1:

@@ -1,5 +1,6 @@
 """What Stripe has told us of each Checkout Session of an order: facts that merge in any order and any number of times."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,7 +56,12 @@ index_where(UNDECIDED, "ix_checkouts_undecided", Checkout.id)
 
 def of_order(session: Session, order_id: str) -> list[Checkout]:
     """All Sessions of the order, oldest first, as they are now (read after the order was locked)."""
-    query = select(Checkout).where(Checkout.order_id == order_id)
+    return of_orders(session, [order_id])
+
+
+def of_orders(session: Session, order_ids: Collection[str]) -> list[Checkout]:
+    """The same of several orders, those of one after those of another."""
+    query = select(Checkout).where(col(Checkout.order_id).in_(order_ids))
     return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
 
 
@@ -111,10 +117,7 @@ def record(
         session.add(row)
         known.append(row)
         known.sort(key=_age)  # as the next caller will read them: which of two paid ones counts must not change
-    before = row.model_dump()
     _merge(row, facts)
-    if row.model_dump() != before:
-        session.flush()
     return row
 
 

@@ -1,6 +1,6 @@
 """Disputes and early fraud warnings: what the cardholder's bank says of a payment."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -118,9 +118,9 @@ def read_dispute(dispute: dict[str, Any], *, event: str = "") -> DisputeFacts:
     )
 
 
-def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Dispute:
-    """Merge what Stripe said into the dispute's row. The order must be locked."""
-    row = session.get(Dispute, facts.id, with_for_update=True)
+def record(session: Session, order_id: AdmittedOrder, known: list[Dispute], facts: DisputeFacts) -> Dispute:
+    """Merge what Stripe said into the dispute's row among the order's `known` ones. The order must be locked."""
+    row = next((each for each in known if each.id == facts.id), None)
     if row is None:
         row = Dispute(
             id=facts.id, order_id=order_id, stripe_charge_id=facts.charge, amount=facts.amount, currency=facts.currency,
@@ -128,6 +128,8 @@ def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Di
             created_at=facts.created_at,
         )  # fmt: skip
         session.add(row)
+        known.append(row)
+        known.sort(key=_age)
     elif facts.withdrawn and not row.withdrawn and row.status not in _INQUIRY:
         row.withdrawn_later = True
     if _rank(facts.status) >= _rank(row.status):
@@ -135,7 +137,6 @@ def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Di
         row.due_by = facts.due_by or row.due_by
     row.was_inquiry = row.was_inquiry or facts.status in _INQUIRY
     row.withdrawn = row.withdrawn or facts.withdrawn
-    session.flush()
     return row
 
 
@@ -149,14 +150,19 @@ def record_warning(session: Session, order_id: AdmittedOrder, warning: dict[str,
         )  # fmt: skip
         session.add(row)
     row.actionable = row.actionable and bool(warning.get("actionable"))
-    session.flush()
+    session.flush()  # the next one may be of the same transaction
     return row
 
 
 def of_order(session: Session, order_id: str) -> list[Dispute]:
     """The order's disputes, oldest first, as they are now."""
-    query = select(Dispute).where(Dispute.order_id == order_id).order_by(col(Dispute.created_at), col(Dispute.id))
-    return list(session.exec(query.execution_options(populate_existing=True)))
+    return of_orders(session, [order_id])
+
+
+def of_orders(session: Session, order_ids: Collection[str]) -> list[Dispute]:
+    """The same of several orders."""
+    query = select(Dispute).where(col(Dispute.order_id).in_(order_ids))
+    return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
 
 
 def standing(disputes: Sequence[Dispute]) -> str:
@@ -225,3 +231,7 @@ def entry(dispute: Dispute) -> list[str]:
 
 def _rank(status: str) -> int:
     return _RANK.index(status) if status in _RANK else _RANK.index("under_review")
+
+
+def _age(dispute: Dispute) -> tuple[datetime, str]:
+    return dispute.created_at, dispute.id

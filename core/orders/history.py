@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from core.foundation.database import insert_once
+from core.foundation.writes import InsertOnce, at_the_end
 
 
 class FulfillmentLog(SQLModel, table=True):
@@ -22,12 +22,12 @@ class FulfillmentLog(SQLModel, table=True):
     created_at: datetime
 
 
-_LOG = insert_once(FulfillmentLog)
+_LOG = InsertOnce(FulfillmentLog.__table__)  # type: ignore[attr-defined]
 
 
 @dataclass
 class Entries:
-    """The entries that one change of an order has to write, so that they go out in one statement."""
+    """The entries that one change of an order has to write."""
 
     order_id: str
     actor: str
@@ -47,9 +47,8 @@ class Entries:
         )  # fmt: skip
 
     def write(self, session: Session) -> None:
-        """Write what is new."""
-        if self.rows:
-            session.execute(_LOG, self.rows)
+        """Write what is new of them, when the transaction ends."""
+        at_the_end(session, _LOG, *self.rows)
 
 
 def note(session: Session, order_id: str, event: str, *, actor: str, detail: str = "", now: datetime) -> None:

@@ -1,7 +1,9 @@
 """The ledger of an order: every fact known about its money, read together, and what they come to."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -215,23 +217,80 @@ class Ledger:
         return payment is not None and self.is_gone(payment)
 
 
-def read(session: Session, order: Order) -> Ledger:
-    """The ledger as it is now. The order must be locked, in a statement before this one.
+class Locked(NamedTuple):
+    """An order that nobody else changes before the transaction ends, and its ledger."""
 
-    An order of which nothing was paid yet costs one query, and one to which nothing happened but being paid two more:
+    order: Order
+    book: Ledger
+
+
+def lock(session: Session, order_ids: Collection[str], *, eventful: bool = False) -> dict[str, Locked]:
+    """Those of these orders that there are, each locked and then read; `eventful` if there is to be more to know of them
+    than their payment."""
+    session.flush()  # what is read is read anew
+    found = list(orders.lock_all(session, order_ids).values())
+    for order in found:
+        order.eventful = order.eventful or eventful
+    # Read in statements after the lock: what was read with it could be older than what another just wrote.
+    books = read_all(session, found)
+    return {order.id: Locked(order, books[order.id]) for order in found}
+
+
+def read(session: Session, order: Order) -> Ledger:
+    """The ledger of one order as it is now. The order must be locked, in a statement before this one."""
+    return read_all(session, [order])[order.id]
+
+
+def read_all(session: Session, found: Collection[Order]) -> dict[str, Ledger]:
+    """The ledgers of these orders as they are now, by the order's id. They must be locked.
+
+    Orders of which nothing was paid yet cost one query, and those to which nothing happened but being paid two more:
     `eventful` says that there is more.
     """
-    known = checkouts.of_order(session, order.id)
-    book = Ledger(known, _due(session, order, known))
-    if order.eventful or any(row.money is Money.PAID for row in known):
-        book.payments = payments.of_order(session, order.id)
-        book.listed = payment_lines.of_orders_payments(session, book.payments)
-    if order.eventful:
-        book.refunds = refunds.of_order(session, order.id)
-        book.disputes = disputes.of_order(session, order.id)
-        book.subscriptions = subscriptions.of_order(session, order.id)
-        book.items = subscription_items.of_subscriptions(session, [each.id for each in book.subscriptions])
-    return book
+    known = _by_order(checkouts.of_orders(session, [order.id for order in found]) if found else [])
+    in_trial = _in_trial(session, [row for rows in known.values() for row in rows if checkouts.is_trial(row)])
+    books = {
+        order.id: Ledger(
+            known[order.id],
+            Due(order.amount_expected, in_trial.get(order.id, order.amount_expected), order.currency),
+        )
+        for order in found
+    }
+    eventful = {order.id: books[order.id] for order in found if order.eventful}
+    paid = {each for each, book in books.items() if any(row.money is Money.PAID for row in book.checkouts)}
+    _read_payments(session, {each: books[each] for each in books if each in eventful or each in paid})
+    _read_events(session, eventful)
+    return books
+
+
+def _read_payments(session: Session, books: Mapping[str, Ledger]) -> None:
+    received = payments.of_orders(session, books) if books else []
+    listed = payment_lines.of_orders_payments(session, received) if received else {}
+    for payment in received:
+        books[payment.order_id].payments.append(payment)
+        if payment.id in listed:
+            books[payment.order_id].listed[payment.id] = listed[payment.id]
+
+
+def _read_events(session: Session, books: Mapping[str, Ledger]) -> None:
+    if not books:
+        return
+    for refund in refunds.of_orders(session, books):
+        books[refund.order_id].refunds.append(refund)
+    for dispute in disputes.of_orders(session, books):
+        books[dispute.order_id].disputes.append(dispute)
+    plans = {plan.id: plan for plan in subscriptions.of_orders(session, books)}
+    for plan in plans.values():
+        books[plan.order_id].subscriptions.append(plan)
+    for item in subscription_items.of_subscriptions(session, list(plans)) if plans else []:
+        books[plans[item.subscription_id].order_id].items.append(item)
+
+
+def _by_order(rows: Iterable[Checkout]) -> dict[str, list[Checkout]]:
+    found = defaultdict[str, list[Checkout]](list)
+    for row in rows:
+        found[row.order_id].append(row)
+    return found
 
 
 def _brought(row: Checkout, payment: Payment) -> bool:
@@ -242,10 +301,8 @@ def _brought(row: Checkout, payment: Payment) -> bool:
     )
 
 
-def _due(session: Session, order: Order, known: list[Checkout]) -> Due:
-    in_trial = order.amount_expected
-    if any(checkouts.is_trial(row) for row in known):
-        in_trial = sum(
-            line.unit_amount * line.quantity for line in orders.lines(session, order.id) if not line.interval
-        )
-    return Due(order.amount_expected, in_trial, order.currency)
+def _in_trial(session: Session, tried: Collection[Checkout]) -> dict[str, int]:
+    """What is left to pay of the orders whose plans are tried for nothing at first, in minor units."""
+    lines = orders.lines_of(session, {row.order_id for row in tried}) if tried else {}
+    once = {order_id: [line for line in each if not line.interval] for order_id, each in lines.items()}
+    return {order_id: sum(line.unit_amount * line.quantity for line in each) for order_id, each in once.items()}

@@ -165,8 +165,7 @@ def write_lines(session: Session, order: Order, drafts: Sequence[LineDraft], *, 
 
 def lines(session: Session, order_id: str) -> list[OrderLine]:
     """The order's lines, in the order of the cart."""
-    query = select(OrderLine).where(OrderLine.order_id == order_id).order_by(col(OrderLine.position))
-    return list(session.exec(query))
+    return lines_of(session, [order_id])[order_id]
 
 
 def lines_of(session: Session, order_ids: Collection[str]) -> dict[str, list[OrderLine]]:
@@ -180,7 +179,13 @@ def lines_of(session: Session, order_ids: Collection[str]) -> dict[str, list[Ord
 
 def lock(session: Session, order_id: str) -> Order | None:
     """The order's row, which nobody else changes until this transaction ends; None if there is no such order."""
-    return session.get(Order, order_id, with_for_update=True, populate_existing=True)
+    return lock_all(session, [order_id]).get(order_id)
+
+
+def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
+    """The rows of those of these orders that there are, locked in the order of their ids, as everybody locks them."""
+    query = select(Order).where(col(Order.id).in_(sorted(order_ids))).order_by(col(Order.id)).with_for_update()
+    return {order.id: order for order in session.exec(query.execution_options(populate_existing=True))}
 
 
 def lock_cart(session: Session, cart_id: str) -> Order | None:

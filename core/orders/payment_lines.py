@@ -91,7 +91,6 @@ def write(
     payment.amount_subtotal = sum(row.amount_subtotal for row in rows)
     payment.amount_discount = sum(row.amount_discount for row in rows)
     payment.amount_tax = sum(row.amount_tax for row in rows)
-    session.flush()
     return rows
 
 

@@ -4,7 +4,7 @@ The same payment is learned from its Session, from its invoice, or from both, in
 say of it is merged so that the same row stands in the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -146,7 +146,6 @@ def record(
         known.append(row)
     _merge(row, facts, lines_known=lines_known)
     known.sort(key=_age)
-    session.flush()
     return row
 
 
@@ -159,7 +158,12 @@ def identify(session: Session, payment: Payment, payment_intent: str | None, cha
 
 def of_order(session: Session, order_id: str) -> list[Payment]:
     """The order's payments, oldest first, as they are now."""
-    query = select(Payment).where(Payment.order_id == order_id)
+    return of_orders(session, [order_id])
+
+
+def of_orders(session: Session, order_ids: Collection[str]) -> list[Payment]:
+    """The same of several orders."""
+    query = select(Payment).where(col(Payment.order_id).in_(order_ids))
     return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
 
 
@@ -169,10 +173,12 @@ def named(payments: Sequence[Payment], *names: str | None) -> Payment | None:
     return next((payment for payment in payments if wanted & set(payment.names)), None)
 
 
-def owner_of(session: Session, names: Sequence[str]) -> str | None:
-    """The id of the order that received the payment of one of these PaymentIntents, charges or invoices, or None."""
+def owners_of(session: Session, names: Collection[str]) -> dict[str, str]:
+    """The ids of the orders that received the payments of these PaymentIntents, charges or invoices, each by the name that
+    led to it."""
     columns = (Payment.id, Payment.stripe_payment_intent_id, Payment.stripe_charge_id, Payment.stripe_invoice_id)
-    return session.exec(select(Payment.order_id).where(or_(*(col(each).in_(names) for each in columns)))).first()
+    query = select(Payment.order_id, *columns).where(or_(*(col(each).in_(names) for each in columns)))  # type: ignore[call-overload]
+    return {name: row[0] for row in session.exec(query) for name in row[1:] if name in names}
 
 
 def of_charge(session: Session, order_id: str, charge: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """Refunds as facts: rows that only climb, whether they were asked for here or made in Stripe's own dashboard."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -98,19 +98,28 @@ def read_refund(refund: dict[str, Any]) -> RefundFacts:
 
 def of_order(session: Session, order_id: str) -> list[Refund]:
     """The order's refunds, oldest first, as they are now."""
-    query = select(Refund).where(Refund.order_id == order_id).order_by(col(Refund.created_at), col(Refund.id))
-    return list(session.exec(query.execution_options(populate_existing=True)))
+    return of_orders(session, [order_id])
 
 
-def record(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now: datetime) -> Refund:
-    """Merge what Stripe said into the refund's row. The order must be locked."""
-    row = _row_of(session, facts)
-    if row is None or row.order_id != order_id:
+def of_orders(session: Session, order_ids: Collection[str]) -> list[Refund]:
+    """The same of several orders."""
+    query = select(Refund).where(col(Refund.order_id).in_(order_ids))
+    return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
+
+
+def record(
+    session: Session, order_id: AdmittedOrder, known: list[Refund], facts: RefundFacts, *, now: datetime
+) -> Refund:
+    """Merge what Stripe said into the refund's row among the order's `known` ones. The order must be locked."""
+    row = _row_of(known, facts)
+    if row is None:
         row = Refund(
             id=facts.id, order_id=order_id, stripe_refund_id=facts.id, amount=facts.amount, currency=facts.currency,
             status=facts.status, actor="stripe", created_at=now, updated_at=now,
         )  # fmt: skip
         session.add(row)
+        known.append(row)
+        known.sort(key=_age)
     if row.stripe_refund_id is None:
         row.status = RefundStatus.REQUESTED  # taken for refused, and made after all: from here on Stripe's word counts
     row.stripe_refund_id = facts.id
@@ -121,7 +130,6 @@ def record(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now
     if _RANK.index(facts.status) > _RANK.index(row.status):
         row.status, row.updated_at = facts.status, now
     row.failure = facts.failure or row.failure
-    session.flush()
     return row
 
 
@@ -188,10 +196,13 @@ def entry(refund: Refund) -> list[str]:
     return [f"refund:{name}", *ended]
 
 
-def _row_of(session: Session, facts: RefundFacts) -> Refund | None:
-    by_stripe = session.exec(select(Refund).where(Refund.stripe_refund_id == facts.id).with_for_update()).first()
-    if by_stripe or not facts.refund_id:
+def _row_of(known: Sequence[Refund], facts: RefundFacts) -> Refund | None:
+    if by_stripe := next((row for row in known if row.stripe_refund_id == facts.id), None):
         return by_stripe
     # Stripe may report the refund before our own call returns: then only the metadata tells which row it is.
-    ours = session.get(Refund, facts.refund_id, with_for_update=True)
-    return ours if ours and ours.stripe_refund_id in (None, facts.id) else None
+    unnamed = (row for row in known if row.stripe_refund_id is None)
+    return next((row for row in unnamed if row.id == facts.refund_id), None)
+
+
+def _age(refund: Refund) -> tuple[datetime, str]:
+    return refund.created_at, refund.id

@@ -1,6 +1,6 @@
 """Subscriptions: their state is the one fetched from Stripe now, never the one in an event."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -227,9 +227,9 @@ def subscription_of(invoice: dict[str, Any]) -> str | None:
     return id_of(details.get("subscription") or invoice.get("subscription"))
 
 
-def of_order(session: Session, order_id: str) -> list[Subscription]:
-    """The order's subscriptions, oldest first, as they were last fetched."""
-    query = select(Subscription).where(Subscription.order_id == order_id)
+def of_orders(session: Session, order_ids: Collection[str]) -> list[Subscription]:
+    """The subscriptions of these orders, oldest first, as they were last fetched."""
+    query = select(Subscription).where(col(Subscription.order_id).in_(order_ids))
     query = query.order_by(col(Subscription.created_at), col(Subscription.id))
     return list(session.exec(query.execution_options(populate_existing=True)))
 

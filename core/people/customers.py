@@ -1,14 +1,16 @@
 """Customers: who bought, and the addresses that were found to be theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Column, ForeignKey, String, bindparam, text
+from sqlalchemy import Column, ForeignKey, String
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core.foundation.addresses import fold
-from core.foundation.database import insert_once, new_id, text_enum
+from core.foundation.database import new_id, text_enum
+from core.foundation.writes import InsertOnce
 
 
 class Customer(SQLModel, table=True):
@@ -46,34 +48,42 @@ class CustomerAddress(SQLModel, table=True):
     verified_at: datetime
 
 
-_NEW_CUSTOMER = insert_once(Customer)
+_NEW_CUSTOMER = InsertOnce(Customer.__table__)  # type: ignore[attr-defined]
 # The update changes nothing; without it the row that is there already would not be returned.
-_TAKE = text(
-    "insert into customer_addresses (folded, address, customer_id, how, verified_at)"
-    " values (:folded, :address, :customer_id, :how, :now)"
-    " on conflict (folded) do update set folded = excluded.folded returning customer_id"
-).bindparams(bindparam("now", type_=CustomerAddress.__table__.c.verified_at.type))  # type: ignore[attr-defined]
+_TAKE = InsertOnce(
+    CustomerAddress.__table__,  # type: ignore[attr-defined]
+    conflict="(folded) do update set folded = excluded.folded",
+    returning="folded, customer_id",
+)
 
 
 def remember(session: Session, address: str, *, how: How, now: datetime) -> str:
     """Return the id of the customer whose address this is, known or new from now on."""
-    new = new_id("cus")
-    found = take(session, address, new, how=how, now=now)
-    if found == new:
-        session.execute(_NEW_CUSTOMER, {"id": new, "email": fold(address), "created_at": now})
-    return found
+    return remember_all(session, [address], how=how, now=now)[fold(address)]
+
+
+def remember_all(session: Session, addresses: Iterable[str], *, how: How, now: datetime) -> dict[str, str]:
+    """The same of several, each by the folded form of its address."""
+    by_folded = {fold(address): address for address in addresses}
+    # In one order for everybody: two who take the same addresses would wait for each other.
+    new = {folded: new_id("cus") for folded in sorted(by_folded)}
+    rows = [_row(by_folded[folded], customer_id, how=how, now=now) for folded, customer_id in new.items()]
+    owners = {row.folded: str(row.customer_id) for row in _TAKE(session, rows)}
+    made = [(folded, customer_id) for folded, customer_id in new.items() if owners[folded] == customer_id]
+    _NEW_CUSTOMER(session, [{"id": made_id, "email": folded, "created_at": now} for folded, made_id in made])
+    return owners
 
 
 def take(session: Session, address: str, customer_id: str, *, how: How, now: datetime) -> str:
     """Let the address be this customer's if it is nobody's yet; return whose it is, which nobody else changes meanwhile."""
-    row = {
-        "folded": fold(address),
-        "address": address.strip(),
-        "customer_id": customer_id,
-        "how": how.value,
-        "now": now,
-    }
-    return str(session.execute(_TAKE, row).scalar_one())
+    [row] = _TAKE(session, [_row(address, customer_id, how=how, now=now)])
+    return str(row.customer_id)
+
+
+def _row(address: str, customer_id: str, *, how: How, now: datetime) -> dict[str, Any]:
+    return {
+        "folded": fold(address), "address": address.strip(), "customer_id": customer_id, "how": how, "verified_at": now,
+    }  # fmt: skip
 
 
 def whose(session: Session, address: str) -> str | None:
