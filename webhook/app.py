@@ -60,7 +60,8 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.shop = shop
     app.state.warming = None
     errors.register(app)
-    for module in (stripe_events, checkouts, products, downloads, cookies):
+    stripe_events.register(app)
+    for module in (checkouts, products, downloads, cookies):
         app.include_router(module.router)
     health.register(app)
     return app

@@ -1,31 +1,40 @@
 """Stripe's webhook: the raw bytes, their signature, one transaction, an answer."""
 
+from asyncio import wrap_future
+
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 
 from core.events import inbox
+from core.events.intake import Intake
 from core.foundation.errors import EventRefused
+from core.shop import Shop
 from webhook import health
-from webhook.dependencies import OpenShop
 
-router = APIRouter()
 log = structlog.get_logger()
 
 # Stripe's largest events are a few hundred kilobytes.
 MOST_BYTES = 1024 * 1024
 
 
-@router.post("/webhooks/stripe")
-@router.post("/webhooks/stripe/", include_in_schema=False)
-async def receive(request: Request, shop: OpenShop) -> Response:
+def register(app: FastAPI) -> None:
+    """Serve the webhook: as plain routes, since most of what reaches a busy shop are its events."""
+    app.state.intake = Intake(lambda: app.state.shop)
+    for path in ("/webhooks/stripe", "/webhooks/stripe/"):
+        app.add_route(path, _receive, methods=["POST"], include_in_schema=False)
+
+
+async def _receive(request: Request) -> Response:
     """2xx when the event is remembered and applied (or rightly ignored), 400 when it is not Stripe's, 500 to be retried."""
+    shop: Shop = request.app.state.shop
+    intake: Intake = request.app.state.intake
     raw = await _body(request)
     if raw is None:
         return JSONResponse({"error": "TooLarge", "most_bytes": MOST_BYTES}, 413)
     try:
-        outcome = await run_in_threadpool(inbox.receive, shop, raw, request.headers.get("stripe-signature"))
+        told = inbox.opened(shop, raw, request.headers.get("stripe-signature"))
+        outcome = await wrap_future(intake.put(told))
     except EventRefused as refusal:
         # Whoever sends no valid signature learns why; the log keeps nothing of what they sent.
         log.warning("event_refused", reason=str(refusal))

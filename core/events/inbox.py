@@ -74,9 +74,17 @@ def receive(shop: Shop, raw: bytes, signature: str | None) -> Outcome:
     No network, and nothing is marked done before it is done. Raises EventRefused, leaving no trace, for what Stripe did
     not sign. Any other error is noted on the event and raised again: Stripe will retry.
     """
+    [taken] = take_all(shop, [opened(shop, raw, signature)])
+    if isinstance(taken, Exception):
+        raise taken
+    return taken
+
+
+def opened(shop: Shop, raw: bytes, signature: str | None) -> Told:
+    """The event in a webhook's raw body, if Stripe signed it. Raises EventRefused."""
     secrets = [secret.get_secret_value() for secret in shop.settings.stripe_webhook_secret]
     event = verified(raw, signature, secrets)
-    return take(shop, event, raw.decode(), actor=f"webhook {event['id']}")
+    return Told(event, raw.decode(), actor=f"webhook {event['id']}")
 
 
 def take(shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: bool = False) -> Outcome:

@@ -9,6 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from core.catalog.products import Product
 from core.foundation.database import new_id
+from core.foundation.writes import InsertOnce, at_the_end
 from core.kinds import downloads
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import OrderLine
@@ -27,6 +28,10 @@ class LicenseKey(SQLModel, table=True):
     key: str = Field(unique=True)
     machines: int
     created_at: datetime
+
+
+# A grant that is given twice in one transaction has one key.
+_KEYS = InsertOnce(LicenseKey.__table__, conflict="(grant_id) do nothing")  # type: ignore[attr-defined]
 
 
 class LicenseActivation(SQLModel, table=True):
@@ -55,7 +60,8 @@ def grant(session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> 
         return ""
     product = session.get_one(Product, line.product_id)
     machines = int(product.terms.get("machines", 1)) * line.quantity
-    session.add(LicenseKey(id=new_id("lic"), grant_id=grant.id, key=_new_key(), machines=machines, created_at=now))
+    key = LicenseKey(id=new_id("lic"), grant_id=grant.id, key=_new_key(), machines=machines, created_at=now)
+    at_the_end(session, _KEYS, key.model_dump())
     return ""
 
 

@@ -86,6 +86,7 @@ def write(
         )
         for position, (item, order_line_id) in enumerate(zip(items, _matched(items, _bought(payment, lines)), strict=True))
     ]  # fmt: skip
+    session.flush()  # they refer to the payment, which may be new
     session.add_all(rows)
     payment.lines_known = True
     payment.amount_subtotal = sum(row.amount_subtotal for row in rows)
