@@ -6,6 +6,7 @@ IDNA, which is how mail finds them, and the letters A to Z before the @. What an
 """
 
 from email.utils import parseaddr
+from functools import lru_cache
 from hashlib import sha256
 
 import idna
@@ -60,6 +61,7 @@ def is_reserved(domain: str) -> bool:
     return any(name == reserved or name.endswith(f".{reserved}") for reserved in RESERVED)
 
 
+@lru_cache(maxsize=10_000)  # most people's addresses are of a few providers
 def _folded_domain(domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True).decode()

@@ -53,7 +53,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 def new_id(prefix: str) -> str:
     """An unguessable id such as `ord_3k9…`, made before the insert so that it can be an idempotency key (100 bits)."""
-    return prefix + "_" + "".join(secrets.choice(_ALPHABET) for _ in range(20))
+    return prefix + "_" + "".join(_ALPHABET[byte % 32] for byte in secrets.token_bytes(20))
 
 
 def text_enum(kind: type[StrEnum], **options: Any) -> Any:
