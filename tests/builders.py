@@ -1,6 +1,6 @@
 """Small things that tests are made of: baskets, purchases, deliveries of events, and looks at what came of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -170,6 +170,36 @@ def end_plans(shop: Shop) -> None:
 def deliver(shop: Shop, event: dict[str, Any]) -> Outcome:
     """The event as the webhook receives it, signed by Stripe."""
     return inbox.receive(shop, *signed(event))
+
+
+def deliver_at_once(shop: Shop, events: Iterable[dict[str, Any]]) -> list[Outcome]:
+    """Several events that waited together."""
+    found = inbox.take_all(shop, [inbox.opened(shop, *signed(event)) for event in events])
+    for each in found:
+        if isinstance(each, Exception):
+            raise each
+    return [each for each in found if isinstance(each, Outcome)]
+
+
+# Stands between two events that come at once, where steps are drawn by chance.
+AND = "and"
+
+
+def joined_up(steps: Iterable[int | str]) -> Iterator[list[int] | str]:
+    """Steps with those events together that come at once."""
+    together: list[int] = []
+    joined = False
+    for step in steps:
+        if isinstance(step, int) and (joined or not together):
+            together.append(step)
+        elif together and step != AND:
+            yield together
+            together = [step] if isinstance(step, int) else []
+        joined = step == AND
+        if isinstance(step, str) and step != AND:
+            yield step
+    if together:
+        yield together
 
 
 def detail(shop: Shop, order_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from core.owner import reports
 from core.people.customers import Customer
 from core.shop import Shop
 from tests import builders
-from tests.builders import deliver
+from tests.builders import AND, deliver
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
@@ -99,11 +99,11 @@ PASSING = ("processing", "canceled", "failed")
 
 @st.composite
 def disorders(draw: st.DrawFn) -> tuple[str, list[int | str]]:
-    """A life, and an order of its events (by number, each at least once) with other calls in between."""
+    """A life, and an order of its events (by number, each at least once), some at once, with other calls in between."""
     name = draw(st.sampled_from(sorted(LIVES)))
     count = sum(1 if step in (Purchase.paid, Purchase.expired) else 2 for step in LIVES[name])
-    again = draw(st.lists(st.sampled_from([*range(count), *BETWEEN]), max_size=4))
-    return name, draw(st.permutations([*range(count), *again]))
+    again = draw(st.lists(st.sampled_from([*range(count), *BETWEEN, AND]), max_size=4))
+    return name, draw(st.permutations([*range(count), AND, *again]))
 
 
 def live(shop: Shop, stripe: FakeStripe, name: str) -> Purchase:
@@ -114,11 +114,11 @@ def live(shop: Shop, stripe: FakeStripe, name: str) -> Purchase:
 
 
 def tell(purchase: Purchase, steps: list[int | str], clock: Clock) -> None:
-    for step in steps:
+    for step in builders.joined_up(steps):
         clock.pass_(seconds=1)
         match step:
-            case int():
-                deliver(purchase.shop, purchase.events[step])
+            case list():
+                builders.deliver_at_once(purchase.shop, [purchase.events[number] for number in step])
             case "sweep":
                 reconciliation.sweep(purchase.shop, everything=True)
             case _:

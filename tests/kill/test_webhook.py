@@ -55,6 +55,34 @@ def test_wherever_the_webhook_is_killed_the_order_is_completed_once(roomy_shop: 
     _assert_places_counted_right(shop)
 
 
+def test_wherever_it_is_killed_over_several_events_all_or_none_are_done(roomy_shop: Shop, stripe: FakeStripe) -> None:
+    shop, died_at = roomy_shop, []
+    for point in range(1, 200):
+        paid = [_paid_order(shop, stripe, 1000 * point + number) for number in range(3)]
+        bodies = [signed(stripe.event("completed", session_id)) for _, session_id in paid]
+        end = live_until(
+            point, shop, stripe,
+            lambda mortal, bodies=bodies: inbox.take_all(mortal, [inbox.opened(mortal, *body) for body in bodies]),
+        )  # fmt: skip
+        if end.finished:
+            break
+        died_at.append(end.where)
+        for order_id, _ in paid:
+            _assert_nothing_or_all(shop, order_id, end.where)
+        assert len({_status(shop, order_id) for order_id, _ in paid}) == 1, end.where
+        for (order_id, _), body in zip(paid, bodies, strict=True):
+            inbox.receive(shop, *body)
+            _assert_completed_once(shop, order_id, end.where)
+    assert end.finished
+    assert {"commit", "after the last commit"} <= set(died_at)
+    _assert_places_counted_right(shop)
+
+
+def _status(shop: Shop, order_id: str) -> Status:
+    with shop.reading() as session:
+        return session.get_one(Order, order_id).status
+
+
 def _paid_order(shop: Shop, stripe: FakeStripe, number: int) -> tuple[str, str]:
     items = tuple(Item(price, 1) for price in PRICES)
     link = checkout.start(shop, Basket(f"cart-{number}", items))

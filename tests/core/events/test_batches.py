@@ -1,0 +1,214 @@
+"""Events that wait together are taken together: at the price of one, and without one being the other's trouble."""
+
+import threading
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from core.events import inbox
+from core.events.handlers import EventState, Outcome
+from core.events.inbox import StripeEvent, Told
+from core.events.intake import Intake
+from core.foundation import database
+from core.foundation.database import new_id
+from core.foundation.errors import EventRefused
+from core.kinds.grants import Grant
+from core.kinds.licenses import LicenseKey
+from core.orders.status import GrantState
+from core.people.customers import Customer
+from core.shop import Shop
+from tests import builders
+from tests.core.test_statements import statements
+from tests.fakes import FakeStripe, signed
+from tests.machine import eventually
+
+GOODS = ("guide-eur", "kit-eur", "clinic-eur")
+
+
+def told(shop: Shop, *events: dict[str, Any]) -> list[Told]:
+    return [inbox.opened(shop, *signed(event)) for event in events]
+
+
+def paid_orders(
+    shop: Shop, stripe: FakeStripe, count: int, *items: str, first: int = 0
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """So many orders that were paid by as many people: their ids, and the events that tell of it."""
+    found = [builders.opened(shop, *(items or GOODS), cart=f"cart-{first + number}") for number in range(count)]
+    events = []
+    for number, (_, session_id) in enumerate(found):
+        stripe.pay(session_id, email=f"buyer{first + number}@example.com")
+        events.append(stripe.event("completed", session_id))
+    return [order_id for order_id, _ in found], events
+
+
+@pytest.fixture
+def roomy(shop: Shop) -> Shop:
+    """The shop, with places for everybody."""
+    builders.change_date(shop, "clinic/1", capacity=1000)
+    return shop
+
+
+def states(shop: Shop) -> list[tuple[str, str]]:
+    return sorted((row.id, row.state) for row in builders.rows(shop, StripeEvent))
+
+
+def test_events_that_wait_together_each_fulfil_their_order_once(roomy: Shop, stripe: FakeStripe) -> None:
+    order_ids, events = paid_orders(roomy, stripe, 8)
+    outcomes = inbox.take_all(roomy, told(roomy, *events))
+    assert outcomes == [Outcome(EventState.APPLIED, order_id) for order_id in order_ids]
+    grants = builders.rows(roomy, Grant)
+    assert {grant.state for grant in grants} == {GrantState.ACTIVE}
+    assert sorted(grant.order_id for grant in grants) == sorted(order_ids * len(GOODS))
+    assert len({key.key for key in builders.rows(roomy, LicenseKey)}) == len(order_ids)
+    assert len(builders.rows(roomy, Customer)) == len(order_ids)
+    assert builders.taken(roomy)["clinic/1"] == len(order_ids)
+    assert builders.jobs(roomy) == sorted(f"receipt:{order_id}" for order_id in order_ids)
+    for order_id in order_ids:
+        assert builders.log(roomy, order_id).count("fulfilled") == 1
+
+
+def asked(shop: Shop, act: Callable[[], object]) -> list[str]:
+    with statements(shop.engine) as heard:
+        act()
+    return [each for each in heard if each.split()[0] not in ("BEGIN", "COMMIT", "begin")]
+
+
+def test_many_events_take_as_many_statements_as_few(shop: Shop, stripe: FakeStripe) -> None:
+    # What is written of one order in a statement of its own would show.
+    counts = []
+    for number in (3, 12):
+        _, events = paid_orders(shop, stripe, number, "guide-eur", first=100 * number)
+        waiting = told(shop, *events)
+        counts.append(asked(shop, lambda waiting=waiting: inbox.take_all(shop, waiting)))
+    assert len(counts[0]) == len(counts[1]), "\n".join(counts[1])
+
+
+def test_one_that_cannot_be_applied_fails_alone(roomy: Shop, stripe: FakeStripe) -> None:
+    order_ids, events = paid_orders(roomy, stripe, 5)
+    events[2]["data"]["object"]["amount_total"] = "a lot"
+    outcomes = inbox.take_all(roomy, told(roomy, *events))
+    assert [isinstance(each, Exception) for each in outcomes] == [False, False, True, False, False]
+    statuses = [builders.status(roomy, order_id) for order_id in order_ids]
+    assert statuses == ["fulfilled", "fulfilled", "pending", "fulfilled", "fulfilled"]
+    failed = [row for row in builders.rows(roomy, StripeEvent) if row.state is EventState.FAILED]
+    assert [(row.id, row.attempts) for row in failed] == [(events[2]["id"], 1)]
+
+
+def test_the_same_event_several_times_at_once_is_one(roomy: Shop, stripe: FakeStripe) -> None:
+    [order_id], [event] = paid_orders(roomy, stripe, 1)
+    outcomes = inbox.take_all(roomy, told(roomy, event, event, event))
+    assert outcomes == [Outcome(EventState.APPLIED, order_id)] * 3
+    assert states(roomy) == [(event["id"], "applied")]
+    assert inbox.take_all(roomy, told(roomy, event, event)) == outcomes[:2]
+    assert len(builders.rows(roomy, Grant)) == len(GOODS)
+
+
+def test_what_belongs_to_a_session_may_come_with_it_and_before_it(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop, "guide-eur")
+    stripe.pay(session_id)
+    completed = stripe.event("completed", session_id)
+    payment = stripe.sessions[session_id]["payment_intent"]
+    refunded = stripe.tell("refund.created", stripe.make_refund(payment, 2900))
+    outcomes = inbox.take_all(shop, told(shop, refunded, completed))
+    assert outcomes == [Outcome(EventState.APPLIED, order_id)] * 2
+    assert builders.status(shop, order_id) == "refunded"
+
+
+def test_crossed_batches_at_the_same_instant_all_come_through(roomy: Shop, stripe: FakeStripe) -> None:
+    order_ids, events = paid_orders(roomy, stripe, 12)
+    everything = told(roomy, *events)
+    batches = [everything, everything[::-1], everything[::2] + everything[1::2]]
+    found = builders.at_once(*(lambda batch=batch: inbox.take_all(roomy, batch) for batch in batches))
+    for outcomes in found:
+        assert isinstance(outcomes, list)
+        assert {each.state for each in outcomes if isinstance(each, Outcome)} == {EventState.APPLIED}
+        assert len(outcomes) == len(events)
+    assert sorted(grant.order_id for grant in builders.rows(roomy, Grant)) == sorted(order_ids * len(GOODS))
+    assert builders.taken(roomy)["clinic/1"] == len(order_ids)
+    for order_id in order_ids:
+        assert builders.log(roomy, order_id).count("fulfilled") == 1
+
+
+@builders.on_sqlite
+def test_when_the_database_is_away_nothing_is_tried_in_parts(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, events = paid_orders(shop, stripe, 4, "guide-eur")
+    with shop.transaction() as session:
+        session.execute(text("alter table stripe_events rename to elsewhere"))
+    tries = []
+    taken = inbox._taken
+    monkeypatch.setattr(inbox, "_taken", lambda *each: tries.append(each) or taken(*each))
+    outcomes = inbox.take_all(shop, told(shop, *events))
+    assert len(tries) == 1
+    assert all(isinstance(each, Exception) and database.is_away(each) for each in outcomes)
+    with shop.transaction() as session:
+        session.execute(text("alter table elsewhere rename to stripe_events"))
+    assert {each.state for each in inbox.take_all(shop, told(shop, *events)) if isinstance(each, Outcome)} == {
+        EventState.APPLIED
+    }
+
+
+def test_while_one_batch_is_taken_the_next_one_gathers(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_ids, events = paid_orders(shop, stripe, 6, "guide-eur")
+    begun, may_go_on, sizes = Event(), Event(), []
+    taken = inbox.take_all
+
+    def slowly(of: Shop, batch: list[Told]) -> list[Outcome | Exception]:
+        sizes.append(len(batch))
+        begun.set()
+        assert may_go_on.wait(30)
+        return taken(of, batch)
+
+    monkeypatch.setattr(inbox, "take_all", slowly)
+    intake = Intake(lambda: shop)
+    waiting = told(shop, *events)
+    answers = [intake.put(waiting[0])]
+    assert begun.wait(30)
+    answers += [intake.put(each) for each in waiting[1:]]
+    assert not any(answer.done() for answer in answers)
+    may_go_on.set()
+    assert [answer.result(30).order_id for answer in answers] == order_ids
+    assert sizes == [1, 5]
+
+
+def test_whoever_put_in_what_fails_hears_of_it_and_nobody_else(roomy: Shop, stripe: FakeStripe) -> None:
+    _, events = paid_orders(roomy, stripe, 3, "guide-eur")
+    events[1]["data"]["object"]["amount_total"] = "a lot"
+    intake = Intake(lambda: roomy)
+    answers = [intake.put(each) for each in told(roomy, *events)]
+    errors = [answer.exception(30) for answer in answers]
+    assert [type(error) for error in errors] == [type(None), TypeError, type(None)]
+
+
+def test_what_somebody_put_in_who_went_away_is_taken_all_the_same(shop: Shop, stripe: FakeStripe) -> None:
+    [order_id, other], events = paid_orders(shop, stripe, 2, "guide-eur")
+    intake = Intake(lambda: shop)
+    gone, waits = told(shop, *events)
+    answer = intake.put(gone)
+    answer.cancel()
+    assert intake.put(waits).result(30).order_id == other
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_an_intake_that_had_nothing_to_do_for_long_takes_what_comes_then(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.events.intake._IDLE", 0.01)
+    order_ids, events = paid_orders(shop, stripe, 2, "guide-eur")
+    intake = Intake(lambda: shop)
+    for order_id, each in zip(order_ids, told(shop, *events), strict=True):
+        assert intake.put(each).result(30).order_id == order_id
+        eventually(lambda: "intake" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_what_stripe_did_not_sign_is_never_put_in(shop: Shop, stripe: FakeStripe) -> None:
+    _, [event] = paid_orders(shop, stripe, 1, "guide-eur")
+    body, _ = signed(event)
+    with pytest.raises(EventRefused):
+        inbox.opened(shop, body, "t=1,v1=" + new_id("no"))
