@@ -240,7 +240,8 @@ def _write(session: Session, first: Sequence[Order], *, now: datetime) -> None:
     groups: dict[tuple[str, ...], list[Order]] = {}
     for order in first:
         order.fulfilled_at = now
-        changed = tuple(each.key for each in inspect(order).attrs if each.history.has_changes())
+        before = inspect(order).committed_state
+        changed = tuple(name for name in before if before[name] != getattr(order, name))
         groups.setdefault(changed, []).append(order)
     for changed, found in groups.items():
         _write_first(session, changed, found)

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import minor_units, text_enum
+from core.foundation.database import Record, minor_units, text_enum
 
 
 class Kind(StrEnum):
@@ -28,7 +28,7 @@ class Interval(StrEnum):
     YEAR = "year"
 
 
-class Product(SQLModel, table=True):
+class Product(Record, table=True):
     """Something for sale. `id` is its slug, and never changes. `from_demo` marks what came with the demo's catalogue."""
 
     __tablename__ = "products"
@@ -55,7 +55,7 @@ class Product(SQLModel, table=True):
     updated_at: datetime
 
 
-class Price(SQLModel, table=True):
+class Price(Record, table=True):
     """What a product costs, in minor units. `interval` is null for one payment, else how often a plan is billed."""
 
     __tablename__ = "prices"
@@ -72,7 +72,7 @@ class Price(SQLModel, table=True):
     position: int = 0
 
 
-class ShopText(SQLModel, table=True):
+class ShopText(Record, table=True):
     """The seller's own words for the shop page and the footer. `from_demo` marks those of the demo's catalogue."""
 
     __tablename__ = "shop_texts"

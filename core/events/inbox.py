@@ -7,20 +7,20 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Index, Text, bindparam, update
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, col, func, select
 
 from core import admission
 from core.events import application
 from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome
 from core.foundation import masking
-from core.foundation.database import constant, index_where, is_away, repeatable, text_enum
+from core.foundation.database import Record, constant, index_where, is_away, repeatable, text_enum
 from core.foundation.errors import EventNotFound
 from core.foundation.writes import InsertOnce
 from core.gateway.signature import verified
 from core.shop import Shop
 
 
-class StripeEvent(SQLModel, table=True):
+class StripeEvent(Record, table=True):
     """An event as Stripe sent it. `error` says why it failed, is parked or was ignored."""
 
     __tablename__ = "stripe_events"

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm.attributes import InstrumentedAttribute, set_attribute
 from sqlalchemy.pool import NullPool
 from sqlmodel import Field, Session, SQLModel
 
@@ -49,6 +50,17 @@ _AWAY = ("", "08", "53", "57")
 _TRIES = 6
 _BREATH = 0.02
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Record(SQLModel):
+    """What every table's rows are. An attribute that is set is noted for the database and no more: SQLModel would hand it to
+    Pydantic as well, which checks nothing of what is in a table."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(type(self).__dict__.get(name), InstrumentedAttribute):
+            set_attribute(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
 
 def new_id(prefix: str) -> str:

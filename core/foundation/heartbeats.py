@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, exists, update
 from sqlalchemy import func as sql
-from sqlmodel import Field, Session, SQLModel, col, delete, func, select
+from sqlmodel import Field, Session, col, delete, func, select
 
-from core.foundation.database import new_id, text_enum
+from core.foundation.database import Record, new_id, text_enum
 
 # Long enough to tell when a process was last seen; every start adds a row.
 _KEPT = timedelta(days=30)
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     EMBEDDED = "embedded"
 
 
-class Heartbeat(SQLModel, table=True):
+class Heartbeat(Record, table=True):
     """One run of a process. It is at work until it `ended_at`, by itself or because the others found it `lost`."""
 
     __tablename__ = "heartbeats"

@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session, SQLModel, col, update
+from sqlmodel import Session, col, update
 
 from core.foundation import masking
-from core.foundation.database import insert_once, text_enum
+from core.foundation.database import Record, insert_once, text_enum
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
 
 
@@ -27,7 +27,7 @@ class Name(StrEnum):
     PAYOUTS_REFUSED = "payouts_refused"
 
 
-class Milestone(SQLModel, table=True):
+class Milestone(Record, table=True):
     """When it was last so, and what was said."""
 
     __tablename__ = "signals"

@@ -37,10 +37,11 @@ class InsertOnce:
         return found
 
     def _insert(self, session: Session, rows: Sequence[Row]) -> Any:
-        if session.get_bind().dialect.name == "postgresql":
-            return session.execute(self._of_arrays, {name: [row[name] for row in rows] for name in self._columns})
+        connection = session.connection()  # a session would look what of it is an object's
+        if connection.dialect.name == "postgresql":
+            return connection.execute(self._of_arrays, {name: [row[name] for row in rows] for name in self._columns})
         values = {f"{name}_{place}": row[name] for place, row in enumerate(rows) for name in self._columns}
-        return session.execute(self._of_values(len(rows)), values)
+        return connection.execute(self._of_values(len(rows)), values)
 
     @cached_property
     def _of_arrays(self) -> TextClause:

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, update
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.products import Kind, Price
-from core.foundation.database import new_id
+from core.foundation.database import Record, new_id
 from core.foundation.errors import BadQuantity, UnknownDate, UnknownPrice, Withdrawn
 from core.foundation.money import Money
 from core.journeys import date_choice
@@ -22,7 +22,7 @@ from core.orders.status import Status
 _STILL_A_CART = (Status.PENDING, Status.CANCELED, Status.FAILED)
 
 
-class Cart(SQLModel, table=True):
+class Cart(Record, table=True):
     """What one browser is about to buy. Its id becomes the order's `cart_id`."""
 
     __tablename__ = "carts"
@@ -32,7 +32,7 @@ class Cart(SQLModel, table=True):
     created_at: datetime
 
 
-class CartLine(SQLModel, table=True):
+class CartLine(Record, table=True):
     """One price in a cart, and of a workshop one date: `workshop_date_id` is empty for everything else."""
 
     __tablename__ = "cart_lines"

@@ -4,18 +4,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import BigInteger
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.products import Product
 from core.foundation import signing
-from core.foundation.database import new_id
+from core.foundation.database import Record, new_id
 from core.foundation.errors import DownloadsUsedUp, LinkInvalid
 from core.kinds.grants import Delivery, File, Grant
 from core.orders.orders import OrderLine
 from core.orders.status import GrantState
 
 
-class DownloadFile(SQLModel, table=True):
+class DownloadFile(Record, table=True):
     """A file that comes with a product. `key` is where it lies in the storage, `size` is in bytes."""
 
     __tablename__ = "download_files"
@@ -32,7 +32,7 @@ class DownloadFile(SQLModel, table=True):
     active: bool = True
 
 
-class Download(SQLModel, table=True):
+class Download(Record, table=True):
     """One file taken once by means of one token, however many requests that needed."""
 
     __tablename__ = "downloads"

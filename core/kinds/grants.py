@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from core.catalog.products import Kind
-from core.foundation.database import text_enum
+from core.foundation.database import Record, text_enum
 from core.orders.status import GrantState
 
 
-class Grant(SQLModel, table=True):
+class Grant(Record, table=True):
     """One per order line. Its state is what the facts of its order allow, and never decided anywhere else.
 
     `granted_at` is when it could be used for the first time.

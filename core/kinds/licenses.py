@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.products import Product
-from core.foundation.database import new_id
+from core.foundation.database import Record, new_id
 from core.foundation.writes import InsertOnce, at_the_end
 from core.kinds import downloads
 from core.kinds.grants import Delivery, Grant
@@ -18,7 +18,7 @@ from core.orders.orders import OrderLine
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
-class LicenseKey(SQLModel, table=True):
+class LicenseKey(Record, table=True):
     """The key of one grant; whether it works follows from the grant's state. `machines` is how many may use it."""
 
     __tablename__ = "license_keys"
@@ -34,7 +34,7 @@ class LicenseKey(SQLModel, table=True):
 _KEYS = InsertOnce(LicenseKey.__table__, conflict="(grant_id) do nothing")  # type: ignore[attr-defined]
 
 
-class LicenseActivation(SQLModel, table=True):
+class LicenseActivation(Record, table=True):
     """A machine that uses a key."""
 
     __tablename__ = "license_activations"

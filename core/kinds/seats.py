@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, or_, select
+from sqlmodel import Field, Session, col, or_, select
 
 from core.catalog.products import Kind
+from core.foundation.database import Record
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
 
 
-class Seat(SQLModel, table=True):
+class Seat(Record, table=True):
     """Somebody who uses one of a grant's seats."""
 
     __tablename__ = "seats"

@@ -10,15 +10,15 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, update
-from sqlmodel import Field, Session, SQLModel, and_, col, or_, select
+from sqlmodel import Field, Session, and_, col, or_, select
 
-from core.foundation.database import text_enum
+from core.foundation.database import Record, text_enum
 from core.foundation.errors import SoldOut
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import Order, OrderLine
 
 
-class WorkshopDate(SQLModel, table=True):
+class WorkshopDate(Record, table=True):
     """One date of a workshop. `taken` counts held and sold places, and is only changed by guarded updates.
 
     Whoever has a place keeps it on a date that is no longer `active`.
@@ -46,7 +46,7 @@ class ReservationState(StrEnum):
     RELEASED = "released"
 
 
-class Reservation(SQLModel, table=True):
+class Reservation(Record, table=True):
     """The places that one order line counts for on its date."""
 
     __tablename__ = "reservations"

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import update
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from core.foundation import heartbeats, masking
-from core.foundation.database import constant, index_where, insert_once, text_enum
+from core.foundation.database import Record, constant, index_where, insert_once, text_enum
 from core.orders.orders import Order
 from core.people import codes
 
@@ -34,7 +34,7 @@ class LetterState(StrEnum):
 SETTLED = (LetterState.SENT, LetterState.DROPPED, LetterState.REFUSED, LetterState.GIVEN_UP)
 
 
-class Letter(SQLModel, table=True):
+class Letter(Record, table=True):
     """One mail owed, under the id of the job that sends it."""
 
     __tablename__ = "letters"

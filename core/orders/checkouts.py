@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, or_
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import constant, index_where, minor_units, text_enum
+from core.foundation.database import Record, constant, index_where, minor_units, text_enum
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress, Status
@@ -17,7 +17,7 @@ _STATES = list(CheckoutState)
 _MONEY = list(Money)
 
 
-class Checkout(SQLModel, table=True):
+class Checkout(Record, table=True):
     """One row per Session opened for an order. `id` is the idempotency key with which it is created at Stripe.
 
     `parameters` are kept because a retry under the same key must send the very same ones. `ask_after` is when the worker

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import index_where, minor_units
+from core.foundation.database import Record, index_where, minor_units
 from core.gateway.objects import id_of
 from core.orders import setbacks
 from core.orders.orders import AdmittedOrder, Order
@@ -43,7 +43,7 @@ class Stage(StrEnum):
     WON = "dispute_won"
 
 
-class Dispute(SQLModel, table=True):
+class Dispute(Record, table=True):
     """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
 
     `payment_id` is the payment that it is about, null until that is known. `was_inquiry` if it was ever told of as one;
@@ -69,7 +69,7 @@ class Dispute(SQLModel, table=True):
     created_at: datetime
 
 
-class FraudWarning(SQLModel, table=True):
+class FraudWarning(Record, table=True):
     """The issuer's early warning that a payment may be fraud, under Stripe's id: often a dispute follows."""
 
     __tablename__ = "fraud_warnings"

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
+from core.foundation.database import Record
 from core.foundation.writes import InsertOnce, at_the_end
 
 
-class FulfillmentLog(SQLModel, table=True):
+class FulfillmentLog(Record, table=True):
     """One thing that happened: the primary key is the guard against twice. `detail` holds no personal data."""
 
     __tablename__ = "fulfillment_log"

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import NewType
 
 from sqlalchemy import Index, text
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Kind
-from core.foundation.database import constant, index_where, minor_units, new_id, text_enum
+from core.foundation.database import Record, constant, index_where, minor_units, new_id, text_enum
 from core.orders.status import Status
 
 
-class Order(SQLModel, table=True):
+class Order(Record, table=True):
     """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`.
 
     Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
@@ -62,7 +62,7 @@ index_where(NEEDS_ATTENTION, "ix_orders_needs_attention", Order.id)
 AdmittedOrder = NewType("AdmittedOrder", str)
 
 
-class OrderLine(SQLModel, table=True):
+class OrderLine(Record, table=True):
     """One product of an order; name, price and date are copied, so that a later change of the catalogue alters nothing.
 
     Discount and tax are what the payment that bought it says. `taken_back_at` is when an owner ended access to it.
@@ -90,7 +90,7 @@ class OrderLine(SQLModel, table=True):
     taken_back_reason: str = ""
 
 
-class Counter(SQLModel, table=True):
+class Counter(Record, table=True):
     """Numbers that people read out to each other, in order and without gaps."""
 
     __tablename__ = "counters"

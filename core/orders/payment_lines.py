@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import minor_units
+from core.foundation.database import Record, minor_units
 from core.gateway.objects import id_of
 from core.orders.orders import OrderLine
 from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
 
 
-class PaymentLine(SQLModel, table=True):
+class PaymentLine(Record, table=True):
     """One line of a payment as Stripe lists it. Amounts in minor units; `order_line_id` is null for what is not of the order.
 
     A payment of the whole order at its list prices needs none: `of_payment` tells its lines all the same.

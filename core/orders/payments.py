@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, or_, select
+from sqlmodel import Field, Session, col, or_, select
 
-from core.foundation.database import index_where, minor_units
+from core.foundation.database import Record, index_where, minor_units
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts
 from core.orders import setbacks
@@ -21,7 +21,7 @@ CHECKOUT = "checkout"
 FIRST_OF_PLAN = "subscription_create"
 
 
-class Payment(SQLModel, table=True):
+class Payment(Record, table=True):
     """What came in at once. Amounts in minor units; `amount_refunded` is what of it has left us again.
 
     `id` is Stripe's for the invoice of a plan, else for the PaymentIntent, else, where nothing was to be paid, for the

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import minor_units, text_enum
+from core.foundation.database import Record, minor_units, text_enum
 from core.gateway.objects import id_of
 from core.orders import payments, setbacks
 from core.orders.orders import AdmittedOrder, Order
@@ -32,7 +32,7 @@ _RANK = list(RefundStatus)
 _GONE = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
 
 
-class Refund(SQLModel, table=True):
+class Refund(Record, table=True):
     """One refund. `id` is our own and the idempotency key at Stripe, or Stripe's id for one that was made there.
 
     `payment_id` is the payment that it is taken from, null until that is known. `lines` says how much of it, in minor

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, update
 from sqlalchemy.orm import Mapped
-from sqlmodel import Field, Session, SQLModel, col, delete, select
+from sqlmodel import Field, Session, col, delete, select
 
 from core.foundation import masking
-from core.foundation.database import insert_once
+from core.foundation.database import Record, insert_once
 
 # After so many tries an object is for a person: by then it has failed for a quarter of an hour.
 _MANY = 6
 _LONGEST_REST = timedelta(minutes=15)
 
 
-class Setback(SQLModel, table=True):
+class Setback(Record, table=True):
     """An object that the last try failed for. `subject` is its id, here or at Stripe; gone as soon as a try works."""
 
     __tablename__ = "setbacks"

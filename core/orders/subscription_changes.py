@@ -7,9 +7,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import minor_units, text_enum
+from core.foundation.database import Record, minor_units, text_enum
 from core.orders.subscription_items import ItemFacts
 
 # How many of an interval there are in a month.
@@ -26,7 +26,7 @@ class Movement(StrEnum):
     REACTIVATION = "reactivation"
 
 
-class SubscriptionChange(SQLModel, table=True):
+class SubscriptionChange(Record, table=True):
     """One change, `number` counting from 1. Monthly amounts in minor units; `at` is Stripe's time where Stripe tells one.
 
     `reason` is why it ended, in Stripe's words.

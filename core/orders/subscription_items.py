@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, or_, select
+from sqlmodel import Field, Session, col, or_, select
 
 from core.catalog.products import Kind, Price, Product
-from core.foundation.database import minor_units
+from core.foundation.database import Record, minor_units
 from core.gateway.objects import id_of, moment
 from core.orders import orders
 from core.orders.orders import OrderLine
 
 
-class SubscriptionItem(SQLModel, table=True):
+class SubscriptionItem(Record, table=True):
     """An item as it was last fetched. `product_id` and `price_id` are ours, or null if its price is foreign.
 
     `order_line_id` is the line whose plan it is: of one and the same plan switched, still that line's. `paid_quantity` is

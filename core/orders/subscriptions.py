@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import minor_units
+from core.foundation.database import Record, minor_units
 from core.gateway.objects import id_of, moment
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order
@@ -25,7 +25,7 @@ _AT_LEAST = timedelta(days=1)
 _FIRST_ASKED = timedelta(minutes=2)
 
 
-class Subscription(SQLModel, table=True):
+class Subscription(Record, table=True):
     """A subscription as Stripe had it at `fetched_at`; null there means that it is known to exist, and no more.
 
     `grace_until` is how long a failed payment keeps all of its access, `access_until` how long what was paid for is kept:

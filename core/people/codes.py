@@ -10,11 +10,11 @@ from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import update
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
 from core.foundation.addresses import fold
-from core.foundation.database import new_id
+from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid, TooManyTries
 from core.people import customers
 
@@ -26,7 +26,7 @@ _ASKING = RateLimitItemPerMinute(3, 10)
 _TRYING = RateLimitItemPerHour(20)
 
 
-class SignInCode(SQLModel, table=True):
+class SignInCode(Record, table=True):
     """A code that was asked for. The digits are derived from the id, so that no table and no job ever holds them.
 
     It goes to `email`, and whoever types it is known by the `folded` form. One that proves an address which is to become

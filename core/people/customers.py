@@ -6,14 +6,14 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, String
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
-from core.foundation.database import new_id, text_enum
+from core.foundation.database import Record, new_id, text_enum
 from core.foundation.writes import InsertOnce
 
 
-class Customer(SQLModel, table=True):
+class Customer(Record, table=True):
     """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it."""
 
     __tablename__ = "customers"
@@ -31,7 +31,7 @@ class How(StrEnum):
     OWNER = "owner"
 
 
-class CustomerAddress(SQLModel, table=True):
+class CustomerAddress(Record, table=True):
     """An address of one customer and of no other. `address` is what letters go to, `folded` what is compared."""
 
     __tablename__ = "customer_addresses"

@@ -8,11 +8,11 @@ from hashlib import sha256
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from core.foundation import addresses, signing
 from core.foundation.addresses import fold
-from core.foundation.database import new_id
+from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -24,7 +24,7 @@ from core.shop import Shop
 _STAYS = timedelta(days=90)
 
 
-class SignIn(SQLModel, table=True):
+class SignIn(Record, table=True):
     """Somebody who is signed in on one browser. `letter` is the link it came from, which works once.
 
     `email` is the folded form of their address.

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Float, and_
-from sqlmodel import Field, Session, SQLModel, col, select, update
+from sqlmodel import Field, Session, col, select, update
 
-from core.foundation.database import constant, index_where, insert_once, minor_units, text_enum
+from core.foundation.database import Record, constant, index_where, insert_once, minor_units, text_enum
 from core.gateway.objects import id_of, moment
 from core.orders.orders import AdmittedOrder
 
@@ -33,7 +33,7 @@ class Origin(StrEnum):
     ACCOUNT = "account"
 
 
-class BalanceEntry(SQLModel, table=True):
+class BalanceEntry(Record, table=True):
     """A balance transaction under Stripe's id. `source` is what caused it: a charge, refund, dispute or payout.
 
     `category` is Stripe's `reporting_category`. `gross`, `fee` and `net` are minor units of `currency`, in which it is

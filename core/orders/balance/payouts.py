@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy.orm import aliased
-from sqlmodel import Field, Session, SQLModel, col, exists, func, select, update
+from sqlmodel import Field, Session, col, exists, func, select, update
 
-from core.foundation.database import insert_once, minor_units, text_enum
+from core.foundation.database import Record, insert_once, minor_units, text_enum
 from core.gateway.objects import moment
 from core.orders.balance.entries import BalanceEntry
 
@@ -31,7 +31,7 @@ _RANK = list(PayoutStatus)
 _UNDERWAY = (PayoutStatus.PENDING, PayoutStatus.IN_TRANSIT)
 
 
-class Payout(SQLModel, table=True):
+class Payout(Record, table=True):
     """A payout under Stripe's id. `amount` in minor units; it is negative where Stripe takes money from the bank.
 
     `listable` says that Stripe has said what is in it, which it never does of one that somebody asked for, and `listed_at`
