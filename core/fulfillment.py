@@ -124,16 +124,16 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
 def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, actor: str, now: datetime) -> Settled:
     """Record money that came in by an invoice, and settle its order."""
     order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
-    record_payment(session, order, book, facts)
+    record_payment(session, order_id, book, facts)
     [settled] = settle(session, [Case(order, book, actor)], now=now)
     return settled
 
 
-def record_payment(session: Session, order: Order, book: Ledger, facts: PaymentFacts) -> None:
+def record_payment(session: Session, order_id: AdmittedOrder, book: Ledger, facts: PaymentFacts) -> None:
     """Record money that came in by an invoice, in the ledger of its order as well."""
-    payment = payments.record(session, AdmittedOrder(order.id), book.payments, facts, lines_known=False)
+    payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
     if facts.lines is not None:
-        _list(session, order, book, payment, facts.lines)
+        _list(session, order_id, book, payment, facts.lines)
 
 
 def list_lines(
@@ -143,7 +143,7 @@ def list_lines(
     """Keep what Stripe lists of one of the order's payments, be it nothing, and settle the order."""
     order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
     if payment := payments.named(book.payments, payment_id):
-        _list(session, order, book, payment, listed)
+        _list(session, order_id, book, payment, listed)
         payment.lines_known = True  # asked again, Stripe would list no more
     [settled] = settle(session, [Case(order, book, actor)], now=now)
     return settled
@@ -156,9 +156,9 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
     return settled
 
 
-def _list(session: Session, order: Order, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
+def _list(session: Session, order_id: str, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
     if listed and payment.id not in book.listed:
-        lines = orders.lines(session, order.id)
+        lines = orders.lines(session, order_id)
         book.listed[payment.id] = payment_lines.write(session, payment, lines, listed)
 
 

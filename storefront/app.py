@@ -15,8 +15,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from core.foundation import logs
-from core.foundation.heartbeats import Kind
 from core.foundation.settings import Settings
+from core.foundation.signals.heartbeats import Kind
 from storefront import first_html, process, sentences
 from storefront.headers import PageHeaders
 from webhook.app import create_app

@@ -16,9 +16,9 @@ from core.catalog.products import Interval, Kind, Price, Product
 from core.events import inbox, questions
 from core.events.handlers import Outcome
 from core.events.inbox import StripeEvent
-from core.foundation import heartbeats
 from core.foundation.errors import StripeRefused
-from core.foundation.heartbeats import Heartbeat
+from core.foundation.signals import heartbeats
+from core.foundation.signals.heartbeats import Heartbeat
 from core.journeys import checkout, plans, refund
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import deliverables, downloads

@@ -15,8 +15,9 @@ import psycopg
 import pytest
 from sqlalchemy import Dialect, Engine, Pool, event
 
-from core.foundation import database, heartbeats, migration
+from core.foundation import database, migration
 from core.foundation.settings import Settings
+from core.foundation.signals import heartbeats
 from core.foundation.storage import Storage
 from core.owner import publishing
 from core.shop import Shop

@@ -286,12 +286,13 @@ RECORDS = {
     "core.admission.AdmittedSession": {"core/admission.py"},
     # Where a Session was admitted just now.
     "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py"},
-    "core.fulfillment.receive": {"core/events/handlers.py", "core/journeys/ownership.py"},
+    "core.fulfillment.receive": {"core/journeys/ownership.py"},
+    "core.fulfillment.record_payment": {"core/events/handlers.py", "core/fulfillment.py"},
+    "core.fulfillment.record_session": {"core/events/application.py", "core/fulfillment.py"},
     "core.fulfillment.list_lines": {"core/journeys/payment_contents.py"},
     "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
-        "core/events/handlers.py", "core/events/reconciliation.py", "core/journeys/checkout.py",
-        "core/journeys/ownership.py",
+        "core/events/reconciliation.py", "core/journeys/checkout.py", "core/journeys/ownership.py",
     },
     "core.orders.balance.entries.record": {"core/events/balance_questions.py"},
     "core.orders.balance.entries.assign": {"core/events/balance_questions.py"},
@@ -349,7 +350,7 @@ def test_facts_of_stripe_are_recorded_where_they_were_admitted_and_nowhere_else(
 def test_no_way_to_record_a_fact_of_an_order_is_left_out() -> None:
     recording = {
         dotted
-        for path in sources("core/orders")
+        for path in [*sources("core/orders"), ROOT / "core/fulfillment.py"]
         for name, dotted in named(path).items()
         if name.startswith("record") and dotted.startswith(".".join(path.relative_to(ROOT).with_suffix("").parts))
     }

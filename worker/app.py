@@ -12,8 +12,9 @@ from threading import Event, Thread
 import structlog
 
 from core.events import reconciliation
-from core.foundation import heartbeats, outbox
-from core.foundation.heartbeats import Kind
+from core.foundation import outbox
+from core.foundation.signals import heartbeats
+from core.foundation.signals.heartbeats import Kind
 from core.messages import letters
 from core.shop import Shop
 from worker import jobs, queues

@@ -9,9 +9,10 @@ import structlog
 from dbos import DBOS
 
 from core.events import questions
-from core.foundation import masking, milestones, outbox
+from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
+from core.foundation.signals import milestones
 from core.journeys import plans
 from core.messages import contents, letters
 from core.shop import Shop

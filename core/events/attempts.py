@@ -7,9 +7,10 @@ when the key is turned away, or when one object after the other is answered with
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.foundation import masking, milestones
+from core.foundation import masking
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeKeyRefused, StripeRefused, StripeUnreachable
-from core.foundation.milestones import Name
+from core.foundation.signals import milestones
+from core.foundation.signals.milestones import Name
 from core.orders import setbacks
 from core.shop import Shop
 

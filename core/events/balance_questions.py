@@ -11,8 +11,8 @@ from sqlmodel import col, select
 
 from core import admission
 from core.admission import Fate, Refused
-from core.foundation import milestones
 from core.foundation.errors import PermissionMissing
+from core.foundation.signals import milestones
 from core.journeys import ownership
 from core.orders.balance import entries, payouts
 from core.orders.balance.entries import Movement

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import Session, col, update
 
@@ -84,8 +84,12 @@ class Reach(StrEnum):
     SETTLE = "settle"
 
 
-Record = Callable[[Session, Context, AdmittedOrder, Locked | None], None]
-Refuse = Callable[[Session, Context, Refused], Outcome]
+class Record(Protocol):
+    """Takes down what an event says of an order that it was admitted to."""
+
+    def __call__(
+        self, session: Session, context: Context, order_id: AdmittedOrder, locked: Locked | None, /
+    ) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class OfOrder:
 
     record: Record
     reach: Reach = Reach.NONE
-    refused: Refuse | None = None
+    refused: Callable[[Session, Context, Refused], Outcome] | None = None
     ignores: Callable[[Context], str] | None = None
 
 
@@ -150,7 +154,7 @@ def _record_invoice(session: Session, context: Context, order_id: AdmittedOrder,
     assert locked is not None
     subscription = subscriptions.subscription_of(context.subject)
     facts = payments.read_paid_invoice(context.subject, subscription=subscription, now=context.now)
-    fulfillment.record_payment(session, locked.order, locked.book, facts)
+    fulfillment.record_payment(session, order_id, locked.book, facts)
     _ask_for_subscription(session, context, order_id, locked)
 
 

@@ -15,10 +15,10 @@ from core.admission import Refused
 from core.events import balance_questions, inbox, plan_schedule, questions
 from core.events.attempts import BATCH, Pass, Report
 from core.events.handlers import HANDLERS, EventState
-from core.foundation import milestones
 from core.foundation.database import repeatable
 from core.foundation.errors import CheckoutNotFound
-from core.foundation.milestones import Name
+from core.foundation.signals import milestones
+from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.gateway.sessions import Money as Progress
 from core.journeys import refund

@@ -14,7 +14,7 @@ from core import admission, fulfillment
 from core.admission import Refused
 from core.catalog import products
 from core.catalog.products import Kind, Priced
-from core.foundation import addresses, milestones
+from core.foundation import addresses
 from core.foundation.database import repeatable
 from core.foundation.errors import (
     AlreadyPaid,
@@ -29,8 +29,9 @@ from core.foundation.errors import (
     StripeUnreachable,
     UnknownPrice,
 )
-from core.foundation.milestones import Name
 from core.foundation.money import Money, check_chargeable
+from core.foundation.signals import milestones
+from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice, session_parameters
 from core.kinds import deliverables, offers, seats, workshops

@@ -7,8 +7,9 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import heartbeats, masking
+from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, insert_once, text_enum
+from core.foundation.signals import heartbeats
 from core.orders.orders import Order
 from core.people import codes
 

@@ -11,10 +11,10 @@ from sqlmodel import Session, col, func, select
 from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import OF_THE_OTHER_MODE, StripeEvent
-from core.foundation import milestones
-from core.foundation.milestones import Milestone, Name
 from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
+from core.foundation.signals import milestones
+from core.foundation.signals.milestones import Milestone, Name
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
 from core.orders.balance import payouts

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from core.foundation import heartbeats, milestones
+from core.foundation.signals import heartbeats, milestones
 from core.shop import Shop
 
 # A deployment takes this long: meanwhile a worker that is not there is nobody's trouble.

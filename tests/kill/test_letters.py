@@ -7,9 +7,10 @@ from functools import partial
 import pytest
 from pydantic import SecretStr
 
-from core.foundation import heartbeats, outbox
-from core.foundation.heartbeats import Kind
+from core.foundation import outbox
 from core.foundation.outbox import Job, Turn
+from core.foundation.signals import heartbeats
+from core.foundation.signals.heartbeats import Kind
 from core.messages import contents, letters
 from core.messages.letters import LetterState
 from core.shop import Shop

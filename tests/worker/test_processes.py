@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from core.foundation import outbox
-from core.foundation.heartbeats import Heartbeat
 from core.foundation.settings import Settings
+from core.foundation.signals.heartbeats import Heartbeat
 from core.messages.letters import LetterState
 from tests.builders import rows
 from tests.machine import eventually

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pydantic import SecretStr
 from sqlmodel import select
 
-from core.foundation import heartbeats
-from core.foundation.heartbeats import Kind
 from core.foundation.outbox import Job, Turn
+from core.foundation.signals import heartbeats
+from core.foundation.signals.heartbeats import Kind
 from core.messages.letters import Letter, LetterState
 from core.orders.disputes import Dispute
 from core.owner import attention

@@ -12,9 +12,9 @@ from sqlalchemy import event, insert, update
 from core.events import reconciliation
 from core.events.handlers import HANDLERS
 from core.events.inbox import StripeEvent
-from core.foundation import milestones
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeRefused, StripeUnreachable
-from core.foundation.milestones import Name
+from core.foundation.signals import milestones
+from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState
 from core.journeys import refund
 from core.orders.checkouts import Checkout

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from core.foundation import heartbeats
-from core.foundation.heartbeats import Kind
+from core.foundation.signals import heartbeats
+from core.foundation.signals.heartbeats import Kind
 from core.messages import letters
 from core.messages.letters import Claim, Letter, LetterState
 from core.owner import attention

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.foundation import heartbeats
-from core.foundation.heartbeats import Heartbeat, Kind
+from core.foundation.signals import heartbeats
+from core.foundation.signals.heartbeats import Heartbeat, Kind
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
