@@ -63,7 +63,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         if order.customer_id is None and paid.email:
             _claim(session, order, paid.email, now=now)
             _note_plans_held(session, order, grants, log)
-    plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
+    plan_alone = all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     trouble = ledger.trouble or _blocked(grants)
     told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))

@@ -81,7 +81,7 @@ class RefundFacts:
 def read_refund(refund: dict[str, Any]) -> RefundFacts:
     """Read a `refund` as Stripe sends it; a status we do not know is taken for pending."""
     metadata = refund.get("metadata") or {}
-    status = refund.get("status") or "pending"
+    status = refund.get("status")
     return RefundFacts(
         id=refund["id"],
         refund_id=metadata.get("refund_id") or "",

@@ -67,7 +67,7 @@ def read_item(item: dict[str, Any], subscription: dict[str, Any]) -> ItemFacts:
 
     Whoever expanded its price's product also learns which product of ours a price was made for at Checkout.
     """
-    price, quantity = item.get("price") or {}, item.get("quantity")
+    price, quantity = item["price"], item.get("quantity")
     product, recurring = price.get("product"), price.get("recurring") or {}
     names = (product.get("metadata") or {}) if isinstance(product, dict) else {}
     return ItemFacts(
