@@ -189,9 +189,9 @@ def entry(refund: Refund) -> list[str]:
 
 
 def _row_of(session: Session, facts: RefundFacts) -> Refund | None:
-    by_stripe = session.exec(select(Refund).where(Refund.stripe_refund_id == facts.id).with_for_update()).first()
+    by_stripe = session.exec(select(Refund).where(Refund.stripe_refund_id == facts.id)).first()
     if by_stripe or not facts.refund_id:
         return by_stripe
     # Stripe may report the refund before our own call returns: then only the metadata tells which row it is.
-    ours = session.get(Refund, facts.refund_id, with_for_update=True)
-    return ours if ours and ours.stripe_refund_id in (None, facts.id) else None
+    ours = session.get(Refund, facts.refund_id)
+    return ours if ours and ours.stripe_refund_id is None else None

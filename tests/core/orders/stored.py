@@ -1,9 +1,12 @@
 """What tests of single tables do to a database: orders to hang rows on, and changes that a session does not notice."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session, SQLModel
 
 from core.journeys import checkout
@@ -30,3 +33,19 @@ def rest(session: Session, *subjects: str, until: datetime) -> None:
     """Let these be what was tried in vain, and not to be tried again before."""
     session.add_all(Setback(subject=subject, tries=1, error="", since=until, retry_after=until) for subject in subjects)
     session.flush()
+
+
+@contextmanager
+def locking(session: Session) -> Iterator[list[str]]:
+    """The tables of which a session locks rows meanwhile, also where the database at hand knows no such locks."""
+    found: list[str] = []
+
+    def executed(state: ORMExecuteState) -> None:
+        if getattr(state.statement, "_for_update_arg", None) is not None:
+            found.extend(str(table.name) for table in state.statement.get_final_froms())  # type: ignore[attr-defined]
+
+    event.listen(session, "do_orm_execute", executed)
+    try:
+        yield found
+    finally:
+        event.remove(session, "do_orm_execute", executed)
