@@ -1,0 +1,114 @@
+"""What a refund keeps, what it asks Stripe for, and what it says of its parts; and what ending access keeps of why."""
+
+from datetime import timedelta
+
+import pytest
+
+from core.foundation.errors import NoSuchPayment, OrderNotFound
+from core.foundation.money import Money
+from core.journeys import plans, refund, revocation
+from core.journeys.refund import Part, Refunded
+from core.orders.history import FulfillmentLog
+from core.orders.orders import Order
+from core.orders.payments import Payment
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.subscriptions import Subscription
+from core.shop import Shop
+from tests import builders
+from tests.core.orders.rows import DAY, back
+from tests.core.orders.stored import placed
+from tests.fakes import FakeStripe
+
+
+def test_a_refund_in_parts_is_all_of_them_and_has_come_as_far_as_the_worst() -> None:
+    statuses = [RefundStatus.SUCCEEDED, RefundStatus.FAILED, RefundStatus.PENDING]
+    parts = tuple(Part("pi_1", Money(100, "eur"), "rf", status) for status in statuses)
+    done = Refunded("rf_1", "ord_1", parts)
+    assert (done.amount, done.status) == (Money(300, "eur"), RefundStatus.FAILED)
+
+
+@pytest.mark.parametrize(("reason", "said"), [("duplicate", "duplicate"), ("they asked nicely", None), ("", None)])
+def test_stripe_is_told_whose_refund_it_is_and_why_if_it_has_a_word_for_that(
+    shop: Shop, stripe: FakeStripe, reason: str, said: str | None
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    done = refund.request(shop, order_id, 100, reason=reason, actor="ida")
+    (made,) = stripe.refunds.values()
+    assert made["metadata"] == {"order_id": order_id, "refund_id": done.parts[0].id, "shop_id": shop.id}
+    assert (made["reason"], made["amount"]) == (said, 100)
+    (row,) = builders.rows(shop, Refund)
+    assert (row.reason, row.actor, row.order_id) == (reason, "ida", order_id)
+    assert [part.payment for part in done.parts] == [builders.payment_of(shop, order_id)]
+    assert list(stripe.by_key)[-1] == f"refund:{row.id}"
+    (noted,) = [each for each in builders.rows(shop, FulfillmentLog) if each.event == f"refund_requested:{row.id}"]
+    assert (noted.actor, noted.detail) == ("ida", "100")
+
+
+def test_a_refund_may_name_the_payment_that_it_is_taken_from(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    first = builders.rows(shop, Payment)[0].id
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    assert [part.payment for part in refund.preview(shop, order_id, payment=first).parts] == [first]
+    with pytest.raises(NoSuchPayment) as refusal:
+        refund.request(shop, order_id, payment="pi_nobody", actor="owner")
+    assert refusal.value.payment == "pi_nobody"
+    refund.request(shop, order_id, payment=first, actor="owner")
+    with shop.reading() as session:
+        known = session.get_one(Payment, first)
+    assert known.stripe_payment_intent_id == next(iter(stripe.refunds.values()))["payment_intent"]
+
+
+def test_what_is_left_of_no_order_is_asked_in_vain(shop: Shop) -> None:
+    with shop.reading() as session, pytest.raises(OrderNotFound):
+        refund.left(session, "ord_nobody")
+
+
+def test_those_are_unconfirmed_that_were_asked_for_before_in_this_mode(shop: Shop) -> None:
+    order_id, live = placed(shop), placed(shop, "cart_2", livemode=True)
+    with shop.transaction() as session:
+        for name, order, status, age in (
+            ("rf_1", order_id, RefundStatus.REQUESTED, 1), ("rf_2", order_id, RefundStatus.PENDING, 1),
+            ("rf_3", live, RefundStatus.REQUESTED, 1), ("rf_4", order_id, RefundStatus.REQUESTED, 0),
+        ):  # fmt: skip
+            row = back(None, 100, status)
+            row.sqlmodel_update({"id": name, "order_id": order, "created_at": DAY - timedelta(hours=age)})
+            session.add(row)
+        session.flush()
+        assert refund.unconfirmed(session, livemode=False, before=DAY) == [("rf_1", order_id)]
+        assert refund.unconfirmed(session, livemode=True, before=DAY) == [("rf_3", live)]
+
+
+def test_a_subscription_that_stripe_does_not_know_or_that_is_not_ours_is_put_off(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    theirs = {**stripe.subscriptions[name], "id": "sub_theirs", "metadata": {}}
+    stripe.subscriptions["sub_theirs"] = theirs
+    assert not plans.refresh(shop, "sub_theirs")
+    assert [row.id for row in builders.rows(shop, Subscription)] == [name]
+    del stripe.subscriptions[name]
+    assert not plans.refresh(shop, name)
+    (row,) = builders.rows(shop, Subscription)
+    assert (row.failures, row.refresh_at) == (1, shop.now() + timedelta(minutes=2))
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_what_was_fetched_of_a_plan_makes_its_order_one_to_look_into(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    with shop.transaction() as session:
+        session.get_one(Order, order_id).eventful = False
+    stripe.calls.clear()
+    assert not plans.refresh(shop, name)
+    assert builders.order(shop, order_id).eventful
+    assert "invoices_of_subscription" not in stripe.calls
+
+
+def test_ending_access_says_which_lines_and_keeps_why(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    assert revocation.preview(shop, order_id).lines == (1, 2)
+    assert revocation.preview(shop, order_id, [2]).lines == (2,)
+    revocation.revoke(shop, order_id, [2], reason="shared it", actor="ida")
+    revocation.restore(shop, order_id, [2], actor="ida")
+    moment = f"{shop.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+    found = {row.event: row.detail for row in builders.rows(shop, FulfillmentLog) if row.actor == "ida"}
+    assert found == {f"taken_back:2:{moment}": "shared it", f"given_back:2:{moment}": ""}
