@@ -125,10 +125,13 @@ def test_what_was_settled_is_there_for_whoever_locks_the_order_next(shop: Shop) 
     with shop.transaction() as session:
         order = orders.lock(session, order_id)
         assert order
+        # One that owes nothing to anybody, and one that owes a letter.
+        ended = book(attempt(money=Money.UNPAID, state=CheckoutState.EXPIRED), due=2900, lines=())
         failed = book(attempt(money=Money.FAILED, amount=2900), due=2900, lines=())
-        fulfillment.settle(session, order, failed, actor="test", now=FIRST)
-        assert orders.lock(session, order_id) is order
-        assert (order.status, order.email) == ("failed", NORA)
+        for ledger, status in ((ended, "canceled"), (failed, "failed")):
+            fulfillment.settle(session, order, ledger, actor="test", now=FIRST)
+            assert orders.lock(session, order_id) is order
+            assert order.status == status
 
 
 # -- sums

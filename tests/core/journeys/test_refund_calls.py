@@ -9,14 +9,14 @@ from core.foundation.money import Money
 from core.journeys import plans, refund, revocation
 from core.journeys.refund import Part, Refunded
 from core.orders.history import FulfillmentLog
-from core.orders.orders import Order
+from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests import builders
 from tests.core.orders.rows import DAY, back
-from tests.core.orders.stored import placed
+from tests.core.orders.stored import behind, placed
 from tests.fakes import FakeStripe
 
 
@@ -109,6 +109,18 @@ def test_ending_access_says_which_lines_and_keeps_why(shop: Shop, stripe: FakeSt
     assert revocation.preview(shop, order_id, [2]).lines == (2,)
     revocation.revoke(shop, order_id, [2], reason="shared it", actor="ida")
     revocation.restore(shop, order_id, [2], actor="ida")
+    assert {line.taken_back_reason for line in builders.rows(shop, OrderLine)} == {""}
     moment = f"{shop.now():%Y-%m-%dT%H:%M:%S.%fZ}"
     found = {row.event: row.detail for row in builders.rows(shop, FulfillmentLog) if row.actor == "ida"}
     assert found == {f"taken_back:2:{moment}": "shared it", f"given_back:2:{moment}": ""}
+
+
+def test_ending_access_looks_at_refunds_of_which_the_payment_was_not_noted(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    refund.request(shop, order_id, lines=[1], actor="owner")
+    with shop.transaction() as session:
+        behind(session, Refund, payment_id=None)
+    plan = revocation.preview(shop, order_id, [2], restore=True)
+    assert [each.after for each in plan.deliveries] == ["revoked", "active"]
+    with shop.reading() as session:
+        assert refund.left(session, order_id) == Money(7900, "eur")
