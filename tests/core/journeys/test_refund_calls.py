@@ -1,5 +1,6 @@
 """What a refund keeps, what it asks Stripe for, and what it says of its parts; and what ending access keeps of why."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -124,3 +125,40 @@ def test_ending_access_looks_at_refunds_of_which_the_payment_was_not_noted(shop:
     assert [each.after for each in plan.deliveries] == ["revoked", "active"]
     with shop.reading() as session:
         assert refund.left(session, order_id) == Money(7900, "eur")
+
+
+@pytest.mark.parametrize(("after_refund", "status"), [("cancel", "canceled"), ("ask", "active")])
+def test_what_becomes_of_a_refunded_plan_has_nothing_to_do_with_the_policy_about_disputes(
+    shop: Shop, stripe: FakeStripe, after_refund: str, status: str
+) -> None:
+    other = {"cancel": "ask", "ask": "cancel"}[after_refund]
+    policy = {"plan_after_refund": after_refund, "plan_after_dispute": other}
+    asked = replace(shop, settings=shop.settings.model_copy(update=policy))
+    order_id, name = builders.subscribed(asked, stripe)
+    refund.request(asked, order_id, actor="owner")
+    builders.end_plans(asked)
+    assert stripe.subscriptions[name]["status"] == status
+
+
+def test_a_discount_on_one_line_is_learned_before_a_line_goes_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop, "guide-eur", "kit-eur")
+    stripe.discount(session_id, 50, on="Template Kit")
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    stripe.calls.clear()
+    assert refund.preview(shop, order_id).amount == Money(6850, "eur")
+    assert "line_items_of" not in stripe.calls
+    assert refund.preview(shop, order_id, lines=[2]).amount == Money(3950, "eur")
+    assert "line_items_of" in stripe.calls
+
+
+def test_a_discount_on_one_line_is_learned_before_it_is_sent_back_too(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop, "guide-eur", "kit-eur")
+    stripe.discount(session_id, 50, on="Template Kit")
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    stripe.calls.clear()
+    refund.request(shop, order_id, 100, actor="owner")
+    assert "line_items_of" not in stripe.calls
+    assert refund.request(shop, order_id, 2900, lines=[1], actor="owner").amount == Money(2900, "eur")
+    assert "line_items_of" in stripe.calls
