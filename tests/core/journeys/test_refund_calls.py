@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
-from core.foundation.errors import NoSuchPayment, OrderNotFound
+from core.foundation.errors import NoSuchPayment, OrderNotFound, StripeRefused
 from core.foundation.money import Money
 from core.journeys import plans, refund, revocation
 from core.journeys.refund import Part, Refunded
@@ -162,3 +163,38 @@ def test_a_discount_on_one_line_is_learned_before_it_is_sent_back_too(shop: Shop
     assert "line_items_of" not in stripe.calls
     assert refund.request(shop, order_id, 2900, lines=[1], actor="owner").amount == Money(2900, "eur")
     assert "line_items_of" in stripe.calls
+
+
+def test_a_refund_is_called_so_that_the_same_words_make_the_same_one(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    asked = "rf_" + sha256(f"{order_id}:form-1".encode()).hexdigest()[:20]
+    done = refund.request(shop, order_id, 100, key="form-1", actor="owner")
+    (row,) = builders.rows(shop, Refund)
+    named = f"{asked}:{builders.payment_of(shop, order_id)}"
+    assert (row.request, row.id) == (asked, "rf_" + sha256(named.encode()).hexdigest()[:20])
+    assert done.id == row.id
+    refund.request(shop, order_id, 100, actor="owner")
+    assert [len(each.request) for each in builders.rows(shop, Refund) if each.id != row.id] == [23]
+    assert all(each.request.startswith("rf_") for each in builders.rows(shop, Refund))
+
+
+def test_a_plan_that_an_owner_lets_go_on_is_not_ended_by_the_next_refund(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2))
+    assert (refund.preview(shop, order_id).ends, refund.preview(shop, order_id).bills_on) == ((name,), ())
+    refund.request(shop, order_id, 900, end_subscription=False, actor="owner")
+    plan = refund.preview(shop, order_id)
+    assert (plan.ends, plan.bills_on) == ((), (name,))
+    with shop.reading() as session:
+        (payment,) = builders.rows(shop, Payment)
+        assert session.get_one(Payment, payment.id).stripe_payment_intent_id
+    assert [part.payment for part in plan.parts] == [payment.stripe_payment_intent_id]
+
+
+def test_of_several_payments_one_that_stripe_refuses_keeps_none_of_the_others(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    stripe.trouble.append(StripeRefused("charge_disputed"))
+    done = refund.request(shop, order_id, key="form-1", actor="owner")
+    assert [part.status for part in done.parts] == [RefundStatus.CANCELED, RefundStatus.SUCCEEDED]
+    assert (done.amount, done.status) == (Money(1800, "eur"), RefundStatus.CANCELED)
+    assert len(stripe.refunds) == 1
