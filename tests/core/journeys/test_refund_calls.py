@@ -198,3 +198,34 @@ def test_of_several_payments_one_that_stripe_refuses_keeps_none_of_the_others(sh
     assert [part.status for part in done.parts] == [RefundStatus.CANCELED, RefundStatus.SUCCEEDED]
     assert (done.amount, done.status) == (Money(1800, "eur"), RefundStatus.CANCELED)
     assert len(stripe.refunds) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_refund_of_before_payments_were_kept_is_of_the_payment_that_it_names_itself(
+    shop: Shop, stripe: FakeStripe, known: bool
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    payment = builders.payment_of(shop, order_id)
+    with shop.transaction() as session:
+        row = back(None, 100, RefundStatus.REQUESTED)
+        row.sqlmodel_update({"order_id": order_id, "stripe_payment_intent_id": payment if known else None})
+        session.add(row)
+        session.flush()
+        name = row.id
+    if known:
+        assert refund.resume(shop, name).status is RefundStatus.SUCCEEDED
+        assert [each["payment_intent"] for each in stripe.refunds.values()] == [payment]
+        return
+    with pytest.raises(StripeRefused) as refusal:
+        refund.resume(shop, name)
+    assert refusal.value.code == "nothing_to_refund"
+    (kept,) = builders.rows(shop, Refund)
+    assert (kept.status, kept.failure, stripe.refunds) == (RefundStatus.CANCELED, "nothing_to_refund", {})
+
+
+def test_the_payment_of_an_invoice_is_known_before_its_refund_is_answered(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    stripe.calls.clear()
+    refund.request(shop, order_id, 100, actor="owner")
+    refund.request(shop, order_id, 100, actor="owner")
+    assert stripe.calls == ["payment_intent_of_invoice", "refund", "refund"]
