@@ -63,7 +63,7 @@ def settle(session: Session, order: Order, ledger: Ledger, *, actor: str, now: d
         if order.customer_id is None and paid.email:
             _claim(session, order, paid.email, now=now)
             _note_plans_held(session, order, grants, log)
-    plan_alone = bool(grants) and all(grant.kind is Kind.PLAN for grant in grants)
+    plan_alone = all(grant.kind is Kind.PLAN for grant in grants)
     status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
     trouble = ledger.trouble or _blocked(grants)
     told = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
@@ -98,8 +98,7 @@ def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, a
     order.eventful = True
     book = ledger.read(session, order)
     payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
-    if facts.lines is not None:
-        _list(session, order, book, payment, facts.lines)
+    _list(session, order, book, payment, facts.lines)
     return settle(session, order, book, actor=actor, now=now)
 
 
@@ -125,7 +124,9 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
     return settle(session, order, ledger.read(session, order), actor=actor, now=now)
 
 
-def _list(session: Session, order: Order, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
+def _list(
+    session: Session, order: Order, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]] | None
+) -> None:
     if listed and payment.id not in book.listed:
         lines = orders.lines(session, order.id)
         book.listed[payment.id] = payment_lines.write(session, payment, lines, listed)
@@ -141,7 +142,7 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
         payment.amount_refunded = ledger.back(payment)
     first = ledger.payment_of(ledger.paid) if ledger.paid else None
     order.paid_at = (first or ledger.payments[0]).paid_at
-    if first and (first.amount_discount or first.amount_tax):
+    if first:
         shares = ledger.shares(first)
         for line in ledger.lines:
             own = [share for share in shares if share.order_line_id == line.id]
@@ -218,7 +219,7 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
     if fulfilled_now:
         log.add("fulfilled")
     if status in (Status.PROCESSING, Status.FAILED) or (status is Status.CANCELED and not ledger.paid):
-        log.add(f"{status}:{max((row.attempt for row in ledger.checkouts), default=0)}")
+        log.add(f"{status}:{max(row.attempt for row in ledger.checkouts)}")
     if ledger.paid is None:
         return  # what was learned of money that is not known to have come is written when it is
     for entry in [entry for refund in ledger.refunds for entry in refunds.entry(refund)]:

@@ -116,7 +116,7 @@ def read_dispute(dispute: dict[str, Any], *, event: str = "") -> DisputeFacts:
 
 def record(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Dispute:
     """Merge what Stripe said into the dispute's row. The order must be locked."""
-    row = session.get(Dispute, facts.id, with_for_update=True)
+    row = session.get(Dispute, facts.id)
     if row is None:
         row = Dispute(
             id=facts.id, order_id=order_id, stripe_charge_id=facts.charge, amount=facts.amount, currency=facts.currency,

@@ -81,7 +81,7 @@ class RefundFacts:
 def read_refund(refund: dict[str, Any]) -> RefundFacts:
     """Read a `refund` as Stripe sends it; a status we do not know is taken for pending."""
     metadata = refund.get("metadata") or {}
-    status = refund.get("status") or "pending"
+    status = refund.get("status")
     return RefundFacts(
         id=refund["id"],
         refund_id=metadata.get("refund_id") or "",
@@ -189,9 +189,9 @@ def entry(refund: Refund) -> list[str]:
 
 
 def _row_of(session: Session, facts: RefundFacts) -> Refund | None:
-    by_stripe = session.exec(select(Refund).where(Refund.stripe_refund_id == facts.id).with_for_update()).first()
+    by_stripe = session.exec(select(Refund).where(Refund.stripe_refund_id == facts.id)).first()
     if by_stripe or not facts.refund_id:
         return by_stripe
     # Stripe may report the refund before our own call returns: then only the metadata tells which row it is.
-    ours = session.get(Refund, facts.refund_id, with_for_update=True)
-    return ours if ours and ours.stripe_refund_id in (None, facts.id) else None
+    ours = session.get(Refund, facts.refund_id)
+    return ours if ours and ours.stripe_refund_id is None else None
