@@ -52,6 +52,8 @@ class Case:
 
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
     """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
+    if any(case.ledger.refunds or case.ledger.disputes for case in cases):
+        session.flush()  # they are about to name payments, which may be new
     tasks = [_begun(case, now=now) for case in cases]
     found = convergence.converge(session, tasks, now=now)
     billing = [_summed_up(session, task) for task in tasks]
@@ -132,8 +134,7 @@ def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, a
 def record_payment(session: Session, order_id: AdmittedOrder, book: Ledger, facts: PaymentFacts) -> None:
     """Record money that came in by an invoice, in the ledger of its order as well."""
     payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
-    if facts.lines is not None:
-        _list(session, order_id, book, payment, facts.lines)
+    _list(session, order_id, book, payment, facts.lines)
 
 
 def list_lines(
@@ -156,7 +157,9 @@ def resettle(session: Session, order_id: str, *, actor: str, now: datetime) -> S
     return settled
 
 
-def _list(session: Session, order_id: str, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]]) -> None:
+def _list(
+    session: Session, order_id: str, book: Ledger, payment: Payment, listed: Sequence[dict[str, Any]] | None
+) -> None:
     if listed and payment.id not in book.listed:
         lines = orders.lines(session, order_id)
         book.listed[payment.id] = payment_lines.write(session, payment, lines, listed)
@@ -179,7 +182,7 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
         payment.amount_refunded = ledger.back(payment)
     first = ledger.payment_of(ledger.paid) if ledger.paid else None
     order.paid_at = (first or ledger.payments[0]).paid_at
-    if first and (first.amount_discount or first.amount_tax):
+    if first:
         shares = ledger.shares(first)
         for line in ledger.lines:
             own = [share for share in shares if share.order_line_id == line.id]
@@ -264,7 +267,7 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
     if fulfilled_now:
         log.add("fulfilled")
     if status in (Status.PROCESSING, Status.FAILED) or (status is Status.CANCELED and not ledger.paid):
-        log.add(f"{status}:{max((row.attempt for row in ledger.checkouts), default=0)}")
+        log.add(f"{status}:{max(row.attempt for row in ledger.checkouts)}")
     if ledger.paid is None:
         return  # what was learned of money that is not known to have come is written when it is
     for entry in [entry for refund in ledger.refunds for entry in refunds.entry(refund)]:

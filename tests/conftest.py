@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Dialect, Engine, Pool, event
+from sqlmodel import Session
 
 from core.foundation import database, migration
 from core.foundation.settings import Settings
@@ -83,6 +84,17 @@ class Clock:
 
     def pass_(self, **span: float) -> None:
         self.time += timedelta(**span)
+
+
+@event.listens_for(Session, "before_flush")
+def _no_row_before_what_it_names(session: Session, _context: object, _objects: object) -> None:
+    """Rows of one flush are written in the order of their classes' names: a new row that another of them names by a
+    foreign key must have been flushed before, or it is luck that it comes first."""
+    new = {(row.__table__.name, row.id) for row in session.new if hasattr(row, "id")}
+    for row in [*session.new, *session.dirty] if new else ():
+        for key in row.__table__.foreign_keys:
+            named = (key.column.table.name, getattr(row, key.parent.name))
+            assert named not in new or named[0] == row.__table__.name, f"{row.__table__.name} before its {named}"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from core.foundation.settings import Settings
 from core.journeys import ownership
 from core.kinds import plan_billing
 from core.orders import ledger, orders, subscription_invoices, subscriptions
-from core.orders.disputes import Dispute
 from core.orders.refunds import Refund
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
@@ -46,7 +45,7 @@ def end(shop: Shop, subscription_id: str, cause: str) -> None:
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
         wanted = _is_unwanted(session, row)
-        cancels = _policy(shop.settings, session.get(Refund, cause) or session.get(Dispute, cause))
+        cancels = _policy(shop.settings, session.get(Refund, cause))
     if not wanted:
         return
     if cancels:
@@ -73,8 +72,6 @@ def _is_unwanted(session: Session, subscription: Subscription) -> bool:
     return subscription.id in {each.id for each in found}
 
 
-def _policy(settings: Settings, cause: Refund | Dispute | None) -> bool:
-    """Whether what has ended it cancels it."""
-    if isinstance(cause, Refund):
-        return ends_after_refund(settings, cause)
-    return settings.plan_after_dispute == "cancel"
+def _policy(settings: Settings, refund: Refund | None) -> bool:
+    """Whether what has ended it cancels it: this refund, or else a dispute."""
+    return ends_after_refund(settings, refund) if refund else settings.plan_after_dispute == "cancel"

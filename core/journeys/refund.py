@@ -372,7 +372,7 @@ def _parameters(shop: Shop, row: Refund, payment_intent: str) -> dict[str, objec
 def _refuse(session: Session, refund: Refund, refusal: StripeRefused, *, now: datetime) -> RefundStatus:
     """Stripe said no: the row keeps why, and what it claimed is free again. Returns how the refund stands then."""
     orders.lock(session, refund.order_id)
-    row = session.get_one(Refund, refund.id, with_for_update=True)
+    row = session.get_one(Refund, refund.id)
     if row.status is RefundStatus.REQUESTED:
         row.status, row.failure, row.updated_at = RefundStatus.CANCELED, refusal.code, now
     session.flush()

@@ -98,7 +98,7 @@ def settling_elsewhere(
             col(OrderLine.product_id).in_(product_ids),
         )
     )
-    return session.exec(query.limit(1)).first()
+    return session.exec(query).first()
 
 
 def record(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -88,11 +89,11 @@ class Ledger:
     def paid_after_end(self) -> list[Payment]:
         """The payments that came in for a plan that had ended, for as long as they have not gone back. What it began with
         is none of them, whenever that was heard of."""
-        ended = {plan.id: plan.ended_at for plan in self.subscriptions if plan.ended_at}
+        ended: dict[str | None, datetime | None] = {plan.id: plan.ended_at for plan in self.subscriptions}
         return [
             payment
             for payment in self.payments
-            if (end := ended.get(payment.stripe_subscription_id or "")) and payment.paid_at > end
+            if (end := ended.get(payment.stripe_subscription_id)) and payment.paid_at > end
             and payment.billing_reason != FIRST_OF_PLAN and payment.amount and not self.is_gone(payment)
         ]  # fmt: skip
 

@@ -151,7 +151,6 @@ def write_lines(session: Session, order: Order, drafts: Sequence[LineDraft], *, 
     """Give the order these lines instead of any it had. Only an order that nobody can be paying may be changed."""
     for line in lines(session, order.id):
         session.delete(line)
-    session.flush()
     written = [
         OrderLine(id=new_id("ol"), order_id=order.id, position=position, **vars(draft))
         for position, draft in enumerate(drafts)

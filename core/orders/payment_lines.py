@@ -159,7 +159,7 @@ def _of_session(line: dict[str, Any]) -> Item:
 
 def _of_invoice(line: dict[str, Any]) -> Item:
     parent, pricing, old_price = line.get("parent") or {}, line.get("pricing") or {}, line.get("price") or {}
-    details = parent.get(parent.get("type") or "") or {}
+    details = parent.get(parent.get("type")) or {}
     taxes = [*(line.get("taxes") or []), *(line.get("tax_amounts") or [])]
     on_top = [each for each in taxes if not (each.get("inclusive") or each.get("tax_behavior") == "inclusive")]
     proration = bool(details.get("proration") or line.get("proration"))

@@ -81,7 +81,7 @@ class RefundFacts:
 def read_refund(refund: dict[str, Any]) -> RefundFacts:
     """Read a `refund` as Stripe sends it; a status we do not know is taken for pending."""
     metadata = refund.get("metadata") or {}
-    status = refund.get("status") or "pending"
+    status = refund.get("status")
     return RefundFacts(
         id=refund["id"],
         refund_id=metadata.get("refund_id") or "",
@@ -125,6 +125,7 @@ def record(
     row.stripe_refund_id = facts.id
     row.stripe_payment_intent_id = facts.payment_intent or row.stripe_payment_intent_id
     if row.payment_id is None and facts.payment_intent is None:
+        session.flush()  # the payment may be of this transaction
         row.payment_id = payments.of_charge(session, order_id, facts.charge)
     row.amount = facts.amount or row.amount
     if _RANK.index(facts.status) > _RANK.index(row.status):

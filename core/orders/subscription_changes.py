@@ -13,7 +13,9 @@ from core.foundation.database import Record, minor_units, text_enum
 from core.orders.subscription_items import ItemFacts
 
 # How many of an interval there are in a month.
-_IN_A_MONTH = {"day": Fraction(365, 12), "week": Fraction(52, 12), "month": Fraction(1), "year": Fraction(1, 12)}
+_IN_A_MONTH: dict[str | None, Fraction] = {
+    "day": Fraction(365, 12), "week": Fraction(52, 12), "month": Fraction(1), "year": Fraction(1, 12),
+}  # fmt: skip
 
 
 class Movement(StrEnum):
@@ -68,14 +70,16 @@ def _expanded(subscription: dict[str, Any]) -> list[dict[str, Any]]:
 
 def monthly(items: Sequence[ItemFacts], discounts: Sequence[Discount]) -> int:
     """What items bring in a month, in minor units, without taxes: a year's price by twelve, times the quantity."""
+    if not items:
+        return 0
     total = sum((item.unit_amount * item.quantity * _share(item) for item in items), Fraction(0))
     for discount in discounts:
-        total -= total * discount.percent / 100 + discount.amount * (_share(items[0]) if items else 0)
+        total -= total * discount.percent / 100 + discount.amount * _share(items[0])
     return max(0, int(total + Fraction(1, 2)))
 
 
 def _share(item: ItemFacts) -> Fraction:
-    return _IN_A_MONTH.get(item.interval or "", Fraction(0)) / item.interval_count
+    return _IN_A_MONTH.get(item.interval, Fraction(0)) / item.interval_count
 
 
 def of_subscription(session: Session, subscription_id: str) -> list[SubscriptionChange]:

@@ -70,7 +70,7 @@ def _lines(invoice: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _details(line: dict[str, Any]) -> dict[str, Any]:
     parent = line.get("parent") or {}
-    return parent.get(parent.get("type") or "") or {}
+    return parent.get(parent.get("type")) or {}
 
 
 def _is_plans(line: dict[str, Any]) -> bool:

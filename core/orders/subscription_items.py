@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, col, or_, select
 
 from core.catalog.products import Kind, Price, Product
 from core.foundation.database import Record, minor_units
-from core.gateway.objects import id_of, moment
+from core.gateway.objects import moment
 from core.orders import orders
 from core.orders.orders import OrderLine
 
@@ -67,12 +67,12 @@ def read_item(item: dict[str, Any], subscription: dict[str, Any]) -> ItemFacts:
 
     Whoever expanded its price's product also learns which product of ours a price was made for at Checkout.
     """
-    price, quantity = item.get("price") or {}, item.get("quantity")
+    price, quantity = item["price"], item.get("quantity")
     product, recurring = price.get("product"), price.get("recurring") or {}
     names = (product.get("metadata") or {}) if isinstance(product, dict) else {}
     return ItemFacts(
         id=str(item.get("id") or ""),
-        stripe_price_id=str(id_of(price) or ""),
+        stripe_price_id=price["id"],
         lookup_key=price.get("lookup_key") or "",
         sold_as=names.get("product_id") or "",
         quantity=1 if quantity is None else int(quantity),
@@ -108,19 +108,15 @@ def write(
     for gone in rows.keys() - {item.id for item in items}:
         session.delete(rows[gone])
     for position, item in enumerate(items):
-        row = rows.get(item.id) or SubscriptionItem(
-            id=item.id, subscription_id=subscription_id, position=0, stripe_price_id="", quantity=0, unit_amount=0
-        )
         sold = known.get(item.id)
-        row.sqlmodel_update(
-            {
-                "position": position, "order_line_id": places.get(item.id), "stripe_price_id": item.stripe_price_id,
-                "product_id": sold.product_id if sold else None, "price_id": sold.price_id if sold else None,
-                "quantity": item.quantity, "paid_quantity": paid_quantities.get(item.stripe_price_id),
-                "unit_amount": item.unit_amount, "interval": item.interval,
-            }
-        )  # fmt: skip
-        session.add(row)
+        said: dict[str, Any] = {
+            "position": position, "order_line_id": places.get(item.id), "stripe_price_id": item.stripe_price_id,
+            "product_id": sold.product_id if sold else None, "price_id": sold.price_id if sold else None,
+            "quantity": item.quantity, "paid_quantity": paid_quantities.get(item.stripe_price_id),
+            "unit_amount": item.unit_amount, "interval": item.interval,
+        }  # fmt: skip
+        row = rows.get(item.id) or SubscriptionItem(id=item.id, subscription_id=subscription_id, **said)
+        session.add(row.sqlmodel_update(said))
     session.flush()
 
 
@@ -138,7 +134,7 @@ def identify(
     return found
 
 
-def _plan_prices(session: Session, items: Sequence[ItemFacts]) -> tuple[dict[str, Known], dict[str, Known]]:
+def _plan_prices(session: Session, items: Sequence[ItemFacts]) -> tuple[dict[str | None, Known], dict[str, Known]]:
     """Our plans' prices among those of the items: by Stripe's id, and by lookup key."""
     query = (
         select(Price)
@@ -146,16 +142,14 @@ def _plan_prices(session: Session, items: Sequence[ItemFacts]) -> tuple[dict[str
         .where(
             Product.kind == Kind.PLAN,
             or_(
-                col(Price.stripe_price_id).in_({item.stripe_price_id for item in items} - {""}),
-                col(Price.lookup_key).in_({item.lookup_key for item in items} - {""}),
+                col(Price.stripe_price_id).in_({item.stripe_price_id for item in items}),
+                col(Price.lookup_key).in_({item.lookup_key for item in items}),
             ),
         )
     )
     by_stripe, by_key = {}, {}
     for price in session.exec(query):
-        by_key[price.lookup_key] = Known(price.product_id, price.id)
-        if price.stripe_price_id:
-            by_stripe[price.stripe_price_id] = Known(price.product_id, price.id)
+        by_key[price.lookup_key] = by_stripe[price.stripe_price_id] = Known(price.product_id, price.id)
     return by_stripe, by_key
 
 

@@ -149,6 +149,15 @@ def settled_and_refunded(life: Life) -> None:
     life.tell_refund(500)
 
 
+def settled_and_disputed(life: Life) -> None:
+    """Told of before the money, a dispute names a payment that is not there yet."""
+    life.buy("kit-eur", "clinic-eur", slowly=True)
+    life.tell_session("completed")
+    life.stripe.settle(life.session_id)
+    life.tell_session("async_payment_succeeded")
+    life.tell_dispute("won")
+
+
 def mismatched_and_refunded(life: Life) -> None:
     life.order_id, life.session_id = builders.opened(life.shop, "kit-eur", ("clinic-eur", 2))
     life.stripe.sessions[life.session_id].update(amount_subtotal=100, amount_total=100)
@@ -284,6 +293,7 @@ LIVES: Mapping[str, tuple[Callable[[Life], None], int, str]] = {
     "disputed and won": (disputed_and_won, 5, "fulfilled"),
     "disputed twice and lost once": (disputed_twice_and_lost_once, 7, "charged_back"),
     "bounced": (bounced, 3, "failed"),
+    "settled and disputed": (settled_and_disputed, 5, "fulfilled"),
     "settled and refunded": (settled_and_refunded, 4, "partially_refunded"),
     "mismatched and refunded": (mismatched_and_refunded, 3, "refunded"),
     "mismatched beside the right one": (mismatched_beside_the_right_one, 3, "partially_refunded"),

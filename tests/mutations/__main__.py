@@ -31,13 +31,17 @@ def main() -> int:
         tests = sorted({each.test.partition("::")[0] for each in named.NAMED})
         code = runner.with_collected(tests, lambda session: survivors.extend(_ask_named(session)))
     else:
-        code = runner.with_collected(TESTS, lambda session: survivors.extend(_ask(session, asked)))
+        code = runner.with_collected(asked.tests, lambda session: survivors.extend(_ask(session, asked)))
     return code or bool(survivors)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
     parser.add_argument("files", nargs="*", default=HEART, help="files to break; the whole heart, if none is named")
+    parser.add_argument(
+        "--tests", nargs="+", default=TESTS, metavar="PATH",
+        help=f"ask only these files or folders of tests, which is quicker; {', '.join(TESTS)}, if none is named",
+    )  # fmt: skip
     parser.add_argument("--named", action="store_true", help="only the mutations of named.py")
     parser.add_argument("--left", action="store_true", help="only those that survived the last time")
     parser.add_argument("--explained", action="store_true", help="those that are explained, too")
@@ -60,7 +64,8 @@ def _ask_named(session: Session) -> list[str]:
 
 
 def _ask(session: Session, asked: argparse.Namespace) -> list[str]:
-    known = reach.measured(session, list(HEART), say=_say)
+    kept = reach.KEPT if asked.tests == TESTS else reach.kept_of(asked.tests)
+    known = reach.measured(session, list(HEART), kept, say=_say)
     if known.failed:
         _say(f"Not asked, since they fail without any mutation: {', '.join(known.failed)}")
     past = Past.read()

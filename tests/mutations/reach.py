@@ -68,13 +68,18 @@ class Reach:
                 own[line] = [*own.get(line, ()), *tests]
 
 
-def measured(session: Session, broken: list[str], *, say: Callable[[str], None]) -> Reach:
-    """What the session's tests reach of the files that are to be broken.
+def kept_of(tests: list[str]) -> Path:
+    """Where it is kept what these tests alone reach: apart from what all do."""
+    return KEPT.with_stem(f"{KEPT.stem}-of-{hashlib.sha256(' '.join(sorted(tests)).encode()).hexdigest()[:12]}")
+
+
+def measured(session: Session, broken: list[str], kept: Path, *, say: Callable[[str], None]) -> Reach:
+    """What the session's tests reach of the files that are to be broken, as far as it is not kept already.
 
     Only tests that changed are measured again, unless the code did.
     """
     code = _digest(_sources())
-    reach = Reach(**json.loads(KEPT.read_text())) if KEPT.exists() else Reach()
+    reach = Reach(**json.loads(kept.read_text())) if kept.exists() else Reach()
     if reach.code != code:
         reach = Reach(code)
     files = {file: _digest(_beside(ROOT / file)) for file in {_file_of(test) for test in session.items}}
@@ -83,14 +88,14 @@ def measured(session: Session, broken: list[str], *, say: Callable[[str], None])
     reach.forget(set(reach.failed))
     if new := [test for test in session.items if test not in reach.seconds]:
         say(f"Measuring what {len(new)} tests reach.")
-        KEPT.parent.mkdir(parents=True, exist_ok=True)
-        answer = KEPT.with_suffix(".new.json")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        answer = kept.with_suffix(".new.json")
         session.measure(broken, new, answer)
         reach.newest = new if reach.seconds else []
         reach.add(Reach(**json.loads(answer.read_text())))
         answer.unlink()
         reach.files = files
-        KEPT.write_text(json.dumps(asdict(reach)))
+        kept.write_text(json.dumps(asdict(reach)))
     return reach
 
 

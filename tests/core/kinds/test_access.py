@@ -1,18 +1,24 @@
-"""What a paid line's buyer may do, from facts alone: nothing here has a database."""
+"""What a paid line's buyer may do, and what a subscription may bill for, from the facts about the order's money."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from core.catalog.products import Product
+from core.gateway.sessions import Money
+from core.journeys import checkout
 from core.kinds import access, plan_billing
 from core.kinds.access import PlanAccess, allowed, ended_with, of_plan
 from core.kinds.plan_billing import Billing
 from core.orders.disputes import Dispute
+from core.orders.orders import Order
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
+from core.shop import Shop
+from tests import builders
 from tests.core.orders.rows import DAY, LINES, attempt, back, book, dispute, line, paid, plan, renewal
 
 GUIDE, KIT = LINES
@@ -264,3 +270,74 @@ def test_what_may_have_ended_a_plan_is_money_that_is_gone_unless_an_owner_lets_i
     assert plan_billing.causes(ledger) == [refunds[0].id, "du_in_1"]
     refunds[0].ends_subscription = False
     assert plan_billing.causes(ledger) == ["du_in_1"]
+
+
+@pytest.mark.parametrize(
+    ("refunds", "disputes", "guide", "kit"),
+    [
+        ([], [], False, False),
+        ([back("pi_1", 2900, guide=2900)], [], True, False),
+        ([back("pi_1", 2899, guide=2899)], [], False, False),
+        ([back("pi_1", 2900, RefundStatus.FAILED, guide=2900)], [], False, False),
+        ([back("pi_2", 10800)], [], True, True),
+        ([back("pi_1", 10800), back("pi_2", 10800)], [], True, True),
+        # What a bank took was not sent back, whatever else was.
+        ([back("pi_1", 10800)], [dispute("pi_2", "lost")], False, False),
+        ([back("pi_1", 10800)], [dispute("pi_1", "lost")], False, False),
+        ([back("pi_1", 10800)], [dispute("pi_2", "needs_response")], True, True),
+    ],
+)
+def test_a_line_was_sent_back_when_one_payment_for_it_was_and_a_bank_took_none(
+    refunds: list[Refund], disputes: list[Dispute], guide: bool, kit: bool
+) -> None:
+    twice = [paid(), paid("pi_2", session="cs_2")]
+    ledger = book(attempt(1), attempt(2), payments=twice, refunds=refunds, disputes=disputes)
+    assert [access.is_sent_back(ledger, each) for each in LINES] == [guide, kit]
+
+
+def test_a_line_was_sent_back_as_far_as_an_owner_decided() -> None:
+    part = back("pi_1", 100, guide=100)
+    part.takes_back = True
+    ledger = book(payments=[paid()], refunds=[part])
+    assert [access.is_sent_back(ledger, each) for each in LINES] == [True, False]
+    ledger.disputes = [dispute("pi_1", "lost")]
+    assert not access.is_sent_back(ledger, GUIDE)
+
+
+def held(ledger: Any) -> Billing:
+    """What an order's subscriptions are held against, where all that is needed has been read already."""
+    nowhere: Any = None
+    return plan_billing.of_order(nowhere, nowhere, ledger)
+
+
+def test_only_what_was_paid_for_is_held_against_its_plans() -> None:
+    assert held(of_plan_of(payments=[first()], lines=(PLAN, GUIDE))) == Billing()
+    assert held(of_plan_of(payments=[first()], subscriptions=[])) == Billing()
+    on_its_way = book(attempt(amount=900, money=Money.PROCESSING), due=900, subscriptions=[plan()], lines=(PLAN,))
+    assert held(on_its_way) == Billing()
+
+
+@builders.on_sqlite
+def test_an_orders_subscription_is_unwanted_when_its_plans_went_back_whatever_else_was_bought(shop: Shop) -> None:
+    gone = of_plan_of(payments=[first()], lines=(PLAN, GUIDE), refunds=[back("in_1", 900, plan=900)])
+    order: Any = None
+    with shop.transaction() as session:
+        assert [each.id for each in plan_billing.of_order(session, order, gone).unwanted] == ["sub_1"]
+        session.get_one(Product, "plan").terms = {"on_refund": "keep"}
+        session.flush()
+        assert plan_billing.of_order(session, order, gone) == Billing()
+
+
+@builders.on_sqlite
+def test_the_lines_of_an_order_are_read_where_nobody_has(shop: Shop) -> None:
+    order_id = checkout.start(shop, builders.a_basket("plan-month")).order_id
+    gone = of_plan_of(payments=[first()], lines=(), refunds=[back("in_1", 900)])
+    with shop.reading() as session:
+        found = plan_billing.of_order(session, session.get_one(Order, order_id), gone)
+    assert ([each.id for each in found.unwanted], [each.product_id for each in gone.lines]) == (["sub_1"], ["plan"])
+
+
+def test_a_foreign_item_keeps_no_subscription_alive() -> None:
+    foreign = item("si_9", None, product_id=None)
+    gone = of_plan_of(payments=[first()], refunds=[back("in_1", 900)], items=[item(), foreign])
+    assert [each.id for each in looked(gone).unwanted] == ["sub_1"]

@@ -21,10 +21,10 @@ def attempt(number: int = 1, *, amount: int = 10800, money: Money = Money.PAID, 
     """A Session of the order, paid as it was opened."""
     known = {
         "state": CheckoutState.COMPLETE, "currency": "eur", "email": NORA, "amount_total": amount,
-        "stripe_checkout_session_id": f"cs_{number}", **more,
+        "stripe_checkout_session_id": f"cs_{number}", "id": f"checkout:ord_1:{number}", **more,
     }  # fmt: skip
     return Checkout(
-        id=f"checkout:ord_1:{number}", order_id="ord_1", attempt=number, money=money, amount_subtotal=amount,
+        order_id="ord_1", attempt=number, money=money, amount_subtotal=amount,
         expires_at=DAY, created_at=DAY, ask_after=DAY, **known,
     )  # fmt: skip
 
@@ -39,10 +39,8 @@ def paid(name: str = "pi_1", amount: int = 10800, *, session: str | None = "cs_1
 
 
 def renewal(name: str, amount: int = 900, *, day: int = 30, plan: str = "sub_1", **more: Any) -> Payment:
-    return paid(
-        name, amount, session=None, billing_reason="subscription_cycle", paid_at=DAY + timedelta(days=day),
-        stripe_subscription_id=plan, **more,
-    )  # fmt: skip
+    known = {"billing_reason": "subscription_cycle", "stripe_subscription_id": plan, **more}
+    return paid(name, amount, session=None, paid_at=DAY + timedelta(days=day), **known)
 
 
 def back(payment: str | None, amount: int, status: RefundStatus = RefundStatus.SUCCEEDED, **lines: int) -> Refund:

@@ -1,4 +1,4 @@
-"""What Sessions say of themselves and what they come to, without a database: any order of reports ends in the same row."""
+"""What Sessions say of themselves, what they come to and what is kept: any order of reports ends in the same row."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,12 +6,17 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.orders import checkouts
 from core.orders.checkouts import Checkout, Due
-from core.orders.status import Progress
+from core.orders.orders import Order
+from core.orders.status import Progress, Status
+from core.shop import Shop
+from tests import builders
 from tests.core.orders.rows import DAY, attempt
+from tests.core.orders.stored import behind, placed
 
 TRIAL = {"subscription_data": {"trial_period_days": 14}}
 OPEN = SessionFacts(
@@ -45,6 +50,11 @@ def test_money_fits_if_it_is_what_the_session_was_opened_for(
 ) -> None:
     row = attempt(amount=2900, parameters=parameters)
     assert checkouts.misfit(row, replace(OPEN, **said), Due(2900, 2000, "eur")) == misfit
+
+
+def test_the_smallest_sum_is_not_paid_by_nothing() -> None:
+    said = replace(OPEN, amount_subtotal=1, amount_total=None)
+    assert checkouts.misfit(attempt(amount=1), said, Due(1, 1, "eur")).startswith("amount_mismatch: paid 0 for 1,")
 
 
 @pytest.mark.parametrize(
@@ -150,3 +160,82 @@ def test_a_recovered_session_is_a_row_of_its_own_that_shares_what_the_first_was_
 )  # fmt: skip
 def test_stripe_is_asked_soon_at_first_and_then_ever_more_rarely(age: timedelta, wait: timedelta) -> None:
     assert checkouts.ask_next(DAY, DAY + age) == DAY + age + wait
+
+
+# -- what is kept of them
+
+
+def test_the_sessions_of_an_order_stand_by_their_attempt_as_they_are_now(shop: Shop) -> None:
+    order_id, another = placed(shop), placed(shop, "cart_2")
+    with shop.transaction() as session:
+        for name, number in (("x3", 2), ("x2", 2), ("x4", 3)):
+            row = attempt(number, stripe_checkout_session_id=f"cs_{name}")
+            row.sqlmodel_update({"id": f"checkout:{name}", "order_id": order_id})
+            session.add(row)
+        session.flush()
+        expected = [f"checkout:{order_id}:1", "checkout:x2", "checkout:x3", "checkout:x4"]
+        known = checkouts.of_order(session, order_id)
+        assert [row.id for row in known] == expected
+        behind(session, Checkout, name="Nora")
+        checkouts.of_order(session, order_id)
+        assert {row.name for row in known} == {"Nora"}
+        assert [row.order_id for row in checkouts.of_order(session, another)] == [another]
+
+
+def test_what_a_session_says_is_written(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        (row,) = known = checkouts.of_order(session, order_id)
+        checkouts.record(
+            session, known, row, replace(OPEN, id=row.stripe_checkout_session_id, email="n@l.example"), now=DAY
+        )
+        session.flush()
+        assert session.exec(select(Checkout.email)).all() == ["n@l.example"]
+        again = checkouts.record(session, known, row, replace(OPEN, id="cs_9"), now=DAY)
+        session.flush()
+        assert session.exec(select(Checkout.id).where(Checkout.stripe_checkout_session_id == "cs_9")).one() == again.id
+
+
+def test_a_session_leads_to_its_order_and_as_one_that_paid_only_when_all_is_delivered(shop: Shop) -> None:
+    order_id, another = placed(shop), placed(shop, "cart_2")
+    with shop.transaction() as session:
+        for each, name in ((order_id, "cs_paid"), (another, "cs_other")):
+            order = session.get_one(Order, each)
+            order.stripe_checkout_session_id, order.status = name, Status.FULFILLED
+        session.get_one(Checkout, f"checkout:{another}:1").stripe_checkout_session_id = "cs_open"
+        session.flush()
+        assert checkouts.fulfilled_order(session, "cs_paid") == order_id
+        assert checkouts.order_of_session(session, "cs_open") == another
+        assert checkouts.order_of_session(session, "cs_paid") is None
+        assert checkouts.fulfilled_order(session, "cs_9") is None
+        session.get_one(Order, order_id).status = Status.PAID
+        session.flush()
+        assert checkouts.fulfilled_order(session, "cs_paid") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "order", "state", "found"),
+    [
+        ({}, {}, "complete", True),
+        ({"product_ids": {"guide", "kit"}}, {}, "complete", True),
+        ({"product_ids": {"clinic"}}, {}, "complete", False),
+        ({"browser_id": "br_2"}, {}, "complete", False),
+        ({"cart_id": "cart_1"}, {}, "complete", False),
+        ({}, {"status": Status.FULFILLED}, "complete", False),
+        ({}, {}, "open", False),
+    ],
+)
+@builders.on_sqlite
+def test_money_on_its_way_for_the_same_product_in_another_cart_of_this_browser_is_found(
+    shop: Shop, asked: dict[str, Any], order: dict[str, Any], state: str, found: bool
+) -> None:
+    order_id = placed(shop)
+    placed(shop, "cart_2", "clinic-eur")
+    with shop.transaction() as session:
+        session.get_one(Order, order_id).sqlmodel_update({"status": Status.PROCESSING, **order})
+        row = session.get_one(Checkout, f"checkout:{order_id}:1")
+        row.state = CheckoutState(state)
+        session.flush()
+        wanted = {"browser_id": "br_1", "product_ids": {"guide"}, "cart_id": "cart_2", **asked}
+        expected = (order_id, row.stripe_checkout_session_id) if found else None
+        assert checkouts.settling_elsewhere(session, **wanted) == expected

@@ -1,4 +1,4 @@
-"""What the facts about an order's money come to, without a database: who paid, what went back, and what is left of it."""
+"""What the facts about an order's money come to: who paid, what went back, and what is left of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,13 +6,24 @@ from typing import Any
 import pytest
 
 from core.gateway.sessions import Money
+from core.journeys import checkout
+from core.orders import ledger as ledgers
 from core.orders.allocation import Refundable, refundable
+from core.orders.checkouts import Checkout, Due
 from core.orders.disputes import Dispute
+from core.orders.ledger import Ledger
+from core.orders.orders import Order
 from core.orders.payment_lines import PaymentLine
+from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState, Progress
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
+from core.shop import Shop
+from tests.builders import a_basket
 from tests.core.orders.rows import DAY, LINES, NORA, OLE, attempt, back, book, dispute, line, paid, plan, renewal
+from tests.core.orders.stored import placed
+from tests.core.test_statements import statements
 
 
 @pytest.mark.parametrize(
@@ -85,6 +96,7 @@ def test_the_first_session_that_fits_pays_for_the_order() -> None:
     assert (ledger.fits(wrong), ledger.fits(right)) == (False, True)
     assert ledger.misfit == ledger.trouble == "amount_mismatch: paid for 100, ordered 10800"
     assert ledger.paid_twice
+    assert book(right, second).paid_twice
     assert not book(right).paid_twice
     assert not book(right, open_).paid_twice
     assert (book(open_).paid, book(open_).misfit, book(open_).trouble) == (None, "", "")
@@ -109,6 +121,19 @@ def test_of_what_was_not_ordered_nothing_is_for_a_line() -> None:
     assert [share.order_line_id for share in ledger.shares(second)] == ["guide", "kit"]
     assert [(share.order_line_id, share.amount) for share in ledger.shares(of_another)] == [(None, 900)]
     assert (ledger.share(second, LINES[0]), ledger.share(first, LINES[0])) == (2900, 0)
+
+
+def test_what_a_wrong_session_or_its_plan_brought_is_for_nothing_and_what_others_brought_is() -> None:
+    sold = line("plan", 900, interval="month")
+
+    def of(payment: Payment, **wrong: Any) -> list[str | None]:
+        ledger = book(attempt(1, amount=100, **wrong), due=900, payments=[payment], lines=(sold,))
+        return [share.order_line_id for share in ledger.shares(payment)]
+
+    assert of(paid("pi_1", 100)) == [None]
+    assert of(paid("pi_2", 900, session="cs_2")) == ["plan"]
+    assert of(renewal("in_1"), stripe_subscription_id="sub_1") == [None]
+    assert of(renewal("in_1"), stripe_subscription_id="sub_2") == ["plan"]
 
 
 def test_what_stripe_listed_of_a_payment_goes_before_the_list_prices() -> None:
@@ -138,7 +163,8 @@ def test_money_for_a_plan_after_its_end_is_told_until_it_went_back() -> None:
     at_the_end, after = renewal("in_2", day=30), renewal("in_3", day=31)
     others, nothing = renewal("in_4", day=31, plan="sub_2"), renewal("in_5", 0, day=31)
     late = paid("pi_9", paid_at=DAY + timedelta(days=99))
-    ledger = book(payments=[late, at_the_end, after, others, nothing], subscriptions=[ended, plan("sub_2")])
+    began = renewal("in_0", day=31, billing_reason="subscription_create")
+    ledger = book(payments=[late, began, at_the_end, after, others, nothing], subscriptions=[ended, plan("sub_2")])
     assert ledger.paid_after_end == [after]
     ledger.refunds = [back("in_3", 900)]
     assert ledger.paid_after_end == []
@@ -157,6 +183,9 @@ def test_an_order_has_ended_when_each_of_its_buyers_plans_has() -> None:
     assert ledger.ended
     assert not book(first, subscriptions=[]).ended
     assert not book(attempt(1), subscriptions=[over]).ended
+    loud = attempt(1, stripe_subscription_id="sub_1", email=NORA.upper())
+    wrong = attempt(3, amount=100, stripe_subscription_id="sub_3")
+    assert book(loud, again, wrong, subscriptions=[over, lives, theirs]).own_subscriptions == [over, lives]
     unheard = book(first, again, subscriptions=[over, Subscription(id="sub_2", order_id="ord_1", created_at=DAY)])
     assert (unheard.own_subscriptions, unheard.ended) == ([over, None], False)
     assert book(attempt(1, amount=100, stripe_subscription_id="sub_1"), subscriptions=[over]).own_subscriptions == []
@@ -201,6 +230,27 @@ def test_what_cost_nothing_is_never_paid_back() -> None:
     assert not ledger.is_paid_back(ledger.payments[0], LINES[0])
 
 
+def test_the_smallest_share_is_paid_back_too() -> None:
+    small = line("small", 1)
+    ledger = book(
+        attempt(amount=1), due=1, payments=[paid(amount=1)], refunds=[back("pi_1", 0, small=1)], lines=(small,)
+    )
+    assert ledger.is_paid_back(ledger.payments[0], small)
+
+
+def test_each_subscription_has_its_own_items() -> None:
+    items = [
+        SubscriptionItem(
+            id=name, subscription_id=of, position=0, stripe_price_id="price_1", quantity=1, unit_amount=900
+        )
+        for name, of in (("si_1", "sub_1"), ("si_2", "sub_2"), ("si_3", "sub_1"))
+    ]
+    ledger = book(items=items)
+    assert [[item.id for item in ledger.items_of(plan(name))] for name in ("sub_1", "sub_2", "sub_3")] == [
+        ["si_1", "si_3"], ["si_2"], [],
+    ]  # fmt: skip
+
+
 def test_the_facts_of_an_order_are_the_sums_of_its_payments() -> None:
     ledger = book(
         payments=[paid(), renewal("in_2"), renewal("in_3"), renewal("in_4", day=60)],
@@ -243,3 +293,70 @@ def test_refunds_and_disputes_are_told_of_which_payment_they_are_once() -> None:
     ledger.attribute()
     assert [each.payment_id for each in ledger.refunds] == ["pi_1", "in_2", None]
     assert [each.payment_id for each in ledger.disputes] == ["in_2", "pi_1", "in_2", None]
+
+
+# -- how it is read
+
+
+def read(shop: Shop, order_id: str, *, eventful: bool, money: Money = Money.UNPAID) -> tuple[Ledger, int]:
+    """The ledger of an order as it would be read like this, and how many statements that takes."""
+    with shop.transaction() as session:
+        order = session.get_one(Order, order_id)
+        order.eventful = eventful
+        session.get_one(Checkout, f"checkout:{order_id}:1").money = money
+        session.flush()
+        with statements(shop.engine) as heard:
+            found = ledgers.read(session, order)
+        return found, len(heard)
+
+
+def test_no_more_is_read_of_an_order_than_can_be_there(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        listed = PaymentLine(
+            payment_id="pi_1", position=0, quantity=1, amount_subtotal=1, amount_discount=0, amount_tax=0, amount=1
+        )
+        item = SubscriptionItem(
+            id="si_1", subscription_id="sub_1", position=0, stripe_price_id="price_1", quantity=1, unit_amount=900
+        )
+        for rows in ([paid()], [listed, back("pi_1", 900), dispute("pi_1", "lost"), plan()], [item]):
+            for row in rows:
+                if hasattr(row, "order_id"):
+                    row.order_id = order_id
+                session.add(row)
+            session.flush()
+
+    def kinds(found: Ledger) -> list[int]:
+        return [
+            len(each)
+            for each in (found.payments, found.listed, found.refunds, found.disputes, found.subscriptions, found.items)
+        ]
+
+    unpaid, few = read(shop, order_id, eventful=False)
+    assert (kinds(unpaid), few) == ([0, 0, 0, 0, 0, 0], 1)
+    just_paid, more = read(shop, order_id, eventful=False, money=Money.PAID)
+    assert (kinds(just_paid), more) == ([1, 1, 0, 0, 0, 0], 3)
+    for money in (Money.UNPAID, Money.PAID):
+        assert kinds(read(shop, order_id, eventful=True, money=money)[0]) == [1, 1, 1, 1, 1, 1]
+
+
+def test_the_money_of_any_session_is_enough_to_look_for_payments(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        for row in (paid(), attempt(2, money=Money.PAID, id="checkout:2")):
+            row.order_id = order_id
+            session.add(row)
+    assert len(read(shop, order_id, eventful=False)[0].payments) == 1
+
+
+@pytest.mark.parametrize(("trials", "in_trial"), [([False], 8500), ([True], 5800), ([False, True], 5800)])
+def test_what_an_order_costs_in_a_trial_is_what_is_not_tried(shop: Shop, trials: list[bool], in_trial: int) -> None:
+    order_id = checkout.start(shop, a_basket(("plan-month", 3), ("guide-eur", 2))).order_id
+    with shop.transaction() as session:
+        for number, trial in enumerate(trials, start=1):
+            name = f"checkout:{order_id}:{number}"
+            row = session.get(Checkout, name) or attempt(number, money=Money.UNPAID, id=name)
+            row.order_id = order_id
+            row.parameters = {"subscription_data": {"trial_period_days": 14}} if trial else {}
+            session.add(row)
+    assert read(shop, order_id, eventful=False)[0].due == Due(8500, in_trial, "eur")

@@ -58,6 +58,7 @@ def test_the_parts_add_up_to_the_cent_and_none_is_further_off_than_one(amount: i
 def test_a_cent_that_is_left_over_goes_to_the_largest_rest() -> None:
     assert spread(100, [1, 1, 1]) == [34, 33, 33]
     assert spread(10, [2900, 7900]) == [3, 7]
+    assert spread(10, [1, 2]) == [3, 7]
     assert spread(-100, [1, 1, 1]) == [-34, -33, -33]
     assert spread(10, [1, 0]) == [10, 0]
 
@@ -74,6 +75,8 @@ def test_while_a_plan_is_tried_all_is_for_the_rest() -> None:
     lines = [line("plan", 900, interval="month"), line("guide", 2900)]
     shares = payment_lines.of_payment(payment("subscription_create", amount=2900, amount_subtotal=2900), [], lines)
     assert [(share.order_line_id, share.amount) for share in shares] == [("plan", 0), ("guide", 2900)]
+    shares = payment_lines.of_payment(payment("subscription_create", amount=3800, amount_subtotal=3800), [], lines)
+    assert [(share.order_line_id, share.amount) for share in shares] == [("plan", 900), ("guide", 2900)]
 
 
 def test_a_renewal_is_for_the_plans_alone_even_if_it_costs_what_something_else_did() -> None:

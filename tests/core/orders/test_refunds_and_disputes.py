@@ -1,16 +1,38 @@
 """What Stripe says of refunds and disputes, in full or hardly at all, and what it comes to."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import Session, select
 
 from core.orders import disputes, refunds
-from core.orders.disputes import Dispute, DisputeFacts
+from core.orders.disputes import Dispute, DisputeFacts, FraudWarning, Stage
+from core.orders.orders import AdmittedOrder
 from core.orders.refunds import Refund, RefundFacts, RefundStatus
-from tests.core.orders.rows import back, dispute
+from core.shop import Shop
+from tests import builders
+from tests.core.orders.rows import DAY, back, dispute, paid
+from tests.core.orders.stored import behind, placed, rest
 
 SAID = datetime.fromtimestamp(1_700_000_000, UTC)
+LATER = DAY + timedelta(days=1)
+
+
+def recorded(session: Session, order_id: AdmittedOrder, facts: RefundFacts, *, now: datetime) -> Refund:
+    """What Stripe said of a refund, recorded among those that the order has."""
+    session.flush()
+    row = refunds.record(session, order_id, refunds.of_order(session, order_id), facts, now=now)
+    session.flush()
+    return row
+
+
+def disputed(session: Session, order_id: AdmittedOrder, facts: DisputeFacts) -> Dispute:
+    """The same of a dispute."""
+    session.flush()
+    row = disputes.record(session, order_id, disputes.of_order(session, order_id), facts)
+    session.flush()
+    return row
 
 
 def test_all_that_a_refund_says_is_read() -> None:
@@ -56,6 +78,8 @@ def test_whether_money_is_gone_or_claimed_follows_from_the_refunds_status(
     row.takes_back, row.ends_subscription = True, False
     assert (refunds.takes_back(rows, "guide"), refunds.takes_back(rows, "kit")) == (gone, False)
     assert refunds.keeps_subscription(rows) is gone
+    row.lines = {}
+    assert (refunds.takes_back(rows, "guide"), refunds.takes_back(rows, "kit")) == (gone, gone)
 
 
 def test_a_refund_is_called_by_our_name_until_stripe_has_given_it_one() -> None:
@@ -114,3 +138,292 @@ def test_what_a_dispute_comes_to_follows_from_its_status(status: str, standing: 
 
 def test_without_disputes_there_is_nothing_to_wait_for() -> None:
     assert disputes.standing([]) == ""
+
+
+# -- what is kept of them
+
+
+def refund_facts(name: str = "re_1", **more: Any) -> RefundFacts:
+    known: dict[str, Any] = {
+        "refund_id": "", "order_id": "", "shop_id": "", "payment_intent": "pi_1", "charge": None, "amount": 900,
+        "currency": "eur", "status": RefundStatus.PENDING, "failure": "", **more,
+    }  # fmt: skip
+    return RefundFacts(id=name, **known)
+
+
+def asked_for(session: Session, order_id: str, name: str = "rf_1", **more: Any) -> Refund:
+    """A refund that an owner asked for here."""
+    row = back(None, 900, RefundStatus.REQUESTED)
+    row.sqlmodel_update({"id": name, "order_id": order_id, "actor": "owner", **more})
+    session.add(row)
+    session.flush()
+    return row
+
+
+def test_a_refund_made_at_stripe_is_kept_under_its_own_name(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        row = recorded(session, order_id, refund_facts(failure="expired"), now=LATER)
+        assert row.model_dump() == {
+            "id": "re_1", "order_id": order_id, "payment_id": None, "request": "", "stripe_refund_id": "re_1",
+            "stripe_payment_intent_id": "pi_1", "amount": 900, "currency": "eur", "status": "pending", "reason": "",
+            "failure": "expired", "lines": {}, "takes_back": False, "ends_subscription": None, "actor": "stripe",
+            "created_at": LATER, "updated_at": LATER,
+        }  # fmt: skip
+        assert refunds.of_order(session, order_id) == [row]
+
+
+@pytest.mark.parametrize("by", ["stripe's id", "our own id"])
+def test_what_stripe_says_of_a_refund_goes_to_the_row_that_asked_for_it(shop: Shop, by: str) -> None:
+    order_id = placed(shop)
+    told = refund_facts(refund_id="rf_1" if by == "our own id" else "", status=RefundStatus.SUCCEEDED, amount=800)
+    with shop.transaction() as session:
+        row = asked_for(session, order_id, stripe_refund_id=None if by == "our own id" else "re_1")
+        assert recorded(session, order_id, told, now=LATER) is row
+        assert (row.status, row.stripe_refund_id, row.stripe_payment_intent_id) == ("succeeded", "re_1", "pi_1")
+        assert (row.amount, row.actor, row.created_at, row.updated_at) == (800, "owner", DAY, LATER)
+
+
+def test_a_refund_only_climbs_and_forgets_nothing(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        row = recorded(session, order_id, refund_facts(status=RefundStatus.SUCCEEDED), now=DAY)
+        for status in (RefundStatus.PENDING, RefundStatus.SUCCEEDED):
+            recorded(session, order_id, refund_facts(status=status, amount=0, payment_intent=None), now=LATER)
+            assert (row.status, row.updated_at, row.amount) == ("succeeded", DAY, 900)
+            assert (row.stripe_payment_intent_id, row.failure) == ("pi_1", "")
+        recorded(session, order_id, refund_facts(status=RefundStatus.FAILED, failure="expired"), now=LATER)
+        assert (row.status, row.updated_at, row.failure) == ("failed", LATER, "expired")
+        recorded(session, order_id, refund_facts(status=RefundStatus.FAILED), now=LATER)
+        assert row.failure == "expired"
+
+
+def test_a_refund_that_was_taken_for_refused_and_was_made_counts_as_stripe_says(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        row = asked_for(session, order_id, status=RefundStatus.CANCELED)
+        recorded(session, order_id, refund_facts(refund_id="rf_1", status=RefundStatus.PENDING), now=LATER)
+        assert (row.status, row.updated_at) == ("pending", LATER)
+        row.status = RefundStatus.CANCELED
+        recorded(session, order_id, refund_facts(refund_id="rf_1", status=RefundStatus.PENDING), now=LATER)
+        assert row.status == "canceled"
+
+
+@pytest.mark.parametrize(
+    ("others", "row"), [(False, {"stripe_refund_id": "re_9"}), (False, {"id": "rf_9"}), (True, {})]
+)
+def test_a_refund_that_names_another_row_is_one_of_its_own(shop: Shop, others: bool, row: dict[str, str]) -> None:
+    order_id, another = placed(shop), placed(shop, "cart_2")
+    with shop.transaction() as session:
+        asked = asked_for(session, another if others else order_id, **row)
+        found = recorded(session, order_id, refund_facts(refund_id="rf_1"), now=LATER)
+        assert (found.id, found.order_id, asked.status) == ("re_1", order_id, "requested")
+
+
+def test_a_refund_that_is_known_by_stripes_id_is_that_one_whatever_it_names(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        known = recorded(session, order_id, refund_facts(), now=DAY)
+        asked = asked_for(session, order_id)
+        assert recorded(session, order_id, refund_facts(refund_id="rf_1"), now=LATER) is known
+        assert asked.stripe_refund_id is None
+
+
+def test_a_refund_of_a_charge_alone_is_of_the_payment_that_made_it(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        for number in (1, 2):
+            charged = paid(f"in_{number}", stripe_charge_id=f"ch_{number}", session=None)
+            charged.order_id = order_id
+            session.add(charged)
+        session.flush()
+
+        def payment(name: str, charge: str | None, payment_intent: str | None) -> str | None:
+            told = refund_facts(name, charge=charge, payment_intent=payment_intent)
+            return recorded(session, order_id, told, now=DAY).payment_id
+
+        assert payment("re_1", "ch_2", None) == "in_2"
+        assert payment("re_1", "ch_1", None) == "in_2"
+        assert payment("re_2", "ch_2", "pi_2") is None
+        assert payment("re_3", "ch_9", None) is None
+
+
+def test_refunds_stand_in_the_order_in_which_they_were_made(shop: Shop) -> None:
+    order_id, another = placed(shop), placed(shop, "cart_2")
+    with shop.transaction() as session:
+        for name, made in (("rf_3", DAY), ("rf_1", LATER), ("rf_2", DAY), ("rf_4", LATER)):
+            asked_for(session, order_id, name, created_at=made, request="rq_1")
+        asked_for(session, another, "rf_5", request="rq_2")
+        expected = ["rf_2", "rf_3", "rf_1", "rf_4"]
+        assert [row.id for row in refunds.of_order(session, order_id)] == expected
+        assert [row.id for row in refunds.of_request(session, "rq_1")] == expected
+        kept = refunds.of_order(session, order_id)
+        behind(session, Refund, failure="expired")
+        refunds.of_order(session, order_id)
+        assert {row.failure for row in kept} == {"expired"}
+
+
+def dispute_facts(name: str = "du_1", **more: Any) -> DisputeFacts:
+    known: dict[str, Any] = {
+        "charge": "ch_1", "payment_intent": "pi_1", "amount": 900, "currency": "eur", "reason": "fraudulent",
+        "status": "needs_response", "due_by": LATER, "withdrawn": False, "created_at": DAY, **more,
+    }  # fmt: skip
+    return DisputeFacts(id=name, **known)
+
+
+def test_all_that_is_said_of_a_dispute_is_kept(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        row = disputed(session, order_id, dispute_facts())
+        assert row.model_dump() == {
+            "id": "du_1", "order_id": order_id, "payment_id": None, "stripe_charge_id": "ch_1",
+            "stripe_payment_intent_id": "pi_1", "amount": 900, "currency": "eur", "reason": "fraudulent",
+            "status": "needs_response", "due_by": LATER, "was_inquiry": False, "withdrawn": False,
+            "withdrawn_later": False, "created_at": DAY,
+        }  # fmt: skip
+        assert disputes.of_order(session, order_id) == [row]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        # The furthest status stands, with the date that came with it.
+        ([("lost", LATER), ("needs_response", DAY)], ("lost", LATER, False)),
+        ([("needs_response", DAY), ("under_review", None)], ("under_review", DAY, False)),
+        ([("under_review", DAY), ("under_review", LATER)], ("under_review", LATER, False)),
+        ([("lost", None), ("won", None)], ("won", None, False)),
+        ([("won", None), ("lost", None)], ("won", None, False)),
+        ([("warning_needs_response", None), ("needs_response", LATER)], ("needs_response", LATER, True)),
+        ([("needs_response", LATER), ("warning_needs_response", None)], ("needs_response", LATER, True)),
+        ([("warning_under_review", None), ("warning_closed", None)], ("warning_closed", None, True)),
+        # What we have no word for is taken for something that a bank looks at.
+        ([("of_the_future", None), ("needs_response", None)], ("of_the_future", None, False)),
+        ([("needs_response", None), ("of_the_future", None)], ("of_the_future", None, False)),
+        ([("of_the_future", None), ("lost", None)], ("lost", None, False)),
+        ([("lost", None), ("of_the_future", None)], ("lost", None, False)),
+    ],
+)
+@builders.on_sqlite
+def test_a_dispute_stands_where_it_has_come_furthest(
+    shop: Shop, told: list[tuple[str, datetime | None]], expected: tuple[str, datetime | None, bool]
+) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        for status, due_by in told:
+            row = disputed(session, order_id, dispute_facts(status=status, due_by=due_by))
+        assert (row.status, row.due_by, row.was_inquiry) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([("needs_response", False)], (False, False)),
+        ([("needs_response", True)], (True, False)),
+        ([("needs_response", True), ("needs_response", True)], (True, False)),
+        ([("needs_response", False), ("needs_response", True)], (True, True)),
+        ([("needs_response", False), ("lost", False)], (False, False)),
+        ([("needs_response", True), ("lost", False)], (True, False)),
+        # An inquiry that becomes a dispute takes the money at that moment.
+        ([("warning_closed", False), ("needs_response", True)], (True, False)),
+        ([("warning_needs_response", False), ("needs_response", True)], (True, False)),
+        ([("warning_under_review", False), ("needs_response", True)], (True, False)),
+    ],
+)
+@builders.on_sqlite
+def test_that_money_was_withdrawn_is_known_for_ever_and_whether_it_was_told_later(
+    shop: Shop, told: list[tuple[str, bool]], expected: tuple[bool, bool]
+) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        for status, withdrawn in told:
+            row = disputed(session, order_id, dispute_facts(status=status, withdrawn=withdrawn))
+        assert (row.withdrawn, row.withdrawn_later) == expected
+
+
+def test_disputes_stand_in_the_order_in_which_they_were_made(shop: Shop) -> None:
+    order_id, another = placed(shop), placed(shop, "cart_2")
+    with shop.transaction() as session:
+        for name, made in (("du_3", DAY), ("du_1", LATER), ("du_2", DAY), ("du_4", LATER)):
+            disputed(session, order_id, dispute_facts(name, created_at=made))
+        disputed(session, another, dispute_facts("du_5"))
+        assert [row.id for row in disputes.of_order(session, order_id)] == ["du_2", "du_3", "du_1", "du_4"]
+        kept = disputes.of_order(session, order_id)
+        behind(session, Dispute, status="lost")
+        disputes.of_order(session, order_id)
+        assert {row.status for row in kept} == {"lost"}
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "stage", "stages", "news"),
+    [
+        ("warning_needs_response", {"was_inquiry": True}, "inquiry", ["inquiry"], ["inquiry"]),
+        ("warning_under_review", {"was_inquiry": True}, "inquiry", ["inquiry"], ["inquiry"]),
+        ("warning_closed", {"was_inquiry": True}, "inquiry_closed", ["inquiry", "inquiry_closed"], ["inquiry_closed"]),
+        ("needs_response", {}, "disputed", ["disputed"], ["disputed", "funds_withdrawn"]),
+        ("needs_response", {"was_inquiry": True}, "disputed", ["inquiry", "disputed"], ["disputed", "funds_withdrawn"]),
+        ("under_review", {"withdrawn_later": True}, "disputed", ["disputed", "funds_withdrawn"],
+         ["disputed", "funds_withdrawn"]),
+        ("prevented", {}, "dispute_prevented", ["disputed", "dispute_prevented"], ["dispute_prevented"]),
+        ("lost", {"withdrawn_later": True}, "dispute_lost", ["disputed", "funds_withdrawn", "dispute_lost"],
+         ["dispute_lost"]),
+        ("appeal_under_review", {}, "dispute_lost", ["disputed", "dispute_lost"], ["dispute_lost"]),
+        ("won", {}, "dispute_won", ["disputed", "dispute_won"], ["dispute_won"]),
+        # Seen only when it was closed already.
+        ("warning_closed", {}, "inquiry_closed", ["inquiry_closed"], ["inquiry_closed"]),
+    ],
+)  # fmt: skip
+def test_what_owners_hear_of_a_dispute_follows_from_where_it_stands(
+    status: str, more: dict[str, Any], stage: str, stages: list[str], news: list[str]
+) -> None:
+    row: Dispute = dispute("pi_1", status)
+    row.sqlmodel_update(more)
+    assert (disputes.stage(row), disputes.stages(row)) == (stage, stages)
+    assert [each for each in Stage if disputes.is_news(row, each)] == sorted(news, key=list(Stage).index)
+
+
+def test_a_warning_of_fraud_is_kept_and_what_is_no_longer_to_be_done_stays_so(shop: Shop) -> None:
+    order_id = placed(shop)
+    said = {"id": "issfr_1", "fraud_type": "misc", "actionable": True, "created": 1_700_000_000}
+    with shop.transaction() as session:
+        row = disputes.record_warning(session, order_id, said)
+        assert row.model_dump() == {
+            "id": "issfr_1", "order_id": order_id, "fraud_type": "misc", "actionable": True, "created_at": SAID,
+        }  # fmt: skip
+        assert session.exec(select(FraudWarning)).all() == [row]
+        for actionable in (False, True):
+            disputes.record_warning(session, order_id, {**said, "actionable": actionable})
+            assert not row.actionable
+        hardly = disputes.record_warning(session, order_id, {"id": "issfr_2", "fraud_type": None, "created": None})
+        assert (hardly.fraud_type, hardly.actionable) == ("", False)
+        assert hardly.created_at == datetime.fromtimestamp(0, UTC)
+    assert [row.actionable for row in builders.rows(shop, FraudWarning)] == [False, False]
+
+
+@pytest.mark.parametrize("module", [refunds, disputes])
+def test_those_are_asked_about_whose_payment_is_not_known_and_that_do_not_rest(shop: Shop, module: Any) -> None:
+    order_id, live = placed(shop), placed(shop, "cart_2", livemode=True)
+    with shop.transaction() as session:
+        known = paid()
+        known.order_id = order_id
+        session.add(known)
+        session.flush()
+
+        def add(name: str, payment_intent: str | None, *, order: str = order_id, payment: str | None = None) -> None:
+            row = back(payment, 900) if module is refunds else dispute(payment, "lost")
+            row.sqlmodel_update({"id": name, "order_id": order, "stripe_payment_intent_id": payment_intent})
+            session.add(row)
+
+        for name, payment_intent in (("0", None), ("1", "pi_3"), ("2", "pi_3"), ("3", "pi_4"), ("5", "pi_5")):
+            add(name, payment_intent)
+        add("6", "pi_6", payment="pi_1")
+        add("7", "pi_7", order=live)
+        rest(session, "pi_4", until=LATER)
+        rest(session, "pi_5", until=DAY)
+
+        def asked(limit: int = 9, *, livemode: bool = False) -> list[tuple[str, str]]:
+            found: list[tuple[str, str]] = module.without_payment(session, livemode=livemode, now=DAY, limit=limit)
+            return sorted(found)
+
+        assert asked() == [("pi_3", order_id), ("pi_5", order_id)]
+        assert (len(asked(1)), len(asked(2))) == (1, 2)
+        assert asked(livemode=True) == [("pi_7", live)]

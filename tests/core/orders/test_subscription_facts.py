@@ -39,6 +39,9 @@ def test_an_item_that_says_hardly_anything_counts_once_for_nothing() -> None:
         {"current_period_start": 1, "current_period_end": 2},
     )
     assert (old.quantity, old.sold_as, old.period_start, old.period_end) == (0, "", at(1), at(2))
+    for metadata in (None, {}, {"product_id": None}):
+        price = {"id": "price_1", "product": {"metadata": metadata}, "recurring": None}
+        assert subscription_items.read_item({"price": price}, {}) == nothing
 
 
 def of(name: str, price: str, quantity: int = 1, product: str = "plan") -> tuple[ItemFacts, Known]:
@@ -140,6 +143,8 @@ def billed(
         ([bill(1), bill(2, "paid")], 1),
         ([bill(1, "uncollectible"), bill(2, "paid")], None),
         ([bill(2, "uncollectible"), bill(1, "paid")], 2),
+        ([bill(2, "uncollectible"), bill(1, "paid"), bill(3, "paid")], None),
+        ([bill(1, due=1)], 1),
         ([bill(2, "uncollectible"), bill(2, "paid")], 2),
         ([{"created": 1, "id": "in_1", "status": "open"}], None),
     ],
@@ -173,8 +178,10 @@ def test_what_was_credited_when_more_was_billed_had_been_paid_for() -> None:
     credit = billed(30, proration=True, amount=-900, quantity=2, **pricing)
     more = billed(30, proration=True, amount=4500, quantity=5, **pricing)
     of_others = billed(30, amount=-100, quantity=9, pricing={"price_details": {"price": "price_2"}})
+    nothing = billed(30, proration=True, amount=0, quantity=7, pricing={"price_details": {"price": "price_3"}})
     unsaid = billed(30, proration=True, amount=-1)
-    owed = bill(1, lines=[credit, more, of_others, billed(30, proration=True), unsaid])
+    of_no_kind = [{"amount": -1}, {"amount": -1, "parent": {"type": "x"}}, {"amount": -1, "parent": {"type": None}}]
+    owed = bill(1, lines=[credit, more, of_others, billed(30, proration=True), nothing, unsaid, *of_no_kind])
     assert subscription_invoices.read_standing([owed]) == Standing(None, at(1), {"price_1": 2, "None": 0})
     assert subscription_invoices.read_standing([{**owed, "status": "paid"}]).paid_quantities == {}
 

@@ -1,0 +1,231 @@
+"""What a refund keeps, what it asks Stripe for, and what it says of its parts; and what ending access keeps of why."""
+
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+
+import pytest
+
+from core.foundation.errors import NoSuchPayment, OrderNotFound, StripeRefused
+from core.foundation.money import Money
+from core.journeys import plans, refund, revocation
+from core.journeys.refund import Part, Refunded
+from core.orders.history import FulfillmentLog
+from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.subscriptions import Subscription
+from core.shop import Shop
+from tests import builders
+from tests.core.orders.rows import DAY, back
+from tests.core.orders.stored import behind, placed
+from tests.fakes import FakeStripe
+
+
+def test_a_refund_in_parts_is_all_of_them_and_has_come_as_far_as_the_worst() -> None:
+    statuses = [RefundStatus.SUCCEEDED, RefundStatus.FAILED, RefundStatus.PENDING]
+    parts = tuple(Part("pi_1", Money(100, "eur"), "rf", status) for status in statuses)
+    done = Refunded("rf_1", "ord_1", parts)
+    assert (done.amount, done.status) == (Money(300, "eur"), RefundStatus.FAILED)
+
+
+@pytest.mark.parametrize(("reason", "said"), [("duplicate", "duplicate"), ("they asked nicely", None), ("", None)])
+def test_stripe_is_told_whose_refund_it_is_and_why_if_it_has_a_word_for_that(
+    shop: Shop, stripe: FakeStripe, reason: str, said: str | None
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    done = refund.request(shop, order_id, 100, reason=reason, actor="ida")
+    (made,) = stripe.refunds.values()
+    assert made["metadata"] == {"order_id": order_id, "refund_id": done.parts[0].id, "shop_id": shop.id}
+    assert (made["reason"], made["amount"]) == (said, 100)
+    (row,) = builders.rows(shop, Refund)
+    assert (row.reason, row.actor, row.order_id) == (reason, "ida", order_id)
+    assert [part.payment for part in done.parts] == [builders.payment_of(shop, order_id)]
+    assert list(stripe.by_key)[-1] == f"refund:{row.id}"
+    (noted,) = [each for each in builders.rows(shop, FulfillmentLog) if each.event == f"refund_requested:{row.id}"]
+    assert (noted.actor, noted.detail) == ("ida", "100")
+
+
+def test_a_refund_may_name_the_payment_that_it_is_taken_from(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    first = builders.rows(shop, Payment)[0].id
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    assert [part.payment for part in refund.preview(shop, order_id, payment=first).parts] == [first]
+    with pytest.raises(NoSuchPayment) as refusal:
+        refund.request(shop, order_id, payment="pi_nobody", actor="owner")
+    assert refusal.value.payment == "pi_nobody"
+    refund.request(shop, order_id, payment=first, actor="owner")
+    with shop.reading() as session:
+        known = session.get_one(Payment, first)
+    assert known.stripe_payment_intent_id == next(iter(stripe.refunds.values()))["payment_intent"]
+
+
+def test_what_is_left_of_no_order_is_asked_in_vain(shop: Shop) -> None:
+    with shop.reading() as session, pytest.raises(OrderNotFound):
+        refund.left(session, "ord_nobody")
+
+
+def test_those_are_unconfirmed_that_were_asked_for_before_in_this_mode(shop: Shop) -> None:
+    order_id, live = placed(shop), placed(shop, "cart_2", livemode=True)
+    with shop.transaction() as session:
+        for name, order, status, age in (
+            ("rf_1", order_id, RefundStatus.REQUESTED, 1), ("rf_2", order_id, RefundStatus.PENDING, 1),
+            ("rf_3", live, RefundStatus.REQUESTED, 1), ("rf_4", order_id, RefundStatus.REQUESTED, 0),
+        ):  # fmt: skip
+            row = back(None, 100, status)
+            row.sqlmodel_update({"id": name, "order_id": order, "created_at": DAY - timedelta(hours=age)})
+            session.add(row)
+        session.flush()
+        assert refund.unconfirmed(session, livemode=False, before=DAY) == [("rf_1", order_id)]
+        assert refund.unconfirmed(session, livemode=True, before=DAY) == [("rf_3", live)]
+
+
+def test_a_subscription_that_stripe_does_not_know_or_that_is_not_ours_is_put_off(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    theirs = {**stripe.subscriptions[name], "id": "sub_theirs", "metadata": {}}
+    stripe.subscriptions["sub_theirs"] = theirs
+    assert not plans.refresh(shop, "sub_theirs")
+    assert [row.id for row in builders.rows(shop, Subscription)] == [name]
+    del stripe.subscriptions[name]
+    assert not plans.refresh(shop, name)
+    (row,) = builders.rows(shop, Subscription)
+    assert (row.failures, row.refresh_at) == (1, shop.now() + timedelta(minutes=2))
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_what_was_fetched_of_a_plan_makes_its_order_one_to_look_into(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    with shop.transaction() as session:
+        session.get_one(Order, order_id).eventful = False
+    stripe.calls.clear()
+    assert not plans.refresh(shop, name)
+    assert builders.order(shop, order_id).eventful
+    assert "invoices_of_subscription" not in stripe.calls
+
+
+def test_ending_access_says_which_lines_and_keeps_why(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    assert revocation.preview(shop, order_id).lines == (1, 2)
+    assert revocation.preview(shop, order_id, [2]).lines == (2,)
+    revocation.revoke(shop, order_id, [2], reason="shared it", actor="ida")
+    revocation.restore(shop, order_id, [2], actor="ida")
+    assert {line.taken_back_reason for line in builders.rows(shop, OrderLine)} == {""}
+    moment = f"{shop.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+    found = {row.event: row.detail for row in builders.rows(shop, FulfillmentLog) if row.actor == "ida"}
+    assert found == {f"taken_back:2:{moment}": "shared it", f"given_back:2:{moment}": ""}
+
+
+def test_ending_access_looks_at_refunds_of_which_the_payment_was_not_noted(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    refund.request(shop, order_id, lines=[1], actor="owner")
+    with shop.transaction() as session:
+        behind(session, Refund, payment_id=None)
+    plan = revocation.preview(shop, order_id, [2], restore=True)
+    assert [each.after for each in plan.deliveries] == ["revoked", "active"]
+    with shop.reading() as session:
+        assert refund.left(session, order_id) == Money(7900, "eur")
+
+
+@pytest.mark.parametrize(("after_refund", "status"), [("cancel", "canceled"), ("ask", "active")])
+def test_what_becomes_of_a_refunded_plan_has_nothing_to_do_with_the_policy_about_disputes(
+    shop: Shop, stripe: FakeStripe, after_refund: str, status: str
+) -> None:
+    other = {"cancel": "ask", "ask": "cancel"}[after_refund]
+    policy = {"plan_after_refund": after_refund, "plan_after_dispute": other}
+    asked = replace(shop, settings=shop.settings.model_copy(update=policy))
+    order_id, name = builders.subscribed(asked, stripe)
+    refund.request(asked, order_id, actor="owner")
+    builders.end_plans(asked)
+    assert stripe.subscriptions[name]["status"] == status
+
+
+def test_a_discount_on_one_line_is_learned_before_a_line_goes_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop, "guide-eur", "kit-eur")
+    stripe.discount(session_id, 50, on="Template Kit")
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    stripe.calls.clear()
+    assert refund.preview(shop, order_id).amount == Money(6850, "eur")
+    assert "line_items_of" not in stripe.calls
+    assert refund.preview(shop, order_id, lines=[2]).amount == Money(3950, "eur")
+    assert "line_items_of" in stripe.calls
+
+
+def test_a_discount_on_one_line_is_learned_before_it_is_sent_back_too(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop, "guide-eur", "kit-eur")
+    stripe.discount(session_id, 50, on="Template Kit")
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    stripe.calls.clear()
+    refund.request(shop, order_id, 100, actor="owner")
+    assert "line_items_of" not in stripe.calls
+    assert refund.request(shop, order_id, 2900, lines=[1], actor="owner").amount == Money(2900, "eur")
+    assert "line_items_of" in stripe.calls
+
+
+def test_a_refund_is_called_so_that_the_same_words_make_the_same_one(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    asked = "rf_" + sha256(f"{order_id}:form-1".encode()).hexdigest()[:20]
+    done = refund.request(shop, order_id, 100, key="form-1", actor="owner")
+    (row,) = builders.rows(shop, Refund)
+    named = f"{asked}:{builders.payment_of(shop, order_id)}"
+    assert (row.request, row.id) == (asked, "rf_" + sha256(named.encode()).hexdigest()[:20])
+    assert done.id == row.id
+    refund.request(shop, order_id, 100, actor="owner")
+    assert [len(each.request) for each in builders.rows(shop, Refund) if each.id != row.id] == [23]
+    assert all(each.request.startswith("rf_") for each in builders.rows(shop, Refund))
+
+
+def test_a_plan_that_an_owner_lets_go_on_is_not_ended_by_the_next_refund(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2))
+    assert (refund.preview(shop, order_id).ends, refund.preview(shop, order_id).bills_on) == ((name,), ())
+    refund.request(shop, order_id, 900, end_subscription=False, actor="owner")
+    plan = refund.preview(shop, order_id)
+    assert (plan.ends, plan.bills_on) == ((), (name,))
+    with shop.reading() as session:
+        (payment,) = builders.rows(shop, Payment)
+        assert session.get_one(Payment, payment.id).stripe_payment_intent_id
+    assert [part.payment for part in plan.parts] == [payment.stripe_payment_intent_id]
+
+
+def test_of_several_payments_one_that_stripe_refuses_keeps_none_of_the_others(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    stripe.trouble.append(StripeRefused("charge_disputed"))
+    done = refund.request(shop, order_id, key="form-1", actor="owner")
+    assert [part.status for part in done.parts] == [RefundStatus.CANCELED, RefundStatus.SUCCEEDED]
+    assert (done.amount, done.status) == (Money(1800, "eur"), RefundStatus.CANCELED)
+    assert len(stripe.refunds) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_refund_of_before_payments_were_kept_is_of_the_payment_that_it_names_itself(
+    shop: Shop, stripe: FakeStripe, known: bool
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    payment = builders.payment_of(shop, order_id)
+    with shop.transaction() as session:
+        row = back(None, 100, RefundStatus.REQUESTED)
+        row.sqlmodel_update({"order_id": order_id, "stripe_payment_intent_id": payment if known else None})
+        session.add(row)
+        session.flush()
+        name = row.id
+    if known:
+        assert refund.resume(shop, name).status is RefundStatus.SUCCEEDED
+        assert [each["payment_intent"] for each in stripe.refunds.values()] == [payment]
+        return
+    with pytest.raises(StripeRefused) as refusal:
+        refund.resume(shop, name)
+    assert refusal.value.code == "nothing_to_refund"
+    (kept,) = builders.rows(shop, Refund)
+    assert (kept.status, kept.failure, stripe.refunds) == (RefundStatus.CANCELED, "nothing_to_refund", {})
+
+
+def test_the_payment_of_an_invoice_is_known_before_its_refund_is_answered(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    stripe.calls.clear()
+    refund.request(shop, order_id, 100, actor="owner")
+    refund.request(shop, order_id, 100, actor="owner")
+    assert stripe.calls == ["payment_intent_of_invoice", "refund", "refund"]
