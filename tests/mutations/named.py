@@ -56,7 +56,7 @@ NAMED = (
     Named(
         "a failure that is noted late overwrites that the event was applied",
         "core/events/inbox.py",
-        "if earlier.state not in (EventState.APPLIED, EventState.IGNORED):",
+        "if not earlier.is_over:",
         "if True:",
         "tests/core/events/test_inbox.py::test_a_failure_that_is_noted_late_leaves_what_was_applied_as_it_is",
     ),
@@ -133,8 +133,8 @@ NAMED = (
     Named(
         "the address that was corrected on Stripe's page is not the order's",
         "core/fulfillment.py",
-        "    order.email = email\n",
-        "    order.email = order.email or email\n",
+        "order.email = paid.email\n",
+        "order.email = order.email or paid.email\n",
         "tests/core/people/test_addresses.py::test_the_address_that_stripe_reports_is_the_orders_whatever_was_typed_before",
     ),
     Named(

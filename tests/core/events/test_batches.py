@@ -201,10 +201,10 @@ def test_an_intake_that_had_nothing_to_do_for_long_takes_what_comes_then(
 ) -> None:
     monkeypatch.setattr("core.events.intake._IDLE", 0.01)
     order_ids, events = paid_orders(shop, stripe, 2, "guide-eur")
-    intake = Intake(lambda: shop)
+    intake, others = Intake(lambda: shop), set(threading.enumerate())
     for order_id, each in zip(order_ids, told(shop, *events), strict=True):
         assert intake.put(each).result(30).order_id == order_id
-        eventually(lambda: "intake" not in {thread.name for thread in threading.enumerate()})
+        eventually(lambda: not set(threading.enumerate()) - others)
 
 
 def test_what_stripe_did_not_sign_is_never_put_in(shop: Shop, stripe: FakeStripe) -> None:
