@@ -184,8 +184,8 @@ def _made(
     ways = [column.in_(names) for column, names in ((by_intent, intents), (by_plan, plans)) if names]
     if not ways:
         return {}
-    rows = session.exec(select(order_id, by_intent, by_plan).where(or_(*ways)).order_by(order_id))
-    return {name: row[0] for row in rows for name in row[1:] if name in intents | plans}
+    rows = session.exec(select(order_id, by_intent, by_plan).where(or_(*ways)))
+    return {name: row[0] for row in rows for name in row[1:] if name}
 
 
 def _unproven(shop_id: str, names: dict[str, str]) -> Refused:

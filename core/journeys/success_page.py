@@ -3,6 +3,7 @@
 import re
 
 from core.admission import Refused
+from core.foundation import outbox
 from core.foundation.errors import CheckoutNotFound
 from core.journeys import ownership
 from core.orders import checkouts
@@ -22,6 +23,9 @@ def confirm(shop: Shop, session_id: str) -> str:
     with shop.reading() as session:
         if known := checkouts.fulfilled_order(session, session_id):
             return known
+    outbox.open_client(
+        shop.engine
+    )  # in a process that has just started this takes a while: not while others wait for a lock
     settled = ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="return page")
     if isinstance(settled, Refused):
         raise CheckoutNotFound(session_id=session_id)

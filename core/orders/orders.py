@@ -183,7 +183,7 @@ def lock(session: Session, order_id: str) -> Order | None:
 
 def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
     """The rows of those of these orders that there are, locked in the order of their ids, as everybody locks them."""
-    query = select(Order).where(col(Order.id).in_(sorted(order_ids))).order_by(col(Order.id)).with_for_update()
+    query = select(Order).where(col(Order.id).in_(order_ids)).order_by(col(Order.id)).with_for_update()
     return {order.id: order for order in session.exec(query.execution_options(populate_existing=True))}
 
 

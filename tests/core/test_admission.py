@@ -17,6 +17,7 @@ from core.shop import Shop
 from tests import builders
 from tests.builders import a_basket
 from tests.core.orders.rows import DAY
+from tests.core.test_statements import statements
 from tests.fakes import FakeStripe
 
 NOT_OURS = Refused(Fate.IGNORE, "not an order of this shop")
@@ -254,3 +255,15 @@ def test_what_carries_no_such_id_is_asked_about_if_it_may_be_ours(shop: Shop, tw
         assert admitted(session, order_id=second, shop_id="shop_9") == ANOTHER_SHOPS
         assert admitted(session, order_id="ord_9", shop_id=shop.id) == NOT_YET
         assert admitted(session, order_id=second, shop_id=shop.id) == of(ASKING, second)
+
+
+def test_whose_something_is_is_looked_up_by_what_it_names_and_not_among_all_there_is(shop: Shop) -> None:
+    subjects = [
+        {"object": "payment_intent", "id": "pi_9"}, {"object": "subscription", "id": "sub_9"},
+        {"object": "charge", "id": "ch_9", "metadata": {"order_id": "ord_9", "shop_id": shop.id}},
+    ]  # fmt: skip
+    with statements(shop.engine) as heard, shop.reading() as session:
+        assert admission.of_objects(session, shop.id, subjects) == [ASKING, ASKING, NOT_YET]
+    asked = [each for each in heard if each.startswith("SELECT")]
+    assert len(asked) == 4
+    assert all(" WHERE " in each for each in asked)

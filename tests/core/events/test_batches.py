@@ -17,6 +17,8 @@ from core.foundation.database import new_id
 from core.foundation.errors import EventRefused
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseKey
+from core.orders.disputes import Dispute
+from core.orders.refunds import Refund
 from core.orders.status import GrantState
 from core.people.customers import Customer
 from core.shop import Shop
@@ -115,6 +117,26 @@ def test_what_belongs_to_a_session_may_come_with_it_and_before_it(shop: Shop, st
     outcomes = inbox.take_all(shop, told(shop, refunded, completed))
     assert outcomes == [Outcome(EventState.APPLIED, order_id)] * 2
     assert builders.status(shop, order_id) == "refunded"
+
+
+@pytest.mark.parametrize("kind", ["dispute", "refund"])
+def test_what_was_told_of_a_payment_before_it_was_there_names_it_then(
+    shop: Shop, stripe: FakeStripe, kind: str
+) -> None:
+    [plain], [event] = paid_orders(shop, stripe, 1, "guide-eur")
+    order_id, session_id = builders.opened(shop, "kit-eur", cart="by-debit")
+    payment = stripe.pay(session_id, slowly=True)["payment_intent"]
+    builders.deliver(shop, stripe.event("completed", session_id))
+    stripe.settle(session_id)
+    about = stripe.dispute(payment, status="needs_response") if kind == "dispute" else stripe.make_refund(payment, 7900)
+    builders.deliver(shop, stripe.tell(f"charge.{kind}.created" if kind == "dispute" else f"{kind}.created", about))
+    settled = stripe.event("async_payment_succeeded", session_id)
+    assert inbox.take_all(shop, told(shop, event, settled)) == [
+        Outcome(EventState.APPLIED, each) for each in (plain, order_id)
+    ]
+    [row] = builders.rows(shop, Dispute if kind == "dispute" else Refund)
+    assert row.payment_id == payment
+    assert builders.status(shop, order_id) == {"dispute": "disputed", "refund": "refunded"}[kind]
 
 
 def test_crossed_batches_at_the_same_instant_all_come_through(roomy: Shop, stripe: FakeStripe) -> None:
