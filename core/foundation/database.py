@@ -48,7 +48,7 @@ _GIVEN_UP = ("40001", "40P01")
 _AWAY = ("", "08", "53", "57")
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
-_BREATH = 0.02
+_BREATH = 0.1
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
