@@ -234,8 +234,8 @@ def rows(shop: Shop, table: type[Row]) -> list[Row]:
 
 
 def attempts(shop: Shop) -> list[Checkout]:
-    """All attempts to pay, oldest first."""
-    return sorted(rows(shop, Checkout), key=lambda row: (row.order_id, row.attempt))
+    """All attempts to pay, oldest first, as the shop itself has them."""
+    return sorted(rows(shop, Checkout), key=lambda row: (row.order_id, row.attempt, row.id))
 
 
 def event_row(shop: Shop, event_id: str) -> StripeEvent:

@@ -74,10 +74,7 @@ def receive(shop: Shop, raw: bytes, signature: str | None) -> Outcome:
     No network, and nothing is marked done before it is done. Raises EventRefused, leaving no trace, for what Stripe did
     not sign. Any other error is noted on the event and raised again: Stripe will retry.
     """
-    [taken] = take_all(shop, [opened(shop, raw, signature)])
-    if isinstance(taken, Exception):
-        raise taken
-    return taken
+    return take(shop, opened(shop, raw, signature))
 
 
 def opened(shop: Shop, raw: bytes, signature: str | None) -> Told:
@@ -87,9 +84,9 @@ def opened(shop: Shop, raw: bytes, signature: str | None) -> Told:
     return Told(event, raw.decode(), actor=f"webhook {event['id']}")
 
 
-def take(shop: Shop, event: dict[str, Any], payload: str, *, actor: str, again: bool = False) -> Outcome:
-    """Remember and apply an event that is known to be Stripe's. `again` applies it even if it was applied before."""
-    [taken] = take_all(shop, [Told(event, payload, actor, again)])
+def take(shop: Shop, told: Told) -> Outcome:
+    """Remember and apply one event. Raises what it failed by."""
+    [taken] = take_all(shop, [told])
     if isinstance(taken, Exception):
         raise taken
     return taken
@@ -121,7 +118,7 @@ def _taken(shop: Shop, told: Sequence[Told]) -> list[Outcome]:
 def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:
     """Apply a remembered event once more; one that had worked changes nothing. Raises EventNotFound, or what went wrong."""
     payload = payload_of(shop, event_id)
-    return take(shop, orjson.loads(payload), payload, actor=actor, again=True)
+    return take(shop, Told(orjson.loads(payload), payload, actor, again=True))
 
 
 def payload_of(shop: Shop, event_id: str) -> str:
@@ -170,7 +167,7 @@ def remembered(session: Session, event_ids: list[str]) -> set[str]:
     return set(session.exec(select(StripeEvent.id).where(col(StripeEvent.id).in_(event_ids))))
 
 
-_REMEMBER = InsertOnce(StripeEvent.__table__, returning="id")  # type: ignore[attr-defined]
+_REMEMBER = InsertOnce(StripeEvent, returning="id")
 _CONCLUDE = (
     update(StripeEvent)
     .where(col(StripeEvent.id) == bindparam("event"))

@@ -116,7 +116,7 @@ def _take_all(run: Pass, found: list[dict[str, Any]]) -> None:
 
 
 def _taken(shop: Shop, event: dict[str, Any]) -> bool:
-    return inbox.take(shop, event, orjson.dumps(event).decode(), actor="worker").state is EventState.APPLIED
+    return inbox.take(shop, inbox.Told(event, orjson.dumps(event).decode(), "worker")).state is EventState.APPLIED
 
 
 def _ask_about_sessions(run: Pass) -> None:

@@ -16,12 +16,9 @@ from sqlalchemy import (
     Engine,
     Index,
     MetaData,
-    TextClause,
-    bindparam,
     create_engine,
     event,
     literal_column,
-    text,
 )
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -87,18 +84,6 @@ def constant(value: str) -> ColumnElement[str]:
 def index_where(condition: ColumnElement[bool], name: str, *columns: Any) -> Index:
     """An index of those rows alone of which the condition is true; statements find them by the very same condition."""
     return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
-
-
-def insert_once(table: type[SQLModel]) -> TextClause:
-    """An insert that leaves a row alone which is already there; `rowcount` tells. Both databases take the same words.
-
-    Built once at import: SQLAlchemy compiles its own `on conflict` anew at every call.
-    """
-    columns = list(table.__table__.columns)  # type: ignore[attr-defined]
-    names = ", ".join(column.name for column in columns)
-    values = ", ".join(f":{column.name}" for column in columns)
-    statement = text(f"insert into {table.__tablename__} ({names}) values ({values}) on conflict do nothing")
-    return statement.bindparams(*(bindparam(column.name, type_=column.type) for column in columns))
 
 
 def connect(url: str) -> Engine:

@@ -5,7 +5,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import ARRAY, CursorResult, Table, TextClause, bindparam, event, text
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 _LATER = "pushcart_later"
 # SQLite takes some thirty thousand values in one statement.
@@ -22,14 +22,20 @@ class InsertOnce:
     """
 
     def __init__(
-        self, table: Table, *columns: str, name: str = "", conflict: str = "do nothing", returning: str = ""
+        self,
+        of: type[SQLModel] | Table,
+        *columns: str,
+        name: str = "",
+        conflict: str = "do nothing",
+        returning: str = "",
     ) -> None:
-        self._table, self._name = table, name or table.name
-        self._columns = columns or tuple(column.name for column in table.columns)
+        self._table: Table = of if isinstance(of, Table) else of.__table__  # type: ignore[attr-defined]
+        self._name, self._returns = name or self._table.name, bool(returning)
+        self._columns = columns or tuple(column.name for column in self._table.columns)
         self._end = f"on conflict {conflict}" + (f" returning {returning}" if returning else "")
 
     def __call__(self, session: Session, rows: Sequence[Row]) -> list[Any]:
-        """Insert these; return what the statement returns, if it was told to."""
+        """Insert these, each with all its columns; return what the statement returns, if it was told to."""
         found: list[Any] = []
         for start in range(0, len(rows), _MOST_ROWS):
             result: CursorResult[Any] = self._insert(session, rows[start : start + _MOST_ROWS])
@@ -40,6 +46,10 @@ class InsertOnce:
         connection = session.connection()  # a session would look what of it is an object's
         if connection.dialect.name == "postgresql":
             return connection.execute(self._of_arrays, {name: [row[name] for row in rows] for name in self._columns})
+        if not self._returns:  # then one statement does for however many there are
+            return connection.execute(
+                self._of_values(1), [{f"{name}_0": row[name] for name in self._columns} for row in rows]
+            )
         values = {f"{name}_{place}": row[name] for place, row in enumerate(rows) for name in self._columns}
         return connection.execute(self._of_values(len(rows)), values)
 

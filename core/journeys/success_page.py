@@ -23,9 +23,8 @@ def confirm(shop: Shop, session_id: str) -> str:
     with shop.reading() as session:
         if known := checkouts.fulfilled_order(session, session_id):
             return known
-    outbox.open_client(
-        shop.engine
-    )  # in a process that has just started this takes a while: not while others wait for a lock
+    # In a process that has just started this takes a while: not in a transaction, where others would wait for its locks.
+    outbox.open_client(shop.engine)
     settled = ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="return page")
     if isinstance(settled, Refused):
         raise CheckoutNotFound(session_id=session_id)

@@ -81,9 +81,10 @@ def converge(session: Session, tasks: Sequence[Task], *, now: datetime) -> list[
     for task in tasks:
         if task.ledger.progress is Progress.PAID:
             found.append(_converged(session, task, rows[task.order.id], keeps, now=now))
-        else:
-            deliverables.release_all(session, task.ledger.lines if task in over else ())
-            found.append(Converged())
+            continue
+        if task.order.id in rows:
+            deliverables.release_all(session, task.ledger.lines)
+        found.append(Converged())
     return found
 
 

@@ -8,8 +8,9 @@ from sqlalchemy import update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import masking
-from core.foundation.database import Record, constant, index_where, insert_once, text_enum
+from core.foundation.database import Record, constant, index_where, text_enum
 from core.foundation.signals import heartbeats
+from core.foundation.writes import InsertOnce
 from core.orders.orders import Order
 from core.people import codes
 
@@ -65,7 +66,7 @@ class Claim:
     attempt: int
 
 
-_OWED = insert_once(Letter)
+_OWED = InsertOnce(Letter)
 
 
 def begin(session: Session, letter_id: str, *, order_id: str | None, worker: str, now: datetime) -> Claim | None:
@@ -156,7 +157,7 @@ def _note(session: Session, letter_id: str, *, order_id: str | None, now: dateti
         "id": letter_id, "order_id": order_id, "state": LetterState.WAITING, "attempts": 0, "error": "",
         "created_at": now, "claimed_until": None, "claimed_by": None, "sent_at": None,
     }  # fmt: skip
-    session.execute(_OWED, row)
+    _OWED(session, [row])
 
 
 def _troubled(session: Session, letter: Letter, error: str, *, for_good: bool, now: datetime) -> bool:

@@ -23,7 +23,7 @@ class FulfillmentLog(Record, table=True):
     created_at: datetime
 
 
-_LOG = InsertOnce(FulfillmentLog.__table__)  # type: ignore[attr-defined]
+_LOG = InsertOnce(FulfillmentLog)
 
 
 @dataclass

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Field, Session, col, delete, select
 
 from core.foundation import masking
-from core.foundation.database import Record, insert_once
+from core.foundation.database import Record
+from core.foundation.writes import InsertOnce
 
 # After so many tries an object is for a person: by then it has failed for a quarter of an hour.
 _MANY = 6
@@ -31,13 +32,13 @@ class Setback(Record, table=True):
     retry_after: datetime = Field(index=True)
 
 
-_NOTED = insert_once(Setback)
+_NOTED = InsertOnce(Setback)
 
 
 def note(session: Session, subject: str, error: str, *, order_id: str | None, now: datetime) -> None:
     """The try for this object failed: it rests for half a minute, then twice as long each time, up to a quarter of an hour."""
     new = {"subject": subject, "order_id": order_id, "tries": 0, "error": "", "since": now, "retry_after": now}
-    session.execute(_NOTED, new)  # another worker may be at the same object
+    _NOTED(session, [new])  # another worker may be at the same object
     row = session.get_one(Setback, subject, with_for_update=True)
     row.tries, row.error = row.tries + 1, masking.masked(error, most=1000)
     row.retry_after = now + min(timedelta(seconds=15 * 2 ** min(row.tries, 10)), _LONGEST_REST)

@@ -48,10 +48,10 @@ class CustomerAddress(Record, table=True):
     verified_at: datetime
 
 
-_NEW_CUSTOMER = InsertOnce(Customer.__table__)  # type: ignore[attr-defined]
+_NEW_CUSTOMER = InsertOnce(Customer)
 # The update changes nothing; without it the row that is there already would not be returned.
 _TAKE = InsertOnce(
-    CustomerAddress.__table__,  # type: ignore[attr-defined]
+    CustomerAddress,
     conflict="(folded) do update set folded = excluded.folded",
     returning="folded, customer_id",
 )

@@ -6,8 +6,9 @@ from enum import StrEnum
 from sqlmodel import Session, col, update
 
 from core.foundation import masking
-from core.foundation.database import Record, insert_once, text_enum
+from core.foundation.database import Record, text_enum
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
+from core.foundation.writes import InsertOnce
 
 
 class Name(StrEnum):
@@ -41,11 +42,11 @@ def record(session: Session, name: Name, *, at: datetime, detail: str = "") -> N
     """Write down that it is so now."""
     said = {"name": name, "at": at, "detail": masking.masked(detail, most=1000)}
     # Several workers may say it for the first time at once.
-    if not session.execute(_FIRST, said).rowcount:  # type: ignore[attr-defined]
+    if not _FIRST(session, [said]):
         session.exec(update(Milestone).where(col(Milestone.name) == name).values(**said))
 
 
-_FIRST = insert_once(Milestone)
+_FIRST = InsertOnce(Milestone, returning="name")
 
 
 def record_refused(session: Session, refusal: StripeKeyRefused, *, at: datetime) -> None:

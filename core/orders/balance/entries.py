@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, and_
 from sqlmodel import Field, Session, col, select, update
 
-from core.foundation.database import Record, constant, index_where, insert_once, minor_units, text_enum
+from core.foundation.database import Record, constant, index_where, minor_units, text_enum
+from core.foundation.writes import InsertOnce
 from core.gateway.objects import id_of, moment
 from core.orders.orders import AdmittedOrder
 
@@ -137,7 +138,7 @@ def record(session: Session, found: Sequence[EntryFacts], *, livemode: bool, fet
     fresh = [_row(each, livemode=livemode, fetched_at=fetched_at) for each in facts.values()]
     if not fresh:
         return
-    session.execute(_INSERT, fresh)
+    _INSERT(session, fresh)
     known = select(BalanceEntry).where(col(BalanceEntry.id).in_(facts)).order_by(col(BalanceEntry.id)).with_for_update()
     for row in session.exec(known.execution_options(populate_existing=True)):
         _merge(row, facts[row.id], fetched_at)
@@ -195,7 +196,7 @@ def _of(movement: Movement) -> ColumnElement[bool]:
     )
 
 
-_INSERT = insert_once(BalanceEntry)
+_INSERT = InsertOnce(BalanceEntry)
 
 
 def _row(facts: EntryFacts, *, livemode: bool, fetched_at: datetime) -> dict[str, Any]:

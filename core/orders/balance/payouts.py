@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, exists, func, select, update
 
-from core.foundation.database import Record, insert_once, minor_units, text_enum
+from core.foundation.database import Record, minor_units, text_enum
+from core.foundation.writes import InsertOnce
 from core.gateway.objects import moment
 from core.orders.balance.entries import BalanceEntry
 
@@ -101,7 +102,7 @@ def read_payout(payout: dict[str, Any]) -> PayoutFacts:
 
 def record(session: Session, facts: PayoutFacts, *, told_at: datetime) -> None:
     """Merge what Stripe said of a payout at that moment. The furthest status counts, and of the same the latest word."""
-    session.execute(_INSERT, _row(facts, told_at))
+    _INSERT(session, [_row(facts, told_at)])
     row = session.get_one(Payout, facts.id, with_for_update=True, populate_existing=True)
     if _turn(facts.status, told_at, facts.arrival_date) > _turn(row.status, row.told_at, row.arrival_date):
         row.status, row.told_at, row.arrival_date = facts.status, told_at, facts.arrival_date
@@ -203,7 +204,7 @@ def entries_of(session: Session, payout_id: str) -> list[BalanceEntry]:
     return list(session.exec(query.order_by(col(BalanceEntry.created_at), col(BalanceEntry.id))))
 
 
-_INSERT = insert_once(Payout)
+_INSERT = InsertOnce(Payout)
 
 
 def _row(facts: PayoutFacts, told_at: datetime) -> dict[str, Any]:
