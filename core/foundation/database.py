@@ -2,10 +2,11 @@
 
 import random
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import wraps
+from hashlib import sha256
 from pathlib import Path
 from time import sleep
 from typing import Any, ParamSpec, TypeVar
@@ -110,6 +111,25 @@ def transaction(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False, autoflush=False) as session:
         yield session
         session.commit()
+
+
+def lock_names(session: Session, *names: str, shared: Sequence[str] = ()) -> None:
+    """Lock what has no row: until this transaction ends nobody else locks these names, nor one of the `shared` ones alone.
+
+    On SQLite whoever may write has locked everything already.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    wanted = [("pg_advisory_xact_lock_shared", name) for name in shared]
+    wanted += [("pg_advisory_xact_lock", name) for name in names]
+    calls = ", ".join(f"{function}(:lock_{place})" for place, (function, _) in enumerate(wanted))
+    numbers = {f"lock_{place}": _number_of(name) for place, (_, name) in enumerate(wanted)}
+    session.connection().execute(text(f"select {calls}"), numbers)
+
+
+def _number_of(name: str) -> int:
+    """What PostgreSQL calls the lock of this name: it knows numbers of 64 bits only."""
+    return int.from_bytes(sha256(f"pushcart {name}".encode()).digest()[:8], "big", signed=True)
 
 
 def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
