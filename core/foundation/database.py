@@ -2,13 +2,14 @@
 
 import random
 import secrets
+import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import wraps
 from hashlib import sha256
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import (
@@ -25,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Field, Session, SQLModel
 
@@ -49,6 +50,8 @@ _AWAY = ("", "08", "53", "57")
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
 _BREATH = 0.02
+# A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
+_TRUSTED = 5
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -94,15 +97,42 @@ def connect(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql://…`. Nothing is opened yet."""
     if url.startswith("sqlite"):
         return _sqlite(url)
-    return create_engine(
+    engine = create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=10,
         max_overflow=10,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error would name them, and with them people's addresses
         # A server that is away is said to be so soon: requests that wait for it would use up all threads.
         connect_args={} if "connect_timeout=" in url else {"connect_timeout": 5},
     )
+    _ask_before_use(engine)
+    return engine
+
+
+def _ask_before_use(engine: Engine) -> None:
+    """Have a connection asked whether it still stands before it is used again, unless there is no doubt of it: asking every
+    time, as the pool itself would, is a round trip for each transaction."""
+
+    @event.listens_for(engine, "checkin")
+    def put_back(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: Any, record: Any, _proxy: Any) -> None:
+        since = record.info.pop("idle_since", None)  # a new one has not been put back yet
+        if since is None or (monotonic() - since < _TRUSTED and not _was_spoken_to(connection)):
+            return
+        if not engine.dialect._do_ping_w_event(connection):
+            raise InvalidatePoolError
+
+
+def _was_spoken_to(connection: Any) -> bool:
+    """Whether the server has sent what nobody asked for: that it shuts down, most likely, or an end of the connection."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @contextmanager
