@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import wraps
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
@@ -52,6 +53,8 @@ _TRIES = 6
 _BREATH = 0.02
 # A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
 _TRUSTED = 5
+# How long one waits for those who write into SQLite, in seconds.
+_SQLITE_WAITS = 30
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -138,9 +141,25 @@ def _was_spoken_to(connection: Any) -> bool:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """A session that commits on leaving and rolls back on an error. On SQLite it holds the write lock from the start."""
-    with Session(engine, expire_on_commit=False, autoflush=False) as session:
+    with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False) as session:
         yield session
         session.commit()
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Let the threads of this process write into SQLite one after the other.
+
+    SQLite itself has them look again and again, more rarely the longer they have waited: whoever comes late is served first.
+    """
+    turn: Lock | None = engine.get_execution_options().get("pushcart_turn")
+    # Whoever holds it for longer is in trouble: then SQLite has the last word.
+    taken = turn is not None and turn.acquire(timeout=_SQLITE_WAITS)
+    try:
+        yield
+    finally:
+        if turn is not None and taken:
+            turn.release()
 
 
 def lock_names(session: Session, *names: str, shared: Sequence[str] = ()) -> None:
@@ -205,13 +224,20 @@ def _sqlite(url: str) -> Engine:
     path = Path(url.removeprefix("sqlite:///")).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     # A connection per transaction costs 0.1 ms and never sits idle with a stale snapshot in another thread.
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 30}, hide_parameters=True)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=NullPool,
+        connect_args={"timeout": _SQLITE_WAITS},
+        hide_parameters=True,
+        execution_options={"pushcart_turn": Lock()},
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
         connection.executescript(
-            "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma busy_timeout=30000;"
+            "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; "
+            f"pragma busy_timeout={_SQLITE_WAITS * 1000};"
         )
 
     @event.listens_for(engine, "begin")

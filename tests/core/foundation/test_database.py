@@ -1,10 +1,10 @@
 """Units of work that the database gives up for others' sake, and that are done again."""
 
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 
@@ -111,3 +111,33 @@ def test_only_a_connection_that_lay_idle_is_asked_before_it_is_used(
     assert one(engine) == one(engine) == 1
     assert len(asked) == 1
     engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_threads_write_into_sqlite_in_turn_so_that_none_has_to_look_again(database_url: str) -> None:
+    engine = database.connect(database_url)
+    writing: list[int] = []
+    most: list[int] = []
+
+    def connects(*_: object) -> None:
+        writing.append(1)
+        most.append(len(writing))
+
+    event.listen(engine, "do_connect", connects)
+    event.listen(engine, "commit", lambda _connection: writing.pop())
+    event.listen(engine, "rollback", lambda _connection: writing.pop())
+
+    def write(number: int) -> None:
+        with database.transaction(engine) as session:
+            session.execute(
+                text("insert into shop_texts (key, text, from_demo) values (:key, '', false)"), {"key": number}
+            )
+            sleep(0.005)  # long enough for the others to come meanwhile
+            if number % 2:
+                raise ValueError(number)
+
+    results = builders.at_once(*[lambda number=number: write(number) for number in range(16)])
+    assert [str(each) for each in results if each] == [str(number) for number in range(1, 16, 2)]
+    assert most == [1] * 16
+    with database.reading(engine) as session:
+        assert session.execute(text("select count(*) from shop_texts")).scalar_one() == 8
