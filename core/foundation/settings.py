@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = ""
     storage_url: str = "file://var/files"
+    x_accel_redirect: str = ""
     ops_webhook_url: str = ""
     crm_webhook_url: str = ""
     shop_name: str = "Plainwork"
@@ -141,6 +142,13 @@ class Settings(BaseSettings):
         if "://" not in value:
             raise ValueError("must be an address such as file://var/files or s3://bucket/folder")
         return value
+
+    @field_validator("x_accel_redirect", mode="after")
+    @classmethod
+    def _is_a_path(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(/[\w.-]+)+/?", value, re.ASCII):
+            raise ValueError("must be a path such as /sold-files, which the web server keeps to itself")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _never_told(self) -> "Settings":

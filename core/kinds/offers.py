@@ -1,6 +1,6 @@
 """Offers: products as buyers meet them, with their prices and whether they are to be had right now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from core.catalog import products
-from core.catalog.products import Interval, Kind, Price, Product
+from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
 from core.kinds.workshops import DateView
@@ -90,6 +90,18 @@ def of_products(session: Session, product_ids: Sequence[str], *, now: datetime) 
     return _offers(session, session.exec(query).all(), now=now)
 
 
+def of_priced(priced: Collection[Priced], dates: Sequence[DateView]) -> tuple[Offer, ...]:
+    """The products of these prices, in the shop's order, each with no more of its prices and dates than these."""
+    found = {each.product.id: each.product for each in priced}
+    tags: dict[str, list[PriceTag]] = {}
+    for each in priced:
+        if each.price.active:
+            tags.setdefault(each.product.id, []).append(_tag(each.price))
+    offered = {key: tuple(date for date in dates if date.product_id == key and date.bookable) for key in found}
+    in_order = sorted(found.values(), key=lambda product: (product.position, product.id))
+    return tuple(_offer(product, tuple(tags.get(product.id, ())), offered[product.id]) for product in in_order)
+
+
 def availability(product: Product | Offer, dates: Sequence[DateView]) -> Availability:
     """Whether a product that has a price can be bought while its dates stand so."""
     full = product.kind is Kind.WORKSHOP and not any(date.left for date in dates)
@@ -101,10 +113,13 @@ def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tup
     tags: dict[str, list[PriceTag]] = {}
     prices = select(Price).where(col(Price.product_id).in_(ids), col(Price.active)).order_by(col(Price.position))
     for price in session.exec(prices):
-        tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval)
-        tags.setdefault(price.product_id, []).append(tag)
+        tags.setdefault(price.product_id, []).append(_tag(price))
     dates = workshops.coming(session, ids, now=now)
     return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ())) for product in found)
+
+
+def _tag(price: Price) -> PriceTag:
+    return PriceTag(price.id, Money(price.amount, price.currency), price.interval)
 
 
 def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...]) -> Offer:
