@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
-import psutil
+import psutil  # type: ignore[import-untyped]
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -145,7 +145,7 @@ async def load(url: str, server: psutil.Process, shoppers: int, *, think: float,
 
     async def shops() -> None:
         await asyncio.sleep(random.uniform(0, think))
-        async with httpx.AsyncClient(timeout=_GIVES_UP) as browser:
+        async with httpx.AsyncClient(timeout=_GIVES_UP, verify=False) as browser:
             while time.monotonic() < until:
                 try:
                     await Shopper(url, measured).visits(browser, think=think, until=until)
@@ -203,12 +203,16 @@ def main() -> None:
         with storefront(tree.resolve()) as (url, server):
             # So that nobody waits for what is done once.
             once = asyncio.run(load(url, server, 1, think=0.01, lasts=2))
-            print(f"{tree.resolve()}, {chosen.think:g} s to think")
-            print("; ".join(f"{step}: {size}" for step, size in once.sizes.items()))
+            _say(f"{tree.resolve()}, {chosen.think:g} s to think")
+            _say("; ".join(f"{step}: {size}" for step, size in once.sizes.items()))
             for shoppers in chosen.shoppers:
-                print(
-                    asyncio.run(load(url, server, shoppers, think=chosen.think, lasts=chosen.lasts)).line(), flush=True
-                )
+                _say(asyncio.run(load(url, server, shoppers, think=chosen.think, lasts=chosen.lasts)).line())
+                _say(f"      {server.memory_info().rss / 1e6:.0f} MB")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
