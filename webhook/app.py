@@ -43,6 +43,12 @@ class Sidecar(FastAPI):
         self.state.warming = Thread(target=_warm_up, args=(self.state.shop,), name="warm-up", daemon=True)
         self.state.warming.start()
 
+    def wait_until_warm(self) -> None:
+        """Return once that is done, or at once where it never began."""
+        warming: Thread | None = self.state.warming
+        if warming is not None:
+            warming.join()
+
     async def _be_warm(self) -> None:
         warming: Thread | None = self.state.warming
         if warming is not None and warming.is_alive():
