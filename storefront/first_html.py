@@ -16,7 +16,7 @@ from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from core.foundation.settings import Settings
-from storefront import pictures
+from storefront import pictures, stylesheets
 
 _PAGES = Path(__file__).parent / "buyer_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
@@ -49,10 +49,14 @@ def html(settings: Settings) -> str:
     """Streamlit's index page with the shop's own head. What a later Streamlit words differently stays as it is."""
     found = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
     name = escape(settings.shop_name)
-    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}", 1)
+    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}{_styles()}", 1)
     found = found.replace('<div id="root"></div>', f'<div id="root">{_NAME % name}</div>', 1)
     found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{pictures.favicon()}"', 1)
     return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', _fonts(), found, count=1)
+
+
+def _styles() -> str:
+    return "".join(f'<link rel="preload" href="{address}" as="style" />' for address in stylesheets.ADDRESSES)
 
 
 def _fonts() -> str:

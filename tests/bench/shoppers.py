@@ -97,6 +97,8 @@ class Shopper:
                 if time.monotonic() > until:
                     return
                 await self._takes(step, self._click(step))
+            # What was put in the cart is there.
+            self._measured.failed += "Go to payment" not in self._drawn.buttons
 
     def _click(self, step: str) -> ClientState:
         """What a browser sends for this step."""
