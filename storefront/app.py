@@ -19,8 +19,10 @@ from starlette.routing import Mount
 from core.foundation import logs
 from core.foundation.heartbeats import Kind
 from core.foundation.settings import Settings
-from storefront import first_html, process, sentences
-from storefront.headers import PageHeaders
+from storefront import process, sentences
+from storefront.serving import first_html
+from storefront.serving.crowd import CountCrowd, Crowd
+from storefront.serving.headers import PageHeaders
 from webhook.app import create_app
 
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
@@ -28,6 +30,7 @@ streamlit.logger.setup_formatter = logs.adopt
 logs.set_up()
 shop = process.shop()
 sidecar = create_app(shop)
+crowd = Crowd(shop.settings.most_sessions)
 
 
 @asynccontextmanager
@@ -76,7 +79,7 @@ def _where_to_click(settings: Settings) -> str:
 app = st.App(
     Path(__file__).with_name("pages.py"),
     lifespan=_life,
-    routes=[Mount("/api", app=sidecar), *first_html.routes(shop.settings)],
-    middleware=[Middleware(PageHeaders, shop=shop)],
+    routes=[Mount("/api", app=sidecar), *first_html.routes(shop, crowd)],
+    middleware=[Middleware(PageHeaders, shop=shop), Middleware(CountCrowd, crowd=crowd)],
     on_script_error=sentences.on_script_error,
 )
