@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -74,46 +74,27 @@ class Measured:
         )
 
 
-class Shopper:
-    """One tab of a browser that clicks its way to the cart."""
+class Tab:
+    """One tab of a browser, connected to a storefront."""
 
-    def __init__(self, url: str, measured: Measured) -> None:
-        self._url = url
-        self._measured = measured
-        self._socket: ClientConnection
-        self._drawn = Drawn()
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.drawn = Drawn()
 
-    async def visits(self, browser: httpx.AsyncClient, *, think: float, until: float) -> None:
-        """From the first page to the cart, as far as there is time."""
-        browser.cookies.clear()
-        first = await browser.get(self._url)
-        cookie = "; ".join(f"{name}={value}" for name, value in first.cookies.items())
-        address = self._url.replace("http", "ws", 1) + "/_stcore/stream"
-        protocols = [Subprotocol("streamlit")]
-        async with connect(address, additional_headers={"Cookie": cookie}, subprotocols=protocols) as self._socket:
-            await self._takes("shop", ClientState())
-            for step in STEPS[1:]:
-                await asyncio.sleep(random.uniform(0.5, 1.5) * think)
-                if time.monotonic() > until:
-                    return
-                await self._takes(step, self._click(step))
-            # What was put in the cart is there.
-            self._measured.failed += "Go to payment" not in self._drawn.buttons
-
-    def _click(self, step: str) -> ClientState:
-        """What a browser sends for this step."""
-        page = self._drawn.pages["cart" if step == "cart" else "product"]
-        state = ClientState(page_script_hash=page, query_string="" if step == "cart" else f"p={PRODUCT}")
-        if step == "add":
-            state.widget_states.widgets.add(id=self._drawn.buttons["Add to cart"], trigger_value=True)
-        return state
-
-    async def _takes(self, step: str, state: ClientState) -> None:
-        begun = time.perf_counter()
+    async def clicks(self, state: ClientState) -> None:
+        """Send what a browser sends for a click, and wait until the page is drawn."""
         await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
-        self._drawn = await asyncio.wait_for(self._until_drawn(), _GIVES_UP)
-        self._measured.steps[step].append((time.perf_counter() - begun) * 1000)
-        self._measured.sizes[step] = f"{self._drawn.elements} elements, {self._drawn.octets / 1000:.1f} kB"
+        self.drawn = await asyncio.wait_for(self._until_drawn(), _GIVES_UP)
+
+    async def opens(self, page: str, query: str = "") -> None:
+        """Go to this page of the navigation."""
+        await self.clicks(ClientState(page_script_hash=self.drawn.pages[page], query_string=query))
+
+    async def adds(self, product: str) -> None:
+        """On the page of this product, put it in the cart."""
+        state = ClientState(page_script_hash=self.drawn.pages["product"], query_string=f"p={product}")
+        state.widget_states.widgets.add(id=self.drawn.buttons["Add to cart"], trigger_value=True)
+        await self.clicks(state)
 
     async def _until_drawn(self) -> Drawn:
         drawn = Drawn()
@@ -129,6 +110,58 @@ class Shopper:
                 case "delta":
                     drawn.elements += 1
                     _note(drawn, said)
+
+
+@asynccontextmanager
+async def connected(url: str, cookie: str) -> AsyncIterator[Tab]:
+    """A tab of the browser with this cookie, before it has drawn anything."""
+    address = url.replace("http", "ws", 1) + "/_stcore/stream"
+    protocols = [Subprotocol("streamlit")]
+    async with connect(address, additional_headers={"Cookie": cookie}, subprotocols=protocols) as socket:
+        yield Tab(socket)
+
+
+async def cookie_of(url: str, browser: httpx.AsyncClient) -> str:
+    """The cookie that a new browser is given with the first page."""
+    browser.cookies.clear()
+    first = await browser.get(url)
+    return "; ".join(f"{name}={value}" for name, value in first.cookies.items())
+
+
+class Shopper:
+    """Somebody new who clicks their way to the cart."""
+
+    def __init__(self, url: str, measured: Measured) -> None:
+        self._url = url
+        self._measured = measured
+
+    async def visits(self, browser: httpx.AsyncClient, *, think: float, until: float) -> None:
+        """From the first page to the cart, as far as there is time."""
+        async with connected(self._url, await cookie_of(self._url, browser)) as tab:
+            await self._takes("shop", tab, tab.clicks(ClientState()))
+            for step in STEPS[1:]:
+                await asyncio.sleep(random.uniform(0.5, 1.5) * think)
+                if time.monotonic() > until:
+                    return
+                await self._takes(step, tab, _step(tab, step))
+            # What was put in the cart is there.
+            self._measured.failed += "Go to payment" not in tab.drawn.buttons
+
+    async def _takes(self, step: str, tab: Tab, click: Awaitable[None]) -> None:
+        begun = time.perf_counter()
+        await click
+        self._measured.steps[step].append((time.perf_counter() - begun) * 1000)
+        self._measured.sizes[step] = f"{tab.drawn.elements} elements, {tab.drawn.octets / 1000:.1f} kB"
+
+
+async def _step(tab: Tab, step: str) -> None:
+    match step:
+        case "product":
+            await tab.opens("product", f"p={PRODUCT}")
+        case "add":
+            await tab.adds(PRODUCT)
+        case "cart":
+            await tab.opens("cart")
 
 
 def _note(drawn: Drawn, said: ForwardMsg) -> None:
