@@ -177,8 +177,10 @@ def _price(tag: PriceTag) -> str:
 
 def _picture(offer: Offer) -> str:
     image = pictures.of_date(offer.image, next(iter(offer.open_dates or offer.dates), None))
-    if not image or image.startswith("<svg"):
-        return image
+    if not image:
+        return ""
+    if image.startswith("<svg"):
+        return f'<div role="img" aria-label="{escape(offer.image_alt)}">{image}</div>'
     return f'<img src="/app/static/{escape(image)}" alt="{escape(offer.image_alt)}">'
 
 

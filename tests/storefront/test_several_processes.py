@@ -1,4 +1,4 @@
-"""Several storefront processes on one database: whichever a browser comes to, its cart is there."""
+"""Storefront processes: several on one database know the same carts, and each knows how many pages are open at it."""
 
 import asyncio
 from pathlib import Path
@@ -31,6 +31,24 @@ def test_a_process_with_another_key_knows_no_cookie_of_the_first(tmp_path: Path)
         cookie = asyncio.run(_fill_a_cart(one))
         assert "Go to payment" in asyncio.run(_buttons_of_the_cart(one, cookie))
         assert "Go to payment" not in asyncio.run(_buttons_of_the_cart(other, cookie))
+
+
+def test_a_page_that_is_open_keeps_a_session_and_one_that_is_closed_frees_it() -> None:
+    async def look(url: str) -> None:
+        async with httpx.AsyncClient(verify=False, timeout=60) as browser:
+            cookie = await cookie_of(url, browser)
+            async with connected(url, cookie) as tab:
+                await tab.clicks(ClientState())
+                assert "<h1>" in (await browser.get(url)).text
+                assert 'id="root"' in (await browser.get(f"{url}/cart")).text
+                # Looking at the cart was counted, and whoever is given a page counts for some seconds.
+                assert "<h1>" in (await browser.get(url)).text
+            async with asyncio.timeout(60):
+                while "<h1>" in (await browser.get(url)).text:
+                    await asyncio.sleep(0.1)
+
+    with storefront(ROOT, most_sessions=1) as (url, _):
+        asyncio.run(look(url))
 
 
 async def _fill_a_cart(url: str) -> str:
