@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from core.catalog import products
 from core.journeys import carts
 from storefront import frame, links, pictures, process, visitor
 
 shop = process.shop()
 with shop.reading() as session:
     in_cart = carts.size(session, visitor.browser_id())
+    texts = products.texts(session)
 
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(
@@ -26,5 +28,5 @@ page = st.navigation(
 frame.title_bar(page.title.split(" · ")[0])
 frame.styles()
 st.logo(pictures.wordmark(), size="large")
-st.session_state["in_cart"] = in_cart
+st.session_state.update(in_cart=in_cart, texts=texts)
 page.run()

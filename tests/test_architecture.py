@@ -75,8 +75,9 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "storefront",
     },
+    "storefront/serving": {"core/foundation", "core/shop", "core/catalog", "core/kinds", "storefront"},
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
-    "storefront/app": {"core/foundation", "core/shop", "storefront", "webhook", "worker"},
+    "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},
     "sandbox/ground": set(),
     "sandbox/protocol": {"sandbox/ground"},
     "sandbox/account": {"sandbox/ground", "sandbox/protocol"},

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
-from webhook import checkouts, cookies, downloads, errors, health, products, stripe_events
+from webhook import checkout_form, checkouts, cookies, downloads, errors, health, products, stripe_events
 
 log = structlog.get_logger()
 
@@ -43,6 +43,12 @@ class Sidecar(FastAPI):
         self.state.warming = Thread(target=_warm_up, args=(self.state.shop,), name="warm-up", daemon=True)
         self.state.warming.start()
 
+    def wait_until_warm(self) -> None:
+        """Return once that is done, or at once where it never began."""
+        warming: Thread | None = self.state.warming
+        if warming is not None:
+            warming.join()
+
     async def _be_warm(self) -> None:
         warming: Thread | None = self.state.warming
         if warming is not None and warming.is_alive():
@@ -61,7 +67,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.warming = None
     errors.register(app)
     stripe_events.register(app)
-    for module in (checkouts, products, downloads, cookies):
+    for module in (checkouts, checkout_form, products, downloads, cookies):
         app.include_router(module.router)
     health.register(app)
     return app

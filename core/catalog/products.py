@@ -125,6 +125,9 @@ def thumb(image: str) -> str:
     return f"{stem}-sq.{ending}" if stem else ""
 
 
+_TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks
+
+
 def texts(session: Session) -> dict[str, str]:
     """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
-    return {row.key: row.text for row in session.exec(select(ShopText))}
+    return dict(session.exec(_TEXTS).all())

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     shop_name: str = "Plainwork"
     support_email: str = "hello@plainwork.example"
     worker: Literal["", "embedded"] = ""
+    most_sessions: int = Field(200, ge=0)
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
     grace_days: float = Field(7, ge=0)
