@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,15 @@ import psycopg
 
 @dataclass(frozen=True)
 class Kept:
-    """What there must be once for each order that was told of, and for no other: `query` gives a row for each there is."""
+    """What there must be once for each order that was sent, and for no other: `query` gives a row for each there is."""
 
     what: str
     query: str
     name: Callable[[str], str] = lambda number: f"ord_bench_{number}"
 
 
-_ONCE = (
+# Of an order that the webhook was told to be paid.
+PAID = (
     Kept("an order that is fulfilled", "select id from orders where status = 'fulfilled'"),
     Kept("a payment", "select order_id from payments"),
     Kept("an entry that it was paid", "select order_id from fulfillment_log where event = 'paid'"),
@@ -39,14 +40,26 @@ _ONCE = (
     ),
     Kept("a Session that is complete", "select order_id from checkouts where state = 'complete' and money = 'paid'"),
 )
+# Of a cart that was posted to be paid for.
+OPENED = (
+    Kept(
+        "an order", "select cart_id from orders where cart_id like 'cart_load_%'", lambda number: f"cart_load_{number}"
+    ),
+    Kept(
+        "an open Session",
+        "select orders.cart_id from checkouts join orders on orders.id = order_id where cart_id like 'cart_load_%'"
+        " and checkouts.state = 'open' and checkouts.stripe_checkout_session_id is not null",
+        lambda number: f"cart_load_{number}",
+    ),
+)
 
 
-def violations(url: str, told: Collection[str]) -> list[str]:
-    """What there is too little or too much of, a sentence each, where the orders of these numbers were told to be paid."""
+def violations(url: str, sent: Collection[str], kinds: Sequence[Kept] = PAID) -> list[str]:
+    """What there is too little or too much of, a sentence each, where the orders of these numbers were sent."""
     dbos = "" if url.startswith("sqlite") else "dbos."
     with closing(connected(url)) as connection:
-        found = {kept: Counter(_rows(connection, kept.query.format(dbos=dbos))) for kept in _ONCE}
-    return [wrong for kept in _ONCE for wrong in _compared(kept, found[kept], {kept.name(each) for each in told})]
+        found = {kept: Counter(_rows(connection, kept.query.format(dbos=dbos))) for kept in kinds}
+    return [wrong for kept in kinds for wrong in _compared(kept, found[kept], {kept.name(each) for each in sent})]
 
 
 def connected(url: str) -> Any:
@@ -62,7 +75,7 @@ def _compared(kept: Kept, found: Counter[str], expected: set[str]) -> Iterator[s
     for how, names in (
         ("is not there", expected - found.keys()),
         ("is there more than once", {name for name, times in found.items() if times > 1}),
-        ("is there for what was not told of", found.keys() - expected),
+        ("is there for what was not sent", found.keys() - expected),
     ):
         if names:
             yield f"{kept.what} {how}: {len(names)}, for one {min(names)}"

@@ -1,6 +1,6 @@
-"""The load: Stripe's side of the webhook, as a process of its own. `python -m tests.bench.load PLAN.json`.
+"""The load: Stripe, or buyers, as a process of their own. `python -m tests.bench.load PLAN.json`.
 
-Plain HTTP/1.1 over connections that are kept, each with one request at a time. Bodies are signed when they are sent, as
+Plain HTTP/1.1 over connections that are kept, each with one request at a time. Events are signed when they are sent, as
 Stripe does it. Closed loop: `in_flight` requests at any time. Open loop: `rate` requests a second, whether or not those before
 were answered, and a request's time begins when it was due. Prints what became of the requests, as JSON.
 """
@@ -20,17 +20,18 @@ import uvloop
 
 # An open loop has so many connections: beyond them requests wait here, and that counts.
 _MOST_CONNECTIONS = 64
-_ROUTE = "/webhooks/stripe"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to send: events of the orders from `first` on, until `requests` were sent or `seconds` are over.
+    """What to post: the orders from `first` on, one each, until `requests` were sent or `seconds` are over.
 
-    `body` has `number` where the order's number belongs. Forged requests tell of the orders before `end`, from there down.
+    `body` has `number` where the order's number belongs, and is signed with `secret`, if there is one. Forged requests are of
+    the orders before `end`, from there down.
     """
 
     port: int
+    path: str
     secret: str
     body: str
     number: str
@@ -40,13 +41,14 @@ class Plan:
     seconds: float
     in_flight: int = 1
     rate: float = 0
-    duplicates: float = 0.05
-    forged: float = 0.02
+    duplicates: float = 0
+    forged: float = 0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Result:
-    """What became of it. `told` orders from the plan's first were told of, `times` are in milliseconds and sorted.
+    """What became of it. `told` orders from the plan's first on were sent, `times` are in milliseconds and sorted.
 
     `wrong` counts the answers that were not as they should be.
     """
@@ -66,6 +68,8 @@ class Load:
         self.plan, self.result = plan, Result()
         self._head, self._tail = plan.body.encode().split(plan.number.encode(), 1)
         self._number = plan.number.encode()
+        said = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
+        self._start = f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\n{said}".encode()
         self._dice = random.Random(plan.first)
         self._left = plan.requests
         self._began = 0.0
@@ -74,12 +78,12 @@ class Load:
         """Send everything; return when all is answered."""
         connections = self.plan.in_flight if not self.plan.rate else _MOST_CONNECTIONS
         self._began = time.perf_counter()
-        await asyncio.gather(*(self._buyers() for _ in range(connections)))
+        await asyncio.gather(*(self._send() for _ in range(connections)))
         self.result.seconds = time.perf_counter() - self._began
         self.result.times.sort()
         return self.result
 
-    async def _buyers(self) -> None:
+    async def _send(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.plan.port)
         while (due := await self._turn()) is not None:
             raw, expected = self._next()
@@ -112,23 +116,24 @@ class Load:
         plan, result, dice = self.plan, self.result, self._dice.random()
         if dice < plan.forged:
             result.forged += 1
-            return self._signed(plan.end - result.forged, "whsec_of_somebody_else"), 400
+            return self._request(plan.end - result.forged, "whsec_of_somebody_else"), 400
         if dice < plan.forged + plan.duplicates and result.told:
             result.duplicates += 1
-            return self._signed(plan.first + self._dice.randrange(result.told), plan.secret), 200
+            return self._request(plan.first + self._dice.randrange(result.told), plan.secret), 200
         result.told += 1
-        return self._signed(plan.first + result.told - 1, plan.secret), 200
+        return self._request(plan.first + result.told - 1, plan.secret), 200
 
-    def _signed(self, number: int, secret: str) -> bytes:
+    def _request(self, number: int, secret: str) -> bytes:
         written = b"%0*d" % (len(self._number), number)
         body = b"".join((self._head, written, self._tail.replace(self._number, written)))
-        at = b"%d" % time.time()
-        signature = hmac.digest(secret.encode(), at + b"." + body, "sha256").hex()
-        head = (
-            f"POST {_ROUTE} HTTP/1.1\r\nHost: 127.0.0.1:{self.plan.port}\r\nContent-Type: application/json; charset=utf-8\r\n"
-            f"Stripe-Signature: t={at.decode()},v1={signature}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        signature = _signature(body, secret) if secret else b""
+        return b"%b%bContent-Length: %d\r\n\r\n%b" % (self._start, signature, len(body), body)
+
+
+def _signature(body: bytes, secret: str) -> bytes:
+    at = int(time.time())
+    signature = hmac.digest(secret.encode(), b"%d.%b" % (at, body), "sha256").hex()
+    return f"Stripe-Signature: t={at},v1={signature}\r\n".encode()
 
 
 async def _answer(reader: asyncio.StreamReader) -> int:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ class Bench:
     requests: int = 3000
     seconds: float = 10
     orders: int = 100_000
+    megabytes: int = 500
 
     def turns(self, run: int) -> Sequence[Version]:
         """The versions in the order of their turns: each is the first one as often as the other."""
@@ -48,13 +50,19 @@ def stocked(
     return name, version.run("stock", plan, cwd=folder)
 
 
+def numbered(stock: dict[str, Any], first: int, beyond: int) -> set[str]:
+    """The orders from the first one on, by their numbers as they stand in ids."""
+    return {f"{number:0{len(stock['number'])}d}" for number in range(first, beyond)}
+
+
 def sent(plan: Plan, folder: Path) -> Result:
     """What became of a plan's requests, sent by a process of their own."""
     written = folder / "load.json"
     written.write_text(json.dumps(asdict(plan)))
-    command = [sys.executable, "-m", "tests.bench.load", written]
+    command = [sys.executable, "-m", "tests.bench.load", str(written)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    return Result(**json.loads(done.stdout))
+    told = json.loads(done.stdout)
+    return Result(**{**told, "wrong": Counter(told["wrong"])})
 
 
 def percentile(times: Sequence[float], share: float) -> float:

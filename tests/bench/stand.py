@@ -69,11 +69,11 @@ class PostgresServer:
         self._postmaster = int(_stat(backend)[1])
 
     def empty(self, name: str) -> str:
-        self._connection.execute(f"create database {name}")  # type: ignore[call-overload]
+        self._connection.execute(f"create database {name}")
         return self._address.replace("/postgres?", f"/{name}?")
 
     def copy(self, name: str, template: str) -> str:
-        self._connection.execute(f"drop database if exists {name} with (force)")  # type: ignore[call-overload]
+        self._connection.execute(f"drop database if exists {name} with (force)")
         return self.empty(f"{name} template {template}").replace(f" template {template}", "")
 
     def cpu(self) -> float:

@@ -68,6 +68,7 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
     opened = checkout.start(shop, _basket("cart_model"))
     found = {
         "number": NUMBER,
+        "parameters": _asked(shop, opened),
         "body": _copied(shop, stripe, opened, plan["orders"]),
         "statements": _statements(shop),
         "download": _bought(shop, stripe) if plan["bought"] else None,
@@ -128,6 +129,14 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
         # No part of a longer one: cs_test_0001 does not stand in cs_test_00011.
         value = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", other, value) if name in value else value
     return value
+
+
+def _asked(shop: Shop, opened: PaymentLink) -> dict[str, Any]:
+    """What Stripe is asked for when an order's payment page is opened."""
+    with shop.engine.connect() as connection:
+        [checkout_row] = _rows_of(connection, "checkouts", opened.order_id)
+    asked: dict[str, Any] = checkout_row["parameters"]
+    return asked
 
 
 def _statements(shop: Shop) -> int:

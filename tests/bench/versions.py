@@ -34,7 +34,7 @@ class Version:
         """What a script of this folder prints when it runs under this version's code. Raises ScriptFailed."""
         written = cwd / f"{script}.json"
         written.write_text(json.dumps(plan))
-        command = [sys.executable, "-P", _SCRIPTS / f"{script}.py", written]
+        command = [sys.executable, "-P", str(_SCRIPTS / f"{script}.py"), str(written)]
         done = subprocess.run(command, cwd=cwd, env=self.environment(), capture_output=True, text=True)
         if done.returncode:
             raise ScriptFailed(f"{script}.py does not run under {self.name}: {done.stderr.strip()[-2000:]}")

@@ -7,7 +7,7 @@ from typing import Any
 from tests.bench import exactness, stand
 from tests.bench.figures import Figures
 from tests.bench.load import Plan, Result
-from tests.bench.measures import Bench, percentile, sent, stocked
+from tests.bench.measures import Bench, numbered, percentile, sent, stocked
 from tests.bench.stand import Databases, Server
 from tests.bench.versions import Version
 from tests.fakes import SECRET
@@ -25,6 +25,8 @@ class Case:
 CASES = (
     Case("1 in flight"), Case("8 in flight", 8), Case("32 in flight", 32), Case("open loop, 200/s", rate=200),
 )  # fmt: skip
+# What share of the requests tells of what was told before, and what share somebody else has signed.
+_DUPLICATES, _FORGED = 0.05, 0.02
 # Until a process has been asked this often it still imports and compiles.
 _WARMING = 200
 
@@ -46,16 +48,16 @@ class _Stall:
         before = stand.cpu(self.server.pid), self.databases.cpu()
         result = sent(self._plan(bench, case, requests), bench.folder_of(self.version, "load"))
         after = stand.cpu(self.server.pid), self.databases.cpu()
-        length = len(self.stock["number"])
-        self.told |= {f"{number:0{length}d}" for number in range(self.next, self.next + result.told)}
+        self.told |= numbered(self.stock, self.next, self.next + result.told)
         self.next += requests
         return result, _figures(result, case, after[0] - before[0], after[1] - before[1])
 
     def _plan(self, bench: Bench, case: Case, requests: int) -> Plan:
         return Plan(
-            self.server.port, SECRET, self.stock["body"], self.stock["number"], first=self.next,
+            self.server.port, "/webhooks/stripe", SECRET, self.stock["body"], self.stock["number"], first=self.next,
             end=self.next + requests, requests=requests, seconds=bench.seconds, in_flight=case.in_flight,
-            rate=case.rate,
+            rate=case.rate, duplicates=_DUPLICATES, forged=_FORGED,
+            headers={"Content-Type": "application/json; charset=utf-8"},
         )  # fmt: skip
 
 
