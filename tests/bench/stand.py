@@ -69,12 +69,12 @@ class PostgresServer:
         self._postmaster = int(_stat(backend)[1])
 
     def empty(self, name: str) -> str:
-        self._connection.execute(f"create database {name}")
-        return self._address.replace("/postgres?", f"/{name}?")
+        return self.copy(name, "template0")
 
     def copy(self, name: str, template: str) -> str:
         self._connection.execute(f"drop database if exists {name} with (force)")
-        return self.empty(f"{name} template {template}").replace(f" template {template}", "")
+        self._connection.execute(f"create database {name} template {template}")
+        return self._address.replace("/postgres?", f"/{name}?")
 
     def cpu(self) -> float:
         children = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _parent(int(pid)) == self._postmaster]

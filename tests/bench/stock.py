@@ -32,7 +32,11 @@ _COPIED = ("orders", "order_lines", "checkouts", "fulfillment_log")
 _ALSO_SAID: dict[str, Any] = {
     "adaptive_pricing": {"enabled": False}, "after_expiration": None, "allow_promotion_codes": True,
     "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-    "billing_address_collection": None, "cancel_url": "http://localhost:8501/cart", "collected_information": None,
+    "billing_address_collection": None,
+    "branding_settings": {
+        "background_color": "#ffffff", "border_style": "rounded", "button_color": "#0074d4",
+        "display_name": "Plainwork", "font_family": "default", "icon": None, "logo": None,
+    }, "cancel_url": "http://localhost:8501/cart", "collected_information": None,
     "consent": None, "consent_collection": None, "currency_conversion": None, "custom_fields": [],
     "custom_text": {
         "after_submit": None, "shipping_address": None, "submit": None, "terms_of_service_acceptance": None,
@@ -45,6 +49,7 @@ _ALSO_SAID: dict[str, Any] = {
             "metadata": {}, "rendering_options": None,
         },
     },
+    "name_collection": {"business": {"enabled": False, "optional": False}}, "optional_items": [],
     "payment_method_collection": "if_required", "payment_method_configuration_details": None,
     "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
     "payment_method_types": ["card", "link", "sepa_debit"], "permissions": None,

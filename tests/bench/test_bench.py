@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import stripe
 from sqlalchemy import text
@@ -14,7 +15,7 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
-from tests.bench import checkout, downloads, exactness, reads, scale, stock, webhook
+from tests.bench import checkout, downloads, exactness, reads, scale, stand, stock, webhook
 from tests.bench.figures import Figures
 from tests.bench.measures import Bench
 from tests.bench.stand import SECRET_KEY
@@ -139,6 +140,12 @@ def test_all_reads_of_a_long_past_are_timed(kind: str, tmp_path: Path, monkeypat
     timed = [by_version["here"] for (_, name), by_version in figures.values.items() if name == "ms at 400 orders"]
     assert len(timed) == len(reads.READS)
     assert all(time > 0 for [time] in timed)
+
+
+def test_postgresql_waits_for_the_disk(tmp_path: Path) -> None:
+    with stand.databases("postgres", tmp_path) as databases, psycopg.connect(databases.empty("shop")) as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            assert connection.execute(f"show {name}").fetchall() == [("on",)]
 
 
 def test_a_table_has_medians_and_of_each_pair_of_runs_the_ratio() -> None:
