@@ -66,13 +66,13 @@ def _run(bench: Bench, stall: _Stall, in_flight: int, stripe: Server, name: str,
     wrong = [f"{times} answers: {what}" for what, times in (result.wrong + alone.wrong).items()]
     wrong += exactness.violations(stall.url, numbered(stall.stock, 0, stall.next), exactness.OPENED)
     figures.wrong += [f"{stall.version.name}: {name}: {each}" for each in wrong]
-    p50 = percentile(result.times, 0.50)
+    p50, answered = percentile(result.times, 0.50), max(1, len(result.times))
     return {
-        "requests/s": len(result.times) / result.seconds,
+        "requests/s": answered / result.seconds,
         "p50 ms": p50,
         "p50 ms beyond the sandbox's": p50 - percentile(alone.times, 0.50),
         "p95 ms": percentile(result.times, 0.95),
-        "CPU of the sidecar, ms/request": used * 1000 / len(result.times),
+        "CPU of the sidecar, ms/request": used * 1000 / answered,
         "statements": stall.stock["statements"],
     }
 

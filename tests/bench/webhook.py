@@ -101,7 +101,7 @@ def _run(bench: Bench, case: Case, stall: _Stall, figures: Figures) -> None:
 
 
 def _figures(result: Result, case: Case, cpu: float, cpu_of_database: float) -> dict[str, float]:
-    answered = len(result.times) + result.forged
+    answered = max(1, len(result.times) + result.forged)  # where nothing is, that is among what is wrong
     found = {
         "requests/s": answered / result.seconds,
         "p50 ms": percentile(result.times, 0.50),
