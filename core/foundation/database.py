@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm.attributes import InstrumentedAttribute, set_attribute
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
 # Named constraints, so that later migrations can drop them on both databases.
@@ -57,13 +57,19 @@ _SQLITE_WAITS = 30
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+# What no attribute is equal to.
+_UNKNOWN: Any = object()
+
+
 class Record(SQLModel):
     """What every table's rows are. An attribute that is set is noted for the database and no more: SQLModel would hand it to
     Pydantic as well, which checks nothing of what is in a table."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(type(self).__dict__.get(name), InstrumentedAttribute):
-            set_attribute(self, name, value)
+            # Facts are merged again and again, and mostly say what is known: then there is nothing to note.
+            if self.__dict__.get(name, _UNKNOWN) != value:
+                set_attribute(self, name, value)
         else:
             super().__setattr__(name, value)
 
@@ -107,7 +113,19 @@ def connect(url: str) -> Engine:
         connect_args={} if "connect_timeout=" in url else {"connect_timeout": 5},
     )
     _ask_before_use(engine)
+    _send_lists_as_they_are(engine)
     return engine
+
+
+def _send_lists_as_they_are(engine: Engine) -> None:
+    """Have the rows of an insert sent in PostgreSQL's own form: as text each letter of a payload would be looked at, whether
+    it must be escaped."""
+
+    @event.listens_for(engine, "connect")
+    def prefer_binary(connection: Any, _record: Any) -> None:
+        from psycopg.types.array import ListBinaryDumper  # here, since not every shop has PostgreSQL
+
+        connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
 def _ask_before_use(engine: Engine) -> None:
@@ -221,11 +239,14 @@ def reading(engine: Engine) -> Iterator[Session]:
 def _sqlite(url: str) -> Engine:
     path = Path(url.removeprefix("sqlite:///")).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A connection per transaction costs 0.1 ms and never sits idle with a stale snapshot in another thread.
     engine = create_engine(
         f"sqlite:///{path}",
-        poolclass=NullPool,
-        connect_args={"timeout": _SQLITE_WAITS},
+        # Kept open: whoever closes the last one has SQLite write its log into the file and the next one begin it anew.
+        # None is refused, since one that waits for another's lock must not keep a third from reading.
+        poolclass=QueuePool,
+        pool_size=10,
+        max_overflow=-1,
+        connect_args={"timeout": _SQLITE_WAITS, "check_same_thread": False},
         hide_parameters=True,
         execution_options={"pushcart_turn": Lock()},
     )

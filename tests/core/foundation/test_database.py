@@ -8,6 +8,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 
+from core.catalog.products import Product
 from core.foundation import database
 from core.foundation.database import repeatable
 from core.shop import Shop
@@ -119,11 +120,11 @@ def test_threads_write_into_sqlite_in_turn_so_that_none_has_to_look_again(databa
     writing: list[int] = []
     most: list[int] = []
 
-    def connects(*_: object) -> None:
+    def taken(*_: object) -> None:
         writing.append(1)
         most.append(len(writing))
 
-    event.listen(engine, "do_connect", connects)
+    event.listen(engine, "checkout", taken)
     event.listen(engine, "commit", lambda _connection: writing.pop())
     event.listen(engine, "rollback", lambda _connection: writing.pop())
 
@@ -141,3 +142,27 @@ def test_threads_write_into_sqlite_in_turn_so_that_none_has_to_look_again(databa
     assert most == [1] * 16
     with database.reading(engine) as session:
         assert session.execute(text("select count(*) from shop_texts")).scalar_one() == 8
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sqlite_is_opened_once_for_transactions_that_follow_each_other(database_url: str) -> None:
+    engine = database.connect(database_url)
+    opened: list[object] = []
+    event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
+    for number in range(3):
+        with database.transaction(engine) as session:
+            session.execute(
+                text("insert into shop_texts (key, text, from_demo) values (:key, '', false)"), {"key": str(number)}
+            )
+        with database.reading(engine) as session:
+            assert session.execute(text("select count(*) from shop_texts")).scalar_one() == number + 1
+    assert len(opened) == 1
+
+
+def test_an_attribute_that_is_set_to_what_it_is_changes_nothing(shop: Shop) -> None:
+    with shop.transaction() as session:
+        product = session.get_one(Product, "guide")
+        product.name, product.summary, product.active = str(product.name), str(product.summary), True
+        assert product not in session.dirty
+        product.summary = ""
+        assert product in session.dirty
