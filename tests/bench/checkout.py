@@ -80,7 +80,7 @@ def _run(bench: Bench, stall: _Stall, in_flight: int, stripe: Server, name: str,
 def _post(bench: Bench, stall: _Stall, requests: int, in_flight: int) -> Any:
     number = stall.stock["number"]
     plan = Plan(
-        stall.server.port, "/checkout", "", _BODY % number, number, first=stall.next, end=stall.next + requests,
+        [stall.server.port], "/checkout", "", _BODY % number, number, first=stall.next, end=stall.next + requests,
         requests=requests, seconds=bench.seconds, in_flight=in_flight, headers={"Content-Type": "application/json"},
     )  # fmt: skip
     result = sent(plan, bench.folder_of(stall.version, "load"))
@@ -94,7 +94,7 @@ def _at_stripe(bench: Bench, stall: _Stall, stripe: Server, in_flight: int) -> P
     # The number belongs somewhere: the sandbox does not mind what the buyer comes back to.
     asked = {**stall.stock["parameters"], "cancel_url": "http://localhost:8501/cart?number=NUMBER"}
     return Plan(
-        stripe.port, "/v1/checkout/sessions", "", urlencode([*_form(asked)]).replace("NUMBER", number), number,
+        [stripe.port], "/v1/checkout/sessions", "", urlencode([*_form(asked)]).replace("NUMBER", number), number,
         first=0, end=requests, requests=requests, seconds=bench.seconds, in_flight=in_flight,
         headers={"Authorization": f"Bearer {_SANDBOX_KEY}", "Content-Type": "application/x-www-form-urlencoded"},
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """The load: Stripe, or buyers, as a process of their own. `python -m tests.bench.load PLAN.json`.
 
 Plain HTTP/1.1 over connections that are kept, each with one request at a time. Events are signed when they are sent, as
-Stripe does it. Closed loop: `in_flight` requests at any time. Open loop: `rate` requests a second, whether or not those before
-were answered, and a request's time begins when it was due. Prints what became of the requests, as JSON.
+Stripe does it. Closed loop: `in_flight` requests at any time. Open loop: `arrivals` say when each is due, whether or not those
+before were answered, and a request's time begins when it was due. Prints what became of the requests, as JSON.
 """
 
 import asyncio
@@ -12,7 +12,9 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,14 @@ _MOST_CONNECTIONS = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """What to post: the orders from `first` on, one each, until `requests` were sent or `seconds` are over.
+    """What to post to these ports in turn: the orders from `first` on, one each, until `requests` were sent or `seconds`
+    are over. `arrivals` are seconds from the beginning, one for each request.
 
     `body` has `number` where the order's number belongs, and is signed with `secret`, if there is one. Forged requests are of
     the orders before `end`, from there down.
     """
 
-    port: int
+    ports: Sequence[int]
     path: str
     secret: str
     body: str
@@ -40,7 +43,7 @@ class Plan:
     requests: int
     seconds: float
     in_flight: int = 1
-    rate: float = 0
+    arrivals: Sequence[float] = ()
     duplicates: float = 0
     forged: float = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -69,22 +72,23 @@ class Load:
         self._head, self._tail = plan.body.encode().split(plan.number.encode(), 1)
         self._number = plan.number.encode()
         said = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
-        self._start = f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\n{said}".encode()
+        self._start = f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{said}".encode()
         self._dice = random.Random(plan.first)
         self._left = plan.requests
         self._began = 0.0
 
     async def run(self) -> Result:
         """Send everything; return when all is answered."""
-        connections = self.plan.in_flight if not self.plan.rate else _MOST_CONNECTIONS
+        connections = _MOST_CONNECTIONS if self.plan.arrivals else self.plan.in_flight
+        ports = islice(cycle(self.plan.ports), connections)
         self._began = time.perf_counter()
-        await asyncio.gather(*(self._send() for _ in range(connections)))
+        await asyncio.gather(*map(self._send, ports))
         self.result.seconds = time.perf_counter() - self._began
         self.result.times.sort()
         return self.result
 
-    async def _send(self) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.plan.port)
+    async def _send(self, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (due := await self._turn()) is not None:
             raw, expected = self._next()
             writer.write(raw)
@@ -105,9 +109,9 @@ class Load:
         if not self._left or now - self._began > self.plan.seconds:
             return None
         self._left -= 1
-        if not self.plan.rate:
+        if not self.plan.arrivals:
             return now
-        due = self._began + (self.plan.requests - self._left - 1) / self.plan.rate
+        due = self._began + self.plan.arrivals[self.plan.requests - self._left - 1]
         await asyncio.sleep(max(0.0, due - now))
         return due
 

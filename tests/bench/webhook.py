@@ -1,10 +1,11 @@
-"""Events: how many a second one process of the sidecar takes, how long each waits, and what it costs."""
+"""Events: how many a second one process of the sidecar takes, or two, how long each waits, and what it costs."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench import exactness, stand
+from tests.bench import arrivals, exactness, stand
 from tests.bench.figures import Figures
 from tests.bench.load import Plan, Result
 from tests.bench.measures import Bench, numbered, percentile, sent, stocked
@@ -15,29 +16,46 @@ from tests.fakes import SECRET
 
 @dataclass(frozen=True)
 class Case:
-    """How requests come: so many in flight, or so many a second."""
+    """How requests come, and to how many processes: so many in flight, so many a second, or as on a launch day, so many
+    times as fast."""
 
     name: str
     in_flight: int = 1
     rate: float = 0
+    speed: float = 0
+    processes: int = 1
+
+    def arrivals(self, requests: int) -> Sequence[float]:
+        """When they are due, or nothing where each follows an answer."""
+        if self.speed:
+            return arrivals.launch_day(self.speed, requests)
+        return arrivals.steady(self.rate, requests) if self.rate else ()
 
 
 CASES = (
-    Case("1 in flight"), Case("8 in flight", 8), Case("32 in flight", 32), Case("open loop, 200/s", rate=200),
-)  # fmt: skip
+    Case("1 in flight"),
+    Case("8 in flight", 8),
+    Case("32 in flight", 32),
+    Case("32 in flight, 2 processes", 32, processes=2),
+    Case("open loop, 200/s", rate=200),
+    Case("launch day, × 10", speed=10),
+    Case("launch day, × 100", speed=100),
+    Case("launch day, × 100, 2 processes", speed=100, processes=2),
+)
 # What share of the requests tells of what was told before, and what share somebody else has signed.
 _DUPLICATES, _FORGED = 0.05, 0.02
 # Until a process has been asked this often it still imports and compiles.
-_WARMING = 200
+_WARMING = 400
+_PROCESSES = max(case.processes for case in CASES)
 
 
 @dataclass
 class _Stall:
-    """One version's sidecar on a database of its own, and which orders it was told of."""
+    """One version's sidecar, twice, on a database of its own, and which orders it was told of."""
 
     version: Version
     databases: Databases
-    server: Server
+    servers: Sequence[Server]
     url: str
     stock: dict[str, Any]
     next: int = 0
@@ -45,18 +63,22 @@ class _Stall:
 
     def take(self, bench: Bench, case: Case, requests: int) -> tuple[Result, dict[str, float]]:
         """Send so many requests; return what became of them, and what they cost."""
-        before = stand.cpu(self.server.pid), self.databases.cpu()
+        before = self._cpu(), self.databases.cpu()
         result = sent(self._plan(bench, case, requests), bench.folder_of(self.version, "load"))
-        after = stand.cpu(self.server.pid), self.databases.cpu()
+        after = self._cpu(), self.databases.cpu()
         self.told |= numbered(self.stock, self.next, self.next + result.told)
         self.next += requests
         return result, _figures(result, case, after[0] - before[0], after[1] - before[1])
 
+    def _cpu(self) -> float:
+        return sum(stand.cpu(server.pid) for server in self.servers)
+
     def _plan(self, bench: Bench, case: Case, requests: int) -> Plan:
         return Plan(
-            self.server.port, "/webhooks/stripe", SECRET, self.stock["body"], self.stock["number"], first=self.next,
+            [server.port for server in self.servers[: case.processes]], "/webhooks/stripe", SECRET, self.stock["body"],
+            self.stock["number"], first=self.next,
             end=self.next + requests, requests=requests, seconds=bench.seconds, in_flight=case.in_flight,
-            rate=case.rate, duplicates=_DUPLICATES, forged=_FORGED,
+            arrivals=case.arrivals(requests), duplicates=_DUPLICATES, forged=_FORGED,
             headers={"Content-Type": "application/json; charset=utf-8"},
         )  # fmt: skip
 
@@ -82,10 +104,11 @@ def _measure_on(bench: Bench, databases: Databases, kind: str, figures: Figures)
             for version in bench.turns(run):
                 template, stock = stocks[version]
                 url = databases.copy(f"shop_{bench.versions.index(version)}", template)
-                server = stack.enter_context(stand.webhook(version, url, bench.folder_of(version, f"events_{kind}")))
-                stalls.append(_Stall(version, databases, server, url, stock))
+                own = bench.folder_of(version, f"events_{kind}")
+                servers = [stack.enter_context(stand.webhook(version, url, own)) for _ in range(_PROCESSES)]
+                stalls.append(_Stall(version, databases, servers, url, stock))
             for stall in stalls:
-                stall.take(bench, Case("warming up", 4), _WARMING)
+                stall.take(bench, Case("warming up", 4 * _PROCESSES, processes=_PROCESSES), _WARMING)
             for case in CASES:
                 for stall in stalls:
                     _run(bench, case, stall, figures)
