@@ -82,6 +82,17 @@ def test_an_order_is_locked_and_read_as_it_is_now(shop: Shop) -> None:
         assert orders.lock(session, another) is not order
 
 
+def test_of_several_orders_those_that_there_are_are_locked_in_the_order_of_their_ids(shop: Shop) -> None:
+    with shop.transaction() as session:
+        for name in ("ord_3", "ord_1", "ord_4", "ord_2"):
+            added(session, f"cart_{name}").id = name
+            session.flush()
+        with locking(session) as locked:
+            found = orders.lock_all(session, ["ord_4", "ord_9", "ord_1", "ord_3"])
+        assert ([*found], [order.id for order in found.values()]) == (["ord_1", "ord_3", "ord_4"],) * 2
+        assert (orders.lock_all(session, []), locked) == ({}, ["orders"])
+
+
 def test_the_order_of_a_cart_is_locked_or_nobody_else_places_one(shop: Shop) -> None:
     order_id = placed(shop)
     placed(shop, "cart_2")
