@@ -52,8 +52,7 @@ class Case:
 
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
     """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
-    if any(case.ledger.refunds or case.ledger.disputes for case in cases):
-        session.flush()  # they are about to name payments, which may be new
+    session.flush()  # refunds and disputes are about to name payments, which may be new
     tasks = [_begun(case, now=now) for case in cases]
     found = convergence.converge(session, tasks, now=now)
     billing = [_summed_up(session, task) for task in tasks]

@@ -49,3 +49,27 @@ def locking(session: Session) -> Iterator[list[str]]:
         yield found
     finally:
         event.remove(session, "do_orm_execute", executed)
+
+
+@contextmanager
+def writing_unlocked() -> Iterator[list[str]]:
+    """The tables in which somebody changes what belongs to an order meanwhile, without having locked any order before."""
+    found: list[str] = []
+
+    def executed(state: ORMExecuteState) -> None:
+        if getattr(state.statement, "_for_update_arg", None) is not None:
+            tables = {table.name for table in state.statement.get_final_froms()}  # type: ignore[attr-defined]
+            state.session.info["locked"] = state.session.info.get("locked", set()) | tables
+
+    def flushing(session: Session, *_: object) -> None:
+        changed = [row for row in (*session.new, *session.dirty) if session.is_modified(row)]
+        if "orders" not in session.info.get("locked", ()):
+            found.extend(row.__table__.name for row in changed if hasattr(row, "order_id"))
+
+    event.listen(Session, "do_orm_execute", executed)
+    event.listen(Session, "before_flush", flushing)
+    try:
+        yield found
+    finally:
+        event.remove(Session, "do_orm_execute", executed)
+        event.remove(Session, "before_flush", flushing)
