@@ -215,8 +215,7 @@ def _adopt(session: Session, tasks: Sequence[Task], *, now: datetime) -> None:
             if order.customer_id is None and paid.email:
                 order.email = paid.email
                 new.append(task)
-    emails = [task.order.email for task in new]
-    owners = customers.remember_all(session, emails, how=How.CHECKOUT, now=now) if new else {}
+    owners = customers.remember_all(session, [task.order.email for task in new], how=How.CHECKOUT, now=now)
     for task in new:
         task.order.customer_id = owners[addresses.fold(task.order.email)]
         _note_plans_held(session, task)

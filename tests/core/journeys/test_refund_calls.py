@@ -145,6 +145,8 @@ def test_what_becomes_of_a_refunded_plan_has_nothing_to_do_with_the_policy_about
     refund.request(asked, order_id, actor="owner")
     builders.end_plans(asked)
     assert stripe.subscriptions[name]["status"] == status
+    told = f"owner_notice:{order_id}:plan_bills_on:{name}"
+    assert (told in builders.jobs(asked)) is (after_refund == "ask")
 
 
 def test_a_discount_on_one_line_is_learned_before_a_line_goes_back(shop: Shop, stripe: FakeStripe) -> None:
