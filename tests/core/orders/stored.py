@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, update
+from sqlalchemy import Result, event, update
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session, SQLModel
 
@@ -36,8 +36,8 @@ def rest(session: Session, *subjects: str, until: datetime) -> None:
 
 
 @contextmanager
-def locking(session: Session) -> Iterator[list[str]]:
-    """The tables of which a session locks rows meanwhile, also where the database at hand knows no such locks."""
+def locking(session: Session | type[Session]) -> Iterator[list[str]]:
+    """The tables of which a session, or any, locks rows meanwhile, also where the database at hand knows no such locks."""
     found: list[str] = []
 
     def executed(state: ORMExecuteState) -> None:
@@ -52,24 +52,40 @@ def locking(session: Session) -> Iterator[list[str]]:
 
 
 @contextmanager
-def writing_unlocked() -> Iterator[list[str]]:
-    """The tables in which somebody changes what belongs to an order meanwhile, without having locked any order before."""
-    found: list[str] = []
+def locking_orders() -> Iterator[list[list[str]]]:
+    """The ids of the orders that sessions lock meanwhile, by each statement that locks some."""
+    found: list[list[str]] = []
 
-    def executed(state: ORMExecuteState) -> None:
-        if getattr(state.statement, "_for_update_arg", None) is not None:
-            tables = {table.name for table in state.statement.get_final_froms()}  # type: ignore[attr-defined]
-            state.session.info["locked"] = state.session.info.get("locked", set()) | tables
-
-    def flushing(session: Session, *_: object) -> None:
-        changed = [row for row in (*session.new, *session.dirty) if session.is_modified(row)]
-        if "orders" not in session.info.get("locked", ()):
-            found.extend(row.__table__.name for row in changed if hasattr(row, "order_id"))
+    def executed(state: ORMExecuteState) -> Result[Any] | None:
+        if getattr(state.statement, "_for_update_arg", None) is None:
+            return None
+        rows = state.invoke_statement().freeze()
+        ids = [row[0].id for row in rows().all() if isinstance(row[0], Order)]
+        state.session.info["locked"] = state.session.info.get("locked", set()).union(ids)
+        if Order.__table__ in state.statement.get_final_froms():  # type: ignore[attr-defined]
+            found.append(ids)
+        return rows()
 
     event.listen(Session, "do_orm_execute", executed)
-    event.listen(Session, "before_flush", flushing)
     try:
         yield found
     finally:
         event.remove(Session, "do_orm_execute", executed)
+
+
+@contextmanager
+def writing_unlocked() -> Iterator[list[str]]:
+    """The tables in which sessions change meanwhile what belongs to an order that they have not locked."""
+    found: list[str] = []
+
+    def flushing(session: Session, *_: object) -> None:
+        changed = [row for row in (*session.new, *session.dirty) if session.is_modified(row)]
+        locked = session.info.get("locked", set())
+        found.extend(row.__table__.name for row in changed if getattr(row, "order_id", None) not in (None, *locked))
+
+    event.listen(Session, "before_flush", flushing)
+    try:
+        with locking_orders():
+            yield found
+    finally:
         event.remove(Session, "before_flush", flushing)
