@@ -16,7 +16,7 @@ from core.orders.payments import Payment
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
-from tests.core.orders.stored import locking_orders, writing_unlocked
+from tests.core.orders.stored import locking_rows, writing_unlocked
 from tests.fakes import FakeStripe, event_about
 
 
@@ -118,7 +118,7 @@ def test_what_events_change_is_locked_at_once_and_nothing_else(shop: Shop, strip
             ([charge], []), ([warning], [[warned]]), ([refund], [[refunded]]),
             ([refund, warning, charge], [[warned, refunded], [refunded]]),
         ):  # fmt: skip
-            with locking_orders() as found:
+            with locking_rows(Order) as found:
                 apply(shop, *events)
             assert found == locked
     assert unlocked == []

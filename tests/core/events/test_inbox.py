@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlalchemy.event import listens_for
+from sqlmodel import select
 
 from core.admission import ASKING, UNKNOWN
 from core.catalog.products import Kind
@@ -22,7 +23,7 @@ from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock
 from tests.core.orders.rows import DAY
-from tests.core.orders.stored import locking
+from tests.core.orders.stored import locking_rows
 from tests.fakes import FakeStripe, event_about, signed
 
 
@@ -325,19 +326,35 @@ def test_what_was_ignored_stays_so_at_the_next_delivery_and_is_looked_at_again_i
     assert done["fulfilled"] == "ida"
 
 
-def test_events_that_come_together_are_written_and_locked_in_the_order_of_their_ids(
-    shop: Shop, stripe: FakeStripe
-) -> None:
-    events = [paid_event(shop, stripe, f"cart_{number}")[1] for number in range(4)]
-    for event, name in zip(events, ("evt_3", "evt_1", "evt_4", "evt_2"), strict=True):
-        event["id"] = name
-    with locking(Session) as locked:
+def named_events(shop: Shop, stripe: FakeStripe) -> list[dict[str, Any]]:
+    """Four events, which do not come in the order of their ids."""
+    names = ("evt_3", "evt_1", "evt_4", "evt_2")
+    return [{**paid_event(shop, stripe, f"cart_{name}")[1], "id": name} for name in names]
+
+
+def test_events_that_come_together_are_written_in_the_order_of_their_ids(shop: Shop, stripe: FakeStripe) -> None:
+    events = named_events(shop, stripe)
+    written: list[str] = []
+
+    @listens_for(shop.engine, "before_cursor_execute")
+    def executed(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lower().startswith("insert into stripe_events"):
+            values = parameters.values() if isinstance(parameters, dict) else parameters
+            flat = [each for value in values for each in (value if isinstance(value, list) else [value])]
+            written.extend(each for each in flat if isinstance(each, str) and each.startswith("evt_"))
+
+    with locking_rows(StripeEvent) as locked:
         builders.deliver_at_once(shop, events)
-    locked = [table for table in locked if table == "stripe_events"]
-    assert ([row.id for row in builders.rows(shop, StripeEvent)], locked) == (["evt_1", "evt_2", "evt_3", "evt_4"], [])
-    with locking(Session) as locked:
+    assert (written, locked) == (["evt_1", "evt_2", "evt_3", "evt_4"], [])
+
+
+def test_events_that_were_there_are_locked_in_the_order_of_their_ids(shop: Shop, stripe: FakeStripe) -> None:
+    events = named_events(shop, stripe)
+    for event in events:
+        deliver(shop, event)
+    with locking_rows(StripeEvent) as locked:
         builders.deliver_at_once(shop, events)
-    assert locked == ["stripe_events"]
+    assert locked == [["evt_1", "evt_2", "evt_3", "evt_4"]]
 
 
 def kept(name: str, state: EventState, kind: str, *, due: int, error: str = "") -> StripeEvent:
@@ -350,19 +367,17 @@ def kept(name: str, state: EventState, kind: str, *, due: int, error: str = "") 
 def test_what_is_not_over_is_tried_again_each_kind_in_turn_what_waited_longest_first(shop: Shop) -> None:
     failed, parked = EventState.FAILED, EventState.PARKED
     with shop.transaction() as session:
-        session.add_all(
-            [
-                kept("evt_9", failed, "a", due=-9), kept("evt_8", failed, "a", due=-8), kept("evt_7", failed, "a", due=-7),
-                kept("evt_6", parked, "a", due=-6), kept("evt_5", failed, "b", due=0), kept("evt_4", failed, "b", due=0),
-                kept("evt_3", failed, "c", due=1), kept("evt_2", EventState.APPLIED, "a", due=-9),
-                kept("evt_1", EventState.IGNORED, "a", due=-9),
-            ]
-        )  # fmt: skip
+        for name, state, kind, due in (
+            ("evt_9", failed, "a", -9), ("evt_8", failed, "a", -8), ("evt_7", failed, "a", -7), ("evt_6", parked, "a", -6),
+            ("evt_5", failed, "b", 0), ("evt_4", failed, "b", 0), ("evt_3", failed, "c", 1), ("evt_66", failed, "d", -6),
+            ("evt_2", EventState.APPLIED, "a", -9), ("evt_1", EventState.IGNORED, "a", -9),
+        ):  # fmt: skip
+            session.add(kept(name, state, kind, due=due))
         session.flush()
-        due = ["evt_9", "evt_6", "evt_4", "evt_8", "evt_5", "evt_7"]
-        assert inbox.unfinished(session, due_at=DAY, limit=None) == due
-        assert inbox.unfinished(session, due_at=DAY, limit=2) == due[:2]
-        assert inbox.unfinished(session, due_at=None, limit=None) == [*due[:3], "evt_3", *due[3:]]
+        first = ["evt_9", "evt_6", "evt_66", "evt_4", "evt_8", "evt_5", "evt_7"]
+        assert inbox.unfinished(session, due_at=DAY, limit=None) == first
+        assert inbox.unfinished(session, due_at=DAY, limit=2) == first[:2]
+        assert inbox.unfinished(session, due_at=None, limit=None) == [*first[:4], "evt_3", *first[4:]]
         assert inbox.remembered(session, ["evt_0", "evt_1", "evt_9"]) == {"evt_1", "evt_9"}
 
 
@@ -376,9 +391,9 @@ def test_a_parked_event_that_is_none_of_ours_is_dismissed(shop: Shop) -> None:
         )
     asking, other = builders.event_row(shop, "evt_1"), builders.event_row(shop, "evt_2")
     assert (inbox.waits_for_stripe(asking), inbox.waits_for_stripe(other)) == (True, False)
-    with locking(Session) as locked:
+    with locking_rows(StripeEvent) as locked:
         assert inbox.dismiss(shop, "evt_1", "none of ours") == ignored("none of ours")
-    assert locked == ["stripe_events"]
+    assert locked == [["evt_1"]]
     row = builders.event_row(shop, "evt_1")
     assert (row.outcome, row.attempts, row.updated_at) == (ignored("none of ours"), 3, shop.now())
     assert builders.event_row(shop, "evt_2") == other

@@ -36,8 +36,8 @@ def rest(session: Session, *subjects: str, until: datetime) -> None:
 
 
 @contextmanager
-def locking(session: Session | type[Session]) -> Iterator[list[str]]:
-    """The tables of which a session, or any, locks rows meanwhile, also where the database at hand knows no such locks."""
+def locking(session: Session) -> Iterator[list[str]]:
+    """The tables of which a session locks rows meanwhile, also where the database at hand knows no such locks."""
     found: list[str] = []
 
     def executed(state: ORMExecuteState) -> None:
@@ -52,18 +52,17 @@ def locking(session: Session | type[Session]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def locking_orders() -> Iterator[list[list[str]]]:
-    """The ids of the orders that sessions lock meanwhile, by each statement that locks some."""
+def locking_rows(of: type[SQLModel]) -> Iterator[list[list[str]]]:
+    """The ids of the rows of a table that sessions lock meanwhile, in their order, by each statement that locks some."""
     found: list[list[str]] = []
 
     def executed(state: ORMExecuteState) -> Result[Any] | None:
         if getattr(state.statement, "_for_update_arg", None) is None:
             return None
         rows = state.invoke_statement().freeze()
-        ids = [row[0].id for row in rows().all() if isinstance(row[0], Order)]
-        state.session.info["locked"] = state.session.info.get("locked", set()).union(ids)
-        if Order.__table__ in state.statement.get_final_froms():  # type: ignore[attr-defined]
-            found.append(ids)
+        if of.__table__ in state.statement.get_final_froms():  # type: ignore[attr-defined]
+            found.append([row[0].id for row in rows().all()])
+            state.session.info["locked"] = state.session.info.get("locked", set()).union(found[-1])
         return rows()
 
     event.listen(Session, "do_orm_execute", executed)
@@ -85,7 +84,7 @@ def writing_unlocked() -> Iterator[list[str]]:
 
     event.listen(Session, "before_flush", flushing)
     try:
-        with locking_orders():
+        with locking_rows(Order):
             yield found
     finally:
         event.remove(Session, "before_flush", flushing)
