@@ -70,6 +70,17 @@ def test_the_lines_of_an_order_are_those_that_it_was_given_last(shop: Shop) -> N
     assert {line.product_id for line in builders.rows(shop, OrderLine)} == {"kit", "guide", "clinic"}
 
 
+def test_of_several_orders_those_that_there_are_are_locked_in_the_order_of_their_ids(shop: Shop) -> None:
+    with shop.transaction() as session:
+        for name in ("ord_3", "ord_1", "ord_4", "ord_2"):
+            added(session, f"cart_{name}").id = name
+            session.flush()
+        with locking(session) as locked:
+            found = orders.lock_all(session, ["ord_4", "ord_9", "ord_1", "ord_3"])
+        assert ([*found], [order.id for order in found.values()]) == (["ord_1", "ord_3", "ord_4"],) * 2
+        assert (orders.lock_all(session, []), locked) == ({}, ["orders"])
+
+
 def test_an_order_is_locked_and_read_as_it_is_now(shop: Shop) -> None:
     order_id, another = placed(shop), placed(shop, "cart_2")
     with shop.transaction() as session:
