@@ -6,9 +6,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import literal, select
-
-from core.foundation.database import constant
+from core.foundation import outbox
 from core.foundation.outbox import BY_DOMAIN, Queue
 
 
@@ -72,10 +70,7 @@ def look_first() -> None:
 
 def _scopes(system: Any, name: str) -> list[None]:
     """Where DBOS takes jobs of a queue from: the one place there is, or nowhere while none waits."""
-    jobs = system.tables.workflow_status
-    waiting = select(literal(1)).where(jobs.c.queue_name == name, jobs.c.status == constant("ENQUEUED")).limit(1)
-    with system.engine.connect() as connection:
-        return [None] if connection.execute(waiting).first() else []
+    return [None] if outbox.is_waiting(system.engine, system.tables.workflow_status, name) else []
 
 
 class _Settings:
