@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Dialect, Engine, Pool, event
+from sqlalchemy import Pool, event
 from sqlmodel import Session
 
 from core.foundation import database, migration
@@ -22,7 +21,7 @@ from core.foundation.signals import heartbeats
 from core.foundation.storage import Storage
 from core.owner import publishing
 from core.shop import Shop
-from tests.databases import Server, keep_rows
+from tests.databases import Server, connected, keep_rows
 from tests.fakes import SECRET, FakeStripe
 from tests.machine import alone, postgres
 
@@ -225,22 +224,10 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def bare_shop(settings: Settings, stripe: FakeStripe, clock: Clock) -> Iterator[Shop]:
     """A shop with empty shelves."""
-    engine = _knowing_its_statements(database.connect(settings.database_url))
+    engine = connected(settings.database_url)
     shop = Shop(settings, engine, stripe, Storage(settings.storage_url), clock)
     yield shop
     shop.engine.dispose()
-
-
-# By the kind of database: what speaks its language, and the statements that were put into it.
-_COMPILED: dict[str, tuple[Dialect, Any]] = {}
-
-
-def _knowing_its_statements(engine: Engine) -> Engine:
-    """Each statement is compiled once for all tests that use this kind of database, and not once more in each of them."""
-    engine.dialect, engine._compiled_cache = _COMPILED.setdefault(
-        engine.dialect.name, (engine.dialect, engine._compiled_cache)
-    )
-    return engine
 
 
 @pytest.fixture
