@@ -61,10 +61,12 @@ class _Forked(subprocess.Popen[Any]):
     def _execute_child(
         self, args: list[str], executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, cwd: Path, env: dict[str, str],
         startupinfo: Any, creationflags: Any, shell: bool, p2cread: int, p2cwrite: int, c2pread: int, c2pwrite: int,
-        errread: int, errwrite: int, *_others: Any, **_more: Any,
+        errread: int, errwrite: int, restore_signals: bool, gid: Any, gids: Any, uid: Any, umask: int, own_session: bool,
+        *_more: Any,
     ) -> None:  # fmt: skip
         streams = [own if own >= 0 else ours for ours, own in enumerate((p2cread, c2pwrite, errwrite))]
-        self.pid = _server().fork({"words": args[2:], "cwd": str(cwd), "env": env}, streams)
+        wish = {"words": args[2:], "cwd": str(cwd), "env": env, "own_session": own_session}
+        self.pid = _server().fork(wish, streams)
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
@@ -137,17 +139,20 @@ def _serve(line: socket.socket) -> list[str]:
         between = os.fork()
         if between == 0:
             parent = os.getpid()
-            if (child := os.fork()) == 0:
+            if os.fork() == 0:
                 while os.getppid() == parent:
                     time.sleep(0.001)
+                words = _become(json.loads(wish), streams)
+                os.write(tells, str(os.getpid()).encode())
                 line.detach()
-                return _become(json.loads(wish), streams)
-            os.write(tells, str(child).encode())
-            # Its end makes the child one of the process that asked.
+                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+                return words
+            # This end makes the child one of the process that asked.
             os._exit(0)
         os.waitpid(between, 0)
+        os.close(tells)
         line.send(os.read(told, 100))
-        for file in (told, tells, *streams):
+        for file in (told, *streams):
             os.close(file)
 
 
@@ -155,7 +160,8 @@ def _become(wish: dict[str, Any], streams: list[int]) -> list[str]:
     """Be a process that was started like this; the words of its command."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    if wish["own_session"]:
+        os.setsid()
     os.chdir(wish["cwd"])
     os.environ.clear()
     os.environ.update(wish["env"])

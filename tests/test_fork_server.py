@@ -40,9 +40,9 @@ def teller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "teller.py"
 
 
-def start(way: str, folder: Path, **more: Any) -> "subprocess.Popen[str]":
+def start(way: str, folder: Path, *, session: bool = False, **more: Any) -> "subprocess.Popen[str]":
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    given = {"cwd": folder, "env": environment(told="something") | more, **streams}
+    given = {"cwd": folder, "env": environment(told="something") | more, "start_new_session": session, **streams}
     if way == "forked":
         return fork_server.start("teller", "one", "two words", **given, text=True)
     return subprocess.Popen([sys.executable, "-m", "teller", "one", "two words"], **given, text=True)
@@ -64,8 +64,9 @@ def test_it_finds_and_says_the_same_and_ends_alike(teller: Path, end: str) -> No
 
 def test_it_is_signalled_and_waited_for_like_any_other(teller: Path) -> None:
     teller.write_text("input()")
-    processes = [start("forked", teller.parent) for _ in range(2)]
+    processes = [start("forked", teller.parent, session=own) for own in (False, True)]
     assert {psutil.Process(each.pid).ppid() for each in processes} == {os.getpid()}
+    assert [os.getsid(each.pid) for each in processes] == [os.getsid(0), processes[1].pid]
     for running, number in zip(processes, (signal.SIGTERM, signal.SIGKILL), strict=True):
         assert running.poll() is None
         running.send_signal(number)
