@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,8 +31,9 @@ os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.environ["XDG_CONFIG_HOME"]
 # Where the PostgreSQL of the tests keeps its locks; there is no such folder without a desktop session.
 os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
-# Processes that tests start keep what they compiled, for those that start after them.
+# What was compiled is kept, for the processes that tests start and for the next run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")
