@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Dialect, Engine, NullPool, QueuePool
+from sqlalchemy import Dialect, Engine
 
 from core.foundation import database
 
@@ -39,13 +39,8 @@ _COMPILED: dict[str, tuple[Dialect, Any]] = {}
 
 
 def connected(url: str) -> Engine:
-    """The shop's own engine, at less cost: each statement is compiled once in all tests that use this kind of database, and a
-    connection to SQLite is used by one transaction after the other, where the shop makes a new one for each."""
+    """The shop's own engine, at less cost: each statement is compiled once in all tests that use this kind of database."""
     engine = database.connect(url)
-    if isinstance(engine.pool, NullPool):
-        # To connect takes ten times what a small transaction does, since SQLite reads all of the schema anew.
-        kept = {"_dispatch": engine.pool.dispatch, "dialect": engine.dialect}
-        engine.pool = QueuePool(engine.pool._creator, pool_size=5, max_overflow=-1, **kept)
     engine.dialect, engine._compiled_cache = _COMPILED.setdefault(
         engine.dialect.name, (engine.dialect, engine._compiled_cache)
     )
