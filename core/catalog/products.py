@@ -119,3 +119,8 @@ def thumb(image: str) -> str:
 def texts(session: Session) -> dict[str, str]:
     """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
     return {row.key: row.text for row in session.exec(select(ShopText))}
+
+
+def names(session: Session) -> dict[str, str]:
+    """What each product is called, by its id, also of those that are no longer for sale."""
+    return dict(session.exec(select(Product.id, Product.name).order_by(col(Product.position))).all())
