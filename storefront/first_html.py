@@ -11,12 +11,12 @@ from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from core.foundation.settings import Settings
-from storefront import pictures
+from storefront import links, pictures
 
 _PAGES = Path(__file__).parent / "buyer_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
@@ -42,7 +42,16 @@ def routes(settings: Settings) -> list[Route]:
         return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
     paths = ["/", *(f"/{file.stem}" for file in sorted(_PAGES.glob("[!_]*.py")))]
-    return [Route(path, open_page) for path in paths]
+    paths += [f"/{path}" for path in links.OWNER_PATHS.values()]
+    return [*(Route(path, open_page) for path in paths), Route("/owner/{page:str}", _leave_slash)]
+
+
+async def _leave_slash(request: Request) -> RedirectResponse:
+    """`/owner/orders` is what people link to, `/owner-orders` what Streamlit can have."""
+    page = request.path_params["page"]
+    known = f"owner-{page}" in links.OWNER_PATHS.values()
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/owner-{page}{query}" if known else "/owner", 307)
 
 
 def html(settings: Settings) -> str:

@@ -9,7 +9,10 @@ from core.catalog import products
 from storefront import links, pictures, process
 from storefront.words import plain, quiet
 
-_STYLES = (pictures.STATIC / "pushcart.css").read_text() + Path(__file__).with_name("links.css").read_text()
+_OWN = ("links.css", "office.css")
+_STYLES = (pictures.STATIC / "pushcart.css").read_text() + "".join(
+    Path(__file__).with_name(name).read_text() for name in _OWN
+)
 
 
 def styles() -> None:
