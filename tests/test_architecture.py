@@ -82,7 +82,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/owner", "storefront", "storefront/back_office",
+        "core/messages", "core/owner", "storefront", "storefront/back_office",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {"core/foundation", "core/shop", "core/people", "core/journeys", "storefront", "storefront/back_office"},

@@ -33,6 +33,14 @@ class How(StrEnum):
     AMOUNT = "An amount"
 
 
+# What is still missing before it can be said what would happen.
+_STILL_TO_SAY = {
+    How.ALL: "Nothing is left to send back.",
+    How.LINES: "Choose at least one line.",
+    How.AMOUNT: "Say how much.",
+}
+
+
 @dataclass(frozen=True)
 class Choice:
     """What was chosen in the dialog: a wish of the journey, in its words."""
@@ -59,7 +67,7 @@ def draw(sheet: Sheet) -> None:
         plan = _preview(sheet, choice)
     reason = _choose_reason()
     if plan is None:
-        st.info("Choose at least one line.", icon=":material/checklist:")
+        st.info(_STILL_TO_SAY[How(st.session_state["refund-how"])], icon=":material/edit:")
         return
     _draw_consequences(sheet, plan)
     _draw_buttons(sheet, plan, choice, reason)
