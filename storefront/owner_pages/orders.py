@@ -5,16 +5,14 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.catalog import products
-from core.foundation.database import new_id
 from core.foundation.errors import ShopError
 from core.journeys import order_care
 from core.orders.status import Status
 from core.owner.order_book import filters, listing
 from core.owner.order_book.filters import Filters, Handed, Mode, Sort
 from core.owner.order_book.listing import OrderPage, OrderRow
-from core.people.deeds import Deed
 from core.people.staff import Action, Staff
-from storefront import frame, process, visitor, words
+from storefront import frame, process, words
 from storefront.back_office import gate, order_rows, refusals, states
 
 shop = process.shop()
@@ -144,10 +142,12 @@ def draw_choice(rows: tuple[OrderRow, ...], me: Staff) -> None:
     """What can be done with the rows that were chosen."""
     if not rows or not me.may(Action.RESEND):
         return
-    if st.button(
-        f"Send {words.count(len(rows), 'receipt', 'receipts')} again", icon=":material/mail:", key="resend-chosen"
-    ):
+    label = f"Send {words.count(len(rows), 'receipt', 'receipts')} again"
+    if st.button(label, icon=":material/mail:", key="resend-chosen"):
         resend(rows)
+        return
+    for row in rows:  # the next click on it is another one
+        gate.open_token(f"resend-{row.id}")
 
 
 def resend(rows: tuple[OrderRow, ...]) -> None:
@@ -155,10 +155,7 @@ def resend(rows: tuple[OrderRow, ...]) -> None:
     sent = 0
     for row in rows:
         try:
-            # The same choice is the same click, however often it arrives.
-            order_care.resend(
-                shop, row.id, deed=Deed(visitor.sign_in_id(), state.setdefault(f"do-{row.id}", new_id("do")))
-            )
+            order_care.resend(shop, row.id, deed=gate.deed(f"resend-{row.id}"))
             sent += 1
         except ShopError as error:
             st.warning(f"{row.number}: {refusals.of(error)}", icon=":material/error:")

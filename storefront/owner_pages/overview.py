@@ -40,7 +40,7 @@ def draw_item(item: Item, me: Staff) -> None:
         words.quiet(
             f"{words.plain(item.subject)}. {words.plain(item.detail)}" if item.detail else words.plain(item.subject)
         )
-        words.quiet(words.plain(item.advice))
+        words.quiet(words.told(item.advice))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if item.order_id:
                 st.page_link(
@@ -61,8 +61,7 @@ def draw_item(item: Item, me: Staff) -> None:
 
 def mend(item: Item) -> None:
     """Do what mends it, and keep what to say about it for the page that follows."""
-    name = f"mend-{set_aside.name(item)}"
-    gate.open_token(name)
+    name, worked = f"mend-{set_aside.name(item)}", False
     try:
         worked = mending.mend(shop, item, deed=gate.deed(name))
     except ShopError as error:
@@ -72,6 +71,8 @@ def mend(item: Item) -> None:
     else:
         said = "That worked." if worked else "Done, and it is still not settled: the reason is named below."
         st.session_state["said"] = said
+    if not worked:  # whoever tries once more clicks anew
+        gate.open_token(name)
 
 
 @st.dialog("Set aside", icon=":material/snooze:", on_dismiss=dialogs.close)
@@ -105,7 +106,7 @@ def draw_setting_up(steps: tuple[Step, ...]) -> None:
             else:
                 with st.container(gap=None):
                     st.markdown(f":material/radio_button_unchecked: **{step.title}**")
-                    words.quiet(words.plain(step.how))
+                    words.quiet(words.told(step.how))
 
 
 def draw_newest() -> None:
@@ -132,9 +133,9 @@ with frame.column(1180):
     left, right = st.columns([3, 2], gap="medium")
     with left:
         draw_needs(items, me)
+        draw_setting_up(setting_up.steps(shop))
     with right:
         draw_newest()
-        draw_setting_up(setting_up.steps(shop))
     for item in items:
         if dialogs.is_open(f"aside-{set_aside.name(item)}"):
             put_aside(item)

@@ -41,14 +41,13 @@ def about(each: Listed) -> str:
 
 def draw_invitation() -> None:
     """The form by which somebody is invited."""
-    st.header("Invite somebody", anchor=False)
-    with st.form("invite", clear_on_submit=True, border=True):
-        address = st.text_input("Email", type="email", key="invite-email") or ""
-        role = st.selectbox("As", list(ROLES), index=1, format_func=ROLES.__getitem__, key="invite-role")
-        asked = st.form_submit_button("Send invitation", type="primary", icon=":material/send:")
-    words.quiet(
-        f"Support may send back up to {shop.settings.support_refund_limit:,} cents, or what is as small, of one order."
-    )
+    with frame.card("invite"):
+        st.header("Invite somebody", anchor=False)
+        with st.form("invite", clear_on_submit=True, border=False):
+            address = st.text_input("Email", type="email", key="invite-email") or ""
+            role = st.selectbox("As", list(ROLES), index=1, format_func=ROLES.__getitem__, key="invite-role")
+            asked = st.form_submit_button("Send invitation", type="primary", icon=":material/send:")
+        words.quiet(f"Support may send back up to {shop.settings.support_refund_limit:,} cents of one order.")
     if asked and address.strip():
         invite(address, role or Role.VIEWER)
 

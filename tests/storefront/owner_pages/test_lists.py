@@ -3,10 +3,14 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.catalog.products import Kind
+from core.kinds import deliverables
 from core.orders.orders import Order
+from core.owner.order_book import listing
 from core.owner.set_aside import SetAside
 from core.people.audit import AuditEntry
 from core.people.staff import Role
+from storefront.back_office import order_rows
 from tests import builders, colleagues
 from tests.builders import bought
 from tests.conftest import Clock
@@ -67,8 +71,6 @@ def test_the_fields_bring_what_they_say_into_the_address(owner: Visitor, clock: 
 
 
 def test_long_lists_are_leafed(owner: Visitor, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    from core.owner.order_book import listing
-
     monkeypatch.setitem(listing.page.__kwdefaults__, "size", 2)
     for number in range(3):
         builders.opened(owner.shop, cart=f"cart_{number}")
@@ -134,9 +136,6 @@ def test_what_happens_anew_is_shown_though_it_was_dismissed(owner: Visitor, cloc
 def test_an_event_that_failed_is_tried_again_by_a_click(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     order_id, session_id = builders.opened(owner.shop)
     owner.stripe.pay(session_id)
-    from core.catalog.products import Kind
-    from core.kinds import deliverables
-
     with monkeypatch.context() as broken:
         broken.setitem(deliverables.KINDS, Kind.DOWNLOAD, builders.Broken)  # type: ignore[arg-type]
         with pytest.raises(OSError, match="no more keys"):
@@ -173,3 +172,21 @@ def test_somebody_is_invited_and_removed(owner: Visitor) -> None:
     assert "**sam@berg.example**" not in words(tab).partition("What was done")[0]
     assert [entry.action for entry in builders.rows(owner.shop, AuditEntry)] == ["staff", "staff"]
     assert "invited sam@berg.example as support" in words(tab)
+
+
+def test_receipts_of_chosen_orders_go_out_again(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    bought(owner.shop, owner.stripe)
+    builders.opened(owner.shop, cart="cart_2")
+    # As if both rows of the table were chosen, which is drawn on a canvas.
+    monkeypatch.setattr(order_rows, "draw", lambda rows: tuple(rows))
+    tab = opens(owner, "orders")
+    sound(tab.button(key="resend-chosen").click().run())
+    assert "1 receipt goes out again" in tab.success[0].value
+    assert "PL-1002: Nothing was ever paid" in tab.warning[0].value
+    # The second click of a double click finds the first one done.
+    sound(tab.button(key="resend-chosen").click().run())
+    assert "done by an earlier click" in "".join(each.value for each in tab.warning)
+    assert len([job for job in builders.jobs(owner.shop) if job.startswith("receipt:")]) == 2
+    sound(tab.run())
+    sound(tab.button(key="resend-chosen").click().run())
+    assert len([job for job in builders.jobs(owner.shop) if job.startswith("receipt:")]) == 3

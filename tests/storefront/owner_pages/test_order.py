@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.foundation.errors import StripeRefused
+from core.journeys import refund
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
 from core.people.staff import Role
@@ -106,8 +107,6 @@ def test_an_amount_goes_back_or_is_refused_in_words(visitor: Visitor, order_id: 
 
 def test_what_changed_since_it_was_shown_is_not_sent(visitor: Visitor, order_id: str) -> None:
     tab = begins(visitor, order_id, "refund")
-    from core.journeys import refund
-
     refund.request(visitor.shop, order_id, 1000, actor="somebody else")
     sound(tab.button(key="refund-do").click().run())
     assert "Something happened to the order meanwhile" in tab.warning[0].value
