@@ -52,8 +52,7 @@ class Case:
 
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
     """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
-    if any(case.ledger.refunds or case.ledger.disputes for case in cases):
-        session.flush()  # they are about to name payments, which may be new
+    session.flush()  # refunds and disputes are about to name payments, which may be new
     tasks = [_begun(case, now=now) for case in cases]
     found = convergence.converge(session, tasks, now=now)
     billing = [_summed_up(session, task) for task in tasks]
@@ -216,8 +215,7 @@ def _adopt(session: Session, tasks: Sequence[Task], *, now: datetime) -> None:
             if order.customer_id is None and paid.email:
                 order.email = paid.email
                 new.append(task)
-    emails = [task.order.email for task in new]
-    owners = customers.remember_all(session, emails, how=How.CHECKOUT, now=now) if new else {}
+    owners = customers.remember_all(session, [task.order.email for task in new], how=How.CHECKOUT, now=now)
     for task in new:
         task.order.customer_id = owners[addresses.fold(task.order.email)]
         _note_plans_held(session, task)

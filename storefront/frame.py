@@ -1,23 +1,22 @@
 """The frame that pages share: styles, the tab's title, columns and cards, the cart on phones, the footer."""
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.catalog import products
-from storefront import links, pictures, process
+from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
-
-_OWN = ("links.css", "office.css")
-_STYLES = (pictures.STATIC / "pushcart.css").read_text() + "".join(
-    Path(__file__).with_name(name).read_text() for name in _OWN
-)
 
 
 def styles() -> None:
-    """The little that the theme cannot say."""
-    st.html(f"<style>{_STYLES}</style>")
+    """The little that the theme cannot say, by its address: nothing of it is sent again with every click."""
+    st.html(f"<style>{stylesheets.IMPORTS}</style>")
+
+
+def texts() -> dict[str, str]:
+    """The seller's own words, as they were read when this page began to be drawn."""
+    found: dict[str, str] = st.session_state["texts"]
+    return found
 
 
 def title_bar(title: str) -> None:
@@ -48,10 +47,8 @@ def phone_cart() -> None:
 
 def footer() -> None:
     """Who sells here, and how to reach them."""
-    shop = process.shop()
-    with shop.reading() as session:
-        seller = products.texts(session).get("seller", shop.settings.shop_name)
+    settings = process.shop().settings
     st.space("large")
     with st.container(horizontal=True, horizontal_alignment="distribute", gap="xxsmall"):
-        quiet(plain(seller), width="content")
-        quiet(f"[Contact](mailto:{shop.settings.support_email}) · Runs on Pushcart", width="content")
+        quiet(plain(texts().get("seller", settings.shop_name)), width="content")
+        quiet(f"[Contact](mailto:{settings.support_email}) · Runs on Pushcart", width="content")

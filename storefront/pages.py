@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from core.catalog import products
 from core.journeys import carts
 from core.people.staff import Action, Staff
 from storefront import frame, links, pictures, process, visitor, words
@@ -92,7 +93,7 @@ elif in_office:
     page = st.navigation([*office, *buyers_pages(hidden=True)], position="hidden")
 else:
     with shop.reading() as session:
-        state["in_cart"] = carts.size(session, visitor.browser_id())
+        state.update(in_cart=carts.size(session, visitor.browser_id()), texts=products.texts(session))
     office = [each for section in owners_pages(hidden=True).values() for each in section]
     page = st.navigation([*buyers_pages(), *office], position="top")
 if (page.url_path in links.OWNER_PATHS.values()) is not in_office:

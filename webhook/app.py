@@ -1,5 +1,6 @@
 """The sidecar: everything that machines call. `uvicorn webhook.app:app` serves it alone, the storefront mounts it at /api."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Thread
@@ -12,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
-from webhook import checkouts, cookies, downloads, errors, exports, health, products, stripe_events
+from webhook import checkout_form, checkouts, cookies, downloads, errors, exports, health, products, stripe_events
 
 log = structlog.get_logger()
 
@@ -24,6 +25,7 @@ class Sidecar(FastAPI):
         if scope["type"] == "lifespan" and self.state.shop is None:
             # A process of its own. Uvicorn has set up its loggers by now, and they are taken over.
             logs.set_up()
+            self.state.alone = True
             try:
                 self.state.shop = await run_in_threadpool(open_shop)
             except SystemExit as refusal:
@@ -40,8 +42,16 @@ class Sidecar(FastAPI):
 
     def warm_up(self) -> None:
         """Import and open what the first event needs, while the process answers already what needs none of it."""
-        self.state.warming = Thread(target=_warm_up, args=(self.state.shop,), name="warm-up", daemon=True)
+        self.state.warming = Thread(
+            target=_warm_up, args=(self.state.shop,), kwargs={"alone": self.state.alone}, name="warm-up", daemon=True
+        )
         self.state.warming.start()
+
+    def wait_until_warm(self) -> None:
+        """Return once that is done, or at once where it never began."""
+        warming: Thread | None = self.state.warming
+        if warming is not None:
+            warming.join()
 
     async def _be_warm(self) -> None:
         warming: Thread | None = self.state.warming
@@ -59,9 +69,10 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     )
     app.state.shop = shop
     app.state.warming = None
+    app.state.alone = False
     errors.register(app)
     stripe_events.register(app)
-    for module in (checkouts, products, downloads, cookies, exports):
+    for module in (checkouts, checkout_form, products, downloads, cookies, exports):
         app.include_router(module.router)
     health.register(app)
     return app
@@ -75,12 +86,16 @@ def _writes(scope: Scope) -> bool:
     return scope["type"] == "http" and (scope["method"] == "POST" or "/readyz" in scope["path"])
 
 
-def _warm_up(shop: Shop) -> None:
+def _warm_up(shop: Shop, *, alone: bool) -> None:
     try:
         outbox.open_client(shop.engine)
         import stripe  # noqa: F401
     except Exception as error:  # the request that needs it will fail for the same reason, and be told so
         log.error("not_warmed_up", exc_info=error)
+    if alone:
+        # What is there by now stays to the end. Looking through it for garbage takes longer than twenty events do.
+        gc.collect()
+        gc.freeze()
 
 
 @asynccontextmanager

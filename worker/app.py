@@ -88,6 +88,7 @@ class _Worker:
         queues.calm()
         DBOS.launch()
         queues.register()
+        queues.look_first()
         self._run = run
 
     def beat(self) -> None:

@@ -1,7 +1,12 @@
 """The queues, each with places of its own: what one purpose waits for takes nothing from the others."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Any
 
+from core.foundation import outbox
 from core.foundation.outbox import BY_DOMAIN, Queue
 
 
@@ -25,6 +30,8 @@ PLACES = {
     Queue.OWNERS: Places(2, None, look_every=4.0),
     Queue.EARLIER: Places(8, None, look_every=4.0),
 }
+# For how long what a queue was set to is not read again, in seconds.
+_SETTINGS_HOLD = 20.0
 assert {queue for queue, places in PLACES.items() if places.per_domain} == BY_DOMAIN
 
 
@@ -47,3 +54,36 @@ def calm() -> None:
 
     # It offers no setting for this, and looks once a second: a third of what an idle worker would cost.
     _get_or_create_dbos_registry().get_internal_queue()._polling_interval_sec = 20.0
+
+
+def look_first() -> None:
+    """Have DBOS ask whether a job waits before it prepares to take one. To be called when it is launched.
+
+    It would read the queue's settings, the application's versions and the jobs at each look, and mostly there is none.
+    """
+    from dbos._dbos import _get_dbos_instance
+
+    system: Any = _get_dbos_instance()._sys_db
+    system.dequeue_scopes = partial(_scopes, system)
+    system.get_queue = _Settings(system.get_queue)
+
+
+def _scopes(system: Any, name: str) -> list[None]:
+    """Where DBOS takes jobs of a queue from: the one place there is, or nowhere while none waits."""
+    return [None] if outbox.is_waiting(system.engine, system.tables.workflow_status, name) else []
+
+
+class _Settings:
+    """A queue's settings, read again when they were read a while ago: nobody but a worker that starts writes them."""
+
+    def __init__(self, read: Callable[..., Any]) -> None:
+        self._read = read
+        self._known: dict[str, tuple[float, Any]] = {}
+
+    def __call__(self, name: str, **more: Any) -> Any:
+        """The settings, or None if there is no such queue."""
+        since, queue = self._known.get(name, (0.0, None))
+        if queue is None or monotonic() - since > _SETTINGS_HOLD:
+            queue = self._read(name, **more)
+            self._known[name] = monotonic(), queue
+        return queue

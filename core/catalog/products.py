@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, minor_units, text_enum
+from core.foundation.database import Record, lock_names, minor_units, text_enum
 
 
 class Kind(StrEnum):
@@ -82,6 +82,15 @@ class ShopText(Record, table=True):
     from_demo: bool = False
 
 
+# The lock on all products, prices and dates: shared by those who buy, held alone by who changes what is sold.
+SHELVES = "shelves"
+
+
+def lock_shelves(session: Session) -> None:
+    """Wait for everybody who is buying or changing what is sold, and let later ones wait until this transaction ends."""
+    lock_names(session, SHELVES)
+
+
 @dataclass(frozen=True)
 class Priced:
     """A price with the product it belongs to: what placing an order copies."""
@@ -116,9 +125,12 @@ def thumb(image: str) -> str:
     return f"{stem}-sq.{ending}" if stem else ""
 
 
+_TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks
+
+
 def texts(session: Session) -> dict[str, str]:
     """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
-    return {row.key: row.text for row in session.exec(select(ShopText))}
+    return dict(session.exec(_TEXTS).all())
 
 
 def names(session: Session) -> dict[str, str]:

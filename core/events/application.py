@@ -81,7 +81,7 @@ def _apply_to_sessions(session: Session, batch: _Batch, contexts: Sequence[Conte
         (each, read_session(each.subject, event=each.event["type"], told_at=each.event.get("created")))
         for each in contexts
     ]
-    named = {facts.order_id for _, facts in told if facts.order_id}
+    named = {facts.order_id for _, facts in told}
     locked = ledger.lock(session, named) if named else {}
     for context, facts in told:
         admitted = admission.of_locked(locked, context.shop_id, facts)

@@ -2,12 +2,15 @@
 
 import random
 import secrets
-from collections.abc import Callable, Iterator
+import select
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import wraps
+from hashlib import sha256
 from pathlib import Path
-from time import sleep
+from threading import Lock
+from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import (
@@ -19,11 +22,12 @@ from sqlalchemy import (
     create_engine,
     event,
     literal_column,
+    text,
 )
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm.attributes import InstrumentedAttribute, set_attribute
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
 # Named constraints, so that later migrations can drop them on both databases.
@@ -46,7 +50,15 @@ _AWAY = ("", "08", "53", "57")
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
 _BREATH = 0.1
+# A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
+_TRUSTED = 5
+# How long one waits for those who write into SQLite, in seconds.
+_SQLITE_WAITS = 30
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+# What no attribute is equal to.
+_UNKNOWN: Any = object()
 
 
 class Record(SQLModel):
@@ -55,7 +67,9 @@ class Record(SQLModel):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(type(self).__dict__.get(name), InstrumentedAttribute):
-            set_attribute(self, name, value)
+            # Facts are merged again and again, and mostly say what is known: then there is nothing to note.
+            if self.__dict__.get(name, _UNKNOWN) != value:
+                set_attribute(self, name, value)
         else:
             super().__setattr__(name, value)
 
@@ -90,23 +104,97 @@ def connect(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql://…`. Nothing is opened yet."""
     if url.startswith("sqlite"):
         return _sqlite(url)
-    return create_engine(
+    engine = create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=10,
         max_overflow=10,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error would name them, and with them people's addresses
         # A server that is away is said to be so soon: requests that wait for it would use up all threads.
         connect_args={} if "connect_timeout=" in url else {"connect_timeout": 5},
     )
+    _ask_before_use(engine)
+    _send_lists_as_they_are(engine)
+    return engine
+
+
+def _send_lists_as_they_are(engine: Engine) -> None:
+    """Have the rows of an insert sent in PostgreSQL's own form: as text each letter of a payload would be looked at, whether
+    it must be escaped."""
+
+    @event.listens_for(engine, "connect")
+    def prefer_binary(connection: Any, _record: Any) -> None:
+        from psycopg.types.array import ListBinaryDumper  # here, since not every shop has PostgreSQL
+
+        connection.adapters.register_dumper(list, ListBinaryDumper)
+
+
+def _ask_before_use(engine: Engine) -> None:
+    """Have a connection asked whether it still stands before it is used again, unless there is no doubt of it: asking every
+    time, as the pool itself would, is a round trip for each transaction."""
+
+    @event.listens_for(engine, "checkin")
+    def put_back(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: Any, record: Any, _proxy: Any) -> None:
+        since = record.info.pop("idle_since", None)  # a new one has not been put back yet
+        if since is None or (monotonic() - since < _TRUSTED and not _was_spoken_to(connection)):
+            return
+        if not engine.dialect._do_ping_w_event(connection):
+            raise InvalidatePoolError
+
+
+def _was_spoken_to(connection: Any) -> bool:
+    """Whether the server has sent what nobody asked for: that it shuts down, most likely, or an end of the connection."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """A session that commits on leaving and rolls back on an error. On SQLite it holds the write lock from the start."""
-    with Session(engine, expire_on_commit=False, autoflush=False) as session:
+    with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False) as session:
         yield session
         session.commit()
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """Let the threads of this process write into SQLite one after the other.
+
+    SQLite itself has them look again and again, more rarely the longer they have waited: whoever comes late is served first.
+    """
+    turn: Lock | None = engine.get_execution_options().get("pushcart_turn")
+    # Whoever holds it for longer is in trouble: then SQLite has the last word.
+    taken = turn is not None and turn.acquire(timeout=_SQLITE_WAITS)
+    try:
+        yield
+    finally:
+        if turn is not None and taken:
+            turn.release()
+
+
+def lock_names(session: Session, *names: str, shared: Sequence[str] = ()) -> None:
+    """Lock what has no row: until this transaction ends nobody else locks these names, nor one of the `shared` ones alone.
+
+    On SQLite whoever may write has locked everything already.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    wanted = [("pg_advisory_xact_lock_shared", name) for name in shared]
+    wanted += [("pg_advisory_xact_lock", name) for name in names]
+    calls = ", ".join(f"{function}(:lock_{place})" for place, (function, _) in enumerate(wanted))
+    numbers = {f"lock_{place}": _number_of(name) for place, (_, name) in enumerate(wanted)}
+    session.connection().execute(text(f"select {calls}"), numbers)
+
+
+def _number_of(name: str) -> int:
+    """What PostgreSQL calls the lock of this name: it knows numbers of 64 bits only."""
+    return int.from_bytes(sha256(f"pushcart {name}".encode()).digest()[:8], "big", signed=True)
 
 
 def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
@@ -151,14 +239,24 @@ def reading(engine: Engine) -> Iterator[Session]:
 def _sqlite(url: str) -> Engine:
     path = Path(url.removeprefix("sqlite:///")).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A connection per transaction costs 0.1 ms and never sits idle with a stale snapshot in another thread.
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 30}, hide_parameters=True)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        # Kept open: whoever closes the last one has SQLite write its log into the file and the next one begin it anew.
+        # None is refused, since one that waits for another's lock must not keep a third from reading.
+        poolclass=QueuePool,
+        pool_size=10,
+        max_overflow=-1,
+        connect_args={"timeout": _SQLITE_WAITS, "check_same_thread": False},
+        hide_parameters=True,
+        execution_options={"pushcart_turn": Lock()},
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
         connection.executescript(
-            "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma busy_timeout=30000;"
+            "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; "
+            f"pragma busy_timeout={_SQLITE_WAITS * 1000};"
         )
 
     @event.listens_for(engine, "begin")

@@ -10,10 +10,11 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Table, literal, select
 from sqlmodel import Session
 
 from core.foundation import masking
+from core.foundation.database import constant
 from core.foundation.writes import InsertOnce, at_the_end
 
 if TYPE_CHECKING:
@@ -185,6 +186,13 @@ def _opened(engine: Engine) -> tuple["DBOSClient", _Rows]:
             client = DBOSClient(system_database_engine=engine, application_name=APPLICATION, lazy=True)
             _clients[id(engine)] = client, _Rows(client)
         return _clients[id(engine)]
+
+
+def is_waiting(engine: Engine, jobs: Table, queue: str) -> bool:
+    """Whether a job of this queue waits to be taken, by the engine and the table that DBOS has for them."""
+    waiting = select(literal(1)).where(jobs.c.queue_name == queue, jobs.c.status == constant("ENQUEUED")).limit(1)
+    with engine.connect() as connection:
+        return connection.execute(waiting).first() is not None
 
 
 def executors(engine: Engine) -> set[str]:

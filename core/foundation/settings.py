@@ -48,11 +48,13 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = ""
     storage_url: str = "file://var/files"
+    x_accel_redirect: str = ""
     ops_webhook_url: str = ""
     crm_webhook_url: str = ""
     shop_name: str = "Plainwork"
     support_email: str = "hello@plainwork.example"
     worker: Literal["", "embedded"] = ""
+    most_sessions: int = Field(200, ge=0)
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
     grace_days: float = Field(7, ge=0)
@@ -142,6 +144,13 @@ class Settings(BaseSettings):
         if "://" not in value:
             raise ValueError("must be an address such as file://var/files or s3://bucket/folder")
         return value
+
+    @field_validator("x_accel_redirect", mode="after")
+    @classmethod
+    def _is_a_path(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(/[\w.-]+)+/?", value, re.ASCII):
+            raise ValueError("must be a path such as /sold-files, which the web server keeps to itself")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _never_told(self) -> "Settings":

@@ -25,9 +25,17 @@ class Storage:
     @cached_property
     def store(self) -> Any:
         """The obstore store behind it; opened at first use, since a bucket needs credentials."""
-        if self.url.startswith("file://"):
-            return LocalStore(Path(self.url.removeprefix("file://")).absolute(), mkdir=True)
-        return from_url(self.url)
+        return LocalStore(self._folder, mkdir=True) if self._folder else from_url(self.url)
+
+    def path_of(self, key: str) -> Path | None:
+        """Where a file lies on this machine's disk, whether it is there or not; None if files lie elsewhere."""
+        if self._folder is None or ".." in key.split("/"):
+            return None
+        return self._folder / key
+
+    @cached_property
+    def _folder(self) -> Path | None:
+        return Path(self.url.removeprefix("file://")).absolute() if self.url.startswith("file://") else None
 
     def put(self, key: str, data: bytes, *, media_type: str) -> None:
         """Write a file whole; an older one under the same key is replaced at once or not at all."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.products import Kind, Price
@@ -95,12 +95,7 @@ def view(session: Session, browser_id: str, *, now: datetime) -> CartView:
     cart = _current(session, browser_id)
     if cart is None:
         return CartView("", ())
-    rows = session.exec(
-        select(CartLine, Price)
-        .join(Price, col(CartLine.price_id) == Price.id)
-        .where(CartLine.cart_id == cart.id)
-        .order_by(col(CartLine.added_at), col(CartLine.price_id), col(CartLine.workshop_date_id))
-    ).all()
+    rows = session.exec(_LINES, params={"cart": cart.id}).all()
     found = {each.id: each for each in offers.of_products(session, [price.product_id for _, price in rows], now=now)}
     held = workshops.held(session, cart.id)
     named = workshops.dates(session, {line.workshop_date_id for line, _ in rows if line.workshop_date_id}, now=now)
@@ -116,10 +111,8 @@ def view(session: Session, browser_id: str, *, now: datetime) -> CartView:
 
 def size(session: Session, browser_id: str) -> int:
     """How many lines the browser's cart has."""
-    cart = _current(session, browser_id)
-    if cart is None:
-        return 0
-    return session.exec(select(func.count()).where(col(CartLine.cart_id) == cart.id)).one()
+    found = session.exec(_SIZE, params={"browser": browser_id}).first() if browser_id else None
+    return found[0] if found and _is_still_a_cart(found[1]) else 0
 
 
 def put(session: Session, browser_id: str, price_id: str, quantity: int, *, date_id: str = "", now: datetime) -> str:
@@ -184,16 +177,36 @@ def check(offer: Offer, quantity: int, date: DateView | None) -> None:
 def _current(session: Session, browser_id: str) -> Cart | None:
     if not browser_id:
         return None
-    found = session.exec(
-        select(Cart, Order.status)
+    found = session.exec(_NEWEST, params={"browser": browser_id}).first()
+    return found[0] if found and _is_still_a_cart(found[1]) else None
+
+
+def _is_still_a_cart(status: Status | None) -> bool:
+    """Whether a cart is still what its buyer is about to pay, by the status of its order, if it has one."""
+    return status is None or status in _STILL_A_CART
+
+
+def _newest(column: Any) -> Any:
+    """This of a browser's newest cart, and the status of its order."""
+    return (
+        select(column, Order.status)
+        .select_from(Cart)
         .join(Order, col(Order.cart_id) == Cart.id, isouter=True)
-        .where(Cart.browser_id == browser_id)
+        .where(col(Cart.browser_id) == bindparam("browser"))
         .order_by(col(Cart.created_at).desc(), col(Cart.id))
         .limit(1)
-    ).first()
-    if found is None or (found[1] is not None and found[1] not in _STILL_A_CART):
-        return None
-    return found[0]
+    )
+
+
+# Built once: every page asks, and building them would cost more than the databases need to answer.
+_NEWEST = _newest(Cart)
+_SIZE = _newest(select(func.count()).where(col(CartLine.cart_id) == Cart.id).scalar_subquery())
+_LINES = (
+    select(CartLine, Price)
+    .join(Price, col(CartLine.price_id) == Price.id)
+    .where(col(CartLine.cart_id) == bindparam("cart"))
+    .order_by(col(CartLine.added_at), col(CartLine.price_id), col(CartLine.workshop_date_id))
+)
 
 
 def _new(session: Session, browser_id: str, *, now: datetime) -> Cart:

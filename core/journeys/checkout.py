@@ -3,7 +3,7 @@
 The order is committed before Stripe hears of it, so that whatever happens at Stripe has an order to belong to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ from core.kinds import deliverables, offers, seats, workshops
 from core.kinds.workshops import DateView, Times
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
-from core.orders.orders import LineDraft, Order
+from core.orders.orders import LineDraft, Order, OrderLine
 from core.orders.status import Progress
 from core.people import customers
 from core.shop import Shop
@@ -84,6 +84,23 @@ class PaymentLink:
     order_id: str
     url: str
     dates: tuple[Times, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a basket comes to: the lines, the dates among them, and the prices that they were copied from.
+
+    `held` is how many places its order holds by now, by date: so many are free to it beside those that the dates say.
+    """
+
+    drafts: list[LineDraft]
+    dates: tuple[DateView, ...]
+    priced: Mapping[str, Priced]
+    held: dict[str, int]
+
+    def is_of(self, lines: Sequence[OrderLine]) -> bool:
+        """Whether an order with these lines is the same purchase, in whatever order they stand."""
+        return _as_set([orders.draft_of(line) for line in lines]) == _as_set(self.drafts)
 
 
 @dataclass(frozen=True)
@@ -134,35 +151,32 @@ def _record(shop: Shop, ticket: _Ticket, facts: SessionFacts) -> None:
 
 def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _Ticket:
     """Decide under lock what this basket needs: its open attempt, an end to that attempt, or a new one."""
-    drafts = _drafts(session, basket)
+    _refuse_if_unreadable(basket)
     order = orders.lock_cart(session, basket.cart_id)
+    priced = products.priced(session, [item.price for item in basket.items])
+    drafts = _drafts(basket, priced)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
         _refuse_if_held(session, basket, drafts, livemode=shop.settings.livemode)
-    if order is None:
-        drafts, dates = date_choice.dated(session, drafts, [], now=now)
-        order = orders.add(
-            session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
-            currency=drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix, now=now,
-        )  # fmt: skip
-        return _new_attempt(session, shop, order, basket, drafts, dates, now=now)
-    known = checkouts.of_order(session, order.id)
-    _refuse_if_paid(order, known)
-    if order.livemode is not shop.settings.livemode:
-        _begin_in_this_mode(order, known, livemode=shop.settings.livemode)
+    known = checkouts.of_order(session, order.id) if order else []
+    if order:
+        _refuse_if_paid(order, known)
+        if order.livemode is not shop.settings.livemode:
+            _begin_in_this_mode(order, known, livemode=shop.settings.livemode)
     live = next((row for row in known if row.state is CheckoutState.OPEN), None)
     if live and _creation_lost(live, now=now):
         live.state = CheckoutState.EXPIRED
         live = None
-    standing = orders.lines(session, order.id)
-    drafts, dates = date_choice.dated(session, drafts, standing, now=now)
-    if live is None:
-        return _new_attempt(session, shop, order, basket, drafts, dates, now=now)
-    same = _as_set([orders.draft_of(line) for line in standing]) == _as_set(drafts) and order.email == basket.email
+    standing = orders.lines(session, order.id) if order else []
+    dated = date_choice.dated(session, drafts, standing, now=now)
+    wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {})
+    if order is None or live is None:
+        return _new_attempt(session, shop, order, standing, basket, wish, now=now)
+    same = wish.is_of(standing) and order.email == basket.email
     if not same:
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
-        _check_to_be_had(session, drafts, dates, held=workshops.held(session, order.cart_id), now=now)
-    return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, dates, ending=not same)
+        _check_to_be_had(wish)
+    return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, wish.dates, ending=not same)
 
 
 def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bool) -> None:
@@ -176,46 +190,65 @@ def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bo
 def _new_attempt(
     session: Session,
     shop: Shop,
-    order: Order,
+    known: Order | None,
+    standing: Sequence[OrderLine],
     basket: Basket,
-    drafts: list[LineDraft],
-    dates: tuple[DateView, ...],
+    wish: _Wish,
     *,
     now: datetime,
 ) -> _Ticket:
-    deliverables.release_all(session, orders.lines(session, order.id))
-    _check_to_be_had(session, drafts, dates, held={}, now=now)
-    order.email, order.currency, order.attempts = basket.email, drafts[0].currency, order.attempts + 1
-    order.browser_id = order.browser_id or basket.browser_id
-    lines = orders.write_lines(session, order, drafts, now=now)
+    """Another attempt of the order that is known already, or the first of one that is placed now."""
+    _check_to_be_had(wish)
+    deliverables.release_all(session, standing)
+    order = _renewed(known, basket, wish) if known else _first(session, shop, basket, wish, now=now)
+    lines = orders.write_lines(session, order, wish.drafts, instead_of=standing, now=now)
     deliverables.hold_all(session, lines, now=now)
-    holding = any(draft.kind is Kind.WORKSHOP for draft in drafts)
-    expires_at = now + (_HOLDING if holding else _UNHURRIED)
-    plans = [draft.product_id for draft in drafts if draft.interval]
-    trial = products.trial_days(session, plans) if plans else 0
-    row = Checkout(
-        id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
-        expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
-        parameters=session_parameters.build(shop, order, drafts, dates, expires_at, trial),
-    )  # fmt: skip
+    row = _opening(session, shop, order, wish, now=now)
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
-    fulfillment.resettle(session, order.id, actor="buyer", now=now)
-    return _Ticket(row.id, order.id, row.parameters, None, dates)
+    if known:
+        fulfillment.resettle(session, order.id, actor="buyer", now=now)
+    return _Ticket(row.id, order.id, row.parameters, None, wish.dates)
 
 
-def _check_to_be_had(
-    session: Session, drafts: list[LineDraft], dates: Sequence[DateView], *, held: dict[str, int], now: datetime
-) -> None:
-    by_id = {date.id: date for date in dates}
-    for offer in offers.of_products(session, [draft.product_id for draft in drafts], now=now):
+def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: datetime) -> Order:
+    """The order, placed now. Nothing has happened to it yet that its status could follow from."""
+    return orders.add(
+        session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
+        currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
+        amount_expected=orders.total_of(wish.drafts), attempts=1, now=now,
+    )  # fmt: skip
+
+
+def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
+    order.email, order.currency, order.attempts = basket.email, wish.drafts[0].currency, order.attempts + 1
+    order.browser_id = order.browser_id or basket.browser_id
+    return order
+
+
+def _opening(session: Session, shop: Shop, order: Order, wish: _Wish, *, now: datetime) -> Checkout:
+    """The order's attempt to be, with all that Stripe is asked for."""
+    holding = any(draft.kind is Kind.WORKSHOP for draft in wish.drafts)
+    expires_at = now + (_HOLDING if holding else _UNHURRIED)
+    plans = [draft.product_id for draft in wish.drafts if draft.interval]
+    trial = products.trial_days(session, plans) if plans else 0
+    return Checkout(
+        id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
+        expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
+        parameters=session_parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial),
+    )  # fmt: skip
+
+
+def _check_to_be_had(wish: _Wish) -> None:
+    by_id = {date.id: date for date in wish.dates}
+    for offer in offers.of_priced(wish.priced.values(), wish.dates):
         wanted: dict[str | None, int] = {}
-        for draft in drafts:
+        for draft in wish.drafts:
             if draft.product_id == offer.id:
                 wanted[draft.workshop_date_id] = wanted.get(draft.workshop_date_id, 0) + draft.quantity
         for date_id, quantity in wanted.items():
-            carts.check(carts.with_own(offer, held), quantity, by_id.get(date_id or ""))
+            carts.check(carts.with_own(offer, wish.held), quantity, by_id.get(date_id or ""))
 
 
 def _opened(shop: Shop, ticket: _Ticket) -> SessionFacts:
@@ -286,13 +319,15 @@ def _creation_lost(row: Checkout, *, now: datetime) -> bool:
     return row.stripe_checkout_session_id is None and row.created_at + _CREATING < now
 
 
-def _drafts(session: Session, basket: Basket) -> list[LineDraft]:
+def _refuse_if_unreadable(basket: Basket) -> None:
     if not basket.cart_id or len(basket.cart_id) > 64:
         raise BadInput()
     if not basket.items:
         raise EmptyBasket()
-    found = products.priced(session, [item.price for item in basket.items])
-    drafts = [_draft(item, found) for item in basket.items]
+
+
+def _drafts(basket: Basket, priced: Mapping[str, Priced]) -> list[LineDraft]:
+    drafts = [_draft(item, priced) for item in basket.items]
     for name in ("currency", "interval"):
         if len({getattr(draft, name) for draft in drafts} - {None}) > 1:
             raise MixedBasket(field=name)
@@ -305,7 +340,7 @@ def _as_set(drafts: list[LineDraft]) -> list[LineDraft]:
     return sorted(drafts, key=lambda draft: (draft.price_id, draft.workshop_date_id or "", draft.quantity))
 
 
-def _draft(item: Item, found: dict[str, Priced]) -> LineDraft:
+def _draft(item: Item, found: Mapping[str, Priced]) -> LineDraft:
     priced = found.get(item.price)
     if priced is None or not priced.price.active:
         raise UnknownPrice(price=item.price)

@@ -248,8 +248,8 @@ def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now
     done = [_row(order, "", portion, wish, RefundStatus.SUCCEEDED, now=now) for portion in portions]
     book.refunds.extend(done)
     unwanted = tuple(each.id for each in plan_billing.of_order(session, order, book).unwanted)
-    cancels = any(plans.ends_after_refund(settings, row) for row in done)
-    cancels = cancels and not refunds.keeps_subscription(book.refunds)
+    # They are asked for at once, with one word about the plan for all.
+    cancels = plans.ends_after_refund(settings, done[0]) and not refunds.keeps_subscription(book.refunds)
     return RefundPlan(
         order_id=order.id, number=order.number, customer_id=order.customer_id, livemode=order.livemode,
         portions=tuple(portions), parts=tuple(Part(_name(book, row), Money(row.amount, row.currency)) for row in done),
@@ -261,8 +261,8 @@ def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now
 
 def _name(book: Ledger, row: Refund) -> str:
     """By what Stripe's dashboard finds the payment best."""
-    payment = payments.named(book.payments, row.payment_id)
-    return (payment.stripe_payment_intent_id or payment.id) if payment else ""
+    [payment] = [each for each in book.payments if each.id == row.payment_id]
+    return payment.stripe_payment_intent_id or payment.id
 
 
 def _row(order: Order, request_id: str, portion: Portion, wish: Wish, status: RefundStatus, *, now: datetime) -> Refund:
@@ -288,7 +288,6 @@ def _write(
             session, order.id, f"refund_requested:{row.id}", actor=actor, detail=str(row.amount), now=now
         )  # fmt: skip
         rows.append(row)
-    session.flush()
     return rows
 
 
@@ -339,7 +338,9 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
     except StripeRefused as refusal:
         with shop.transaction() as session:
             row.status = _refuse(session, row, refusal, now=shop.now())
-        raise
+        if row.status is RefundStatus.CANCELED:
+            raise
+        return row
     # Known by our own rows: it is the answer to our own request, about a payment of this very order.
     ours = ownership.find(shop, answer)
     assert not isinstance(ours, Refused)
@@ -360,11 +361,11 @@ def _payment_of(shop: Shop, row: Refund) -> str:
         payment = session.get_one(Payment, row.payment_id)
     if payment.stripe_payment_intent_id:
         return payment.stripe_payment_intent_id
-    invoice = payment.stripe_invoice_id or _invoice_of(shop, payment)
+    invoice = payment.stripe_invoice_id or _invoice_of(shop, payment, actor=row.actor)
     found = (shop.stripe.payment_intent_of_invoice(invoice) if invoice else None) or _nothing()
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
-        payments.identify(session, session.get_one(Payment, payment.id, populate_existing=True), found)
+        payments.identify(session, session.get_one(Payment, payment.id), found)
     return found
 
 
@@ -372,12 +373,11 @@ def _nothing() -> NoReturn:
     raise StripeRefused("nothing_to_refund", "no payment of this order is known at Stripe")
 
 
-def _invoice_of(shop: Shop, payment: Payment) -> str | None:
+def _invoice_of(shop: Shop, payment: Payment, *, actor: str) -> str | None:
     """The invoice of a Session that is known without it, as one that was paid in an earlier version of this shop."""
-    if payment.stripe_checkout_session_id is None:
-        return None
+    assert payment.stripe_checkout_session_id is not None  # or an invoice brought it
     facts = shop.stripe.retrieve_checkout(payment.stripe_checkout_session_id)
-    ownership.take_in(shop, facts, actor="worker")
+    ownership.take_in(shop, facts, actor=actor)
     return facts.invoice
 
 
@@ -395,18 +395,19 @@ def _parameters(shop: Shop, row: Refund, payment_intent: str) -> dict[str, objec
 
 def _refuse(session: Session, refund: Refund, refusal: StripeRefused, *, now: datetime) -> RefundStatus:
     """Stripe said no: the row keeps why, and what it claimed is free again. Returns how the refund stands then."""
-    orders.lock(session, refund.order_id)
-    row = session.get_one(Refund, refund.id)
+    order, book = ledger.lock(session, [refund.order_id], eventful=True)[refund.order_id]
+    [row] = [each for each in book.refunds if each.id == refund.id]
+    # Stripe may have told meanwhile that it was made after all: then its word counts.
     if row.status is RefundStatus.REQUESTED:
         row.status, row.failure, row.updated_at = RefundStatus.CANCELED, refusal.code, now
-    session.flush()
-    fulfillment.resettle(session, refund.order_id, actor=refund.actor, now=now)
+    fulfillment.settle(session, [Case(order, book, refund.actor)], now=now)
     return row.status
 
 
 def _view(rows: Sequence[Refund]) -> Refunded:
     parts = tuple(
-        Part(row.stripe_payment_intent_id or row.payment_id or "", Money(row.amount, row.currency), row.id, row.status)
+        # One of the two is known of whatever was asked for.
+        Part(str(row.stripe_payment_intent_id or row.payment_id), Money(row.amount, row.currency), row.id, row.status)
         for row in rows
     )
     return Refunded(rows[0].id, rows[0].order_id, parts)

@@ -100,7 +100,6 @@ def _carry_out(
                 session, order_id, f"{done}:{line.position + 1}:{now:%Y-%m-%dT%H:%M:%S.%fZ}", actor=actor,
                 detail=reason, now=now,
             )  # fmt: skip
-        session.flush()
         fulfillment.resettle(session, order_id, actor=actor, now=now)
     return planned
 

@@ -1,15 +1,15 @@
 """Offers: products as buyers meet them, with their prices and whether they are to be had right now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
 from core.catalog import products
-from core.catalog.products import Interval, Kind, Price, Product
+from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
 from core.kinds.workshops import DateView
@@ -73,10 +73,17 @@ class Offer:
         return next((date for date in self.dates if date.id == date_id), None)
 
 
+# Built once: building them would cost more than the databases need to answer.
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_ORDER = col(Product.position), col(Product.id)
+_ON_THE_SHELF = select(Product).where(col(Product.active)).order_by(*_ORDER)
+_NAMED = select(Product).where(col(Product.id).in_(_IDS)).order_by(*_ORDER)
+_PRICES = select(Price).where(col(Price.product_id).in_(_IDS), col(Price.active)).order_by(col(Price.position))
+
+
 def shelf(session: Session, *, now: datetime) -> tuple[Offer, ...]:
     """Everything on sale or sold out, in the shop's order; withdrawn products are left out."""
-    query = select(Product).where(col(Product.active)).order_by(*_order())
-    return _offers(session, session.exec(query).all(), now=now)
+    return _offers(session, session.exec(_ON_THE_SHELF).all(), now=now)
 
 
 def of_product(session: Session, product_id: str, *, now: datetime) -> Offer | None:
@@ -86,8 +93,19 @@ def of_product(session: Session, product_id: str, *, now: datetime) -> Offer | N
 
 def of_products(session: Session, product_ids: Sequence[str], *, now: datetime) -> tuple[Offer, ...]:
     """The known ones among these products, also withdrawn ones, in the shop's order."""
-    query = select(Product).where(col(Product.id).in_(product_ids)).order_by(*_order())
-    return _offers(session, session.exec(query).all(), now=now)
+    return _offers(session, session.exec(_NAMED, params={"ids": product_ids}).all(), now=now)
+
+
+def of_priced(priced: Collection[Priced], dates: Sequence[DateView]) -> tuple[Offer, ...]:
+    """The products of these prices, in the shop's order, each with no more of its prices and dates than these."""
+    found = {each.product.id: each.product for each in priced}
+    tags: dict[str, list[PriceTag]] = {}
+    for each in priced:
+        if each.price.active:
+            tags.setdefault(each.product.id, []).append(_tag(each.price))
+    offered = {key: tuple(date for date in dates if date.product_id == key and date.bookable) for key in found}
+    in_order = sorted(found.values(), key=lambda product: (product.position, product.id))
+    return tuple(_offer(product, tuple(tags.get(product.id, ())), offered[product.id]) for product in in_order)
 
 
 def availability(product: Product | Offer, dates: Sequence[DateView]) -> Availability:
@@ -99,12 +117,14 @@ def availability(product: Product | Offer, dates: Sequence[DateView]) -> Availab
 def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tuple[Offer, ...]:
     ids = [product.id for product in found]
     tags: dict[str, list[PriceTag]] = {}
-    prices = select(Price).where(col(Price.product_id).in_(ids), col(Price.active)).order_by(col(Price.position))
-    for price in session.exec(prices):
-        tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval)
-        tags.setdefault(price.product_id, []).append(tag)
+    for price in session.exec(_PRICES, params={"ids": ids}):
+        tags.setdefault(price.product_id, []).append(_tag(price))
     dates = workshops.coming(session, ids, now=now)
     return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ())) for product in found)
+
+
+def _tag(price: Price) -> PriceTag:
+    return PriceTag(price.id, Money(price.amount, price.currency), price.interval)
 
 
 def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...]) -> Offer:
@@ -116,7 +136,3 @@ def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, 
         faq=tuple((q, a) for q, a in product.faq), prices=tags, max_quantity=product.max_quantity,
         availability=availability(product, dates) if to_be_had else Availability.WITHDRAWN, dates=dates,
     )  # fmt: skip
-
-
-def _order() -> tuple[Any, Any]:
-    return col(Product.position), col(Product.id)

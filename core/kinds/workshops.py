@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, update
+from sqlalchemy import BindParameter, CheckConstraint, bindparam, update
 from sqlmodel import Field, Session, and_, col, or_, select
 
 from core.foundation.database import Record, text_enum
@@ -98,16 +98,14 @@ def times(session: Session, lines: Collection[OrderLine]) -> dict[str | None, Ti
 def coming(session: Session, product_ids: Collection[str], *, now: datetime) -> dict[str, tuple[DateView, ...]]:
     """The dates of these products that have not begun and are offered, also full ones, the next one first."""
     found: dict[str, list[DateView]] = {}
-    query = select(WorkshopDate).where(col(WorkshopDate.product_id).in_(product_ids), *_bookable(now))
-    for date in _views(session, query.order_by(col(WorkshopDate.starts_at), col(WorkshopDate.id)), now=now):
+    for date in _views(session, _COMING, now=now, ids=list(product_ids)):
         found.setdefault(date.product_id, []).append(date)
     return {product_id: tuple(dates) for product_id, dates in found.items()}
 
 
 def dates(session: Session, date_ids: Collection[str], *, now: datetime) -> dict[str, DateView]:
     """The known ones among these dates, by id, whether they are over or not."""
-    query = select(WorkshopDate).where(col(WorkshopDate.id).in_(date_ids))
-    return {date.id: date for date in _views(session, query, now=now)} if date_ids else {}
+    return {date.id: date for date in _views(session, _NAMED, now=now, ids=list(date_ids))} if date_ids else {}
 
 
 def lock(
@@ -163,14 +161,8 @@ def sold_out(product_id: str, date: DateView | None, date_id: str = "") -> SoldO
 
 def held(session: Session, cart_id: str) -> dict[str, int]:
     """How many places the cart's own order holds right now, by date."""
-    rows = session.exec(
-        select(Reservation.date_id, Reservation.places)
-        .join(OrderLine, col(Reservation.order_line_id) == OrderLine.id)
-        .join(Order, col(Order.id) == OrderLine.order_id)
-        .where(Order.cart_id == cart_id, Reservation.state == ReservationState.HELD)
-    )
     found: dict[str, int] = {}
-    for date_id, places in rows:
+    for date_id, places in session.exec(_HELD, params={"cart": cart_id}):
         found[date_id] = found.get(date_id, 0) + places
     return found
 
@@ -222,8 +214,24 @@ def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str
     return replace(base, starts_at=date.starts_at, ends_at=date.ends_at, timezone=date.timezone)
 
 
-def _bookable(now: datetime) -> tuple[Any, ...]:
+def _bookable(now: Any) -> tuple[Any, ...]:
     return col(WorkshopDate.active), col(WorkshopDate.starts_at) > now
+
+
+# Built once: building them would cost more than the databases need to answer.
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_COMING = (
+    select(WorkshopDate)
+    .where(col(WorkshopDate.product_id).in_(_IDS), *_bookable(bindparam("now")))
+    .order_by(col(WorkshopDate.starts_at), col(WorkshopDate.id))
+)
+_NAMED = select(WorkshopDate).where(col(WorkshopDate.id).in_(_IDS))
+_HELD = (
+    select(Reservation.date_id, Reservation.places)
+    .join(OrderLine, col(Reservation.order_line_id) == OrderLine.id)
+    .join(Order, col(Order.id) == OrderLine.order_id)
+    .where(col(Order.cart_id) == bindparam("cart"), Reservation.state == ReservationState.HELD)
+)
 
 
 def _has_begun(session: Session, date_id: str, *, now: datetime) -> bool:
@@ -254,9 +262,9 @@ def _give_back(session: Session, line_id: str, held_as: ReservationState) -> Non
     )
 
 
-def _views(session: Session, query: Any, *, now: datetime) -> list[DateView]:
+def _views(session: Session, query: Any, *, now: datetime, **wanted: Any) -> list[DateView]:
     # As they are in the database now: this session may have read them before it waited for a lock.
-    rows = session.exec(query.execution_options(populate_existing=True))
+    rows = session.exec(query, params={"now": now, **wanted}, execution_options={"populate_existing": True})
     return [
         DateView(
             id=row.id, product_id=row.product_id, starts_at=row.starts_at, ends_at=row.ends_at, timezone=row.timezone,

@@ -248,7 +248,7 @@ def read_all(session: Session, found: Collection[Order]) -> dict[str, Ledger]:
     Orders of which nothing was paid yet cost one query, and those to which nothing happened but being paid two more:
     `eventful` says that there is more.
     """
-    known = _by_order(checkouts.of_orders(session, [order.id for order in found]) if found else [])
+    known = _by_order(checkouts.of_orders(session, [order.id for order in found]))
     in_trial = _in_trial(session, [row for rows in known.values() for row in rows if checkouts.is_trial(row)])
     books = {
         order.id: Ledger(

@@ -8,8 +8,9 @@ from typing import NewType
 from sqlalchemy import Index, text
 from sqlmodel import Field, Session, col, select
 
+from core.catalog import products
 from core.catalog.products import Kind
-from core.foundation.database import Record, constant, index_where, minor_units, new_id, text_enum
+from core.foundation.database import Record, constant, index_where, lock_names, minor_units, new_id, text_enum
 from core.orders.status import Status
 
 
@@ -148,21 +149,29 @@ def add(
     currency: str,
     livemode: bool,
     prefix: str,
+    amount_expected: int = 0,
+    attempts: int = 0,
     now: datetime,
 ) -> Order:
-    """Write a new order without lines. The number is `PREFIX-1001` and up."""
+    """Write a new order without lines. The number is `PREFIX-1001` and up.
+
+    Until this transaction ends nobody else gets a number: the shorter the time from here, the more orders in a second.
+    """
     order = Order(
         id=new_id("ord"), number=f"{prefix}-{_next_number(session)}", cart_id=cart_id, browser_id=browser_id,
-        email=email, currency=currency, amount_expected=0, livemode=livemode, created_at=now, updated_at=now,
+        email=email, currency=currency, amount_expected=amount_expected, livemode=livemode, attempts=attempts,
+        created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(order)
     session.flush()
     return order
 
 
-def write_lines(session: Session, order: Order, drafts: Sequence[LineDraft], *, now: datetime) -> list[OrderLine]:
-    """Give the order these lines instead of any it had. Only an order that nobody can be paying may be changed."""
-    for line in lines(session, order.id):
+def write_lines(
+    session: Session, order: Order, drafts: Sequence[LineDraft], *, instead_of: Sequence[OrderLine], now: datetime
+) -> list[OrderLine]:
+    """Give the order these lines instead of those it has. Only an order that nobody can be paying may be changed."""
+    for line in instead_of:
         session.delete(line)
     written = [
         OrderLine(id=new_id("ol"), order_id=order.id, position=position, placed_at=order.created_at, **vars(draft))
@@ -201,19 +210,12 @@ def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
 
 
 def lock_cart(session: Session, cart_id: str) -> Order | None:
-    """The order of this cart, locked. After None nobody else places one for it before this transaction ends."""
+    """The order of this cart, locked, or None. Before this transaction ends nobody else places one for the cart, nor
+    changes what is sold: what is read of the shelves from here on stays true."""
+    # Two clicks at once would both find none: the later one waits for the earlier one, and then finds its order.
+    lock_names(session, f"cart {cart_id}", shared=[products.SHELVES])
     query = select(Order).where(Order.cart_id == cart_id).with_for_update()
-    query = query.execution_options(populate_existing=True)
-    if order := session.exec(query).first():
-        return order
-    # Two clicks at once both find none: the later one waits for the earlier one, and then finds its order.
-    queue(session)
-    return session.exec(query).first()
-
-
-def queue(session: Session) -> None:
-    """Lock the row that numbers orders: wait for every transaction that holds it, and make later ones wait for this one."""
-    session.exec(select(Counter.value).where(Counter.name == "order").with_for_update()).one()
+    return session.exec(query.execution_options(populate_existing=True)).first()
 
 
 _NEXT_NUMBER = text("update counters set value = value + 1 where name = 'order' returning value")

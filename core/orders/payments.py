@@ -174,11 +174,11 @@ def named(payments: Sequence[Payment], *names: str | None) -> Payment | None:
 
 
 def owners_of(session: Session, names: Collection[str]) -> dict[str, str]:
-    """The ids of the orders that received the payments of these PaymentIntents, charges or invoices, each by the name that
-    led to it."""
+    """The ids of the orders that received the payments of these names, each by all names that its payment has: its own id,
+    and those of its PaymentIntent, charge and invoice."""
     columns = (Payment.id, Payment.stripe_payment_intent_id, Payment.stripe_charge_id, Payment.stripe_invoice_id)
     query = select(Payment.order_id, *columns).where(or_(*(col(each).in_(names) for each in columns)))  # type: ignore[call-overload]
-    return {name: row[0] for row in session.exec(query) for name in row[1:] if name in names}
+    return {name: row[0] for row in session.exec(query) for name in row[1:] if name}
 
 
 def of_charge(session: Session, order_id: str, charge: str | None) -> str | None:

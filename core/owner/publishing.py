@@ -8,13 +8,12 @@ from pathlib import Path
 
 from sqlmodel import Session, SQLModel, col, delete, select, update
 
-from core.catalog import catalog_file
+from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Price, Product, ShopText
 from core.foundation.errors import CatalogInvalid
 from core.kinds.downloads import DownloadFile
-from core.orders import orders
 from core.owner import date_entries, live_mode
 from core.shop import Shop
 
@@ -55,7 +54,7 @@ def apply(shop: Shop, path: Path) -> Applied:
     catalogue = catalog_file.read(path)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
-        orders.queue(session)
+        products.lock_shelves(session)
         applied = _write(session, catalogue, stored, now=shop.now())
         # A shop that is open would sell it at once, and would not open again.
         if shop.settings.livemode and (found := live_mode.demo_goods(session)):
@@ -71,7 +70,7 @@ def fill_demo(shop: Shop) -> None:
     stored = _store_all(shop, demo.PATH.parent, demo.catalogue())
     with shop.transaction() as session:
         # Two who fill the same empty shelves at once, as processes of a demo do: the later one finds them full.
-        orders.queue(session)
+        products.lock_shelves(session)
         if not _anything(session):
             _write(session, demo.catalogue(), stored, now=shop.now())
 

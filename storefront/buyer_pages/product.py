@@ -197,12 +197,12 @@ def draw_details(offer: Offer) -> None:
                 st.markdown(words.plain(answer))
 
 
+asked_for = st.query_params.get("p", "")
 with shop.reading() as session:
-    offer = offers.of_product(session, st.query_params.get("p", ""), now=shop.now())
     cart = carts.view(session, visitor.browser_id(), now=shop.now())
-# What is in the cart is seen with the places that its own order holds.
-in_cart = [line for line in cart.lines if offer and line.offer.id == offer.id]
-offer = in_cart[0].offer if in_cart else offer
+    in_cart = [line for line in cart.lines if line.offer.id == asked_for]
+    # What is in the cart is seen with the places that its own order holds.
+    offer = in_cart[0].offer if in_cart else offers.of_product(session, asked_for, now=shop.now())
 trouble = st.session_state.pop("trouble", "")
 
 with frame.column(1080):

@@ -1,13 +1,12 @@
 import streamlit as st
 
-from core.catalog import products
 from core.kinds import offers
 from storefront import frame, pictures, process, sign_in_form, tiles, words
 
 shop = process.shop()
 with shop.reading() as session:
     everything = offers.shelf(session, now=shop.now())
-    texts = products.texts(session)
+texts = frame.texts()
 
 with frame.column(1120):
     pictures.trim()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from core import admission, fulfillment
@@ -82,6 +83,15 @@ def test_an_order_that_is_paid_for_is_delivered_told_and_its_buyers(shop: Shop) 
     assert (log(shop, order_id), jobs(shop, order_id)) == (["paid", "granted:1", "fulfilled"], ["receipt"])
 
 
+def test_a_receipt_is_not_owed_again_when_its_job_is_long_forgotten(shop: Shop) -> None:
+    order_id = placed(shop)
+    settle(shop, order_id, money(2900))
+    with shop.transaction() as session:
+        session.execute(text(f"delete from {builders.jobs_table(session)}"))
+    settle(shop, order_id, money(2900, refunds=[back("pi_1", 100)]), now=LATER)
+    assert builders.jobs(shop) == []
+
+
 def test_an_order_without_an_address_is_delivered_and_nobodys(shop: Shop) -> None:
     order_id = placed(shop)
     assert settle(shop, order_id, money(2900, attempt(amount=2900, email=""))).fulfilled_now
@@ -106,7 +116,7 @@ def test_nothing_is_written_of_an_order_that_somebody_fulfilled_without_locking_
             behind(session, Order, fulfilled_at=DAY)
             fulfillment.settle(session, [Case(order, money(2900), "test")], now=FIRST)
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match=r"by somebody who did not lock it$"):
         settle_late()
     assert builders.order(shop, order_id).status == "pending"
     assert (log(shop, order_id), builders.jobs(shop), builders.rows(shop, Grant)) == ([], [], [])

@@ -1,8 +1,9 @@
-"""What one event costs: a single transaction, and no more statements than it needs."""
+"""What one event and one checkout cost: few transactions, and no more statements than they need."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from sqlalchemy import Engine, event
 
 from core.shop import Shop
@@ -11,6 +12,9 @@ from tests.fakes import FakeStripe
 
 # Of a paid order with one file to download, from the event to the job that sends the receipt.
 MOST = 12
+# Of a checkout, from the basket to the payment page: to place the order, and to keep what Stripe answered.
+MOST_OF_CHECKOUT = {"guide-eur": 12, "clinic-eur": 16}
+_AROUND = ("BEGIN", "COMMIT", "ROLLBACK")
 
 
 @contextmanager
@@ -49,7 +53,7 @@ def test_a_paid_event_takes_one_transaction_and_few_statements(shop: Shop, strip
     completed = stripe.event("completed", paid)
     with statements(shop.engine) as heard:
         builders.deliver(shop, completed)
-    around = [each for each in heard if each in ("BEGIN", "COMMIT", "ROLLBACK")]
+    around = [each for each in heard if each in _AROUND]
     asked = [each for each in heard if each not in around and each != "begin immediate"]
     assert around == ["BEGIN", "COMMIT"]
     assert len(asked) <= MOST, "\n".join(asked)
@@ -65,3 +69,16 @@ def test_a_second_delivery_only_looks(shop: Shop, stripe: FakeStripe) -> None:
         builders.deliver(shop, completed)
     asked = [each for each in heard if each not in ("BEGIN", "COMMIT", "begin immediate")]
     assert [each.split()[0].lower() for each in asked] == ["insert", "select"]
+
+
+@pytest.mark.parametrize("price", MOST_OF_CHECKOUT)
+def test_a_checkout_takes_two_transactions_and_few_statements(shop: Shop, price: str) -> None:
+    builders.opened(shop, price, cart="earlier")
+    with statements(shop.engine) as heard:
+        builders.opened(shop, price)
+    assert [each for each in heard if each in _AROUND] == ["BEGIN", "COMMIT"] * 2
+    asked = [each for each in heard if each not in _AROUND and each != "begin immediate"]
+    assert len(asked) <= MOST_OF_CHECKOUT[price], "\n".join(asked)
+    # All wait for the row that numbers orders: what can be done before is done before.
+    numbered = next(place for place, each in enumerate(asked) if each.startswith("update counters"))
+    assert not [each for each in asked[numbered:-3] if "FROM orders" in each or "FROM products" in each]

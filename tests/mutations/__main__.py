@@ -17,6 +17,7 @@ HEART = (
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "core" / "orders").glob("[!_]*.py")),
     "core/journeys/refund.py", "core/journeys/revocation.py", "core/journeys/plans.py",
     "core/kinds/access.py", "core/kinds/convergence.py", "core/kinds/plan_billing.py",
+    "core/events/application.py", "core/events/inbox.py",
 )  # fmt: skip
 # What starts processes, or asks what another test asks too, is left out.
 TESTS = ["tests/core", "tests/webhook", "tests/worker", "tests/command_line"]

@@ -1,21 +1,27 @@
 """Sold files by HTTP: the right bytes to whoever holds a link, honestly counted, and to nobody once access has ended."""
 
+import asyncio
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from core.catalog.products import Product
 from core.foundation import signing
-from core.kinds.downloads import Download
+from core.kinds.downloads import Download, DownloadFile
 from core.kinds.grants import Grant
 from core.orders.status import GrantState
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
+from webhook.app import create_app
 
 BYTES = (Path(__file__).parents[1] / "catalogue.toml").read_bytes()
 NAME = "guide für alle.toml"
@@ -204,3 +210,103 @@ def test_forged_and_foreign_links_open_nothing(shop: Shop, client: TestClient, l
         signing.sign(shop.signing_key, signing.DOWNLOAD, [value[0], value[1], "kit/kit.toml"]),
     ]
     assert {client.get(f"/downloads/{each}").status_code for each in forged} == {403}
+
+
+def reveal(shop: Shop) -> Path:
+    """Where the file of the guide lies."""
+    (file,) = [each for each in builders.rows(shop, DownloadFile) if each.product_id == "guide"]
+    path = shop.storage.path_of(file.key)
+    assert path
+    return path
+
+
+@builders.on_sqlite
+def test_a_large_file_comes_in_parts_that_make_up_the_whole(
+    shop: Shop, client: TestClient, link: Callable[[], str]
+) -> None:
+    large = random.Random(1).randbytes(3 * 2**20 + 17)
+    reveal(shop).write_bytes(large)
+    with shop.transaction() as session:
+        session.exec(update(DownloadFile).values(size=len(large)))
+    url = link()
+    assert client.get(url).content == large
+    assert client.get(url, headers={"Range": "bytes=1048570-2097200"}).content == large[1048570:2097201]
+
+
+def sent_by(client: TestClient, url: str, **headers: str) -> list[dict[str, Any]]:
+    """What the sidecar tells an application server that sends files by itself."""
+    told = []
+
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        return next(asked, None) or await asyncio.Future()  # and then it stays connected
+
+    async def send(message: dict[str, Any]) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": url, "raw_path": url.encode(), "query_string": b"", "root_path": "", "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80), "headers": [(name.lower().encode(), each.encode()) for name, each in headers.items()],
+        "extensions": {"http.response.pathsend": {}},
+    }  # fmt: skip
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    return told
+
+
+@builders.on_sqlite
+def test_of_a_file_that_was_cut_short_nobody_gets_an_end(
+    shop: Shop, client: TestClient, link: Callable[[], str]
+) -> None:
+    reveal(shop).write_bytes(BYTES[:50])
+    with pytest.raises(EOFError):
+        sent_by(client, link(), Range=f"bytes=0-{len(BYTES) - 2}")
+
+
+@builders.on_sqlite
+def test_a_server_that_sends_files_by_itself_is_told_where_a_whole_one_lies(
+    shop: Shop, client: TestClient, link: Callable[[], str]
+) -> None:
+    usual = client.get(link())
+    began, sent = sent_by(client, link())
+    assert (began["status"], sent) == (200, {"type": "http.response.pathsend", "path": str(reveal(shop))})
+    assert {name.decode(): value.decode() for name, value in began["headers"]} == dict(usual.headers)
+    assert counted(shop) == 2
+    _, *parts = sent_by(client, link(), Range="bytes=5-9")
+    assert b"".join(part["body"] for part in parts) == BYTES[5:10]
+
+
+@pytest.fixture
+def behind_nginx(shop: Shop) -> TestClient:
+    chosen = shop.settings.model_copy(update={"x_accel_redirect": "/sold-files"})
+    return TestClient(create_app(replace(shop, settings=chosen)), follow_redirects=False)
+
+
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-9"}])
+@builders.on_sqlite
+def test_a_web_server_in_front_is_told_which_file_to_send(
+    shop: Shop, behind_nginx: TestClient, link: Callable[[], str], asked: dict[str, str]
+) -> None:
+    answer = behind_nginx.get(link(), headers=asked)
+    digest = reveal(shop).parent.name
+    where = f"/sold-files/{digest[:2]}/{digest}/{quote(NAME)}"
+    assert (answer.status_code, answer.content, answer.headers["x-accel-redirect"]) == (200, b"", where)
+    # It knows both better: those of the file that it sends.
+    assert "etag" not in answer.headers
+    assert "content-range" not in answer.headers
+    assert answer.headers["content-type"] == "application/toml"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "private" in answer.headers["cache-control"]
+    assert counted(shop) == 1
+
+
+@builders.on_sqlite
+def test_a_web_server_in_front_is_told_nothing_of_what_may_not_be_had(
+    shop: Shop, behind_nginx: TestClient, link: Callable[[], str]
+) -> None:
+    url = link()
+    change_grant(shop, GrantState.REVOKED)
+    for answer in (behind_nginx.get(url), behind_nginx.head(url)):
+        assert answer.status_code == 403
+        assert "x-accel-redirect" not in answer.headers

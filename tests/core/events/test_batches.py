@@ -121,7 +121,7 @@ def test_what_belongs_to_a_session_may_come_with_it_and_before_it(shop: Shop, st
 
 @pytest.mark.parametrize("kind", ["dispute", "refund"])
 def test_what_was_told_of_a_payment_before_it_was_there_names_it_then(
-    shop: Shop, stripe: FakeStripe, kind: str
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     [plain], [event] = paid_orders(shop, stripe, 1, "guide-eur")
     order_id, session_id = builders.opened(shop, "kit-eur", cart="by-debit")
@@ -131,9 +131,12 @@ def test_what_was_told_of_a_payment_before_it_was_there_names_it_then(
     about = stripe.dispute(payment, status="needs_response") if kind == "dispute" else stripe.make_refund(payment, 7900)
     builders.deliver(shop, stripe.tell(f"charge.{kind}.created" if kind == "dispute" else f"{kind}.created", about))
     settled = stripe.event("async_payment_succeeded", session_id)
+    tries, taken = [], inbox._taken
+    monkeypatch.setattr(inbox, "_taken", lambda *each: tries.append(each) or taken(*each))
     assert inbox.take_all(shop, told(shop, event, settled)) == [
         Outcome(EventState.APPLIED, each) for each in (plain, order_id)
     ]
+    assert len(tries) == 1  # and not each by itself, after both had failed
     [row] = builders.rows(shop, Dispute if kind == "dispute" else Refund)
     assert row.payment_id == payment
     assert builders.status(shop, order_id) == {"dispute": "disputed", "refund": "refunded"}[kind]

@@ -1,23 +1,30 @@
 """Events: applied, parked until their order is known, replayed after a failure, and healed by the sweep."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listens_for
 from sqlmodel import select
 
+from core.admission import ASKING, UNKNOWN
 from core.catalog.products import Kind
 from core.events import inbox, reconciliation
-from core.events.handlers import EventState
+from core.events.handlers import EventState, Outcome, ignored
+from core.events.inbox import StripeEvent
 from core.foundation.errors import EventNotFound
 from core.kinds.deliverables import KINDS
 from core.orders.checkouts import Checkout
+from core.orders.history import FulfillmentLog
 from core.orders.orders import Order, OrderLine
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock
-from tests.fakes import FakeStripe
+from tests.core.orders.rows import DAY
+from tests.core.orders.stored import locking_rows
+from tests.fakes import FakeStripe, event_about, signed
 
 
 def failed_event(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict]:
@@ -243,3 +250,150 @@ def test_only_a_parked_event_can_be_dismissed(shop: Shop, stripe: FakeStripe, mo
         before = builders.event_row(shop, event["id"])
         assert inbox.dismiss(shop, event["id"], "none of ours").state is before.state
         assert builders.event_row(shop, event["id"]) == before
+
+
+def paid_event(shop: Shop, stripe: FakeStripe, cart: str = "cart_1") -> tuple[str, dict[str, Any]]:
+    order_id, session_id = builders.opened(shop, cart=cart)
+    stripe.pay(session_id)
+    return order_id, stripe.event("completed", session_id)
+
+
+def test_an_event_is_remembered_as_it_came_with_what_became_of_it(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id, event = paid_event(shop, stripe)
+    clock.pass_(hours=1)
+    raw, signature = signed(event)
+    assert inbox.receive(shop, raw, signature) == Outcome(EventState.APPLIED, order_id)
+    now = shop.now()
+    assert builders.event_row(shop, event["id"]).model_dump() == {
+        "id": event["id"], "type": "checkout.session.completed", "created": now - timedelta(hours=1), "livemode": False,
+        "payload": raw.decode(), "state": "applied", "order_id": order_id, "attempts": 1, "error": "",
+        "received_at": now, "updated_at": now, "retry_after": now + timedelta(seconds=30),
+    }  # fmt: skip
+    assert inbox.payload_of(shop, event["id"]) == raw.decode()
+    done = {row.event: row.actor for row in builders.rows(shop, FulfillmentLog)}
+    assert done["fulfilled"] == f"webhook {event['id']}"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "named"),
+    [({"order_id": "ord_1"}, "ord_1"), ({"order_id": "12345"}, None), ({}, None), (None, None)],
+)
+@builders.on_sqlite
+def test_of_an_event_that_fails_it_is_kept_which_order_it_names(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, metadata: Any, named: str | None
+) -> None:
+    event = event_about({"id": "cs_9", "metadata": metadata}, "checkout.session.completed", number=1)
+    event |= {"livemode": True, "created": None}
+    monkeypatch.setattr("core.events.application.apply", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        deliver(shop, event)
+    row = builders.event_row(shop, event["id"])
+    assert row.outcome == Outcome(EventState.FAILED, named, "ZeroDivisionError: division by zero")
+    assert (row.livemode, row.created) == (True, datetime.fromtimestamp(0, UTC))
+
+
+def test_what_fails_waits_twice_as_long_each_time_up_to_an_hour(
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, event = paid_event(shop, stripe)
+    first = shop.now()
+    with monkeypatch.context() as patch:
+        patch.setattr("core.events.application.apply", lambda *_, **__: 1 / 0)
+        for number, seconds in enumerate((30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600, 3600), start=1):
+            clock.pass_(days=1)
+            with pytest.raises(ZeroDivisionError):
+                deliver(shop, event)
+            row, now = builders.event_row(shop, event["id"]), shop.now()
+            assert (row.attempts, row.updated_at, row.received_at) == (number, now, first + timedelta(days=1))
+            assert row.retry_after == now + timedelta(seconds=seconds)
+    clock.pass_(days=1)
+    assert deliver(shop, event).state is EventState.APPLIED
+    row = builders.event_row(shop, event["id"])
+    assert (row.attempts, row.state, row.error, row.updated_at) == (13, "applied", "", shop.now())
+
+
+def test_what_was_ignored_stays_so_at_the_next_delivery_and_is_looked_at_again_in_a_replay(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, event = paid_event(shop, stripe)
+    for _ in range(2):
+        assert deliver(builders.live(shop), event) == ignored("test event, live key")
+    assert deliver(shop, event) == ignored("test event, live key")
+    assert builders.event_row(shop, event["id"]).attempts == 1
+    assert inbox.replay(shop, event["id"], actor="ida") == Outcome(EventState.APPLIED, order_id)
+    assert builders.event_row(shop, event["id"]).attempts == 2
+    done = {row.event: row.actor for row in builders.rows(shop, FulfillmentLog)}
+    assert done["fulfilled"] == "ida"
+
+
+def named_events(shop: Shop, stripe: FakeStripe) -> list[dict[str, Any]]:
+    """Four events, which do not come in the order of their ids."""
+    names = ("evt_3", "evt_1", "evt_4", "evt_2")
+    return [{**paid_event(shop, stripe, f"cart_{name}")[1], "id": name} for name in names]
+
+
+def test_events_that_come_together_are_written_in_the_order_of_their_ids(shop: Shop, stripe: FakeStripe) -> None:
+    events = named_events(shop, stripe)
+    written: list[str] = []
+
+    @listens_for(shop.engine, "before_cursor_execute")
+    def executed(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lower().startswith("insert into stripe_events"):
+            values = parameters.values() if isinstance(parameters, dict) else parameters
+            flat = [each for value in values for each in (value if isinstance(value, list) else [value])]
+            written.extend(each for each in flat if isinstance(each, str) and each.startswith("evt_"))
+
+    with locking_rows(StripeEvent) as locked:
+        builders.deliver_at_once(shop, events)
+    assert (written, locked) == (["evt_1", "evt_2", "evt_3", "evt_4"], [])
+
+
+def test_events_that_were_there_are_locked_in_the_order_of_their_ids(shop: Shop, stripe: FakeStripe) -> None:
+    events = named_events(shop, stripe)
+    for event in events:
+        deliver(shop, event)
+    with locking_rows(StripeEvent) as locked:
+        builders.deliver_at_once(shop, events)
+    assert locked == [["evt_1", "evt_2", "evt_3", "evt_4"]]
+
+
+def kept(name: str, state: EventState, kind: str, *, due: int, error: str = "") -> StripeEvent:
+    return StripeEvent(
+        id=name, type=kind, created=DAY, livemode=False, payload="{}", state=state, attempts=3, error=error,
+        received_at=DAY, updated_at=DAY, retry_after=DAY + timedelta(seconds=due),
+    )  # fmt: skip
+
+
+def test_what_is_not_over_is_tried_again_each_kind_in_turn_what_waited_longest_first(shop: Shop) -> None:
+    failed, parked = EventState.FAILED, EventState.PARKED
+    with shop.transaction() as session:
+        for name, state, kind, due in (
+            ("evt_9", failed, "a", -9), ("evt_8", failed, "a", -8), ("evt_7", failed, "a", -7), ("evt_6", parked, "a", -6),
+            ("evt_5", failed, "b", 0), ("evt_4", failed, "b", 0), ("evt_3", failed, "c", 1), ("evt_66", failed, "d", -6),
+            ("evt_2", EventState.APPLIED, "a", -9), ("evt_1", EventState.IGNORED, "a", -9),
+        ):  # fmt: skip
+            session.add(kept(name, state, kind, due=due))
+        session.flush()
+        first = ["evt_9", "evt_6", "evt_66", "evt_4", "evt_8", "evt_5", "evt_7"]
+        assert inbox.unfinished(session, due_at=DAY, limit=None) == first
+        assert inbox.unfinished(session, due_at=DAY, limit=2) == first[:2]
+        assert inbox.unfinished(session, due_at=None, limit=None) == [*first[:4], "evt_3", *first[4:]]
+        assert inbox.remembered(session, ["evt_0", "evt_1", "evt_9"]) == {"evt_1", "evt_9"}
+
+
+def test_a_parked_event_that_is_none_of_ours_is_dismissed(shop: Shop) -> None:
+    with shop.transaction() as session:
+        session.add_all(
+            [
+                kept("evt_1", EventState.PARKED, "a", due=0, error=ASKING),
+                kept("evt_2", EventState.PARKED, "a", due=0, error=UNKNOWN),
+            ]
+        )
+    asking, other = builders.event_row(shop, "evt_1"), builders.event_row(shop, "evt_2")
+    assert (inbox.waits_for_stripe(asking), inbox.waits_for_stripe(other)) == (True, False)
+    with locking_rows(StripeEvent) as locked:
+        assert inbox.dismiss(shop, "evt_1", "none of ours") == ignored("none of ours")
+    assert locked == [["evt_1"]]
+    row = builders.event_row(shop, "evt_1")
+    assert (row.outcome, row.attempts, row.updated_at) == (ignored("none of ours"), 3, shop.now())
+    assert builders.event_row(shop, "evt_2") == other

@@ -1,12 +1,18 @@
 """Units of work that the database gives up for others' sake, and that are done again."""
 
+from time import monotonic, sleep
+from typing import Any
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 
+from core.catalog.products import Product
+from core.foundation import database
 from core.foundation.database import repeatable
 from core.shop import Shop
-from tests import builders
+from tests import builders, machine
 
 
 class GivenUp(Exception):
@@ -63,3 +69,100 @@ def test_transactions_that_lock_the_same_rows_crosswise_all_come_to_their_end(sh
     with shop.reading() as session:
         counts = session.execute(text("select max_quantity from products where id in ('guide', 'kit') order by id"))
         assert list(counts.scalars()) == [5 + 8, 1 + 8]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Whenever a connection is asked whether it still stands."""
+    times: list[object] = []
+    ping = PGDialect_psycopg.do_ping
+
+    def heard(self: PGDialect_psycopg, connection: Any) -> bool:
+        times.append(connection)
+        return ping(self, connection)
+
+    monkeypatch.setattr(PGDialect_psycopg, "do_ping", heard)
+    return times
+
+
+def one(engine: Engine) -> int:
+    with database.transaction(engine) as session:
+        return int(session.execute(text("select 1")).scalar_one())
+
+
+def test_connections_outlive_a_restart_of_the_server(asked: list[object]) -> None:
+    with machine.postgres() as address:
+        engine = database.connect(address)
+        assert builders.at_once(*[lambda: one(engine)] * 3) == [1, 1, 1]
+        machine.restart(address)
+        assert [one(engine) for _ in range(5)] == [1] * 5
+        assert len(asked) == 1  # the first that was found gone spoke for all
+        engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_only_a_connection_that_lay_idle_is_asked_before_it_is_used(
+    database_url: str, asked: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = database.connect(database_url)
+    assert [one(engine) for _ in range(5)] == [1] * 5
+    assert asked == []
+    later = monotonic() + 6
+    monkeypatch.setattr(database, "monotonic", lambda: later)
+    assert one(engine) == one(engine) == 1
+    assert len(asked) == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_threads_write_into_sqlite_in_turn_so_that_none_has_to_look_again(database_url: str) -> None:
+    engine = database.connect(database_url)
+    writing: list[int] = []
+    most: list[int] = []
+
+    def taken(*_: object) -> None:
+        writing.append(1)
+        most.append(len(writing))
+
+    event.listen(engine, "checkout", taken)
+    event.listen(engine, "commit", lambda _connection: writing.pop())
+    event.listen(engine, "rollback", lambda _connection: writing.pop())
+
+    def write(number: int) -> None:
+        with database.transaction(engine) as session:
+            session.execute(
+                text("insert into shop_texts (key, text, from_demo) values (:key, '', false)"), {"key": number}
+            )
+            sleep(0.005)  # long enough for the others to come meanwhile
+            if number % 2:
+                raise ValueError(number)
+
+    results = builders.at_once(*[lambda number=number: write(number) for number in range(16)])
+    assert [str(each) for each in results if each] == [str(number) for number in range(1, 16, 2)]
+    assert most == [1] * 16
+    with database.reading(engine) as session:
+        assert session.execute(text("select count(*) from shop_texts")).scalar_one() == 8
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sqlite_is_opened_once_for_transactions_that_follow_each_other(database_url: str) -> None:
+    engine = database.connect(database_url)
+    opened: list[object] = []
+    event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
+    for number in range(3):
+        with database.transaction(engine) as session:
+            session.execute(
+                text("insert into shop_texts (key, text, from_demo) values (:key, '', false)"), {"key": str(number)}
+            )
+        with database.reading(engine) as session:
+            assert session.execute(text("select count(*) from shop_texts")).scalar_one() == number + 1
+    assert len(opened) == 1
+
+
+def test_an_attribute_that_is_set_to_what_it_is_changes_nothing(shop: Shop) -> None:
+    with shop.transaction() as session:
+        product = session.get_one(Product, "guide")
+        product.name, product.summary, product.active = str(product.name), str(product.summary), True
+        assert product not in session.dirty
+        product.name = "Another guide"
+        assert product in session.dirty

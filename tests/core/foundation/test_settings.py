@@ -73,6 +73,8 @@ WRONG = [
     ({"CRM_WEBHOOK_URL": "crm"}, "CRM_WEBHOOK_URL: must be an address"),
     ({"DATABASE_URL": "mysql://localhost/shop"}, "DATABASE_URL: must begin with sqlite:/// or postgresql://"),
     ({"STORAGE_URL": "var/files"}, "STORAGE_URL: must be an address such as"),
+    ({"X_ACCEL_REDIRECT": "sold-files"}, "X_ACCEL_REDIRECT: must be a path such as /sold-files"),
+    ({"X_ACCEL_REDIRECT": "/"}, "X_ACCEL_REDIRECT: must be a path such as /sold-files"),
     ({"STRIPE_SECRET_KEY": "sk_test_1\n"}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
     ({"STRIPE_SECRET_KEY": "pk_live_1"}, "STRIPE_SECRET_KEY: must be a secret or restricted key"),
     ({"SECRET_KEY": "short"}, "SECRET_KEY: must have at least 16 characters"),

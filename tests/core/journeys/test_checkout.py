@@ -1,12 +1,17 @@
 """The way to Stripe: one open Session for one basket, whatever is clicked, changed, lost or refused on the way."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
 
 from core import fulfillment
+from core.catalog import products
 from core.catalog.products import Price
 from core.events import questions, reconciliation
 from core.foundation.errors import (
@@ -30,6 +35,7 @@ from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import workshops
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
+from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.shop import Shop
@@ -40,6 +46,7 @@ from tests.fakes import FakeStripe
 
 UNREACHABLE = StripeUnreachable("api_connection_error", "no route")
 LIMITED = StripeUnreachable("rate_limit", "Too many requests")
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 REFUSED = StripeRefused("parameter_unknown", "Received unknown parameter: foo")
 
 
@@ -176,6 +183,21 @@ def test_the_sweep_closes_an_attempt_that_was_never_opened(shop: Shop, stripe: F
     assert reconciliation.sweep(shop).healed == [order.id]
     assert builders.status(shop, order.id) == "canceled"
     assert places_taken(shop) == 0
+
+
+@builders.on_sqlite
+def test_the_places_of_an_attempt_that_was_given_up_are_there_for_the_next(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.change_date(shop, "clinic/1", taken=2)
+    stripe.trouble.append(UNREACHABLE)
+    with pytest.raises(StripeUnreachable):
+        checkout.start(shop, a_basket(("clinic-eur", 3)))
+    clock.pass_(minutes=5)
+    with pytest.raises(SoldOut):
+        checkout.start(shop, a_basket("clinic-eur", cart="of somebody else"))
+    assert checkout.start(shop, a_basket(("clinic-eur", 3))).url
+    assert places_taken(shop) == 5
 
 
 @pytest.mark.parametrize("trouble", [UNREACHABLE, LIMITED], ids=["unreachable", "rate limit"])
@@ -431,7 +453,35 @@ def test_thirty_buyers_at_once_for_five_places_hold_exactly_five(shop: Shop, str
     assert places_taken(shop) == 5
     with shop.reading() as session:
         assert workshops.coming(session, ["clinic"], now=shop.now())["clinic"][0].left == 0
-    assert len(stripe.sessions) == len(builders.rows(shop, Order)) == 5
+    placed = builders.rows(shop, Order)
+    assert len(stripe.sessions) == len(placed) == 5
+    numbers = sorted(int(order.number.rpartition("-")[2]) for order in placed)
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
+
+
+@on_postgres
+def test_nobody_waits_for_an_order_that_is_being_placed_for_another_cart(shop: Shop) -> None:
+    with shop.transaction() as session:
+        assert orders.lock_cart(session, "cart_2") is None
+        assert checkout.start(shop, a_basket(cart="cart_1")).url
+
+
+@on_postgres
+@pytest.mark.parametrize("second", [lambda session: orders.lock_cart(session, "cart_1"), products.lock_shelves])
+def test_two_orders_of_a_cart_and_changes_of_the_shelves_wait_for_each_other(
+    shop: Shop, second: Callable[[Session], object]
+) -> None:
+    with shop.transaction() as first:
+        orders.lock_cart(first, "cart_1")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            _in_a_moment(shop, second)
+    _in_a_moment(shop, second)
+
+
+def _in_a_moment(shop: Shop, act: Callable[[Session], object]) -> None:
+    with shop.transaction() as session:
+        session.execute(text("set local lock_timeout = '100ms'"))
+        act(session)
 
 
 def test_an_attempt_whose_session_stripe_has_told_of_is_not_given_up_when_its_own_call_fails(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from core.foundation.errors import NoSuchPayment, OrderNotFound, StripeRefused
 from core.foundation.money import Money
 from core.journeys import plans, refund, revocation
 from core.journeys.refund import Part, Refunded
+from core.kinds.workshops import WorkshopDate
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
@@ -18,8 +20,10 @@ from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests import builders
 from tests.core.orders.rows import DAY, back
-from tests.core.orders.stored import behind, placed
+from tests.core.orders.stored import behind, placed, writing_unlocked
 from tests.fakes import FakeStripe
+
+NOTHING = ("nothing_to_refund", "no payment of this order is known at Stripe")
 
 
 def test_a_refund_in_parts_is_all_of_them_and_has_come_as_far_as_the_worst() -> None:
@@ -136,9 +140,13 @@ def test_what_becomes_of_a_refunded_plan_has_nothing_to_do_with_the_policy_about
     policy = {"plan_after_refund": after_refund, "plan_after_dispute": other}
     asked = replace(shop, settings=shop.settings.model_copy(update=policy))
     order_id, name = builders.subscribed(asked, stripe)
+    plan = refund.preview(asked, order_id)
+    assert (plan.ends, plan.bills_on) == (((name,), ()) if after_refund == "cancel" else ((), (name,)))
     refund.request(asked, order_id, actor="owner")
     builders.end_plans(asked)
     assert stripe.subscriptions[name]["status"] == status
+    told = f"owner_notice:{order_id}:plan_bills_on:{name}"
+    assert (told in builders.jobs(asked)) is (after_refund == "ask")
 
 
 def test_a_discount_on_one_line_is_learned_before_a_line_goes_back(shop: Shop, stripe: FakeStripe) -> None:
@@ -197,6 +205,8 @@ def test_of_several_payments_one_that_stripe_refuses_keeps_none_of_the_others(sh
     done = refund.request(shop, order_id, key="form-1", actor="owner")
     assert [part.status for part in done.parts] == [RefundStatus.CANCELED, RefundStatus.SUCCEEDED]
     assert (done.amount, done.status) == (Money(1800, "eur"), RefundStatus.CANCELED)
+    first, renewal = sorted(builders.rows(shop, Payment), key=lambda row: row.billing_reason == "subscription_cycle")
+    assert [part.payment for part in done.parts] == [renewal.id, first.stripe_payment_intent_id]
     assert len(stripe.refunds) == 1
 
 
@@ -215,10 +225,11 @@ def test_a_refund_of_before_payments_were_kept_is_of_the_payment_that_it_names_i
     if known:
         assert refund.resume(shop, name).status is RefundStatus.SUCCEEDED
         assert [each["payment_intent"] for each in stripe.refunds.values()] == [payment]
+        assert [(row.id, row.status) for row in builders.rows(shop, Refund)] == [(name, "succeeded")]
         return
     with pytest.raises(StripeRefused) as refusal:
         refund.resume(shop, name)
-    assert refusal.value.code == "nothing_to_refund"
+    assert (refusal.value.code, refusal.value.message) == NOTHING
     (kept,) = builders.rows(shop, Refund)
     assert (kept.status, kept.failure, stripe.refunds) == (RefundStatus.CANCELED, "nothing_to_refund", {})
 
@@ -229,3 +240,76 @@ def test_the_payment_of_an_invoice_is_known_before_its_refund_is_answered(shop: 
     refund.request(shop, order_id, 100, actor="owner")
     refund.request(shop, order_id, 100, actor="owner")
     assert stripe.calls == ["payment_intent_of_invoice", "refund", "refund"]
+
+
+def test_the_payment_of_a_plan_that_is_known_by_its_session_alone_is_asked_for_and_known_then(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    (before,) = builders.rows(shop, Payment)
+    with shop.transaction() as session:
+        behind(session, Payment, stripe_invoice_id=None)
+    stripe.calls.clear()
+    assert refund.request(shop, order_id, 100, actor="owner").status is RefundStatus.SUCCEEDED
+    assert stripe.calls == ["retrieve", "payment_intent_of_invoice", "refund"]
+    (after,) = builders.rows(shop, Payment)
+    assert after.stripe_invoice_id == before.stripe_invoice_id
+    assert after.stripe_payment_intent_id == stripe.payment_of(before.stripe_subscription_id or "")
+
+
+@pytest.mark.parametrize("invoiced", [True, False])
+def test_what_leads_to_no_payment_at_stripe_cannot_go_back(shop: Shop, stripe: FakeStripe, invoiced: bool) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    (payment,) = builders.rows(shop, Payment)
+    stripe.invoice_payments.clear()
+    if not invoiced:
+        stripe.sessions[payment.stripe_checkout_session_id or ""]["invoice"] = None
+        with shop.transaction() as session:
+            behind(session, Payment, stripe_invoice_id=None)
+    stripe.calls.clear()
+    with pytest.raises(StripeRefused) as refusal:
+        refund.request(shop, order_id, 100, actor="owner")
+    assert (refusal.value.code, refusal.value.message) == NOTHING
+    assert stripe.calls == ["payment_intent_of_invoice" if invoiced else "retrieve"]
+
+
+def test_a_refund_that_stripe_refuses_after_it_told_that_it_was_made_is_made(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    make = stripe.refund
+
+    def told_and_refused(parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        builders.deliver(shop, stripe.tell("refund.created", make(parameters, key=key)))
+        raise StripeRefused("idempotency_key_in_use")
+
+    monkeypatch.setattr(stripe, "refund", told_and_refused)
+    assert refund.request(shop, order_id, 100, actor="owner").status is RefundStatus.SUCCEEDED
+    (row,) = builders.rows(shop, Refund)
+    assert (row.status, row.failure, builders.status(shop, order_id)) == ("succeeded", "", "partially_refunded")
+    assert not [job for job in builders.jobs(shop) if "refund_refused" in job]
+
+
+def test_what_is_learned_in_refunding_is_written_with_the_order_locked(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    with writing_unlocked() as found:
+        refund.request(shop, order_id, 100, actor="owner")
+        stripe.trouble.append(StripeRefused("charge_disputed"))
+        with pytest.raises(StripeRefused):
+            refund.request(shop, order_id, 200, actor="owner")
+    assert found == []
+    assert sorted(row.status for row in builders.rows(shop, Refund)) == ["canceled", "succeeded"]
+    assert all(row.stripe_payment_intent_id for row in builders.rows(shop, Payment))
+
+
+def test_what_comes_of_fetching_a_plan_is_the_workers_doing(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = builders.opened(shop, "plan-month", "clinic-eur")
+    begins = builders.rows(shop, WorkshopDate)[0].starts_at
+    builders.change_date(shop, "clinic/1", starts_at=shop.now())
+    name = stripe.pay(session_id)["subscription"]
+    builders.deliver(shop, stripe.event("completed", session_id))
+    assert "blocked:2" in builders.log(shop, order_id)
+    builders.change_date(shop, "clinic/1", starts_at=begins)
+    assert plans.refresh(shop, name)
+    done = {row.event: row.actor for row in builders.rows(shop, FulfillmentLog)}
+    assert done["granted:2"] == "worker"

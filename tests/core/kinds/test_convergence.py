@@ -89,6 +89,10 @@ def test_what_nobody_has_paid_for_is_held_until_nobody_can(
         assert (found, found.delivered, log) == (Converged(), False, [])
         assert (clinic(session), len(ledger.lines)) == (held, 0 if held else 2)
         assert session.exec(select(Grant)).all() == []
+        # Also if what it is for was read before.
+        ledger.lines = orders.lines(session, order_id)
+        converge(session, order_id, ledger)
+        assert clinic(session) == held
 
 
 def test_what_was_paid_for_is_delivered_once(shop: Shop, order_id: str) -> None:

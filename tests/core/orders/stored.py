@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, update
+from sqlalchemy import Result, event, update
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session, SQLModel
 
@@ -49,3 +49,42 @@ def locking(session: Session) -> Iterator[list[str]]:
         yield found
     finally:
         event.remove(session, "do_orm_execute", executed)
+
+
+@contextmanager
+def locking_rows(of: type[SQLModel]) -> Iterator[list[list[str]]]:
+    """The ids of the rows of a table that sessions lock meanwhile, in their order, by each statement that locks some."""
+    found: list[list[str]] = []
+
+    def executed(state: ORMExecuteState) -> Result[Any] | None:
+        if getattr(state.statement, "_for_update_arg", None) is None:
+            return None
+        rows = state.invoke_statement().freeze()
+        if of.__table__ in state.statement.get_final_froms():  # type: ignore[attr-defined]
+            found.append([row[0].id for row in rows().all()])
+            state.session.info["locked"] = state.session.info.get("locked", set()).union(found[-1])
+        return rows()
+
+    event.listen(Session, "do_orm_execute", executed)
+    try:
+        yield found
+    finally:
+        event.remove(Session, "do_orm_execute", executed)
+
+
+@contextmanager
+def writing_unlocked() -> Iterator[list[str]]:
+    """The tables in which sessions change meanwhile what belongs to an order that they have not locked."""
+    found: list[str] = []
+
+    def flushing(session: Session, *_: object) -> None:
+        changed = [row for row in (*session.new, *session.dirty) if session.is_modified(row)]
+        locked = session.info.get("locked", set())
+        found.extend(row.__table__.name for row in changed if getattr(row, "order_id", None) not in (None, *locked))
+
+    event.listen(Session, "before_flush", flushing)
+    try:
+        with locking_rows(Order):
+            yield found
+    finally:
+        event.remove(Session, "before_flush", flushing)

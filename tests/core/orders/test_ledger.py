@@ -22,7 +22,7 @@ from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests.builders import a_basket
 from tests.core.orders.rows import DAY, LINES, NORA, OLE, attempt, back, book, dispute, line, paid, plan, renewal
-from tests.core.orders.stored import placed
+from tests.core.orders.stored import locking, placed
 from tests.core.test_statements import statements
 
 
@@ -308,6 +308,28 @@ def read(shop: Shop, order_id: str, *, eventful: bool, money: Money = Money.UNPA
         with statements(shop.engine) as heard:
             found = ledgers.read(session, order)
         return found, len(heard)
+
+
+def test_an_order_that_is_locked_is_read_with_what_was_just_written_of_it(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        order = session.get_one(Order, order_id)
+        order.attention = "looked at"
+        row = back(None, 900)
+        row.order_id = order_id
+        session.add(row)
+
+        def locked(*, eventful: bool) -> tuple[bool, list[Refund]]:
+            with locking(session) as tables:
+                found = ledgers.lock(session, [order_id, "ord_9"], eventful=eventful)
+            assert ([*found], tables) == ([order_id], ["orders"])
+            assert found[order_id].order is order
+            return order.eventful, found[order_id].book.refunds
+
+        assert locked(eventful=False) == (False, [])
+        assert locked(eventful=True) == (True, [row])
+        assert locked(eventful=False) == (True, [row])
+        assert (order.attention, ledgers.lock(session, ["ord_9"])) == ("looked at", {})
 
 
 def test_no_more_is_read_of_an_order_than_can_be_there(shop: Shop) -> None:

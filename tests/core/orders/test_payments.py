@@ -173,7 +173,7 @@ def test_what_is_recorded_is_found_at_once_and_known_to_the_cent_for_ever(shop: 
             payments.record(session, order_id, known, told(charge="ch_1"), lines_known=lines_known)
             assert row.lines_known is expected
         session.flush()
-        assert payments.owners_of(session, ["ch_1"]) == {"ch_1": order_id}
+        assert payments.owners_of(session, ["ch_1"]) == dict.fromkeys(("in_1", "pi_1", "ch_1"), order_id)
         # Which id comes first, stays.
         payments.identify(session, row, "pi_9", "ch_9")
         assert (row.stripe_payment_intent_id, row.stripe_charge_id) == ("pi_1", "ch_1")
@@ -184,7 +184,8 @@ def test_a_payment_goes_by_the_ids_that_were_learned_of_it_later(shop: Shop) -> 
     with shop.transaction() as session:
         row = payments.record(session, order_id, [], told(invoice="in_1"), lines_known=True)
         payments.identify(session, row, "pi_1")
-        assert (payments.owners_of(session, ["pi_1"]), row.stripe_charge_id) == ({"pi_1": order_id}, None)
+        assert payments.owners_of(session, ["pi_1"]) == {"pi_1": order_id, "in_1": order_id}
+        assert row.stripe_charge_id is None
         payments.identify(session, row, None, "ch_1")
         assert payments.of_charge(session, order_id, "ch_1") == "in_1"
         assert (row.stripe_payment_intent_id, row.stripe_charge_id) == ("pi_1", "ch_1")
@@ -260,6 +261,9 @@ def test_of_a_charge_only_the_orders_own_payment_is_found(shop: Shop) -> None:
         assert payments.of_charge(session, order_id, "ch_2") is None
         assert payments.of_charge(session, another, None) is None
         assert payments.owners_of(session, ["in_9", "ch_9"]) == {}
+        payments.record(session, another, [], told("cs_8", session="cs_8"), lines_known=True)
+        session.flush()
+        assert payments.owners_of(session, ["cs_8"]) == {"cs_8": another}
 
 
 def test_those_are_asked_about_whose_lines_are_not_known_and_that_do_not_rest(shop: Shop) -> None:

@@ -236,16 +236,29 @@ def test_a_refund_of_a_charge_alone_is_of_the_payment_that_made_it(shop: Shop) -
             charged = paid(f"in_{number}", stripe_charge_id=f"ch_{number}", session=None)
             charged.order_id = order_id
             session.add(charged)
-        session.flush()
+        known: list[Refund] = []
 
         def payment(name: str, charge: str | None, payment_intent: str | None) -> str | None:
             told = refund_facts(name, charge=charge, payment_intent=payment_intent)
-            return recorded(session, order_id, told, now=DAY).payment_id
+            return refunds.record(session, order_id, known, told, now=DAY).payment_id
 
         assert payment("re_1", "ch_2", None) == "in_2"
         assert payment("re_1", "ch_1", None) == "in_2"
         assert payment("re_2", "ch_2", "pi_2") is None
         assert payment("re_3", "ch_9", None) is None
+
+
+def test_what_is_new_is_known_at_once_in_the_order_in_which_all_were_made(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        gone, taken = refunds.of_order(session, order_id), disputes.of_order(session, order_id)
+        for name, made in (("2", LATER), ("3", LATER), ("1", DAY)):
+            refunds.record(session, order_id, gone, refund_facts(f"re_{name}"), now=made)
+            disputes.record(session, order_id, taken, dispute_facts(f"du_{name}", created_at=made))
+        session.flush()
+        assert [row.id for row in gone] == ["re_1", "re_2", "re_3"]
+        assert [row.id for row in taken] == ["du_1", "du_2", "du_3"]
+        assert (refunds.of_order(session, order_id), disputes.of_order(session, order_id)) == (gone, taken)
 
 
 def test_refunds_stand_in_the_order_in_which_they_were_made(shop: Shop) -> None:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from core.foundation import signing
 from core.shop import Shop
-from storefront.headers import PageHeaders
+from storefront.serving.headers import PageHeaders
 
 
 async def page(_: Request) -> Response:

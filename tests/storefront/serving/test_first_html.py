@@ -3,7 +3,8 @@
 import pytest
 
 from core.shop import Shop
-from storefront import first_html
+from storefront.serving import first_html
+from storefront.serving.crowd import Crowd
 
 
 def test_the_first_html_bears_the_shop_s_name_and_knows_its_server(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,5 +17,5 @@ def test_the_first_html_bears_the_shop_s_name_and_knows_its_server(shop: Shop, m
 
 def test_every_page_has_a_route(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storefront.process.shop", lambda: shop)
-    paths = {route.path for route in first_html.routes(shop.settings)}
+    paths = {route.path for route in first_html.routes(shop, Crowd(most=0))}
     assert {"/", "/product", "/cart", "/thanks", "/purchases"} <= paths

@@ -4,6 +4,8 @@ It is Streamlit's own, told where its server is: else a page other than the firs
 fills the browser's console with errors. It also bears the shop's name and icon, shows that name until the page itself is
 there, and fetches early what every page needs: our fonts, and the parts of Streamlit that would otherwise be asked for
 only when the page is being drawn.
+
+Who comes to the shop or a product while all sessions are taken gets that page in plain HTML instead.
 """
 
 import re
@@ -11,14 +13,17 @@ from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from core.foundation.settings import Settings
-from storefront import links, pictures
+from core.shop import Shop
+from storefront import links, pictures, stylesheets
+from storefront.serving.crowd import Crowd
+from storefront.serving.plain_html import PlainPages
 
-_PAGES = Path(__file__).parent / "buyer_pages"
+_PAGES = pictures.STATIC.parent / "buyer_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
 _PARTS = (
     "ButtonGroup", "Html", "ImageList", "PageLink", "WidgetLabel", "WidgetLabelHelpIconInline", "purify.es",
@@ -34,16 +39,27 @@ _NAME = """<style>
 </style><div id="sign">%s</div>"""
 
 
-def routes(settings: Settings) -> list[Route]:
-    """A route for every page's address."""
-    page = html(settings)
+def routes(shop: Shop, crowd: Crowd) -> list[Route]:
+    """A route for every page's address. Only of the shop and its products is there a plain page."""
+    page = html(shop.settings)
+    plain = PlainPages(shop)
 
-    async def open_page(_request: Request) -> HTMLResponse:
+    async def open_page(_request: Request) -> Response:
+        crowd.expect()
         return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
-    paths = ["/", *(f"/{file.stem}" for file in sorted(_PAGES.glob("[!_]*.py")))]
-    paths += [f"/{path}" for path in links.OWNER_PATHS.values()]
-    return [*(Route(path, open_page) for path in paths), Route("/owner/{page:str}", _leave_slash)]
+    async def open_shop(request: Request) -> Response:
+        return await plain.shop() if crowd.is_full else await open_page(request)
+
+    async def open_product(request: Request) -> Response:
+        if crowd.is_full:
+            return await plain.product(request.query_params.get("p", ""))
+        return await open_page(request)
+
+    pages = {f"/{file.stem}": open_page for file in sorted(_PAGES.glob("[!_]*.py"))}
+    found = {**pages, "/": open_shop, "/shop": open_shop, "/product": open_product}
+    found |= {f"/{path}": open_page for path in links.OWNER_PATHS.values()}
+    return [*(Route(path, endpoint) for path, endpoint in found.items()), Route("/owner/{page:str}", _leave_slash)]
 
 
 async def _leave_slash(request: Request) -> RedirectResponse:
@@ -58,10 +74,14 @@ def html(settings: Settings) -> str:
     """Streamlit's index page with the shop's own head. What a later Streamlit words differently stays as it is."""
     found = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
     name = escape(settings.shop_name)
-    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}", 1)
+    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}{_styles()}", 1)
     found = found.replace('<div id="root"></div>', f'<div id="root">{_NAME % name}</div>', 1)
     found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{pictures.favicon()}"', 1)
     return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', _fonts(), found, count=1)
+
+
+def _styles() -> str:
+    return "".join(f'<link rel="preload" href="{address}" as="style" />' for address in stylesheets.ADDRESSES)
 
 
 def _fonts() -> str:

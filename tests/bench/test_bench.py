@@ -1,0 +1,175 @@
+"""The bench runs, and its verification notices what was lost or done twice. What it measures no test asks about."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import stripe
+from sqlalchemy import text
+
+from core.events import inbox
+from core.foundation import database
+from core.foundation.settings import Settings
+from core.foundation.storage import Storage
+from core.shop import Shop
+from tests.bench import checkout, downloads, exactness, reads, scale, stand, stock, webhook
+from tests.bench.figures import Figures
+from tests.bench.measures import Bench
+from tests.bench.stand import SECRET_KEY
+from tests.bench.versions import HERE, ROOT, ScriptFailed, Version, checked_out
+from tests.conftest import DATABASES
+from tests.fakes import SECRET, FakeStripe
+
+TOLD = ("00000000", "00000001", "00000002")
+_DOUBLED = {
+    "a payment": "insert into payments select {payment} from payments where order_id = 'ord_bench_00000001'",
+    "a grant": "update grants set order_id = 'ord_bench_00000001' where order_id = 'ord_bench_00000002'",
+    "a receipt": "update {dbos}workflow_status set workflow_uuid = workflow_uuid || ':again' "
+    "where workflow_uuid = 'receipt:ord_bench_00000001'",
+    "an event": "update stripe_events set id = 'evt_of_another' where id = 'evt_bench_00000001'",
+    "an order": "update orders set status = 'fulfilled' where id = 'ord_bench_00000003'",
+}
+_LOST = {
+    "a payment": "delete from payment_lines; delete from payments where order_id = 'ord_bench_00000001'",
+    "a grant that may be used": "update grants set state = 'suspended' where order_id = 'ord_bench_00000001'",
+    "an entry that it was paid": "delete from fulfillment_log where order_id = 'ord_bench_00000001' and event = 'paid'",
+    "an order that is fulfilled": "update orders set status = 'paid' where id = 'ord_bench_00000001'",
+    "an event that was applied": "update stripe_events set state = 'failed' where id = 'evt_bench_00000001'",
+}
+
+
+@pytest.fixture
+def sold(unmigrated_url: str, tmp_path: Path) -> str:
+    """The address of a database with four orders, of which three were told to be paid, one of them twice."""
+    plan: dict[str, Any] = {
+        "database_url": unmigrated_url, "storage_url": f"file://{tmp_path}/files", "secret_key": SECRET_KEY, "orders": 4,
+        "bought": False,
+    }  # fmt: skip
+    body = stock.main(plan)["body"]
+    settings = Settings(
+        database_url=unmigrated_url,
+        storage_url=plan["storage_url"],
+        secret_key=SECRET_KEY,
+        stripe_webhook_secret=SECRET,
+    )
+    shop = Shop(settings, database.connect(unmigrated_url), FakeStripe(), Storage(settings.storage_url))
+    for number in (*TOLD, TOLD[0]):
+        told = body.replace(stock.NUMBER, number)
+        inbox.receive(shop, told.encode(), _signature(told))
+    shop.engine.dispose()
+    return unmigrated_url
+
+
+def _signature(body: str) -> str:
+    return str(stripe.WebhookSignature.generate_signature_header(body, SECRET))
+
+
+def _change(url: str, words: str) -> None:
+    engine = database.connect(url)
+    with engine.begin() as connection:
+        columns = [column.name for column in database.metadata.tables["payments"].columns]
+        payment = ", ".join("'pi_again'" if name in ("id", "stripe_payment_intent_id") else name for name in columns)
+        dbos = "" if url.startswith("sqlite") else "dbos."
+        for statement in words.format(payment=payment, dbos=dbos).split("; "):
+            connection.execute(text(statement.replace(":", "\\:")))
+    engine.dispose()
+
+
+def test_orders_that_were_told_of_once_or_twice_are_there_once(sold: str) -> None:
+    assert exactness.violations(sold, TOLD) == []
+
+
+def test_an_order_that_was_lost_is_noticed(sold: str) -> None:
+    assert len(exactness.violations(sold, {*TOLD, "00000003"})) == len(exactness.PAID)
+
+
+def test_an_order_that_nobody_paid_for_is_noticed(sold: str) -> None:
+    assert len(exactness.violations(sold, TOLD[:2])) == len(exactness.PAID)
+
+
+@pytest.mark.parametrize("what", _DOUBLED)
+def test_what_was_done_twice_is_noticed(sold: str, what: str) -> None:
+    _change(sold, _DOUBLED[what])
+    assert any(wrong.startswith(what) for wrong in exactness.violations(sold, TOLD))
+
+
+@pytest.mark.parametrize("what", _LOST)
+def test_what_was_lost_is_noticed(sold: str, what: str) -> None:
+    _change(sold, _LOST[what])
+    assert any(wrong.startswith(f"{what} is not there") for wrong in exactness.violations(sold, TOLD))
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_a_short_run_is_measured_and_nothing_is_wrong(kind: str, tmp_path: Path) -> None:
+    figures = Figures((HERE,))
+    webhook.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, requests=30, seconds=60), figures)
+    assert figures.wrong == []
+    rates = {measure: by_version for (measure, name), by_version in figures.values.items() if name == "requests/s"}
+    assert len(rates) == len(webhook.CASES)
+    assert all(rate > 0 for by_version in rates.values() for rate in by_version["here"])
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None:
+    figures = Figures((HERE,))
+    checkout.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, requests=20, seconds=60), figures)
+    assert figures.wrong == []
+    beyond = [by_version["here"] for (_, name), by_version in figures.values.items() if "beyond" in name]
+    assert len(beyond) == len(checkout.IN_FLIGHT)
+    assert all(took > 0 for [took] in beyond)
+
+
+def test_a_whole_file_is_downloaded_or_said_to_be_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = Figures((HERE,))
+    downloads.measure(Bench(tmp_path / "whole", (HERE,), ("sqlite",), runs=1, megabytes=3), figures)
+    assert figures.wrong == []
+    assert figures.values["download of 3 MB", "MB/s"]["here"][0] > 0
+    monkeypatch.setattr(downloads, "_put", lambda *_: None)
+    downloads.measure(Bench(tmp_path / "another", (HERE,), ("sqlite",), runs=1, megabytes=3), figures)
+    assert len(figures.wrong) == 2  # neither the same nor as long
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_all_reads_of_a_long_past_are_timed(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "FEW", 200)
+    figures = Figures((HERE,))
+    scale.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, orders=400), figures)
+    timed = [by_version["here"] for (_, name), by_version in figures.values.items() if name == "ms at 400 orders"]
+    assert len(timed) == len(reads.READS)
+    assert all(time > 0 for [time] in timed)
+
+
+def test_postgresql_waits_for_the_disk(tmp_path: Path) -> None:
+    with stand.databases("postgres", tmp_path) as databases, psycopg.connect(databases.empty("shop")) as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            assert connection.execute(f"show {name}").fetchall() == [("on",)]
+
+
+def test_a_table_has_medians_and_of_each_pair_of_runs_the_ratio() -> None:
+    other = Version("before", Path())
+    figures = Figures((HERE, other))
+    for here, there in ((10, 5), (30, 10), (20, 10)):
+        figures.add(HERE, "webhook", {"requests/s": here})
+        figures.add(other, "webhook", {"requests/s": there})
+    figures.add(HERE, "new", {"ms": 1234})
+    assert figures.table().splitlines()[2:] == [
+        "| webhook | requests/s | 20 (10–30) | 10 (5–10) | × 2.00 |",
+        "| new | ms | 1,234 | not measured |  |",
+    ]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the repository")
+def test_another_version_runs_by_its_own_code_and_leaves_nothing(tmp_path: Path) -> None:
+    with checked_out("HEAD", tmp_path) as version:
+        command = [sys.executable, "-P", "-c", "import core.shop; print(core.shop.__file__)"]
+        said = subprocess.check_output(command, cwd=tmp_path, env=version.environment(), text=True)
+        assert Path(said.strip()) == version.folder / "core" / "shop.py"
+    assert not version.folder.exists()
+
+
+def test_a_script_that_a_version_cannot_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ScriptFailed, match=r"reads.py does not run under here: (?s:.*)KeyError: 'database_url'"):
+        HERE.run("reads", {}, cwd=tmp_path)

@@ -1,0 +1,161 @@
+"""The plain pages: given to newcomers when all sessions are taken, with a form that the sidecar takes as it is."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+from sqlmodel import update
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from core.catalog.products import Price, Product, ShopText
+from core.journeys import carts
+from core.orders.orders import Order
+from core.shop import Shop
+from storefront.serving import first_html, plain_html
+from storefront.serving.crowd import Crowd
+from tests import builders
+from tests.fakes import FakeStripe
+from webhook.app import create_app
+
+
+class Form(HTMLParser):
+    """What a browser sends for the form on a page when its button is pressed at once."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.action, self.fields = "", dict[str, str]()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self.action = given["action"] or ""
+        if tag == "input" and (given["type"] != "radio" or "checked" in given):
+            self.fields[given["name"] or ""] = given["value"] or ""
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    crowd = Crowd(most=1)
+    crowd.enter()
+    return crowd
+
+
+@pytest.fixture
+def browser(shop: Shop, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A browser without scripts, in front of a full shop whose pages are drawn anew each time."""
+    monkeypatch.setattr("storefront.process.shop", lambda: shop)
+    monkeypatch.setattr(plain_html, "_FRESH", 0)
+    app = Starlette(routes=[Mount("/api", app=create_app(shop)), *first_html.routes(shop, crowd)])
+    with TestClient(app, follow_redirects=False) as browser:
+        yield browser
+
+
+def test_newcomers_get_plain_html_only_while_all_sessions_are_taken(browser: TestClient, crowd: Crowd) -> None:
+    for path in ("/", "/shop", "/product?p=guide"):
+        assert "<h1>" in browser.get(path).text
+    crowd.leave()
+    for path in ("/", "/product?p=guide"):
+        crowd._on_their_way.clear()
+        assert 'id="root"' in browser.get(path).text
+
+
+def test_who_looks_for_their_cart_or_purchases_is_no_newcomer(browser: TestClient) -> None:
+    for path in ("/cart", "/thanks", "/purchases"):
+        assert 'id="root"' in browser.get(path).text
+
+
+def test_a_burst_of_newcomers_fills_the_shop_before_any_is_connected(browser: TestClient, crowd: Crowd) -> None:
+    crowd.leave()
+    assert 'id="root"' in browser.get("/").text
+    assert "<h1>" in browser.get("/").text
+
+
+def test_everything_on_the_shelves_is_on_the_shop_page(browser: TestClient) -> None:
+    html = browser.get("/").text
+    assert set(re.findall(r'href="/product\?p=([\w-]+)"', html)) == {
+        "guide", "kit", "plan", "clinic", "full", "yen", "dinar", "gift",
+    }  # fmt: skip
+    assert "€29" in html
+
+
+@pytest.mark.parametrize("product", ["guide", "kit", "plan", "clinic"])
+def test_the_form_of_a_product_leads_to_its_payment(
+    browser: TestClient, shop: Shop, stripe: FakeStripe, product: str
+) -> None:
+    form = Form(browser.get(f"/product?p={product}").text)
+    answer = browser.post(form.action, data=form.fields, headers={"Origin": "http://testserver"})
+    (session,) = stripe.sessions.values()
+    assert (answer.status_code, answer.headers["location"]) == (303, session["url"])
+    assert builders.detail(shop, builders.rows(shop, Order)[0].id)["lines"][0]["product"] == product
+
+
+@builders.on_sqlite
+def test_what_is_sold_out_has_no_form(browser: TestClient) -> None:
+    html = browser.get("/product?p=full").text
+    assert "Every place is taken." in html
+    assert "<form" not in html
+
+
+@builders.on_sqlite
+def test_what_is_not_there_is_404(browser: TestClient) -> None:
+    for address in ("/product", "/product?p=nothing", "/product?p=", "/product?p=<script>"):
+        answer = browser.get(address)
+        assert answer.status_code == 404
+        assert "We can&#x27;t find that product" in answer.text
+        assert "<script" not in answer.text
+
+
+@builders.on_sqlite
+def test_what_sellers_write_is_text_and_no_html(browser: TestClient, shop: Shop) -> None:
+    evil = "<script>alert(1)</script>"
+    with shop.transaction() as session:
+        session.exec(update(Product).values(name=evil, summary=evil, description=evil + "\n\n**bold**", facts=evil))
+        session.merge(ShopText(key="headline", text=evil))
+    for address in ("/", "/product?p=guide"):
+        html = browser.get(address).text
+        assert "<script" not in html
+        assert "&lt;script&gt;" in html
+    assert "<strong>bold</strong>" in html
+
+
+@builders.on_sqlite
+def test_prices_and_places_are_those_of_this_moment(browser: TestClient, shop: Shop) -> None:
+    assert 'max="4"' in browser.get("/product?p=clinic").text
+    with shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == "guide-eur").values(amount=3500))
+    builders.opened(shop, ("clinic-eur", 3))
+    assert "€35" in browser.get("/product?p=guide").text
+    assert 'max="2"' in browser.get("/product?p=clinic").text
+
+
+@builders.on_sqlite
+def test_many_who_ask_at_once_are_answered_by_one_look(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, crowd: Crowd
+) -> None:
+    monkeypatch.setattr("storefront.process.shop", lambda: shop)
+    seconds = [0.0]
+    pages = plain_html.PlainPages(shop, clock=lambda: seconds[0])
+    looks = []
+    monkeypatch.setattr(pages, "_draw", lambda: looks.append(1) or {None: "shop"})
+
+    async def asked() -> None:
+        for _ in range(50):
+            await pages.shop()
+        seconds[0] += 1
+        await pages.shop()
+
+    asyncio.run(asked())
+    assert len(looks) == 2
+
+
+def test_what_is_bought_by_form_is_in_the_cart_of_the_pages(browser: TestClient, shop: Shop) -> None:
+    form = Form(browser.get("/product?p=guide").text)
+    browser.post(form.action, data=form.fields)
+    with shop.reading() as session:
+        cart = carts.view(session, builders.rows(shop, Order)[0].browser_id, now=shop.now())
+    assert [line.price.id for line in cart.lines] == ["guide-eur"]

@@ -1,0 +1,155 @@
+"""Buying by a form of plain HTML: the browser goes to pay, or reads why not."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from core.foundation import signing
+from core.foundation.errors import StripeUnreachable
+from core.journeys import carts
+from core.journeys.carts import CartView
+from core.orders.orders import Order
+from core.shop import Shop
+from tests import builders
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+
+FORM = "/checkout/form"
+GUIDE = {"product": "guide", "price": "guide-eur", "quantity": "2"}
+CLINIC = {"product": "clinic", "price": "clinic-eur", "quantity": "", "date": "clinic/1"}
+PLAN = {"product": "plan", "price": "plan-month"}
+
+
+def browser_of(shop: Shop, client: TestClient) -> str:
+    return signing.in_cookie(shop.signing_key, signing.BROWSER, client.cookies.get(signing.BROWSER_COOKIE))
+
+
+def cart_of(shop: Shop, client: TestClient) -> CartView:
+    with shop.reading() as session:
+        return carts.view(session, browser_of(shop, client), now=shop.now())
+
+
+def test_a_form_leads_to_the_payment_page(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    answer = client.post(FORM, data=GUIDE)
+    (session,) = stripe.sessions.values()
+    assert (answer.status_code, answer.headers["location"]) == (303, session["url"])
+    (order,) = builders.rows(shop, Order)
+    assert (order.id, order.amount_expected) == (session["client_reference_id"], 5800)
+    assert order.browser_id == browser_of(shop, client)
+
+
+def test_what_is_bought_stays_in_the_cart_until_it_is_paid(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    client.post(FORM, data=GUIDE)
+    cart = cart_of(shop, client)
+    assert [(line.price.id, line.quantity) for line in cart.lines] == [("guide-eur", 2)]
+    assert builders.rows(shop, Order)[0].cart_id == cart.id
+    (paid,) = stripe.sessions
+    stripe.pay(paid)
+    builders.deliver(shop, stripe.event("completed", paid))
+    assert cart_of(shop, client).lines == ()
+
+
+def test_the_same_form_sent_twice_is_one_purchase(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    first, second = client.post(FORM, data=GUIDE), client.post(FORM, data=GUIDE)
+    assert first.headers["location"] == second.headers["location"]
+    assert len(builders.rows(shop, Order)) == len(stripe.sessions) == 1
+
+
+def test_a_place_is_booked_on_the_date_that_was_chosen(shop: Shop, client: TestClient) -> None:
+    assert client.post(FORM, data=CLINIC).status_code == 303
+    (line,) = cart_of(shop, client).lines
+    assert (line.date and line.date.id, line.quantity) == ("clinic/1", 1)
+
+
+def test_who_has_something_else_in_the_cart_sees_the_cart_first(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    client.post(FORM, data=GUIDE)
+    answer = client.post(FORM, data={"product": "kit", "price": "kit-eur"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/cart")
+    assert {line.price.id for line in cart_of(shop, client).lines} == {"guide-eur", "kit-eur"}
+    assert len(stripe.sessions) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "sentence"),
+    [
+        ({"product": "full", "price": "full-eur"}, 409, "No place can be had on this date any more."),
+        ({"product": "old", "price": "old-eur"}, 409, "This is no longer for sale."),
+        (GUIDE | {"quantity": "6"}, 400, "You can buy up to 5 of this at a time."),
+        (CLINIC | {"date": "clinic/9"}, 400, "That date isn&#x27;t offered any more. Choose another one."),
+        (GUIDE | {"price": "nothing"}, 400, "Something about this isn&#x27;t right any more."),
+    ],
+)
+@builders.on_sqlite
+def test_why_not_is_a_page_that_leads_back(
+    shop: Shop, stripe: FakeStripe, client: TestClient, form: dict, status: int, sentence: str
+) -> None:
+    answer = client.post(FORM, data=form)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert sentence in answer.text
+    assert f'href="/product?p={form["product"]}"' in answer.text
+    assert builders.rows(shop, Order) == []
+    assert stripe.calls == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"price=guide-eur", b"product=guide&price=guide-eur&quantity=0", b"product=guide&price=guide-eur&amount=1",
+        b"product=%3Cscript%3E&price=guide-eur", b"product=guide&price=guide%00", "product=gu\u00efde&price=guide-eur".encode(),
+        b"product=guide&price=guide-eur&again=perhaps", b"product=guide&price=guide-eur&date=" + b"a" * 5000,
+        b"&".join([b"product=guide"] * 11),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_what_no_form_of_ours_sends_is_answered_400_and_leaves_no_trace(
+    shop: Shop, stripe: FakeStripe, client: TestClient, body: bytes
+) -> None:
+    answer = client.post(FORM, content=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
+    assert "script" not in answer.text
+    assert "set-cookie" not in answer.headers
+    assert builders.rows(shop, Order) == []
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://elsewhere.example", "null", "http://testserver.elsewhere.example", "http://["]
+)
+@builders.on_sqlite
+def test_a_form_of_another_site_buys_nothing_and_changes_no_cookie(shop: Shop, client: TestClient, origin: str) -> None:
+    answer = client.post(FORM, data=GUIDE, headers={"Origin": origin})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+    assert builders.rows(shop, Order) == []
+
+
+@pytest.mark.parametrize("origin", ["http://testserver", "http://localhost:8501"])
+@builders.on_sqlite
+def test_a_form_of_the_shop_s_own_pages_buys(shop: Shop, client: TestClient, origin: str) -> None:
+    assert client.post(FORM, data=GUIDE, headers={"Origin": origin}).status_code == 303
+
+
+@builders.on_sqlite
+def test_who_has_the_plan_already_is_warned_and_may_have_it_once_more(
+    shop: Shop, stripe: FakeStripe, client: TestClient, clock: Clock
+) -> None:
+    client.post(FORM, data=PLAN)
+    (paid,) = stripe.sessions
+    stripe.pay(paid)
+    builders.deliver(shop, stripe.event("completed", paid))
+    clock.pass_(seconds=1)
+    warned = client.post(FORM, data=PLAN)
+    assert warned.status_code == 409
+    assert "You already have this plan." in warned.text
+    assert '<input type="hidden" name="again" value="true">' in warned.text
+    assert client.post(FORM, data=PLAN | {"again": "true", "quantity": "1", "date": ""}).status_code == 303
+
+
+@builders.on_sqlite
+def test_stripe_s_trouble_is_told_without_its_words(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    stripe.trouble.append(StripeUnreachable("rate_limit", "Too many requests of acct_123", "req_1"))
+    answer = client.post(FORM, data=GUIDE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert "Nothing was charged" in answer.text
+    assert "acct_123" not in answer.text
+    assert [line.price.id for line in cart_of(shop, client).lines] == ["guide-eur"]
