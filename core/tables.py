@@ -21,4 +21,5 @@ from core.orders import (
     subscriptions,
 )
 from core.orders.balance import entries, payouts
-from core.people import codes, customers, sign_in
+from core.owner import notes, set_aside
+from core.people import audit, codes, customers, sign_in, staff

@@ -68,7 +68,7 @@ def _settle() -> None:
 
 
 def _where_to_click(settings: Settings) -> str:
-    places = {"Shop": "/", "Cart": "/cart", "Your purchases": "/purchases"}
+    places = {"Shop": "/", "Cart": "/cart", "Your purchases": "/purchases", "Back office": "/owner"}
     lines = [f"  {name:<16}{settings.public_url}{path}" for name, path in places.items()]
     if settings.demo:
         sandbox = f"http://127.0.0.1:{settings.sandbox_port}"

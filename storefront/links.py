@@ -7,6 +7,10 @@ import streamlit as st
 
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
+OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
+STAFF = "owner_pages/staff.py"
+# The addresses of the owner's side. Streamlit allows no slashes in them.
+OWNER_PATHS = {OVERVIEW: "owner", ORDERS: "owner-orders", ORDER: "owner-order", STAFF: "owner-staff"}
 
 
 def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:
@@ -18,6 +22,12 @@ def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page
 def trailing(page: str, label: str, **query: str) -> None:
     """A link at the end of a row."""
     st.page_link(page, label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query, help="")
+
+
+def back(page: str, label: str) -> None:
+    """A link to where one came from."""
+    with st.container(key="flush-back"):
+        st.page_link(page, label=label, icon=":material/arrow_back:", help="")
 
 
 def redirect(url: str, label: str) -> None:

@@ -1,32 +1,115 @@
-"""The frame around every page: title, top bar with the cart's count, styles. Streamlit runs this for every visit."""
+"""The frame around every page. Streamlit runs this for every visit: buyers get a bar on top, those who work here a sidebar.
+
+Which of the two is meant is known only once Streamlit has found the page. So it is guessed from the address, and put right
+by running once more.
+"""
+
+from typing import Literal
+from urllib.parse import urlsplit
 
 import streamlit as st
 
 from core.catalog import products
 from core.journeys import carts
-from storefront import frame, links, pictures, process, visitor
+from core.people.staff import Action, Staff
+from storefront import frame, links, pictures, process, visitor, words
+from storefront.back_office import bar, gate
 
 shop = process.shop()
-with shop.reading() as session:
-    in_cart = carts.size(session, visitor.browser_id())
-    texts = products.texts(session)
+state = st.session_state
+asked = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
+in_office: bool = state.setdefault("in_office", asked in links.OWNER_PATHS.values())
+
+
+def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
+    """The shop. `hidden` from the menu of the other side."""
+    shown: Literal["visible", "hidden"] = "hidden" if hidden else "visible"
+    in_cart = state.get("in_cart", 0)
+    return [
+        st.Page(links.SHOP, title="Shop", icon=":material/storefront:", default=True, visibility=shown),
+        st.Page(
+            links.PURCHASES,
+            title="Your purchases",
+            icon=":material/inventory_2:",
+            url_path="purchases",
+            visibility=shown,
+        ),
+        st.Page(
+            links.CART,
+            title=frame.cart_label(in_cart),
+            icon=":material/shopping_bag:",
+            url_path="cart",
+            visibility=shown,
+        ),
+        st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
+        st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
+    ]
+
+
+def owners_page(page: str, title: str, icon: str, *, hidden: bool) -> st.Page:
+    """A page of the owner's side."""
+    shown: Literal["visible", "hidden"] = "hidden" if hidden else "visible"
+    path = links.OWNER_PATHS[page]
+    return st.Page(page, title=title, icon=f":material/{icon}:", url_path=path, visibility=shown)
+
+
+def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = False) -> dict[str, list[st.Page]]:
+    """The owner's side, in the sections of its menu."""
+    overview = f"Overview · {waiting}" if waiting else "Overview"
+    return {
+        "Sell": [
+            owners_page(links.OVERVIEW, overview, "monitoring", hidden=hidden),
+            owners_page(links.ORDERS, "Orders", "receipt_long", hidden=hidden),
+            owners_page(links.ORDER, "Order", "receipt_long", hidden=True),
+        ],
+        "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
+    }
+
+
+def draw_sidebar(me: Staff) -> None:
+    """Who works here, and the ways out."""
+    with st.sidebar:
+        # A new tab is a new session: crossing over within one leaves an empty sidebar behind.
+        st.link_button("View shop", shop.settings.public_url, icon=":material/open_in_new:", type="tertiary")
+        words.quiet(f"{words.plain(me.email)}, {me.role}")
+        if st.button("Sign out", type="tertiary", icon=":material/logout:", key="leave-office"):
+            links.redirect("/api/sign-out?next=/owner", "Sign out")
+            st.stop()
+
 
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(
-    layout="wide", initial_sidebar_state="auto", page_icon=pictures.STATIC / "brand" / pictures.favicon()
+    layout="wide",
+    initial_sidebar_state=232 if in_office else "auto",
+    page_icon=pictures.STATIC / "brand" / ("pushcart-favicon.svg" if in_office else pictures.favicon()),
 )
-page = st.navigation(
-    [
-        st.Page(links.SHOP, title="Shop", icon=":material/storefront:", default=True),
-        st.Page(links.PURCHASES, title="Your purchases", icon=":material/inventory_2:", url_path="purchases"),
-        st.Page(links.CART, title=frame.cart_label(in_cart), icon=":material/shopping_bag:", url_path="cart"),
-        st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
-        st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
-    ],
-    position="top",
-)
+me = gate.who() if in_office else None
+needs = bar.needs() if me else []
+if in_office and me:
+    sections = owners_pages(len(needs), staff_too=me.may(Action.STAFF))
+    page = st.navigation({**sections, "": buyers_pages(hidden=True)}, position="sidebar", expanded=True)
+elif in_office:
+    office = [each for section in owners_pages(hidden=True).values() for each in section]
+    page = st.navigation([*office, *buyers_pages(hidden=True)], position="hidden")
+else:
+    with shop.reading() as session:
+        state.update(in_cart=carts.size(session, visitor.browser_id()), texts=products.texts(session))
+    office = [each for section in owners_pages(hidden=True).values() for each in section]
+    page = st.navigation([*buyers_pages(), *office], position="top")
+if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
+    state["in_office"] = not in_office
+    st.rerun()
+
 frame.title_bar(page.title.split(" · ")[0])
 frame.styles()
-st.logo(pictures.wordmark(), size="large")
-st.session_state.update(in_cart=in_cart, texts=texts)
-page.run()
+if not in_office:
+    st.logo(pictures.wordmark(), size="large")
+    page.run()
+elif me is None:
+    gate.draw_form()
+else:
+    st.logo(pictures.STATIC / "brand" / "pushcart.svg", size="large")
+    state["needs"] = needs
+    draw_sidebar(me)
+    bar.draw(len(needs))
+    page.run()

@@ -10,5 +10,5 @@ def _address(name: str) -> str:
     return f"/app/static/{name}?{sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
 
 
-ADDRESSES = tuple(_address(name) for name in ("pushcart.css", "links.css"))
+ADDRESSES = tuple(_address(name) for name in ("pushcart.css", "links.css", "office.css"))
 IMPORTS = "".join(f'@import url("{address}");' for address in ADDRESSES)

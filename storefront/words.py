@@ -17,6 +17,12 @@ def plain(text: str) -> str:
     return escaped.replace("@", ":color[@]{}")  # a directive without effect, which splits the word
 
 
+def told(text: str) -> str:
+    """Text of core's own: as it is written, but for commands between backticks, which are shown as such."""
+    parts = text.split("`")
+    return "".join(f"`{part}`" if place % 2 else plain(part) for place, part in enumerate(parts))
+
+
 def quiet(text: str, **options: Any) -> None:
     """Secondary text. st.caption would fade its links too far."""
     st.markdown(f":gray[:small[{text}]]", **options)

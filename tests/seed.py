@@ -44,7 +44,7 @@ _ROWS: dict[str, dict[str, str]] = {
         "id": "'ol_' || i", "order_id": "'ord_' || i", "position": "0", "product_id": "(select min(id) from products)",
         "price_id": "(select min(id) from prices)", "kind": "'download'", "name": "'Guide'", "quantity": "1",
         "unit_amount": "2900", "currency": "'eur'", "image": "''", "amount_discount": "0", "amount_tax": "0",
-        "taken_back_reason": "''",
+        "taken_back_reason": "''", "placed_at": _AT,
     },
     "grants": {
         "id": "'gr_' || i", "order_id": "'ord_' || i", "order_line_id": "'ol_' || i",

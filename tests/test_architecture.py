@@ -75,6 +75,17 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "storefront",
     },
+    # The pieces that the owner's pages share, and those pages.
+    "storefront/back_office": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/owner", "storefront",
+    },
+    "storefront/owner_pages": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/messages", "core/owner", "storefront", "storefront/back_office",
+    },
+    # What Streamlit runs for every page, of buyers and of owners.
+    "storefront/pages": {"core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront", "storefront/back_office"},
     "storefront/serving": {"core/foundation", "core/shop", "core/catalog", "core/kinds", "storefront"},
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},

@@ -32,9 +32,14 @@ def remember_browser(response: Response, shop: Shop, browser: str) -> None:
     _set(response, shop, BROWSER_COOKIE, signing.BROWSER, browser)
 
 
+def sign_in_of(request: Request, shop: Shop) -> str:
+    """The sign-in that this browser's cookie names, whether or not it still counts; an empty string without one."""
+    return signing.in_cookie(shop.signing_key, signing.SIGN_IN, request.cookies.get(SIGN_IN_COOKIE))
+
+
 def signed_in(request: Request, shop: Shop) -> str:
     """The address that is signed in on this browser, or an empty string. The database is asked: a cookie proves nothing."""
-    claimed = signing.in_cookie(shop.signing_key, signing.SIGN_IN, request.cookies.get(SIGN_IN_COOKIE))
+    claimed = sign_in_of(request, shop)
     if not claimed:
         return ""
     with shop.reading() as session:
@@ -48,7 +53,7 @@ async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/pur
         ip = request.client.host if request.client else ""
         signed_in = await run_in_threadpool(_redeem, shop, ticket, ip)
     except AccessDenied:
-        return RedirectResponse(_local("/purchases", shop), 303)
+        return RedirectResponse(_local("/owner" if next == "/owner" else "/purchases", shop), 303)
     response = RedirectResponse(_local(next, shop), 303)
     _set(response, shop, SIGN_IN_COOKIE, signing.SIGN_IN, signed_in)
     return response
@@ -57,8 +62,7 @@ async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/pur
 @router.get("/sign-out")
 async def sign_out(request: Request, shop: OpenShop, next: str = "/") -> Response:
     """End the sign-in on the server and forget the cookie."""
-    signed_in = signing.in_cookie(shop.signing_key, signing.SIGN_IN, request.cookies.get(SIGN_IN_COOKIE))
-    if signed_in:
+    if signed_in := sign_in_of(request, shop):
         await run_in_threadpool(_sign_out, shop, signed_in)
     response = RedirectResponse(_local(next, shop), 303)
     response.delete_cookie(SIGN_IN_COOKIE, path="/")

@@ -83,15 +83,18 @@ def _take(post: Post, turn: Turn) -> None:
             sending.send(post, turn, _sign_in_code(*turn.arguments))
         case Job.OWNER_NOTICE:
             sending.send(post, turn, _owner_notice(*turn.arguments))
+        case Job.INVITATION:
+            sending.send(post, turn, _invitation(*turn.arguments))
         case _:
             assert_never(turn.job)
 
 
-def _receipt(order_id: str) -> Letter:
+def _receipt(order_id: str, copy: str = "") -> Letter:
     def write(shop: Shop) -> Message:
         return wording.receipt(shop.settings, contents.about_order(shop, order_id))
 
-    return Letter(f"{Job.RECEIPT}:{order_id}", order_id, partial(letters.buyer, order_id=order_id), write)
+    letter_id = f"{Job.RECEIPT}:{order_id}:{copy}" if copy else f"{Job.RECEIPT}:{order_id}"
+    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
 
 
 def _late_delivery(order_id: str, ending: str, lines: str) -> Letter:
@@ -138,6 +141,14 @@ def _owner_notice(order_id: str, topic: str) -> Letter:
         return wording.owner_notice(shop.settings, letter) if letter else None
 
     return Letter(f"{Job.OWNER_NOTICE}:{order_id}:{topic}", order_id, lambda _: "owners", write)
+
+
+def _invitation(member_id: str, time: str) -> Letter:
+    def write(shop: Shop) -> Message | None:
+        letter = contents.invitation(shop, member_id)
+        return wording.invitation(shop.settings, letter) if letter else None
+
+    return Letter(f"{Job.INVITATION}:{member_id}:{time}", None, partial(letters.colleague, member_id=member_id), write)
 
 
 def _call_stripe(shop: Shop, turn: Turn, call: Callable[..., None]) -> None:

@@ -12,9 +12,10 @@ from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
-from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter
+from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
+from core.people.staff import Role
 from worker.mail import Message
 
 if TYPE_CHECKING:
@@ -132,6 +133,24 @@ def owner_notice(settings: Settings, letter: NoticeLetter) -> Message:
         "due_by": _deadline(letter),
     }  # fmt: skip
     return _message(settings, "owner_notice", ", ".join(letter.owners), f"{headline}: order {letter.number}", context)
+
+
+def invitation(settings: Settings, letter: InvitationLetter) -> Message:
+    """Somebody is to work at the owner's side."""
+    context: dict[str, object] = {
+        "role": _ROLES[letter.role],
+        "by": letter.invited_by,
+        "url": letter.url,
+        "address": letter.email,
+    }
+    return _message(settings, "invitation", letter.email, f"You can help to run {settings.shop_name}", context)
+
+
+_ROLES = {
+    Role.OWNER: "an owner: you may do everything",
+    Role.SUPPORT: "support: you may help buyers, and send money back up to a limit",
+    Role.VIEWER: "a viewer: you may look at everything, and change nothing",
+}
 
 
 def _deadline(letter: NoticeLetter) -> str:

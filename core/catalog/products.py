@@ -131,3 +131,8 @@ _TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks
 def texts(session: Session) -> dict[str, str]:
     """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
     return dict(session.exec(_TEXTS).all())
+
+
+def names(session: Session) -> dict[str, str]:
+    """What each product is called, by its id, also of those that are no longer for sale."""
+    return dict(session.exec(select(Product.id, Product.name).order_by(col(Product.position))).all())

@@ -27,7 +27,8 @@
     │   ├── RefundChanged
     │   ├── NeverPaid
     │   ├── RevocationChanged
-    │   └── OtherMode
+    │   ├── OtherMode
+    │   └── DoneAlready
     ├── NotFound
     │   ├── OrderNotFound
     │   ├── CustomerNotFound
@@ -36,7 +37,9 @@
     ├── AccessDenied        a link or a grant that does not open (any more)
     │   ├── LinkExpired
     │   ├── LinkInvalid
-    │   └── DownloadsUsedUp
+    │   ├── DownloadsUsedUp
+    │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
+    │   └── OverLimit
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
     │   ├── StripeUnreachable
     │   │   └── StripeFaulty
@@ -287,6 +290,10 @@ class OtherMode(NotOpen):
     livemode: bool
 
 
+class DoneAlready(NotOpen):
+    """The same click has arrived before, and did what it was to do."""
+
+
 class NotFound(ShopError):
     """There is no such thing here."""
 
@@ -330,6 +337,22 @@ class DownloadsUsedUp(AccessDenied):
     """The file was taken as often as the catalogue allows."""
 
     limit: int
+
+
+@dataclass(eq=False)
+class NotPermitted(AccessDenied):
+    """Nobody is signed in who may do this (any more)."""
+
+    action: str
+
+
+@dataclass(eq=False)
+class OverLimit(AccessDenied):
+    """More than somebody of this role may send back; amounts in minor units."""
+
+    amount: int
+    most: int
+    currency: str
 
 
 @dataclass(eq=False)

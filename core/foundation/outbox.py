@@ -37,6 +37,7 @@ class Job(StrEnum):
     PAID_AFTER_END = "paid_after_end"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
+    INVITATION = "invitation"
     ASK_STRIPE = "ask_stripe"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
 
@@ -61,6 +62,7 @@ _QUEUES = {
     Job.PAID_AFTER_END: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
+    Job.INVITATION: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
 }

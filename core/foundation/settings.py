@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     grace_days: float = Field(7, ge=0)
     plan_after_refund: Literal["cancel", "ask"] = "cancel"
     plan_after_dispute: Literal["cancel", "ask"] = "cancel"
+    support_refund_limit: int = Field(10_000, ge=0)
 
     @field_validator("stripe_webhook_secret", mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from core.foundation.errors import (
     NothingToRefund,
     OrderNotFound,
     OtherMode,
+    OverLimit,
     RefundChanged,
     StripeRefused,
     StripeUnreachable,
@@ -34,6 +35,9 @@ from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Progress
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action, Role, Staff
 from core.shop import Shop
 
 # The reasons that Stripe knows; anything else an owner may say is kept here alone.
@@ -140,6 +144,7 @@ def request(
     end_subscription: bool | None = None,
     key: str = "",
     agreed: RefundPlan | None = None,
+    deed: Deed | None = None,
 ) -> Refunded:
     """Send money back: `amount` in minor units, else all that is left; of these `lines` (counted from 1), or of all; of
     this `payment`, by any of its ids at Stripe, or of all, the newest first.
@@ -147,6 +152,7 @@ def request(
     The same `key` is the same refund, however often it is asked for. What goes back in full ends access as the products'
     policy says, anything less only with `take_back`: to the `lines`, or to all. With `agreed`, only if that is still
     exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
+    With a `deed`, whose click is then the key, only if whoever does it may; else NotPermitted or OverLimit is raised.
     Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
     or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable or StripeKeyRefused what is not
     done stays requested, and the worker asks again under the same key.
@@ -156,6 +162,8 @@ def request(
         payment_contents.learn_all_of(shop, order_id)
     with shop.transaction() as session:
         order = _open(session, order_id, livemode=shop.settings.livemode)
+        who = deeds.permit(session, shop.settings, deed, Action.REFUND, now=shop.now()) if deed else None
+        key = deed.token if deed else key
         request_id = _id_of("rf", order_id, key) if key else new_id("rf")
         rows = refunds.of_request(session, request_id)
         if not rows:
@@ -163,8 +171,24 @@ def request(
             plan = _plan(shop.settings, session, order, wish, now=shop.now())
             if agreed not in (None, plan):
                 raise RefundChanged(order_id=order_id)
+            if deed and who:
+                _allow(session, shop.settings, who, deed, plan, reason, now=shop.now())
+                actor = who.role
             rows = _write(session, order, request_id, plan, wish, reason, actor, now=shop.now())
     return _carry_out_all(shop, rows)
+
+
+def _allow(
+    session: Session, settings: Settings, who: Staff, deed: Deed, plan: RefundPlan, reason: str, *, now: datetime
+) -> None:
+    """Support may send back so much of one order, also in several parts."""
+    most = settings.support_refund_limit
+    if who.role is not Role.OWNER:
+        asked = sum(row.amount for row in refunds.of_order(session, plan.order_id) if row.actor == who.role)
+        if asked + plan.amount.amount > most:
+            raise OverLimit(amount=plan.amount.amount, most=max(0, most - asked), currency=plan.amount.currency)
+    detail = f"{plan.amount.amount} {plan.amount.currency} {reason}".rstrip()
+    deeds.begin(session, settings, deed, Action.REFUND, subject=plan.order_id, detail=detail, now=now)
 
 
 def resume(shop: Shop, refund_id: str) -> Refunded:

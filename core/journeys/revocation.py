@@ -14,6 +14,9 @@ from core.orders import history, ledger, orders
 from core.orders.ledger import Ledger
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
 from core.shop import Shop
 
 
@@ -45,10 +48,11 @@ def revoke(
     reason: str,
     actor: str,
     agreed: Revocation | None = None,
+    deed: Deed | None = None,
 ) -> Revocation:
     """End access to these lines, or to all. What was ended before stays as it was. Raises as `preview`, or
-    RevocationChanged if that is no longer what was `agreed`."""
-    return _carry_out(shop, order_id, lines, reason, actor=actor, agreed=agreed, restore=False)
+    RevocationChanged if that is no longer what was `agreed`; with a `deed` also NotPermitted or DoneAlready."""
+    return _carry_out(shop, order_id, lines, reason, actor=actor, agreed=agreed, deed=deed, restore=False)
 
 
 def restore(
@@ -59,9 +63,10 @@ def restore(
     reason: str = "",
     actor: str,
     agreed: Revocation | None = None,
+    deed: Deed | None = None,
 ) -> Revocation:
     """Give back what `revoke` ended, as far as the order's money allows. Raises as `revoke`."""
-    return _carry_out(shop, order_id, lines, reason, actor=actor, agreed=agreed, restore=True)
+    return _carry_out(shop, order_id, lines, reason, actor=actor, agreed=agreed, deed=deed, restore=True)
 
 
 def _carry_out(
@@ -72,14 +77,21 @@ def _carry_out(
     *,
     actor: str,
     agreed: Revocation | None,
+    deed: Deed | None,
     restore: bool,
 ) -> Revocation:
     now = shop.now()
+    action = Action.GIVE_BACK if restore else Action.TAKE_BACK
     with shop.transaction() as session:
+        if deed:
+            actor = deeds.permit(session, shop.settings, deed, action, now=now).role
         order, book, chosen = _chosen(session, order_id, lines)
         planned = _foreseen(session, order, book, chosen, restore=restore, now=now)
         if agreed not in (None, planned):
             raise RevocationChanged(order_id=order_id)
+        if deed:
+            said = _said(planned, reason)
+            deeds.begin(session, shop.settings, deed, action, subject=order_id, detail=said, now=now)
         done = "given_back" if restore else "taken_back"
         for line in [line for line in chosen if bool(line.taken_back_at) is restore]:
             line.taken_back_at, line.taken_back_reason = (None, "") if restore else (now, reason)
@@ -90,6 +102,10 @@ def _carry_out(
             )  # fmt: skip
         fulfillment.resettle(session, order_id, actor=actor, now=now)
     return planned
+
+
+def _said(plan: Revocation, reason: str) -> str:
+    return f"lines {', '.join(map(str, plan.lines))}" + (f": {reason}" if reason else "")
 
 
 def _chosen(session: Session, order_id: str, positions: Sequence[int]) -> tuple[Order, Ledger, list[OrderLine]]:

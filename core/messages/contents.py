@@ -16,6 +16,7 @@ from core.orders.payments import Payment
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
 from core.people import codes, sign_in
+from core.people.staff import Role, StaffMember
 from core.shop import Shop
 
 
@@ -62,6 +63,16 @@ class PaymentLetter:
     number: str
     amount: Money
     paid_at: datetime
+
+
+@dataclass(frozen=True)
+class InvitationLetter:
+    """What the letter to somebody needs who is to work here: as what, who says so, and where the work is."""
+
+    email: str
+    role: Role
+    invited_by: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,15 @@ def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
         return None
     digits = codes.digits_of(code.id, signing_key=shop.signing_key)
     return CodeLetter(code.email, digits, codes.CODE_MINUTES, code.about)
+
+
+def invitation(shop: Shop, member_id: str) -> InvitationLetter | None:
+    """What to write to somebody who was invited, or None if they were removed since."""
+    with shop.reading() as session:
+        member = session.get(StaffMember, member_id)
+    if member is None or member.removed_at:
+        return None
+    return InvitationLetter(member.email, member.role, member.invited_by, f"{shop.settings.public_url}/owner")
 
 
 def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:

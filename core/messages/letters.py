@@ -13,6 +13,7 @@ from core.foundation.signals import heartbeats
 from core.foundation.writes import InsertOnce
 from core.orders.orders import Order
 from core.people import codes
+from core.people.staff import StaffMember
 
 # Longer than a mail server is waited for once it has been asked to take the letter: past this, the attempt came to nothing.
 _ATTEMPT = timedelta(seconds=60)
@@ -178,6 +179,18 @@ def reader(session: Session, code_id: str) -> str:
     """Where the letter with this code goes; an empty string if the code is gone."""
     code = session.get(codes.SignInCode, code_id)
     return code.email if code else ""
+
+
+def overtake(session: Session, letter_id: str) -> None:
+    """Another letter says the same by now: one that could not be sent needs nobody any more."""
+    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP))
+    session.exec(update(Letter).where(col(Letter.id) == letter_id, stuck).values(state=LetterState.DROPPED))
+
+
+def colleague(session: Session, member_id: str) -> str:
+    """Where the letter to somebody who was invited goes; an empty string if nobody was."""
+    member = session.get(StaffMember, member_id)
+    return member.email if member else ""
 
 
 def of_order(session: Session, order_id: str) -> list[Letter]:

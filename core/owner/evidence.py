@@ -39,7 +39,10 @@ def pack(shop: Shop, reference: str) -> dict[str, Any]:
                 {"letter": row.id, "state": row.state.value, "sent_at": _iso(row.sent_at)}
                 for row in letters.of_order(session, order["id"])
             ],
-            "downloads": _downloads(session, order["id"]),
+            "downloads": [
+                {"at": _iso(row.created_at), "file": name, "ip": row.ip}
+                for row, name in downloads_of(session, order["id"])
+            ],
             "activations": _activations(session, order["id"]),
             "sign_ins": _sign_ins(session, order["id"]),
         }
@@ -57,14 +60,8 @@ def page(pack: dict[str, Any]) -> str:
     return environment.get_template("evidence.html.j2").render(**pack)
 
 
-def _dispute(row: disputes.Dispute) -> dict[str, Any]:
-    return {
-        "id": row.id, "reason": row.reason, "status": row.status, "amount": row.amount, "currency": row.currency,
-        "due_by": _iso(row.due_by),
-    }  # fmt: skip
-
-
-def _downloads(session: Session, order_id: str) -> list[dict[str, Any]]:
+def downloads_of(session: Session, order_id: str) -> list[tuple[Download, str]]:
+    """What was downloaded of an order, oldest first, each with the file's name."""
     rows = session.exec(
         select(Download, DownloadFile.name)
         .join(Grant, col(Grant.id) == Download.grant_id)
@@ -72,7 +69,14 @@ def _downloads(session: Session, order_id: str) -> list[dict[str, Any]]:
         .where(Grant.order_id == order_id)
         .order_by(col(Download.created_at))
     )
-    return [{"at": _iso(row.created_at), "file": name, "ip": row.ip} for row, name in rows]
+    return [(row, name) for row, name in rows]
+
+
+def _dispute(row: disputes.Dispute) -> dict[str, Any]:
+    return {
+        "id": row.id, "reason": row.reason, "status": row.status, "amount": row.amount, "currency": row.currency,
+        "due_by": _iso(row.due_by),
+    }  # fmt: skip
 
 
 def _activations(session: Session, order_id: str) -> list[dict[str, Any]]:

@@ -1,5 +1,4 @@
 from collections.abc import Iterable
-from urllib.parse import quote
 
 import streamlit as st
 import structlog
@@ -9,82 +8,36 @@ from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTr
 from core.journeys import portal
 from core.kinds.grants import Delivery
 from core.orders.status import GrantState, Status
-from core.people import codes, purchases, sign_in
+from core.people import purchases, sign_in
 from core.people.purchases import Purchase, PurchasedLine
-from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
+from storefront import (
+    amounts,
+    dates,
+    deliveries,
+    frame,
+    links,
+    pictures,
+    process,
+    sentences,
+    sign_in_form,
+    visitor,
+    words,
+)
+from storefront.sign_in_form import Entrance
 
 log = structlog.get_logger()
 shop = process.shop()
-state = st.session_state
 
 
-def send_code() -> None:
-    """Have a code sent to the address in the field."""
-    email = state.get("email") or state.get("code_for") or ""
-    try:
-        sign_in.request_code(shop, email)
-    except ShopError as error:
-        state["trouble"] = sentences.of(error)
-    else:
-        state["code_for"] = email.strip()
+LIBRARY = Entrance("/purchases", "Open your purchases")
 
 
-def use_other_email() -> None:
-    """Back to the field for the address."""
-    state.pop("code_for", None)
-
-
-def enter(ticket: str) -> None:
-    """Let the sidecar set the cookie: a page cannot."""
-    links.redirect(f"/api/sign-in/{quote(ticket)}?next=/purchases", "Open your purchases")
-    st.stop()
-
-
-def draw_trouble() -> None:
-    """What went wrong with the last click."""
-    if trouble := state.pop("trouble", None):
-        st.warning(words.plain(trouble), icon=":material/error:")
-
-
-def draw_email_form(prefilled: str, why: str) -> None:
-    """The first step: whose purchases?"""
-    st.markdown(why or "Type the email you bought with and we'll send you a six-digit code. There is no password.")
-    with st.form("ask-for-code", border=False):
-        st.text_input("Email", prefilled, type="email", autocomplete="email", required=True, key="email")
-        st.form_submit_button("Send code", type="primary", width="stretch", on_click=send_code)
-    draw_trouble()
-    words.quiet(f"Used another address? Write to {words.plain(shop.settings.support_email)} and we'll find your order.")
-
-
-def draw_code_form(email: str) -> None:
-    """The second step: the code from the letter."""
-    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {codes.CODE_MINUTES} minutes.")
-    with st.form("enter-code", border=False, clear_on_submit=True):
-        digits = st.text_input(
-            "Six-digit code", max_chars=6, required=True, autocomplete="one-time-code", placeholder="000000",
-            validate=(r"^\d{6}$", "Type the six digits from the email."),
-        )  # fmt: skip
-        submitted = st.form_submit_button("Sign in", type="primary", width="stretch")
-    if submitted and digits:
-        try_code(email, digits)
-    draw_trouble()
-    with st.container(horizontal=True):
-        st.button("Use another email", type="tertiary", icon=":material/arrow_back:", on_click=use_other_email)
-        st.button("Send a new code", type="tertiary", icon=":material/refresh:", on_click=send_code)
-
-
-def try_code(email: str, digits: str) -> None:
-    """Sign in, or say why not."""
-    try:
-        ticket = sign_in.by_code(shop, email, digits)
-    except LinkInvalid:
-        state["trouble"] = "That isn't the code. Check the six digits in the newest email."
-    except LinkExpired:
-        state["trouble"] = "That code has run out. Send a new one."
-    except ShopError as error:
-        state["trouble"] = sentences.of(error)
-    else:
-        enter(ticket)
+def draw_form(prefilled: str, intro: str) -> None:
+    """Whose purchases?"""
+    sign_in_form.draw(LIBRARY, intro=intro, prefilled=prefilled)
+    if not sign_in_form.awaits_code():
+        support = words.plain(shop.settings.support_email)
+        words.quiet(f"Used another address? Write to {support} and we'll find your order.")
 
 
 def draw_letter(token: str) -> None:
@@ -93,28 +46,23 @@ def draw_letter(token: str) -> None:
         email = sign_in.read_letter(shop, token)
         st.markdown("You came from one of our letters.")
         if st.button(f"Continue as {words.plain(email)}", type="primary", width="stretch", key="continue"):
-            enter(sign_in.by_letter(shop, token))
+            sign_in_form.enter(LIBRARY, sign_in.by_letter(shop, token))
         words.quiet("Not you? Then this letter was meant for somebody else: close this page.")
     except LinkExpired as late:
-        draw_email_form(
-            late.subject, "That link was used before or is older than a week. Let us send you a code instead."
-        )
+        draw_form(late.subject, "That link was used before or is older than a week. Let us send you a code instead.")
     except LinkInvalid:
-        draw_email_form(
-            "", "That link isn't complete. Type the email you bought with and we'll send you a code instead."
-        )
+        draw_form("", "That link isn't complete. Type the email you bought with and we'll send you a code instead.")
 
 
 def draw_signed_out() -> None:
     """What somebody sees who is not signed in."""
     pictures.trim()
     st.title("Your purchases", anchor=False)
-    if email := state.get("code_for"):
-        draw_code_form(email)
-    elif token := st.query_params.get("letter"):
+    token = st.query_params.get("letter")
+    if token and not sign_in_form.awaits_code():
         draw_letter(token)
     else:
-        draw_email_form("", "")
+        draw_form("", "Type the email you bought with and we'll send you a six-digit code. There is no password.")
 
 
 def sign_out() -> None:
@@ -224,7 +172,7 @@ if email is None:
         draw_signed_out()
         frame.footer()
 else:
-    state.pop("code_for", None)
+    sign_in_form.forget()
     with frame.column(860):
         draw_library(email)
         frame.footer()

@@ -1,7 +1,7 @@
 import streamlit as st
 
 from core.kinds import offers
-from storefront import frame, pictures, process, tiles, words
+from storefront import frame, pictures, process, sign_in_form, tiles, words
 
 shop = process.shop()
 with shop.reading() as session:
@@ -27,4 +27,8 @@ with frame.column(1120):
         for offer in everything:
             if chosen in ("All", offer.shelf):
                 tiles.tile(offer)
+    if shop.settings.demo:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="demo"):
+            words.quiet("This is a demo: nothing costs real money.", width="content")
+            sign_in_form.draw_demo_button()
     frame.footer()

@@ -13,13 +13,13 @@ from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from core.foundation.settings import Settings
 from core.shop import Shop
-from storefront import pictures, stylesheets
+from storefront import links, pictures, stylesheets
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPages
 
@@ -58,7 +58,16 @@ def routes(shop: Shop, crowd: Crowd) -> list[Route]:
 
     pages = {f"/{file.stem}": open_page for file in sorted(_PAGES.glob("[!_]*.py"))}
     found = {**pages, "/": open_shop, "/shop": open_shop, "/product": open_product}
-    return [Route(path, endpoint) for path, endpoint in found.items()]
+    found |= {f"/{path}": open_page for path in links.OWNER_PATHS.values()}
+    return [*(Route(path, endpoint) for path, endpoint in found.items()), Route("/owner/{page:str}", _leave_slash)]
+
+
+async def _leave_slash(request: Request) -> RedirectResponse:
+    """`/owner/orders` is what people link to, `/owner-orders` what Streamlit can have."""
+    page = request.path_params["page"]
+    known = f"owner-{page}" in links.OWNER_PATHS.values()
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/owner-{page}{query}" if known else "/owner", 307)
 
 
 def html(settings: Settings) -> str:

@@ -14,8 +14,10 @@ from core.journeys import carts
 from core.journeys.carts import CartView
 from core.people import codes, sign_in
 from core.people.codes import SignInCode
+from core.people.staff import Role
 from core.shop import Shop
 from storefront.pictures import STATIC
+from tests import colleagues
 from tests.fakes import FakeStripe
 
 with warnings.catch_warnings():
@@ -42,13 +44,21 @@ class Visitor:
         """Come with the cookie of this browser."""
         self.cookies[signing.BROWSER_COOKIE] = signing.sign(self.shop.signing_key, signing.BROWSER, browser)
 
-    def opens(self, page: str, **query: str) -> AppTest:
+    def opens(self, page: str, *, folder: str = "buyer_pages", **query: str) -> AppTest:
         """Open a page in a new tab; nothing may fail on it."""
         tab = AppTest.from_file(PAGES, default_timeout=30).run()
-        tab.switch_page(f"buyer_pages/{page}.py")
+        tab.switch_page(f"{folder}/{page}.py")
         for name, value in query.items():
             tab.query_params[name] = value
         return sound(tab.run())
+
+    def works_as(self, role: Role) -> None:
+        """Come with the cookie of somebody of this role, who signed in at the owner's side."""
+        self.comes_with(colleagues.works_as(self.shop, role))
+
+    def comes_with(self, sign_in_id: str) -> None:
+        """Come with the cookie of this sign-in."""
+        self.cookies[signing.SIGN_IN_COOKIE] = signing.sign(self.shop.signing_key, signing.SIGN_IN, sign_in_id)
 
     def puts(self, price: str, quantity: int = 1, date_id: str = "") -> None:
         """Have this in the cart."""

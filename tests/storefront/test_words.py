@@ -57,6 +57,10 @@ def test_nothing_in_a_name_is_markup() -> None:
     assert words.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\](c) \:red\[d\] \$e\$ \`f\`"
 
 
+def test_commands_in_what_core_says_are_shown_as_such_and_nothing_else_is_markup() -> None:
+    assert words.told("Run `pushcart *x*` for *this*.") == r"Run `pushcart *x*` for \*this\*."
+
+
 @pytest.mark.parametrize(
     ("octets", "said"), [(12, "12 bytes"), (60_000, "60 kB"), (8_412_000, "8.4 MB"), (2_500_000_000, "2.5 GB")]
 )

@@ -11,9 +11,10 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File
-from core.messages.contents import CodeLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
+from core.people.staff import Role
 from worker import wording
 from worker.mail import Message
 
@@ -238,3 +239,14 @@ def test_who_paid_for_a_plan_that_had_ended_hears_that_the_money_is_not_lost() -
     assert message.subject == "Your payment for order AS-1001 came after the plan had ended"
     for form in (message.text, message.html):
         assert all(words in form for words in ("€9.00", "23 November 2026", "AS-1001", "Your money is not lost"))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_whoever_is_invited_reads_by_whom_as_what_and_where(role: Role) -> None:
+    letter = InvitationLetter("sam@berg.example", role, "ida@berg.example", "http://localhost:8501/owner")
+    message = wording.invitation(SETTINGS, letter)
+    assert message.to == "sam@berg.example"
+    for text in (message.text, message.html):
+        assert "ida@berg.example" in text
+        assert "http://localhost:8501/owner" in text
+        assert role in text

@@ -1,0 +1,70 @@
+"""What `pushcart staff` does: who may work at the owner's side, said at a terminal, where nobody signs in."""
+
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from core.foundation import addresses
+from core.opening import open_shop
+from core.people import audit, staff
+from core.people.staff import Action, Listed, Role
+
+staff_commands = typer.Typer(no_args_is_help=True, help="Who may work at the owner's side.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@staff_commands.command("list")
+def everybody(as_json: Json = False) -> None:
+    """Everybody who may work here, and as what."""
+    shop = open_shop()
+    with shop.reading() as session:
+        found = staff.listed(session, owners=shop.settings.owners)
+    _say([_row(each) for each in found], "\n".join(f"{each.email}  {each.role}" for each in found), as_json)
+
+
+@staff_commands.command("invite")
+def invite(
+    email: str, role: Annotated[Role, typer.Option(help="What they may do.")] = Role.VIEWER, as_json: Json = False
+) -> None:
+    """Invite EMAIL, who gets a letter, or give them another role."""
+    shop = open_shop()
+    address, now = addresses.checked(email, reachable=shop.settings.livemode), shop.now()
+    with shop.transaction() as session:
+        member = staff.invite(session, address, role, by=audit.TERMINAL, now=now)
+        audit.record(
+            session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject="staff",
+            detail=f"invited {address} as {role}", now=now,
+        )  # fmt: skip
+    _say({"id": member.id, "email": address, "role": role}, f"{address} is invited as {role}.", as_json)
+
+
+@staff_commands.command("remove")
+def remove(email: str, as_json: Json = False) -> None:
+    """Let EMAIL work here no longer, at once."""
+    shop = open_shop()
+    with shop.transaction() as session:
+        found = next((each for each in staff.listed(session, owners=()) if addresses.fold(email) == each.folded), None)
+        if found is None:
+            raise typer.BadParameter(f"{email} was not invited; those whom OWNER_EMAILS names are removed there")
+        staff.remove(session, found.id, now=shop.now())
+        audit.record(
+            session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject=found.id,
+            detail=f"removed {found.email}", now=shop.now(),
+        )  # fmt: skip
+    _say({"removed": found.email}, f"{found.email} works here no longer.", as_json)
+
+
+def _row(each: Listed) -> dict[str, Any]:
+    def iso(name: str) -> str | None:
+        moment = getattr(each, name)
+        return moment.isoformat() if moment else None
+
+    return {
+        "id": each.id, "email": each.email, "role": each.role, "invited_by": each.invited_by,
+        "invited_at": iso("invited_at"), "signed_in_at": iso("signed_in_at"),
+    }  # fmt: skip
+
+
+def _say(answer: Any, text: str, as_json: bool) -> None:
+    typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else text)

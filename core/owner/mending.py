@@ -1,0 +1,47 @@
+"""Mending: what of the list of what needs a person can be put right by a click, and how."""
+
+from collections.abc import Callable
+
+from core.events import inbox
+from core.events.handlers import EventState
+from core.journeys import order_care
+from core.messages import letters
+from core.owner.attention import Item
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
+from core.shop import Shop
+
+
+def can(item: Item) -> bool:
+    """Whether one click may mend it. Everything else needs a decision, or Stripe's dashboard."""
+    return item.topic in _MENDS and (item.topic != "letter" or _is_receipt(item))
+
+
+def mend(shop: Shop, item: Item, *, deed: Deed) -> bool:
+    """Do what mends it; return whether that worked. Safe to do again. Raises NotPermitted, DoneAlready, or what it meets."""
+    return _MENDS[item.topic](shop, item, deed)
+
+
+def _replay(shop: Shop, item: Item, deed: Deed) -> bool:
+    with shop.transaction() as session:
+        who = deeds.begin(session, shop.settings, deed, Action.MEND, subject=item.subject, now=shop.now())
+    return inbox.replay(shop, item.subject, actor=who.role).state is EventState.APPLIED
+
+
+def _resend(shop: Shop, item: Item, deed: Deed) -> bool:
+    order_care.resend(shop, item.order_id or "", deed=deed)
+    with shop.transaction() as session:
+        letters.overtake(session, item.subject)
+    return True
+
+
+def _is_receipt(item: Item) -> bool:
+    return item.order_id is not None and item.subject.startswith("receipt:")
+
+
+_MENDS: dict[str, Callable[[Shop, Item, Deed], bool]] = {
+    "event_failed": _replay,
+    "event_parked": _replay,
+    "letter": _resend,
+}

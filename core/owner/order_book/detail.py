@@ -1,0 +1,261 @@
+"""One order in full: what was bought and paid, what went back, what was handed over, which letters went out, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from core.foundation.errors import OrderNotFound
+from core.foundation.money import Money
+from core.kinds import deliverables
+from core.kinds.grants import Delivery
+from core.messages import letters
+from core.messages.letters import LetterState
+from core.orders import disputes, history, orders, payments, refunds
+from core.orders.balance import entries
+from core.orders.balance.payouts import Payout
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order, OrderLine
+from core.orders.refunds import RefundStatus
+from core.orders.status import Status
+from core.orders.subscriptions import Subscription
+from core.owner import evidence, notes
+from core.owner.order_book import timeline
+from core.owner.order_book.listing import OrderRow, described
+from core.owner.order_book.timeline import Moment
+from core.shop import Shop
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the order, counted from 1. `total` is before discount. `taken_back` if an owner ended access to it."""
+
+    position: int
+    product_id: str
+    name: str
+    quantity: int
+    each: Money
+    total: Money
+    interval: str | None
+    taken_back: str | None
+
+
+@dataclass(frozen=True)
+class Price:
+    """How what was paid came about; None for what nobody has told yet."""
+
+    subtotal: Money | None
+    discount: Money | None
+    tax: Money | None
+    total: Money
+    refunded: Money
+    left: Money
+
+
+@dataclass(frozen=True)
+class PaymentView:
+    """Money that came in. `reason` is Stripe's word for why, such as `checkout` or `subscription_cycle`."""
+
+    id: str
+    payment_intent: str
+    reason: str
+    amount: Money
+    refunded: Money
+    paid_at: datetime
+
+
+@dataclass(frozen=True)
+class RefundView:
+    """Money that went back, or is to."""
+
+    id: str
+    amount: Money
+    status: RefundStatus
+    reason: str
+    failure: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class DisputeView:
+    """What a bank asks about."""
+
+    id: str
+    amount: Money
+    reason: str
+    status: str
+    due_by: datetime | None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What of the order reached the balance, in one currency of settlement. `arrives` is the newest payout's day, if known."""
+
+    gross: Money
+    fee: Money
+    net: Money
+    arrives: datetime | None
+    payouts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LetterView:
+    """A letter about the order."""
+
+    id: str
+    state: LetterState
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True)
+class SubscriptionView:
+    """A plan's subscription at Stripe."""
+
+    id: str
+    status: str
+    period_end: datetime | None
+    ends_at: datetime | None
+    over: bool
+
+
+@dataclass(frozen=True)
+class NoteView:
+    """What somebody of the staff noted."""
+
+    text: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All of it. `downloads` are when, which file, and from where; `payable` is whether a payment page may be opened for it."""
+
+    row: OrderRow
+    customer_id: str | None
+    tax_id: str
+    attention: tuple[str, ...]
+    paid: bool
+    payable: bool
+    our_mode: bool
+    stripe_ids: tuple[str, ...]
+    lines: tuple[Line, ...]
+    price: Price
+    payments: tuple[PaymentView, ...]
+    refunds: tuple[RefundView, ...]
+    disputes: tuple[DisputeView, ...]
+    settled: tuple[Settled, ...]
+    deliveries: tuple[Delivery, ...]
+    subscriptions: tuple[SubscriptionView, ...]
+    letters: tuple[LetterView, ...]
+    downloads: tuple[tuple[datetime, str, str], ...]
+    moments: tuple[Moment, ...]
+    notes: tuple[NoteView, ...]
+
+
+# What can still be paid: the money never came, or not yet.
+_PAYABLE = (Status.PENDING, Status.FAILED, Status.CANCELED)
+
+
+def sheet(shop: Shop, order_id: str) -> Sheet:
+    """The order with this id. Raises OrderNotFound. Licence keys are shown by their last characters only."""
+    with shop.reading() as session:
+        order = session.get(Order, order_id)
+        if order is None:
+            raise OrderNotFound(order=order_id)
+        return _sheet(session, order, shop)
+
+
+def _sheet(session: Session, order: Order, shop: Shop) -> Sheet:
+    lines = orders.lines(session, order.id)
+    received = payments.of_order(session, order.id)
+    asked = session.exec(select(Checkout.stripe_checkout_session_id).where(Checkout.order_id == order.id)).all()
+    ids = [
+        *asked, *(each.stripe_payment_intent_id for each in received), *(each.stripe_invoice_id for each in received),
+        order.stripe_subscription_id,
+    ]  # fmt: skip
+    return Sheet(
+        row=described(session, [order])[0], customer_id=order.customer_id, tax_id=order.tax_id,
+        attention=tuple(order.attention.splitlines()), paid=bool(received),
+        payable=not received and order.status in _PAYABLE, our_mode=order.livemode is shop.settings.livemode,
+        stripe_ids=tuple(dict.fromkeys(each for each in ids if each)), lines=tuple(map(_line, lines)),
+        price=_price(order), payments=tuple(map(_payment, received)),
+        refunds=tuple(map(_refund, refunds.of_order(session, order.id))),
+        disputes=tuple(map(_dispute, disputes.of_order(session, order.id))), settled=_settled(session, order.id),
+        deliveries=deliverables.deliveries(session, order.id, signing_key=shop.signing_key),
+        subscriptions=_subscriptions(session, order.id),
+        letters=tuple(
+            LetterView(row.id, row.state, row.sent_at or row.created_at, row.error)
+            for row in letters.of_order(session, order.id)
+        ),
+        downloads=tuple((row.created_at, file, row.ip) for row, file in evidence.downloads_of(session, order.id)),
+        moments=timeline.of(history.of_order(session, order.id), lines),
+        notes=tuple(NoteView(row.text, row.who, row.created_at) for row in notes.of_order(session, order.id)),
+    )  # fmt: skip
+
+
+def _line(line: OrderLine) -> Line:
+    each = Money(line.unit_amount, line.currency)
+    reason = line.taken_back_reason if line.taken_back_at else None
+    return Line(
+        line.position + 1, line.product_id, line.name, line.quantity, each, each * line.quantity, line.interval, reason
+    )
+
+
+def _price(order: Order) -> Price:
+    def money(amount: int | None) -> Money | None:
+        return None if amount is None else Money(amount, order.currency)
+
+    total = order.amount_expected if order.amount_total is None else order.amount_total
+    left = max(0, (order.amount_total or 0) - order.amount_refunded)
+    return Price(
+        money(order.amount_subtotal), money(order.amount_discount), money(order.amount_tax),
+        Money(total, order.currency), Money(order.amount_refunded, order.currency), Money(left, order.currency),
+    )  # fmt: skip
+
+
+def _payment(row: payments.Payment) -> PaymentView:
+    return PaymentView(
+        row.id, row.stripe_payment_intent_id or "", row.billing_reason, Money(row.amount, row.currency),
+        Money(row.amount_refunded, row.currency), row.paid_at,
+    )  # fmt: skip
+
+
+def _refund(row: refunds.Refund) -> RefundView:
+    return RefundView(
+        row.stripe_refund_id or row.id, Money(row.amount, row.currency), row.status, row.reason, row.failure,
+        row.actor, row.created_at,
+    )  # fmt: skip
+
+
+def _dispute(row: disputes.Dispute) -> DisputeView:
+    return DisputeView(row.id, Money(row.amount, row.currency), row.reason, row.status, row.due_by)
+
+
+def _settled(session: Session, order_id: str) -> tuple[Settled, ...]:
+    found = entries.of_order(session, order_id)
+    named = {row.payout_id for row in found if row.payout_id}
+    arrivals = {row.id: row.arrival_date for row in session.exec(select(Payout).where(col(Payout.id).in_(named)))}
+    by_currency = {currency: [row for row in found if row.currency == currency] for currency in _currencies(found)}
+    return tuple(
+        Settled(
+            Money(sum(row.gross for row in rows), currency), Money(sum(row.fee for row in rows), currency),
+            Money(sum(row.net for row in rows), currency),
+            max((arrivals[row.payout_id] for row in rows if row.payout_id in arrivals), default=None),
+            tuple(dict.fromkeys(row.payout_id for row in rows if row.payout_id)),
+        )
+        for currency, rows in by_currency.items()
+    )  # fmt: skip
+
+
+def _currencies(found: list[entries.BalanceEntry]) -> list[str]:
+    return list(dict.fromkeys(row.currency for row in found))
+
+
+def _subscriptions(session: Session, order_id: str) -> tuple[SubscriptionView, ...]:
+    query = select(Subscription).where(Subscription.order_id == order_id).order_by(col(Subscription.created_at))
+    return tuple(
+        SubscriptionView(row.id, row.status, row.period_end, row.ends_at, row.is_over) for row in session.exec(query)
+    )

@@ -1,0 +1,104 @@
+"""Filters: which orders a list shows. They stand in addresses, so whatever they say is checked, and nonsense counts as not said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TypeVar
+
+from core.orders.status import Status
+
+Kind = TypeVar("Kind", bound=StrEnum)
+_LONGEST = 100
+
+
+class Handed(StrEnum):
+    """How far what was bought has been handed over. `missing` was paid for and could not be; `ended` is over, all or some."""
+
+    DELIVERED = "delivered"
+    MISSING = "missing"
+    ON_HOLD = "on_hold"
+    ENDED = "ended"
+    NOTHING = "nothing"
+
+
+class Mode(StrEnum):
+    """Whose money: that of the mode that the shop is in, or of the other one, such as a live shop's trials."""
+
+    OURS = "ours"
+    OTHER = "other"
+
+
+class Sort(StrEnum):
+    """Which orders come first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is asked for; an empty field asks for nothing. Both days are included."""
+
+    text: str = ""
+    status: tuple[Status, ...] = ()
+    handed: Handed | None = None
+    country: str = ""
+    currency: str = ""
+    product: str = ""
+    since: date | None = None
+    until: date | None = None
+    mode: Mode = Mode.OURS
+    sort: Sort = Sort.NEWEST
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything is asked for, apart from what comes first."""
+        return self.query(sort=Sort.NEWEST) != {}
+
+    def query(self, **changes: object) -> dict[str, str]:
+        """The same as it stands in an address, with these changes, and without what is not asked for."""
+        said = {**vars(self), **changes}
+        text = {name: _written(value) for name, value in said.items() if value != getattr(_NOTHING, name)}
+        return {name: value for name, value in text.items() if value}
+
+
+_NOTHING = Filters()
+
+
+def read(said: Mapping[str, str]) -> Filters:
+    """The filters of an address."""
+    status = (_one(Status, each) for each in said.get("status", "").split(","))
+    return Filters(
+        text=said.get("text", "").strip()[:_LONGEST],
+        status=tuple(dict.fromkeys(each for each in status if each)),
+        handed=_one(Handed, said.get("handed", "")),
+        country=_letters(said.get("country", ""), 2).upper(),
+        currency=_letters(said.get("currency", ""), 3).lower(),
+        product=said.get("product", "")[:_LONGEST],
+        since=_day(said.get("since", "")),
+        until=_day(said.get("until", "")),
+        mode=_one(Mode, said.get("mode", "")) or Mode.OURS,
+        sort=_one(Sort, said.get("sort", "")) or Sort.NEWEST,
+    )
+
+
+def _one(kind: type[Kind], text: str) -> Kind | None:
+    return next((each for each in kind if each == text), None)
+
+
+def _letters(text: str, count: int) -> str:
+    return text if len(text) == count and text.isascii() and text.isalpha() else ""
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(str(each) for each in value)
+    return value.isoformat() if isinstance(value, date) else str(value or "")

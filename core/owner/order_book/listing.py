@@ -1,0 +1,175 @@
+"""The list of orders: a page at a time, found by an index whatever is asked for, and never counted.
+
+A page begins after an order, named by its id: to leaf a million orders costs no more at their end than at their beginning.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal, tuple_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, UTCDateTime, col, select
+
+from core.foundation.database import constant
+from core.foundation.money import Money
+from core.kinds.grants import WITHHELD, Grant
+from core.orders import orders
+from core.orders.orders import FROM_SOMEWHERE, Order, OrderLine
+from core.orders.status import GrantState, Status
+from core.owner.order_book import lookup
+from core.owner.order_book.filters import Filters, Handed, Mode, Sort
+
+PAGE = 25
+
+
+@dataclass(frozen=True)
+class OrderRow:
+    """An order in a list. `total` is what was paid or, until then, what is to be paid."""
+
+    id: str
+    number: str
+    placed_at: datetime
+    email: str
+    name: str
+    products: tuple[str, ...]
+    total: Money
+    refunded: Money
+    status: Status
+    handed: Handed
+    country: str
+    livemode: bool
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """Some rows, and the orders from which their neighbours are leafed to, empty where there are none."""
+
+    rows: tuple[OrderRow, ...]
+    before: str = ""
+    after: str = ""
+
+
+def page(
+    session: Session, filters: Filters, *, livemode: bool, after: str = "", before: str = "", size: int = PAGE
+) -> OrderPage:
+    """The first of these orders, or those that follow `after` or precede `before`. An order unknown by now is passed over."""
+    mark = session.get(Order, after or before) if after or before else None
+    backwards = bool(before and not after and mark)
+    found = _rows(session, filters, mark, backwards=backwards, livemode=livemode, size=size + 1)
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+    earlier, later = (more, True) if backwards else (bool(mark), more)
+    return OrderPage(
+        described(session, found),
+        before=found[0].id if found and earlier else "", after=found[-1].id if found and later else "",
+    )  # fmt: skip
+
+
+def newest(session: Session, *, livemode: bool, size: int) -> tuple[OrderRow, ...]:
+    """The newest orders of this mode."""
+    return page(session, Filters(), livemode=livemode, size=size).rows
+
+
+def described(session: Session, found: Sequence[Order]) -> tuple[OrderRow, ...]:
+    """These orders as rows of a list; what belongs to them is read for all at once."""
+    ids = [order.id for order in found]
+    lines = orders.lines_of(session, ids)
+    states: dict[str, set[GrantState]] = {}
+    for order_id, state in session.exec(select(Grant.order_id, Grant.state).where(col(Grant.order_id).in_(ids))):
+        states.setdefault(order_id, set()).add(GrantState(state))
+    return tuple(_row(order, lines[order.id], states.get(order.id, set())) for order in found)
+
+
+def handed(states: set[GrantState]) -> Handed:
+    """How far an order whose grants are in these states was handed over."""
+    if not states:
+        return Handed.NOTHING
+    if GrantState.BLOCKED in states:
+        return Handed.MISSING
+    if GrantState.SUSPENDED in states:
+        return Handed.ON_HOLD
+    return Handed.ENDED if GrantState.REVOKED in states else Handed.DELIVERED
+
+
+def _row(order: Order, lines: Sequence[OrderLine], states: set[GrantState]) -> OrderRow:
+    due = order.amount_expected if order.amount_total is None else order.amount_total
+    return OrderRow(
+        id=order.id, number=order.number, placed_at=order.created_at, email=order.email, name=order.name,
+        products=tuple(f"{line.name} × {line.quantity}" if line.quantity > 1 else line.name for line in lines),
+        total=Money(due, order.currency), refunded=Money(order.amount_refunded, order.currency), status=order.status,
+        handed=handed(states), country=order.country, livemode=order.livemode,
+    )  # fmt: skip
+
+
+def _rows(
+    session: Session, filters: Filters, mark: Order | None, *, backwards: bool, livemode: bool, size: int
+) -> list[Order]:
+    # The newest orders of a product stand in an index of its lines.
+    key: tuple[Any, Any] = (col(Order.created_at), col(Order.id))
+    query = select(Order)
+    if filters.product:
+        key = (col(OrderLine.placed_at), col(OrderLine.order_id))
+        query = query.join(OrderLine, col(OrderLine.order_id) == Order.id).where(*_of_product(filters.product))
+    query = query.where(*_conditions(session, filters, key[0], livemode=livemode))
+    falling = (filters.sort is Sort.NEWEST) is not backwards
+    if mark:
+        here = tuple_(literal(mark.created_at, type_=UTCDateTime()), literal(mark.id))
+        query = query.where(tuple_(*key) < here if falling else tuple_(*key) > here)
+    order = [each.desc() if falling else each.asc() for each in key]
+    return list(session.exec(query.order_by(*order).limit(size)))
+
+
+def _of_product(product: str) -> list[ColumnElement[bool]]:
+    """One line for each order: a product may be bought at two prices at once."""
+    earlier = aliased(OrderLine)
+    same = (col(earlier.order_id) == OrderLine.order_id) & (col(earlier.product_id) == OrderLine.product_id)
+    return [col(OrderLine.product_id) == product, ~exists().where(same, col(earlier.position) < OrderLine.position)]
+
+
+def _conditions(session: Session, filters: Filters, placed: Any, *, livemode: bool) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [col(Order.livemode).is_(livemode is (filters.mode is Mode.OURS))]
+    if filters.text:
+        found.append(col(Order.id).in_(lookup.matching(session, filters.text)))
+    if filters.status:
+        found.append(col(Order.status).in_(filters.status))
+    if filters.country:
+        found += [col(Order.country) == filters.country, FROM_SOMEWHERE]
+    if filters.currency:
+        found.append(col(Order.currency) == filters.currency)
+    if filters.handed:
+        found.append(_is_handed(filters.handed))
+    if filters.since:
+        found.append(placed >= datetime.combine(filters.since, time(), UTC))
+    if filters.until:
+        found.append(placed < datetime.combine(filters.until, time(), UTC) + timedelta(days=1))
+    return found
+
+
+def _is_handed(wanted: Handed) -> ColumnElement[bool]:
+    blocked, suspended = GrantState.BLOCKED, GrantState.SUSPENDED
+    match wanted:
+        case Handed.MISSING:
+            return _withheld(blocked)
+        case Handed.ON_HOLD:
+            return _withheld(suspended) & (_grants(blocked) == 0)
+        case Handed.ENDED:
+            return (_grants(GrantState.REVOKED) > 0) & (_grants(blocked, suspended) == 0)
+        case Handed.DELIVERED:
+            return (_grants(GrantState.ACTIVE) > 0) & (_grants(blocked, suspended, GrantState.REVOKED) == 0)
+        case Handed.NOTHING:
+            return _grants(*GrantState) == 0
+
+
+def _withheld(state: GrantState) -> ColumnElement[bool]:
+    """By the index of the few that are withheld."""
+    return col(Order.id).in_(select(Grant.order_id).where(WITHHELD, col(Grant.state) == constant(state)))
+
+
+def _grants(*states: GrantState) -> ScalarSelect[int]:
+    """How many of an order's grants are in these states. Counted for each order that is looked at, which the newest of a
+    list are: as a condition that there are some, PostgreSQL would look through all grants first."""
+    theirs = select(func.count()).where(col(Grant.order_id) == Order.id, col(Grant.state).in_(states))
+    return theirs.correlate(Order).scalar_subquery()

@@ -1,0 +1,98 @@
+"""Lookup: which order somebody means by a number, an id of Stripe's, an address or a name."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlmodel import Session, col, select
+
+from core.events.inbox import StripeEvent
+from core.orders import checkouts, payments
+from core.orders.disputes import Dispute
+from core.orders.orders import Order
+from core.orders.refunds import Refund
+from core.orders.subscriptions import Subscription
+from core.people import customers
+
+# So many of those that begin with a text are looked at: whoever finds more types more of it.
+MOST = 200
+# Nobody's name or address is longer.
+_LONGEST = 254
+
+
+def exactly(session: Session, text: str) -> str | None:
+    """The id of the one order that goes by this number or id, ours or Stripe's; None for what is nothing of the kind."""
+    text = text.strip()[:_LONGEST]
+    for beginning, look in _BY_ID.items():
+        if text.startswith(beginning):
+            return look(session, text)
+    return session.exec(select(Order.id).where(Order.number == text.upper())).first()
+
+
+def matching(session: Session, text: str) -> list[str]:
+    """The ids of the orders whose number or id this is, or whose address or name is it or begins with it, at most MOST."""
+    text = text.strip()[:_LONGEST]
+    found = exactly(session, text)
+    if found or not text:
+        return [found] if found else []
+    return list(dict.fromkeys(_like(session, text)))[:MOST]
+
+
+def _like(session: Session, text: str) -> Iterator[str]:
+    if customer := customers.whose(session, text):
+        yield from session.exec(select(Order.id).where(Order.customer_id == customer).limit(MOST))
+    # As they were written: most addresses in small letters, most names with capitals.
+    emails = (text, text.lower())
+    names = (text, text.lower(), text.title())
+    begins = [_begins(session, col(Order.email), each) for each in dict.fromkeys(emails)]
+    begins += [_begins(session, col(Order.name), each) for each in dict.fromkeys(names)]
+    for condition in begins:
+        yield from session.exec(select(Order.id).where(condition).limit(MOST))
+
+
+def _begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:
+    """Whether a column begins with this text, as each database finds it by its index."""
+    if session.get_bind().dialect.name == "postgresql":
+        beginning: ColumnElement[bool] = column.startswith(text, autoescape=True)
+        return beginning
+    return and_(column >= text, column < text + "\U0010ffff")
+
+
+def _payment(session: Session, name: str) -> str | None:
+    return payments.owners_of(session, [name]).get(name)
+
+
+def _of(table: Any) -> Callable[[Session, str], str | None]:
+    def look(session: Session, name: str) -> str | None:
+        row = session.get(table, name)
+        return row.order_id if row else None
+
+    return look
+
+
+def _refund(session: Session, name: str) -> str | None:
+    return session.exec(
+        select(Refund.order_id).where(or_(col(Refund.id) == name, col(Refund.stripe_refund_id) == name))
+    ).first()
+
+
+def _order(session: Session, name: str) -> str | None:
+    return session.exec(select(Order.id).where(Order.id == name)).first()
+
+
+# By how Stripe's ids of each kind begin.
+_BY_ID: dict[str, Callable[[Session, str], str | None]] = {
+    "ord_": _order,
+    "cs_": checkouts.order_of_session,
+    "pi_": _payment,
+    "ch_": _payment,
+    "py_": _payment,
+    "in_": _payment,
+    "sub_": _of(Subscription),
+    "re_": _refund,
+    "pyr_": _refund,
+    "rf_": _refund,
+    "dp_": _of(Dispute),
+    "du_": _of(Dispute),
+    "evt_": _of(StripeEvent),
+}

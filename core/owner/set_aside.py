@@ -1,0 +1,54 @@
+"""Set aside: what needs a person and was put off until a day, or dismissed, with a note why.
+
+What has happened anew since then is shown again.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlmodel import Field, Session, col, select
+
+from core.foundation.database import Record
+from core.owner.attention import Item
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
+from core.shop import Shop
+
+
+class SetAside(Record, table=True):
+    """An item of the list of what needs a person, as it stood at `since`. Without `until` it was dismissed."""
+
+    __tablename__ = "attention_set_aside"
+
+    item: str = Field(primary_key=True)
+    since: datetime
+    until: datetime | None = None
+    note: str = ""
+    who: str
+
+
+def name(item: Item) -> str:
+    """By what an item is known again."""
+    return f"{item.topic}:{item.subject}"
+
+
+def put(shop: Shop, item: Item, *, until: datetime | None, note: str, deed: Deed) -> None:
+    """Hide an item until then, or for good. Raises NotPermitted or DoneAlready."""
+    now = shop.now()
+    with shop.transaction() as session:
+        detail = f"until {until:%Y-%m-%d}: {note}" if until else f"dismissed: {note}"
+        who = deeds.begin(session, shop.settings, deed, Action.SET_ASIDE, subject=name(item), detail=detail, now=now)
+        session.merge(SetAside(item=name(item), since=item.since, until=until, note=note, who=who.email))
+
+
+def without(session: Session, items: Iterable[Item], *, now: datetime) -> list[Item]:
+    """Those of these items that are not set aside now."""
+    items = list(items)
+    query = select(SetAside).where(col(SetAside.item).in_([name(item) for item in items]))
+    rows = {row.item: row for row in session.exec(query)} if items else {}
+    return [item for item in items if not _hidden(rows.get(name(item)), item, now=now)]
+
+
+def _hidden(row: SetAside | None, item: Item, *, now: datetime) -> bool:
+    return row is not None and item.since <= row.since and (row.until is None or now < row.until)

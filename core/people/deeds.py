@@ -1,0 +1,38 @@
+"""Deeds: one click of somebody at the owner's side, allowed and written down in the transaction of what it does."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.foundation.errors import NotPermitted
+from core.foundation.settings import Settings
+from core.people import audit, staff
+from core.people.staff import Action, Staff
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Who clicked, by the sign-in of their browser, and which click it was: the same `token` is the same click."""
+
+    sign_in_id: str
+    token: str
+
+
+def permit(session: Session, settings: Settings, deed: Deed, action: Action, *, now: datetime) -> Staff:
+    """Who it is that does this, as the database has it now. Raises NotPermitted."""
+    who = staff.of_sign_in(session, deed.sign_in_id, owners=settings.owners, now=now)
+    if who is None or not who.may(action):
+        raise NotPermitted(action)
+    return who
+
+
+def begin(
+    session: Session, settings: Settings, deed: Deed, action: Action, *, subject: str, detail: str = "", now: datetime
+) -> Staff:
+    """Who it is that does this to `subject`, written into the audit log. Raises NotPermitted, or DoneAlready."""
+    who = permit(session, settings, deed, action, now=now)
+    audit.record(
+        session, who=who.email, role=who.role, action=action, subject=subject, detail=detail, token=deed.token, now=now
+    )
+    return who

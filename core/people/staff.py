@@ -1,0 +1,160 @@
+"""Staff: who may work at the owner's side, as what, and on which sign-in.
+
+The owners are those whom OWNER_EMAILS names; others are invited. They sign in by a code as buyers do, and what they may do is
+asked of the database each time.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import func, update
+from sqlmodel import Field, Session, col, select
+
+from core.foundation import outbox
+from core.foundation.addresses import fold
+from core.foundation.database import Record, new_id, text_enum
+from core.people.sign_in import SignIn
+
+# So long a sign-in opens the owner's side. A buyer's library stays open for longer.
+STAYS = timedelta(hours=12)
+
+
+class Role(StrEnum):
+    """What somebody is here: `support` helps buyers up to a limit, `viewer` looks only."""
+
+    OWNER = "owner"
+    SUPPORT = "support"
+    VIEWER = "viewer"
+
+
+class Action(StrEnum):
+    """What can be done at the owner's side, beside looking."""
+
+    REFUND = "refund"
+    RESEND = "resend"
+    READDRESS = "readdress"
+    TAKE_BACK = "take_back"
+    GIVE_BACK = "give_back"
+    PAYMENT_LINK = "payment_link"
+    NOTE = "note"
+    MEND = "mend"
+    SET_ASIDE = "set_aside"
+    EXPORT = "export"
+    STAFF = "staff"
+
+
+MAY: dict[Role, frozenset[Action]] = {
+    Role.OWNER: frozenset(Action),
+    Role.SUPPORT: frozenset(Action) - {Action.READDRESS, Action.TAKE_BACK, Action.STAFF},
+    Role.VIEWER: frozenset(),
+}
+
+
+class StaffMember(Record, table=True):
+    """Somebody who was invited. One who was removed keeps the row, and may be invited again."""
+
+    __tablename__ = "staff"
+
+    id: str = Field(primary_key=True)
+    email: str
+    folded: str = Field(unique=True)
+    role: Role = text_enum(Role)
+    invited_by: str
+    invited_at: datetime
+    removed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Somebody who is signed in at the owner's side right now."""
+
+    email: str
+    role: Role
+
+    def may(self, action: Action) -> bool:
+        """Whether the role allows it at all."""
+        return action in MAY[self.role]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Somebody as the list of staff shows them. `id` is empty for those whom OWNER_EMAILS names: they are not removed here."""
+
+    id: str
+    email: str
+    role: Role
+    invited_by: str
+    invited_at: datetime | None
+    signed_in_at: datetime | None
+
+    @property
+    def folded(self) -> str:
+        """The form in which addresses are compared."""
+        return fold(self.email)
+
+
+def of_sign_in(session: Session, sign_in_id: str, *, owners: Collection[str], now: datetime) -> Staff | None:
+    """Who works here on this sign-in, or None: for a stranger, a buyer, whoever was removed, and after 12 hours.
+
+    A letter's link opens a library for a week and signs nobody in here: only a code does. Without a sign-in nothing is asked.
+    """
+    row = session.get(SignIn, sign_in_id) if sign_in_id else None
+    if row is None or row.ended_at is not None or row.letter is not None or row.created_at + STAYS <= now:
+        return None
+    return of_address(session, row.email, owners=owners)
+
+
+def of_address(session: Session, address: str, *, owners: Collection[str]) -> Staff | None:
+    """Who works here under this address, signed in or not."""
+    folded = fold(address)
+    if folded in {fold(each) for each in owners}:
+        return Staff(address, Role.OWNER)
+    member = session.exec(
+        select(StaffMember).where(StaffMember.folded == folded, col(StaffMember.removed_at).is_(None))
+    ).first()
+    return Staff(member.email, member.role) if member else None
+
+
+def invite(session: Session, address: str, role: Role, *, by: str, now: datetime) -> StaffMember:
+    """Let somebody work here, in this role, and owe them the letter that says so. Whoever does already gets the role."""
+    query = select(StaffMember).where(StaffMember.folded == fold(address)).with_for_update()
+    member = session.exec(query).first() or StaffMember(
+        id=new_id("staff"), email=address, folded=fold(address), role=role, invited_by=by, invited_at=now
+    )
+    member.email, member.role, member.invited_by, member.invited_at = address, role, by, now
+    member.removed_at = None
+    session.add(member)
+    session.flush()
+    time = f"{now:%Y%m%dT%H%M%S%f}"  # a second invitation is a second letter
+    outbox.owe(session, outbox.Job.INVITATION, member.id, time, key=f"{member.id}:{time}")
+    return member
+
+
+def remove(session: Session, member_id: str, *, now: datetime) -> StaffMember | None:
+    """End somebody's work here at once: their next click is a stranger's. None if nobody of this id works here."""
+    query = select(StaffMember).where(StaffMember.id == member_id, col(StaffMember.removed_at).is_(None))
+    member = session.exec(query.with_for_update()).first()
+    if member:
+        member.removed_at = now
+        theirs = update(SignIn).where(col(SignIn.email) == member.folded, col(SignIn.ended_at).is_(None))
+        session.exec(theirs.values(ended_at=now))
+        session.flush()
+    return member
+
+
+def listed(session: Session, *, owners: Collection[str]) -> list[Listed]:
+    """Everybody who may work here, with when they last signed in."""
+    found = [Listed("", each, Role.OWNER, "OWNER_EMAILS", None, None) for each in owners]
+    query = select(StaffMember).where(col(StaffMember.removed_at).is_(None)).order_by(col(StaffMember.invited_at))
+    named = {fold(each) for each in owners}
+    found += [
+        Listed(row.id, row.email, row.role, row.invited_by, row.invited_at, None)
+        for row in session.exec(query)
+        if row.folded not in named
+    ]
+    folded = [each.folded for each in found]
+    seen = select(SignIn.email, func.max(SignIn.created_at)).where(col(SignIn.email).in_(folded)).group_by(SignIn.email)
+    last = dict(session.exec(seen).all())
+    return [replace(each, signed_in_at=last.get(each.folded)) for each in found]

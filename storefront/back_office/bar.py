@@ -1,0 +1,49 @@
+"""The bar on top of every owner's page: one field that finds any order, and how much needs a person."""
+
+import streamlit as st
+
+from core.owner import attention, set_aside
+from core.owner.attention import Item
+from core.owner.order_book import lookup
+from storefront import frame, links, process
+
+
+def needs() -> list[Item]:
+    """What needs a person and was not set aside."""
+    shop = process.shop()
+    items = attention.items(shop)
+    with shop.reading() as session:
+        return set_aside.without(session, items, now=shop.now())
+
+
+def draw(waiting: int) -> None:
+    """The field and the count, above whatever page follows."""
+    with (
+        frame.column(1180),
+        st.container(key="office-bar", horizontal=True, vertical_alignment="center", gap="small"),
+    ):
+        _draw_search()
+        if waiting:
+            st.page_link(
+                links.OVERVIEW, label=f"{waiting} {'needs' if waiting == 1 else 'need'} you", icon=":material/error:"
+            )
+
+
+def _draw_search() -> None:
+    with st.form("find", border=False, clear_on_submit=True), st.container(horizontal=True, gap="xsmall"):
+        text = st.text_input(
+            "Find an order", key="find-text", label_visibility="collapsed", width="stretch", max_chars=254,
+            placeholder="Order number, email, name or Stripe id",
+        )  # fmt: skip
+        asked = st.form_submit_button("Find", icon=":material/search:")
+    if asked and text.strip():
+        _go_to(text.strip())
+
+
+def _go_to(text: str) -> None:
+    """To the one order that is meant, or to the list of those that may be."""
+    with process.shop().reading() as session:
+        order_id = lookup.exactly(session, text)
+    if order_id:
+        st.switch_page(links.ORDER, query_params={"id": order_id})
+    st.switch_page(links.ORDERS, query_params={"text": text})

@@ -1,0 +1,49 @@
+"""Dialogs: which one is open, and the click that it stands for. A double click or a rerun finds the same click, done already."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.foundation.errors import ShopError
+from core.people.deeds import Deed
+from storefront.back_office import gate, refusals
+
+_OPEN, _SAID = "dialog", "said"
+
+
+def opener(name: str) -> Callable[[], None]:
+    """A callback that opens a dialog, which is a click of its own from then on."""
+
+    def open_it() -> None:
+        st.session_state[_OPEN] = name
+        gate.open_token(name)
+
+    return open_it
+
+
+def is_open(name: str) -> bool:
+    """Whether this dialog is to be drawn."""
+    return bool(st.session_state.get(_OPEN) == name)
+
+
+def close() -> None:
+    """Draw none any more."""
+    st.session_state.pop(_OPEN, None)
+
+
+def carry_out(name: str, act: Callable[[Deed], str]) -> None:
+    """Do it, close the dialog and say what was done; or say in the dialog why not."""
+    try:
+        said = act(gate.deed(name))
+    except ShopError as error:
+        refusals.draw(error)
+        return
+    st.session_state[_SAID] = said
+    close()
+    st.rerun()
+
+
+def draw_said() -> None:
+    """What the last dialog came to."""
+    if said := st.session_state.pop(_SAID, None):
+        st.success(said, icon=":material/check_circle:")

@@ -1,0 +1,70 @@
+"""The gate: who works here on this browser, and the form for everybody else, who learns nothing of the shop."""
+
+import streamlit as st
+
+from core.foundation.database import new_id
+from core.people import staff
+from core.people.deeds import Deed
+from core.people.staff import Action, Staff
+from storefront import frame, pictures, process, sign_in_form, visitor, words
+from storefront.sign_in_form import OFFICE
+
+_TOKENS = "deeds"
+
+
+def who() -> Staff | None:
+    """Who works here, as the database has it now; None for anybody else. Without a cookie nothing is asked."""
+    shop, claimed = process.shop(), visitor.sign_in_id()
+    if not claimed:
+        return None
+    with shop.reading() as session:
+        return staff.of_sign_in(session, claimed, owners=shop.settings.owners, now=shop.now())
+
+
+def me() -> Staff:
+    """Who works here. Anybody else is shown the form, and nothing after it is drawn."""
+    found = who()
+    if found is None:
+        draw_form()
+        st.stop()
+    return found
+
+
+def draw_form() -> None:
+    """What everybody sees who does not work here, or whose sign-in is older than 12 hours."""
+    shop = process.shop()
+    with frame.column(440):
+        pictures.trim()
+        st.title("Back office", anchor=False)
+        if signed_in := visitor.signed_in():
+            words.quiet(
+                f"You are signed in as {words.plain(signed_in)}, with which this page does not open (any more)."
+            )
+        sign_in_form.draw(
+            OFFICE, intro="For those who run this shop. Type your email and we'll send you a six-digit code."
+        )
+        if shop.settings.demo and not sign_in_form.awaits_code():
+            words.quiet("This is the demo: no code is needed.")
+            sign_in_form.draw_demo_button()
+        words.quiet(f"Only looking around? [To the shop]({shop.settings.public_url})")
+
+
+def open_token(name: str) -> None:
+    """Begin an action anew: from now on a click on it is another one than any before."""
+    st.session_state.setdefault(_TOKENS, {})[name] = _new_token()
+
+
+def deed(name: str) -> Deed:
+    """The click on the action that was begun under this name. The same one until it is begun anew."""
+    tokens: dict[str, str] = st.session_state.setdefault(_TOKENS, {})
+    return Deed(visitor.sign_in_id(), tokens.setdefault(name, _new_token()))
+
+
+def may(action: Action) -> bool:
+    """Whether whoever is here may do this; the action itself asks again."""
+    found = who()
+    return found is not None and found.may(action)
+
+
+def _new_token() -> str:
+    return new_id("do")

@@ -1,0 +1,75 @@
+"""Refusals: why something was not done, in words for those who run the shop."""
+
+import streamlit as st
+
+from core.foundation.errors import (
+    AddressUnfit,
+    AlreadyPaid,
+    AmountTooSmall,
+    AmountUnclear,
+    DoneAlready,
+    EventNotFound,
+    NeverPaid,
+    NothingToRefund,
+    NotPermitted,
+    OrderNotFound,
+    OtherMode,
+    OverLimit,
+    RefundChanged,
+    RefundTooBig,
+    RevocationChanged,
+    ShopError,
+    StripeKeyRefused,
+    StripeRefused,
+    StripeUnreachable,
+)
+from core.foundation.money import Money
+from storefront import sentences
+from storefront.amounts import price
+
+
+def draw(error: ShopError) -> None:
+    """Say why it was not done."""
+    st.warning(of(error), icon=":material/error:")
+
+
+def of(error: ShopError) -> str:
+    """What a member of the family means for somebody of the staff."""
+    match error:
+        case NotPermitted():
+            return "Nothing was done: your role doesn't allow this, or your sign-in has ended. Reload the page."
+        case DoneAlready():
+            return "This was done by an earlier click. Close this and look at the order."
+        case OverLimit(most=most, currency=currency):
+            return f"Nothing was sent: your role may send back {price(Money(most, currency))} more of this order. Ask an owner."
+        case RefundTooBig(left=left, currency=currency):
+            return f"That is more than there is: {price(Money(left, currency))} can still go back."
+        case AmountTooSmall(least=least, currency=currency):
+            return f"That is too little: the least is {price(Money(least, currency))}."
+        case AmountUnclear():
+            return "That is not clearly an amount. Write it like 27 or 27.00."
+        case NothingToRefund():
+            return "Nothing is left to send back."
+        case RefundChanged() | RevocationChanged():
+            return "Something happened to the order meanwhile, so nothing was done. Look again before you decide."
+        case NeverPaid():
+            return "Nothing was ever paid for this order."
+        case AlreadyPaid():
+            return "It is paid already, so there is no page to pay it on."
+        case OtherMode(livemode=livemode):
+            paid, key = ("real", "test") if livemode else ("test", "live")
+            return f"It was placed with {paid} money, which can't be moved with a {key} key."
+        case OrderNotFound():
+            return "There is no such order, or nobody has paid for it yet."
+        case EventNotFound():
+            return "This event isn't remembered any more."
+        case StripeUnreachable():
+            return "Stripe didn't answer. What you asked for is remembered, and the worker asks again by itself."
+        case StripeKeyRefused():
+            return "Stripe turned the shop's key away. What you asked for is remembered until a key works."
+        case StripeRefused(message=message, code=code):
+            return f"Stripe refused: {message or code}"
+        case AddressUnfit():
+            return sentences.of(error)
+        case _:
+            return f"Nothing was done: {type(error).__name__}."

@@ -1,0 +1,249 @@
+import streamlit as st
+
+from core.catalog import products
+from core.foundation.errors import OrderNotFound, ShopError
+from core.kinds.grants import Delivery
+from core.messages.letters import LetterState
+from core.owner import notes
+from core.owner.order_book import detail, lookup
+from core.owner.order_book.detail import Sheet
+from core.people.staff import Action, Staff
+from storefront import amounts, dates, frame, links, pictures, process, words
+from storefront.amounts import price
+from storefront.back_office import dialogs, gate, order_dialogs, refusals, states
+from storefront.back_office.order_rows import who
+
+shop = process.shop()
+LETTERS = {
+    LetterState.SENT: "sent", LetterState.WAITING: "waits", LetterState.RETRYING: "is tried again",
+    LetterState.DROPPED: "was overtaken", LetterState.REFUSED: "was refused", LetterState.GIVEN_UP: "was given up",
+}  # fmt: skip
+LETTER_NAMES = {
+    "receipt": "Receipt", "late_delivery": "Late delivery", "payment_failed": "Payment failed",
+    "paid_after_end": "Paid after the end", "owner_notice": "Notice to the owners",
+}  # fmt: skip
+
+
+def find(named: str) -> Sheet | None:
+    """The order that the address names, by id, number or an id of Stripe's."""
+    with shop.reading() as session:
+        order_id = lookup.exactly(session, named) if named else None
+    try:
+        return detail.sheet(shop, order_id) if order_id else None
+    except OrderNotFound:
+        return None
+
+
+def draw_head(sheet: Sheet, me: Staff) -> None:
+    """Number, states and what can be done."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        with st.container(width="content", gap="xxsmall"):
+            st.title(sheet.row.number, anchor=False, width="content")
+            test = "" if sheet.row.livemode else " &nbsp; :gray-badge[Test money]"
+            st.markdown(
+                f"{states.badge(states.STATUS[sheet.row.status])} {states.badge(states.HANDED[sheet.row.handed])} &nbsp; "
+                f"**{price(sheet.row.total)}** &nbsp; :gray[{states.moment(sheet.row.placed_at)} UTC]{test}"
+            )
+        draw_actions(sheet, me)
+
+
+def draw_actions(sheet: Sheet, me: Staff) -> None:
+    """A button for each thing that this person may do with an order like this. Each opens a dialog."""
+    ended = any(line.taken_back is not None for line in sheet.lines)
+    possible = (
+        ("resend", "Send receipt again", "mail", Action.RESEND, sheet.paid),
+        ("payment_link", "Page to pay on", "link", Action.PAYMENT_LINK, sheet.payable and sheet.our_mode),
+        ("readdress", "Change address", "alternate_email", Action.READDRESS, sheet.customer_id is not None),
+        ("give_back", "Give back access", "undo", Action.GIVE_BACK, ended),
+        ("take_back", "Take back access", "block", Action.TAKE_BACK, bool(sheet.deliveries)),
+        ("refund", "Refund", "undo", Action.REFUND, bool(sheet.price.left.amount) and sheet.our_mode),
+    )
+    with st.container(horizontal=True, width="content", gap="small", key="order-actions"):
+        for name, label, icon, action, fits in possible:
+            if fits and me.may(action):
+                st.button(label, icon=f":material/{icon}:", key=f"open-{name}", on_click=dialogs.opener(name))
+
+
+def draw_attention(sheet: Sheet) -> None:
+    """What keeps this order from being done."""
+    for line in sheet.attention:
+        topic, _, subject = line.partition(": ")
+        said = topic.replace("_", " ").replace(":", " ")
+        st.warning(f"**{said.capitalize()}** {words.plain(subject)}", icon=":material/error:")
+
+
+def draw_deliveries(sheet: Sheet) -> None:
+    """What was bought, and how each stands."""
+    st.header("What was bought", anchor=False)
+    given = {delivery.product_id: delivery for delivery in sheet.deliveries}
+    with frame.card("lines", gap="small"):
+        for line in sheet.lines:
+            delivery = given.get(line.product_id) or (
+                sheet.deliveries[line.position - 1] if len(sheet.deliveries) >= line.position else None
+            )
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                if delivery:
+                    pictures.show(products.thumb(delivery.image), f"line-{line.position}", width=48)
+                with st.container(width="stretch", gap="xxsmall"):
+                    many = f" × {line.quantity}" if line.quantity > 1 else ""
+                    badge = states.of_delivery(delivery) if delivery else ""
+                    st.markdown(f"**{words.plain(line.name)}**{many} &nbsp; {badge}")
+                    words.quiet(words.plain(about(delivery)) if delivery else "Not paid for.")
+                    if line.taken_back is not None:
+                        words.quiet(f"Taken back: {words.plain(line.taken_back)}")
+                every = f" {words.EACH[line.interval]}" if line.interval in words.EACH else ""  # type: ignore[index]
+                st.markdown(f"{price(line.total)}{every}", width="content")
+
+
+def about(delivery: Delivery) -> str:
+    """What is worth knowing of a delivery; of a key its last characters alone."""
+    parts = [delivery.reason.replace("_", " ")] if delivery.reason else []
+    if delivery.key:
+        parts.append(f"Key ending {delivery.key[-5:]}, {delivery.machines_used} of {delivery.machines} computers")
+    if delivery.starts_at:
+        parts.append(dates.weekday(delivery.starts_at, delivery.timezone))
+    if delivery.seats:
+        parts.append(", ".join(delivery.seats))
+    parts += [words.amount_of(delivery.kind, delivery.quantity)] if not parts else []
+    return ". ".join(parts)
+
+
+def draw_timeline(sheet: Sheet) -> None:
+    """What happened, newest first."""
+    st.header("What happened", anchor=False)
+    with st.container(gap="small"):
+        for number, moment in enumerate(sheet.moments):
+            title = f"{words.plain(moment.title)} &nbsp; :gray[:small[{states.moment(moment.at)}]]"
+            with st.expander(title, icon=f":material/{states.TONE[moment.tone]}:", type="step", key=f"moment-{number}"):
+                detail_text = f"{moment.detail}. " if moment.detail else ""
+                words.quiet(
+                    f"{words.plain(detail_text)}By {words.plain(moment.actor)}. :gray[{words.plain(moment.event)}]"
+                )
+
+
+def draw_money(sheet: Sheet) -> None:
+    """How what was paid came about, what went back, and what of it reaches the bank."""
+    st.header("Money", anchor=False)
+    with frame.card("money", gap="xxsmall"):
+        for label, amount in (("Subtotal", sheet.price.subtotal), ("Tax", sheet.price.tax)):
+            if amount:
+                amounts.pair(label, price(amount))
+        if sheet.price.discount and sheet.price.discount.amount:
+            amounts.pair("Discount", f"−{price(sheet.price.discount)}")
+        amounts.pair("Paid" if sheet.paid else "To be paid", price(sheet.price.total), strong=True)
+        if sheet.price.refunded.amount:
+            amounts.pair("Went back", f"−{price(sheet.price.refunded)}")
+        for settled in sheet.settled:
+            amounts.pair(":gray[Stripe's fee]", f":gray[−{price(settled.fee)}]")
+            arrives = f", {dates.day(settled.arrives)}" if settled.arrives else ""
+            amounts.pair(f":gray[You receive{arrives}]", f":gray[{price(settled.net)}]")
+        if sheet.paid and not sheet.settled:
+            words.quiet("Stripe's fee is known within minutes of the payment.")
+    draw_payments(sheet)
+
+
+def draw_payments(sheet: Sheet) -> None:
+    """Each payment, refund and dispute, by the name that Stripe's dashboard finds it by."""
+    for payment in sheet.payments:
+        named = payment.payment_intent or payment.id
+        draw_fact(f"{price(payment.amount)} paid", states.moment(payment.paid_at), named)
+    for refund in sheet.refunds:
+        badge = states.badge(states.REFUND[refund.status])
+        why = " · ".join(each.replace("_", " ") for each in (refund.reason, refund.failure, refund.actor) if each)
+        draw_fact(f"{price(refund.amount)} {badge}", f"{states.moment(refund.at)} · {words.plain(why)}", refund.id)
+    for dispute in sheet.disputes:
+        due = f"Answer by {states.moment(dispute.due_by)} UTC" if dispute.due_by else dispute.status.replace("_", " ")
+        draw_fact(
+            f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id
+        )
+    for each in sheet.subscriptions:
+        ends = f", ends {states.moment(each.ends_at)}" if each.ends_at and not each.over else ""
+        until = f", paid until {states.moment(each.period_end)}" if each.period_end and not each.over else ""
+        draw_fact("Subscription", f"{each.status or 'not fetched yet'}{until}{ends}", each.id)
+
+
+def draw_fact(title: str, note: str, name: str) -> None:
+    """A fact of Stripe's with its id."""
+    with st.container(gap=None, border=True):
+        st.markdown(title)
+        words.quiet(f"{note}  \n`{name}`")
+
+
+def draw_buyer(sheet: Sheet) -> None:
+    """Whose it is."""
+    st.header("Buyer", anchor=False)
+    with frame.card("buyer", gap="xxsmall"):
+        st.markdown(f"**{words.plain(who(sheet.row))}**")
+        if sheet.row.email:
+            words.quiet(words.plain(sheet.row.email))
+            links.to(links.ORDERS, "All their orders", "receipt_long", where="buyer", text=sheet.row.email)
+        known = [each for each in (sheet.row.country, sheet.tax_id) if each]
+        if known:
+            words.quiet(words.plain(" · ".join(known)))
+
+
+def draw_letters(sheet: Sheet) -> None:
+    """Which letters went out, and what was downloaded."""
+    if sheet.letters:
+        st.header("Letters", anchor=False)
+        for letter in sheet.letters:
+            name = LETTER_NAMES.get(letter.id.partition(":")[0], "Letter")
+            wrong = f" {words.plain(letter.error)}" if letter.error else ""
+            words.quiet(f"{name} {LETTERS[letter.state]}, {states.moment(letter.at)}.{wrong}")
+    if sheet.downloads:
+        st.header("Downloads", anchor=False)
+        for at, file, ip in sheet.downloads[-20:]:
+            words.quiet(f"{words.plain(file)}, {states.moment(at)}, from {words.plain(ip)}")
+
+
+def draw_notes(sheet: Sheet, me: Staff) -> None:
+    """What the staff tell each other about it."""
+    st.header("Notes", anchor=False)
+    if me.may(Action.NOTE):
+        with st.form("note", border=False, clear_on_submit=True):
+            text = st.text_area(
+                "Note", key="note-text", height=80, max_chars=2000, placeholder="Only your team sees this."
+            )
+            written = st.form_submit_button("Keep note")
+        if written and text.strip():
+            keep_note(sheet, text)
+    for note in sheet.notes:
+        st.markdown(words.plain(note.text))
+        words.quiet(f"{words.plain(note.who)}, {states.moment(note.at)}")
+    if not sheet.notes and not me.may(Action.NOTE):
+        words.quiet("No notes.")
+
+
+def keep_note(sheet: Sheet, text: str) -> None:
+    """Write it down, and begin another one."""
+    try:
+        notes.write(shop, sheet.row.id, text, deed=gate.deed("note"))
+    except ShopError as error:
+        refusals.draw(error)
+        return
+    gate.open_token("note")
+    st.rerun()
+
+
+me = gate.me()
+sheet = find(st.query_params.get("id", ""))
+with frame.column(1180):
+    links.back(links.ORDERS, "Orders")
+    if sheet is None:
+        st.title("No such order", anchor=False)
+        st.markdown("Nothing here goes by that number or id. Find it by its buyer's email or name instead.")
+        st.stop()
+    frame.title_bar(sheet.row.number)
+    draw_head(sheet, me)
+    dialogs.draw_said()
+    draw_attention(sheet)
+    left, right = st.columns([5, 3], gap="medium")
+    with left:
+        draw_deliveries(sheet)
+        draw_timeline(sheet)
+    with right:
+        draw_money(sheet)
+        draw_buyer(sheet)
+        draw_letters(sheet)
+        draw_notes(sheet, me)
+    order_dialogs.draw_open(sheet)

@@ -1,0 +1,187 @@
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.catalog import products
+from core.foundation.errors import ShopError
+from core.journeys import order_care
+from core.orders.status import Status
+from core.owner.order_book import filters, listing
+from core.owner.order_book.filters import Filters, Handed, Mode, Sort
+from core.owner.order_book.listing import OrderPage, OrderRow
+from core.people.staff import Action, Staff
+from storefront import frame, process, words
+from storefront.back_office import gate, order_rows, refusals, states
+
+shop = process.shop()
+state = st.session_state
+WIDGETS = ("text", "status", "handed", "country", "currency", "product", "days", "mode", "sort")
+
+
+def ask(wanted: Filters) -> None:
+    """Let the address say what is asked for; the page begins with the first of these."""
+    st.query_params.from_dict(wanted.query())
+
+
+def chosen(name: str) -> str:
+    """What a field holds, as an address has it."""
+    return str(state.get(f"f-{name}") or "")
+
+
+def apply() -> None:
+    """Bring what the fields say into the address."""
+    days = state.get("f-days") or ()
+    since, until = (*days, None, None)[:2]
+    said = {name: chosen(name) for name in ("text", "handed", "country", "currency", "product", "mode", "sort")}
+    said |= {"status": ",".join(state.get("f-status") or ())}
+    said |= {"since": str(since or ""), "until": str(until or "")}
+    ask(filters.read(said))
+
+
+def clear() -> None:
+    """Ask for nothing any more."""
+    for name in WIDGETS:
+        state.pop(f"f-{name}", None)
+    ask(Filters())
+
+
+def fill_fields(wanted: Filters) -> None:
+    """What the address says stands in the fields, once; from then on the fields say it."""
+    state.setdefault("f-text", wanted.text)
+    state.setdefault("f-status", list(wanted.status))
+    state.setdefault("f-handed", wanted.handed)
+    state.setdefault("f-country", wanted.country)
+    state.setdefault("f-currency", wanted.currency)
+    state.setdefault("f-product", wanted.product)
+    state.setdefault("f-mode", wanted.mode)
+    state.setdefault("f-sort", wanted.sort)
+
+
+def draw_filters(wanted: Filters, names: dict[str, str]) -> None:
+    """The fields, of which those that are seldom asked for fold away."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input(
+            "Search", type="search", key="f-text", label_visibility="collapsed", width=300, on_change=apply,
+            placeholder="Number, email or name", max_chars=100,
+        )  # fmt: skip
+        with st.popover("More filters", icon=":material/tune:", width="content"):
+            days: list[Any] = [wanted.since, wanted.until] if wanted.since and wanted.until else []
+            st.date_input("Placed between (UTC)", days, key="f-days", on_change=apply, format="YYYY-MM-DD")
+            st.selectbox(
+                "Delivery", [None, *Handed], key="f-handed", on_change=apply,
+                format_func=lambda each: states.HANDED[each][0] if each else "Any",
+            )  # fmt: skip
+            st.selectbox(
+                "Product",
+                ["", *names],
+                key="f-product",
+                on_change=apply,
+                format_func=lambda each: names.get(each, "Any"),
+            )
+            st.text_input("Country, as two letters", key="f-country", max_chars=2, on_change=apply)
+            st.text_input("Currency, as three letters", key="f-currency", max_chars=3, on_change=apply)
+            live = shop.settings.livemode
+            st.selectbox(
+                "Money", list(Mode), key="f-mode", on_change=apply,
+                format_func=lambda mode: "Live" if (mode is Mode.OURS) is live else "Test",
+            )  # fmt: skip
+            st.selectbox(
+                "First come the", list(Sort), key="f-sort", on_change=apply,
+                format_func=lambda sort: "newest" if sort is Sort.NEWEST else "oldest",
+            )  # fmt: skip
+        if wanted.narrow:
+            st.button("Clear filters", type="tertiary", on_click=clear, key="clear-filters")
+    st.pills(
+        "Money", list(Status), selection_mode="multi", key="f-status", on_change=apply, label_visibility="collapsed",
+        format_func=lambda status: states.STATUS[status][0],
+    )  # fmt: skip
+
+
+def draw_export(wanted: Filters) -> None:
+    """The list as a file. The sidecar streams it: a button would hold all of it in memory."""
+    address = f"/api/owner/orders.csv?{urlencode(wanted.query())}"
+    st.html(
+        f'<div class="files plain"><a href="{escape(address)}" download target="_self">Export as CSV</a></div>',
+        width="content",
+    )
+
+
+def draw_nothing(wanted: Filters) -> None:
+    """No rows, and what to do about it."""
+    with st.container(border=True, horizontal_alignment="center", key="box-no-orders"):
+        if wanted.narrow:
+            st.markdown("**No orders match.** Nothing fits what is asked for.")
+            st.button("Clear filters", on_click=clear, key="clear-all")
+        else:
+            st.markdown("**No orders yet.** The first one appears here the moment somebody goes to pay.")
+
+
+def leaf(**where: str) -> None:
+    """On to a neighbouring page."""
+    st.query_params.from_dict(wanted.query() | where)
+
+
+def draw_paging(page: OrderPage) -> None:
+    """To the rows before and after these."""
+    if not (page.before or page.after):
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.button(
+            "Earlier in the list", icon=":material/arrow_back:", key="leaf-back", disabled=not page.before,
+            on_click=leaf, kwargs={"before": page.before},
+        )  # fmt: skip
+        st.button(
+            "Further down", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not page.after,
+            on_click=leaf, kwargs={"after": page.after},
+        )  # fmt: skip
+
+
+def draw_choice(rows: tuple[OrderRow, ...], me: Staff) -> None:
+    """What can be done with the rows that were chosen."""
+    if not rows or not me.may(Action.RESEND):
+        return
+    label = f"Send {words.count(len(rows), 'receipt', 'receipts')} again"
+    if st.button(label, icon=":material/mail:", key="resend-chosen"):
+        resend(rows)
+        return
+    for row in rows:  # the next click on it is another one
+        gate.open_token(f"resend-{row.id}")
+
+
+def resend(rows: tuple[OrderRow, ...]) -> None:
+    """Each order's receipt once more. What could not be sent is named."""
+    sent = 0
+    for row in rows:
+        try:
+            order_care.resend(shop, row.id, deed=gate.deed(f"resend-{row.id}"))
+            sent += 1
+        except ShopError as error:
+            st.warning(f"{row.number}: {refusals.of(error)}", icon=":material/error:")
+    if sent:
+        st.success(f"{words.count(sent, 'receipt goes', 'receipts go')} out again.", icon=":material/check_circle:")
+
+
+me = gate.me()
+wanted = filters.read(st.query_params.to_dict())
+fill_fields(wanted)
+with shop.reading() as session:
+    page = listing.page(
+        session, wanted, livemode=shop.settings.livemode, after=st.query_params.get("after", ""),
+        before=st.query_params.get("before", ""),
+    )  # fmt: skip
+    names = products.names(session)
+
+with frame.column(1180):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title("Orders", anchor=False, width="content")
+        if me.may(Action.EXPORT):
+            draw_export(wanted)
+    draw_filters(wanted, names)
+    if page.rows:
+        rows = order_rows.draw(page.rows)
+        draw_choice(rows, me)
+        draw_paging(page)
+    else:
+        draw_nothing(wanted)

@@ -1,0 +1,141 @@
+from collections.abc import Sequence
+from datetime import timedelta
+
+import streamlit as st
+
+from core.foundation.errors import ShopError
+from core.owner import mending, set_aside, setting_up
+from core.owner.attention import Item
+from core.owner.order_book import listing
+from core.owner.setting_up import Step
+from core.people.deeds import Deed
+from core.people.staff import Action, Staff
+from storefront import frame, links, process, words
+from storefront.back_office import dialogs, gate, order_rows, refusals, states
+
+shop = process.shop()
+LATER = {1: "until tomorrow", 3: "for three days", 7: "for a week", 30: "for a month", 0: "for good"}
+# More than these nobody reads at once; the rest comes up as they are dealt with.
+MOST_SHOWN = 12
+
+
+def draw_needs(items: Sequence[Item], me: Staff) -> None:
+    """What needs a person, each with what helps."""
+    with frame.card("needs", gap="small"):
+        st.header(f"Needs you :gray-badge[{len(items)}]" if items else "Needs you", anchor=False)
+        if not items:
+            st.markdown(":green[:material/check_circle:] Nothing. Every paid order is delivered.")
+        for item in items[:MOST_SHOWN]:
+            draw_item(item, me)
+        if len(items) > MOST_SHOWN:
+            words.quiet(f"And {len(items) - MOST_SHOWN} more, which come up as these are dealt with.")
+
+
+def draw_item(item: Item, me: Staff) -> None:
+    """One of them."""
+    name = set_aside.name(item)
+    with st.container(gap="xxsmall", key=f"item-{name}"):
+        due = f" :red-badge[by {states.moment(item.due_by)} UTC]" if item.due_by else ""
+        st.markdown(f":red[:material/error:] **{item.topic.replace('_', ' ').capitalize()}**{due}")
+        words.quiet(
+            f"{words.plain(item.subject)}. {words.plain(item.detail)}" if item.detail else words.plain(item.subject)
+        )
+        words.quiet(words.told(item.advice))
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            if item.order_id:
+                st.page_link(
+                    links.ORDER, label="Open the order", icon=":material/arrow_forward:", icon_position="right",
+                    query_params={"id": item.order_id}, help="",
+                )  # fmt: skip
+            if mending.can(item) and me.may(Action.MEND):
+                st.button(
+                    "Try again now", type="tertiary", icon=":material/refresh:", key=f"mend-{name}", on_click=mend,
+                    args=(item,),
+                )  # fmt: skip
+            if me.may(Action.SET_ASIDE):
+                st.button(
+                    "Set aside", type="tertiary", icon=":material/snooze:", key=f"aside-{name}",
+                    on_click=dialogs.opener(f"aside-{name}"),
+                )  # fmt: skip
+
+
+def mend(item: Item) -> None:
+    """Do what mends it, and keep what to say about it for the page that follows."""
+    name, worked = f"mend-{set_aside.name(item)}", False
+    try:
+        worked = mending.mend(shop, item, deed=gate.deed(name))
+    except ShopError as error:
+        st.session_state["not-mended"] = refusals.of(error)
+    except Exception as error:  # the cause is there still, and stands with the event
+        st.session_state["not-mended"] = f"It failed again: {type(error).__name__}."
+    else:
+        said = "That worked." if worked else "Done, and it is still not settled: the reason is named below."
+        st.session_state["said"] = said
+    if not worked:  # whoever tries once more clicks anew
+        gate.open_token(name)
+
+
+@st.dialog("Set aside", icon=":material/snooze:", on_dismiss=dialogs.close)
+def put_aside(item: Item) -> None:
+    """For how long, and why."""
+    gate.me()
+    st.markdown(f"**{item.topic.replace('_', ' ').capitalize()}**, {words.plain(item.subject)}")
+    days = st.selectbox("Hide it", list(LATER), index=1, format_func=LATER.__getitem__, key="aside-days") or 0
+    note = (st.text_input("Why", key="aside-note", max_chars=200) or "").strip()
+    words.quiet("It comes back if it happens anew. Who set it aside, and why, stands in the log.")
+    if st.button("Set aside", type="primary", key="aside-do", disabled=not note):
+
+        def act(deed: Deed) -> str:
+            until = shop.now() + timedelta(days=days) if days else None
+            set_aside.put(shop, item, until=until, note=note, deed=deed)
+            return "It is set aside."
+
+        dialogs.carry_out(f"aside-{set_aside.name(item)}", act)
+
+
+def draw_setting_up(steps: tuple[Step, ...]) -> None:
+    """What is still to be done before strangers buy here."""
+    left = [step for step in steps if not step.done]
+    if not left:
+        return
+    with frame.card("setting-up", gap="small"):
+        st.header(f"Setting up :gray-badge[{len(steps) - len(left)} of {len(steps)}]", anchor=False)
+        for step in steps:
+            if step.done:
+                st.markdown(f":green[:material/check_circle:] :gray[{step.title}]")
+            else:
+                with st.container(gap=None):
+                    st.markdown(f":material/radio_button_unchecked: **{step.title}**")
+                    words.quiet(words.told(step.how))
+
+
+def draw_newest() -> None:
+    """The newest orders."""
+    with shop.reading() as session:
+        rows = listing.newest(session, livemode=shop.settings.livemode, size=6)
+    with frame.card("newest", gap="small"):
+        st.header("Latest orders", anchor=False)
+        if not rows:
+            st.markdown("None yet. The first one appears here the moment somebody goes to pay.")
+        order_rows.draw_list(rows)
+        if rows:
+            links.to(links.ORDERS, "All orders", where="overview")
+
+
+me = gate.me()
+items: list[Item] = st.session_state.get("needs") or []
+with frame.column(1180):
+    st.title("Overview", anchor=False)
+    dialogs.draw_said()
+    if trouble := st.session_state.pop("not-mended", None):
+        st.warning(trouble, icon=":material/error:")
+    # The figures of the shop come here, above what is about single orders.
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        draw_needs(items, me)
+        draw_setting_up(setting_up.steps(shop))
+    with right:
+        draw_newest()
+    for item in items:
+        if dialogs.is_open(f"aside-{set_aside.name(item)}"):
+            put_aside(item)

@@ -1,0 +1,112 @@
+import streamlit as st
+
+from core.foundation.errors import ShopError
+from core.people import audit, staff, team
+from core.people.audit import AuditEntry
+from core.people.deeds import Deed
+from core.people.staff import Action, Listed, Role
+from storefront import frame, process, words
+from storefront.back_office import dialogs, gate, refusals, states
+
+shop = process.shop()
+ROLES = {
+    Role.OWNER: "Owner: everything",
+    Role.SUPPORT: "Support: help buyers, refund up to a limit",
+    Role.VIEWER: "Viewer: look only",
+}
+NOW_OFF = "Removed at once: their next click is a stranger's."
+
+
+def draw_people(people: list[Listed]) -> None:
+    """Everybody who may work here."""
+    for each in people:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"person-{each.email}"):
+            with st.container(width="stretch", gap=None):
+                st.markdown(f"**{words.plain(each.email)}** &nbsp; :blue-badge[{each.role.capitalize()}]")
+                words.quiet(about(each))
+            if each.id:
+                st.button(
+                    "Remove", type="tertiary", icon=":material/person_remove:", key=f"open-remove-{each.id}",
+                    on_click=dialogs.opener(f"remove-{each.id}"),
+                )  # fmt: skip
+
+
+def about(each: Listed) -> str:
+    """Since when, and whether they were ever here."""
+    seen = f"last signed in {states.moment(each.signed_in_at)}" if each.signed_in_at else "has not signed in yet"
+    if each.invited_at is None:
+        return f"Named by OWNER_EMAILS, {seen}."
+    return f"Invited by {words.plain(each.invited_by)} on {states.moment(each.invited_at)}, {seen}."
+
+
+def draw_invitation() -> None:
+    """The form by which somebody is invited."""
+    with frame.card("invite"):
+        st.header("Invite somebody", anchor=False)
+        with st.form("invite", clear_on_submit=True, border=False):
+            address = st.text_input("Email", type="email", key="invite-email") or ""
+            role = st.selectbox("As", list(ROLES), index=1, format_func=ROLES.__getitem__, key="invite-role")
+            asked = st.form_submit_button("Send invitation", type="primary", icon=":material/send:")
+        words.quiet(f"Support may send back up to {shop.settings.support_refund_limit:,} cents of one order.")
+    if asked and address.strip():
+        invite(address, role or Role.VIEWER)
+
+
+def invite(address: str, role: Role) -> None:
+    """Invite, say so, and begin another invitation."""
+    try:
+        team.invite(shop, address, role, deed=gate.deed("invite"))
+    except ShopError as error:
+        refusals.draw(error)
+        return
+    gate.open_token("invite")
+    st.session_state["said"] = f"An invitation is on its way to {words.plain(address.strip())}."
+    st.rerun()
+
+
+@st.dialog("Remove somebody", icon=":material/person_remove:", on_dismiss=dialogs.close)
+def remove(each: Listed) -> None:
+    """Asks once more."""
+    gate.me()
+    st.markdown(f"**{words.plain(each.email)}** will not work here any more. {NOW_OFF}")
+    if st.button("Remove", type="primary", key="remove-do"):
+
+        def act(deed: Deed) -> str:
+            team.remove(shop, each.id, deed=deed)
+            return f"{words.plain(each.email)} was removed."
+
+        dialogs.carry_out(f"remove-{each.id}", act)
+
+
+def draw_log(entries: list[AuditEntry]) -> None:
+    """Who did what lately."""
+    st.header("What was done", anchor=False)
+    if not entries:
+        words.quiet("Nothing yet. Whatever somebody does here stands in this list, for good.")
+    for entry in entries:
+        said = f": {words.plain(entry.detail)}" if entry.detail else ""
+        action = entry.action.replace("_", " ")
+        words.quiet(
+            f"{states.moment(entry.at)} · **{words.plain(entry.who)}** ({entry.role}) · {action} {words.plain(entry.subject)}{said}"
+        )
+
+
+me = gate.me()
+with frame.column(1180):
+    st.title("Staff", anchor=False)
+    if not me.may(Action.STAFF):
+        st.markdown("Only owners see who works here.")
+        st.stop()
+    dialogs.draw_said()
+    with shop.reading() as session:
+        people = staff.listed(session, owners=shop.settings.owners)
+        entries = audit.newest(session, limit=50)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        draw_people(people)
+    with right:
+        draw_invitation()
+    draw_log(entries)
+    for each in people:
+        if each.id and dialogs.is_open(f"remove-{each.id}"):
+            remove(each)

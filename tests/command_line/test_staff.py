@@ -1,0 +1,35 @@
+"""`pushcart staff`: who may work at the owner's side, for somebody at a terminal."""
+
+from core.people.audit import AuditEntry
+from core.shop import Shop
+from tests import builders
+from tests.command_line.conftest import Run
+
+
+def test_somebody_is_invited_listed_and_removed(pushcart: Run, shop: Shop) -> None:
+    assert (
+        pushcart("staff", "invite", "sam@berg.com", "--role", "support").output
+        == "sam@berg.com is invited as support.\n"
+    )
+    assert [job.partition(":")[0] for job in builders.jobs(shop)] == ["invitation"]
+    listed = pushcart("staff", "list", "--json").json
+    assert isinstance(listed, list)
+    assert [(each["email"], each["role"], each["invited_by"]) for each in listed] == [
+        ("sam@berg.com", "support", "terminal")
+    ]
+    assert pushcart("staff", "remove", "Sam@berg.com").output == "sam@berg.com works here no longer.\n"
+    assert pushcart("staff", "list", "--json").json == []
+    assert [(each.who, each.detail) for each in sorted(builders.rows(shop, AuditEntry), key=lambda each: each.at)] == [
+        ("terminal", "invited sam@berg.com as support"),
+        ("terminal", "removed sam@berg.com"),
+    ]
+
+
+def test_nobody_is_removed_who_was_not_invited(pushcart: Run) -> None:
+    said = pushcart("staff", "remove", "ida@berg.com")
+    assert said.status != 0
+    assert "ida@berg.com was not invited" in said.errors
+
+
+def test_what_is_no_address_is_refused(pushcart: Run) -> None:
+    assert pushcart("staff", "invite", "sam").status == 1

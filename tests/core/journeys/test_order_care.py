@@ -1,0 +1,192 @@
+"""Order care and its clicks: allowed by the database, written down with what they do, and done once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from core.foundation.errors import (
+    AlreadyPaid,
+    DoneAlready,
+    NeverPaid,
+    NotPermitted,
+    OrderNotFound,
+    OtherMode,
+    OverLimit,
+    StripeUnreachable,
+)
+from core.journeys import order_care, refund, revocation
+from core.orders.refunds import Refund
+from core.owner import notes
+from core.people import staff
+from core.people.audit import AuditEntry
+from core.people.deeds import Deed
+from core.people.staff import MAY, Action, Role
+from core.shop import Shop
+from tests import builders
+from tests.builders import bought, opened
+from tests.colleagues import OWNER, deed, works_as
+from tests.fakes import FakeStripe
+
+# What each action is, done to an order that was paid; the page to pay on is made for one that was not.
+ACTS: dict[Action, Callable[[Shop, str, Deed], object]] = {
+    Action.REFUND: lambda shop, order_id, click: refund.request(shop, order_id, 100, actor="owner", deed=click),
+    Action.RESEND: lambda shop, order_id, click: order_care.resend(shop, order_id, deed=click),
+    Action.READDRESS: lambda shop, order_id, click: order_care.readdress(
+        shop, order_id, "ida@berg.example", deed=click
+    ),
+    Action.TAKE_BACK: lambda shop, order_id, click: revocation.revoke(
+        shop, order_id, reason="shared", actor="owner", deed=click
+    ),
+    Action.GIVE_BACK: lambda shop, order_id, click: revocation.restore(shop, order_id, actor="owner", deed=click),
+    Action.NOTE: lambda shop, order_id, click: notes.write(shop, order_id, "Called.", deed=click),
+}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("action", ACTS)
+def test_each_role_does_what_it_may_and_nothing_else(
+    shop: Shop, stripe: FakeStripe, role: Role, action: Action
+) -> None:
+    order_id = bought(shop, stripe)
+    click = deed(works_as(shop, role))
+    before = state(shop, order_id)
+    if action in MAY[role]:
+        ACTS[action](shop, order_id, click)
+        (entry,) = builders.rows(shop, AuditEntry)
+        assert (entry.role, entry.action, entry.subject) == (role, action, order_id)
+        return
+    with pytest.raises(NotPermitted):
+        ACTS[action](shop, order_id, click)
+    assert state(shop, order_id) == before
+    assert builders.rows(shop, AuditEntry) == []
+
+
+def state(shop: Shop, order_id: str) -> object:
+    detail = builders.detail(shop, order_id)
+    return detail["status"], detail["grants"], detail["refunds"], detail["email"], builders.jobs(shop)
+
+
+@pytest.mark.parametrize("action", ACTS)
+def test_the_same_click_does_it_once(shop: Shop, stripe: FakeStripe, action: Action) -> None:
+    order_id = bought(shop, stripe)
+    click = deed(works_as(shop, Role.OWNER))
+
+    def act() -> object:
+        return ACTS[action](shop, order_id, click)
+
+    act()
+    before = state(shop, order_id)
+    for again in builders.at_once(act, act):
+        # A refund that was asked for twice is answered twice; the rest is refused.
+        assert isinstance(again, DoneAlready) or action is Action.REFUND, again
+    assert state(shop, order_id) == before
+    assert len(builders.rows(shop, AuditEntry)) == 1
+
+
+@pytest.mark.parametrize("action", ACTS)
+def test_a_removed_colleague_s_open_tab_does_nothing(shop: Shop, stripe: FakeStripe, action: Action) -> None:
+    order_id = bought(shop, stripe)
+    click = deed(works_as(shop, Role.SUPPORT))
+    with shop.transaction() as session:
+        (member,) = staff.listed(session, owners=())
+        staff.remove(session, member.id, now=shop.now())
+    with pytest.raises(NotPermitted):
+        ACTS[action](shop, order_id, click)
+
+
+def test_support_sends_back_up_to_a_limit_of_one_order_in_however_many_parts(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe, "guide-eur", "kit-eur")
+    support, owner = works_as(shop, Role.SUPPORT), works_as(shop, Role.OWNER)
+    refund.request(shop, order_id, 6000, actor="owner", deed=deed(support))
+    with pytest.raises(OverLimit) as refused:
+        refund.request(shop, order_id, 4001, actor="owner", deed=deed(support))
+    assert (refused.value.most, refused.value.currency) == (4000, "eur")
+    refund.request(shop, order_id, 4000, actor="owner", deed=deed(support))
+    refund.request(shop, order_id, actor="owner", deed=deed(owner))
+    assert sorted((row.amount, row.actor) for row in builders.rows(shop, Refund)) == [
+        (800, "owner"), (4000, "support"), (6000, "support"),
+    ]  # fmt: skip
+    assert sum(entry.action == "refund" for entry in builders.rows(shop, AuditEntry)) == 3
+
+
+def test_a_refund_that_stripe_did_not_answer_is_the_same_when_clicked_again(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    click = deed(works_as(shop, Role.OWNER))
+    stripe.trouble.append(StripeUnreachable("timeout"))
+    with pytest.raises(StripeUnreachable):
+        refund.request(shop, order_id, 100, actor="owner", deed=click)
+    refund.request(shop, order_id, 100, actor="owner", deed=click)
+    assert [row.amount for row in builders.rows(shop, Refund)] == [100]
+    assert len(stripe.refunds) == 1
+
+
+def test_the_receipt_goes_out_again_and_stands_in_the_history(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    click = deed(works_as(shop, Role.SUPPORT), "do_1")
+    order_care.resend(shop, order_id, deed=click)
+    assert f"receipt:{order_id}:do_1" in builders.jobs(shop)
+    assert "resent:do_1" in builders.log(shop, order_id)
+
+
+def test_nothing_is_sent_again_of_what_was_never_paid(shop: Shop) -> None:
+    with pytest.raises(NeverPaid):
+        order_care.resend(shop, opened(shop)[0], deed=deed(works_as(shop, Role.OWNER)))
+
+
+def test_an_order_changes_hands_and_its_receipt_goes_there(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    order_care.readdress(shop, order_id, "ida@berg.example", deed=deed(works_as(shop, Role.OWNER), "do_1"))
+    assert builders.seen(shop, "ida@berg.example") == [order_id]
+    assert builders.seen(shop, "nora@lindqvist.example") == []
+    assert f"receipt:{order_id}:do_1" in builders.jobs(shop)
+
+
+def test_an_order_that_nobody_paid_is_nobody_s_to_give_away(shop: Shop) -> None:
+    order_id = opened(shop)[0]
+    with pytest.raises(OrderNotFound):
+        order_care.readdress(shop, order_id, "ida@berg.example", deed=deed(works_as(shop, Role.OWNER)))
+    assert builders.rows(shop, AuditEntry) == []
+
+
+def test_an_unpaid_order_has_the_page_that_is_open_for_it(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = opened(shop)
+    link = order_care.payment_link(shop, order_id, deed=deed(works_as(shop, Role.SUPPORT)))
+    assert (link.order_id, builders.session_id(link)) == (order_id, session_id)
+
+
+def test_one_whose_page_ran_out_gets_another_for_the_same_things(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, session_id = opened(shop, "guide-eur", "kit-eur")
+    stripe.expire(session_id)
+    builders.deliver(shop, stripe.event("expired", session_id))
+    link = order_care.payment_link(shop, order_id, deed=deed(works_as(shop, Role.OWNER)))
+    assert link.order_id == order_id
+    assert builders.session_id(link) != session_id
+    stripe.pay(builders.session_id(link))
+    builders.deliver(shop, stripe.event("completed", builders.session_id(link)))
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+def test_what_is_paid_or_of_the_other_mode_has_no_page(shop: Shop, stripe: FakeStripe) -> None:
+    owner = works_as(shop, Role.OWNER)
+    with pytest.raises(AlreadyPaid):
+        order_care.payment_link(shop, bought(shop, stripe), deed=deed(owner))
+    with pytest.raises(OtherMode):
+        order_care.payment_link(owned(builders.live(shop)), opened(shop, cart="cart_2")[0], deed=deed(owner))
+
+
+def owned(shop: Shop) -> Shop:
+    """The same shop, whose owners are named as those of the demo are."""
+    return replace(shop, settings=shop.settings.model_copy(update={"owner_emails": (OWNER,)}))
+
+
+def test_a_note_is_kept_with_who_wrote_it_and_is_not_repeated_in_the_log(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    notes.write(shop, order_id, "  Called, wants it as a gift. ", deed=deed(works_as(shop, Role.OWNER)))
+    with shop.reading() as session:
+        (note,) = notes.of_order(session, order_id)
+    assert (note.text, note.who) == ("Called, wants it as a gift.", OWNER)
+    (entry,) = builders.rows(shop, AuditEntry)
+    assert entry.detail == ""
+    with pytest.raises(OrderNotFound):
+        notes.write(shop, "ord_x", "?", deed=deed(works_as(shop, Role.OWNER)))

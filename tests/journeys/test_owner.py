@@ -1,0 +1,79 @@
+"""An owner at a browser: in by the demo's button, from the overview to an order, and part of its money back."""
+
+import csv
+import re
+from io import StringIO
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.journeys.buyer import Buyer
+from tests.journeys.conftest import Arrive
+from tests.journeys.stand import Stand
+from tests.machine import eventually
+
+
+def enters(owner: Buyer) -> None:
+    """By the button at the foot of the shop."""
+    owner.opens("/")
+    owner.clicks("See it as the owner")
+    owner.page.wait_for_url(re.compile("/owner$"))
+    owner.sees_heading("Overview")
+
+
+def test_part_of_an_order_goes_back_and_is_seen_there(arrive: Arrive, stand: Stand) -> None:
+    buyer, owner = arrive("olga"), arrive("owner")
+    buyer.opens(f"/thanks?session_id={buyer.buys('proposal-kit-eur')}")
+    number = buyer.sees_everything_delivered()
+
+    enters(owner)
+    owner.sees(number)
+    owner.page.get_by_role("link", name=re.compile(number)).first.click()
+    owner.sees_heading(number)
+    owner.clicks("Refund")
+    owner.page.get_by_role("radio", name="An amount").click()
+    owner.page.get_by_label("Amount in EUR").fill("9.00")
+    owner.page.get_by_label("Amount in EUR").press("Enter")
+    owner.sees(re.compile("goes back the way it was paid"))
+    owner.clicks("Refund €9.00")
+    owner.sees("€9.00 is on its way back.")
+    owner.sees("Partly refunded")
+    eventually(lambda: stand.order(number)["amount_refunded"] == 900)
+    assert [grant["state"] for grant in stand.order(number)["grants"]] == ["active"]
+
+
+def test_whoever_was_not_let_in_sees_a_form_and_whoever_leaves_sees_it_again(arrive: Arrive) -> None:
+    owner = arrive("owner")
+    owner.opens("/owner/orders")
+    owner.sees_heading("Back office")
+    enters(owner)
+    owner.opens("/owner/orders")
+    owner.sees_heading("Orders")
+    owner.clicks("Sign out")
+    owner.sees_heading("Back office")
+
+
+def test_the_list_is_taken_as_a_file(arrive: Arrive) -> None:
+    buyer, owner = arrive("olaf"), arrive("owner")
+    buyer.buys("quiet-launch-eur")
+    enters(owner)
+    owner.opens(f"/owner-orders?text={buyer.email}")
+    with owner.page.expect_download() as started:
+        owner.page.get_by_role("link", name="Export as CSV").click()
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    (row,) = csv.DictReader(StringIO(text))
+    assert (row["email"], row["status"], row["total"]) == (buyer.email, "fulfilled", "29.00")
+
+
+def test_a_phone_shows_the_orders_as_a_list(arrive: Arrive) -> None:
+    buyer, owner = arrive("oona"), arrive("owner")
+    buyer.buys("quiet-launch-eur")
+    owner.page.set_viewport_size({"width": 390, "height": 844})
+    enters(owner)
+    owner.opens(f"/owner-orders?text={buyer.email}")
+    row = owner.page.locator(".st-key-narrow-orders").get_by_role("link")
+    expect(row).to_have_count(1)
+    assert owner.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    row.click()
+    owner.sees("What was bought")
+    assert owner.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -1,0 +1,192 @@
+"""The overview, the list of orders and the staff, as somebody at a browser meets them."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.catalog.products import Kind
+from core.kinds import deliverables
+from core.orders.orders import Order
+from core.owner.order_book import listing
+from core.owner.set_aside import SetAside
+from core.people.audit import AuditEntry
+from core.people.staff import Role
+from storefront.back_office import order_rows
+from tests import builders, colleagues
+from tests.builders import bought
+from tests.conftest import Clock
+from tests.storefront.conftest import Visitor, labels, sound, words
+
+
+@pytest.fixture
+def owner(visitor: Visitor) -> Visitor:
+    visitor.works_as(Role.OWNER)
+    return visitor
+
+
+def opens(visitor: Visitor, page: str, **query: str) -> AppTest:
+    return visitor.opens(page, folder="owner_pages", **query)
+
+
+def numbers(tab: AppTest) -> list[str]:
+    """The orders that are listed, as links."""
+    return [link.label.partition("**")[2].partition("**")[0] for link in tab.page_link if link.label.startswith("**")]
+
+
+def needing_attention(visitor: Visitor) -> str:
+    order_id = bought(visitor.shop, visitor.stripe)
+    with visitor.shop.transaction() as session:
+        session.get_one(Order, order_id).attention = "paid_twice: pi_2"
+    return order_id
+
+
+def test_an_empty_shop_says_what_comes_next(owner: Visitor) -> None:
+    assert "No orders yet" in words(opens(owner, "orders"))
+    said = words(opens(owner, "overview"))
+    assert "Nothing. Every paid order is delivered." in said
+    assert "**Use your own Stripe account**" in said
+
+
+def test_the_address_says_what_is_listed(owner: Visitor, clock: Clock) -> None:
+    bought(owner.shop, owner.stripe)
+    clock.pass_(minutes=1)
+    builders.opened(owner.shop, "kit-eur", cart="cart_2")
+    assert numbers(opens(owner, "orders")) == ["PL-1002", "PL-1001"]
+    assert numbers(opens(owner, "orders", sort="oldest")) == ["PL-1001", "PL-1002"]
+    assert numbers(opens(owner, "orders", status="pending")) == ["PL-1002"]
+    assert numbers(opens(owner, "orders", text="nora")) == ["PL-1001"]
+    assert numbers(opens(owner, "orders", status="nonsense", after="ord_x", country="'")) == ["PL-1002", "PL-1001"]
+
+
+def test_the_fields_bring_what_they_say_into_the_address(owner: Visitor, clock: Clock) -> None:
+    bought(owner.shop, owner.stripe)
+    builders.opened(owner.shop, "kit-eur", cart="cart_2")
+    tab = opens(owner, "orders")
+    sound(tab.text_input(key="f-text").set_value("nora").run())
+    assert tab.query_params["text"] in ("nora", ["nora"])
+    assert numbers(tab) == ["PL-1001"]
+    sound(tab.selectbox(key="f-product").select("kit").run())
+    assert "No orders match" in words(tab)
+    sound(tab.button(key="clear-all").click().run())
+    assert len(numbers(tab)) == 2
+
+
+def test_long_lists_are_leafed(owner: Visitor, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    monkeypatch.setitem(listing.page.__kwdefaults__, "size", 2)
+    for number in range(3):
+        builders.opened(owner.shop, cart=f"cart_{number}")
+        clock.pass_(minutes=1)
+    tab = opens(owner, "orders")
+    assert tab.button(key="leaf-back").disabled
+    sound(tab.button(key="leaf-on").click().run())
+    assert numbers(tab) == ["PL-1001"]
+    assert tab.button(key="leaf-on").disabled
+    sound(tab.button(key="leaf-back").click().run())
+    assert numbers(tab) == ["PL-1003", "PL-1002"]
+
+
+def test_the_search_leads_to_the_order_or_to_those_it_may_be(owner: Visitor) -> None:
+    bought(owner.shop, owner.stripe)
+    tab = opens(owner, "overview")
+    tab.text_input(key="find-text").set_value("pl-1001")
+    sound(next(button for button in tab.button if button.label == "Find").click().run())
+    assert tab.title[0].value == "PL-1001"
+    tab.text_input(key="find-text").set_value("nora@")
+    sound(next(button for button in tab.button if button.label == "Find").click().run())
+    assert tab.title[0].value == "Orders"
+    assert numbers(tab) == ["PL-1001"]
+
+
+def test_what_needs_somebody_is_counted_on_every_page_and_listed_on_the_first(owner: Visitor) -> None:
+    needing_attention(owner)
+    assert "1 needs you" in labels(opens(owner, "orders"))
+    said = words(opens(owner, "overview"))
+    assert "**Paid twice**" in said
+    assert "Open the order" in labels(opens(owner, "overview"))
+
+
+def test_it_is_set_aside_with_a_note_until_a_day(owner: Visitor, clock: Clock) -> None:
+    needing_attention(owner)
+    tab = opens(owner, "overview")
+    sound(tab.button(key="aside-paid_twice:PL-1001").click().run())
+    assert tab.button(key="aside-do").disabled
+    sound(tab.text_input(key="aside-note").set_value("Wrote to them").run())
+    sound(tab.button(key="aside-do").click().run())
+    assert "**Paid twice**" not in words(tab)
+    (entry,) = builders.rows(owner.shop, AuditEntry)
+    assert (entry.action, entry.subject) == ("set_aside", "paid_twice:PL-1001")
+    assert entry.detail.endswith(": Wrote to them")
+    clock.pass_(days=4)
+    owner.comes_with(colleagues.signed_in(owner.shop, colleagues.OWNER))
+    assert "**Paid twice**" in words(opens(owner, "overview"))
+
+
+def test_what_happens_anew_is_shown_though_it_was_dismissed(owner: Visitor, clock: Clock) -> None:
+    order_id = needing_attention(owner)
+    tab = sound(opens(owner, "overview").button(key="aside-paid_twice:PL-1001").click().run())
+    sound(tab.selectbox(key="aside-days").select(0).run())
+    sound(tab.text_input(key="aside-note").set_value("fine").run())
+    sound(tab.button(key="aside-do").click().run())
+    assert [row.until for row in builders.rows(owner.shop, SetAside)] == [None]
+    clock.pass_(hours=1)
+    with owner.shop.transaction() as session:
+        session.get_one(Order, order_id).updated_at = owner.shop.now()
+    assert "**Paid twice**" in words(opens(owner, "overview"))
+
+
+def test_an_event_that_failed_is_tried_again_by_a_click(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id, session_id = builders.opened(owner.shop)
+    owner.stripe.pay(session_id)
+    with monkeypatch.context() as broken:
+        broken.setitem(deliverables.KINDS, Kind.DOWNLOAD, builders.Broken)  # type: ignore[arg-type]
+        with pytest.raises(OSError, match="no more keys"):
+            builders.deliver(owner.shop, owner.stripe.event("completed", session_id))
+        tab = opens(owner, "overview")
+        (button,) = [each for each in tab.button if each.label == "Try again now"]
+        sound(button.click().run())
+        assert "It failed again: OSError" in tab.warning[0].value
+    (button,) = [each for each in tab.button if each.label == "Try again now"]
+    sound(button.click().run())
+    assert "That worked" in tab.success[0].value
+    assert builders.status(owner.shop, order_id) == "fulfilled"
+    assert [entry.action for entry in builders.rows(owner.shop, AuditEntry)] == ["mend", "mend"]
+
+
+def test_a_viewer_mends_and_sets_aside_nothing(visitor: Visitor) -> None:
+    needing_attention(visitor)
+    visitor.works_as(Role.VIEWER)
+    tab = opens(visitor, "overview")
+    assert "**Paid twice**" in words(tab)
+    assert not {"Try again now", "Set aside"} & set(labels(tab))
+
+
+def test_somebody_is_invited_and_removed(owner: Visitor) -> None:
+    tab = opens(owner, "staff")
+    tab.text_input(key="invite-email").set_value("sam@berg.example")
+    tab.selectbox(key="invite-role").select(Role.SUPPORT)
+    sound(next(button for button in tab.button if button.label == "Send invitation").click().run())
+    assert "An invitation is on its way to" in tab.success[0].value
+    assert "**sam@berg.example**" in words(tab)
+    (remove,) = [button for button in tab.button if button.label == "Remove"]
+    sound(remove.click().run())
+    sound(tab.button(key="remove-do").click().run())
+    assert "**sam@berg.example**" not in words(tab).partition("What was done")[0]
+    assert [entry.action for entry in builders.rows(owner.shop, AuditEntry)] == ["staff", "staff"]
+    assert "invited sam@berg.example as support" in words(tab)
+
+
+def test_receipts_of_chosen_orders_go_out_again(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    bought(owner.shop, owner.stripe)
+    builders.opened(owner.shop, cart="cart_2")
+    # As if both rows of the table were chosen, which is drawn on a canvas.
+    monkeypatch.setattr(order_rows, "draw", lambda rows: tuple(rows))
+    tab = opens(owner, "orders")
+    sound(tab.button(key="resend-chosen").click().run())
+    assert "1 receipt goes out again" in tab.success[0].value
+    assert "PL-1002: Nothing was ever paid" in tab.warning[0].value
+    # The second click of a double click finds the first one done.
+    sound(tab.button(key="resend-chosen").click().run())
+    assert "done by an earlier click" in "".join(each.value for each in tab.warning)
+    assert len([job for job in builders.jobs(owner.shop) if job.startswith("receipt:")]) == 2
+    sound(tab.run())
+    sound(tab.button(key="resend-chosen").click().run())
+    assert len([job for job in builders.jobs(owner.shop) if job.startswith("receipt:")]) == 3

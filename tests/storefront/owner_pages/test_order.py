@@ -1,0 +1,213 @@
+"""One order's page: everything about it, and each dialog to its end."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.foundation.errors import StripeRefused
+from core.journeys import refund
+from core.orders.refunds import Refund
+from core.people.audit import AuditEntry
+from core.people.staff import Role
+from tests import builders
+from tests.builders import bought, subscribed
+from tests.storefront.conftest import Visitor, sound, words
+
+
+@pytest.fixture
+def order_id(visitor: Visitor) -> str:
+    """An order of two things that was paid, in front of an owner."""
+    visitor.works_as(Role.OWNER)
+    return bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur")
+
+
+def opens(visitor: Visitor, order_id: str) -> AppTest:
+    return visitor.opens("order", folder="owner_pages", id=order_id)
+
+
+def begins(visitor: Visitor, order_id: str, dialog: str) -> AppTest:
+    return sound(opens(visitor, order_id).button(key=f"open-{dialog}").click().run())
+
+
+def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str) -> None:
+    tab = opens(visitor, order_id)
+    said = words(tab) + "".join(each.label for each in tab.expander)
+    for text in (
+        "PL-1001", "€108.00", "Field Guide", "Template Kit", "Everything was handed over", "Paid", "Went to the payment page",
+        "nora@lindqvist.example", "pi_", "Test money", "Stripe's fee is known within minutes",
+    ):  # fmt: skip
+        assert text in said, text
+
+
+def test_a_licence_key_is_not_shown_whole(visitor: Visitor, order_id: str) -> None:
+    key = next(each.key for each in builders.deliveries(visitor.shop, order_id) if each.key)
+    said = words(opens(visitor, order_id))
+    assert key[-5:] in said
+    assert key[:11] not in said
+
+
+@pytest.mark.parametrize("name", ["number", "payment_intent", "checkout_session"])
+def test_an_order_is_opened_by_what_it_is_called_elsewhere(visitor: Visitor, order_id: str, name: str) -> None:
+    found = builders.detail(visitor.shop, order_id)
+    tab = opens(visitor, found.get(name) or found["stripe"][name])
+    assert tab.title[0].value == "PL-1001"
+
+
+@pytest.mark.parametrize("name", ["", "PL-9", "ord_x", "<b>", "x" * 3000])
+def test_what_is_no_order_says_so(visitor: Visitor, order_id: str, name: str) -> None:
+    assert opens(visitor, name).title[0].value == "No such order"
+
+
+def test_everything_goes_back_and_the_page_shows_it(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "refund")
+    assert "**€108.00** of test money goes back" in tab.info[0].value
+    assert "**Field Guide**: its buyer keeps it" in words(tab) or "**Field Guide**: its buyer loses access" in words(
+        tab
+    )
+    sound(tab.button(key="refund-do").click().run())
+    assert "€108.00 is on its way back" in tab.success[0].value
+    assert builders.status(visitor.shop, order_id) == "refunded"
+    assert "open-refund" not in {button.key for button in tab.button}
+
+
+def test_one_line_goes_back_with_its_access(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "refund")
+    sound(tab.button_group(key="refund-how").set_value("Some lines").run())
+    assert "Choose at least one line" in tab.info[0].value
+    sound(tab.multiselect(key="refund-lines").select(2).run())
+    assert "**€79.00**" in tab.info[0].value
+    sound(tab.checkbox(key="refund-take-back").check().run())
+    sound(tab.selectbox(key="refund-reason").select("duplicate").run())
+    sound(tab.button(key="refund-do").click().run())
+    (row,) = builders.rows(visitor.shop, Refund)
+    assert (row.amount, row.reason, row.actor) == (7900, "duplicate", "owner")
+    assert builders.grants(visitor.shop, order_id) == [("guide", "active"), ("kit", "revoked")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("27.00", ""),
+        ("0", "Say how much"),
+        ("-5", "not clearly an amount"),
+        ("999", "€108.00 can still go back"),
+        ("1.000", "not clearly an amount"),
+    ],
+)
+def test_an_amount_goes_back_or_is_refused_in_words(visitor: Visitor, order_id: str, text: str, said: str) -> None:
+    tab = begins(visitor, order_id, "refund")
+    sound(tab.button_group(key="refund-how").set_value("An amount").run())
+    sound(tab.text_input(key="refund-amount").set_value(text).run())
+    if said:
+        assert said in [*tab.warning, *tab.info][0].value
+        assert "refund-do" not in {button.key for button in tab.button}
+        return
+    sound(tab.button(key="refund-do").click().run())
+    assert [row.amount for row in builders.rows(visitor.shop, Refund)] == [2700]
+
+
+def test_what_changed_since_it_was_shown_is_not_sent(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "refund")
+    refund.request(visitor.shop, order_id, 1000, actor="somebody else")
+    sound(tab.button(key="refund-do").click().run())
+    assert "Something happened to the order meanwhile" in tab.warning[0].value
+    assert [row.amount for row in builders.rows(visitor.shop, Refund)] == [1000]
+
+
+def test_a_refund_clicked_twice_is_one(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "refund")
+    token = tab.session_state["deeds"]["refund"]
+    sound(tab.button(key="refund-do").click().run())
+    # The second click of a double click: the dialog as it was, with its token.
+    tab.session_state["dialog"], tab.session_state["deeds"] = "refund", {"refund": token}
+    sound(tab.run())
+    assert len(builders.rows(visitor.shop, Refund)) == 1
+    assert len(builders.rows(visitor.shop, AuditEntry)) == 1
+
+
+def test_what_stripe_refuses_is_said_in_its_words(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "refund")
+    visitor.stripe.trouble.append(StripeRefused("charge_disputed", "Charge has been charged back"))
+    sound(tab.button(key="refund-do").click().run())
+    assert "Stripe refused: Charge has been charged back" in tab.warning[0].value
+
+
+def test_support_is_told_its_limit(visitor: Visitor) -> None:
+    order_id = bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur")
+    visitor.works_as(Role.SUPPORT)
+    tab = begins(visitor, order_id, "refund")
+    sound(tab.button(key="refund-do").click().run())
+    assert "your role may send back €100.00 more" in tab.warning[0].value
+    assert builders.rows(visitor.shop, Refund) == []
+
+
+def test_a_plan_that_goes_back_says_what_becomes_of_its_subscription(visitor: Visitor) -> None:
+    order_id = subscribed(visitor.shop, visitor.stripe)[0]
+    visitor.works_as(Role.OWNER)
+    tab = begins(visitor, order_id, "refund")
+    assert "ends now" in words(tab)
+    sound(tab.radio(key="refund-subscription").set_value(False).run())
+    assert "goes on billing" in words(tab)
+    sound(tab.button(key="refund-do").click().run())
+    assert [row.ends_subscription for row in builders.rows(visitor.shop, Refund)] == [False]
+
+
+def test_access_is_taken_back_with_a_reason_and_given_back(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "take_back")
+    assert tab.button(key="take_back-do").disabled
+    sound(tab.multiselect(key="access-lines").unselect(1).run())
+    sound(tab.text_input(key="take-back-reason").set_value("shared").run())
+    sound(tab.button(key="take_back-do").click().run())
+    assert builders.grants(visitor.shop, order_id) == [("guide", "active"), ("kit", "revoked")]
+    assert "Taken back: shared" in words(tab)
+    sound(tab.button(key="open-give_back").click().run())
+    sound(tab.button(key="give_back-do").click().run())
+    assert builders.grants(visitor.shop, order_id) == [("guide", "active"), ("kit", "active")]
+    assert [each.action for each in sorted(builders.rows(visitor.shop, AuditEntry), key=lambda row: row.id)].count(
+        "take_back"
+    ) == 1
+
+
+def test_the_receipt_goes_out_again(visitor: Visitor, order_id: str) -> None:
+    before = len(builders.jobs(visitor.shop))
+    tab = begins(visitor, order_id, "resend")
+    sound(tab.button(key="resend-do").click().run())
+    assert "again" in tab.success[0].value
+    assert len(builders.jobs(visitor.shop)) == before + 1
+
+
+def test_the_address_is_changed_or_refused_in_words(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "readdress")
+    sound(tab.text_input(key="new-address").set_value("ida").run())
+    sound(tab.button(key="readdress-do").click().run())
+    assert "full email" in tab.warning[0].value
+    sound(tab.text_input(key="new-address").set_value("ida@berg.example").run())
+    sound(tab.button(key="readdress-do").click().run())
+    assert builders.seen(visitor.shop, "ida@berg.example") == [order_id]
+    assert "ida@berg.example" in words(tab)
+
+
+def test_an_unpaid_order_has_a_page_to_pay_on(visitor: Visitor) -> None:
+    order_id, session_id = builders.opened(visitor.shop)
+    visitor.works_as(Role.OWNER)
+    tab = begins(visitor, order_id, "payment_link")
+    sound(tab.button(key="payment-link-do").click().run())
+    assert session_id in tab.code[0].value
+    assert "open-refund" not in {button.key for button in tab.button}
+
+
+def test_a_note_is_kept_and_shown(visitor: Visitor, order_id: str) -> None:
+    tab = opens(visitor, order_id)
+    tab.text_area(key="note-text").set_value("Called: *wants* a gift")
+    sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+    assert r"\*wants\* a gift" in words(tab)
+
+
+def test_what_keeps_an_order_from_being_done_stands_on_its_page(visitor: Visitor) -> None:
+    builders.add_date(visitor.shop, "clinic/9", in_days=3, capacity=1)
+    order_id = bought(visitor.shop, visitor.stripe)
+    with visitor.shop.transaction() as session:
+        order = builders.orders.lock(session, order_id)
+        assert order
+        order.attention = "paid_twice: pi_2"
+    visitor.works_as(Role.VIEWER)
+    assert "**Paid twice** pi" in opens(visitor, order_id).warning[0].value

@@ -1,0 +1,72 @@
+"""Exports over HTTP: a file for whoever may, and a plain no with nothing in it for everybody else."""
+
+import pytest
+from sqlalchemy import event
+
+from core.foundation import signing
+from core.foundation.signing import SIGN_IN_COOKIE
+from core.people import staff
+from core.people.staff import Role
+from core.shop import Shop
+from tests import builders, colleagues
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+from tests.webhook.conftest import TestClient
+
+
+def comes_as(shop: Shop, client: TestClient, sign_in_id: str) -> None:
+    client.cookies.set(SIGN_IN_COOKIE, signing.sign(shop.signing_key, signing.SIGN_IN, sign_in_id))
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.SUPPORT])
+def test_the_file_is_streamed_to_whoever_may_take_it(
+    shop: Shop, client: TestClient, stripe: FakeStripe, role: Role
+) -> None:
+    builders.bought(shop, stripe)
+    comes_as(shop, client, colleagues.works_as(shop, role))
+    answer = client.get("/owner/orders.csv", params={"status": "fulfilled", "country": "=1"})
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"\xef\xbb\xbfplaced_at_utc,")
+    assert answer.content.count(b"\r\n") == 2
+    assert answer.headers["content-disposition"] == 'attachment; filename="orders-2026-11-23.csv"'
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("text/csv; charset=utf-8", "no-store")
+
+
+def test_viewers_buyers_and_strangers_get_nothing(shop: Shop, client: TestClient, stripe: FakeStripe) -> None:
+    builders.bought(shop, stripe)
+    assert client.get("/owner/orders.csv").status_code == 403
+    for sign_in_id in (colleagues.works_as(shop, Role.VIEWER), colleagues.signed_in(shop, "nora@lindqvist.example")):
+        comes_as(shop, client, sign_in_id)
+        answer = client.get("/owner/orders.csv")
+        assert (answer.status_code, answer.json()) == (403, {"error": "NotPermitted", "action": "export"})
+
+
+def test_strangers_cause_no_look_at_an_order(shop: Shop, client: TestClient) -> None:
+    said: list[str] = []
+    event.listen(shop.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    client.get("/owner/orders.csv")
+    comes_as(shop, client, colleagues.signed_in(shop, "nora@lindqvist.example"))
+    said.clear()
+    client.get("/owner/orders.csv")
+    assert said
+    assert not [each for each in said if "orders" in each]
+
+
+def test_whoever_was_removed_gets_nothing_with_the_cookie_of_before(shop: Shop, client: TestClient) -> None:
+    comes_as(shop, client, colleagues.works_as(shop, Role.SUPPORT))
+    assert client.get("/owner/orders.csv").status_code == 200
+    with shop.transaction() as session:
+        (member,) = staff.listed(session, owners=())
+        staff.remove(session, member.id, now=shop.now())
+    assert client.get("/owner/orders.csv").status_code == 403
+
+
+def test_a_sign_in_of_yesterday_takes_no_file(shop: Shop, client: TestClient, clock: Clock) -> None:
+    comes_as(shop, client, colleagues.works_as(shop, Role.OWNER))
+    clock.pass_(hours=12)
+    assert client.get("/owner/orders.csv").status_code == 403
+
+
+def test_a_ticket_that_is_no_good_leads_back_to_the_side_it_was_for(client: TestClient) -> None:
+    answer = client.get("/sign-in/nonsense", params={"next": "/owner"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/owner")
