@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Kind
 from core.foundation.database import Record, constant, index_where, minor_units, new_id, text_enum
-from core.orders.status import Status
+from core.orders.status import Handed, Status
 
 
 class Order(Record, table=True):
@@ -24,6 +24,7 @@ class Order(Record, table=True):
     __table_args__ = (
         Index("ix_orders_status_created_at", "status", "created_at"),
         Index("ix_orders_livemode_created_at_id", "livemode", "created_at", "id"),
+        Index("ix_orders_handed_created_at_id", "handed", "created_at", "id"),
         Index("ix_orders_currency_created_at_id", "currency", "created_at", "id"),
         # By the order of bytes, in which what begins with a text is found, whatever language the database sorts by.
         Index("ix_orders_email", "email", postgresql_ops={"email": "text_pattern_ops"}),
@@ -37,6 +38,7 @@ class Order(Record, table=True):
     email: str = ""
     customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
     status: Status = text_enum(Status, default=Status.PENDING)
+    handed: Handed = text_enum(Handed, default=Handed.NOTHING)
     currency: str
     amount_expected: int = minor_units()
     amount_subtotal: int | None = minor_units(default=None)

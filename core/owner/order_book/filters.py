@@ -6,20 +6,10 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeVar
 
-from core.orders.status import Status
+from core.orders.status import Handed, Status
 
 Kind = TypeVar("Kind", bound=StrEnum)
 _LONGEST = 100
-
-
-class Handed(StrEnum):
-    """How far what was bought has been handed over. `missing` was paid for and could not be; `ended` is over, all or some."""
-
-    DELIVERED = "delivered"
-    MISSING = "missing"
-    ON_HOLD = "on_hold"
-    ENDED = "ended"
-    NOTHING = "nothing"
 
 
 class Mode(StrEnum):

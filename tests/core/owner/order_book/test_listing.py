@@ -8,9 +8,9 @@ from sqlmodel import select
 from core.foundation.money import Money
 from core.journeys import refund, revocation
 from core.orders.orders import Order
-from core.orders.status import Status
+from core.orders.status import Handed, Status
 from core.owner.order_book import filters, listing
-from core.owner.order_book.filters import Filters, Handed, Mode, Sort
+from core.owner.order_book.filters import Filters, Mode, Sort
 from core.owner.order_book.listing import OrderPage
 from core.shop import Shop
 from tests import builders
