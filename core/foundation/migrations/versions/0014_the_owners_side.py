@@ -12,11 +12,12 @@ depends_on = None
 ROLES = ("owner", "support", "viewer")
 WHOLE = (
     ("ix_orders_livemode_created_at_id", "orders", ["livemode", "created_at", "id"]),
-    ("ix_orders_handed_created_at_id", "orders", ["handed", "created_at", "id"]),
-    ("ix_orders_currency_created_at_id", "orders", ["currency", "created_at", "id"]),
+    ("ix_orders_livemode_status_created_at_id", "orders", ["livemode", "status", "created_at", "id"]),
+    ("ix_orders_livemode_handed_created_at_id", "orders", ["livemode", "handed", "created_at", "id"]),
+    ("ix_orders_livemode_currency_created_at_id", "orders", ["livemode", "currency", "created_at", "id"]),
     ("ix_order_lines_product_id_placed_at_order_id", "order_lines", ["product_id", "placed_at", "order_id"]),
 )
-PARTIAL = (("ix_orders_country", "orders", ["country", "created_at", "id"], sa.text("country != ''")),)
+PARTIAL = (("ix_orders_country", "orders", ["livemode", "country", "created_at", "id"], sa.text("country != ''")),)
 # How far orders of before were handed over: by the worst of the states of their grants, the last of these that is found.
 HANDED = (("active", "delivered"), ("revoked", "ended"), ("suspended", "on_hold"), ("blocked", "missing"))
 # A text's beginning is looked for in the order of its bytes, whatever language the database sorts by.
