@@ -40,14 +40,17 @@ def matching(session: Session, text: str) -> list[str]:
 
 def _like(session: Session, text: str) -> Iterator[str]:
     if customer := customers.whose(session, text):
-        yield from session.exec(select(Order.id).where(Order.customer_id == customer).limit(MOST))
+        theirs = select(Order.id).where(Order.customer_id == customer).order_by(col(Order.created_at).desc())
+        yield from session.exec(theirs.limit(MOST))
     # As they were written: most addresses in small letters, most names with capitals.
     emails = (text, text.lower())
     names = (text, text.lower(), text.title())
-    begins = [_begins(session, col(Order.email), each) for each in dict.fromkeys(emails)]
-    begins += [_begins(session, col(Order.name), each) for each in dict.fromkeys(names)]
-    for condition in begins:
-        yield from session.exec(select(Order.id).where(condition).limit(MOST))
+    begins = [(col(Order.email), each) for each in dict.fromkeys(emails)]
+    begins += [(col(Order.name), each) for each in dict.fromkeys(names)]
+    for column, beginning in begins:
+        # In an order that stays the same: or one page of many would show other ones than the next expects.
+        found = select(Order.id).where(_begins(session, column, beginning)).order_by(column, col(Order.id))
+        yield from session.exec(found.limit(MOST))
 
 
 def _begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:
