@@ -1,4 +1,5 @@
 from html import escape
+from itertools import zip_longest
 
 import streamlit as st
 
@@ -77,12 +78,9 @@ def draw_attention(sheet: Sheet) -> None:
 def draw_deliveries(sheet: Sheet) -> None:
     """What was bought, and how each stands."""
     st.header("What was bought", anchor=False)
-    given = {delivery.product_id: delivery for delivery in sheet.deliveries}
     with frame.card("lines", gap="small"):
-        for line in sheet.lines:
-            delivery = given.get(line.product_id) or (
-                sheet.deliveries[line.position - 1] if len(sheet.deliveries) >= line.position else None
-            )
+        # Once it is paid there is one for each line, in the same order.
+        for line, delivery in zip_longest(sheet.lines, sheet.deliveries):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 if delivery:
                     pictures.show(products.thumb(delivery.image), f"line-{line.position}", width=48)
