@@ -53,7 +53,9 @@ def page(
     session: Session, filters: Filters, *, livemode: bool, after: str = "", before: str = "", size: int = PAGE
 ) -> OrderPage:
     """The first of these orders, or those that follow `after` or precede `before`. An order unknown by now is passed over."""
-    mark = session.get(Order, after or before) if after or before else None
+    # What stands in an address may be anything; PostgreSQL takes no text with a zero in it.
+    name = (after or before).replace("\0", "")
+    mark = session.get(Order, name) if name else None
     backwards = bool(before and not after and mark)
     found = _rows(session, filters, mark, backwards=backwards, livemode=livemode, size=size + 1)
     more, found = len(found) > size, found[:size]
@@ -98,6 +100,8 @@ def _rows(
         for one in each
         for order in _of_one_state(session, one, mark, backwards=backwards, livemode=livemode, size=size)
     ]
+    if len(each) == 1:
+        return found
     falling = (filters.sort is Sort.NEWEST) is not backwards
     return sorted(found, key=lambda order: (order.created_at, order.id), reverse=falling)[:size]
 

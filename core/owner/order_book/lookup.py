@@ -22,7 +22,7 @@ _LONGEST = 254
 
 def exactly(session: Session, text: str) -> str | None:
     """The id of the one order that goes by this number or id, ours or Stripe's; None for what is nothing of the kind."""
-    text = text.strip()[:_LONGEST]
+    text = _cleaned(text)
     for beginning, look in _BY_ID.items():
         if text.startswith(beginning):
             return look(session, text)
@@ -31,11 +31,16 @@ def exactly(session: Session, text: str) -> str | None:
 
 def matching(session: Session, text: str) -> list[str]:
     """The ids of the orders whose number or id this is, or whose address or name is it or begins with it, at most MOST."""
-    text = text.strip()[:_LONGEST]
+    text = _cleaned(text)
     found = exactly(session, text)
     if found or not text:
         return [found] if found else []
     return list(dict.fromkeys(_like(session, text)))[:MOST]
+
+
+def _cleaned(text: str) -> str:
+    """Without what PostgreSQL takes in no text, and no longer than anything is."""
+    return text.replace("\0", "").strip()[:_LONGEST]
 
 
 def _like(session: Session, text: str) -> Iterator[str]:
