@@ -27,7 +27,7 @@ from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
 from core.orders.payments import Payment, PaymentFacts
 from core.orders.refunds import Refund, RefundStatus
-from core.orders.status import GrantState, Progress, Status, status_of
+from core.orders.status import GrantState, Progress, Status, handed_of, status_of
 from core.people import customers
 from core.people.customers import How
 
@@ -85,7 +85,9 @@ def _settled(
     """Say on the order what its facts come to, and owe what follows. Who is fulfilled by that joins `first`."""
     order, ledger, grants = task.order, task.ledger, found.grants
     plan_alone = all(grant.kind is Kind.PLAN for grant in grants)
-    status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
+    states = [grant.state for grant in grants]
+    status = status_of(ledger.facts(states, plan_alone=plan_alone))
+    order.handed = handed_of(states)
     trouble = ledger.trouble or _blocked(grants)
     order.attention = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
     if status is not order.status:

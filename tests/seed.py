@@ -21,6 +21,7 @@ _ROWS: dict[str, dict[str, str]] = {
         "id": "'ord_' || i", "number": "'SEED-' || i", "cart_id": "'cart_' || i", "browser_id": "'br_' || i",
         "email": "'buyer' || i || '@example.org'", "customer_id": "'cus_' || i",
         "status": "case when i <= {present} then 'pending' when i % 50 = 0 then 'refunded' else 'fulfilled' end",
+        "handed": "case when i <= {present} then 'nothing' else 'delivered' end",
         "currency": "'eur'", "amount_expected": "2900", "amount_total": "2900", "amount_refunded": "0", "name": "''",
         "country": "''", "tax_id": "''", "livemode": "false", "attempts": "1", "eventful": "true",
         "stripe_checkout_session_id": "'cs_' || i",

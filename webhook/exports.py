@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from core.foundation.database import new_id
+from core.owner import evidence
 from core.owner.order_book import export, filters
 from core.owner.order_book.filters import Filters
 from core.people.deeds import Deed
@@ -25,6 +26,16 @@ async def orders(request: Request, shop: OpenShop) -> StreamingResponse:
     name = f"orders-{shop.now():%Y-%m-%d}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/owner/evidence/{order_id}")
+async def evidence_of(order_id: str, request: Request, shop: OpenShop) -> Response:
+    """All that helps to answer a dispute about an order, as a page to keep. Raises NotPermitted, OrderNotFound."""
+    deed = Deed(cookies.sign_in_of(request, shop), new_id("do"))
+    found = await run_in_threadpool(evidence.hand_out, shop, order_id, deed=deed)
+    # To be kept and not to be opened here: what buyers typed stands in it.
+    headers = {"Content-Disposition": 'attachment; filename="evidence.html"', "Cache-Control": "no-store"}
+    return Response(found, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def _begin(shop: Shop, wanted: Filters, sign_in_id: str) -> Iterator[str]:

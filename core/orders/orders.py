@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, select
 from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import Record, constant, index_where, lock_names, minor_units, new_id, text_enum
-from core.orders.status import Status
+from core.orders.status import Handed, Status
 
 
 class Order(Record, table=True):
@@ -25,7 +25,9 @@ class Order(Record, table=True):
     __table_args__ = (
         Index("ix_orders_status_created_at", "status", "created_at"),
         Index("ix_orders_livemode_created_at_id", "livemode", "created_at", "id"),
-        Index("ix_orders_currency_created_at_id", "currency", "created_at", "id"),
+        Index("ix_orders_livemode_status_created_at_id", "livemode", "status", "created_at", "id"),
+        Index("ix_orders_livemode_handed_created_at_id", "livemode", "handed", "created_at", "id"),
+        Index("ix_orders_livemode_currency_created_at_id", "livemode", "currency", "created_at", "id"),
         # By the order of bytes, in which what begins with a text is found, whatever language the database sorts by.
         Index("ix_orders_email", "email", postgresql_ops={"email": "text_pattern_ops"}),
         Index("ix_orders_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
@@ -38,6 +40,7 @@ class Order(Record, table=True):
     email: str = ""
     customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
     status: Status = text_enum(Status, default=Status.PENDING)
+    handed: Handed = text_enum(Handed, default=Handed.NOTHING)
     currency: str
     amount_expected: int = minor_units()
     amount_subtotal: int | None = minor_units(default=None)
@@ -67,7 +70,7 @@ NEEDS_ATTENTION = col(Order.attention) != constant("")
 index_where(NEEDS_ATTENTION, "ix_orders_needs_attention", Order.id)
 # Where a buyer lives is known of what was paid for.
 FROM_SOMEWHERE = col(Order.country) != constant("")
-index_where(FROM_SOMEWHERE, "ix_orders_country", Order.country, Order.created_at, Order.id)
+index_where(FROM_SOMEWHERE, "ix_orders_country", Order.livemode, Order.country, Order.created_at, Order.id)
 
 # The id of an order to which something at Stripe was found to belong. Admission alone says so, and facts ask for it.
 AdmittedOrder = NewType("AdmittedOrder", str)

@@ -4,8 +4,7 @@ from datetime import datetime
 
 from core.kinds.grants import Delivery
 from core.orders.refunds import RefundStatus
-from core.orders.status import GrantState, Status
-from core.owner.order_book.filters import Handed
+from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
 
 STATUS = {

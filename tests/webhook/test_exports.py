@@ -6,6 +6,7 @@ from sqlalchemy import event
 from core.foundation import signing
 from core.foundation.signing import SIGN_IN_COOKIE
 from core.people import staff
+from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.shop import Shop
 from tests import builders, colleagues
@@ -70,3 +71,19 @@ def test_a_sign_in_of_yesterday_takes_no_file(shop: Shop, client: TestClient, cl
 def test_a_ticket_that_is_no_good_leads_back_to_the_side_it_was_for(client: TestClient) -> None:
     answer = client.get("/sign-in/nonsense", params={"next": "/owner"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/owner")
+
+
+def test_evidence_is_handed_out_to_whoever_may_take_it_and_written_down(
+    shop: Shop, client: TestClient, stripe: FakeStripe
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    assert client.get(f"/owner/evidence/{order_id}").status_code == 403
+    comes_as(shop, client, colleagues.works_as(shop, Role.VIEWER))
+    assert client.get(f"/owner/evidence/{order_id}").status_code == 403
+    comes_as(shop, client, colleagues.works_as(shop, Role.SUPPORT))
+    answer = client.get(f"/owner/evidence/{order_id}")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "PL-1001" in answer.text
+    assert [(each.subject, each.detail) for each in builders.rows(shop, AuditEntry)] == [(order_id, "evidence")]
+    assert client.get("/owner/evidence/ord_x").status_code == 404
