@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 from core.catalog import products
 from core.events import inbox
+from core.foundation import corrections
 from core.foundation.signals import heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
@@ -21,4 +22,5 @@ from core.orders import (
     subscriptions,
 )
 from core.orders.balance import entries, payouts
+from core.owner.figures import day_sums
 from core.people import codes, customers, sign_in

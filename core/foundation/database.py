@@ -4,6 +4,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -46,6 +47,8 @@ _AWAY = ("", "08", "53", "57")
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
 _BREATH = 0.1
+# Under this name a session knows the clock that its transaction goes by.
+NOW = "pushcart_now"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -102,9 +105,9 @@ def connect(url: str) -> Engine:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine, *, now: Callable[[], datetime]) -> Iterator[Session]:
     """A session that commits on leaving and rolls back on an error. On SQLite it holds the write lock from the start."""
-    with Session(engine, expire_on_commit=False, autoflush=False) as session:
+    with Session(engine, expire_on_commit=False, autoflush=False, info={NOW: now}) as session:
         yield session
         session.commit()
 

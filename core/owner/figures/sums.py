@@ -1,0 +1,160 @@
+"""Sums of facts over days: those of days that are over as they are kept, the others counted now, so that nothing is ever missing.
+
+The days that are counted now are today, yesterday until two hours after midnight, and those of which a correction is not
+worked in yet: however long the shop's past, they are few.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, literal, or_, select
+from sqlmodel import Session, col
+
+from core.foundation.corrections import Correction
+from core.owner.figures import facts
+from core.owner.figures.day_sums import BalanceDay, DaySum, MovementDay, ProductDay, SalesDay, SummedDays
+from core.owner.figures.days import Days, day_of, midnight
+from core.owner.figures.facts import Fact
+
+_DAY = timedelta(days=1)
+
+# A currency, and what its sums are kept apart by beside it.
+Key = tuple[str, ...]
+Sums = Mapping[Key, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One of the tables of sums, and the facts that it sums."""
+
+    table: type[DaySum]
+    facts: tuple[Fact, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What its sums are kept apart by beside the currency."""
+        return tuple(self.facts[0].keys)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What it sums."""
+        return tuple(dict.fromkeys(name for fact in self.facts for name in fact.measures))
+
+
+SALES = Kept(SalesDay, (facts.PAYMENTS, facts.REFUNDS, facts.DISPUTES, facts.ORDERS, facts.CHECKOUTS))
+PRODUCTS = Kept(ProductDay, (facts.LISTED_LINES, facts.UNLISTED_LINES))
+BALANCE = Kept(BalanceDay, (facts.BALANCE,))
+MOVEMENTS = Kept(MovementDay, (facts.MOVEMENTS,))
+ALL = (SALES, PRODUCTS, BALANCE, MOVEMENTS)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Of which orders, live or tests, and as of when: `known_at` is the moment whose knowledge counts, None for all of it."""
+
+    livemode: bool
+    known_at: datetime | None = None
+
+
+def of_days(session: Session, kept: Kept, days: Days, asked: Asked) -> dict[date, Sums]:
+    """The sums of each day on which there is anything to sum."""
+    found: dict[date, dict[Key, Counter[str]]] = defaultdict(dict)
+    state = _State.read(session, days, asked)
+    for row in _kept(session, kept, days, asked, state, by_day=True):
+        _add(found[row.day], kept.keys, row._mapping)
+    for run in state.runs(days):
+        for fact in kept.facts:
+            for row in session.execute(counted(fact, run.each(), run, livemode=asked.livemode)):
+                _add(found[row.of_day], kept.keys, row._mapping)
+    return dict(found)
+
+
+def of_all(session: Session, kept: Kept, days: Days, asked: Asked) -> Sums:
+    """The sums of all these days together."""
+    found: dict[Key, Counter[str]] = {}
+    state = _State.read(session, days, asked)
+    for row in _kept(session, kept, days, asked, state, by_day=False):
+        _add(found, kept.keys, row._mapping)
+    for run in state.runs(days):
+        for fact in kept.facts:
+            for row in session.execute(counted(fact, [run.first], run, livemode=asked.livemode)):
+                _add(found, kept.keys, row._mapping)
+    return found
+
+
+def counted(fact: Fact, days: list[date], run: Days, *, livemode: bool | None = None) -> Any:
+    """The statement that sums a fact over a run of days, for each of these that are its parts; of both modes if none is named."""
+    starts = [midnight(day, run.zone) for day in days[1:]]
+    parts = [(fact.at < start, literal(day)) for day, start in zip(days, starts, strict=False)]
+    of_day: ColumnElement[Any] = case(*parts, else_=literal(days[-1])) if parts else literal(days[0])
+    measures = [value.label(name) for name, value in fact.measures.items()]
+    keys = [value.label(name) for name, value in fact.keys.items()]
+    each = fact.rows(
+        of_day.label("of_day"), fact.livemode.label("of_mode"), fact.currency.label("currency"), *keys, *measures
+    )
+    each = each.where(fact.at >= run.start, fact.at < run.end)
+    found = each.subquery()
+    by = [found.c.of_day, found.c.of_mode, found.c.currency, *(found.c[name] for name in fact.keys)]
+    query = select(*by, *(cast(func.sum(found.c[name]), BigInteger).label(name) for name in fact.measures))
+    return (query if livemode is None else query.where(found.c.of_mode == livemode)).group_by(*by)
+
+
+def _add(found: dict[Key, Counter[str]], keys: tuple[str, ...], row: Mapping[Any, Any]) -> None:
+    key = (row["currency"], *(row[name] for name in keys))
+    measures = {
+        name: value for name, value in row.items() if name not in ("of_day", "of_mode", "day", "currency", *keys)
+    }
+    found.setdefault(key, Counter()).update(measures)
+
+
+def _kept(session: Session, kept: Kept, days: Days, asked: Asked, state: "_State", *, by_day: bool) -> Iterable[Any]:
+    """The sums that are kept of these days."""
+    if state.until is None:
+        return []
+    table = kept.table.__table__  # type: ignore[attr-defined]
+    by = [table.c.currency, *(table.c[name] for name in kept.keys)]
+    sums = [
+        table.c[name] if by_day else cast(func.sum(table.c[name]), BigInteger).label(name) for name in kept.measures
+    ]
+    query = select(*([table.c.day] if by_day else []), *by, *sums).where(
+        table.c.zone == days.zone.key, table.c.livemode == asked.livemode, table.c.day >= days.first,
+        table.c.day <= min(days.last, state.until - _DAY), _at_that_time(table, asked.known_at),
+    )  # fmt: skip
+    if state.open:
+        query = query.where(table.c.day.not_in(state.open))
+    return session.execute(query if by_day else query.group_by(*by))
+
+
+def _at_that_time(table: Any, known_at: datetime | None) -> ColumnElement[bool]:
+    current: ColumnElement[bool] = table.c.superseded_at.is_(None)
+    if known_at is None:
+        return current
+    return and_(table.c.known_at <= known_at, or_(current, table.c.superseded_at > known_at))
+
+
+@dataclass(frozen=True)
+class _State:
+    """Until which day sums are kept, and of which earlier ones there is something to correct."""
+
+    until: date | None
+    open: frozenset[date]
+
+    @classmethod
+    def read(cls, session: Session, days: Days, asked: Asked) -> "_State":
+        until = session.execute(select(col(SummedDays.until)).where(col(SummedDays.zone) == days.zone.key)).scalar()
+        open_days = set()
+        if asked.known_at is None:
+            within = select(col(Correction.at)).where(col(Correction.at) >= days.start, col(Correction.at) < days.end)
+            open_days = {day_of(at, days.zone) for at in session.execute(within).scalars()}
+        return cls(until, frozenset(open_days | ({days.last} if days.cut else set())))
+
+    def runs(self, days: Days) -> list[Days]:
+        """The days of which no sums are kept that hold; those in one piece that were never summed."""
+        runs = [Days(day, day, days.zone) for day in sorted(self.open) if self.until and day < self.until]
+        first = max(days.first, self.until or days.first)
+        if first <= days.last:
+            runs.append(Days(first, days.last, days.zone))
+        return [Days(run.first, run.last, run.zone, days.cut if run.last == days.last else None) for run in runs]
