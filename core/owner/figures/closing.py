@@ -4,7 +4,6 @@ Sums are made beside the purchases and not within them: those of one day would a
 writes is as much as ever, unless it tells of something that is past (`corrections`).
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +15,7 @@ from core.foundation.corrections import FRESH, Correction
 from core.foundation.writes import InsertOnce
 from core.owner.figures import sums
 from core.owner.figures.day_sums import SummedDays
-from core.owner.figures.days import Days, day_of
+from core.owner.figures.days import Days, day_of, pieces
 from core.owner.figures.sums import Kept
 from core.shop import Shop
 
@@ -48,7 +47,7 @@ def keep(session: Session, zone: ZoneInfo, *, now: datetime) -> int:
     summed = _locked(session, zone, now=now)
     found = session.execute(select(col(Correction.id), col(Correction.at)).limit(_MOST_CORRECTIONS)).all()
     corrected = {day for _, at in found if (day := day_of(at, zone)) < summed.until}
-    for run in _runs(sorted(corrected)):
+    for run in pieces(corrected, most=_AT_ONCE):
         _sum(session, run, zone, now=now, anew=True)
     session.execute(delete(Correction).where(col(Correction.id).in_([name for name, _ in found])))
     over = min(summed.until + _DAY * _AT_ONCE, day_of(now - _OVER, zone))
@@ -83,25 +82,13 @@ def _beginning(session: Session) -> datetime | None:
     return min(filter(None, firsts), default=None)
 
 
-def _runs(days: Sequence[date]) -> Iterable[list[date]]:
-    """These days, those in one piece that follow each other, but not too many."""
-    run: list[date] = []
-    for day in days:
-        if run and (day - run[-1] > _DAY or len(run) == _AT_ONCE):
-            yield run
-            run = []
-        run.append(day)
-    if run:
-        yield run
-
-
 def _sum(session: Session, days: list[date], zone: ZoneInfo, *, now: datetime, anew: bool) -> None:
     run = Days(days[0], days[-1], zone)
     for kept in sums.ALL:
         fresh: dict[date, dict[_Key, dict[str, int]]] = {day: {} for day in days}
         for fact in kept.facts:
-            for row in session.execute(sums.counted(fact, days, run)):
-                key = (row.of_mode, row.currency, *(row._mapping[name] for name in fact.keys))
+            for row in sums.counted(session, fact, days, run):
+                key = (row.of_mode, row.of_currency, *(row._mapping[name] for name in fact.keys))
                 sum_ = fresh[row.of_day].setdefault(key, dict.fromkeys(kept.measures, 0))
                 for name in fact.measures:
                     sum_[name] += row._mapping[name]

@@ -1,5 +1,6 @@
 """The shop's days: they begin at local midnight and have 23, 24 or 25 hours."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -66,6 +67,17 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """The day on which something happened."""
     return moment.astimezone(zone).date()
+
+
+def pieces(days: Iterable[date], *, most: int = 366) -> list[list[date]]:
+    """These days in their order, those together that follow each other, but not more than so many."""
+    found: list[list[date]] = []
+    for day in sorted(days):
+        if found and day - found[-1][-1] == _DAY and len(found[-1]) < most:
+            found[-1].append(day)
+        else:
+            found.append([day])
+    return found
 
 
 def step_of(day: date, step: Step) -> date:

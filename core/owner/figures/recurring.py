@@ -16,7 +16,7 @@ from core.orders.payments import Payment
 from core.orders.subscription_changes import Movement
 from core.orders.subscriptions import TRIED, Subscription
 from core.owner.figures import sums
-from core.owner.figures.days import BEGINNING, Days
+from core.owner.figures.days import BEGINNING, Days, midnight
 from core.owner.figures.facts import CHURNED_INVOLUNTARILY
 from core.owner.figures.sums import Asked
 
@@ -128,7 +128,7 @@ def _recurring(currency: str, before: dict[str, Moved], within: dict[str, Moved]
 
 def trials(session: Session, days: Days, asked: Asked) -> Trials:
     """The trials that ended in the last 30 of these days, however many days they are, and in those before them if fewer."""
-    since = days.end - timedelta(days=_TRIAL_DAYS)
+    since = midnight(days.last - timedelta(days=_TRIAL_DAYS - 1), days.zone)
     mode = select(col(Order.livemode)).where(col(Order.id) == Subscription.order_id).scalar_subquery()
     paid = exists().where(
         col(Payment.stripe_subscription_id) == Subscription.id,

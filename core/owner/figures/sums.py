@@ -5,18 +5,32 @@ worked in yet: however long the shop's past, they are few.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, func, literal, or_, select
-from sqlmodel import Session, col
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+)
+from sqlmodel import Session, UTCDateTime, col
 
 from core.foundation.corrections import Correction
 from core.owner.figures import facts
 from core.owner.figures.day_sums import BalanceDay, DaySum, MovementDay, ProductDay, SalesDay, SummedDays
-from core.owner.figures.days import Days, day_of, midnight
+from core.owner.figures.days import Days, day_of, midnight, pieces
 from core.owner.figures.facts import Fact
 
 _DAY = timedelta(days=1)
@@ -64,10 +78,10 @@ def of_days(session: Session, kept: Kept, days: Days, asked: Asked) -> dict[date
     found: dict[date, dict[Key, Counter[str]]] = defaultdict(dict)
     state = _State.read(session, days, asked)
     for row in _kept(session, kept, days, asked, state, by_day=True):
-        _add(found[row.day], kept.keys, row._mapping)
+        _add(found[row.of_day], kept.keys, row._mapping)
     for run in state.runs(days):
         for fact in kept.facts:
-            for row in session.execute(counted(fact, run.each(), run, livemode=asked.livemode)):
+            for row in counted(session, fact, run.each(), run, livemode=asked.livemode):
                 _add(found[row.of_day], kept.keys, row._mapping)
     return dict(found)
 
@@ -80,33 +94,46 @@ def of_all(session: Session, kept: Kept, days: Days, asked: Asked) -> Sums:
         _add(found, kept.keys, row._mapping)
     for run in state.runs(days):
         for fact in kept.facts:
-            for row in session.execute(counted(fact, [run.first], run, livemode=asked.livemode)):
+            for row in counted(session, fact, [run.first], run, livemode=asked.livemode):
                 _add(found, kept.keys, row._mapping)
     return found
 
 
-def counted(fact: Fact, days: list[date], run: Days, *, livemode: bool | None = None) -> Any:
-    """The statement that sums a fact over a run of days, for each of these that are its parts; of both modes if none is named."""
-    starts = [midnight(day, run.zone) for day in days[1:]]
-    parts = [(fact.at < start, literal(day)) for day, start in zip(days, starts, strict=False)]
-    of_day: ColumnElement[Any] = case(*parts, else_=literal(days[-1])) if parts else literal(days[0])
-    measures = [value.label(name) for name, value in fact.measures.items()]
-    keys = [value.label(name) for name, value in fact.keys.items()]
-    each = fact.rows(
-        of_day.label("of_day"), fact.livemode.label("of_mode"), fact.currency.label("currency"), *keys, *measures
-    )
-    each = each.where(fact.at >= run.start, fact.at < run.end)
+def counted(
+    session: Session, fact: Fact, days: list[date], run: Days, *, livemode: bool | None = None
+) -> Sequence[Any]:
+    """What a fact comes to over a run of days, for each of these that are its parts; of both modes if none is named."""
+    values: dict[str, Any] = {"since": run.start, "until": run.end, "livemode": livemode}
+    for place, day in enumerate(days):
+        values |= {f"day_{place}": day, f"before_{place}": midnight(day, run.zone)}
+    return session.connection().execute(_counting(fact.name, len(days), livemode is not None), values).all()
+
+
+@lru_cache(maxsize=256)
+def _counting(name: str, parts: int, of_one_mode: bool) -> Select[Any]:
+    """The statement that does so. To put it together takes longer than most databases take to answer it."""
+    fact = next(fact for kept in ALL for fact in kept.facts if fact.name == name)
+    days = [bindparam(f"day_{place}", type_=Date) for place in range(parts)]
+    starts = [bindparam(f"before_{place}", type_=UTCDateTime()) for place in range(parts)]
+    known = [(fact.at < start, day) for day, start in zip(days, starts[1:], strict=False)]
+    columns = {
+        "of_day": case(*known, else_=days[-1]) if known else days[0], "of_mode": fact.livemode, "of_currency": fact.currency,
+        **fact.keys, **fact.measures,
+    }  # fmt: skip
+    since, until = bindparam("since", type_=UTCDateTime()), bindparam("until", type_=UTCDateTime())
+    each = fact.rows(*(value.label(name) for name, value in columns.items())).where(fact.at >= since, fact.at < until)
     found = each.subquery()
-    by = [found.c.of_day, found.c.of_mode, found.c.currency, *(found.c[name] for name in fact.keys)]
+    by = [found.c[name] for name in ("of_day", "of_mode", "of_currency", *fact.keys)]
     query = select(*by, *(cast(func.sum(found.c[name]), BigInteger).label(name) for name in fact.measures))
-    return (query if livemode is None else query.where(found.c.of_mode == livemode)).group_by(*by)
+    if of_one_mode:
+        query = query.where(found.c.of_mode == bindparam("livemode", type_=Boolean))
+    return query.group_by(*by)
 
 
 def _add(found: dict[Key, Counter[str]], keys: tuple[str, ...], row: Mapping[Any, Any]) -> None:
-    key = (row["currency"], *(row[name] for name in keys))
-    measures = {
-        name: value for name, value in row.items() if name not in ("of_day", "of_mode", "day", "currency", *keys)
-    }
+    key = (row["of_currency"], *(row[name] for name in keys))
+    named = ("of_day", "of_mode", "of_currency", *keys)
+    measures = {name: value for name, value in row.items() if name not in named}
     found.setdefault(key, Counter()).update(measures)
 
 
@@ -115,11 +142,11 @@ def _kept(session: Session, kept: Kept, days: Days, asked: Asked, state: "_State
     if state.until is None:
         return []
     table = kept.table.__table__  # type: ignore[attr-defined]
-    by = [table.c.currency, *(table.c[name] for name in kept.keys)]
+    by = [table.c.currency.label("of_currency"), *(table.c[name] for name in kept.keys)]
     sums = [
         table.c[name] if by_day else cast(func.sum(table.c[name]), BigInteger).label(name) for name in kept.measures
     ]
-    query = select(*([table.c.day] if by_day else []), *by, *sums).where(
+    query = select(*([table.c.day.label("of_day")] if by_day else []), *by, *sums).where(
         table.c.zone == days.zone.key, table.c.livemode == asked.livemode, table.c.day >= days.first,
         table.c.day <= min(days.last, state.until - _DAY), _at_that_time(table, asked.known_at),
     )  # fmt: skip
@@ -152,9 +179,9 @@ class _State:
         return cls(until, frozenset(open_days | ({days.last} if days.cut else set())))
 
     def runs(self, days: Days) -> list[Days]:
-        """The days of which no sums are kept that hold; those in one piece that were never summed."""
-        runs = [Days(day, day, days.zone) for day in sorted(self.open) if self.until and day < self.until]
+        """The days of which no sums are kept that hold, those in one piece that follow each other."""
+        runs = [(each[0], each[-1]) for each in pieces([day for day in self.open if self.until and day < self.until])]
         first = max(days.first, self.until or days.first)
         if first <= days.last:
-            runs.append(Days(first, days.last, days.zone))
-        return [Days(run.first, run.last, run.zone, days.cut if run.last == days.last else None) for run in runs]
+            runs.append((first, days.last))
+        return [Days(first, last, days.zone, days.cut if last == days.last else None) for first, last in runs]
