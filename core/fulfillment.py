@@ -15,20 +15,21 @@ from sqlmodel import Session
 
 from core.admission import AdmittedSession
 from core.catalog.products import Kind
-from core.foundation import addresses, corrections, outbox
+from core.foundation import addresses, outbox
 from core.foundation.outbox import Job
+from core.foundation.signals import corrections
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
 from core.kinds.grants import Grant
 from core.kinds.plan_billing import Billing
 from core.orders import (
+    allocation,
     checkouts,
     disputes,
     ledger,
     orders,
     payment_lines,
     payments,
-    refund_taxes,
     refunds,
     subscriptions,
 )
@@ -191,7 +192,7 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
     for payment in ledger.payments:
         payment.amount_refunded = ledger.back(payment)
         payment.tax_included = payment_lines.tax_included(payment, ledger.listed.get(payment.id, ()))
-        refund_taxes.write(ledger.refunds_of(payment), ledger.shares(payment))
+        allocation.write_taxes(ledger.refunds_of(payment), ledger.shares(payment))
     first = ledger.payment_of(ledger.paid) if ledger.paid else None
     order.paid_at = (first or ledger.payments[0]).paid_at
     if first:

@@ -3,8 +3,7 @@
 # ruff: noqa: F401
 from core.catalog import products
 from core.events import inbox
-from core.foundation import corrections
-from core.foundation.signals import heartbeats, milestones
+from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters

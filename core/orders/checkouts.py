@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, or_
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.corrections import Dated
 from core.foundation.database import constant, index_where, minor_units, text_enum
+from core.foundation.signals.corrections import Dated
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress, Status

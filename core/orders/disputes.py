@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.corrections import Dated
 from core.foundation.database import Record, index_where, minor_units
+from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of
 from core.orders import setbacks
 from core.orders.orders import AdmittedOrder, Order

@@ -9,8 +9,8 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Kind
-from core.foundation.corrections import Dated
 from core.foundation.database import Record, constant, index_where, minor_units, new_id, text_enum
+from core.foundation.signals.corrections import Dated
 from core.orders.status import Status
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import corrections
 from core.foundation.database import Record, minor_units
+from core.foundation.signals import corrections
 from core.gateway.objects import id_of
 from core.orders.orders import OrderLine
 from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from sqlmodel import Field, Session, col, or_, select
 
-from core.foundation.corrections import Dated
 from core.foundation.database import index_where, minor_units
+from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts
 from core.orders import setbacks

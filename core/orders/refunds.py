@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.corrections import Dated
 from core.foundation.database import minor_units, text_enum
+from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.orders import payments, setbacks
 from core.orders.orders import AdmittedOrder, Order

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.corrections import Dated
 from core.foundation.database import minor_units, text_enum
+from core.foundation.signals.corrections import Dated
 from core.orders.subscription_items import ItemFacts
 
 # How many of an interval there are in a month.

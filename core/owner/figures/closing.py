@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, func, insert, update
 from sqlmodel import Session, col, select
 
-from core.foundation.corrections import FRESH, Correction
+from core.foundation.signals.corrections import FRESH, Correction
 from core.foundation.writes import InsertOnce
 from core.owner.figures import sums
 from core.owner.figures.day_sums import SummedDays

@@ -19,7 +19,7 @@ from core.orders.payment_lines import PaymentLine
 from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
 from core.orders.refunds import GONE, Refund
 from core.orders.subscription_changes import Movement, SubscriptionChange
-from core.orders.subscriptions import Subscription
+from core.orders.subscriptions import TRIED, Subscription
 
 # As Stripe words why a subscription was cancelled, where its buyer wanted it so.
 WANTED = "cancellation_requested"
@@ -29,7 +29,7 @@ CHURNED_INVOLUNTARILY = "churned_involuntarily"
 Column = Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fact:
     """One kind of rows. `measures` is what a row adds to which sum, `keys` what those are kept apart by beside the currency.
 
@@ -169,4 +169,13 @@ MOVEMENTS = Fact(
             else_=type_coerce(col(SubscriptionChange.kind), String),
         )
     },
+)  # fmt: skip
+_PAID_FOR = exists().where(
+    col(Payment.stripe_subscription_id) == Subscription.id, col(Payment.amount) > 0,
+    col(Payment.paid_at) >= Subscription.trial_end,
+)  # fmt: skip
+TRIALS = Fact(
+    "trial", Subscription, col(Subscription.trial_end), col(Subscription.id), col(Subscription.order_id),
+    _mode_of(Subscription.order_id), col(Subscription.currency), {"ended": _ONE, "paid_for": _if(_PAID_FOR, 1)},
+    conditions=(TRIED,),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from core.owner.figures.sums import Asked
 
 # What left the balance for the bank, or came back from it: no income, and no cost.
 PAYOUTS = frozenset(("payout", "payout_reversal", "payout_minimum_balance_hold", "payout_minimum_balance_release"))
-_DISPUTES = ("dispute", "dispute_reversal")
+DISPUTES = ("dispute", "dispute_reversal")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _parts(origin: Origin, category: str, gross: int, fee: int, net: int) -> lis
         return [("paid_out", -net)]
     match origin:
         case Origin.ORDER:
-            lost = [("disputed", -gross), ("dispute_fees", fee)] if category in _DISPUTES else []
+            lost = [("disputed", -gross), ("dispute_fees", fee)] if category in DISPUTES else []
             return [("gross", gross), ("fees", fee), ("net", net), *lost]
         case Origin.ACCOUNT:
             return [("account", net)]

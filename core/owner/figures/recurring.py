@@ -8,21 +8,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
 
-from sqlalchemy import exists, func
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from core.orders.orders import Order
-from core.orders.payments import Payment
 from core.orders.subscription_changes import Movement
-from core.orders.subscriptions import TRIED, Subscription
 from core.owner.figures import sums
-from core.owner.figures.days import BEGINNING, Days, midnight
-from core.owner.figures.facts import CHURNED_INVOLUNTARILY
+from core.owner.figures.days import BEGINNING, Days
+from core.owner.figures.facts import CHURNED_INVOLUNTARILY, TRIALS
 from core.owner.figures.sums import Asked
 
 _STARTS = (Movement.NEW, Movement.REACTIVATION)
 _ENDS = (Movement.CHURNED, CHURNED_INVOLUNTARILY)
-# How long before its end a period looks at trials.
+# Over how many days trials are looked at, however long the period is.
 _TRIAL_DAYS = 30
 
 
@@ -126,16 +122,8 @@ def _recurring(currency: str, before: dict[str, Moved], within: dict[str, Moved]
     return Recurring(currency, worth, begun - ended, **within)
 
 
-def trials(session: Session, days: Days, asked: Asked) -> Trials:
-    """The trials that ended in the last 30 of these days, however many days they are, and in those before them if fewer."""
-    since = midnight(days.last - timedelta(days=_TRIAL_DAYS - 1), days.zone)
-    mode = select(col(Order.livemode)).where(col(Order.id) == Subscription.order_id).scalar_subquery()
-    paid = exists().where(
-        col(Payment.stripe_subscription_id) == Subscription.id,
-        col(Payment.paid_at) >= Subscription.trial_end,
-        col(Payment.amount) > 0,
-    )
-    ended = select(func.count(), func.count().filter(paid)).where(
-        TRIED, col(Subscription.trial_end) >= since, col(Subscription.trial_end) < days.end, mode == asked.livemode
-    )
-    return Trials(*session.exec(ended.select_from(Subscription)).one())
+def trials(session: Session, days: Days, *, livemode: bool) -> Trials:
+    """The trials that ended in the thirty days up to the last of these, and how many of them were paid for since."""
+    month = Days(days.last - timedelta(days=_TRIAL_DAYS - 1), days.last, days.zone, days.cut)
+    found = sums.counted(session, TRIALS, [month.first], month, livemode=livemode)
+    return Trials(sum(row.ended for row in found), sum(row.paid_for for row in found))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
@@ -22,12 +23,13 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    not_,
     or_,
     select,
 )
 from sqlmodel import Session, UTCDateTime, col
 
-from core.foundation.corrections import Correction
+from core.foundation.signals.corrections import Correction
 from core.owner.figures import facts
 from core.owner.figures.day_sums import BalanceDay, DaySum, MovementDay, ProductDay, SalesDay, SummedDays
 from core.owner.figures.days import Days, day_of, midnight, pieces
@@ -67,19 +69,48 @@ ALL = (SALES, PRODUCTS, BALANCE, MOVEMENTS)
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which orders, live or tests, and as of when: `known_at` is the moment whose knowledge counts, None for all of it."""
+    """Of which orders figures are asked for, live ones or tests, and as of when.
+
+    `known_at` is the moment whose knowledge counts, None for all that is known. Days before `until` are summed, and those of
+    them that are `corrected` must be summed anew.
+    """
 
     livemode: bool
-    known_at: datetime | None = None
+    known_at: datetime | None
+    until: date | None
+    corrected: frozenset[date]
+
+    def counted_now(self, days: Days) -> list[Days]:
+        """The days of which no sums are kept that hold, those in one piece that follow each other."""
+        broken = {days.last} if days.cut else set()
+        lost = [
+            day for day in self.corrected | broken if self.until and days.first <= day <= days.last and day < self.until
+        ]
+        runs = [(each[0], each[-1]) for each in pieces(lost)]
+        first = max(days.first, self.until or days.first)
+        if first <= days.last:
+            runs.append((first, days.last))
+        return [Days(first, last, days.zone, days.cut if last == days.last else None) for first, last in runs]
+
+
+def ask(session: Session, zone: ZoneInfo, *, livemode: bool, known_on: date | None = None) -> Asked:
+    """What figures of these orders are to be read with in this session: of live ones, or of tests.
+
+    With `known_on` those of days that are summed are told as they were known when that day ended.
+    """
+    until = session.execute(select(col(SummedDays.until)).where(col(SummedDays.zone) == zone.key)).scalar()
+    if known_on is not None:
+        return Asked(livemode, Days(known_on, known_on, zone).end, until, frozenset())
+    corrected = session.execute(select(col(Correction.at)).distinct()).scalars()
+    return Asked(livemode, None, until, frozenset(day_of(at, zone) for at in corrected))
 
 
 def of_days(session: Session, kept: Kept, days: Days, asked: Asked) -> dict[date, Sums]:
     """The sums of each day on which there is anything to sum."""
     found: dict[date, dict[Key, Counter[str]]] = defaultdict(dict)
-    state = _State.read(session, days, asked)
-    for row in _kept(session, kept, days, asked, state, by_day=True):
+    for row in _kept(session, kept, days, asked, by_day=True):
         _add(found[row.of_day], kept.keys, row._mapping)
-    for run in state.runs(days):
+    for run in asked.counted_now(days):
         for fact in kept.facts:
             for row in counted(session, fact, run.each(), run, livemode=asked.livemode):
                 _add(found[row.of_day], kept.keys, row._mapping)
@@ -89,10 +120,9 @@ def of_days(session: Session, kept: Kept, days: Days, asked: Asked) -> dict[date
 def of_all(session: Session, kept: Kept, days: Days, asked: Asked) -> Sums:
     """The sums of all these days together."""
     found: dict[Key, Counter[str]] = {}
-    state = _State.read(session, days, asked)
-    for row in _kept(session, kept, days, asked, state, by_day=False):
+    for row in _kept(session, kept, days, asked, by_day=False):
         _add(found, kept.keys, row._mapping)
-    for run in state.runs(days):
+    for run in asked.counted_now(days):
         for fact in kept.facts:
             for row in counted(session, fact, [run.first], run, livemode=asked.livemode):
                 _add(found, kept.keys, row._mapping)
@@ -106,13 +136,12 @@ def counted(
     values: dict[str, Any] = {"since": run.start, "until": run.end, "livemode": livemode}
     for place, day in enumerate(days):
         values |= {f"day_{place}": day, f"before_{place}": midnight(day, run.zone)}
-    return session.connection().execute(_counting(fact.name, len(days), livemode is not None), values).all()
+    return session.connection().execute(_counting(fact, len(days), livemode is not None), values).all()
 
 
 @lru_cache(maxsize=256)
-def _counting(name: str, parts: int, of_one_mode: bool) -> Select[Any]:
+def _counting(fact: Fact, parts: int, of_one_mode: bool) -> Select[Any]:
     """The statement that does so. To put it together takes longer than most databases take to answer it."""
-    fact = next(fact for kept in ALL for fact in kept.facts if fact.name == name)
     days = [bindparam(f"day_{place}", type_=Date) for place in range(parts)]
     starts = [bindparam(f"before_{place}", type_=UTCDateTime()) for place in range(parts)]
     known = [(fact.at < start, day) for day, start in zip(days, starts[1:], strict=False)]
@@ -137,9 +166,9 @@ def _add(found: dict[Key, Counter[str]], keys: tuple[str, ...], row: Mapping[Any
     found.setdefault(key, Counter()).update(measures)
 
 
-def _kept(session: Session, kept: Kept, days: Days, asked: Asked, state: "_State", *, by_day: bool) -> Iterable[Any]:
+def _kept(session: Session, kept: Kept, days: Days, asked: Asked, *, by_day: bool) -> Iterable[Any]:
     """The sums that are kept of these days."""
-    if state.until is None:
+    if asked.until is None:
         return []
     table = kept.table.__table__  # type: ignore[attr-defined]
     by = [table.c.currency.label("of_currency"), *(table.c[name] for name in kept.keys)]
@@ -148,10 +177,10 @@ def _kept(session: Session, kept: Kept, days: Days, asked: Asked, state: "_State
     ]
     query = select(*([table.c.day.label("of_day")] if by_day else []), *by, *sums).where(
         table.c.zone == days.zone.key, table.c.livemode == asked.livemode, table.c.day >= days.first,
-        table.c.day <= min(days.last, state.until - _DAY), _at_that_time(table, asked.known_at),
+        table.c.day <= min(days.last, asked.until - _DAY), _at_that_time(table, asked.known_at),
     )  # fmt: skip
-    if state.open:
-        query = query.where(table.c.day.not_in(state.open))
+    for run in asked.counted_now(days):
+        query = query.where(not_(table.c.day.between(run.first, run.last)))
     return session.execute(query if by_day else query.group_by(*by))
 
 
@@ -160,28 +189,3 @@ def _at_that_time(table: Any, known_at: datetime | None) -> ColumnElement[bool]:
     if known_at is None:
         return current
     return and_(table.c.known_at <= known_at, or_(current, table.c.superseded_at > known_at))
-
-
-@dataclass(frozen=True)
-class _State:
-    """Until which day sums are kept, and of which earlier ones there is something to correct."""
-
-    until: date | None
-    open: frozenset[date]
-
-    @classmethod
-    def read(cls, session: Session, days: Days, asked: Asked) -> "_State":
-        until = session.execute(select(col(SummedDays.until)).where(col(SummedDays.zone) == days.zone.key)).scalar()
-        open_days = set()
-        if asked.known_at is None:
-            within = select(col(Correction.at)).where(col(Correction.at) >= days.start, col(Correction.at) < days.end)
-            open_days = {day_of(at, days.zone) for at in session.execute(within).scalars()}
-        return cls(until, frozenset(open_days | ({days.last} if days.cut else set())))
-
-    def runs(self, days: Days) -> list[Days]:
-        """The days of which no sums are kept that hold, those in one piece that follow each other."""
-        runs = [(each[0], each[-1]) for each in pieces([day for day in self.open if self.until and day < self.until])]
-        first = max(days.first, self.until or days.first)
-        if first <= days.last:
-            runs.append((first, days.last))
-        return [Days(first, last, days.zone, days.cut if last == days.last else None) for first, last in runs]

@@ -5,6 +5,7 @@ They need not be likely, since figures only sum what is there; but their moments
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sqlmodel import Session, SQLModel
 
 from core.catalog.products import Kind
-from core.foundation.corrections import Dated
+from core.foundation.signals.corrections import Dated
 from core.gateway.sessions import CheckoutState, Money
 from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.checkouts import Checkout
@@ -40,15 +41,11 @@ _ORDER_OF_TABLES: tuple[type[SQLModel], ...] = (
 )  # fmt: skip
 
 
-def moments(zone: ZoneInfo) -> st.SearchStrategy[datetime]:
+def a_moment(chance: Random, zone: ZoneInfo) -> datetime:
     """Any moment of the time that is looked at, and often one beside a midnight there."""
-    days = st.integers(0, (LAST - FIRST).days).map(lambda number: FIRST + timedelta(days=number))
-    midnights = days.map(lambda day: datetime.combine(day, time(), zone).astimezone(UTC))
-    beside = st.tuples(midnights, st.sampled_from((-3600, -1, 0, 1, 3599))).map(
-        lambda drawn: drawn[0] + timedelta(seconds=drawn[1])
-    )
-    whole = st.tuples(midnights, st.integers(0, 86_399)).map(lambda drawn: drawn[0] + timedelta(seconds=drawn[1]))
-    return beside | whole
+    day = FIRST + timedelta(days=chance.randint(0, (LAST - FIRST).days))
+    past = chance.choice((-3600, -1, 0, 1, 3599, *[chance.randint(0, 86_399)] * 5))
+    return datetime.combine(day, time(), zone).astimezone(UTC) + timedelta(seconds=past)
 
 
 class Life:
@@ -58,114 +55,110 @@ class Life:
         self.rows = rows
 
 
-@st.composite
-def lives(draw: st.DrawFn, zone: ZoneInfo) -> list[Life]:
+def lives(chance: Random, zone: ZoneInfo, how_many: int) -> list[Life]:
     """Some orders with all that became of them."""
-    return [_life(draw, zone, number) for number in range(draw(st.integers(20, 30)))]
+    return [_life(chance, zone, number) for number in range(how_many)]
 
 
-def _life(draw: st.DrawFn, zone: ZoneInfo, number: int) -> Life:
-    at, amount = moments(zone), st.integers(0, 5000)
-    currency, livemode = draw(st.sampled_from(("eur", "usd", "jpy"))), draw(st.sampled_from((True, True, False)))
-    name, began = f"ord_{number}", draw(at)
-    paid = draw(st.booleans()) or draw(st.booleans())
+def _life(chance: Random, zone: ZoneInfo, number: int) -> Life:
+    currency, livemode = chance.choice(("eur", "usd", "jpy")), chance.choice((True, True, False))
+    name, began = f"ord_{number}", a_moment(chance, zone)
+    paid = chance.random() < 0.75
     order = Order(
         id=name, number=f"PL-{number}", cart_id=f"cart_{number}", status=Status.FULFILLED if paid else Status.PENDING,
         currency=currency, amount_expected=0, livemode=livemode, stripe_checkout_session_id=f"cs_{number}",
-        paid_at=draw(at) if paid else None, created_at=began, updated_at=began,
+        paid_at=a_moment(chance, zone) if paid else None, created_at=began, updated_at=began,
     )  # fmt: skip
     lines = [
         OrderLine(
             id=f"ol_{number}_{place}", order_id=name, position=place, product_id=product, price_id=price,
-            kind=Kind.PLAN if plan else Kind.DOWNLOAD, name=product, quantity=draw(st.integers(1, 3)),
-            unit_amount=draw(amount), currency=currency, interval="month" if plan else None,
-            amount_discount=draw(st.integers(0, 200)),
+            kind=Kind.PLAN if plan else Kind.DOWNLOAD, name=product, quantity=chance.randint(1, 3),
+            unit_amount=chance.randint(0, 5000), currency=currency, interval="month" if plan else None,
+            amount_discount=chance.randint(0, 200),
         )
-        for place, (product, price, plan) in enumerate(draw(st.lists(st.sampled_from(SOLD), min_size=1, max_size=2)))
+        for place, (product, price, plan) in enumerate(chance.choices(SOLD, k=chance.randint(1, 2)))
     ]  # fmt: skip
     order.amount_expected = sum(line.unit_amount * line.quantity for line in lines)
     rows: list[SQLModel] = [order, *lines]
-    for attempt in range(draw(st.integers(0, 2))):
+    for attempt in range(chance.randint(0, 2)):
         rows.append(
             Checkout(
                 id=f"co_{number}_{attempt}", order_id=name, attempt=attempt, currency=currency,
-                stripe_checkout_session_id=draw(st.sampled_from((f"cs_{number}_{attempt}", None))),
-                expires_at=began, state=CheckoutState.COMPLETE, money=draw(st.sampled_from(list(Money))),
-                created_at=draw(at), ask_after=began,
+                stripe_checkout_session_id=chance.choice((f"cs_{number}_{attempt}", None)),
+                expires_at=began, state=CheckoutState.COMPLETE, money=chance.choice(list(Money)),
+                created_at=a_moment(chance, zone), ask_after=began,
             )
         )  # fmt: skip
-    for each in range(draw(st.integers(1, 3)) if paid else 0):
-        rows += _payment(draw, zone, order, lines, f"{number}_{each}", renewal=each > 0)
+    for each in range(chance.randint(1, 3) if paid else 0):
+        rows += _payment(chance, zone, order, lines, f"{number}_{each}", renewal=each > 0)
     if any(line.interval for line in lines):
-        rows += _subscription(draw, zone, order, number)
-    for each in range(draw(st.integers(0, 2))):
-        rows.append(_entry(draw, zone, order, f"{number}_{each}"))
+        rows += _subscription(chance, zone, order, number)
+    for each in range(chance.randint(0, 2)):
+        rows.append(_entry(chance, zone, order, f"{number}_{each}"))
     return Life(rows)
 
 
 def _payment(
-    draw: st.DrawFn, zone: ZoneInfo, order: Order, lines: list[OrderLine], name: str, *, renewal: bool
+    chance: Random, zone: ZoneInfo, order: Order, lines: list[OrderLine], name: str, *, renewal: bool
 ) -> Iterator[SQLModel]:
-    at, amount = moments(zone), st.integers(0, 5000)
     listed = [
         PaymentLine(
-            payment_id=f"pi_{name}", position=place, order_line_id=draw(st.sampled_from((line.id, line.id, None))),
-            quantity=line.quantity, amount_subtotal=draw(amount), amount_discount=draw(st.integers(0, 300)),
-            amount_tax=draw(st.integers(0, 300)), amount=draw(amount),
+            payment_id=f"pi_{name}", position=place, order_line_id=chance.choice((line.id, line.id, None)),
+            quantity=line.quantity, amount_subtotal=chance.randint(0, 5000), amount_discount=chance.randint(0, 300),
+            amount_tax=chance.randint(0, 300), amount=chance.randint(0, 5000),
         )
-        for place, line in enumerate(lines if draw(st.booleans()) else [])
+        for place, line in enumerate(lines if chance.random() < 0.5 else [])
     ]  # fmt: skip
-    subtotal = sum(row.amount_subtotal for row in listed) if listed else draw(amount)
+    subtotal = sum(row.amount_subtotal for row in listed) if listed else chance.randint(0, 5000)
     whole = [line.unit_amount * line.quantity for line in lines]
     once = [part for part, line in zip(whole, lines, strict=True) if not line.interval]
     if not listed:
-        subtotal = draw(st.sampled_from((subtotal, sum(whole), sum(once))))
-    first = draw(st.sampled_from(("checkout", "subscription_create")))
+        subtotal = chance.choice((subtotal, sum(whole), sum(once)))
+    first = chance.choice(("checkout", "subscription_create"))
     yield Payment(
         id=f"pi_{name}", order_id=order.id, billing_reason="subscription_cycle" if renewal else first,
-        amount=draw(amount), amount_subtotal=subtotal, amount_discount=draw(st.sampled_from((0, 100))),
-        amount_tax=draw(st.integers(0, 500)), tax_included=draw(st.sampled_from((0, 19))), currency=order.currency,
-        paid_at=draw(at), stripe_payment_intent_id=f"pi_{name}", lines_known=draw(st.booleans()),
+        amount=chance.randint(0, 5000), amount_subtotal=subtotal, amount_discount=chance.choice((0, 100)),
+        amount_tax=chance.randint(0, 500), tax_included=chance.choice((0, 19)), currency=order.currency,
+        paid_at=a_moment(chance, zone), stripe_payment_intent_id=f"pi_{name}", lines_known=chance.random() < 0.5,
     )  # fmt: skip
     yield from listed
-    for each in range(draw(st.integers(0, 2))):
+    for each in range(chance.randint(0, 2)):
         yield Refund(
-            id=f"re_{name}_{each}", order_id=order.id, payment_id=f"pi_{name}", amount=draw(amount),
-            amount_tax=draw(st.integers(0, 50)), currency=order.currency,
-            status=draw(st.sampled_from(list(RefundStatus))), created_at=draw(at), updated_at=draw(at),
+            id=f"re_{name}_{each}", order_id=order.id, payment_id=f"pi_{name}", amount=chance.randint(0, 5000),
+            amount_tax=chance.randint(0, 50), currency=order.currency,
+            status=chance.choice(list(RefundStatus)), created_at=a_moment(chance, zone), updated_at=a_moment(chance, zone),
         )  # fmt: skip
-    if draw(st.integers(0, 3)) == 0:
+    if chance.randint(0, 3) == 0:
         yield Dispute(
-            id=f"dp_{name}", order_id=order.id, payment_id=f"pi_{name}", amount=draw(amount), currency=order.currency,
-            reason="fraudulent", status=draw(st.sampled_from(_STATUSES)), created_at=draw(at),
+            id=f"dp_{name}", order_id=order.id, payment_id=f"pi_{name}", amount=chance.randint(0, 5000), currency=order.currency,
+            reason="fraudulent", status=chance.choice(_STATUSES), created_at=a_moment(chance, zone),
         )  # fmt: skip
 
 
-def _subscription(draw: st.DrawFn, zone: ZoneInfo, order: Order, number: int) -> Iterator[SQLModel]:
-    at, before = moments(zone), 0
-    times = sorted(draw(st.lists(at, max_size=4, unique=True)))
-    tried = draw(st.sampled_from((None, True)))
+def _subscription(chance: Random, zone: ZoneInfo, order: Order, number: int) -> Iterator[SQLModel]:
+    before = 0
+    times = sorted({a_moment(chance, zone) for _ in range(chance.randint(0, 4))})
     yield Subscription(
         id=f"sub_{number}", order_id=order.id, status="active", currency=order.currency, created_at=order.created_at,
-        trial_end=draw(at) if tried else None,
+        trial_end=chance.choice((None, a_moment(chance, zone))),
     )  # fmt: skip
     for place, moment in enumerate(times):
-        after = draw(st.sampled_from((0, 900, 1800, 2700)).filter(lambda drawn, known=before: drawn != known))
+        after = chance.choice([each for each in (0, 900, 1800, 2700) if each != before])
         yield SubscriptionChange(
             subscription_id=f"sub_{number}", number=place + 1, at=moment, kind=kind_of(before, after, first=place == 0),
             currency=order.currency, monthly_before=before, monthly_after=after,
-            reason=draw(st.sampled_from(_REASONS)) if not after else "",
+            reason=chance.choice(_REASONS) if not after else "",
         )  # fmt: skip
         before = after
 
 
-def _entry(draw: st.DrawFn, zone: ZoneInfo, order: Order, name: str) -> BalanceEntry:
-    origin, moment = draw(st.sampled_from(list(Origin))), draw(moments(zone))
-    gross, fee = draw(st.integers(-5000, 5000)), draw(st.integers(0, 200))
+def _entry(chance: Random, zone: ZoneInfo, order: Order, name: str) -> BalanceEntry:
+    origin, moment = chance.choice(list(Origin)), a_moment(chance, zone)
+    gross, fee = chance.randint(-5000, 5000), chance.randint(0, 200)
     return BalanceEntry(
-        id=f"txn_{name}", livemode=order.livemode, category=draw(st.sampled_from(_CATEGORIES)), origin=origin,
+        id=f"txn_{name}", livemode=order.livemode, category=chance.choice(_CATEGORIES), origin=origin,
         order_id=order.id if origin is Origin.ORDER else None, gross=gross, fee=fee, net=gross - fee,
-        currency=draw(st.sampled_from(("eur", "dkk"))), created_at=moment, available_on=moment, fetched_at=moment,
+        currency=chance.choice(("eur", "dkk")), created_at=moment, available_on=moment, fetched_at=moment,
         ask_after=moment,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The figures once more, from all rows and in plain Python: slow, obvious, and with nothing in common with how they are read."""
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,11 @@ class Reckoning:
 
     def __init__(self, shop: Shop, *, livemode: bool) -> None:
         self.zone, self.livemode = shop.settings.zone, livemode
+        self._days: dict[datetime | None, date] = {}
         self.orders = {row.id: row for row in builders.rows(shop, Order) if row.livemode is livemode}
-        self.lines = builders.rows(shop, OrderLine)
+        self.lines = _grouped(builders.rows(shop, OrderLine), "order_id")
         self.payments = self._ours(builders.rows(shop, Payment))
-        self.listed = builders.rows(shop, PaymentLine)
+        self.listed = _grouped(builders.rows(shop, PaymentLine), "payment_id")
         self.refunds = self._ours(builders.rows(shop, Refund))
         self.disputes = self._ours(builders.rows(shop, Dispute))
         self.checkouts = self._ours(builders.rows(shop, Checkout))
@@ -43,7 +44,9 @@ class Reckoning:
         return [row for row in rows if row.order_id in self.orders]  # type: ignore[attr-defined]
 
     def within(self, at: datetime | None, first: date, last: date) -> bool:
-        return at is not None and first <= at.astimezone(self.zone).date() <= last
+        if at not in self._days:
+            self._days[at] = at.astimezone(self.zone).date() if at else date.min
+        return first <= self._days[at] <= last
 
     def sales(self, first: date, last: date) -> dict[str, Counter[str]]:
         found: dict[str, Counter[str]] = {}
@@ -80,7 +83,7 @@ class Reckoning:
 
     def products(self, first: date, last: date) -> dict[tuple[str, str], Counter[str]]:
         found: dict[tuple[str, str], Counter[str]] = {}
-        product_of = {line.id: line.product_id for line in self.lines}
+        product_of = {line.id: line.product_id for lines in self.lines.values() for line in lines}
 
         def add(key: tuple[str, str], **amounts: int) -> None:
             found.setdefault(key, Counter()).update(amounts)
@@ -88,14 +91,14 @@ class Reckoning:
         for paid in self.payments:
             if not self.within(paid.paid_at, first, last):
                 continue
-            listed = [row for row in self.listed if row.payment_id == paid.id]
+            listed = self.listed.get(paid.id, [])
             for row in listed:
                 included = row.amount_subtotal - row.amount_discount + row.amount_tax - row.amount
                 key = (paid.currency, product_of.get(row.order_line_id or "", ""))
                 add(key, quantity=row.quantity, gross=row.amount_subtotal - included, discounts=row.amount_discount)
             if listed or paid.billing_reason == "subscription_cycle":
                 continue
-            lines = [line for line in self.lines if line.order_id == paid.order_id]
+            lines = self.lines[paid.order_id]
             once = [line for line in lines if line.interval is None]
             for bought in (lines, once):
                 if bought and paid.amount_subtotal == sum(line.unit_amount * line.quantity for line in bought):
@@ -155,12 +158,17 @@ class Reckoning:
         return of_plan and plan.trial_end is not None and payment.paid_at >= plan.trial_end
 
 
+def _grouped(rows: list[Row], by: str) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, by), []).append(row)
+    return found
+
+
 def without_zeros(found: dict[Any, Counter[str]]) -> dict[Any, dict[str, int]]:
     kept = {key: {name: amount for name, amount in measures.items() if amount} for key, measures in found.items()}
     return {key: measures for key, measures in kept.items() if measures}
 
 
 def end_of(day: date, zone: ZoneInfo) -> datetime:
-    from datetime import time
-
     return datetime.combine(day + timedelta(days=1), time(), zone)
