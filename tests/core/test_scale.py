@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +14,9 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.owner import attention, reports
+from core.owner.figures import closing, overview, rows
+from core.owner.figures.days import Days
+from core.owner.figures.definitions import Figure
 from core.people import purchases
 from core.shop import Shop
 from tests import seed
@@ -71,6 +76,25 @@ def test_a_customers_purchases_are_read_without_reading_tables(old_shop: Shop, h
     with old_shop.reading() as session:
         theirs = purchases.library(session, "buyer99@example.org", livemode=False, signing_key=old_shop.signing_key)
     assert [(each.order_id, len(each.lines), len(each.deliveries)) for each in theirs] == [("ord_99", 1, 1)]
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_the_overview_of_a_long_past_is_read_from_the_sums_of_its_days(old_shop: Shop, heard: Heard) -> None:
+    now = datetime(2025, 1, 7, 21, tzinfo=UTC)
+    closing.keep_all(replace(old_shop, now=lambda: now))
+    heard.clear()
+    with old_shop.reading() as session:
+        month = Days(date(2024, 12, 9), date(2025, 1, 7), old_shop.settings.zone)
+        found = overview.of_days(session, month, livemode=False, now=now)
+        (eur,) = found.currencies
+        assert eur.sales.orders == len([at for at in range(1, ORDERS + 1) if at * 30 < 6 * 86_400 + 11 * 3_600])
+        assert (eur.sales.gross, eur.recurring.active) == (eur.sales.orders * 2900, eur.sales.orders // 10)
+        assert [product.quantity for product in found.products] == [eur.sales.orders]
+        page = rows.of_figure(session, Figure.NET, month, livemode=False, currency="eur", limit=10)
+        assert len(page.rows) == 10
+        assert rows.of_figure(
+            session, Figure.NET, month, livemode=False, currency="eur", limit=10, after=page.next
+        ).rows
     assert _whole_tables(old_shop.engine, heard) == []
 
 

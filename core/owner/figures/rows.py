@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlalchemy import and_, or_
+from sqlmodel import Session, col, select
 
 from core.orders.orders import Order
 from core.owner.figures.days import BEGINNING, Days
@@ -21,7 +20,7 @@ class FigureRow:
     id: str
     at: datetime
     order_id: str | None
-    number: str | None
+    number: str
     currency: str
     amount: int
 
@@ -61,17 +60,20 @@ def of_figure(
     ]
     # Each part comes in its own order; those of one moment stand part by part.
     found.sort(key=lambda each: (-each[1].at.timestamp(), each[0]))
-    rows = [FigureRow(definition.parts[place].fact.name, *row) for place, row in found[:limit]]
+    wanted = {row.order_id for _, row in found[:limit]}
+    numbers = dict(session.exec(select(Order.id, Order.number).where(col(Order.id).in_(wanted))).all())
+    rows = [
+        FigureRow(definition.parts[place].fact.name, **row._mapping, number=numbers.get(row.order_id, ""))
+        for place, row in found[:limit]
+    ]
     last = found[limit - 1] if len(found) > limit else None
     return Page(tuple(rows), Place(last[1].at, last[0], last[1].id) if last else None)
 
 
 def _statement(part: Part, place: int, days: Days, livemode: bool, currency: str, after: Place | None) -> Any:
     fact = part.fact
-    order = aliased(Order)
-    number = select(col(order.number)).where(col(order.id) == fact.order_id).correlate_except(order).scalar_subquery()
     query = fact.rows(
-        fact.id.label("id"), fact.at.label("at"), fact.order_id.label("order_id"), number.label("number"),
+        fact.id.label("id"), fact.at.label("at"), fact.order_id.label("order_id"),
         fact.currency.label("currency"), part.amount.label("amount"),
     )  # fmt: skip
     query = query.where(
