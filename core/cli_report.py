@@ -62,15 +62,17 @@ def payouts(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet, a row for each entry.")] = False,
 ) -> None:
     """What reached the bank on these days, what is in it, and what does not add up."""
-    from core.owner import payout_report
+    from core.owner.accounting import payouts as report
 
     shop = open_shop()
+    span, livemode = (first.date(), last.date()), shop.settings.livemode
     with shop.reading() as session:
-        found = payout_report.of_days(session, first.date(), last.date(), livemode=shop.settings.livemode)
-    if as_csv:
-        for line in payout_report.lines(found):
-            typer.echo(line, nl=False)
-    elif as_json:
+        if as_csv:
+            for line in report.lines(session, *span, livemode=livemode):
+                typer.echo(line, nl=False)
+            return
+        found = report.of_days(session, *span, livemode=livemode)
+    if as_json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:
         typer.echo("\n".join(map(_words, found)) or "No payouts arrive on these days.")

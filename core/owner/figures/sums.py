@@ -146,16 +146,20 @@ def _counting(fact: Fact, parts: int, of_one_mode: bool) -> Select[Any]:
     starts = [bindparam(f"before_{place}", type_=UTCDateTime()) for place in range(parts)]
     known = [(fact.at < start, day) for day, start in zip(days, starts[1:], strict=False)]
     columns = {
-        "of_day": case(*known, else_=days[-1]) if known else days[0], "of_mode": fact.livemode, "of_currency": fact.currency,
+        "of_day": case(*known, else_=days[-1]) if known else days[0], "of_currency": fact.currency,
         **fact.keys, **fact.measures,
     }  # fmt: skip
     since, until = bindparam("since", type_=UTCDateTime()), bindparam("until", type_=UTCDateTime())
     each = fact.rows(*(value.label(name) for name, value in columns.items())).where(fact.at >= since, fact.at < until)
-    found = each.subquery()
-    by = [found.c[name] for name in ("of_day", "of_mode", "of_currency", *fact.keys)]
-    query = select(*by, *(cast(func.sum(found.c[name]), BigInteger).label(name) for name in fact.measures))
+    # Whose mode it is, is looked up row by row: no more often than it must.
+    modes = [] if of_one_mode else ["of_mode"]
     if of_one_mode:
-        query = query.where(found.c.of_mode == bindparam("livemode", type_=Boolean))
+        each = each.where(fact.livemode == bindparam("livemode", type_=Boolean))
+    else:
+        each = each.add_columns(fact.livemode.label("of_mode"))
+    found = each.subquery()
+    by = [found.c[name] for name in ("of_day", *modes, "of_currency", *fact.keys)]
+    query = select(*by, *(cast(func.sum(found.c[name]), BigInteger).label(name) for name in fact.measures))
     return query.group_by(*by)
 
 

@@ -94,7 +94,7 @@ def _life(chance: Random, zone: ZoneInfo, number: int) -> Life:
     if any(line.interval for line in lines):
         rows += _subscription(chance, zone, order, number)
     for each in range(chance.randint(0, 2)):
-        rows.append(_entry(chance, zone, order, f"{number}_{each}"))
+        rows.append(_entry(chance, zone, order, number, each))
     return Life(rows)
 
 
@@ -102,37 +102,49 @@ def _payment(
     chance: Random, zone: ZoneInfo, order: Order, lines: list[OrderLine], name: str, *, renewal: bool
 ) -> Iterator[SQLModel]:
     listed = [
-        PaymentLine(
-            payment_id=f"pi_{name}", position=place, order_line_id=chance.choice((line.id, line.id, None)),
-            quantity=line.quantity, amount_subtotal=chance.randint(0, 5000), amount_discount=chance.randint(0, 300),
-            amount_tax=chance.randint(0, 300), amount=chance.randint(0, 5000),
-        )
-        for place, line in enumerate(lines if chance.random() < 0.5 else [])
-    ]  # fmt: skip
-    subtotal = sum(row.amount_subtotal for row in listed) if listed else chance.randint(0, 5000)
+        _listed(chance, f"pi_{name}", place, line) for place, line in enumerate(lines if chance.random() < 0.5 else [])
+    ]
     whole = [line.unit_amount * line.quantity for line in lines]
     once = [part for part, line in zip(whole, lines, strict=True) if not line.interval]
-    if not listed:
-        subtotal = chance.choice((subtotal, sum(whole), sum(once)))
+    said = {
+        "amount_subtotal": chance.choice((chance.randint(0, 5000), sum(whole), sum(once))),
+        "amount_discount": chance.choice((0, 100)), "amount_tax": chance.randint(0, 500),
+        "tax_included": chance.choice((0, 19)),
+    }  # fmt: skip
+    if listed:
+        said = {each: sum(getattr(row, each) for row in listed) for each in said if each != "tax_included"}
+        said["tax_included"] = sum(
+            row.amount_subtotal - row.amount_discount + row.amount_tax - row.amount for row in listed
+        )
     first = chance.choice(("checkout", "subscription_create"))
     yield Payment(
         id=f"pi_{name}", order_id=order.id, billing_reason="subscription_cycle" if renewal else first,
-        amount=chance.randint(0, 5000), amount_subtotal=subtotal, amount_discount=chance.choice((0, 100)),
-        amount_tax=chance.randint(0, 500), tax_included=chance.choice((0, 19)), currency=order.currency,
-        paid_at=a_moment(chance, zone), stripe_payment_intent_id=f"pi_{name}", lines_known=chance.random() < 0.5,
+        amount=chance.randint(0, 5000), currency=order.currency, paid_at=a_moment(chance, zone),
+        stripe_payment_intent_id=f"pi_{name}", stripe_subscription_id="sub_" + name.partition("_")[0],
+        lines_known=chance.random() < 0.5, **said,
     )  # fmt: skip
     yield from listed
     for each in range(chance.randint(0, 2)):
         yield Refund(
-            id=f"re_{name}_{each}", order_id=order.id, payment_id=f"pi_{name}", amount=chance.randint(0, 5000),
-            amount_tax=chance.randint(0, 50), currency=order.currency,
+            id=f"re_{name}_{each}", stripe_refund_id=f"re_{name}_{each}", order_id=order.id, payment_id=f"pi_{name}",
+            amount=chance.randint(0, 5000), amount_tax=chance.randint(0, 50), currency=order.currency,
             status=chance.choice(list(RefundStatus)), created_at=a_moment(chance, zone), updated_at=a_moment(chance, zone),
         )  # fmt: skip
     if chance.randint(0, 3) == 0:
         yield Dispute(
-            id=f"dp_{name}", order_id=order.id, payment_id=f"pi_{name}", amount=chance.randint(0, 5000), currency=order.currency,
-            reason="fraudulent", status=chance.choice(_STATUSES), created_at=a_moment(chance, zone),
+            id=f"dp_{name}", order_id=order.id, payment_id=f"pi_{name}", amount=chance.randint(0, 5000),
+            currency=order.currency, reason="fraudulent", status=chance.choice(_STATUSES), created_at=a_moment(chance, zone),
         )  # fmt: skip
+
+
+def _listed(chance: Random, payment: str, place: int, line: OrderLine) -> PaymentLine:
+    """A line as Stripe lists it, whose price has some of its tax in it."""
+    subtotal, discount, tax = chance.randint(0, 5000), chance.randint(0, 300), chance.randint(0, 300)
+    return PaymentLine(
+        payment_id=payment, position=place, order_line_id=chance.choice((line.id, line.id, None)), quantity=line.quantity,
+        amount_subtotal=subtotal, amount_discount=discount, amount_tax=tax,
+        amount=subtotal - discount + chance.randint(0, tax),
+    )  # fmt: skip
 
 
 def _subscription(chance: Random, zone: ZoneInfo, order: Order, number: int) -> Iterator[SQLModel]:
@@ -152,11 +164,15 @@ def _subscription(chance: Random, zone: ZoneInfo, order: Order, number: int) -> 
         before = after
 
 
-def _entry(chance: Random, zone: ZoneInfo, order: Order, name: str) -> BalanceEntry:
+def _entry(chance: Random, zone: ZoneInfo, order: Order, number: int, each: int) -> BalanceEntry:
+    """A movement of the balance: of a payment, refund or dispute that there may be, or of none."""
     origin, moment = chance.choice(list(Origin)), a_moment(chance, zone)
     gross, fee = chance.randint(-5000, 5000), chance.randint(0, 200)
+    category = chance.choice(_CATEGORIES)
+    caused = {"refund": f"re_{number}_0_{each}", "dispute": f"dp_{number}_0"}
     return BalanceEntry(
-        id=f"txn_{name}", livemode=order.livemode, category=chance.choice(_CATEGORIES), origin=origin,
+        id=f"txn_{number}_{each}", livemode=order.livemode, category=category, origin=origin,
+        source=caused.get(category), stripe_payment_intent_id=f"pi_{number}_0" if category == "charge" else None,
         order_id=order.id if origin is Origin.ORDER else None, gross=gross, fee=fee, net=gross - fee,
         currency=chance.choice(("eur", "dkk")), created_at=moment, available_on=moment, fetched_at=moment,
         ask_after=moment,
