@@ -11,7 +11,7 @@ from sqlmodel import Field, Session
 from core.foundation.database import NOW, Record, new_id
 
 # Of what happened less than this ago nobody keeps sums yet. No transaction lasts as long.
-FRESH = timedelta(hours=1)
+FRESH = timedelta(minutes=30)
 
 
 class Correction(Record, table=True):

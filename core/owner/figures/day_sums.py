@@ -1,23 +1,44 @@
-"""Sums of the shop's days that are over, so that a year of figures is read from some hundred rows.
+"""Sums of the shop's days that are over, so that a year of figures is read from some hundred rows, and of today's hours.
 
 A sum that a later fact corrects is kept beside the new one: what was known on a past day can still be told. The days are those
 of one time zone; with another one they are all summed anew.
 """
 
 from datetime import date, datetime
+from typing import Any
 
+from sqlalchemy import JSON
 from sqlmodel import Field
 
 from core.foundation.database import Record, minor_units
 
 
 class SummedDays(Record, table=True):
-    """All days of this time zone before `until` are summed, and what of them has changed since is among the corrections."""
+    """All days of this time zone before `until` are summed, and then all hours before `hours_until`.
+
+    What of them has changed since is among the corrections.
+    """
 
     __tablename__ = "summed_days"
 
     zone: str = Field(primary_key=True)
     until: date
+    hours_until: datetime
+
+
+class HourSum(Record, table=True):
+    """What the facts of one hour came to in one mode: for each currency, and what else is kept apart, its measures.
+
+    `kept` is the table of the days' sums. Of days that are over only sales keep their hours, to compare parts of days.
+    """
+
+    __tablename__ = "hour_sums"
+
+    zone: str = Field(primary_key=True)
+    kept: str = Field(primary_key=True)
+    livemode: bool = Field(primary_key=True)
+    at: datetime = Field(primary_key=True)
+    sums: list[Any] = Field(default_factory=list, sa_type=JSON)
 
 
 class DaySum(Record):

@@ -69,6 +69,18 @@ def day_of(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
+def hours(day: date, zone: ZoneInfo) -> list[datetime]:
+    """When the hours of a day begin, counted from its midnight, in UTC."""
+    begin, end = midnight(day, zone), midnight(day + _DAY, zone)
+    return [begin + timedelta(hours=number) for number in range(-(-(end - begin) // timedelta(hours=1)))]
+
+
+def hour_of(moment: datetime, zone: ZoneInfo) -> datetime:
+    """When the hour began in which something happened, counted from its day's midnight, in UTC."""
+    begin = midnight(day_of(moment, zone), zone)
+    return begin + (moment - begin) // timedelta(hours=1) * timedelta(hours=1)
+
+
 def pieces(days: Iterable[date], *, most: int = 366) -> list[list[date]]:
     """These days in their order, those together that follow each other, but not more than so many."""
     found: list[list[date]] = []

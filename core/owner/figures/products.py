@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Product
-from core.owner.figures import sums
+from core.owner.figures import counting, sums
 from core.owner.figures.days import Days
 from core.owner.figures.sums import Asked
 
@@ -31,7 +31,7 @@ def top(session: Session, days: Days, asked: Asked, *, limit: int = 10) -> list[
     """The products of which most was sold on these days, in each currency at most so many; the best first."""
     found = [
         ProductSales(product_id, "", currency, measures["quantity"], measures["gross"], measures["discounts"])
-        for (currency, product_id), measures in sums.of_all(session, sums.PRODUCTS, days, asked).items()
+        for (currency, product_id), measures in sums.of_all(session, counting.PRODUCTS, days, asked).items()
     ]
     found.sort(key=lambda each: (each.currency, -each.sold, each.product_id))
     best = [each for place, each in enumerate(found) if _rank(found, place) < limit]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from core.orders.balance.entries import Origin
-from core.owner.figures import sums
+from core.owner.figures import counting, sums
 from core.owner.figures.days import Days
 from core.owner.figures.sums import Asked
 
@@ -43,7 +43,7 @@ class Received:
 def of_days(session: Session, days: Days, asked: Asked) -> dict[str, Received]:
     """What was received on these days, by currency of settlement."""
     found: dict[str, dict[str, int]] = {}
-    for (currency, origin, category), measures in sorted(sums.of_all(session, sums.BALANCE, days, asked).items()):
+    for (currency, origin, category), measures in sorted(sums.of_all(session, counting.BALANCE, days, asked).items()):
         into = found.setdefault(currency, {})
         for name, amount in _parts(Origin(origin), category, measures["gross"], measures["fee"], measures["net"]):
             into[name] = into.get(name, 0) + amount

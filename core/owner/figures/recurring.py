@@ -11,7 +11,7 @@ from fractions import Fraction
 from sqlmodel import Session
 
 from core.orders.subscription_changes import Movement
-from core.owner.figures import sums
+from core.owner.figures import counting, sums
 from core.owner.figures.days import BEGINNING, Days
 from core.owner.figures.facts import CHURNED_INVOLUNTARILY, TRIALS
 from core.owner.figures.sums import Asked
@@ -107,10 +107,10 @@ def of_days(session: Session, days: Days, asked: Asked) -> dict[str, Recurring]:
     """How the monthly recurring revenue moved on these days, by currency."""
     earlier = Days(BEGINNING, days.first - timedelta(days=1), days.zone)
     before: dict[str, dict[str, Moved]] = {}
-    for (currency, kind), measures in sums.of_all(session, sums.MOVEMENTS, earlier, asked).items():
+    for (currency, kind), measures in sums.of_all(session, counting.MOVEMENTS, earlier, asked).items():
         before.setdefault(currency, {})[kind] = Moved(measures["changes"], measures["amount"])
     within: dict[str, dict[str, Moved]] = {currency: {} for currency in before}
-    for (currency, kind), measures in sums.of_all(session, sums.MOVEMENTS, days, asked).items():
+    for (currency, kind), measures in sums.of_all(session, counting.MOVEMENTS, days, asked).items():
         within.setdefault(currency, {})[kind] = Moved(measures["changes"], measures["amount"])
     return {currency: _recurring(currency, before.get(currency, {}), within[currency]) for currency in sorted(within)}
 
@@ -125,5 +125,5 @@ def _recurring(currency: str, before: dict[str, Moved], within: dict[str, Moved]
 def trials(session: Session, days: Days, *, livemode: bool) -> Trials:
     """The trials that ended in the thirty days up to the last of these, and how many of them were paid for since."""
     month = Days(days.last - timedelta(days=_TRIAL_DAYS - 1), days.last, days.zone, days.cut)
-    found = sums.counted(session, TRIALS, [month.first], month, livemode=livemode)
+    found = counting.counted(session, TRIALS, [month.start], month.end, livemode=livemode)
     return Trials(sum(row.ended for row in found), sum(row.paid_for for row in found))

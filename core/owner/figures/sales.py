@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from sqlmodel import Session
 
-from core.owner.figures import sums
+from core.owner.figures import counting, sums
 from core.owner.figures.days import Days, Step, step_of
 from core.owner.figures.sums import Asked, Sums
 
@@ -77,12 +77,12 @@ MEASURES = tuple(each.name for each in fields(Sales) if each.name != "currency")
 
 def of_days(session: Session, days: Days, asked: Asked) -> dict[str, Sales]:
     """The sales of these days together, by currency."""
-    return _by_currency(sums.of_all(session, sums.SALES, days, asked))
+    return _by_currency(sums.of_all(session, counting.SALES, days, asked))
 
 
 def day_by_day(session: Session, days: Days, asked: Asked) -> dict[date, dict[str, Sales]]:
     """The sales of each of these days on which there was anything, by currency."""
-    found = sums.of_days(session, sums.SALES, days, asked)
+    found = sums.of_days(session, counting.SALES, days, asked)
     return {day: _by_currency(found[day]) for day in sorted(found)}
 
 

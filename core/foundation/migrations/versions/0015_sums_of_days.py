@@ -48,7 +48,17 @@ def upgrade() -> None:
         "summed_days",
         sa.Column("zone", AutoString(), nullable=False),
         sa.Column("until", sa.Date(), nullable=False),
+        sa.Column("hours_until", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("zone", name=op.f("pk_summed_days")),
+    )
+    op.create_table(
+        "hour_sums",
+        sa.Column("zone", AutoString(), nullable=False),
+        sa.Column("kept", AutoString(), nullable=False),
+        sa.Column("livemode", sa.Boolean(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("sums", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("zone", "kept", "livemode", "at", name=op.f("pk_hour_sums")),
     )
     for table, (keys, measures) in SUMS.items():
         op.create_table(
@@ -94,7 +104,7 @@ _TAX_REFUNDED = """
 
 
 def downgrade() -> None:
-    for table in (*SUMS, "summed_days", "corrections"):
+    for table in (*SUMS, "hour_sums", "summed_days", "corrections"):
         op.drop_table(table)
     op.drop_index("ix_subscriptions_tried", table_name="subscriptions")
     for table, column in DATED.items():

@@ -27,6 +27,7 @@ class Reckoning:
 
     def __init__(self, shop: Shop, *, livemode: bool) -> None:
         self.zone, self.livemode = shop.settings.zone, livemode
+        self.cut: datetime | None = None
         self._days: dict[datetime | None, date] = {}
         self.orders = {row.id: row for row in builders.rows(shop, Order) if row.livemode is livemode}
         self.lines = _grouped(builders.rows(shop, OrderLine), "order_id")
@@ -46,7 +47,7 @@ class Reckoning:
     def within(self, at: datetime | None, first: date, last: date) -> bool:
         if at not in self._days:
             self._days[at] = at.astimezone(self.zone).date() if at else date.min
-        return first <= self._days[at] <= last
+        return first <= self._days[at] <= last and (self.cut is None or at is None or at < self.cut)
 
     def sales(self, first: date, last: date) -> dict[str, Counter[str]]:
         found: dict[str, Counter[str]] = {}
