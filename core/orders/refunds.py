@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, literal_column
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import minor_units, text_enum
+from core.foundation.database import index_where, minor_units, text_enum
 from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.orders import payments, setbacks
@@ -64,6 +64,9 @@ class Refund(Dated, table=True):
     actor: str = ""
     created_at: datetime = Field(index=True)
     updated_at: datetime
+
+
+index_where(col(Refund.amount_tax) != literal_column("0"), "ix_refunds_taxed", Refund.created_at)
 
 
 @dataclass(frozen=True)

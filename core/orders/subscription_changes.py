@@ -7,6 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import minor_units, text_enum
@@ -36,6 +37,7 @@ class SubscriptionChange(Dated, table=True):
     """
 
     __tablename__ = "subscription_changes"
+    __table_args__ = (Index("ix_subscription_changes_kind_at", "kind", "at"),)
     dated: ClassVar[str] = "at"
     counted: ClassVar[frozenset[str]] = frozenset(("at", "monthly_before", "monthly_after"))
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sqlmodel import col
+
 from core.orders.balance.entries import Origin
-from core.orders.subscription_changes import Movement
+from core.orders.subscription_changes import Movement, SubscriptionChange
 from core.owner.figures import facts
 from core.owner.figures.facts import CHURNED_INVOLUNTARILY, Fact
 from core.owner.figures.received import DISPUTES, PAYOUTS
@@ -67,7 +69,12 @@ def _of(fact: Fact, measure: str, *, less: Sequence[str] = (), conditions: tuple
 
 
 def _moved(*kinds: str, measure: str = "amount") -> tuple[Part, ...]:
-    return (_of(facts.MOVEMENTS, measure, conditions=(facts.MOVEMENTS.keys["kind"].in_(kinds),)),)
+    """Changes of these kinds; of all if none is named."""
+    if not kinds:
+        return (_of(facts.MOVEMENTS, measure),)
+    kept = {Movement.CHURNED if kind == CHURNED_INVOLUNTARILY else Movement(kind) for kind in kinds}
+    which = (col(SubscriptionChange.kind).in_(kept), facts.MOVEMENTS.keys["kind"].in_(kinds))
+    return (_of(facts.MOVEMENTS, measure, conditions=which),)
 
 
 _OWN = (facts.BALANCE.keys["origin"] == Origin.ORDER.value, facts.BALANCE.keys["category"].not_in(PAYOUTS))
@@ -130,15 +137,12 @@ DEFINITIONS: dict[Figure, Definition] = {
     Figure.TOP_PRODUCTS: Definition(
         "A product has sold what its lines cost after discounts, without tax, as far as Stripe has told which payment was for "
         "which line.",
-        (
-            _of(facts.LISTED_LINES, "gross", less=("discounts",)),
-            _of(facts.UNLISTED_LINES, "gross", less=("discounts",)),
-        ),
+        (_of(facts.PAYMENTS, "gross", less=("discounts",)),),
     ),
     Figure.MRR: Definition(
         "MRR is what active and past due subscriptions bring in a month when the days are over: a year's price by twelve, "
         "without tax, trials, free plans and discounts that end.",
-        _moved(*Movement, CHURNED_INVOLUNTARILY),
+        _moved(),
         since_ever=True,
     ),
     Figure.NEW: Definition(
@@ -173,7 +177,7 @@ DEFINITIONS: dict[Figure, Definition] = {
     ),
     Figure.ARPU: Definition(
         "ARPU is the MRR by the number of subscriptions that bring in any.",
-        _moved(*Movement, CHURNED_INVOLUNTARILY),
+        _moved(),
         since_ever=True,
     ),
 }

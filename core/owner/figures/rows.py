@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, literal_column, or_
 from sqlmodel import Session, col, select
 
 from core.orders.orders import Order
@@ -77,7 +77,7 @@ def _statement(part: Part, place: int, days: Days, livemode: bool, currency: str
         fact.currency.label("currency"), part.amount.label("amount"),
     )  # fmt: skip
     query = query.where(
-        fact.at >= days.start, fact.at < days.end, part.amount != 0, fact.livemode == livemode,
+        fact.at >= days.start, fact.at < days.end, part.amount != literal_column("0"), fact.livemode == livemode,
         fact.currency == currency, *part.conditions,
     )  # fmt: skip
     if after:

@@ -11,7 +11,13 @@ depends_on = None
 
 AMOUNTS = {"payments": "tax_included", "refunds": "amount_tax"}
 DATED = {"orders": "paid_at", "payments": "paid_at", "refunds": "created_at", "disputes": "created_at"}
-TRIED = sa.text("trial_end is not null")
+# What only some rows have, by the day.
+SOME = (
+    ("ix_subscriptions_tried", "subscriptions", "trial_end", sa.text("trial_end is not null")),
+    ("ix_payments_discounted", "payments", "paid_at", sa.text("amount_discount != 0")),
+    ("ix_payments_taxed", "payments", "paid_at", sa.text("amount_tax != 0")),
+    ("ix_refunds_taxed", "refunds", "created_at", sa.text("amount_tax != 0")),
+)
 # By table: what its rows are sums for, beside zone, mode, day and currency, and what is summed.
 SUMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sales_days": (
@@ -35,9 +41,9 @@ def upgrade() -> None:
     op.execute(_TAX_REFUNDED)
     for table, column in DATED.items():
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], unique=False)
-    op.create_index(
-        "ix_subscriptions_tried", "subscriptions", ["trial_end"], postgresql_where=TRIED, sqlite_where=TRIED
-    )
+    for name, table, column, rows in SOME:
+        op.create_index(name, table, [column], unique=False, postgresql_where=rows, sqlite_where=rows)
+    op.create_index("ix_subscription_changes_kind_at", "subscription_changes", ["kind", "at"], unique=False)
     op.create_table(
         "corrections",
         sa.Column("id", AutoString(), nullable=False),
@@ -106,7 +112,9 @@ _TAX_REFUNDED = """
 def downgrade() -> None:
     for table in (*SUMS, "hour_sums", "summed_days", "corrections"):
         op.drop_table(table)
-    op.drop_index("ix_subscriptions_tried", table_name="subscriptions")
+    op.drop_index("ix_subscription_changes_kind_at", table_name="subscription_changes")
+    for name, table, _column, _rows in SOME:
+        op.drop_index(name, table_name=table)
     for table, column in DATED.items():
         op.drop_index(op.f(f"ix_{table}_{column}"), table_name=table)
     for table, column in AMOUNTS.items():
