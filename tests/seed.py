@@ -95,7 +95,7 @@ _ROWS: dict[str, dict[str, str]] = {
 _PLANS: dict[str, dict[str, str]] = {
     "subscriptions": {
         "id": "'sub_' || i", "order_id": "'ord_' || i", "status": "'active'", "amount": "900", "monthly_amount": "900",
-        "currency": "'eur'", "interval": "'month'", "created_at": _AT, "trial_end": _AT, "paused": "false",
+        "currency": "'eur'", "interval": "'month'", "created_at": _AT, "trial_end": "case when i % 200 = 0 then " + _AT + " end", "paused": "false",
         "end_reason": "''", "fetched_at": _AT, "failures": "0",
     },
     "subscription_changes": {
@@ -121,8 +121,8 @@ def seed(engine: Engine, orders: int) -> None:
 
 
 def _value(name: str, said: str, *, postgres: bool) -> str:
-    if postgres and said == _AT:
-        return _AT_POSTGRES
+    if postgres and _AT in said:
+        return said.replace(_AT, _AT_POSTGRES)
     if postgres and name in ("parameters", "lines"):
         return f"{said}::json"
     return said
