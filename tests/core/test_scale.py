@@ -1,6 +1,7 @@
 """What the shop reads again and again costs the same however many orders there are: no statement reads a whole table."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.owner import attention, reports
+from core.owner.accounting import order_list
 from core.owner.figures import closing, overview, rows
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import Figure
@@ -96,6 +98,18 @@ def test_the_overview_of_a_long_past_is_read_from_the_sums_of_its_days(old_shop:
             session, Figure.NET, month, livemode=False, currency="eur", limit=10, after=page.next
         ).rows
     assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_a_file_of_many_rows_takes_no_more_memory_than_one_of_few(old_shop: Shop) -> None:
+    zone, peaks = old_shop.settings.zone, []
+    for last in (date(2025, 1, 2), date(2025, 1, 2), date(2025, 1, 4)):  # the first time statements are put together
+        tracemalloc.start()
+        with old_shop.reading() as session:
+            count = sum(1 for _ in order_list.lines(session, Days(date(2025, 1, 2), last, zone), livemode=False))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert count == 3 * 2880 + 1
+    assert peaks[2] < 1.2 * peaks[1]
 
 
 def test_a_pass_of_the_worker_reads_no_whole_table(old_shop: Shop, heard: Heard) -> None:
