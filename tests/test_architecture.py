@@ -85,7 +85,10 @@ ROOMS: dict[str, set[str]] = {
         "core/messages", "core/owner", "storefront", "storefront/back_office",
     },
     # What Streamlit runs for every page, of buyers and of owners.
-    "storefront/pages": {"core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront", "storefront/back_office"},
+    "storefront/pages": {
+        "core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront",
+        "storefront/back_office",
+    },
     "storefront/serving": {"core/foundation", "core/shop", "core/catalog", "core/kinds", "storefront"},
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},

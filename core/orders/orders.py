@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import ClassVar, NewType
 
 from sqlalchemy import Index, text
 from sqlmodel import Field, Session, col, select
@@ -11,10 +11,11 @@ from sqlmodel import Field, Session, col, select
 from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import Record, constant, index_where, lock_names, minor_units, new_id, text_enum
+from core.foundation.signals.corrections import Dated
 from core.orders.status import Handed, Status
 
 
-class Order(Record, table=True):
+class Order(Dated, table=True):
     """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`.
 
     Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
@@ -22,6 +23,8 @@ class Order(Record, table=True):
     """
 
     __tablename__ = "orders"
+    dated: ClassVar[str] = "paid_at"
+    counted: ClassVar[frozenset[str]] = frozenset(("paid_at",))
     __table_args__ = (
         Index("ix_orders_status_created_at", "status", "created_at"),
         Index("ix_orders_livemode_created_at_id", "livemode", "created_at", "id"),
@@ -59,7 +62,7 @@ class Order(Record, table=True):
     stripe_subscription_id: str | None = Field(default=None, unique=True)
     attention: str = ""
     eventful: bool = False
-    paid_at: datetime | None = None
+    paid_at: datetime | None = Field(default=None, index=True)
     fulfilled_at: datetime | None = None
     created_at: datetime = Field(index=True)
     updated_at: datetime
