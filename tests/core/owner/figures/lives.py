@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from sqlmodel import Session, SQLModel
 
+from core import tables  # noqa: F401 - rows name those of all tables
 from core.catalog.products import Kind
 from core.foundation.signals.corrections import Dated
 from core.gateway.sessions import CheckoutState, Money
