@@ -14,7 +14,7 @@ Found = TypeVar("Found")
 Row = dict[str, Any]
 
 _API = {"Authorization": "Bearer sk_test_pushcart_sandbox"}
-_PATIENCE = 900.0
+_PATIENCE = 1800.0
 _PAUSE = 0.3
 # Nothing but faults that are armed, and a webhook that is being restarted, may look like this to anybody.
 _COME_BACK = (429, 503)
