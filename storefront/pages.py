@@ -63,6 +63,7 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.ORDER, "Order", "receipt_long", hidden=True),
         ],
         "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
+        "System": [owners_page(links.HEALTH, "Health", "vital_signs", hidden=hidden)],
     }
 
 

@@ -53,6 +53,10 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/journeys", "core/events", "core/messages",
     },
+    "core/registers": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/events", "core/messages", "core/owner",
+    },
     # What opens the shop and is typed into a terminal.
     "core": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
@@ -61,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner", "core",
+        "core/events", "core/messages", "core/owner", "core/registers", "core",
     },
     "worker": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
@@ -78,14 +82,17 @@ ROOMS: dict[str, set[str]] = {
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/owner", "storefront",
+        "core/owner", "core/registers", "storefront",
     },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/messages", "core/owner", "storefront", "storefront/back_office",
+        "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
     },
     # What Streamlit runs for every page, of buyers and of owners.
-    "storefront/pages": {"core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront", "storefront/back_office"},
+    "storefront/pages": {
+        "core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront",
+        "storefront/back_office",
+    },
     "storefront/serving": {"core/foundation", "core/shop", "core/catalog", "core/kinds", "storefront"},
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},

@@ -203,10 +203,63 @@ def executors(engine: Engine) -> set[str]:
 
 def dead_jobs(engine: Engine) -> list[tuple[str, datetime, str]]:
     """Jobs that gave up: id, when, and what they said last."""
+    return [(job.id, job.since, job.said) for job in jobs(engine, Stage.DEAD, limit=None)]
+
+
+class Stage(StrEnum):
+    """How far a job is: `waiting` for its turn, `running` in a worker's hands, `dead` when it gave up."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DEAD = "dead"
+
+
+# What DBOS calls these; whatever is done is none of them.
+_STAGES = {
+    Stage.WAITING: ["ENQUEUED", "DELAYED"],
+    Stage.RUNNING: ["PENDING"],
+    Stage.DEAD: ["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+}
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job as it stands. `since` is when that changed last, `said` what it gave up with."""
+
+    id: str
+    queue: str
+    stage: Stage
+    since: datetime
+    said: str
+
+
+def jobs(engine: Engine, stage: Stage, *, limit: int | None) -> list[JobRow]:
+    """The jobs of a stage, the newest first, at most `limit`. Their arguments are not told."""
     found = open_client(engine).list_workflows(
-        status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], load_input=False, load_output=True
+        status=_STAGES[stage],
+        load_input=False,
+        load_output=stage is Stage.DEAD,
+        sort_desc=limit is not None,
+        limit=limit,
     )
     return [
-        (job.workflow_id, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC), masking.masked(str(job.error)))
+        JobRow(
+            job.workflow_id, job.queue_name or "", stage, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC),
+            masking.masked(str(job.error)) if job.error else "",
+        )
         for job in found
-    ]
+    ]  # fmt: skip
+
+
+def retry(engine: Engine, job_id: str) -> bool:
+    """Let a job that gave up have its turn again, in the queue that it was in; False if it has not given up (any more)."""
+    client = open_client(engine)
+    found = client.list_workflows(
+        workflow_ids=[job_id], status=_STAGES[Stage.DEAD], load_input=False, load_output=False
+    )
+    for job in found:
+        client.rewind_workflow(
+            job_id, application_version=APPLICATION_VERSION, queue_name=job.queue_name,
+            queue_partition_key=job.queue_partition_key,
+        )  # fmt: skip
+    return bool(found)

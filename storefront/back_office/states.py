@@ -41,6 +41,13 @@ REFUND = {
     RefundStatus.FAILED: ("Failed", "red", "error"),
     RefundStatus.CANCELED: ("Refused", "red", "error"),
 }
+# By the words of the states that Stripe's events have.
+EVENT = {
+    "applied": ("Applied", "green", "check"),
+    "ignored": ("Ignored", "gray", "block"),
+    "parked": ("Parked", "orange", "pause"),
+    "failed": ("Failed", "red", "error"),
+}
 TONE = {
     Tone.GOOD: "check_circle", Tone.PLAIN: "radio_button_unchecked", Tone.BACK: "undo", Tone.BAD: "error",
 }  # fmt: skip

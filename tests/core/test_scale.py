@@ -1,7 +1,7 @@
 """What the shop reads again and again costs the same however many orders there are: no statement reads a whole table."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from core.foundation.storage import Storage
 from core.owner import attention, reports, setting_up
 from core.owner.order_book import detail, filters, listing, lookup
 from core.people import purchases
+from core.registers import events, machinery
+from core.registers.paging import Page, Place
 from core.shop import Shop
 from tests import seed
 from tests.conftest import DATABASES, Clock, migrated_database
@@ -122,6 +124,24 @@ def test_a_customers_purchases_are_read_without_reading_tables(old_shop: Shop, h
         theirs = purchases.library(session, "buyer99@example.org", livemode=False, signing_key=old_shop.signing_key)
     assert [(each.order_id, len(each.lines), len(each.deliveries)) for each in theirs] == [("ord_99", 1, 1)]
     assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("state", ["", "applied", "failed"])
+def test_events_are_read_without_reading_tables(old_shop: Shop, heard: Heard, state: str) -> None:
+    with old_shop.reading() as session:
+        leafed(lambda place: events.page(session, state, place=place))
+        assert events.waiting(session)["failed"] == 20
+    assert machinery.look(old_shop).checks
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def leafed(page: Callable[[Place], Page[Any]]) -> None:
+    """The first page of a list that is not empty, the next one if there is one, and back again."""
+    first = page(Place())
+    assert first.rows
+    if first.after:
+        later = page(Place(after=first.after))
+        assert page(Place(before=later.rows[0].id)).rows == first.rows
 
 
 def test_a_pass_of_the_worker_reads_no_whole_table(old_shop: Shop, heard: Heard) -> None:
