@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, index_where, minor_units
@@ -52,6 +53,10 @@ class Dispute(Record, table=True):
     """
 
     __tablename__ = "disputes"
+    __table_args__ = (
+        Index("ix_disputes_created_at_id", "created_at", "id"),
+        Index("ix_disputes_status_created_at_id", "status", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -61,7 +66,7 @@ class Dispute(Record, table=True):
     amount: int = minor_units()
     currency: str
     reason: str
-    status: str = Field(index=True)
+    status: str
     due_by: datetime | None = None
     was_inquiry: bool = False
     withdrawn: bool = False

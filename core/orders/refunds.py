@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Index
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, minor_units, text_enum
@@ -42,6 +42,10 @@ class Refund(Record, table=True):
     """
 
     __tablename__ = "refunds"
+    __table_args__ = (
+        Index("ix_refunds_created_at_id", "created_at", "id"),
+        Index("ix_refunds_status_created_at_id", "status", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -51,7 +55,7 @@ class Refund(Record, table=True):
     stripe_payment_intent_id: str | None = None
     amount: int = minor_units()
     currency: str
-    status: RefundStatus = text_enum(RefundStatus, index=True)
+    status: RefundStatus = text_enum(RefundStatus)
     reason: str = ""
     failure: str = ""
     lines: dict[str, int] = Field(default_factory=dict, sa_type=JSON)

@@ -1,12 +1,16 @@
 """Lists of the owner's side: a filter that stands in the address, the way to the rows before and after, and clicks on a row."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 
 from core.foundation.errors import ShopError
 from core.people.deeds import Deed
+from core.registers.order_names import OrderName
 from core.registers.paging import Place
+from storefront import links, words
 from storefront.back_office import dialogs, gate, refusals
 
 _TROUBLE = "not-done"
@@ -22,7 +26,7 @@ def place() -> Place:
     return Place(after=asked("after"), before=asked("before"))
 
 
-def choice(label: str, options: Sequence[str], names: Mapping[str, str], *, name: str) -> str:
+def choice(label: str, options: Sequence[str], names: Mapping[Any, str], *, name: str) -> str:
     """One of these options, or none, as the address says it and as it is chosen here; nonsense is none."""
     key = f"f-{name}"
     st.session_state.setdefault(key, asked(name) if asked(name) in options else None)
@@ -31,6 +35,17 @@ def choice(label: str, options: Sequence[str], names: Mapping[str, str], *, name
         on_change=_say, args=(name,),
     )  # fmt: skip
     return chosen or ""
+
+
+def switch(label: str, views: Mapping[str, str], *, name: str) -> str:
+    """One of these views, the first unless the address says another; to choose one begins anew."""
+    key, first = f"f-{name}", next(iter(views))
+    st.session_state.setdefault(key, asked(name) if asked(name) in views else first)
+    chosen = st.segmented_control(
+        label, list(views), key=key, format_func=views.__getitem__, label_visibility="collapsed", required=True,
+        on_change=lambda: st.query_params.from_dict({name: st.session_state[key]}),
+    )  # fmt: skip
+    return chosen or first
 
 
 def search(label: str, placeholder: str, *, name: str = "text") -> str:
@@ -69,6 +84,19 @@ def draw_paging(before: str, after: str) -> None:
 def _leaf(**where: str) -> None:
     said = {key: value for key, value in st.query_params.to_dict().items() if key not in ("after", "before")}
     st.query_params.from_dict(said | where)
+
+
+@contextmanager
+def row(row_id: str, title: str, order: OrderName | None) -> Iterator[None]:
+    """A row with its order on the right, which is below it on phones."""
+    with st.container(key=f"row-{row_id}", horizontal=True, horizontal_alignment="distribute", gap="small"):
+        with st.container(width="stretch", gap="xxsmall"):
+            st.markdown(title)
+            yield
+        if order:
+            with st.container(width="content", gap=None):
+                st.page_link(links.ORDER, label=f"**{order.number}**", query_params={"id": order.id}, help="")
+                words.quiet(words.plain(order.name or order.email))
 
 
 def draw_nothing(key: str, text: str) -> None:

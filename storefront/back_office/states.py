@@ -7,6 +7,7 @@ from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Status
 from core.owner.order_book.filters import Handed
 from core.owner.order_book.timeline import Tone
+from core.registers.disputes import Standing
 
 STATUS = {
     Status.PENDING: ("Not paid", "gray", "schedule"),
@@ -40,6 +41,13 @@ REFUND = {
     RefundStatus.SUCCEEDED: ("Sent back", "violet", "undo"),
     RefundStatus.FAILED: ("Failed", "red", "error"),
     RefundStatus.CANCELED: ("Refused", "red", "error"),
+}
+DISPUTE = {
+    Standing.ANSWER: ("Needs an answer", "red", "gavel"),
+    Standing.REVIEW: ("With the bank", "orange", "hourglass_top"),
+    Standing.WON: ("Won", "green", "check"),
+    Standing.LOST: ("Lost", "violet", "gavel"),
+    Standing.CLOSED: ("Closed", "gray", "block"),
 }
 # By the words of the states that Stripe's events have.
 EVENT = {

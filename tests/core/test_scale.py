@@ -14,7 +14,7 @@ from core.foundation.storage import Storage
 from core.owner import attention, reports, setting_up
 from core.owner.order_book import detail, filters, listing, lookup
 from core.people import purchases
-from core.registers import events, machinery
+from core.registers import disputes, events, machinery, refunds
 from core.registers.paging import Page, Place
 from core.shop import Shop
 from tests import seed
@@ -132,6 +132,21 @@ def test_events_are_read_without_reading_tables(old_shop: Shop, heard: Heard, st
         leafed(lambda place: events.page(session, state, place=place))
         assert events.waiting(session)["failed"] == 20
     assert machinery.look(old_shop).checks
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("state", ["", "succeeded", "failed"])
+def test_refunds_are_read_without_reading_tables(old_shop: Shop, heard: Heard, state: str) -> None:
+    now = old_shop.now()
+    with old_shop.reading() as session:
+        leafed(lambda place: refunds.page(session, state, livemode=False, now=now, place=place))
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("state", ["", "won", "answer"])
+def test_disputes_are_read_without_reading_tables(old_shop: Shop, heard: Heard, state: str) -> None:
+    with old_shop.reading() as session:
+        leafed(lambda place: disputes.page(session, state, livemode=False, place=place))
     assert _whole_tables(old_shop.engine, heard) == []
 
 
