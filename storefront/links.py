@@ -9,13 +9,18 @@ SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pa
 THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
-REFUNDS = "owner_pages/refunds.py"
+REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
+CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer.py", "owner_pages/letters.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
     ORDERS: "owner-orders",
     ORDER: "owner-order",
     REFUNDS: "owner-refunds",
+    SUBSCRIPTIONS: "owner-subscriptions",
+    CUSTOMERS: "owner-customers",
+    CUSTOMER: "owner-customer",
+    LETTERS: "owner-letters",
     STAFF: "owner-staff",
     HEALTH: "owner-health",
 }

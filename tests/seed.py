@@ -84,6 +84,12 @@ _ROWS: dict[str, dict[str, str]] = {
         "currency": "'eur'", "status": "case when i <= {present} then 'failed' else 'succeeded' end", "reason": "''",
         "failure": "''", "lines": "'{{}}'", "takes_back": "false", "actor": "'seed'", "created_at": _AT, "updated_at": _AT,
     },
+    "subscriptions": {
+        "id": "'sub_' || i", "order_id": "'ord_' || i",
+        "status": "case when i <= {present} then 'past_due' when i % 5 = 0 then 'active' else 'canceled' end",
+        "amount": "2900", "monthly_amount": "2900", "currency": "'eur'", "interval": "'month'", "created_at": _AT,
+        "period_end": _AT, "paused": "false", "end_reason": "''", "failures": "0",
+    },
     "balance_entries": {
         "id": "'txn_' || i", "livemode": "false", "category": "'charge'", "order_id": "'ord_' || i",
         "origin": "case when i <= {present} then 'unknown' else 'order' end", "stripe_payment_intent_id": "'pi_' || i",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from core.foundation.storage import Storage
 from core.owner import attention, reports, setting_up
 from core.owner.order_book import detail, filters, listing, lookup
 from core.people import purchases
-from core.registers import disputes, events, machinery, refunds
+from core.registers import customers, disputes, events, letters, machinery, refunds, subscriptions
 from core.registers.paging import Page, Place
 from core.shop import Shop
 from tests import seed
@@ -147,6 +148,35 @@ def test_refunds_are_read_without_reading_tables(old_shop: Shop, heard: Heard, s
 def test_disputes_are_read_without_reading_tables(old_shop: Shop, heard: Heard, state: str) -> None:
     with old_shop.reading() as session:
         leafed(lambda place: disputes.page(session, state, livemode=False, place=place))
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("text", ["", "buyer77", "buyer99@example.org", "SEED-77"])
+def test_customers_are_read_without_reading_tables(old_shop: Shop, heard: Heard, text: str) -> None:
+    with old_shop.reading() as session:
+        leafed(lambda place: customers.page(session, text, livemode=False, place=place))
+    assert customers.sheet(old_shop, "cus_77").orders[0].number == "SEED-77"
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("state", ["", "sent", "refused"])
+def test_letters_are_read_without_reading_tables(old_shop: Shop, heard: Heard, state: str) -> None:
+    with old_shop.reading() as session:
+        leafed(lambda place: letters.page(session, state, place=place))
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("state", ["", "active", "past_due", "ended"])
+def test_subscriptions_are_read_without_reading_tables(old_shop: Shop, heard: Heard, state: str) -> None:
+    with old_shop.reading() as session:
+        leafed(lambda place: subscriptions.page(session, state, livemode=False, place=place))
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_renewals_are_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    before = datetime(2025, 1, 1, tzinfo=UTC)
+    with old_shop.reading() as session:
+        leafed(lambda place: subscriptions.renewals(session, livemode=False, now=before, place=place))
     assert _whole_tables(old_shop.engine, heard) == []
 
 
