@@ -82,7 +82,7 @@ ROOMS: dict[str, set[str]] = {
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/owner", "core/registers", "storefront",
+        "core/messages", "core/owner", "core/registers", "storefront",
     },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",

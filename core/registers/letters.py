@@ -36,6 +36,11 @@ class LetterRow:
     sent_at: datetime | None
 
     @property
+    def to(self) -> str:
+        """The address it goes to today, empty where that is the owners' or stands with a code or an invitation."""
+        return self.order.email if self.order and self.kind != Job.OWNER_NOTICE else ""
+
+    @property
     def can_resend(self) -> bool:
         """Whether it can be sent once more: a receipt says what the order gives now, other letters told of a moment."""
         return self.kind == Job.RECEIPT and self.order is not None

@@ -23,7 +23,7 @@ from core.people.staff import Action
 from core.shop import Shop
 
 # Of what is dead one wants to see all; of what waits, whether much does.
-_SHOWN = {Stage.WAITING: 20, Stage.RUNNING: 20, Stage.DEAD: 100}
+_SHOWN = {Stage.WAITING: 10, Stage.RUNNING: 10, Stage.DEAD: 100}
 _RUNS = 6
 
 

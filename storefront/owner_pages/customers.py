@@ -19,7 +19,8 @@ def draw_customer(row: CustomerRow) -> None:
         )  # fmt: skip
         orders = sum(each.orders for each in row.spent)
         last = f", last on {dates.day(row.last_paid_at)}" if row.last_paid_at else ""
-        words.quiet(f"{words.plain(row.email)} · {words.count(orders, 'order', 'orders')}{last}")
+        email = f"{words.plain(row.email)} · " if row.name else ""
+        words.quiet(f"{email}{words.count(orders, 'order', 'orders')}{last}")
 
 
 gate.me()

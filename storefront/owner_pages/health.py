@@ -29,7 +29,7 @@ def draw_counts(waiting: Mapping[str, int], machine: Machinery) -> None:
     with st.container(horizontal=True, gap="small", key="health-counts"):
         for label, count in some.items():
             shown = f"{events.COUNTED}+" if count >= events.COUNTED else count
-            st.metric(label, shown, border=True, width=200)
+            st.metric(label, shown, border=True, width=165)
 
 
 def draw_events(page: Page[EventRow], state: str, me: Staff, *, waiting: int) -> None:
@@ -201,7 +201,7 @@ def reconcile(name: str) -> None:
             return
         line.empty()
         well = not report.failed and not report.stopped
-        status.update(label=f"{report.checked} checked", state="complete" if well else "error")
+        status.update(label=f"{report.checked} checked", state="complete" if well else "error", expanded=True)
         healed = words.count(len(report.healed), "thing was", "things were")
         st.markdown(f"{healed} put right." if report.healed else "Nothing was missing.")
         for name, reason in report.failed[:20]:
@@ -238,9 +238,9 @@ with frame.column(1180):
     left, right = st.columns([5, 3], gap="medium")
     with left:
         draw_events(page, state, me, waiting=sum(waiting.values()))
-        draw_jobs(machine, me)
     with right:
         draw_checks(machine)
+        draw_jobs(machine, me)
         draw_pass(machine.last_pass, me)
         draw_runs(machine)
     for row in page.rows:

@@ -16,7 +16,7 @@ def draw_letter(row: LetterRow, me: Staff) -> None:
     with lists.row(f"letter-{row.id}", title, row.order):
         sent = f"sent {states.moment(row.sent_at)}" if row.sent_at else f"owed since {states.moment(row.created_at)}"
         tries = f", tried {words.count(row.attempts, 'time', 'times')}" if row.attempts > 1 else ""
-        to = f" · to {words.plain(row.order.email)}" if row.order and row.order.email else ""
+        to = f" · to {words.plain(row.to)}" if row.to else ""
         words.quiet(f"{sent}{tries}{to}")
         if row.error:
             words.quiet(words.plain(row.error))
@@ -31,7 +31,7 @@ def draw_letter(row: LetterRow, me: Staff) -> None:
 def resend(row: LetterRow) -> None:
     """Where it goes, and the button."""
     gate.me()
-    address = words.plain(row.order.email) if row.order else ""
+    address = words.plain(row.to)
     st.markdown(f"It goes to **{address}**, with everything the order gives and a new link to sign in.")
     if st.button("Send it", type="primary", key="resend-do"):
 

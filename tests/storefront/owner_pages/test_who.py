@@ -20,9 +20,21 @@ from tests.conftest import Clock
 from tests.storefront.conftest import PAGES as ENTRY
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
-PAGES = ("overview", "orders", "order", "staff", "health", "refunds", "customers", "letters", "subscriptions")
+PAGES = (
+    "overview",
+    "orders",
+    "order",
+    "staff",
+    "health",
+    "refunds",
+    "customers",
+    "customer",
+    "letters",
+    "subscriptions",
+)
 TITLES = {
-    "Overview", "Orders", "PL-1001", "Staff", "Health", "Refunds and disputes", "Customers", "Letters", "Subscriptions",
+    "Overview", "Orders", "PL-1001", "Staff", "Health", "Refunds and disputes", "Customers", "No such customer", "Letters",
+    "Subscriptions",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
 # By the key of the button that opens an action's dialog, or begins it.
