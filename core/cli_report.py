@@ -18,6 +18,42 @@ From = Annotated[
 To = Annotated[datetime, typer.Option("--to", formats=_DAYS, metavar="DAY", help="The last day; it counts.")]
 
 
+@report_commands.command("sales")
+def sales(
+    first: From,
+    last: To,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """What was sold on these days in each currency, and what went back; both days included."""
+    from core.owner import sales_report
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = sales_report.of_days(
+            session, first.date(), last.date(), shop.settings.zone, livemode=shop.settings.livemode
+        )
+    if as_json:
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    else:
+        typer.echo("\n".join(sales_report.words(found)) or "Nothing was sold on these days.")
+
+
+@report_commands.command("subscriptions")
+def subscriptions(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """What subscriptions bring in a month in each currency, and how they stand."""
+    from core.owner import subscriptions_report
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = subscriptions_report.as_of(session, shop.settings.zone, livemode=shop.settings.livemode, now=shop.now())
+    if as_json:
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    else:
+        typer.echo("\n".join(subscriptions_report.words(found)) or "There are no subscriptions.")
+
+
 @report_commands.command("payouts")
 def payouts(
     first: From,
@@ -26,15 +62,17 @@ def payouts(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet, a row for each entry.")] = False,
 ) -> None:
     """What reached the bank on these days, what is in it, and what does not add up."""
-    from core.owner import payout_report
+    from core.owner.accounting import payouts as report
 
     shop = open_shop()
+    span, livemode = (first.date(), last.date()), shop.settings.livemode
     with shop.reading() as session:
-        found = payout_report.of_days(session, first.date(), last.date(), livemode=shop.settings.livemode)
-    if as_csv:
-        for line in payout_report.lines(found):
-            typer.echo(line, nl=False)
-    elif as_json:
+        if as_csv:
+            for line in report.lines(session, *span, livemode=livemode):
+                typer.echo(line, nl=False)
+            return
+        found = report.of_days(session, *span, livemode=livemode)
+    if as_json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:
         typer.echo("\n".join(map(_words, found)) or "No payouts arrive on these days.")

@@ -17,17 +17,28 @@ from core.admission import AdmittedSession
 from core.catalog.products import Kind
 from core.foundation import addresses, outbox
 from core.foundation.outbox import Job
+from core.foundation.signals import corrections
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
 from core.kinds.grants import Grant
 from core.kinds.plan_billing import Billing
-from core.orders import checkouts, disputes, ledger, orders, payment_lines, payments, refunds, subscriptions
+from core.orders import (
+    allocation,
+    checkouts,
+    disputes,
+    ledger,
+    orders,
+    payment_lines,
+    payments,
+    refunds,
+    subscriptions,
+)
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
 from core.orders.payments import Payment, PaymentFacts
 from core.orders.refunds import Refund, RefundStatus
-from core.orders.status import GrantState, Progress, Status, status_of
+from core.orders.status import GrantState, Progress, Status, handed_of, status_of
 from core.people import customers
 from core.people.customers import How
 
@@ -85,7 +96,9 @@ def _settled(
     """Say on the order what its facts come to, and owe what follows. Who is fulfilled by that joins `first`."""
     order, ledger, grants = task.order, task.ledger, found.grants
     plan_alone = all(grant.kind is Kind.PLAN for grant in grants)
-    status = status_of(ledger.facts([grant.state for grant in grants], plan_alone=plan_alone))
+    states = [grant.state for grant in grants]
+    status = status_of(ledger.facts(states, plan_alone=plan_alone))
+    order.handed = handed_of(states)
     trouble = ledger.trouble or _blocked(grants)
     order.attention = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
     if status is not order.status:
@@ -179,6 +192,8 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
     order.amount_tax = sum(payment.amount_tax for payment in ledger.payments)
     for payment in ledger.payments:
         payment.amount_refunded = ledger.back(payment)
+        payment.tax_included = payment_lines.tax_included(payment, ledger.listed.get(payment.id, ()))
+        allocation.write_taxes(ledger.refunds_of(payment), ledger.shares(payment))
     first = ledger.payment_of(ledger.paid) if ledger.paid else None
     order.paid_at = (first or ledger.payments[0]).paid_at
     if first:
@@ -239,6 +254,7 @@ def _write(session: Session, first: Sequence[Order], *, now: datetime) -> None:
     """Write what was derived. Of those that are fulfilled for the `first` time all that has changed goes out in one
     statement, which sees to it that they were not before."""
     groups: dict[tuple[str, ...], list[Order]] = {}
+    corrections.note_changes(session, first)
     for order in first:
         order.fulfilled_at = now
         before = inspect(order).committed_state

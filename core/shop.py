@@ -32,7 +32,7 @@ class Shop:
 
     def transaction(self) -> AbstractContextManager[Session]:
         """A session that commits on leaving and rolls back on an error. Never call out to the network inside one."""
-        return database.transaction(self.engine)
+        return database.transaction(self.engine, now=self.now)
 
     def reading(self) -> AbstractContextManager[Session]:
         """A session for looking only."""

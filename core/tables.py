@@ -3,7 +3,7 @@
 # ruff: noqa: F401
 from core.catalog import products
 from core.events import inbox
-from core.foundation.signals import heartbeats, milestones
+from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
@@ -22,4 +22,5 @@ from core.orders import (
 )
 from core.orders.balance import entries, payouts
 from core.owner import notes, set_aside
+from core.owner.figures import day_sums
 from core.people import audit, codes, customers, sign_in, staff

@@ -4,16 +4,16 @@ import gc
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Dialect, Engine, Pool, event
+from sqlalchemy import Pool, event
 from sqlmodel import Session
 
 from core.foundation import database, migration
@@ -22,7 +22,7 @@ from core.foundation.signals import heartbeats
 from core.foundation.storage import Storage
 from core.owner import publishing
 from core.shop import Shop
-from tests.databases import Server, keep_rows
+from tests.databases import Server, connected, keep_rows
 from tests.fakes import SECRET, FakeStripe
 from tests.machine import alone, postgres
 
@@ -31,8 +31,9 @@ os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.environ["XDG_CONFIG_HOME"]
 # Where the PostgreSQL of the tests keeps its locks; there is no such folder without a desktop session.
 os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
-# Processes that tests start keep what they compiled, for those that start after them.
+# What was compiled is kept, for the processes that tests start and for the next run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")
@@ -225,22 +226,10 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def bare_shop(settings: Settings, stripe: FakeStripe, clock: Clock) -> Iterator[Shop]:
     """A shop with empty shelves."""
-    engine = _knowing_its_statements(database.connect(settings.database_url))
+    engine = connected(settings.database_url)
     shop = Shop(settings, engine, stripe, Storage(settings.storage_url), clock)
     yield shop
     shop.engine.dispose()
-
-
-# By the kind of database: what speaks its language, and the statements that were put into it.
-_COMPILED: dict[str, tuple[Dialect, Any]] = {}
-
-
-def _knowing_its_statements(engine: Engine) -> Engine:
-    """Each statement is compiled once for all tests that use this kind of database, and not once more in each of them."""
-    engine.dialect, engine._compiled_cache = _COMPILED.setdefault(
-        engine.dialect.name, (engine.dialect, engine._compiled_cache)
-    )
-    return engine
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, TypeVar
+
+from tests import fork_server
 
 Found = TypeVar("Found")
 
@@ -48,9 +49,7 @@ def environment(**settings: object) -> dict[str, str]:
 @contextmanager
 def process(*module: str, cwd: Path, env: dict[str, str], output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m module …`, killed on leaving if it has not ended by itself."""
-    running = subprocess.Popen(
-        [sys.executable, "-m", *module], cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT
-    )
+    running = fork_server.start(*module, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
         yield running
     finally:

@@ -21,8 +21,9 @@ _ROWS: dict[str, dict[str, str]] = {
         "id": "'ord_' || i", "number": "'SEED-' || i", "cart_id": "'cart_' || i", "browser_id": "'br_' || i",
         "email": "'buyer' || i || '@example.org'", "customer_id": "'cus_' || i",
         "status": "case when i <= {present} then 'pending' when i % 50 = 0 then 'refunded' else 'fulfilled' end",
+        "handed": "case when i <= {present} then 'nothing' else 'delivered' end",
         "currency": "'eur'", "amount_expected": "2900", "amount_total": "2900", "amount_refunded": "0", "name": "''",
-        "country": "''", "tax_id": "''", "livemode": "false", "attempts": "1", "eventful": "true",
+        "country": "''", "tax_id": "''", "livemode": "false", "attempts": "1", "eventful": "true", "paid_at": _AT,
         "stripe_checkout_session_id": "'cs_' || i",
         "attention": "case when i % ({orders} / {present}) = 7 then 'sold_out' else '' end", "created_at": _AT,
         "updated_at": _AT,
@@ -84,12 +85,6 @@ _ROWS: dict[str, dict[str, str]] = {
         "currency": "'eur'", "status": "case when i <= {present} then 'failed' else 'succeeded' end", "reason": "''",
         "failure": "''", "lines": "'{{}}'", "takes_back": "false", "actor": "'seed'", "created_at": _AT, "updated_at": _AT,
     },
-    "subscriptions": {
-        "id": "'sub_' || i", "order_id": "'ord_' || i",
-        "status": "case when i <= {present} then 'past_due' when i % 5 = 0 then 'active' else 'canceled' end",
-        "amount": "2900", "monthly_amount": "2900", "currency": "'eur'", "interval": "'month'", "created_at": _AT,
-        "period_end": _AT, "paused": "false", "end_reason": "''", "failures": "0",
-    },
     "balance_entries": {
         "id": "'txn_' || i", "livemode": "false", "category": "'charge'", "order_id": "'ord_' || i",
         "origin": "case when i <= {present} then 'unknown' else 'order' end", "stripe_payment_intent_id": "'pi_' || i",
@@ -97,16 +92,29 @@ _ROWS: dict[str, dict[str, str]] = {
         "available_on": _AT, "fetched_at": _AT, "ask_after": _AT,
     },
 }  # fmt: skip
-GROWING = frozenset(_ROWS)
+# Of one order in ten.
+_PLANS: dict[str, dict[str, str]] = {
+    "subscriptions": {
+        "id": "'sub_' || i", "order_id": "'ord_' || i", "status": "'active'", "amount": "900", "monthly_amount": "900",
+        "currency": "'eur'", "interval": "'month'", "created_at": _AT, "period_end": _AT,
+        "trial_end": "case when i % 200 = 0 then " + _AT + " end", "paused": "false",
+        "end_reason": "''", "fetched_at": _AT, "failures": "0",
+    },
+    "subscription_changes": {
+        "subscription_id": "'sub_' || i", "number": "1", "at": _AT, "kind": "'new'", "currency": "'eur'",
+        "monthly_before": "0", "monthly_after": "900", "reason": "''",
+    },
+}  # fmt: skip
+GROWING = frozenset((*_ROWS, *_PLANS))
 
 
 def seed(engine: Engine, orders: int) -> None:
     """Fill a database that sells something with so many orders and with what belongs to them."""
     postgres = engine.dialect.name == "postgresql"
     with engine.begin() as connection:
-        for table, columns in _ROWS.items():
+        for table, columns in {**_ROWS, **_PLANS}.items():
             values = ", ".join(_value(name, said, postgres=postgres) for name, said in columns.items())
-            query = f"{_NUMBERS} select {values} from n"
+            query = f"{_NUMBERS} select {values} from n" + (" where i % 10 = 0" if table in _PLANS else "")
             words = f"insert into {table} ({', '.join(columns)}) {query}".format(orders=orders, present=_PRESENT)
             connection.execute(text(words.replace(":", "\\:")))
     if postgres:
@@ -115,8 +123,8 @@ def seed(engine: Engine, orders: int) -> None:
 
 
 def _value(name: str, said: str, *, postgres: bool) -> str:
-    if postgres and said == _AT:
-        return _AT_POSTGRES
+    if postgres and _AT in said:
+        return said.replace(_AT, _AT_POSTGRES)
     if postgres and name in ("parameters", "lines"):
         return f"{said}::json"
     return said

@@ -65,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner", "core/registers", "core",
+        "core/events", "core/messages", "core/owner", "core",
     },
     "worker": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",

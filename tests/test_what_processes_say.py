@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from subprocess import PIPE
 from threading import Event, Thread
 
 import httpx
@@ -31,6 +30,7 @@ from core.foundation.database import new_id
 from core.foundation.outbox import open_client
 from core.messages.letters import LetterState
 from core.owner import attention
+from tests import fork_server
 from tests.fakes import signed
 from tests.machine import environment, eventually, free_port, process
 from tests.worker.conftest import Trade, open_trade
@@ -389,14 +389,21 @@ def test_the_command_line_tells_nothing_of_what_fails(talk: Talk) -> None:
         (["orders"], wrong),
         (["orders"], {"DATABASE_URL": _nowhere()}),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "core.cli", *words],
-            cwd=talk.folder, env=talk.env | more, capture_output=True, text=True, encoding="utf-8", timeout=60,
-        )  # fmt: skip
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr
-        assert talk.leaks(done.stderr) == []
-        assert len(done.stderr) < 30_000
+        running = fork_server.start(
+            "core.cli",
+            *words,
+            cwd=talk.folder,
+            env=talk.env | more,
+            stdout=PIPE,
+            stderr=PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        said, complained = running.communicate(timeout=60)
+        assert (running.returncode, said) == (1, "")
+        assert complained
+        assert talk.leaks(complained) == []
+        assert len(complained) < 30_000
 
 
 @pytest.mark.parametrize(

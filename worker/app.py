@@ -16,6 +16,7 @@ from core.foundation import outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.messages import letters
+from core.owner.figures import closing
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker
@@ -37,6 +38,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
         for name, every, act in (
             ("heartbeat", shop.settings.worker_lost_seconds / BEATS, worker.beat),
             ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
+            ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
         )
     ]
     try:
@@ -104,6 +106,10 @@ class _Worker:
         report = reconciliation.sweep(self._shop)
         if report.healed or report.failed:
             log.info("swept", checked=report.checked, healed=report.healed, failed=report.failed)
+
+    def keep_sums(self) -> None:
+        """Sum the days that are over, for whoever looks at the figures."""
+        closing.keep_all(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

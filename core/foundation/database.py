@@ -5,6 +5,7 @@ import secrets
 import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from functools import wraps
 from hashlib import sha256
@@ -54,6 +55,8 @@ _BREATH = 0.1
 _TRUSTED = 5
 # How long one waits for those who write into SQLite, in seconds.
 _SQLITE_WAITS = 30
+# Under this name a session knows the clock that its transaction goes by.
+NOW = "pushcart_now"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -155,9 +158,9 @@ def _was_spoken_to(connection: Any) -> bool:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine, *, now: Callable[[], datetime]) -> Iterator[Session]:
     """A session that commits on leaving and rolls back on an error. On SQLite it holds the write lock from the start."""
-    with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False) as session:
+    with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False, info={NOW: now}) as session:
         yield session
         session.commit()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     crm_webhook_url: str = ""
     shop_name: str = "Plainwork"
     support_email: str = "hello@plainwork.example"
+    shop_timezone: str = "UTC"
     worker: Literal["", "embedded"] = ""
     most_sessions: int = Field(200, ge=0)
     sweep_seconds: float = Field(30, gt=0)
@@ -91,6 +93,13 @@ class Settings(BaseSettings):
     @classmethod
     def _is_an_address(cls, value: str) -> str:
         return _address(value)
+
+    @field_validator("shop_timezone", mode="after")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"must be a time zone such as Europe/Copenhagen, and {value!r} is none")
+        return value
 
     @field_validator("mail_from", mode="after")
     @classmethod
@@ -161,6 +170,11 @@ class Settings(BaseSettings):
     def livemode(self) -> bool:
         """Whether the key moves real money."""
         return "_live_" in self.stripe_secret_key.get_secret_value()[:8]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Whose midnight ends a day in reports."""
+        return ZoneInfo(self.shop_timezone)
 
     @property
     def grace(self) -> timedelta:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import Field, col
+from sqlmodel import Field
 
 from core.catalog.products import Kind
-from core.foundation.database import Record, constant, index_where, text_enum
+from core.foundation.database import Record, text_enum
 from core.orders.status import GrantState
 
 
@@ -29,11 +29,6 @@ class Grant(Record, table=True):
     granted_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
-
-
-# What its buyer paid for and cannot use right now: of a thousand grants perhaps one.
-WITHHELD = col(Grant.state).in_([constant(GrantState.BLOCKED), constant(GrantState.SUSPENDED)])
-index_where(WITHHELD, "ix_grants_withheld", Grant.state, Grant.order_id)
 
 
 @dataclass(frozen=True)

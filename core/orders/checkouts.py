@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, or_
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, constant, index_where, minor_units, text_enum
+from core.foundation.database import constant, index_where, minor_units, text_enum
+from core.foundation.signals.corrections import Dated
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress, Status
@@ -17,7 +18,7 @@ _STATES = list(CheckoutState)
 _MONEY = list(Money)
 
 
-class Checkout(Record, table=True):
+class Checkout(Dated, table=True):
     """One row per Session opened for an order. `id` is the idempotency key with which it is created at Stripe.
 
     `parameters` are kept because a retry under the same key must send the very same ones. `ask_after` is when the worker
@@ -25,6 +26,8 @@ class Checkout(Record, table=True):
     """
 
     __tablename__ = "checkouts"
+    dated: ClassVar[str] = "created_at"
+    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "stripe_checkout_session_id", "money"))
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)

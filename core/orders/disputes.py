@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, index_where, minor_units
+from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of
 from core.orders import setbacks
 from core.orders.orders import AdmittedOrder, Order
@@ -28,7 +29,7 @@ _RANK = (
     "won",
 )
 # An inquiry is a question: no money has moved, and access stays.
-_INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
+INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
 _LOST = ("lost", "prevented", "appeal_needs_response", "appeal_under_review")
 
 
@@ -44,7 +45,7 @@ class Stage(StrEnum):
     WON = "dispute_won"
 
 
-class Dispute(Record, table=True):
+class Dispute(Dated, table=True):
     """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
 
     `payment_id` is the payment that it is about, null until that is known. `was_inquiry` if it was ever told of as one;
@@ -53,10 +54,9 @@ class Dispute(Record, table=True):
     """
 
     __tablename__ = "disputes"
-    __table_args__ = (
-        Index("ix_disputes_created_at_id", "created_at", "id"),
-        Index("ix_disputes_status_created_at_id", "status", "created_at", "id"),
-    )
+    __table_args__ = (Index("ix_disputes_status_created_at_id", "status", "created_at", "id"),)
+    dated: ClassVar[str] = "created_at"
+    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "status"))
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -71,7 +71,7 @@ class Dispute(Record, table=True):
     was_inquiry: bool = False
     withdrawn: bool = False
     withdrawn_later: bool = False
-    created_at: datetime
+    created_at: datetime = Field(index=True)
 
 
 class FraudWarning(Record, table=True):
@@ -135,12 +135,12 @@ def record(session: Session, order_id: AdmittedOrder, known: list[Dispute], fact
         session.add(row)
         known.append(row)
         known.sort(key=_age)
-    elif facts.withdrawn and not row.withdrawn and row.status not in _INQUIRY:
+    elif facts.withdrawn and not row.withdrawn and row.status not in INQUIRY:
         row.withdrawn_later = True
     if _rank(facts.status) >= _rank(row.status):
         row.status = facts.status
         row.due_by = facts.due_by or row.due_by
-    row.was_inquiry = row.was_inquiry or facts.status in _INQUIRY
+    row.was_inquiry = row.was_inquiry or facts.status in INQUIRY
     row.withdrawn = row.withdrawn or facts.withdrawn
     return row
 
@@ -175,7 +175,7 @@ def standing(disputes: Sequence[Dispute]) -> str:
     statuses = {dispute.status for dispute in disputes}
     if statuses & set(_LOST):
         return "lost"
-    return "open" if statuses - {"won", *_INQUIRY} else ""
+    return "open" if statuses - {"won", *INQUIRY} else ""
 
 
 def stage(dispute: Dispute) -> Stage:
@@ -183,7 +183,7 @@ def stage(dispute: Dispute) -> Stage:
     match dispute.status:
         case "warning_closed":
             return Stage.INQUIRY_CLOSED
-        case status if status in _INQUIRY:
+        case status if status in INQUIRY:
             return Stage.INQUIRY
         case "won":
             return Stage.WON

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import ClassVar, NewType
 
 from sqlalchemy import Index, text
 from sqlmodel import Field, Session, col, select
@@ -11,10 +11,11 @@ from sqlmodel import Field, Session, col, select
 from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import Record, constant, index_where, lock_names, minor_units, new_id, text_enum
-from core.orders.status import Status
+from core.foundation.signals.corrections import Dated
+from core.orders.status import Handed, Status
 
 
-class Order(Record, table=True):
+class Order(Dated, table=True):
     """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`.
 
     Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
@@ -22,10 +23,14 @@ class Order(Record, table=True):
     """
 
     __tablename__ = "orders"
+    dated: ClassVar[str] = "paid_at"
+    counted: ClassVar[frozenset[str]] = frozenset(("paid_at",))
     __table_args__ = (
         Index("ix_orders_status_created_at", "status", "created_at"),
         Index("ix_orders_livemode_created_at_id", "livemode", "created_at", "id"),
-        Index("ix_orders_currency_created_at_id", "currency", "created_at", "id"),
+        Index("ix_orders_livemode_status_created_at_id", "livemode", "status", "created_at", "id"),
+        Index("ix_orders_livemode_handed_created_at_id", "livemode", "handed", "created_at", "id"),
+        Index("ix_orders_livemode_currency_created_at_id", "livemode", "currency", "created_at", "id"),
         # By the order of bytes, in which what begins with a text is found, whatever language the database sorts by.
         Index("ix_orders_email", "email", postgresql_ops={"email": "text_pattern_ops"}),
         Index("ix_orders_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
@@ -38,6 +43,7 @@ class Order(Record, table=True):
     email: str = ""
     customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
     status: Status = text_enum(Status, default=Status.PENDING)
+    handed: Handed = text_enum(Handed, default=Handed.NOTHING)
     currency: str
     amount_expected: int = minor_units()
     amount_subtotal: int | None = minor_units(default=None)
@@ -56,7 +62,7 @@ class Order(Record, table=True):
     stripe_subscription_id: str | None = Field(default=None, unique=True)
     attention: str = ""
     eventful: bool = False
-    paid_at: datetime | None = None
+    paid_at: datetime | None = Field(default=None, index=True)
     fulfilled_at: datetime | None = None
     created_at: datetime = Field(index=True)
     updated_at: datetime
@@ -67,7 +73,7 @@ NEEDS_ATTENTION = col(Order.attention) != constant("")
 index_where(NEEDS_ATTENTION, "ix_orders_needs_attention", Order.id)
 # Where a buyer lives is known of what was paid for.
 FROM_SOMEWHERE = col(Order.country) != constant("")
-index_where(FROM_SOMEWHERE, "ix_orders_country", Order.country, Order.created_at, Order.id)
+index_where(FROM_SOMEWHERE, "ix_orders_country", Order.livemode, Order.country, Order.created_at, Order.id)
 
 # The id of an order to which something at Stripe was found to belong. Admission alone says so, and facts ask for it.
 AdmittedOrder = NewType("AdmittedOrder", str)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, minor_units
+from core.foundation.signals import corrections
 from core.gateway.objects import id_of
 from core.orders.orders import OrderLine
 from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
@@ -88,6 +89,7 @@ def write(
     ]  # fmt: skip
     session.flush()  # they refer to the payment, which may be new
     session.add_all(rows)
+    corrections.note(session, [payment.paid_at])
     payment.lines_known = True
     payment.amount_subtotal = sum(row.amount_subtotal for row in rows)
     payment.amount_discount = sum(row.amount_discount for row in rows)
@@ -119,6 +121,14 @@ def not_of_the_order(payment: Payment) -> Share:
     return Share(
         None, 1, payment.amount_subtotal, payment.amount_discount, payment.amount_tax, payment.amount
     )  # fmt: skip
+
+
+def tax_included(payment: Payment, listed: Sequence[PaymentLine]) -> int:
+    """What of a payment's tax its prices include, in minor units: as Stripe listed it, else what its amount leaves over."""
+    if listed:
+        return sum(row.amount_subtotal - row.amount_discount + row.amount_tax - row.amount for row in listed)
+    over = payment.amount_subtotal - payment.amount_discount + payment.amount_tax - payment.amount
+    return max(0, min(payment.amount_tax, over))
 
 
 def spread(amount: int, weights: Sequence[int]) -> list[int]:

@@ -7,11 +7,13 @@ say of it is merged so that the same row stands in the end.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
+from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Field, Session, col, or_, select
 
-from core.foundation.database import Record, index_where, minor_units
+from core.foundation.database import index_where, minor_units
+from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts
 from core.orders import setbacks
@@ -21,8 +23,9 @@ CHECKOUT = "checkout"
 FIRST_OF_PLAN = "subscription_create"
 
 
-class Payment(Record, table=True):
-    """What came in at once. Amounts in minor units; `amount_refunded` is what of it has left us again.
+class Payment(Dated, table=True):
+    """What came in at once. Amounts in minor units; `amount_refunded` is what of it has left us again, `tax_included` what
+    of its tax the prices include.
 
     `id` is Stripe's for the invoice of a plan, else for the PaymentIntent, else, where nothing was to be paid, for the
     Session; it stays what it was when the payment was learned of. `billing_reason` is `checkout`, or what the invoice says.
@@ -30,6 +33,10 @@ class Payment(Record, table=True):
     """
 
     __tablename__ = "payments"
+    dated: ClassVar[str] = "paid_at"
+    counted: ClassVar[frozenset[str]] = frozenset(
+        ("paid_at", "amount", "amount_subtotal", "amount_discount", "amount_tax", "tax_included", "lines_known")
+    )
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -38,9 +45,10 @@ class Payment(Record, table=True):
     amount_subtotal: int = minor_units()
     amount_discount: int = minor_units()
     amount_tax: int = minor_units()
+    tax_included: int = minor_units(default=0)
     amount_refunded: int = minor_units(default=0)
     currency: str
-    paid_at: datetime
+    paid_at: datetime = Field(index=True)
     stripe_payment_intent_id: str | None = Field(default=None, unique=True)
     stripe_charge_id: str | None = Field(default=None, index=True)
     stripe_checkout_session_id: str | None = Field(default=None, index=True)
@@ -59,6 +67,10 @@ class Payment(Record, table=True):
 
 _LINES_UNKNOWN = col(Payment.lines_known).is_(False)
 index_where(_LINES_UNKNOWN, "ix_payments_lines_unknown", Payment.id)
+# Few payments have any, and who asks for them asks by the day.
+_NONE: ColumnElement[int] = literal_column("0")
+index_where(col(Payment.amount_discount) != _NONE, "ix_payments_discounted", Payment.paid_at)
+index_where(col(Payment.amount_tax) != _NONE, "ix_payments_taxed", Payment.paid_at)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, Index, literal_column
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, minor_units, text_enum
-from core.gateway.objects import id_of
+from core.foundation.database import index_where, minor_units, text_enum
+from core.foundation.signals.corrections import Dated
+from core.gateway.objects import id_of, moment
 from core.orders import payments, setbacks
 from core.orders.orders import AdmittedOrder, Order
 
@@ -29,23 +30,22 @@ class RefundStatus(StrEnum):
 # Later ones win: a refund may fail after it succeeded, never the other way round.
 _RANK = list(RefundStatus)
 # Confirmed by Stripe and not taken back: this money has left us.
-_GONE = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
+GONE = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
 
 
-class Refund(Record, table=True):
+class Refund(Dated, table=True):
     """One refund. `id` is our own and the idempotency key at Stripe, or Stripe's id for one that was made there.
 
     `payment_id` is the payment that it is taken from, null until that is known. `lines` says how much of it, in minor
     units, is for which line, if it was made for lines; `takes_back` ends access to them, or to all, though money is left.
     `ends_subscription` is what an owner said about the plan that it pays back, null where the shop's policy decides.
-    Rows of one `request` were asked for at once.
+    Rows of one `request` were asked for at once. `amount_tax` is the tax in it, once its payment is known.
     """
 
     __tablename__ = "refunds"
-    __table_args__ = (
-        Index("ix_refunds_created_at_id", "created_at", "id"),
-        Index("ix_refunds_status_created_at_id", "status", "created_at", "id"),
-    )
+    __table_args__ = (Index("ix_refunds_status_created_at_id", "status", "created_at", "id"),)
+    dated: ClassVar[str] = "created_at"
+    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "amount_tax", "status"))
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -54,6 +54,7 @@ class Refund(Record, table=True):
     stripe_refund_id: str | None = Field(default=None, unique=True)
     stripe_payment_intent_id: str | None = None
     amount: int = minor_units()
+    amount_tax: int = minor_units(default=0)
     currency: str
     status: RefundStatus = text_enum(RefundStatus)
     reason: str = ""
@@ -62,8 +63,11 @@ class Refund(Record, table=True):
     takes_back: bool = False
     ends_subscription: bool | None = None
     actor: str = ""
-    created_at: datetime
+    created_at: datetime = Field(index=True)
     updated_at: datetime
+
+
+index_where(col(Refund.amount_tax) != literal_column("0"), "ix_refunds_taxed", Refund.created_at)
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class RefundFacts:
     currency: str
     status: RefundStatus
     failure: str
+    created_at: datetime | None = None
 
 
 def read_refund(refund: dict[str, Any]) -> RefundFacts:
@@ -97,6 +102,7 @@ def read_refund(refund: dict[str, Any]) -> RefundFacts:
         currency=refund.get("currency") or "",
         status=RefundStatus(status) if status in set(RefundStatus) else RefundStatus.PENDING,
         failure=refund.get("failure_reason") or "",
+        created_at=moment(refund.get("created")),
     )
 
 
@@ -119,7 +125,7 @@ def record(
     if row is None:
         row = Refund(
             id=facts.id, order_id=order_id, stripe_refund_id=facts.id, amount=facts.amount, currency=facts.currency,
-            status=facts.status, actor="stripe", created_at=now, updated_at=now,
+            status=facts.status, actor="stripe", created_at=facts.created_at or now, updated_at=now,
         )  # fmt: skip
         session.add(row)
         known.append(row)
@@ -140,12 +146,12 @@ def record(
 
 def gone(refunds: Sequence[Refund]) -> int:
     """How much went back, in minor units."""
-    return sum(refund.amount for refund in refunds if refund.status in _GONE)
+    return sum(refund.amount for refund in refunds if refund.status in GONE)
 
 
 def gone_ones(refunds: Sequence[Refund]) -> list[Refund]:
     """Those whose money has left us."""
-    return [refund for refund in refunds if refund.status in _GONE]
+    return [refund for refund in refunds if refund.status in GONE]
 
 
 def keeps_subscription(refunds: Sequence[Refund]) -> bool:
@@ -155,22 +161,22 @@ def keeps_subscription(refunds: Sequence[Refund]) -> bool:
 
 def claimed(refunds: Sequence[Refund]) -> int:
     """How much went back or was asked for: what is left of a payment is less by this."""
-    return sum(refund.amount for refund in refunds if refund.status in (*_GONE, RefundStatus.REQUESTED))
+    return sum(refund.amount for refund in refunds if refund.status in (*GONE, RefundStatus.REQUESTED))
 
 
 def gone_of_line(refunds: Sequence[Refund], line_id: str) -> int:
     """How much went back for this very line, in minor units."""
-    return sum(refund.lines.get(line_id, 0) for refund in refunds if refund.status in _GONE)
+    return sum(refund.lines.get(line_id, 0) for refund in refunds if refund.status in GONE)
 
 
 def claimed_of_line(refunds: Sequence[Refund], line_id: str) -> int:
     """How much went back or was asked for, for this very line."""
-    return sum(refund.lines.get(line_id, 0) for refund in refunds if refund.status in (*_GONE, RefundStatus.REQUESTED))
+    return sum(refund.lines.get(line_id, 0) for refund in refunds if refund.status in (*GONE, RefundStatus.REQUESTED))
 
 
 def takes_back(refunds: Sequence[Refund], line_id: str) -> bool:
     """Whether an owner decided that a refund ends access to this line though money is left."""
-    made = (refund for refund in refunds if refund.status in _GONE and refund.takes_back)
+    made = (refund for refund in refunds if refund.status in GONE and refund.takes_back)
     return any(not refund.lines or line_id in refund.lines for refund in made)
 
 

@@ -1,5 +1,6 @@
 """The status of an order, and the facts it follows from."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +27,19 @@ class GrantState(StrEnum):
     SUSPENDED = "suspended"
     REVOKED = "revoked"
     BLOCKED = "blocked"
+
+
+class Handed(StrEnum):
+    """How far what was bought has been handed over. Derived by `handed_of`, never set by anybody else.
+
+    `missing` was paid for and could not be; `on_hold` may come back; of what `ended` something is over.
+    """
+
+    NOTHING = "nothing"
+    DELIVERED = "delivered"
+    MISSING = "missing"
+    ON_HOLD = "on_hold"
+    ENDED = "ended"
 
 
 class Progress(StrEnum):
@@ -67,6 +81,17 @@ def status_of(facts: Facts) -> Status:
             return Status.PROCESSING
         case Progress.PAID:
             return _status_once_paid(facts)
+
+
+def handed_of(grants: Collection[GrantState]) -> Handed:
+    """How far an order was handed over whose grants are in these states: what is worst of them is what somebody looks for."""
+    if not grants:
+        return Handed.NOTHING
+    if GrantState.BLOCKED in grants:
+        return Handed.MISSING
+    if GrantState.SUSPENDED in grants:
+        return Handed.ON_HOLD
+    return Handed.ENDED if GrantState.REVOKED in grants else Handed.DELIVERED
 
 
 def _status_once_paid(facts: Facts) -> Status:

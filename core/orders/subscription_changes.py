@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, minor_units, text_enum
+from core.foundation.database import minor_units, text_enum
+from core.foundation.signals.corrections import Dated
 from core.orders.subscription_items import ItemFacts
 
 # How many of an interval there are in a month.
@@ -28,13 +30,16 @@ class Movement(StrEnum):
     REACTIVATION = "reactivation"
 
 
-class SubscriptionChange(Record, table=True):
+class SubscriptionChange(Dated, table=True):
     """One change, `number` counting from 1. Monthly amounts in minor units; `at` is Stripe's time where Stripe tells one.
 
     `reason` is why it ended, in Stripe's words.
     """
 
     __tablename__ = "subscription_changes"
+    __table_args__ = (Index("ix_subscription_changes_kind_at", "kind", "at"),)
+    dated: ClassVar[str] = "at"
+    counted: ClassVar[frozenset[str]] = frozenset(("at", "monthly_before", "monthly_after"))
 
     subscription_id: str = Field(primary_key=True, foreign_key="subscriptions.id")
     number: int = Field(primary_key=True)

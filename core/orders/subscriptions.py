@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, minor_units
+from core.foundation.database import Record, index_where, minor_units
 from core.gateway.objects import id_of, moment
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order
@@ -75,6 +75,11 @@ class Subscription(Record, table=True):
     def bills_on(self) -> bool:
         """Whether its buyer will be billed again, as things stand."""
         return not self.is_over and self.ends_at is None and not self.paused
+
+
+# Those that were, or may be, tried for nothing at first.
+TRIED = col(Subscription.trial_end).is_not(None)
+index_where(TRIED, "ix_subscriptions_tried", Subscription.trial_end)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,11 @@ from core.messages import letters
 from core.orders import disputes, history
 from core.orders.orders import Order
 from core.owner import reports
+from core.people import deeds
 from core.people.customers import CustomerAddress
+from core.people.deeds import Deed
 from core.people.sign_in import SignIn
+from core.people.staff import Action
 from core.shop import Shop
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -46,6 +49,13 @@ def pack(shop: Shop, reference: str) -> dict[str, Any]:
             "activations": _activations(session, order["id"]),
             "sign_ins": _sign_ins(session, order["id"]),
         }
+
+
+def hand_out(shop: Shop, order_id: str, *, deed: Deed) -> str:
+    """The page about this order, once it is written down who took it. Raises NotPermitted, DoneAlready or OrderNotFound."""
+    with shop.transaction() as session:
+        deeds.begin(session, shop.settings, deed, Action.EXPORT, subject=order_id, detail="evidence", now=shop.now())
+    return page(pack(shop, order_id))
 
 
 def page(pack: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Disputes as a list: what banks ask about, by when they want an answer, and what is known of the order for answering."""
+"""Disputes as a list: what banks ask about, and by when they want an answer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +9,9 @@ from sqlmodel import Session, col, select
 from core.foundation.money import Money
 from core.orders.disputes import Dispute
 from core.orders.orders import Order
-from core.owner import evidence
-from core.people import deeds
-from core.people.deeds import Deed
-from core.people.staff import Action
 from core.registers import order_names, paging
 from core.registers.order_names import OrderName
 from core.registers.paging import Page, Place
-from core.shop import Shop
 
 
 class Standing(StrEnum):
@@ -64,17 +59,6 @@ def page(session: Session, state: str, *, livemode: bool, place: Place, size: in
     found = paging.page(session, query, Dispute, by="created_at", place=place, size=size)
     names = order_names.of(session, [row.order_id for row in found.rows])
     return found.each(lambda row: _row(row, names[row.order_id]))
-
-
-def evidence_page(shop: Shop, order_id: str, *, deed: Deed) -> str:
-    """All that is known of an order, as a page to print, once it is written down who took it.
-
-    Raises NotPermitted, DoneAlready or OrderNotFound.
-    """
-    with shop.transaction() as session:
-        detail = "evidence"
-        deeds.begin(session, shop.settings, deed, Action.EXPORT, subject=order_id, detail=detail, now=shop.now())
-    return evidence.page(evidence.pack(shop, order_id))
 
 
 def _row(row: Dispute, order: OrderName) -> DisputeRow:

@@ -7,8 +7,7 @@ from core.foundation.outbox import Job
 from core.kinds.grants import Delivery
 from core.messages.letters import LetterState
 from core.orders.refunds import RefundStatus
-from core.orders.status import GrantState, Status
-from core.owner.order_book.filters import Handed
+from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
 from core.registers import disputes
 from core.registers.subscriptions import Standing

@@ -1,3 +1,6 @@
+from html import escape
+from itertools import zip_longest
+
 import streamlit as st
 
 from core.catalog import products
@@ -75,12 +78,9 @@ def draw_attention(sheet: Sheet) -> None:
 def draw_deliveries(sheet: Sheet) -> None:
     """What was bought, and how each stands."""
     st.header("What was bought", anchor=False)
-    given = {delivery.product_id: delivery for delivery in sheet.deliveries}
     with frame.card("lines", gap="small"):
-        for line in sheet.lines:
-            delivery = given.get(line.product_id) or (
-                sheet.deliveries[line.position - 1] if len(sheet.deliveries) >= line.position else None
-            )
+        # Once it is paid there is one for each line, in the same order.
+        for line, delivery in zip_longest(sheet.lines, sheet.deliveries):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 if delivery:
                     pictures.show(products.thumb(delivery.image), f"line-{line.position}", width=48)
@@ -121,7 +121,7 @@ def draw_timeline(sheet: Sheet) -> None:
                 )
 
 
-def draw_money(sheet: Sheet) -> None:
+def draw_money(sheet: Sheet, me: Staff) -> None:
     """How what was paid came about, what went back, and what of it reaches the bank."""
     st.header("Money", anchor=False)
     with frame.card("money", gap="xxsmall"):
@@ -139,10 +139,10 @@ def draw_money(sheet: Sheet) -> None:
             amounts.pair(f":gray[You receive{arrives}]", f":gray[{price(settled.net)}]")
         if sheet.paid and not sheet.settled:
             words.quiet("Stripe's fee is known within minutes of the payment.")
-    draw_payments(sheet)
+    draw_payments(sheet, me)
 
 
-def draw_payments(sheet: Sheet) -> None:
+def draw_payments(sheet: Sheet, me: Staff) -> None:
     """Each payment, refund and dispute, by the name that Stripe's dashboard finds it by."""
     for payment in sheet.payments:
         named = payment.payment_intent or payment.id
@@ -156,10 +156,19 @@ def draw_payments(sheet: Sheet) -> None:
         draw_fact(
             f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id
         )
+    if sheet.disputes and me.may(Action.EXPORT):
+        draw_evidence(sheet)
     for each in sheet.subscriptions:
         ends = f", ends {states.moment(each.ends_at)}" if each.ends_at and not each.over else ""
         until = f", paid until {states.moment(each.period_end)}" if each.period_end and not each.over else ""
         draw_fact("Subscription", f"{each.status or 'not fetched yet'}{until}{ends}", each.id)
+
+
+def draw_evidence(sheet: Sheet) -> None:
+    """What helps to answer a dispute, as a page to keep."""
+    st.html(
+        f'<div class="files plain"><a href="/api/owner/evidence/{escape(sheet.row.id)}" download target="_self">Evidence</a></div>'
+    )
 
 
 def draw_fact(title: str, note: str, name: str) -> None:
@@ -242,7 +251,7 @@ with frame.column(1180):
         draw_deliveries(sheet)
         draw_timeline(sheet)
     with right:
-        draw_money(sheet)
+        draw_money(sheet, me)
         draw_buyer(sheet)
         draw_letters(sheet)
         draw_notes(sheet, me)

@@ -7,9 +7,9 @@ import streamlit as st
 from core.catalog import products
 from core.foundation.errors import ShopError
 from core.journeys import order_care
-from core.orders.status import Status
+from core.orders.status import Handed, Status
 from core.owner.order_book import filters, listing
-from core.owner.order_book.filters import Filters, Handed, Mode, Sort
+from core.owner.order_book.filters import Filters, Mode, Sort
 from core.owner.order_book.listing import OrderPage, OrderRow
 from core.people.staff import Action, Staff
 from storefront import frame, process, words

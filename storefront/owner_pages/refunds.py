@@ -1,6 +1,5 @@
 from datetime import timedelta
 from html import escape
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -139,7 +138,7 @@ def deadline(row: DisputeRow) -> str:
 
 def draw_evidence(order_id: str) -> None:
     """All that is known of the order, as a file from the sidecar."""
-    address = f"/api/owner/evidence.html?{urlencode({'order': order_id})}"
+    address = f"/api/owner/evidence/{order_id}"
     st.html(
         f'<div class="files plain"><a href="{escape(address)}" download target="_self">Evidence pack</a></div>',
         width="content",

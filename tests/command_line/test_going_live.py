@@ -3,13 +3,12 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from core.foundation.settings import SANDBOX_WEBHOOK_SECRET
-from tests import builders
+from tests import builders, fork_server
 from tests.builders import GUIDE
 from tests.command_line.conftest import Said, begin, end
 from tests.core.owner.test_live_mode import LIVE, REMNANTS
@@ -37,10 +36,8 @@ def start(process: str, *, folder: Path, **settings: object) -> Said:
     env = environment(**settings, **more) | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     }
-    done = subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, env=env, capture_output=True, text=True, timeout=90, check=False
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return end(fork_server.start(*words, cwd=folder, env=env, **streams, text=True))
 
 
 def listed(said: Said) -> list[str]:

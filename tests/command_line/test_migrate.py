@@ -13,7 +13,10 @@ from core import tables
 from core.foundation import database, migration, outbox
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
+from core.journeys import revocation
 from core.orders.disputes import Dispute
+from core.orders.orders import Order, OrderLine
+from core.orders.status import Handed
 from core.shop import Shop
 from tests import builders
 from tests.command_line.conftest import begin, end
@@ -94,6 +97,21 @@ def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:
     assert migration.ensure(engine, database_url) is True
     command.check(alembic_config(engine))
     engine.dispose()
+
+
+def test_orders_of_before_are_known_by_how_far_they_were_handed_over(shop: Shop, stripe: FakeStripe) -> None:
+    kept = [builders.bought(shop, stripe, "guide-eur", "kit-eur", cart=f"cart_{number}") for number in range(3)]
+    builders.opened(shop, cart="cart_3")
+    revocation.revoke(shop, kept[1], (2,), reason="shared", actor="owner")
+    dispute = stripe.dispute(builders.payment_of(shop, kept[2]))
+    builders.deliver(shop, stripe.tell("charge.dispute.created", dispute))
+    before = {row.id: row.handed for row in builders.rows(shop, Order)}
+    assert set(before.values()) == {Handed.DELIVERED, Handed.ENDED, Handed.ON_HOLD, Handed.NOTHING}
+    placed = {row.id: row.placed_at for row in builders.rows(shop, OrderLine)}
+    command.downgrade(alembic_config(shop.engine), "0012")
+    command.upgrade(alembic_config(shop.engine), "head")
+    assert {row.id: row.handed for row in builders.rows(shop, Order)} == before
+    assert {row.id: row.placed_at for row in builders.rows(shop, OrderLine)} == placed
 
 
 def test_disputes_of_before_keep_what_they_were_and_an_open_inquiry_is_known_for_one(

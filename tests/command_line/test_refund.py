@@ -13,7 +13,7 @@ import pytest
 from core import cli
 from core.journeys import refund
 from core.shop import Shop
-from tests import builders
+from tests import builders, fork_server
 from tests.command_line.conftest import Run
 from tests.fakes import FakeStripe
 from tests.machine import environment
@@ -129,8 +129,8 @@ def test_at_a_terminal_it_asks_and_sends_only_after_yes(
 ) -> None:
     ours, theirs = pty.openpty()
     env = environment(**shop_settings, database_url=database_url)
-    command = [sys.executable, "-m", "core.cli", "refund", order_id, "--amount", "27.00"]
-    running = subprocess.Popen(command, cwd=folder, env=env, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE)
+    streams = {"stdin": theirs, "stderr": theirs, "stdout": subprocess.PIPE}
+    running = fork_server.start("core.cli", "refund", order_id, "--amount", "27.00", cwd=folder, env=env, **streams)
     os.close(theirs)
     shown = read_until(ours, "[y/N]:")
     assert "€27.00 goes back (test money); €81.00 can still be refunded afterwards." in shown

@@ -413,6 +413,8 @@ def every_row(life: Life) -> dict[str, list[str]]:
         found["fulfillment_log"] = sorted(SESSION.sub("a Session", row) for row in found["fulfillment_log"])
     # Which of its changes were seen depends on when Stripe was asked: `add_up` holds what must hold of them.
     del found["subscription_changes"]
+    # What was told late depends on it too: whatever is corrected is summed anew.
+    del found["corrections"]
     return found
 
 

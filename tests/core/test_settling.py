@@ -67,8 +67,9 @@ def test_an_order_that_is_paid_for_is_delivered_told_and_its_buyers(shop: Shop) 
     order = builders.order(shop, order_id)
     (customer,) = builders.rows(shop, Customer)
     assert order.model_dump(exclude={"id", "number", "cart_id", "browser_id", "created_at", "attempts"}) == {
-        "email": NORA, "customer_id": customer.id, "status": "fulfilled", "currency": "eur", "amount_expected": 2900,
-        "amount_subtotal": 2900, "amount_discount": 0, "amount_tax": 0, "amount_total": 2900, "amount_refunded": 0,
+        "email": NORA, "customer_id": customer.id, "status": "fulfilled", "handed": "delivered", "currency": "eur",
+        "amount_expected": 2900, "amount_subtotal": 2900, "amount_discount": 0, "amount_tax": 0, "amount_total": 2900,
+        "amount_refunded": 0,
         "name": "Nora", "country": "SE", "tax_id": "SE1", "external_id": None, "livemode": False,
         "stripe_checkout_session_id": "cs_1", "stripe_payment_intent_id": "pi_1", "stripe_subscription_id": None,
         "attention": "", "eventful": False, "paid_at": DAY, "fulfilled_at": FIRST, "updated_at": FIRST,

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,12 +17,14 @@ from typing import Any
 import httpx
 from honcho.environ import parse_procfile  # type: ignore[import-untyped]
 
+from tests import fork_server
 from tests.machine import environment, eventually, free_port
 
 ROOT = Path(__file__).parents[2]
 CHECKOUT = ("core", "sandbox", "storefront", "webhook", "worker", ".streamlit", "Procfile", "pyproject.toml")
 LINES: dict[str, str] = parse_procfile((ROOT / "Procfile").read_text()).processes
 
+_VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _COMPLAINT = re.compile(r"Traceback|\w+Warning\b|\bERROR\b|\bCRITICAL\b|\[(?:error|critical) *\]|never awaited")
 _READY_WITHIN = 180
@@ -50,6 +53,8 @@ class Stand:
         ports = {f"{name}_port": port for name, port in self.ports.items()}
         self.env = environment(**ports, sandbox_check=1, **settings)
         self.env["PATH"] = os.pathsep.join((str(programs), self.env["PATH"]))
+        # Another Python may lack what the tests' own has.
+        self._forks = programs == Path(sys.executable).parent
         self.url = f"http://localhost:{self.ports['storefront']}"
         self.sandbox_url = f"http://127.0.0.1:{self.ports['sandbox']}"
         self.webhook_url = f"http://127.0.0.1:{self.ports['webhook']}"
@@ -63,9 +68,19 @@ class Stand:
         env = self.env | {name.upper(): str(value) for name, value in settings.items()}
         said = {name: len(self.log(name)) for name in names}
         for name in names:
-            self._running[name] = self.launch(f"exec {LINES[name]}", self._log(name), env=env)
+            self._running[name] = self._begin(name, env)
         for name in names:
             eventually(partial(self._is_ready, name, said[name]), seconds=_READY_WITHIN)
+
+    def _begin(self, name: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Run a line of the Procfile: forked, where it runs a module that can be."""
+        expanded = _VARIABLE.sub(lambda found: env.get(found[1]) or found[2], LINES[name])
+        words = shlex.split(expanded.removeprefix("python -m "))
+        if not self._forks or words[0] not in fork_server.RUN:
+            return self.launch(f"exec {LINES[name]}", self._log(name), env=env)
+        with self._log(name).open("ab") as log:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+            return fork_server.start(*words, cwd=self.folder, env=env, **streams, start_new_session=True)
 
     def launch(self, command: str, output: Path, **more: Any) -> subprocess.Popen[bytes]:
         """A shell command in the stand's folder, in a process group of its own, its output appended to a file."""
@@ -138,7 +153,14 @@ class Stand:
 
     def pushcart(self, *arguments: str) -> Any:
         """What `pushcart … --json` prints."""
-        return json.loads(self.run("pushcart", *arguments, "--json"))
+        words = (*arguments, "--json")
+        if not self._forks:
+            return json.loads(self.run("pushcart", *words))
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        running = fork_server.start("core.cli", *words, cwd=self.folder, env=self.env, **streams, text=True)
+        said, complained = running.communicate(timeout=180)
+        assert (running.returncode, complained) == (0, "")
+        return json.loads(said)
 
     def run(self, *command: str) -> str:
         """What a program prints that ends well and complains of nothing."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from core.foundation import database
 from core.shop import Shop
+from tests.databases import connected
 from tests.fakes import FakeStripe
 
 Journey = Callable[[Shop], object]
@@ -82,7 +82,7 @@ class _FarStripe:
 
 
 def _live(fate: _Fate, shop: Shop, wire: Connection, journey: Journey) -> None:
-    engine = database.connect(shop.settings.database_url)
+    engine = connected(shop.settings.database_url)
     # All engines of this process: the shop's, and the one that DBOS migrates with.
     event.listen(Engine, "before_cursor_execute", lambda *args: fate.meet(args[2]))
     event.listen(Engine, "commit", lambda _connection: fate.meet("commit"))

@@ -126,7 +126,7 @@ NAMED = (
     Named(
         "access that was to end with a refund stays ended though the refund failed",
         "core/orders/refunds.py",
-        "if refund.status in _GONE and refund.takes_back)",
+        "if refund.status in GONE and refund.takes_back)",
         "if refund.takes_back)",
         "tests/webhook/test_payments.py::test_what_an_owner_took_back_with_a_refund_comes_back_when_the_refund_fails",
     ),

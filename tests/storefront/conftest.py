@@ -1,9 +1,11 @@
 """A visitor of the pages: a browser with its cookies, in front of a shop with a real database and a fake Stripe."""
 
 import warnings
+from functools import cache
 
 import pytest
 from sqlmodel import col, select
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
 from streamlit.testing.v1 import AppTest
 
@@ -22,6 +24,9 @@ with warnings.catch_warnings():
     # Starlette would rather have the successor of httpx; the tests of headers are content with this one.
     warnings.simplefilter("ignore")
     import starlette.testclient  # noqa: F401
+
+# Looks through the metadata of every library that is installed, each time that a page is opened: they stay the same.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 PAGES = STATIC.parent / "pages.py"
 

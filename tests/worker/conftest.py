@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from core.events import inbox
-from core.foundation import database, outbox
+from core.foundation import outbox
 from core.foundation.database import new_id
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
@@ -25,6 +25,7 @@ from core.messages.letters import Letter
 from core.owner import publishing
 from core.shop import Shop
 from tests.conftest import CATALOGUE, DATABASES, Clock, migrated_database
+from tests.databases import connected
 from tests.fakes import SECRET, FakeStripe, session_in, signed
 from tests.machine import environment, eventually, free_port, process
 from tests.worker.postbox import Postbox, mail_server
@@ -109,7 +110,7 @@ def open_trade(
         stripe_webhook_secret=SECRET, app_url="http://localhost:8501", smtp_url=SecretStr(postbox.url),
         sweep_seconds=sweep_seconds,
     )  # fmt: skip
-    shop = Shop(settings, database.connect(url), stripe, Storage(settings.storage_url), clock)
+    shop = Shop(settings, connected(url), stripe, Storage(settings.storage_url), clock)
     publishing.apply(shop, CATALOGUE)
     with shop.transaction() as session:
         for date in session.exec(select(WorkshopDate)):

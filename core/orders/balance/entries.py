@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Float, and_
 from sqlmodel import Field, Session, col, select, update
 
-from core.foundation.database import Record, constant, index_where, minor_units, text_enum
+from core.foundation.database import constant, index_where, minor_units, text_enum
+from core.foundation.signals import corrections
+from core.foundation.signals.corrections import Dated
 from core.foundation.writes import InsertOnce
 from core.gateway.objects import id_of, moment
 from core.orders.orders import AdmittedOrder
@@ -34,7 +36,7 @@ class Origin(StrEnum):
     ACCOUNT = "account"
 
 
-class BalanceEntry(Record, table=True):
+class BalanceEntry(Dated, table=True):
     """A balance transaction under Stripe's id. `source` is what caused it: a charge, refund, dispute or payout.
 
     `category` is Stripe's `reporting_category`. `gross`, `fee` and `net` are minor units of `currency`, in which it is
@@ -43,6 +45,10 @@ class BalanceEntry(Record, table=True):
     """
 
     __tablename__ = "balance_entries"
+    dated: ClassVar[str] = "created_at"
+    counted: ClassVar[frozenset[str]] = frozenset(
+        ("created_at", "gross", "fee", "net", "currency", "category", "origin")
+    )
 
     id: str = Field(primary_key=True)
     livemode: bool
@@ -138,7 +144,7 @@ def record(session: Session, found: Sequence[EntryFacts], *, livemode: bool, fet
     fresh = [_row(each, livemode=livemode, fetched_at=fetched_at) for each in facts.values()]
     if not fresh:
         return
-    _INSERT(session, fresh)
+    corrections.note(session, [row.created_at for row in _INSERT(session, fresh)])
     known = select(BalanceEntry).where(col(BalanceEntry.id).in_(facts)).order_by(col(BalanceEntry.id)).with_for_update()
     for row in session.exec(known.execution_options(populate_existing=True)):
         _merge(row, facts[row.id], fetched_at)
@@ -185,7 +191,8 @@ def of_order(session: Session, order_id: str) -> list[BalanceEntry]:
 
 def _tell(session: Session, movement: Movement, *, origin: Origin, order_id: str | None) -> None:
     told = update(BalanceEntry).where(_of(movement), col(BalanceEntry.origin) == Origin.UNKNOWN)
-    session.exec(told.values(origin=origin, order_id=order_id))
+    changed = told.values(origin=origin, order_id=order_id).returning(col(BalanceEntry.created_at))
+    corrections.note(session, session.exec(changed).scalars())
 
 
 def _of(movement: Movement) -> ColumnElement[bool]:
@@ -196,7 +203,7 @@ def _of(movement: Movement) -> ColumnElement[bool]:
     )
 
 
-_INSERT = InsertOnce(BalanceEntry)
+_INSERT = InsertOnce(BalanceEntry, returning="created_at")
 
 
 def _row(facts: EntryFacts, *, livemode: bool, fetched_at: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Payouts: what Stripe sends to the bank, and whether all that is said to be in one adds up to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -189,13 +189,14 @@ def state(payout: Payout, listed: Sequence[BalanceEntry]) -> Statement:
     return Statement(payout, entries, apart, difference, _gap(payout, difference, apart))
 
 
-def statements(session: Session, *, livemode: bool, since: datetime, before: datetime) -> list[Statement]:
-    """The payouts that arrive from one moment to the other, by arrival, each with what is in it."""
+def statements(session: Session, *, livemode: bool, since: datetime, before: datetime) -> Iterator[Statement]:
+    """The payouts that arrive from one moment to the other, by arrival, each with what is in it, read one by one."""
     arriving = select(Payout).where(
         Payout.livemode == livemode, col(Payout.arrival_date) >= since, col(Payout.arrival_date) < before
     )
     found = session.exec(arriving.order_by(col(Payout.arrival_date), col(Payout.created_at), col(Payout.id))).all()
-    return [state(payout, entries_of(session, payout.id)) for payout in found]
+    for payout in found:
+        yield state(payout, entries_of(session, payout.id))
 
 
 def entries_of(session: Session, payout_id: str) -> list[BalanceEntry]:

@@ -160,15 +160,15 @@ _PAYABLE = (Status.PENDING, Status.FAILED, Status.CANCELED)
 
 
 def sheet(shop: Shop, order_id: str) -> Sheet:
-    """The order with this id. Raises OrderNotFound. Licence keys are shown by their last characters only."""
+    """The order with this id. Raises OrderNotFound."""
     with shop.reading() as session:
         order = session.get(Order, order_id)
         if order is None:
             raise OrderNotFound(order=order_id)
-        return _sheet(session, order, shop)
+        return _sheet(session, order, livemode=shop.settings.livemode, signing_key=shop.signing_key)
 
 
-def _sheet(session: Session, order: Order, shop: Shop) -> Sheet:
+def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) -> Sheet:
     lines = orders.lines(session, order.id)
     received = payments.of_order(session, order.id)
     asked = session.exec(select(Checkout.stripe_checkout_session_id).where(Checkout.order_id == order.id)).all()
@@ -179,12 +179,12 @@ def _sheet(session: Session, order: Order, shop: Shop) -> Sheet:
     return Sheet(
         row=described(session, [order])[0], customer_id=order.customer_id, tax_id=order.tax_id,
         attention=tuple(order.attention.splitlines()), paid=bool(received),
-        payable=not received and order.status in _PAYABLE, our_mode=order.livemode is shop.settings.livemode,
+        payable=not received and order.status in _PAYABLE, our_mode=order.livemode is livemode,
         stripe_ids=tuple(dict.fromkeys(each for each in ids if each)), lines=tuple(map(_line, lines)),
         price=_price(order), payments=tuple(map(_payment, received)),
         refunds=tuple(map(_refund, refunds.of_order(session, order.id))),
         disputes=tuple(map(_dispute, disputes.of_order(session, order.id))), settled=_settled(session, order.id),
-        deliveries=deliverables.deliveries(session, order.id, signing_key=shop.signing_key),
+        deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key),
         subscriptions=_subscriptions(session, order.id),
         letters=tuple(
             LetterView(row.id, row.state, row.sent_at or row.created_at, row.error)

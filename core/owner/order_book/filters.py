@@ -6,20 +6,12 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeVar
 
-from core.orders.status import Status
+from core.orders.status import Handed, Status
 
 Kind = TypeVar("Kind", bound=StrEnum)
 _LONGEST = 100
-
-
-class Handed(StrEnum):
-    """How far what was bought has been handed over. `missing` was paid for and could not be; `ended` is over, all or some."""
-
-    DELIVERED = "delivered"
-    MISSING = "missing"
-    ON_HOLD = "on_hold"
-    ENDED = "ended"
-    NOTHING = "nothing"
+# No order was ever placed in another, and the day after the last one that can be written is none.
+_YEARS = range(2000, 2200)
 
 
 class Mode(StrEnum):
@@ -66,8 +58,10 @@ class Filters:
 _NOTHING = Filters()
 
 
-def read(said: Mapping[str, str]) -> Filters:
+def read(address: Mapping[str, str]) -> Filters:
     """The filters of an address."""
+    # PostgreSQL takes no text with a zero in it.
+    said = {name: value.replace("\0", "") for name, value in address.items()}
     status = (_one(Status, each) for each in said.get("status", "").split(","))
     return Filters(
         text=said.get("text", "").strip()[:_LONGEST],
@@ -93,9 +87,10 @@ def _letters(text: str, count: int) -> str:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if day.year in _YEARS else None
 
 
 def _written(value: object) -> str:

@@ -4,22 +4,20 @@ A page begins after an order, named by its id: to leaf a million orders costs no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal, tuple_
+from sqlalchemy import ColumnElement, exists, literal, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, UTCDateTime, col, select
 
-from core.foundation.database import constant
 from core.foundation.money import Money
-from core.kinds.grants import WITHHELD, Grant
 from core.orders import orders
 from core.orders.orders import FROM_SOMEWHERE, Order, OrderLine
-from core.orders.status import GrantState, Status
+from core.orders.status import Handed, Status
 from core.owner.order_book import lookup
-from core.owner.order_book.filters import Filters, Handed, Mode, Sort
+from core.owner.order_book.filters import Filters, Mode, Sort
 
 PAGE = 25
 
@@ -55,7 +53,9 @@ def page(
     session: Session, filters: Filters, *, livemode: bool, after: str = "", before: str = "", size: int = PAGE
 ) -> OrderPage:
     """The first of these orders, or those that follow `after` or precede `before`. An order unknown by now is passed over."""
-    mark = session.get(Order, after or before) if after or before else None
+    # What stands in an address may be anything; PostgreSQL takes no text with a zero in it.
+    name = (after or before).replace("\0", "")
+    mark = session.get(Order, name) if name else None
     backwards = bool(before and not after and mark)
     found = _rows(session, filters, mark, backwards=backwards, livemode=livemode, size=size + 1)
     more, found = len(found) > size, found[:size]
@@ -77,34 +77,36 @@ def described(session: Session, found: Sequence[Order]) -> tuple[OrderRow, ...]:
     """These orders as rows of a list; what belongs to them is read for all at once."""
     ids = [order.id for order in found]
     lines = orders.lines_of(session, ids)
-    states: dict[str, set[GrantState]] = {}
-    for order_id, state in session.exec(select(Grant.order_id, Grant.state).where(col(Grant.order_id).in_(ids))):
-        states.setdefault(order_id, set()).add(GrantState(state))
-    return tuple(_row(order, lines[order.id], states.get(order.id, set())) for order in found)
+    return tuple(_row(order, lines[order.id]) for order in found)
 
 
-def handed(states: set[GrantState]) -> Handed:
-    """How far an order whose grants are in these states was handed over."""
-    if not states:
-        return Handed.NOTHING
-    if GrantState.BLOCKED in states:
-        return Handed.MISSING
-    if GrantState.SUSPENDED in states:
-        return Handed.ON_HOLD
-    return Handed.ENDED if GrantState.REVOKED in states else Handed.DELIVERED
-
-
-def _row(order: Order, lines: Sequence[OrderLine], states: set[GrantState]) -> OrderRow:
+def _row(order: Order, lines: Sequence[OrderLine]) -> OrderRow:
     due = order.amount_expected if order.amount_total is None else order.amount_total
     return OrderRow(
         id=order.id, number=order.number, placed_at=order.created_at, email=order.email, name=order.name,
         products=tuple(f"{line.name} × {line.quantity}" if line.quantity > 1 else line.name for line in lines),
         total=Money(due, order.currency), refunded=Money(order.amount_refunded, order.currency), status=order.status,
-        handed=handed(states), country=order.country, livemode=order.livemode,
+        handed=order.handed, country=order.country, livemode=order.livemode,
     )  # fmt: skip
 
 
 def _rows(
+    session: Session, filters: Filters, mark: Order | None, *, backwards: bool, livemode: bool, size: int
+) -> list[Order]:
+    # Each state has its newest in an index; of several at once SQLite would look through all orders.
+    each = [replace(filters, status=(status,)) for status in filters.status] or [filters]
+    found = [
+        order
+        for one in each
+        for order in _of_one_state(session, one, mark, backwards=backwards, livemode=livemode, size=size)
+    ]
+    if len(each) == 1:
+        return found
+    falling = (filters.sort is Sort.NEWEST) is not backwards
+    return sorted(found, key=lambda order: (order.created_at, order.id), reverse=falling)[:size]
+
+
+def _of_one_state(
     session: Session, filters: Filters, mark: Order | None, *, backwards: bool, livemode: bool, size: int
 ) -> list[Order]:
     # The newest orders of a product stand in an index of its lines.
@@ -140,36 +142,9 @@ def _conditions(session: Session, filters: Filters, placed: Any, *, livemode: bo
     if filters.currency:
         found.append(col(Order.currency) == filters.currency)
     if filters.handed:
-        found.append(_is_handed(filters.handed))
+        found.append(col(Order.handed) == filters.handed)
     if filters.since:
         found.append(placed >= datetime.combine(filters.since, time(), UTC))
     if filters.until:
         found.append(placed < datetime.combine(filters.until, time(), UTC) + timedelta(days=1))
     return found
-
-
-def _is_handed(wanted: Handed) -> ColumnElement[bool]:
-    blocked, suspended = GrantState.BLOCKED, GrantState.SUSPENDED
-    match wanted:
-        case Handed.MISSING:
-            return _withheld(blocked)
-        case Handed.ON_HOLD:
-            return _withheld(suspended) & (_grants(blocked) == 0)
-        case Handed.ENDED:
-            return (_grants(GrantState.REVOKED) > 0) & (_grants(blocked, suspended) == 0)
-        case Handed.DELIVERED:
-            return (_grants(GrantState.ACTIVE) > 0) & (_grants(blocked, suspended, GrantState.REVOKED) == 0)
-        case Handed.NOTHING:
-            return _grants(*GrantState) == 0
-
-
-def _withheld(state: GrantState) -> ColumnElement[bool]:
-    """By the index of the few that are withheld."""
-    return col(Order.id).in_(select(Grant.order_id).where(WITHHELD, col(Grant.state) == constant(state)))
-
-
-def _grants(*states: GrantState) -> ScalarSelect[int]:
-    """How many of an order's grants are in these states. Counted for each order that is looked at, which the newest of a
-    list are: as a condition that there are some, PostgreSQL would look through all grants first."""
-    theirs = select(func.count()).where(col(Grant.order_id) == Order.id, col(Grant.state).in_(states))
-    return theirs.correlate(Order).scalar_subquery()

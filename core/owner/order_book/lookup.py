@@ -22,7 +22,7 @@ _LONGEST = 254
 
 def exactly(session: Session, text: str) -> str | None:
     """The id of the one order that goes by this number or id, ours or Stripe's; None for what is nothing of the kind."""
-    text = text.strip()[:_LONGEST]
+    text = _cleaned(text)
     for beginning, look in _BY_ID.items():
         if text.startswith(beginning):
             return look(session, text)
@@ -31,23 +31,31 @@ def exactly(session: Session, text: str) -> str | None:
 
 def matching(session: Session, text: str) -> list[str]:
     """The ids of the orders whose number or id this is, or whose address or name is it or begins with it, at most MOST."""
-    text = text.strip()[:_LONGEST]
+    text = _cleaned(text)
     found = exactly(session, text)
     if found or not text:
         return [found] if found else []
     return list(dict.fromkeys(_like(session, text)))[:MOST]
 
 
+def _cleaned(text: str) -> str:
+    """Without what PostgreSQL takes in no text, and no longer than anything is."""
+    return text.replace("\0", "").strip()[:_LONGEST]
+
+
 def _like(session: Session, text: str) -> Iterator[str]:
     if customer := customers.whose(session, text):
-        yield from session.exec(select(Order.id).where(Order.customer_id == customer).limit(MOST))
+        theirs = select(Order.id).where(Order.customer_id == customer).order_by(col(Order.created_at).desc())
+        yield from session.exec(theirs.limit(MOST))
     # As they were written: most addresses in small letters, most names with capitals.
     emails = (text, text.lower())
     names = (text, text.lower(), text.title())
-    begins = [_begins(session, col(Order.email), each) for each in dict.fromkeys(emails)]
-    begins += [_begins(session, col(Order.name), each) for each in dict.fromkeys(names)]
-    for condition in begins:
-        yield from session.exec(select(Order.id).where(condition).limit(MOST))
+    begins = [(col(Order.email), each) for each in dict.fromkeys(emails)]
+    begins += [(col(Order.name), each) for each in dict.fromkeys(names)]
+    for column, beginning in begins:
+        # In an order that stays the same: or one page of many would show other ones than the next expects.
+        found = select(Order.id).where(_begins(session, column, beginning)).order_by(column, col(Order.id))
+        yield from session.exec(found.limit(MOST))
 
 
 def _begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:

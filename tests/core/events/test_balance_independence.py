@@ -185,7 +185,7 @@ def test_told_in_order_every_payout_adds_up_and_every_movement_is_somebodys(
     assert {bool(row.order_id) for row in kept if row.origin is Origin.ORDER} == {True}
     assert {row.order_id for row in kept if row.origin is not Origin.ORDER} == {None}
     with shop.reading() as session:
-        found = payouts.statements(session, livemode=False, since=Clock().time, before=clock.time)
+        found = list(payouts.statements(session, livemode=False, since=Clock().time, before=clock.time))
     assert [(each.payout.status, each.difference, each.gap) for each in found] == [("failed", 0, ""), ("paid", 0, "")]
     assert all(each.entries for each in found)
 

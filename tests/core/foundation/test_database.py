@@ -1,5 +1,6 @@
 """Units of work that the database gives up for others' sake, and that are done again."""
 
+from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
 
@@ -86,7 +87,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def one(engine: Engine) -> int:
-    with database.transaction(engine) as session:
+    with database.transaction(engine, now=datetime.now) as session:
         return int(session.execute(text("select 1")).scalar_one())
 
 
@@ -129,7 +130,7 @@ def test_threads_write_into_sqlite_in_turn_so_that_none_has_to_look_again(databa
     event.listen(engine, "rollback", lambda _connection: writing.pop())
 
     def write(number: int) -> None:
-        with database.transaction(engine) as session:
+        with database.transaction(engine, now=datetime.now) as session:
             session.execute(
                 text("insert into shop_texts (key, text, from_demo) values (:key, '', false)"), {"key": number}
             )
@@ -150,7 +151,7 @@ def test_sqlite_is_opened_once_for_transactions_that_follow_each_other(database_
     opened: list[object] = []
     event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
     for number in range(3):
-        with database.transaction(engine) as session:
+        with database.transaction(engine, now=datetime.now) as session:
             session.execute(
                 text("insert into shop_texts (key, text, from_demo) values (:key, '', false)"), {"key": str(number)}
             )

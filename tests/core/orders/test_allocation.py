@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.foundation.errors import AmountTooSmall, NoSuchPayment, NothingToRefund, RefundTooBig
+from core.orders import allocation
 from core.orders.allocation import Portion, Refundable, Wanted, allocate
+from core.orders.payment_lines import Share
+from core.orders.refunds import RefundStatus
+from tests.core.orders.rows import back
 
 NEWEST = [
     Refundable("in_3", 900, {"plan": 900}),
@@ -89,3 +93,56 @@ def test_the_portions_add_up_to_what_was_wanted_within_every_payment(
         assert 0 < portion.amount <= payment.left
         assert all(part <= payment.lines[line] for line, part in portion.lines.items())
         assert sum(portion.lines.values()) == (portion.amount if lines else 0)
+
+
+@given(
+    shares=st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 20)), min_size=1, max_size=3),
+    parts=st.lists(st.tuples(st.integers(1, 4000), st.integers(-1, 2)), max_size=8),
+)
+def test_the_tax_in_refunds_is_all_of_it_when_all_went_back(
+    shares: list[tuple[int, int]], parts: list[tuple[int, int]]
+) -> None:
+    """Whichever lines they name, and in whatever parts: to the cent, and never more than there was."""
+    bought = [
+        Share(f"ol_{place}", 1, net, 0, net * rate // 100, net + net * rate // 100)
+        for place, (net, rate) in enumerate(shares)
+    ]
+    left = sum(share.amount for share in bought)
+    of_lines = {share.order_line_id: share.amount for share in bought}
+    made = []
+    for amount, place in parts:
+        line = f"ol_{place}"
+        taken = min(amount, left, of_lines.get(line, amount))
+        if taken:
+            named = {line: taken} if line in of_lines else {}
+            made.append(back("pi_1", taken, **named))
+            left -= taken
+            if named:
+                of_lines[line] -= taken
+            else:
+                of_lines.clear()
+    allocation.write_taxes(made, bought)
+    assert all(0 <= refund.amount_tax <= refund.amount for refund in made)
+    tax = sum(share.amount_tax for share in bought)
+    assert sum(refund.amount_tax for refund in made) <= tax
+    rest = back("pi_1", left)
+    allocation.write_taxes([*made, *([rest] if left else [])], bought)
+    assert sum(refund.amount_tax for refund in [*made, rest]) == tax
+
+
+def test_a_refund_for_a_line_takes_back_the_tax_of_that_line() -> None:
+    bought = [Share("book", 1, 10_000, 0, 700, 10_700), Share("plan", 1, 10_000, 0, 1900, 11_900)]
+    of_book, of_all, failed = back("pi_1", 5350, book=5350), back("pi_1", 1000), back("pi_1", 99, RefundStatus.FAILED)
+    failed.amount_tax = 8
+    allocation.write_taxes([of_book, failed, of_all], bought)
+    assert (of_book.amount_tax, failed.amount_tax) == (350, 0)
+    # In proportion to what is left of both.
+    assert of_all.amount_tax == 700 * (5350 + 310) // 10_700 - 350 + 1900 * 690 // 11_900
+
+
+def test_where_something_was_credited_the_payment_counts_as_a_whole() -> None:
+    bought = [Share("plan", 1, 3000, 0, 570, 3570), Share("plan", 1, -1000, 0, -190, -1190)]
+    half, rest = back("pi_1", 1190), back("pi_1", 1190)
+    rest.id = "rf_rest"
+    allocation.write_taxes([half, rest], bought)
+    assert (half.amount_tax, rest.amount_tax) == (190, 190)

@@ -166,8 +166,8 @@ def test_a_refund_made_at_stripe_is_kept_under_its_own_name(shop: Shop) -> None:
         row = recorded(session, order_id, refund_facts(failure="expired"), now=LATER)
         assert row.model_dump() == {
             "id": "re_1", "order_id": order_id, "payment_id": None, "request": "", "stripe_refund_id": "re_1",
-            "stripe_payment_intent_id": "pi_1", "amount": 900, "currency": "eur", "status": "pending", "reason": "",
-            "failure": "expired", "lines": {}, "takes_back": False, "ends_subscription": None, "actor": "stripe",
+            "stripe_payment_intent_id": "pi_1", "amount": 900, "amount_tax": 0, "currency": "eur", "status": "pending",
+            "reason": "", "failure": "expired", "lines": {}, "takes_back": False, "ends_subscription": None, "actor": "stripe",
             "created_at": LATER, "updated_at": LATER,
         }  # fmt: skip
         assert refunds.of_order(session, order_id) == [row]

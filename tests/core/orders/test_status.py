@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from core.orders.status import Facts, GrantState, Progress, Status, status_of
+from core.orders.status import Facts, GrantState, Handed, Progress, Status, handed_of, status_of
 
 ACTIVE, SUSPENDED, REVOKED, BLOCKED = GrantState.ACTIVE, GrantState.SUSPENDED, GrantState.REVOKED, GrantState.BLOCKED
 NOTHING_PAID = {
@@ -72,3 +72,19 @@ def test_a_free_order_is_fulfilled_and_not_refunded() -> None:
 
 def test_a_refund_of_more_than_the_total_is_a_whole_one() -> None:
     assert status_of(Facts(Progress.PAID, (ACTIVE,), total=10, refunded=11)) is Status.REFUNDED
+
+
+@pytest.mark.parametrize(
+    ("grants", "handed"),
+    [
+        ((), Handed.NOTHING),
+        ((ACTIVE, ACTIVE), Handed.DELIVERED),
+        ((ACTIVE, REVOKED), Handed.ENDED),
+        ((REVOKED, SUSPENDED, ACTIVE), Handed.ON_HOLD),
+        ((SUSPENDED, BLOCKED, REVOKED, ACTIVE), Handed.MISSING),
+    ],
+)
+def test_the_worst_of_what_was_handed_over_is_what_an_order_is_found_by(
+    grants: tuple[GrantState, ...], handed: Handed
+) -> None:
+    assert handed_of(grants) is handed

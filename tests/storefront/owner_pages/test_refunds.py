@@ -121,7 +121,7 @@ def test_a_dispute_says_how_long_is_left(owner: Visitor, clock: Clock) -> None:
     disputed(owner, evidence_details={"due_by": int(clock.time.timestamp()) + 5 * 86400})
     tab = opens(owner, view="disputes")
     assert "**5 days left**" in words(tab)
-    assert "/api/owner/evidence.html?order=ord_" in words(tab)
+    assert "/api/owner/evidence/ord_" in words(tab)
     clock.pass_(days=4)
     owner.works_as(Role.OWNER)  # a sign-in of more than 12 hours ago opens nothing here
     assert ":red[:material/timer: **1 day left**]" in words(opens(owner, view="disputes"))
@@ -140,7 +140,7 @@ def test_a_dispute_without_a_deadline_says_that_too(owner: Visitor) -> None:
 def test_whoever_only_looks_takes_no_evidence(visitor: Visitor) -> None:
     disputed(visitor)
     visitor.works_as(Role.VIEWER)
-    assert "evidence.html" not in words(opens(visitor, view="disputes"))
+    assert "/api/owner/evidence" not in words(opens(visitor, view="disputes"))
 
 
 @pytest.fixture

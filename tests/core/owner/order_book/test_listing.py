@@ -8,9 +8,9 @@ from sqlmodel import select
 from core.foundation.money import Money
 from core.journeys import refund, revocation
 from core.orders.orders import Order
-from core.orders.status import Status
+from core.orders.status import Handed, Status
 from core.owner.order_book import filters, listing
-from core.owner.order_book.filters import Filters, Handed, Mode, Sort
+from core.owner.order_book.filters import Filters, Mode, Sort
 from core.owner.order_book.listing import OrderPage
 from core.shop import Shop
 from tests import builders
@@ -133,8 +133,9 @@ def test_leafing_shows_each_order_once_to_the_end_and_back(
 
 def test_an_order_that_nobody_knows_begins_at_the_beginning(shop: Shop, sold: dict[str, str]) -> None:
     with shop.reading() as session:
-        page = listing.page(session, Filters(), livemode=False, after="ord_of_nobody")
-    assert names(sold, page)[0] == "open"
+        for name in ("ord_of_nobody", "ord_\0", "\0", "x" * 5000):
+            page = listing.page(session, Filters(), livemode=False, after=name)
+            assert names(sold, page)[0] == "open"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,8 @@ def test_an_order_that_nobody_knows_begins_at_the_beginning(shop: Shop, sold: di
         {"status": "paid-ish,;drop table orders", "handed": "x", "country": "D1", "currency": "euros", "since": "now"},
         {"until": "2026-13-99", "mode": "both", "sort": "amount"},
         {"text": "   "},
+        {"text": "\0", "product": "\0"},
+        {"since": "0001-01-01", "until": "9999-12-31"},
         {"unknown": "1"},
     ],
 )

@@ -39,7 +39,22 @@ def test_a_plan_is_found_by_its_subscription(shop: Shop, stripe: FakeStripe) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "PC-9999", "cs_nothing", "pi_nothing", "re_x", "dp_x", "evt_x", "sub_x", "ord_x", "'--", "x" * 9000]
+    "text",
+    [
+        "",
+        "PC-9999",
+        "cs_nothing",
+        "pi_nothing",
+        "re_x",
+        "dp_x",
+        "evt_x",
+        "sub_x",
+        "ord_x",
+        "'--",
+        "\0",
+        "pi_\0",
+        "x" * 9000,
+    ],
 )
 def test_what_is_nothing_is_nothing(shop: Shop, text: str) -> None:
     assert found(shop, text) is None

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
-revision = "0014"
+revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
@@ -12,13 +12,14 @@ depends_on = None
 ROLES = ("owner", "support", "viewer")
 WHOLE = (
     ("ix_orders_livemode_created_at_id", "orders", ["livemode", "created_at", "id"]),
-    ("ix_orders_currency_created_at_id", "orders", ["currency", "created_at", "id"]),
+    ("ix_orders_livemode_status_created_at_id", "orders", ["livemode", "status", "created_at", "id"]),
+    ("ix_orders_livemode_handed_created_at_id", "orders", ["livemode", "handed", "created_at", "id"]),
+    ("ix_orders_livemode_currency_created_at_id", "orders", ["livemode", "currency", "created_at", "id"]),
     ("ix_order_lines_product_id_placed_at_order_id", "order_lines", ["product_id", "placed_at", "order_id"]),
 )
-PARTIAL = (
-    ("ix_orders_country", "orders", ["country", "created_at", "id"], sa.text("country != ''")),
-    ("ix_grants_withheld", "grants", ["state", "order_id"], sa.text("state in ('blocked', 'suspended')")),
-)
+PARTIAL = (("ix_orders_country", "orders", ["livemode", "country", "created_at", "id"], sa.text("country != ''")),)
+# How far orders of before were handed over: by the worst of the states of their grants, the last of these that is found.
+HANDED = (("active", "delivered"), ("revoked", "ended"), ("suspended", "on_hold"), ("blocked", "missing"))
 # A text's beginning is looked for in the order of its bytes, whatever language the database sorts by.
 BEGINNINGS = ("email", "name")
 
@@ -71,6 +72,11 @@ def upgrade() -> None:
         sa.Column("who", AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("item", name=op.f("pk_attention_set_aside")),
     )
+    handed = sa.Enum("nothing", "delivered", "missing", "on_hold", "ended", name="handed", native_enum=False, length=32)
+    op.add_column("orders", sa.Column("handed", handed, nullable=False, server_default="nothing"))
+    for state, word in HANDED:
+        theirs = f"select order_id from grants where state = '{state}'"
+        op.execute(f"update orders set handed = '{word}' where id in ({theirs})")
     op.add_column("order_lines", sa.Column("placed_at", UTCDateTime(), nullable=True))
     op.execute(
         "update order_lines set placed_at = (select created_at from orders where orders.id = order_lines.order_id)"
@@ -93,5 +99,6 @@ def downgrade() -> None:
     for name, table, _columns in WHOLE:
         op.drop_index(name, table_name=table)
     op.drop_column("order_lines", "placed_at")
+    op.drop_column("orders", "handed")
     for table in ("attention_set_aside", "order_notes", "audit_log", "staff"):
         op.drop_table(table)

@@ -1,26 +1,21 @@
 """The report of payouts: rows that add up to the lines of the bank's statement, and what does not, by its name."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core.foundation.money import Money
 from core.orders.balance import payouts
 from core.orders.balance.entries import BalanceEntry
 from core.orders.balance.payouts import Statement
 from core.orders.orders import Order
+from core.owner.accounting import spreadsheet
 
 COLUMNS = (
     "arrival_date", "payout_status", "date", "kind", "origin", "order", "gross", "fee", "net", "currency",
     "original_amount", "original_currency", "exchange_rate", "reason", "payout_id", "entry_id", "order_id",
 )  # fmt: skip
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 def of_days(session: Session, start: date, end: date, *, livemode: bool) -> list[dict[str, Any]]:
@@ -28,24 +23,30 @@ def of_days(session: Session, start: date, end: date, *, livemode: bool) -> list
 
     A bank's day is a date and no moment, which Stripe writes as midnight UTC: the shop's own time zone does not shift it.
     """
+    return list(_each(session, start, end, livemode=livemode))
+
+
+def lines(session: Session, start: date, end: date, *, livemode: bool) -> Iterator[str]:
+    """The report as a file, line by line: a row for each entry, and one for what does not add up. One payout is read at once."""
+    return spreadsheet.lines(COLUMNS, _rows(_each(session, start, end, livemode=livemode)))
+
+
+def _each(session: Session, start: date, end: date, *, livemode: bool) -> Iterator[dict[str, Any]]:
     since = datetime.combine(start, time(), UTC)
     before = datetime.combine(end, time(), UTC) + timedelta(days=1)
-    found = payouts.statements(session, livemode=livemode, since=since, before=before)
-    numbers = _numbers(session, found)
-    return [_payout(statement, numbers) for statement in found]
+    for statement in payouts.statements(session, livemode=livemode, since=since, before=before):
+        yield _payout(statement, _numbers(session, [statement]))
 
 
-def lines(reported: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The report as CSV for a spreadsheet, line by line: a row for each entry, and one for what does not add up."""
-    yield _BYTE_ORDER_MARK + _line(COLUMNS)
+def _rows(reported: Iterable[dict[str, Any]]) -> Iterator[list[object]]:
     for payout in reported:
         for entry in payout["entries"]:
-            yield _line(_row(payout, entry))
+            yield _row(payout, entry)
         if payout["difference"] or payout["gap"]:
-            yield _line(_row(payout, {"kind": "difference", "net": payout["difference"], "reason": payout["gap"]}))
+            yield _row(payout, {"kind": "difference", "net": payout["difference"], "reason": payout["gap"]})
         # In another currency, so that it adds up to nothing here.
         for entry in payout["apart"]:
-            yield _line(_row(payout, {**entry, "reason": payout["gap"]}))
+            yield _row(payout, {**entry, "reason": payout["gap"]})
 
 
 def _numbers(session: Session, found: Sequence[Statement]) -> dict[str, str]:
@@ -89,24 +90,10 @@ def _row(payout: Mapping[str, Any], entry: Mapping[str, Any]) -> list[object]:
     currency = entry.get("currency", payout["currency"])
     original = entry.get("original_currency") or currency
     return [
-        payout["arrival_date"], payout["status"], str(entry.get("created_at", ""))[:10], _text(entry["kind"]),
-        entry.get("origin", ""), _text(entry.get("order", "")), _major(entry.get("gross"), currency),
-        _major(entry.get("fee"), currency), _major(entry["net"], currency), currency,
-        _major(entry.get("original_amount"), original), entry.get("original_currency", ""),
+        payout["arrival_date"], payout["status"], str(entry.get("created_at", ""))[:10], spreadsheet.text(entry["kind"]),
+        entry.get("origin", ""), spreadsheet.text(entry.get("order", "")), spreadsheet.major(entry.get("gross"), currency),
+        spreadsheet.major(entry.get("fee"), currency), spreadsheet.major(entry["net"], currency), currency,
+        spreadsheet.major(entry.get("original_amount"), original), entry.get("original_currency", ""),
         "" if entry.get("exchange_rate") is None else entry["exchange_rate"], entry.get("reason", ""), payout["id"],
         entry.get("id", ""), entry.get("order_id") or "",
     ]  # fmt: skip
-
-
-def _major(amount: int | None, currency: str) -> str:
-    return "" if amount is None else str(Money(amount, currency).major)
-
-
-def _text(words: str) -> str:
-    return "'" + words if words.startswith(_FORMULA) else words
-
-
-def _line(cells: Sequence[object]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow(cells)
-    return written.getvalue()

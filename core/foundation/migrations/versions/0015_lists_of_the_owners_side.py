@@ -2,16 +2,14 @@
 
 from alembic import op
 
-revision = "0016"
+revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
 # Each list is read in the order of a moment, some of them for one state alone.
 MADE = (
-    ("refunds", "created_at"),
     ("refunds", "status", "created_at"),
-    ("disputes", "created_at"),
     ("disputes", "status", "created_at"),
     ("customers", "created_at"),
     ("letters", "created_at"),

@@ -1,0 +1,78 @@
+"""`pushcart export`: the accountant's files and the list of orders, written as they are read."""
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated
+
+import typer
+from sqlmodel import Session
+
+from core.cli_report import From, To
+from core.opening import open_shop
+from core.shop import Shop
+
+
+class File(StrEnum):
+    """What can be exported."""
+
+    JOURNAL = "journal"
+    TAX = "tax"
+    PAYOUTS = "payouts"
+    ORDERS = "orders"
+
+
+def export(
+    file: Annotated[File, typer.Argument(metavar="journal|tax|payouts|orders", show_default=False)],
+    first: From,
+    last: To,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write to this file instead of printing; it is whole or not there."),
+    ] = None,
+) -> None:
+    """Write the accountant's journal, taxes or payouts of some days, or the list of orders, as CSV for a spreadsheet."""
+    shop = open_shop()
+    with shop.reading() as session:
+        lines = _lines(shop, session, file, first.date(), last.date())
+        if out is None:
+            sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+            for line in lines:
+                typer.echo(line, nl=False)
+            return
+        _write(out, lines)
+    typer.echo(f"Written to {out}.")
+
+
+def _lines(shop: Shop, session: Session, file: File, first: date, last: date) -> Iterator[str]:
+    from core.owner.accounting import journal, order_list, payouts, tax
+    from core.owner.figures.days import Days
+
+    days, livemode = Days(first, last, shop.settings.zone), shop.settings.livemode
+    match file:
+        case File.JOURNAL:
+            return journal.lines(session, days, livemode=livemode)
+        case File.TAX:
+            return tax.lines(session, days, livemode=livemode)
+        case File.PAYOUTS:
+            return payouts.lines(session, first, last, livemode=livemode)
+        case File.ORDERS:
+            return order_list.lines(session, days, livemode=livemode)
+
+
+def _write(out: Path, lines: Iterator[str]) -> None:
+    """Write the file beside its place and put it there when it is whole."""
+    with NamedTemporaryFile(
+        "w", dir=out.parent, prefix=f".{out.name}-", encoding="utf-8", newline="", delete=False
+    ) as made:
+        try:
+            made.writelines(lines)
+            made.flush()
+            os.replace(made.name, out)
+        except BaseException:
+            Path(made.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,296 @@
+"""The journal: one row per movement of money, with what it was for and what it came to on the balance at Stripe.
+
+Every entry of the balance stands in exactly one row: beside the sale, refund or dispute that caused it, else in one of its own.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, exists, not_, or_
+from sqlmodel import Session, col, select
+
+from core.orders import orders, payment_lines
+from core.orders.balance.entries import BalanceEntry, Origin
+from core.orders.balance.payouts import Payout
+from core.orders.disputes import INQUIRY, Dispute
+from core.orders.orders import Order, OrderLine
+from core.orders.payment_lines import PaymentLine, spread
+from core.orders.payments import Payment
+from core.orders.refunds import GONE, Refund
+from core.owner.accounting import spreadsheet
+from core.owner.accounting.pieces import in_turn
+from core.owner.figures.days import Days
+
+COLUMNS = (
+    "date", "time", "zone", "kind", "order", "country", "product_kind", "net", "tax_rate", "tax", "gross", "currency",
+    "settled_gross", "settled_fee", "settled_net", "settled_currency", "arrival_date", "note", "tax_id", "invoice_id",
+    "source_id", "entry_id", "payout_id", "order_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One row. Amounts in minor units of `currency`; what goes out is negative. `rate` is the tax in per cent.
+
+    `entry` is what it came to on the balance, where that is known.
+    """
+
+    at: datetime
+    kind: str
+    source: str
+    order: Order | None
+    currency: str
+    net: int | None = None
+    tax: int | None = None
+    gross: int | None = None
+    product_kind: str = ""
+    rate: Decimal | None = None
+    invoice: str = ""
+    note: str = ""
+    entry: BalanceEntry | None = None
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What of a payment was for one kind of product."""
+
+    kind: str
+    net: int
+    tax: int
+    lines: tuple[str, ...]
+
+    @property
+    def rate(self) -> Decimal:
+        return rate_of(self.net, self.tax)
+
+
+def rate_of(net: int, tax: int) -> Decimal:
+    """The rate of a tax in per cent, to a tenth: what Stripe took, since it names no rate with a payment."""
+    return Decimal(round(Fraction(tax * 1000, net))).scaleb(-1) if net else Decimal("0.0")
+
+
+def movements(session: Session, days: Days, *, livemode: bool) -> Iterator[Movement]:
+    """All movements of these days, oldest first."""
+    read = _Reader(session, days, livemode)
+    return heapq.merge(read.sales(), read.refunds(), read.disputes(), read.others(), key=lambda each: each.at)
+
+
+def lines(session: Session, days: Days, *, livemode: bool) -> Iterator[str]:
+    """The journal of these days as a file, line by line."""
+    arrivals: dict[str, str] = {}
+    rows = (_row(session, each, days.zone, arrivals) for each in movements(session, days, livemode=livemode))
+    return spreadsheet.lines(COLUMNS, rows)
+
+
+class _Reader:
+    """What reads the movements of some days, each kind by itself."""
+
+    def __init__(self, session: Session, days: Days, livemode: bool) -> None:
+        self._session, self._livemode = session, livemode
+        self._since, self._before = days.start, days.end
+
+    def sales(self) -> Iterator[Movement]:
+        """A row for each kind of product in a payment, and one for what was paid with what Stripe owed the buyer."""
+        for found in self._facts(Payment, col(Payment.paid_at), col(Payment.id)):
+            shares, known = _shares(self._session, found), _orders(self._session, found)
+            entries = self._entries_of_payments(found)
+            for payment in found:
+                order, own = known[payment.order_id], entries.get(payment.id, [])
+                rows = [
+                    Movement(
+                        payment.paid_at, "sale", payment.id, order, payment.currency, share.net, share.tax,
+                        share.net + share.tax, share.kind, share.rate, payment.stripe_invoice_id or "",
+                    )
+                    for share in shares[payment.id]
+                ]  # fmt: skip
+                credit = payment.amount - sum(row.gross or 0 for row in rows)
+                if credit:
+                    rows.append(
+                        Movement(
+                            payment.paid_at, "credit", payment.id, order, payment.currency, credit, 0, credit,
+                            invoice=payment.stripe_invoice_id or "", note="paid from the buyer's balance at Stripe",
+                        )
+                    )  # fmt: skip
+                yield from _settled(rows, own)
+
+    def refunds(self) -> Iterator[Movement]:
+        """A row for each kind of product in a refund that really went back."""
+        gone = col(Refund.status).in_(GONE)
+        for found in self._facts(Refund, col(Refund.created_at), col(Refund.id), gone):
+            known = _orders(self._session, found)
+            wanted = {refund.payment_id for refund in found if refund.payment_id}
+            paid = {row.id: row for row in self._session.exec(select(Payment).where(col(Payment.id).in_(wanted))).all()}
+            shares = _shares(self._session, list(paid.values()))
+            entries = self._entries("refund", [refund.stripe_refund_id for refund in found])
+            for refund in found:
+                payment = paid.get(refund.payment_id or "")
+                invoice = (payment.stripe_invoice_id if payment else None) or ""
+                rows = [
+                    Movement(
+                        refund.created_at, "refund", refund.stripe_refund_id or refund.id, known[refund.order_id],
+                        refund.currency, -(amount - tax), -tax, -amount, share.kind, share.rate, invoice,
+                    )
+                    for share, amount, tax in _parts(refund, shares.get(refund.payment_id or "", []))
+                ]  # fmt: skip
+                yield from _settled(rows, entries.get(refund.stripe_refund_id or "", []))
+
+    def disputes(self) -> Iterator[Movement]:
+        """A row for each dispute that took money; what is won again is a movement of the balance."""
+        real = col(Dispute.status).not_in(INQUIRY)
+        for found in self._facts(Dispute, col(Dispute.created_at), col(Dispute.id), real):
+            known = _orders(self._session, found)
+            entries = self._entries("dispute", [dispute.id for dispute in found])
+            for dispute in found:
+                row = Movement(
+                    dispute.created_at, "dispute", dispute.id, known[dispute.order_id], dispute.currency,
+                    -dispute.amount, 0, -dispute.amount, note=dispute.status,
+                )  # fmt: skip
+                yield from _settled([row], entries.get(dispute.id, []))
+
+    def others(self) -> Iterator[Movement]:
+        """A row for each entry of the balance that no sale, refund or dispute explains."""
+        at, name = col(BalanceEntry.created_at), col(BalanceEntry.id)
+        query = select(BalanceEntry).where(BalanceEntry.livemode == self._livemode, not_(_EXPLAINED))
+        for found in in_turn(self._session, query, at, name, since=self._since, before=self._before):
+            known = _orders(self._session, [entry for entry in found if entry.order_id])
+            for entry in found:
+                order = known.get(entry.order_id or "")
+                yield Movement(
+                    entry.created_at, _KINDS.get(entry.category, entry.category), entry.source or entry.id, order,
+                    entry.original_currency or entry.currency, gross=entry.original_amount, note=_NOTES[entry.origin],
+                    entry=entry,
+                )  # fmt: skip
+
+    def _facts(self, table: Any, at: Any, name: Any, *conditions: Any) -> Iterator[list[Any]]:
+        mode = select(Order.livemode).where(col(Order.id) == table.order_id).scalar_subquery()
+        query = select(table).where(mode == self._livemode, *conditions)
+        return in_turn(self._session, query, at, name, since=self._since, before=self._before)
+
+    def _entries_of_payments(self, found: Sequence[Payment]) -> dict[str, list[BalanceEntry]]:
+        by_name = {
+            name: payment.id
+            for payment in found
+            for name in (payment.stripe_charge_id, payment.stripe_payment_intent_id)
+            if name
+        }
+        query = select(BalanceEntry).where(
+            BalanceEntry.livemode == self._livemode, BalanceEntry.category == "charge",
+            or_(
+                col(BalanceEntry.stripe_payment_intent_id).in_(by_name), col(BalanceEntry.stripe_charge_id).in_(by_name)
+            ),
+        )  # fmt: skip
+        entries: dict[str, list[BalanceEntry]] = {}
+        for entry in self._session.exec(query.order_by(col(BalanceEntry.created_at), col(BalanceEntry.id))):
+            names = (entry.stripe_payment_intent_id or "", entry.stripe_charge_id or "")
+            payment = next(by_name[name] for name in names if name in by_name)
+            entries.setdefault(payment, []).append(entry)
+        return entries
+
+    def _entries(self, category: str, sources: Sequence[str | None]) -> dict[str, list[BalanceEntry]]:
+        query = select(BalanceEntry).where(
+            BalanceEntry.livemode == self._livemode, BalanceEntry.category == category,
+            col(BalanceEntry.source).in_([source for source in sources if source]),
+        )  # fmt: skip
+        entries: dict[str, list[BalanceEntry]] = {}
+        for entry in self._session.exec(query.order_by(col(BalanceEntry.created_at), col(BalanceEntry.id))):
+            entries.setdefault(entry.source or "", []).append(entry)
+        return entries
+
+
+_KINDS = {"dispute_reversal": "reversal"}
+_NOTES = {
+    Origin.ORDER: "", Origin.FOREIGN: "of another shop on the same account", Origin.ACCOUNT: "",
+    Origin.UNKNOWN: "not known yet whose it is",
+}  # fmt: skip
+_PAID = exists().where(
+    or_(
+        col(Payment.stripe_payment_intent_id) == BalanceEntry.stripe_payment_intent_id,
+        col(Payment.stripe_charge_id) == BalanceEntry.stripe_charge_id,
+    )
+)
+_REFUNDED = exists().where(col(Refund.stripe_refund_id) == BalanceEntry.source, col(Refund.status).in_(GONE))
+_DISPUTED = exists().where(col(Dispute.id) == BalanceEntry.source, col(Dispute.status).not_in(INQUIRY))
+_EXPLAINED = or_(
+    and_(col(BalanceEntry.category) == "charge", _PAID),
+    and_(col(BalanceEntry.category) == "refund", _REFUNDED),
+    and_(col(BalanceEntry.category) == "dispute", _DISPUTED),
+)
+
+
+def _settled(rows: Sequence[Movement], entries: Sequence[BalanceEntry]) -> Iterator[Movement]:
+    """The rows of a fact with the entries of the balance that it caused, each beside one of them or in a row of its own."""
+    for place, row in enumerate(rows):
+        yield Movement(**{**vars(row), "entry": entries[place]}) if place < len(entries) else row
+    for entry in entries[len(rows) :]:
+        first = rows[0]
+        yield Movement(first.at, first.kind, first.source, first.order, first.currency, entry=entry)
+
+
+def _orders(session: Session, found: Sequence[Any]) -> dict[str, Order]:
+    wanted = {row.order_id for row in found}
+    return {order.id: order for order in session.exec(select(Order).where(col(Order.id).in_(wanted)))}
+
+
+def _shares(session: Session, found: Sequence[Payment]) -> dict[str, list[_Share]]:
+    """What each of these payments was for, by kind of product; an empty one for what is of no line."""
+    listed = payment_lines.of_orders_payments(session, found) if found else {}
+    lines_of = orders.lines_of(session, {payment.order_id for payment in found}) if found else {}
+    return {payment.id: _by_kind(payment, listed.get(payment.id, []), lines_of[payment.order_id]) for payment in found}
+
+
+def _by_kind(payment: Payment, listed: Sequence[PaymentLine], lines_: Sequence[OrderLine]) -> list[_Share]:
+    shares = payment_lines.of_payment(payment, listed, lines_)
+    kinds = {line.id: line.kind.value for line in lines_}
+    if listed:
+        included = [each.amount_subtotal - each.amount_discount + each.amount_tax - each.amount for each in shares]
+    else:
+        included = spread(payment.tax_included, [each.amount_tax for each in shares])
+    found: dict[str, _Share] = {}
+    for share, part in zip(shares, included, strict=True):
+        kind, net = kinds.get(share.order_line_id or "", ""), share.amount_subtotal - share.amount_discount - part
+        known = found.get(kind, _Share(kind, 0, 0, ()))
+        names = (*known.lines, share.order_line_id or "")
+        found[kind] = _Share(kind, known.net + net, known.tax + share.amount_tax, names)
+    return list(found.values())
+
+
+def _parts(refund: Refund, shares: Sequence[_Share]) -> list[tuple[_Share, int, int]]:
+    """How much of a refund, and of the tax in it, is for which kind of product."""
+    shares = shares or [_Share("", 0, 0, ())]
+    named = [sum(amount for line, amount in refund.lines.items() if line in share.lines) for share in shares]
+    weights = [max(share.net + share.tax, 0) for share in shares]
+    rest = spread(refund.amount - sum(named), weights)
+    amounts = [one + other for one, other in zip(named, rest, strict=True)]
+    taxed = [amount if share.tax else 0 for amount, share in zip(amounts, shares, strict=True)]
+    taxes = spread(refund.amount_tax, taxed if any(taxed) else amounts)
+    return [part for part in zip(shares, amounts, taxes, strict=True) if part[1] or len(shares) == 1]
+
+
+def _row(session: Session, each: Movement, zone: ZoneInfo, arrivals: dict[str, str]) -> list[object]:
+    day, time = spreadsheet.moment(each.at, zone)
+    order, entry = each.order, each.entry
+    settled = entry.currency if entry else ""
+    return [
+        day, time, zone.key, each.kind, order.number if order else "", order.country if order else "", each.product_kind,
+        spreadsheet.major(each.net, each.currency), "" if each.rate is None else str(each.rate),
+        spreadsheet.major(each.tax, each.currency), spreadsheet.major(each.gross, each.currency), each.currency,
+        spreadsheet.major(entry.gross if entry else None, settled), spreadsheet.major(entry.fee if entry else None, settled),
+        spreadsheet.major(entry.net if entry else None, settled), settled,
+        _arrival(session, entry.payout_id if entry else None, arrivals), each.note,
+        spreadsheet.text(order.tax_id if order else ""), each.invoice, each.source, entry.id if entry else "",
+        (entry.payout_id or "") if entry else "", order.id if order else "",
+    ]  # fmt: skip
+
+
+def _arrival(session: Session, payout_id: str | None, arrivals: dict[str, str]) -> str:
+    """The day on which a payout reaches the bank, which is a date of the bank's and no moment."""
+    if payout_id and payout_id not in arrivals:
+        payout = session.get(Payout, payout_id)
+        arrivals[payout_id] = payout.arrival_date.date().isoformat() if payout else ""
+    return arrivals.get(payout_id or "", "")

@@ -1,0 +1,46 @@
+"""The tax file: what was taxed and what tax was in it, by quarter, country, rate and kind of product.
+
+A refund counts in the quarter in which it happened, at the rate of what it pays back.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from core.owner.accounting import journal, spreadsheet
+from core.owner.figures.days import Days
+
+COLUMNS = (
+    "quarter", "country", "tax_rate", "product_kind", "currency", "sales_net", "sales_tax", "refunds_net", "refunds_tax",
+    "net", "tax", "gross", "rows",
+)  # fmt: skip
+_KINDS = ("sale", "refund")
+
+
+def lines(session: Session, days: Days, *, livemode: bool) -> Iterator[str]:
+    """The taxes of these days as a file, line by line."""
+    sums: dict[tuple[str, str, str, str, str], dict[str, list[int]]] = {}
+    for each in journal.movements(session, days, livemode=livemode):
+        if each.kind in _KINDS and each.rate is not None:
+            country = each.order.country if each.order else ""
+            key = (_quarter(each.at, days.zone), country, str(each.rate), each.product_kind, each.currency)
+            into = sums.setdefault(key, {kind: [0, 0, 0] for kind in _KINDS})[each.kind]
+            into[0] += each.net or 0
+            into[1] += each.tax or 0
+            into[2] += 1
+    return spreadsheet.lines(
+        COLUMNS, (_row(key, parts["sale"], parts["refund"]) for key, parts in sorted(sums.items()))
+    )
+
+
+def _row(key: tuple[str, str, str, str, str], sold: list[int], back: list[int]) -> list[object]:
+    net, tax = sold[0] + back[0], sold[1] + back[1]
+    amounts = (sold[0], sold[1], back[0], back[1], net, tax, net + tax)
+    return [*key, *(spreadsheet.major(amount, key[-1]) for amount in amounts), sold[2] + back[2]]
+
+
+def _quarter(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local.year}-Q{(local.month + 2) // 3}"

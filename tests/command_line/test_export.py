@@ -1,0 +1,77 @@
+"""`pushcart export`, `report sales` and `report subscriptions`: files for the accountant, and figures for scripts."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from core.events import reconciliation
+from core.shop import Shop
+from tests import builders
+from tests.command_line.conftest import Run
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+
+NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
+
+
+@pytest.fixture
+def order_id(shop: Shop, stripe: FakeStripe, clock: Clock) -> str:
+    """An order of which a part went back, and a subscription."""
+    order_id = builders.bought(shop, stripe, "kit-eur")
+    builders.deliver(shop, stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 1000)))
+    builders.subscribed(shop, stripe, cart="other", browser="br_2")
+    clock.pass_(hours=1)
+    reconciliation.sweep(shop)
+    return order_id
+
+
+@pytest.mark.parametrize(
+    ("file", "last"), [("journal", "order_id"), ("tax", "rows"), ("payouts", "order_id"), ("orders", "order_id")]
+)
+def test_each_file_is_printed_with_its_ids_last(pushcart: Run, order_id: str, file: str, last: str) -> None:
+    said = pushcart("export", file, *NOVEMBER)
+    assert (said.status, said.errors) == (0, "")
+    head = said.output.splitlines()[0]
+    assert head.startswith("\ufeff")
+    assert head.endswith(last)
+
+
+def test_a_file_is_written_whole_and_for_its_owner_alone(pushcart: Run, folder: Path, order_id: str) -> None:
+    said = pushcart("export", "journal", *NOVEMBER, "--out", "november.csv")
+    assert (said.status, said.output) == (0, "Written to november.csv.\n")
+    written = folder / "november.csv"
+    assert written.read_bytes().startswith(b"\xef\xbb\xbfdate,time,zone,kind,")
+    assert written.stat().st_mode & 0o077 == 0
+    rows = list(csv.DictReader(written.read_text(encoding="utf-8-sig").splitlines()))
+    assert [(row["kind"], row["gross"]) for row in rows if row["order_id"] == order_id] == [
+        ("sale", "79.00"), ("refund", "-10.00"),
+    ]  # fmt: skip
+    assert [path.name for path in folder.iterdir() if path.suffix == ".csv"] == ["november.csv"]
+
+
+@builders.on_sqlite
+def test_what_cannot_be_exported_is_refused(pushcart: Run, shop: Shop) -> None:
+    assert pushcart("export", "ledger", *NOVEMBER).status == 2
+    assert pushcart("export", "journal", "--from", "2026-11-01").status == 2
+
+
+def test_sales_are_reported_in_the_contracts_shape(pushcart: Run, order_id: str) -> None:
+    said = pushcart("report", "sales", *NOVEMBER, "--json")
+    assert said.json == [
+        {
+            "currency": "eur", "orders": 2, "gross": 8800, "discounts": 0, "refunds": 1000, "net": 7800, "tax": 0,
+            "disputed": 0,
+        }
+    ]  # fmt: skip
+    words = pushcart("report", "sales", *NOVEMBER).output
+    assert "eur  2 orders, gross €88.00, discounts €0.00, refunds €10.00, net €78.00" in words
+    assert "Net sales are gross sales less discounts and refunds" in words
+    empty = pushcart("report", "sales", "--from", "2026-10-01", "--to", "2026-10-31")
+    assert empty.output == "Nothing was sold on these days.\n"
+
+
+def test_subscriptions_are_reported_in_the_contracts_shape(pushcart: Run, order_id: str) -> None:
+    said = pushcart("report", "subscriptions", "--json")
+    assert said.json == [{"currency": "eur", "mrr": 900, "active": 1, "trialing": 0, "past_due": 0}]
+    assert "eur  €9.00 a month, 1 active, 0 trialing, 0 past due" in pushcart("report", "subscriptions").output

@@ -1,0 +1,96 @@
+"""Every figure opens into the very rows that it sums, page by page."""
+
+from datetime import UTC, date, datetime
+from random import Random
+
+import pytest
+
+from core.owner.figures import received, recurring, rows, sales, sums
+from core.owner.figures.days import Days
+from core.owner.figures.definitions import DEFINITIONS, Figure
+from core.owner.figures.received import Received
+from core.owner.figures.recurring import Recurring
+from core.owner.figures.rows import FigureRow
+from core.owner.figures.sales import Sales
+from core.shop import Shop
+from tests.core.owner.figures import lives
+from tests.core.owner.figures.lives import FIRST
+
+
+@pytest.fixture
+def days(shop: Shop) -> Days:
+    drawn = lives.lives(Random(11), shop.settings.zone, 120)
+    with shop.transaction() as session:
+        lives.write(session, [row for life in drawn for row in life.rows])
+    return Days(FIRST, date(2026, 11, 15), shop.settings.zone)
+
+
+def listed(shop: Shop, figure: Figure, days: Days, currency: str) -> list[FigureRow]:
+    """All rows, read in pages of seven."""
+    found: list[FigureRow] = []
+    after = None
+    with shop.reading() as session:
+        while True:
+            page = rows.of_figure(session, figure, days, livemode=True, currency=currency, after=after, limit=7)
+            found += page.rows
+            assert len(page.rows) == 7 or page.next is None
+            if (after := page.next) is None:
+                return found
+
+
+def test_the_rows_of_each_figure_add_up_to_it(shop: Shop, days: Days) -> None:
+    with shop.reading() as session:
+        asked = sums.ask(session, days.zone, livemode=True)
+        sold = sales.of_days(session, days, asked).get("eur", Sales("eur"))
+        moved = received.of_days(session, days, asked).get("eur", Received("eur"))
+        monthly = recurring.of_days(session, days, asked).get("eur", Recurring("eur"))
+    expected = {
+        Figure.GROSS: sold.gross, Figure.DISCOUNTS: sold.discounts, Figure.REFUNDS: sold.refunds,
+        Figure.REFUNDED_TAX: sold.refunded_tax, Figure.NET: sold.net, Figure.TAX: sold.tax, Figure.ORDERS: sold.orders,
+        Figure.AVERAGE_ORDER: sold.spent, Figure.CONVERSION: sold.opened, Figure.DISPUTED: sold.lost,
+        Figure.TOP_PRODUCTS: sold.gross - sold.discounts, Figure.RECEIVED: moved.net, Figure.FEES: moved.fees,
+        Figure.DISPUTE_FEES: moved.dispute_fees, Figure.MRR: monthly.mrr, Figure.ARPU: monthly.mrr,
+        Figure.CHURN: monthly.ended, **{Figure(kind): each.amount for kind, each in monthly.movements.items()},
+    }  # fmt: skip
+    assert set(expected) == set(Figure) - {Figure.TRIAL_CONVERSION}
+    for figure, amount in expected.items():
+        found = listed(shop, figure, days, "eur")
+        assert sum(row.amount for row in found) == amount, figure
+        assert len({(row.what, row.id) for row in found}) == len(found)
+        assert [row.at for row in found] == sorted((row.at for row in found), reverse=True)
+        assert all(row.number.startswith("PL-") for row in found if row.order_id)
+    assert sum(1 for amount in expected.values() if amount) > 18
+
+
+def test_trials_open_into_those_that_ended(shop: Shop, days: Days) -> None:
+    month = Days(date(2026, 10, 17), date(2026, 11, 15), days.zone)
+    with shop.reading() as session:
+        ended = recurring.trials(session, month, livemode=True).ended
+    found = [
+        row for currency in ("eur", "usd", "jpy") for row in listed(shop, Figure.TRIAL_CONVERSION, month, currency)
+    ]
+    assert sum(row.amount for row in found) == ended > 0
+
+
+def test_rows_of_one_moment_are_neither_lost_nor_told_twice(shop: Shop) -> None:
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    drawn = lives.lives(Random(3), shop.settings.zone, 60)
+    with shop.transaction() as session:
+        everything = [row for life in drawn for row in life.rows]
+        for row in everything:
+            for name in ("paid_at", "created_at"):
+                if getattr(row, name, None):
+                    setattr(row, name, at)
+        lives.write(session, everything)
+    days = Days(date(2026, 11, 3), date(2026, 11, 3), shop.settings.zone)
+    with shop.reading() as session:
+        net = sales.of_days(session, days, sums.ask(session, days.zone, livemode=True))["eur"].net
+    assert sum(row.amount for row in listed(shop, Figure.NET, days, "eur")) == net != 0
+
+
+def test_every_figure_is_defined_in_one_sentence() -> None:
+    assert set(DEFINITIONS) == set(Figure)
+    for definition in DEFINITIONS.values():
+        assert definition.sentence.endswith(".")
+        assert definition.sentence.count(". ") == 0
+        assert definition.parts
