@@ -1,6 +1,6 @@
 """Dates and hours, as they are shown."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from core.kinds.workshops import DateView, Times
@@ -33,3 +33,12 @@ def day_of(date: DateView | Times) -> str:
 def of(date: DateView | Times) -> tuple[str, str]:
     """The day and the hours of a workshop's date."""
     return hours(date.starts_at, date.ends_at, date.timezone)
+
+
+def age(span: timedelta) -> str:
+    """How long something took or is ago: 40 seconds, 3 hours."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if number := seconds // length:
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"

@@ -8,9 +8,22 @@ import streamlit as st
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
-STAFF = "owner_pages/staff.py"
+STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
+REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
+CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer.py", "owner_pages/letters.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
-OWNER_PATHS = {OVERVIEW: "owner", ORDERS: "owner-orders", ORDER: "owner-order", STAFF: "owner-staff"}
+OWNER_PATHS = {
+    OVERVIEW: "owner",
+    ORDERS: "owner-orders",
+    ORDER: "owner-order",
+    REFUNDS: "owner-refunds",
+    SUBSCRIPTIONS: "owner-subscriptions",
+    CUSTOMERS: "owner-customers",
+    CUSTOMER: "owner-customer",
+    LETTERS: "owner-letters",
+    STAFF: "owner-staff",
+    HEALTH: "owner-health",
+}
 
 
 def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:

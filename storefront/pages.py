@@ -61,8 +61,16 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.OVERVIEW, overview, "monitoring", hidden=hidden),
             owners_page(links.ORDERS, "Orders", "receipt_long", hidden=hidden),
             owners_page(links.ORDER, "Order", "receipt_long", hidden=True),
+            owners_page(links.REFUNDS, "Refunds", "undo", hidden=hidden),
+            owners_page(links.SUBSCRIPTIONS, "Subscriptions", "autorenew", hidden=hidden),
+            owners_page(links.CUSTOMERS, "Customers", "person", hidden=hidden),
+            owners_page(links.CUSTOMER, "Customer", "person", hidden=True),
         ],
         "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
+        "System": [
+            owners_page(links.LETTERS, "Letters", "mail", hidden=hidden),
+            owners_page(links.HEALTH, "Health", "vital_signs", hidden=hidden),
+        ],
     }
 
 

@@ -96,7 +96,7 @@ _ROWS: dict[str, dict[str, str]] = {
 _PLANS: dict[str, dict[str, str]] = {
     "subscriptions": {
         "id": "'sub_' || i", "order_id": "'ord_' || i", "status": "'active'", "amount": "900", "monthly_amount": "900",
-        "currency": "'eur'", "interval": "'month'", "created_at": _AT,
+        "currency": "'eur'", "interval": "'month'", "created_at": _AT, "period_end": _AT,
         "trial_end": "case when i % 200 = 0 then " + _AT + " end", "paused": "false",
         "end_reason": "''", "fetched_at": _AT, "failures": "0",
     },

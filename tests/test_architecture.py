@@ -53,6 +53,10 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/journeys", "core/events", "core/messages",
     },
+    "core/registers": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/events", "core/messages", "core/owner",
+    },
     # What opens the shop and is typed into a terminal.
     "core": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
@@ -78,11 +82,11 @@ ROOMS: dict[str, set[str]] = {
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/owner", "storefront",
+        "core/messages", "core/owner", "core/registers", "storefront",
     },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/messages", "core/owner", "storefront", "storefront/back_office",
+        "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

@@ -44,7 +44,7 @@ class _Object:
 class Pass:
     """One pass over everything, step by step. `everything` tries also what rests."""
 
-    def __init__(self, shop: Shop, *, everything: bool, progress: Callable[[str], None]) -> None:
+    def __init__(self, shop: Shop, *, everything: bool, progress: Callable[[str], object]) -> None:
         self.shop = shop
         self.everything = everything
         self.report = Report()

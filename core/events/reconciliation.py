@@ -40,7 +40,7 @@ _SURE_EVERY = timedelta(hours=1)
 _SURE_OVERLAP = timedelta(days=1)
 
 
-def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], None] | None = None) -> Report:
+def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], object] | None = None) -> Report:
     """One pass over all that may have been missed: events, Sessions, refunds, subscriptions, the balance, what has lapsed.
 
     Failed and parked events, and whatever else failed, are tried again when they are due, and Sessions asked about

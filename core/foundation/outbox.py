@@ -68,6 +68,8 @@ _QUEUES = {
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})
+# More of those that gave up nobody reads at once.
+MOST_DEAD = 1000
 # A job with a lower number comes first.
 _LAST = 2**31 - 1
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -202,11 +204,83 @@ def executors(engine: Engine) -> set[str]:
 
 
 def dead_jobs(engine: Engine) -> list[tuple[str, datetime, str]]:
-    """Jobs that gave up: id, when, and what they said last."""
-    found = open_client(engine).list_workflows(
-        status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"], load_input=False, load_output=True
-    )
-    return [
-        (job.workflow_id, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC), masking.masked(str(job.error)))
+    """Jobs that gave up, the newest MOST_DEAD of them: id, when, and what they said last."""
+    return [(job.id, job.since, job.said) for job in jobs(engine, Stage.DEAD, limit=MOST_DEAD)]
+
+
+class Stage(StrEnum):
+    """How far a job is: `waiting` for its turn, `running` in a worker's hands, `dead` when it gave up."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DEAD = "dead"
+
+
+# What DBOS calls these, each as one of those that it has an index of: a statement finds them by the index's very words.
+_IN_FLIGHT = ("ENQUEUED", "PENDING")
+_ENDED_BADLY = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+_STAGES: dict[Stage, dict[str, tuple[str, ...]]] = {
+    Stage.WAITING: {"ENQUEUED": _IN_FLIGHT, "DELAYED": ("DELAYED",)},
+    Stage.RUNNING: {"PENDING": ("PENDING",)},
+    Stage.DEAD: {"ERROR": _ENDED_BADLY, "MAX_RECOVERY_ATTEMPTS_EXCEEDED": _ENDED_BADLY},
+}
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job as it stands. `since` is when that changed last, `said` what it gave up with."""
+
+    id: str
+    queue: str
+    stage: Stage
+    since: datetime
+    said: str
+
+
+def jobs(engine: Engine, stage: Stage, *, limit: int) -> list[JobRow]:
+    """The jobs of a stage, the newest first, at most `limit`. Their arguments are not told."""
+    found = _described(engine, _named(engine, stage, limit), said=stage is Stage.DEAD)
+    rows = [
+        JobRow(
+            job.workflow_id, job.queue_name or "", stage, datetime.fromtimestamp((job.updated_at or 0) / 1000, UTC),
+            masking.masked(str(job.error)) if job.error else "",
+        )
         for job in found
-    ]
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: row.since, reverse=True)[:limit]
+
+
+def _named(engine: Engine, stage: Stage, limit: int) -> list[str]:
+    """The ids of the newest jobs of a stage, or whose time comes next, at most `limit` of each status. DBOS itself would look
+    through all jobs."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    found: list[str] = []
+    with system.engine.connect() as connection:
+        for status, index in _STAGES[stage].items():
+            words = [constant(each) for each in index]
+            of_index = jobs.c.status.in_(words) if len(words) > 1 else jobs.c.status == words[0]
+            query = select(jobs.c.workflow_uuid).where(of_index, jobs.c.status == constant(status))
+            # Of what is put off, DBOS has an index by when its time comes.
+            order = jobs.c.delay_until_epoch_ms if status == "DELAYED" else jobs.c.created_at.desc()
+            found += connection.execute(query.order_by(order).limit(limit)).scalars()
+    return found
+
+
+def _described(engine: Engine, ids: list[str], *, said: bool) -> list[Any]:
+    """These jobs as DBOS describes them, with what they ended with if that is `said`."""
+    if not ids:
+        return []
+    return list(open_client(engine).list_workflows(workflow_ids=ids, load_input=False, load_output=said))
+
+
+def retry(engine: Engine, job_id: str) -> bool:
+    """Let a job that gave up have its turn again, in the queue that it was in; False if it has not given up (any more)."""
+    client = open_client(engine)
+    found = [job for job in _described(engine, [job_id], said=False) if job.status in _STAGES[Stage.DEAD]]
+    for job in found:
+        client.rewind_workflow(
+            job_id, application_version=APPLICATION_VERSION, queue_name=job.queue_name,
+            queue_partition_key=job.queue_partition_key,
+        )  # fmt: skip
+    return bool(found)

@@ -5,6 +5,7 @@ from sqlmodel import Session
 from core import fulfillment
 from core.admission import Refused
 from core.foundation import outbox
+from core.foundation.errors import OrderNotFound, OtherMode
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
 from core.journeys import ownership
@@ -12,7 +13,13 @@ from core.kinds import plan_billing
 from core.orders import ledger, orders, subscription_invoices, subscriptions
 from core.orders.refunds import Refund
 from core.orders.subscriptions import Subscription
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
 from core.shop import Shop
+
+# Stands for the cause where somebody of the staff said that a plan ends.
+BY_STAFF = "staff"
 
 
 def refresh(shop: Shop, subscription_id: str) -> bool:
@@ -41,11 +48,11 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
 
 def end(shop: Shop, subscription_id: str, cause: str) -> None:
     """End a subscription because of a refund or a lost dispute, if that still holds and the policy says so; where the
-    policy leaves it to the owners, they are told. Raises StripeTrouble."""
+    policy leaves it to the owners, they are told. What ended BY_STAFF needs neither. Raises StripeTrouble."""
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
-        wanted = _is_unwanted(session, row)
-        cancels = _policy(shop.settings, session.get(Refund, cause))
+        wanted = cause == BY_STAFF or _is_unwanted(session, row)
+        cancels = cause == BY_STAFF or _policy(shop.settings, session.get(Refund, cause))
     if not wanted:
         return
     if cancels:
@@ -55,6 +62,25 @@ def end(shop: Shop, subscription_id: str, cause: str) -> None:
     topic = f"plan_bills_on:{subscription_id}"
     with shop.transaction() as session:
         outbox.owe(session, Job.OWNER_NOTICE, row.order_id, topic, key=f"{row.order_id}:{topic}")
+
+
+def end_now(shop: Shop, subscription_id: str, *, deed: Deed) -> None:
+    """End a subscription at once because somebody of the staff says so; nothing is refunded.
+
+    Raises OrderNotFound, OtherMode, NotPermitted, DoneAlready or StripeTrouble. After StripeUnreachable or StripeKeyRefused it
+    is remembered, and the worker tells Stripe.
+    """
+    with shop.transaction() as session:
+        deeds.begin(session, shop.settings, deed, Action.END_PLAN, subject=subscription_id, now=shop.now())
+        row = session.get(Subscription, subscription_id)
+        order = orders.lock(session, row.order_id) if row else None
+        if order is None:
+            raise OrderNotFound(order=subscription_id)
+        if order.livemode is not shop.settings.livemode:
+            raise OtherMode(order_id=order.id, livemode=order.livemode)
+        key = f"{subscription_id}:{BY_STAFF}"
+        outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription_id, BY_STAFF, key=key)
+    end(shop, subscription_id, BY_STAFF)
 
 
 def ends_after_refund(settings: Settings, refund: Refund) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import update
+from sqlalchemy import Index, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import masking
@@ -41,6 +41,10 @@ class Letter(Record, table=True):
     """One mail owed, under the id of the job that sends it."""
 
     __tablename__ = "letters"
+    __table_args__ = (
+        Index("ix_letters_created_at_id", "created_at", "id"),
+        Index("ix_letters_state_created_at_id", "state", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True)
     order_id: str | None = Field(default=None, foreign_key="orders.id", index=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, index_where, minor_units
@@ -53,6 +54,7 @@ class Dispute(Dated, table=True):
     """
 
     __tablename__ = "disputes"
+    __table_args__ = (Index("ix_disputes_status_created_at_id", "status", "created_at", "id"),)
     dated: ClassVar[str] = "created_at"
     counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "status"))
 
@@ -64,7 +66,7 @@ class Dispute(Dated, table=True):
     amount: int = minor_units()
     currency: str
     reason: str
-    status: str = Field(index=True)
+    status: str
     due_by: datetime | None = None
     was_inquiry: bool = False
     withdrawn: bool = False

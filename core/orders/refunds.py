@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, literal_column
+from sqlalchemy import JSON, Index, literal_column
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import index_where, minor_units, text_enum
@@ -43,6 +43,7 @@ class Refund(Dated, table=True):
     """
 
     __tablename__ = "refunds"
+    __table_args__ = (Index("ix_refunds_status_created_at_id", "status", "created_at", "id"),)
     dated: ClassVar[str] = "created_at"
     counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "amount_tax", "status"))
 
@@ -55,7 +56,7 @@ class Refund(Dated, table=True):
     amount: int = minor_units()
     amount_tax: int = minor_units(default=0)
     currency: str
-    status: RefundStatus = text_enum(RefundStatus, index=True)
+    status: RefundStatus = text_enum(RefundStatus)
     reason: str = ""
     failure: str = ""
     lines: dict[str, int] = Field(default_factory=dict, sa_type=JSON)

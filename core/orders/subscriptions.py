@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, index_where, minor_units
@@ -34,10 +35,15 @@ class Subscription(Record, table=True):
     """
 
     __tablename__ = "subscriptions"
+    __table_args__ = (
+        Index("ix_subscriptions_created_at_id", "created_at", "id"),
+        Index("ix_subscriptions_status_created_at_id", "status", "created_at", "id"),
+        Index("ix_subscriptions_period_end_id", "period_end", "id"),
+    )
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
-    status: str = Field(default="", index=True)
+    status: str = ""
     stripe_customer_id: str | None = None
     amount: int = minor_units(default=0)
     monthly_amount: int = minor_units(default=0)

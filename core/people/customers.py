@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, String
+from sqlalchemy import Column, ForeignKey, Index, String
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
@@ -17,6 +17,7 @@ class Customer(Record, table=True):
     """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it."""
 
     __tablename__ = "customers"
+    __table_args__ = (Index("ix_customers_created_at_id", "created_at", "id"),)
 
     id: str = Field(primary_key=True)
     email: str = Field(unique=True)

@@ -42,12 +42,13 @@ class Action(StrEnum):
     MEND = "mend"
     SET_ASIDE = "set_aside"
     EXPORT = "export"
+    END_PLAN = "end_plan"
     STAFF = "staff"
 
 
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
-    Role.SUPPORT: frozenset(Action) - {Action.READDRESS, Action.TAKE_BACK, Action.STAFF},
+    Role.SUPPORT: frozenset(Action) - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF},
     Role.VIEWER: frozenset(),
 }
 

@@ -8,7 +8,7 @@ from core.foundation.errors import ShopError
 from core.people.deeds import Deed
 from storefront.back_office import gate, refusals
 
-_OPEN, _SAID = "dialog", "said"
+_OPEN, SAID = "dialog", "said"
 
 
 def opener(name: str) -> Callable[[], None]:
@@ -38,12 +38,12 @@ def carry_out(name: str, act: Callable[[Deed], str]) -> None:
     except ShopError as error:
         refusals.draw(error)
         return
-    st.session_state[_SAID] = said
+    st.session_state[SAID] = said
     close()
     st.rerun()
 
 
 def draw_said() -> None:
     """What the last dialog came to."""
-    if said := st.session_state.pop(_SAID, None):
+    if said := st.session_state.pop(SAID, None):
         st.success(said, icon=":material/check_circle:")

@@ -3,10 +3,12 @@
 import streamlit as st
 
 from core.foundation.errors import (
+    AddressTaken,
     AddressUnfit,
     AlreadyPaid,
     AmountTooSmall,
     AmountUnclear,
+    CustomerNotFound,
     DoneAlready,
     EventNotFound,
     NeverPaid,
@@ -24,7 +26,7 @@ from core.foundation.errors import (
     StripeUnreachable,
 )
 from core.foundation.money import Money
-from storefront import sentences
+from storefront import sentences, words
 from storefront.amounts import price
 
 
@@ -61,6 +63,11 @@ def of(error: ShopError) -> str:
             return f"It was placed with {paid} money, which can't be moved with a {key} key."
         case OrderNotFound():
             return "There is no such order, or nobody has paid for it yet."
+        case CustomerNotFound():
+            return "The customer isn't there any more, or the address is not theirs. Look again before you decide."
+        case AddressTaken(orders=orders):
+            has = f"another customer with {words.count(orders, 'order', 'orders')}"
+            return f"That address belongs to {has}, so nothing was changed. If they are one person, say so."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():

@@ -1,11 +1,16 @@
 """States in words and colours: green is done, orange waits, red needs somebody, violet is money that went back, gray is over."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from core.foundation.outbox import Job
 from core.kinds.grants import Delivery
+from core.messages.letters import LetterState
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
+from core.registers import disputes
+from core.registers.subscriptions import Standing
 
 STATUS = {
     Status.PENDING: ("Not paid", "gray", "schedule"),
@@ -39,6 +44,42 @@ REFUND = {
     RefundStatus.SUCCEEDED: ("Sent back", "violet", "undo"),
     RefundStatus.FAILED: ("Failed", "red", "error"),
     RefundStatus.CANCELED: ("Refused", "red", "error"),
+}
+DISPUTE = {
+    disputes.Standing.ANSWER: ("Needs an answer", "red", "gavel"),
+    disputes.Standing.REVIEW: ("With the bank", "orange", "hourglass_top"),
+    disputes.Standing.WON: ("Won", "green", "check"),
+    disputes.Standing.LOST: ("Lost", "violet", "gavel"),
+    disputes.Standing.CLOSED: ("Closed", "gray", "block"),
+}
+LETTER = {
+    LetterState.WAITING: ("Waiting", "gray", "schedule"),
+    LetterState.RETRYING: ("Tried again", "orange", "hourglass_top"),
+    LetterState.SENT: ("Sent", "green", "check"),
+    LetterState.DROPPED: ("Overtaken", "gray", "block"),
+    LetterState.REFUSED: ("Refused", "red", "error"),
+    LetterState.GIVEN_UP: ("Given up", "red", "error"),
+}
+# By the job that sends it.
+LETTER_KIND: Mapping[str, str] = {
+    Job.RECEIPT: "Receipt", Job.LATE_DELIVERY: "Late delivery", Job.PAYMENT_FAILED: "Payment failed",
+    Job.PAID_AFTER_END: "Paid after the end", Job.SIGN_IN_CODE: "Sign-in code", Job.OWNER_NOTICE: "Notice to the owners",
+    Job.INVITATION: "Invitation",
+}  # fmt: skip
+PLAN = {
+    Standing.ACTIVE: ("Active", "green", "check"),
+    Standing.TRIALING: ("On trial", "blue", "hourglass_top"),
+    Standing.PAST_DUE: ("Past due", "orange", "error"),
+    Standing.UNPAID: ("Unpaid", "red", "error"),
+    Standing.NEW: ("Not paid yet", "gray", "schedule"),
+    Standing.ENDED: ("Ended", "gray", "block"),
+}
+# By the words of the states that Stripe's events have.
+EVENT = {
+    "applied": ("Applied", "green", "check"),
+    "ignored": ("Ignored", "gray", "block"),
+    "parked": ("Parked", "orange", "pause"),
+    "failed": ("Failed", "red", "error"),
 }
 TONE = {
     Tone.GOOD: "check_circle", Tone.PLAIN: "radio_button_unchecked", Tone.BACK: "undo", Tone.BAD: "error",

@@ -110,3 +110,26 @@ def working_for(session: Session) -> timedelta | None:
 def is_at_work(run_id: str) -> ColumnElement[bool]:
     """A condition for statements: that this run has not ended."""
     return exists().where(col(Heartbeat.id) == run_id, col(Heartbeat.ended_at).is_(None))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a process as it stands: for how long nothing was heard of it, and how it ended if it has."""
+
+    kind: Kind
+    host: str
+    pid: int
+    started_at: datetime
+    silence: timedelta
+    ended: bool
+    lost: bool
+
+
+def newest(session: Session, *, limit: int) -> list[Run]:
+    """The runs that were heard of last."""
+    now = database_time(session)
+    query = select(Heartbeat).order_by(col(Heartbeat.beat_at).desc()).limit(limit)
+    return [
+        Run(row.kind, row.host, row.pid, row.started_at, now - row.beat_at, row.ended_at is not None, row.lost)
+        for row in session.exec(query)
+    ]

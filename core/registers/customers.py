@@ -1,0 +1,199 @@
+"""Customers as a list, and one with everything: what they spent, their orders, letters, sign-ins and addresses."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, func, select
+
+from core.foundation import addresses
+from core.foundation.errors import CustomerNotFound
+from core.foundation.money import Money
+from core.messages.letters import Letter, LetterState
+from core.orders.orders import Order
+from core.owner.order_book import listing, lookup
+from core.owner.order_book.listing import OrderRow
+from core.people import address_changes, customers, deeds
+from core.people.customers import Customer, CustomerAddress, How
+from core.people.deeds import Deed
+from core.people.sign_in import SignIn
+from core.people.staff import Action
+from core.registers import paging
+from core.registers.paging import Page, Place
+from core.shop import Shop
+
+# Of what one customer has, the newest of each.
+_ORDERS, _LETTERS, _SIGN_INS = 100, 50, 20
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a customer paid in one currency, and what of it went back."""
+
+    paid: Money
+    returned: Money
+    orders: int
+
+
+@dataclass(frozen=True)
+class CustomerRow:
+    """A customer in the list: the address that letters go to, the name on their newest order, empty if none said one.
+
+    First and last are when they paid, None for whoever has not in this mode.
+    """
+
+    id: str
+    email: str
+    name: str
+    created_at: datetime
+    spent: tuple[Spent, ...]
+    first_paid_at: datetime | None
+    last_paid_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AddressView:
+    """An address of theirs, and how it came to be."""
+
+    address: str
+    how: How
+    verified_at: datetime
+
+
+@dataclass(frozen=True)
+class LetterView:
+    """A letter about an order of theirs."""
+
+    id: str
+    order_id: str
+    state: LetterState
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SignInView:
+    """Somebody signed in under an address of theirs. `is_open` as long as that still stands."""
+
+    at: datetime
+    ip: str
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class CustomerSheet:
+    """All of it. Of orders, letters and sign-ins the newest."""
+
+    row: CustomerRow
+    addresses: tuple[AddressView, ...]
+    orders: tuple[OrderRow, ...]
+    letters: tuple[LetterView, ...]
+    sign_ins: tuple[SignInView, ...]
+
+
+def page(session: Session, text: str, *, livemode: bool, place: Place, size: int = paging.PAGE) -> Page[CustomerRow]:
+    """The newest customers, or those whose address or name begins with this, or whose order it names."""
+    query = select(Customer)
+    if text:
+        query = query.where(col(Customer.id).in_(_matching(session, text)))
+    found = paging.page(session, query, Customer, by="created_at", place=place, size=size)
+    shown = {row.id: row for row in _rows(session, found.rows, livemode=livemode)}
+    return found.each(lambda row: shown[row.id])
+
+
+def sheet(shop: Shop, customer_id: str) -> CustomerSheet:
+    """One customer in full. Raises CustomerNotFound."""
+    livemode = shop.settings.livemode
+    with shop.reading() as session:
+        customer = session.get(Customer, customer_id)
+        if customer is None:
+            raise CustomerNotFound()
+        theirs = customers.addresses_of(session, customer_id)
+        bought = select(Order).where(Order.customer_id == customer_id, col(Order.livemode).is_(livemode))
+        newest = bought.order_by(col(Order.created_at).desc(), col(Order.id).desc()).limit(_ORDERS)
+        orders = session.exec(newest).all()
+        return CustomerSheet(
+            _rows(session, [customer], livemode=livemode)[0],
+            tuple(AddressView(each.address, each.how, each.verified_at) for each in theirs),
+            listing.described(session, orders), _letters(session, [order.id for order in orders]),
+            _sign_ins(session, [each.folded for each in theirs], now=shop.now()),
+        )  # fmt: skip
+
+
+def change_address(shop: Shop, customer_id: str, old: str, new: str, *, keep: bool, join: bool, deed: Deed) -> None:
+    """Give the customer the address `new` in place of `old`, or beside it with `keep`; letters go there from now on.
+
+    Raises AddressUnfit, CustomerNotFound, NotPermitted, DoneAlready, and AddressTaken if another customer has it and the two
+    are not to `join`.
+    """
+    new = addresses.checked(new, reachable=shop.settings.livemode)
+    now = shop.now()
+    with shop.transaction() as session:
+        detail = "joined" if join else "kept both" if keep else ""
+        who = deeds.begin(session, shop.settings, deed, Action.READDRESS, subject=customer_id, detail=detail, now=now)
+        if customers.whose(session, old) != customer_id:
+            raise CustomerNotFound()
+        address_changes.change(session, old, new, how=How.OWNER, keep=keep, join=join, actor=who.role, now=now)
+
+
+def _matching(session: Session, text: str) -> set[str]:
+    orders = lookup.matching(session, text)
+    found = session.exec(select(Order.customer_id).where(col(Order.id).in_(orders))).all() if orders else []
+    return {each for each in (*found, customers.whose(session, text)) if each}
+
+
+def _rows(session: Session, found: Sequence[Customer], *, livemode: bool) -> list[CustomerRow]:
+    ids = [customer.id for customer in found]
+    written = select(CustomerAddress.folded, CustomerAddress.address)
+    stored = dict(session.exec(written.where(col(CustomerAddress.folded).in_([each.email for each in found]))).all())
+    names = _names(session, ids)
+    spent, paid_at = _spent(session, ids, livemode=livemode)
+    return [
+        CustomerRow(
+            each.id, stored.get(each.email, each.email), names.get(each.id, ""), each.created_at,
+            tuple(spent.get(each.id, ())), min(paid_at.get(each.id, ()), default=None),
+            max(paid_at.get(each.id, ()), default=None),
+        )
+        for each in found
+    ]  # fmt: skip
+
+
+def _names(session: Session, ids: Collection[str]) -> dict[str, str]:
+    query = select(Order.customer_id, Order.name).where(col(Order.customer_id).in_(ids), Order.name != "")
+    return {each: name for each, name in session.exec(query.order_by(col(Order.created_at))) if each}
+
+
+def _spent(
+    session: Session, ids: Collection[str], *, livemode: bool
+) -> tuple[dict[str, list[Spent]], dict[str, list[datetime]]]:
+    """By customer: what was paid in each currency, and the first and the last time in each."""
+    paid = col(Order.paid_at)
+    customer, currency = col(Order.customer_id), col(Order.currency)
+    sums = func.count(), func.sum(col(Order.amount_total)), func.sum(col(Order.amount_refunded))
+    query = select_columns(customer, currency, *sums, func.min(paid), func.max(paid))
+    query = query.where(customer.in_(ids), col(Order.livemode).is_(livemode), paid.is_not(None))
+    spent: dict[str, list[Spent]] = {}
+    moments: dict[str, list[datetime]] = {}
+    for theirs, money, orders, total, returned, first, last in session.execute(
+        query.group_by(customer, currency).order_by(currency)
+    ):
+        row = Spent(Money(int(total or 0), money), Money(int(returned or 0), money), orders)
+        spent.setdefault(theirs, []).append(row)
+        moments.setdefault(theirs, []).extend((first, last))
+    return spent, moments
+
+
+def _letters(session: Session, order_ids: Collection[str]) -> tuple[LetterView, ...]:
+    query = select(Letter).where(col(Letter.order_id).in_(order_ids)).order_by(col(Letter.created_at).desc())
+    return tuple(
+        LetterView(row.id, row.order_id or "", row.state, row.sent_at or row.created_at)
+        for row in session.exec(query.limit(_LETTERS))
+    )
+
+
+def _sign_ins(session: Session, folded: Collection[str], *, now: datetime) -> tuple[SignInView, ...]:
+    query = select(SignIn).where(col(SignIn.email).in_(folded)).order_by(col(SignIn.created_at).desc())
+    return tuple(
+        SignInView(row.created_at, row.ip, row.ended_at is None and row.expires_at > now)
+        for row in session.exec(query.limit(_SIGN_INS))
+    )

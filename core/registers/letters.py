@@ -1,0 +1,75 @@
+"""Letters as a list: which mail was owed, how its sending stands, and a receipt once more.
+
+What a letter says is written when it is sent, and kept nowhere.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from core.foundation.errors import OrderNotFound
+from core.foundation.outbox import Job
+from core.journeys import order_care
+from core.messages import letters
+from core.messages.letters import Letter, LetterState
+from core.people.deeds import Deed
+from core.registers import order_names, paging
+from core.registers.order_names import OrderName
+from core.registers.paging import Page, Place
+from core.shop import Shop
+
+STATES = tuple(LetterState)
+
+
+@dataclass(frozen=True)
+class LetterRow:
+    """A letter in the list. `kind` is the job that sends it, `order` what it is about, if it is about one."""
+
+    id: str
+    kind: str
+    order: OrderName | None
+    state: LetterState
+    attempts: int
+    error: str
+    created_at: datetime
+    sent_at: datetime | None
+
+    @property
+    def to(self) -> str:
+        """The address it goes to today, empty where that is the owners' or stands with a code or an invitation."""
+        return self.order.email if self.order and self.kind != Job.OWNER_NOTICE else ""
+
+    @property
+    def can_resend(self) -> bool:
+        """Whether it can be sent once more: a receipt says what the order gives now, other letters told of a moment."""
+        return self.kind == Job.RECEIPT and self.order is not None
+
+
+def page(session: Session, state: str, *, place: Place, size: int = paging.PAGE) -> Page[LetterRow]:
+    """The newest letters, of this state if it is one."""
+    query = select(Letter)
+    if wanted := paging.one_of(LetterState, state):
+        query = query.where(Letter.state == wanted)
+    found = paging.page(session, query, Letter, by="created_at", place=place, size=size)
+    names = order_names.of(session, [row.order_id for row in found.rows])
+    return found.each(lambda row: _row(row, names.get(row.order_id)))
+
+
+def resend(shop: Shop, letter_id: str, *, deed: Deed) -> None:
+    """Send the receipt once more, to the order's address of today; one that could not be sent needs nobody any more.
+
+    Raises OrderNotFound, NeverPaid, NotPermitted or DoneAlready.
+    """
+    with shop.reading() as session:
+        letter = session.get(Letter, letter_id)
+    if letter is None or letter.order_id is None:
+        raise OrderNotFound(order=letter_id)
+    order_care.resend(shop, letter.order_id, deed=deed)
+    with shop.transaction() as session:
+        letters.overtake(session, letter_id)
+
+
+def _row(row: Letter, order: OrderName | None) -> LetterRow:
+    kind = row.id.partition(":")[0]
+    return LetterRow(row.id, kind, order, row.state, row.attempts, row.error, row.created_at, row.sent_at)

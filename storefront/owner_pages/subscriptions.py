@@ -1,0 +1,102 @@
+import streamlit as st
+
+from core.journeys import plans
+from core.people.deeds import Deed
+from core.people.staff import Action, Staff
+from core.registers import subscriptions
+from core.registers.subscriptions import Standing, SubscriptionRow
+from storefront import dates, frame, process, words
+from storefront.amounts import price
+from storefront.back_office import dialogs, gate, lists, states
+
+shop = process.shop()
+VIEWS = {"all": "All", "renewals": f"Renewals of the next {subscriptions.AHEAD.days} days"}
+
+
+def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
+    """One plan."""
+    with lists.row(row.id, f"{billed(row)}{states.badge(states.PLAN[row.standing])}", row.order):
+        seats = f"{words.count(row.quantity, 'seat', 'seats')}, " if row.quantity else ""
+        words.quiet(f"{seats}since {dates.day(row.began_at)} · {words.plain(row.id)}")
+        for line in about(row):
+            st.markdown(line)
+        if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
+            st.button(
+                "End it now", type="tertiary", icon=":material/cancel:", key=f"open-end-{row.id}",
+                on_click=dialogs.opener(f"end-{row.id}"),
+            )  # fmt: skip
+
+
+def billed(row: SubscriptionRow) -> str:
+    """What is billed how often, as soon as it is known."""
+    often = {str(interval): each for interval, each in words.EACH.items()}.get(row.interval or "", "")
+    return f"**{price(row.amount)}** {often} &nbsp; " if row.amount else ""
+
+
+def about(row: SubscriptionRow) -> list[str]:
+    """What comes next, in words."""
+    found = []
+    if row.standing is Standing.PAST_DUE and row.grace_until:
+        left = row.grace_until - shop.now()
+        until = f"until {states.moment(row.grace_until)} UTC"
+        found.append(
+            f":orange[:material/timer: **{dates.age(left)} of grace left**], {until}"
+            if left.total_seconds() > 0
+            else f":red[:material/timer_off: The days of grace are over, {until}]"
+        )
+    if row.standing is Standing.ENDED:
+        why = f": {words.plain(row.end_reason.replace('_', ' '))}" if row.end_reason else ""
+        found.append(f":gray[Ended{f' {dates.day(row.ends_at)}' if row.ends_at else ''}{why}]")
+    elif row.ends_at:
+        found.append(f":gray[Ends {dates.day(row.ends_at)}, and is not billed again]")
+    elif row.paused:
+        found.append(":gray[Nothing is collected at present]")
+    elif row.renews_at:
+        found.append(f":gray[Renews {dates.day(row.renews_at)}]")
+    return found
+
+
+@st.dialog("End a subscription", icon=":material/cancel:", on_dismiss=dialogs.close)
+def end(row: SubscriptionRow) -> None:
+    """What it does, and the button."""
+    gate.me()
+    st.markdown(
+        f"The plan of order {row.order.number} ends at once, at Stripe too, and its buyer loses access now. Nothing is"
+        " refunded and nothing more is billed. This cannot be undone."
+    )
+    words.quiet("To let it run out with what was paid, end it at Stripe: its page there offers the end of the period.")
+    if st.button("End it now", type="primary", key="end-do"):
+
+        def act(deed: Deed) -> str:
+            plans.end_now(shop, row.id, deed=deed)
+            return "It has ended."
+
+        dialogs.carry_out(f"end-{row.id}", act)
+
+
+me = gate.me()
+with frame.column(1180):
+    st.title("Subscriptions", anchor=False)
+    lists.draw_said()
+    view = lists.switch("Which", VIEWS, name="view")
+    state = ""
+    if view == "all":
+        names = {each: states.PLAN[each][0] for each in Standing}
+        state = lists.choice("Standing", tuple(Standing), names, name="standing")
+    with shop.reading() as session:
+        livemode = shop.settings.livemode
+        page = (
+            subscriptions.renewals(session, livemode=livemode, now=shop.now(), place=lists.place())
+            if view == "renewals"
+            else subscriptions.page(session, state, livemode=livemode, place=lists.place())
+        )
+    if not page.rows:
+        nothing = "**Nothing renews in that time.**" if view == "renewals" else "**No plan stands like that.**"
+        lists.draw_nothing("plans", nothing if state or view == "renewals" else "**No plan was sold yet.**")
+    with st.container(gap="small"):
+        for row in page.rows:
+            draw_subscription(row, me)
+    lists.draw_paging(page.before, page.after)
+    for row in page.rows:
+        if dialogs.is_open(f"end-{row.id}"):
+            end(row)

@@ -1,0 +1,98 @@
+"""What the lists leave out, and what is refused though no page offers it."""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from core.events.inbox import StripeEvent
+from core.foundation.errors import EventNotFound, NotPermitted, OrderNotFound, OtherMode
+from core.journeys import plans, refund
+from core.people.audit import AuditEntry
+from core.people.staff import Role
+from core.registers import customers, disputes, events, machinery, refunds, subscriptions
+from core.registers.paging import Place
+from core.shop import Shop
+from tests import builders, colleagues
+from tests.builders import bought, deliver
+from tests.fakes import FakeStripe
+
+HERE = Place()
+
+
+def test_a_shop_that_is_live_lists_none_of_its_trials(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    refund.request(shop, order_id, 100, actor="owner")
+    deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(builders.payment_of(shop, order_id))))
+    now = shop.now()
+    for livemode, expected in ((False, [1, 1, 1, 1]), (True, [0, 0, 0, 0])):
+        with shop.reading() as session:
+            found = [
+                refunds.page(session, "", livemode=livemode, now=now, place=HERE).rows,
+                disputes.page(session, "", livemode=livemode, place=HERE).rows,
+                subscriptions.page(session, "", livemode=livemode, place=HERE).rows,
+                subscriptions.renewals(session, livemode=livemode, now=now, place=HERE).rows,
+            ]
+            [customer] = customers.page(session, "", livemode=livemode, place=HERE).rows
+        assert [len(rows) for rows in found] == expected
+        assert [each.orders for each in customer.spent] == expected[:1] * (not livemode)
+
+
+def test_a_row_that_is_gone_begins_the_list_anew(shop: Shop, stripe: FakeStripe) -> None:
+    bought(shop, stripe)
+    with shop.reading() as session:
+        first = events.page(session, "", place=HERE)
+        assert events.page(session, "", place=Place(after="evt_gone")) == first
+        assert events.page(session, "", place=Place(before="evt_gone")) == first
+
+
+def test_a_plan_of_test_money_is_not_ended_with_a_live_key(shop: Shop, stripe: FakeStripe) -> None:
+    _, subscription = builders.subscribed(shop, stripe)
+    me = colleagues.works_as(shop, Role.OWNER)
+    owned = replace(shop, settings=shop.settings.model_copy(update={"owner_emails": (colleagues.OWNER,)}))
+    with pytest.raises(OtherMode):
+        plans.end_now(builders.live(owned), subscription, deed=colleagues.deed(me))
+    with pytest.raises(OrderNotFound):
+        plans.end_now(shop, "sub_of_nobody", deed=colleagues.deed(me))
+    assert stripe.subscriptions[subscription]["status"] == "active"
+    assert builders.rows(shop, AuditEntry) == []
+
+
+@pytest.mark.parametrize("sign_in", ["", "in_forged"])
+def test_nobody_who_is_not_signed_in_does_anything(shop: Shop, stripe: FakeStripe, sign_in: str) -> None:
+    order_id = bought(shop, stripe)
+    [event] = builders.rows(shop, StripeEvent)
+    deed = colleagues.deed(sign_in)
+    for act in (
+        lambda: events.replay(shop, event.id, deed=deed),
+        lambda: events.replay_all(shop, deed=deed, progress=lambda *_: None),
+        lambda: machinery.retry_job(shop, f"receipt:{order_id}", deed=deed),
+        lambda: machinery.reconcile(shop, deed=deed, progress=lambda _: None),
+        lambda: refunds.resume(shop, "rf_1", deed=deed),
+        lambda: plans.end_now(shop, "sub_1", deed=deed),
+    ):
+        with pytest.raises(NotPermitted):
+            act()
+    assert builders.rows(shop, AuditEntry) == []
+
+
+def test_an_event_is_shown_without_what_is_somebody_s_own(shop: Shop, stripe: FakeStripe) -> None:
+    bought(shop, stripe)
+    told = {
+        "id": "cs_1", "client_secret": "cs_1_secret_abcdefgh", "amount_total": 2900, "currency": "eur",
+        "customer_details": {"name": "Nora Lindqvist", "phone": "+4512345678", "address": {"line1": "Elm St 1", "country": "DK"}},
+        "receipt_email": "nora@lindqvist.example", "metadata": {"order_id": "ord_1"},
+        "custom_fields": [{"key": "company", "text": {"value": "Plainwork"}}],
+    }  # fmt: skip
+    with shop.transaction() as session:
+        [row] = session.exec(builders.select(StripeEvent)).all()
+        row.payload = orjson.dumps({"id": row.id, "type": row.type, "data": {"object": told}}).decode()
+    shown = orjson.loads(events.payload(shop, row.id))["data"]["object"]
+    assert shown["customer_details"] == {
+        "name": "[masked]", "phone": "[masked]", "address": {"line1": "[masked]", "country": "DK"},
+    }  # fmt: skip
+    assert (shown["receipt_email"], shown["client_secret"]) == ("[masked]", "[masked]")
+    assert (shown["amount_total"], shown["currency"], shown["metadata"]) == (2900, "eur", {"order_id": "ord_1"})
+    assert "Plainwork" not in str(shown)
+    with pytest.raises(EventNotFound):
+        events.payload(shop, "evt_gone")

@@ -1,0 +1,104 @@
+"""The page of letters: how the sending of each stands, and a receipt once more."""
+
+from datetime import timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.foundation.outbox import Job
+from core.messages.letters import Letter, LetterState
+from core.people.audit import AuditEntry
+from core.people.staff import Role
+from core.registers import letters
+from tests import builders
+from tests.builders import bought
+from tests.conftest import Clock
+from tests.storefront.conftest import Visitor, labels, sound, words
+
+
+@pytest.fixture
+def owner(visitor: Visitor) -> Visitor:
+    visitor.works_as(Role.OWNER)
+    return visitor
+
+
+def opens(visitor: Visitor, **query: str) -> AppTest:
+    return visitor.opens("letters", folder="owner_pages", **query)
+
+
+def written(visitor: Visitor, job: Job, order_id: str | None, state: LetterState, *, minutes: int = 0) -> str:
+    """A letter as the worker leaves it."""
+    at = visitor.shop.now() + timedelta(minutes=minutes)
+    letter_id = f"{job}:{order_id or 'x'}"
+    row = Letter(id=letter_id, order_id=order_id, state=state, attempts=2, error="550 no such user", created_at=at)
+    with visitor.shop.transaction() as session:
+        session.add(row)
+    return letter_id
+
+
+def test_without_any_the_page_says_so(owner: Visitor) -> None:
+    assert "No letter was owed yet" in words(opens(owner))
+    assert "No letter of this state" in words(opens(owner, state="sent"))
+
+
+def test_letters_are_listed_by_their_state(owner: Visitor) -> None:
+    order_id = bought(owner.shop, owner.stripe)
+    written(owner, Job.RECEIPT, order_id, LetterState.REFUSED)
+    written(owner, Job.SIGN_IN_CODE, None, LetterState.SENT, minutes=1)
+    said = words(opens(owner))
+    assert said.index("Sign-in code") < said.index("Receipt")
+    assert "550 no such user" in said
+    assert "nora@lindqvist.example" in said
+    assert "Receipt" not in words(opens(owner, state="sent"))
+    tab = opens(owner)
+    sound(tab.button_group(key="f-state").set_value(LetterState.REFUSED).run())
+    assert tab.query_params["state"] in ("refused", ["refused"])
+    assert "Sign-in code" not in words(tab)
+
+
+def test_a_refused_receipt_is_sent_again_once_and_needs_nobody_any_more(owner: Visitor) -> None:
+    order_id = bought(owner.shop, owner.stripe)
+    letter_id = written(owner, Job.RECEIPT, order_id, LetterState.REFUSED)
+    tab, stale = (sound(opens(owner).button(key=f"open-resend-{letter_id}").click().run()) for _ in range(2))
+    stale.session_state["deeds"] = tab.session_state["deeds"]
+    sound(tab.button(key="resend-do").click().run())
+    assert "goes to nora" in words(tab)
+    sound(stale.button(key="resend-do").click().run())
+    assert "done by an earlier click" in stale.warning[0].value
+    assert len([job for job in builders.jobs(owner.shop) if job.startswith(f"receipt:{order_id}:")]) == 1
+    [letter] = builders.rows(owner.shop, Letter)
+    assert letter.state is LetterState.DROPPED
+
+
+def test_only_a_receipt_is_sent_again(owner: Visitor) -> None:
+    order_id = bought(owner.shop, owner.stripe)
+    written(owner, Job.PAYMENT_FAILED, order_id, LetterState.GIVEN_UP)
+    assert "Send again" not in labels(opens(owner))
+
+
+def test_a_viewer_sends_nothing_also_by_a_forged_dialog(visitor: Visitor) -> None:
+    letter_id = written(visitor, Job.RECEIPT, bought(visitor.shop, visitor.stripe), LetterState.REFUSED)
+    visitor.works_as(Role.VIEWER)
+    jobs = builders.jobs(visitor.shop)
+    tab = opens(visitor)
+    assert "Send again" not in labels(tab)
+    tab.session_state["dialog"] = f"resend-{letter_id}"
+    sound(tab.run())
+    sound(tab.button(key="resend-do").click().run())
+    assert "your role doesn't allow this" in tab.warning[0].value
+    assert builders.jobs(visitor.shop) == jobs
+    assert builders.rows(visitor.shop, AuditEntry) == []
+    assert builders.rows(visitor.shop, Letter)[0].state is LetterState.REFUSED
+
+
+def test_long_lists_are_leafed(owner: Visitor, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(letters.page.__kwdefaults__, "size", 1)
+    order_id = bought(owner.shop, owner.stripe)
+    written(owner, Job.RECEIPT, order_id, LetterState.SENT)
+    written(owner, Job.INVITATION, None, LetterState.SENT, minutes=1)
+    tab = opens(owner)
+    assert "Invitation" in words(tab)
+    sound(tab.button(key="leaf-on").click().run())
+    assert "Receipt" in words(tab)
+    sound(tab.button(key="leaf-back").click().run())
+    assert "Invitation" in words(tab)

@@ -1,0 +1,114 @@
+"""The page of subscriptions: how each stands, what renews before long, and a plan's end on an owner's word."""
+
+from datetime import timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.foundation.errors import StripeUnreachable
+from core.orders.subscriptions import Subscription
+from core.people.audit import AuditEntry
+from core.people.staff import Role
+from core.registers import subscriptions
+from core.registers.subscriptions import Standing
+from tests import builders
+from tests.conftest import Clock
+from tests.storefront.conftest import Visitor, labels, sound, words
+
+
+@pytest.fixture
+def owner(visitor: Visitor) -> Visitor:
+    visitor.works_as(Role.OWNER)
+    return visitor
+
+
+def opens(visitor: Visitor, **query: str) -> AppTest:
+    return visitor.opens("subscriptions", folder="owner_pages", **query)
+
+
+def change(visitor: Visitor, subscription: str, **changes: object) -> None:
+    with visitor.shop.transaction() as session:
+        session.get_one(Subscription, subscription).sqlmodel_update(changes)
+
+
+def test_without_any_the_page_says_so(owner: Visitor) -> None:
+    assert "No plan was sold yet" in words(opens(owner))
+    assert "Nothing renews in that time" in words(opens(owner, view="renewals"))
+    assert "No plan stands like that" in words(opens(owner, standing="past_due"))
+
+
+def test_plans_are_listed_by_how_they_stand(owner: Visitor) -> None:
+    _, subscription = builders.subscribed(owner.shop, owner.stripe, ("plan-month", 3))
+    tab = opens(owner)
+    assert "3 seats" in words(tab)
+    assert "Renews" in words(tab)
+    assert "**PL-1001**" in labels(tab)
+    sound(tab.button_group(key="f-standing").set_value(Standing.ENDED).run())
+    assert "No plan stands like that" in words(tab)
+    change(owner, subscription, status="canceled", ended_at=owner.shop.now(), end_reason="cancellation_requested")
+    assert "cancellation requested" in words(opens(owner, standing="ended"))
+
+
+def test_what_is_past_due_says_how_much_grace_is_left(owner: Visitor, clock: Clock) -> None:
+    _, subscription = builders.subscribed(owner.shop, owner.stripe)
+    now = owner.shop.now()
+    change(owner, subscription, status="past_due", grace_until=now + timedelta(days=2))
+    assert "**2 days of grace left**" in words(opens(owner, standing="past_due"))
+    clock.pass_(days=3)
+    owner.works_as(Role.OWNER)
+    assert "The days of grace are over" in words(opens(owner, standing="past_due"))
+
+
+def test_renewals_are_the_next_first_and_without_what_ends(owner: Visitor) -> None:
+    plans = [builders.subscribed(owner.shop, owner.stripe, cart=f"cart_{n}", browser=f"br_{n}")[1] for n in range(3)]
+    now = owner.shop.now()
+    change(owner, plans[0], period_end=now + subscriptions.AHEAD / 2)
+    change(owner, plans[1], period_end=now + subscriptions.AHEAD / 3)
+    change(owner, plans[2], period_end=now + subscriptions.AHEAD * 2)
+    said = words(opens(owner, view="renewals")).replace("\\", "")
+    assert said.index(plans[1]) < said.index(plans[0])
+    assert plans[2] not in said
+    change(owner, plans[1], ends_at=now + subscriptions.AHEAD / 3)
+    assert plans[1] not in words(opens(owner, view="renewals")).replace("\\", "")
+
+
+def test_an_owner_ends_a_plan_at_once_and_its_buyer_loses_access(owner: Visitor) -> None:
+    order_id, subscription = builders.subscribed(owner.shop, owner.stripe)
+    tab, stale = (sound(opens(owner).button(key=f"open-end-{subscription}").click().run()) for _ in range(2))
+    stale.session_state["deeds"] = tab.session_state["deeds"]
+    sound(tab.button(key="end-do").click().run())
+    assert "It has ended." in words(tab)
+    assert owner.stripe.subscriptions[subscription]["status"] == "canceled"
+    assert builders.grants(owner.shop, order_id) == [("plan", "revoked")]
+    sound(stale.button(key="end-do").click().run())
+    assert "done by an earlier click" in stale.warning[0].value
+    assert [(each.action, each.subject) for each in builders.rows(owner.shop, AuditEntry)] == [
+        ("end_plan", subscription)
+    ]
+    # The job that was owed beside it finds it ended.
+    builders.end_plans(owner.shop)
+
+
+def test_a_plan_that_stripe_was_not_told_to_end_is_ended_by_the_worker(owner: Visitor) -> None:
+    order_id, subscription = builders.subscribed(owner.shop, owner.stripe)
+    tab = sound(opens(owner).button(key=f"open-end-{subscription}").click().run())
+    owner.stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    sound(tab.button(key="end-do").click().run())
+    assert "is remembered, and the worker asks again by itself" in tab.warning[0].value
+    assert builders.grants(owner.shop, order_id) == [("plan", "active")]
+    builders.end_plans(owner.shop)
+    assert builders.grants(owner.shop, order_id) == [("plan", "revoked")]
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])
+def test_nobody_else_ends_a_plan_also_by_a_forged_dialog(visitor: Visitor, role: Role) -> None:
+    _, subscription = builders.subscribed(visitor.shop, visitor.stripe)
+    visitor.works_as(role)
+    tab = opens(visitor)
+    assert "End it now" not in labels(tab)
+    tab.session_state["dialog"] = f"end-{subscription}"
+    sound(tab.run())
+    sound(tab.button(key="end-do").click().run())
+    assert "your role doesn't allow this" in tab.warning[0].value
+    assert visitor.stripe.subscriptions[subscription]["status"] == "active"
+    assert builders.rows(visitor.shop, AuditEntry) == []
