@@ -43,11 +43,12 @@ class Action(StrEnum):
     SET_ASIDE = "set_aside"
     EXPORT = "export"
     STAFF = "staff"
+    SEASON = "season"
 
 
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
-    Role.SUPPORT: frozenset(Action) - {Action.READDRESS, Action.TAKE_BACK, Action.STAFF},
+    Role.SUPPORT: frozenset(Action) - {Action.READDRESS, Action.TAKE_BACK, Action.STAFF, Action.SEASON},
     Role.VIEWER: frozenset(),
 }
 
