@@ -9,19 +9,25 @@ from core.foundation.errors import (
     AmountUnclear,
     DoneAlready,
     EventNotFound,
+    MadeUp,
     NeverPaid,
+    NoSeason,
     NothingToRefund,
     NotPermitted,
+    NotTheDemo,
     OrderNotFound,
     OtherMode,
     OverLimit,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
+    SeasonThere,
+    SeasonUnderWay,
     ShopError,
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
+    UnknownPrice,
 )
 from core.foundation.money import Money
 from storefront import sentences
@@ -61,6 +67,18 @@ def of(error: ShopError) -> str:
             return f"It was placed with {paid} money, which can't be moved with a {key} key."
         case OrderNotFound():
             return "There is no such order, or nobody has paid for it yet."
+        case MadeUp():
+            return "This order is of the demo's season of sales. Nobody has paid it, so no money can go back."
+        case NotTheDemo():
+            return "Nothing was done: only the demo has a season of sales."
+        case SeasonThere():
+            return "A season of sales is in the shop already."
+        case SeasonUnderWay(done=done, of=most):
+            return f"Somebody is at it right now: {done} of {most} orders are made. If not, wait a minute."
+        case NoSeason():
+            return "The season of sales is not there any more."
+        case UnknownPrice(price=missing):
+            return f"{missing} isn't on sale, and the season is of the demo's own goods."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():

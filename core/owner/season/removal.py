@@ -49,7 +49,9 @@ def remove(shop: Shop, *, deed: Deed | None = None) -> int:
 def _unmake(session: Session) -> int:
     rows = session.execute(select(col(Order.number), col(Order.customer_id)).where(MADE_UP)).all()
     _remove_set_asides(session, {row[0] for row in rows})
-    _remove_with_all_that_is_theirs(session)
+    theirs = of_orders()
+    for table in reversed(theirs):
+        session.execute(delete(table).where(theirs[table]))
     for column, kind in _KINDS.items():
         session.execute(delete(column.table).where(column.startswith(kind, autoescape=True)))
     _remove_customers(session, {row[1] for row in rows if row[1]})
@@ -57,20 +59,19 @@ def _unmake(session: Session) -> int:
     return len(rows)
 
 
-def _remove_with_all_that_is_theirs(session: Session) -> None:
-    """Delete the made up orders, and before them every row that leads to one of them by foreign keys."""
-    orders: Table = Order.__table__  # type: ignore[attr-defined]
-    theirs: dict[Table, ColumnElement[bool]] = {orders: MADE_UP}
+def of_orders() -> dict[Table, ColumnElement[bool]]:
+    """The tables whose rows lead to an order by foreign keys, those above before those below, each with the condition on
+    what of it belongs to a made up one."""
+    theirs: dict[Table, ColumnElement[bool]] = {Order.__table__: MADE_UP}  # type: ignore[attr-defined]
     for table in metadata.sorted_tables:
         ways = [
             key.parent.in_(select(key.column).where(theirs[key.column.table]))
             for key in table.foreign_keys
             if key.column.table in theirs
         ]
-        if ways and table is not orders:
+        if ways:
             theirs[table] = or_(*ways)
-    for table in reversed(list(theirs)):
-        session.execute(delete(table).where(theirs[table]))
+    return theirs
 
 
 def _remove_set_asides(session: Session, numbers: set[str]) -> None:

@@ -1,12 +1,14 @@
 """The season as a fact: whether one is in the shop, how far it has come, and by what its rows are known."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlmodel import Field, Session, select
 
 from core.foundation.database import Record, lock_names
-from core.foundation.errors import NoSeason, NotTheDemo
+from core.foundation.errors import NotTheDemo
 from core.foundation.settings import Settings
+from core.orders.orders import Order
 
 DAYS = 120
 # Every id that stands for something at Stripe has this after its kind: `evt_season_0017_3` is of the 17th order.
@@ -53,3 +55,22 @@ def lock(session: Session, settings: Settings) -> Season | None:
         raise NotTheDemo
     lock_names(session, "season")
     return session.exec(select(Season).with_for_update().execution_options(populate_existing=True)).first()
+
+
+class Offer(StrEnum):
+    """What the owners are offered: to fill a shop in which nobody has ordered yet, to go on, or to remove what there is."""
+
+    NOTHING = "nothing"
+    FILL = "fill"
+    GO_ON = "go_on"
+    REMOVE = "remove"
+
+
+def offer(session: Session, settings: Settings) -> Offer:
+    """What is offered now, which is nothing anywhere but in a demo."""
+    if not settings.demo:
+        return Offer.NOTHING
+    if season := find(session):
+        return Offer.REMOVE if season.is_complete else Offer.GO_ON
+    anybody = session.exec(select(Order.id).limit(1)).first()
+    return Offer.NOTHING if anybody else Offer.FILL

@@ -69,7 +69,9 @@ class StripeOfOrder:
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> Object | None:
         """The Session, if it is the one that made this."""
         made = payment_intent or subscription
-        return deepcopy(self.session) if made in (self.session["payment_intent"], self.session["subscription"]) else None
+        return (
+            deepcopy(self.session) if made in (self.session["payment_intent"], self.session["subscription"]) else None
+        )
 
     def find_invoice_of(self, payment_intent: str) -> Object | None:
         """The invoice that this payment paid."""

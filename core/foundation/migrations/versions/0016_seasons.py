@@ -14,7 +14,11 @@ def upgrade() -> None:
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("from_season", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index(
-        "ix_orders_from_season", "orders", ["cart_id"], postgresql_where=sa.text("from_season"), sqlite_where=sa.text("from_season")
+        "ix_orders_from_season",
+        "orders",
+        ["cart_id"],
+        postgresql_where=sa.text("from_season"),
+        sqlite_where=sa.text("from_season"),
     )
     op.create_table(
         "seasons",
