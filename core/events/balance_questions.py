@@ -66,7 +66,7 @@ def due(shop: Shop, *, everything: bool = False) -> Iterator[Question]:
     if not _is_refused(shop, _BALANCE):
         for payout_id in _unlisted(shop):
             yield payout_id, partial(_guarded, shop, _BALANCE, partial(_read_payout, shop, payout_id))
-    for movement in unknown(shop):
+    for movement in _unknown(shop):
         yield movement.ids[0], partial(trace, shop, movement)
 
 
@@ -148,7 +148,7 @@ def _unlisted(shop: Shop) -> list[str]:
         return payouts.claim_unlisted(session, livemode=shop.settings.livemode, now=shop.now(), limit=_BATCH)
 
 
-def unknown(shop: Shop) -> list[Movement]:
+def _unknown(shop: Shop) -> list[Movement]:
     """The payments that only Stripe can tell about; those that our own rows know are noted on the way."""
     with shop.transaction() as session:
         found = entries.claim_unknown(session, livemode=shop.settings.livemode, now=shop.now(), limit=_BATCH)

@@ -16,7 +16,7 @@ _FILL, _REMOVE = "season-fill", "season-remove"
 def draw(me: Staff) -> None:
     """The card, where there is something to offer to whoever this is."""
     shop = process.shop()
-    if not shop.settings.demo or not me.may(Action.SEASON):
+    if not me.may(Action.SEASON):
         return
     with shop.reading() as session:
         offer = seasons.offer(session, shop.settings)
@@ -25,7 +25,9 @@ def draw(me: Staff) -> None:
     with frame.card("season", gap="small"):
         st.header("A season of sales", anchor=False)
         if offer is Offer.REMOVE:
-            words.quiet("The orders of this demo are made up. Nobody placed them, and no letter goes out for them.")
+            words.quiet(
+                "Orders of it are in the shop. They are made up: nobody placed them, and no letter goes out for them."
+            )
         else:
             words.quiet(
                 "Some 400 made-up orders over four months show this side of the shop at work: renewals, refunds, disputes"

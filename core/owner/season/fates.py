@@ -8,6 +8,7 @@ from core.events import balance_questions, inbox, questions
 from core.events.handlers import EventState
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
+from core.orders.balance.entries import Movement
 from core.owner.season import seasons
 from core.owner.season.plot import Act, Fate
 from core.owner.season.stripe_objects import StripeOfOrder
@@ -66,8 +67,10 @@ class Stage:
         moved = list(self.stripe.moved)
         self.stripe.moved.clear()
         balance_questions.take(self.shop, iter(moved))
-        for movement in balance_questions.unknown(self.shop):
-            balance_questions.trace(self.shop, movement)
+        sources = [each["source"] for each in moved]
+        payments = {each["payment_intent"]: each.get("charge") or each["id"] for each in sources}
+        for payment, charge in payments.items():
+            balance_questions.trace(self.shop, Movement(payment, charge))
 
 
 def play(stage: Stage) -> None:
@@ -93,7 +96,8 @@ def _pay(stage: Stage) -> None:
 
 def _pay_until_turn(stage: Stage) -> None:
     _pay(stage)
-    stage.read_balance()
+    if stage.stripe.subscription:  # only the balance tells by which payment a plan was paid
+        stage.read_balance()
     stage.clock.at = stage.turn
 
 

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, update
 from core.catalog import products
 from core.foundation import database, outbox
 from core.foundation.database import new_id
-from core.foundation.errors import NoSeason, SeasonThere, SeasonUnderWay, UnknownPrice
+from core.foundation.errors import NoSeason, NotTheDemo, SeasonThere, SeasonUnderWay, UnknownPrice
 from core.gateway.client import Stripe
 from core.kinds.workshops import WorkshopDate
 from core.owner.season import fates, log_entry, paying_out, plot, seasons
@@ -82,7 +82,9 @@ def _begin(shop: Shop, acts: Sequence[Act], deed: Deed | None) -> Season:
     now = shop.now()
     with shop.transaction() as session:
         log_entry.write(session, shop, deed, "filled")
-        season = seasons.lock(session, shop.settings)
+        if not shop.settings.demo:
+            raise NotTheDemo
+        season = seasons.lock(session)
         if season and season.is_complete:
             raise SeasonThere
         if season and season.touched_at > now - seasons.STALLED:

@@ -6,7 +6,7 @@ from sqlmodel import Session, col
 
 # Imported for their tables as well: whatever belongs to an order goes with it.
 from core.events.inbox import StripeEvent
-from core.foundation.database import metadata
+from core.foundation.database import Record, metadata
 from core.foundation.errors import NoSeason, SeasonUnderWay
 from core.kinds import downloads, licenses, seats
 from core.kinds.workshops import WorkshopDate
@@ -22,21 +22,21 @@ from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed
 from core.shop import Shop
 
-# What belongs to no order, each known by its id.
-_KINDS = {
-    col(StripeEvent.id): seasons.EVENTS, col(BalanceEntry.id): seasons.MOVEMENTS, col(Payout.id): seasons.PAYOUTS,
-    col(WorkshopDate.id): seasons.DATES,
-}  # fmt: skip
+# What belongs to no order, or not to one alone, each known by its id.
+_KINDS: tuple[tuple[type[Record], str], ...] = (
+    (StripeEvent, seasons.EVENTS), (BalanceEntry, seasons.MOVEMENTS), (Payout, seasons.PAYOUTS),
+    (WorkshopDate, seasons.DATES),
+)  # fmt: skip
 
 
 def remove(shop: Shop, *, deed: Deed | None = None) -> int:
     """Remove the season, or what of it was made; return how many orders that were. From a terminal there is no `deed`.
 
-    Raises NotTheDemo, NotPermitted, DoneAlready, NoSeason, or SeasonUnderWay.
+    Raises NotPermitted, DoneAlready, NoSeason, or SeasonUnderWay.
     """
     with shop.transaction() as session:
         log_entry.write(session, shop, deed, "removed")
-        season = seasons.lock(session, shop.settings)
+        season = seasons.lock(session)
         if season is None:
             raise NoSeason
         if not season.is_complete and season.touched_at > shop.now() - seasons.STALLED:
@@ -52,8 +52,8 @@ def _unmake(session: Session) -> int:
     theirs = of_orders()
     for table in reversed(theirs):
         session.execute(delete(table).where(theirs[table]))
-    for column, kind in _KINDS.items():
-        session.execute(delete(column.table).where(column.startswith(kind, autoescape=True)))
+    for table, beginning in _KINDS:
+        session.execute(delete(table).where(table.__table__.c.id.startswith(beginning, autoescape=True)))  # type: ignore[attr-defined]
     _remove_customers(session, {row[1] for row in rows if row[1]})
     _set_back_the_counter(session, [_number_of(row[0]) for row in rows])
     return len(rows)

@@ -6,7 +6,6 @@ from enum import StrEnum
 from sqlmodel import Field, Session, select
 
 from core.foundation.database import Record, lock_names
-from core.foundation.errors import NotTheDemo
 from core.foundation.settings import Settings
 from core.orders.orders import Order
 
@@ -49,10 +48,8 @@ def find(session: Session) -> Season | None:
     return session.get(Season, "season")
 
 
-def lock(session: Session, settings: Settings) -> Season | None:
-    """The same, and nobody else begins, goes on with or removes one before this transaction ends. Raises NotTheDemo."""
-    if not settings.demo:
-        raise NotTheDemo
+def lock(session: Session) -> Season | None:
+    """The same, and nobody else begins, goes on with or removes one before this transaction ends."""
     lock_names(session, "season")
     return session.exec(select(Season).with_for_update().execution_options(populate_existing=True)).first()
 
@@ -67,10 +64,10 @@ class Offer(StrEnum):
 
 
 def offer(session: Session, settings: Settings) -> Offer:
-    """What is offered now, which is nothing anywhere but in a demo."""
+    """What is offered now. A season is made in a demo alone, and removed also when the shop has come to a key of its own."""
+    if season := find(session):
+        return Offer.GO_ON if settings.demo and not season.is_complete else Offer.REMOVE
     if not settings.demo:
         return Offer.NOTHING
-    if season := find(session):
-        return Offer.REMOVE if season.is_complete else Offer.GO_ON
     anybody = session.exec(select(Order.id).limit(1)).first()
     return Offer.NOTHING if anybody else Offer.FILL

@@ -40,6 +40,7 @@ from core.orders.subscriptions import Subscription
 from core.owner import attention, publishing, set_aside, setting_up
 from core.owner.season import making, plot, removal, seasons
 from core.owner.season.seasons import Offer, Season
+from core.owner.set_aside import SetAside
 from core.people.audit import AuditEntry
 from core.people.customers import Customer
 from core.people.deeds import Deed
@@ -100,6 +101,7 @@ def test_a_whole_season_adds_up_and_goes_without_a_trace(demo: Shop, stripe: Fak
     needs_little(demo)
     is_asked_about_by_nobody(demo, stripe)
     again_it_is_refused(demo)
+    some_is_set_aside(demo)
     assert removal.remove(demo) == 400
     assert everything(demo) == before
 
@@ -177,6 +179,14 @@ def is_asked_about_by_nobody(shop: Shop, stripe: FakeStripe) -> None:
         session.execute(metadata.tables["signals"].delete())
 
 
+def some_is_set_aside(shop: Shop) -> None:
+    found = [item for item in attention.items(shop) if item.order_id]
+    with shop.transaction() as session:
+        for item in found:
+            session.add(SetAside(item=set_aside.name(item), since=item.since, note="seen", who="sam@berg.example"))
+    assert len(builders.rows(shop, SetAside)) == 4
+
+
 def again_it_is_refused(shop: Shop) -> None:
     with pytest.raises(SeasonThere):
         making.fill(shop, progress=quietly)
@@ -224,17 +234,20 @@ def test_what_was_interrupted_is_made_to_its_end_or_removed(few: None, demo: Sho
         with pytest.raises(KeyboardInterrupt):
             making.fill(demo, progress=breaks_off)
         assert len(builders.rows(demo, Order)) == 10
-    with demo.reading() as session:
-        assert seasons.offer(session, demo.settings) is Offer.GO_ON
+    assert offered(demo) is Offer.GO_ON
     assert removal.remove(demo) == 10
     assert everything(demo) == before
     with pytest.raises(KeyboardInterrupt):
         making.fill(demo, progress=breaks_off)
     making.fill(demo, progress=quietly)
-    in_two = [(order.number, order.status, order.created_at, order.amount_total) for order in builders.rows(demo, Order)]
+    in_two = [
+        (order.number, order.status, order.created_at, order.amount_total) for order in builders.rows(demo, Order)
+    ]
     removal.remove(demo)
     making.fill(demo, progress=quietly)
-    at_once = [(order.number, order.status, order.created_at, order.amount_total) for order in builders.rows(demo, Order)]
+    at_once = [
+        (order.number, order.status, order.created_at, order.amount_total) for order in builders.rows(demo, Order)
+    ]
     assert sorted(in_two) == sorted(at_once)
 
 
@@ -281,16 +294,24 @@ def test_only_an_owner_fills_and_removes_once_for_each_click(few: None, demo: Sh
     ]  # fmt: skip
 
 
-def test_it_is_of_the_demo_alone(demo: Shop) -> None:
-    for key in (builders.OWN_KEY, SecretStr("sk_live_1")):
-        own = replace(demo, settings=demo.settings.model_copy(update={"stripe_secret_key": key}))
-        for act in (lambda shop: making.fill(shop, progress=quietly), removal.remove):
-            with pytest.raises(NotTheDemo):
-                act(own)
-        with own.reading() as session:
-            assert seasons.offer(session, own.settings) is Offer.NOTHING
-    assert builders.rows(demo, Season) == []
-    assert builders.rows(demo, AuditEntry) == []
+@pytest.mark.parametrize("key", [builders.OWN_KEY, SecretStr("sk_live_1")], ids=["test", "live"])
+def test_it_is_made_in_the_demo_alone_and_removed_anywhere(few: None, demo: Shop, key: SecretStr) -> None:
+    before = everything(demo)
+    own = replace(demo, settings=demo.settings.model_copy(update={"stripe_secret_key": key}))
+    with pytest.raises(NotTheDemo):
+        making.fill(own, progress=quietly)
+    assert (offered(own), offered(demo)) == (Offer.NOTHING, Offer.FILL)
+    assert everything(demo) == before
+    making.fill(demo, progress=quietly)
+    assert (offered(own), offered(demo)) == (Offer.REMOVE, Offer.REMOVE)
+    removal.remove(own)
+    assert everything(demo) == before
+    assert len(builders.rows(demo, AuditEntry)) == 2
+
+
+def offered(shop: Shop) -> Offer:
+    with shop.reading() as session:
+        return seasons.offer(session, shop.settings)
 
 
 def test_without_the_demos_goods_nothing_is_begun(shop: Shop) -> None:
@@ -311,17 +332,6 @@ def test_later_acts_on_it_owe_nobody_anything_and_send_nothing_back(few: None, d
             fulfillment.resettle(session, each.id, actor="owner", now=demo.now())
     assert builders.jobs(demo) == []
     assert stripe.calls == []
-
-
-def test_what_was_set_aside_of_it_goes_with_it(demo: Shop) -> None:
-    making.fill(demo, progress=quietly)
-    deed = Deed(colleagues.works_as(demo, Role.OWNER), "")
-    found = [item for item in attention.items(demo) if item.order_id]
-    for number, item in enumerate(found):
-        set_aside.put(demo, item, until=None, note="seen", deed=replace(deed, token=f"t{number}"))
-    assert len(found) == 4
-    removal.remove(demo)
-    assert builders.rows(demo, set_aside.SetAside) == []
 
 
 def test_removing_knows_every_table_that_leads_to_an_order() -> None:
