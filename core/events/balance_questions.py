@@ -65,7 +65,7 @@ def due(shop: Shop, *, everything: bool = False) -> Iterator[Question]:
         yield "balance at Stripe", partial(_guarded, shop, _BALANCE, partial(_read_balance, shop, began, everything))
     if not _is_refused(shop, _BALANCE):
         for payout_id in _unlisted(shop):
-            yield payout_id, partial(_guarded, shop, _BALANCE, partial(_read_payout, shop, payout_id))
+            yield payout_id, partial(_guarded, shop, _BALANCE, partial(read_payout, shop, payout_id))
     for movement in _unknown(shop):
         yield movement.ids[0], partial(trace, shop, movement)
 
@@ -114,7 +114,8 @@ def take(shop: Shop, listed: Iterator[dict[str, Any]], *, payout: str | None = N
             entries.record(session, found, livemode=shop.settings.livemode, fetched_at=shop.now())
 
 
-def _read_payout(shop: Shop, payout_id: str) -> None:
+def read_payout(shop: Shop, payout_id: str) -> None:
+    """Record what Stripe lists as part of a payout."""
     take(shop, shop.stripe.transactions_of_payout(payout_id), payout=payout_id)
     with shop.transaction() as session:
         payouts.note_listed(session, payout_id, at=shop.now())

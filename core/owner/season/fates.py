@@ -10,8 +10,8 @@ from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
 from core.orders.balance.entries import Movement
 from core.owner.season import seasons
+from core.owner.season.plan_objects import StripeOfOrder
 from core.owner.season.plot import Act, Fate
-from core.owner.season.stripe_objects import StripeOfOrder
 from core.shop import Shop
 
 _MINUTE = timedelta(minutes=1)

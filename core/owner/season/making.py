@@ -21,9 +21,9 @@ from core.gateway.client import Stripe
 from core.kinds.workshops import WorkshopDate
 from core.owner.season import fates, log_entry, paying_out, plot, seasons
 from core.owner.season.fates import Clock, Stage
+from core.owner.season.plan_objects import StripeOfOrder
 from core.owner.season.plot import Act
 from core.owner.season.seasons import Season
-from core.owner.season.stripe_objects import StripeOfOrder
 from core.people.deeds import Deed
 from core.shop import Shop
 

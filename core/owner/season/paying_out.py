@@ -1,25 +1,37 @@
 """The payouts of the season: each week all that may be paid out goes to the bank, and once the bank sends it back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import count
-from typing import Any
+from itertools import chain, count
+from typing import Any, cast
 
 import orjson
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from core.events import balance_questions, inbox
 from core.events.inbox import Told
-from core.orders.balance import entries, payouts
-from core.orders.balance.entries import BalanceEntry, EntryFacts
+from core.gateway.client import Stripe
+from core.orders.balance.entries import BalanceEntry
 from core.owner.season import plot, seasons
-from core.owner.season.stripe_objects import event_about, movement
+from core.owner.season.payment_objects import Object, event_about, movement
 from core.shop import Shop
 
 _EVERY = 7
 _ARRIVES = timedelta(days=1)
 # Above the numbers of all orders.
 _FIRST = 9001
+
+
+@dataclass(frozen=True)
+class _StripeOfPayout:
+    """Stripe, asked about one payout: what is in it, beside the payout itself."""
+
+    paid: Sequence[BalanceEntry]
+    itself: Object
+
+    def transactions_of_payout(self, payout: str) -> Iterator[Object]:
+        return chain(map(_as_listed, self.paid), [self.itself])
 
 
 def pay_out_all(shop: Shop, begins: datetime) -> None:
@@ -42,25 +54,25 @@ def _available(shop: Shop, at: datetime) -> list[BalanceEntry]:
 
 
 def _pay_out(shop: Shop, number: int, paid: Sequence[BalanceEntry], *, at: datetime, fails: bool) -> None:
-    payout = _payout(number, paid, at=at)
-    numbers = count(1)
+    payout, numbers, arrives = _payout(number, paid, at=at), count(1), at + _ARRIVES
 
-    def moved(amount: int, category: str, when: datetime) -> dict[str, Any]:
+    def moved(amount: int, category: str, when: datetime) -> Object:
         return movement(payout, amount, category, id=f"{seasons.MOVEMENTS}{number}_{next(numbers)}", at=when)
 
-    _tell(shop, "payout.paid", payout, number=number, at=at + _ARRIVES)
-    with shop.transaction() as session:
-        _list(session, payout["id"], paid, at=at + _ARRIVES)
-    balance_questions.take(shop, iter([moved(-payout["amount"], "payout", at)]), payout=payout["id"])
+    stripe = cast(Stripe, _StripeOfPayout(paid, moved(-payout["amount"], "payout", at)))
+    then = replace(shop, stripe=stripe, now=lambda: arrives)
+    _tell(then, "payout.paid", payout, number=number)
+    balance_questions.read_payout(then, payout["id"])
     if fails:
-        sent_back = at + 2 * _ARRIVES
+        sent_back = arrives + _ARRIVES
+        then = replace(shop, now=lambda: sent_back)
         reason = {"failure_code": "account_closed", "failure_message": "The bank could not process this payout."}
         payout.update(status="failed", **reason)
-        _tell(shop, "payout.failed", payout, number=number, at=sent_back)
-        balance_questions.take(shop, iter([moved(payout["amount"], "payout_reversal", sent_back)]))
+        _tell(then, "payout.failed", payout, number=number)
+        balance_questions.take(then, iter([moved(payout["amount"], "payout_reversal", sent_back)]))
 
 
-def _payout(number: int, paid: Sequence[BalanceEntry], *, at: datetime) -> dict[str, Any]:
+def _payout(number: int, paid: Sequence[BalanceEntry], *, at: datetime) -> Object:
     return {
         "id": f"{seasons.PAYOUTS}{number}", "object": "payout", "amount": sum(entry.net for entry in paid),
         "currency": paid[0].currency, "status": "paid", "automatic": True, "livemode": False,
@@ -69,22 +81,19 @@ def _payout(number: int, paid: Sequence[BalanceEntry], *, at: datetime) -> dict[
     }  # fmt: skip
 
 
-def _tell(shop: Shop, kind: str, payout: dict[str, Any], *, number: int, at: datetime) -> None:
-    event = event_about(payout, kind, id=f"{seasons.EVENTS}{number}_{payout['status']}", at=at)
+def _tell(shop: Shop, kind: str, payout: Object, *, number: int) -> None:
+    event = event_about(payout, kind, id=f"{seasons.EVENTS}{number}_{payout['status']}", at=shop.now())
     inbox.take(shop, Told(event, orjson.dumps(event).decode(), actor=f"webhook {event['id']}"))
 
 
-def _list(session: Session, payout_id: str, paid: Sequence[BalanceEntry], *, at: datetime) -> None:
-    """Note what is in the payout, as when Stripe has listed it."""
-    entries.record(session, [_listed(entry, payout_id) for entry in paid], livemode=False, fetched_at=at)
-    payouts.note_listed(session, payout_id, at=at)
-
-
-def _listed(entry: BalanceEntry, payout_id: str) -> EntryFacts:
-    return EntryFacts(
-        id=entry.id, source=entry.source, category=entry.category, origin=entry.origin,
-        payment_intent=entry.stripe_payment_intent_id, charge=entry.stripe_charge_id, gross=entry.gross, fee=entry.fee,
-        net=entry.net, currency=entry.currency, exchange_rate=entry.exchange_rate, original_amount=entry.original_amount,
-        original_currency=entry.original_currency, created_at=entry.created_at, available_on=entry.available_on,
-        payout=payout_id,
-    )  # fmt: skip
+def _as_listed(entry: BalanceEntry) -> Object:
+    """A movement as Stripe had listed it when it happened."""
+    source: dict[str, Any] = {
+        "id": entry.source, "currency": entry.currency, "amount": abs(entry.gross),
+        "payment_intent": entry.stripe_payment_intent_id, "charge": entry.stripe_charge_id,
+    }  # fmt: skip
+    return {
+        "id": entry.id, "source": source, "reporting_category": entry.category, "amount": entry.gross, "fee": entry.fee,
+        "net": entry.net, "currency": entry.currency, "exchange_rate": None, "created": int(entry.created_at.timestamp()),
+        "available_on": int(entry.available_on.timestamp()),
+    }  # fmt: skip

@@ -52,8 +52,8 @@ def _unmake(session: Session) -> int:
     theirs = of_orders()
     for table in reversed(theirs):
         session.execute(delete(table).where(theirs[table]))
-    for table, beginning in _KINDS:
-        session.execute(delete(table).where(table.__table__.c.id.startswith(beginning, autoescape=True)))  # type: ignore[attr-defined]
+    for kind, beginning in _KINDS:
+        session.execute(delete(kind).where(kind.__table__.c.id.startswith(beginning, autoescape=True)))  # type: ignore[attr-defined]
     _remove_customers(session, {row[1] for row in rows if row[1]})
     _set_back_the_counter(session, [_number_of(row[0]) for row in rows])
     return len(rows)
