@@ -44,11 +44,13 @@ class Action(StrEnum):
     EXPORT = "export"
     STAFF = "staff"
     SEASON = "season"
+    REHEARSE = "rehearse"
 
 
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
-    Role.SUPPORT: frozenset(Action) - {Action.READDRESS, Action.TAKE_BACK, Action.STAFF, Action.SEASON},
+    Role.SUPPORT: frozenset(Action)
+    - {Action.READDRESS, Action.TAKE_BACK, Action.STAFF, Action.SEASON, Action.REHEARSE},
     Role.VIEWER: frozenset(),
 }
 

@@ -68,9 +68,9 @@ def of(error: ShopError) -> str:
         case OrderNotFound():
             return "There is no such order, or nobody has paid for it yet."
         case MadeUp():
-            return "This order is of the demo's season of sales. Nobody has paid it, so no money can go back."
+            return "This order is of the demo's season of sales. Nobody has placed it, so no money of it moves."
         case NotTheDemo():
-            return "Nothing was done: only the demo has a season of sales."
+            return "Nothing was done: this is for the demo alone."
         case SeasonThere():
             return "A season of sales is in the shop already."
         case SeasonUnderWay(done=done, of=most):
