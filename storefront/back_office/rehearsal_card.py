@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.foundation.errors import ShopError
+from core.foundation.errors import ShopError, StripeUnreachable
 from core.journeys import rehearsal
 from core.journeys.rehearsal import Turn
 from core.owner.order_book.detail import Sheet
@@ -52,6 +52,8 @@ def let_happen(order_id: str, turn: Turn) -> None:
     name = f"rehearse-{turn}"
     try:
         rehearsal.play(process.shop(), order_id, turn, deed=gate.deed(name))
+    except StripeUnreachable:
+        st.session_state[_SAID] = (False, "Nothing has happened: the sandbox didn't answer. Is it running?")
     except ShopError as error:
         st.session_state[_SAID] = (False, refusals.of(error))
     else:
