@@ -32,7 +32,8 @@ def season(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("Orders"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
         made = making.fill(shop, progress=lambda done, of: bar.update(task, completed=done, total=of))
     _say({"orders": made}, f"{made} orders are in the shop. `pushcart demo season --remove` takes them out.", as_json)
