@@ -72,7 +72,7 @@ FROM_SOMEWHERE = col(Order.country) != constant("")
 index_where(FROM_SOMEWHERE, "ix_orders_country", Order.country, Order.created_at, Order.id)
 
 MADE_UP = col(Order.from_season).is_(True)
-index_where(MADE_UP, "ix_orders_from_season", Order.cart_id)
+index_where(MADE_UP, "ix_orders_from_season", Order.id)
 
 # The id of an order to which something at Stripe was found to belong. Admission alone says so, and facts ask for it.
 AdmittedOrder = NewType("AdmittedOrder", str)

@@ -105,4 +105,6 @@ def _set_back_the_counter(session: Session, numbers: list[int]) -> None:
 
 
 def _number_of(order_number: str) -> int:
-    return int(order_number.rpartition("-")[2])
+    """Its place in the shop's own order; 0 for a number that some other shop has given."""
+    number = order_number.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0

@@ -13,8 +13,8 @@ DAYS = 120
 # Every id that stands for something at Stripe has this after its kind: `evt_season_0017_3` is of the 17th order.
 EVENTS, PAYOUTS, MOVEMENTS = "evt_season_", "po_season_", "txn_season_"
 MARK = "_season_"
-# The carts, the dates of workshops and the addresses that are the season's alone.
-CARTS, DATES, DOMAIN = "season-", "season/", "season.example"
+# The dates of workshops and the addresses that are the season's alone.
+DATES, DOMAIN = "season/", "season.example"
 # Whoever has made nothing for so long is no longer at it.
 STALLED = timedelta(minutes=1)
 
@@ -36,11 +36,6 @@ class Season(Record, table=True):
     def is_complete(self) -> bool:
         """Whether all of it is made, with the payouts at its end."""
         return self.done > self.of
-
-
-def cart(number: int) -> str:
-    """The cart of the order of this number, and its browser."""
-    return f"{CARTS}{number:04d}"
 
 
 def find(session: Session) -> Season | None:

@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_orders_from_season",
         "orders",
-        ["cart_id"],
+        ["id"],
         postgresql_where=sa.text("from_season"),
         sqlite_where=sa.text("from_season"),
     )
