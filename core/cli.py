@@ -9,7 +9,7 @@ import orjson
 import structlog
 import typer
 
-from core import cli_errors, cli_export, cli_report, cli_staff
+from core import cli_demo, cli_errors, cli_export, cli_report, cli_staff
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
 from core.foundation.money import Money
@@ -21,6 +21,7 @@ app.add_typer(catalog_commands, name="catalog")
 app.add_typer(cli_report.report_commands, name="report")
 app.add_typer(cli_staff.staff_commands, name="staff")
 app.command("export")(cli_export.export)
+app.add_typer(cli_demo.demo_commands, name="demo")
 
 log = structlog.get_logger()
 

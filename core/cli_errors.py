@@ -1,5 +1,7 @@
 """What the command line says of an error: a sentence or a few, for the person who typed the command."""
 
+from typing import assert_never
+
 from core.foundation.currencies import exponent
 from core.foundation.errors import (
     AddressTaken,
@@ -9,22 +11,28 @@ from core.foundation.errors import (
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
+    MadeUp,
     NeverPaid,
+    NoSeason,
     NoSuchLine,
     NoSuchPayment,
     NothingToRefund,
+    NotTheDemo,
     OrderNotFound,
     OtherMode,
     PermissionMissing,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
+    SeasonThere,
+    SeasonUnderWay,
     ShopError,
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
     Unclear,
     Unfit,
+    UnknownPrice,
 )
 from core.foundation.money import Money
 
@@ -60,6 +68,8 @@ def lines(error: ShopError) -> list[str]:
             ]
         case StripeRefused():
             return [f"Stripe did not do it: {error.message or error.code}"]
+        case NotTheDemo() | NoSeason() | SeasonThere() | SeasonUnderWay() | UnknownPrice():
+            return [_of_the_season(error)]
         case _:
             return [_of_a_refund(error)]
 
@@ -74,6 +84,22 @@ _UNFIT = {
     Unfit.RESERVED: "its domain is reserved for examples and tests",
     Unfit.CHARACTERS: "it has characters or a domain that no address has",
 }
+
+
+def _of_the_season(error: NotTheDemo | NoSeason | SeasonThere | SeasonUnderWay | UnknownPrice) -> str:
+    match error:
+        case NotTheDemo():
+            return "Only the demo has a season of sales: this shop has a key of Stripe's."
+        case NoSeason():
+            return "There is no season of sales in this shop."
+        case SeasonThere():
+            return "A season of sales is in this shop already. `pushcart demo season --remove` takes it out."
+        case SeasonUnderWay():
+            return f"Somebody is at it right now: {error.done} of {error.of} orders are made. If not, wait a minute."
+        case UnknownPrice():
+            return f"{error.price} is not on sale: the season is of the demo's own goods."
+        case other:
+            assert_never(other)
 
 
 def _of_a_refund(error: ShopError) -> str:
@@ -91,6 +117,8 @@ def _of_a_refund(error: ShopError) -> str:
             return f"There is no line {error.line}: the lines of this order are 1 to {error.lines}."
         case NoSuchPayment():
             return f"This order has received no payment {error.payment}. `pushcart order` lists them."
+        case MadeUp():
+            return f"{error.order_id} is of the demo's season of sales: nobody has paid it, so no money can go back."
         case NeverPaid():
             return f"{error.order_id} was never paid, so there is nothing to take back."
         case RevocationChanged():

@@ -109,7 +109,7 @@ def _settled(
     _note(task.log, order, status, ledger, fulfilled_now)
     task.log.write(session)
     _owe(session, order, ledger, found, status, trouble, fulfilled_now)
-    _owe_ends(session, ledger, billing)
+    _owe_ends(session, order, ledger, billing)
     return Settled(order.id, status, fulfilled_now)
 
 
@@ -295,7 +295,9 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
 def _owe(
     session: Session, order: Order, ledger: Ledger, found: Converged, status: Status, trouble: str, fulfilled_now: bool
 ) -> None:
-    """Owe the outside its messages, in the transaction that made them due."""
+    """Owe the outside its messages, in the transaction that made them due. By what is made up nobody is owed any."""
+    if order.from_season:
+        return
     # Whoever has paid hears of it, also where not all of it could be delivered.
     if order.email and (fulfilled_now or (ledger.paid and not found.delivered)):
         outbox.owe(session, Job.RECEIPT, order.id, key=order.id, to=order.email)
@@ -316,12 +318,12 @@ def _owe(
             outbox.owe(session, Job.ASK_STRIPE, payment.id, key=payment.id)
 
 
-def _owe_ends(session: Session, ledger: Ledger, billing: Billing) -> None:
+def _owe_ends(session: Session, order: Order, ledger: Ledger, billing: Billing) -> None:
     """Owe the end of what nobody uses and somebody pays for: once for each thing that may have been the reason.
 
     Whether it is ended says the shop's policy, when the job is carried out.
     """
-    for subscription in billing.unwanted:
+    for subscription in billing.unwanted if not order.from_season else ():
         for cause in plan_billing.causes(ledger):
             outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription.id, cause, key=f"{subscription.id}:{cause}")
 

@@ -14,6 +14,7 @@ from core.admission import Fate, Refused
 from core.foundation.errors import PermissionMissing
 from core.foundation.signals import milestones
 from core.journeys import ownership
+from core.orders import orders
 from core.orders.balance import entries, payouts
 from core.orders.balance.entries import Movement
 from core.orders.orders import Order
@@ -53,7 +54,8 @@ def due(shop: Shop, *, everything: bool = False) -> Iterator[Question]:
     Each answer decides what is asked next. A shop without orders asks nothing.
     """
     with shop.reading() as session:
-        first = select(Order.created_at).where(Order.livemode == shop.settings.livemode).order_by(col(Order.created_at))
+        asked_about = orders.asked_about(livemode=shop.settings.livemode)
+        first = select(Order.created_at).where(*asked_about).order_by(col(Order.created_at))
         began = session.exec(first.limit(1)).first()
     if began is None:
         return
@@ -63,9 +65,9 @@ def due(shop: Shop, *, everything: bool = False) -> Iterator[Question]:
         yield "balance at Stripe", partial(_guarded, shop, _BALANCE, partial(_read_balance, shop, began, everything))
     if not _is_refused(shop, _BALANCE):
         for payout_id in _unlisted(shop):
-            yield payout_id, partial(_guarded, shop, _BALANCE, partial(_read_payout, shop, payout_id))
+            yield payout_id, partial(_guarded, shop, _BALANCE, partial(read_payout, shop, payout_id))
     for movement in _unknown(shop):
-        yield movement.ids[0], partial(_traced, shop, movement)
+        yield movement.ids[0], partial(trace, shop, movement)
 
 
 def _is_due(shop: Shop, listing: _Listing) -> bool:
@@ -97,14 +99,14 @@ def _read_balance(shop: Shop, began: datetime, everything: bool) -> None:
     since = _since(shop, _BALANCE, began, everything)
     while since < started:
         before = since + _STEP if since + _STEP < started else None
-        _take(shop, shop.stripe.balance_transactions(since=since, before=before))
+        take(shop, shop.stripe.balance_transactions(since=since, before=before))
         # Only now: what a list that broke off did not show is asked for again.
         since = before or started
         with shop.transaction() as session:
             milestones.record(session, _BALANCE.read, at=since)
 
 
-def _take(shop: Shop, listed: Iterator[dict[str, Any]], *, payout: str | None = None) -> None:
+def take(shop: Shop, listed: Iterator[dict[str, Any]], *, payout: str | None = None) -> None:
     """Record what is listed, page by page: what was read stays, should the rest not come."""
     while page := list(islice(listed, _PAGE)):
         found = [entries.read_entry(each, shop_id=shop.id, payout=payout) for each in page]
@@ -112,8 +114,9 @@ def _take(shop: Shop, listed: Iterator[dict[str, Any]], *, payout: str | None = 
             entries.record(session, found, livemode=shop.settings.livemode, fetched_at=shop.now())
 
 
-def _read_payout(shop: Shop, payout_id: str) -> None:
-    _take(shop, shop.stripe.transactions_of_payout(payout_id), payout=payout_id)
+def read_payout(shop: Shop, payout_id: str) -> None:
+    """Record what Stripe lists as part of a payout."""
+    take(shop, shop.stripe.transactions_of_payout(payout_id), payout=payout_id)
     with shop.transaction() as session:
         payouts.note_listed(session, payout_id, at=shop.now())
 
@@ -161,7 +164,7 @@ def _unknown(shop: Shop) -> list[Movement]:
         return left
 
 
-def _traced(shop: Shop, movement: Movement) -> bool:
+def trace(shop: Shop, movement: Movement) -> bool:
     """Whether Stripe told whose a payment is. One that names an order which is not here is asked about again."""
     found = ownership.find(shop, {"payment_intent": movement.payment_intent, "charge": movement.charge})
     if isinstance(found, Refused) and found.fate is not Fate.IGNORE:

@@ -155,7 +155,7 @@ def _due(run: Pass, *, after: str) -> list[_Due]:
         .join(Order, col(Order.id) == Checkout.order_id)
         .where(
             # Whatever was bought with the other key, this one's Stripe knows nothing of.
-            col(Order.livemode) == run.shop.settings.livemode,
+            *orders.asked_about(livemode=run.shop.settings.livemode),
             col(Checkout.stripe_checkout_session_id).is_not(None),
             UNDECIDED,
             col(Checkout.id) > after,

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     Engine,
     Index,
     MetaData,
@@ -161,6 +162,16 @@ def _was_spoken_to(connection: Any) -> bool:
 def transaction(engine: Engine, *, now: Callable[[], datetime]) -> Iterator[Session]:
     """A session that commits on leaving and rolls back on an error. On SQLite it holds the write lock from the start."""
     with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False, info={NOW: now}) as session:
+        yield session
+        session.commit()
+
+
+@contextmanager
+def joined(connection: Connection) -> Iterator[Session]:
+    """A session that is a part of the transaction which is open on this connection: it is undone by itself on an error, and
+    stays only if all of that does."""
+    options: dict[str, Any] = {"join_transaction_mode": "create_savepoint"}
+    with Session(connection, expire_on_commit=False, autoflush=False, **options) as session:
         yield session
         session.commit()
 

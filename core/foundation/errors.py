@@ -28,11 +28,15 @@
     │   ├── NeverPaid
     │   ├── RevocationChanged
     │   ├── OtherMode
+    │   ├── MadeUp          the order is of the demo's season, and its money never was anywhere
+    │   ├── SeasonThere
+    │   ├── SeasonUnderWay
     │   └── DoneAlready
     ├── NotFound
     │   ├── OrderNotFound
     │   ├── CustomerNotFound
     │   ├── EventNotFound
+    │   ├── NoSeason
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
     │   ├── LinkExpired
@@ -51,6 +55,7 @@
     │   └── PayloadInvalid
     ├── TooManyTries
     ├── JobFailed
+    ├── NotTheDemo          only a shop with the sandbox's key does this
     ├── NoOwners
     └── CatalogInvalid
 
@@ -290,6 +295,25 @@ class OtherMode(NotOpen):
     livemode: bool
 
 
+@dataclass(eq=False)
+class MadeUp(NotOpen):
+    """The order was made up for the demo: there is no money of it that could go back, and nothing at Stripe."""
+
+    order_id: str
+
+
+class SeasonThere(NotOpen):
+    """A season of sales is in this shop already, and complete."""
+
+
+@dataclass(eq=False)
+class SeasonUnderWay(NotOpen):
+    """Somebody is making, or unmaking, the season right now, and has come so far."""
+
+    done: int
+    of: int
+
+
 class DoneAlready(NotOpen):
     """The same click has arrived before, and did what it was to do."""
 
@@ -310,6 +334,10 @@ class CustomerNotFound(NotFound):
 @dataclass(eq=False)
 class EventNotFound(NotFound):
     event: str
+
+
+class NoSeason(NotFound):
+    """There is no season of sales in this shop that could be removed, or no longer the one that was being made."""
 
 
 @dataclass(eq=False)
@@ -410,6 +438,10 @@ class JobFailed(ShopError):
     """A job of the worker broke; `reason` names no address and no secret, since it is kept."""
 
     reason: str
+
+
+class NotTheDemo(ShopError):
+    """This is done in a demo alone, where the sandbox stands in for Stripe and no money is real."""
 
 
 class NoOwners(ShopError):

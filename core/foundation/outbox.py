@@ -118,8 +118,14 @@ class _Rows:
         self._inputs(session, written)
 
 
+_SILENT = "pushcart_silent"
 _clients: dict[int, tuple["DBOSClient", _Rows]] = {}
 _opening = Lock()
+
+
+def silence(session: Session) -> None:
+    """Have this transaction owe nothing, whatever is told to be owed in it: what happens in it is made up."""
+    session.info[_SILENT] = True
 
 
 def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> None:
@@ -127,6 +133,8 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
 
     `to` is the address that its letter goes to.
     """
+    if session.info.get(_SILENT):
+        return
     options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
     if _QUEUES[job] in BY_DOMAIN:
         # The newest first: somebody is waiting for it, and those in front may all be to addresses that make trouble.

@@ -67,6 +67,7 @@ class Basket:
 
     `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
+    `from_season` if nobody wants it at all: it is made up, to show a demo at work.
     """
 
     cart_id: str
@@ -75,6 +76,7 @@ class Basket:
     browser_id: str = ""
     signed_in: str = ""
     again: bool = False
+    from_season: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,8 @@ def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: da
     return orders.add(
         session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
         currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
-        amount_expected=orders.total_of(wish.drafts), attempts=1, now=now,
+        amount_expected=orders.total_of(wish.drafts), attempts=1,
+        from_season=basket.from_season, now=now,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Order care: what the staff do for a buyer whose money stays where it is: letters again, another address, a way to pay."""
 
 from core.foundation import addresses, outbox
-from core.foundation.errors import AlreadyPaid, NeverPaid, OrderNotFound, OtherMode
+from core.foundation.errors import AlreadyPaid, MadeUp, NeverPaid, OrderNotFound, OtherMode
 from core.foundation.outbox import Job
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
@@ -51,7 +51,7 @@ def readdress(shop: Shop, order_id: str, new: str, *, deed: Deed) -> None:
 def payment_link(shop: Shop, order_id: str, *, deed: Deed) -> PaymentLink:
     """The page on which an order can still be paid: the one that is open for it, or a new one for the very same things.
 
-    Raises OrderNotFound, OtherMode, AlreadyPaid, NotPermitted, DoneAlready, or what `checkout.start` raises.
+    Raises OrderNotFound, OtherMode, MadeUp, AlreadyPaid, NotPermitted, DoneAlready, or what `checkout.start` raises.
     """
     with shop.transaction() as session:
         deeds.begin(session, shop.settings, deed, Action.PAYMENT_LINK, subject=order_id, now=shop.now())
@@ -60,6 +60,8 @@ def payment_link(shop: Shop, order_id: str, *, deed: Deed) -> PaymentLink:
             raise OrderNotFound(order=order_id)
         if order.livemode is not shop.settings.livemode:
             raise OtherMode(order_id=order_id, livemode=order.livemode)
+        if order.from_season:
+            raise MadeUp(order_id=order_id)
         if payments.of_order(session, order_id):
             raise AlreadyPaid(order_id=order_id, session_id=order.stripe_checkout_session_id or "")
         items = tuple(

@@ -12,6 +12,7 @@ from core import fulfillment
 from core.admission import Refused
 from core.foundation.database import new_id
 from core.foundation.errors import (
+    MadeUp,
     NoSuchLine,
     NoSuchPayment,
     NothingToRefund,
@@ -153,7 +154,7 @@ def request(
     policy says, anything less only with `take_back`: to the `lines`, or to all. With `agreed`, only if that is still
     exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
     With a `deed`, whose click is then the key, only if whoever does it may; else NotPermitted or OverLimit is raised.
-    Raises OrderNotFound, NothingToRefund, OtherMode, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
+    Raises OrderNotFound, NothingToRefund, OtherMode, MadeUp, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
     or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable or StripeKeyRefused what is not
     done stays requested, and the worker asks again under the same key.
     """
@@ -222,6 +223,8 @@ def _open(session: Session, order_id: str, *, livemode: bool) -> Order:
         raise OrderNotFound(order=order_id)
     if order.livemode is not livemode:
         raise OtherMode(order_id=order_id, livemode=order.livemode)
+    if order.from_season:
+        raise MadeUp(order_id=order_id)
     return order
 
 

@@ -13,7 +13,7 @@ from core.foundation.database import Record, index_where, minor_units
 from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of
 from core.orders import setbacks
-from core.orders.orders import AdmittedOrder, Order
+from core.orders.orders import AdmittedOrder, Order, asked_about
 
 # Stripe's statuses in the order in which a dispute can go through them. `lost` may be appealed, and won after all.
 _RANK = (
@@ -221,7 +221,7 @@ def without_payment(session: Session, *, livemode: bool, now: datetime, limit: i
     named = col(Dispute.stripe_payment_intent_id)
     query = select(named, Dispute.order_id).join(Order, col(Order.id) == Dispute.order_id)
     query = query.where(
-        col(Dispute.payment_id).is_(None), named.is_not(None), Order.livemode == livemode,
+        col(Dispute.payment_id).is_(None), named.is_not(None), *asked_about(livemode=livemode),
         ~setbacks.resting(named, now=now),
     )  # fmt: skip
     return [(name, order_id) for name, order_id in session.exec(query.distinct().limit(limit)) if name]

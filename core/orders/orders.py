@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, NewType
 
-from sqlalchemy import Index, text
+from sqlalchemy import ColumnElement, Index, text
 from sqlmodel import Field, Session, col, select
 
 from core.catalog import products
@@ -19,7 +19,8 @@ class Order(Dated, table=True):
     """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`.
 
     Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
-    called in the shop that it was imported from.
+    called in the shop that it was imported from. `from_season` if it was made up for the demo: nobody is owed anything by
+    it, and Stripe, or what stands in for it, has never heard of it.
     """
 
     __tablename__ = "orders"
@@ -62,6 +63,7 @@ class Order(Dated, table=True):
     stripe_subscription_id: str | None = Field(default=None, unique=True)
     attention: str = ""
     eventful: bool = False
+    from_season: bool = False
     paid_at: datetime | None = Field(default=None, index=True)
     fulfilled_at: datetime | None = None
     created_at: datetime = Field(index=True)
@@ -74,6 +76,9 @@ index_where(NEEDS_ATTENTION, "ix_orders_needs_attention", Order.id)
 # Where a buyer lives is known of what was paid for.
 FROM_SOMEWHERE = col(Order.country) != constant("")
 index_where(FROM_SOMEWHERE, "ix_orders_country", Order.livemode, Order.country, Order.created_at, Order.id)
+
+MADE_UP = col(Order.from_season).is_(True)
+index_where(MADE_UP, "ix_orders_from_season", Order.id)
 
 # The id of an order to which something at Stripe was found to belong. Admission alone says so, and facts ask for it.
 AdmittedOrder = NewType("AdmittedOrder", str)
@@ -136,6 +141,11 @@ class LineDraft:
     workshop_date_id: str | None = None
 
 
+def asked_about(*, livemode: bool) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on orders of which the Stripe of this mode knows: about no other is it asked."""
+    return col(Order.livemode) == livemode, ~MADE_UP
+
+
 def draft_of(line: OrderLine) -> LineDraft:
     """The draft from which this very line would be made again: equal drafts are the same purchase."""
     return LineDraft(**{name: getattr(line, name) for name in LineDraft.__dataclass_fields__})
@@ -157,6 +167,7 @@ def add(
     prefix: str,
     amount_expected: int = 0,
     attempts: int = 0,
+    from_season: bool = False,
     now: datetime,
 ) -> Order:
     """Write a new order without lines. The number is `PREFIX-1001` and up.
@@ -166,7 +177,7 @@ def add(
     order = Order(
         id=new_id("ord"), number=f"{prefix}-{_next_number(session)}", cart_id=cart_id, browser_id=browser_id,
         email=email, currency=currency, amount_expected=amount_expected, livemode=livemode, attempts=attempts,
-        created_at=now, updated_at=now,
+        from_season=from_season, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(order)
     session.flush()

@@ -17,7 +17,7 @@ from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts
 from core.orders import setbacks
-from core.orders.orders import AdmittedOrder, Order
+from core.orders.orders import AdmittedOrder, Order, asked_about
 
 CHECKOUT = "checkout"
 FIRST_OF_PLAN = "subscription_create"
@@ -202,7 +202,9 @@ def of_charge(session: Session, order_id: str, charge: str | None) -> str | None
 def with_unknown_lines(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:
     """The payments of this mode of which Stripe has not told yet what they were for, each with its order."""
     query = select(Payment.id, Payment.order_id).join(Order, col(Order.id) == Payment.order_id)
-    query = query.where(_LINES_UNKNOWN, Order.livemode == livemode, ~setbacks.resting(col(Payment.id), now=now))
+    query = query.where(
+        _LINES_UNKNOWN, *asked_about(livemode=livemode), ~setbacks.resting(col(Payment.id), now=now)
+    )  # fmt: skip
     return list(session.exec(query.order_by(col(Payment.id)).limit(limit)))
 
 

@@ -13,7 +13,7 @@ from core.foundation.database import index_where, minor_units, text_enum
 from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.orders import payments, setbacks
-from core.orders.orders import AdmittedOrder, Order
+from core.orders.orders import AdmittedOrder, Order, asked_about
 
 
 class RefundStatus(StrEnum):
@@ -192,7 +192,7 @@ def without_payment(session: Session, *, livemode: bool, now: datetime, limit: i
     named = col(Refund.stripe_payment_intent_id)
     query = select(named, Refund.order_id).join(Order, col(Order.id) == Refund.order_id)
     query = query.where(
-        col(Refund.payment_id).is_(None), named.is_not(None), Order.livemode == livemode,
+        col(Refund.payment_id).is_(None), named.is_not(None), *asked_about(livemode=livemode),
         ~setbacks.resting(named, now=now),
     )  # fmt: skip
     return [(name, order_id) for name, order_id in session.exec(query.distinct().limit(limit)) if name]

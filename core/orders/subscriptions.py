@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, select
 from core.foundation.database import Record, index_where, minor_units
 from core.gateway.objects import id_of, moment
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
-from core.orders.orders import AdmittedOrder, Order
+from core.orders.orders import AdmittedOrder, Order, asked_about
 from core.orders.subscription_changes import Discount
 from core.orders.subscription_invoices import Standing
 from core.orders.subscription_items import ItemFacts
@@ -250,7 +250,7 @@ def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[
     order."""
     query = select(Subscription.id, Subscription.order_id).join(Order, col(Order.id) == Subscription.order_id)
     query = query.where(
-        Order.livemode == livemode,
+        *asked_about(livemode=livemode),
         col(Subscription.refresh_at) <= now,
         ~setbacks.resting(col(Subscription.id), now=now),
     )

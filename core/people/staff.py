@@ -44,11 +44,14 @@ class Action(StrEnum):
     EXPORT = "export"
     END_PLAN = "end_plan"
     STAFF = "staff"
+    SEASON = "season"
+    REHEARSE = "rehearse"
 
 
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
-    Role.SUPPORT: frozenset(Action) - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF},
+    Role.SUPPORT: frozenset(Action)
+    - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE},
     Role.VIEWER: frozenset(),
 }
 

@@ -11,19 +11,25 @@ from core.foundation.errors import (
     CustomerNotFound,
     DoneAlready,
     EventNotFound,
+    MadeUp,
     NeverPaid,
+    NoSeason,
     NothingToRefund,
     NotPermitted,
+    NotTheDemo,
     OrderNotFound,
     OtherMode,
     OverLimit,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
+    SeasonThere,
+    SeasonUnderWay,
     ShopError,
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
+    UnknownPrice,
 )
 from core.foundation.money import Money
 from storefront import sentences, words
@@ -68,6 +74,18 @@ def of(error: ShopError) -> str:
         case AddressTaken(orders=orders):
             has = f"another customer with {words.count(orders, 'order', 'orders')}"
             return f"That address belongs to {has}, so nothing was changed. If they are one person, say so."
+        case MadeUp():
+            return "This order is of the demo's season of sales. Nobody has placed it, so no money of it moves."
+        case NotTheDemo():
+            return "Nothing was done: this is for the demo alone."
+        case SeasonThere():
+            return "A season of sales is in the shop already."
+        case SeasonUnderWay(done=done, of=most):
+            return f"Somebody is at it right now: {done} of {most} orders are made. If not, wait a minute."
+        case NoSeason():
+            return "The season of sales is not there any more."
+        case UnknownPrice(price=missing):
+            return f"{missing} isn't on sale, and the season is of the demo's own goods."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():

@@ -13,7 +13,7 @@ from core.owner.order_book.detail import Sheet
 from core.people.staff import Action, Staff
 from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, gate, order_dialogs, refusals, states
+from storefront.back_office import dialogs, gate, order_dialogs, refusals, rehearsal_card, states
 from storefront.back_office.order_rows import who
 
 shop = process.shop()
@@ -255,4 +255,5 @@ with frame.column(1180):
         draw_buyer(sheet)
         draw_letters(sheet)
         draw_notes(sheet, me)
+        rehearsal_card.draw(sheet, me)
     order_dialogs.draw_open(sheet)

@@ -11,7 +11,7 @@ from core.owner.setting_up import Step
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from storefront import frame, links, process, words
-from storefront.back_office import dialogs, gate, order_rows, refusals, states
+from storefront.back_office import dialogs, gate, order_rows, refusals, season_card, states
 
 shop = process.shop()
 LATER = {1: "until tomorrow", 3: "for three days", 7: "for a week", 30: "for a month", 0: "for good"}
@@ -135,6 +135,7 @@ with frame.column(1180):
         draw_needs(items, me)
         draw_setting_up(setting_up.steps(shop))
     with right:
+        season_card.draw(me)
         draw_newest()
     for item in items:
         if dialogs.is_open(f"aside-{set_aside.name(item)}"):

@@ -1,0 +1,43 @@
+"""`pushcart demo`: the season of sales, for somebody at a terminal."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run, begin, end, forked
+from tests.fakes import SECRET
+from tests.machine import environment
+
+
+@pytest.fixture
+def demo(folder: Path, tmp_path: Path, database_url: str) -> Run:
+    """Run a command in a demo of its own."""
+    settings: dict[str, object] = {
+        "storage_url": f"file://{tmp_path}/files", "secret_key": "a secret of sixteen letters",
+        "stripe_webhook_secret": SECRET, "database_url": database_url,
+    }  # fmt: skip
+    # The demo's files are put where they are sold from by code that does not outlive a fork: so by a process of its own.
+    assert end(begin("orders", folder=folder, **settings)).status == 0
+    return lambda *words: forked(*words, folder=folder, env=environment(**settings))
+
+
+def test_the_season_is_made_once_and_removed_once(demo: Run) -> None:
+    assert demo("demo", "season", "--json").json == {"orders": 400}
+    again = demo("demo", "season")
+    assert (again.status, again.complaints) == (
+        1,
+        ["A season of sales is in this shop already. `pushcart demo season --remove` takes it out."],
+    )
+    assert len(demo("orders", "--json", "--limit", "500").json) == 400  # type: ignore[arg-type]
+    removed = demo("demo", "season", "--remove")
+    assert removed.output == "The season's 400 orders are gone, with all that belonged to them.\n"
+    assert demo("orders", "--json").json == []
+    assert demo("demo", "season", "--remove").complaints == ["There is no season of sales in this shop."]
+
+
+def test_a_shop_of_ones_own_is_not_filled(pushcart: Run) -> None:
+    refused = pushcart("demo", "season")
+    assert (refused.status, refused.complaints) == (
+        1,
+        ["Only the demo has a season of sales: this shop has a key of Stripe's."],
+    )
