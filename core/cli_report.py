@@ -25,7 +25,7 @@ def sales(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """What was sold on these days in each currency, and what went back; both days included."""
-    from core.owner import sales_report
+    from core.owner.figures import sales_report
 
     shop = open_shop()
     with shop.reading() as session:
@@ -43,7 +43,7 @@ def subscriptions(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """What subscriptions bring in a month in each currency, and how they stand."""
-    from core.owner import subscriptions_report
+    from core.owner.figures import subscriptions_report
 
     shop = open_shop()
     with shop.reading() as session:

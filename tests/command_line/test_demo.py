@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.conftest import Run, begin, end, forked
+from tests.command_line.conftest import Run, begin, end
 from tests.fakes import SECRET
-from tests.machine import environment
 
 
 @pytest.fixture
@@ -16,9 +15,7 @@ def demo(folder: Path, tmp_path: Path, database_url: str) -> Run:
         "storage_url": f"file://{tmp_path}/files", "secret_key": "a secret of sixteen letters",
         "stripe_webhook_secret": SECRET, "database_url": database_url,
     }  # fmt: skip
-    # The demo's files are put where they are sold from by code that does not outlive a fork: so by a process of its own.
-    assert end(begin("orders", folder=folder, **settings)).status == 0
-    return lambda *words: forked(*words, folder=folder, env=environment(**settings))
+    return lambda *words: end(begin(*words, folder=folder, **settings))
 
 
 def test_the_season_is_made_once_and_removed_once(demo: Run) -> None:

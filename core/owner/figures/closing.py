@@ -88,10 +88,19 @@ def _locked(session: Session, zone: ZoneInfo, *, now: datetime) -> SummedDays:
     first = day_of(_beginning(session) or now, zone)
     _BEGUN(session, [{"zone": zone.key, "until": first, "hours_until": midnight(first, zone)}])
     # Of days that begin at another hour nobody asks any more.
-    tables: list[Any] = [*(kept.table for kept in ALL), HourSum, SummedDays]
-    for table in tables:
+    for table in _tables():
         session.execute(delete(table).where(col(table.zone) != zone.key))
     return session.exec(query).one()
+
+
+def forget(session: Session) -> None:
+    """Forget all sums, as after facts were taken away: they are counted anew, and until then from the facts themselves."""
+    for table in (*_tables(), Correction):
+        session.execute(delete(table))
+
+
+def _tables() -> list[Any]:
+    return [*(kept.table for kept in ALL), HourSum, SummedDays]
 
 
 def _beginning(session: Session) -> datetime | None:

@@ -16,6 +16,7 @@ from core.orders.balance.entries import BalanceEntry
 from core.orders.balance.payouts import Payout
 from core.orders.orders import MADE_UP, Counter, Order
 from core.owner import notes
+from core.owner.figures import closing
 from core.owner.season import log_entry, seasons
 from core.owner.set_aside import SetAside
 from core.people.customers import Customer, CustomerAddress
@@ -55,6 +56,7 @@ def _unmake(session: Session) -> int:
     for kind, beginning in _KINDS:
         session.execute(delete(kind).where(kind.__table__.c.id.startswith(beginning, autoescape=True)))  # type: ignore[attr-defined]
     _remove_customers(session, {row[1] for row in rows if row[1]})
+    closing.forget(session)
     _set_back_the_counter(session, [_number_of(row[0]) for row in rows])
     return len(rows)
 
