@@ -9,8 +9,16 @@ SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pa
 THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF = "owner_pages/staff.py"
+FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
-OWNER_PATHS = {OVERVIEW: "owner", ORDERS: "owner-orders", ORDER: "owner-order", STAFF: "owner-staff"}
+OWNER_PATHS = {
+    OVERVIEW: "owner",
+    ORDERS: "owner-orders",
+    ORDER: "owner-order",
+    STAFF: "owner-staff",
+    FIGURE: "owner-figure",
+    MONEY: "owner-money",
+}
 
 
 def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:

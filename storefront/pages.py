@@ -61,6 +61,8 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.OVERVIEW, overview, "monitoring", hidden=hidden),
             owners_page(links.ORDERS, "Orders", "receipt_long", hidden=hidden),
             owners_page(links.ORDER, "Order", "receipt_long", hidden=True),
+            owners_page(links.MONEY, "Money", "account_balance", hidden=hidden),
+            owners_page(links.FIGURE, "Figure", "monitoring", hidden=True),
         ],
         "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
     }

@@ -20,7 +20,7 @@ from tests.conftest import Clock
 from tests.storefront.conftest import PAGES as ENTRY
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
-PAGES = ("overview", "orders", "order", "staff")
+PAGES = ("overview", "orders", "order", "figure", "money", "staff")
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
 # By the key of the button that opens an action's dialog, or begins it.
 BUTTONS = {
@@ -97,7 +97,7 @@ def test_each_role_sees_each_page_as_far_as_it_may(visitor: Visitor, page: str, 
     order_id = bought(visitor.shop, visitor.stripe)
     visitor.works_as(role)
     tab = opens(visitor, page, id=order_id)
-    assert tab.title[0].value in ("Overview", "Orders", "PL-1001", "Staff")
+    assert tab.title[0].value in ("Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff")
     if page == "order":
         shown = {key for key in BUTTONS if key in {button.key for button in tab.button}}
         assert shown == {key for key, action in BUTTONS.items() if action in MAY[role]}
