@@ -1,6 +1,7 @@
 """The list of orders: everything that may be asked for, leafed to its end and back, each order once."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import select
@@ -168,3 +169,17 @@ def test_filters_survive_an_address() -> None:
 
 def test_overlong_words_are_cut() -> None:
     assert len(filters.read({"text": "x" * 5000}).text) == 100
+
+
+def test_days_are_those_of_the_zone_that_is_asked_for(shop: Shop, stripe: FakeStripe) -> None:
+    builders.bought(shop, stripe)
+    placed = shop.now()
+    for name in ("Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"):
+        zone = ZoneInfo(name)
+        day = placed.astimezone(zone).date()
+        for offset in (-1, 0, 1):
+            said = (day + timedelta(days=offset)).isoformat()
+            with shop.reading() as session:
+                wanted = filters.read({"since": said, "until": said})
+                found = listing.page(session, wanted, zone, livemode=shop.settings.livemode)
+            assert len(found.rows) == (offset == 0)
