@@ -26,7 +26,7 @@ def draw(key: str, currency: str, step: Step, points: Sequence[tuple[date, Mappi
     ]  # fmt: skip
     names = list(points[0][1]) if points else []
     chart = alt.Chart(alt.InlineData(values=rows)).mark_bar().encode(
-        x=alt.X("When:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy", ticks=False)),
+        x=alt.X("When:N", sort=None, title=None, axis=_axis(step)),
         y=alt.Y(f"{currency.upper()}:Q", title=None, stack="zero"),
         color=alt.Color("What:N", sort=names, title=None, scale=alt.Scale(domain=names), legend=alt.Legend(orient="top")),
         tooltip=["When:N", "What:N", "Amount:N"],
@@ -44,6 +44,12 @@ def _draw_table(currency: str, step: Step, points: Sequence[tuple[date, Mapping[
         table, hide_index=True, height=_HEIGHT + 60, alt=f"{total} in {currency.upper()} by {step}.",
         column_config={name: st.column_config.TextColumn(alignment="right") for name in list(table)[1:]},
     )  # fmt: skip
+
+
+def _axis(step: Step) -> alt.Axis:
+    """Labels short enough that none is cut off: the year stands in what appears at a bar."""
+    short = {Step.DAY: "slice(datum.label, 0, -5)", Step.WEEK: "slice(datum.label, 8, -5)", Step.MONTH: "datum.label"}
+    return alt.Axis(labelAngle=0, labelOverlap="greedy", ticks=False, labelExpr=short[step])
 
 
 def label(day: date, step: Step) -> str:

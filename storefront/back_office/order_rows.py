@@ -81,7 +81,7 @@ def _draw_table(rows: Sequence[OrderRow]) -> tuple[OrderRow, ...]:
             ),
             "who": column.TextColumn("Buyer", width=160),
             "products": column.TextColumn("Products", width=200),
-            "placed": column.TextColumn(f"Placed ({process.shop().settings.zone.key})", width=132),
+            "placed": column.TextColumn("Placed", width=132, help=f"By the clock of {process.shop().settings.zone.key}"),
             "country": column.TextColumn("From", width=52),
             "mode": column.TextColumn("Mode", width=56),
         },

@@ -11,7 +11,7 @@ from core.owner.figures.overview import InCurrency, Overview
 from core.owner.figures.period import Period
 from core.owner.figures.products import ProductSales
 from core.owner.figures.received import Received
-from core.owner.figures.recurring import Recurring
+from core.owner.figures.recurring import Recurring, Trials
 from storefront import frame, links, words
 from storefront.amounts import price
 from storefront.back_office import charts, figure_cards, period_fields
@@ -42,6 +42,7 @@ def draw(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: boo
         else:
             _draw_currency(seen, each, wanted)
     if not wanted.product:
+        _draw_trials(seen.trials, wanted)
         _draw_received(seen.received, wanted)
     figure_cards.draw_definitions(_EXPLAINED)
 
@@ -59,22 +60,19 @@ def _draw_currency(seen: Overview, each: InCurrency, wanted: Period) -> None:
         ]  # fmt: skip
         charts.draw(each.currency, each.currency, wanted.step_of(seen.days), points, total="Net sales")
     if each.recurring != Recurring(each.currency):
-        _draw_recurring(seen, each.recurring, wanted)
+        _draw_recurring(each.recurring, wanted)
 
 
-def _draw_recurring(seen: Overview, monthly: Recurring, wanted: Period) -> None:
+def _draw_recurring(monthly: Recurring, wanted: Period) -> None:
     currency, before = monthly.currency, Money(monthly.before, monthly.currency)
     with st.grid(4, min_column_width=150, key=f"monthly-{currency}"):
         mrr = figure_cards.of_recurring(Figure.MRR, monthly)
         moved = figure_cards.change(mrr, before, percent=False)
-        figure_cards.draw(Figure.MRR, mrr, currency, wanted, change=moved, note="on these days")
+        figure_cards.draw(Figure.MRR, mrr, currency, wanted, change=moved)
         note = words.count(monthly.active, "brings in something", "bring in something")
         figure_cards.draw(Figure.ARPU, figure_cards.of_recurring(Figure.ARPU, monthly), currency, wanted, note=note)
-        note = f"{monthly.ended} of {monthly.active_before} ended"
+        note = f"{monthly.ended} ended, {monthly.active_before} were active before"
         figure_cards.draw(Figure.CHURN, monthly.churn, currency, wanted, note=note)
-        # Trials bring in nothing, so that they are of no currency.
-        note = f"{seen.trials.converted} of {seen.trials.ended} that ended"
-        figure_cards.draw(Figure.TRIAL_CONVERSION, seen.trials.conversion, "", wanted, note=note)
     with frame.card(f"movements-{currency}", gap="xsmall"):
         st.header(f"How monthly revenue moved, in {currency.upper()}", anchor=False)
         _pair("When these days began", price(before))
@@ -87,6 +85,14 @@ def _draw_recurring(seen: Overview, monthly: Recurring, wanted: Period) -> None:
                     figure_cards.link(figure, label, currency, wanted)
                     st.markdown(price(Money(change.amount, currency)), width="content")
         _pair("Now, or when they were over", price(Money(monthly.mrr, currency)))
+
+
+def _draw_trials(trials: Trials, wanted: Period) -> None:
+    """How trials ended. They bring in nothing, so that they are of no currency."""
+    if trials.ended:
+        with st.grid(4, min_column_width=150, key="trials"):
+            note = f"{trials.converted} of {trials.ended} that ended"
+            figure_cards.draw(Figure.TRIAL_CONVERSION, trials.conversion, "", wanted, note=note)
 
 
 def _draw_received(received: Sequence[Received], wanted: Period) -> None:

@@ -55,7 +55,7 @@ def draw_table(page: Page) -> None:
         },
         hide_index=True, height="content", alt="The rows of the figure. The list below says the same.", key="figure-rows",
         column_config={
-            "at": column.TextColumn(f"When ({shop.settings.zone.key})", width=150),
+            "at": column.TextColumn("When", width=150),
             "what": column.TextColumn("What", width=140),
             "order": column.TextColumn("Order", width=100),
             "open": column.ButtonColumn("Details", type="tertiary", width=72, key="open-figure-order", on_click=open_order),

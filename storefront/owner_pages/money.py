@@ -65,7 +65,7 @@ def draw_balance(each: Received) -> None:
 
     with frame.card(f"balance-{each.currency}", gap="xsmall"):
         st.header(f"Balance at Stripe, in {each.currency.upper()}", anchor=False)
-        line("Paid by buyers, less refunds and disputes", each.gross)
+        line("Paid, less what went back", each.gross)
         line("Fees that Stripe kept of it", -each.fees)
         if each.disputed or each.dispute_fees:
             words.quiet(

@@ -1,6 +1,7 @@
 """The owner's numbers, as somebody at a browser meets them: what core counts, each with its meaning and its rows."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,11 +12,13 @@ from core.owner.figures import overview, rows
 from core.owner.figures.days import Days, day_of
 from core.owner.figures.definitions import DEFINITIONS, Figure
 from core.owner.figures.overview import Overview
+from core.owner.figures.recurring import Recurring
 from core.people.staff import Role
 from storefront.amounts import price
 from storefront.back_office import figure_cards
 from tests import builders
 from tests.conftest import Clock
+from tests.core.owner.figures import lives
 from tests.storefront.conftest import Visitor, sound, words
 
 
@@ -112,6 +115,30 @@ def test_two_currencies_stand_beside_each_other(owner: Visitor) -> None:
     assert len(both) == 2
     assert cards(opens(owner, currency="jpy"))["Gross sales"] == both[1:]
     assert "Gross sales" not in cards(opens(owner, currency="sek"))
+
+
+def test_a_shop_of_many_lives_is_shown_in_all_its_currencies(owner: Visitor) -> None:
+    drawn = lives.lives(Random(3), owner.shop.settings.zone, 120)
+    with owner.shop.transaction() as session:
+        lives.write(session, [row for life in drawn for row in life.rows])
+    seen = counted(owner, 90)
+    assert len(seen.currencies) > 1
+    assert seen.trials.ended
+    assert seen.received
+    tab = opens(owner, range="90")
+    shown = cards(tab)
+    assert len(shown["Net sales"]) == len(seen.currencies)
+    assert shown["Monthly recurring (MRR)"] == [
+        price(Money(each.recurring.mrr, each.currency))
+        for each in seen.currencies
+        if each.recurring != Recurring(each.currency)
+    ]
+    assert len(shown["Trial conversion"]) == 1
+    for each in seen.received:
+        assert price(Money(each.net, each.currency)) in words(tab)
+        assert price(Money(each.change, each.currency)) in words(opens(owner, "money", range="90"))
+    for figure in Figure:
+        opens(owner, "figure", figure=figure.value, range="90")
 
 
 def test_an_empty_shop_says_so_and_shows_no_zeros(owner: Visitor) -> None:
