@@ -11,6 +11,7 @@ OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "o
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
 CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer.py", "owner_pages/letters.py"
+FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -23,6 +24,8 @@ OWNER_PATHS = {
     LETTERS: "owner-letters",
     STAFF: "owner-staff",
     HEALTH: "owner-health",
+    FIGURE: "owner-figure",
+    MONEY: "owner-money",
 }
 
 

@@ -65,6 +65,8 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.SUBSCRIPTIONS, "Subscriptions", "autorenew", hidden=hidden),
             owners_page(links.CUSTOMERS, "Customers", "person", hidden=hidden),
             owners_page(links.CUSTOMER, "Customer", "person", hidden=True),
+            owners_page(links.MONEY, "Money", "account_balance", hidden=hidden),
+            owners_page(links.FIGURE, "Figure", "monitoring", hidden=True),
         ],
         "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
         "System": [

@@ -8,6 +8,10 @@ from starlette.concurrency import run_in_threadpool
 
 from core.foundation.database import new_id
 from core.owner import evidence
+from core.owner.accounting import files
+from core.owner.accounting.files import File
+from core.owner.figures import period
+from core.owner.figures.days import Days, day_of
 from core.owner.order_book import export, filters
 from core.owner.order_book.filters import Filters
 from core.people.deeds import Deed
@@ -23,9 +27,16 @@ async def orders(request: Request, shop: OpenShop) -> StreamingResponse:
     """The orders that the query asks for, in the words of the list's own address. Raises NotPermitted."""
     wanted = filters.read(request.query_params)
     pieces = await run_in_threadpool(_begin, shop, wanted, cookies.sign_in_of(request, shop))
-    name = f"orders-{shop.now():%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+    return _streamed(pieces, f"orders-{shop.now():%Y-%m-%d}.csv")
+
+
+@router.get("/owner/accounts/{file}.csv")
+async def accounts(file: File, request: Request, shop: OpenShop) -> StreamingResponse:
+    """One of the accountant's files, of the days that the query asks for in the words of the pages. Raises NotPermitted."""
+    zone, today = shop.settings.zone, day_of(shop.now(), shop.settings.zone)
+    days = period.read(request.query_params, today=today).days(zone, today=today)
+    pieces = await run_in_threadpool(_begin_file, shop, file, days, cookies.sign_in_of(request, shop))
+    return _streamed(pieces, f"{file}-{days.first}-{days.last}.csv")
 
 
 @router.get("/owner/evidence/{order_id}")
@@ -36,6 +47,15 @@ async def evidence_of(order_id: str, request: Request, shop: OpenShop) -> Respon
     # To be kept and not to be opened here: what buyers typed stands in it.
     headers = {"Content-Disposition": 'attachment; filename="evidence.html"', "Cache-Control": "no-store"}
     return Response(found, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _streamed(pieces: Iterator[str], name: str) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _begin_file(shop: Shop, file: File, days: Days, sign_in_id: str) -> Iterator[str]:
+    return files.begin(shop, file, days, deed=Deed(sign_in_id, new_id("do")))
 
 
 def _begin(shop: Shop, wanted: Filters, sign_in_id: str) -> Iterator[str]:

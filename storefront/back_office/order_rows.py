@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.owner.order_book.listing import OrderRow
-from storefront import links, words
+from storefront import links, process, words
 from storefront.amounts import price
 from storefront.back_office import states
 
@@ -81,7 +81,7 @@ def _draw_table(rows: Sequence[OrderRow]) -> tuple[OrderRow, ...]:
             ),
             "who": column.TextColumn("Buyer", width=160),
             "products": column.TextColumn("Products", width=200),
-            "placed": column.TextColumn("Placed (UTC)", width=132),
+            "placed": column.TextColumn("Placed", width=132, help=f"By the clock of {process.shop().settings.zone.key}"),
             "country": column.TextColumn("From", width=52),
             "mode": column.TextColumn("Mode", width=56),
         },

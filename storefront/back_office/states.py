@@ -11,6 +11,7 @@ from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
 from core.registers import disputes
 from core.registers.subscriptions import Standing
+from storefront import process
 
 STATUS = {
     Status.PENDING: ("Not paid", "gray", "schedule"),
@@ -98,5 +99,6 @@ def of_delivery(delivery: Delivery) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A moment as short as a list needs it, by the clock of UTC."""
+    """A moment as short as a list needs it, by the shop's own clock."""
+    at = at.astimezone(process.shop().settings.zone)
     return f"{at.day} {at:%b %Y, %H:%M}"

@@ -45,7 +45,7 @@ def draw_head(sheet: Sheet, me: Staff) -> None:
             test = "" if sheet.row.livemode else " &nbsp; :gray-badge[Test money]"
             st.markdown(
                 f"{states.badge(states.STATUS[sheet.row.status])} {states.badge(states.HANDED[sheet.row.handed])} &nbsp; "
-                f"**{price(sheet.row.total)}** &nbsp; :gray[{states.moment(sheet.row.placed_at)} UTC]{test}"
+                f"**{price(sheet.row.total)}** &nbsp; :gray[{states.moment(sheet.row.placed_at)} {shop.settings.zone.key}]{test}"
             )
         draw_actions(sheet, me)
 
@@ -152,7 +152,11 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
         why = " · ".join(each.replace("_", " ") for each in (refund.reason, refund.failure, refund.actor) if each)
         draw_fact(f"{price(refund.amount)} {badge}", f"{states.moment(refund.at)} · {words.plain(why)}", refund.id)
     for dispute in sheet.disputes:
-        due = f"Answer by {states.moment(dispute.due_by)} UTC" if dispute.due_by else dispute.status.replace("_", " ")
+        due = (
+            f"Answer by {states.moment(dispute.due_by)} {shop.settings.zone.key}"
+            if dispute.due_by
+            else dispute.status.replace("_", " ")
+        )
         draw_fact(
             f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id
         )

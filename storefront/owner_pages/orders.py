@@ -68,7 +68,9 @@ def draw_filters(wanted: Filters, names: dict[str, str]) -> None:
         )  # fmt: skip
         with st.popover("More filters", icon=":material/tune:", width="content"):
             days: list[Any] = [wanted.since, wanted.until] if wanted.since and wanted.until else []
-            st.date_input("Placed between (UTC)", days, key="f-days", on_change=apply, format="YYYY-MM-DD")
+            st.date_input(
+                f"Placed between ({shop.settings.zone.key})", days, key="f-days", on_change=apply, format="YYYY-MM-DD"
+            )
             st.selectbox(
                 "Delivery", [None, *Handed], key="f-handed", on_change=apply,
                 format_func=lambda each: states.HANDED[each][0] if each else "Any",
@@ -168,7 +170,7 @@ wanted = filters.read(st.query_params.to_dict())
 fill_fields(wanted)
 with shop.reading() as session:
     page = listing.page(
-        session, wanted, livemode=shop.settings.livemode, after=st.query_params.get("after", ""),
+        session, wanted, shop.settings.zone, livemode=shop.settings.livemode, after=st.query_params.get("after", ""),
         before=st.query_params.get("before", ""),
     )  # fmt: skip
     names = products.names(session)

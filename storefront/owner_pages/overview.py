@@ -3,15 +3,18 @@ from datetime import timedelta
 
 import streamlit as st
 
+from core.catalog import products
 from core.foundation.errors import ShopError
 from core.owner import mending, set_aside, setting_up
 from core.owner.attention import Item
+from core.owner.figures import overview
 from core.owner.order_book import listing
+from core.owner.order_book.listing import OrderRow
 from core.owner.setting_up import Step
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from storefront import frame, links, process, words
-from storefront.back_office import dialogs, gate, order_rows, refusals, season_card, states
+from storefront.back_office import dialogs, gate, order_rows, period_fields, refusals, season_card, shop_figures, states
 
 shop = process.shop()
 LATER = {1: "until tomorrow", 3: "for three days", 7: "for a week", 30: "for a month", 0: "for good"}
@@ -35,7 +38,7 @@ def draw_item(item: Item, me: Staff) -> None:
     """One of them."""
     name = set_aside.name(item)
     with st.container(gap="xxsmall", key=f"item-{name}"):
-        due = f" :red-badge[by {states.moment(item.due_by)} UTC]" if item.due_by else ""
+        due = f" :red-badge[by {states.moment(item.due_by)} {shop.settings.zone.key}]" if item.due_by else ""
         st.markdown(f":red[:material/error:] **{item.topic.replace('_', ' ').capitalize()}**{due}")
         words.quiet(
             f"{words.plain(item.subject)}. {words.plain(item.detail)}" if item.detail else words.plain(item.subject)
@@ -109,10 +112,8 @@ def draw_setting_up(steps: tuple[Step, ...]) -> None:
                     words.quiet(words.told(step.how))
 
 
-def draw_newest() -> None:
+def draw_newest(rows: Sequence[OrderRow]) -> None:
     """The newest orders."""
-    with shop.reading() as session:
-        rows = listing.newest(session, livemode=shop.settings.livemode, size=6)
     with frame.card("newest", gap="small"):
         st.header("Latest orders", anchor=False)
         if not rows:
@@ -124,19 +125,32 @@ def draw_newest() -> None:
 
 me = gate.me()
 items: list[Item] = st.session_state.get("needs") or []
+wanted = period_fields.asked()
+days = wanted.days(shop.settings.zone, today=period_fields.today())
+with shop.reading() as session:
+    live = shop.settings.livemode
+    seen = overview.of_days(
+        session, days, livemode=live, now=shop.now(), step=wanted.step_of(days), product=wanted.product
+    )
+    rows = listing.newest(session, livemode=live, size=6)
+    names = products.names(session)
+
 with frame.column(1180):
-    st.title("Overview", anchor=False)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title("Overview", anchor=False, width="content")
+        period_fields.draw(wanted, days)
     dialogs.draw_said()
     if trouble := st.session_state.pop("not-mended", None):
         st.warning(trouble, icon=":material/error:")
-    # The figures of the shop come here, above what is about single orders.
+    shop_figures.draw(seen, wanted, names, begun=bool(rows))
     left, right = st.columns([3, 2], gap="medium")
     with left:
         draw_needs(items, me)
         draw_setting_up(setting_up.steps(shop))
     with right:
         season_card.draw(me)
-        draw_newest()
+        shop_figures.draw_products(seen, wanted)
+        draw_newest(rows)
     for item in items:
         if dialogs.is_open(f"aside-{set_aside.name(item)}"):
             put_aside(item)

@@ -1,10 +1,16 @@
 """Exports over HTTP: a file for whoever may, and a plain no with nothing in it for everybody else."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import event
 
+from core.events import reconciliation
 from core.foundation import signing
 from core.foundation.signing import SIGN_IN_COOKIE
+from core.owner.accounting import journal, order_list, payouts, tax
+from core.owner.accounting.files import File
+from core.owner.figures.days import Days
 from core.people import staff
 from core.people.audit import AuditEntry
 from core.people.staff import Role
@@ -71,6 +77,46 @@ def test_a_sign_in_of_yesterday_takes_no_file(shop: Shop, client: TestClient, cl
 def test_a_ticket_that_is_no_good_leads_back_to_the_side_it_was_for(client: TestClient) -> None:
     answer = client.get("/sign-in/nonsense", params={"next": "/owner"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/owner")
+
+
+@pytest.mark.parametrize("file", File)
+def test_an_accountant_s_file_is_that_of_all_its_days_and_is_written_down(
+    shop: Shop, client: TestClient, stripe: FakeStripe, clock: Clock, file: File
+) -> None:
+    for number in range(3):
+        builders.bought(shop, stripe, "kit-eur", "guide-eur", cart=f"cart_{number}")
+        for made in stripe.pay_out():
+            stripe.arrive_payout(made["id"])
+        clock.pass_(days=1)
+    reconciliation.sweep(shop, everything=True)
+    comes_as(shop, client, colleagues.works_as(shop, Role.SUPPORT))
+    asked = {"range": "own", "since": "2026-11-01", "until": "2026-11-26"}
+    answer = client.get(f"/owner/accounts/{file}.csv", params=asked)
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="{file}-2026-11-01-2026-11-26.csv"'
+    days = Days(date(2026, 11, 1), date(2026, 11, 26), shop.settings.zone)
+    with shop.reading() as session:
+        whole = {
+            File.JOURNAL: lambda: journal.lines(session, days, livemode=False),
+            File.TAX: lambda: tax.lines(session, days, livemode=False),
+            File.PAYOUTS: lambda: payouts.lines(session, days.first, days.last, livemode=False),
+            File.ORDERS: lambda: order_list.lines(session, days, livemode=False),
+        }[file]
+        assert answer.content.decode() == "".join(whole())
+    assert answer.content.count(b"\r\n") > (1 if file is File.TAX else 3)
+    entries = [(each.action, each.subject, each.detail) for each in builders.rows(shop, AuditEntry)]
+    assert entries == [("export", f"{file} file", "2026-11-01 to 2026-11-26")]
+
+
+@pytest.mark.parametrize("file", File)
+def test_nobody_else_gets_an_accountant_s_file(shop: Shop, client: TestClient, file: File) -> None:
+    assert client.get(f"/owner/accounts/{file}.csv").status_code == 403
+    for sign_in_id in (colleagues.works_as(shop, Role.VIEWER), colleagues.signed_in(shop, "nora@lindqvist.example")):
+        comes_as(shop, client, sign_in_id)
+        answer = client.get(f"/owner/accounts/{file}.csv")
+        assert (answer.status_code, answer.json()) == (403, {"error": "NotPermitted", "action": "export"})
+    assert builders.rows(shop, AuditEntry) == []
+    assert client.get("/owner/accounts/secrets.csv").status_code in (400, 404, 422)
 
 
 def test_evidence_is_handed_out_to_whoever_may_take_it_and_written_down(

@@ -186,7 +186,7 @@ def state(payout: Payout, listed: Sequence[BalanceEntry]) -> Statement:
     entries = tuple(entry for entry in inside if entry.currency == payout.currency)
     apart = tuple(entry for entry in inside if entry.currency != payout.currency)
     difference = payout.amount - sum(entry.net for entry in entries)
-    return Statement(payout, entries, apart, difference, _gap(payout, difference, apart))
+    return Statement(payout, entries, apart, difference, gap(payout, difference, apart=bool(apart)))
 
 
 def statements(session: Session, *, livemode: bool, since: datetime, before: datetime) -> Iterator[Statement]:
@@ -217,7 +217,8 @@ def _turn(status: PayoutStatus, told_at: datetime, arrival: datetime) -> tuple[i
     return _RANK.index(status), told_at, arrival
 
 
-def _gap(payout: Payout, difference: int, apart: Sequence[BalanceEntry]) -> Gap:
+def gap(payout: Payout, difference: int, *, apart: bool) -> Gap:
+    """Why a payout is not the sum of what is in it; `apart` says that Stripe lists something in another currency with it."""
     if apart:
         return Gap.OTHER_CURRENCY
     if not difference:

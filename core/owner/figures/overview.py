@@ -35,7 +35,10 @@ class InCurrency:
 
 @dataclass(frozen=True)
 class Overview:
-    """All figures of `days`; no two currencies are ever added. `known_on` is the day as of which they are told, if any."""
+    """All figures of `days`; no two currencies are ever added. `known_on` is the day as of which they are told, if any.
+
+    `of_product` is the chart of the product that was asked for, by currency.
+    """
 
     days: Days
     before: Days
@@ -44,11 +47,13 @@ class Overview:
     received: tuple[Received, ...]
     products: tuple[ProductSales, ...]
     trials: Trials
+    of_product: dict[str, list[tuple[date, ProductSales]]]
 
 
 def of_days(
-    session: Session, days: Days, *, livemode: bool, now: datetime, step: Step = Step.DAY, known_on: date | None = None
-) -> Overview:
+    session: Session, days: Days, *, livemode: bool, now: datetime, step: Step = Step.DAY, known_on: date | None = None,
+    product: str = "",
+) -> Overview:  # fmt: skip
     """The overview of these days, of live orders or of tests, as is known or as it was known on a past day."""
     asked = sums.ask(session, days.zone, livemode=livemode, known_on=known_on)
     before = days.before(now=now)
@@ -68,4 +73,5 @@ def of_days(
         tuple(received.of_days(session, days, asked).values()),
         tuple(products.top(session, days, asked)),
         recurring.trials(session, days, livemode=livemode),
+        products.series(session, days, asked, step, product) if product else {},
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """The very rows that a figure sums, newest first and page by page: what they add is the figure."""
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, literal_column, or_
@@ -10,6 +11,10 @@ from sqlmodel import Session, col, select
 from core.orders.orders import Order
 from core.owner.figures.days import BEGINNING, Days
 from core.owner.figures.definitions import DEFINITIONS, Figure, Part
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Microseconds up to the year 2200, a part, and any id.
+_PLACE = re.compile(r"([0-9]{1,16})\.([0-9])\.([\x21-\x7e]{1,200})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class Place:
     part: int
     id: str
 
+    def __str__(self) -> str:
+        """As it stands in an address."""
+        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}.{self.part}.{self.id}"
+
 
 @dataclass(frozen=True)
 class Page:
@@ -42,11 +51,17 @@ class Page:
     next: Place | None
 
 
+def place_of(text: str) -> Place | None:
+    """The place that stands in an address; None for whatever is none."""
+    found = _PLACE.fullmatch(text)
+    return Place(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]), found[3]) if found else None
+
+
 def of_figure(
-    session: Session, figure: Figure, days: Days, *, livemode: bool, currency: str, after: Place | None = None,
+    session: Session, figure: Figure, days: Days, *, livemode: bool, currency: str = "", after: Place | None = None,
     limit: int = 50,
 ) -> Page:  # fmt: skip
-    """The rows that a figure of these days sums in one currency, at most so many, after this place.
+    """The rows that a figure of these days sums in one currency, in all if none is named, at most so many, after this place.
 
     Those of MRR and ARPU are all changes that there ever were up to the last day.
     """
@@ -78,8 +93,10 @@ def _statement(part: Part, place: int, days: Days, livemode: bool, currency: str
     )  # fmt: skip
     query = query.where(
         fact.at >= days.start, fact.at < days.end, part.amount != literal_column("0"), fact.livemode == livemode,
-        fact.currency == currency, *part.conditions,
+        *part.conditions,
     )  # fmt: skip
+    if currency:
+        query = query.where(fact.currency == currency)
     if after:
         behind = fact.at < after.at
         if place >= after.part:

@@ -46,7 +46,9 @@ def _pieces(shop: Shop, filters: Filters) -> Iterator[str]:
     while True:
         # A session for each: nobody holds a connection while a slow reader takes what it was sent.
         with shop.reading() as session:
-            page = listing.page(session, filters, livemode=shop.settings.livemode, after=after, size=_ROWS)
+            page = listing.page(
+                session, filters, shop.settings.zone, livemode=shop.settings.livemode, after=after, size=_ROWS
+            )
         yield _lines([_cells(row) for row in page.rows])
         after = page.after
         if not after:

@@ -5,8 +5,9 @@ A page begins after an order, named by its id: to leaf a million orders costs no
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, exists, literal, tuple_
 from sqlalchemy.orm import aliased
@@ -16,10 +17,13 @@ from core.foundation.money import Money
 from core.orders import orders
 from core.orders.orders import FROM_SOMEWHERE, Order, OrderLine
 from core.orders.status import Handed, Status
+from core.owner.figures.days import midnight
 from core.owner.order_book import lookup
 from core.owner.order_book.filters import Filters, Mode, Sort
 
 PAGE = 25
+# For a list of no days in particular.
+_NO_DAYS = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,18 @@ class OrderPage:
 
 
 def page(
-    session: Session, filters: Filters, *, livemode: bool, after: str = "", before: str = "", size: int = PAGE
-) -> OrderPage:
-    """The first of these orders, or those that follow `after` or precede `before`. An order unknown by now is passed over."""
+    session: Session, filters: Filters, zone: ZoneInfo, *, livemode: bool, after: str = "", before: str = "",
+    size: int = PAGE,
+) -> OrderPage:  # fmt: skip
+    """The first of these orders, or those that follow `after` or precede `before`. An order unknown by now is passed over.
+
+    The days that are asked for are those of `zone`.
+    """
     # What stands in an address may be anything; PostgreSQL takes no text with a zero in it.
     name = (after or before).replace("\0", "")
     mark = session.get(Order, name) if name else None
     backwards = bool(before and not after and mark)
-    found = _rows(session, filters, mark, backwards=backwards, livemode=livemode, size=size + 1)
+    found = _rows(session, filters, mark, zone, backwards=backwards, livemode=livemode, size=size + 1)
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -70,7 +78,7 @@ def page(
 
 def newest(session: Session, *, livemode: bool, size: int) -> tuple[OrderRow, ...]:
     """The newest orders of this mode."""
-    return page(session, Filters(), livemode=livemode, size=size).rows
+    return page(session, Filters(), _NO_DAYS, livemode=livemode, size=size).rows
 
 
 def described(session: Session, found: Sequence[Order]) -> tuple[OrderRow, ...]:
@@ -91,14 +99,21 @@ def _row(order: Order, lines: Sequence[OrderLine]) -> OrderRow:
 
 
 def _rows(
-    session: Session, filters: Filters, mark: Order | None, *, backwards: bool, livemode: bool, size: int
+    session: Session,
+    filters: Filters,
+    mark: Order | None,
+    zone: ZoneInfo,
+    *,
+    backwards: bool,
+    livemode: bool,
+    size: int,
 ) -> list[Order]:
     # Each state has its newest in an index; of several at once SQLite would look through all orders.
     each = [replace(filters, status=(status,)) for status in filters.status] or [filters]
     found = [
         order
         for one in each
-        for order in _of_one_state(session, one, mark, backwards=backwards, livemode=livemode, size=size)
+        for order in _of_one_state(session, one, mark, zone, backwards=backwards, livemode=livemode, size=size)
     ]
     if len(each) == 1:
         return found
@@ -107,7 +122,14 @@ def _rows(
 
 
 def _of_one_state(
-    session: Session, filters: Filters, mark: Order | None, *, backwards: bool, livemode: bool, size: int
+    session: Session,
+    filters: Filters,
+    mark: Order | None,
+    zone: ZoneInfo,
+    *,
+    backwards: bool,
+    livemode: bool,
+    size: int,
 ) -> list[Order]:
     # The newest orders of a product stand in an index of its lines.
     key: tuple[Any, Any] = (col(Order.created_at), col(Order.id))
@@ -115,7 +137,7 @@ def _of_one_state(
     if filters.product:
         key = (col(OrderLine.placed_at), col(OrderLine.order_id))
         query = query.join(OrderLine, col(OrderLine.order_id) == Order.id).where(*_of_product(filters.product))
-    query = query.where(*_conditions(session, filters, key[0], livemode=livemode))
+    query = query.where(*_conditions(session, filters, key[0], zone, livemode=livemode))
     falling = (filters.sort is Sort.NEWEST) is not backwards
     if mark:
         here = tuple_(literal(mark.created_at, type_=UTCDateTime()), literal(mark.id))
@@ -131,7 +153,9 @@ def _of_product(product: str) -> list[ColumnElement[bool]]:
     return [col(OrderLine.product_id) == product, ~exists().where(same, col(earlier.position) < OrderLine.position)]
 
 
-def _conditions(session: Session, filters: Filters, placed: Any, *, livemode: bool) -> list[ColumnElement[bool]]:
+def _conditions(
+    session: Session, filters: Filters, placed: Any, zone: ZoneInfo, *, livemode: bool
+) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [col(Order.livemode).is_(livemode is (filters.mode is Mode.OURS))]
     if filters.text:
         found.append(col(Order.id).in_(lookup.matching(session, filters.text)))
@@ -144,7 +168,7 @@ def _conditions(session: Session, filters: Filters, placed: Any, *, livemode: bo
     if filters.handed:
         found.append(col(Order.handed) == filters.handed)
     if filters.since:
-        found.append(placed >= datetime.combine(filters.since, time(), UTC))
+        found.append(placed >= midnight(filters.since, zone))
     if filters.until:
-        found.append(placed < datetime.combine(filters.until, time(), UTC) + timedelta(days=1))
+        found.append(placed < midnight(filters.until + timedelta(days=1), zone))
     return found

@@ -24,6 +24,8 @@ PAGES = (
     "overview",
     "orders",
     "order",
+    "figure",
+    "money",
     "staff",
     "health",
     "refunds",
@@ -33,8 +35,8 @@ PAGES = (
     "subscriptions",
 )
 TITLES = {
-    "Overview", "Orders", "PL-1001", "Staff", "Health", "Refunds and disputes", "Customers", "No such customer", "Letters",
-    "Subscriptions",
+    "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
+    "No such customer", "Letters", "Subscriptions",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
 # By the key of the button that opens an action's dialog, or begins it.

@@ -1,6 +1,7 @@
 """The list of orders: everything that may be asked for, leafed to its end and back, each order once."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import select
@@ -40,7 +41,7 @@ def sold(shop: Shop, stripe: FakeStripe, clock: Clock) -> dict[str, str]:
 
 def listed(shop: Shop, **said: str) -> OrderPage:
     with shop.reading() as session:
-        return listing.page(session, filters.read(said), livemode=shop.settings.livemode)
+        return listing.page(session, filters.read(said), shop.settings.zone, livemode=shop.settings.livemode)
 
 
 def names(sold: dict[str, str], page: OrderPage) -> list[str]:
@@ -116,25 +117,25 @@ def test_leafing_shows_each_order_once_to_the_end_and_back(
         clock.pass_(minutes=number % 2)
     wanted, live = filters.read(said), shop.settings.livemode
     with shop.reading() as session:
-        everything = [row.id for row in listing.page(session, wanted, livemode=live).rows]
-        page = listing.page(session, wanted, livemode=live, size=3)
+        everything = [row.id for row in listing.page(session, wanted, shop.settings.zone, livemode=live).rows]
+        page = listing.page(session, wanted, shop.settings.zone, livemode=live, size=3)
         assert page.before == ""
         pages = [page]
         while page.after:
-            page = listing.page(session, wanted, livemode=live, size=3, after=page.after)
+            page = listing.page(session, wanted, shop.settings.zone, livemode=live, size=3, after=page.after)
             pages.append(page)
         assert [row.id for each in pages for row in each.rows] == everything
         assert [len(each.rows) for each in pages] == [3, 3, 1]
-        back = listing.page(session, wanted, livemode=live, size=3, before=page.before)
+        back = listing.page(session, wanted, shop.settings.zone, livemode=live, size=3, before=page.before)
         assert back.rows == pages[1].rows
-        first = listing.page(session, wanted, livemode=live, size=3, before=back.before)
+        first = listing.page(session, wanted, shop.settings.zone, livemode=live, size=3, before=back.before)
         assert (first.rows, first.before) == (pages[0].rows, "")
 
 
 def test_an_order_that_nobody_knows_begins_at_the_beginning(shop: Shop, sold: dict[str, str]) -> None:
     with shop.reading() as session:
         for name in ("ord_of_nobody", "ord_\0", "\0", "x" * 5000):
-            page = listing.page(session, Filters(), livemode=False, after=name)
+            page = listing.page(session, Filters(), shop.settings.zone, livemode=False, after=name)
             assert names(sold, page)[0] == "open"
 
 
@@ -168,3 +169,17 @@ def test_filters_survive_an_address() -> None:
 
 def test_overlong_words_are_cut() -> None:
     assert len(filters.read({"text": "x" * 5000}).text) == 100
+
+
+def test_days_are_those_of_the_zone_that_is_asked_for(shop: Shop, stripe: FakeStripe) -> None:
+    builders.bought(shop, stripe)
+    placed = shop.now()
+    for name in ("Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"):
+        zone = ZoneInfo(name)
+        day = placed.astimezone(zone).date()
+        for offset in (-1, 0, 1):
+            said = (day + timedelta(days=offset)).isoformat()
+            with shop.reading() as session:
+                wanted = filters.read({"since": said, "until": said})
+                found = listing.page(session, wanted, zone, livemode=shop.settings.livemode)
+            assert len(found.rows) == (offset == 0)

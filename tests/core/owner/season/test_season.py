@@ -38,6 +38,8 @@ from core.orders.status import Status
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscriptions import Subscription
 from core.owner import attention, publishing, set_aside, setting_up
+from core.owner.figures import closing, overview
+from core.owner.figures.days import Days
 from core.owner.season import making, plot, removal, seasons
 from core.owner.season.seasons import Offer, Season
 from core.owner.set_aside import SetAside
@@ -102,8 +104,21 @@ def test_a_whole_season_adds_up_and_goes_without_a_trace(demo: Shop, stripe: Fak
     is_asked_about_by_nobody(demo, stripe)
     again_it_is_refused(demo)
     some_is_set_aside(demo)
+    is_summed(demo)
     assert removal.remove(demo) == 400
     assert everything(demo) == before
+    is_summed(demo, sold=False)
+
+
+def is_summed(shop: Shop, *, sold: bool = True) -> None:
+    """The figures tell of the season while it is there, whether or not its days were summed already."""
+    days = Days(shop.now().date() - timedelta(days=119), shop.now().date(), shop.settings.zone)
+    for _ in ("from the facts", "from the sums"):
+        with shop.reading() as session:
+            seen = overview.of_days(session, days, livemode=False, now=shop.now())
+        assert (sum(each.sales.orders for each in seen.currencies) > 300) is sold
+        if sold:
+            closing.keep_all(shop)
 
 
 def of_its_kinds(shop: Shop) -> None:
@@ -148,7 +163,7 @@ def adds_up(shop: Shop) -> None:
         assert (order.amount_total or 0, order.amount_refunded) == (payments[order.id], gone[order.id])
         assert moved[order.id] == payments[order.id] - gone[order.id]
     with shop.reading() as session:
-        found = statements(session, livemode=False, since=shop.now() - timedelta(days=130), before=shop.now())
+        found = list(statements(session, livemode=False, since=shop.now() - timedelta(days=130), before=shop.now()))
     assert len(found) == len(builders.rows(shop, Payout)) > 10
     assert {statement.gap for statement in found} == {Gap.NONE}
     assert Count(statement.payout.status for statement in found)[PayoutStatus.FAILED] == 1

@@ -1,0 +1,118 @@
+"""The fields in which days, currency and product are chosen. What they say stands in the address, and the page reads it from
+there."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+import streamlit as st
+
+from core.owner.figures import period
+from core.owner.figures.days import Days, Step, day_of
+from core.owner.figures.period import Period, Range
+from storefront import process, words
+
+_LABELS = {
+    Range.WEEK: "7 days", Range.MONTH: "30 days", Range.QUARTER: "90 days", Range.YEAR: "This year", Range.OWN: "Own dates",
+}  # fmt: skip
+_STEPS = {Step.DAY: "By day", Step.WEEK: "By week", Step.MONTH: "By month"}
+_RANGE, _DAYS, _CURRENCY, _PRODUCT, _STEP = "p-range", "p-days", "p-currency", "p-product", "p-step"
+
+
+def today() -> date:
+    """The shop's day."""
+    shop = process.shop()
+    return day_of(shop.now(), shop.settings.zone)
+
+
+def asked() -> Period:
+    """What the address asks for."""
+    return period.read(st.query_params.to_dict(), today=today())
+
+
+def draw(wanted: Period, days: Days) -> None:
+    """Which days."""
+    state = st.session_state
+    if state.get(_RANGE) is not Range.OWN or wanted.range is Range.OWN:
+        state[_RANGE] = wanted.range
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="period"):
+        st.segmented_control(
+            "Days", list(Range), key=_RANGE, required=True, label_visibility="collapsed", on_change=_choose_range,
+            format_func=_LABELS.__getitem__,
+        )  # fmt: skip
+        if state[_RANGE] is Range.OWN:
+            state.setdefault(_DAYS, (days.first, days.last))
+            st.date_input(
+                "From and to", key=_DAYS, on_change=_choose_days, format="YYYY-MM-DD", max_value=today(), width=240,
+                label_visibility="collapsed",
+            )  # fmt: skip
+
+
+def draw_narrower(wanted: Period, days: Days, currencies: Sequence[str], products: Mapping[str, str]) -> None:
+    """Of which currency and product, and by which step: each where there is a choice."""
+    state = st.session_state
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="period-more"):
+        state[_STEP] = wanted.step_of(days)
+        st.segmented_control(
+            "A bar for each day, week or month", list(Step), key=_STEP, required=True, format_func=_STEPS.__getitem__,
+            on_change=_say, kwargs={"step": _STEP}, label_visibility="collapsed",
+        )  # fmt: skip
+        shown = sorted({*currencies, wanted.currency} - {""})
+        if len(shown) > 1 or wanted.currency:
+            state[_CURRENCY] = wanted.currency
+            st.selectbox(
+                "Currency", ["", *shown], key=_CURRENCY, on_change=_say, kwargs={"currency": _CURRENCY}, width=180,
+                format_func=lambda each: each.upper() or "Every currency", label_visibility="collapsed",
+            )  # fmt: skip
+        state[_PRODUCT] = wanted.product if wanted.product in products else ""
+        st.selectbox(
+            "Product", ["", *products], key=_PRODUCT, on_change=_say, kwargs={"product": _PRODUCT}, width=260,
+            format_func=lambda each: products.get(each, "All products"), label_visibility="collapsed",
+        )  # fmt: skip
+
+
+def draw_days(days: Days) -> None:
+    """Which days these are, and by whose clock."""
+    shop = process.shop()
+    words.quiet(f"{written(days)}, by the clock of {words.plain(shop.settings.zone.key)}.")
+
+
+def draw_days_compared(days: Days, before: Days) -> None:
+    """Which days these are, by whose clock, and with which they are compared."""
+    zone = words.plain(process.shop().settings.zone.key)
+    until = f" until {before.cut.astimezone(before.zone):%H:%M}" if before.cut else ""
+    words.quiet(
+        f"{written(days)}, by the clock of {zone}. Compared with {written(before)}{until}: as much of the days before as has "
+        "passed of these."
+    )
+
+
+def written(days: Days) -> str:
+    """`29 Oct to 27 Nov 2026`."""
+    if days.count == 1:
+        return _written(days.last)
+    first = f"{days.first.day} {days.first:%b}" if days.first.year == days.last.year else _written(days.first)
+    return f"{first} to {_written(days.last)}"
+
+
+def _written(day: date | datetime) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _choose_range() -> None:
+    # Own dates are asked for once both are chosen.
+    if st.session_state[_RANGE] is not Range.OWN:
+        _ask(range=st.session_state[_RANGE])
+
+
+def _choose_days() -> None:
+    chosen = st.session_state[_DAYS]
+    if len(chosen) == 2:
+        _ask(range=Range.OWN, since=chosen[0], until=chosen[1])
+
+
+def _say(**fields: str) -> None:
+    _ask(**{name: st.session_state[key] for name, key in fields.items()})
+
+
+def _ask(**changes: object) -> None:
+    st.query_params.from_dict(asked().query(**changes))

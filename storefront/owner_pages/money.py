@@ -1,0 +1,155 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from html import escape
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.foundation.money import Money
+from core.orders.balance.payouts import Gap, PayoutStatus
+from core.owner.accounting import payout_list
+from core.owner.accounting.files import File
+from core.owner.accounting.payout_list import PayoutPage, PayoutRow
+from core.owner.figures import received, sums
+from core.owner.figures.definitions import Figure
+from core.owner.figures.received import Received
+from core.people.staff import Action
+from storefront import frame, process, words
+from storefront.amounts import pair, price
+from storefront.back_office import figure_cards, gate, period_fields, states
+
+shop = process.shop()
+# So long no bank takes.
+AHEAD = timedelta(days=31)
+FILES = {
+    File.JOURNAL: ("Journal", "every sale, refund, dispute, fee and payout, each in a row with what it came to on the balance"),
+    File.TAX: ("Tax", "by quarter, country, rate and kind of product"),
+    File.PAYOUTS: ("Payouts", "rows that add up to the lines of the bank, and what does not"),
+    File.ORDERS: ("Orders", "all that were placed on these days"),
+}  # fmt: skip
+STATUS = {
+    PayoutStatus.PENDING: ("Not sent yet", "gray", "schedule"),
+    PayoutStatus.IN_TRANSIT: ("On its way", "orange", "hourglass_top"),
+    PayoutStatus.PAID: ("Arrived", "green", "check"),
+    PayoutStatus.CANCELED: ("Canceled", "gray", "block"),
+    PayoutStatus.FAILED: ("Sent back", "red", "error"),
+}
+GAPS = {
+    Gap.BY_HAND: "It was paid out by hand, and of such ones Stripe never says what is in them.",
+    Gap.NOT_LISTED: "Stripe has not said yet what is in it.",
+    Gap.OTHER_CURRENCY: "Stripe lists something in another currency with it, which is not added.",
+    Gap.UNEXPLAINED: "What Stripe says is in it comes to another amount.",
+}
+
+
+def draw_files() -> None:
+    """The accountant's files of these days. The sidecar streams them: a button would hold all of one in memory."""
+    query = urlencode(wanted.query(currency="", product="", step=None))
+    with frame.card("files", gap="small"):
+        st.header("For your accountant", anchor=False)
+        for file, (title, what) in FILES.items():
+            address = f"/api/owner/accounts/{file}.csv?{query}"
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.html(
+                    f'<div class="files plain"><a href="{escape(address)}" download target="_self">{title}</a></div>',
+                    width="content",
+                )
+                words.quiet(what.capitalize(), width="stretch")
+
+
+def draw_balance(each: Received) -> None:
+    """What moved on the balance in one currency, by what it was."""
+
+    def line(label: str, amount: int) -> None:
+        pair(label, price(Money(amount, each.currency)))
+
+    with frame.card(f"balance-{each.currency}", gap="xsmall"):
+        st.header(f"Balance at Stripe, in {each.currency.upper()}", anchor=False)
+        line("Paid, less what went back", each.gross)
+        line("Fees that Stripe kept of it", -each.fees)
+        if each.disputed or each.dispute_fees:
+            words.quiet(
+                f"Of this, disputes took {price(Money(each.disputed, each.currency))}, and "
+                f"{price(Money(each.dispute_fees, each.currency))} in fees."
+            )
+        line("**Received of your orders**", each.net)
+        for label, amount in (
+            ("Stripe's own fees and the like", each.account), ("Another shop's on the same account", each.foreign),
+            ("Not told yet whose", each.untold),
+        ):  # fmt: skip
+            if amount:
+                line(label, amount)
+        line("Paid out to the bank", -each.paid_out)
+        line("**Change of the balance**", each.change)
+        with st.container(horizontal=True, gap="small", key=f"flush-rows-{each.currency}"):
+            for figure in (Figure.RECEIVED, Figure.FEES, Figure.DISPUTE_FEES):
+                figure_cards.link(figure, f"Rows: {figure_cards.LABELS[figure].lower()}", each.currency, wanted)
+
+
+def draw_payout(row: PayoutRow) -> None:
+    """One payout, what is in it, and what of it that does not explain."""
+    amount = price(Money(row.amount, row.currency))
+    with st.container(key=f"row-ord-{row.id}", gap="xxsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            day = f"{row.arrives.day} {row.arrives:%b %Y}"
+            st.markdown(f"**{amount}** · {day} {states.badge(STATUS[row.status])}", width="content")
+            words.quiet(words.plain(row.id), width="content")
+        gross, fee, net = (price(Money(each, row.currency)) for each in (row.gross, row.fee, row.net))
+        words.quiet(f"{words.count(row.entries, 'movement', 'movements')}: {gross} less {fee} in fees is {net}.")
+        if row.gap is not Gap.NONE:
+            off = price(Money(row.difference, row.currency))
+            st.markdown(f":orange[:material/error:] {GAPS[row.gap]} {off} of it is not explained.")
+        if row.failure:
+            words.quiet(words.plain(row.failure))
+
+
+def leaf(after: str) -> None:
+    """On to the payouts that come after, or back to the first."""
+    st.query_params.from_dict(wanted.query() | ({"after": after} if after else {}))
+
+
+def draw_payouts(page: PayoutPage) -> None:
+    """What Stripe sent to the bank, by the day it arrives there."""
+    with frame.card("payouts", gap="small"):
+        st.header("Payouts", anchor=False)
+        words.quiet("By the day on which they arrive at the bank, which is a date and of no time zone.")
+        if not page.rows:
+            st.markdown("**No payouts** arrive on these days.")
+        for row in page.rows:
+            draw_payout(row)
+        if after or page.after:
+            with st.container(horizontal=True, horizontal_alignment="distribute"):
+                st.button("To the latest", key="leaf-first", disabled=not after, on_click=leaf, args=("",))
+                st.button("Further down", key="leaf-on", disabled=not page.after, on_click=leaf, args=(page.after,))
+
+
+def draw_balances(found: Sequence[Received]) -> None:
+    """All currencies, each by itself."""
+    if not found:
+        with frame.card("no-balance"):
+            st.markdown("**Nothing moved** on the balance at Stripe on these days.")
+    for each in found:
+        draw_balance(each)
+
+
+me = gate.me()
+wanted = period_fields.asked()
+days = wanted.days(shop.settings.zone, today=period_fields.today())
+after = st.query_params.get("after", "")
+# Where the days go on until today, what is on its way belongs to them too.
+arriving = days.last + AHEAD if days.last == period_fields.today() else days.last
+with shop.reading() as session:
+    live = shop.settings.livemode
+    moved = received.of_days(session, days, sums.ask(session, days.zone, livemode=live))
+    page = payout_list.page(session, days.first, arriving, livemode=live, after=after)
+
+with frame.column(1080):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title("Money", anchor=False, width="content")
+        period_fields.draw(wanted, days)
+    period_fields.draw_days(days)
+    draw_balances(tuple(moved.values()))
+    draw_payouts(page)
+    if me.may(Action.EXPORT):
+        draw_files()
+    figure_cards.draw_definitions((Figure.RECEIVED, Figure.FEES, Figure.DISPUTE_FEES))
