@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from core.kinds.grants import Delivery
+from core.orders.balance.payouts import PayoutStatus
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
@@ -40,6 +41,13 @@ REFUND = {
     RefundStatus.SUCCEEDED: ("Sent back", "violet", "undo"),
     RefundStatus.FAILED: ("Failed", "red", "error"),
     RefundStatus.CANCELED: ("Refused", "red", "error"),
+}
+PAYOUT = {
+    PayoutStatus.PENDING: ("Not sent yet", "gray", "schedule"),
+    PayoutStatus.IN_TRANSIT: ("On its way", "orange", "hourglass_top"),
+    PayoutStatus.PAID: ("Arrived", "green", "check"),
+    PayoutStatus.CANCELED: ("Canceled", "gray", "block"),
+    PayoutStatus.FAILED: ("Sent back", "red", "error"),
 }
 TONE = {
     Tone.GOOD: "check_circle", Tone.PLAIN: "radio_button_unchecked", Tone.BACK: "undo", Tone.BAD: "error",
