@@ -6,6 +6,7 @@ from datetime import datetime
 from core.foundation.outbox import Job
 from core.kinds.grants import Delivery
 from core.messages.letters import LetterState
+from core.orders.balance.payouts import PayoutStatus
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
@@ -81,6 +82,13 @@ EVENT = {
     "ignored": ("Ignored", "gray", "block"),
     "parked": ("Parked", "orange", "pause"),
     "failed": ("Failed", "red", "error"),
+}
+PAYOUT = {
+    PayoutStatus.PENDING: ("Not sent yet", "gray", "schedule"),
+    PayoutStatus.IN_TRANSIT: ("On its way", "orange", "hourglass_top"),
+    PayoutStatus.PAID: ("Arrived", "green", "check"),
+    PayoutStatus.CANCELED: ("Canceled", "gray", "block"),
+    PayoutStatus.FAILED: ("Sent back", "red", "error"),
 }
 TONE = {
     Tone.GOOD: "check_circle", Tone.PLAIN: "radio_button_unchecked", Tone.BACK: "undo", Tone.BAD: "error",

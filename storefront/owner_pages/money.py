@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.foundation.money import Money
-from core.orders.balance.payouts import Gap, PayoutStatus
+from core.orders.balance.payouts import Gap
 from core.owner.accounting import payout_list
 from core.owner.accounting.files import File
 from core.owner.accounting.payout_list import PayoutPage, PayoutRow
@@ -27,13 +27,6 @@ FILES = {
     File.PAYOUTS: ("Payouts", "rows that add up to the lines of the bank, and what does not"),
     File.ORDERS: ("Orders", "all that were placed on these days"),
 }  # fmt: skip
-STATUS = {
-    PayoutStatus.PENDING: ("Not sent yet", "gray", "schedule"),
-    PayoutStatus.IN_TRANSIT: ("On its way", "orange", "hourglass_top"),
-    PayoutStatus.PAID: ("Arrived", "green", "check"),
-    PayoutStatus.CANCELED: ("Canceled", "gray", "block"),
-    PayoutStatus.FAILED: ("Sent back", "red", "error"),
-}
 GAPS = {
     Gap.BY_HAND: "It was paid out by hand, and of such ones Stripe never says what is in them.",
     Gap.NOT_LISTED: "Stripe has not said yet what is in it.",
@@ -92,7 +85,7 @@ def draw_payout(row: PayoutRow) -> None:
     with st.container(key=f"row-ord-{row.id}", gap="xxsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             day = f"{row.arrives.day} {row.arrives:%b %Y}"
-            st.markdown(f"**{amount}** · {day} {states.badge(STATUS[row.status])}", width="content")
+            st.markdown(f"**{amount}** · {day} {states.badge(states.PAYOUT[row.status])}", width="content")
             words.quiet(words.plain(row.id), width="content")
         gross, fee, net = (price(Money(each, row.currency)) for each in (row.gross, row.fee, row.net))
         words.quiet(f"{words.count(row.entries, 'movement', 'movements')}: {gross} less {fee} in fees is {net}.")

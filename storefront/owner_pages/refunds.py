@@ -129,11 +129,11 @@ def deadline(row: DisputeRow) -> str:
     """How long is left for answering."""
     if row.due_by is None:
         return ":orange[Stripe did not say by when it wants an answer.]"
-    left = row.due_by - shop.now()
+    left, until = row.due_by - shop.now(), f"{states.moment(row.due_by)} {shop.settings.zone.key}"
     if left <= timedelta():
-        return f":red[:material/timer_off: **The time for an answer is over** since {states.moment(row.due_by)} UTC]"
+        return f":red[:material/timer_off: **The time for an answer is over** since {until}]"
     color = "red" if left <= SOON else "orange"
-    return f":{color}[:material/timer: **{dates.age(left)} left**], until {states.moment(row.due_by)} UTC"
+    return f":{color}[:material/timer: **{dates.age(left)} left**], until {until}"
 
 
 def draw_evidence(order_id: str) -> None:

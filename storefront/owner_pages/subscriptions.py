@@ -38,7 +38,7 @@ def about(row: SubscriptionRow) -> list[str]:
     found = []
     if row.standing is Standing.PAST_DUE and row.grace_until:
         left = row.grace_until - shop.now()
-        until = f"until {states.moment(row.grace_until)} UTC"
+        until = f"until {states.moment(row.grace_until)} {shop.settings.zone.key}"
         found.append(
             f":orange[:material/timer: **{dates.age(left)} of grace left**], {until}"
             if left.total_seconds() > 0

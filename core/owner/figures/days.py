@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 # Before anything was sold by anybody.
 BEGINNING = date(1970, 1, 1)
 _DAY = timedelta(days=1)
+# Nothing was ever sold in another, and the day after the last one that can be written is none.
+_YEARS = range(2000, 2200)
 
 
 class Step(StrEnum):
@@ -57,6 +59,15 @@ class Days:
         last = today.date() - back
         same_time = datetime.combine(last, today.time(), self.zone).astimezone(UTC)
         return Days(earlier.first, last, self.zone, cut=same_time)
+
+
+def read_day(text: str) -> date | None:
+    """The day that stands in an address; None for whatever is none that a shop has."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year in _YEARS else None
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

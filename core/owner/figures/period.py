@@ -7,9 +7,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from core.owner.figures.days import Days, Step
+from core.owner.figures.days import Days, Step, read_day
 
-_YEARS = range(2000, 2200)
 # Of more days no page draws figures: files have no such limit.
 _MOST_DAYS = 3660
 # More points than these are no chart any more.
@@ -77,7 +76,7 @@ _USUAL = Period()
 
 def read(address: Mapping[str, str], *, today: date) -> Period:
     """The period of an address. Own dates that lie ahead or end before they begin are none."""
-    since, until = _day(address.get("since", "")), _day(address.get("until", ""))
+    since, until = read_day(address.get("since", "")), read_day(address.get("until", ""))
     range_ = next((each for each in Range if each == address.get("range")), Range.MONTH)
     if range_ is Range.OWN and not (since and until and since <= until and since <= today):
         range_ = Range.MONTH
@@ -91,11 +90,3 @@ def read(address: Mapping[str, str], *, today: date) -> Period:
         address.get("product", "").replace("\0", "")[:_LONGEST],
         next((each for each in Step if each == address.get("step")), None),
     )  # fmt: skip
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if day.year in _YEARS else None

@@ -7,11 +7,10 @@ from enum import StrEnum
 from typing import TypeVar
 
 from core.orders.status import Handed, Status
+from core.owner.figures.days import read_day
 
 Kind = TypeVar("Kind", bound=StrEnum)
 _LONGEST = 100
-# No order was ever placed in another, and the day after the last one that can be written is none.
-_YEARS = range(2000, 2200)
 
 
 class Mode(StrEnum):
@@ -70,8 +69,8 @@ def read(address: Mapping[str, str]) -> Filters:
         country=_letters(said.get("country", ""), 2).upper(),
         currency=_letters(said.get("currency", ""), 3).lower(),
         product=said.get("product", "")[:_LONGEST],
-        since=_day(said.get("since", "")),
-        until=_day(said.get("until", "")),
+        since=read_day(said.get("since", "")),
+        until=read_day(said.get("until", "")),
         mode=_one(Mode, said.get("mode", "")) or Mode.OURS,
         sort=_one(Sort, said.get("sort", "")) or Sort.NEWEST,
     )
@@ -83,14 +82,6 @@ def _one(kind: type[Kind], text: str) -> Kind | None:
 
 def _letters(text: str, count: int) -> str:
     return text if len(text) == count and text.isascii() and text.isalpha() else ""
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if day.year in _YEARS else None
 
 
 def _written(value: object) -> str:
