@@ -146,3 +146,19 @@ def test_where_something_was_credited_the_payment_counts_as_a_whole() -> None:
     rest.id = "rf_rest"
     allocation.write_taxes([half, rest], bought)
     assert (half.amount_tax, rest.amount_tax) == (190, 190)
+
+
+@pytest.mark.parametrize("credit", [Share("plan", 1, -1000, 0, 0, -1000), Share("plan", 1, 10, 0, -190, 10)])
+def test_beside_a_credit_not_even_a_line_that_is_named_has_its_own_tax(credit: Share) -> None:
+    bought = [Share("plan", 1, 3000, 0, 570, 3570), Share("guide", 1, 2900, 0, 0, 2900), credit]
+    of_guide = back("pi_1", 2900, guide=2900)
+    allocation.write_taxes([of_guide], bought)
+    whole, tax = sum(share.amount for share in bought), sum(share.amount_tax for share in bought)
+    assert of_guide.amount_tax == tax * 2900 // whole
+
+
+def test_beside_what_cost_nothing_each_line_has_its_own_tax() -> None:
+    bought = [Share("plan", 1, 3000, 0, 570, 3570), Share("guide", 1, 2900, 0, 0, 2900), Share("gift", 1, 0, 0, 0, 0)]
+    of_guide, of_plan = back("pi_1", 2900, guide=2900), back("pi_1", 3570, plan=3570)
+    allocation.write_taxes([of_guide, of_plan], bought)
+    assert (of_guide.amount_tax, of_plan.amount_tax) == (0, 570)

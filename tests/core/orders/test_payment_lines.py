@@ -266,3 +266,27 @@ def test_of_several_payments_each_has_its_own_lines_and_of_others_nothing_is_rea
     with shop.reading() as session:
         found = payment_lines.of_orders_payments(session, [first, second])
     assert {name: [row.amount for row in rows] for name, rows in found.items()} == {first.id: [1450], second.id: [1450]}
+
+
+@pytest.mark.parametrize(("amounts", "included"), [
+    ({"amount": 119, "amount_subtotal": 119, "amount_tax": 19}, 19),  # all of it
+    ({"amount": 119, "amount_subtotal": 100, "amount_tax": 19}, 0),  # added to the price
+    ({"amount": 110, "amount_subtotal": 100, "amount_tax": 19}, 9),  # in one of two prices
+    ({"amount": 100, "amount_subtotal": 119, "amount_discount": 19, "amount_tax": 16}, 16),
+    ({"amount": 100, "amount_subtotal": 130, "amount_tax": 16}, 16),  # never more than there is
+    ({"amount": 150, "amount_subtotal": 100, "amount_tax": 10}, 0),  # nor less than nothing
+    ({"amount": 0, "amount_subtotal": 0, "amount_tax": 0}, 0),
+])  # fmt: skip
+def test_as_much_of_a_tax_is_included_as_the_amount_leaves_over(amounts: dict[str, int], included: int) -> None:
+    assert payment_lines.tax_included(payment(**amounts), []) == included
+
+
+def test_what_stripe_lists_says_how_much_of_a_tax_is_included() -> None:
+    # What the payment itself says would come to another sum.
+    paid = payment("subscription_cycle", amount=9, amount_subtotal=5, amount_tax=2)
+    within = {**of_plan(2700, 900, 3), "discount_amounts": [{"amount": 300}]}
+    within["taxes"] = [{"amount": 500, "tax_behavior": "inclusive"}]
+    beside = {**of_plan(1900, 1900), "taxes": [{"amount": 361}]}
+    rows = listed(paid, PLANS, within, beside)
+    assert [(row.amount_subtotal, row.amount) for row in rows] == [(2700, 2400), (1900, 2261)]
+    assert payment_lines.tax_included(paid, rows) == 500

@@ -39,10 +39,10 @@ def test_all_that_a_refund_says_is_read() -> None:
     said = {
         "id": "re_1", "amount": 900, "currency": "eur", "status": "failed", "failure_reason": "lost_or_stolen_card",
         "payment_intent": {"id": "pi_1"}, "charge": "ch_1",
-        "metadata": {"refund_id": "rf_1", "order_id": "ord_1", "shop_id": "shop_1"},
+        "metadata": {"refund_id": "rf_1", "order_id": "ord_1", "shop_id": "shop_1"}, "created": 1795392000,
     }  # fmt: skip
     assert refunds.read_refund(said) == RefundFacts(
-        "re_1", "rf_1", "ord_1", "shop_1", "pi_1", "ch_1", 900, "eur", RefundStatus.FAILED, "lost_or_stolen_card"
+        "re_1", "rf_1", "ord_1", "shop_1", "pi_1", "ch_1", 900, "eur", RefundStatus.FAILED, "lost_or_stolen_card", DAY
     )
 
 
@@ -171,6 +171,13 @@ def test_a_refund_made_at_stripe_is_kept_under_its_own_name(shop: Shop) -> None:
             "created_at": LATER, "updated_at": LATER,
         }  # fmt: skip
         assert refunds.of_order(session, order_id) == [row]
+
+
+def test_a_refund_made_at_stripe_is_as_old_as_stripe_says(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        row = recorded(session, order_id, refund_facts(created_at=DAY), now=LATER)
+        assert (row.created_at, row.updated_at) == (DAY, LATER)
 
 
 @pytest.mark.parametrize("by", ["stripe's id", "our own id"])
