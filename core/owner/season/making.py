@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
+from time import sleep
 from typing import cast
 
 from sqlalchemy import Connection
@@ -27,6 +28,8 @@ from core.owner.season.seasons import Season
 from core.people.deeds import Deed
 from core.shop import Shop
 
+# For others to write in between, in seconds: SQLite has them look rarely once they have waited for a while.
+_BREATH = 0.11
 # So many orders are made in one transaction: each waits for the disk once, and nobody else waits for long.
 _AT_ONCE = 10
 _PLACES = 24
@@ -64,6 +67,7 @@ def fill(shop: Shop, *, progress: Callable[[int, int], None], deed: Deed | None 
         for start in range(season.done, len(acts), _AT_ONCE):
             progress(start, len(acts))
             _make(shop, season.run, acts[start : start + _AT_ONCE], begins)
+            sleep(_BREATH)
         with _part(shop, season.run, done=len(acts) + 1) as made:
             paying_out.pay_out_all(made, begins)
     except BaseException:
