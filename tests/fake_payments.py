@@ -84,7 +84,7 @@ class FakePayments(FakeBalance):
         refund = {
             "id": f"{'pyr' if charge['id'].startswith('py_') else 're'}_test_{next(self._numbers)}", "object": "refund",
             "amount": amount, "status": status, "currency": charge["currency"], "payment_intent": payment_intent,
-            "charge": charge["id"], "metadata": dict(metadata or {}),
+            "charge": charge["id"], "metadata": dict(metadata or {}), "created": int(self.now().timestamp()),
         }  # fmt: skip
         self.refunds[refund["id"]] = refund
         self._count(charge, amount)

@@ -4,7 +4,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session, col, select
 
 from core.foundation.addresses import fold
@@ -60,6 +59,8 @@ def hand_out(shop: Shop, order_id: str, *, deed: Deed) -> str:
 
 def page(pack: dict[str, Any]) -> str:
     """The pack as an HTML page that prints well."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # here, since hardly any process needs it
+
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,

@@ -25,7 +25,7 @@ from tests.fakes import SECRET, FakeStripe
 
 TOLD = ("00000000", "00000001", "00000002")
 _DOUBLED = {
-    "a payment": "insert into payments select {payment} from payments where order_id = 'ord_bench_00000001'",
+    "a payment": "insert into payments ({columns}) select {payment} from payments where order_id = 'ord_bench_00000001'",
     "a grant": "update grants set order_id = 'ord_bench_00000001' where order_id = 'ord_bench_00000002'",
     "a receipt": "update {dbos}workflow_status set workflow_uuid = workflow_uuid || ':again' "
     "where workflow_uuid = 'receipt:ord_bench_00000001'",
@@ -73,7 +73,7 @@ def _change(url: str, words: str) -> None:
         columns = [column.name for column in database.metadata.tables["payments"].columns]
         payment = ", ".join("'pi_again'" if name in ("id", "stripe_payment_intent_id") else name for name in columns)
         dbos = "" if url.startswith("sqlite") else "dbos."
-        for statement in words.format(payment=payment, dbos=dbos).split("; "):
+        for statement in words.format(payment=payment, columns=", ".join(columns), dbos=dbos).split("; "):
             connection.execute(text(statement.replace(":", "\\:")))
     engine.dispose()
 

@@ -107,10 +107,13 @@ def test_lists_and_one_order_are_read_without_reading_tables(old_shop: Shop, hea
 def test_the_list_of_orders_is_read_without_reading_tables(old_shop: Shop, heard: Heard, said: dict[str, str]) -> None:
     wanted = filters.read(said)
     with old_shop.reading() as session:
-        page = listing.page(session, wanted, livemode=False)
+        page = listing.page(session, wanted, old_shop.settings.zone, livemode=False)
         if page.after:
-            later = listing.page(session, wanted, livemode=False, after=page.after)
-            assert listing.page(session, wanted, livemode=False, before=later.rows[0].id).rows == page.rows
+            later = listing.page(session, wanted, old_shop.settings.zone, livemode=False, after=page.after)
+            assert (
+                listing.page(session, wanted, old_shop.settings.zone, livemode=False, before=later.rows[0].id).rows
+                == page.rows
+            )
     assert heard
     assert _whole_tables(old_shop.engine, heard) == []
 

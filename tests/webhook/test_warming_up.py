@@ -15,7 +15,7 @@ from tests.webhook.conftest import TestClient
 
 def test_the_sidecar_has_started_before_it_is_warm(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     warm = Event()
-    monkeypatch.setattr("webhook.app._warm_up", lambda _shop: warm.wait(30))
+    monkeypatch.setattr("webhook.app._warm_up", lambda _shop, **_: warm.wait(30))
     app: Any = client.app
     try:
         with client:
