@@ -182,10 +182,11 @@ def request(
 def _allow(
     session: Session, settings: Settings, who: Staff, deed: Deed, plan: RefundPlan, reason: str, *, now: datetime
 ) -> None:
-    """Support may send back so much of one order, also in several parts."""
+    """Support may send back so much of one order, also in several parts. What never went back does not count."""
     most = settings.support_refund_limit
     if who.role is not Role.OWNER:
-        asked = sum(row.amount for row in refunds.of_order(session, plan.order_id) if row.actor == who.role)
+        theirs = [row for row in refunds.of_order(session, plan.order_id) if row.actor == who.role]
+        asked = refunds.claimed(theirs)
         if asked + plan.amount.amount > most:
             raise OverLimit(amount=plan.amount.amount, most=max(0, most - asked), currency=plan.amount.currency)
     detail = f"{plan.amount.amount} {plan.amount.currency} {reason}".rstrip()

@@ -101,6 +101,12 @@ def badge(state: tuple[str, str, str]) -> str:
     return f":{color}-badge[:material/{icon}: {label}]"
 
 
+def of_letter(letter_id: str, state: LetterState) -> str:
+    """What a letter is, and how its sending stands."""
+    kind = letter_id.partition(":")[0]
+    return f"{LETTER_KIND.get(kind, 'Letter')} {badge(LETTER[state])}"
+
+
 def of_delivery(delivery: Delivery) -> str:
     """How a delivery stands."""
     return badge(GRANT[delivery.state])

@@ -76,8 +76,7 @@ def draw_letters(sheet: CustomerSheet) -> None:
     with frame.card("letters", gap="xxsmall"):
         st.header("Letters", anchor=False)
         for each in sheet.letters:
-            name = states.LETTER_KIND.get(each.id.partition(":")[0], "Letter")
-            words.quiet(f"{name} {states.badge(states.LETTER[each.state])} {states.moment(each.at)}")
+            words.quiet(f"{states.of_letter(each.id, each.state)} {states.moment(each.at)}")
         if not sheet.letters:
             words.quiet("None about their orders.")
 

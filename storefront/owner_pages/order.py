@@ -6,7 +6,6 @@ import streamlit as st
 from core.catalog import products
 from core.foundation.errors import OrderNotFound, ShopError
 from core.kinds.grants import Delivery
-from core.messages.letters import LetterState
 from core.owner import notes
 from core.owner.order_book import detail, lookup
 from core.owner.order_book.detail import Sheet
@@ -17,14 +16,6 @@ from storefront.back_office import dialogs, gate, order_dialogs, refusals, rehea
 from storefront.back_office.order_rows import who
 
 shop = process.shop()
-LETTERS = {
-    LetterState.SENT: "sent", LetterState.WAITING: "waits", LetterState.RETRYING: "is tried again",
-    LetterState.DROPPED: "was overtaken", LetterState.REFUSED: "was refused", LetterState.GIVEN_UP: "was given up",
-}  # fmt: skip
-LETTER_NAMES = {
-    "receipt": "Receipt", "late_delivery": "Late delivery", "payment_failed": "Payment failed",
-    "paid_after_end": "Paid after the end", "owner_notice": "Notice to the owners",
-}  # fmt: skip
 
 
 def find(named: str) -> Sheet | None:
@@ -200,9 +191,8 @@ def draw_letters(sheet: Sheet) -> None:
     if sheet.letters:
         st.header("Letters", anchor=False)
         for letter in sheet.letters:
-            name = LETTER_NAMES.get(letter.id.partition(":")[0], "Letter")
-            wrong = f" {words.plain(letter.error)}" if letter.error else ""
-            words.quiet(f"{name} {LETTERS[letter.state]}, {states.moment(letter.at)}.{wrong}")
+            wrong = f" · {words.plain(letter.error)}" if letter.error else ""
+            words.quiet(f"{states.of_letter(letter.id, letter.state)} {states.moment(letter.at)}{wrong}")
     if sheet.downloads:
         st.header("Downloads", anchor=False)
         for at, file, ip in sheet.downloads[-20:]:

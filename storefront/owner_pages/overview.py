@@ -5,7 +5,7 @@ import streamlit as st
 
 from core.catalog import products
 from core.foundation.errors import ShopError
-from core.owner import mending, set_aside, setting_up
+from core.owner import set_aside, setting_up
 from core.owner.attention import Item
 from core.owner.figures import overview
 from core.owner.order_book import listing
@@ -13,6 +13,7 @@ from core.owner.order_book.listing import OrderRow
 from core.owner.setting_up import Step
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
+from core.registers import mending
 from storefront import frame, links, process, words
 from storefront.back_office import dialogs, gate, order_rows, period_fields, refusals, season_card, shop_figures, states
 

@@ -13,6 +13,7 @@ from core.foundation.errors import (
     OrderNotFound,
     OtherMode,
     OverLimit,
+    StripeRefused,
     StripeUnreachable,
 )
 from core.journeys import order_care, refund, revocation
@@ -108,6 +109,20 @@ def test_support_sends_back_up_to_a_limit_of_one_order_in_however_many_parts(sho
         (800, "owner"), (4000, "support"), (6000, "support"),
     ]  # fmt: skip
     assert sum(entry.action == "refund" for entry in builders.rows(shop, AuditEntry)) == 3
+
+
+def test_what_stripe_refused_leaves_support_its_limit(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe, "guide-eur", "kit-eur")
+    support = works_as(shop, Role.SUPPORT)
+    stripe.trouble.append(StripeRefused("charge_disputed", "Charge has been charged back"))
+    with pytest.raises(StripeRefused):
+        refund.request(shop, order_id, 6000, actor="owner", deed=deed(support))
+    refund.request(shop, order_id, 10_000, actor="owner", deed=deed(support))
+    assert sorted((row.amount, row.status) for row in builders.rows(shop, Refund)) == [
+        (6000, "canceled"), (10_000, "succeeded"),
+    ]  # fmt: skip
+    with pytest.raises(OverLimit):
+        refund.request(shop, order_id, 1, actor="owner", deed=deed(support))
 
 
 def test_a_refund_that_stripe_did_not_answer_is_the_same_when_clicked_again(shop: Shop, stripe: FakeStripe) -> None:

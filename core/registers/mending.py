@@ -2,14 +2,9 @@
 
 from collections.abc import Callable
 
-from core.events import inbox
-from core.events.handlers import EventState
-from core.journeys import order_care
-from core.messages import letters
 from core.owner.attention import Item
-from core.people import deeds
 from core.people.deeds import Deed
-from core.people.staff import Action
+from core.registers import events, letters
 from core.shop import Shop
 
 
@@ -24,15 +19,11 @@ def mend(shop: Shop, item: Item, *, deed: Deed) -> bool:
 
 
 def _replay(shop: Shop, item: Item, deed: Deed) -> bool:
-    with shop.transaction() as session:
-        who = deeds.begin(session, shop.settings, deed, Action.MEND, subject=item.subject, now=shop.now())
-    return inbox.replay(shop, item.subject, actor=who.role).state is EventState.APPLIED
+    return events.replay(shop, item.subject, deed=deed)
 
 
 def _resend(shop: Shop, item: Item, deed: Deed) -> bool:
-    order_care.resend(shop, item.order_id or "", deed=deed)
-    with shop.transaction() as session:
-        letters.overtake(session, item.subject)
+    letters.resend(shop, item.subject, deed=deed)
     return True
 
 
