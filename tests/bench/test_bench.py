@@ -103,7 +103,10 @@ def test_what_was_lost_is_noticed(sold: str, what: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DATABASES)
-def test_a_short_run_is_measured_and_nothing_is_wrong(kind: str, tmp_path: Path) -> None:
+def test_a_short_run_is_measured_and_nothing_is_wrong(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "_WARMING", 20)
     figures = Figures((HERE,))
     webhook.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, requests=30, seconds=60), figures)
     assert figures.wrong == []
