@@ -41,9 +41,12 @@ _COMPILED: dict[str, tuple[Dialect, Any]] = {}
 def connected(url: str) -> Engine:
     """The shop's own engine, at less cost: each statement is compiled once in all tests that use this kind of database."""
     engine = database.connect(url)
-    engine.dialect, engine._compiled_cache = _COMPILED.setdefault(
-        engine.dialect.name, (engine.dialect, engine._compiled_cache)
-    )
+    kind = engine.dialect.name
+    if kind not in _COMPILED:
+        # It learns what it speaks to at its first connection, and may otherwise be the one of an engine that never has any.
+        engine.connect().close()
+        _COMPILED[kind] = engine.dialect, engine._compiled_cache
+    engine.dialect, engine._compiled_cache = _COMPILED[kind]
     return engine
 
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from core import cli
+from core.command_line import orders
 from core.journeys import refund
 from core.shop import Shop
 from tests import builders, fork_server
@@ -165,7 +166,7 @@ def test_what_becomes_of_a_plan_is_said_before_and_can_be_otherwise(
     shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     words: list[str], said: str, fate: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(cli, "open_shop", lambda: shop)
+    monkeypatch.setattr(orders, "open_shop", lambda: shop)
     order_id, name = builders.subscribed(shop, stripe)
     cli.app(["refund", order_id, "--yes", *words], standalone_mode=False)
     assert f"  plan     {name} {said}" in capsys.readouterr().err
@@ -180,7 +181,7 @@ def test_what_becomes_of_a_plan_is_said_before_and_can_be_otherwise(
 def test_what_was_done_is_printed(
     shop: Shop, stripe: FakeStripe, order_id: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "open_shop", lambda: shop)  # in this process, whose Stripe answers
+    monkeypatch.setattr(orders, "open_shop", lambda: shop)  # in this process, whose Stripe answers
     number = builders.detail(shop, order_id)["number"]
     cli.app(["refund", order_id, "--line", "2", "--yes", "--json"], standalone_mode=False)
     said = capsys.readouterr()
@@ -212,8 +213,8 @@ def test_what_changes_between_the_question_and_the_answer_is_not_sent(
         refund.request(shop, order_id, 2000, actor="owner")
         return ""
 
-    monkeypatch.setattr(cli, "open_shop", lambda: shop)
-    monkeypatch.setattr("core.cli_refund.disagreement", somebody_else_is_faster)
+    monkeypatch.setattr(orders, "open_shop", lambda: shop)
+    monkeypatch.setattr("core.command_line.refund.disagreement", somebody_else_is_faster)
     monkeypatch.setattr(sys, "argv", ["pushcart", "refund", order_id])
     with pytest.raises(SystemExit) as end:
         cli.main()
@@ -225,7 +226,7 @@ def test_what_changes_between_the_question_and_the_answer_is_not_sent(
 def test_of_a_plan_each_payment_is_shown_and_one_can_be_named(
     shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "open_shop", lambda: shop)
+    monkeypatch.setattr(orders, "open_shop", lambda: shop)
     plan_id, name = builders.subscribed(shop, stripe)
     renewal = stripe.renew(name)
     builders.deliver(shop, stripe.tell("invoice.paid", renewal))

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 import typer
 
+from core.command_line.answers import Json, say
 from core.foundation.money import Money
 from core.opening import open_shop
 
@@ -22,7 +22,7 @@ To = Annotated[datetime, typer.Option("--to", formats=_DAYS, metavar="DAY", help
 def sales(
     first: From,
     last: To,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
     """What was sold on these days in each currency, and what went back; both days included."""
     from core.owner.figures import sales_report
@@ -32,15 +32,12 @@ def sales(
         found = sales_report.of_days(
             session, first.date(), last.date(), shop.settings.zone, livemode=shop.settings.livemode
         )
-    if as_json:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
-    else:
-        typer.echo("\n".join(sales_report.words(found)) or "Nothing was sold on these days.")
+    say(found, "\n".join(sales_report.words(found)) or "Nothing was sold on these days.", as_json)
 
 
 @report_commands.command("subscriptions")
 def subscriptions(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
 ) -> None:
     """What subscriptions bring in a month in each currency, and how they stand."""
     from core.owner.figures import subscriptions_report
@@ -48,17 +45,14 @@ def subscriptions(
     shop = open_shop()
     with shop.reading() as session:
         found = subscriptions_report.as_of(session, shop.settings.zone, livemode=shop.settings.livemode, now=shop.now())
-    if as_json:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
-    else:
-        typer.echo("\n".join(subscriptions_report.words(found)) or "There are no subscriptions.")
+    say(found, "\n".join(subscriptions_report.words(found)) or "There are no subscriptions.", as_json)
 
 
 @report_commands.command("payouts")
 def payouts(
     first: From,
     last: To,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet, a row for each entry.")] = False,
 ) -> None:
     """What reached the bank on these days, what is in it, and what does not add up."""
@@ -72,10 +66,7 @@ def payouts(
                 typer.echo(line, nl=False)
             return
         found = report.of_days(session, *span, livemode=livemode)
-    if as_json:
-        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
-    else:
-        typer.echo("\n".join(map(_words, found)) or "No payouts arrive on these days.")
+    say(found, "\n".join(map(_words, found)) or "No payouts arrive on these days.", as_json)
 
 
 def _words(payout: dict[str, Any]) -> str:

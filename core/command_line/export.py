@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from core.cli_report import From, To
+from core.command_line.report import From, To
 from core.opening import open_shop
 from core.shop import Shop
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from core import cli_refund
+from core.command_line import refund
 from core.journeys.revocation import Revocation
 
 
@@ -13,12 +13,12 @@ def disagreement(plan: Revocation, *, restore: bool, yes: bool, as_json: bool) -
     if not as_json:
         typer.echo(describe(plan), err=True)
     question = "Give it back?" if restore else "End access?"
-    return cli_refund.unconfirmed(question, "Nothing was done", yes=yes, as_json=as_json)
+    return refund.unconfirmed(question, "Nothing was done", yes=yes, as_json=as_json)
 
 
 def describe(plan: Revocation) -> str:
     """Which order it is about, and what becomes of each of its deliveries."""
-    fates = (f"  line {each.line}   {each.product}: {cli_refund.fate(each)}" for each in plan.deliveries)
+    fates = (f"  line {each.line}   {each.product}: {refund.fate(each)}" for each in plan.deliveries)
     return "\n".join(["No money moves.", f"  order    {plan.number} ({plan.order_id})", *fates])
 
 

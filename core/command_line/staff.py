@@ -2,16 +2,15 @@
 
 from typing import Annotated, Any
 
-import orjson
 import typer
 
+from core.command_line.answers import Json, say
 from core.foundation import addresses
 from core.opening import open_shop
 from core.people import audit, staff
 from core.people.staff import Action, Listed, Role
 
 staff_commands = typer.Typer(no_args_is_help=True, help="Who may work at the owner's side.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 @staff_commands.command("list")
@@ -20,7 +19,7 @@ def everybody(as_json: Json = False) -> None:
     shop = open_shop()
     with shop.reading() as session:
         found = staff.listed(session, owners=shop.settings.owners)
-    _say([_row(each) for each in found], "\n".join(f"{each.email}  {each.role}" for each in found), as_json)
+    say([_row(each) for each in found], "\n".join(f"{each.email}  {each.role}" for each in found), as_json)
 
 
 @staff_commands.command("invite")
@@ -36,7 +35,7 @@ def invite(
             session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject="staff",
             detail=f"invited {address} as {role}", now=now,
         )  # fmt: skip
-    _say({"id": member.id, "email": address, "role": role}, f"{address} is invited as {role}.", as_json)
+    say({"id": member.id, "email": address, "role": role}, f"{address} is invited as {role}.", as_json)
 
 
 @staff_commands.command("remove")
@@ -52,7 +51,7 @@ def remove(email: str, as_json: Json = False) -> None:
             session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject=found.id,
             detail=f"removed {found.email}", now=shop.now(),
         )  # fmt: skip
-    _say({"removed": found.email}, f"{found.email} works here no longer.", as_json)
+    say({"removed": found.email}, f"{found.email} works here no longer.", as_json)
 
 
 def _row(each: Listed) -> dict[str, Any]:
@@ -64,7 +63,3 @@ def _row(each: Listed) -> dict[str, Any]:
         "id": each.id, "email": each.email, "role": each.role, "invited_by": each.invited_by,
         "invited_at": iso("invited_at"), "signed_in_at": iso("signed_in_at"),
     }  # fmt: skip
-
-
-def _say(answer: Any, text: str, as_json: bool) -> None:
-    typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else text)

@@ -1,0 +1,35 @@
+"""How every command answers: in words for people, as JSON for scripts, and in one readable line when it cannot."""
+
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any, NoReturn
+
+import orjson
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def say(answer: Any, text: str, as_json: bool) -> None:
+    """Print the answer as JSON, or the text."""
+    typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else text)
+
+
+def table(rows: list[dict[str, Any]], columns: Iterable[str], empty: str) -> str:
+    """The rows' columns below each other, or the sentence that says there are none."""
+    names = list(columns)
+    cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join(lines) if rows else empty
+
+
+def fail(*lines: str) -> NoReturn:
+    """Print the lines where errors go and end with exit status 1."""
+    for line in lines:
+        typer.echo(line, err=True)
+    sys.exit(1)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,78 @@
+"""What a terminal shows of Stripe's events, asks Stripe about, and says needs a person."""
+
+from typing import Annotated
+
+import typer
+
+from core.command_line.answers import Json, say, table
+from core.opening import open_shop
+
+
+def events(
+    state: Annotated[str, typer.Option(help="applied, ignored, parked or failed.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """The newest events from Stripe and what became of them."""
+    from core.owner import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.event_list(session, state=state, limit=limit)
+    say(found, table(found, ("id", "type", "state", "order_id", "attempts", "error"), "No events yet."), as_json)
+
+
+def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json = False) -> None:
+    """Apply a remembered event once more. One that had worked changes nothing."""
+    from core.events import inbox as stripe_events
+
+    shop = open_shop()
+    outcome = stripe_events.replay(shop, event, actor="pushcart replay")
+    text = f"{event} is {outcome.state}" + (f": {outcome.reason}." if outcome.reason else ".")
+    answer = {"id": event, "state": outcome.state, "order_id": outcome.order_id, "error": outcome.reason}
+    say(answer, text, as_json)
+
+
+def reconcile(as_json: Json = False) -> None:
+    """Ask Stripe about everything that is still open, and put right what no webhook told."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from core.events import reconciliation
+
+    shop = open_shop()
+    columns = (
+        TextColumn("Checking"),
+        BarColumn(),
+        TextColumn("{task.completed} {task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as bar:
+        task = bar.add_task("", total=None)
+        report = reconciliation.sweep(
+            shop, everything=True, progress=lambda subject: bar.update(task, advance=1, description=subject)
+        )
+    failed = [{"subject": subject, "reason": reason} for subject, reason in report.failed]
+    lines = [f"{report.checked} checked, {len(report.healed)} healed, {len(failed)} could not be healed."]
+    lines += [f"  healed {subject}" for subject in report.healed]
+    lines += [f"  {each['subject']}: {each['reason']}" for each in failed]
+    say({"checked": report.checked, "healed": report.healed, "failed": failed}, "\n".join(lines), as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def attention(as_json: Json = False) -> None:
+    """What needs a person, and what to do about it."""
+    from core.owner import attention as needs
+
+    found = needs.items(open_shop())
+    answer = [
+        {
+            **vars(item),
+            "since": item.since.isoformat(),
+            "due_by": item.due_by.isoformat() if item.due_by else None,
+        }
+        for item in found
+    ]
+    lines = [f"{item.topic} {item.subject}: {item.detail}\n  {item.advice}" for item in found]
+    say(answer, "\n".join(lines) if lines else "Nothing needs you.", as_json)

@@ -1,0 +1,136 @@
+"""What a terminal shows of orders, and does to one: give money back, end access, collect the evidence."""
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from core.command_line.answers import Json, fail, say, table
+from core.foundation.money import Money
+from core.opening import open_shop
+
+
+def orders(
+    status: Annotated[str, typer.Option(help="Only orders in this status.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """The newest orders."""
+    from core.owner import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.order_list(session, status=status, limit=limit)
+    say(found, table(found, ("number", "status", "amount_total", "currency", "email", "id"), "No orders yet."), as_json)
+
+
+def order(reference: Annotated[str, typer.Argument(metavar="ORDER")], as_json: Json = False) -> None:
+    """One order by id or number: lines, grants, refunds and what happened."""
+    from core.owner import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.order_detail(session, reference)
+    say(found, orjson.dumps(found, option=orjson.OPT_INDENT_2).decode(), as_json)
+
+
+def refund(
+    reference: Annotated[str, typer.Argument(metavar="ORDER")],
+    amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Such as 27 or 27.00; without it all that is left.")
+    ] = None,
+    line: Annotated[list[int] | None, typer.Option(help="The lines to pay back, counted from 1.")] = None,
+    reason: Annotated[str, typer.Option(help="duplicate, fraudulent, requested_by_customer, or your own words.")] = "",
+    payment: Annotated[
+        str, typer.Option(metavar="ID", help="The payment to pay back, by any of its ids; without it the newest first.")
+    ] = "",
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="End access, of these lines or all, though money is left.")
+    ] = False,
+    end_subscription: Annotated[
+        bool | None,
+        typer.Option(
+            "--cancel-subscription/--keep-subscription",
+            help="Whether the plan that is paid back stops billing; else as PLAN_AFTER_REFUND says.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what would go back to the buyer of ORDER and what that does to the deliveries, ask, and send it."""
+    from core.command_line import refund as words
+    from core.journeys.refund import preview, request
+    from core.orders.refunds import RefundStatus
+    from core.owner import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.order_detail(session, reference)
+    order_id, units = found["id"], None if amount is None else Money.parse(amount, found["currency"]).amount
+    plan = preview(
+        shop, order_id, units, lines=line or (), payment=payment, take_back=take_back, end_subscription=end_subscription
+    )
+    if refusal := words.disagreement(plan, yes=yes, as_json=as_json):
+        fail(refusal)
+    done = request(
+        shop,
+        order_id,
+        units,
+        reason=reason,
+        actor="pushcart refund",
+        lines=line or (),
+        payment=payment,
+        take_back=take_back,
+        end_subscription=end_subscription,
+        agreed=plan,
+    )
+    with shop.reading() as session:
+        found = reports.order_detail(session, order_id)
+    say(words.answer(done, plan, found), words.said(done, plan), as_json)
+    if done.status in (RefundStatus.FAILED, RefundStatus.CANCELED):
+        raise typer.Exit(1)
+
+
+def revoke(
+    reference: Annotated[str, typer.Argument(metavar="ORDER")],
+    line: Annotated[list[int] | None, typer.Option(help="The lines to end, counted from 1; without it all.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the order's history.")] = "",
+    restore: Annotated[bool, typer.Option("--restore", help="Give back what was ended.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """End access to what ORDER gave, without moving money; or give it back."""
+    from core.command_line import revoke as words
+    from core.journeys import revocation
+    from core.owner import reports
+
+    if not reason and not restore:
+        fail("Say why with --reason: it stands in the order's history.")
+    shop = open_shop()
+    with shop.reading() as session:
+        order_id = reports.order_detail(session, reference)["id"]
+    plan = revocation.preview(shop, order_id, line or (), restore=restore)
+    if refusal := words.disagreement(plan, restore=restore, yes=yes, as_json=as_json):
+        fail(refusal)
+    act = revocation.restore if restore else revocation.revoke
+    act(shop, order_id, line or (), reason=reason, actor="pushcart revoke", agreed=plan)
+    with shop.reading() as session:
+        found = reports.order_detail(session, order_id)
+    say(words.answer(plan, found), words.said(plan, restore=restore), as_json)
+
+
+def evidence(
+    reference: Annotated[str, typer.Argument(metavar="ORDER")],
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file instead of printing JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Everything about ORDER that helps to answer a dispute, as JSON or as a page."""
+    from core.owner import evidence as proof
+
+    pack = proof.pack(open_shop(), reference)
+    if html is None:
+        say(pack, orjson.dumps(pack, option=orjson.OPT_INDENT_2).decode(), as_json)
+        return
+    html.write_text(proof.page(pack), encoding="utf-8")
+    say({"written": str(html)}, f"Written to {html}.", as_json)

@@ -1,0 +1,46 @@
+"""What a terminal knows of customers, and the code for somebody whom no mail reaches."""
+
+from typing import Annotated
+
+import typer
+
+from core.command_line.answers import Json, say
+from core.opening import open_shop
+
+
+def sign_in_code(email: str, as_json: Json = False) -> None:
+    """Print a sign-in code for EMAIL, for somebody whom no mail reaches."""
+    from core.foundation import addresses
+    from core.people import codes
+
+    shop = open_shop()
+    address = addresses.checked(email, reachable=shop.settings.livemode)
+    with shop.transaction() as session:
+        code = codes.make(session, address, now=shop.now())
+    digits = codes.digits_of(code.id, signing_key=shop.signing_key)
+    answer = {"email": code.folded, "code": digits, "expires_at": code.expires_at.isoformat()}
+    say(answer, f"{digits} signs in {code.folded} for {codes.CODE_MINUTES} minutes.", as_json)
+
+
+def customer(
+    email: str,
+    change_email: Annotated[
+        str, typer.Option(metavar="NEW", help="From now on this is the customer's address, and no longer EMAIL.")
+    ] = "",
+    order: Annotated[str, typer.Option(help="Change the address of this order alone, by id or number.")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Let the customer have EMAIL as well.")] = False,
+    join: Annotated[bool, typer.Option("--join", help="Also if NEW is another customer's: then both are one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What the customer with the address EMAIL has: addresses, orders, deliveries."""
+    from core.command_line import customer as words
+    from core.foundation import addresses
+
+    shop = open_shop()
+    if change_email:
+        new = addresses.checked(change_email, reachable=shop.settings.livemode)
+        email = words.change(shop, email, new, order=order, keep=keep, join=join)
+    elif order or keep or join:
+        raise typer.BadParameter("--order, --keep and --join say how --change-email is meant")
+    found = words.look(shop, email)
+    say(found, words.text(found), as_json)
