@@ -42,25 +42,25 @@ _LOST = {
 
 
 @pytest.fixture
-def sold(unmigrated_url: str, tmp_path: Path) -> str:
+def sold(database_url: str, tmp_path: Path) -> str:
     """The address of a database with four orders, of which three were told to be paid, one of them twice."""
     plan: dict[str, Any] = {
-        "database_url": unmigrated_url, "storage_url": f"file://{tmp_path}/files", "secret_key": SECRET_KEY, "orders": 4,
+        "database_url": database_url, "storage_url": f"file://{tmp_path}/files", "secret_key": SECRET_KEY, "orders": 4,
         "bought": False,
     }  # fmt: skip
     body = stock.main(plan)["body"]
     settings = Settings(
-        database_url=unmigrated_url,
+        database_url=database_url,
         storage_url=plan["storage_url"],
         secret_key=SECRET_KEY,
         stripe_webhook_secret=SECRET,
     )
-    shop = Shop(settings, database.connect(unmigrated_url), FakeStripe(), Storage(settings.storage_url))
+    shop = Shop(settings, database.connect(database_url), FakeStripe(), Storage(settings.storage_url))
     for number in (*TOLD, TOLD[0]):
         told = body.replace(stock.NUMBER, number)
         inbox.receive(shop, told.encode(), _signature(told))
     shop.engine.dispose()
-    return unmigrated_url
+    return database_url
 
 
 def _signature(body: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import builders
 from tests.command_line.conftest import Run, begin, end
 from tests.fakes import SECRET
 
@@ -18,6 +19,8 @@ def demo(folder: Path, tmp_path: Path, database_url: str) -> Run:
     return lambda *words: end(begin(*words, folder=folder, **settings))
 
 
+# Of both databases the season itself is tested; this is what the command says of it.
+@builders.on_sqlite
 def test_the_season_is_made_once_and_removed_once(demo: Run) -> None:
     assert demo("demo", "season", "--json").json == {"orders": 400}
     again = demo("demo", "season")
