@@ -22,6 +22,7 @@ from core.orders import (
 )
 from core.orders.balance import entries, payouts
 from core.owner import notes, set_aside
+from core.owner.doctor import findings
 from core.owner.figures import day_sums
 from core.owner.season import seasons
 from core.people import audit, codes, customers, sign_in, staff

@@ -16,6 +16,7 @@ from core.foundation import outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.messages import letters
+from core.owner.doctor import examination
 from core.owner.figures import closing
 from core.shop import Shop
 from worker import jobs, queues
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 # Of the time after which a silent worker counts as gone: it may miss a beat or two.
 BEATS = 4
+# So often it is looked whether the shop was examined today, in seconds.
+EXAMINES = 600.0
 
 
 @contextmanager
@@ -39,6 +42,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("heartbeat", shop.settings.worker_lost_seconds / BEATS, worker.beat),
             ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
             ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
+            ("doctor", EXAMINES, worker.examine),
         )
     ]
     try:
@@ -110,6 +114,10 @@ class _Worker:
     def keep_sums(self) -> None:
         """Sum the days that are over, for whoever looks at the figures."""
         closing.keep_all(self._shop)
+
+    def examine(self) -> None:
+        """See once a day whether all is as it must be, for the owners' pages to say."""
+        examination.examine_daily(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

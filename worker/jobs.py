@@ -15,9 +15,9 @@ from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.journeys import plans
 from core.messages import contents, letters
+from core.messages.mail import Message
 from core.shop import Shop
 from worker import sending, wording
-from worker.mail import Message
 from worker.sending import Letter, Post
 
 log = structlog.get_logger()

@@ -14,12 +14,11 @@ import structlog
 from core.foundation import outbox
 from core.foundation.errors import NoOwners
 from core.foundation.outbox import Turn
-from core.messages import letters
+from core.messages import letters, mail
 from core.messages.letters import Claim
+from core.messages.mail import Message
 from core.shop import Shop
-from worker import mail
 from worker.breaker import Breaker
-from worker.mail import Message
 
 if TYPE_CHECKING:
     from sqlmodel import Session

@@ -13,10 +13,10 @@ from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
+from core.messages.mail import Message
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from core.people.staff import Role
-from worker.mail import Message
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -74,6 +74,11 @@ def lines(error: ShopError) -> list[str]:
             return [_of_a_refund(error)]
 
 
+_NO_ENDPOINT = {
+    "address": "the shop listens where an address ends with /webhooks/stripe",
+    "plain": "Stripe tells live events only to addresses that begin with https://",
+    "there": "there is one already, and `pushcart doctor --fix` completes it",
+}
 _UNFIT = {
     Unfit.EMPTY: "it is empty",
     Unfit.NO_AT: "it has no @",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Index, Text, bindparam, update
+from sqlalchemy import Index, Text, bindparam, delete, update
 from sqlmodel import Field, Session, col, func, select
 
 from core import admission
@@ -160,6 +160,14 @@ def dismiss(shop: Shop, event_id: str, reason: str) -> Outcome:
         dismissed = Outcome(EventState.IGNORED, reason=reason)
         _conclude(session, event_id, dismissed, row.attempts, now=shop.now())
     return dismissed
+
+
+def forget(shop: Shop, event_id: str) -> bool:
+    """Remove an event that had no effect and was not Stripe's; whether it was there."""
+    with shop.transaction() as session:
+        of_it = (col(StripeEvent.id) == event_id, col(StripeEvent.state) == EventState.IGNORED)
+        gone = session.exec(delete(StripeEvent).where(*of_it).returning(col(StripeEvent.id)))
+        return gone.first() is not None
 
 
 def remembered(session: Session, event_ids: list[str]) -> set[str]:

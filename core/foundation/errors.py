@@ -13,6 +13,7 @@
     │   ├── AmountUneven
     │   ├── AmountUnclear
     │   ├── AddressUnfit
+    │   ├── EndpointUnfit
     │   ├── NoSuchLine
     │   ├── NoSuchPayment
     │   └── RefundTooBig
@@ -182,6 +183,14 @@ class AmountUnclear(BadInput):
     text: str
     currency: str
     why: Unclear
+
+
+@dataclass(eq=False)
+class EndpointUnfit(BadInput):
+    """No webhook endpoint is made there: `why` is `address` (not where the shop listens), `plain` or `there` (already)."""
+
+    url: str
+    why: str
 
 
 @dataclass(eq=False)

@@ -50,6 +50,13 @@ class Storage:
             return False
         return True
 
+    def remove(self, key: str) -> None:
+        """Remove the file under this key, if there is one."""
+        try:
+            obstore.delete(self.store, key)
+        except FileNotFoundError:
+            return
+
     def presigned(self, key: str) -> str:
         """An address that opens the file for PRESIGNED_SECONDS to whoever holds it. Only buckets have such addresses."""
         from datetime import timedelta

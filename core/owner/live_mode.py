@@ -23,18 +23,15 @@ def mistakes(chosen: Settings) -> list[Mistake]:
     """What these settings lack for the key that stands in them, one sentence each; empty if the shop may open."""
     if chosen.demo:
         return list(_with_the_sandbox(chosen))
-    found = list(_forgeable(chosen))
-    if not chosen.livemode:
-        return found
+    return lacking(chosen) if chosen.livemode else list(_forgeable(chosen))
+
+
+def lacking(chosen: Settings) -> list[Mistake]:
+    """What these settings lack for real money, whatever key stands in them, one sentence each."""
     return [
-        *found,
-        *_brand(chosen),
-        *_addresses(chosen),
-        *_app_url(chosen),
-        *_mail_server(chosen),
-        *_secrets(chosen),
-        *_storage(chosen),
-    ]
+        *_forgeable(chosen), *_brand(chosen), *_addresses(chosen), *_app_url(chosen), *_mail_server(chosen),
+        *_secrets(chosen), *_storage(chosen),
+    ]  # fmt: skip
 
 
 def demo_goods(session: Session) -> list[Mistake]:

@@ -3,7 +3,7 @@
 A pass and a job's next turn can be asked for by a click.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +16,8 @@ from core.foundation.signals import heartbeats, milestones
 from core.foundation.signals.heartbeats import Run
 from core.foundation.signals.milestones import Name
 from core.owner import live_mode, readiness
+from core.owner.doctor import examination, findings
+from core.owner.doctor.findings import Examination, Finding
 from core.owner.readiness import Check
 from core.people import deeds
 from core.people.deeds import Deed
@@ -46,6 +48,7 @@ class Machinery:
     jobs: dict[Stage, tuple[JobRow, ...]]
     runs: tuple[Run, ...]
     last_pass: LastPass | None
+    examination: Examination | None
 
     def is_more(self, stage: Stage) -> bool:
         """Whether there may be more jobs of this stage than are here."""
@@ -60,11 +63,12 @@ def look(shop: Shop) -> Machinery:
             *(milestones.last(session, name) for name in (Name.SWEPT, Name.STRIPE_SILENT, Name.STRIPE_ANSWERED)),
             now=shop.now(),
         )
+        examined = findings.last(session)
         goods = live_mode.demo_goods(session) if not shop.settings.demo else []
     return Machinery(
         tuple(readiness.checks(shop)), (*live_mode.mistakes(shop.settings), *goods),
         {stage: tuple(outbox.jobs(shop.engine, stage, limit=most)) for stage, most in _SHOWN.items()},
-        tuple(runs), last_pass,
+        tuple(runs), last_pass, examined,
     )  # fmt: skip
 
 
@@ -83,6 +87,16 @@ def reconcile(shop: Shop, *, deed: Deed, progress: Callable[[str], object]) -> R
     with shop.transaction() as session:
         deeds.begin(session, shop.settings, deed, Action.MEND, subject="reconciliation", now=shop.now())
     return reconciliation.sweep(shop, everything=True, progress=progress)
+
+
+def examine(shop: Shop, *, deed: Deed, progress: Callable[[str], object]) -> Sequence[Finding]:
+    """Have the doctor look at everything; `progress` is told of each check. It may take a minute.
+
+    Raises NotPermitted or DoneAlready.
+    """
+    with shop.transaction() as session:
+        deeds.begin(session, shop.settings, deed, Action.MEND, subject="doctor", now=shop.now())
+    return examination.examine(shop, progress=progress)
 
 
 def _last_pass(

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.foundation.errors import ShopError
 from core.foundation.outbox import JobRow, Stage
+from core.owner.doctor.findings import Examination, Finding, Level
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import events, machinery
@@ -18,6 +19,11 @@ STAGES = {
     Stage.DEAD: ("Gave up", "red", "error"),
     Stage.RUNNING: ("Running", "blue", "play_arrow"),
     Stage.WAITING: ("Waiting", "gray", "schedule"),
+}
+LEVELS = {
+    Level.WRONG: ":red[:material/error:]",
+    Level.LATER: ":orange[:material/schedule:]",
+    Level.FINE: ":green[:material/check_circle:]",
 }
 CHECKS = {"database": "Database", "worker": "Worker", "sweep": "Asking Stripe what no webhook told"}
 
@@ -172,6 +178,42 @@ def draw_checks(machine: Machinery) -> None:
             st.markdown(f":green[:material/check_circle:] The settings are fit for {mode}.")
 
 
+def draw_doctor(last: Examination | None, me: Staff) -> None:
+    """What the doctor found last, what is wrong first, and one more look."""
+    with frame.card("doctor", gap="small"):
+        st.header("Doctor", anchor=False)
+        if last is None:
+            st.markdown("Nobody has looked yet. The worker does once a day.")
+        else:
+            words.quiet(f"Keys, permissions, webhook, prices, storage, mail: looked at {states.moment(last.at)}.")
+            for finding in sorted(last.findings, key=lambda each: list(LEVELS).index(each.level)):
+                draw_finding(finding)
+        if me.may(Action.MEND) and st.button("Look again", icon=":material/stethoscope:", key="examine"):
+            examine(f"examine-{last and last.at}")
+
+
+def draw_finding(finding: Finding) -> None:
+    """One finding: what, why, how."""
+    with st.container(gap=None):
+        st.markdown(f"{LEVELS[finding.level]} {words.plain(finding.what)}")
+        if finding.level is not Level.FINE:
+            words.quiet(words.told(" ".join(filter(None, (finding.why, finding.how)))))
+
+
+def examine(name: str) -> None:
+    """Have the doctor look here and now, and say what it is at."""
+    with st.status("Looking", expanded=False) as status:
+        try:
+            machinery.examine(
+                shop, deed=gate.deed(name), progress=lambda check: status.update(label=f"Looking at {check}")
+            )
+        except ShopError as error:
+            status.update(label="Not done", state="error")
+            refusals.draw(error)
+            return
+    st.rerun()
+
+
 def draw_pass(last: LastPass | None, me: Staff) -> None:
     """How the last pass of reconciliation went, and one more."""
     with frame.card("pass", gap="small"):
@@ -240,6 +282,7 @@ with frame.column(1180):
         draw_events(page, state, me, waiting=sum(waiting.values()))
     with right:
         draw_checks(machine)
+        draw_doctor(machine.examination, me)
         draw_jobs(machine, me)
         draw_pass(machine.last_pass, me)
         draw_runs(machine)

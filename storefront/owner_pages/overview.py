@@ -7,6 +7,8 @@ from core.catalog import products
 from core.foundation.errors import ShopError
 from core.owner import set_aside, setting_up
 from core.owner.attention import Item
+from core.owner.doctor import findings
+from core.owner.doctor.findings import Examination
 from core.owner.figures import overview
 from core.owner.order_book import listing
 from core.owner.order_book.listing import OrderRow
@@ -113,6 +115,19 @@ def draw_setting_up(steps: tuple[Step, ...]) -> None:
                     words.quiet(words.told(step.how))
 
 
+def draw_found(last: Examination | None) -> None:
+    """What the doctor found wrong."""
+    if last is None or not last.wrong:
+        return
+    with frame.card("doctor", gap="small"):
+        st.header(f"The doctor says :gray-badge[{len(last.wrong)}]", anchor=False)
+        for finding in last.wrong:
+            with st.container(gap=None):
+                st.markdown(f":red[:material/error:] {words.plain(finding.what)}")
+                words.quiet(words.told(finding.how))
+        links.to(links.HEALTH, "Everything it looked at", where="doctor")
+
+
 def draw_newest(rows: Sequence[OrderRow]) -> None:
     """The newest orders."""
     with frame.card("newest", gap="small"):
@@ -135,6 +150,7 @@ with shop.reading() as session:
     )
     rows = listing.newest(session, livemode=live, size=6)
     names = products.names(session)
+    examined = findings.last(session)
 
 with frame.column(1180):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -147,6 +163,7 @@ with frame.column(1180):
     left, right = st.columns([3, 2], gap="medium")
     with left:
         draw_needs(items, me)
+        draw_found(examined)
         draw_setting_up(setting_up.steps(shop))
     with right:
         season_card.draw(me)

@@ -77,3 +77,18 @@ def test_a_phone_shows_the_orders_as_a_list(arrive: Arrive) -> None:
     row.click()
     owner.sees("What was bought")
     assert owner.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_the_doctor_finds_the_demo_well_and_the_page_says_so(arrive: Arrive, stand: Stand) -> None:
+    found = stand.pushcart("doctor")
+    assert {each["level"] for each in found} == {"fine", "later"}, found
+    assert {"key", "clock", "permissions", "endpoint", "webhook", "worker", "storage", "mail"} <= {
+        each["check"] for each in found
+    }
+    assert [each["level"] for each in stand.pushcart("webhook", "test")] == ["fine"]
+    owner = arrive("owner")
+    enters(owner)
+    owner.opens("/owner-health")
+    owner.sees("The key may do all that the shop does.")
+    owner.clicks(re.compile("Look again$"))
+    owner.sees(re.compile("A signed ping to .* arrived"))

@@ -90,7 +90,7 @@ NAMED = (
     ),
     Named(
         "mail that is to go encrypted goes as it is",
-        "worker/mail.py",
+        "core/messages/mail.py",
         "server.starttls(context=context)",
         "pass",
         "tests/worker/test_mail.py::test_a_letter_that_is_to_go_encrypted_goes_no_other_way",

@@ -12,11 +12,11 @@ from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.messages.mail import Message
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from core.people.staff import Role
 from worker import wording
-from worker.mail import Message
 
 SETTINGS = Settings(secret_key="a secret of sixteen letters", shop_name="Ada & Sons")
 LIBRARY = "http://localhost:8501/purchases?letter=token"

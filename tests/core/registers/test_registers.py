@@ -68,6 +68,7 @@ def test_nobody_who_is_not_signed_in_does_anything(shop: Shop, stripe: FakeStrip
         lambda: events.replay_all(shop, deed=deed, progress=lambda *_: None),
         lambda: machinery.retry_job(shop, f"receipt:{order_id}", deed=deed),
         lambda: machinery.reconcile(shop, deed=deed, progress=lambda _: None),
+        lambda: machinery.examine(shop, deed=deed, progress=lambda _: None),
         lambda: refunds.resume(shop, "rf_1", deed=deed),
         lambda: plans.end_now(shop, "sub_1", deed=deed),
     ):

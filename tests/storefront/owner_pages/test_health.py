@@ -1,5 +1,7 @@
 """The page of the shop's health: events, jobs, checks, and what a click on each does."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
@@ -7,9 +9,12 @@ from streamlit.testing.v1 import AppTest
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
 from core.foundation.signals import heartbeats
+from core.owner.doctor import examination, findings
+from core.owner.doctor.findings import Finding, Level
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.registers import events
+from core.shop import Shop
 from tests import builders
 from tests.builders import bought
 from tests.conftest import Clock
@@ -50,6 +55,38 @@ def test_an_empty_shop_is_told_what_there_is_to_see(owner: Visitor) -> None:
     said = words(opens(owner))
     assert "Stripe has not told anything yet." in said
     assert "No pass has ended yet." in said
+
+
+def test_what_the_doctor_found_is_said_and_what_is_wrong_is_on_the_overview_too(owner: Visitor) -> None:
+    assert "Nobody has looked yet." in words(opens(owner))
+    wrong = Finding("mail", Level.WRONG, "The mail server does not take letters.", "No receipts.", "Check SMTP_URL.")
+    with owner.shop.transaction() as session:
+        findings.keep(session, [Finding("clock", Level.FINE, "The clock agrees."), wrong], now=owner.shop.now())
+    said = words(opens(owner))
+    assert said.index("The mail server does not take letters.") < said.index("The clock agrees.")
+    assert "No receipts. Check SMTP\\_URL." in said or "No receipts. Check SMTP_URL." in said
+    overview = words(owner.opens("overview", folder="owner_pages"))
+    assert "The mail server does not take letters." in overview
+    assert "The clock agrees." not in overview
+
+
+def test_the_doctor_looks_again_at_a_click(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def examine(shop: Shop, *, progress: Callable[[str], object]) -> list[Finding]:
+        progress("mail")
+        found = [Finding("mail", Level.FINE, "The mail server lets the shop in.")]
+        with shop.transaction() as session:
+            findings.keep(session, found, now=shop.now())
+        return found
+
+    monkeypatch.setattr(examination, "examine", examine)
+    tab = sound(opens(owner).button(key="examine").click().run())
+    assert "The mail server lets the shop in." in words(tab)
+    assert [entry.subject for entry in builders.rows(owner.shop, AuditEntry)] == ["doctor"]
+
+
+def test_who_only_looks_has_nothing_looked_at(visitor: Visitor) -> None:
+    visitor.works_as(Role.VIEWER)
+    assert keys(opens(visitor), "examine") == []
 
 
 def test_events_are_listed_by_what_became_of_them(owner: Visitor) -> None:

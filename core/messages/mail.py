@@ -60,6 +60,14 @@ def send(settings: Settings, message: Message, *, letter_id: str, before_data: C
             raise MailServerDown(f"{type(error).__name__}: {error}") from error
 
 
+def greet(settings: Settings) -> None:
+    """See whether the mail server lets us in; no letter is sent. Raises MailServerDown."""
+    if not settings.mail_url:
+        raise NoMailServer("set SMTP_URL, such as smtps://user:password@mail.example.com")
+    with _open(settings) as server:
+        server.noop()
+
+
 def is_final(error: Exception) -> bool:
     """Whether trying again is pointless: the server knows this recipient or letter and says no (SMTP 5xx)."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):

@@ -3,9 +3,9 @@
 import pytest
 
 from core.foundation.settings import Settings
+from core.messages import mail
+from core.messages.mail import MailServerDown, Message
 from tests.worker.postbox import mail_server
-from worker import mail
-from worker.mail import MailServerDown, Message
 
 LETTER = Message(to="nora@lindqvist.example", subject="Your order", text="It is here.", html="<p>It is here.</p>")
 

@@ -1,0 +1,110 @@
+"""What the doctor finds in the house: settings, worker, stored files, mail."""
+
+from collections.abc import Iterator
+
+from sqlmodel import col, select
+
+from core.catalog.products import Product
+from core.foundation.database import new_id
+from core.foundation.settings import Mistake
+from core.kinds.downloads import DownloadFile
+from core.messages import mail
+from core.messages.mail import MailTrouble, Message
+from core.owner import live_mode, readiness
+from core.owner.doctor.findings import Finding, Level
+from core.shop import Shop
+
+_ORDERS_WAIT = "Without it letters are not sent, and what no webhook told is never asked for."
+
+
+def settings(shop: Shop) -> Iterator[Finding]:
+    """What the settings and the shelves lack, now or before real money comes."""
+    chosen = shop.settings
+    if chosen.demo:
+        yield Finding(
+            "settings", Level.LATER, "The sandbox stands in for Stripe, and no money moves.",
+            "Only with keys of your own can somebody pay.", "Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET.",
+        )  # fmt: skip
+        return
+    with shop.reading() as session:
+        goods = live_mode.demo_goods(session)
+    level = Level.WRONG if chosen.livemode else Level.LATER
+    now = {mistake.subject for mistake in live_mode.mistakes(chosen)}
+    found = [*live_mode.lacking(chosen), *goods]
+    for mistake in found:
+        yield _of_mistake(mistake, Level.WRONG if mistake.subject in now else level)
+    if not found:
+        yield Finding("settings", Level.FINE, f"The settings are fit for {'a live' if chosen.livemode else 'any'} key.")
+
+
+def _of_mistake(mistake: Mistake, level: Level) -> Finding:
+    return Finding(
+        "settings", level, f"{mistake.subject} {mistake.sentence}.",
+        "Stripe's live mode is refused as long as this stands." if level is Level.LATER else "The shop would not start.",
+        f"Change {mistake.subject} and start anew." if mistake.subject.isupper() else "Apply a catalogue of your own.",
+    )  # fmt: skip
+
+
+def worker(shop: Shop) -> Iterator[Finding]:
+    """Whether somebody sends letters and asks Stripe for what no webhook told."""
+    for name, fine, wrong in (
+        ("worker", "A worker is at work.", "No worker is at work."),
+        ("sweep", "Stripe is asked regularly for what no webhook told.", "Stripe was not asked lately for what no webhook told."),
+    ):  # fmt: skip
+        if readiness.check(shop, name).ok:
+            yield Finding(name, Level.FINE, fine)
+        else:
+            yield Finding(name, Level.WRONG, wrong, _ORDERS_WAIT, "Start `python -m worker` and look at what it logs.")
+
+
+def storage(shop: Shop) -> Iterator[Finding]:
+    """Whether a file can be put and found again where sold files lie, and whether those that are sold are there."""
+    key, content = f"doctor/{new_id('try')}", b"written to see whether it can be"
+    try:
+        shop.storage.put(key, content, media_type="text/plain")
+        whole = shop.storage.has(key)
+        shop.storage.remove(key)
+    except Exception as error:  # whatever a bucket or a disk says
+        whole, said = False, f" ({type(error).__name__})"
+    else:
+        said = ""
+    if not whole:
+        yield Finding(
+            "storage", Level.WRONG, f"No file can be kept at STORAGE_URL{said}.", "What is sold could not be delivered.",
+            "Check the folder's owner and space, or the bucket's name, region and credentials.",
+        )  # fmt: skip
+        return
+    with shop.reading() as session:
+        sold = session.exec(
+            select(DownloadFile)
+            .join(Product, col(DownloadFile.product_id) == Product.id)
+            .where(col(DownloadFile.active), col(Product.active))
+        ).all()
+    gone = [file for file in sold if not shop.storage.has(file.key)]
+    for file in gone:
+        yield Finding(
+            "storage", Level.WRONG, f"{file.product_id} sells {file.name}, and its file is gone.",
+            "Whoever buys it gets nothing.", "Apply the catalogue again from where the file lies.",
+        )  # fmt: skip
+    if not gone:
+        yield Finding("storage", Level.FINE, "Files can be kept, and all that are sold are there.")
+
+
+def letters(shop: Shop, *, to: str = "") -> Iterator[Finding]:
+    """Whether the mail server takes letters of ours; with an address, by sending one there."""
+    try:
+        if to:
+            letter = Message(to, f"A test letter from {shop.settings.shop_name}", _WORDS, f"<p>{_WORDS}</p>")
+            mail.send(shop.settings, letter, letter_id=new_id("test"), before_data=lambda: None)
+        else:
+            mail.greet(shop.settings)
+    except MailTrouble as error:
+        yield Finding(
+            "mail", Level.WRONG, f"The mail server does not take letters: {error}.",
+            "Buyers get neither receipts nor sign-in codes.", "Check SMTP_URL and MAIL_FROM with your mail provider.",
+        )  # fmt: skip
+        return
+    yield Finding("mail", Level.FINE, f"A test letter went to {to}." if to else "The mail server lets the shop in.")
+
+
+_WORDS = "If you can read this, letters of your shop arrive."

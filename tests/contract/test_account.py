@@ -1,0 +1,58 @@
+"""The account as the doctor looks at it, asked of the sandbox through the SDK: every call is one that Stripe's API has."""
+
+import time
+
+import pytest
+
+from core.events.handlers import HANDLERS
+from core.gateway.account import Right, StripeAccount
+from tests.sandbox.running import KEY, World
+
+URL = "http://127.0.0.1:9/webhooks/stripe"
+
+
+@pytest.fixture
+def account(world: World) -> StripeAccount:
+    world.http.post("/sandbox/reset").raise_for_status()
+    return StripeAccount(KEY, base=world.settings.base_url)
+
+
+def test_the_key_stands_in_test_mode_at_the_time_that_it_is(account: StripeAccount) -> None:
+    standing = account.standing()
+    assert not standing.livemode
+    assert abs(standing.at.timestamp() - time.time()) < 5
+
+
+@pytest.mark.parametrize("right", Right)
+def test_to_try_a_right_changes_nothing(account: StripeAccount, world: World, right: Right) -> None:
+    account.try_right(right)
+    assert world.http.get("/v1/events", headers={"Authorization": f"Bearer {KEY}"}).json()["data"] == []
+
+
+def test_an_endpoint_is_made_and_told_of_more(account: StripeAccount) -> None:
+    made = account.make_endpoint(URL, ["charge.refunded"], shop_id="shop_1")
+    assert made["secret"].startswith("whsec_")
+    account.tell_endpoint(made["id"], sorted(HANDLERS))
+    (found,) = account.endpoints()
+    assert (found["url"], found["metadata"], found["api_version"]) == (URL, {"shop_id": "shop_1"}, account.api_version)
+    assert set(found["enabled_events"]) == set(HANDLERS)
+
+
+def test_a_price_is_found_with_its_product_and_a_foreign_one_is_not(account: StripeAccount, world: World) -> None:
+    price = world.api.prices.create({"currency": "eur", "unit_amount": 2900, "product_data": {"name": "Guide"}})
+    found = account.find_price(price.id)
+    assert found is not None
+    assert (found["unit_amount"], found["product"]["active"]) == (2900, True)
+    assert account.find_price("price_of_another") is None
+
+
+def test_the_portal_is_looked_at_and_set_up(account: StripeAccount) -> None:
+    portal = account.portal()
+    assert portal is not None
+    features = {
+        "subscription_cancel": {"enabled": True, "mode": "at_period_end"},
+        "invoice_history": {"enabled": False},
+    }
+    changed = account.set_up_portal(portal["id"], features)
+    assert changed["features"]["subscription_cancel"]["enabled"]
+    assert not changed["features"]["invoice_history"]["enabled"]

@@ -1,0 +1,306 @@
+"""The doctor: each thing that can be wrong is found by its name, whatever else is, and mended where that was asked for."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from core.catalog.products import Price
+from core.events.handlers import HANDLERS
+from core.events.inbox import StripeEvent
+from core.foundation.errors import EndpointUnfit, PermissionMissing, ShopError, StripeKeyRefused, StripeUnreachable
+from core.foundation.settings import SANDBOX_KEY
+from core.foundation.storage import Storage
+from core.gateway.account import Right, Standing
+from core.kinds.downloads import DownloadFile
+from core.owner.doctor import examination, findings, ping, stripe_side
+from core.owner.doctor.findings import Finding, Level
+from core.shop import Shop
+from tests import builders
+from tests.conftest import Clock
+from tests.machine import eventually, free_port
+from tests.worker.postbox import mail_server
+from webhook.app import create_app
+
+# Where nobody answers, and none is waited for.
+PUBLIC = "http://127.0.0.1:9"
+URL = f"{PUBLIC}/api/webhooks/stripe"
+
+
+@dataclass
+class FakeAccount:
+    """An account at Stripe that is as it must be, until a test spoils it."""
+
+    at: datetime
+    live: bool = False
+    trouble: ShopError | None = None
+    lacks: set[Right] = field(default_factory=set)
+    known: list[dict[str, Any]] = field(default_factory=list)
+    prices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    in_portal: dict[str, Any] | None = None
+    api_version: str = "2026-01-01.ours"
+
+    def standing(self) -> Standing:
+        if self.trouble:
+            raise self.trouble
+        return Standing(self.at, self.live)
+
+    def try_right(self, right: Right) -> None:
+        if right in self.lacks:
+            raise PermissionMissing("more_permissions_required", f"no {right}")
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        if self.trouble:
+            raise self.trouble
+        return deepcopy(self.known)
+
+    def make_endpoint(self, url: str, types: Sequence[str], *, shop_id: str) -> dict[str, Any]:
+        made = endpoint(url=url, enabled_events=list(types), metadata={"shop_id": shop_id})
+        self.known.append(made)
+        return made | {"secret": "whsec_made_just_now"}
+
+    def tell_endpoint(self, endpoint: str, types: Sequence[str]) -> dict[str, Any]:
+        (found,) = [each for each in self.known if each["id"] == endpoint]
+        found.update(enabled_events=list(types), status="enabled")
+        return found
+
+    def find_price(self, price: str) -> dict[str, Any] | None:
+        return self.prices.get(price)
+
+    def portal(self) -> dict[str, Any] | None:
+        return self.in_portal
+
+    def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]:
+        assert self.in_portal
+        self.in_portal["features"] |= features
+        return self.in_portal
+
+
+def endpoint(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "we_1", "url": URL, "enabled_events": sorted(HANDLERS), "status": "enabled", "metadata": {},
+        "api_version": "2026-01-01.ours", **changes,
+    }  # fmt: skip
+
+
+def portal(*, without: str = "") -> dict[str, Any]:
+    names = {"subscription_cancel", "payment_method_update", "invoice_history"} - {without}
+    return {"id": "bpc_1", "features": {name: {"enabled": True} for name in names}}
+
+
+@pytest.fixture
+def account(clock: Clock) -> FakeAccount:
+    return FakeAccount(clock(), known=[endpoint()], in_portal=portal())
+
+
+@pytest.fixture
+def own(shop: Shop) -> Shop:
+    """A shop with a test key of its seller's, at a public address."""
+    settings = shop.settings.model_copy(update={"stripe_secret_key": SecretStr("sk_test_ours"), "app_url": PUBLIC})
+    return replace(shop, settings=settings)
+
+
+def found(shop: Shop, account: FakeAccount, check: str, *, fix: bool = False) -> list[Finding]:
+    return [each for each in examination.examine(shop, account, fix=fix) if each.check == check]
+
+
+def wrong(shop: Shop, account: FakeAccount, check: str) -> list[str]:
+    return [each.what for each in found(shop, account, check) if each.level is Level.WRONG]
+
+
+@pytest.mark.parametrize(
+    ("check", "spoil", "said"),
+    [
+        ("key", lambda account: setattr(account, "live", True), "The key's mode is not what it looks like."),
+        ("clock", lambda account: setattr(account, "at", account.at - timedelta(seconds=90)), "90 seconds off"),
+        ("endpoint", lambda account: account.known.clear(), "No webhook endpoint of the Stripe account leads to this shop."),
+        ("endpoint", lambda account: account.known[0].update(url="https://other.example/webhooks/stripe"), "No webhook endpoint"),
+        ("endpoint", lambda account: account.known[0].update(status="disabled"), "is switched off"),
+        ("endpoint", lambda account: account.known[0]["enabled_events"].remove("refund.failed"), "not told of refund.failed."),
+        ("portal", lambda account: setattr(account, "in_portal", None), "never set up"),
+        ("portal", lambda account: setattr(account, "in_portal", portal(without="subscription_cancel")), "subscription_cancel"),
+        ("permissions", lambda account: account.lacks.add(Right.CHECKOUT), "lacks the permission Checkout Sessions: write."),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_what_is_wrong_at_stripe_is_found_by_its_name(
+    own: Shop, account: FakeAccount, check: str, spoil: Callable[[FakeAccount], object], said: str
+) -> None:
+    assert wrong(own, account, check) == []
+    spoil(account)
+    (what,) = wrong(own, account, check)
+    assert said in what
+
+
+@pytest.mark.parametrize("right", Right)
+@builders.on_sqlite
+def test_each_permission_that_is_missing_is_named(own: Shop, account: FakeAccount, right: Right) -> None:
+    account.lacks = {right}
+    assert wrong(own, account, "permissions") == [f"The key lacks the permission {right}."]
+
+
+@builders.on_sqlite
+def test_an_endpoint_in_another_version_can_wait(own: Shop, account: FakeAccount) -> None:
+    account.known[0]["api_version"] = "2020-08-27"
+    assert [each.level for each in found(own, account, "endpoint")] == [Level.LATER, Level.FINE]
+
+
+@pytest.mark.parametrize("spoil", [{"status": "disabled"}, {"enabled_events": ["charge.refunded"]}])
+@builders.on_sqlite
+def test_an_endpoint_is_mended_where_that_is_asked_for(own: Shop, account: FakeAccount, spoil: dict[str, Any]) -> None:
+    account.known[0].update(spoil)
+    assert [each.mended for each in found(own, account, "endpoint", fix=True)] == [True]
+    assert set(account.known[0]["enabled_events"]) == set(HANDLERS)
+    assert account.known[0]["status"] == "enabled"
+    assert wrong(own, account, "endpoint") == []
+
+
+@builders.on_sqlite
+def test_a_portal_is_mended_where_that_is_asked_for(own: Shop, account: FakeAccount) -> None:
+    account.in_portal = {"id": "bpc_1", "features": {"subscription_cancel": {"enabled": False}}}
+    assert [each.mended for each in found(own, account, "portal", fix=True)] == [True]
+    assert wrong(own, account, "portal") == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (None, "unknown to this Stripe account"),
+        ({"active": False}, "is archived"),
+        ({"product": {"active": False}}, "is archived"),
+        ({"unit_amount": 2800}, "costs 2800 eur and not 2900 eur"),
+        ({"currency": "usd"}, "costs 2900 usd and not 2900 eur"),
+        ({"recurring": {"interval": "month"}}, "is billed every month"),
+        ({}, ""),
+    ],
+)
+@builders.on_sqlite
+def test_a_price_must_be_what_it_names_at_stripe(
+    own: Shop, account: FakeAccount, theirs: dict[str, Any] | None, said: str
+) -> None:
+    with own.transaction() as session:
+        session.get_one(Price, "guide-eur").stripe_price_id = "price_1"
+    price = {"unit_amount": 2900, "currency": "eur", "active": True, "product": {"active": True}, "recurring": None}
+    account.prices = {} if theirs is None else {"price_1": price | theirs}
+    sentences = wrong(own, account, "prices")
+    assert (said in "".join(sentences)) if said else sentences == []
+
+
+@pytest.mark.parametrize("trouble", [StripeUnreachable("api_connection_error"), StripeKeyRefused("api_key_expired")])
+@builders.on_sqlite
+def test_what_stripe_does_not_answer_keeps_nothing_else_from_being_looked_at(
+    own: Shop, account: FakeAccount, trouble: ShopError
+) -> None:
+    account.trouble = trouble
+    checks = {each.check: each.level for each in examination.examine(own, account)}
+    assert (checks["key"], checks["endpoint"]) == (Level.WRONG, Level.WRONG)
+    assert (checks["permissions"], checks["storage"]) == (Level.FINE, Level.FINE)
+
+
+@builders.on_sqlite
+def test_where_files_cannot_be_kept_or_are_gone(own: Shop, account: FakeAccount, tmp_path: Path) -> None:
+    assert wrong(own, account, "storage") == []
+    file = builders.rows(own, DownloadFile)[0]
+    own.storage.remove(file.key)
+    assert wrong(own, account, "storage") == [f"{file.product_id} sells {file.name}, and its file is gone."]
+    (tmp_path / "no-folder").write_text("a file where a folder is to be")
+    away = replace(own, storage=Storage(f"file://{tmp_path}/no-folder"))
+    assert "No file can be kept" in wrong(away, account, "storage")[0]
+
+
+def test_mail_that_goes_and_mail_that_does_not(own: Shop, account: FakeAccount) -> None:
+    with mail_server() as postbox:
+        there = replace(own, settings=own.settings.model_copy(update={"smtp_url": SecretStr(postbox.url)}))
+        assert wrong(there, account, "mail") == []
+        assert postbox.letters == []
+        examination.examine(there, account, letter_to="ida@lindqvist.example")
+        assert len(postbox.to("ida@lindqvist.example")) == 1
+    assert "does not take letters" in wrong(there, account, "mail")[0]
+
+
+def test_a_shop_whose_worker_is_away_is_told_so(bare_shop: Shop, account: FakeAccount) -> None:
+    assert wrong(bare_shop, account, "worker") == ["No worker is at work."]
+
+
+def test_what_was_found_is_kept_in_place_of_what_was_before(own: Shop, account: FakeAccount, clock: Clock) -> None:
+    account.known.clear()
+    examination.examine(own, account)
+    clock.pass_(hours=1)
+    account.at = clock()
+    account.known = [endpoint()]
+    made = examination.examine(own, account)
+    with own.reading() as session:
+        last = findings.last(session)
+    assert last is not None
+    assert last.at == clock()
+    # What is kept names no address.
+    assert [(each.check, each.level) for each in last.findings] == [(each.check, each.level) for each in made]
+    assert not any("hello@" in each.what for each in last.findings)
+    assert "endpoint" not in {each.check for each in last.wrong}
+
+
+def test_two_who_look_at_once_leave_one_examination(own: Shop, account: FakeAccount) -> None:
+    def look() -> int:
+        return len(examination.examine(own, account))
+
+    (count, *others) = builders.at_once(look, look, look)
+    assert set(others) == {count}
+    assert len(builders.rows(own, findings.KeptFinding)) == count
+
+
+def test_an_endpoint_is_registered_once_and_only_where_the_shop_listens(own: Shop, account: FakeAccount) -> None:
+    account.known.clear()
+    made = stripe_side.register(own, URL, account)
+    assert made["secret"].startswith("whsec_")
+    assert set(made["enabled_events"]) == set(HANDLERS)
+    refused = {URL: "there", "https://shop.example.org/webhook": "address", "ftp://shop/webhooks/stripe": "address"}
+    for url, why in refused.items():
+        with pytest.raises(EndpointUnfit) as unfit:
+            stripe_side.register(own, url, account)
+        assert unfit.value.why == why
+    live = own.settings.model_copy(update={"stripe_secret_key": SecretStr("sk_live_ours")})
+    with pytest.raises(EndpointUnfit, match="plain"):
+        stripe_side.register(replace(own, settings=live), "http://shop.example.org/webhooks/stripe", account)
+    assert len(account.known) == 1
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address at which the app answers, until the block is left."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None))
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        eventually(lambda: server.started)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize(("path", "said"), [("/webhooks/stripe", ""), ("/nothing-here", "was answered 404")])
+def test_a_ping_arrives_and_leaves_no_trace(shop: Shop, path: str, said: str) -> None:
+    with serving(create_app(shop)) as address:
+        (one,) = ping.send(shop, f"{address}{path}")
+        assert (one.level, said in one.what) == (Level.WRONG if said else Level.FINE, True)
+        other = shop.settings.model_copy(update={"stripe_webhook_secret": (SecretStr("whsec_another"),)})
+        (refused,) = ping.send(replace(shop, settings=other), f"{address}/webhooks/stripe")
+        assert "was answered 400" in refused.what
+    (unanswered,) = ping.send(shop, f"{address}{path}")
+    assert "was not answered" in unanswered.what
+    assert builders.rows(shop, StripeEvent) == []
+
+
+def test_the_demo_knows_where_its_webhook_is(shop: Shop, account: FakeAccount) -> None:
+    demo = replace(shop, settings=shop.settings.model_copy(update={"stripe_secret_key": SecretStr(SANDBOX_KEY)}))
+    assert examination.addresses(demo, account) == [f"http://127.0.0.1:{shop.settings.webhook_port}/webhooks/stripe"]
