@@ -25,7 +25,8 @@ router = APIRouter()
 
 # Bytes that are read and sent at once, and all that a download keeps in memory. Half of it takes twice the processor's time.
 _CHUNK = 1024 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+# No file is of more bytes than eighteen digits say.
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -41,26 +42,32 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
     """The file, or the part of it that was asked for. 410 when the link is too old, 403 when it opens nothing (any more)."""
     try:
         opened = await run_in_threadpool(_open, shop, token)
-        span = _span(request, opened)
+        if not await run_in_threadpool(_is_there, shop, opened):
+            return _gone(shop)
+        if opened.limit and _is_guess(request):
+            # What counts is given to whoever asks for it, and to no browser that only thinks somebody will.
+            return Response(status_code=204, headers={"Cache-Control": "no-store"})
+        asked = _span(request, opened)
+        span = asked.span
         if span is None:
             return Response(status_code=416, headers={"Content-Range": f"bytes */{opened.size}"})
         if request.headers.get("if-none-match") == _etag(opened):
             return Response(status_code=304, headers={"ETag": _etag(opened)})
-        if _counts(request, span):
+        if request.method == "GET" and not _is_guess(request):
             ip = request.client.host if request.client else ""
             await run_in_threadpool(_count, shop, opened, ip)
     except AccessDenied as refusal:
         return _refusal(refusal, shop)
     if not shop.storage.local:
         return RedirectResponse(await run_in_threadpool(shop.storage.presigned, opened.key), 307, _PRIVATE)
-    return await _send(request, shop, opened, span)
+    return await _send(request, shop, opened, span, part=asked.part)
 
 
 _PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
 
 
-async def _send(request: Request, shop: Shop, opened: OpenedFile, span: _Span) -> Response:
-    whole = span == _Span(0, opened.size)
+async def _send(request: Request, shop: Shop, opened: OpenedFile, span: _Span, *, part: bool) -> Response:
+    whole = not part
     headers = {
         **_PRIVATE,
         "Accept-Ranges": "bytes",
@@ -139,23 +146,42 @@ def _count(shop: Shop, opened: OpenedFile, ip: str) -> None:
         downloads.count(session, opened, ip=ip, now=shop.now())
 
 
-def _counts(request: Request, span: _Span) -> bool:
-    """A look at the head, a resumed part and a browser's guess are no downloads."""
-    guess = "prefetch" in request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
-    return request.method == "GET" and span.start == 0 and not guess
+def _is_there(shop: Shop, opened: OpenedFile) -> bool:
+    """Whether the file lies where it was put, as long as it was; the owner is told when it does not, or does again."""
+    there = shop.storage.size_of(opened.key) == opened.size
+    if there is opened.was_missing:
+        with shop.transaction() as session:
+            if there:
+                downloads.note_found(session, opened.file_id)
+            else:
+                downloads.note_missing(session, opened.file_id, now=shop.now())
+    return there
 
 
-def _span(request: Request, opened: OpenedFile) -> _Span | None:
-    """The part that is asked for: all of it without a (single, still valid) range, None for one that lies outside."""
-    whole = _Span(0, opened.size)
+def _is_guess(request: Request) -> bool:
+    """Whether a browser asks before anybody has clicked."""
+    return "prefetch" in request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The bytes that are asked for, None if they lie outside; `part` if they were asked for as a part."""
+
+    span: _Span | None
+    part: bool
+
+
+def _span(request: Request, opened: OpenedFile) -> _Asked:
+    """What is asked for: all of it without a (single, still valid) range."""
+    whole = _Asked(_Span(0, opened.size), part=False)
     asked = _RANGE.fullmatch(request.headers.get("range", "").strip())
     if not asked or not any(asked.groups()) or request.headers.get("if-range", _etag(opened)) != _etag(opened):
         return whole
     first, last = asked.groups()
-    if not first:
-        return _Span(max(0, opened.size - int(last)), opened.size) if int(last) else None
-    start, end = int(first), min(int(last) + 1 if last else opened.size, opened.size)
-    return _Span(start, end) if start < end else None
+    start, end = int(first or 0), min(int(last) + 1 if last else opened.size, opened.size)
+    if not first:  # so many of the last
+        start, end = max(0, opened.size - int(last)), opened.size
+    return _Asked(_Span(start, end) if start < end else None, part=True)
 
 
 def _etag(opened: OpenedFile) -> str:
@@ -179,11 +205,24 @@ def _refusal(refusal: AccessDenied, shop: Shop) -> Response:
             text = (
                 "This download link does not open anything. It may have been copied incompletely, or access has ended."
             )
+    return _page(shop, "No download here", text, status_of(refusal))
+
+
+def _gone(shop: Shop) -> Response:
+    """The file is paid for and not there: that is nothing of the buyer's, and passes."""
+    text = (
+        "This file is not there at the moment, which is our fault and not yours. We have been told. Your purchase stands, "
+        "and nothing was counted: please try again later."
+    )
+    return _page(shop, "Not there at the moment", text, 503)
+
+
+def _page(shop: Shop, title: str, text: str, status: int) -> Response:
     page = (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         "<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>Download</title>"
         "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
-        f"<h1 style='font-size:1.6rem'>No download here</h1><p>{text}</p>"
+        f"<h1 style='font-size:1.6rem'>{title}</h1><p>{text}</p>"
         f"<p><a href='{shop.settings.public_url}/purchases'>Get a fresh link from your purchases</a></p>"
     )
-    return HTMLResponse(page, status_of(refusal), _PRIVATE)
+    return HTMLResponse(page, status, _PRIVATE | ({"Retry-After": "600"} if status == 503 else {}))

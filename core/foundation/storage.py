@@ -50,6 +50,13 @@ class Storage:
             return False
         return True
 
+    def size_of(self, key: str) -> int | None:
+        """How many bytes lie under this key, or None if nothing does."""
+        try:
+            return int(obstore.head(self.store, key)["size"])
+        except FileNotFoundError:
+            return None
+
     def remove(self, key: str) -> None:
         """Remove the file under this key, if there is one."""
         try:

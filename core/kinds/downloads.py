@@ -1,10 +1,11 @@
 """Downloads: the files of a product, the tokens that open them for minutes, and an honest count of who took them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import BigInteger
-from sqlmodel import Field, Session, col, func, select
+from sqlmodel import Field, Session, col, func, select, update
 
 from core.catalog.products import Product
 from core.foundation import signing
@@ -30,6 +31,8 @@ class DownloadFile(Record, table=True):
     sha256: str
     position: int
     active: bool = True
+    # Since when it is not where it was put, or not as long: whoever asked for it last found it so.
+    missing_since: datetime | None = None
 
 
 class Download(Record, table=True):
@@ -57,6 +60,7 @@ class OpenedFile:
     size: int
     sha256: str
     limit: int
+    was_missing: bool
 
 
 def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
@@ -105,6 +109,7 @@ def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
     return OpenedFile(
         id=download_id, grant_id=grant_id, file_id=file.id, key=file.key, name=file.name, media_type=file.media_type,
         size=file.size, sha256=file.sha256, limit=int(terms.get("downloads", 0)),
+        was_missing=file.missing_since is not None,
     )  # fmt: skip
 
 
@@ -124,6 +129,23 @@ def count(session: Session, opened: OpenedFile, *, ip: str, now: datetime) -> No
         if session.exec(taken).one() >= opened.limit:
             raise DownloadsUsedUp(limit=opened.limit)
     session.add(Download(id=opened.id, grant_id=opened.grant_id, file_id=opened.file_id, ip=ip, created_at=now))
+
+
+def note_missing(session: Session, file_id: str, *, now: datetime) -> None:
+    """Write down that the file is not there, or not whole; since when, if it is known already."""
+    gone = (col(DownloadFile.id) == file_id, col(DownloadFile.missing_since).is_(None))
+    session.exec(update(DownloadFile).where(*gone).values(missing_since=now))
+
+
+def note_found(session: Session, file_id: str) -> None:
+    """Write down that the file is there again."""
+    session.exec(update(DownloadFile).where(col(DownloadFile.id) == file_id).values(missing_since=None))
+
+
+def missing(session: Session) -> Sequence[DownloadFile]:
+    """The files on sale that somebody asked for and did not get, since they are not there."""
+    gone = select(DownloadFile).where(col(DownloadFile.missing_since).is_not(None), col(DownloadFile.active))
+    return session.exec(gone.order_by(col(DownloadFile.missing_since))).all()
 
 
 def _file(row: DownloadFile, grant: Grant, signing_key: str) -> File:

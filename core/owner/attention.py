@@ -15,6 +15,7 @@ from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
+from core.kinds import downloads
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
 from core.orders.balance import payouts
@@ -64,6 +65,7 @@ def items(shop: Shop) -> list[Item]:
             *_permissions(session),
             *_events(session, now=now),
             *_letters(session, now=now),
+            *_files(session),
         ]
         found = _of_this_mode(session, found, livemode=shop.settings.livemode)
     found += [*_machinery(shop), *_jobs(shop)]
@@ -117,6 +119,16 @@ _NO_PAYMENTS = (
     "Buyers cannot pay: Stripe does not let this key open payment pages. Set a key that may write Checkout Sessions; this"
     " item goes with the next page that is opened."
 )
+
+
+def _files(session: Session) -> Iterator[Item]:
+    for file in downloads.missing(session):
+        assert file.missing_since
+        yield Item(
+            "file_missing", file.name, None, file.missing_since, None, f"{file.product_id} is sold without it",
+            "Buyers get a page instead of the file, and nothing counts. Apply the catalogue again from where the file lies;"
+            " this item goes with the next download.",
+        )  # fmt: skip
 
 
 def _setbacks(session: Session) -> Iterator[Item]:

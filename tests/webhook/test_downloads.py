@@ -15,9 +15,11 @@ from starlette.testclient import TestClient
 
 from core.catalog.products import Product
 from core.foundation import signing
+from core.foundation.storage import Storage
 from core.kinds.downloads import Download, DownloadFile
 from core.kinds.grants import Grant
 from core.orders.status import GrantState
+from core.owner import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -82,6 +84,32 @@ def test_a_browsers_guess_does_not_count(
     assert counted(shop) == 0
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Purpose": "prefetch"}, {"Purpose": "prefetch", "Range": "bytes=1-"}, {"Purpose": "preview, prefetch"}],
+)
+def test_what_may_be_taken_so_often_is_not_given_to_a_guess(
+    shop: Shop, client: TestClient, link: Callable[[], str], headers: dict[str, str]
+) -> None:
+    limit_downloads(shop, 1)
+    guessed = client.get(link(), headers=headers)
+    assert (guessed.status_code, guessed.content, counted(shop)) == (204, b"", 0)
+    assert guessed.headers["cache-control"] == "no-store"
+    assert client.get(link()).content == BYTES
+
+
+@pytest.mark.parametrize("asked", ["bytes=1-", "bytes=1-999", "bytes=-5", "bytes=5-5", "bytes=0-0"])
+def test_a_part_counts_as_what_it_is_a_part_of(
+    shop: Shop, client: TestClient, link: Callable[[], str], asked: str
+) -> None:
+    limit_downloads(shop, 1)
+    url = link()
+    for _ in range(2):
+        assert client.get(url, headers={"Range": asked}).status_code == 206
+    assert counted(shop) == 1
+    assert client.get(link(), headers={"Range": asked}).status_code == 403
+
+
 def test_an_interrupted_download_is_resumed_and_counts_once(
     shop: Shop, client: TestClient, link: Callable[[], str]
 ) -> None:
@@ -94,6 +122,13 @@ def test_an_interrupted_download_is_resumed_and_counts_once(
     assert counted(shop) == 1
 
 
+# What is no range, or several, or not one of this world, is not understood: all of it is the answer.
+_NO_PART = {
+    "bytes=0-4,10-14", "rows=1-2", "bytes=-",
+    *("bytes=0-" + "9" * 5000, "bytes=" + "9" * 5000 + "-", "bytes=-" + "9" * 5000),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("asked", "part"),
     [
@@ -104,6 +139,10 @@ def test_an_interrupted_download_is_resumed_and_counts_once(
         ("bytes=0-4,10-14", slice(0, None)),
         ("rows=1-2", slice(0, None)),
         ("bytes=-", slice(0, None)),
+        ("bytes=0-", slice(0, None)),
+        ("bytes=0-" + "9" * 5000, slice(0, None)),
+        ("bytes=" + "9" * 5000 + "-", slice(0, None)),
+        ("bytes=-" + "9" * 5000, slice(0, None)),
     ],
 )
 @builders.on_sqlite
@@ -112,7 +151,7 @@ def test_parts_are_the_parts_that_were_asked_for(
 ) -> None:
     answer = client.get(link(), headers={"Range": asked})
     assert answer.content == BYTES[part]
-    assert answer.status_code == (200 if answer.content == BYTES else 206)
+    assert answer.status_code == (200 if asked in _NO_PART else 206)
 
 
 @pytest.mark.parametrize("asked", ["bytes=999999-", "bytes=-0", "bytes=20-10"])
@@ -256,12 +295,32 @@ def sent_by(client: TestClient, url: str, **headers: str) -> list[dict[str, Any]
 
 
 @builders.on_sqlite
-def test_of_a_file_that_was_cut_short_nobody_gets_an_end(
-    shop: Shop, client: TestClient, link: Callable[[], str]
+def test_of_a_file_that_is_cut_short_on_its_way_nobody_gets_an_end(
+    shop: Shop, client: TestClient, link: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reveal(shop).write_bytes(BYTES[:50])
+    monkeypatch.setattr(Storage, "size_of", lambda *_: len(BYTES))
     with pytest.raises(EOFError):
         sent_by(client, link(), Range=f"bytes=0-{len(BYTES) - 2}")
+
+
+@pytest.mark.parametrize("left", [None, b"", BYTES[:50], BYTES + b"more"])
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}])
+def test_of_a_file_that_is_gone_or_not_as_long_as_it_was_a_page_tells_and_the_owner_is_told(
+    shop: Shop, client: TestClient, link: Callable[[], str], left: bytes | None, asked: dict[str, str]
+) -> None:
+    limit_downloads(shop, 1)
+    path = reveal(shop)
+    path.unlink() if left is None else path.write_bytes(left)
+    head, got = client.head(link(), headers=asked), client.get(link(), headers=asked)
+    assert (head.status_code, got.status_code, counted(shop)) == (503, 503, 0)
+    assert "is not there at the moment" in got.text
+    assert "public" not in got.headers["cache-control"]
+    (item,) = [each for each in attention.items(shop) if each.topic == "file_missing"]
+    assert item.subject == NAME
+    path.write_bytes(BYTES)
+    assert client.get(link()).content == BYTES
+    assert [each for each in attention.items(shop) if each.topic == "file_missing"] == []
 
 
 @builders.on_sqlite
