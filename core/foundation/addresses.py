@@ -5,7 +5,8 @@ IDNA, which is how mail finds them, and the letters A to Z before the @. What an
 `strasse`, the dotless `ı`) may be two people's mailboxes.
 """
 
-from email.utils import parseaddr
+from dataclasses import dataclass
+from email.utils import unquote
 from functools import lru_cache
 from hashlib import sha256
 
@@ -38,10 +39,41 @@ def checked(text: str, *, reachable: bool) -> str:
     return found.normalized
 
 
+@dataclass(frozen=True)
+class Mailbox:
+    """Somebody who writes: a name, which may be empty and may hold anything, and an address."""
+
+    name: str
+    address: str
+
+
+def mailbox(text: str) -> Mailbox:
+    """What stands in `Smith, Jones & Co. <shop@berg.com>`, or in an address alone. Raises AddressUnfit for several.
+
+    Not what a mail program would read: to one, a comma ends an address, and the shop would write as `Smith`.
+    """
+    if not text.isprintable():
+        raise AddressUnfit(Unfit.CHARACTERS)
+    name, bracket, rest = text.strip().rpartition("<")
+    if not bracket:
+        return Mailbox("", text.strip())
+    if not rest.endswith(">") or "<" in name or ">" in name:
+        raise AddressUnfit(Unfit.SEVERAL)
+    return Mailbox(unquote(name.strip()), rest.removesuffix(">").strip())
+
+
 def checked_sender(text: str, *, reachable: bool) -> str:
     """A From header, `Shop <shop@berg.com>` or the address alone, whose address is fit. Raises AddressUnfit."""
-    checked(parseaddr(text)[1] or text, reachable=reachable)
+    address = checked(mailbox(text).address, reachable=reachable)
+    if not address.rpartition("@")[0].isascii():  # many mail servers take none such from anybody
+        raise AddressUnfit(Unfit.CHARACTERS)
     return text
+
+
+def in_ascii(address: str) -> str:
+    """The address as mail servers know it, its domain by IDNA. What stands before the @ may still be of any alphabet."""
+    local, at, domain = address.rpartition("@")
+    return local + at + (domain if domain.isascii() else _folded_domain(domain))
 
 
 def fold(address: str) -> str:

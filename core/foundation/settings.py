@@ -207,9 +207,13 @@ class Settings(BaseSettings):
         return self.smtp_url.get_secret_value() or (f"smtp://127.0.0.1:{self.sandbox_smtp_port}" if self.demo else "")
 
     @property
-    def sender(self) -> str:
-        """The From header of the shop's letters."""
-        return self.mail_from or f"{self.shop_name} <{self.support_email}>"
+    def sender(self) -> addresses.Mailbox:
+        """Who the shop's letters are from."""
+        return (
+            addresses.mailbox(self.mail_from)
+            if self.mail_from
+            else addresses.Mailbox(self.shop_name, self.support_email)
+        )
 
     @cached_property
     def signing_key(self) -> str:

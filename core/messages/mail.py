@@ -4,12 +4,14 @@ import smtplib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from core.foundation.addresses import in_ascii
 from core.foundation.settings import Settings
 
 # For each of the server's answers. From `before_data` on there are two, which is less than a letter is claimed for: nobody
@@ -55,7 +57,10 @@ def send(settings: Settings, message: Message, *, letter_id: str, before_data: C
 
         server.data = data  # type: ignore[method-assign]
         try:
-            server.send_message(_compose(settings, message, letter_id))
+            server.send_message(
+                _compose(settings, message, letter_id), from_addr=in_ascii(settings.sender.address),
+                to_addrs=[in_ascii(message.to)],
+            )  # fmt: skip
         except smtplib.SMTPSenderRefused as error:
             raise MailServerDown(f"{type(error).__name__}: {error}") from error
 
@@ -69,7 +74,10 @@ def greet(settings: Settings) -> None:
 
 
 def is_final(error: Exception) -> bool:
-    """Whether trying again is pointless: the server knows this recipient or letter and says no (SMTP 5xx)."""
+    """Whether trying again is pointless: the server knows this recipient or letter and says no (SMTP 5xx), or it knows no
+    addresses of other alphabets than ours."""
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return True
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
     return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
@@ -108,13 +116,14 @@ def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
 
 def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessage:
     composed = EmailMessage()
-    composed["From"] = settings.sender
-    composed["To"] = message.to
-    composed["Reply-To"] = settings.support_email
+    sender = settings.sender
+    composed["From"] = Address(sender.name, addr_spec=in_ascii(sender.address))
+    composed["To"] = in_ascii(message.to)
+    composed["Reply-To"] = in_ascii(settings.support_email)
     composed["Subject"] = message.subject
     composed["Date"] = formatdate()
     # The same letter has the same id: should it ever go out twice, mail programs show it once.
-    host = parseaddr(settings.sender)[1].rpartition("@")[2] or "pushcart.invalid"
+    host = in_ascii(sender.address).rpartition("@")[2]
     composed["Message-ID"] = f"<{sha256(letter_id.encode()).hexdigest()[:32]}@{host}>"
     composed["Auto-Submitted"] = "auto-generated"
     composed.set_content(message.text)

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from email.utils import parseaddr
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -79,7 +78,7 @@ def _addresses(chosen: Settings) -> Iterator[Mistake]:
     for variable, address in [
         ("SUPPORT_EMAIL", chosen.support_email),
         *(("OWNER_EMAILS", owner) for owner in chosen.owner_emails),
-        *([("MAIL_FROM", parseaddr(chosen.mail_from)[1] or chosen.mail_from)] if chosen.mail_from else []),
+        *([("MAIL_FROM", chosen.sender.address)] if chosen.mail_from else []),
     ]:
         if address.casefold() == _default("support_email"):
             yield Mistake(variable, f"is the demo's ({address}) or not set")

@@ -17,15 +17,17 @@ from tests.machine import free_port
 class Postbox:
     """`letters` are what it took. `answers[address]` are its next replies to letters for that address; for
     one in `undecided` it takes in the letter, counts it there, and does not answer. When it hears of a recipient in
-    `silent`, it says nothing for as long as they stand there."""
+    `silent`, it says nothing for as long as they stand there. `of_old` is one that knows ASCII alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_old: bool = False) -> None:
+        self._of_old = of_old
         self.port = free_port()
         self.letters: list[EmailMessage] = []
         self.answers: dict[str, list[str]] = {}
         self.undecided: dict[str, int] = {}
         self.silent: set[str] = set()
         self.asked_for: list[str] = []
+        self.senders: list[str] = []
         self._controller: Controller | None = None
 
     @property
@@ -33,7 +35,7 @@ class Postbox:
         return f"smtp://127.0.0.1:{self.port}"
 
     def open(self) -> None:
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=not self._of_old)
         self._controller.start()
 
     def close(self) -> None:
@@ -69,6 +71,7 @@ class Postbox:
         content: Any = envelope.content
         letter = message_from_bytes(content, policy=policy.default)
         assert isinstance(letter, EmailMessage)
+        self.senders.append(str(envelope.mail_from))
         if letter["To"] in self.undecided:
             self.undecided[letter["To"]] += 1
             await asyncio.sleep(60)
@@ -77,9 +80,9 @@ class Postbox:
 
 
 @contextmanager
-def mail_server() -> Iterator[Postbox]:
+def mail_server(*, of_old: bool = False) -> Iterator[Postbox]:
     """A postbox that is open."""
-    made = Postbox()
+    made = Postbox(of_old=of_old)
     made.open()
     try:
         yield made

@@ -1,5 +1,8 @@
 """Handing letters over: what becomes of one where the mail server does not do as the settings ask."""
 
+import smtplib
+from dataclasses import replace
+
 import pytest
 
 from core.foundation.settings import Settings
@@ -22,3 +25,46 @@ def test_a_letter_that_may_go_as_it_is_goes() -> None:
     with mail_server() as postbox:
         mail.send(Settings(smtp_url=postbox.url), LETTER, letter_id="letter_1", before_data=lambda: None)
         assert [letter["Subject"] for letter in postbox.to(LETTER.to)] == ["Your order"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "header", "address"),
+    [
+        ({"mail_from": "Smith, Jones & Co. <shop@berg.com>"}, '"Smith, Jones & Co." <shop@berg.com>', "shop@berg.com"),
+        ({"mail_from": '"Smith, Jones" <shop@berg.com>'}, '"Smith, Jones" <shop@berg.com>', "shop@berg.com"),
+        ({"mail_from": "shop@berg.com"}, "shop@berg.com", "shop@berg.com"),
+        ({"mail_from": "Käse & Söhne <shop@käse.de>"}, "Käse & Söhne <shop@xn--kse-qla.de>", "shop@xn--kse-qla.de"),
+        ({"shop_name": "A <b@c.com>, D", "support_email": "ida@berg.com"}, '"A <b@c.com>, D" <ida@berg.com>', "ida@berg.com"),
+        ({"shop_name": 'The "Quiet" Shop', "support_email": "ida@berg.com"}, None, "ida@berg.com"),
+    ],
+)  # fmt: skip
+def test_a_letter_is_from_one_sender_whatever_the_name(
+    settings: dict[str, str], header: str | None, address: str
+) -> None:
+    with mail_server() as postbox:
+        mail.send(Settings(smtp_url=postbox.url, **settings), LETTER, letter_id="1", before_data=lambda: None)
+        (letter,) = postbox.to(LETTER.to)
+    assert [each.addr_spec for each in letter["From"].addresses] == [address]
+    assert postbox.senders == [address]
+    if header:
+        assert str(letter["From"]) == header
+    else:
+        assert letter["From"].addresses[0].display_name == settings["shop_name"]
+
+
+def test_a_domain_of_another_alphabet_is_written_to_as_mail_servers_know_it() -> None:
+    with mail_server() as postbox:
+        letter = replace(LETTER, to="nora@käse.de")
+        mail.send(Settings(smtp_url=postbox.url), letter, letter_id="1", before_data=lambda: None)
+        assert postbox.asked_for == ["nora@xn--kse-qla.de"]
+
+
+def test_a_server_that_knows_no_other_alphabets_is_not_asked_again() -> None:
+    letter = replace(LETTER, to="nöra@lindqvist.example")
+    with mail_server(of_old=True) as postbox:
+        with pytest.raises(smtplib.SMTPNotSupportedError) as refused:
+            mail.send(Settings(smtp_url=postbox.url), letter, letter_id="1", before_data=lambda: None)
+        assert mail.is_final(refused.value)
+    with mail_server() as postbox:
+        mail.send(Settings(smtp_url=postbox.url), letter, letter_id="1", before_data=lambda: None)
+        assert postbox.asked_for == [letter.to]
