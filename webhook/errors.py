@@ -6,6 +6,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from core.foundation import database
 from core.foundation.errors import (
     AccessDenied,
     BadInput,
@@ -46,6 +47,8 @@ def register(app: FastAPI) -> None:
     """Answer every error in JSON: `{"error": "SoldOut", "product": "…", "left": 0}`."""
     app.add_exception_handler(ShopError, _refuse)
     app.add_exception_handler(RequestValidationError, _bad_request)
+    for kind in database.TROUBLE:
+        app.add_exception_handler(kind, _without_database)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -66,6 +69,14 @@ async def _bad_request(_request: Request, error: Exception) -> JSONResponse:
         {"field": ".".join(str(part) for part in each["loc"][1:]), "problem": each["msg"]} for each in error.errors()
     ]
     return JSONResponse({"error": "BadInput", "problems": problems}, 400)
+
+
+async def _without_database(request: Request, error: Exception) -> JSONResponse:
+    """While the database is away or has no connection to spare, whoever asks is to come back, and nothing is broken."""
+    if not database.is_away(error):
+        raise error
+    log.warning("database_away", path=request.url.path, error=type(error).__name__)
+    return JSONResponse({"error": "Unavailable"}, 503, {"Retry-After": "5"})
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:

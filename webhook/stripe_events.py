@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from core.events import inbox
 from core.events.intake import Intake
+from core.foundation import database
 from core.foundation.errors import EventRefused
 from core.shop import Shop
 from webhook import health
@@ -41,8 +42,10 @@ async def _receive(request: Request) -> Response:
         health.count_event("refused")
         return JSONResponse({"error": type(refusal).__name__, **vars(refusal)}, 400)
     except Exception as error:
-        log.error("event_failed", exc_info=error)
         health.count_event("failed")
+        if database.is_away(error):
+            raise
+        log.error("event_failed", exc_info=error)
         return JSONResponse({"error": "Failed", "retry": True}, 500)
     health.count_event(outcome.state)
     return JSONResponse({"state": outcome.state, "order_id": outcome.order_id, "reason": outcome.reason})

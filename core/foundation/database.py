@@ -3,6 +3,7 @@
 import random
 import secrets
 import select
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.attributes import InstrumentedAttribute, set_attribute
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
@@ -47,8 +49,12 @@ T = TypeVar("T")
 
 # What PostgreSQL calls a transaction that it gave up so that others could go on: serialization_failure, deadlock_detected.
 _GIVEN_UP = ("40001", "40P01")
-# The classes of its codes that say that it cannot be had: no connection, no room for one, shutting down. SQLite has none.
+# The classes of its codes that say that it cannot be had: no connection, no room for one, shutting down.
 _AWAY = ("", "08", "53", "57")
+# And SQLite's: somebody else writes for too long, the disk fails or is full, the file cannot be opened.
+_AWAY_SQLITE = (
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+)  # fmt: skip
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
 _BREATH = 0.1
@@ -236,10 +242,19 @@ def _was_given_up(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
 
 
+# What a database that cannot be had is known by. Not each of these says so: `is_away` does.
+TROUBLE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout)
+
+
 def is_away(error: Exception) -> bool:
     """Whether it is the database itself that cannot be had: then it is of no use to try another unit of work."""
-    code = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    return isinstance(error, (OperationalError, InterfaceError)) and code[:2] in _AWAY
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode & 0xFF in _AWAY_SQLITE
+    return (getattr(error.orig, "sqlstate", None) or "")[:2] in _AWAY
 
 
 @contextmanager
