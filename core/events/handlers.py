@@ -14,7 +14,7 @@ from core.catalog.products import Price, Product
 from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.gateway.objects import id_of, moment
-from core.orders import disputes, history, payments, refunds, subscriptions
+from core.orders import checkouts, disputes, history, payments, refunds, subscriptions
 from core.orders.balance import payouts
 from core.orders.ledger import Locked
 from core.orders.orders import AdmittedOrder
@@ -167,7 +167,15 @@ def _refuse_decline(session: Session, context: Context, refused: Refused) -> Out
 
 
 def _refuse_payment(session: Session, context: Context, refused: Refused) -> Outcome:
-    return Outcome(EventState.APPLIED, refused.order_id) if _names_ours(refused) else ignored(_NAMES_NONE)
+    """The Session tells what was paid. Where all that the order has are decided, it is one that Stripe made of an expired
+    one, and of which nobody has told yet: Stripe is asked, or the money would be nobody's if nobody ever does."""
+    if not _names_ours(refused):
+        return ignored(_NAMES_NONE)
+    assert refused.order_id
+    arrived = context.event["type"].endswith(".succeeded")
+    if arrived and not checkouts.awaits_word(session, refused.order_id):
+        return not_admitted(session, context, refused)
+    return Outcome(EventState.APPLIED, refused.order_id)
 
 
 def _on_catalogue(session: Session, context: Context) -> Outcome:

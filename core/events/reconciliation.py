@@ -1,6 +1,6 @@
 """Reconciliation: what no webhook told us, asked for at Stripe, and fed through the very same functions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +35,8 @@ _UNCONFIRMED = timedelta(minutes=2)
 # Stripe keeps events for 30 days, and lists one some seconds after it happened.
 _KEPT = timedelta(days=29)
 _OVERLAP = timedelta(minutes=5)
+# So many events are in memory at once, though a month of them were missed.
+_AT_ONCE = 500
 # What no endpoint acknowledged is in the other list too: this one only makes sure, from time to time.
 _SURE_EVERY = timedelta(hours=1)
 _SURE_OVERLAP = timedelta(days=1)
@@ -95,7 +97,16 @@ def _fetch(
     started = run.shop.now()
 
     def fetch() -> bool:
-        _take_all(run, list(listing(since=since, types=tuple(HANDLERS))))
+        part: list[dict[str, Any]] = []
+        try:
+            for event in listing(since=since, types=tuple(HANDLERS)):
+                part.append(event)
+                if len(part) == _AT_ONCE:
+                    _take_all(run, part)
+                    part.clear()
+        finally:
+            # Also of a listing that breaks off: the next may break off too, and must not find all of it to do.
+            _take_all(run, part)
         # Only now: what a listing that broke off did not show is asked for again by the next pass.
         with run.shop.transaction() as session:
             milestones.record(session, milestone, at=started)
@@ -104,12 +115,10 @@ def _fetch(
     run.ask(name, fetch, id=name)
 
 
-def _take_all(run: Pass, found: list[dict[str, Any]]) -> None:
+def _take_all(run: Pass, found: Sequence[dict[str, Any]]) -> None:
     """Take those that are news to us, oldest first, as they would have come. What fails keeps its own time from then on."""
-    known: set[str] = set()
-    for start in range(0, len(found), BATCH):
-        with run.shop.reading() as session:
-            known |= inbox.remembered(session, [event["id"] for event in found[start : start + BATCH]])
+    with run.shop.reading() as session:
+        known = inbox.remembered(session, [event["id"] for event in found])
     for event in reversed(found):
         if event["id"] not in known:
             run.do(event["id"], partial(_taken, run.shop, event))

@@ -1,5 +1,7 @@
 """Calls to Stripe, all of them. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
 
+import random
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property, partial
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # How long Stripe may take to answer, each of the three times that it is asked.
 _ANSWER_SECONDS = 20
+# How long one waits, time after time, for Stripe's limit on calls to let the next page of a list through, in seconds.
+_LIMITED = (0.5, 1.0, 2.0, 4.0, 8.0)
 # So many types of events may be asked for at once.
 _TYPES_AT_ONCE = 20
 # Of a key that is no good (any more), whatever the status it comes with.
@@ -216,7 +220,7 @@ class StripeApi:
 
     def _all(self, call: Any) -> Iterator[dict[str, Any]]:
         """Everything on a list, page by page: each is asked for when the one before has been used up."""
-        yield from self._from(self._ask_raw(call))
+        yield from self._from(self._ask_patiently(call))
 
     def _all_of(self, call: Any) -> Iterator[dict[str, Any]]:
         """The same of a list that is filtered by an object: nothing, if Stripe has no such object."""
@@ -230,7 +234,7 @@ class StripeApi:
                 yield each.to_dict(for_json=True)
             if not pages.has_more:
                 return
-            pages = self._ask_raw(pages.next_page)
+            pages = self._ask_patiently(pages.next_page)
 
     def _find(self, call: Any) -> dict[str, Any] | None:
         found = self._ask_unless_missing(call)
@@ -252,6 +256,18 @@ class StripeApi:
             if refusal.code == "resource_missing":
                 return None
             raise
+
+    def _ask_patiently(self, call: Any) -> Any:
+        """The answer, asked for again after a while as long as Stripe's limit on calls keeps it back: of a long list some
+        page always would be, and a list that broke off is begun anew."""
+        for wait in _LIMITED:
+            try:
+                return self._ask_raw(call)
+            except StripeUnreachable as error:
+                if error.code != "rate_limit":
+                    raise
+            time.sleep(wait * random.uniform(1, 1.25))
+        return self._ask_raw(call)
 
     def _ask_raw(self, call: Any) -> Any:
         import stripe

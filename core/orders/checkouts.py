@@ -57,6 +57,12 @@ UNDECIDED = or_(OPEN, col(Checkout.money) == constant(Money.PROCESSING))
 index_where(UNDECIDED, "ix_checkouts_undecided", Checkout.id)
 
 
+def awaits_word(session: Session, order_id: str) -> bool:
+    """Whether a Session of the order is one of which Stripe has more to tell, or whose id is not known yet."""
+    unheard = or_(UNDECIDED, col(Checkout.stripe_checkout_session_id).is_(None))
+    return session.exec(select(Checkout.id).where(Checkout.order_id == order_id, unheard).limit(1)).first() is not None
+
+
 def of_order(session: Session, order_id: str) -> list[Checkout]:
     """All Sessions of the order, oldest first, as they are now (read after the order was locked)."""
     return of_orders(session, [order_id])

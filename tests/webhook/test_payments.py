@@ -379,6 +379,42 @@ def test_paid_twice_ends_when_that_payment_went_back_and_not_after_any_refund(
     assert builders.status(shop, order_id) == "partially_refunded"
 
 
+@pytest.mark.parametrize("first_paid", [True, False])
+@pytest.mark.parametrize("kind", ["payment_intent.succeeded", "charge.succeeded"])
+def test_money_of_a_recovered_session_is_known_though_nobody_ever_tells_of_that_session(
+    shop: Shop, stripe: FakeStripe, client: TestClient, tell: Tell, first_paid: bool, kind: str
+) -> None:
+    """Its `completed` is lost for good: what tells of the money is enough to ask."""
+    order_id, first = builders.opened(shop, "kit-eur")
+    if first_paid:
+        stripe.pay(first)
+        post(client, stripe.event("completed", first))
+    else:
+        stripe.expire(first)
+        post(client, stripe.event("expired", first))
+    copy = stripe.recover(first)["id"]
+    stripe.pay(copy)
+    intent = stripe.payment_intents[stripe.sessions[copy]["payment_intent"]]
+    told = intent if kind.startswith("payment_intent") else stripe.charge(intent)
+    assert tell(kind, told) in ("parked", "applied")
+    paid = [row.stripe_payment_intent_id for row in builders.rows(shop, Payment)]
+    assert intent["id"] in paid
+    assert topics(shop) == ([("paid_twice", intent["id"])] if first_paid else [])
+    assert builders.status(shop, order_id) == "fulfilled"
+
+
+@builders.on_sqlite
+def test_money_of_a_session_that_is_open_waits_for_what_tells_of_it(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:
+    order_id, session_id = builders.opened(shop, "kit-eur")
+    stripe.pay(session_id)
+    stripe.calls.clear()
+    assert (
+        tell("payment_intent.succeeded", stripe.payment_intents[stripe.sessions[session_id]["payment_intent"]])
+        == "applied"
+    )
+    assert (stripe.calls, builders.status(shop, order_id)) == ([], "pending")
+
+
 def test_of_two_payments_either_keeps_the_access_and_both_end_it(
     shop: Shop, stripe: FakeStripe, tell: Tell, twice: tuple[str, str, str]
 ) -> None:

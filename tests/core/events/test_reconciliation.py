@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, update
+from sqlmodel import Session
 
-from core.events import reconciliation
+from core.events import inbox, reconciliation
 from core.events.handlers import HANDLERS
 from core.events.inbox import StripeEvent
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeRefused, StripeUnreachable
@@ -136,6 +137,31 @@ def test_events_of_a_listing_that_broke_off_are_fetched_by_the_next_pass(
     stripe.events = listed  # type: ignore[method-assign]
     clock.pass_(hours=1)
     assert told["id"] in reconciliation.sweep(shop).healed or builders.status(shop, order_id) == "fulfilled"
+
+
+def test_what_a_listing_showed_before_it_broke_off_is_taken_in_parts(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    useless = [stripe.tell("charge.succeeded", {"id": f"ch_{n}", "object": "charge"}) for n in range(700)]
+    order_id, told = paid(shop, stripe, 1)
+    listed, asked, remembered = stripe.events, list[int](), inbox.remembered
+
+    def broken(*, since: Any, types: Any) -> Iterator[dict[str, Any]]:
+        yield from [each for each in listed(since=since, types=types) if each["id"] != useless[0]["id"]]
+        raise SILENT
+
+    def known(session: Session, ids: list[str]) -> set[str]:
+        asked.append(len(ids))
+        return remembered(session, ids)
+
+    monkeypatch.setattr(stripe, "events", broken)
+    monkeypatch.setattr(inbox, "remembered", known)
+    reconciliation.sweep(shop)
+    assert (max(asked), sum(asked)) == (500, 700)
+    assert builders.status(shop, order_id) == "fulfilled"
+    assert len(builders.rows(shop, StripeEvent)) == sum(asked)
+    assert seen(shop, Name.EVENTS_SEEN) is None
+    assert told["id"] in {row.id for row in builders.rows(shop, StripeEvent)}
 
 
 def test_what_is_undelivered_for_weeks_is_taken_however_old(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:

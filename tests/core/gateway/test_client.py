@@ -17,6 +17,7 @@ from core.foundation.errors import (
     StripeTrouble,
     StripeUnreachable,
 )
+from core.gateway import client
 from core.gateway.client import StripeApi
 from tests.contract.sides import LONG_AGO
 from tests.sandbox.running import KEY, Endpoint, running
@@ -50,6 +51,54 @@ def test_every_page_of_a_charges_refunds_is_read() -> None:
         StripeApi("sk_test_pages", base="http://127.0.0.1:9", http_client=pages).refunds_of("ch_1")
     assert ["starting_after=re_2" in url for url in pages.asked] == [False, True, False]
     assert "starting_after=re_1" in pages.asked[-1]
+
+
+class LimitedPages(PagesOfRefunds):
+    """Says so many times before each page that too much is asked, or something else that is no answer."""
+
+    def __init__(self, *pages: list[str], refusals: int, status: int = 429, code: str = "rate_limit") -> None:
+        super().__init__(*pages)
+        self._refusals, self._refused = refusals, 0
+        self._answer = orjson.dumps({"error": {"type": "invalid_request_error", "code": code}}), status
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, dict[str, str]]:
+        self._refused += 1
+        if self._refused <= self._refusals:
+            return *self._answer, {}
+        self._refused = 0
+        body, status, found = super().request(method, url, headers, post_data)
+        return (body if self._pages else body.replace(b'"has_more":true', b'"has_more":false')), status, found
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited, which takes no time here."""
+    found: list[float] = []
+    monkeypatch.setattr(client.time, "sleep", found.append)
+    return found
+
+
+@pytest.mark.parametrize("refusals", [1, 5])
+def test_a_page_that_the_limit_on_calls_keeps_back_is_asked_for_again(refusals: int, waits: list[float]) -> None:
+    pages = LimitedPages(["re_3"], ["re_2"], ["re_1"], refusals=refusals)
+    found = list(StripeApi("sk_test_pages", base="http://127.0.0.1:9", http_client=pages).payouts(since=LONG_AGO))
+    assert [each["id"] for each in found] == ["re_3", "re_2", "re_1"]
+    assert len(waits) == 3 * refusals
+    assert waits[:refusals] == sorted(waits[:refusals])
+
+
+def test_a_limit_that_lasts_ends_the_listing(waits: list[float]) -> None:
+    pages = LimitedPages(["re_1"], refusals=6)
+    with pytest.raises(StripeUnreachable):
+        list(StripeApi("sk_test_pages", base="http://127.0.0.1:9", http_client=pages).payouts(since=LONG_AGO))
+    assert 15 < sum(waits) < 20
+
+
+def test_nothing_else_is_waited_for(waits: list[float]) -> None:
+    pages = LimitedPages(["re_1"], refusals=1, status=401, code="api_key_expired")
+    with pytest.raises(StripeKeyRefused):
+        list(StripeApi("sk_test_pages", base="http://127.0.0.1:9", http_client=pages).payouts(since=LONG_AGO))
+    assert waits == []
 
 
 class Refusal(PagesOfRefunds):
