@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from core import admission, fulfillment
 from core.admission import AdmittedSession
+from core.foundation.signals.corrections import Correction
 from core.fulfillment import Case, Settled
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.kinds.grants import Grant
@@ -28,6 +29,7 @@ from core.orders.subscriptions import Subscription
 from core.people.customers import Customer
 from core.shop import Shop
 from tests import builders
+from tests.conftest import Clock
 from tests.core.orders.rows import DAY, NORA, OLE, attempt, back, book, dispute, paid, plan, renewal
 from tests.core.orders.stored import behind, placed
 from tests.fakes import FakeStripe
@@ -167,6 +169,23 @@ def test_an_order_comes_to_the_sums_of_its_payments_and_its_lines_to_what_the_fi
     assert ([each.amount_refunded for each in (first, second)], order.paid_at) == ([400, 30], LATER)
     lines = sorted(builders.rows(shop, OrderLine), key=lambda line: line.position)
     assert [(line.amount_discount, line.amount_tax) for line in lines] == [(290, 54), (790, 146)]
+
+
+def test_a_price_that_includes_its_tax_says_how_much_and_a_refund_takes_back_its_part(shop: Shop) -> None:
+    order_id = placed(shop)
+    whole = paid(amount=3000, amount_subtotal=3000)
+    whole.amount_tax = 500
+    half = back("pi_1", 1500)
+    settle(shop, order_id, money(3000, payments=[whole], refunds=[half]))
+    assert (whole.tax_included, half.amount_tax) == (500, 250)
+    assert builders.order(shop, order_id).amount_tax == 500
+
+
+def test_the_day_of_money_that_became_known_late_is_summed_anew(shop: Shop, clock: Clock) -> None:
+    at = clock() - timedelta(days=3)
+    order_id = placed(shop)
+    settle(shop, order_id, money(2900, payments=[paid(amount=2900, paid_at=at)]), now=clock())
+    assert {row.at for row in builders.rows(shop, Correction)} == {at}
 
 
 @pytest.mark.parametrize(("discount", "tax"), [(100, 0), (0, 100), (0, 0)])
