@@ -45,7 +45,7 @@ def main() -> None:
 def migrate(as_json: Json = False) -> None:
     """Bring the database to this version's schema. Safe to run at any time."""
     chosen = settings.read()
-    changed = migration.ensure(database.connect(chosen.database_url), chosen.database_url)
+    changed = migration.ensure(database.connect(chosen.database_url), chosen.database_url, secret=chosen.signing_key)
     say({"migrated": changed}, "The database was migrated." if changed else "The database is up to date.", as_json)
 
 
