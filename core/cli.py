@@ -5,7 +5,7 @@ import sys
 import structlog
 import typer
 
-from core.command_line import catalog, demo, errors, events, export, orders, people, report, staff
+from core.command_line import catalog, demo, errors, events, export, license, orders, people, report, staff
 from core.command_line.answers import Json, fail, say
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
@@ -16,12 +16,13 @@ for name, group in {
     "report": report.report_commands,
     "staff": staff.staff_commands,
     "demo": demo.demo_commands,
+    "import": license.import_commands,
 }.items():
     app.add_typer(group, name=name)
 for command in (
     orders.orders, orders.order, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
-    people.customer, people.sign_in_code, export.export,
+    people.customer, people.sign_in_code, export.export, license.license, license.signing_key,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(command)
 

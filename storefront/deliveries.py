@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.catalog import products
 from core.catalog.products import Kind
-from core.kinds.grants import Delivery, File
+from core.kinds.grants import Delivery, File, License
 from core.orders.status import GrantState
 from storefront import amounts, dates, frame, licenses, pictures, process, words
 
@@ -81,6 +81,14 @@ def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
             licenses.draw(each, where)
         _draw_files(delivery.files)
     return card
+
+
+def draw_given(product: str, license: License) -> None:
+    """A licence that nobody bought here."""
+    with frame.card(f"given-{license.id}", gap="small"):
+        st.subheader(words.plain(product), anchor=False)
+        words.quiet(f"Your licence key, for up to {words.count(license.most, 'computer', 'computers')}.")
+        licenses.draw(license, "library")
 
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:

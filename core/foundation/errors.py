@@ -200,6 +200,13 @@ class NoSuchPayment(BadInput):
 
 
 @dataclass(eq=False)
+class NoLicenseProduct(BadInput):
+    """There is no such product, or it has no keys."""
+
+    product: str
+
+
+@dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
 

@@ -63,6 +63,15 @@ class LicenseKey(Record, table=True):
     created_at: datetime
 
 
+# What a list of them is narrowed to.
+DISABLED, TIMED, GIVEN = (
+    col(LicenseKey.disabled_at).is_not(None),
+    col(LicenseKey.expires_at).is_not(None),
+    col(LicenseKey.grant_id).is_(None),
+)
+for _name, _condition in (("disabled", DISABLED), ("timed", TIMED), ("given", GIVEN)):
+    index_where(_condition, f"ix_license_keys_{_name}", LicenseKey.created_at, LicenseKey.id)
+
 # A grant that is given again has the keys that it had.
 _KEYS = InsertOnce(LicenseKey, conflict="(grant_id, position) do nothing")
 

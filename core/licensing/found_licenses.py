@@ -1,6 +1,6 @@
 """A licence as it stands at the moment at which somebody asks: the one decision whether its key may be used."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -63,7 +63,9 @@ class FoundLicense:
 
 def takes_a_place(now: Any) -> ColumnElement[bool]:
     """A condition: that an activation takes a place at this moment. A lease that has run out takes none."""
-    return IN_USE & (col(LicenseActivation.lease_until).is_(None) | (col(LicenseActivation.lease_until) > now))
+    unexpired = col(LicenseActivation.lease_until).is_(None) | (col(LicenseActivation.lease_until) > now)
+    found: ColumnElement[bool] = IN_USE & unexpired
+    return found
 
 
 _NOW = bindparam("now", type_=UTCDateTime())
@@ -78,11 +80,8 @@ _COLUMNS = (
     LicenseKey.features, LicenseKey.expires_at, LicenseKey.updates_until, LicenseKey.disabled_at, LicenseKey.livemode,
     Grant.state, _USED,
 )  # fmt: skip
-_BY_KEY: Any = (
-    select(*_COLUMNS)  # type: ignore[call-overload]
-    .join(Grant, col(Grant.id) == LicenseKey.grant_id, isouter=True)
-    .where(col(LicenseKey.key_hash) == bindparam("key_hash"))
-)
+_WITH_GRANTS: Any = select(*_COLUMNS).join(Grant, col(Grant.id) == LicenseKey.grant_id, isouter=True)  # type: ignore[call-overload]
+_BY_KEY = _WITH_GRANTS.where(col(LicenseKey.key_hash) == bindparam("key_hash"))
 _LOCKED = _BY_KEY.with_for_update(of=LicenseKey)
 
 
@@ -94,3 +93,9 @@ def by_key(session: Session, text: str, *, lock: bool, now: datetime) -> FoundLi
     values = {"key_hash": license_keys.fingerprint(text), "now": now}
     row = session.execute(_LOCKED if lock else _BY_KEY, values).first()
     return FoundLicense(*row) if row else None
+
+
+def by_ids(session: Session, ids: Sequence[str], *, now: datetime) -> list[FoundLicense]:
+    """These licences, in no order."""
+    rows = session.execute(_WITH_GRANTS.where(col(LicenseKey.id).in_(ids)), {"now": now})
+    return [FoundLicense(*row) for row in rows]

@@ -1,16 +1,24 @@
 """licence keys that are asked: kept as a hash and sealed, with the terms they were made with"""
 
+from hashlib import sha256
+
 import sqlalchemy as sa
 from alembic import context, op
 from sqlmodel import AutoString, UTCDateTime
 
 from core.foundation import signing
-from core.kinds import license_keys
 
 revision = "0021"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
+
+
+_NARROWED = {
+    "disabled": "disabled_at IS NOT NULL",
+    "timed": "expires_at IS NOT NULL",
+    "given": "grant_id IS NULL",
+}
 
 
 def upgrade() -> None:
@@ -52,6 +60,14 @@ def upgrade() -> None:
     for name in ("product_id", "hint", "holder"):
         op.create_index(op.f(f"ix_license_keys_{name}"), "license_keys", [name])
     op.create_index("ix_license_keys_created_at_id", "license_keys", ["created_at", "id"])
+    for name, condition in _NARROWED.items():
+        op.create_index(
+            f"ix_license_keys_{name}",
+            "license_keys",
+            ["created_at", "id"],
+            postgresql_where=sa.text(condition),
+            sqlite_where=sa.text(condition),
+        )
     with op.batch_alter_table("license_activations", schema=None) as batch_op:
         batch_op.drop_constraint("uq_license_activations_license_key_id_machine", type_="unique")
         batch_op.drop_index("ix_license_activations_license_key_id")
@@ -85,7 +101,7 @@ def downgrade() -> None:
     op.execute("delete from license_keys where grant_id is null or position > 0")
     for name in ("license_offline_tokens", "license_signing_keys", "rate_limits"):
         op.drop_table(name)
-    for name in ("product_id", "hint", "holder", "created_at_id"):
+    for name in ("product_id", "hint", "holder", "created_at_id", *_NARROWED):
         op.drop_index(f"ix_license_keys_{name}", table_name="license_keys")
     for name in ("uq_license_activations_in_use", "ix_license_activations_key_created_at"):
         op.drop_index(name, table_name="license_activations")
@@ -159,10 +175,15 @@ def _seal() -> None:
     found = connection.execute(sa.select(keys.c.id, keys.c.key)).all()
     for key_id, text in found:
         kept = {
-            "key_hash": license_keys.fingerprint(text), "hint": license_keys.hint(text),
+            "key_hash": sha256(_canonical(text).encode()).hexdigest(), "hint": _canonical(text)[-6:],
             "sealed": signing.seal(_secret(), signing.LICENSE_KEY, text),
         }  # fmt: skip
         connection.execute(keys.update().where(keys.c.id == key_id).values(**kept))
+
+
+def _canonical(text: str) -> str:
+    """The form in which keys are compared."""
+    return text.upper().replace("-", "").translate(str.maketrans("OIL", "011"))
 
 
 def _secret() -> str:
