@@ -52,7 +52,8 @@ ROOMS: dict[str, set[str]] = {
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
-        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people",
         "core/journeys", "core/events", "core/messages",
     },
     "core/registers": {
