@@ -200,7 +200,7 @@ with frame.column(1180):
     st.title(f"Key ending {sheet.row.hint}", anchor=False)
     st.markdown(f"{words.plain(sheet.row.product)} &nbsp; {states.badge(states.LICENSE[sheet.row.standing])}")
     if sheet.row.order:
-        links.trailing(links.ORDER, f"Order {sheet.row.order.number}", id=sheet.row.order.id)
+        links.to(links.ORDER, f"Order {sheet.row.order.number}", "receipt_long", id=sheet.row.order.id)
     if sheet.row.holder:
         words.quiet(f"Given to {words.plain(sheet.row.holder)}")
     lists.draw_said()

@@ -12,7 +12,7 @@ from storefront.back_office import dialogs, gate, lists, refusals, states
 
 shop = process.shop()
 NARROWED = {Only.DISABLED: "Switched off", Only.TIMED: "With an end", Only.GIVEN: "Given or imported"}
-ORIGIN = {Origin.ORDER: "Bought", Origin.OWNER: "Given by an owner", Origin.IMPORT: "Imported"}
+ORIGIN = {Origin.ORDER: "bought", Origin.OWNER: "given", Origin.IMPORT: "imported"}
 MOST_BYTES = 5_000_000
 
 
@@ -22,10 +22,10 @@ def draw_license(row: LicenseRow) -> None:
         row.id, f"**{words.plain(row.product)}** &nbsp; {states.badge(states.LICENSE[row.standing])}", row.order
     ):
         end = f", until {dates.day(row.expires_at)}" if row.expires_at else ""
-        who = f", {words.plain(row.holder)}" if row.holder else ""
-        words.quiet(f"{row.used} of {words.count(row.machines, 'machine', 'machines')} in use{end}")
-        words.quiet(f"{ORIGIN[row.origin]} {dates.day(row.created_at)}{who}")
-        links.to(links.LICENSE, f"Key ending {row.hint}", where=row.id, id=row.id)
+        who = f" to {words.plain(row.holder)}" if row.holder else ""
+        used = f"{row.used} of {words.count(row.machines, 'machine', 'machines')} in use"
+        words.quiet(f"{used}, {ORIGIN[row.origin]} {dates.day(row.created_at)}{end}{who}")
+        st.page_link(links.LICENSE, label=f"Key ending **{row.hint}**", query_params={"id": row.id}, help="")
 
 
 @st.dialog("Give a licence", icon=":material/key:", on_dismiss=dialogs.close)
@@ -94,7 +94,12 @@ def draw_outcome(found: Imported) -> None:
     )
     if found.problems:
         st.markdown(f"{words.count(len(found.problems), 'line is', 'lines are')} left out:")
-        st.table({"Line": [line for line, _ in found.problems], "Why": [f"It {why}." for _, why in found.problems]})
+        st.table(
+            {
+                "Line": [line for line, _ in found.problems],
+                "Why": [words.plain(f"It {why}.") for _, why in found.problems],
+            }
+        )
 
 
 def draw_actions(me: Staff) -> None:

@@ -1,12 +1,15 @@
 """A seller's software, as the tests have it: it asks the sidecar and reads the envelope."""
 
-from typing import Any
+from __future__ import annotations
 
-from starlette.testclient import TestClient
+from typing import TYPE_CHECKING, Any
 
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 
 def sold(shop: Shop, stripe: FakeStripe, *, cart: str = "cart_1", **terms: Any) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def test_licences_are_listed_and_no_key_is_shown_whole(owner: Visitor) -> None:
     tab = listed(owner)
     said = words(tab) + "".join(labels(tab))
     assert "1 of 3 machines in use" in said
-    assert f"Key ending {only(owner).hint}" in said
+    assert f"Key ending **{only(owner).hint}**" in said
     assert app._known["key"] not in said
     assert "No licence like that" in words(listed(owner, text="nothing"))
     assert "1 of 3 machines" in words(listed(owner, text=app._known["key"]))
