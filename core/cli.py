@@ -5,7 +5,7 @@ import sys
 import structlog
 import typer
 
-from core.command_line import catalog, demo, doctor, errors, events, export, orders, people, report, staff
+from core.command_line import catalog, demo, doctor, errors, events, export, license, orders, people, report, staff
 from core.command_line.answers import Json, fail, say
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
@@ -17,12 +17,13 @@ for name, group in {
     "staff": staff.staff_commands,
     "demo": demo.demo_commands,
     "webhook": doctor.webhook_commands,
+    "import": license.import_commands,
 }.items():
     app.add_typer(group, name=name)
 for command in (
     orders.orders, orders.order, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
-    people.customer, people.sign_in_code, export.export, doctor.doctor,
+    people.customer, people.sign_in_code, export.export, doctor.doctor, license.license, license.signing_key,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(command)
 
@@ -46,7 +47,7 @@ def main() -> None:
 def migrate(as_json: Json = False) -> None:
     """Bring the database to this version's schema. Safe to run at any time."""
     chosen = settings.read()
-    changed = migration.ensure(database.connect(chosen.database_url), chosen.database_url)
+    changed = migration.ensure(database.connect(chosen.database_url), chosen.database_url, secret=chosen.signing_key)
     say({"migrated": changed}, "The database was migrated." if changed else "The database is up to date.", as_json)
 
 

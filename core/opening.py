@@ -39,7 +39,7 @@ def open_to_restock() -> Shop:
 
 def _shop(chosen: Settings) -> Shop:
     engine = database.connect(chosen.database_url)
-    migration.ensure(engine, chosen.database_url)
+    migration.ensure(engine, chosen.database_url, secret=chosen.signing_key)
     stripe = StripeApi(chosen.stripe_secret_key.get_secret_value(), base=chosen.stripe_base)
     return Shop(settings=chosen, engine=engine, stripe=stripe, storage=Storage(chosen.storage_url))
 
@@ -50,7 +50,7 @@ def _on_the_shelves(chosen: Settings, mistakes: list[Mistake]) -> list[Mistake]:
         return []
     engine = database.connect(chosen.database_url)
     try:
-        migration.ensure(engine, chosen.database_url)
+        migration.ensure(engine, chosen.database_url, secret=chosen.secret_key.get_secret_value())
         with database.reading(engine) as session:
             return live_mode.demo_goods(session)
     except SQLAlchemyError:

@@ -32,7 +32,7 @@ class Shop:
 
     def transaction(self) -> AbstractContextManager[Session]:
         """A session that commits on leaving and rolls back on an error. Never call out to the network inside one."""
-        return database.transaction(self.engine, now=self.now)
+        return database.transaction(self.engine, now=self.now, secret=self.signing_key)
 
     def reading(self) -> AbstractContextManager[Session]:
         """A session for looking only."""

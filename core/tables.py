@@ -6,6 +6,7 @@ from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
+from core.licensing import offline_tokens, rate_limits, signing_keys
 from core.messages import letters
 from core.orders import (
     checkouts,

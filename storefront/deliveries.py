@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.catalog import products
 from core.catalog.products import Kind
-from core.kinds.grants import Delivery, File
+from core.kinds.grants import Delivery, File, License
 from core.orders.status import GrantState
-from storefront import amounts, dates, frame, pictures, process, words
+from storefront import amounts, dates, frame, licenses, pictures, process, words
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
 LINKS_LAST = timedelta(minutes=8)
@@ -68,14 +68,27 @@ def _draw_download(delivery: Delivery, where: str, level: int) -> Any:
 
 
 def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
-    used = f"{delivery.machines_used} in use" if delivery.machines_used else "None in use yet"
-    computers = words.count(delivery.machines, "computer", "computers")
-    card = _card(delivery, where, level, f"Your licence key, for up to {computers}. {used}.")
+    several = len(delivery.licenses) > 1
+    most = words.count(max((each.most for each in delivery.licenses), default=1), "computer", "computers")
+    note = (
+        f"{len(delivery.licenses)} licence keys, each for up to {most}."
+        if several
+        else f"Your licence key, for up to {most}."
+    )
+    card = _card(delivery, where, level, note)
     with card:
-        with st.container(key=f"copy-{where}-{delivery.grant_id}"):
-            st.code(delivery.key, language=None)
+        for each in delivery.licenses:
+            licenses.draw(each, where)
         _draw_files(delivery.files)
     return card
+
+
+def draw_given(product: str, license: License) -> None:
+    """A licence that nobody bought here."""
+    with frame.card(f"given-{license.id}", gap="small"):
+        st.subheader(words.plain(product), anchor=False)
+        words.quiet(f"Your licence key, for up to {words.count(license.most, 'computer', 'computers')}.")
+        licenses.draw(license, "library")
 
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:

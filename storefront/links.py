@@ -11,6 +11,7 @@ OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "o
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
 CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer.py", "owner_pages/letters.py"
+LICENSES, LICENSE = "owner_pages/licenses.py", "owner_pages/license.py"
 FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
@@ -19,6 +20,8 @@ OWNER_PATHS = {
     ORDER: "owner-order",
     REFUNDS: "owner-refunds",
     SUBSCRIPTIONS: "owner-subscriptions",
+    LICENSES: "owner-licenses",
+    LICENSE: "owner-license",
     CUSTOMERS: "owner-customers",
     CUSTOMER: "owner-customer",
     LETTERS: "owner-letters",

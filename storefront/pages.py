@@ -63,6 +63,8 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.ORDER, "Order", "receipt_long", hidden=True),
             owners_page(links.REFUNDS, "Refunds", "undo", hidden=hidden),
             owners_page(links.SUBSCRIPTIONS, "Subscriptions", "autorenew", hidden=hidden),
+            owners_page(links.LICENSES, "Licences", "key", hidden=hidden),
+            owners_page(links.LICENSE, "Licence", "key", hidden=True),
             owners_page(links.CUSTOMERS, "Customers", "person", hidden=hidden),
             owners_page(links.CUSTOMER, "Customer", "person", hidden=True),
             owners_page(links.MONEY, "Money", "account_balance", hidden=hidden),

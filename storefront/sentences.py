@@ -11,10 +11,13 @@ from core.foundation.errors import (
     BadInput,
     BadQuantity,
     EmptyBasket,
+    LicenseNotFound,
     LinkExpired,
     LinkInvalid,
+    MachineNotFound,
     MixedBasket,
     PlanHeld,
+    ReplacedLately,
     ShopError,
     SoldOut,
     StillSettling,
@@ -30,7 +33,7 @@ from core.foundation.errors import (
 from core.foundation.money import Money
 from storefront import links, process
 from storefront.amounts import price
-from storefront.dates import weekday
+from storefront.dates import day, weekday
 from storefront.words import count, plain
 
 log = structlog.get_logger()
@@ -55,6 +58,12 @@ def of(error: ShopError) -> str:
     match error:
         case SoldOut(left=left, starts_at=starts_at, timezone=timezone):
             return _too_few_places(left, f" on {weekday(starts_at, timezone)}" if starts_at else "")
+        case LicenseNotFound():
+            return "This licence isn't yours to change, or it has ended. Reload the page to see how it stands."
+        case MachineNotFound():
+            return "That computer was removed already."
+        case ReplacedLately(again=again):
+            return f"You replaced this key within the last day. You can again on {day(again)}, {again:%H:%M} UTC."
         case UnknownDate():
             return "That date isn't offered any more. Choose another one to go on."
         case Withdrawn():

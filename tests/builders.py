@@ -119,6 +119,13 @@ def payment_of(shop: Shop, order_id: str) -> str:
     return str(found["payment_intent"] or shop.stripe.payment_of(found["subscription"]))
 
 
+def license_terms(shop: Shop, **terms: Any) -> None:
+    """From now on the kit's keys are sold on these terms, and as many at once as one likes."""
+    with shop.transaction() as session:
+        product = session.get_one(Product, "kit")
+        product.terms, product.max_quantity = {"machines": 3, **terms}, 99
+
+
 def let_try(shop: Shop, days: int) -> None:
     """From now on the plan may be tried for so many days."""
     with shop.transaction() as session:

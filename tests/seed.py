@@ -52,6 +52,17 @@ _ROWS: dict[str, dict[str, str]] = {
         "product_id": "(select min(id) from products)", "kind": "'download'", "quantity": "1", "state": "'active'",
         "reason": "''", "created_at": _AT, "updated_at": _AT,
     },
+    "license_keys": {
+        "id": "'lic_' || i", "grant_id": "'gr_' || i", "position": "0", "product_id": "'kit'", "key_hash": "'hash_' || i",
+        "hint": "'H' || i", "sealed": "''", "origin": "'order'", "holder": "''", "livemode": "false", "machines": "3",
+        "floating": "false", "on_expiry": "'stop'", "features": "'{{}}'", "created_at": _AT,
+        "disabled_at": "case when i <= {present} then " + _AT + " end",
+        "expires_at": "case when i % 20 = 0 then " + _AT + " end",
+    },
+    "license_activations": {
+        "id": "'act_' || i", "license_key_id": "'lic_' || i", "fingerprint": "'fp'", "label": "''", "meta": "'{{}}'",
+        "created_at": _AT, "last_seen_at": _AT,
+    },
     "payment_lines": {
         "payment_id": "'pi_' || i", "position": "0", "order_line_id": "'ol_' || i", "quantity": "1",
         "amount_subtotal": "2900", "amount_discount": "0", "amount_tax": "0", "amount": "2900",
@@ -125,6 +136,6 @@ def seed(engine: Engine, orders: int) -> None:
 def _value(name: str, said: str, *, postgres: bool) -> str:
     if postgres and _AT in said:
         return said.replace(_AT, _AT_POSTGRES)
-    if postgres and name in ("parameters", "lines"):
+    if postgres and name in ("parameters", "lines", "features", "meta"):
         return f"{said}::json"
     return said

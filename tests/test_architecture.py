@@ -33,6 +33,8 @@ ROOMS: dict[str, set[str]] = {
     "core/orders": {"core/foundation", "core/gateway", "core/catalog"},
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
     "core/people": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds"},
+    # What a seller's software asks, and what is done about licences.
+    "core/licensing": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people"},
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
     "core/fulfillment": {
         "core/foundation", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission",
@@ -50,49 +52,59 @@ ROOMS: dict[str, set[str]] = {
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
-        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people",
         "core/journeys", "core/events", "core/messages",
     },
     "core/registers": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys",
         "core/events", "core/messages", "core/owner",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
     "core/command_line": {
-        "core/foundation", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/foundation", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people",
         "core/journeys", "core/events", "core/owner",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
     "core": {
-        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people",
         "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys",
         "core/events", "core/messages", "core/owner", "core/opening",
     },
     "worker": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys",
         "core/events", "core/messages", "core/owner", "core/opening",
     },
     "storefront": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys",
         "core/owner", "core/opening",
     },
     "storefront/buyer_pages": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys",
         "storefront",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront",
     },
     "storefront/owner_pages": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
     },
     # What Streamlit runs for every page, of buyers and of owners.

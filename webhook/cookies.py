@@ -12,6 +12,7 @@ from core.foundation.errors import AccessDenied
 from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
 from core.people import sign_in
 from core.shop import Shop
+from webhook import senders
 from webhook.dependencies import OpenShop
 
 router = APIRouter()
@@ -50,8 +51,7 @@ def signed_in(request: Request, shop: Shop) -> str:
 async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/purchases") -> Response:
     """Turn a ticket of the last minutes into the cookie; one that is no good leads back to where one is made."""
     try:
-        ip = request.client.host if request.client else ""
-        signed_in = await run_in_threadpool(_redeem, shop, ticket, ip)
+        signed_in = await run_in_threadpool(_redeem, shop, ticket, senders.address_of(request, shop))
     except AccessDenied:
         return RedirectResponse(_local("/owner" if next == "/owner" else "/purchases", shop), 303)
     response = RedirectResponse(_local(next, shop), 303)

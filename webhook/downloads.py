@@ -18,6 +18,7 @@ from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired
 from core.kinds import downloads
 from core.kinds.downloads import OpenedFile
 from core.shop import Shop
+from webhook import senders
 from webhook.dependencies import OpenShop
 from webhook.errors import status_of
 
@@ -54,8 +55,7 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
         if request.headers.get("if-none-match") == _etag(opened):
             return Response(status_code=304, headers={"ETag": _etag(opened)})
         if request.method == "GET" and not _is_guess(request):
-            ip = request.client.host if request.client else ""
-            await run_in_threadpool(_count, shop, opened, ip)
+            await run_in_threadpool(_count, shop, opened, senders.address_of(request, shop))
     except AccessDenied as refusal:
         return _refusal(refusal, shop)
     if not shop.storage.local:

@@ -15,6 +15,7 @@ from core.events import reconciliation
 from core.foundation import outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
+from core.licensing import rate_limits
 from core.messages import letters
 from core.owner.doctor import examination
 from core.owner.figures import closing
@@ -43,6 +44,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
             ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
             ("doctor", EXAMINES, worker.examine),
+            ("rate limits", 60.0, worker.forget),
         )
     ]
     try:
@@ -110,6 +112,11 @@ class _Worker:
         report = reconciliation.sweep(self._shop)
         if report.healed or report.failed:
             log.info("swept", checked=report.checked, healed=report.healed, failed=report.failed)
+
+    def forget(self) -> None:
+        """Remove what nobody counts by any more."""
+        with self._shop.transaction() as session:
+            rate_limits.forget(session, now=self._shop.now())
 
     def keep_sums(self) -> None:
         """Sum the days that are over, for whoever looks at the figures."""

@@ -223,14 +223,28 @@ def _item(delivery: Delivery) -> dict[str, str]:
         case Kind.DOWNLOAD:
             text, button = f"{_files(delivery)}. Yours to keep: download it again whenever you like.", "Download"
         case Kind.LICENSE:
-            many = f"up to {delivery.machines} computers" if delivery.machines > 1 else "one computer"
-            text, button = f"Your licence key, for {many}:", "Download"
+            text, button = _licence(delivery), "Download"
         case Kind.PLAN:
             several = f"{delivery.quantity} seats. Give them out whenever you like."
             text, button = several if delivery.quantity > 1 else "One seat, for whoever you choose.", "Invite teammates"
         case Kind.WORKSHOP:
             text, button = _when(delivery), "See your place"
-    return {"title": delivery.product, "text": text, "key": delivery.key, "button": button}
+    return {
+        "title": delivery.product,
+        "text": text,
+        "key": "\n".join(each.key for each in delivery.licenses),
+        "button": button,
+    }
+
+
+def _licence(delivery: Delivery) -> str:
+    """What comes before the keys."""
+    most = max((each.most for each in delivery.licenses), default=1)
+    many = f"up to {most} computers" if most > 1 else "one computer"
+    several = len(delivery.licenses) > 1
+    return (
+        f"Your {len(delivery.licenses)} licence keys, each for {many}:" if several else f"Your licence key, for {many}:"
+    )
 
 
 def _adjustment(letter: OrderLetter) -> Money:

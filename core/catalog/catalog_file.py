@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Interval, Kind
 from core.foundation.errors import AmountTooBig, AmountTooSmall, AmountUneven, BadInput, CatalogInvalid, CurrencyUnknown
 from core.foundation.money import Money, check_chargeable
@@ -138,7 +139,7 @@ class ProductEntry(_Entry):
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
     on_refund: Literal["keep", "revoke"] = "revoke"
-    license: dict[Literal["machines"], Annotated[int, Field(ge=1)]] = {}
+    license: LicenseEntry = LicenseEntry()
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
 
     @model_validator(mode="after")
@@ -160,9 +161,9 @@ class ProductEntry(_Entry):
     @property
     def terms(self) -> dict[str, Any]:
         """What the kind needs to know."""
-        counts: dict[str, Any] = {**dict(self.license.items()), **dict(self.download.items())}
+        counts: dict[str, Any] = dict(self.download.items())
         policy = {"on_refund": self.on_refund} if self.on_refund == "keep" else {}
-        return {**self.plan, **counts, **policy}
+        return {**self.plan, **self.license.written(), **counts, **policy}
 
 
 class CatalogFile(_Entry):

@@ -11,6 +11,8 @@ from core.foundation.errors import (
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
+    LicenseNotFound,
+    MachineNotFound,
     MadeUp,
     NeverPaid,
     NoSeason,
@@ -44,6 +46,12 @@ def lines(error: ShopError) -> list[str]:
             return ["The catalogue was not applied:", *error.problems]
         case OrderNotFound():
             return [f"There is no order {error.order}."]
+        case LicenseNotFound():
+            return ["There is no licence with this key, id or end of a key; or more than one key ends like that."]
+        case MachineNotFound():
+            return [
+                "The licence is in use on no machine of this id, fingerprint or name. `pushcart license KEY` lists them."
+            ]
         case EventNotFound():
             return [f"There is no event {error.event}."]
         case CustomerNotFound():

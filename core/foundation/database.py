@@ -64,6 +64,8 @@ _TRUSTED = 5
 _SQLITE_WAITS = 30
 # Under this name a session knows the clock that its transaction goes by.
 NOW = "pushcart_now"
+# And under this one the key that its shop signs and seals with.
+SECRET = "pushcart_secret"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -165,18 +167,19 @@ def _was_spoken_to(connection: Any) -> bool:
 
 
 @contextmanager
-def transaction(engine: Engine, *, now: Callable[[], datetime]) -> Iterator[Session]:
+def transaction(engine: Engine, *, now: Callable[[], datetime], secret: str = "") -> Iterator[Session]:
     """A session that commits on leaving and rolls back on an error. On SQLite it holds the write lock from the start."""
-    with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False, info={NOW: now}) as session:
+    info = {NOW: now, SECRET: secret}
+    with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False, info=info) as session:
         yield session
         session.commit()
 
 
 @contextmanager
-def joined(connection: Connection) -> Iterator[Session]:
+def joined(connection: Connection, *, secret: str = "") -> Iterator[Session]:
     """A session that is a part of the transaction which is open on this connection: it is undone by itself on an error, and
     stays only if all of that does."""
-    options: dict[str, Any] = {"join_transaction_mode": "create_savepoint"}
+    options: dict[str, Any] = {"join_transaction_mode": "create_savepoint", "info": {SECRET: secret}}
     with Session(connection, expire_on_commit=False, autoflush=False, **options) as session:
         yield session
         session.commit()

@@ -209,6 +209,13 @@ class NoSuchPayment(BadInput):
 
 
 @dataclass(eq=False)
+class NoLicenseProduct(BadInput):
+    """There is no such product, or it has no keys."""
+
+    product: str
+
+
+@dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
 
@@ -323,6 +330,13 @@ class SeasonUnderWay(NotOpen):
     of: int
 
 
+@dataclass(eq=False)
+class ReplacedLately(NotOpen):
+    """The key was replaced within the last day; `again` is from when on it may be once more."""
+
+    again: datetime
+
+
 class DoneAlready(NotOpen):
     """The same click has arrived before, and did what it was to do."""
 
@@ -343,6 +357,14 @@ class CustomerNotFound(NotFound):
 @dataclass(eq=False)
 class EventNotFound(NotFound):
     event: str
+
+
+class LicenseNotFound(NotFound):
+    """There is no licence with this key or id, or it is not theirs who ask. The key is not repeated here."""
+
+
+class MachineNotFound(NotFound):
+    """The licence is not in use on this machine (any more)."""
 
 
 class NoSeason(NotFound):
@@ -367,6 +389,10 @@ class LinkExpired(AccessDenied):
 
 class LinkInvalid(AccessDenied):
     """Forged, mangled, or about something that was taken back."""
+
+
+class SealBroken(AccessDenied):
+    """A secret was sealed with another SECRET_KEY than this shop has now, so nobody can read it."""
 
 
 @dataclass(eq=False)

@@ -12,8 +12,9 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x70757368
 
 
-def ensure(engine: Engine, url: str) -> bool:
-    """Bring the database to this version's schema; return whether anything was to be done.
+def ensure(engine: Engine, url: str, *, secret: str = "") -> bool:
+    """Bring the database to this version's schema; return whether anything was to be done. `secret` is SECRET_KEY, with which
+    licence keys of before are sealed.
 
     Safe from several processes at once. Looking costs one query, so that a second start does not import Alembic.
     """
@@ -22,7 +23,7 @@ def ensure(engine: Engine, url: str) -> bool:
     with _alone(engine, url):
         if _current(engine) == _newest():
             return False
-        _upgrade(engine)
+        _upgrade(engine, secret)
         _upgrade_dbos(url)
         _stamp(engine)
     return True
@@ -40,13 +41,13 @@ def _current(engine: Engine) -> str | None:
         return connection.execute(text("select version from schema_ready")).scalar()
 
 
-def _upgrade(engine: Engine) -> None:
+def _upgrade(engine: Engine, secret: str) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
-    config.attributes["engine"] = engine
+    config.attributes.update(engine=engine, secret=secret)
     command.upgrade(config, "head")
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, Literal
@@ -25,6 +26,7 @@ SANDBOX_KEY = "sk_test_pushcart_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_pushcart_sandbox_0000000000000000"
 # Where a shop without a SECRET_KEY keeps the one that it made for itself.
 KEPT_SECRET = Path("var/secret_key")
+_LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 class Settings(BaseSettings):
@@ -56,6 +58,8 @@ class Settings(BaseSettings):
     support_email: str = "hello@plainwork.example"
     shop_timezone: str = "UTC"
     worker: Literal["", "embedded"] = ""
+    rate_limits: Literal["on", "off"] = "on"
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
     most_sessions: int = Field(200, ge=0)
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
@@ -76,6 +80,16 @@ class Settings(BaseSettings):
                 "must be one or several secrets that begin with whsec_, separated by commas, and none empty"
             )
         return found
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError:
+            raise ValueError("must be addresses or networks such as 10.0.0.0/8, separated by commas") from None
 
     @field_validator("owner_emails", mode="before")
     @classmethod

@@ -1,16 +1,28 @@
-"""Signing: download tokens, cookies and mail links, each with a salt of its own so that none passes for another."""
+"""Signing and sealing: tokens, cookies and mail links that nobody can change, and secrets that are kept unreadable.
 
-from typing import Any
+Each purpose has a key of its own, derived from SECRET_KEY, so that nothing made for one passes for another.
+"""
+
+from base64 import urlsafe_b64encode
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
-from core.foundation.errors import AccessDenied, LinkExpired, LinkInvalid
+from core.foundation.errors import AccessDenied, LinkExpired, LinkInvalid, SealBroken
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 DOWNLOAD = "download"
 BROWSER = "browser"
 LETTER = "letter"
 TICKET = "ticket"
 SIGN_IN = "sign-in"
+
+# What is sealed: the keys of licences, and those that licences' answers are signed with.
+LICENSE_KEY = "license-key"
+LICENSE_SIGNING = "license-signing"
 
 _MINUTE = 60
 MAX_AGE = {
@@ -38,6 +50,32 @@ def read(key: str, purpose: str, token: str) -> Any:
         raise LinkExpired(subject=subject if isinstance(subject, str) else "") from None
     except BadSignature:
         raise LinkInvalid() from None
+
+
+def seal(key: str, purpose: str, secret: str) -> str:
+    """The secret, unreadable without `key`: what the database keeps of it."""
+    return _box(key, purpose).encrypt(secret.encode()).decode()
+
+
+def unseal(key: str, purpose: str, sealed: str) -> str:
+    """The secret again. Raises SealBroken if it was sealed with another key or for another purpose."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return _box(key, purpose).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise SealBroken() from None
+
+
+@lru_cache(maxsize=16)
+def _box(key: str, purpose: str) -> "Fernet":
+    # Here, since it takes a while to import and most processes never need it.
+    from cryptography.fernet import Fernet
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    derived = HKDF(SHA256(), length=32, salt=None, info=f"pushcart.{purpose}".encode()).derive(key.encode())
+    return Fernet(urlsafe_b64encode(derived))
 
 
 # The two cookies: which browser this is (it may open what it bought), and who is signed in on it.

@@ -44,8 +44,42 @@ class File:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """A machine that uses a licence, until `lease_until` if it is leased."""
+
+    id: str
+    label: str
+    created_at: datetime
+    last_seen_at: datetime
+    lease_until: datetime | None = None
+
+    def is_there(self, now: datetime) -> bool:
+        """Whether it takes a place now: a lease that has run out takes none."""
+        return self.lease_until is None or self.lease_until > now
+
+
+@dataclass(frozen=True)
+class License:
+    """A licence key. `most` is on how many machines it may be used; `key` is empty if nobody can read it any more."""
+
+    id: str
+    key: str
+    hint: str
+    most: int
+    machines: tuple[Machine, ...] = ()
+    floating: bool = False
+    expires_at: datetime | None = None
+    updates_until: datetime | None = None
+    disabled: bool = False
+
+    def used(self, now: datetime) -> int:
+        """On how many machines it is in use."""
+        return sum(machine.is_there(now) for machine in self.machines)
+
+
+@dataclass(frozen=True)
 class Delivery:
-    """What a buyer sees of one grant. `key`, `files` and `notes` are filled as the kind has them."""
+    """What a buyer sees of one grant. `licenses`, `files` and `notes` are filled as the kind has them."""
 
     grant_id: str
     product_id: str
@@ -56,9 +90,7 @@ class Delivery:
     quantity: int
     image: str
     files: tuple[File, ...] = ()
-    key: str = ""
-    machines: int = 0
-    machines_used: int = 0
+    licenses: tuple[License, ...] = ()
     seats: tuple[str, ...] = ()
     place: str = ""
     starts_at: datetime | None = None

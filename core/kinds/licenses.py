@@ -1,49 +1,107 @@
-"""Licence keys: one per grant, and the same one for as long as the grant lives, whatever happens in between."""
+"""Licences: as many keys as were bought, each the same for as long as its grant lives, whatever happens in between."""
 
-import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, Session, col, func, select
+from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlmodel import Field, Session, col, select
 
+from core.catalog import license_terms
+from core.catalog.license_terms import LicenseTerms, OnExpiry
 from core.catalog.products import Product
-from core.foundation.database import Record, new_id
+from core.foundation import signing
+from core.foundation.database import SECRET, Record, index_where, new_id, text_enum
+from core.foundation.errors import SealBroken
 from core.foundation.writes import InsertOnce, at_the_end
-from core.kinds import downloads
-from core.kinds.grants import Delivery, Grant
-from core.orders.orders import OrderLine
+from core.kinds import downloads, license_keys
+from core.kinds.grants import Delivery, Grant, License, Machine
+from core.orders.orders import Order, OrderLine
 
-# Without the letters and digits that people mistake for each other.
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+class Origin(StrEnum):
+    """Where a key comes from: bought here, given by an owner, or brought along from another shop."""
+
+    ORDER = "order"
+    OWNER = "owner"
+    IMPORT = "import"
 
 
 class LicenseKey(Record, table=True):
-    """The key of one grant; whether it works follows from the grant's state. `machines` is how many may use it."""
+    """A key and the terms it was made with. Whether it may be used is asked of it and of its grant each time.
+
+    `key_hash` finds it, `hint` are its last characters, `sealed` is the key itself for its buyer's eyes alone. Without a grant
+    it was given by an owner, to the `holder` if they are known: the folded form of an address.
+    """
 
     __tablename__ = "license_keys"
+    __table_args__ = (
+        UniqueConstraint("grant_id", "position"),
+        Index("ix_license_keys_created_at_id", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True)
-    grant_id: str = Field(foreign_key="grants.id", unique=True)
-    key: str = Field(unique=True)
+    grant_id: str | None = Field(default=None, foreign_key="grants.id")
+    position: int = 0
+    product_id: str = Field(foreign_key="products.id", index=True)
+    key_hash: str = Field(unique=True)
+    hint: str = Field(index=True)
+    sealed: str
+    origin: Origin = text_enum(Origin)
+    holder: str = Field(default="", index=True)
+    livemode: bool
     machines: int
+    floating: bool = False
+    on_expiry: OnExpiry = text_enum(OnExpiry)
+    features: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    expires_at: datetime | None = None
+    updates_until: datetime | None = None
+    disabled_at: datetime | None = None
+    replaced_at: datetime | None = None
     created_at: datetime
 
 
-# A grant that is given again has the key that it had.
-_KEYS = InsertOnce(LicenseKey, conflict="(grant_id) do nothing")
+# What a list of them is narrowed to.
+DISABLED, TIMED, GIVEN = (
+    col(LicenseKey.disabled_at).is_not(None),
+    col(LicenseKey.expires_at).is_not(None),
+    col(LicenseKey.grant_id).is_(None),
+)
+for _name, _condition in (("disabled", DISABLED), ("timed", TIMED), ("given", GIVEN)):
+    index_where(_condition, f"ix_license_keys_{_name}", LicenseKey.created_at, LicenseKey.id)
+
+# A grant that is given again has the keys that it had.
+_KEYS = InsertOnce(LicenseKey, conflict="(grant_id, position) do nothing")
 
 
 class LicenseActivation(Record, table=True):
-    """A machine that uses a key."""
+    """A machine that uses a key, by the fingerprint that the seller's software has of it.
+
+    With `lease_until` it does so until then; `ended_at` is when it was removed.
+    """
 
     __tablename__ = "license_activations"
-    __table_args__ = (UniqueConstraint("license_key_id", "machine"),)
 
     id: str = Field(primary_key=True)
-    license_key_id: str = Field(foreign_key="license_keys.id", index=True)
-    machine: str
+    license_key_id: str = Field(foreign_key="license_keys.id")
+    fingerprint: str
+    label: str = ""
+    meta: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    lease_until: datetime | None = None
     created_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None = None
+
+
+# A machine uses a key once. What it used before stays, for how often a key was moved about.
+IN_USE = col(LicenseActivation.ended_at).is_(None)
+_IN_USE_ONCE = index_where(
+    IN_USE, "uq_license_activations_in_use", LicenseActivation.license_key_id, LicenseActivation.fingerprint
+)
+_IN_USE_ONCE.unique = True
+Index("ix_license_activations_key_created_at", LicenseActivation.license_key_id, LicenseActivation.created_at)  # type: ignore[arg-type]
 
 
 def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
@@ -55,31 +113,69 @@ def release(session: Session, line_id: str) -> None:
 
 
 def grant(session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str:
-    """Make the grant's key, unless it has one from before. Returns an empty reason: keys are never short."""
-    product = session.get_one(Product, line.product_id)
-    machines = int(product.terms.get("machines", 1)) * line.quantity
-    key = LicenseKey(id=new_id("lic"), grant_id=grant.id, key=_new_key(), machines=machines, created_at=now)
-    at_the_end(session, _KEYS, key.model_dump())
+    """Make the grant's keys, unless it has them from before. Returns an empty reason: keys are never short."""
+    terms = license_terms.as_of(session.get_one(Product, line.product_id).terms, now)
+    livemode = session.get_one(Order, line.order_id).livemode
+    rows = [
+        new_key(
+            session, license_keys.make(terms.prefix), terms, grant_id=grant.id, position=position,
+            product_id=line.product_id, origin=Origin.ORDER, livemode=livemode, created_at=now,
+        ).model_dump()
+        for position in range(line.quantity)
+    ]  # fmt: skip
+    at_the_end(session, _KEYS, *rows)
     return ""
 
 
+def new_key(session: Session, text: str, terms: LicenseTerms, **columns: Any) -> LicenseKey:
+    """The row of a key with this text and these terms; whoever asked for it adds it."""
+    return LicenseKey(
+        id=new_id("lic"), machines=terms.machines, floating=terms.floating, on_expiry=terms.on_expiry,
+        features=dict(terms.features), expires_at=terms.expires_at, updates_until=terms.updates_until,
+        **said_as(session, text), **columns,
+    )  # fmt: skip
+
+
+def said_as(session: Session, text: str) -> dict[str, Any]:
+    """What is kept of a key's text: how it is found, what is shown of it, and itself, sealed by the shop of this session."""
+    sealed = signing.seal(session.info[SECRET], signing.LICENSE_KEY, text)
+    return {"key_hash": license_keys.fingerprint(text), "hint": license_keys.hint(text), "sealed": sealed}
+
+
 def suspend(session: Session, grant: Grant, *, now: datetime) -> None:
-    """The key stays and stops working with its grant: won disputes bring back the same key."""
+    """The keys stay and stop working with their grant: won disputes bring back the same ones."""
 
 
 def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
-    """The key stays and stops working with its grant."""
+    """The keys stay and stop working with their grant."""
 
 
 def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
-    """Add the key, on how many machines it is in use, and the product's files."""
-    row = session.exec(select(LicenseKey).where(LicenseKey.grant_id == grant.id)).first()
-    used = select(func.count()).where(col(LicenseActivation.license_key_id) == (row.id if row else ""))
+    """Add the keys, the machines that use them, and the product's files."""
+    query = select(LicenseKey).where(LicenseKey.grant_id == grant.id).order_by(col(LicenseKey.position))
     full = downloads.describe(session, grant, base, signing_key=signing_key)
-    if row is None:
-        return full
-    return replace(full, key=row.key, machines=row.machines, machines_used=session.exec(used).one())
+    return replace(full, licenses=shown(session, session.exec(query).all(), signing_key=signing_key))
 
 
-def _new_key() -> str:
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
+def shown(session: Session, keys: Sequence[LicenseKey], *, signing_key: str) -> tuple[License, ...]:
+    """These keys as those see them to whom they belong."""
+    machines: dict[str, list[Machine]] = {}
+    in_use = select(LicenseActivation).where(
+        col(LicenseActivation.license_key_id).in_([key.id for key in keys]), IN_USE
+    )
+    for row in session.exec(in_use.order_by(col(LicenseActivation.created_at))) if keys else ():
+        machine = Machine(row.id, row.label, row.created_at, row.last_seen_at, row.lease_until)
+        machines.setdefault(row.license_key_id, []).append(machine)
+    return tuple(_shown(key, machines.get(key.id, []), signing_key) for key in keys)
+
+
+def _shown(row: LicenseKey, machines: list[Machine], signing_key: str) -> License:
+    try:
+        text = signing.unseal(signing_key, signing.LICENSE_KEY, row.sealed)
+    except SealBroken:
+        # SECRET_KEY was changed: the key works as ever, and nobody can read it any more.
+        text = ""
+    return License(
+        row.id, text, row.hint, row.machines, tuple(machines), row.floating, row.expires_at, row.updates_until,
+        row.disabled_at is not None,
+    )  # fmt: skip

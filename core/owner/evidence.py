@@ -98,7 +98,7 @@ def _activations(session: Session, order_id: str) -> list[dict[str, Any]]:
         .where(Grant.order_id == order_id)
         .order_by(col(LicenseActivation.created_at))
     )
-    return [{"at": _iso(row.created_at), "machine": row.machine} for row in rows]
+    return [{"at": _iso(row.created_at), "machine": row.label or row.fingerprint} for row in rows]
 
 
 def _sign_ins(session: Session, order_id: str) -> list[dict[str, Any]]:

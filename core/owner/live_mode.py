@@ -118,6 +118,8 @@ def _secrets(chosen: Settings) -> Iterator[Mistake]:
         yield Mistake("SECRET_KEY", "is not set: it signs links and cookies")
     elif KEPT_SECRET.is_file() and KEPT_SECRET.read_text().strip() == secret:
         yield Mistake("SECRET_KEY", f"is the one that the demo made for itself ({KEPT_SECRET}): make another")
+    if chosen.rate_limits == "off":
+        yield Mistake("RATE_LIMITS", "cannot be off with a live key: keys and codes could be guessed without end")
     if chosen.stripe_api_base:
         yield Mistake("STRIPE_API_BASE", "cannot be used with a live key: live payments go to Stripe alone")
 

@@ -46,12 +46,22 @@ class Action(StrEnum):
     STAFF = "staff"
     SEASON = "season"
     REHEARSE = "rehearse"
+    LICENSE = "license"
+    LICENSE_TERMS = "license_terms"
 
 
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
     Role.SUPPORT: frozenset(Action)
-    - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE},
+    - {
+        Action.READDRESS,
+        Action.TAKE_BACK,
+        Action.END_PLAN,
+        Action.STAFF,
+        Action.SEASON,
+        Action.REHEARSE,
+        Action.LICENSE_TERMS,
+    },
     Role.VIEWER: frozenset(),
 }
 

@@ -11,8 +11,11 @@ from core.foundation.errors import (
     CustomerNotFound,
     DoneAlready,
     EventNotFound,
+    LicenseNotFound,
+    MachineNotFound,
     MadeUp,
     NeverPaid,
+    NoLicenseProduct,
     NoSeason,
     NothingToRefund,
     NotPermitted,
@@ -86,6 +89,12 @@ def of(error: ShopError) -> str:
             return "The season of sales is not there any more."
         case UnknownPrice(price=missing):
             return f"{missing} isn't on sale, and the season is of the demo's own goods."
+        case LicenseNotFound():
+            return "This licence isn't there any more."
+        case MachineNotFound():
+            return "The machine was removed already."
+        case NoLicenseProduct():
+            return "That product has no licence keys."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from core.foundation.outbox import Job
 from core.kinds.grants import Delivery
+from core.licensing.found_licenses import Standing as LicenseStanding
 from core.messages.letters import LetterState
 from core.orders.balance.payouts import PayoutStatus
 from core.orders.refunds import RefundStatus
@@ -75,6 +76,13 @@ PLAN = {
     Standing.UNPAID: ("Unpaid", "red", "error"),
     Standing.NEW: ("Not paid yet", "gray", "schedule"),
     Standing.ENDED: ("Ended", "gray", "block"),
+}
+LICENSE = {
+    LicenseStanding.ACTIVE: ("Valid", "green", "check"),
+    LicenseStanding.EXPIRED: ("Ended", "gray", "timer_off"),
+    LicenseStanding.SUSPENDED: ("On hold", "orange", "pause"),
+    LicenseStanding.REVOKED: ("Money back", "violet", "undo"),
+    LicenseStanding.DISABLED: ("Switched off", "red", "block"),
 }
 # By the words of the states that Stripe's events have.
 EVENT = {

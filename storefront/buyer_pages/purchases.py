@@ -3,10 +3,12 @@ from collections.abc import Iterable
 import streamlit as st
 import structlog
 
+from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTrouble
 from core.journeys import portal
-from core.kinds.grants import Delivery
+from core.kinds.grants import Delivery, License
+from core.licensing import holding
 from core.orders.status import GrantState, Status
 from core.people import purchases, sign_in
 from core.people.purchases import Purchase, PurchasedLine
@@ -82,12 +84,24 @@ def draw_library(email: str) -> None:
             sign_out()
     with shop.reading() as session:
         bought = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
-    if not bought:
+        given = holding.given(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
+        names = products.names(session) if given else {}
+    draw_given(given, names)
+    if not (bought or given):
         st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
         links.to(links.SHOP, "To the shop", "storefront")
         return
-    draw_goods(bought, email)
-    draw_receipts(bought)
+    if bought:
+        draw_goods(bought, email)
+        draw_receipts(bought)
+
+
+def draw_given(given: tuple[tuple[str, License], ...], names: dict[str, str]) -> None:
+    """Licences that nobody bought here: the seller gave them, or brought them along from another shop."""
+    if given:
+        st.header("Given to you", anchor=False)
+    for product, license in given:
+        deliveries.draw_given(names.get(product, product), license)
 
 
 def draw_goods(bought: tuple[Purchase, ...], email: str) -> None:

@@ -89,8 +89,10 @@ def draw_deliveries(sheet: Sheet) -> None:
 def about(delivery: Delivery) -> str:
     """What is worth knowing of a delivery; of a key its last characters alone."""
     parts = [delivery.reason.replace("_", " ")] if delivery.reason else []
-    if delivery.key:
-        parts.append(f"Key ending {delivery.key[-5:]}, {delivery.machines_used} of {delivery.machines} computers")
+    parts += [
+        f"Key ending {each.hint}, {each.used(shop.now())} of {words.count(each.most, 'computer', 'computers')}"
+        for each in delivery.licenses
+    ]
     if delivery.starts_at:
         parts.append(dates.weekday(delivery.starts_at, delivery.timezone))
     if delivery.seats:

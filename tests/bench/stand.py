@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import psycopg
 
-from tests.bench.versions import Version
+from tests.bench.versions import HERE, Version
 from tests.fakes import SECRET
 from tests.machine import eventually, free_port, postgres, process
 
@@ -123,6 +123,16 @@ def sandbox(version: Version, folder: Path) -> Iterator[Server]:
     line = ["sandbox", "--port", str(port), "--smtp-port", str(mail), "--data", ":memory:"]
     env = version.environment(sandbox_port=port, sandbox_smtp_port=mail, webhook_port=free_port())
     with _serving(line, port, "/", folder, env) as server:
+        yield server
+
+
+@contextmanager
+def bare(folder: Path) -> Iterator[Server]:
+    """A process like the sidecar's whose one route does nothing."""
+    port = free_port()
+    env = {**HERE.environment(), "PYTHONPATH": str(HERE.folder)}
+    line = ["uvicorn", "tests.bench.bare:app", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    with _serving(line, port, "/healthz", folder, env) as server:
         yield server
 
 

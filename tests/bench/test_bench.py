@@ -15,7 +15,7 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
-from tests.bench import checkout, downloads, exactness, reads, scale, stand, stock, webhook
+from tests.bench import checkout, downloads, exactness, licenses, reads, scale, stand, stock, webhook
 from tests.bench.figures import Figures
 from tests.bench.measures import Bench
 from tests.bench.stand import SECRET_KEY
@@ -123,6 +123,21 @@ def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None
     beyond = [by_version["here"] for (_, name), by_version in figures.values.items() if "beyond" in name]
     assert len(beyond) == len(checkout.IN_FLIGHT)
     assert all(took > 0 for [took] in beyond)
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_licences_are_asked_about_beside_a_route_that_does_nothing(kind: str, tmp_path: Path) -> None:
+    figures = Figures((HERE,))
+    licenses.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, requests=20, seconds=60), figures)
+    assert figures.wrong == []
+    names = {name for _, name in figures.values}
+    assert {"p50 ms", "p50 ms of a route that does nothing"} <= names
+    assert all(
+        value > 0
+        for (_, name), by_version in figures.values.items()
+        for value in by_version["here"]
+        if "ms" not in name
+    )
 
 
 def test_a_whole_file_is_downloaded_or_said_to_be_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

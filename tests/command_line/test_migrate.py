@@ -66,7 +66,7 @@ def _assert_whole(url: str) -> None:
 def alembic_config(engine: Engine) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migration.__file__).parent / "migrations"))
-    config.attributes["engine"] = engine
+    config.attributes.update(engine=engine, secret="a secret of sixteen letters")
     return config
 
 

@@ -136,7 +136,7 @@ def outcome(purchase: Purchase) -> dict[str, Any]:
                   _customer(shop, order), names.get(order.stripe_checkout_session_id or ""),
                   bool(order.stripe_payment_intent_id), order.fulfilled_at is not None),
         "grants": told["grants"],
-        "keys": sum(bool(each.key) for each in builders.deliveries(shop, order_id)),
+        "keys": sum(len(each.licenses) for each in builders.deliveries(shop, order_id)),
         "attempts": [(row.attempt, row.state, row.money, row.amount_total, row.amount_subtotal, row.currency, row.email,
                       names.get(row.stripe_checkout_session_id or ""), bool(row.stripe_payment_intent_id))
                      for row in builders.attempts(shop)],

@@ -16,6 +16,9 @@ from core.foundation import database, outbox
 from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
+from core.kinds.license_keys import fingerprint
+from core.licensing import administration, calls, holding, rate_limits
+from core.licensing.calls import Call, Question
 from core.owner import attention, reports, setting_up
 from core.owner.accounting import order_list
 from core.owner.figures import closing, overview, rows
@@ -23,7 +26,7 @@ from core.owner.figures.days import Days
 from core.owner.figures.definitions import Figure
 from core.owner.order_book import detail, filters, listing, lookup
 from core.people import purchases
-from core.registers import customers, disputes, events, letters, machinery, refunds, subscriptions
+from core.registers import customers, disputes, events, letters, licenses, machinery, refunds, subscriptions
 from core.registers.paging import Page, Place
 from core.shop import Shop
 from tests import builders, seed
@@ -123,6 +126,31 @@ def test_one_order_in_full_is_read_without_reading_tables(old_shop: Shop, heard:
         named = ("SEED-77", "cs_77", "pi_77", "re_77", "dp_77", "evt_77", "ch_77", "sub_77", "ord_77")
         assert {lookup.exactly(session, name) for name in named} == {"ord_77", None}
     assert detail.sheet(old_shop, "ord_77").row.number == "SEED-77"
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("text", ["", "H77", "SEED-77", "buyer99@example.org", "nobody@example.org", "x" * 26])
+def test_licences_are_read_without_reading_tables(old_shop: Shop, heard: Heard, text: str) -> None:
+    for only in ("", "disabled", "timed", "given"):
+        first = licenses.page(old_shop, text, only, place=Place())
+        licenses.page(old_shop, text, only, place=Place(after=first.after))
+    assert licenses.sheet(old_shop, "lic_77").row.hint == "H77"
+    assert heard
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_what_software_and_buyers_ask_of_licences_reads_no_table(old_shop: Shop, heard: Heard) -> None:
+    with old_shop.transaction() as session:
+        assert administration.find(session, "H77") == "lic_77"
+        session.execute(
+            text("update license_keys set key_hash = :hash where id = 'lic_77'"), {"hash": fingerprint("K")}
+        )
+        session.commit()
+        holding.given(session, "buyer99@example.org", livemode=False, signing_key=old_shop.signing_key)
+        rate_limits.forget(session, now=old_shop.now())
+    for call in (Call.VALIDATE, Call.ACTIVATE, Call.OFFLINE, Call.DEACTIVATE):
+        asked = calls.reply(old_shop, call, Question("K", "kit", fingerprint="fp"), address="192.0.2.1")
+        assert asked.status == 200, asked.body
     assert _whole_tables(old_shop.engine, heard) == []
 
 

@@ -49,7 +49,11 @@ def use(shop: Shop, client: TestClient, order_id: str) -> None:
     (key,) = builders.rows(shop, LicenseKey)
     now = shop.now()
     with shop.transaction() as session:
-        session.add(LicenseActivation(id="act_1", license_key_id=key.id, machine=WICKED, created_at=now))
+        session.add(
+            LicenseActivation(
+                id="act_1", license_key_id=key.id, fingerprint="fp", label=WICKED, created_at=now, last_seen_at=now
+            )
+        )
         letter = Letter(id=f"receipt:{order_id}", order_id=order_id, state=LetterState.SENT, attempts=1, created_at=now)
         session.add(letter)
 

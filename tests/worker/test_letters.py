@@ -31,7 +31,9 @@ def test_a_purchase_is_answered_by_one_letter_that_holds_everything(trade: Trade
     with trade.shop.reading() as session:
         order = session.get_one(Order, order_id)
         key = next(
-            d.key for d in deliverables.deliveries(session, order_id, signing_key=trade.shop.signing_key) if d.key
+            key.key
+            for each in deliverables.deliveries(session, order_id, signing_key=trade.shop.signing_key)
+            for key in each.licenses
         )
 
     (letter,) = trade.postbox.to(buyer)

@@ -10,7 +10,7 @@ import pytest
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
-from core.kinds.grants import Delivery, File
+from core.kinds.grants import Delivery, File, License
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.messages.mail import Message
 from core.orders.disputes import Stage
@@ -19,16 +19,18 @@ from core.people.staff import Role
 from worker import wording
 
 SETTINGS = Settings(secret_key="a secret of sixteen letters", shop_name="Ada & Sons")
+KEY = "ABCDE-FGHJK-MNPQR-STVWX-YZ012"
 LIBRARY = "http://localhost:8501/purchases?letter=token"
 
 
 def _delivery(kind: Kind, *, quantity: int = 1, state: GrantState = GrantState.ACTIVE, reason: str = "") -> Delivery:
-    key = "ABCDE-FGHJK-MNPQR-STUVW" if kind is Kind.LICENSE else ""
+    count = quantity if kind is Kind.LICENSE else 0
+    licenses = tuple(License(f"lic_{n}", f"{KEY}-{n}", f"STVWX{n}", 3) for n in range(count))
     begins = datetime(2026, 12, 10, 16, tzinfo=UTC) if kind is Kind.WORKSHOP else None
     files = (File("f1", "PDF", "a.pdf", 1, "application/pdf"), File("f2", "EPUB", "a.epub", 1, "application/epub+zip"))
     return Delivery(
         grant_id="gr_1", product_id="p", product="Tools <for> teams", kind=kind, state=state, reason=reason,
-        quantity=quantity, image="", files=files, key=key, machines=3 * quantity, starts_at=begins,
+        quantity=quantity, image="", files=files, licenses=licenses, starts_at=begins,
         timezone="Europe/Copenhagen",
     )  # fmt: skip
 
@@ -137,6 +139,9 @@ def test_the_subject_is_one_short_line(letter: Message) -> None:
     [
         (Kind.DOWNLOAD, 1, "PDF, EPUB. Yours to keep: download it again whenever you like."),
         (Kind.LICENSE, 1, "Your licence key, for up to 3 computers:"),
+        (Kind.LICENSE, 2, "Your 2 licence keys, each for up to 3 computers:"),
+        (Kind.LICENSE, 2, f"{KEY}-0"),
+        (Kind.LICENSE, 2, f"{KEY}-1"),
         (Kind.PLAN, 1, "One seat, for whoever you choose."),
         (Kind.PLAN, 3, "3 seats. Give them out whenever you like."),
         (Kind.WORKSHOP, 1, "Your place: Thursday 10 December 2026, 17:00, Copenhagen time."),
@@ -189,7 +194,7 @@ def test_what_has_ended_since_is_not_offered_in_a_late_receipt() -> None:
 def test_what_came_late_is_handed_over_and_what_never_came_is_paid_back() -> None:
     late, given_up = LETTERS["late"], LETTERS["given up"]
     assert "Your place: Thursday 10 December 2026" in late.text
-    assert "ABCDE-FGHJK-MNPQR-STUVW" in late.html
+    assert KEY in late.html
     assert "€14.00 went back the way you paid" in given_up.text
     assert "Tools &lt;for&gt; teams" in given_up.html
 

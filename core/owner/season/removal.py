@@ -10,6 +10,7 @@ from core.foundation.database import Record, metadata
 from core.foundation.errors import NoSeason, SeasonUnderWay
 from core.kinds import downloads, licenses, seats
 from core.kinds.workshops import WorkshopDate
+from core.licensing import offline_tokens
 from core.messages import letters
 from core.orders import setbacks
 from core.orders.balance.entries import BalanceEntry

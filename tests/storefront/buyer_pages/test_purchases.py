@@ -1,13 +1,17 @@
 """Your purchases: a code or a letter's link signs in, and only then is anything to be seen."""
 
 from sqlalchemy import text
+from starlette.testclient import TestClient
 
 from core.foundation import signing
 from core.foundation.errors import StripeUnreachable
+from core.kinds.licenses import LicenseKey
 from core.people import sign_in
-from tests.builders import bought, subscribed
+from tests.builders import bought, rows, subscribed
 from tests.conftest import Clock
+from tests.core.licensing.asking import App, sold
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
+from webhook.app import create_app
 
 NORA = "nora@lindqvist.example"
 
@@ -187,3 +191,44 @@ def letter_about(visitor: Visitor) -> str:
     """The token in the link of a receipt."""
     order_id = bought(visitor.shop, visitor.stripe, "guide-eur")
     return sign_in.letter_link(visitor.shop, order_id, "nora@lindqvist.example").partition("letter=")[2]
+
+
+def test_a_licence_s_machines_are_shown_and_removed(visitor: Visitor, clock: Clock) -> None:
+    app = App(TestClient(create_app(visitor.shop)), sold(visitor.shop, visitor.stripe, valid_for="1 year")[1])
+    machine = app.ask("activate", fingerprint="fp", label="Nora's *laptop*")["activation"]["id"]
+    clock.pass_(hours=3)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    said = words(tab)
+    assert "Nora's \\*laptop\\*" in said
+    assert "Last used 3 hours ago, since 23 November 2026" in said
+    assert "In use on 1 of 3. Valid until 23 November 2027." in said
+    sound(tab.button(key=f"remove-{machine}").click().run())
+    assert "Its place is free for another computer" in words(tab)
+    assert "None in use yet" in words(tab)
+    assert app.code("validate", fingerprint="fp") == "NOT_ACTIVATED"
+
+
+def test_a_key_is_replaced_once_a_day(visitor: Visitor) -> None:
+    key = sold(visitor.shop, visitor.stripe)[1]
+    [row] = rows(visitor.shop, LicenseKey)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    assert key in words(tab)
+    sound(tab.button(key=f"replace-{row.id}").click().run())
+    assert "This is your new key" in words(tab)
+    assert key not in words(tab)
+    sound(tab.button(key=f"replace-{row.id}").click().run())
+    assert "You replaced this key within the last day" in tab.warning[0].value
+
+
+def test_signed_out_meanwhile_nothing_is_replaced(visitor: Visitor) -> None:
+    key = sold(visitor.shop, visitor.stripe)[1]
+    [row] = rows(visitor.shop, LicenseKey)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    with visitor.shop.transaction() as session:
+        session.execute(text("update sign_ins set ended_at = created_at"))
+    sound(tab.button(key=f"replace-{row.id}").click().run())
+    assert key not in words(tab)
+    assert rows(visitor.shop, LicenseKey)[0].key_hash == row.key_hash

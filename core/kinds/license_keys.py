@@ -1,0 +1,54 @@
+"""The text of a licence key: how one is made, known again however it is typed, and kept so that no table holds it readable."""
+
+import secrets
+from hashlib import sha256
+
+# Crockford's base32: without I, L, O and U, which people mistake for other characters or read too much into.
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LENGTH, _GROUP = 25, 5
+# Crockford's check is the number modulo 37; the five values that have no character of the alphabet are not used.
+_CHECK_MODULUS = 37
+_MISREAD = str.maketrans("OIL", "011")
+# Of a key that is shown to whom it does not belong to.
+HINT = 6
+
+
+def make(prefix: str = "") -> str:
+    """A new key: the prefix, 25 random characters (125 bits) and one that shows most slips in typing them."""
+    while True:
+        body = "".join(secrets.choice(ALPHABET) for _ in range(_LENGTH))
+        check = _check(body)
+        if check < len(ALPHABET):
+            groups = [body[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP)]
+            return "-".join([prefix] * bool(prefix) + [*groups, ALPHABET[check]])
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether the text may be a key of the shop's own making: its last 26 characters are of the alphabet and check out."""
+    body = canonical(text)[-_LENGTH - 1 :]
+    if len(body) <= _LENGTH or not set(body) <= set(ALPHABET):
+        return False
+    return _check(body[:-1]) == ALPHABET.index(body[-1])
+
+
+def canonical(text: str) -> str:
+    """The form in which keys are compared: capitals without spaces and hyphens, and without what is easily misread."""
+    kept = "".join(character for character in text.upper() if not character.isspace() and character not in "-–—")
+    return kept.translate(_MISREAD)
+
+
+def fingerprint(text: str) -> str:
+    """What a key is found by. A key has 125 random bits: no salt makes it harder to guess."""
+    return sha256(canonical(text).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def hint(text: str) -> str:
+    """The last six characters, by which people tell keys from each other."""
+    return canonical(text)[-HINT:]
+
+
+def _check(body: str) -> int:
+    number = 0
+    for character in body:
+        number = (number * len(ALPHABET) + ALPHABET.index(character)) % _CHECK_MODULUS
+    return number

@@ -1,0 +1,92 @@
+"""Licence keys as their buyers see them: the key to copy, how long it lasts, the machines that use it, and what can be done."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.foundation.errors import ShopError
+from core.kinds.grants import License, Machine
+from core.licensing import holding
+from storefront import dates, process, sentences, visitor, words
+
+_SAID = "license-said"
+
+
+def draw(license: License, where: str) -> None:
+    """One key, to be copied, with what is worth knowing of it. In the library its machines and its replacement as well."""
+    if license.key:
+        with st.container(key=f"copy-{where}-{license.id}"):
+            st.code(license.key, language=None)
+    else:
+        words.quiet(
+            f"The key that ends in {license.hint} works, but can't be shown any more. Replace it to see a new one."
+        )
+    words.quiet(" ".join(about(license)))
+    if where == "library":
+        _draw_said(license)
+        for machine in license.machines:
+            if machine.is_there(process.shop().now()):
+                _draw_machine(license, machine)
+        if not license.disabled:
+            _draw_replacement(license)
+
+
+def about(license: License) -> list[str]:
+    """What is worth knowing of a key, a sentence each."""
+    now = process.shop().now()
+    used = license.used(now)
+    found = [f"In use on {used} of {license.most}." if used else "None in use yet."]
+    if license.disabled:
+        found = ["Switched off by the seller."]
+    if license.expires_at:
+        found.append(f"{'Ended' if license.expires_at <= now else 'Valid until'} {dates.day(license.expires_at)}.")
+    if license.updates_until:
+        found.append(f"Updates until {dates.day(license.updates_until)}.")
+    return found
+
+
+def _draw_machine(license: License, machine: Machine) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"machine-{machine.id}"):
+        with st.container(width="stretch", gap=None):
+            st.markdown(f":material/computer: {words.plain(machine.label or 'A computer without a name')}")
+            ago = dates.age(process.shop().now() - machine.last_seen_at)
+            words.quiet(f"Last used {ago} ago, since {dates.day(machine.created_at)}")
+        if st.button("Remove", type="tertiary", icon=":material/close:", key=f"remove-{machine.id}"):
+
+            def act(email: str) -> str:
+                holding.release(process.shop(), email, license.id, machine.id)
+                return "Removed. Its place is free for another computer."
+
+            _carry_out(license, act)
+
+
+def _draw_replacement(license: License) -> None:
+    with st.popover("Replace this key", type="tertiary", icon=":material/sync:", key=f"replacing-{license.id}"):
+        st.markdown(
+            "If somebody else got hold of it: you get a new key, and the old one stops working at once. Your computers keep"
+            " their places, but each asks for the new key. Once a day."
+        )
+        if st.button("Replace it now", type="primary", key=f"replace-{license.id}"):
+
+            def act(email: str) -> str:
+                holding.replace(process.shop(), email, license.id)
+                return "This is your new key. The old one works no longer."
+
+            _carry_out(license, act)
+
+
+def _carry_out(license: License, act: Callable[[str], str]) -> None:
+    """Do it for whoever is signed in, asked again at the click, and say what came of it on the page that follows."""
+    try:
+        st.session_state[_SAID] = license.id, True, act(visitor.signed_in() or "")
+    except ShopError as error:
+        st.session_state[_SAID] = license.id, False, sentences.of(error)
+    st.rerun()
+
+
+def _draw_said(license: License) -> None:
+    said = st.session_state.get(_SAID)
+    if said and said[0] == license.id:
+        del st.session_state[_SAID]
+        draw = st.success if said[1] else st.warning
+        draw(said[2], icon=":material/check_circle:" if said[1] else ":material/error:")

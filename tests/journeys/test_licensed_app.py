@@ -1,0 +1,85 @@
+"""The sample app against the real shop: bought, activated, run while the shop is away, locked after a refund, also offline."""
+
+import subprocess
+import sys
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import httpx
+import pytest
+
+from core.kinds import license_keys
+from tests.journeys.stand import ROOT, Stand
+from tests.machine import eventually
+
+APP = ROOT / "docs" / "examples" / "licensed_app.py"
+
+
+class Copy:
+    """The app on a machine of its own."""
+
+    def __init__(self, stand: Stand, folder: Path) -> None:
+        self._stand, self._file = stand, folder / "license.json"
+
+    def runs(self, *key: str) -> str:
+        """What it says. Its exit status says the same."""
+        told = {
+            "LICENSE_SHOP": self._stand.webhook_url,
+            "LICENSE_PRODUCT": "proposal-kit",
+            "LICENSE_FILE": str(self._file),
+        }
+        done = subprocess.run(
+            [sys.executable, APP, *key],
+            env={**self._stand.env, **told},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stderr == ""
+        assert done.returncode == (0 if done.stdout == "Unlocked.\n" else 1)
+        return done.stdout.strip()
+
+    def is_edited(self, before: str, after: str) -> None:
+        text = self._file.read_text()
+        assert before in text
+        self._file.write_text(text.replace(before, after))
+
+
+def bought(stand: Stand) -> tuple[str, str]:
+    """A licence that was bought without a browser: the order's number, and the key as the receipt has it."""
+    email = f"app-{token_hex(3)}@example.com"
+    basket = {"cart_id": token_hex(8), "items": [{"price": "proposal-kit-eur"}], "email": email}
+    order: dict[str, Any] = httpx.post(f"{stand.webhook_url}/checkout", json=basket, timeout=30).json()
+    session = order["url"].rpartition("/")[2].partition("#")[0]
+    stand.stripe(f"payment_pages/{session}/confirm", payment_method="pm_card_visa")
+    text = stand.letters(email)[0]["text"]
+    [key] = [line.strip() for line in text.splitlines() if license_keys.is_well_formed(line)]
+    return stand.order(order["order_id"])["number"], key
+
+
+@pytest.fixture
+def copy(stand: Stand, tmp_path: Path) -> Copy:
+    return Copy(stand, tmp_path)
+
+
+def test_the_sample_app_survives_a_shop_that_is_away_and_locks_after_a_refund(stand: Stand, copy: Copy) -> None:
+    assert copy.runs() == "Locked: This copy has no licence yet."
+    number, key = bought(stand)
+    assert copy.runs(key.lower()) == "Unlocked."
+    assert copy.runs() == "Unlocked."
+    [machine] = stand.pushcart("license", key)["activations"]
+    with stand.without("webhook"):
+        assert copy.runs() == "Unlocked."
+    stand.pushcart("license", key, "--release", machine["id"])
+    assert copy.runs() == "Locked: The licence is not activated on this machine."
+    assert copy.runs(key) == "Unlocked."
+    stand.pushcart("refund", number, "--yes")
+    eventually(lambda: stand.order(number)["grants"][0]["state"] == "revoked")
+    assert copy.runs() == "Locked: The licence has ended: what was paid for it went back."
+    with stand.without("webhook"):
+        assert copy.runs().startswith("Locked")
+        # What it knows is signed: to write something else into its file opens nothing.
+        copy.is_edited('\\"valid\\":false', '\\"valid\\":true')
+        assert copy.runs().startswith("Locked")

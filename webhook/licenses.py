@@ -1,0 +1,194 @@
+"""What a seller's software asks of licences. Every answer has the same form, whatever it says, and is signed."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import orjson
+import structlog
+from fastapi import APIRouter, Request, Response
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from starlette.concurrency import run_in_threadpool
+
+from core.foundation.database import is_away
+from core.licensing import answers, calls, offline_tokens, signing_keys
+from core.licensing.answers import Answer, Code
+from core.licensing.calls import Call, Question, Reply
+from core.shop import Shop
+from webhook import senders
+from webhook.dependencies import OpenShop
+
+log = structlog.get_logger()
+router = APIRouter()
+
+# Far more than a question takes.
+_MOST_BYTES = 16 * 1024
+# What Lemon Squeezy's calls say, by what it is called here.
+_ALSO = {"license_key": "key", "instance_name": "label", "instance_id": "activation_id"}
+_MOST_META = 4096
+_RETRY = 30
+
+
+def _storable(text: str) -> str:
+    """The text, if a database takes it."""
+    if "\0" in text:
+        raise ValueError("holds a character that no text has")
+    text.encode()  # half a surrogate pair is no character either
+    return text.strip()
+
+
+def _parsed(value: Any) -> Any:
+    """A form says an object in JSON's words."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise ValueError("is no JSON object") from None
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(orjson.dumps(value)) > _MOST_META or b"\\u0000" in orjson.dumps(value):
+        raise ValueError(f"is larger than {_MOST_META} bytes, or holds a character that no text has")
+    return value
+
+
+Text = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
+_LEAST_TTL, _MOST_TTL = (int(each.total_seconds()) for each in (offline_tokens.LEAST, offline_tokens.MOST))
+
+
+class Body(BaseModel):
+    """A question as it is sent. What other shops' calls say besides is passed over."""
+
+    key: Annotated[Text, Field(min_length=1)]
+    product: Annotated[Text, Field(min_length=1)]
+    fingerprint: Text = ""
+    activation_id: Text = ""
+    label: Text = ""
+    meta: Annotated[dict[str, Any], BeforeValidator(_parsed), AfterValidator(_small)] = Field(default_factory=dict)
+    nonce: Text = ""
+    ttl: Annotated[int, Field(ge=_LEAST_TTL, le=_MOST_TTL)] = int(offline_tokens.USUAL.total_seconds())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_our_words(cls, said: Any) -> Any:
+        if not isinstance(said, dict):
+            raise ValueError("the body is neither a JSON object nor a form")
+        # What is left empty counts as left out.
+        said = {_ALSO.get(name, name): value for name, value in said.items() if value not in (None, "")}
+        # Where a machine has no fingerprint it is known by its name.
+        return {"fingerprint": said["label"], **said} if "label" in said and "activation_id" not in said else said
+
+
+# Which calls are about a machine, and by what it may be named.
+_NAMED_BY = {
+    Call.ACTIVATE: ("fingerprint",),
+    Call.LEASE: ("fingerprint",),
+    Call.OFFLINE: ("fingerprint",),
+    Call.DEACTIVATE: ("fingerprint", "activation_id"),
+}
+
+
+@router.post("/licenses/activate")
+async def activate(request: Request, shop: OpenShop) -> Response:
+    """A place for a machine. The same fingerprint again takes no new one; 409 where all are taken, with the machines."""
+    return await _answer(request, shop, Call.ACTIVATE)
+
+
+@router.post("/licenses/validate")
+async def validate(request: Request, shop: OpenShop) -> Response:
+    """Whether the key may be used right now, and on this machine if one is named."""
+    return await _answer(request, shop, Call.VALIDATE)
+
+
+@router.post("/licenses/deactivate")
+async def deactivate(request: Request, shop: OpenShop) -> Response:
+    """Free a machine's place. One that is gone already is a success."""
+    return await _answer(request, shop, Call.DEACTIVATE)
+
+
+@router.post("/licenses/lease")
+async def lease(request: Request, shop: OpenShop) -> Response:
+    """A place of a floating licence for some minutes; asked for again it is kept."""
+    return await _answer(request, shop, Call.LEASE)
+
+
+@router.post("/licenses/offline")
+async def offline(request: Request, shop: OpenShop) -> Response:
+    """A signed token for a machine without network."""
+    return await _answer(request, shop, Call.OFFLINE)
+
+
+@router.get("/.well-known/jwks.json")
+def keys(shop: OpenShop) -> Response:
+    """The public keys by which answers and tokens are checked."""
+    signing_keys.signer(shop)  # the first to ask has it made
+    with shop.reading() as session:
+        found = signing_keys.published(session, now=shop.now())
+    return Response(
+        orjson.dumps({"keys": found}), media_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+    )
+
+
+async def _answer(request: Request, shop: Shop, call: Call) -> Response:
+    said, problems = _read(await _bytes(request), request, call)
+    address = senders.household_of(senders.address_of(request, shop))
+    try:
+        if said is None:
+            found = await run_in_threadpool(calls.refuse, shop, problems, address=address)
+        else:
+            found = await run_in_threadpool(calls.reply, shop, call, said, address=address)
+    except Exception as error:
+        if not is_away(error):
+            raise
+        log.error("license_not_answered", error=type(error).__name__)
+        unsigned = Answer(Code.UNAVAILABLE, retry_after=_RETRY)
+        found = Reply(unsigned.status, answers.body(unsigned, now=shop.now()), "", _RETRY)
+    return _response(found)
+
+
+def _response(found: Reply) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if found.signature:
+        headers["Signature"] = found.signature
+    if found.retry_after:
+        headers["Retry-After"] = str(found.retry_after)
+    return Response(found.body, found.status, headers, "application/json")
+
+
+async def _bytes(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            return b"\0"  # read no further: it is no question
+    return body
+
+
+def _read(body: bytes, request: Request, call: Call) -> tuple[Question | None, list[dict[str, str]]]:
+    """The question, or what is wrong with it."""
+    try:
+        said = Body.model_validate(_fields(body, request))
+    except ValidationError as error:
+        return None, [
+            {"field": ".".join(map(str, each["loc"])) or "body", "problem": each["msg"].removeprefix("Value error, ")}
+            for each in error.errors()
+        ]
+    named = _NAMED_BY.get(call, ())
+    if named and not any(getattr(said, name) for name in named):
+        return None, [{"field": named[0], "problem": "Field required"}]
+    return Question(**{**said.model_dump(), "ttl": timedelta(seconds=said.ttl)}), []
+
+
+def _fields(body: bytes, request: Request) -> Any:
+    """What a JSON object or a form says. The product may also stand in the address, for apps that know no such field."""
+    try:
+        if "json" in request.headers.get("content-type", "") or body.lstrip()[:1] in (b"{", b"["):
+            said = orjson.loads(body)
+        else:
+            said = dict(parse_qsl(body.decode(), max_num_fields=50))
+    except ValueError:
+        return None
+    if isinstance(said, dict) and "product" in request.query_params:
+        return {"product": request.query_params["product"], **said}
+    return said
