@@ -15,7 +15,8 @@
     │   ├── AddressUnfit
     │   ├── NoSuchLine
     │   ├── NoSuchPayment
-    │   └── RefundTooBig
+    │   ├── RefundTooBig
+    │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
     │   ├── Withdrawn
@@ -25,6 +26,8 @@
     │   ├── AddressTaken
     │   ├── NothingToRefund
     │   ├── RefundChanged
+    │   ├── ProductChanged
+    │   ├── PlacesTaken
     │   ├── NeverPaid
     │   ├── RevocationChanged
     │   ├── OtherMode
@@ -36,6 +39,7 @@
     │   ├── OrderNotFound
     │   ├── CustomerNotFound
     │   ├── EventNotFound
+    │   ├── ProductNotFound
     │   ├── NoSeason
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
@@ -208,6 +212,22 @@ class RefundTooBig(BadInput):
     currency: str
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a field, in words that follow its name. `place` counts from 1 where a product has several; or 0."""
+
+    field: str
+    place: int
+    sentence: str
+
+
+@dataclass(eq=False)
+class ProductUnfit(BadInput):
+    """A product, or a part of one, that cannot be kept or sold as it is described: everything that is wrong with it."""
+
+    problems: list[Problem]
+
+
 class NotOpen(ShopError):
     """What was asked for is over, or is no longer for sale."""
 
@@ -274,6 +294,21 @@ class RefundChanged(NotOpen):
 
 
 @dataclass(eq=False)
+class ProductChanged(NotOpen):
+    """Since it was shown, somebody else has changed the product: nothing was kept."""
+
+    product: str
+
+
+@dataclass(eq=False)
+class PlacesTaken(NotOpen):
+    """So many places of this date are taken, or held by somebody who is paying: it cannot have fewer."""
+
+    date: str
+    taken: int
+
+
+@dataclass(eq=False)
 class NeverPaid(NotOpen):
     """Nothing was delivered, so there is nothing to take back."""
 
@@ -334,6 +369,11 @@ class CustomerNotFound(NotFound):
 @dataclass(eq=False)
 class EventNotFound(NotFound):
     event: str
+
+
+@dataclass(eq=False)
+class ProductNotFound(NotFound):
+    product: str
 
 
 class NoSeason(NotFound):

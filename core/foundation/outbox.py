@@ -40,6 +40,7 @@ class Job(StrEnum):
     INVITATION = "invitation"
     ASK_STRIPE = "ask_stripe"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
+    ARCHIVE_PRICE = "archive_price"
 
 
 class Queue(StrEnum):
@@ -65,6 +66,7 @@ _QUEUES = {
     Job.INVITATION: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
+    Job.ARCHIVE_PRICE: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})

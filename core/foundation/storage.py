@@ -42,13 +42,21 @@ class Storage:
         attributes = None if self.local else {"Content-Type": media_type}
         obstore.put(self.store, key, data, attributes=attributes)
 
+    def put_file(self, key: str, path: Path, *, media_type: str) -> None:
+        """Write a file of this machine, a piece at a time: however big it is, little of it is held in memory."""
+        attributes = None if self.local else {"Content-Type": media_type}
+        obstore.put(self.store, key, path, attributes=attributes)
+
     def has(self, key: str) -> bool:
         """Whether there is a file under this key."""
+        return self.size(key) is not None
+
+    def size(self, key: str) -> int | None:
+        """How many bytes lie under this key, or None if there is no such file."""
         try:
-            obstore.head(self.store, key)
+            return int(obstore.head(self.store, key)["size"])
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def presigned(self, key: str) -> str:
         """An address that opens the file for PRESIGNED_SECONDS to whoever holds it. Only buckets have such addresses."""

@@ -59,6 +59,9 @@ class Stripe(Protocol):
     def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
     def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
     def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def find_price(self, price: str) -> dict[str, Any] | None: ...
+    def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def archive_price(self, price: str) -> dict[str, Any]: ...
 
 
 class StripeApi:
@@ -202,6 +205,18 @@ class StripeApi:
         """The payouts that were made since then, newest first, as they are now."""
         made = {"created": {"gte": int(since.timestamp())}, "limit": 100}
         return self._all(lambda: self._client.v1.payouts.list(made))  # type: ignore[arg-type]
+
+    def find_price(self, price: str) -> dict[str, Any] | None:
+        """A price as it is now, with its product."""
+        return self._find(lambda: self._client.v1.prices.retrieve(price, {"expand": ["product"]}))
+
+    def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create a price, or get the one that was created before under this idempotency key."""
+        return self._ask(lambda: self._client.v1.prices.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def archive_price(self, price: str) -> dict[str, Any]:
+        """Have a price bought no more. What is billed by it already goes on."""
+        return self._ask(lambda: self._client.v1.prices.update(price, {"active": False}))
 
     def _transactions(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         asked = {**filters, "limit": 100, "expand": ["data.source"]}

@@ -46,14 +46,17 @@ class Action(StrEnum):
     STAFF = "staff"
     SEASON = "season"
     REHEARSE = "rehearse"
+    SHELVES = "shelves"
 
 
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
     Role.SUPPORT: frozenset(Action)
-    - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE},
+    - {
+        Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE, Action.SHELVES,
+    },
     Role.VIEWER: frozenset(),
-}
+}  # fmt: skip
 
 
 class StaffMember(Record, table=True):
