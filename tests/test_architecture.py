@@ -91,9 +91,14 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront",
     },
+    "storefront/product_forms": {
+        "core/foundation", "core/shop", "core/catalog", "core/kinds", "core/people", "core/owner", "storefront",
+        "storefront/back_office",
+    },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
+        "storefront/product_forms",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

@@ -176,6 +176,24 @@ def test_a_price_made_at_stripe_is_sold_until_it_is_withdrawn(side: Side) -> Non
         assert refusal.value.code == code
 
 
+def test_a_price_is_made_under_the_product_of_another_and_that_one_is_archived(side: Side) -> None:
+    name = side.sell(2900)
+    old = side.stripe.find_price(name)
+    assert old
+    asked_for = {
+        "product": old["product"]["id"], "currency": "eur", "unit_amount": 3500, "metadata": {"price_id": "guide-eur-2"},
+    }  # fmt: skip
+    made = [side.stripe.create_price(asked_for, key="price:guide-eur-2") for _ in range(2)]
+    assert made[0]["id"] == made[1]["id"] != name
+    assert side.stripe.archive_price(name)["active"] is False
+    new = side.stripe.find_price(made[0]["id"])
+    assert new
+    assert (new["unit_amount"], new["active"], new["product"]["id"]) == (3500, True, old["product"]["id"])
+    assert new["product"]["active"] is True
+    assert not side.stripe.find_price(name)["active"]
+    assert side.stripe.find_price("price_nobody") is None
+
+
 def test_a_lost_answer_is_given_again_under_the_same_key(side: Side) -> None:
     parameters, key, first = asked(side)
     side.lose_next_answer()

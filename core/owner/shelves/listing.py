@@ -49,7 +49,9 @@ class ProductSheet:
 
 def rows(session: Session, *, livemode: bool, zone: ZoneInfo, now: datetime) -> list[ProductRow]:
     """Every product, in the shop's order; what was taken off the shelves comes last."""
-    found = session.exec(select(Product).order_by(col(Product.active).desc(), col(Product.position), col(Product.id))).all()
+    found = session.exec(
+        select(Product).order_by(col(Product.active).desc(), col(Product.position), col(Product.id))
+    ).all()
     ids = [product.id for product in found]
     by_id = {offer.id: offer for offer in offers.of_products(session, ids, now=now)}
     drift, sold = applied.drift(session, ids), _sold(session, livemode=livemode, zone=zone, today=day_of(now, zone))

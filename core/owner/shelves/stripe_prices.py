@@ -10,6 +10,9 @@ from core.catalog.products import Price, Product
 from core.foundation.database import Record, minor_units
 from core.foundation.money import Money
 from core.gateway.objects import id_of
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
 from core.shop import Shop
 
 
@@ -54,6 +57,21 @@ def archive(shop: Shop, price_id: str, successor: str) -> None:
         with shop.transaction() as session:
             session.get_one(Price, new.id).stripe_price_id = made["id"]
     shop.stripe.archive_price(found["id"])
+
+
+def compare(shop: Shop, *, deed: Deed) -> int:
+    """Look, because somebody of the staff says so. Raises NotPermitted, DoneAlready or StripeTrouble."""
+    with shop.transaction() as session:
+        deeds.begin(
+            session,
+            shop.settings,
+            deed,
+            Action.SHELVES,
+            subject="shelves",
+            detail="compared with Stripe",
+            now=shop.now(),
+        )
+    return look(shop)
 
 
 def look(shop: Shop) -> int:

@@ -33,10 +33,12 @@ PAGES = (
     "customer",
     "letters",
     "subscriptions",
+    "products",
+    "product",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
-    "No such customer", "Letters", "Subscriptions",
+    "No such customer", "Letters", "Subscriptions", "Products", "No such product",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
 # By the key of the button that opens an action's dialog, or begins it.
