@@ -24,5 +24,5 @@ from core.orders.balance import entries, payouts
 from core.owner import notes, set_aside
 from core.owner.figures import day_sums
 from core.owner.season import seasons
-from core.owner.shelves import applied, stripe_prices
+from core.owner.shelves import applied, stripe_prices, uploads
 from core.people import audit, codes, customers, sign_in, staff

@@ -13,7 +13,19 @@ from starlette.types import Receive, Scope, Send
 from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
-from webhook import checkout_form, checkouts, cookies, downloads, errors, exports, health, products, stripe_events
+from webhook import (
+    checkout_form,
+    checkouts,
+    cookies,
+    downloads,
+    errors,
+    exports,
+    health,
+    pictures,
+    products,
+    stripe_events,
+    uploads,
+)
 
 log = structlog.get_logger()
 
@@ -72,7 +84,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.alone = False
     errors.register(app)
     stripe_events.register(app)
-    for module in (checkouts, checkout_form, products, downloads, cookies, exports):
+    for module in (checkouts, checkout_form, products, downloads, cookies, exports, uploads, pictures):
         app.include_router(module.router)
     health.register(app)
     return app

@@ -17,6 +17,7 @@ from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.messages import letters
 from core.owner.figures import closing
+from core.owner.shelves import uploads
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker
@@ -39,6 +40,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("heartbeat", shop.settings.worker_lost_seconds / BEATS, worker.beat),
             ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
             ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
+            ("uploads", shop.settings.sweep_seconds, worker.clean_up),
         )
     ]
     try:
@@ -110,6 +112,11 @@ class _Worker:
     def keep_sums(self) -> None:
         """Sum the days that are over, for whoever looks at the figures."""
         closing.keep_all(self._shop)
+
+    def clean_up(self) -> None:
+        """Throw away the uploads that nobody has gone on with."""
+        if thrown_away := uploads.clean(self._shop):
+            log.info("uploads_thrown_away", uploads=thrown_away)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

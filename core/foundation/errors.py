@@ -16,6 +16,8 @@
     │   ├── NoSuchLine
     │   ├── NoSuchPayment
     │   ├── RefundTooBig
+    │   ├── FileUnfit
+    │   ├── UnknownFile
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -28,6 +30,7 @@
     │   ├── RefundChanged
     │   ├── ProductChanged
     │   ├── PlacesTaken
+    │   ├── PieceMisplaced
     │   ├── NeverPaid
     │   ├── RevocationChanged
     │   ├── OtherMode
@@ -40,6 +43,7 @@
     │   ├── CustomerNotFound
     │   ├── EventNotFound
     │   ├── ProductNotFound
+    │   ├── UploadNotFound
     │   ├── NoSeason
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
@@ -228,6 +232,30 @@ class ProductUnfit(BadInput):
     problems: list[Problem]
 
 
+class Misfit(StrEnum):
+    """Why a file is not taken."""
+
+    NAME = "name"
+    EMPTY = "empty"
+    TOO_BIG = "too_big"
+    TYPE = "type"
+
+
+@dataclass(eq=False)
+class FileUnfit(BadInput):
+    """A file that is not taken for what it is to be; `most` is the biggest that would be, in bytes."""
+
+    why: Misfit
+    most: int
+
+
+@dataclass(eq=False)
+class UnknownFile(BadInput):
+    """Not a file that buyers get (any more)."""
+
+    file: str
+
+
 class NotOpen(ShopError):
     """What was asked for is over, or is no longer for sale."""
 
@@ -309,6 +337,14 @@ class PlacesTaken(NotOpen):
 
 
 @dataclass(eq=False)
+class PieceMisplaced(NotOpen):
+    """A piece of an upload that does not follow what has come, or an end before all has; in bytes."""
+
+    received: int
+    size: int
+
+
+@dataclass(eq=False)
 class NeverPaid(NotOpen):
     """Nothing was delivered, so there is nothing to take back."""
 
@@ -374,6 +410,13 @@ class EventNotFound(NotFound):
 @dataclass(eq=False)
 class ProductNotFound(NotFound):
     product: str
+
+
+@dataclass(eq=False)
+class UploadNotFound(NotFound):
+    """There is no such upload (any more): it was never begun, or rested for a day."""
+
+    upload: str
 
 
 class NoSeason(NotFound):

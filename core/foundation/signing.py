@@ -11,6 +11,7 @@ BROWSER = "browser"
 LETTER = "letter"
 TICKET = "ticket"
 SIGN_IN = "sign-in"
+UPLOAD = "upload"
 
 _MINUTE = 60
 MAX_AGE = {
@@ -19,6 +20,7 @@ MAX_AGE = {
     LETTER: 7 * 24 * 60 * _MINUTE,
     TICKET: 2 * _MINUTE,
     SIGN_IN: 90 * 24 * 60 * _MINUTE,
+    UPLOAD: 60 * _MINUTE,
 }
 
 

@@ -35,6 +35,7 @@ from core.foundation.errors import (
     StripeRefused,
     StripeUnreachable,
     UnknownDate,
+    UnknownFile,
     UnknownPrice,
 )
 from core.foundation.money import Money
@@ -100,6 +101,8 @@ def of(error: ShopError) -> str:
             return "There is no such product."
         case PlacesTaken(taken=taken):
             return f"{words.count(taken, 'place is', 'places are')} taken, or held by somebody who is paying. Nothing was done."
+        case UnknownFile():
+            return "Buyers don't get this file any more."
         case UnknownDate():
             return "This date isn't offered any more."
         case EventNotFound():

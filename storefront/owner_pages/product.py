@@ -6,13 +6,14 @@ from core.catalog.products import Kind
 from core.foundation.errors import AmountUnclear, ProductUnfit, ShopError
 from core.foundation.money import Money
 from core.kinds.offers import PriceTag
-from core.owner.shelves import checking, editing, entries, listing
+from core.owner.shelves import attachments, checking, editing, entries, listing
+from core.owner.shelves.attachments import FileRow
 from core.owner.shelves.listing import ProductSheet
 from core.people.deeds import Deed
 from core.people.staff import Action
 from storefront import frame, links, process, words
 from storefront.back_office import dialogs, gate, lists, refusals
-from storefront.product_forms import dates, fields, preview, prices
+from storefront.product_forms import dates, fields, files, preview, prices
 
 shop = process.shop()
 Entry = dict[str, Any]
@@ -61,7 +62,7 @@ def create(said: Entry, currency: str, text: str, interval: Any) -> None:
     st.switch_page(links.PRODUCT_SHEET, query_params={"id": product_id})
 
 
-def draw_sheet(sheet: ProductSheet, entry: Entry, *, may: bool) -> None:
+def draw_sheet(sheet: ProductSheet, entry: Entry, attached: list[FileRow], *, may: bool) -> None:
     """A product: its fields for whoever may change them, and its preview."""
     draw_head(sheet, entry, may=may)
     lists.draw_said()
@@ -72,13 +73,17 @@ def draw_sheet(sheet: ProductSheet, entry: Entry, *, may: bool) -> None:
         if may:
             said = {**entry, **fields.draw(entry, key_of(sheet))}
             draw_saving(sheet, said)
+        files.draw_cover(sheet.row.offer, may=may)
         prices.draw(sheet.row.offer, may=may)
+        if sheet.row.offer.kind in (Kind.DOWNLOAD, Kind.LICENSE):
+            files.draw(sheet.row.offer.id, attached, may=may)
         if sheet.row.offer.kind is Kind.WORKSHOP:
             dates.draw(sheet.row.offer, may=may)
     with right:
         preview.draw(preview.offer_of(said, sheet.row.offer))
     if may:
         prices.draw_open(sheet.row.offer)
+        files.draw_open(attached)
         dates.draw_open(sheet.row.offer)
 
 
@@ -180,8 +185,9 @@ with frame.column(1180):
         settings = shop.settings
         found = listing.sheet(session, named, livemode=settings.livemode, zone=settings.zone, now=shop.now())
         entry = entries.of_products(session, [named]).get(named)
+        attached = attachments.files_of(session, named)
     if found and entry:
-        draw_sheet(found, entry, may=me.may(Action.SHELVES))
+        draw_sheet(found, entry, attached, may=me.may(Action.SHELVES))
     elif not named and me.may(Action.SHELVES):
         draw_new()
     else:

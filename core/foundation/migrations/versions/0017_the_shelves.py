@@ -34,8 +34,26 @@ def upgrade() -> None:
         sa.Column("seen_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stripe_prices")),
     )
+    op.create_table(
+        "uploads",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("product_id", AutoString(), nullable=False),
+        sa.Column("purpose", sa.Enum("file", "cover", name="purpose", native_enum=False, length=32), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("label", AutoString(), nullable=False),
+        sa.Column("media_type", AutoString(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("pieces", sa.JSON(), nullable=False),
+        sa.Column("state", sa.Enum("open", "done", name="uploadstate", native_enum=False, length=32), nullable=False),
+        sa.Column("touched_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_uploads_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
+    )
+    op.create_index(op.f("ix_uploads_touched_at"), "uploads", ["touched_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("uploads")
     op.drop_table("stripe_prices")
     op.drop_table("applied_entries")
