@@ -65,9 +65,12 @@ def drifted(drift: Drift) -> str:
 
 def draw_actions(me: Staff) -> None:
     """What an owner may begin from here."""
-    if not me.may(Action.SHELVES):
-        return
-    with st.container(horizontal=True, width="content", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+        if me.may(Action.EXPORT):
+            link = '<a href="/api/owner/catalogue.toml" download target="_self">Export as TOML</a>'
+            st.html(f'<div class="files plain">{link}</div>', width="content")
+        if not me.may(Action.SHELVES):
+            return
         st.button("Compare with Stripe", icon=":material/sync:", type="tertiary", key="compare", on_click=compare)
         if st.button("New product", icon=":material/add:", type="primary", key="new-product"):
             st.switch_page(links.PRODUCT_SHEET)
