@@ -1,7 +1,7 @@
 """Every table of the shop: importing this module declares them all, for whoever compares the schema with the code."""
 
 # ruff: noqa: F401
-from core.catalog import products
+from core.catalog import products, promotion_codes
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts

@@ -71,6 +71,7 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
         "Shop": [
             owners_page(links.PRODUCTS, "Products", "inventory_2", hidden=hidden),
             owners_page(links.PRODUCT_SHEET, "Product", "inventory_2", hidden=True),
+            owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
             owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too),
         ],
         "System": [

@@ -122,9 +122,9 @@ def draw_promises(offer: Offer) -> None:
     st.markdown("  \n".join(f":gray[:small[:material/{icon}: &nbsp;{text}]]" for icon, text in promises))
 
 
-def draw_details(offer: Offer) -> None:
-    """What one gets, and what others asked before."""
-    about, questions = st.columns([7, 5], gap="medium")
+def draw_details(offer: Offer, *, narrow: bool = False) -> None:
+    """What one gets, and what others asked before: beside each other, or where it is `narrow` below."""
+    about, questions = (st.container(), st.container()) if narrow else st.columns([7, 5], gap="medium")
     with about:
         st.header("What you get", anchor=False)
         st.markdown(offer.description)

@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "core/people": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds"},
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
     "core/fulfillment": {
-        "core/foundation", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission",
+        "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission",
     },
     "core/journeys": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",

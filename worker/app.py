@@ -17,7 +17,7 @@ from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.messages import letters
 from core.owner.figures import closing
-from core.owner.shelves import uploads
+from core.owner.shelves import promotions, uploads
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker
@@ -41,6 +41,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
             ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
             ("uploads", shop.settings.sweep_seconds, worker.clean_up),
+            ("promotion codes", shop.settings.sweep_seconds, worker.look_at_codes),
         )
     ]
     try:
@@ -117,6 +118,10 @@ class _Worker:
         """Throw away the uploads that nobody has gone on with."""
         if thrown_away := uploads.clean(self._shop):
             log.info("uploads_thrown_away", uploads=thrown_away)
+
+    def look_at_codes(self) -> None:
+        """Ask Stripe about the promotion codes."""
+        promotions.look(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

@@ -15,7 +15,7 @@ from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.journeys import plans
 from core.messages import contents, letters
-from core.owner.shelves import stripe_prices
+from core.owner.shelves import promotions, stripe_prices
 from core.shop import Shop
 from worker import sending, wording
 from worker.mail import Message
@@ -74,6 +74,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, plans.end)
         case Job.ARCHIVE_PRICE:
             _call_stripe(post.shop, turn, stripe_prices.archive)
+        case Job.PROMOTION_CODE:
+            _call_stripe(post.shop, turn, promotions.tell)
         case Job.RECEIPT:
             sending.send(post, turn, _receipt(*turn.arguments))
         case Job.LATE_DELIVERY:

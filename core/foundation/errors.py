@@ -18,6 +18,7 @@
     │   ├── RefundTooBig
     │   ├── FileUnfit
     │   ├── UnknownFile
+    │   ├── PromotionUnfit
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -44,6 +45,7 @@
     │   ├── EventNotFound
     │   ├── ProductNotFound
     │   ├── UploadNotFound
+    │   ├── PromotionNotFound
     │   ├── NoSeason
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
@@ -250,6 +252,13 @@ class FileUnfit(BadInput):
 
 
 @dataclass(eq=False)
+class PromotionUnfit(BadInput):
+    """A promotion code that cannot be made as it is described: everything that is wrong with it."""
+
+    problems: list[Problem]
+
+
+@dataclass(eq=False)
 class UnknownFile(BadInput):
     """Not a file that buyers get (any more)."""
 
@@ -417,6 +426,11 @@ class UploadNotFound(NotFound):
     """There is no such upload (any more): it was never begun, or rested for a day."""
 
     upload: str
+
+
+@dataclass(eq=False)
+class PromotionNotFound(NotFound):
+    promotion: str
 
 
 class NoSeason(NotFound):

@@ -41,6 +41,7 @@ class Job(StrEnum):
     ASK_STRIPE = "ask_stripe"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     ARCHIVE_PRICE = "archive_price"
+    PROMOTION_CODE = "promotion_code"
 
 
 class Queue(StrEnum):
@@ -67,6 +68,7 @@ _QUEUES = {
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,
+    Job.PROMOTION_CODE: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})

@@ -62,6 +62,10 @@ class Stripe(Protocol):
     def find_price(self, price: str) -> dict[str, Any] | None: ...
     def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def archive_price(self, price: str) -> dict[str, Any]: ...
+    def create_coupon(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def create_promotion_code(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def find_promotion_code(self, code: str) -> dict[str, Any] | None: ...
+    def end_promotion_code(self, code: str) -> dict[str, Any]: ...
 
 
 class StripeApi:
@@ -217,6 +221,22 @@ class StripeApi:
     def archive_price(self, price: str) -> dict[str, Any]:
         """Have a price bought no more. What is billed by it already goes on."""
         return self._ask(lambda: self._client.v1.prices.update(price, {"active": False}))
+
+    def create_coupon(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create what a promotion code takes off, once per idempotency key."""
+        return self._ask(lambda: self._client.v1.coupons.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def create_promotion_code(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create a code that buyers type, once per idempotency key."""
+        return self._ask(lambda: self._client.v1.promotion_codes.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def find_promotion_code(self, code: str) -> dict[str, Any] | None:
+        """A promotion code as it is now, by its id, with its coupon."""
+        return self._find(lambda: self._client.v1.promotion_codes.retrieve(code, {"expand": ["promotion.coupon"]}))
+
+    def end_promotion_code(self, code: str) -> dict[str, Any]:
+        """Have a code work no more. What it took off stays off."""
+        return self._ask(lambda: self._client.v1.promotion_codes.update(code, {"active": False}))
 
     def _transactions(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         asked = {**filters, "limit": 100, "expand": ["data.source"]}

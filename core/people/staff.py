@@ -47,6 +47,7 @@ class Action(StrEnum):
     SEASON = "season"
     REHEARSE = "rehearse"
     SHELVES = "shelves"
+    PROMOTE = "promote"
 
 
 MAY: dict[Role, frozenset[Action]] = {
@@ -54,6 +55,7 @@ MAY: dict[Role, frozenset[Action]] = {
     Role.SUPPORT: frozenset(Action)
     - {
         Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE, Action.SHELVES,
+        Action.PROMOTE,
     },
     Role.VIEWER: frozenset(),
 }  # fmt: skip

@@ -25,6 +25,8 @@ from core.foundation.errors import (
     ProductChanged,
     ProductNotFound,
     ProductUnfit,
+    PromotionNotFound,
+    PromotionUnfit,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
@@ -93,12 +95,14 @@ def of(error: ShopError) -> str:
             return "The season of sales is not there any more."
         case UnknownPrice(price=missing):
             return f"{missing} isn't on sale (any more)."
-        case ProductUnfit(problems=problems):
+        case ProductUnfit(problems=problems) | PromotionUnfit(problems=problems):
             return "  \n".join(_problem(each) for each in problems)
         case ProductChanged():
             return "Somebody has changed this product since you opened it, so nothing was kept. Look at what it is now."
         case ProductNotFound():
             return "There is no such product."
+        case PromotionNotFound():
+            return "There is no such code any more."
         case PlacesTaken(taken=taken):
             return f"{words.count(taken, 'place is', 'places are')} taken, or held by somebody who is paying. Nothing was done."
         case UnknownFile():
@@ -125,7 +129,8 @@ _FIELDS = {
     "prices.amount": "The amount", "prices.currency": "The currency", "prices.interval": "How often it is billed",
     "license.machines": "Machines for each key", "download.downloads": "Downloads of each file",
     "dates.capacity": "The places", "dates.starts_at": "The day", "dates.timezone": "The time zone", "dates": "Dates",
-    "files": "The files", "files.name": "The name of the file",
+    "files": "The files", "code": "The code", "takes": "What it takes off", "percent": "The percentage",
+    "amount": "The amount", "limit": "The number of uses", "until": "The last day", "files.name": "The name of the file",
 }  # fmt: skip
 
 

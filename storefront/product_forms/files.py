@@ -61,7 +61,7 @@ def draw_open(files: Sequence[FileRow]) -> None:
 def _draw_upload(product_id: str, purpose: Purpose, label: str) -> None:
     address = f"/api/owner/upload?{urlencode({'product': product_id, 'purpose': purpose})}"
     link = f'<a href="{escape(address)}" target="_self">{label}</a>'
-    st.html(f'<div class="files plain">{link}</div>', width="content")
+    st.html(f'<div class="files plain upload">{link}</div>', width="content")
 
 
 @st.dialog("Withdraw a file", icon=":material/remove:", on_dismiss=dialogs.close)

@@ -40,7 +40,7 @@ def draw(offer: Offer) -> None:
         )
         product_view.draw_promises(offer)
         st.space("small")
-        product_view.draw_details(offer)
+        product_view.draw_details(offer, narrow=True)
     with st.container(border=True, key="box-preview-tile"):
         words.quiet("In the shop")
         tiles.tile(replace(offer, id=f"preview-{offer.id}"), link=False)

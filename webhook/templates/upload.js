@@ -25,7 +25,7 @@ class Refused extends Error {}
 
 function size(bytes) {
   const [unit, name] = bytes >= 1024 ** 3 ? [1024 ** 3, "GB"] : bytes >= 1024 ** 2 ? [1024 ** 2, "MB"] : [1024, "KB"];
-  return (bytes / unit).toFixed(bytes / unit < 10 ? 1 : 0) + " " + name;
+  return (bytes / unit).toFixed(bytes / unit < 10 && bytes ? 1 : 0) + " " + name;
 }
 
 function say(text, bad) {

@@ -51,9 +51,53 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
     )
     op.create_index(op.f("ix_uploads_touched_at"), "uploads", ["touched_at"])
+    op.create_table(
+        "promotion_codes",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("stripe_id", AutoString(), nullable=True),
+        sa.Column("livemode", sa.Boolean(), nullable=False),
+        sa.Column("code", AutoString(), nullable=False),
+        sa.Column("percent_off", sa.Float(), nullable=True),
+        sa.Column("amount_off", sa.BigInteger(), nullable=True),
+        sa.Column("currency", AutoString(), nullable=True),
+        sa.Column("forever", sa.Boolean(), nullable=False),
+        sa.Column("first_time", sa.Boolean(), nullable=False),
+        sa.Column("max_redemptions", sa.Integer(), nullable=True),
+        sa.Column("expires_at", UTCDateTime(), nullable=True),
+        sa.Column("times_redeemed", sa.Integer(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("made_here", sa.Boolean(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("seen_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promotion_codes")),
+        sa.UniqueConstraint("stripe_id", name=op.f("uq_promotion_codes_stripe_id")),
+    )
+    op.create_index("ix_promotion_codes_livemode_created_at", "promotion_codes", ["livemode", "created_at"])
+    op.create_index(op.f("ix_promotion_codes_seen_at"), "promotion_codes", ["seen_at"])
+    op.create_table(
+        "promotion_uses",
+        sa.Column("stripe_checkout_session_id", AutoString(), nullable=False),
+        sa.Column("order_id", AutoString(), nullable=False),
+        sa.Column("stripe_id", AutoString(), nullable=False),
+        sa.Column("currency", AutoString(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("stripe_checkout_session_id", name=op.f("pk_promotion_uses")),
+    )
+    op.create_table(
+        "promotion_sums",
+        sa.Column("stripe_id", AutoString(), nullable=False),
+        sa.Column("currency", AutoString(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("stripe_id", "currency", name=op.f("pk_promotion_sums")),
+    )
 
 
 def downgrade() -> None:
+    for table in ("promotion_sums", "promotion_uses", "promotion_codes"):
+        op.drop_table(table)
     op.drop_table("uploads")
     op.drop_table("stripe_prices")
     op.drop_table("applied_entries")
