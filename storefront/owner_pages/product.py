@@ -65,6 +65,8 @@ def create(said: Entry, currency: str, text: str, interval: Any) -> None:
 def draw_sheet(sheet: ProductSheet, entry: Entry, attached: list[FileRow], *, may: bool) -> None:
     """A product: its fields for whoever may change them, and its preview."""
     draw_head(sheet, entry, may=may)
+    if said_last := st.session_state.get(dialogs.SAID):
+        st.toast(said_last, icon=":material/check_circle:")  # the page is long, and one may be anywhere on it
     lists.draw_said()
     draw_drift(sheet)
     left, right = st.columns([6, 5], gap="medium")

@@ -18,7 +18,7 @@ PERCENT, AMOUNT = "A percentage", "An amount"
 
 def draw_code(row: PromotionRow, me: Staff) -> None:
     """One code, with what it took."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row-code-{row.id}"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"listed-code-{row.id}"):
         with st.container(width="stretch", gap=None):
             st.markdown(f"**{words.plain(row.code or 'A code that Stripe has not named yet')}** &nbsp; {state(row)}")
             words.quiet(" · ".join(about(row)))
@@ -45,7 +45,7 @@ def about(row: PromotionRow) -> list[str]:
     """What it takes off, from what, and until when."""
     if not row.told and not row.made_here:
         return ["Made at Stripe; the worker is asking about it"]
-    less = price(row.off) if row.off else f"{row.percent or 0:g} %"
+    less = price(row.off) if row.off else f"{row.percent or 0:g}%"
     found = [f"{less} off {'every payment' if row.forever else 'the first payment'}"]
     if row.first_time:
         found.append("for who has not bought before")

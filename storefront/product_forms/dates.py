@@ -20,7 +20,7 @@ def draw(offer: Offer, *, may: bool) -> None:
     if not offer.dates:
         words.quiet("No date is offered.")
     for date in offer.dates:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"row-date-{date.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"listed-date-{date.id}"):
             with st.container(width="stretch", gap=None):
                 day, hours = of(date)
                 st.markdown(f"**{words.plain(day)}**")

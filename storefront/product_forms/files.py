@@ -21,7 +21,7 @@ def draw(product_id: str, files: Sequence[FileRow], *, may: bool) -> None:
     if not files:
         words.quiet("Buyers get no file yet.")
     for file in files:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"row-file-{file.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"listed-file-{file.id}"):
             with st.container(width="stretch", gap=None):
                 st.markdown(f"**{words.plain(file.label)}**")
                 words.quiet(f"{words.plain(file.name)}, {size(file.size)}")

@@ -20,7 +20,7 @@ def draw(offer: Offer, *, may: bool) -> None:
     if not offer.prices:
         words.quiet("It has no price yet.")
     for tag in offer.prices:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"row-price-{tag.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"listed-price-{tag.id}"):
             with st.container(width="stretch", gap=None):
                 st.markdown(f"**{said(tag)}**")
                 words.quiet(words.plain(tag.id))
