@@ -18,7 +18,7 @@ class PromotionCode(Record, table=True):
     """A code that buyers type at Stripe's payment page. One made here has an id of ours, and no `stripe_id` before Stripe has it.
 
     `ended_at` is when somebody here ended it, which Stripe is told by a job; `active` and `times_redeemed` are what Stripe said
-    at `seen_at`.
+    at `seen_at`. What Stripe `refused` to make says why, and is never made.
     """
 
     __tablename__ = "promotion_codes"
@@ -38,6 +38,7 @@ class PromotionCode(Record, table=True):
     times_redeemed: int = 0
     active: bool = True
     made_here: bool = False
+    refused: str = ""
     ended_at: datetime | None = None
     created_at: datetime
     seen_at: datetime | None = Field(default=None, index=True)

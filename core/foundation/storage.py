@@ -69,7 +69,7 @@ class Storage:
 
     def beginning(self, key: str) -> bytes:
         """The first bytes of a file, by which its type is known."""
-        return bytes(obstore.get_range(self.store, key, start=0, length=min(_BEGINNING, self.size(key) or 0)))
+        return bytes(obstore.get_range(self.store, key, start=0, length=min(_BEGINNING, self.size_of(key) or 0)))
 
     def move(self, key: str, to: str) -> None:
         """Have a file lie under another key; what lay there is replaced."""
@@ -82,10 +82,10 @@ class Storage:
 
     def has(self, key: str) -> bool:
         """Whether there is a file under this key."""
-        return self.size(key) is not None
+        return self.size_of(key) is not None
 
-    def size(self, key: str) -> int | None:
-        """How many bytes lie under this key, or None if there is no such file."""
+    def size_of(self, key: str) -> int | None:
+        """How many bytes lie under this key, or None if nothing does."""
         try:
             return int(obstore.head(self.store, key)["size"])
         except FileNotFoundError:

@@ -159,7 +159,7 @@ def _lies(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
             digest = file_digest(file, "sha256").hexdigest()
         return _Stored(downloads.key_of(digest, entry.name), (folder / entry.path).stat().st_size, digest)
     key = downloads.key_of(entry.sha256, entry.name)
-    size = shop.storage.size(key)
+    size = shop.storage.size_of(key)
     if size is None:
         raise CatalogInvalid([f"the shop has no file {entry.name} with the fingerprint {entry.sha256}: give its path"])
     return _Stored(key, size, entry.sha256)

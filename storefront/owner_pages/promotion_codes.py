@@ -34,6 +34,8 @@ def state(row: PromotionRow) -> str:
     """Whether it works, as a badge."""
     if row.ended_at is not None:
         return ":gray-badge[:material/block: Ended]"
+    if row.refused:
+        return ":red-badge[:material/error: Refused by Stripe]"
     if not row.told and row.made_here:
         return ":orange-badge[:material/hourglass_top: Stripe is being told]"
     if row.limit is not None and row.times_redeemed >= row.limit:
@@ -46,7 +48,8 @@ def about(row: PromotionRow) -> list[str]:
     if not row.told and not row.made_here:
         return ["Made at Stripe; the worker is asking about it"]
     less = price(row.off) if row.off else f"{row.percent or 0:g}%"
-    found = [f"{less} off {'every payment' if row.forever else 'the first payment'}"]
+    found = [words.plain(row.refused)] if row.refused else []
+    found += [f"{less} off {'every payment' if row.forever else 'the first payment'}"]
     if row.first_time:
         found.append("for who has not bought before")
     if row.until:

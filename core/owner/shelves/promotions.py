@@ -61,6 +61,7 @@ class PromotionRow:
     ended_at: datetime | None
     made_here: bool
     told: bool
+    refused: str
     taken: tuple[Taken, ...]
 
 
@@ -121,9 +122,16 @@ def tell(shop: Shop, promotion_id: str) -> None:
     """
     with shop.reading() as session:
         row = session.get(PromotionCode, promotion_id)
-    if row is None or row.livemode is not shop.settings.livemode:
+    if row is None or row.livemode is not shop.settings.livemode or row.refused:
         return
-    stripe_id = row.stripe_id or _make(shop, row)
+    try:
+        stripe_id = row.stripe_id or _make(shop, row)
+    except StripeRefused as refusal:
+        with shop.transaction() as session:
+            if known := session.get(PromotionCode, promotion_id):
+                known.refused, known.active = refusal.message or refusal.code, False
+                session.add(known)
+        raise
     if row.ended_at is not None:
         shop.stripe.end_promotion_code(stripe_id)
     _learn(shop, promotion_id, stripe_id)
@@ -210,7 +218,7 @@ def _row(row: PromotionCode, taken: tuple[Taken, ...], *, now: datetime) -> Prom
     off = Money(row.amount_off, row.currency) if row.amount_off is not None and row.currency else None
     return PromotionRow(
         row.id, row.code, row.percent_off, off, row.forever, row.first_time, row.max_redemptions, row.expires_at,
-        row.times_redeemed, row.active and not over, row.ended_at, row.made_here, row.seen_at is not None, taken,
+        row.times_redeemed, row.active and not over, row.ended_at, row.made_here, row.seen_at is not None, row.refused, taken,
     )  # fmt: skip
 
 

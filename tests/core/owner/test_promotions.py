@@ -110,6 +110,20 @@ def test_what_stripe_refuses_is_not_kept_and_can_be_asked_for_anew(shop: Shop, s
     assert len(stripe.promotion_codes) == 1
 
 
+def test_what_stripe_refuses_to_the_worker_says_so(shop: Shop, stripe: FakeStripe, deed: Deed) -> None:
+    promotions.create(shop, SPRING, deed=deed)
+    stripe.trouble.append(StripeUnreachable("down"))
+    with pytest.raises(StripeUnreachable):
+        promotions.create(shop, SPRING, deed=colleagues.deed(deed.sign_in_id))
+    late = next(row for row in listed(shop) if not row.told)
+    with pytest.raises(StripeRefused):
+        promotions.tell(shop, late.id)
+    late = next(row for row in listed(shop) if row.id == late.id)
+    assert (late.usable, late.refused) == (False, "An active promotion code with this code already exists.")
+    promotions.tell(shop, late.id)
+    assert len(stripe.promotion_codes) == 1
+
+
 def test_a_code_that_was_ended_ends_at_stripe_even_if_that_was_away(shop: Shop, stripe: FakeStripe, deed: Deed) -> None:
     promotion = promotions.create(shop, SPRING, deed=deed)
     stripe.trouble.append(StripeUnreachable("down"))

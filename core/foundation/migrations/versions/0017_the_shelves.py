@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("times_redeemed", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("made_here", sa.Boolean(), nullable=False),
+        sa.Column("refused", AutoString(), nullable=False),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("seen_at", UTCDateTime(), nullable=True),
