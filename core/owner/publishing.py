@@ -136,6 +136,7 @@ def _take_off_the_demos(session: Session, named: list[str], keys: list[str], *, 
     theirs = (col(Product.from_demo), col(Product.active), col(Product.id).not_in(named))
     found = session.exec(select(Product.id).where(*theirs).order_by(Product.id)).all()
     session.exec(update(Product).where(*theirs).values(active=False, updated_at=now))
+    applied.forget(session, found)
     session.exec(delete(ShopText).where(col(ShopText.from_demo), col(ShopText.key).not_in(keys)))
     return tuple(found)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON
+from sqlalchemy import JSON, delete
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record
@@ -55,6 +55,11 @@ def remember(session: Session, product_ids: Collection[str], source: Source, *, 
         )  # fmt: skip
         session.merge(row)
     session.flush()
+
+
+def forget(session: Session, product_ids: Collection[str]) -> None:
+    """What a file said of these counts no more: they have made room for others."""
+    session.exec(delete(AppliedEntry).where(col(AppliedEntry.product_id).in_(product_ids)))
 
 
 def drift(session: Session, product_ids: Collection[str]) -> dict[str, Drift]:

@@ -22,7 +22,7 @@ def bring(session: Session, product_id: str, entries: list[PriceEntry]) -> None:
     named = [entry.id for entry in entries]
     for position, entry in enumerate(entries):
         row_id = free_id(session, product_id, entry, besides=named)
-        _put(session, product_id, entry, row_id, position, stripe_price_id=entry.stripe_price_id)
+        _put(session, product_id, entry, row_id, position, stripe_price_id=_at_stripe(session, entry, row_id))
         for old in before:
             if _is_of(entry.id, old.id) and old.id != row_id and (old.id == entry.id or old.id not in named):
                 archive(session, old, successor=row_id)
@@ -63,6 +63,16 @@ def free_id(session: Session, product_id: str, entry: PriceEntry, *, besides: Co
         if (row := session.get(Price, candidate, populate_existing=True)) is None
         or (row.product_id, row.amount, row.currency, row.interval) == terms
     )
+
+
+def _at_stripe(session: Session, entry: PriceEntry, row_id: str) -> str | None:
+    """Which of Stripe's prices this one is: as the entry says. In place of another amount it is never the one of that, which
+    charges what it always did, but the one that was made for it since."""
+    named = session.get(Price, entry.id)
+    if row_id == entry.id or named is None or entry.stripe_price_id not in (None, named.stripe_price_id):
+        return entry.stripe_price_id
+    known = session.get(Price, row_id)
+    return known.stripe_price_id if known else None
 
 
 def _is_of(name: str, price_id: str) -> bool:

@@ -170,12 +170,17 @@ def clean(shop: Shop) -> int:
     """Throw away what nobody has gone on with for a day, and what is done; how many those were."""
     with shop.reading() as session:
         old = session.exec(select(Upload.id).where(col(Upload.touched_at) < shop.now() - KEPT)).all()
-    for upload_id in old:
+    return sum(_throw_away(shop, upload_id) for upload_id in old)
+
+
+def _throw_away(shop: Shop, upload_id: str) -> bool:
+    """Throw one away, unless somebody has gone on with it this very moment: then it keeps its pieces."""
+    with shop.transaction() as session:
+        rested = (col(Upload.id) == upload_id, col(Upload.touched_at) < shop.now() - KEPT)
+        gone = bool(session.exec(delete(Upload).where(*rested)).rowcount)
+    if gone:
         shop.storage.clear(_folder(upload_id))
-        with shop.transaction() as session:
-            rested = (col(Upload.id) == upload_id, col(Upload.touched_at) < shop.now() - KEPT)
-            session.exec(delete(Upload).where(*rested))
-    return len(old)
+    return gone
 
 
 def _put_together(shop: Shop, row: Upload) -> str:

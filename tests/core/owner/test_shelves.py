@@ -124,6 +124,34 @@ def test_a_price_that_the_file_changes_is_another_price_and_the_same_file_finds_
     }  # fmt: skip
 
 
+def test_a_file_s_new_amount_is_never_charged_by_the_price_that_stripe_keeps_for_the_old_one(
+    bare_shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    (tmp_path / "guide.txt").write_text("words")
+    path, old = tmp_path / "shop.toml", stripe.sell(2900)
+    text = GUIDE.replace('currency = "eur"', f'currency = "eur", stripe_price_id = "{old}"')
+    for amount in (2900, 3900):
+        path.write_text(text.replace("2900", str(amount)))
+        publishing.apply(bare_shop, path)
+    assert jobs(bare_shop) == [f"archive_price:guide-eur:{old}:guide-eur-2"]
+    stripe_prices.archive(bare_shop, "guide-eur", "guide-eur-2")
+    publishing.apply(bare_shop, path)
+    known = {row.id: row.stripe_price_id for row in builders.rows(bare_shop, Price)}
+    assert known["guide-eur"] == old
+    assert stripe.prices[str(known["guide-eur-2"])]["unit_amount"] == 3900
+    builders.bought(bare_shop, stripe, "guide-eur-2")
+
+
+def test_what_of_the_demo_has_made_room_differs_from_nothing(bare_shop: Shop, tmp_path: Path) -> None:
+    publishing.fill_demo(bare_shop)
+    (tmp_path / "guide.txt").write_text("words")
+    (tmp_path / "shop.toml").write_text(GUIDE)
+    taken_off = publishing.apply(bare_shop, tmp_path / "shop.toml").taken_off
+    with bare_shop.reading() as session:
+        assert set(applied.drift(session, [*taken_off, "guide"])) == {"guide"}
+    assert taken_off
+
+
 # -- deeds
 
 
