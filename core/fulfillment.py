@@ -14,10 +14,13 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
 from core.admission import AdmittedSession
+from core.catalog import promotion_codes
 from core.catalog.products import Kind
 from core.foundation import addresses, outbox
+from core.foundation.money import Money
 from core.foundation.outbox import Job
 from core.foundation.signals import corrections
+from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
 from core.kinds.grants import Grant
@@ -130,9 +133,19 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
         plain = facts.amount == facts.amount_subtotal and not facts.amount_discount and not facts.amount_tax
         known = plain or facts.amount == facts.amount_tax == 0 or not book.fits(row)
         payments.record(session, admitted.order_id, book.payments, facts, lines_known=known)
+        _note_promotion(session, order, admitted.facts, now=now)
     if admitted.facts.subscription:
         order.eventful = True
         subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
+
+
+def _note_promotion(session: Session, order: Order, facts: SessionFacts, *, now: datetime) -> None:
+    """Count the code that this payment was made with, if any. What is made up was made with none of Stripe's."""
+    if facts.promotion_code and not order.from_season:
+        promotion_codes.note_use(
+            session, facts.promotion_code, checkout=facts.id, order_id=order.id,
+            off=Money(facts.amount_discount, facts.currency), livemode=facts.livemode, now=now,
+        )  # fmt: skip
 
 
 def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, actor: str, now: datetime) -> Settled:

@@ -1,7 +1,7 @@
 """Every table of the shop: importing this module declares them all, for whoever compares the schema with the code."""
 
 # ruff: noqa: F401
-from core.catalog import products
+from core.catalog import products, promotion_codes
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts
@@ -26,4 +26,5 @@ from core.owner import notes, set_aside
 from core.owner.doctor import findings
 from core.owner.figures import day_sums
 from core.owner.season import seasons
+from core.owner.shelves import applied, stripe_prices, uploads
 from core.people import audit, codes, customers, sign_in, staff

@@ -70,7 +70,12 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.MONEY, "Money", "account_balance", hidden=hidden),
             owners_page(links.FIGURE, "Figure", "monitoring", hidden=True),
         ],
-        "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
+        "Shop": [
+            owners_page(links.PRODUCTS, "Products", "inventory_2", hidden=hidden),
+            owners_page(links.PRODUCT_SHEET, "Product", "inventory_2", hidden=True),
+            owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
+            owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too),
+        ],
         "System": [
             owners_page(links.LETTERS, "Letters", "mail", hidden=hidden),
             owners_page(links.HEALTH, "Health", "vital_signs", hidden=hidden),

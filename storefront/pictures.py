@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from core.catalog import products
 from core.kinds.workshops import DateView
 from storefront import process
 
@@ -16,10 +17,16 @@ STATIC = Path(__file__).parent / "static"
 
 
 def show(image: str, key: str, alt: str = "", width: int | Literal["stretch"] = "stretch") -> None:
-    """A picture of the static folder by its address, so that browsers keep it, or a drawn one; nothing where there is none."""
+    """A picture by its address, so that browsers keep it, or a drawn one; nothing where there is none."""
     if image:
         with st.container(key=f"pic-{key}", width=width):
-            st.image(image if image.startswith("<svg") else f"/app/static/{image}", width="stretch", alt=alt)
+            st.image(image if image.startswith("<svg") else _address(image), width="stretch", alt=alt)
+
+
+def _address(image: str) -> str:
+    """Where browsers find it. Streamlit knows the static folder by its path, and anything else by a whole address alone."""
+    path = products.picture_path(image)
+    return f"{process.shop().settings.public_url}{path}" if image.startswith(products.UPLOADED) else path
 
 
 def of_date(image: str, date: DateView | None) -> str:

@@ -9,8 +9,8 @@ from storefront import amounts, links, pictures, words
 _FEW = 10
 
 
-def tile(offer: Offer) -> None:
-    """One cell of the grid. Its only link stretches over all of it (see pushcart.css)."""
+def tile(offer: Offer, *, link: bool = True) -> None:
+    """One cell of the grid. Its only link stretches over all of it (see pushcart.css); without one it is only looked at."""
     with st.container(key=f"tile-{offer.id}", height="stretch", gap="xsmall"):
         next_date = next(iter(offer.open_dates or offer.dates), None)
         pictures.show(pictures.of_date(offer.image, next_date), offer.id, offer.image_alt)
@@ -20,7 +20,10 @@ def tile(offer: Offer) -> None:
         st.space("stretch")
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_price_line(offer), width="content")
-            links.trailing(links.PRODUCT, words.plain(offer.call_to_action or "See more"), p=offer.id)
+            if link:
+                links.trailing(links.PRODUCT, words.plain(offer.call_to_action or "See more"), p=offer.id)
+            else:
+                st.markdown(words.plain(offer.call_to_action or "See more"), width="content")
 
 
 def badge(offer: Offer) -> str:

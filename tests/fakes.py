@@ -25,6 +25,7 @@ from core.foundation.errors import (
 )
 from core.gateway.sessions import SessionFacts, read_session
 from tests.fake_billing import FakeBilling
+from tests.fake_catalogue import FakeCatalogue
 
 SECRET = "whsec_test_0123456789abcdef"
 # What stands there is a matter of Stripe's page, and only for browsers.
@@ -40,7 +41,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class FakeStripe(FakeBilling):
+class FakeStripe(FakeCatalogue, FakeBilling):
     """Stripe's objects as Stripe keeps them. `trouble` is raised by the next calls, one each, before anything is done.
 
     `lost_answers` is how many of the next calls that change something do so, and then never answer; `broken_answers` how
@@ -51,7 +52,6 @@ class FakeStripe(FakeBilling):
         super().__init__()
         self.now = now
         self.sessions: dict[str, dict[str, Any]] = {}
-        self.prices: dict[str, dict[str, Any]] = {}
         self._currency_options: dict[str, dict[str, int]] = {}
         self.by_key: dict[str, tuple[dict[str, Any], str]] = {}
         self.undelivered: list[dict[str, Any]] = []
@@ -196,12 +196,8 @@ class FakeStripe(FakeBilling):
         self, amount: int, currency: str = "eur", *, interval: str | None = None, others: dict[str, int] | None = None
     ) -> str:
         """A price is made in Stripe's dashboard, in other currencies too if amounts are given. Returns its id."""
-        price = {
-            "id": f"price_test_{next(self._numbers)}", "object": "price", "active": True, "livemode": False,
-            "unit_amount": amount, "currency": currency, "recurring": {"interval": interval} if interval else None,
-            "metadata": {},
-        }  # fmt: skip
-        self.prices[price["id"]] = price
+        asked = {"unit_amount": amount, "currency": currency, "product": self._new_product("Sold at Stripe")}
+        price = self.prices[self._new_price({**asked, "recurring": {"interval": interval} if interval else None})]
         # Stripe says them only to who asks for them.
         self._currency_options[price["id"]] = others or {}
         return price["id"]
@@ -327,7 +323,7 @@ class FakeStripe(FakeBilling):
             raise StripeRefused("invalid_request_error", "The price specified is inactive.")
         price = self.prices[line["price"]]
         if currency and currency != price["currency"]:
-            if currency not in (others := self._currency_options[price["id"]]):
+            if currency not in (others := self._currency_options.get(price["id"], {})):
                 raise StripeRefused("invalid_request_error", f"The price specified has no {currency}.")
             return {**price, "currency": currency, "unit_amount": others[currency]}
         return price

@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "core/licensing": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people"},
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
     "core/fulfillment": {
-        "core/foundation", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission",
+        "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission",
     },
     "core/journeys": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
@@ -102,10 +102,15 @@ ROOMS: dict[str, set[str]] = {
         "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront",
     },
+    "storefront/product_forms": {
+        "core/foundation", "core/shop", "core/catalog", "core/kinds", "core/people", "core/owner", "storefront",
+        "storefront/back_office",
+    },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
+        "storefront/product_forms",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

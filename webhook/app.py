@@ -22,8 +22,10 @@ from webhook import (
     exports,
     health,
     licenses,
+    pictures,
     products,
     stripe_events,
+    uploads,
 )
 
 log = structlog.get_logger()
@@ -83,7 +85,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.alone = False
     errors.register(app)
     stripe_events.register(app)
-    for module in (checkouts, checkout_form, products, downloads, licenses, cookies, exports):
+    for module in (checkouts, checkout_form, products, downloads, licenses, cookies, exports, uploads, pictures):
         app.include_router(module.router)
     health.register(app)
     return app

@@ -14,6 +14,7 @@ from core.owner.figures import period
 from core.owner.figures.days import Days, day_of
 from core.owner.order_book import export, filters
 from core.owner.order_book.filters import Filters
+from core.owner.shelves import export as shelves
 from core.people.deeds import Deed
 from core.shop import Shop
 from webhook import cookies
@@ -37,6 +38,15 @@ async def accounts(file: File, request: Request, shop: OpenShop) -> StreamingRes
     days = period.read(request.query_params, today=today).days(zone, today=today)
     pieces = await run_in_threadpool(_begin_file, shop, file, days, cookies.sign_in_of(request, shop))
     return _streamed(pieces, f"{file}-{days.first}-{days.last}.csv")
+
+
+@router.get("/owner/catalogue.toml")
+async def catalogue(request: Request, shop: OpenShop) -> Response:
+    """The shelves as a catalogue file. Raises NotPermitted."""
+    deed = Deed(cookies.sign_in_of(request, shop), new_id("do"))
+    found = await run_in_threadpool(shelves.hand_out, shop, deed=deed)
+    headers = {"Content-Disposition": 'attachment; filename="catalogue.toml"', "Cache-Control": "no-store"}
+    return Response(found, media_type="application/toml", headers=headers)
 
 
 @router.get("/owner/evidence/{order_id}")

@@ -19,6 +19,7 @@ from core.licensing import rate_limits
 from core.messages import letters
 from core.owner.doctor import examination
 from core.owner.figures import closing
+from core.owner.shelves import promotions, uploads
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker
@@ -45,6 +46,8 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
             ("doctor", EXAMINES, worker.examine),
             ("rate limits", 60.0, worker.forget),
+            ("uploads", shop.settings.sweep_seconds, worker.clean_up),
+            ("promotion codes", shop.settings.sweep_seconds, worker.look_at_codes),
         )
     ]
     try:
@@ -125,6 +128,15 @@ class _Worker:
     def examine(self) -> None:
         """See once a day whether all is as it must be, for the owners' pages to say."""
         examination.examine_daily(self._shop)
+
+    def clean_up(self) -> None:
+        """Throw away the uploads that nobody has gone on with."""
+        if thrown_away := uploads.clean(self._shop):
+            log.info("uploads_thrown_away", uploads=thrown_away)
+
+    def look_at_codes(self) -> None:
+        """Ask Stripe about the promotion codes."""
+        promotions.look(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

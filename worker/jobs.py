@@ -16,6 +16,7 @@ from core.foundation.signals import milestones
 from core.journeys import plans
 from core.messages import contents, letters
 from core.messages.mail import Message
+from core.owner.shelves import promotions, stripe_prices
 from core.shop import Shop
 from worker import sending, wording
 from worker.sending import Letter, Post
@@ -71,6 +72,10 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, questions.ask)
         case Job.CANCEL_SUBSCRIPTION:
             _call_stripe(post.shop, turn, plans.end)
+        case Job.ARCHIVE_PRICE:
+            _call_stripe(post.shop, turn, stripe_prices.archive)
+        case Job.PROMOTION_CODE:
+            _call_stripe(post.shop, turn, promotions.tell)
         case Job.RECEIPT:
             sending.send(post, turn, _receipt(*turn.arguments))
         case Job.LATE_DELIVERY:

@@ -39,12 +39,22 @@ class PriceEntry(_Entry):
 
 
 class FileEntry(_Entry):
-    """`[[products.files]]`: `path` is relative to the catalogue file, `name` is what the buyer gets."""
+    """`[[products.files]]`: `path` is relative to the catalogue file, `name` is what the buyer gets.
 
-    path: str
+    In place of a path, `sha256` names a file that the shop's storage has already: so an exported catalogue needs no files.
+    """
+
+    path: str = ""
     name: str = Field(pattern=r"^[^/\\\r\n\"]{1,200}$")
     label: str
     media_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+
+    @model_validator(mode="after")
+    def _lies_somewhere(self) -> "FileEntry":
+        if bool(self.path) == bool(self.sha256):
+            raise ValueError("give either the path of a file, or the sha256 of one that the shop has")
+        return self
 
 
 class DateEntry(_Entry):
@@ -117,7 +127,8 @@ _LONGEST_TRIAL = 730
 class ProductEntry(_Entry):
     """`[[products]]`: one thing for sale. `id` is its slug and never changes.
 
-    `on_refund = "keep"` leaves buyers what they have even when all their money goes back.
+    `on_refund = "keep"` leaves buyers what they have even when all their money goes back. Only what is `active` must be
+    complete: what is not on the shelves may still lack its price, its file or its dates.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
@@ -134,7 +145,7 @@ class ProductEntry(_Entry):
     max_quantity: int = Field(1, ge=1, le=999)
     gets: list[tuple[str, str]] = []
     faq: list[tuple[str, str]] = []
-    prices: list[PriceEntry] = Field(min_length=1)
+    prices: list[PriceEntry] = []
     files: list[FileEntry] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
@@ -144,10 +155,8 @@ class ProductEntry(_Entry):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
-        if self.kind is Kind.DOWNLOAD and not self.files:
-            raise ValueError("a download needs at least one file")
-        if self.kind is Kind.WORKSHOP and not self.dates:
-            raise ValueError("a workshop needs a date")
+        if self.active and (missing := self.missing):
+            raise ValueError(missing)
         for price in self.prices:
             if (price.interval is not None) != (self.kind is Kind.PLAN):
                 raise ValueError(f"price {price.id}: plans have an interval, and nothing else has")
@@ -157,6 +166,15 @@ class ProductEntry(_Entry):
         _each_once("file name", [file.name for file in self.files])
         _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
         return self
+
+    @property
+    def missing(self) -> str:
+        """What it lacks to be sold, in words; empty if nothing."""
+        if not self.prices:
+            return "it needs a price"
+        if self.kind is Kind.DOWNLOAD and not self.files:
+            return "a download needs at least one file"
+        return "a workshop needs a date" if self.kind is Kind.WORKSHOP and not self.dates else ""
 
     @property
     def terms(self) -> dict[str, Any]:
@@ -191,7 +209,8 @@ def read(path: Path) -> CatalogFile:
         raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
     except ValidationError as error:
         raise CatalogInvalid([_sentence(problem) for problem in error.errors()]) from None
-    if missing := [entry.path for entry in files(catalogue) if not (path.parent / entry.path).is_file()]:
+    named = [entry.path for entry in files(catalogue) if entry.path]
+    if missing := [name for name in named if not (path.parent / name).is_file()]:
         raise CatalogInvalid([f"there is no file {name} beside the catalogue" for name in missing])
     return catalogue
 

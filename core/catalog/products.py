@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, col, select
@@ -119,10 +120,21 @@ def kept_after_refund(session: Session, product_ids: Sequence[str]) -> set[str]:
     return {product for product, each in terms if each.get("on_refund") == "keep"}
 
 
+# What the `image` begins with of a picture that an owner has uploaded.
+UPLOADED = "pictures/"
+
+
 def thumb(image: str) -> str:
-    """Where the square crop of a product's picture lies: beside it, `cover.svg` has `cover-sq.svg`."""
+    """Where the square crop of a product's picture lies: beside it, `cover.svg` has `cover-sq.svg`. Uploads have none."""
+    if image.startswith(UPLOADED):
+        return image
     stem, _, ending = image.rpartition(".")
     return f"{stem}-sq.{ending}" if stem else ""
+
+
+def picture_path(image: str) -> str:
+    """The path of a product's picture at the storefront."""
+    return quote(f"/api/{image}" if image.startswith(UPLOADED) else f"/app/static/{image}")
 
 
 _TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks

@@ -1,11 +1,17 @@
 """`pushcart catalog`: what is sold."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.command_line.answers import Json, say
+from core.command_line.answers import Json, say, table
+from core.foundation.money import Money
 from core.opening import open_to_restock
+
+if TYPE_CHECKING:
+    from core.owner.shelves.differences import Difference
+    from core.owner.shelves.listing import ProductRow
 
 catalog_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
 
@@ -16,10 +22,17 @@ def catalog() -> None:
 
 
 @catalog_commands.command("apply")
-def apply(file: Path, as_json: Json = False) -> None:
+def apply(
+    file: Path,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
     """Bring the shop's shelves to what FILE says. Products it does not name are left alone, but for the demo's."""
     from core.owner import publishing
 
+    if dry_run:
+        _say_changes(publishing.preview(open_to_restock(), file), as_json)
+        return
     done = publishing.apply(open_to_restock(), file)
     text = f"{done.products} products with {done.prices} prices and {done.files} files are on the shelves."
     if done.taken_off:
@@ -27,3 +40,68 @@ def apply(file: Path, as_json: Json = False) -> None:
     if done.left_alone:
         text += f" Left alone, since the file does not name them: {', '.join(done.left_alone)}."
     say(vars(done), text, as_json)
+
+
+@catalog_commands.command("export")
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to write it; without one it is printed.")] = None,
+) -> None:
+    """Write the shelves as a catalogue file, from which `catalog apply` makes the very same shelves."""
+    from core.owner.shelves import export as shelves
+
+    shop = open_to_restock()
+    with shop.reading() as session:
+        text = shelves.write(session, shop)
+    if file is None:
+        typer.echo(text, nl=False)
+        return
+    file.write_text(text, encoding="utf-8")
+    typer.echo(f"The catalogue is in {file}.")
+
+
+@catalog_commands.command("list")
+def list_products(as_json: Json = False) -> None:
+    """What is sold, what it brought in, and wherein it differs from the file that was applied last."""
+    from core.owner.shelves import listing
+
+    shop = open_to_restock()
+    with shop.reading() as session:
+        found = listing.rows(session, livemode=shop.settings.livemode, zone=shop.settings.zone, now=shop.now())
+    rows = [_row(each) for each in found]
+    columns = ("id", "kind", "on_sale", "prices", "sold", "differs")
+    say(rows, table([_in_words(row) for row in rows], columns, "Nothing is for sale yet."), as_json)
+
+
+def _row(row: "ProductRow") -> dict[str, Any]:
+    differs = row.drift.differences if row.drift else ()
+    return {
+        "id": row.offer.id, "name": row.offer.name, "kind": row.offer.kind, "active": row.active,
+        "availability": row.offer.availability,
+        "prices": [{"id": tag.id, **vars(tag.amount), "interval": tag.interval} for tag in row.offer.prices],
+        "sold": [{"quantity": each.quantity, **vars(each.amount)} for each in row.sold],
+        "differs": [{"field": each.field, "before": each.before, "after": each.after} for each in differs],
+        "at_stripe": [each.sentence for each in row.at_stripe],
+    }  # fmt: skip
+
+
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    prices = (_money(each) + (f"/{each['interval']}" if each["interval"] else "") for each in row["prices"])
+    fields = [*(each["field"] for each in row["differs"]), *(["at Stripe"] if row["at_stripe"] else [])]
+    return row | {
+        "on_sale": "yes" if row["availability"] == "on_sale" else "no", "prices": ", ".join(prices),
+        "sold": ", ".join(f"{each['quantity']} for {_money(each)}" for each in row["sold"]),
+        "differs": ", ".join(dict.fromkeys(fields)),
+    }  # fmt: skip
+
+
+def _money(each: dict[str, Any]) -> str:
+    return Money(each["amount"], each["currency"]).format()
+
+
+def _say_changes(changes: "list[Difference]", as_json: bool) -> None:
+    lines = [
+        f"{f'{each.product} ' if each.product else ''}{each.field}: {each.before or 'nothing'} -> {each.after or 'nothing'}"
+        for each in changes
+    ]
+    text = "\n".join([*lines, f"{len(lines)} changes; nothing was changed yet."]) if lines else "Nothing would change."
+    say({"changes": [vars(each) for each in changes]}, text, as_json)

@@ -16,7 +16,11 @@
     │   ├── EndpointUnfit
     │   ├── NoSuchLine
     │   ├── NoSuchPayment
-    │   └── RefundTooBig
+    │   ├── RefundTooBig
+    │   ├── FileUnfit
+    │   ├── UnknownFile
+    │   ├── PromotionUnfit
+    │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
     │   ├── Withdrawn
@@ -26,6 +30,9 @@
     │   ├── AddressTaken
     │   ├── NothingToRefund
     │   ├── RefundChanged
+    │   ├── ProductChanged
+    │   ├── PlacesTaken
+    │   ├── PieceMisplaced
     │   ├── NeverPaid
     │   ├── RevocationChanged
     │   ├── OtherMode
@@ -37,6 +44,9 @@
     │   ├── OrderNotFound
     │   ├── CustomerNotFound
     │   ├── EventNotFound
+    │   ├── ProductNotFound
+    │   ├── UploadNotFound
+    │   ├── PromotionNotFound
     │   ├── NoSeason
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
@@ -224,6 +234,53 @@ class RefundTooBig(BadInput):
     currency: str
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a field, in words that follow its name. `place` counts from 1 where a product has several; or 0."""
+
+    field: str
+    place: int
+    sentence: str
+
+
+@dataclass(eq=False)
+class ProductUnfit(BadInput):
+    """A product, or a part of one, that cannot be kept or sold as it is described: everything that is wrong with it."""
+
+    problems: list[Problem]
+
+
+class Misfit(StrEnum):
+    """Why a file is not taken."""
+
+    NAME = "name"
+    EMPTY = "empty"
+    TOO_BIG = "too_big"
+    TYPE = "type"
+
+
+@dataclass(eq=False)
+class FileUnfit(BadInput):
+    """A file that is not taken for what it is to be; `most` is the biggest that would be, in bytes."""
+
+    why: Misfit
+    most: int
+
+
+@dataclass(eq=False)
+class PromotionUnfit(BadInput):
+    """A promotion code that cannot be made as it is described: everything that is wrong with it."""
+
+    problems: list[Problem]
+
+
+@dataclass(eq=False)
+class UnknownFile(BadInput):
+    """Not a file that buyers get (any more)."""
+
+    file: str
+
+
 class NotOpen(ShopError):
     """What was asked for is over, or is no longer for sale."""
 
@@ -287,6 +344,29 @@ class RefundChanged(NotOpen):
     """Between being shown and being agreed to, what the refund would do became something else: nothing was sent."""
 
     order_id: str
+
+
+@dataclass(eq=False)
+class ProductChanged(NotOpen):
+    """Since it was shown, somebody else has changed the product: nothing was kept."""
+
+    product: str
+
+
+@dataclass(eq=False)
+class PlacesTaken(NotOpen):
+    """So many places of this date are taken, or held by somebody who is paying: it cannot have fewer."""
+
+    date: str
+    taken: int
+
+
+@dataclass(eq=False)
+class PieceMisplaced(NotOpen):
+    """A piece of an upload that does not follow what has come, or an end before all has; in bytes."""
+
+    received: int
+    size: int
 
 
 @dataclass(eq=False)
@@ -365,6 +445,23 @@ class LicenseNotFound(NotFound):
 
 class MachineNotFound(NotFound):
     """The licence is not in use on this machine (any more)."""
+
+
+@dataclass(eq=False)
+class ProductNotFound(NotFound):
+    product: str
+
+
+@dataclass(eq=False)
+class UploadNotFound(NotFound):
+    """There is no such upload (any more): it was never begun, or rested for a day."""
+
+    upload: str
+
+
+@dataclass(eq=False)
+class PromotionNotFound(NotFound):
+    promotion: str
 
 
 class NoSeason(NotFound):

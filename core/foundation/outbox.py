@@ -40,6 +40,8 @@ class Job(StrEnum):
     INVITATION = "invitation"
     ASK_STRIPE = "ask_stripe"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
+    ARCHIVE_PRICE = "archive_price"
+    PROMOTION_CODE = "promotion_code"
 
 
 class Queue(StrEnum):
@@ -65,6 +67,8 @@ _QUEUES = {
     Job.INVITATION: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
+    Job.ARCHIVE_PRICE: Queue.STRIPE,
+    Job.PROMOTION_CODE: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})

@@ -19,6 +19,7 @@ BROWSER = "browser"
 LETTER = "letter"
 TICKET = "ticket"
 SIGN_IN = "sign-in"
+UPLOAD = "upload"
 
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
 LICENSE_KEY = "license-key"
@@ -31,6 +32,7 @@ MAX_AGE = {
     LETTER: 7 * 24 * 60 * _MINUTE,
     TICKET: 2 * _MINUTE,
     SIGN_IN: 90 * 24 * 60 * _MINUTE,
+    UPLOAD: 60 * _MINUTE,
 }
 
 

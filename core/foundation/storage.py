@@ -1,5 +1,6 @@
 """Where the sold files lie: a folder of this machine, or a bucket that several machines share."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,11 @@ from obstore.store import LocalStore, from_url
 
 # How long a presigned link to a bucket works: long enough to begin a download, too short to be passed around.
 PRESIGNED_SECONDS = 300
+# Bytes that are read at once, and parts of a file that are sent at once, each of some megabytes.
+_CHUNK = 1024 * 1024
+_PARTS_AT_ONCE = 3
+# So many bytes say what type a file is of.
+_BEGINNING = 16
 
 
 class Storage:
@@ -42,13 +48,41 @@ class Storage:
         attributes = None if self.local else {"Content-Type": media_type}
         obstore.put(self.store, key, data, attributes=attributes)
 
+    def put_file(self, key: str, path: Path, *, media_type: str) -> None:
+        """Write a file of this machine, a piece at a time: however big it is, little of it is held in memory."""
+        attributes = None if self.local else {"Content-Type": media_type}
+        obstore.put(self.store, key, path, attributes=attributes)
+
+    def put_stream(self, key: str, chunks: Iterator[bytes], *, media_type: str) -> None:
+        """Write a file from what comes bit by bit, of which little is held in memory. It is there once all has come."""
+        attributes = None if self.local else {"Content-Type": media_type}
+        # Not by `put`, which can't have its chunks read from the store that it writes to.
+        writer = obstore.open_writer(self.store, key, attributes=attributes, max_concurrency=_PARTS_AT_ONCE)
+        for chunk in chunks:
+            writer.write(chunk)
+        writer.close()
+
+    def read_in_chunks(self, key: str) -> Iterator[bytes]:
+        """A file bit by bit, of which little is held in memory. Raises FileNotFoundError."""
+        for chunk in obstore.get(self.store, key).stream(min_chunk_size=_CHUNK):
+            yield bytes(chunk)
+
+    def beginning(self, key: str) -> bytes:
+        """The first bytes of a file, by which its type is known."""
+        return bytes(obstore.get_range(self.store, key, start=0, length=min(_BEGINNING, self.size_of(key) or 0)))
+
+    def move(self, key: str, to: str) -> None:
+        """Have a file lie under another key; what lay there is replaced."""
+        obstore.rename(self.store, key, to)
+
+    def clear(self, folder: str) -> None:
+        """Remove every file below this folder. That there is none is fine."""
+        for listed in obstore.list(self.store, f"{folder}/"):
+            obstore.delete(self.store, [each["path"] for each in listed])
+
     def has(self, key: str) -> bool:
         """Whether there is a file under this key."""
-        try:
-            obstore.head(self.store, key)
-        except FileNotFoundError:
-            return False
-        return True
+        return self.size_of(key) is not None
 
     def size_of(self, key: str) -> int | None:
         """How many bytes lie under this key, or None if nothing does."""

@@ -63,6 +63,13 @@ class Stripe(Protocol):
     def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
     def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
     def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def find_price(self, price: str) -> dict[str, Any] | None: ...
+    def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def archive_price(self, price: str) -> dict[str, Any]: ...
+    def create_coupon(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def create_promotion_code(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def find_promotion_code(self, code: str) -> dict[str, Any] | None: ...
+    def end_promotion_code(self, code: str) -> dict[str, Any]: ...
 
 
 class StripeApi:
@@ -206,6 +213,34 @@ class StripeApi:
         """The payouts that were made since then, newest first, as they are now."""
         made = {"created": {"gte": int(since.timestamp())}, "limit": 100}
         return self._all(lambda: self._client.v1.payouts.list(made))  # type: ignore[arg-type]
+
+    def find_price(self, price: str) -> dict[str, Any] | None:
+        """A price as it is now, with its product."""
+        return self._find(lambda: self._client.v1.prices.retrieve(price, {"expand": ["product"]}))
+
+    def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create a price, or get the one that was created before under this idempotency key."""
+        return self._ask(lambda: self._client.v1.prices.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def archive_price(self, price: str) -> dict[str, Any]:
+        """Have a price bought no more. What is billed by it already goes on."""
+        return self._ask(lambda: self._client.v1.prices.update(price, {"active": False}))
+
+    def create_coupon(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create what a promotion code takes off, once per idempotency key."""
+        return self._ask(lambda: self._client.v1.coupons.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def create_promotion_code(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create a code that buyers type, once per idempotency key."""
+        return self._ask(lambda: self._client.v1.promotion_codes.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def find_promotion_code(self, code: str) -> dict[str, Any] | None:
+        """A promotion code as it is now, by its id, with its coupon."""
+        return self._find(lambda: self._client.v1.promotion_codes.retrieve(code, {"expand": ["promotion.coupon"]}))
+
+    def end_promotion_code(self, code: str) -> dict[str, Any]:
+        """Have a code work no more. What it took off stays off."""
+        return self._ask(lambda: self._client.v1.promotion_codes.update(code, {"active": False}))
 
     def _transactions(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         asked = {**filters, "limit": 100, "expand": ["data.source"]}

@@ -54,6 +54,7 @@ class SessionFacts:
     expires_at: datetime
     url: str | None = None
     told_at: datetime | None = None
+    promotion_code: str = ""
 
     @property
     def order_id(self) -> str:
@@ -108,6 +109,7 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
         expires_at=datetime.fromtimestamp(session.get("expires_at") or 0, UTC),
         url=session.get("url"),
         told_at=moment(told_at or _paid_at(session)),
+        promotion_code=next((id_of(each.get("promotion_code")) or "" for each in session.get("discounts") or []), ""),
     )
 
 

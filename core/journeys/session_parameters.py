@@ -52,9 +52,10 @@ def _line_item(shop: Shop, draft: LineDraft, dates: Sequence[DateView]) -> dict[
     product: dict[str, Any] = {"name": draft.name, "metadata": {"product_id": draft.product_id}}
     if date := next((each for each in dates if each.id == draft.workshop_date_id), None):
         product["description"] = _when(date)
-    if draft.image and shop.settings.demo:
+    uploaded = shop.settings.livemode and draft.image.startswith(products.UPLOADED)
+    if draft.image and (shop.settings.demo or uploaded):
         # Stripe itself neither reaches a laptop nor draws SVG; the sandbox does both.
-        product["images"] = [f"{shop.settings.public_url}/app/static/{products.thumb(draft.image)}"]
+        product["images"] = [f"{shop.settings.public_url}{products.picture_path(products.thumb(draft.image))}"]
     price: dict[str, Any] = {"currency": draft.currency, "unit_amount": draft.unit_amount, "product_data": product}
     if draft.interval:
         price["recurring"] = {"interval": draft.interval}

@@ -63,6 +63,11 @@ class OpenedFile:
     was_missing: bool
 
 
+def key_of(digest: str, name: str) -> str:
+    """Where a file of this SHA-256 that buyers get under this name lies in the storage: no other is ever put there."""
+    return f"{digest[:2]}/{digest}/{name}"
+
+
 def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
     """Files are never short: nothing to hold."""
 

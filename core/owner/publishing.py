@@ -1,20 +1,25 @@
 """The shelves: what a catalogue file says, brought into the database whole or not at all, as often as one likes."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
-from sqlmodel import Session, SQLModel, col, delete, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
-from core.catalog.products import Price, Product, ShopText
+from core.catalog.products import Product, ShopText
 from core.foundation.errors import CatalogInvalid
+from core.kinds import downloads
 from core.kinds.downloads import DownloadFile
 from core.owner import date_entries, live_mode
+from core.owner.shelves import applied, differences, entries, prices
+from core.owner.shelves.applied import Source
+from core.owner.shelves.differences import Difference
 from core.shop import Shop
 
 
@@ -54,12 +59,34 @@ def apply(shop: Shop, path: Path) -> Applied:
     catalogue = catalog_file.read(path)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
-        products.lock_shelves(session)
-        applied = _write(session, catalogue, stored, now=shop.now())
-        # A shop that is open would sell it at once, and would not open again.
-        if shop.settings.livemode and (found := live_mode.demo_goods(session)):
-            raise CatalogInvalid([mistake.sentence for mistake in found])
-        return applied
+        return _apply(session, shop, catalogue, stored, _source(path))
+
+
+def preview(shop: Shop, path: Path) -> list[Difference]:
+    """What applying this file would change, found by doing so and undoing it. Raises CatalogInvalid as `apply` does."""
+    catalogue = catalog_file.read(path)
+    stored = {entry: _lies(shop, path.parent, entry) for entry in catalog_file.files(catalogue)}
+    with suppress(_Undone), shop.transaction() as session:
+        before = entries.of_products(session)
+        texts = products.texts(session)
+        _apply(session, shop, catalogue, stored, _source(path))
+        found = differences.between(before, entries.of_products(session))
+        found += differences.of_texts(texts, products.texts(session))
+        raise _Undone
+    return found
+
+
+class _Undone(Exception):
+    """Leaves a transaction that must change nothing."""
+
+
+def _apply(session: Session, shop: Shop, catalogue: CatalogFile, stored: _Files, source: Source) -> Applied:
+    products.lock_shelves(session)
+    done = _write(session, catalogue, stored, source, now=shop.now())
+    # A shop that is open would sell it at once, and would not open again.
+    if shop.settings.livemode and (found := live_mode.demo_goods(session)):
+        raise CatalogInvalid([mistake.sentence for mistake in found])
+    return done
 
 
 def fill_demo(shop: Shop) -> None:
@@ -72,31 +99,36 @@ def fill_demo(shop: Shop) -> None:
         # Two who fill the same empty shelves at once, as processes of a demo do: the later one finds them full.
         products.lock_shelves(session)
         if not _anything(session):
-            _write(session, demo.catalogue(), stored, now=shop.now())
+            _write(session, demo.catalogue(), stored, _source(demo.PATH), now=shop.now())
+
+
+def _source(path: Path) -> Source:
+    return Source(path.name, sha256(path.read_bytes()).hexdigest())
 
 
 def _anything(session: Session) -> bool:
     return session.exec(select(Product.id).limit(1)).first() is not None
 
 
-def _write(session: Session, catalogue: CatalogFile, stored: _Files, *, now: datetime) -> Applied:
+def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Source, *, now: datetime) -> Applied:
     dates = date_entries.known(session, [product.id for product in catalogue.products])
     for position, product in enumerate(catalogue.products):
-        _write_product(session, product, position, now=now)
-        _write_prices(session, product)
+        write_product(session, product, position, now=now)
+        prices.bring(session, product.id, product.prices)
         _write_files(session, product, stored)
         date_entries.write(session, product, dates, now=now)
     for key, text in catalogue.shop.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
     session.flush()
     named = [product.id for product in catalogue.products]
+    applied.remember(session, named, source, now=now)
     makes_room = any(not demo.sells(product) for product in catalogue.products)
     taken_off = _take_off_the_demos(session, named, list(catalogue.shop), now=now) if makes_room else ()
     others = select(Product.id).where(col(Product.id).not_in([*named, *taken_off]))
     # What was the demo's and is gone already is nobody's concern any more.
     left_alone = session.exec(others.where(col(Product.active) | ~col(Product.from_demo)).order_by(Product.id)).all()
-    prices = sum(len(product.prices) for product in catalogue.products)
-    return Applied(len(catalogue.products), prices, len(stored), tuple(left_alone), taken_off)
+    sold_at = sum(len(product.prices) for product in catalogue.products)
+    return Applied(len(catalogue.products), sold_at, len(stored), tuple(left_alone), taken_off)
 
 
 def _take_off_the_demos(session: Session, named: list[str], keys: list[str], *, now: datetime) -> tuple[str, ...]:
@@ -104,25 +136,41 @@ def _take_off_the_demos(session: Session, named: list[str], keys: list[str], *, 
     theirs = (col(Product.from_demo), col(Product.active), col(Product.id).not_in(named))
     found = session.exec(select(Product.id).where(*theirs).order_by(Product.id)).all()
     session.exec(update(Product).where(*theirs).values(active=False, updated_at=now))
+    applied.forget(session, found)
     session.exec(delete(ShopText).where(col(ShopText.from_demo), col(ShopText.key).not_in(keys)))
     return tuple(found)
 
 
 def _store_all(shop: Shop, folder: Path, catalogue: CatalogFile) -> _Files:
-    return {entry: _store(shop, folder / entry.path, entry) for entry in catalog_file.files(catalogue)}
+    return {entry: _store(shop, folder, entry) for entry in catalog_file.files(catalogue)}
 
 
-def _store(shop: Shop, path: Path, entry: FileEntry) -> _Stored:
+def _store(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
     """Put the file where sold files lie, under its own fingerprint: what was sold before is never overwritten."""
-    data = path.read_bytes()
-    digest = sha256(data).hexdigest()
-    key = f"{digest[:2]}/{digest}/{entry.name}"
-    if not shop.storage.has(key):
-        shop.storage.put(key, data, media_type=entry.media_type)
-    return _Stored(key, len(data), digest)
+    lies = _lies(shop, folder, entry)
+    if entry.path and not shop.storage.has(lies.key):
+        shop.storage.put_file(lies.key, folder / entry.path, media_type=entry.media_type)
+    return lies
 
 
-def _write_product(session: Session, entry: ProductEntry, position: int, *, now: datetime) -> None:
+def _lies(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
+    """Where a file lies, or will. Raises CatalogInvalid if the shop does not have one that the catalogue only names."""
+    if entry.path:
+        with (folder / entry.path).open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        return _Stored(downloads.key_of(digest, entry.name), (folder / entry.path).stat().st_size, digest)
+    key = downloads.key_of(entry.sha256, entry.name)
+    size = shop.storage.size_of(key)
+    if size is None:
+        raise CatalogInvalid([f"the shop has no file {entry.name} with the fingerprint {entry.sha256}: give its path"])
+    return _Stored(key, size, entry.sha256)
+
+
+def write_product(session: Session, entry: ProductEntry, position: int, *, now: datetime) -> None:
+    """Have the product of this entry say what the entry says, apart from its prices, files and dates.
+
+    Raises CatalogInvalid for one that would become another kind.
+    """
     row = session.get(Product, entry.id) or Product(
         id=entry.id, name="", kind=entry.kind, created_at=now, updated_at=now
     )
@@ -144,19 +192,9 @@ def _write_product(session: Session, entry: ProductEntry, position: int, *, now:
     session.flush()
 
 
-def _write_prices(session: Session, product: ProductEntry) -> None:
-    _withdraw(session, Price, product.id)
-    for position, entry in enumerate(product.prices):
-        row = Price(
-            id=entry.id, product_id=product.id, amount=entry.amount, currency=entry.currency, interval=entry.interval,
-            stripe_price_id=entry.stripe_price_id, lookup_key=entry.id, position=position,
-        )  # fmt: skip
-        session.merge(row)
-    session.flush()
-
-
 def _write_files(session: Session, product: ProductEntry, stored: _Files) -> None:
-    _withdraw(session, DownloadFile, product.id)
+    # Those that the file names come back at once.
+    session.exec(update(DownloadFile).where(col(DownloadFile.product_id) == product.id).values(active=False))
     for position, entry in enumerate(product.files):
         lies = stored[entry]
         row = DownloadFile(
@@ -165,8 +203,3 @@ def _write_files(session: Session, product: ProductEntry, stored: _Files) -> Non
         )  # fmt: skip
         session.merge(row)
     session.flush()
-
-
-def _withdraw(session: Session, table: type[SQLModel], product_id: str) -> None:
-    """Take all of a product's rows out of use; those that the file names come back at once."""
-    session.exec(update(table).where(col(table.product_id) == product_id).values(active=False))  # type: ignore[attr-defined]

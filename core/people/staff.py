@@ -48,6 +48,8 @@ class Action(StrEnum):
     REHEARSE = "rehearse"
     LICENSE = "license"
     LICENSE_TERMS = "license_terms"
+    SHELVES = "shelves"
+    PROMOTE = "promote"
 
 
 MAY: dict[Role, frozenset[Action]] = {
@@ -61,6 +63,8 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.SEASON,
         Action.REHEARSE,
         Action.LICENSE_TERMS,
+        Action.SHELVES,
+        Action.PROMOTE,
     },
     Role.VIEWER: frozenset(),
 }

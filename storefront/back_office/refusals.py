@@ -23,6 +23,13 @@ from core.foundation.errors import (
     OrderNotFound,
     OtherMode,
     OverLimit,
+    PlacesTaken,
+    Problem,
+    ProductChanged,
+    ProductNotFound,
+    ProductUnfit,
+    PromotionNotFound,
+    PromotionUnfit,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
@@ -32,6 +39,8 @@ from core.foundation.errors import (
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
+    UnknownDate,
+    UnknownFile,
     UnknownPrice,
 )
 from core.foundation.money import Money
@@ -88,13 +97,27 @@ def of(error: ShopError) -> str:
         case NoSeason():
             return "The season of sales is not there any more."
         case UnknownPrice(price=missing):
-            return f"{missing} isn't on sale, and the season is of the demo's own goods."
+            return f"{missing} isn't on sale (any more)."
         case LicenseNotFound():
             return "This licence isn't there any more."
         case MachineNotFound():
             return "The machine was removed already."
         case NoLicenseProduct():
             return "That product has no licence keys."
+        case ProductUnfit(problems=problems) | PromotionUnfit(problems=problems):
+            return "  \n".join(_problem(each) for each in problems)
+        case ProductChanged():
+            return "Somebody has changed this product since you opened it, so nothing was kept. Look at what it is now."
+        case ProductNotFound():
+            return "There is no such product."
+        case PromotionNotFound():
+            return "There is no such code any more."
+        case PlacesTaken(taken=taken):
+            return f"{words.count(taken, 'place is', 'places are')} taken, or held by somebody who is paying. Nothing was done."
+        case UnknownFile():
+            return "Buyers don't get this file any more."
+        case UnknownDate():
+            return "This date isn't offered any more."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():
@@ -107,3 +130,22 @@ def of(error: ShopError) -> str:
             return sentences.of(error)
         case _:
             return f"Nothing was done: {type(error).__name__}."
+
+
+# What the fields of a product are called on its page.
+_FIELDS = {
+    "id": "Address", "name": "Name", "max_quantity": "The most in one order", "prices": "The price",
+    "prices.amount": "The amount", "prices.currency": "The currency", "prices.interval": "How often it is billed",
+    "license.machines": "Machines for each key", "download.downloads": "Downloads of each file",
+    "dates.capacity": "The places", "dates.starts_at": "The day", "dates.timezone": "The time zone", "dates": "Dates",
+    "files": "The files", "code": "The code", "takes": "What it takes off", "percent": "The percentage",
+    "amount": "The amount", "limit": "The number of uses", "until": "The last day", "files.name": "The name of the file",
+}  # fmt: skip
+
+
+def _problem(problem: Problem) -> str:
+    """What is wrong with which field, in words."""
+    field = _FIELDS.get(problem.field, problem.field.replace("_", " ").capitalize())
+    number = f" (number {problem.place})" if problem.place else ""
+    sentence = words.plain(problem.sentence)
+    return f"**{field}**{number} {sentence}." if field else f"{sentence[0].upper()}{sentence[1:]}."

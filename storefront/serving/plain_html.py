@@ -181,7 +181,7 @@ def _picture(offer: Offer) -> str:
         return ""
     if image.startswith("<svg"):
         return f'<div role="img" aria-label="{escape(offer.image_alt)}">{image}</div>'
-    return f'<img src="/app/static/{escape(image)}" alt="{escape(offer.image_alt)}">'
+    return f'<img src="{escape(products.picture_path(image))}" alt="{escape(offer.image_alt)}">'
 
 
 def _tag(name: str, text: str) -> str:

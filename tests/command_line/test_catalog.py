@@ -60,3 +60,34 @@ def test_a_file_that_cannot_be_read_is_named(pushcart: Run, tmp_path: Path, name
     assert len(said.complaints) == 2
     assert sentence in said.complaints[1]
     assert name in said.complaints[1]
+
+
+def test_what_a_file_would_change_is_said_before_anything_does(pushcart: Run, tmp_path: Path) -> None:
+    assert pushcart("catalog", "apply", str(CATALOGUE)).status == 0
+    path = tmp_path / "exported.toml"
+    assert pushcart("catalog", "export", str(path)).output == f"The catalogue is in {path}.\n"
+    assert pushcart("catalog", "apply", str(path), "--dry-run").output == "Nothing would change.\n"
+    path.write_text(path.read_text().replace("amount = 2900", "amount = 3500").replace("Field Guide", "Guide"))
+    said = pushcart("catalog", "apply", str(path), "--dry-run")
+    assert said.output.splitlines() == [
+        "guide name: Field Guide -> Guide",
+        "guide price guide-eur: €29.00 -> nothing",
+        "guide price guide-eur-2: nothing -> €35.00",
+        "3 changes; nothing was changed yet.",
+    ]
+    assert pushcart("catalog", "apply", str(CATALOGUE), "--dry-run", "--json").json == {"changes": []}
+
+
+def test_what_is_sold_is_listed(pushcart: Run) -> None:
+    assert pushcart("catalog", "list").output == "Nothing is for sale yet.\n"
+    pushcart("catalog", "apply", str(CATALOGUE))
+    lines = pushcart("catalog", "list").output.splitlines()
+    assert lines[0].split() == ["id", "kind", "on_sale", "prices", "sold", "differs"]
+    assert lines[3].split() == ["plan", "plan", "yes", "€9.00/month,", "€90.00/year"]
+    guide = pushcart("catalog", "list", "--json").json[0]
+    assert guide == {
+        "id": "guide", "name": "Field Guide", "kind": "download", "active": True, "availability": "on_sale",
+        "prices": [{"id": "guide-eur", "amount": 2900, "currency": "eur", "interval": None}], "sold": [], "differs": [],
+        "at_stripe": [],
+    }  # fmt: skip
+    assert pushcart("catalog", "export").output.startswith("# The catalogue of ")

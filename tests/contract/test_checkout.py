@@ -176,6 +176,24 @@ def test_a_price_made_at_stripe_is_sold_until_it_is_withdrawn(side: Side) -> Non
         assert refusal.value.code == code
 
 
+def test_a_price_is_made_under_the_product_of_another_and_that_one_is_archived(side: Side) -> None:
+    name = side.sell(2900)
+    old = side.stripe.find_price(name)
+    assert old
+    asked_for = {
+        "product": old["product"]["id"], "currency": "eur", "unit_amount": 3500, "metadata": {"price_id": "guide-eur-2"},
+    }  # fmt: skip
+    made = [side.stripe.create_price(asked_for, key="price:guide-eur-2") for _ in range(2)]
+    assert made[0]["id"] == made[1]["id"] != name
+    assert side.stripe.archive_price(name)["active"] is False
+    new = side.stripe.find_price(made[0]["id"])
+    assert new
+    assert (new["unit_amount"], new["active"], new["product"]["id"]) == (3500, True, old["product"]["id"])
+    assert new["product"]["active"] is True
+    assert not side.stripe.find_price(name)["active"]
+    assert side.stripe.find_price("price_nobody") is None
+
+
 def test_a_lost_answer_is_given_again_under_the_same_key(side: Side) -> None:
     parameters, key, first = asked(side)
     side.lose_next_answer()
@@ -196,3 +214,33 @@ def test_a_session_may_last_from_half_an_hour_to_a_day(side: Side) -> None:
         stamp = int((side.clock() + lasting).timestamp())
         with pytest.raises(StripeRefused):
             side.stripe.open_checkout({**parameters, "expires_at": stamp}, key=f"too_{number}")
+
+
+@pytest.mark.parametrize("less", [{"percent_off": 25.0}, {"amount_off": 500, "currency": "eur"}], ids=str)
+def test_a_promotion_code_is_made_looked_at_and_ended(side: Side, less: dict[str, object]) -> None:
+    coupon = side.stripe.create_coupon(
+        {**less, "duration": "once", "metadata": {"shop_id": side.shop.id}}, key="coupon:1"
+    )
+    until = int(side.clock().timestamp()) + 86_400
+    asked_for = {
+        "promotion": {"type": "coupon", "coupon": coupon["id"]}, "code": "SPRING-1", "max_redemptions": 3,
+        "expires_at": until, "restrictions": {"first_time_transaction": True}, "metadata": {"shop_id": side.shop.id},
+    }  # fmt: skip
+    made = [side.stripe.create_promotion_code(asked_for, key="promotion:1") for _ in range(2)]
+    assert made[0]["id"] == made[1]["id"]
+    with pytest.raises(StripeRefused):
+        side.stripe.create_promotion_code(asked_for, key="promotion:2")
+    found = side.stripe.find_promotion_code(made[0]["id"])
+    assert found
+    said = found["promotion"]["coupon"]
+    assert {name: said[name] for name in less} == less
+    assert (found["code"], found["active"], found["max_redemptions"], found["expires_at"]) == (
+        "SPRING-1",
+        True,
+        3,
+        until,
+    )
+    assert (found["times_redeemed"], found["restrictions"]["first_time_transaction"]) == (0, True)
+    assert side.stripe.end_promotion_code(made[0]["id"])["active"] is False
+    assert side.stripe.end_promotion_code(made[0]["id"])["active"] is False
+    assert side.stripe.find_promotion_code("promo_nobody") is None

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, UniqueConstraint, event, text
 
+from core.catalog import promotion_codes
 from core.events import reconciliation
 from core.foundation import database, outbox
+from core.foundation.money import Money
 from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
@@ -25,6 +27,8 @@ from core.owner.figures import closing, overview, rows
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import Figure
 from core.owner.order_book import detail, filters, listing, lookup
+from core.owner.shelves import listing as shelf_listing
+from core.owner.shelves import promotions, uploads
 from core.people import purchases
 from core.registers import customers, disputes, events, letters, licenses, machinery, refunds, subscriptions
 from core.registers.paging import Page, Place
@@ -118,6 +122,36 @@ def test_the_list_of_orders_is_read_without_reading_tables(old_shop: Shop, heard
                 == page.rows
             )
     assert heard
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_what_is_for_sale_is_listed_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    now, zone = datetime(2025, 1, 8, 10, tzinfo=UTC), old_shop.settings.zone
+    closing.keep_all(replace(old_shop, now=lambda: now))
+    heard.clear()
+    with old_shop.reading() as session:
+        assert shelf_listing.rows(session, livemode=False, zone=zone, now=now)
+    assert _whole_tables(old_shop.engine, [each for each in heard if not _of_the_catalogue(each)]) == []
+
+
+def _of_the_catalogue(said: tuple[str, Any]) -> bool:
+    """Whether it reads what is sold, of which there is as much as somebody has written, however long the shop is open."""
+    return "from products" in said[0].lower() or "from applied_entries" in said[0].lower()
+
+
+def test_promotion_codes_and_uploads_are_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    with old_shop.transaction() as session:
+        for number in range(3000):
+            used = {"checkout": f"cs_promo_{number}", "order_id": "ord_1", "off": Money(100, "eur"), "livemode": False}
+            promotion_codes.note_use(session, f"promo_{number}", **used, now=old_shop.now())
+        session.execute(text("update promotion_codes set seen_at = created_at where id != 'promo_7'"))
+    with old_shop.transaction() as session:
+        session.execute(text("analyze"))
+    heard.clear()
+    with old_shop.reading() as session:
+        assert len(promotions.listed(session, livemode=False, now=old_shop.now())) == promotions.MOST
+    assert promotions.look(old_shop) == 1
+    assert uploads.clean(old_shop) == 0
     assert _whole_tables(old_shop.engine, heard) == []
 
 

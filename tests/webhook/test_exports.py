@@ -1,5 +1,6 @@
 """Exports over HTTP: a file for whoever may, and a plain no with nothing in it for everybody else."""
 
+import tomllib
 from datetime import date
 
 import pytest
@@ -133,3 +134,14 @@ def test_evidence_is_handed_out_to_whoever_may_take_it_and_written_down(
     assert "PL-1001" in answer.text
     assert [(each.subject, each.detail) for each in builders.rows(shop, AuditEntry)] == [(order_id, "evidence")]
     assert client.get("/owner/evidence/ord_x").status_code == 404
+
+
+def test_the_shelves_are_handed_out_as_a_catalogue_file(shop: Shop, client: TestClient) -> None:
+    comes_as(shop, client, colleagues.works_as(shop, Role.SUPPORT))
+    answer = client.get("/owner/catalogue.toml")
+    assert answer.headers["content-disposition"] == 'attachment; filename="catalogue.toml"'
+    assert [each["id"] for each in tomllib.loads(answer.text)["products"]][:2] == ["guide", "kit"]
+    assert [entry.action for entry in builders.rows(shop, AuditEntry)] == ["export"]
+    for sign_in_id in (colleagues.works_as(shop, Role.VIEWER), ""):
+        comes_as(shop, client, sign_in_id)
+        assert client.get("/owner/catalogue.toml").status_code == 403

@@ -2,12 +2,17 @@
 
 import pytest
 
+from core.catalog.products import Price
 from core.foundation.errors import PermissionMissing, StripeKeyRefused, StripeRefused, StripeTrouble, StripeUnreachable
+from core.foundation.money import Money
 from core.foundation.outbox import Job, Turn
 from core.journeys import refund
 from core.owner import attention
+from core.owner.shelves import pricing, promotions
+from core.owner.shelves.promotions import Promotion
+from core.people.staff import Role
 from core.shop import Shop
-from tests import builders
+from tests import builders, colleagues
 from tests.fakes import FakeStripe
 from worker import jobs
 from worker.breaker import Breaker
@@ -61,3 +66,30 @@ def test_what_stripe_refused_is_for_a_person(shop: Shop, stripe: FakeStripe) -> 
     with pytest.raises(StripeRefused):
         take(shop, turn)
     assert f"{turn.root}#1" not in builders.jobs(shop)
+
+
+@pytest.mark.parametrize("job", [Job.ARCHIVE_PRICE, Job.PROMOTION_CODE])
+def test_what_was_changed_on_the_shelves_is_told_to_stripe_once_it_answers(
+    shop: Shop, stripe: FakeStripe, job: Job
+) -> None:
+    deed = colleagues.deed(colleagues.works_as(shop, Role.OWNER))
+    if job is Job.ARCHIVE_PRICE:
+        old = stripe.sell(2900)
+        with shop.transaction() as session:
+            session.get_one(Price, "guide-eur").stripe_price_id = old
+        arguments: tuple[str, ...] = ("guide-eur", pricing.replace(shop, "guide-eur", Money(3500, "eur"), deed=deed))
+    else:
+        stripe.trouble.append(StripeUnreachable("api_connection_error"))
+        with pytest.raises(StripeUnreachable):
+            promotions.create(shop, Promotion("SPRING", percent=25.0), deed=deed)
+        arguments = (next(each for each in builders.jobs(shop) if each.startswith(f"{job}:")).partition(":")[2],)
+    turn = Turn(job, next(each for each in builders.jobs(shop) if each.startswith(f"{job}:")), 0, arguments)
+    stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    take(shop, turn)
+    assert f"{turn.root}#1" in builders.jobs(shop)
+    take(shop, turn)
+    assert f"{turn.root}#2" not in builders.jobs(shop)
+    if job is Job.ARCHIVE_PRICE:
+        assert [each["active"] for each in stripe.prices.values()] == [False, True]
+    else:
+        assert [each["code"] for each in stripe.promotion_codes.values()] == ["SPRING"]

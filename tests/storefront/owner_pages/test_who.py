@@ -35,10 +35,14 @@ PAGES = (
     "subscriptions",
     "licenses",
     "license",
+    "products",
+    "product",
+    "promotion_codes",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
-    "No such customer", "Letters", "Subscriptions", "Licences", "No such licence",
+    "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
+    "Promotion codes",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
 # By the key of the button that opens an action's dialog, or begins it.

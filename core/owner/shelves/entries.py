@@ -1,0 +1,91 @@
+"""Products as entries of a catalogue file: what stands on the shelves, in the very words in which a file would say it."""
+
+from collections.abc import Collection, Iterable
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, SQLModel, col, select
+
+from core.catalog import products
+from core.catalog.products import Price, Product
+from core.kinds.downloads import DownloadFile
+from core.kinds.workshops import WorkshopDate
+
+Entry = dict[str, Any]
+
+_SAID = ("name", "summary", "facts", "description", "image", "image_alt", "call_to_action")
+# Terms that have a table of their own in the file; all others are the plan's.
+_TERMS = {"machines": "license", "downloads": "download"}
+
+
+def of_products(session: Session, product_ids: Collection[str] | None = None) -> dict[str, Entry]:
+    """The entry of each of these products, or of all of them, by id, in the shop's order. What is off sale is left out of it:
+    old prices and files, and dates that are no longer offered."""
+    query = select(Product).order_by(col(Product.position), col(Product.id))
+    if product_ids is not None:
+        query = query.where(col(Product.id).in_(product_ids))
+    found = session.exec(query).all()
+    ids = [product.id for product in found]
+    prices, files = _active(session, Price, ids, Price.position), _active(session, DownloadFile, ids, "position")
+    dates = _active(session, WorkshopDate, ids, "starts_at")
+    return {
+        product.id: {
+            **_product(product),
+            **_listed("prices", [_price(row) for row in prices.get(product.id, ())]),
+            **_listed("files", [_file(row) for row in files.get(product.id, ())]),
+            **_listed("dates", [_date(row) for row in dates.get(product.id, ())]),
+        }
+        for product in found
+    }
+
+
+def catalogue(session: Session) -> Entry:
+    """All that stands on the shelves, and the seller's words for the shop page, as a catalogue file says it."""
+    return {"shop": products.texts(session), "products": list(of_products(session).values())}
+
+
+def _active(session: Session, table: type[SQLModel], ids: Collection[str], order: Any) -> dict[str, list[Any]]:
+    of: Any = table
+    by = (of.product_id, getattr(of, order) if isinstance(order, str) else order, of.id)
+    rows: Iterable[Any] = session.exec(select(of).where(of.product_id.in_(ids), of.active).order_by(*by))
+    return {product_id: list(theirs) for product_id, theirs in groupby(rows, key=lambda row: row.product_id)}
+
+
+def _product(row: Product) -> Entry:
+    terms = dict(row.terms)
+    on_refund = terms.pop("on_refund", "revoke")
+    tables: Entry = {_TERMS[name]: {name: terms.pop(name)} for name in _TERMS if name in terms}
+    if terms:
+        tables["plan"] = terms
+    said = {name: getattr(row, name) for name in _SAID}
+    return {
+        "id": row.id, "kind": str(row.kind), **said, "group": row.shelf, "active": row.active,
+        "max_quantity": row.max_quantity, "gets": [list(each) for each in row.gets],
+        "faq": [list(each) for each in row.faq], "on_refund": on_refund, **tables,
+    }  # fmt: skip
+
+
+def _price(row: Price) -> Entry:
+    interval = {"interval": str(row.interval)} if row.interval else {}
+    at_stripe = {"stripe_price_id": row.stripe_price_id} if row.stripe_price_id else {}
+    return {"id": row.id, "amount": row.amount, "currency": row.currency, **interval, **at_stripe}
+
+
+def _file(row: DownloadFile) -> Entry:
+    return {"name": row.name, "label": row.label, "media_type": row.media_type, "sha256": row.sha256}
+
+
+def _date(row: WorkshopDate) -> Entry:
+    """A date by the clock of where it takes place. One whose id a file cannot say is known again by when it begins."""
+    product, _, name = row.id.rpartition("/")
+    zone = ZoneInfo(row.timezone)
+    return {
+        **({"id": name} if product == row.product_id else {}),
+        "starts_at": row.starts_at.astimezone(zone), "ends_at": row.ends_at.astimezone(zone), "timezone": row.timezone,
+        "capacity": row.capacity, "taken": row.taken, **({"join_url": row.join_url} if row.join_url else {}),
+    }  # fmt: skip
+
+
+def _listed(name: str, rows: list[Entry]) -> Entry:
+    return {name: rows} if rows else {}

@@ -1,0 +1,42 @@
+"""Export: the shelves as a catalogue file, which applied again gives the very same shelves."""
+
+from sqlmodel import Session
+
+from core.catalog.catalog_file import ProductEntry
+from core.owner.shelves import entries
+from core.owner.shelves.entries import Entry
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
+from core.shop import Shop
+
+_HEAD = """\
+# The catalogue of {shop} as of {now:%Y-%m-%d %H:%M} UTC. `pushcart catalog apply FILE` brings the shelves back to it.
+# Amounts are in minor units. The files that are sold are named by their SHA-256, as they lie in the shop's storage.
+
+"""
+
+
+def write(session: Session, shop: Shop) -> str:
+    """All that stands on the shelves and that was taken off them, as a text that `catalog apply` reads back."""
+    import tomli_w  # here, since hardly any process needs it
+
+    catalogue = entries.catalogue(session)
+    written = {**catalogue, "products": [_fit(each) for each in catalogue["products"]]}
+    head = _HEAD.format(shop=shop.settings.shop_name, now=shop.now())
+    return head + tomli_w.dumps(written, multiline_strings=True)
+
+
+def hand_out(shop: Shop, *, deed: Deed) -> str:
+    """The same for somebody of the staff. Raises NotPermitted or DoneAlready."""
+    with shop.transaction() as session:
+        deeds.begin(session, shop.settings, deed, Action.EXPORT, subject="shelves", detail="catalogue", now=shop.now())
+        return write(session, shop)
+
+
+def _fit(entry: Entry) -> Entry:
+    """The entry without what an entry has anyway. What is on the shelves and can't be bought, as when Stripe has archived its
+    last price, stands there as archived: no file would be applied with it otherwise."""
+    sellable = not ProductEntry.model_validate({**entry, "active": False}).missing
+    fit = {**entry, "active": entry["active"] and sellable}
+    return {name: value for name, value in fit.items() if value not in ("", [], {})}

@@ -1,0 +1,96 @@
+"""Pricing: what a product costs from now on. The price of before is archived, and orders keep what they were placed at."""
+
+from sqlmodel import Session
+
+from core.catalog import products
+from core.catalog.products import Interval, Kind, Price, Product
+from core.foundation.errors import Problem, ProductNotFound, ProductUnfit, UnknownPrice
+from core.foundation.money import Money
+from core.owner.shelves import checking, prices
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
+from core.shop import Shop
+
+
+def offer(shop: Shop, product_id: str, costs: Money, *, interval: str | None = None, deed: Deed) -> str:
+    """Sell it at this price as well, in another currency or for another interval; the price's id.
+
+    Raises ProductUnfit, ProductNotFound, NotPermitted or DoneAlready.
+    """
+    with shop.transaction() as session:
+        _begin(session, shop, product_id, deed, f"new price {costs.format()}{_each(interval)}")
+        product = session.get(Product, product_id)
+        if product is None:
+            raise ProductNotFound(product=product_id)
+        return put_on_sale(session, product, costs, interval)
+
+
+def replace(shop: Shop, price_id: str, costs: Money, *, deed: Deed) -> str:
+    """Sell at this price instead of the one of this id, in its currency and for its interval; the new one's id.
+
+    The old one is archived, by a job at Stripe too. Raises ProductUnfit, UnknownPrice, NotPermitted or DoneAlready.
+    """
+    with shop.transaction() as session:
+        old = _on_sale(session, shop, price_id, deed, f"new price {costs.format()}")
+        if costs == Money(old.amount, old.currency):
+            raise ProductUnfit([Problem("prices", 0, f"is {costs.format()} already")])
+        entry = checking.price(_fields(_name(session, old), costs, old.interval))
+        new = prices.add(session, old.product_id, entry, position=old.position)
+        prices.archive(session, old, successor=new)
+        return new
+
+
+def end(shop: Shop, price_id: str, *, deed: Deed) -> None:
+    """Sell at this price no more, by a job at Stripe too. The last one of what is on the shelves stays.
+
+    Raises ProductUnfit, UnknownPrice, NotPermitted or DoneAlready.
+    """
+    with shop.transaction() as session:
+        old = _on_sale(session, shop, price_id, deed, "archived price")
+        if session.get_one(Product, old.product_id).active and len(prices.on_sale(session, old.product_id)) == 1:
+            raise ProductUnfit([Problem("prices", 0, "is the only one: take the product off the shelves instead")])
+        prices.archive(session, old)
+
+
+def put_on_sale(session: Session, product: Product, costs: Money, interval: str | None) -> str:
+    """Have a product sold at this price as well; the price's id. Raises ProductUnfit."""
+    if (interval is not None) is not (product.kind is Kind.PLAN):
+        raise ProductUnfit([Problem("prices.interval", 0, "is there for plans, and for nothing else")])
+    standing = prices.on_sale(session, product.id)
+    if any((each.currency, each.interval) == (costs.currency, interval) for each in standing):
+        each = f"{costs.currency.upper()}{_each(interval)}"
+        raise ProductUnfit([Problem("prices", 0, f"in {each} is there already: change that one")])
+    entry = checking.price(_fields(f"{product.id}-{interval or costs.currency}", costs, interval))
+    position = max((each.position for each in standing), default=-1) + 1
+    return prices.add(session, product.id, entry, position=position)
+
+
+def _on_sale(session: Session, shop: Shop, price_id: str, deed: Deed, detail: str) -> Price:
+    price = session.get(Price, price_id)
+    _begin(session, shop, price.product_id if price else price_id, deed, f"{detail}, {price_id}")
+    if price is None:
+        raise UnknownPrice(price=price_id)
+    session.refresh(price)
+    if not price.active:
+        raise UnknownPrice(price=price_id)
+    return price
+
+
+def _begin(session: Session, shop: Shop, product_id: str, deed: Deed, detail: str) -> None:
+    products.lock_shelves(session)
+    deeds.begin(session, shop.settings, deed, Action.SHELVES, subject=product_id, detail=detail, now=shop.now())
+
+
+def _name(session: Session, price: Price) -> str:
+    """The id that the first price in this one's place had."""
+    first, _, number = price.id.rpartition("-")
+    return first if number.isdecimal() and session.get(Price, first) is not None else price.id
+
+
+def _fields(price_id: str, costs: Money, interval: str | None) -> dict[str, object]:
+    return {"id": price_id, "amount": costs.amount, "currency": costs.currency, "interval": interval}
+
+
+def _each(interval: str | Interval | None) -> str:
+    return f" per {interval}" if interval else ""

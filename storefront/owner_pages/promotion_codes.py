@@ -1,0 +1,146 @@
+from datetime import datetime, time
+
+import streamlit as st
+
+from core.foundation.errors import ShopError
+from core.foundation.money import Money
+from core.owner.shelves import promotions
+from core.owner.shelves.promotions import Promotion, PromotionRow
+from core.people.deeds import Deed
+from core.people.staff import Action, Staff
+from storefront import dates, frame, process, words
+from storefront.amounts import price
+from storefront.back_office import dialogs, gate, lists, refusals
+
+shop = process.shop()
+PERCENT, AMOUNT = "A percentage", "An amount"
+
+
+def draw_code(row: PromotionRow, me: Staff) -> None:
+    """One code, with what it took."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"listed-code-{row.id}"):
+        with st.container(width="stretch", gap=None):
+            st.markdown(f"**{words.plain(row.code or 'A code that Stripe has not named yet')}** &nbsp; {state(row)}")
+            words.quiet(" · ".join(about(row)))
+            words.quiet(" · ".join(used(row)))
+        if row.usable and row.ended_at is None and me.may(Action.PROMOTE):
+            st.button(
+                "End", type="tertiary", icon=":material/block:", key=f"open-end-{row.id}",
+                on_click=dialogs.opener(f"end-{row.id}"),
+            )  # fmt: skip
+
+
+def state(row: PromotionRow) -> str:
+    """Whether it works, as a badge."""
+    if row.ended_at is not None:
+        return ":gray-badge[:material/block: Ended]"
+    if row.refused:
+        return ":red-badge[:material/error: Refused by Stripe]"
+    if not row.told and row.made_here:
+        return ":orange-badge[:material/hourglass_top: Stripe is being told]"
+    if row.limit is not None and row.times_redeemed >= row.limit:
+        return ":gray-badge[Used up]"
+    return ":green-badge[:material/check: Works]" if row.usable else ":gray-badge[Over]"
+
+
+def about(row: PromotionRow) -> list[str]:
+    """What it takes off, from what, and until when."""
+    if not row.told and not row.made_here:
+        return ["Made at Stripe; the worker is asking about it"]
+    less = price(row.off) if row.off else f"{row.percent or 0:g}%"
+    found = [words.plain(row.refused)] if row.refused else []
+    found += [f"{less} off {'every payment' if row.forever else 'the first payment'}"]
+    if row.first_time:
+        found.append("for who has not bought before")
+    if row.until:
+        found.append(f"until {dates.day(row.until.astimezone(shop.settings.zone))}")
+    return found if row.made_here else [*found, "made at Stripe"]
+
+
+def used(row: PromotionRow) -> list[str]:
+    """How often it was used, and what it took, each currency by itself."""
+    limit = f" of {row.limit:,}" if row.limit else ""
+    here = sum(each.uses for each in row.taken)
+    elsewhere = row.times_redeemed - here
+    found = [f"used {words.count(max(here, row.times_redeemed), 'time', 'times')}{limit}"]
+    found += [f"took {price(each.amount)}" for each in row.taken]
+    return [*found, f"{elsewhere} of them elsewhere, or before this was counted"] if elsewhere > 0 else found
+
+
+def draw_form() -> None:
+    """The form by which a code is made."""
+    with frame.card("promote"):
+        st.header("New code", anchor=False)
+        code = st.text_input("Code", key="promo-code", max_chars=100, placeholder="SPRING-25") or ""
+        how = st.segmented_control("It takes off", [PERCENT, AMOUNT], default=PERCENT, required=True, key="promo-how")
+        left, right = st.columns(2)
+        percent, text, currency = None, "", ""
+        if how == PERCENT:
+            percent = left.number_input("Percent", 0.0, 100.0, 10.0, 1.0, key="promo-percent")
+        else:
+            text = left.text_input("Amount", key="promo-amount", placeholder="5.00") or ""
+            currency = right.text_input("Currency", "EUR", key="promo-currency", max_chars=3) or ""
+        forever = st.checkbox("From every payment of a plan, not the first alone", key="promo-forever")
+        first_time = st.checkbox("Only for who has not bought before", key="promo-first")
+        left, right = st.columns(2)
+        limit = left.number_input("Uses, 0 for any", 0, 1_000_000, 0, key="promo-limit")
+        until = right.date_input("Last day", None, key="promo-until")
+        if st.button("Make it", type="primary", icon=":material/add:", key="promo-do"):
+            last = datetime.combine(until, time(23, 59, 59), shop.settings.zone) if until else None
+            make(code.strip(), percent, text.strip(), currency.strip().lower(), forever, first_time, int(limit), last)
+        words.quiet("Buyers type it on Stripe's page, in capitals or not.")
+
+
+def make(
+    code: str, percent: float | None, text: str, currency: str, forever: bool, first_time: bool, limit: int,
+    until: datetime | None,
+) -> None:  # fmt: skip
+    """Make it, and say so."""
+    try:
+        off = None if percent is not None else Money.parse(text, currency)
+        asked = Promotion(code, percent, off, forever, first_time, limit or None, until)
+        promotions.create(shop, asked, deed=gate.deed("promote"))
+    except ShopError as error:
+        refusals.draw(error)
+        gate.open_token("promote")
+        return
+    gate.open_token("promote")
+    st.session_state[dialogs.SAID] = f"{words.plain(code)} works."
+    st.rerun()
+
+
+@st.dialog("End a code", icon=":material/block:", on_dismiss=dialogs.close)
+def end(row: PromotionRow) -> None:
+    """Asks once more."""
+    gate.me()
+    st.markdown(f"**{words.plain(row.code)}** works no more, at Stripe at once. What it took off stays off.")
+    if st.button("End it", type="primary", key="end-do"):
+
+        def act(deed: Deed) -> str:
+            promotions.end(shop, row.id, deed=deed)
+            return f"{words.plain(row.code)} has ended."
+
+        dialogs.carry_out(f"end-{row.id}", act)
+
+
+me = gate.me()
+with frame.column(1180):
+    st.title("Promotion codes", anchor=False)
+    lists.draw_said()
+    with shop.reading() as session:
+        rows = promotions.listed(session, livemode=shop.settings.livemode, now=shop.now())
+    may = me.may(Action.PROMOTE)
+    left, right = st.columns([3, 2], gap="medium") if may else (st.container(), None)
+    with left:
+        if not rows:
+            lists.draw_nothing("codes", "**No code yet.** Those made here, and any that buyers have used, stand here.")
+        for row in rows:
+            draw_code(row, me)
+        if len(rows) == promotions.MOST:
+            words.quiet(f"The newest {promotions.MOST}. Stripe's dashboard has them all.")
+    if right is not None:
+        with right:
+            draw_form()
+    for row in rows:
+        if dialogs.is_open(f"end-{row.id}"):
+            end(row)

@@ -1,0 +1,113 @@
+"""The dates of a workshop: how many places are taken on each, another date, more or fewer places, and an end to one."""
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import streamlit as st
+
+from core.kinds.offers import Offer
+from core.kinds.workshops import DateView
+from core.owner.shelves import checking, dates
+from core.people.deeds import Deed
+from storefront import process, words
+from storefront.back_office import dialogs, gate
+from storefront.dates import of
+
+
+def draw(offer: Offer, *, may: bool) -> None:
+    """The dates that are offered and have not begun."""
+    st.header("Dates", anchor=False)
+    if not offer.dates:
+        words.quiet("No date is offered.")
+    for date in offer.dates:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"listed-date-{date.id}"):
+            with st.container(width="stretch", gap=None):
+                day, hours = of(date)
+                st.markdown(f"**{words.plain(day)}**")
+                taken = date.capacity - date.left
+                words.quiet(f"{words.plain(hours)} · {taken} of {words.count(date.capacity, 'place', 'places')} taken")
+            if may:
+                _draw_buttons(date)
+    if may:
+        st.button("Another date", icon=":material/add:", key="open-date-more", on_click=dialogs.opener("date-more"))
+
+
+def draw_open(offer: Offer) -> None:
+    """The dialog that is open, if it is one of these."""
+    if dialogs.is_open("date-more"):
+        _add(offer)
+    for date in offer.dates:
+        if dialogs.is_open(f"date-places-{date.id}"):
+            _resize(date)
+        if dialogs.is_open(f"date-end-{date.id}"):
+            _take_off(date)
+
+
+def _draw_buttons(date: DateView) -> None:
+    buttons = [("places", "Places", "event_seat")]
+    if date.left == date.capacity:
+        buttons.append(("end", "Take off", "event_busy"))
+    for name, label, icon in buttons:
+        st.button(
+            label, type="tertiary", icon=f":material/{icon}:", key=f"open-date-{name}-{date.id}",
+            on_click=dialogs.opener(f"date-{name}-{date.id}"),
+        )  # fmt: skip
+
+
+@st.dialog("Another date", icon=":material/event:", on_dismiss=dialogs.close)
+def _add(offer: Offer) -> None:
+    gate.me()
+    shop = process.shop()
+    last = max((date.starts_at for date in offer.dates), default=shop.now())
+    zones = sorted(available_timezones())
+    usual = offer.dates[-1].timezone if offer.dates else shop.settings.zone.key
+    zone = st.selectbox("Time zone", zones, zones.index(usual), key="date-zone") or usual
+    left, right = st.columns(2)
+    day = left.date_input("Day", (last.astimezone(ZoneInfo(zone)) + timedelta(days=7)).date(), key="date-day")
+    begins = right.time_input("Begins at", time(17), key="date-time")
+    hours = left.number_input("Hours", 0.25, 24.0, 2.0, 0.25, key="date-hours")
+    capacity = right.number_input(
+        "Places", 1, 100_000, offer.dates[-1].capacity if offer.dates else 12, key="date-capacity"
+    )
+    address = st.text_input("Where it takes place", key="date-url", placeholder="https://… for those who have a place")
+    if st.button("Offer it", type="primary", key="date-more-do"):
+
+        def act(deed: Deed) -> str:
+            starts = datetime.combine(day, begins, ZoneInfo(zone))
+            said = {
+                "starts_at": starts, "hours": hours, "timezone": zone, "capacity": capacity, "join_url": address or "",
+            }  # fmt: skip
+            dates.add(shop, offer.id, checking.date(said), deed=deed)
+            return f"The date is offered: {starts:%-d %b %Y, %H:%M}."
+
+        dialogs.carry_out("date-more", act)
+
+
+@st.dialog("Places", icon=":material/event_seat:", on_dismiss=dialogs.close)
+def _resize(date: DateView) -> None:
+    gate.me()
+    taken = date.capacity - date.left
+    st.markdown(
+        f"{taken} of {words.count(date.capacity, 'place', 'places')} are taken, or held by somebody who is paying."
+    )
+    capacity = st.number_input("Places from now on", max(taken, 1), 100_000, date.capacity, key=f"places-{date.id}")
+    if st.button("Set it", type="primary", key="date-places-do"):
+
+        def act(deed: Deed) -> str:
+            dates.resize(process.shop(), date.id, int(capacity), deed=deed)
+            return f"{words.count(int(capacity), 'place', 'places')} on {of(date)[0]}."
+
+        dialogs.carry_out(f"date-places-{date.id}", act)
+
+
+@st.dialog("Take a date off", icon=":material/event_busy:", on_dismiss=dialogs.close)
+def _take_off(date: DateView) -> None:
+    gate.me()
+    st.markdown(f"**{of(date)[0]}** is offered no more. Nobody has a place on it.")
+    if st.button("Take it off", type="primary", key="date-end-do"):
+
+        def act(deed: Deed) -> str:
+            dates.take_off(process.shop(), date.id, deed=deed)
+            return f"{of(date)[0]} is not offered any more."
+
+        dialogs.carry_out(f"date-end-{date.id}", act)

@@ -1,0 +1,102 @@
+"""The fields of a product: what an owner types, as the entry of a catalogue file says it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.catalog.products import Kind
+from storefront import words
+
+Entry = dict[str, Any]
+
+KINDS = {
+    Kind.DOWNLOAD: "Download: files",
+    Kind.LICENSE: "Licence: a key, and files with it",
+    Kind.PLAN: "Plan: billed monthly or yearly, with seats",
+    Kind.WORKSHOP: "Workshop: places on dates",
+}
+_ICON = "check"
+
+
+def draw(entry: Mapping[str, Any], key: str) -> Entry:
+    """The fields, filled with what the entry says; what stands in them now. `key` is another one for fields that begin anew."""
+    kind = Kind(entry["kind"])
+    said: Entry = {}
+    said["name"] = st.text_input("Name", entry.get("name", ""), key=f"name-{key}", max_chars=250)
+    said["summary"] = st.text_input("In one sentence", entry.get("summary", ""), key=f"summary-{key}")
+    said["description"] = st.text_area(
+        "What it is", entry.get("description", ""), key=f"description-{key}", height=180,
+        help="Markdown: a blank line begins a paragraph, **two stars** make bold.",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    said["facts"] = left.text_input("Facts", entry.get("facts", ""), key=f"facts-{key}", placeholder="PDF, 38 pages")
+    said["group"] = right.text_input("Shelf", entry.get("group", ""), key=f"group-{key}", placeholder="Downloads")
+    said["gets"] = _pairs_of_lines(
+        st.text_area(
+            "What one gets", _lines(entry.get("gets", [])), key=f"gets-{key}", height=120,
+            help="A line for each thing. An icon of Material Symbols may stand in front: `menu_book | 38 pages`.",
+        )
+    )  # fmt: skip
+    said["faq"] = _pairs_of_blocks(
+        st.text_area(
+            "Questions and answers", _blocks(entry.get("faq", [])), key=f"faq-{key}", height=120,
+            help="The question on one line, the answer below it, and a blank line before the next.",
+        )
+    )  # fmt: skip
+    left, right = st.columns(2)
+    said["call_to_action"] = left.text_input(
+        "Words of its link", entry.get("call_to_action", ""), key=f"link-{key}", placeholder="See more"
+    )
+    said["image_alt"] = right.text_input(
+        "The cover in words", entry.get("image_alt", ""), key=f"alt-{key}", placeholder="For those who can't see it"
+    )
+    return said | _draw_terms(kind, entry, key)
+
+
+def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
+    """What a kind needs to know, and what becomes of it after a refund."""
+    left, right = st.columns(2)
+    most = f"Most {words.unit(kind)[1]} in one order"
+    said: Entry = {
+        "max_quantity": int(left.number_input(most, 1, 999, entry.get("max_quantity", 1), key=f"most-{key}"))
+    }
+    match kind:
+        case Kind.LICENSE:
+            machines = int(entry.get("license", {}).get("machines", 1))
+            machines = int(right.number_input("Machines for each key", 1, 10_000, machines, key=f"machines-{key}"))
+            said["license"] = {"machines": machines} if machines > 1 or entry.get("license") else {}
+        case Kind.DOWNLOAD:
+            limit = int(entry.get("download", {}).get("downloads", 0))
+            limit = int(right.number_input("Downloads of each file, 0 for any", 0, 10_000, limit, key=f"limit-{key}"))
+            said["download"] = {"downloads": limit} if limit else {}
+        case Kind.PLAN:
+            plan = entry.get("plan", {})
+            days = int(right.number_input("Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}"))
+            said["plan"] = {**plan, "trial_days": days} if days or "trial_days" in plan else plan
+        case Kind.WORKSHOP:
+            pass
+    keeps = st.checkbox("Buyers keep it after a full refund", entry.get("on_refund") == "keep", key=f"keeps-{key}")
+    return said | {"on_refund": "keep" if keeps else "revoke"}
+
+
+def _lines(pairs: list[list[str]]) -> str:
+    return "\n".join(text if icon == _ICON else f"{icon} | {text}" for icon, text in pairs)
+
+
+def _pairs_of_lines(text: str) -> list[list[str]]:
+    found = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        icon, mark, rest = line.partition("|")
+        found.append([icon.strip() or _ICON, rest.strip()] if mark else [_ICON, line])
+    return found
+
+
+def _blocks(pairs: list[list[str]]) -> str:
+    return "\n\n".join(f"{question}\n{answer}" for question, answer in pairs)
+
+
+def _pairs_of_blocks(text: str) -> list[list[str]]:
+    """Questions with their answers. One that has no answer yet is left out."""
+    blocks = [block.strip().partition("\n") for block in text.replace("\r", "").split("\n\n")]
+    return [[question.strip(), " ".join(answer.split())] for question, _, answer in blocks if answer.strip()]

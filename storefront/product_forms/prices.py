@@ -1,0 +1,118 @@
+"""The prices of a product: what it costs, with a new price in place of one, or beside it."""
+
+import streamlit as st
+
+from core.catalog.products import Interval, Kind
+from core.foundation.money import Money
+from core.kinds.offers import Offer, PriceTag
+from core.owner.shelves import pricing
+from core.people.deeds import Deed
+from storefront import process, words
+from storefront.amounts import price
+from storefront.back_office import dialogs, gate
+
+INTERVALS = {Interval.MONTH: "Monthly", Interval.YEAR: "Yearly"}
+
+
+def draw(offer: Offer, *, may: bool) -> None:
+    """Each price, and what can be done with it."""
+    st.header("Prices", anchor=False)
+    if not offer.prices:
+        words.quiet("It has no price yet.")
+    for tag in offer.prices:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"listed-price-{tag.id}"):
+            with st.container(width="stretch", gap=None):
+                st.markdown(f"**{said(tag)}**")
+                words.quiet(words.plain(tag.id))
+            if may:
+                _draw_buttons(tag)
+    if may:
+        st.button("Another price", icon=":material/add:", key="open-price-more", on_click=dialogs.opener("price-more"))
+
+
+def draw_open(offer: Offer) -> None:
+    """The dialog that is open, if it is one of these."""
+    if dialogs.is_open("price-more"):
+        _add(offer)
+    for tag in offer.prices:
+        if dialogs.is_open(f"price-new-{tag.id}"):
+            _replace(tag)
+        if dialogs.is_open(f"price-end-{tag.id}"):
+            _end(tag)
+
+
+def said(tag: PriceTag) -> str:
+    """A price and how often it is billed."""
+    return f"{price(tag.amount)}{f' {words.EACH[tag.interval]}' if tag.interval else ''}"
+
+
+def _draw_buttons(tag: PriceTag) -> None:
+    for name, label, icon in (("new", "New price", "edit"), ("end", "Archive", "archive")):
+        st.button(
+            label, type="tertiary", icon=f":material/{icon}:", key=f"open-price-{name}-{tag.id}",
+            on_click=dialogs.opener(f"price-{name}-{tag.id}"),
+        )  # fmt: skip
+
+
+@st.dialog("New price", icon=":material/edit:", on_dismiss=dialogs.close)
+def _replace(tag: PriceTag) -> None:
+    gate.me()
+    st.markdown(
+        f"Instead of **{said(tag)}**. Orders keep what they were placed at, and plans that run go on at it. The old price is "
+        "archived, at Stripe too if it is known there."
+    )
+    text = st.text_input(f"Amount in {tag.amount.currency.upper()}", key="price-amount", placeholder="29.00")
+    if st.button("Set it", type="primary", key="price-new-do"):
+
+        def act(deed: Deed) -> str:
+            costs = Money.parse((text or "").strip(), tag.amount.currency)
+            pricing.replace(process.shop(), tag.id, costs, deed=deed)
+            return f"It costs {price(costs)} from now on."
+
+        dialogs.carry_out(f"price-new-{tag.id}", act)
+
+
+@st.dialog("Another price", icon=":material/add:", on_dismiss=dialogs.close)
+def _add(offer: Offer) -> None:
+    gate.me()
+    currency, text, interval = draw_amount(offer.kind, "price-more")
+    if st.button("Offer it", type="primary", key="price-more-do"):
+
+        def act(deed: Deed) -> str:
+            costs = Money.parse(text, currency)
+            pricing.offer(process.shop(), offer.id, costs, interval=interval, deed=deed)
+            return f"It can be had for {price(costs)} too."
+
+        dialogs.carry_out("price-more", act)
+
+
+def draw_amount(kind: Kind, key: str) -> tuple[str, str, Interval | None]:
+    """The fields of a price: its currency, the amount as it was typed, and for plans how often it is billed."""
+    left, right = st.columns(2)
+    text = left.text_input("Amount", key=f"{key}-amount", placeholder="29.00") or ""
+    currency = right.text_input("Currency", "EUR", key=f"{key}-currency", max_chars=3) or ""
+    interval = None
+    if kind is Kind.PLAN:
+        options = list(INTERVALS)
+        interval = st.segmented_control(
+            "Billed",
+            options,
+            default=Interval.MONTH,
+            format_func=INTERVALS.__getitem__,
+            required=True,
+            key=f"{key}-each",
+        )
+    return currency.strip().lower(), text.strip(), interval
+
+
+@st.dialog("Archive a price", icon=":material/archive:", on_dismiss=dialogs.close)
+def _end(tag: PriceTag) -> None:
+    gate.me()
+    st.markdown(f"Nobody can buy at **{said(tag)}** any more. Plans that run go on at it.")
+    if st.button("Archive it", type="primary", key="price-end-do"):
+
+        def act(deed: Deed) -> str:
+            pricing.end(process.shop(), tag.id, deed=deed)
+            return f"{said(tag)} is archived."
+
+        dialogs.carry_out(f"price-end-{tag.id}", act)

@@ -1,0 +1,137 @@
+"""A product as its page draws it: what it is, what it costs and when it takes place. For buyers, and for whoever writes it."""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from core.catalog.products import Interval, Kind
+from core.kinds.offers import Offer, PriceTag
+from core.kinds.workshops import DateView
+from storefront import amounts, dates, pictures, words
+
+
+def draw_head(offer: Offer) -> None:
+    """What it is called, and what it is in a sentence."""
+    st.title(words.plain(offer.name), anchor=False)
+    st.markdown(words.plain(offer.summary))
+
+
+def draw_cover(offer: Offer, date: DateView | None) -> None:
+    """Its picture, with the places of this date in it where it has dots for them."""
+    pictures.show(pictures.of_date(offer.image, date), offer.id, offer.image_alt)
+
+
+def choose_price(offer: Offer) -> PriceTag:
+    """The price, chosen by the buyer where there are several."""
+    tags = {tag.id: tag for tag in offer.prices}
+    if len(tags) == 1:
+        return offer.prices[0]
+    chosen = st.segmented_control(
+        "Billing" if offer.kind is Kind.PLAN else "Price",
+        list(tags),
+        default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
+        format_func=lambda tag_id: _named(tags[tag_id]),
+        required=True,
+        width="stretch",
+        key="billing",
+    )
+    return tags[chosen]
+
+
+def _named(tag: PriceTag) -> str:
+    """What a price is called beside the others."""
+    return words.EACH[tag.interval].capitalize() if tag.interval else amounts.price(tag.amount)
+
+
+def choose_quantity(offer: Offer, date: DateView | None, in_cart: int = 0) -> int:
+    """How many, where one may have several; at first as many as are `in_cart`."""
+    most = min(offer.max_quantity, date.left) if date else offer.max_quantity
+    if most <= 1:
+        return 1
+    label = words.unit(offer.kind)[1].capitalize()
+    begin = min(in_cart, most) or 1
+    return int(st.number_input(label, 1, most, begin, key=f"quantity-{offer.id}"))
+
+
+def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
+    """What is to be paid, and what that is for."""
+    total = tag.amount * quantity
+    if tag.interval is None:
+        st.metric("One payment", amounts.price(total, short=True))
+        if quantity > 1:
+            words.quiet(f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}.")
+        return
+    st.metric("You pay", f"{amounts.price(total, short=True)} :small[per {tag.interval}]")
+    each = f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}."
+    words.quiet(f"{each} {_saving(offer, tag, quantity)}".strip())
+
+
+def _saving(offer: Offer, tag: PriceTag, quantity: int) -> str:
+    """What a year in one go saves compared with twelve months."""
+    month = next((each for each in offer.prices if each.interval is Interval.MONTH), None)
+    if tag.interval is not Interval.YEAR or month is None or month.amount.currency != tag.amount.currency:
+        return ""
+    saved = (month.amount * 12 - tag.amount) * quantity
+    return f"Saves {amounts.price(saved, short=True)} a year compared with monthly." if saved.amount > 0 else ""
+
+
+def choose_date(offer: Offer, in_cart: Collection[str] = ()) -> DateView | None:
+    """When it takes place, chosen by the buyer where several dates have room, and how many places are gone. At first that date
+    is chosen which is `in_cart`."""
+    if len(offer.open_dates) < 2:
+        date = next(iter(offer.open_dates or offer.dates), None)
+        if date:
+            day, hours = dates.of(date)
+            st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
+    else:
+        date = _choose_among(offer, in_cart)
+        full = [dates.day_of(each) for each in offer.dates if not each.left]
+        if full:
+            words.quiet(f"Sold out: {', '.join(full)}")
+    if date:
+        taken = date.capacity - date.left
+        st.progress(taken / date.capacity, text=f"{taken} of {date.capacity} places taken")
+    return date
+
+
+def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:
+    """One of the dates with room: at first that which is in the cart already, else the next."""
+    by_id = {date.id: date for date in offer.open_dates}
+    first = next((place for place, date_id in enumerate(by_id) if date_id in in_cart), 0)
+    chosen = st.radio(
+        "Date",
+        list(by_id),
+        index=first,
+        format_func=lambda date_id: dates.of(by_id[date_id])[0],
+        captions=[f"{words.plain(dates.of(date)[1])} · {_left(date)}" for date in offer.open_dates],
+        width="stretch",
+        key=f"date-{offer.id}",
+    )
+    return by_id[chosen]
+
+
+def _left(date: DateView) -> str:
+    """How many places are free."""
+    return f"{words.count(date.left, 'place', 'places')} left"
+
+
+def draw_promises(offer: Offer) -> None:
+    """What buyers wonder about before they click."""
+    speed = "Your place is held while you pay" if offer.kind is Kind.WORKSHOP else "Yours within seconds of paying"
+    promises = (("lock", "You pay on Stripe's page, not here"), ("bolt", speed))
+    st.markdown("  \n".join(f":gray[:small[:material/{icon}: &nbsp;{text}]]" for icon, text in promises))
+
+
+def draw_details(offer: Offer, *, narrow: bool = False) -> None:
+    """What one gets, and what others asked before: beside each other, or where it is `narrow` below."""
+    about, questions = (st.container(), st.container()) if narrow else st.columns([7, 5], gap="medium")
+    with about:
+        st.header("What you get", anchor=False)
+        st.markdown(offer.description)
+        st.markdown("  \n".join(f":material/{icon}: &nbsp;{words.plain(text)}" for icon, text in offer.gets))
+    with questions:
+        if offer.faq:
+            st.header("Before you buy", anchor=False)
+        for question, answer in offer.faq:
+            with st.expander(words.plain(question)):
+                st.markdown(words.plain(answer))

@@ -1,0 +1,183 @@
+"""The owner's products: the list, and a product's page with its fields, its preview and what can be done with it."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.catalog.products import Price, Product
+from core.foundation.money import Money
+from core.kinds import offers
+from core.kinds.offers import Offer
+from core.owner.shelves import editing, pricing
+from core.people.audit import AuditEntry
+from core.people.staff import Role
+from tests import builders, colleagues
+from tests.storefront.conftest import Visitor, labels, sound, words
+
+
+@pytest.fixture
+def owner(visitor: Visitor) -> Visitor:
+    """An owner at a browser."""
+    visitor.works_as(Role.OWNER)
+    return visitor
+
+
+def opens(visitor: Visitor, page: str, **query: str) -> AppTest:
+    return visitor.opens(page, folder="owner_pages", **query)
+
+
+def offer_of(visitor: Visitor, product_id: str) -> Offer:
+    with visitor.shop.reading() as session:
+        found = offers.of_product(session, product_id, now=visitor.shop.now())
+    assert found
+    return found
+
+
+def key_of(tab: AppTest, field: str) -> str:
+    """The key of a field, which names the state in which it was opened."""
+    kinds = (tab.text_input, tab.text_area, tab.number_input, tab.checkbox)
+    return next(each.key for kind in kinds for each in kind if each.key and each.key.startswith(f"{field}-"))
+
+
+def test_the_list_tells_of_each_product_what_it_costs_and_brought_in(owner: Visitor) -> None:
+    builders.bought(owner.shop, owner.stripe, ("guide-eur", 2))
+    tab = opens(owner, "products")
+    seen = words(tab)
+    assert "2 sold, €58.00" in seen
+    assert "€9.00 monthly  \n€90.00 yearly" in seen
+    assert ":gray-badge[:material/archive: Archived]" in seen
+    assert "differs" not in seen
+    assert next(each for each in labels(tab) if "Guide" in each) == "**Field Guide**"
+
+
+def test_what_was_changed_is_told_as_drift_from_the_file(owner: Visitor) -> None:
+    deed = colleagues.deed(colleagues.works_as(owner.shop, Role.OWNER))
+    pricing.replace(owner.shop, "guide-eur", Money(3500, "eur"), deed=deed)
+    assert "differs from catalogue.toml of 23 November 2026 in price guide-eur, price guide-eur-2" in words(
+        opens(owner, "products")
+    )
+    seen = words(opens(owner, "product", id="guide"))
+    assert "**price guide-eur**: nothing  \n:gray[:small[in the file: €29.00]]" in seen
+
+
+def test_what_is_typed_is_seen_at_once_as_buyers_will_see_it_and_kept_by_a_click(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("A better guide").run())
+    sound(tab.text_area(key=key_of(tab, "gets")).set_value("menu_book | 40 pages\nAn index").run())
+    assert [title.value for title in tab.title] == ["Field Guide", "A better guide"]
+    assert ":material/menu_book: &nbsp;40 pages  \n:material/check: &nbsp;An index" in words(tab)
+    assert offer_of(owner, "guide").name == "Field Guide"
+    sound(tab.button(key="save").click().run())
+    assert "Kept: name, gets." in tab.success[0].value
+    assert (offer_of(owner, "guide").name, offer_of(owner, "guide").gets[1]) == (
+        "A better guide",
+        ("check", "An index"),
+    )
+    sound(tab.button(key="save").click().run())
+    assert "Nothing was changed." in tab.success[0].value
+
+
+def test_a_mistake_names_its_field_and_keeps_what_was_typed(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    sound(tab.text_input(key=key_of(tab, "summary")).set_value("A summary").run())
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("").run())
+    assert [each.value for each in tab.warning] == ["**Name** is empty."]
+    sound(tab.button(key="save").click().run())
+    assert "**Name** is empty." in [each.value for each in tab.warning]
+    assert tab.text_input(key=key_of(tab, "summary")).value == "A summary"
+    assert offer_of(owner, "guide").summary == ""
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(owner: Visitor, clock) -> None:
+    tab = opens(owner, "product", id="guide")
+    clock.pass_(minutes=1)
+    seen = next(row.updated_at for row in builders.rows(owner.shop, Product) if row.id == "guide")
+    deed = colleagues.deed(colleagues.works_as(owner.shop, Role.OWNER))
+    editing.save(owner.shop, "guide", {"name": "Theirs"}, seen=seen, deed=deed)
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("Mine").run())
+    sound(tab.button(key="save").click().run())
+    assert "Somebody has changed this product since you opened it, so nothing was kept." in words(tab)
+    assert offer_of(owner, "guide").name == "Theirs"
+    sound(tab.button(key="show-anew").click().run())
+    assert tab.text_input(key=key_of(tab, "name")).value == "Theirs"
+
+
+def test_a_new_price_is_set_in_a_dialog_and_the_old_one_is_archived(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    sound(tab.button(key="open-price-new-guide-eur").click().run())
+    sound(tab.text_input(key="price-amount").set_value("35,001").run())
+    sound(tab.button(key="price-new-do").click().run())
+    assert "not clearly an amount" in words(tab)
+    sound(tab.text_input(key="price-amount").set_value("35.00").run())
+    sound(tab.button(key="price-new-do").click().run())
+    assert "It costs €35.00 from now on." in tab.success[0].value
+    assert {row.id: row.active for row in builders.rows(owner.shop, Price) if row.product_id == "guide"} == {
+        "guide-eur": False, "guide-eur-2": True,
+    }  # fmt: skip
+
+
+def test_a_workshop_s_dates_are_added_resized_and_taken_off(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="clinic")
+    sound(tab.button(key="open-date-more").click().run())
+    sound(tab.number_input(key="date-capacity").set_value(7).run())
+    sound(tab.button(key="date-more-do").click().run())
+    assert "The date is offered: 17 Dec 2026, 17:00." in tab.success[0].value
+    assert [date.capacity for date in offer_of(owner, "clinic").dates] == [5, 7]
+    sound(tab.button(key="open-date-places-clinic/2").click().run())
+    sound(tab.number_input(key="places-clinic/2").set_value(9).run())
+    sound(tab.button(key="date-places-do").click().run())
+    assert [date.capacity for date in offer_of(owner, "clinic").dates] == [5, 9]
+    sound(tab.button(key="open-date-end-clinic/2").click().run())
+    sound(tab.button(key="date-end-do").click().run())
+    assert [date.id for date in offer_of(owner, "clinic").dates] == ["clinic/1"]
+
+
+def test_a_product_is_archived_and_put_back(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    sound(tab.button(key="archive").click().run())
+    assert "It is off the shelves." in words(tab)
+    sound(tab.button(key="put-on-shelf").click().run())
+    assert "It is on the shelves." in words(tab)
+    assert offer_of(owner, "guide").prices
+
+
+def test_a_new_product_is_written_and_says_what_it_lacks(owner: Visitor) -> None:
+    tab = opens(owner, "product")
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("The Long Guide").run())
+    sound(tab.text_input(key="new-amount").set_value("12").run())
+    assert tab.metric[0].value == "€12"
+    sound(tab.button(key="create").click().run())
+    (made,) = [row for row in builders.rows(owner.shop, Product) if row.id == "the-long-guide"]
+    assert (made.name, made.active) == ("The Long Guide", False)
+    seen = opens(owner, "product", id="the-long-guide")
+    assert "Before it can be sold: a download needs at least one file." in seen.info[0].value
+    sound(seen.button(key="put-on-shelf").click().run())
+    assert "A download needs at least one file." in words(seen)
+
+
+def test_stripe_is_asked_by_a_click(owner: Visitor) -> None:
+    name = owner.stripe.sell(3100)
+    with owner.shop.transaction() as session:
+        session.get_one(Price, "guide-eur").stripe_price_id = name
+    tab = sound(opens(owner, "products").button(key="compare").click().run())
+    assert "Stripe was asked about 1 price." in tab.success[0].value
+    assert "costs €31.00 at Stripe, which is what buyers pay" in words(tab)
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])
+def test_others_look_and_change_nothing(visitor: Visitor, role: Role) -> None:
+    visitor.works_as(role)
+    for page, query in (("products", {}), ("product", {"id": "clinic"}), ("product", {})):
+        tab = opens(visitor, page, **query)
+        allowed = {"preview-add", "FormSubmitter:find-Find", "leave-office"}
+        assert {button.key for button in tab.button} - allowed <= {None}, page
+    assert "Find" in labels(tab)
+    assert builders.rows(visitor.shop, AuditEntry) == []
+
+
+def test_a_forged_dialog_of_a_viewer_sets_no_price(visitor: Visitor) -> None:
+    visitor.works_as(Role.VIEWER)
+    tab = opens(visitor, "product", id="guide")
+    tab.session_state["dialog"] = "price-new-guide-eur"
+    sound(tab.run())
+    assert "price-new-do" not in {button.key for button in tab.button}
+    assert offer_of(visitor, "guide").prices[0].amount == Money(2900, "eur")

@@ -1,0 +1,30 @@
+"""Pictures: the covers that owners have uploaded, for everybody. Their address names what is in them, so it never changes."""
+
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
+
+from core.catalog import products
+from core.shop import Shop
+from webhook.dependencies import OpenShop
+
+router = APIRouter()
+
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_TYPES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"RIFF", "image/webp"))
+
+
+@router.api_route("/pictures/{digest}/{name}", methods=["GET", "HEAD"])
+async def picture(digest: str, name: str, shop: OpenShop) -> Response:
+    """A cover as it was uploaded, as the type that it is. 404 where there is none."""
+    found = await run_in_threadpool(_read, shop, f"{products.UPLOADED}{digest}/{name}")
+    media_type = next((each for beginning, each in _TYPES if found and found.startswith(beginning)), None)
+    if found is None or media_type is None:
+        return Response(status_code=404)
+    return Response(found, headers=_FOR_EVER, media_type=media_type)
+
+
+def _read(shop: Shop, key: str) -> bytes | None:
+    try:
+        return b"".join(shop.storage.read_in_chunks(key))
+    except FileNotFoundError:
+        return None
