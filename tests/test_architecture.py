@@ -34,8 +34,9 @@ ROOMS: dict[str, set[str]] = {
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
     "core/people": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds"},
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
+    "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
-        "core/foundation", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission",
+        "core/foundation", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission", "core/owed_jobs",
     },
     "core/journeys": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
@@ -53,9 +54,14 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/journeys", "core/events", "core/messages",
     },
+    # Letters as a whole: whom each goes to, what it says and how it reads.
+    "core/correspondence": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/messages", "core/owner",
+    },
     "core/registers": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner",
+        "core/events", "core/messages", "core/owner", "core/correspondence",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
@@ -76,7 +82,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "worker": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner", "core/opening",
+        "core/events", "core/messages", "core/owner", "core/correspondence", "core/opening",
     },
     "storefront": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
@@ -89,11 +95,12 @@ ROOMS: dict[str, set[str]] = {
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/messages", "core/owner", "core/registers", "storefront",
+        "core/messages", "core/owner", "core/correspondence", "core/registers", "storefront",
     },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
+        "core/messages", "core/owner", "core/correspondence", "core/registers", "storefront",
+        "storefront/back_office",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

@@ -3,7 +3,6 @@
 import smtplib
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from hashlib import sha256
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from core.foundation.settings import Settings
+from core.messages.wording import Message
 
 # For each of the server's answers. From `before_data` on there are two, which is less than a letter is claimed for: nobody
 # else starts on it meanwhile.
@@ -27,16 +27,6 @@ class MailServerDown(OSError):
 
 class NoMailServer(MailServerDown):
     """SMTP_URL is not set, so letters wait until it is."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """A letter in both forms."""
-
-    to: str
-    subject: str
-    text: str
-    html: str
 
 
 def send(settings: Settings, message: Message, *, letter_id: str, before_data: Callable[[], None]) -> None:

@@ -30,7 +30,8 @@ class Subscription(Record, table=True):
     """A subscription as Stripe had it at `fetched_at`; null there means that it is known to exist, and no more.
 
     `grace_until` is how long a failed payment keeps all of its access, `access_until` how long what was paid for is kept:
-    null while nothing ends it. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
+    null while nothing ends it. `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
+    open. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
     when it was told to end. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     """
 
@@ -54,6 +55,8 @@ class Subscription(Record, table=True):
     trial_end: datetime | None = None
     paid_until: datetime | None = None
     unpaid_since: datetime | None = None
+    unpaid_amount: int = minor_units(default=0)
+    payment_url: str = ""
     grace_until: datetime | None = None
     access_until: datetime | None = None
     canceled_at: datetime | None = None
@@ -192,6 +195,7 @@ def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:
         "monthly_amount": _monthly(facts) if facts.status in _COUNTED else 0, "currency": facts.currency,
         "interval": facts.interval, "created_at": facts.created_at, "period_end": facts.period_end,
         "trial_end": facts.trial_end, "paid_until": paid_until, "unpaid_since": unpaid_since,
+        "unpaid_amount": facts.standing.unpaid_amount, "payment_url": facts.standing.payment_url,
         "grace_until": grace_until, "access_until": _access_until(facts, grace_until), "canceled_at": facts.canceled_at,
         "ends_at": facts.ends_at, "ended_at": facts.ended_at, "paused": facts.paused, "end_reason": facts.end_reason,
     }  # fmt: skip

@@ -131,7 +131,7 @@ def invite(session: Session, address: str, role: Role, *, by: str, now: datetime
     member.removed_at = None
     session.add(member)
     session.flush()
-    time = f"{now:%Y%m%dT%H%M%S%f}"  # a second invitation is a second letter
+    time = outbox.stamp(now)  # a second invitation is a second letter
     outbox.owe(session, outbox.Job.INVITATION, member.id, time, key=f"{member.id}:{time}")
     return member
 
