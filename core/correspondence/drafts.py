@@ -1,17 +1,19 @@
 """Drafts: which letter a job owes, whom it goes to, and what it says when it is written."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from sqlmodel import Session
 
+from core.correspondence import samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
 from core.messages import after_purchase, contents, letters, wording
 from core.messages.wording import Message
+from core.people import audit
 from core.shop import Shop
 
 T = TypeVar("T")
@@ -156,6 +158,22 @@ def _invitation(member_id: str, time: str) -> Draft:
     )  # fmt: skip
 
 
+def _test_letter(kind: str, token: str) -> Draft:
+    """One with made-up data, to whoever asked for it by this click."""
+
+    def to(session: Session) -> str:
+        entry = audit.of_token(session, token)
+        return entry.who if entry else ""
+
+    def write(shop: Shop, _veil: Veil | None) -> Message | None:
+        with shop.reading() as session:
+            address = to(session)
+        made = samples.of(shop, Job(kind))
+        return replace(made, to=address, subject=f"Test: {made.subject}") if address else None
+
+    return Draft(f"{Job.TEST_LETTER}:{kind}:{token}", None, to, write)
+
+
 def _numbers(lines: str) -> list[int]:
     return [int(line) for line in lines.split(",")]
 
@@ -174,4 +192,5 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.SIGN_IN_CODE: (1, _sign_in_code),
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),
+    Job.TEST_LETTER: (2, _test_letter),
 }

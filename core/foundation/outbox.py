@@ -40,6 +40,7 @@ class Job(StrEnum):
     PLAN_ENDING = "plan_ending"
     PLAN_ENDED = "plan_ended"
     ACCESS_CHANGED = "access_changed"
+    TEST_LETTER = "test_letter"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     INVITATION = "invitation"
@@ -73,6 +74,7 @@ _QUEUES = {
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
+    Job.TEST_LETTER: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
 }

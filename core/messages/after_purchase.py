@@ -110,6 +110,12 @@ def of_lines(session: Session, order_id: str) -> tuple[Access, ...]:
     )
 
 
+def positions(session: Session, order_id: str, line_ids: Collection[str] | None) -> set[int]:
+    """Which of the order's things these lines are, counted from 1; all of them for None."""
+    granted = _granted(session, order_id)
+    return {place for place, (line, _) in enumerate(granted, 1) if line_ids is None or line.id in line_ids}
+
+
 def expected_on(settings: Settings, sent_back: datetime) -> date:
     """The shop's day by which a bank shows money that was sent back then."""
     day, left = sent_back.astimezone(settings.zone).date(), _WORKING_DAYS
@@ -177,11 +183,10 @@ def _about_plan(
 
 
 def _is_for_what_never_came(session: Session, order_id: str, gone: Collection[Refund]) -> bool:
-    granted = _granted(session, order_id)
-    never = {line.id for line, grant in granted if grant.state is GrantState.REVOKED and grant.granted_at is None}
-    concerned = {line for row in gone for line in row.lines}
-    if not all(row.lines for row in gone):
-        concerned = {line.id for line, _ in granted}
+    access = of_lines(session, order_id)
+    never = {line for line, each in enumerate(access, 1) if not each.ever and each.state is GrantState.REVOKED}
+    named = {line for row in gone for line in row.lines} if all(row.lines for row in gone) else None
+    concerned = positions(session, order_id, named)
     return bool(concerned) and concerned <= never
 
 

@@ -46,6 +46,7 @@ class Action(StrEnum):
     STAFF = "staff"
     SEASON = "season"
     REHEARSE = "rehearse"
+    TEST_LETTER = "test_letter"
 
 
 MAY: dict[Role, frozenset[Action]] = {
