@@ -6,7 +6,7 @@ from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
-from core.messages import letters
+from core.messages import digests, letters
 from core.orders import (
     checkouts,
     disputes,

@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 import structlog
 
+from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import outbox
 from core.foundation.signals import heartbeats
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 # Of the time after which a silent worker counts as gone: it may miss a beat or two.
 BEATS = 4
+# Seconds: so much later than at eight the weekly digest may go out.
+DIGEST_EVERY = 60.0
 
 
 @contextmanager
@@ -39,6 +42,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("heartbeat", shop.settings.worker_lost_seconds / BEATS, worker.beat),
             ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
             ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
+            ("digest", DIGEST_EVERY, worker.owe_digest),
         )
     ]
     try:
@@ -110,6 +114,10 @@ class _Worker:
     def keep_sums(self) -> None:
         """Sum the days that are over, for whoever looks at the figures."""
         closing.keep_all(self._shop)
+
+    def owe_digest(self) -> None:
+        """Owe the owners their letter about the week that is over, if its time has come."""
+        digest.owe_due(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

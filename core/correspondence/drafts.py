@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from core.correspondence import samples
+from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
@@ -174,6 +174,13 @@ def _test_letter(kind: str, token: str) -> Draft:
     return Draft(f"{Job.TEST_LETTER}:{kind}:{token}", None, to, write)
 
 
+def _digest(week: str) -> Draft:
+    return Draft(
+        f"{Job.DIGEST}:{week}", None, lambda _: "owners",
+        _written(lambda shop: digest.of_week(shop, week), wording.digest),
+    )  # fmt: skip
+
+
 def _numbers(lines: str) -> list[int]:
     return [int(line) for line in lines.split(",")]
 
@@ -193,4 +200,5 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),
     Job.TEST_LETTER: (2, _test_letter),
+    Job.DIGEST: (1, _digest),
 }

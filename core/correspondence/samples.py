@@ -10,6 +10,7 @@ from core.kinds.grants import Delivery, File
 from core.messages import after_purchase, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
 from core.messages.wording import Message
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
@@ -110,6 +111,23 @@ def _invitation(shop: Shop) -> InvitationLetter:
     return InvitationLetter(BUYER, Role.SUPPORT, by, f"{shop.settings.public_url}/owner")
 
 
+def _digest(shop: Shop) -> DigestLetter:
+    def money(amount: int) -> Money:
+        return Money(amount, "eur")
+
+    last = shop.now().astimezone(shop.settings.zone).date() - timedelta(days=1)
+    week = WeekSales(
+        net=money(41200), net_before=money(38700), gross=money(45000), discounts=money(1900), refunds=money(1900),
+        orders=12, orders_before=11, mrr=money(22800),
+    )  # fmt: skip
+    due = Need("Dispute", "product_not_received", shop.now() + timedelta(days=5))
+    return DigestLetter(
+        shop.settings.owners or (BUYER,), last - timedelta(days=6), last, (week,),
+        (Need("Refund failed", "the bank could not take it"),), 0, (due,), (Renewals(4, money(7600)),),
+        f"{shop.settings.public_url}/owner", test=False,
+    )  # fmt: skip
+
+
 SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.RECEIPT: lambda shop: wording.receipt(shop.settings, _order(shop)),
     Job.LATE_DELIVERY: _late,
@@ -125,4 +143,5 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.SIGN_IN_CODE: lambda shop: wording.sign_in_code(shop.settings, CodeLetter(BUYER, "000000", 10, "")),
     Job.OWNER_NOTICE: lambda shop: wording.owner_notice(shop.settings, _notice(shop)),
     Job.INVITATION: lambda shop: wording.invitation(shop.settings, _invitation(shop)),
+    Job.DIGEST: lambda shop: wording.digest(shop.settings, _digest(shop)),
 }

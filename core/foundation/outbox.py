@@ -41,6 +41,7 @@ class Job(StrEnum):
     PLAN_ENDED = "plan_ended"
     ACCESS_CHANGED = "access_changed"
     TEST_LETTER = "test_letter"
+    DIGEST = "digest"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     INVITATION = "invitation"
@@ -75,6 +76,7 @@ _QUEUES = {
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
     Job.TEST_LETTER: Queue.OWNERS,
+    Job.DIGEST: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
 }

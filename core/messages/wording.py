@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
+from core.messages.digests import DigestLetter, WeekSales
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from core.people.staff import Role
@@ -253,6 +254,63 @@ def _about_order(
     return _message(settings, "about_order", to, subject, context)
 
 
+def digest(settings: Settings, letter: DigestLetter) -> Message:
+    """Last week in figures beside the week before, what needs a person, and what is coming."""
+    sold = [each for each in letter.sold if each.orders or each.gross.amount or each.refunds.amount]
+    week = f"{letter.first.day} {letter.first:%B} to {_date(letter.last)}"
+    context: dict[str, object] = {
+        "headline": "Your week.", "sentences": _week_in_words(letter, week, sold=bool(sold)),
+        "tables": [_week_table(each) for each in letter.sold], "url": letter.url,
+        "parts": [part for part in (_needs(letter), _coming(letter)) if part["lines"]],
+    }  # fmt: skip
+    sums = " and ".join(_format(each.net) for each in sold)
+    subject = f"Your week: {sums} net" if sold else "Your week: nothing was sold"
+    return _message(settings, "digest", ", ".join(letter.owners), subject, context)
+
+
+def _week_in_words(letter: DigestLetter, week: str, *, sold: bool) -> list[str]:
+    orders = sum(each.orders for each in letter.sold)
+    first = (
+        f"{orders} {'order was' if orders == 1 else 'orders were'} paid in the week of {week}."
+        if orders
+        else f"In the week of {week} nothing was sold{', and money went back' if sold else ''}."
+    )
+    test = ["These are test orders: no real money moved."] if letter.test and letter.sold else []
+    calm = [] if letter.needs or letter.due else ["Nothing needs you."]
+    return [first, *test, *calm]
+
+
+def _week_table(sold: WeekSales) -> dict[str, object]:
+    rows = [
+        ("Net sales, without tax", _format(sold.net), _format(sold.net_before)),
+        ("Orders", str(sold.orders), str(sold.orders_before)),
+        ("Gross sales", _format(sold.gross), ""),
+        ("Discounts", _format(sold.discounts), ""),
+        ("Refunds", _format(sold.refunds), ""),
+        ("Monthly recurring revenue at its end", _format(sold.mrr), ""),
+    ]
+    return {"currency": sold.net.currency.upper(), "rows": rows}
+
+
+def _needs(letter: DigestLetter) -> dict[str, object]:
+    lines = [f"{each.what}. {each.detail}".rstrip(" .") + "." for each in letter.needs]
+    more = [f"And {letter.more_needs} more, on the overview."] if letter.more_needs else []
+    return {"title": "What needs you", "lines": [*lines, *more]}
+
+
+def _coming(letter: DigestLetter) -> dict[str, object]:
+    due = [
+        f"{each.what}, to be answered by {_moment(each.due_by)}. {each.detail}".rstrip(" .") + "."
+        for each in letter.due
+    ]
+    renewals = [
+        f"{each.count} {'plan renews' if each.count == 1 else 'plans renew'} within seven days:"
+        f" {_format(each.amount)} at list prices."
+        for each in letter.renewals
+    ]
+    return {"title": "What is coming", "lines": [*due, *renewals]}
+
+
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
     """Six digits that sign in, or that prove an address which is to become another."""
     if letter.about:
@@ -297,9 +355,11 @@ _ROLES = {
 def _deadline(letter: NoticeLetter) -> str:
     """Until when the bank waits for an answer, where it waits for one; by UTC, as Stripe counts."""
     awaited = letter.topic in (Stage.INQUIRY, Stage.DISPUTED, Stage.FUNDS_WITHDRAWN)
-    return (
-        f"{letter.due_by:%A} {letter.due_by.day} {letter.due_by:%B %Y, %H:%M} UTC" if awaited and letter.due_by else ""
-    )
+    return _moment(letter.due_by) if awaited else ""
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} UTC" if moment else ""
 
 
 def _notice(letter: NoticeLetter) -> tuple[str, str]:

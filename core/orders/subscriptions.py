@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Index
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.foundation.database import Record, index_where, minor_units
+from core.foundation.money import Money
 from core.gateway.objects import id_of, moment
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order, asked_about
@@ -19,6 +20,8 @@ from core.orders.subscription_items import ItemFacts
 OVER = ("canceled", "incomplete_expired")
 # What brings money in, month after month: a trial does not yet.
 _COUNTED = ("active", "past_due")
+# Those that are billed again when their period is over, unless they were told to end, or to pause.
+RENEWING = ("active", "trialing", "past_due")
 # Stripe has moved a period on, or ended it, so long after its end.
 _AFTER_THE_END = timedelta(minutes=5)
 _AT_LEAST = timedelta(days=1)
@@ -259,6 +262,24 @@ def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[
         ~setbacks.resting(col(Subscription.id), now=now),
     )
     return list(session.exec(query.order_by(col(Subscription.refresh_at), col(Subscription.id)).limit(limit)))
+
+
+def renewing(session: Session, *, livemode: bool, since: datetime, until: datetime) -> list[tuple[int, Money]]:
+    """How many subscriptions of this mode are billed again between these moments, and what they come to at their list
+    prices, for each currency by itself."""
+    ends = col(Subscription.period_end)
+    # Asked of each order by itself: joined, PostgreSQL would rather read all orders.
+    mode = select(Order.livemode).where(Order.id == Subscription.order_id).scalar_subquery()
+    query = (
+        select(func.count(), func.sum(Subscription.amount), Subscription.currency)
+        .where(
+            ends >= since, ends < until, mode.is_(livemode), col(Subscription.status).in_(RENEWING),
+            col(Subscription.ends_at).is_(None), col(Subscription.paused).is_(False),
+        )
+        .group_by(Subscription.currency)
+        .order_by(Subscription.currency)
+    )  # fmt: skip
+    return [(count, Money(int(amount), currency)) for count, amount, currency in session.exec(query) if currency]
 
 
 def put_off(session: Session, subscription_id: str, *, now: datetime) -> None:

@@ -47,12 +47,21 @@ class Action(StrEnum):
     SEASON = "season"
     REHEARSE = "rehearse"
     TEST_LETTER = "test_letter"
+    DIGEST = "digest"
 
 
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
     Role.SUPPORT: frozenset(Action)
-    - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE},
+    - {
+        Action.READDRESS,
+        Action.TAKE_BACK,
+        Action.END_PLAN,
+        Action.STAFF,
+        Action.SEASON,
+        Action.REHEARSE,
+        Action.DIGEST,
+    },
     Role.VIEWER: frozenset(),
 }
 

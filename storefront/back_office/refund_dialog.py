@@ -12,9 +12,9 @@ from core.journeys import refund
 from core.journeys.refund import RefundPlan
 from core.owner.order_book.detail import Sheet
 from core.people.deeds import Deed
-from storefront import amounts, process, words
+from storefront import amounts, letter_frame, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, fates, gate, letter_frame, refusals
+from storefront.back_office import dialogs, fates, gate, refusals
 
 NAME = "refund"
 _SHOWN = "refund-shown"
@@ -158,7 +158,7 @@ def _draw_letter(plan: RefundPlan) -> None:
     with st.expander(
         f"The letter to {words.plain(letter.to)}: “{words.plain(letter.subject)}”", icon=":material/mail:"
     ):
-        letter_frame.draw(letter, height=420)
+        letter_frame.draw(letter.to, letter.subject, letter.html, height=420)
 
 
 def _fee(sheet: Sheet) -> str:

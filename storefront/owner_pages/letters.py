@@ -1,15 +1,18 @@
+from functools import partial
+
 import streamlit as st
 
-from core.correspondence import previews
+from core.correspondence import digest, previews
 from core.correspondence.samples import SAMPLES
 from core.foundation.errors import NoOwners
 from core.foundation.outbox import Job
+from core.messages import digests
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import letters
 from core.registers.letters import LetterRow
-from storefront import frame, process, words
-from storefront.back_office import dialogs, gate, letter_frame, lists, states
+from storefront import frame, letter_frame, process, words
+from storefront.back_office import dialogs, gate, lists, states
 
 shop = process.shop()
 VIEWS = {"": "Sent and owed", "kinds": "What they look like"}
@@ -52,7 +55,7 @@ def read(row: LetterRow) -> None:
         st.info("It would not be sent any more: what it tells was overtaken.", icon=":material/history:")
         return
     words.quiet("As it would read today. Codes, keys and links that sign in are covered, and letters are kept nowhere.")
-    letter_frame.draw(letter)
+    letter_frame.draw(letter.to, letter.subject, letter.html)
 
 
 @st.dialog("Send the receipt again", icon=":material/mail:", on_dismiss=dialogs.close)
@@ -72,6 +75,30 @@ def resend(row: LetterRow) -> None:
             return f"The receipt goes to {words.plain(other)}." if other else f"The receipt goes to {address} again."
 
         dialogs.carry_out(f"resend-{row.id}", act)
+
+
+def draw_digest(me: Staff) -> None:
+    """Whether the owners get a letter each Monday, and the switch."""
+    with shop.reading() as session:
+        wanted = digests.is_wanted(session)
+    with frame.card("digest", gap="xxsmall"), st.container(horizontal=True, horizontal_alignment="distribute"):
+        with st.container(width="stretch", gap="xxsmall"):
+            st.markdown(f"**Weekly digest** {':green-badge[On]' if wanted else ':gray-badge[Off]'}")
+            when = f"each Monday at 8:00 ({shop.settings.shop_timezone})"
+            words.quiet(f"To the owners {when}: last week's figures, what needs them, and what is coming.")
+        if me.may(Action.DIGEST):
+            label = "Switch it off" if wanted else "Switch it on"
+            name = f"digest-{'off' if wanted else 'on'}"
+            act = partial(switched, not wanted)
+            st.button(label, type="tertiary", key="digest-switch", on_click=lists.click, args=(name, act))
+
+
+def switched(wanted: bool, deed: Deed) -> str:
+    """Switch the digest, and say so."""
+    digest.choose(shop, wanted=wanted, deed=deed)
+    for name in ("digest-on", "digest-off"):
+        gate.open_token(name)
+    return "The digest goes out from the next Monday on." if wanted else "No digest goes out any more."
 
 
 def draw_list(me: Staff) -> None:
@@ -105,7 +132,8 @@ def draw_kinds(me: Staff) -> None:
             f"Send a test to {words.plain(me.email)}", icon=":material/forward_to_inbox:", key="send-test",
             on_click=lists.click, args=(f"test-{kind}", lambda deed: tested(kind, deed)),
         )  # fmt: skip
-    letter_frame.draw(previews.of_kind(shop, kind), height=720)
+    letter = previews.of_kind(shop, kind)
+    letter_frame.draw(letter.to, letter.subject, letter.html, height=720)
 
 
 def tested(kind: Job, deed: Deed) -> str:
@@ -122,4 +150,5 @@ with frame.column(1180):
     if lists.switch("View", VIEWS, name="view") == "kinds":
         draw_kinds(me)
     else:
+        draw_digest(me)
         draw_list(me)

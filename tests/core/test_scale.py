@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, UniqueConstraint, event, text
 
+from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import database, outbox
 from core.foundation.outbox import Stage
@@ -123,6 +124,18 @@ def test_one_order_in_full_is_read_without_reading_tables(old_shop: Shop, heard:
         named = ("SEED-77", "cs_77", "pi_77", "re_77", "dp_77", "evt_77", "ch_77", "sub_77", "ord_77")
         assert {lookup.exactly(session, name) for name in named} == {"ord_77", None}
     assert detail.sheet(old_shop, "ord_77").row.number == "SEED-77"
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_the_weekly_digest_is_written_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    now = datetime(2025, 1, 6, 9, tzinfo=UTC)  # the Monday after most of them
+    monday = replace(old_shop, now=lambda: now)
+    closing.keep_all(monday)
+    heard.clear()
+    digest.owe_due(monday)
+    letter = digest.of_week(monday, "2025-W01")
+    assert letter
+    assert letter.sold[0].orders > 1000
     assert _whole_tables(old_shop.engine, heard) == []
 
 

@@ -151,6 +151,25 @@ def test_a_viewer_has_no_button_for_a_test(visitor: Visitor) -> None:
     assert not any("Send a test" in label for label in labels(opens(visitor, view="kinds")))
 
 
+def test_an_owner_switches_the_digest_off_and_on(owner: Visitor) -> None:
+    tab = opens(owner)
+    assert ":green-badge[On]" in words(tab)
+    sound(tab.button(key="digest-switch").click().run())
+    assert "No digest goes out any more" in words(tab)
+    assert ":gray-badge[Off]" in words(tab)
+    sound(tab.button(key="digest-switch").click().run())
+    assert "from the next Monday on" in words(tab)
+    assert ":green-badge[On]" in words(tab)
+    assert [(entry.action, entry.detail) for entry in builders.rows(owner.shop, AuditEntry)] == [
+        ("digest", "off"), ("digest", "on")
+    ]  # fmt: skip
+
+
+def test_support_has_no_switch_for_the_digest(visitor: Visitor) -> None:
+    visitor.works_as(Role.SUPPORT)
+    assert not [button for button in opens(visitor).button if button.key == "digest-switch"]
+
+
 def framed(tab: AppTest) -> str:
     """The letter in its frame."""
     [frame] = tab.get("iframe")
