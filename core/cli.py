@@ -5,7 +5,7 @@ import sys
 import structlog
 import typer
 
-from core.command_line import catalog, demo, errors, events, export, orders, people, report, staff
+from core.command_line import catalog, demo, errors, events, export, imports, orders, people, report, staff
 from core.command_line.answers import Json, fail, say
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
@@ -16,6 +16,7 @@ for name, group in {
     "report": report.report_commands,
     "staff": staff.staff_commands,
     "demo": demo.demo_commands,
+    "import": imports.import_commands,
 }.items():
     app.add_typer(group, name=name)
 for command in (

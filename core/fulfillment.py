@@ -195,6 +195,8 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
         payment.tax_included = payment_lines.tax_included(payment, ledger.listed.get(payment.id, ()))
         allocation.write_taxes(ledger.refunds_of(payment), ledger.shares(payment))
     first = ledger.payment_of(ledger.paid) if ledger.paid else None
+    if not ledger.payments:
+        return  # it was paid in another shop
     order.paid_at = (first or ledger.payments[0]).paid_at
     if first:
         shares = ledger.shares(first)

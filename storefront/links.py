@@ -12,6 +12,7 @@ STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
 CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer.py", "owner_pages/letters.py"
 FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
+IMPORT = "owner_pages/import_files.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -26,6 +27,7 @@ OWNER_PATHS = {
     HEALTH: "owner-health",
     FIGURE: "owner-figure",
     MONEY: "owner-money",
+    IMPORT: "owner-import",
 }
 
 

@@ -68,7 +68,11 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.MONEY, "Money", "account_balance", hidden=hidden),
             owners_page(links.FIGURE, "Figure", "monitoring", hidden=True),
         ],
-        "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
+        "Shop": [
+            owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too),
+            # Owners alone import, as they alone see who works here.
+            owners_page(links.IMPORT, "Import", "upload_file", hidden=hidden or not staff_too),
+        ],
         "System": [
             owners_page(links.LETTERS, "Letters", "mail", hidden=hidden),
             owners_page(links.HEALTH, "Health", "vital_signs", hidden=hidden),

@@ -48,6 +48,7 @@ class Action(StrEnum):
     REHEARSE = "rehearse"
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
+    IMPORT = "import"
 
 
 MAY: dict[Role, frozenset[Action]] = {
@@ -61,6 +62,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.SEASON,
         Action.REHEARSE,
         Action.DIGEST,
+        Action.IMPORT,
     },
     Role.VIEWER: frozenset(),
 }

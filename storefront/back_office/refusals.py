@@ -11,6 +11,8 @@ from core.foundation.errors import (
     CustomerNotFound,
     DoneAlready,
     EventNotFound,
+    FileTrouble,
+    FileUnreadable,
     MadeUp,
     NeverPaid,
     NoSeason,
@@ -86,6 +88,8 @@ def of(error: ShopError) -> str:
             return "The season of sales is not there any more."
         case UnknownPrice(price=missing):
             return f"{missing} isn't on sale, and the season is of the demo's own goods."
+        case FileUnreadable(why=why, detail=detail):
+            return f"This file can't be imported: {_FILE[why].format(detail=detail)}."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():
@@ -98,3 +102,13 @@ def of(error: ShopError) -> str:
             return sentences.of(error)
         case _:
             return f"Nothing was done: {type(error).__name__}."
+
+
+_FILE = {
+    FileTrouble.EMPTY: "there is nothing in it",
+    FileTrouble.TOO_BIG: "it is larger than 5 MB, so import it in parts",
+    FileTrouble.TOO_LONG: "it has more than 20,000 lines, so import it in parts",
+    FileTrouble.NOT_UTF8: "it is not in UTF-8, so save it as “CSV UTF-8”",
+    FileTrouble.NOT_CSV: "it is no CSV file",
+    FileTrouble.COLUMNS_MISSING: "its first line must name these columns, which are missing: {detail}",
+}

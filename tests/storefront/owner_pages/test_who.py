@@ -33,10 +33,11 @@ PAGES = (
     "customer",
     "letters",
     "subscriptions",
+    "import_files",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
-    "No such customer", "Letters", "Subscriptions",
+    "No such customer", "Letters", "Subscriptions", "Import",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
 # By the key of the button that opens an action's dialog, or begins it.
