@@ -126,7 +126,7 @@ def draw_kinds(me: Staff) -> None:
         "Kind of letter", kinds, index=kinds.index(Job(asked)) if asked in {each.value for each in kinds} else 0,
         format_func=states.LETTER_KIND.__getitem__, key="letter-kind", width=360,
     )  # fmt: skip
-    words.quiet("With made-up data: nobody has placed this order.")
+    words.quiet("With made-up data: none of this has happened.")
     if me.may(Action.TEST_LETTER):
         st.button(
             f"Send a test to {words.plain(me.email)}", icon=":material/forward_to_inbox:", key="send-test",

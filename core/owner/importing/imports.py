@@ -26,6 +26,8 @@ from core.shop import Shop
 
 # So many lines are one transaction: others wait no longer than for these.
 _TOGETHER = 100
+# No database takes any number of values in one statement.
+_ASKED_TOGETHER = 1000
 
 Entry = CustomerEntry | OrderEntry
 Progress = Callable[[int, int], None]
@@ -89,8 +91,9 @@ def apply(shop: Shop, kind: Kind, data: bytes, *, deed: Deed | None, progress: P
 
     What it was stopped at is done by doing it again. Raises FileUnreadable, NotPermitted or DoneAlready.
     """
-    with shop.transaction() as session:
+    with shop.reading() as session:
         sheet, read = _read(shop, session, kind, data)
+    with shop.transaction() as session:
         _note(shop, session, kind, f"{len(read)} lines, {sheet.columns.source}", deed)
     done: list[Result] = []
     for start in range(0, len(read), _TOGETHER):
@@ -142,10 +145,12 @@ def _entry(kind: Kind, line: Line, context: Context) -> Entry | LineWrong:
 
 def _there(session: Session, found: Sequence[Entry]) -> set[str]:
     """The keys of those that were imported before."""
-    keys = [_key(each) for each in found]
-    orders = select(PastOrder.id).where(col(PastOrder.id).in_(keys))
-    people = select(PastCustomer.folded).where(col(PastCustomer.folded).in_(keys))
-    return {*session.exec(orders), *session.exec(people)} if keys else set()
+    keys, there = [_key(each) for each in found], set[str]()
+    for start in range(0, len(keys), _ASKED_TOGETHER):
+        some = keys[start : start + _ASKED_TOGETHER]
+        there |= {*session.exec(select(PastOrder.id).where(col(PastOrder.id).in_(some)))}
+        there |= {*session.exec(select(PastCustomer.folded).where(col(PastCustomer.folded).in_(some)))}
+    return there
 
 
 def _key(entry: Entry) -> str:

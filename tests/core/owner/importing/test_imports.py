@@ -186,6 +186,15 @@ def test_the_good_lines_of_a_file_are_imported_without_the_wrong_ones(shop: Shop
     assert len(builders.rows(shop, PastOrder)) == 3
 
 
+def test_a_file_of_many_lines_is_looked_at_and_imported_in_parts(shop: Shop) -> None:
+    text = "email\n" + "".join(f"buyer{number}@many.example\n" for number in range(1203))
+    assert counts(imports.dry_run(shop, Kind.CUSTOMERS, text.encode())) == (1203, 0, 0)
+    seen: list[int] = []
+    imports.apply(shop, Kind.CUSTOMERS, text.encode(), deed=None, progress=lambda done, _: seen.append(done))
+    assert (seen[0], seen[-1], len(seen)) == (100, 1203, 13)
+    assert counts(imports.dry_run(shop, Kind.CUSTOMERS, text.encode())) == (0, 1203, 0)
+
+
 def test_lines_are_numbered_as_in_the_file_also_after_a_cell_of_several_lines(shop: Shop) -> None:
     report = imports.dry_run(shop, Kind.CUSTOMERS, b'email,note\na@b.example,"one\ntwo"\n\nwrong,\n')
     assert [(each.line, each.outcome) for each in report.results] == [(3, Outcome.NEW), (5, Outcome.WRONG)]
