@@ -5,7 +5,20 @@ import sys
 import structlog
 import typer
 
-from core.command_line import catalog, demo, doctor, errors, events, export, license, orders, people, report, staff
+from core.command_line import (
+    catalog,
+    demo,
+    doctor,
+    errors,
+    events,
+    export,
+    imports,
+    license,
+    orders,
+    people,
+    report,
+    staff,
+)
 from core.command_line.answers import Json, fail, say
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
@@ -17,9 +30,10 @@ for name, group in {
     "staff": staff.staff_commands,
     "demo": demo.demo_commands,
     "webhook": doctor.webhook_commands,
-    "import": license.import_commands,
+    "import": imports.import_commands,
 }.items():
     app.add_typer(group, name=name)
+imports.import_commands.command("licenses")(license.import_licenses)
 for command in (
     orders.orders, orders.order, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,

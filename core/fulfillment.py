@@ -13,12 +13,12 @@ from sqlalchemy import bindparam, inspect, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
+from core import owed_jobs
 from core.admission import AdmittedSession
 from core.catalog import promotion_codes
 from core.catalog.products import Kind
-from core.foundation import addresses, outbox
+from core.foundation import addresses
 from core.foundation.money import Money
-from core.foundation.outbox import Job
 from core.foundation.signals import corrections
 from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
@@ -40,8 +40,8 @@ from core.orders.history import Entries
 from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
 from core.orders.payments import Payment, PaymentFacts
-from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState, Progress, Status, handed_of, status_of
+from core.owed_jobs import Due
 from core.people import customers
 from core.people.customers import How
 
@@ -111,8 +111,8 @@ def _settled(
         first.append(order)
     _note(task.log, order, status, ledger, fulfilled_now)
     task.log.write(session)
-    _owe(session, order, ledger, found, status, trouble, fulfilled_now)
-    _owe_ends(session, order, ledger, billing)
+    due = Due(order, ledger, found, billing, trouble, fulfilled_now)
+    owed_jobs.owe(session, due, now=now)
     return Settled(order.id, status, fulfilled_now)
 
 
@@ -208,6 +208,8 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
         payment.tax_included = payment_lines.tax_included(payment, ledger.listed.get(payment.id, ()))
         allocation.write_taxes(ledger.refunds_of(payment), ledger.shares(payment))
     first = ledger.payment_of(ledger.paid) if ledger.paid else None
+    if not ledger.payments:
+        return  # it was paid in another shop
     order.paid_at = (first or ledger.payments[0]).paid_at
     if first:
         shares = ledger.shares(first)
@@ -303,54 +305,3 @@ def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_
         log.add(entry)
     if ledger.paid_twice:
         log.add("paid_twice")
-
-
-def _owe(
-    session: Session, order: Order, ledger: Ledger, found: Converged, status: Status, trouble: str, fulfilled_now: bool
-) -> None:
-    """Owe the outside its messages, in the transaction that made them due. By what is made up nobody is owed any."""
-    if order.from_season:
-        return
-    # Whoever has paid hears of it, also where not all of it could be delivered.
-    if order.email and (fulfilled_now or (ledger.paid and not found.delivered)):
-        outbox.owe(session, Job.RECEIPT, order.id, key=order.id, to=order.email)
-    for ending, lines in (("delivered", found.delivered_late), ("given_up", found.given_up)):
-        if lines and order.email:
-            late = (order.id, ending, ",".join(map(str, lines)))
-            outbox.owe(session, Job.LATE_DELIVERY, *late, key=":".join(late), to=order.email)
-    if status is Status.FAILED and order.email:
-        attempt = str(max(row.attempt for row in ledger.checkouts))
-        outbox.owe(session, Job.PAYMENT_FAILED, order.id, attempt, key=f"{order.id}:{attempt}", to=order.email)
-    for payment in ledger.paid_after_end if order.email else []:
-        told = (order.id, payment.id)
-        outbox.owe(session, Job.PAID_AFTER_END, *told, key=":".join(told), to=order.email)
-    for topic in _worries(ledger, trouble):
-        outbox.owe(session, Job.OWNER_NOTICE, order.id, topic, key=f"{order.id}:{topic}")
-    for payment in ledger.payments:
-        if not payment.lines_known:
-            outbox.owe(session, Job.ASK_STRIPE, payment.id, key=payment.id)
-
-
-def _owe_ends(session: Session, order: Order, ledger: Ledger, billing: Billing) -> None:
-    """Owe the end of what nobody uses and somebody pays for: once for each thing that may have been the reason.
-
-    Whether it is ended says the shop's policy, when the job is carried out.
-    """
-    for subscription in billing.unwanted if not order.from_season else ():
-        for cause in plan_billing.causes(ledger):
-            outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription.id, cause, key=f"{subscription.id}:{cause}")
-
-
-def _worries(ledger: Ledger, trouble: str) -> list[str]:
-    """What the owners must hear of at once, each once."""
-    worries = [f"{stage}:{dispute.id}" for dispute in ledger.disputes for stage in disputes.stages(dispute)]
-    failed = (RefundStatus.FAILED, RefundStatus.CANCELED)
-    worries += [_failure_of(refund) for refund in ledger.refunds if refund.status in failed]
-    worries += ["paid_twice"] if ledger.paid_twice else []
-    worries += [f"paid_after_end:{payment.id}" for payment in ledger.paid_after_end]
-    return [*worries, "blocked"] if trouble else worries
-
-
-def _failure_of(refund: Refund) -> str:
-    """One that Stripe never made moved no money; one that it made and that failed later brought the money back."""
-    return f"{'refund_failed' if refund.stripe_refund_id else 'refund_refused'}:{refund.id}"

@@ -7,7 +7,7 @@ from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.licensing import offline_tokens, rate_limits, signing_keys
-from core.messages import letters
+from core.messages import digests, letters
 from core.orders import (
     checkouts,
     disputes,
@@ -27,4 +27,4 @@ from core.owner.doctor import findings
 from core.owner.figures import day_sums
 from core.owner.season import seasons
 from core.owner.shelves import applied, stripe_prices, uploads
-from core.people import audit, codes, customers, sign_in, staff
+from core.people import audit, codes, customers, past, sign_in, staff

@@ -15,6 +15,7 @@ LICENSES, LICENSE = "owner_pages/licenses.py", "owner_pages/license.py"
 FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 PRODUCTS, PRODUCT_SHEET = "owner_pages/products.py", "owner_pages/product.py"
 PROMOTION_CODES = "owner_pages/promotion_codes.py"
+IMPORT = "owner_pages/import_files.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -34,6 +35,7 @@ OWNER_PATHS = {
     PRODUCTS: "owner-products",
     PRODUCT_SHEET: "owner-product",
     PROMOTION_CODES: "owner-promotion-codes",
+    IMPORT: "owner-import",
 }
 
 

@@ -75,6 +75,9 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.PRODUCT_SHEET, "Product", "inventory_2", hidden=True),
             owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
             owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too),
+            owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too),
+            # Owners alone import, as they alone see who works here.
+            owners_page(links.IMPORT, "Import", "upload_file", hidden=hidden or not staff_too),
         ],
         "System": [
             owners_page(links.LETTERS, "Letters", "mail", hidden=hidden),

@@ -273,6 +273,12 @@ def jobs_table(session: Session) -> str:
     return "workflow_status" if session.get_bind().dialect.name == "sqlite" else "dbos.workflow_status"
 
 
+def forget_jobs(shop: Shop) -> None:
+    """All jobs that are owed are gone, as after a restore from a backup."""
+    with shop.transaction() as session:
+        session.execute(text(f"delete from {jobs_table(session)}"))
+
+
 def begun(shop: Shop, **ago: float) -> None:
     """The worker has been at work for so long."""
     with shop.transaction() as session:

@@ -36,8 +36,10 @@ ROOMS: dict[str, set[str]] = {
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people"},
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
+    "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
-        "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people", "core/admission",
+        "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/admission", "core/owed_jobs",
     },
     "core/journeys": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
@@ -56,10 +58,14 @@ ROOMS: dict[str, set[str]] = {
         "core/people",
         "core/journeys", "core/events", "core/messages",
     },
+    # Letters as a whole: whom each goes to, what it says and how it reads.
+    "core/correspondence": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/messages", "core/owner",
+    },
     "core/registers": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
@@ -82,9 +88,8 @@ ROOMS: dict[str, set[str]] = {
         "core/events", "core/messages", "core/owner", "core/opening",
     },
     "worker": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner", "core/opening",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
     },
     "storefront": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
@@ -98,19 +103,17 @@ ROOMS: dict[str, set[str]] = {
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/journeys",
-        "core/messages", "core/owner", "core/registers", "storefront",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "core/correspondence",
     },
     "storefront/product_forms": {
         "core/foundation", "core/shop", "core/catalog", "core/kinds", "core/people", "core/owner", "storefront",
         "storefront/back_office",
     },
     "storefront/owner_pages": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/journeys",
-        "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
-        "storefront/product_forms",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
+        "storefront/product_forms", "core/correspondence",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 import structlog
 
+from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import outbox
 from core.foundation.signals import heartbeats
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 BEATS = 4
 # So often it is looked whether the shop was examined today, in seconds.
 EXAMINES = 600.0
+# Seconds: so much later than at eight the weekly digest may go out.
+DIGEST_EVERY = 60.0
 
 
 @contextmanager
@@ -48,6 +51,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("rate limits", 60.0, worker.forget),
             ("uploads", shop.settings.sweep_seconds, worker.clean_up),
             ("promotion codes", shop.settings.sweep_seconds, worker.look_at_codes),
+            ("digest", DIGEST_EVERY, worker.owe_digest),
         )
     ]
     try:
@@ -137,6 +141,10 @@ class _Worker:
     def look_at_codes(self) -> None:
         """Ask Stripe about the promotion codes."""
         promotions.look(self._shop)
+
+    def owe_digest(self) -> None:
+        """Owe the owners their letter about the week that is over, if its time has come."""
+        digest.owe_due(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

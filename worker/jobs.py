@@ -2,24 +2,22 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
-from typing import Any, assert_never
+from typing import Any
 
 import structlog
 from dbos import DBOS
 
+from core.correspondence import drafts
 from core.events import questions
 from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.journeys import plans
-from core.messages import contents, letters
-from core.messages.mail import Message
 from core.owner.shelves import promotions, stripe_prices
 from core.shop import Shop
-from worker import sending, wording
-from worker.sending import Letter, Post
+from worker import sending
+from worker.sending import Post
 
 log = structlog.get_logger()
 
@@ -76,84 +74,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, stripe_prices.archive)
         case Job.PROMOTION_CODE:
             _call_stripe(post.shop, turn, promotions.tell)
-        case Job.RECEIPT:
-            sending.send(post, turn, _receipt(*turn.arguments))
-        case Job.LATE_DELIVERY:
-            sending.send(post, turn, _late_delivery(*turn.arguments))
-        case Job.PAYMENT_FAILED:
-            sending.send(post, turn, _payment_failed(*turn.arguments))
-        case Job.PAID_AFTER_END:
-            sending.send(post, turn, _paid_after_end(*turn.arguments))
-        case Job.SIGN_IN_CODE:
-            sending.send(post, turn, _sign_in_code(*turn.arguments))
-        case Job.OWNER_NOTICE:
-            sending.send(post, turn, _owner_notice(*turn.arguments))
-        case Job.INVITATION:
-            sending.send(post, turn, _invitation(*turn.arguments))
         case _:
-            assert_never(turn.job)
-
-
-def _receipt(order_id: str, copy: str = "") -> Letter:
-    def write(shop: Shop) -> Message:
-        return wording.receipt(shop.settings, contents.about_order(shop, order_id))
-
-    letter_id = f"{Job.RECEIPT}:{order_id}:{copy}" if copy else f"{Job.RECEIPT}:{order_id}"
-    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
-
-
-def _late_delivery(order_id: str, ending: str, lines: str) -> Letter:
-    def write(shop: Shop) -> Message | None:
-        letter = contents.about_late_lines(shop, order_id, ending, [int(line) for line in lines.split(",")])
-        if letter is None:
-            return None
-        word = wording.delivered_late if ending == "delivered" else wording.given_up
-        return word(shop.settings, letter)
-
-    letter_id = f"{Job.LATE_DELIVERY}:{order_id}:{ending}:{lines}"
-    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
-
-
-def _payment_failed(order_id: str, attempt: str) -> Letter:
-    def write(shop: Shop) -> Message:
-        return wording.payment_failed(shop.settings, contents.about_order(shop, order_id))
-
-    # One letter for each attempt that failed: a buyer may try a second bank account, and that may bounce too.
-    letter_id = f"{Job.PAYMENT_FAILED}:{order_id}:{attempt}"
-    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
-
-
-def _paid_after_end(order_id: str, payment_id: str) -> Letter:
-    def write(shop: Shop) -> Message | None:
-        letter = contents.about_payment(shop, order_id, payment_id)
-        return wording.paid_after_end(shop.settings, letter) if letter else None
-
-    letter_id = f"{Job.PAID_AFTER_END}:{order_id}:{payment_id}"
-    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
-
-
-def _sign_in_code(code_id: str) -> Letter:
-    def write(shop: Shop) -> Message | None:
-        letter = contents.with_code(shop, code_id)
-        return wording.sign_in_code(shop.settings, letter) if letter else None
-
-    return Letter(f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id), write)
-
-
-def _owner_notice(order_id: str, topic: str) -> Letter:
-    def write(shop: Shop) -> Message | None:
-        letter = contents.to_owners(shop, order_id, topic)
-        return wording.owner_notice(shop.settings, letter) if letter else None
-
-    return Letter(f"{Job.OWNER_NOTICE}:{order_id}:{topic}", order_id, lambda _: "owners", write)
-
-
-def _invitation(member_id: str, time: str) -> Letter:
-    def write(shop: Shop) -> Message | None:
-        letter = contents.invitation(shop, member_id)
-        return wording.invitation(shop.settings, letter) if letter else None
-
-    return Letter(f"{Job.INVITATION}:{member_id}:{time}", None, partial(letters.colleague, member_id=member_id), write)
+            sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 
 
 def _call_stripe(shop: Shop, turn: Turn, call: Callable[..., None]) -> None:

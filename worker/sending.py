@@ -4,19 +4,19 @@ What cannot be sent now gets a later turn, owed in the transaction that notes wh
 """
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from core.correspondence import drafts
+from core.correspondence.drafts import Draft
 from core.foundation import outbox
 from core.foundation.errors import NoOwners
 from core.foundation.outbox import Turn
 from core.messages import letters, mail
 from core.messages.letters import Claim
-from core.messages.mail import Message
 from core.shop import Shop
 from worker.breaker import Breaker
 
@@ -30,19 +30,6 @@ _DOWN = "the mail server is down"
 _LONGEST_WAIT = 1800.0
 # A letter that waits for the mail server looks whether it is back at least this often.
 _LONGEST_HOLD = 300.0
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What a job sends: the letter's id, its order if it is about one, who gets it and how it is written.
-
-    `write` returns None if the letter is no longer wanted, and raises NoOwners if nobody is known whom to send it to.
-    """
-
-    id: str
-    order_id: str | None
-    to: "Callable[[Session], str]"
-    write: Callable[[Shop], Message | None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +50,7 @@ def backoff(attempt: int, *, longest: float = _LONGEST_WAIT) -> float:
     return float(min(2 ** min(attempt - 1, 20), longest))
 
 
-def send(post: Post, turn: Turn, letter: Letter) -> None:
+def send(post: Post, turn: Turn, letter: Draft) -> None:
     """Try once. Unless nothing is left to do, a later turn is owed on return."""
     with post.breaker.attempt() as allowed:
         if not allowed:
@@ -74,14 +61,14 @@ def send(post: Post, turn: Turn, letter: Letter) -> None:
             _attempt(post, turn, letter, claim)
 
 
-def _put_off(post: Post, turn: Turn, letter: Letter) -> None:
+def _put_off(post: Post, turn: Turn, letter: Draft) -> None:
     wait = max(post.breaker.wait(), backoff(turn.number + 1, longest=_LONGEST_HOLD))
     with post.shop.transaction() as session:
         if letters.put_off(session, letter.id, _DOWN, order_id=letter.order_id, now=post.shop.now()):
             _come_again(session, turn, letter, wait=wait)
 
 
-def _claim(post: Post, turn: Turn, letter: Letter) -> Claim | None:
+def _claim(post: Post, turn: Turn, letter: Draft) -> Claim | None:
     """The claim, or None: then the letter is settled, or another attempt is under way, and is looked after."""
     with post.shop.transaction() as session:
         claim = letters.begin(session, letter.id, order_id=letter.order_id, worker=post.worker, now=post.shop.now())
@@ -90,14 +77,14 @@ def _claim(post: Post, turn: Turn, letter: Letter) -> Claim | None:
     return claim
 
 
-def _attempt(post: Post, turn: Turn, letter: Letter, claim: Claim) -> None:
+def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
     def check() -> None:
         with post.shop.transaction() as session:
             if not letters.hold(session, claim):
                 raise ClaimLost
 
     try:
-        message = letter.write(post.shop)
+        message = drafts.write(post.shop, letter)
         if message is not None:
             mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check)
             post.breaker.worked()
@@ -113,14 +100,14 @@ def _attempt(post: Post, turn: Turn, letter: Letter, claim: Claim) -> None:
                 letters.sent(session, letter.id, now=post.shop.now())
 
 
-def _wait_for_owners(post: Post, turn: Turn, letter: Letter, claim: Claim) -> None:
+def _wait_for_owners(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
     log.warning("letter_without_owners", letter=letter.id)
     with post.shop.transaction() as session:
         letters.unaddressed(session, claim)
         _come_again(session, turn, letter, wait=_LONGEST_WAIT)
 
 
-def _note_failure(post: Post, turn: Turn, letter: Letter, claim: Claim, error: Exception) -> None:
+def _note_failure(post: Post, turn: Turn, letter: Draft, claim: Claim, error: Exception) -> None:
     for_good, down = mail.is_final(error), isinstance(error, mail.MailServerDown)
     if down:
         post.breaker.failed()
@@ -136,7 +123,7 @@ def _note_failure(post: Post, turn: Turn, letter: Letter, claim: Claim, error: E
             _come_again(session, turn, letter, wait=backoff(claim.attempt), apart=not down)
 
 
-def _come_again(session: "Session", turn: Turn, letter: Letter, *, wait: float, apart: bool = False) -> None:
+def _come_again(session: "Session", turn: Turn, letter: Draft, *, wait: float, apart: bool = False) -> None:
     # Spread, so that what failed together does not come back together.
     spread = timedelta(seconds=wait * random.uniform(1, 1.25))
     outbox.owe_next(session, turn, wait=spread, to=letter.to(session), apart=apart)

@@ -11,6 +11,8 @@ from core.foundation.errors import (
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
+    FileTrouble,
+    FileUnreadable,
     LicenseNotFound,
     MachineNotFound,
     MadeUp,
@@ -44,6 +46,8 @@ def lines(error: ShopError) -> list[str]:
     match error:
         case CatalogInvalid():
             return ["The catalogue was not applied:", *error.problems]
+        case FileUnreadable():
+            return [f"The file can't be imported: {_FILE[error.why].format(detail=error.detail)}."]
         case OrderNotFound():
             return [f"There is no order {error.order}."]
         case LicenseNotFound():
@@ -176,3 +180,13 @@ def _right(currency: str) -> str:
 
 def _money(amount: int, currency: str) -> str:
     return Money(amount, currency).format()
+
+
+_FILE = {
+    FileTrouble.EMPTY: "there is nothing in it",
+    FileTrouble.TOO_BIG: "it is larger than 5 MB; import it in parts",
+    FileTrouble.TOO_LONG: "it has more than 20,000 lines; import it in parts",
+    FileTrouble.NOT_UTF8: "it is not in UTF-8; save it as “CSV UTF-8”",
+    FileTrouble.NOT_CSV: "it is no CSV file",
+    FileTrouble.COLUMNS_MISSING: "its first line must name these columns, which are missing: {detail}",
+}

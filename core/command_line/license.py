@@ -11,8 +11,6 @@ from core.command_line.answers import Json, fail, say
 from core.opening import open_shop
 from core.shop import Shop
 
-import_commands = typer.Typer(no_args_is_help=True, help="What was sold elsewhere, brought along.")
-
 
 def license(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The key, its id, or its last six characters.")],
@@ -84,7 +82,6 @@ def look(shop: Shop, license_id: str) -> dict[str, Any]:
         }  # fmt: skip
 
 
-@import_commands.command("licenses")
 def import_licenses(
     file: Path,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and change nothing.")] = False,

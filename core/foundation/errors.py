@@ -20,6 +20,7 @@
     │   ├── FileUnfit
     │   ├── UnknownFile
     │   ├── PromotionUnfit
+    │   ├── FileUnreadable  a file to import that is not what it should be
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -419,6 +420,25 @@ class ReplacedLately(NotOpen):
 
 class DoneAlready(NotOpen):
     """The same click has arrived before, and did what it was to do."""
+
+
+class FileTrouble(StrEnum):
+    """Why a file cannot be imported at all."""
+
+    EMPTY = "empty"
+    TOO_BIG = "too_big"
+    TOO_LONG = "too_long"
+    NOT_UTF8 = "not_utf8"
+    NOT_CSV = "not_csv"
+    COLUMNS_MISSING = "columns_missing"
+
+
+@dataclass(eq=False)
+class FileUnreadable(BadInput):
+    """`detail` names the columns that are missing."""
+
+    why: FileTrouble
+    detail: str = ""
 
 
 class NotFound(ShopError):

@@ -35,6 +35,13 @@ class Job(StrEnum):
     LATE_DELIVERY = "late_delivery"
     PAYMENT_FAILED = "payment_failed"
     PAID_AFTER_END = "paid_after_end"
+    REFUNDED = "refunded"
+    RENEWAL_FAILED = "renewal_failed"
+    PLAN_ENDING = "plan_ending"
+    PLAN_ENDED = "plan_ended"
+    ACCESS_CHANGED = "access_changed"
+    TEST_LETTER = "test_letter"
+    DIGEST = "digest"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     INVITATION = "invitation"
@@ -62,9 +69,16 @@ _QUEUES = {
     Job.LATE_DELIVERY: Queue.BUYERS,
     Job.PAYMENT_FAILED: Queue.BUYERS,
     Job.PAID_AFTER_END: Queue.BUYERS,
+    Job.REFUNDED: Queue.BUYERS,
+    Job.RENEWAL_FAILED: Queue.BUYERS,
+    Job.PLAN_ENDING: Queue.BUYERS,
+    Job.PLAN_ENDED: Queue.BUYERS,
+    Job.ACCESS_CHANGED: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
+    Job.TEST_LETTER: Queue.OWNERS,
+    Job.DIGEST: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,
@@ -144,6 +158,11 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
         # The newest first: somebody is waiting for it, and those in front may all be to addresses that make trouble.
         options["priority"] = _LAST - 10 - int((datetime.now(UTC) - _EPOCH).total_seconds())
     _enqueue(session, options, *arguments)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as it stands among a job's arguments and in its key."""
+    return f"{moment:%Y%m%dT%H%M%S%f}"
 
 
 def owe_next(session: Session, turn: Turn, *, wait: timedelta, to: str = "", apart: bool = False) -> None:

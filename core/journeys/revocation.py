@@ -7,7 +7,9 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core import fulfillment
+from core.foundation import outbox
 from core.foundation.errors import NeverPaid, NoSuchLine, OrderNotFound, RevocationChanged
+from core.foundation.outbox import Job
 from core.kinds import convergence
 from core.kinds.convergence import Foreseen
 from core.orders import history, ledger, orders
@@ -101,7 +103,16 @@ def _carry_out(
                 detail=reason, now=now,
             )  # fmt: skip
         fulfillment.resettle(session, order_id, actor=actor, now=now)
+        _owe_letter(session, order, planned, done, now=now)
     return planned
+
+
+def _owe_letter(session: Session, order: Order, plan: Revocation, done: str, *, now: datetime) -> None:
+    """Owe the buyer a letter about what is really closed or opened by it. The reason stays here: it is the staff's own."""
+    changed = [each.line for each in plan.deliveries if each.line in plan.lines and each.before is not each.after]
+    if changed and order.email and not order.from_season:
+        told = (order.id, done, ",".join(map(str, changed)), outbox.stamp(now))
+        outbox.owe(session, Job.ACCESS_CHANGED, *told, key=":".join(told), to=order.email)
 
 
 def _said(plan: Revocation, reason: str) -> str:

@@ -10,6 +10,7 @@ from core.catalog.products import Kind, Product
 from core.kinds import downloads, licenses, seats, workshops
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import OrderLine
+from core.orders.status import GrantState
 
 
 class Deliverable(Protocol):
@@ -71,6 +72,18 @@ def deliveries_of(session: Session, order_ids: Collection[str], *, signing_key: 
         base = _base(grant, line, products[grant.product_id])
         found[grant.order_id].append(KINDS[grant.kind].describe(session, grant, base, signing_key=signing_key))
     return {order_id: tuple(each) for order_id, each in found.items()}
+
+
+def plans_of(session: Session, order_id: str) -> list[tuple[str, GrantState]]:
+    """The plans that the order gives, each by the name that it has now, and what may be done with it."""
+    query = (
+        select(OrderLine, Grant, Product.name)
+        .join(Grant, col(Grant.order_line_id) == OrderLine.id)
+        .join(Product, col(Product.id) == Grant.product_id)
+        .where(OrderLine.order_id == order_id, OrderLine.kind == Kind.PLAN)
+    )
+    found = session.exec(query.order_by(col(OrderLine.position))).all()
+    return [(line.name if grant.product_id == line.product_id else name, grant.state) for line, grant, name in found]
 
 
 def _base(grant: Grant, line: OrderLine, product: Product) -> Delivery:

@@ -3,7 +3,6 @@
 import smtplib
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from core.foundation.addresses import in_ascii
 from core.foundation.settings import Settings
+from core.messages.wording import Message
 
 # For each of the server's answers. From `before_data` on there are two, which is less than a letter is claimed for: nobody
 # else starts on it meanwhile.
@@ -29,16 +29,6 @@ class MailServerDown(OSError):
 
 class NoMailServer(MailServerDown):
     """SMTP_URL is not set, so letters wait until it is."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """A letter in both forms."""
-
-    to: str
-    subject: str
-    text: str
-    html: str
 
 
 def send(settings: Settings, message: Message, *, letter_id: str, before_data: Callable[[], None]) -> None:

@@ -56,6 +56,8 @@ def allocate(payments: Sequence[Refundable], wanted: Wanted, *, order_id: str, c
 
     Raises NoSuchPayment, NothingToRefund, AmountTooSmall or RefundTooBig.
     """
+    if not payments:
+        raise NothingToRefund(order_id=order_id)  # opened for nothing, since it was bought in another shop
     chosen = [payment for payment in payments if wanted.payment_id in ("", payment.payment_id)]
     if not chosen:
         raise NoSuchPayment(payment=wanted.payment_id)

@@ -14,10 +14,13 @@ _UNPAID = ("open", "uncollectible")
 @dataclass(frozen=True)
 class Standing:
     """`paid_until` is when the last period ends that was paid for; `unpaid_since` is when the first invoice was made that
-    is owed; `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice raised it."""
+    is owed, `unpaid_amount` what it asks for in minor units, and `payment_url` Stripe's page to pay it, if it has one;
+    `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice raised it."""
 
     paid_until: datetime | None = None
     unpaid_since: datetime | None = None
+    unpaid_amount: int = 0
+    payment_url: str = ""
     paid_quantities: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -37,13 +40,18 @@ def read_standing(invoices: Sequence[dict[str, Any]]) -> Standing:
     return Standing(
         paid_until=moment(max((end for invoice in paid for end in _period_ends(invoice)), default=None)),
         unpaid_since=moment(first["created"]) if first else None,
+        unpaid_amount=_left(first) if first else 0,
+        payment_url=(first.get("hosted_invoice_url") or "") if first else "",
         paid_quantities=_credited(first) if first else {},
     )
 
 
 def _is_owed(invoice: dict[str, Any]) -> bool:
-    left = int(invoice.get("amount_due") or 0) - int(invoice.get("amount_paid") or 0)
-    return invoice.get("status") in _UNPAID and left > 0
+    return invoice.get("status") in _UNPAID and _left(invoice) > 0
+
+
+def _left(invoice: dict[str, Any]) -> int:
+    return int(invoice.get("amount_due") or 0) - int(invoice.get("amount_paid") or 0)
 
 
 def _still(invoice: dict[str, Any], newest_paid: int) -> bool:

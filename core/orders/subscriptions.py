@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Index
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.foundation.database import Record, index_where, minor_units
+from core.foundation.money import Money
 from core.gateway.objects import id_of, moment
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order, asked_about
@@ -19,6 +20,8 @@ from core.orders.subscription_items import ItemFacts
 OVER = ("canceled", "incomplete_expired")
 # What brings money in, month after month: a trial does not yet.
 _COUNTED = ("active", "past_due")
+# Those that are billed again when their period is over, unless they were told to end, or to pause.
+RENEWING = ("active", "trialing", "past_due")
 # Stripe has moved a period on, or ended it, so long after its end.
 _AFTER_THE_END = timedelta(minutes=5)
 _AT_LEAST = timedelta(days=1)
@@ -30,7 +33,8 @@ class Subscription(Record, table=True):
     """A subscription as Stripe had it at `fetched_at`; null there means that it is known to exist, and no more.
 
     `grace_until` is how long a failed payment keeps all of its access, `access_until` how long what was paid for is kept:
-    null while nothing ends it. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
+    null while nothing ends it. `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
+    open. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
     when it was told to end. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     """
 
@@ -54,6 +58,8 @@ class Subscription(Record, table=True):
     trial_end: datetime | None = None
     paid_until: datetime | None = None
     unpaid_since: datetime | None = None
+    unpaid_amount: int = minor_units(default=0)
+    payment_url: str = ""
     grace_until: datetime | None = None
     access_until: datetime | None = None
     canceled_at: datetime | None = None
@@ -192,6 +198,7 @@ def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:
         "monthly_amount": _monthly(facts) if facts.status in _COUNTED else 0, "currency": facts.currency,
         "interval": facts.interval, "created_at": facts.created_at, "period_end": facts.period_end,
         "trial_end": facts.trial_end, "paid_until": paid_until, "unpaid_since": unpaid_since,
+        "unpaid_amount": facts.standing.unpaid_amount, "payment_url": facts.standing.payment_url,
         "grace_until": grace_until, "access_until": _access_until(facts, grace_until), "canceled_at": facts.canceled_at,
         "ends_at": facts.ends_at, "ended_at": facts.ended_at, "paused": facts.paused, "end_reason": facts.end_reason,
     }  # fmt: skip
@@ -255,6 +262,24 @@ def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[
         ~setbacks.resting(col(Subscription.id), now=now),
     )
     return list(session.exec(query.order_by(col(Subscription.refresh_at), col(Subscription.id)).limit(limit)))
+
+
+def renewing(session: Session, *, livemode: bool, since: datetime, until: datetime) -> list[tuple[int, Money]]:
+    """How many subscriptions of this mode are billed again between these moments, and what they come to at their list
+    prices, for each currency by itself."""
+    ends = col(Subscription.period_end)
+    # Asked of each order by itself: joined, PostgreSQL would rather read all orders.
+    mode = select(Order.livemode).where(Order.id == Subscription.order_id).scalar_subquery()
+    query = (
+        select(func.count(), func.sum(Subscription.amount), Subscription.currency)
+        .where(
+            ends >= since, ends < until, mode.is_(livemode), col(Subscription.status).in_(RENEWING),
+            col(Subscription.ends_at).is_(None), col(Subscription.paused).is_(False),
+        )
+        .group_by(Subscription.currency)
+        .order_by(Subscription.currency)
+    )  # fmt: skip
+    return [(count, Money(int(amount), currency)) for count, amount, currency in session.exec(query) if currency]
 
 
 def put_off(session: Session, subscription_id: str, *, now: datetime) -> None:

@@ -61,5 +61,7 @@ def _written(session: Session, _livemode: bool) -> bool:
 
 
 def _sold(session: Session, livemode: bool) -> bool:
-    newest = select(Order.id).where(Order.status == Status.FULFILLED, Order.livemode == livemode, ~MADE_UP)
+    newest = select(Order.id).where(
+        Order.status == Status.FULFILLED, Order.livemode == livemode, ~MADE_UP, col(Order.external_id).is_(None)
+    )
     return session.exec(newest.order_by(col(Order.created_at).desc()).limit(1)).first() is not None

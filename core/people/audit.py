@@ -60,6 +60,11 @@ def newest(session: Session, *, before: AuditEntry | None = None, limit: int = 5
     return list(session.exec(query))
 
 
+def of_token(session: Session, token: str) -> AuditEntry | None:
+    """What was done by this click."""
+    return session.exec(select(AuditEntry).where(AuditEntry.token == token)).first()
+
+
 def about(session: Session, subject: str) -> list[AuditEntry]:
     """What was done about one row, newest first."""
     query = select(AuditEntry).where(AuditEntry.subject == subject)

@@ -50,6 +50,9 @@ class Action(StrEnum):
     LICENSE_TERMS = "license_terms"
     SHELVES = "shelves"
     PROMOTE = "promote"
+    TEST_LETTER = "test_letter"
+    DIGEST = "digest"
+    IMPORT = "import"
 
 
 MAY: dict[Role, frozenset[Action]] = {
@@ -65,6 +68,8 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.LICENSE_TERMS,
         Action.SHELVES,
         Action.PROMOTE,
+        Action.DIGEST,
+        Action.IMPORT,
     },
     Role.VIEWER: frozenset(),
 }
@@ -145,7 +150,7 @@ def invite(session: Session, address: str, role: Role, *, by: str, now: datetime
     member.removed_at = None
     session.add(member)
     session.flush()
-    time = f"{now:%Y%m%dT%H%M%S%f}"  # a second invitation is a second letter
+    time = outbox.stamp(now)  # a second invitation is a second letter
     outbox.owe(session, outbox.Job.INVITATION, member.id, time, key=f"{member.id}:{time}")
     return member
 

@@ -56,16 +56,20 @@ def page(session: Session, state: str, *, place: Place, size: int = paging.PAGE)
     return found.each(lambda row: _row(row, names.get(row.order_id)))
 
 
-def resend(shop: Shop, letter_id: str, *, deed: Deed) -> None:
-    """Send the receipt once more, to the order's address of today; one that could not be sent needs nobody any more.
+def resend(shop: Shop, letter_id: str, *, to: str = "", deed: Deed) -> None:
+    """Send the receipt once more, to the order's address of today, or to another one, whose owner then has the order too. One
+    that could not be sent needs nobody any more.
 
-    Raises OrderNotFound, NeverPaid, NotPermitted or DoneAlready.
+    Raises OrderNotFound, NeverPaid, NotPermitted or DoneAlready; with another address also AddressUnfit.
     """
     with shop.reading() as session:
         letter = session.get(Letter, letter_id)
     if letter is None or letter.order_id is None:
         raise OrderNotFound(order=letter_id)
-    order_care.resend(shop, letter.order_id, deed=deed)
+    if to:
+        order_care.readdress(shop, letter.order_id, to, deed=deed)
+    else:
+        order_care.resend(shop, letter.order_id, deed=deed)
     with shop.transaction() as session:
         letters.overtake(session, letter_id)
 

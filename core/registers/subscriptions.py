@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, func, select
 
 from core.foundation.money import Money
+from core.orders import subscriptions
 from core.orders.orders import Order
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import OVER, Subscription
@@ -39,7 +40,6 @@ _STATUSES = {
     Standing.NEW: ("incomplete", ""),
     Standing.ENDED: OVER,
 }
-_RENEWING = ("active", "trialing", "past_due")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def renewals(
     ends = col(Subscription.period_end)
     query = select(Subscription).where(
         paging.of_mode(Subscription, Order, livemode=livemode), ends >= now, ends < now + AHEAD,
-        col(Subscription.status).in_(_RENEWING), col(Subscription.ends_at).is_(None),
+        col(Subscription.status).in_(subscriptions.RENEWING), col(Subscription.ends_at).is_(None),
         col(Subscription.paused).is_(False),
     )  # fmt: skip
     found = paging.page(session, query, Subscription, by="period_end", place=place, rising=True, size=size)

@@ -5,13 +5,14 @@ from enum import StrEnum
 
 import streamlit as st
 
+from core.correspondence import previews
 from core.foundation.errors import ShopError
 from core.foundation.money import Money
 from core.journeys import refund
 from core.journeys.refund import RefundPlan
 from core.owner.order_book.detail import Sheet
 from core.people.deeds import Deed
-from storefront import amounts, process, words
+from storefront import amounts, letter_frame, process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, fates, gate, refusals
 
@@ -70,6 +71,7 @@ def draw(sheet: Sheet) -> None:
         st.info(_STILL_TO_SAY[How(st.session_state["refund-how"])], icon=":material/edit:")
         return
     _draw_consequences(sheet, plan)
+    _draw_letter(plan)
     _draw_buttons(sheet, plan, choice, reason)
 
 
@@ -145,6 +147,18 @@ def _draw_consequences(sheet: Sheet, plan: RefundPlan) -> None:
         words.quiet(f"Subscription {words.plain(name)} ends now.")
     for name in plan.bills_on:
         words.quiet(f"Subscription {words.plain(name)} goes on billing.")
+
+
+def _draw_letter(plan: RefundPlan) -> None:
+    """The letter that the buyer gets for exactly this."""
+    letter = previews.of_refund(process.shop(), plan)
+    if letter is None:
+        words.quiet("No letter goes out: no address of a buyer is known, or nothing was delivered.")
+        return
+    with st.expander(
+        f"The letter to {words.plain(letter.to)}: “{words.plain(letter.subject)}”", icon=":material/mail:"
+    ):
+        letter_frame.draw(letter.to, letter.subject, letter.html, height=420)
 
 
 def _fee(sheet: Sheet) -> str:

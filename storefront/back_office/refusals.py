@@ -11,6 +11,8 @@ from core.foundation.errors import (
     CustomerNotFound,
     DoneAlready,
     EventNotFound,
+    FileTrouble,
+    FileUnreadable,
     LicenseNotFound,
     MachineNotFound,
     MadeUp,
@@ -118,6 +120,8 @@ def of(error: ShopError) -> str:
             return "Buyers don't get this file any more."
         case UnknownDate():
             return "This date isn't offered any more."
+        case FileUnreadable(why=why, detail=detail):
+            return f"This file can't be imported: {_FILE[why].format(detail=detail)}."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():
@@ -149,3 +153,13 @@ def _problem(problem: Problem) -> str:
     number = f" (number {problem.place})" if problem.place else ""
     sentence = words.plain(problem.sentence)
     return f"**{field}**{number} {sentence}." if field else f"{sentence[0].upper()}{sentence[1:]}."
+
+
+_FILE = {
+    FileTrouble.EMPTY: "there is nothing in it",
+    FileTrouble.TOO_BIG: "it is larger than 5 MB, so import it in parts",
+    FileTrouble.TOO_LONG: "it has more than 20,000 lines, so import it in parts",
+    FileTrouble.NOT_UTF8: "it is not in UTF-8, so save it as “CSV UTF-8”",
+    FileTrouble.NOT_CSV: "it is no CSV file",
+    FileTrouble.COLUMNS_MISSING: "its first line must name these columns, which are missing: {detail}",
+}

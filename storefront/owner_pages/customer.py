@@ -1,6 +1,8 @@
 import streamlit as st
 
 from core.foundation.errors import CustomerNotFound
+from core.foundation.money import Money
+from core.people import past
 from core.people.customers import How
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
@@ -71,6 +73,24 @@ def change(sheet: CustomerSheet, old: str) -> None:
         dialogs.carry_out(f"change-{old}", act)
 
 
+def draw_past(sheet: CustomerSheet) -> None:
+    """What was imported of them: no order of this shop, and in none of its figures."""
+    with shop.reading() as session:
+        known, bought = past.known_of(session, sheet.row.id), past.orders_of(session, sheet.row.id)
+    if not (known or bought):
+        return
+    with frame.card("past", gap="xxsmall"):
+        st.header("From another shop", anchor=False)
+        for each in known:
+            st.markdown(words.plain(each.name or each.folded))
+            if each.note:
+                words.quiet(words.plain(each.note))
+        for order in bought:
+            paid = price(Money(order.amount, order.currency))
+            st.markdown(f"{words.plain(order.product)}, {paid} :gray-badge[Imported]")
+            words.quiet(f"{words.plain(order.number)}, {order.placed_at:%d %b %Y}")
+
+
 def draw_letters(sheet: CustomerSheet) -> None:
     """What was written to them."""
     with frame.card("letters", gap="xxsmall"):
@@ -110,6 +130,7 @@ with frame.column(1180):
         if not sheet.orders:
             st.markdown("None in this mode.")
         order_rows.draw_list(sheet.orders)
+        draw_past(sheet)
         draw_letters(sheet)
     with right:
         draw_spent(sheet)

@@ -50,10 +50,12 @@ OURS = {
 # Ids that are drawn, and the drawn key.
 DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus)_[0-9a-z]{20}\b|\b[2-9A-Z]{5}(-[2-9A-Z]{5}){3}\b")
 # What an owner did is noted with its moment.
-STAMP = re.compile(r"(?<=:)\d{4}-\d\d-\d\dT[\d:.]+Z")
+STAMP = re.compile(r"(?<=:)(?:\d{4}-\d\d-\d\dT[\d:.]+Z|\d{8}T\d{12})")
 SESSION = re.compile(r"\bcs_test_\d+\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
 PASSING = ("processing", "canceled", "failed", "blocked")
+# What a plan passed through its buyer is told of if it was seen; by when it is written, it may have been overtaken.
+PASSING_JOBS = ("ask_stripe:", "renewal_failed:", "plan_ending:")
 
 
 class Life:
@@ -407,7 +409,7 @@ def every_row(life: Life) -> dict[str, list[str]]:
             for table in metadata.sorted_tables
             if table.name not in SHELVES - {"workshop_dates"}
         }
-    found["jobs"] = [_drawn(job) for job in builders.jobs(life.shop) if not job.startswith("ask_stripe:")]
+    found["jobs"] = [_drawn(job) for job in builders.jobs(life.shop) if not job.startswith(PASSING_JOBS)]
     found["fulfillment_log"] = [row for row in found["fulfillment_log"] if not _passing(row)]
     if life.paid_twice:  # by which of its Sessions an order came to be fulfilled is history too
         found["fulfillment_log"] = sorted(SESSION.sub("a Session", row) for row in found["fulfillment_log"])

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, UniqueConstraint, event, text
 
 from core.catalog import promotion_codes
+from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import database, outbox
 from core.foundation.money import Money
@@ -185,6 +186,18 @@ def test_what_software_and_buyers_ask_of_licences_reads_no_table(old_shop: Shop,
     for call in (Call.VALIDATE, Call.ACTIVATE, Call.OFFLINE, Call.DEACTIVATE):
         asked = calls.reply(old_shop, call, Question("K", "kit", fingerprint="fp"), address="192.0.2.1")
         assert asked.status == 200, asked.body
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_the_weekly_digest_is_written_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    now = datetime(2025, 1, 6, 9, tzinfo=UTC)  # the Monday after most of them
+    monday = replace(old_shop, now=lambda: now)
+    closing.keep_all(monday)
+    heard.clear()
+    digest.owe_due(monday)
+    letter = digest.of_week(monday, "2025-W01")
+    assert letter
+    assert letter.sold[0].orders > 1000
     assert _whole_tables(old_shop.engine, heard) == []
 
 

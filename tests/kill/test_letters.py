@@ -2,25 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from pydantic import SecretStr
 
+from core.correspondence import drafts
 from core.foundation import outbox
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
-from core.messages import contents, letters
+from core.messages import letters
 from core.messages.letters import LetterState
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
 from tests.kill.mortal import live_until
 from tests.worker.postbox import Postbox, mail_server
-from worker import sending, wording
+from worker import sending
 from worker.breaker import Breaker
-from worker.sending import Letter, Post
+from worker.sending import Post
 
 
 @pytest.fixture
@@ -70,12 +70,7 @@ def _run(shop: Shop, turn: Turn) -> None:
     with shop.transaction() as session:
         now = heartbeats.database_time(session)
         worker = heartbeats.begin(session, Kind.WORKER, host="host", pid=1, now=now)
-    (order_id,) = turn.arguments
-    letter = Letter(
-        turn.root, order_id, partial(letters.buyer, order_id=order_id),
-        lambda shop: wording.receipt(shop.settings, contents.about_order(shop, order_id)),
-    )  # fmt: skip
-    sending.send(Post(shop, worker, Breaker()), turn, letter)
+    sending.send(Post(shop, worker, Breaker()), turn, drafts.of(turn.job, turn.arguments))
 
 
 def _take_over(shop: Shop) -> None:

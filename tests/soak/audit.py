@@ -169,9 +169,33 @@ def _wrong_letters(books: Books, cases: dict[str, Case]) -> Iterator[str]:
         # Of what went back before the letter was written, its buyer need not hear.
         if not sum(not money.over for money in late) <= came["late"] <= len(late):
             yield f"{order['number']}: {came['late']} letters said that a payment came too late, and {len(late)} did"
+        least, most = _money_back(order, case)
+        if not least <= came["money"] <= most:
+            yield f"{order['number']}: {came['money']} letters said that money goes back, and {least} to {most} were due"
+        least, most = _closed(order, case)
+        if not least <= came["access"] <= most:
+            yield f"{order['number']}: {came['access']} letters told of access, and {least} to {most} were due"
         least, most = _notices(order, case)
         if not least <= came["notice"] <= most:
             yield f"{order['number']}: {came['notice']} letters came to the owners, and {least} to {most} were due"
+
+
+def _money_back(order: Row, case: Case | None) -> tuple[int, int]:
+    """How many letters about money that went back an order's buyer must get at least and at most: one for what was asked for
+    at once, though it was taken from several payments; of what failed before the letter was written, none."""
+    refunds = [refund for money in case.money for refund in money.refunds] if case else []
+    made = [refund for refund in refunds if refund["status"] not in _FAILED]
+    never_there = any(entry["event"].startswith("blocked:") for entry in order["log"])
+    return int(bool(made) and order["fulfilled_at"] is not None), len(refunds) + never_there
+
+
+def _closed(order: Row, case: Case | None) -> tuple[int, int]:
+    """How many letters an order's buyer must get at least and at most about access that the shop closed, or opened again. What
+    money had closed before, and what was opened again before the letter was written, is not told of."""
+    entries = [entry["event"].split(":", 2) for entry in order["log"]]
+    deeds = {(name, rest[-1]) for name, *rest in entries if name in ("taken_back", "given_back")}
+    moved = any(money.refunds or money.disputes for money in case.money) if case else True
+    return int(len(deeds) == 1 and not moved), len(deeds)
 
 
 # A dispute is told of at each stage that no later one has overtaken by then: its beginning, its money taken, its verdict.
@@ -198,6 +222,10 @@ def _sort(letter: Row) -> str:
         return "notice"
     if "came after the plan had ended" in letter["subject"]:
         return "late"
+    if letter["subject"].startswith("We closed something") or "is open again" in letter["subject"]:
+        return "access"
+    if "goes back" in letter["subject"]:
+        return "money"
     return "bounce" if "didn't go through" in letter["subject"] else "receipt"
 
 

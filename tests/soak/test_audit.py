@@ -127,6 +127,7 @@ def books() -> Books:
         stripe=_stripe(),
         letters=[
             *receipts, receipts[0],  # sent again by a worker that was killed: under the same id
+            _letter("m1", "two@example.com", "Part of your money for order PL-1001 goes back"),
             _letter("n1", OWNER, "A payment was disputed: order PL-1002"),
             _letter("n2", OWNER, "A refund failed: order PL-1003"),
         ],
@@ -152,6 +153,14 @@ def _payment_of(name: str, place: int, **changes: Any) -> Callable[[Books], None
 
 def _grant_of(name: str, place: int, **changes: Any) -> Callable[[Books], None]:
     return lambda books: books.orders[f"ord_{name}"]["grants"][place].update(changes)
+
+
+def _closed_by_nobody(books: Books) -> None:
+    books.letters.append(_letter("another", "two@example.com", "We closed something of your order PL-1001"))
+
+
+def _money_again(books: Books) -> None:
+    books.letters.append(_letter("another", "two@example.com", "Your money for order PL-1001 goes back"))
 
 
 def _again(books: Books) -> None:
@@ -209,6 +218,12 @@ ALTERED: dict[str, tuple[Callable[[Books], None], str]] = {
     "an unpaid order's status": (_of("none", status="failed"), "so it should be canceled"),
     "a receipt that never came": (lambda books: books.letters.pop(2), "0 receipts came"),
     "a receipt that came twice": (_again, "2 receipts came"),
+    "a buyer who was not told of the money": (
+        lambda books: books.letters.pop(4),
+        "0 letters said that money goes back",
+    ),
+    "access that nobody closed": (_closed_by_nobody, "1 letters told of access, and 0 to 0 were due"),
+    "money told of twice": (_money_again, "2 letters said that money goes back, and 1 to 1 were due"),
     "an owner who was not told": (lambda books: books.letters.pop(), "0 letters came to the owners"),
     "a dispute that nobody sees": (lambda books: books.attention.pop(0), "nobody is told: dispute du_1"),
     "attention to nothing": (

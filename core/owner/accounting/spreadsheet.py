@@ -11,7 +11,7 @@ from core.foundation.money import Money
 # Without it the most common program takes UTF-8 for something else.
 BYTE_ORDER_MARK = "\ufeff"
 # What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -30,7 +30,7 @@ def line(cells: Sequence[object]) -> str:
 
 def text(words: str | None) -> str:
     """Somebody's words, which no spreadsheet shall take for a formula."""
-    return "'" + words if words and words.startswith(_FORMULA) else words or ""
+    return "'" + words if words and words.startswith(FORMULA) else words or ""
 
 
 def major(amount: int | None, currency: str) -> str:

@@ -9,7 +9,8 @@ from core.foundation.database import new_id
 from core.foundation.settings import Mistake
 from core.kinds.downloads import DownloadFile
 from core.messages import mail
-from core.messages.mail import MailTrouble, Message
+from core.messages.mail import MailTrouble
+from core.messages.wording import Message
 from core.owner import live_mode, readiness
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop

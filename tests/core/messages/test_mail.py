@@ -7,7 +7,8 @@ import pytest
 
 from core.foundation.settings import Settings
 from core.messages import mail
-from core.messages.mail import MailServerDown, Message
+from core.messages.mail import MailServerDown
+from core.messages.wording import Message
 from tests.worker.postbox import mail_server
 
 LETTER = Message(to="nora@lindqvist.example", subject="Your order", text="It is here.", html="<p>It is here.</p>")

@@ -182,7 +182,9 @@ def test_what_was_credited_when_more_was_billed_had_been_paid_for() -> None:
     unsaid = billed(30, proration=True, amount=-1)
     of_no_kind = [{"amount": -1}, {"amount": -1, "parent": {"type": "x"}}, {"amount": -1, "parent": {"type": None}}]
     owed = bill(1, lines=[credit, more, of_others, billed(30, proration=True), nothing, unsaid, *of_no_kind])
-    assert subscription_invoices.read_standing([owed]) == Standing(None, at(1), {"price_1": 2, "None": 0})
+    assert subscription_invoices.read_standing([owed]) == Standing(
+        None, at(1), 900, paid_quantities={"price_1": 2, "None": 0}
+    )
     assert subscription_invoices.read_standing([{**owed, "status": "paid"}]).paid_quantities == {}
 
 

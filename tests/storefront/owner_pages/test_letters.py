@@ -1,10 +1,12 @@
 """The page of letters: how the sending of each stands, and a receipt once more."""
 
+from base64 import b64decode
 from datetime import timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.correspondence.samples import SAMPLES
 from core.foundation.outbox import Job
 from core.messages.letters import Letter, LetterState
 from core.people.audit import AuditEntry
@@ -89,6 +91,89 @@ def test_a_viewer_sends_nothing_also_by_a_forged_dialog(visitor: Visitor) -> Non
     assert builders.jobs(visitor.shop) == jobs
     assert builders.rows(visitor.shop, AuditEntry) == []
     assert builders.rows(visitor.shop, Letter)[0].state is LetterState.REFUSED
+
+
+def test_a_receipt_goes_to_another_address_which_then_has_the_order(owner: Visitor) -> None:
+    order_id = bought(owner.shop, owner.stripe)
+    letter_id = written(owner, Job.RECEIPT, order_id, LetterState.REFUSED)
+    tab = sound(opens(owner).button(key=f"open-resend-{letter_id}").click().run())
+    sound(tab.text_input(key="resend-to").set_value("new@lindqvist.example").run())
+    sound(tab.button(key="resend-do").click().run())
+    assert "The receipt goes to new" in words(tab)
+    assert builders.order(owner.shop, order_id).email == "new@lindqvist.example"
+
+
+def test_support_sends_a_receipt_to_no_other_address(visitor: Visitor) -> None:
+    letter_id = written(visitor, Job.RECEIPT, bought(visitor.shop, visitor.stripe), LetterState.REFUSED)
+    visitor.works_as(Role.SUPPORT)
+    tab = sound(opens(visitor).button(key=f"open-resend-{letter_id}").click().run())
+    assert [each for each in tab.text_input if each.key == "resend-to"] == []
+
+
+@pytest.mark.parametrize("role", Role)
+def test_everybody_reads_a_letter_as_it_would_be_today_without_what_signs_its_reader_in(
+    visitor: Visitor, role: Role
+) -> None:
+    order_id = bought(visitor.shop, visitor.stripe)
+    letter_id = written(visitor, Job.RECEIPT, order_id, LetterState.SENT)
+    visitor.works_as(role)
+    tab = sound(opens(visitor).button(key=f"open-read-{letter_id}").click().run())
+    assert "As it would read today" in words(tab)
+    assert "order PL-1001" in words(tab)
+    shown = framed(tab)
+    assert "Field Guide" in shown
+    assert "?letter=" not in shown
+
+
+def test_of_what_was_overtaken_the_page_says_so(owner: Visitor) -> None:
+    order_id = bought(owner.shop, owner.stripe)
+    letter_id = f"{Job.REFUNDED}:{order_id}:rf_1"
+    row = Letter(id=letter_id, order_id=order_id, state=LetterState.DROPPED, attempts=1, created_at=owner.shop.now())
+    with owner.shop.transaction() as session:
+        session.add(row)
+    tab = sound(opens(owner).button(key=f"open-read-{letter_id}").click().run())
+    assert "would not be sent any more" in tab.info[0].value
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_each_kind_is_shown_and_a_test_of_it_sent_to_whoever_asks(owner: Visitor, kind: Job) -> None:
+    tab = opens(owner, view="kinds", kind=kind.value)
+    assert "Plainwork" in framed(tab)
+    sound(tab.button(key="send-test").click().run())
+    assert "A test goes to owner" in words(tab)
+    sound(tab.button(key="send-test").click().run())  # another one, since it was asked for anew
+    sent = [job for job in builders.jobs(owner.shop) if job.startswith(f"test_letter:{kind}:")]
+    assert len(sent) == 2
+
+
+def test_a_viewer_has_no_button_for_a_test(visitor: Visitor) -> None:
+    visitor.works_as(Role.VIEWER)
+    assert not any("Send a test" in label for label in labels(opens(visitor, view="kinds")))
+
+
+def test_an_owner_switches_the_digest_off_and_on(owner: Visitor) -> None:
+    tab = opens(owner)
+    assert ":green-badge[On]" in words(tab)
+    sound(tab.button(key="digest-switch").click().run())
+    assert "No digest goes out any more" in words(tab)
+    assert ":gray-badge[Off]" in words(tab)
+    sound(tab.button(key="digest-switch").click().run())
+    assert "from the next Monday on" in words(tab)
+    assert ":green-badge[On]" in words(tab)
+    assert [(entry.action, entry.detail) for entry in builders.rows(owner.shop, AuditEntry)] == [
+        ("digest", "off"), ("digest", "on")
+    ]  # fmt: skip
+
+
+def test_support_has_no_switch_for_the_digest(visitor: Visitor) -> None:
+    visitor.works_as(Role.SUPPORT)
+    assert not [button for button in opens(visitor).button if button.key == "digest-switch"]
+
+
+def framed(tab: AppTest) -> str:
+    """The letter in its frame."""
+    [frame] = tab.get("iframe")
+    return b64decode(frame.proto.src.partition("base64,")[2]).decode()
 
 
 def test_long_lists_are_leafed(owner: Visitor, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """One order's page: everything about it, and each dialog to its end."""
 
+from base64 import b64decode
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -68,6 +70,16 @@ def test_everything_goes_back_and_the_page_shows_it(visitor: Visitor, order_id: 
     assert "€108.00 is on its way back" in tab.success[0].value
     assert builders.status(visitor.shop, order_id) == "refunded"
     assert "open-refund" not in {button.key for button in tab.button}
+
+
+def test_the_buyers_letter_about_exactly_this_refund_is_shown_before_it(visitor: Visitor, order_id: str) -> None:
+    tab = begins(visitor, order_id, "refund")
+    assert "Your money for order PL-1001 goes back" in tab.expander[-1].label
+    sound(tab.button_group(key="refund-how").set_value("Some lines").run())
+    sound(tab.multiselect(key="refund-lines").select(2).run())
+    assert "Part of your money for order PL-1001 goes back" in tab.expander[-1].label
+    [frame] = tab.get("iframe")
+    assert "We sent back €79.00 of the €108.00" in b64decode(frame.proto.src.partition("base64,")[2]).decode()
 
 
 def test_one_line_goes_back_with_its_access(visitor: Visitor, order_id: str) -> None:

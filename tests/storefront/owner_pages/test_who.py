@@ -38,11 +38,12 @@ PAGES = (
     "products",
     "product",
     "promotion_codes",
+    "import_files",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
-    "Promotion codes",
+    "Promotion codes", "Import",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
 # By the key of the button that opens an action's dialog, or begins it.

@@ -1,7 +1,8 @@
 """The letters' words: every kind of product, in HTML and as plain text for those who read that."""
 
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,12 +12,13 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File, License
+from core.messages import wording
+from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
-from core.messages.mail import Message
+from core.messages.wording import Message
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from core.people.staff import Role
-from worker import wording
 
 SETTINGS = Settings(secret_key="a secret of sixteen letters", shop_name="Ada & Sons")
 KEY = "ABCDE-FGHJK-MNPQR-STVWX-YZ012"
@@ -53,6 +55,27 @@ def _notice(topic: str, **more: Any) -> Message:
     return wording.owner_notice(SETTINGS, letter)
 
 
+def _refunded(state: GrantState, *, amount: int = 900, returned: int = 1400, asks_for_account: bool = False) -> Message:
+    letter = RefundLetter(
+        "nora@lindqvist.example", "AS-1001", Money(amount, "eur"), Money(returned, "eur"), Money(2900, "eur"),
+        date(2026, 12, 11), asks_for_account, (Access("Tools <for> teams", state, ever=False),), LIBRARY,
+    )  # fmt: skip
+    return wording.refunded(SETTINGS, letter)
+
+
+def _plan(**changes: Any) -> PlanLetter:
+    letter = PlanLetter(
+        "nora@lindqvist.example", "AS-1001", ("Tools <for> teams",), date(2026, 12, 11), Money(900, "eur"), LIBRARY,
+        "", closed=True, library_url=LIBRARY,
+    )  # fmt: skip
+    return replace(letter, **changes)
+
+
+def _access(*, opened: bool) -> AccessLetter:
+    names = ("Field Guide", "Tools <for> teams", "Kit")
+    return AccessLetter("nora@lindqvist.example", "AS-1001", names, opened, LIBRARY)
+
+
 SOLD_OUT = _delivery(Kind.WORKSHOP, state=GrantState.BLOCKED, reason="sold_out")
 DUE = datetime(2026, 12, 10, 16, tzinfo=UTC)
 NOTICES = {
@@ -72,6 +95,16 @@ LETTERS = {
     "late": wording.delivered_late(SETTINGS, _letter(_delivery(Kind.WORKSHOP), _delivery(Kind.LICENSE))),
     "given up": wording.given_up(SETTINGS, _letter(SOLD_OUT)),
     **NOTICES,
+    **{f"refunded {state}": _refunded(state) for state in GrantState},
+    "refunded all": _refunded(GrantState.REVOKED, amount=2900, returned=2900),
+    "refunded to an account": _refunded(GrantState.REVOKED, asks_for_account=True),
+    "renewal failed": wording.renewal_failed(SETTINGS, _plan()),
+    "renewal failed, closed": wording.renewal_failed(SETTINGS, _plan(day=None, owed=None, pay_url="")),
+    "plan ending": wording.plan_ending(SETTINGS, _plan()),
+    "plan ended": wording.plan_ended(SETTINGS, _plan(why="payment_disputed")),
+    "plan ended otherwise": wording.plan_ended(SETTINGS, _plan(closed=False, day=None)),
+    "closed": wording.access_changed(SETTINGS, _access(opened=False)),
+    "opened": wording.access_changed(SETTINGS, _access(opened=True)),
     "payment failed": wording.payment_failed(SETTINGS, _letter()),
     "code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "")),
     "address code": wording.sign_in_code(SETTINGS, CodeLetter("nora@lindqvist.example", "012345", 10, "n@new.example")),
@@ -197,6 +230,33 @@ def test_what_came_late_is_handed_over_and_what_never_came_is_paid_back() -> Non
     assert KEY in late.html
     assert "€14.00 went back the way you paid" in given_up.text
     assert "Tools &lt;for&gt; teams" in given_up.html
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("refunded active", "We sent back €9.00 of the €29.00 that you paid for order AS-1001, the way you paid. With what"
+         " went back before, that makes €14.00."),
+        ("refunded active", "Tools <for> teams: Stays open for you."),
+        ("refunded blocked", "Tools <for> teams: Isn't open yet. We write again when it is."),
+        ("refunded revoked", "Tools <for> teams: We couldn't give it to you, and are sorry."),
+        ("refunded all", "We sent back the €29.00 that you paid for order AS-1001, the way you paid."),
+        ("refunded to an account", "Stripe asks you by email."),
+        ("renewal failed", "The payment of €9.00 for the renewal of Tools <for> teams, order AS-1001, didn't go through."),
+        ("renewal failed", f"Pay now: {LIBRARY}"),
+        ("renewal failed, closed", "It is closed until the renewal is paid."),
+        ("plan ended", "ended on 11 December 2026, because its payment was disputed."),
+        ("closed", "We closed Field Guide, Tools <for> teams and Kit of order AS-1001."),
+        ("opened", "You can use Field Guide, Tools <for> teams and Kit of order AS-1001 again."),
+    ],
+)  # fmt: skip
+def test_what_happened_after_the_purchase_is_said_in_words(name: str, sentence: str) -> None:
+    assert sentence in LETTERS[name].text
+
+
+def test_of_what_is_not_closed_no_letter_says_so() -> None:
+    assert "closed" not in LETTERS["plan ended otherwise"].text
+    assert "other" not in LETTERS["refunded all"].text.lower().replace("another", "")
 
 
 CLAIMS = {

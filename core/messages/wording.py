@@ -1,19 +1,21 @@
 """The words of the letters, in HTML and in plain text, from Jinja templates."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-from babel.dates import format_date
 
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
+from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
-from core.messages.mail import Message
+from core.messages.digests import DigestLetter, WeekSales
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from core.people.staff import Role
@@ -24,6 +26,16 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
+@dataclass(frozen=True)
+class Message:
+    """A letter in both forms."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
 def receipt(settings: Settings, letter: OrderLetter) -> Message:
     """Thank you, with everything that is there: links to the library, keys, the amounts; and a sentence for what is not."""
     there = [delivery for delivery in letter.deliveries if delivery.state is GrantState.ACTIVE]
@@ -31,7 +43,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
     context = {
         "number": letter.number,
         "total": letter.total,
-        "date": format_date(letter.placed_at, "d MMMM y", locale="en"),
+        "date": _date(letter.placed_at),
         "lines": letter.lines,
         "adjustment": _adjustment(letter),
         "headline": _thanks(there, missing),
@@ -106,10 +118,197 @@ def payment_failed(settings: Settings, letter: OrderLetter) -> Message:
 def paid_after_end(settings: Settings, letter: PaymentLetter) -> Message:
     """Money came for a plan that had ended: it gives no access, and what happens with it."""
     context = {
-        "number": letter.number, "amount": letter.amount, "date": format_date(letter.paid_at, "d MMMM y", locale="en"),
+        "number": letter.number, "amount": letter.amount, "date": _date(letter.paid_at),
     }  # fmt: skip
     subject = f"Your payment for order {letter.number} came after the plan had ended"
     return _message(settings, "paid_after_end", letter.email, subject, context)
+
+
+def refunded(settings: Settings, letter: RefundLetter) -> Message:
+    """Money went back: how much of how much, by when the bank shows it, and what becomes of what was bought."""
+    amount, paid = _format(letter.amount), _format(letter.paid)
+    part = letter.returned.amount < letter.paid.amount
+    said = f"We sent back {amount} of the {paid}" if letter.amount != letter.paid else f"We sent back the {paid}"
+    said += f" that you paid for order {letter.number}, the way you paid."
+    if letter.returned != letter.amount:
+        said += f" With what went back before, that makes {_format(letter.returned)}."
+    when = (
+        "To receive it you tell Stripe, which handles our payments, where it is to go: Stripe asks you by email."
+        if letter.asks_for_account
+        else f"Banks take five to ten working days to show it: look for it by {_date(letter.expected_on)}."
+    )
+    subject = f"{'Part of your' if part else 'Your'} money for order {letter.number} goes back"
+    return _about_order(
+        settings, letter.email, subject,
+        headline=f"{'Part of your' if part else 'Your'} money is on its way back.", paragraphs=[said, when],
+        items=[_access(each) for each in letter.access], library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def renewal_failed(settings: Settings, letter: PlanLetter) -> Message:
+    """A plan's renewal was not paid: until when it stays open, and where to pay."""
+    plan = _plans(letter)
+    amount = f" of {_format(letter.owed)}" if letter.owed else ""
+    said = f"The payment{amount} for the renewal of {plan}, order {letter.number}, didn't go through."
+    stays = (
+        f"Everything stays open until {_date(letter.day)}. If it isn't paid by then, it closes until it is."
+        if letter.day
+        else "It is closed until the renewal is paid."
+    )
+    how = (
+        "Another card usually works."
+        if letter.pay_url
+        else "Another card usually works: choose “Manage billing” there."
+    )
+    return _about_order(
+        settings, letter.email, f"The renewal of {plan} didn't go through",
+        headline="That renewal didn't go through.", paragraphs=[said, f"{stays} {how}"],
+        button="Pay now" if letter.pay_url else "Go to your plan", url=letter.pay_url or letter.library_url,
+        library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def plan_ending(settings: Settings, letter: PlanLetter) -> Message:
+    """A plan was cancelled, and ends on a day to come."""
+    plan, day = _plans(letter), _date(letter.day) if letter.day else ""
+    return _about_order(
+        settings, letter.email, f"{plan} ends on {day}", headline="Your plan is cancelled.",
+        paragraphs=[
+            f"{plan}, order {letter.number}, ends on {day}. What you have paid for stays open until then, and it doesn't"
+            " renew after that.",
+            "Changed your mind? Until then you can keep it: choose “Manage billing” in Your purchases.",
+        ],
+        library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def plan_ended(settings: Settings, letter: PlanLetter) -> Message:
+    """A plan has ended: why, if it was not the buyer who ended it, and that nothing more is billed."""
+    plan = _plans(letter)
+    day = f" on {_date(letter.day)}" if letter.day else ""
+    why = _ENDED_BY.get(letter.why, "")
+    closed = " What it opened is closed." if letter.closed else ""
+    return _about_order(
+        settings, letter.email, f"{plan} has ended", headline="Your plan has ended.",
+        paragraphs=[f"{plan}, order {letter.number}, ended{day}{why}. It won't be billed any more.{closed}"],
+        library_url=letter.library_url,
+    )  # fmt: skip
+
+
+# By Stripe's word for the reason; that its buyer asked for it they know.
+_ENDED_BY = {
+    "payment_failed": ", because its renewal wasn't paid",
+    "payment_disputed": ", because its payment was disputed",
+}
+
+
+def access_changed(settings: Settings, letter: AccessLetter) -> Message:
+    """The shop closed what an order gave, or opened it again."""
+    names = _listed(letter.names)
+    if letter.opened:
+        return _about_order(
+            settings, letter.email, f"Order {letter.number} is open again", headline="It's open again.",
+            paragraphs=[f"You can use {names} of order {letter.number} again."],
+            button="Go to your purchases", url=letter.library_url, library_url=letter.library_url,
+        )  # fmt: skip
+    return _about_order(
+        settings, letter.email, f"We closed something of your order {letter.number}", headline="Your access was closed.",
+        paragraphs=[
+            f"We closed {names} of order {letter.number}. If you think that this is a mistake, reply to this email: a person"
+            " reads it."
+        ],
+        library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def _access(access: Access) -> dict[str, str]:
+    match access.state:
+        case GrantState.ACTIVE:
+            text = "Stays open for you."
+        case GrantState.SUSPENDED:
+            text = "Can't be opened at the moment."
+        case GrantState.BLOCKED:
+            text = "Isn't open yet. We write again when it is."
+        case GrantState.REVOKED:
+            text = "Is closed." if access.ever else "We couldn't give it to you, and are sorry."
+    return {"title": access.name, "text": text}
+
+
+def _plans(letter: PlanLetter) -> str:
+    return _listed(letter.plans)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _about_order(
+    settings: Settings, to: str, subject: str, *, headline: str, paragraphs: Sequence[str],
+    items: Sequence[Mapping[str, str]] = (), button: str = "", url: str = "", library_url: str,
+) -> Message:  # fmt: skip
+    """A letter of a few sentences, perhaps with a line for each thing that was bought and with a button."""
+    context: dict[str, object] = {
+        "headline": headline, "paragraphs": paragraphs, "items": items, "button": button, "url": url,
+        "library_url": library_url,
+    }  # fmt: skip
+    return _message(settings, "about_order", to, subject, context)
+
+
+def digest(settings: Settings, letter: DigestLetter) -> Message:
+    """Last week in figures beside the week before, what needs a person, and what is coming."""
+    sold = [each for each in letter.sold if each.orders or each.gross.amount or each.refunds.amount]
+    week = f"{letter.first.day} {letter.first:%B} to {_date(letter.last)}"
+    context: dict[str, object] = {
+        "headline": "Your week.", "sentences": _week_in_words(letter, week, sold=bool(sold)),
+        "tables": [_week_table(each) for each in letter.sold], "url": letter.url,
+        "parts": [part for part in (_needs(letter), _coming(letter)) if part["lines"]],
+    }  # fmt: skip
+    sums = " and ".join(_format(each.net) for each in sold)
+    subject = f"Your week: {sums} net" if sold else "Your week: nothing was sold"
+    return _message(settings, "digest", ", ".join(letter.owners), subject, context)
+
+
+def _week_in_words(letter: DigestLetter, week: str, *, sold: bool) -> list[str]:
+    orders = sum(each.orders for each in letter.sold)
+    first = (
+        f"{orders} {'order was' if orders == 1 else 'orders were'} paid in the week of {week}."
+        if orders
+        else f"In the week of {week} nothing was sold{', and money went back' if sold else ''}."
+    )
+    test = ["These are test orders: no real money moved."] if letter.test and letter.sold else []
+    calm = [] if letter.needs or letter.due else ["Nothing needs you."]
+    return [first, *test, *calm]
+
+
+def _week_table(sold: WeekSales) -> dict[str, object]:
+    rows = [
+        ("Net sales, without tax", _format(sold.net), _format(sold.net_before)),
+        ("Orders", str(sold.orders), str(sold.orders_before)),
+        ("Gross sales", _format(sold.gross), ""),
+        ("Discounts", _format(sold.discounts), ""),
+        ("Refunds", _format(sold.refunds), ""),
+        ("Monthly recurring revenue at its end", _format(sold.mrr), ""),
+    ]
+    return {"currency": sold.net.currency.upper(), "rows": rows}
+
+
+def _needs(letter: DigestLetter) -> dict[str, object]:
+    lines = [f"{each.what}. {each.detail}".rstrip(" .") + "." for each in letter.needs]
+    more = [f"And {letter.more_needs} more, on the overview."] if letter.more_needs else []
+    return {"title": "What needs you", "lines": [*lines, *more]}
+
+
+def _coming(letter: DigestLetter) -> dict[str, object]:
+    due = [
+        f"{each.what}, to be answered by {_moment(each.due_by)}. {each.detail}".rstrip(" .") + "."
+        for each in letter.due
+    ]
+    renewals = [
+        f"{each.count} {'plan renews' if each.count == 1 else 'plans renew'} within seven days:"
+        f" {_format(each.amount)} at list prices."
+        for each in letter.renewals
+    ]
+    return {"title": "What is coming", "lines": [*due, *renewals]}
 
 
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
@@ -156,9 +355,11 @@ _ROLES = {
 def _deadline(letter: NoticeLetter) -> str:
     """Until when the bank waits for an answer, where it waits for one; by UTC, as Stripe counts."""
     awaited = letter.topic in (Stage.INQUIRY, Stage.DISPUTED, Stage.FUNDS_WITHDRAWN)
-    return (
-        f"{letter.due_by:%A} {letter.due_by.day} {letter.due_by:%B %Y, %H:%M} UTC" if awaited and letter.due_by else ""
-    )
+    return _moment(letter.due_by) if awaited else ""
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} UTC" if moment else ""
 
 
 def _notice(letter: NoticeLetter) -> tuple[str, str]:
@@ -295,4 +496,8 @@ def _format(money: Money) -> str:
 
 
 def _day(times: Times) -> str:
-    return format_date(times.starts_at.astimezone(ZoneInfo(times.timezone)), "d MMMM y", locale="en")
+    return _date(times.starts_at.astimezone(ZoneInfo(times.timezone)))
+
+
+def _date(moment: date) -> str:
+    return f"{moment.day} {moment:%B %Y}"

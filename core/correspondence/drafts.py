@@ -1,0 +1,204 @@
+"""Drafts: which letter a job owes, whom it goes to, and what it says when it is written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from sqlmodel import Session
+
+from core.correspondence import digest, samples
+from core.correspondence.veil import Veil
+from core.foundation.outbox import Job
+from core.foundation.settings import Settings
+from core.messages import after_purchase, contents, letters, wording
+from core.messages.wording import Message
+from core.people import audit
+from core.shop import Shop
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A letter that a job owes: its id, the order it is about if it is about one, and whom it goes to.
+
+    `write` returns None if it is no longer wanted, and raises NoOwners if nobody is known whom to send it to.
+    """
+
+    id: str
+    order_id: str | None
+    to: Callable[[Session], str]
+    write: Callable[[Shop, Veil | None], Message | None]
+
+
+def of(job: Job, arguments: Sequence[str]) -> Draft:
+    """The letter that this job sends. Raises KeyError for a job that sends none."""
+    _, build = _DRAFTS[job]
+    return build(*arguments)
+
+
+def of_id(letter_id: str) -> Draft | None:
+    """The same by the letter's id, which is the id of the job that owes it. None for one that this version does not know."""
+    name, _, rest = letter_id.partition(":")
+    if name not in {job.value for job in _DRAFTS}:
+        return None
+    most, build = _DRAFTS[Job(name)]
+    return build(*rest.split(":", most - 1))
+
+
+def write(shop: Shop, draft: Draft) -> Message | None:
+    """The letter as it goes out, or None if it is no longer wanted. Raises NoOwners."""
+    return draft.write(shop, None)
+
+
+def _written(
+    read: Callable[[Shop], T | None], word: Callable[[Settings, T], Message]
+) -> Callable[[Shop, Veil | None], Message | None]:
+    def write(shop: Shop, veil: Veil | None) -> Message | None:
+        letter = read(shop)
+        if letter is None:
+            return None
+        return word(shop.settings, veil.over(letter) if veil else letter)
+
+    return write
+
+
+def _to_buyer(
+    job: Job, order_id: str, *more: str, read: Callable[[Shop], T | None], word: Callable[[Settings, T], Message]
+) -> Draft:
+    told = ":".join(filter(None, (job, order_id, *more)))
+    return Draft(told, order_id, partial(letters.buyer, order_id=order_id), _written(read, word))
+
+
+def _receipt(order_id: str, copy: str = "") -> Draft:
+    return _to_buyer(
+        Job.RECEIPT, order_id, copy, read=lambda shop: contents.about_order(shop, order_id), word=wording.receipt
+    )
+
+
+def _late_delivery(order_id: str, ending: str, lines: str) -> Draft:
+    return _to_buyer(
+        Job.LATE_DELIVERY, order_id, ending, lines,
+        read=lambda shop: contents.about_late_lines(shop, order_id, ending, _numbers(lines)),
+        word=wording.delivered_late if ending == "delivered" else wording.given_up,
+    )  # fmt: skip
+
+
+def _payment_failed(order_id: str, attempt: str) -> Draft:
+    return _to_buyer(
+        Job.PAYMENT_FAILED, order_id, attempt,
+        read=lambda shop: contents.about_order(shop, order_id), word=wording.payment_failed,
+    )  # fmt: skip
+
+
+def _paid_after_end(order_id: str, payment_id: str) -> Draft:
+    return _to_buyer(
+        Job.PAID_AFTER_END, order_id, payment_id,
+        read=lambda shop: contents.about_payment(shop, order_id, payment_id), word=wording.paid_after_end,
+    )  # fmt: skip
+
+
+def _refunded(order_id: str, request: str) -> Draft:
+    return _to_buyer(
+        Job.REFUNDED, order_id, request,
+        read=lambda shop: after_purchase.about_refund(shop, order_id, request), word=wording.refunded,
+    )  # fmt: skip
+
+
+def _renewal_failed(order_id: str, subscription_id: str, since: str) -> Draft:
+    return _to_buyer(
+        Job.RENEWAL_FAILED, order_id, subscription_id, since,
+        read=lambda shop: after_purchase.about_renewal(shop, order_id, subscription_id, since),
+        word=wording.renewal_failed,
+    )  # fmt: skip
+
+
+def _plan_ending(order_id: str, subscription_id: str, ends_at: str) -> Draft:
+    return _to_buyer(
+        Job.PLAN_ENDING, order_id, subscription_id, ends_at,
+        read=lambda shop: after_purchase.about_ending(shop, order_id, subscription_id, ends_at),
+        word=wording.plan_ending,
+    )  # fmt: skip
+
+
+def _plan_ended(order_id: str, subscription_id: str) -> Draft:
+    return _to_buyer(
+        Job.PLAN_ENDED, order_id, subscription_id,
+        read=lambda shop: after_purchase.about_end(shop, order_id, subscription_id), word=wording.plan_ended,
+    )  # fmt: skip
+
+
+def _access_changed(order_id: str, done: str, lines: str, time: str) -> Draft:
+    return _to_buyer(
+        Job.ACCESS_CHANGED, order_id, done, lines, time,
+        read=lambda shop: after_purchase.about_access(shop, order_id, done, _numbers(lines)),
+        word=wording.access_changed,
+    )  # fmt: skip
+
+
+def _sign_in_code(code_id: str) -> Draft:
+    return Draft(
+        f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id),
+        _written(lambda shop: contents.with_code(shop, code_id), wording.sign_in_code),
+    )  # fmt: skip
+
+
+def _owner_notice(order_id: str, topic: str) -> Draft:
+    return Draft(
+        f"{Job.OWNER_NOTICE}:{order_id}:{topic}", order_id, lambda _: "owners",
+        _written(lambda shop: contents.to_owners(shop, order_id, topic), wording.owner_notice),
+    )  # fmt: skip
+
+
+def _invitation(member_id: str, time: str) -> Draft:
+    return Draft(
+        f"{Job.INVITATION}:{member_id}:{time}", None, partial(letters.colleague, member_id=member_id),
+        _written(lambda shop: contents.invitation(shop, member_id), wording.invitation),
+    )  # fmt: skip
+
+
+def _test_letter(kind: str, token: str) -> Draft:
+    """One with made-up data, to whoever asked for it by this click."""
+
+    def to(session: Session) -> str:
+        entry = audit.of_token(session, token)
+        return entry.who if entry else ""
+
+    def write(shop: Shop, _veil: Veil | None) -> Message | None:
+        with shop.reading() as session:
+            address = to(session)
+        made = samples.of(shop, Job(kind))
+        return replace(made, to=address, subject=f"Test: {made.subject}") if address else None
+
+    return Draft(f"{Job.TEST_LETTER}:{kind}:{token}", None, to, write)
+
+
+def _digest(week: str) -> Draft:
+    return Draft(
+        f"{Job.DIGEST}:{week}", None, lambda _: "owners",
+        _written(lambda shop: digest.of_week(shop, week), wording.digest),
+    )  # fmt: skip
+
+
+def _numbers(lines: str) -> list[int]:
+    return [int(line) for line in lines.split(",")]
+
+
+# How many arguments each takes at most: the last may itself have colons.
+_DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
+    Job.RECEIPT: (2, _receipt),
+    Job.LATE_DELIVERY: (3, _late_delivery),
+    Job.PAYMENT_FAILED: (2, _payment_failed),
+    Job.PAID_AFTER_END: (2, _paid_after_end),
+    Job.REFUNDED: (2, _refunded),
+    Job.RENEWAL_FAILED: (3, _renewal_failed),
+    Job.PLAN_ENDING: (3, _plan_ending),
+    Job.PLAN_ENDED: (2, _plan_ended),
+    Job.ACCESS_CHANGED: (4, _access_changed),
+    Job.SIGN_IN_CODE: (1, _sign_in_code),
+    Job.OWNER_NOTICE: (2, _owner_notice),
+    Job.INVITATION: (2, _invitation),
+    Job.TEST_LETTER: (2, _test_letter),
+    Job.DIGEST: (1, _digest),
+}

@@ -1,0 +1,148 @@
+"""Samples: each kind of letter with made-up data, for whoever wants to see how the shop writes before it has to."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from core.catalog.products import Kind
+from core.foundation.money import Money
+from core.foundation.outbox import Job
+from core.kinds.grants import Delivery, File, License
+from core.messages import after_purchase, wording
+from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
+from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
+from core.messages.wording import Message
+from core.orders.disputes import Stage
+from core.orders.status import GrantState
+from core.people.staff import Role
+from core.shop import Shop
+
+# Nobody's: no mail server delivers to such an address.
+BUYER = "nora@buyer.example"
+_NUMBER = "XX-1001"
+_LICENSE = License("lic_1", "ABCDE-FGHJK-MNPQR-STUVW", "RSTUVW", 3)
+
+
+def of(shop: Shop, kind: Job) -> Message:
+    """A letter of this kind about an order that nobody has placed. Raises KeyError for a job that sends none."""
+    return SAMPLES[kind](shop)
+
+
+def _library(shop: Shop) -> str:
+    return f"{shop.settings.public_url}/purchases"
+
+
+def _deliveries(now: datetime) -> tuple[Delivery, ...]:
+    guide = (File("file_1", "PDF", "guide.pdf", 1, "application/pdf"),)
+    return (
+        _delivery("A field guide", Kind.DOWNLOAD, files=guide),
+        _delivery("A template kit", Kind.LICENSE, licenses=(_LICENSE,)),
+        _delivery("A plan for teams", Kind.PLAN, quantity=3),
+        _delivery("A workshop", Kind.WORKSHOP, starts_at=now + timedelta(days=14), timezone="UTC"),
+    )
+
+
+def _delivery(
+    name: str, kind: Kind, *, quantity: int = 1, files: tuple[File, ...] = (), licenses: tuple[License, ...] = (),
+    starts_at: datetime | None = None, timezone: str = "",
+) -> Delivery:  # fmt: skip
+    return Delivery(
+        grant_id="", product_id="", product=name, kind=kind, state=GrantState.ACTIVE, reason="", quantity=quantity,
+        image="", files=files, licenses=licenses, starts_at=starts_at, timezone=timezone,
+    )  # fmt: skip
+
+
+def _order(shop: Shop) -> OrderLetter:
+    deliveries = _deliveries(shop.now())
+    lines = tuple(
+        ReceiptLine(each.product, each.quantity, Money(1900 * each.quantity, "eur"), _interval(each.kind))
+        for each in deliveries
+    )
+    total = sum((line.total for line in lines), start=Money(0, "eur"))
+    return OrderLetter(BUYER, _NUMBER, total, shop.now(), lines, deliveries, _library(shop), Money(1900, "eur"))
+
+
+def _interval(kind: Kind) -> str | None:
+    return "month" if kind is Kind.PLAN else None
+
+
+def _late(shop: Shop) -> Message:
+    letter = _order(shop)
+    workshop = OrderLetter(
+        letter.email, letter.number, letter.total, letter.placed_at, letter.lines, letter.deliveries[-1:],
+        letter.library_url, letter.returned,
+    )  # fmt: skip
+    return wording.delivered_late(shop.settings, workshop)
+
+
+def _refunded(shop: Shop) -> Message:
+    access = (Access("A field guide", GrantState.REVOKED), Access("A workshop", GrantState.ACTIVE))
+    money = Money(1900, "eur")
+    expected = after_purchase.expected_on(shop.settings, shop.now())
+    letter = RefundLetter(
+        BUYER, _NUMBER, money, money, Money(3800, "eur"), expected, asks_for_account=False, access=access,
+        library_url=_library(shop),
+    )  # fmt: skip
+    return wording.refunded(shop.settings, letter)
+
+
+def _plan(shop: Shop, *, in_days: int, owed: Money | None = None, closed: bool = False) -> PlanLetter:
+    day = (shop.now() + timedelta(days=in_days)).astimezone(shop.settings.zone).date()
+    names = ("A plan for teams",)
+    return PlanLetter(BUYER, _NUMBER, names, day, owed, "", "", closed, _library(shop))
+
+
+def _access(shop: Shop) -> AccessLetter:
+    return AccessLetter(BUYER, _NUMBER, ("A field guide",), opened=False, library_url=_library(shop))
+
+
+def _payment(shop: Shop) -> PaymentLetter:
+    return PaymentLetter(BUYER, _NUMBER, Money(1900, "eur"), shop.now())
+
+
+def _notice(shop: Shop) -> NoticeLetter:
+    owners = shop.settings.owners or (BUYER,)
+    money = Money(1900, "eur")
+    due = shop.now() + timedelta(days=9)
+    return NoticeLetter(owners, _NUMBER, Stage.DISPUTED, Money(3800, "eur"), money, "product_not_received", due)
+
+
+def _invitation(shop: Shop) -> InvitationLetter:
+    by = shop.settings.owners[0] if shop.settings.owners else BUYER
+    return InvitationLetter(BUYER, Role.SUPPORT, by, f"{shop.settings.public_url}/owner")
+
+
+def _digest(shop: Shop) -> DigestLetter:
+    def money(amount: int) -> Money:
+        return Money(amount, "eur")
+
+    last = shop.now().astimezone(shop.settings.zone).date() - timedelta(days=1)
+    week = WeekSales(
+        net=money(41200), net_before=money(38700), gross=money(45000), discounts=money(1900), refunds=money(1900),
+        orders=12, orders_before=11, mrr=money(22800),
+    )  # fmt: skip
+    due = Need("Dispute", "product_not_received", shop.now() + timedelta(days=5))
+    return DigestLetter(
+        shop.settings.owners or (BUYER,), last - timedelta(days=6), last, (week,),
+        (Need("Refund failed", "the bank could not take it"),), 0, (due,), (Renewals(4, money(7600)),),
+        f"{shop.settings.public_url}/owner", test=False,
+    )  # fmt: skip
+
+
+SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
+    Job.RECEIPT: lambda shop: wording.receipt(shop.settings, _order(shop)),
+    Job.LATE_DELIVERY: _late,
+    Job.PAYMENT_FAILED: lambda shop: wording.payment_failed(shop.settings, _order(shop)),
+    Job.REFUNDED: _refunded,
+    Job.RENEWAL_FAILED: lambda shop: wording.renewal_failed(
+        shop.settings, _plan(shop, in_days=7, owed=Money(5700, "eur"))
+    ),
+    Job.PLAN_ENDING: lambda shop: wording.plan_ending(shop.settings, _plan(shop, in_days=20)),
+    Job.PLAN_ENDED: lambda shop: wording.plan_ended(shop.settings, _plan(shop, in_days=0, closed=True)),
+    Job.PAID_AFTER_END: lambda shop: wording.paid_after_end(shop.settings, _payment(shop)),
+    Job.ACCESS_CHANGED: lambda shop: wording.access_changed(shop.settings, _access(shop)),
+    Job.SIGN_IN_CODE: lambda shop: wording.sign_in_code(shop.settings, CodeLetter(BUYER, "000000", 10, "")),
+    Job.OWNER_NOTICE: lambda shop: wording.owner_notice(shop.settings, _notice(shop)),
+    Job.INVITATION: lambda shop: wording.invitation(shop.settings, _invitation(shop)),
+    Job.DIGEST: lambda shop: wording.digest(shop.settings, _digest(shop)),
+}

@@ -1,0 +1,48 @@
+"""The veil over what only a letter's reader may have: codes, links that sign them in or show their invoice, and licence keys."""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from core.kinds.grants import Delivery
+from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter
+from core.messages.contents import CodeLetter, OrderLetter
+
+T = TypeVar("T")
+
+_SHOWN = 6
+_DOT = "•"
+
+
+@dataclass(frozen=True)
+class Veil:
+    """Covers a letter's secrets for somebody who only looks at it. `library_url` is where its links lead instead."""
+
+    library_url: str
+
+    def over(self, letter: T) -> T:
+        """The same letter without its secrets."""
+        match letter:
+            case OrderLetter():
+                return replace(
+                    letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url
+                )
+            case RefundLetter() | AccessLetter():
+                return replace(letter, library_url=self.library_url)
+            case PlanLetter():
+                pay_url = self.library_url if letter.pay_url else ""
+                return replace(letter, library_url=self.library_url, pay_url=pay_url)
+            case CodeLetter():
+                return replace(letter, digits=_DOT * len(letter.digits))
+            case _:
+                return letter
+
+
+def _without_keys(delivery: Delivery) -> Delivery:
+    covered = tuple(replace(each, key=_covered(each.key)) for each in delivery.licenses)
+    return replace(delivery, licenses=covered)
+
+
+def _covered(key: str) -> str:
+    """A key with its last six letters in clear, by which staff find it."""
+    hidden = "".join(_DOT if letter.isalnum() else letter for letter in key[:-_SHOWN])
+    return hidden + key[-_SHOWN:]

@@ -1,0 +1,195 @@
+"""After the purchase: what letters say of money that went back, of a plan's renewal and end, and of access that was closed or
+opened again, as things stand when they are written."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from core.foundation import outbox
+from core.foundation.money import Money
+from core.foundation.settings import Settings
+from core.kinds import deliverables
+from core.kinds.grants import Grant
+from core.orders import refunds
+from core.orders.orders import Order, OrderLine
+from core.orders.refunds import Refund, RefundStatus
+from core.orders.status import GrantState
+from core.orders.subscriptions import Subscription
+from core.people import sign_in
+from core.shop import Shop
+
+# Banks show it after five to ten of them.
+_WORKING_DAYS = 10
+_SATURDAY = 5
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the buyer may do with one thing that was bought; `ever` if it could be used at all."""
+
+    name: str
+    state: GrantState
+    ever: bool = True
+
+
+@dataclass(frozen=True)
+class RefundLetter:
+    """What the letter about money that went back needs: `amount` now, and with all before it `returned` of what was `paid`.
+
+    The bank shows it by `expected_on`; `asks_for_account` if Stripe has to ask the buyer first where it is to go.
+    """
+
+    email: str
+    number: str
+    amount: Money
+    returned: Money
+    paid: Money
+    expected_on: date
+    asks_for_account: bool
+    access: tuple[Access, ...]
+    library_url: str
+
+
+@dataclass(frozen=True)
+class PlanLetter:
+    """What a letter about a plan needs. `day` is when it ends, has ended, or closes unless its renewal is paid.
+
+    `owed` is what the renewal costs, None where Stripe did not say, and `pay_url` Stripe's own page to pay it, if it has one.
+    `why` is Stripe's word for what ended it, `closed` if nothing of it is open any more.
+    """
+
+    email: str
+    number: str
+    plans: tuple[str, ...]
+    day: date | None
+    owed: Money | None
+    pay_url: str
+    why: str
+    closed: bool
+    library_url: str
+
+
+@dataclass(frozen=True)
+class AccessLetter:
+    """What the letter needs to somebody for whom the shop closed something, or opened it again."""
+
+    email: str
+    number: str
+    names: tuple[str, ...]
+    opened: bool
+    library_url: str
+
+
+def about_refund(shop: Shop, order_id: str, request: str) -> RefundLetter | None:
+    """What to write about the refunds that were asked for at once, or about one made at Stripe. None if none of it is gone (any
+    more), or if it was for what could never be delivered alone: another letter tells of that."""
+    with shop.reading() as session:
+        rows = [row for row in refunds.of_order(session, order_id) if request in (row.request, row.id)]
+        gone = refunds.gone_ones(rows)
+        access = of_lines(session, order_id)
+        if not gone or _is_for_what_never_came(session, order_id, gone):
+            return None
+        order = session.get_one(Order, order_id)
+        amount = Money(sum(row.amount for row in gone), order.currency)
+        return RefundLetter(
+            email=order.email, number=order.number, amount=amount,
+            returned=Money(order.amount_refunded, order.currency),
+            paid=Money(order.amount_total or 0, order.currency),
+            expected_on=expected_on(shop.settings, max(row.created_at for row in gone)),
+            asks_for_account=any(row.status is RefundStatus.REQUIRES_ACTION for row in gone),
+            access=access, library_url=sign_in.letter_link(shop, order_id, order.email),
+        )  # fmt: skip
+
+
+def of_lines(session: Session, order_id: str) -> tuple[Access, ...]:
+    """What the buyer may do with each thing of the order, by the name it was bought under."""
+    return tuple(
+        Access(line.name, grant.state, grant.granted_at is not None) for line, grant in _granted(session, order_id)
+    )
+
+
+def positions(session: Session, order_id: str, line_ids: Collection[str] | None) -> set[int]:
+    """Which of the order's things these lines are, counted from 1; all of them for None."""
+    granted = _granted(session, order_id)
+    return {place for place, (line, _) in enumerate(granted, 1) if line_ids is None or line.id in line_ids}
+
+
+def expected_on(settings: Settings, sent_back: datetime) -> date:
+    """The shop's day by which a bank shows money that was sent back then."""
+    day, left = sent_back.astimezone(settings.zone).date(), _WORKING_DAYS
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < _SATURDAY
+    return day
+
+
+def about_renewal(shop: Shop, order_id: str, subscription_id: str, since: str) -> PlanLetter | None:
+    """What to write about a renewal that is owed since then, or None if it was paid, given up or ended meanwhile."""
+    with shop.reading() as session:
+        row = session.get_one(Subscription, subscription_id)
+        if row.is_over or row.unpaid_since is None or outbox.stamp(row.unpaid_since) != since:
+            return None
+        owed = Money(row.unpaid_amount, row.currency) if row.unpaid_amount else None
+        closes = row.access_until if row.access_until and row.access_until > shop.now() else None
+        return _about_plan(session, shop, order_id, day=closes, owed=owed, pay_url=row.payment_url)
+
+
+def about_ending(shop: Shop, order_id: str, subscription_id: str, ends_at: str) -> PlanLetter | None:
+    """What to write about a plan that was told to end then, or None if that was taken back, or has come."""
+    with shop.reading() as session:
+        row = session.get_one(Subscription, subscription_id)
+        if row.is_over or row.ends_at is None or outbox.stamp(row.ends_at) != ends_at:
+            return None
+        return _about_plan(session, shop, order_id, day=row.ends_at)
+
+
+def about_end(shop: Shop, order_id: str, subscription_id: str) -> PlanLetter:
+    """What to write about a plan that has ended."""
+    with shop.reading() as session:
+        row = session.get_one(Subscription, subscription_id)
+        return _about_plan(session, shop, order_id, day=row.ended_at, why=row.end_reason)
+
+
+def about_access(shop: Shop, order_id: str, done: str, lines: Collection[int]) -> AccessLetter | None:
+    """What to write about these lines (counted from 1), which the shop has "taken_back" or "given_back", or None if that is no
+    longer so of any of them."""
+    with shop.reading() as session:
+        opened = done == "given_back"
+        state = GrantState.ACTIVE if opened else GrantState.REVOKED
+        names = tuple(
+            line.name
+            for line, grant in _granted(session, order_id)
+            if line.position + 1 in lines and grant.state is state and bool(line.taken_back_at) is not opened
+        )
+        order = session.get_one(Order, order_id)
+        link = sign_in.letter_link(shop, order_id, order.email)
+        return AccessLetter(order.email, order.number, names, opened, link) if names else None
+
+
+def _about_plan(
+    session: Session, shop: Shop, order_id: str, *, day: datetime | None, owed: Money | None = None, pay_url: str = "",
+    why: str = "",
+) -> PlanLetter:  # fmt: skip
+    order = session.get_one(Order, order_id)
+    plans = deliverables.plans_of(session, order_id)
+    return PlanLetter(
+        email=order.email, number=order.number, plans=tuple(name for name, _ in plans),
+        day=day.astimezone(shop.settings.zone).date() if day else None, owed=owed, pay_url=pay_url, why=why,
+        closed=all(state is GrantState.REVOKED for _, state in plans),
+        library_url=sign_in.letter_link(shop, order_id, order.email),
+    )  # fmt: skip
+
+
+def _is_for_what_never_came(session: Session, order_id: str, gone: Collection[Refund]) -> bool:
+    access = of_lines(session, order_id)
+    never = {line for line, each in enumerate(access, 1) if not each.ever and each.state is GrantState.REVOKED}
+    named = {line for row in gone for line in row.lines} if all(row.lines for row in gone) else None
+    concerned = positions(session, order_id, named)
+    return bool(concerned) and concerned <= never
+
+
+def _granted(session: Session, order_id: str) -> list[tuple[OrderLine, Grant]]:
+    query = select(OrderLine, Grant).join(Grant, col(Grant.order_line_id) == OrderLine.id)
+    return list(session.exec(query.where(OrderLine.order_id == order_id).order_by(col(OrderLine.position))).all())

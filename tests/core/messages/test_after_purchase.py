@@ -1,0 +1,206 @@
+"""Letters about what happens to an order after it was bought: owed once in the transaction that settles it, true when written."""
+
+from datetime import date
+
+import pytest
+
+from core.correspondence import drafts
+from core.correspondence.veil import Veil
+from core.journeys import refund, revocation
+from core.messages import after_purchase, wording
+from core.messages.wording import Message
+from core.orders.subscriptions import Subscription
+from core.shop import Shop
+from tests import builders
+from tests.conftest import Clock
+from tests.fakes import FakeStripe
+
+
+def owed(shop: Shop, job: str) -> list[str]:
+    """The ids of the letters of this job that are owed."""
+    return [each for each in builders.jobs(shop) if each.startswith(f"{job}:")]
+
+
+def written(shop: Shop, job: str) -> Message | None:
+    """The one letter of this job that is owed, as it would be sent now."""
+    [letter_id] = owed(shop, job)
+    return written_of(shop, letter_id)
+
+
+def written_of(shop: Shop, letter_id: str) -> Message | None:
+    draft = drafts.of_id(letter_id)
+    assert draft
+    assert draft.id == letter_id
+    return drafts.write(shop, draft)
+
+
+def text(shop: Shop, job: str) -> str:
+    letter = written(shop, job)
+    assert letter
+    assert letter.to == "nora@lindqvist.example"
+    return letter.text
+
+
+def settle(shop: Shop, stripe: FakeStripe, name: str) -> None:
+    """Learn anew how a subscription stands."""
+    builders.deliver(shop, stripe.tell("customer.subscription.updated", stripe.subscriptions[name]))
+    builders.ask_stripe(shop)
+
+
+def test_who_gets_all_their_money_back_reads_how_much_by_when_and_what_is_closed(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    said = text(shop, "refunded")
+    number = builders.order(shop, order_id).number
+    assert said.startswith("Your money is on its way back.")
+    assert f"We sent back the €29.00 that you paid for order {number}, the way you paid." in said
+    expected = after_purchase.expected_on(shop.settings, clock())
+    assert f"look for it by {expected.day} {expected:%B %Y}." in said
+    assert "Field Guide: Is closed." in said
+
+
+def test_who_gets_part_of_it_back_reads_what_stays_and_what_went_back_before(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    refund.request(shop, order_id, 500, actor="owner", key="one")
+    second = refund.request(shop, order_id, lines=[1], actor="owner", key="two")
+    assert len(owed(shop, "refunded")) == 2
+    told = after_purchase.about_refund(shop, order_id, second.id)
+    assert told
+    letter = wording.refunded(shop.settings, told)
+    assert letter.subject.startswith("Part of your money for order ")
+    assert "With what went back before, that makes" in letter.text
+    assert "Field Guide: Is closed." in letter.text
+    assert "Template Kit: Stays open for you." in letter.text
+
+
+def test_a_refund_is_told_once_however_often_it_is_heard_of(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    [made] = stripe.refunds.values()
+    for _ in range(2):
+        builders.deliver(shop, stripe.tell("refund.updated", made))
+    assert len(owed(shop, "refunded")) == 1
+
+
+def test_a_refund_that_stripe_refused_is_not_told_and_one_that_failed_is_dropped(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    builders.refused_refund(shop, stripe, order_id)
+    assert owed(shop, "refunded") == []
+    builders.failed_refund(shop, stripe, order_id)
+    assert written(shop, "refunded") is None
+
+
+def test_what_went_back_long_ago_is_no_news(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id = builders.bought(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    builders.forget_jobs(shop)
+    clock.pass_(days=8)
+    [made] = stripe.refunds.values()
+    builders.deliver(shop, stripe.tell("refund.updated", made))
+    assert owed(shop, "refunded") == []
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"), [(date(2026, 11, 27), date(2026, 12, 11)), (date(2026, 11, 28), date(2026, 12, 11))]
+)
+def test_weekends_are_no_working_days(shop: Shop, clock: Clock, day: date, expected: date) -> None:
+    moment = clock().replace(year=day.year, month=day.month, day=day.day)
+    assert after_purchase.expected_on(shop.settings, moment) == expected
+
+
+def test_whose_renewal_failed_reads_how_long_it_stays_open_and_where_to_pay(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    owed_invoice = stripe.fail_renewal(name)
+    owed_invoice["hosted_invoice_url"] = "https://invoice.stripe.com/i/1"
+    settle(shop, stripe, name)
+    said = text(shop, "renewal_failed")
+    [row] = builders.rows(shop, Subscription)
+    assert row.access_until
+    assert "The payment of €9.00 for the renewal of" in said
+    assert f"Everything stays open until {row.access_until.day} {row.access_until:%B %Y}." in said
+    assert "Pay now: https://invoice.stripe.com/i/1" in said
+    clock.pass_(days=8)
+    assert "It is closed until the renewal is paid." in text(shop, "renewal_failed")
+    stripe.pay_invoice(owed_invoice["id"])
+    settle(shop, stripe, name)
+    assert written(shop, "renewal_failed") is None
+
+
+def test_without_a_page_of_stripes_a_failed_renewal_leads_to_the_plan(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    stripe.fail_renewal(name)
+    settle(shop, stripe, name)
+    assert "Go to your plan: http://localhost:8501/purchases?letter=" in text(shop, "renewal_failed")
+
+
+def test_whose_plan_was_cancelled_reads_until_when_it_runs_unless_they_took_that_back(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    plan = stripe.subscriptions[name]
+    end = plan["items"]["data"][0]["current_period_end"]
+    plan.update(cancel_at=end, canceled_at=int(shop.now().timestamp()))
+    settle(shop, stripe, name)
+    [row] = builders.rows(shop, Subscription)
+    assert row.ends_at
+    assert f"ends on {row.ends_at.day} {row.ends_at:%B %Y}." in text(shop, "plan_ending")
+    plan.update(cancel_at=None, canceled_at=None)
+    settle(shop, stripe, name)
+    assert written(shop, "plan_ending") is None
+
+
+@pytest.mark.parametrize("reason", ["cancellation_requested", "payment_failed"])
+def test_whose_plan_has_ended_reads_why_and_that_nothing_more_is_billed(
+    shop: Shop, stripe: FakeStripe, reason: str
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    builders.deliver(shop, stripe.tell("customer.subscription.deleted", stripe.end(name, reason=reason)))
+    builders.ask_stripe(shop)
+    said = text(shop, "plan_ended")
+    assert "It won't be billed any more. What it opened is closed." in said
+    assert ("because its renewal wasn't paid" in said) is (reason == "payment_failed")
+
+
+def test_whoever_loses_access_by_the_shop_is_told_without_the_staffs_reason_and_again_when_it_is_open(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    revocation.revoke(shop, order_id, [1], reason="looks like fraud", actor="owner")
+    said = text(shop, "access_changed")
+    assert "We closed Field Guide of order" in said
+    assert "fraud" not in said
+    clock.pass_(minutes=1)
+    revocation.revoke(shop, order_id, [1], reason="again", actor="owner")
+    assert len(owed(shop, "access_changed")) == 1
+    revocation.restore(shop, order_id, actor="owner")
+    closed, opened = sorted(owed(shop, "access_changed"), key=lambda each: "given_back" in each)
+    assert written_of(shop, closed) is None
+    letter = written_of(shop, opened)
+    assert letter
+    assert "You can use Field Guide of order" in letter.text
+
+
+def test_under_the_veil_no_letter_signs_anybody_in(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "kit-eur")
+    refund.request(shop, order_id, 500, actor="owner")
+    revocation.revoke(shop, order_id, reason="", actor="owner")
+    key = builders.deliveries(shop, order_id)[0].key
+    jobs = [job for job in builders.jobs(shop) if job.startswith(("receipt:", "refunded:", "access_changed:"))]
+    assert len(jobs) == 3
+    for job in jobs:
+        draft = drafts.of_id(job)
+        assert draft
+        seen = draft.write(shop, Veil("http://localhost:8501/purchases"))
+        assert seen
+        assert "?letter=" not in seen.text + seen.html
+        assert not key or key not in seen.text + seen.html
