@@ -22,6 +22,10 @@ To = Annotated[datetime, typer.Option("--to", formats=_DAYS, metavar="DAY", help
 def sales(
     first: From,
     last: To,
+    known: Annotated[
+        datetime | None,
+        typer.Option("--known-on", formats=_DAYS, metavar="DAY", help="As it was known when this day ended."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """What was sold on these days in each currency, and what went back; both days included."""
@@ -30,8 +34,9 @@ def sales(
     shop = open_shop()
     with shop.reading() as session:
         found = sales_report.of_days(
-            session, first.date(), last.date(), shop.settings.zone, livemode=shop.settings.livemode
-        )
+            session, first.date(), last.date(), shop.settings.zone, livemode=shop.settings.livemode,
+            known_on=known.date() if known else None,
+        )  # fmt: skip
     say(found, "\n".join(sales_report.words(found)) or "Nothing was sold on these days.", as_json)
 
 

@@ -17,13 +17,15 @@ from core.shop import Shop
 def resend(shop: Shop, order_id: str, *, deed: Deed) -> None:
     """Send the receipt once more, with everything that the order gives and a new link to the library, to the order's address.
 
-    Raises OrderNotFound, NeverPaid, NotPermitted or DoneAlready.
+    Raises OrderNotFound, MadeUp, NeverPaid, NotPermitted or DoneAlready.
     """
     with shop.transaction() as session:
         who = deeds.begin(session, shop.settings, deed, Action.RESEND, subject=order_id, now=shop.now())
         order = orders.lock(session, order_id)
         if order is None:
             raise OrderNotFound(order=order_id)
+        if order.from_season:
+            raise MadeUp(order_id=order_id)
         if not order.email or not payments.of_order(session, order_id):
             raise NeverPaid(order_id=order_id)
         history.note(session, order_id, f"resent:{deed.token}", actor=who.role, now=shop.now())

@@ -34,23 +34,35 @@ def draw_head(sheet: Sheet, me: Staff) -> None:
         with st.container(width="content", gap="xxsmall"):
             st.title(sheet.row.number, anchor=False, width="content")
             test = "" if sheet.row.livemode else " &nbsp; :gray-badge[Test money]"
+            test += " :orange-badge[:material/auto_awesome: Made up]" if sheet.made_up else ""
             st.markdown(
                 f"{states.badge(states.STATUS[sheet.row.status])} {states.badge(states.HANDED[sheet.row.handed])} &nbsp; "
                 f"**{price(sheet.row.total)}** &nbsp; :gray[{states.moment(sheet.row.placed_at)} {shop.settings.zone.key}]{test}"
             )
         draw_actions(sheet, me)
+    if sheet.made_up:
+        words.quiet(
+            "This order is of the demo's season of sales: nobody placed it, and no money or letter of it is real. Stripe, or what "
+            "stands in for it, has never heard of its ids."
+        )
 
 
 def draw_actions(sheet: Sheet, me: Staff) -> None:
     """A button for each thing that this person may do with an order like this. Each opens a dialog."""
     ended = any(line.taken_back is not None for line in sheet.lines)
     possible = (
-        ("resend", "Send receipt again", "mail", Action.RESEND, sheet.paid),
+        ("resend", "Send receipt again", "mail", Action.RESEND, sheet.paid and not sheet.made_up),
         ("payment_link", "Page to pay on", "link", Action.PAYMENT_LINK, sheet.payable and sheet.our_mode),
         ("readdress", "Change address", "alternate_email", Action.READDRESS, sheet.customer_id is not None),
         ("give_back", "Give back access", "undo", Action.GIVE_BACK, ended),
         ("take_back", "Take back access", "block", Action.TAKE_BACK, bool(sheet.deliveries)),
-        ("refund", "Refund", "undo", Action.REFUND, bool(sheet.price.left.amount) and sheet.our_mode),
+        (
+            "refund",
+            "Refund",
+            "undo",
+            Action.REFUND,
+            bool(sheet.price.left.amount) and sheet.our_mode and not sheet.made_up,
+        ),
     )
     with st.container(horizontal=True, width="content", gap="small", key="order-actions"):
         for name, label, icon, action, fits in possible:

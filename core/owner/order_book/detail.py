@@ -131,7 +131,8 @@ class NoteView:
 
 @dataclass(frozen=True)
 class Sheet:
-    """All of it. `downloads` are when, which file, and from where; `payable` is whether a payment page may be opened for it."""
+    """All of it. `downloads` are when, which file, and from where; `payable` is whether a payment page may be opened for it.
+    `made_up` if it is of the demo's season of sales: nobody placed it."""
 
     row: OrderRow
     customer_id: str | None
@@ -140,6 +141,7 @@ class Sheet:
     paid: bool
     payable: bool
     our_mode: bool
+    made_up: bool
     stripe_ids: tuple[str, ...]
     lines: tuple[Line, ...]
     price: Price
@@ -179,7 +181,8 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
     return Sheet(
         row=described(session, [order])[0], customer_id=order.customer_id, tax_id=order.tax_id,
         attention=tuple(order.attention.splitlines()), paid=bool(received),
-        payable=not received and order.status in _PAYABLE, our_mode=order.livemode is livemode,
+        payable=not received and order.status in _PAYABLE and not order.from_season, our_mode=order.livemode is livemode,
+        made_up=order.from_season,
         stripe_ids=tuple(dict.fromkeys(each for each in ids if each)), lines=tuple(map(_line, lines)),
         price=_price(order), payments=tuple(map(_payment, received)),
         refunds=tuple(map(_refund, refunds.of_order(session, order.id))),

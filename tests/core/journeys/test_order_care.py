@@ -8,6 +8,7 @@ import pytest
 from core.foundation.errors import (
     AlreadyPaid,
     DoneAlready,
+    MadeUp,
     NeverPaid,
     NotPermitted,
     OrderNotFound,
@@ -17,6 +18,7 @@ from core.foundation.errors import (
     StripeUnreachable,
 )
 from core.journeys import order_care, refund, revocation
+from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.owner import notes
 from core.people import staff
@@ -66,6 +68,16 @@ def test_each_role_does_what_it_may_and_nothing_else(
 def state(shop: Shop, order_id: str) -> object:
     detail = builders.detail(shop, order_id)
     return detail["status"], detail["grants"], detail["refunds"], detail["email"], builders.jobs(shop)
+
+
+def test_no_receipt_is_sent_for_an_order_that_nobody_placed(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    with shop.transaction() as session:
+        session.get_one(Order, order_id).from_season = True
+    jobs = builders.jobs(shop)
+    with pytest.raises(MadeUp):
+        order_care.resend(shop, order_id, deed=deed(works_as(shop, Role.OWNER)))
+    assert builders.jobs(shop) == jobs
 
 
 @pytest.mark.parametrize("action", ACTS)

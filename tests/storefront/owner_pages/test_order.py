@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.foundation.errors import StripeRefused
 from core.journeys import refund
+from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
 from core.people.staff import Role
@@ -36,6 +37,16 @@ def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str)
         "nora@lindqvist.example", "pi_", "Test money", "Stripe's fee is known within minutes",
     ):  # fmt: skip
         assert text in said, text
+
+
+def test_an_order_of_the_season_says_so_and_offers_nothing_that_cannot_be(visitor: Visitor, order_id: str) -> None:
+    assert "Made up" not in words(opens(visitor, order_id))
+    with visitor.shop.transaction() as session:
+        session.get_one(Order, order_id).from_season = True
+    tab = opens(visitor, order_id)
+    assert "Made up" in words(tab)
+    assert "nobody placed it" in words(tab)
+    assert not {"open-refund", "open-resend", "open-payment_link"} & {button.key for button in tab.button}
 
 
 def test_a_licence_key_is_not_shown_whole(visitor: Visitor, order_id: str) -> None:
