@@ -19,7 +19,7 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 for command in (
-    orders.orders, orders.order, orders.refund, orders.revoke, orders.evidence,
+    orders.orders, orders.order, orders.resend, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
     people.customer, people.sign_in_code, export.export,
 ):  # fmt: skip

@@ -15,6 +15,7 @@ from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.journeys import plans
 from core.messages import contents, letters
+from core.people import receipt_copies
 from core.shop import Shop
 from worker import sending, wording
 from worker.mail import Message
@@ -91,10 +92,11 @@ def _take(post: Post, turn: Turn) -> None:
 
 def _receipt(order_id: str, copy: str = "") -> Letter:
     def write(shop: Shop) -> Message:
-        return wording.receipt(shop.settings, contents.about_order(shop, order_id))
+        return wording.receipt(shop.settings, contents.about_order(shop, order_id, copy=copy))
 
     letter_id = f"{Job.RECEIPT}:{order_id}:{copy}" if copy else f"{Job.RECEIPT}:{order_id}"
-    return Letter(letter_id, order_id, partial(letters.buyer, order_id=order_id), write)
+    to = partial(receipt_copies.receiver, order_id=order_id, copy=copy)
+    return Letter(letter_id, order_id, to, write)
 
 
 def _late_delivery(order_id: str, ending: str, lines: str) -> Letter:
