@@ -4,7 +4,7 @@
 from core.catalog import products
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
-from core.journeys import carts
+from core.journeys import carts, given_orders
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.messages import letters
 from core.orders import (
@@ -23,5 +23,6 @@ from core.orders import (
 from core.orders.balance import entries, payouts
 from core.owner import notes, set_aside
 from core.owner.figures import day_sums
+from core.owner.order_book import views
 from core.owner.season import seasons
 from core.people import audit, codes, customers, receipt_copies, sign_in, staff

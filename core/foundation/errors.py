@@ -15,6 +15,7 @@
     │   ├── AddressUnfit
     │   ├── NoSuchLine
     │   ├── NoSuchPayment
+    │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
     │   └── RefundTooBig
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -190,6 +191,13 @@ class NoSuchLine(BadInput):
 
     line: int
     lines: int
+
+
+@dataclass(eq=False)
+class PlanNotGiven(BadInput):
+    """A plan bills its seats by Stripe: it is not given by hand."""
+
+    product: str
 
 
 @dataclass(eq=False)

@@ -18,7 +18,7 @@ from core.foundation.signals.milestones import Milestone, Name
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
 from core.orders.balance import payouts
-from core.orders.checkouts import Checkout
+from core.orders.checkouts import AT_STRIPE, Checkout
 from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
 from core.orders.orders import NEEDS_ATTENTION, Order
 from core.orders.refunds import Refund, RefundStatus
@@ -101,9 +101,7 @@ def _newest(signal: Milestone, *others: Milestone | None) -> bool:
 
 
 def _page_opened_since(session: Session, moment: datetime) -> bool:
-    opened = select(Checkout.id).where(
-        col(Checkout.stripe_checkout_session_id).is_not(None), Checkout.created_at >= moment
-    )
+    opened = select(Checkout.id).where(AT_STRIPE, Checkout.created_at >= moment)
     return session.exec(opened.limit(1)).first() is not None
 
 

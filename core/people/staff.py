@@ -39,6 +39,7 @@ class Action(StrEnum):
     GIVE_BACK = "give_back"
     PAYMENT_LINK = "payment_link"
     NOTE = "note"
+    GIVE = "give"
     MEND = "mend"
     SET_ASIDE = "set_aside"
     EXPORT = "export"
@@ -51,7 +52,7 @@ class Action(StrEnum):
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
     Role.SUPPORT: frozenset(Action)
-    - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE},
+    - {Action.READDRESS, Action.TAKE_BACK, Action.GIVE, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE},
     Role.VIEWER: frozenset(),
 }
 

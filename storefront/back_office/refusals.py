@@ -8,10 +8,13 @@ from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     AmountUnclear,
+    BadQuantity,
     CustomerNotFound,
     DoneAlready,
+    EmptyBasket,
     EventNotFound,
     MadeUp,
+    MixedBasket,
     NeverPaid,
     NoSeason,
     NothingToRefund,
@@ -20,12 +23,14 @@ from core.foundation.errors import (
     OrderNotFound,
     OtherMode,
     OverLimit,
+    PlanNotGiven,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
     SeasonThere,
     SeasonUnderWay,
     ShopError,
+    SoldOut,
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
@@ -88,6 +93,10 @@ def of(error: ShopError) -> str:
             return f"{missing} isn't on sale, and the season is of the demo's own goods."
         case EventNotFound():
             return "This event isn't remembered any more."
+        case PlanNotGiven():
+            return "A plan isn't given by hand: Stripe bills each of its seats. Make a promotion code for it instead."
+        case EmptyBasket() | BadQuantity() | MixedBasket() | SoldOut():
+            return sentences.of(error)
         case StripeUnreachable():
             return "Stripe didn't answer. What you asked for is remembered, and the worker asks again by itself."
         case StripeKeyRefused():

@@ -5,10 +5,11 @@ import streamlit as st
 
 from core.catalog import products
 from core.foundation.errors import OrderNotFound, ShopError
+from core.journeys.given_orders import Given
 from core.kinds.grants import Delivery
 from core.owner import notes
 from core.owner.order_book import detail, lookup
-from core.owner.order_book.detail import Sheet
+from core.owner.order_book.detail import GivenView, Sheet
 from core.people.staff import Action, Staff
 from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.amounts import price
@@ -40,11 +41,24 @@ def draw_head(sheet: Sheet, me: Staff) -> None:
                 f"**{price(sheet.row.total)}** &nbsp; :gray[{states.moment(sheet.row.placed_at)} {shop.settings.zone.key}]{test}"
             )
         draw_actions(sheet, me)
+    if sheet.given:
+        draw_given(sheet.given)
     if sheet.made_up:
         words.quiet(
             "This order is of the demo's season of sales: nobody placed it, and no money or letter of it is real. Stripe, or what "
             "stands in for it, has never heard of its ids."
         )
+
+
+def draw_given(given: GivenView) -> None:
+    """That nobody paid here, and who said so."""
+    match given.kind:
+        case Given.COMPLIMENTARY:
+            what = "Complimentary"
+        case Given.OUTSIDE:
+            what = f"Paid elsewhere: {price(given.outside)}" if given.outside else "Paid elsewhere"
+    st.markdown(f":blue-badge[:material/redeem: {what}]")
+    words.quiet(f"{words.plain(given.reason)}. Given by {words.plain(given.who)}; nothing was received by Stripe.")
 
 
 def draw_actions(sheet: Sheet, me: Staff) -> None:
@@ -140,7 +154,7 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
             amounts.pair(":gray[Stripe's fee]", f":gray[−{price(settled.fee)}]")
             arrives = f", {dates.day(settled.arrives)}" if settled.arrives else ""
             amounts.pair(f":gray[You receive{arrives}]", f":gray[{price(settled.net)}]")
-        if sheet.paid and not sheet.settled:
+        if sheet.paid and not sheet.settled and sheet.price.total.amount:
             words.quiet("Stripe's fee is known within minutes of the payment.")
     draw_payments(sheet, me)
 
@@ -163,7 +177,7 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
         draw_fact(
             f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id
         )
-    if sheet.disputes and me.may(Action.EXPORT):
+    if sheet.paid and me.may(Action.EXPORT):
         draw_evidence(sheet)
     for each in sheet.subscriptions:
         ends = f", ends {states.moment(each.ends_at)}" if each.ends_at and not each.over else ""

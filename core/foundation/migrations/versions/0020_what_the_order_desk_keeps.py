@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("query", sa.JSON(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
-        sa.UniqueConstraint("folded", "name", name=op.f("uq_saved_views_folded")),
+        sa.UniqueConstraint("folded", "name", name=op.f("uq_saved_views_folded_name")),
     )
 
 
