@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[Bench, Figures], None]] = {
     "checkout": checkout.measure,
     "downloads": downloads.measure,
     "reads": scale.measure,
+    "office": scale.measure_office,
 }
 
 
