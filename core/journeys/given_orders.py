@@ -97,10 +97,11 @@ def give(shop: Shop, gift: Gift, *, deed: Deed) -> str:
     """Place an order that costs nothing, fulfil it and owe its letters; return its id.
 
     Raises BadInput (AddressUnfit, EmptyBasket, UnknownPrice, BadQuantity, MixedBasket, UnknownDate, PlanNotGiven, or itself
-    without a reason or with an amount of another currency), SoldOut, NotPermitted or DoneAlready.
+    without a reason or with an amount below nothing), SoldOut, NotPermitted or DoneAlready.
     """
     email = addresses.checked(gift.email, reachable=shop.settings.livemode)
-    if not gift.reason.strip():
+    reason, name = (text.replace("\0", "").strip() for text in (gift.reason, gift.name))
+    if not reason or (gift.paid and gift.paid.amount < 0):
         raise BadInput
     now = shop.now()
     with shop.transaction() as session:
@@ -113,12 +114,12 @@ def give(shop: Shop, gift: Gift, *, deed: Deed) -> str:
         deeds.begin(session, shop.settings, deed, Action.GIVE, subject=order.id, detail=gift.kind, now=now)
         session.add(
             GivenOrder(
-                order_id=order.id, kind=gift.kind, reason=gift.reason.strip(), given_by=who.email,
+                order_id=order.id, kind=gift.kind, reason=reason, given_by=who.email,
                 amount_outside=gift.paid.amount if gift.paid else 0, created_at=now,
             )
         )  # fmt: skip
         history.note(session, order.id, "given", actor=who.role, detail=gift.kind, now=now)
-        _fulfil(session, shop, order, email, gift.name.strip(), actor=who.role, now=now)
+        _fulfil(session, shop, order, email, name, actor=who.role, now=now)
         return order.id
 
 

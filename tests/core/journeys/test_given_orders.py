@@ -77,7 +77,7 @@ def test_stripe_is_never_asked_about_it(shop: Shop, stripe: FakeStripe, clock: C
 
 
 def test_how_it_was_given_stands_on_its_sheet_and_in_the_log(shop: Shop, stripe: FakeStripe) -> None:
-    order_id = give(shop, replace(GIFT, kind=Given.OUTSIDE, paid=Money(9900, "eur"), name="Ida Berg"))
+    order_id = give(shop, replace(GIFT, kind=Given.OUTSIDE, paid=Money(9900, "eur"), name="Ida\0 Berg "))
     sheet = detail.sheet(shop, order_id)
     assert sheet.given == detail.GivenView(Given.OUTSIDE, "For the talk", colleagues.OWNER, Money(9900, "eur"))
     assert (sheet.row.name, sheet.stripe_ids, sheet.row.total) == ("Ida Berg", (), Money(0, "eur"))
@@ -124,7 +124,8 @@ def test_only_owners_give(shop: Shop, role: Role) -> None:
         (replace(GIFT, items=(Item("kit-eur", 1), Item("yen-jpy", 1))), MixedBasket),
         (replace(GIFT, paid=Money(1, "usd")), MixedBasket),
         (replace(GIFT, email="nobody"), AddressUnfit),
-        (replace(GIFT, reason=" "), BadInput),
+        (replace(GIFT, reason=" \0"), BadInput),
+        (replace(GIFT, paid=Money(-1, "eur")), BadInput),
         (replace(GIFT, items=(Item("clinic-eur", 99),)), SoldOut),
     ],
 )
