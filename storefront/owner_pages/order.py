@@ -162,12 +162,18 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
 def draw_payments(sheet: Sheet, me: Staff) -> None:
     """Each payment, refund and dispute, by the name that Stripe's dashboard finds it by."""
     for payment in sheet.payments:
-        named = payment.payment_intent or payment.id
-        draw_fact(f"{price(payment.amount)} paid", states.moment(payment.paid_at), named)
+        invoice = payment.id if payment.id.startswith("in_") else ""
+        names = [each for each in (payment.payment_intent or payment.id, invoice) if each]
+        draw_fact(f"{price(payment.amount)} paid", states.moment(payment.paid_at), *dict.fromkeys(names), sheet=sheet)
     for refund in sheet.refunds:
         badge = states.badge(states.REFUND[refund.status])
         why = " · ".join(each.replace("_", " ") for each in (refund.reason, refund.failure, refund.actor) if each)
-        draw_fact(f"{price(refund.amount)} {badge}", f"{states.moment(refund.at)} · {words.plain(why)}", refund.id)
+        draw_fact(
+            f"{price(refund.amount)} {badge}",
+            f"{states.moment(refund.at)} · {words.plain(why)}",
+            refund.id,
+            sheet=sheet,
+        )
     for dispute in sheet.disputes:
         due = (
             f"Answer by {states.moment(dispute.due_by)} {shop.settings.zone.key}"
@@ -175,14 +181,15 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
             else dispute.status.replace("_", " ")
         )
         draw_fact(
-            f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id
-        )
+            f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id,
+            sheet=sheet,
+        )  # fmt: skip
     if sheet.paid and me.may(Action.EXPORT):
         draw_evidence(sheet)
     for each in sheet.subscriptions:
         ends = f", ends {states.moment(each.ends_at)}" if each.ends_at and not each.over else ""
         until = f", paid until {states.moment(each.period_end)}" if each.period_end and not each.over else ""
-        draw_fact("Subscription", f"{each.status or 'not fetched yet'}{until}{ends}", each.id)
+        draw_fact("Subscription", f"{each.status or 'not fetched yet'}{until}{ends}", each.id, sheet=sheet)
 
 
 def draw_evidence(sheet: Sheet) -> None:
@@ -192,11 +199,18 @@ def draw_evidence(sheet: Sheet) -> None:
     )
 
 
-def draw_fact(title: str, note: str, name: str) -> None:
-    """A fact of Stripe's with its id."""
+def draw_fact(title: str, note: str, *names: str, sheet: Sheet) -> None:
+    """A fact of Stripe's with its ids, each leading to where Stripe's dashboard has its receipt, invoice or evidence."""
     with st.container(gap=None, border=True):
         st.markdown(title)
-        words.quiet(f"{note}  \n`{name}`")
+        words.quiet("  \n".join((note, *(named(each, sheet) for each in names))))
+
+
+def named(name: str, sheet: Sheet) -> str:
+    """An id, with the way to it where Stripe itself knows it: the sandbox has no dashboard, and what is made up is nowhere."""
+    known = not shop.settings.demo and not sheet.made_up
+    address = links.at_stripe(name, livemode=sheet.row.livemode) if known else ""
+    return f"[`{name}`]({address})" if address else f"`{name}`"
 
 
 def draw_buyer(sheet: Sheet) -> None:
