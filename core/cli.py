@@ -35,7 +35,7 @@ for name, group in {
     app.add_typer(group, name=name)
 imports.import_commands.command("licenses")(license.import_licenses)
 for command in (
-    orders.orders, orders.order, orders.refund, orders.revoke, orders.evidence,
+    orders.orders, orders.order, orders.resend, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
     people.customer, people.sign_in_code, export.export, doctor.doctor, license.license, license.signing_key,
 ):  # fmt: skip

@@ -4,7 +4,7 @@
 from core.catalog import products, promotion_codes
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
-from core.journeys import carts
+from core.journeys import carts, given_orders
 from core.kinds import downloads, grants, licenses, seats, workshops
 from core.licensing import offline_tokens, rate_limits, signing_keys
 from core.messages import digests, letters
@@ -25,6 +25,7 @@ from core.orders.balance import entries, payouts
 from core.owner import notes, set_aside
 from core.owner.doctor import findings
 from core.owner.figures import day_sums
+from core.owner.order_book import views
 from core.owner.season import seasons
 from core.owner.shelves import applied, stripe_prices, uploads
-from core.people import audit, codes, customers, past, sign_in, staff
+from core.people import audit, codes, customers, past, receipt_copies, sign_in, staff

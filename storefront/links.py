@@ -39,6 +39,16 @@ OWNER_PATHS = {
 }
 
 
+# By how Stripe's ids begin: under which heading its dashboard has what they name.
+_IN_DASHBOARD = {"pi_": "payments", "in_": "invoices", "sub_": "subscriptions", "dp_": "disputes", "du_": "disputes"}
+
+
+def at_stripe(name: str, *, livemode: bool) -> str:
+    """Where Stripe's dashboard shows what an id names, with its receipt or invoice; empty where it has no page of its own."""
+    heading = next((each for start, each in _IN_DASHBOARD.items() if name.startswith(start)), "")
+    return f"https://dashboard.stripe.com{'' if livemode else '/test'}/{heading}/{name}" if heading else ""
+
+
 def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:
     """A link that stands alone, its icon flush with the text above and below."""
     with st.container(key=f"flush-{where}-{icon}", width="content"):

@@ -110,10 +110,14 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/kinds", "core/people", "core/owner", "storefront",
         "storefront/back_office",
     },
+    "storefront/order_desk": {
+        "core/foundation", "core/shop", "core/journeys", "core/people", "core/owner", "storefront",
+        "storefront/back_office",
+    },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
-        "storefront/product_forms", "core/correspondence",
+        "storefront/product_forms", "core/correspondence", "storefront/order_desk",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {
@@ -338,7 +342,8 @@ RECORDS = {
     "core.fulfillment.list_lines": {"core/journeys/payment_contents.py"},
     "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
-        "core/events/reconciliation.py", "core/journeys/checkout.py", "core/journeys/ownership.py",
+        "core/events/reconciliation.py", "core/journeys/checkout.py", "core/journeys/given_orders.py",
+        "core/journeys/ownership.py",
     },
     "core.orders.balance.entries.record": {"core/events/balance_questions.py"},
     "core.orders.balance.entries.assign": {"core/events/balance_questions.py"},

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Annotated, Any, NoReturn
 
 import orjson
@@ -22,6 +23,13 @@ def table(rows: list[dict[str, Any]], columns: Iterable[str], empty: str) -> str
     widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join(lines) if rows else empty
+
+
+def one_of(kind: type[StrEnum], said: str, option: str) -> str:
+    """What an option says, if it is one of these; else the command ends and says which there are. Nothing stays nothing."""
+    if said and said not in set(kind):
+        fail(f"There is no {option} {said!r}. It is one of {', '.join(kind)}.")
+    return said
 
 
 def fail(*lines: str) -> NoReturn:

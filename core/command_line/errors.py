@@ -135,9 +135,9 @@ def _of_a_refund(error: ShopError) -> str:
         case NoSuchPayment():
             return f"This order has received no payment {error.payment}. `pushcart order` lists them."
         case MadeUp():
-            return f"{error.order_id} is of the demo's season of sales: nobody has paid it, so no money can go back."
+            return f"{error.order_id} is of the demo's season of sales: nobody paid it, so no money goes back and no letter out."
         case NeverPaid():
-            return f"{error.order_id} was never paid, so there is nothing to take back."
+            return f"{error.order_id} was never paid."
         case RevocationChanged():
             return f"Something has happened to {error.order_id} meanwhile, so nothing was done. Ask again to see how it stands."
         case RefundChanged():

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from core.command_line.answers import Json, say, table
+from core.command_line.answers import Json, one_of, say, table
 from core.opening import open_shop
 
 
@@ -14,8 +14,10 @@ def events(
     as_json: Json = False,
 ) -> None:
     """The newest events from Stripe and what became of them."""
+    from core.events.handlers import EventState
     from core.owner import reports
 
+    one_of(EventState, state, "--state")
     shop = open_shop()
     with shop.reading() as session:
         found = reports.event_list(session, state=state, limit=limit)

@@ -1,4 +1,4 @@
-"""What a terminal shows of orders, and does to one: give money back, end access, collect the evidence."""
+"""What a terminal shows of orders, and does to one: send its receipt again, give money back, end access, collect the evidence."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from core.command_line.answers import Json, fail, say, table
+from core.command_line.answers import Json, fail, one_of, say, table
 from core.foundation.money import Money
 from core.opening import open_shop
 
@@ -17,8 +17,10 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """The newest orders."""
+    from core.orders.status import Status
     from core.owner import reports
 
+    one_of(Status, status, "--status")
     shop = open_shop()
     with shop.reading() as session:
         found = reports.order_list(session, status=status, limit=limit)
@@ -27,12 +29,32 @@ def orders(
 
 def order(reference: Annotated[str, typer.Argument(metavar="ORDER")], as_json: Json = False) -> None:
     """One order by id or number: lines, grants, refunds and what happened."""
+    from core.command_line import order_sheet
     from core.owner import reports
 
     shop = open_shop()
     with shop.reading() as session:
         found = reports.order_detail(session, reference)
-    say(found, orjson.dumps(found, option=orjson.OPT_INDENT_2).decode(), as_json)
+    say(found, "\n".join(order_sheet.lines(found, shop.settings.zone)), as_json)
+
+
+def resend(
+    reference: Annotated[str, typer.Argument(metavar="ORDER")],
+    to: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Another address than the order's. No link in it signs in there.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Send the receipt of ORDER once more, with everything that it gives."""
+    from core.journeys import order_care
+    from core.owner import reports
+
+    shop = open_shop()
+    with shop.reading() as session:
+        found = reports.order_detail(session, reference)
+    receiver = order_care.resend(shop, found["id"], to=to, actor="pushcart resend")
+    answer = {"order_id": found["id"], "number": found["number"], "to": receiver}
+    say(answer, f"The receipt of {found['number']} goes to {receiver} again.", as_json)
 
 
 def refund(

@@ -22,6 +22,10 @@ To = Annotated[datetime, typer.Option("--to", formats=_DAYS, metavar="DAY", help
 def sales(
     first: From,
     last: To,
+    known: Annotated[
+        datetime | None,
+        typer.Option("--known-on", formats=_DAYS, metavar="DAY", help="As it was known when this day ended."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """What was sold on these days in each currency, and what went back; both days included."""
@@ -30,8 +34,9 @@ def sales(
     shop = open_shop()
     with shop.reading() as session:
         found = sales_report.of_days(
-            session, first.date(), last.date(), shop.settings.zone, livemode=shop.settings.livemode
-        )
+            session, first.date(), last.date(), shop.settings.zone, livemode=shop.settings.livemode,
+            known_on=known.date() if known else None,
+        )  # fmt: skip
     say(found, "\n".join(sales_report.words(found)) or "Nothing was sold on these days.", as_json)
 
 
@@ -46,6 +51,35 @@ def subscriptions(
     with shop.reading() as session:
         found = subscriptions_report.as_of(session, shop.settings.zone, livemode=shop.settings.livemode, now=shop.now())
     say(found, "\n".join(subscriptions_report.words(found)) or "There are no subscriptions.", as_json)
+
+
+@report_commands.command("tax")
+def tax(
+    first: From,
+    last: To,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet.")] = False,
+) -> None:
+    """What was taxed on these days and what tax was in it, by quarter, country, rate and kind of product."""
+    from core.owner.accounting import tax as report
+    from core.owner.figures.days import Days
+
+    shop = open_shop()
+    days, livemode = Days(first.date(), last.date(), shop.settings.zone), shop.settings.livemode
+    with shop.reading() as session:
+        if as_csv:
+            for line in report.lines(session, days, livemode=livemode):
+                typer.echo(line, nl=False)
+            return
+        found = report.of_days(session, days, livemode=livemode)
+    say(found, "\n".join(map(_tax, found)) or "Nothing was sold on these days.", as_json)
+
+
+def _tax(row: dict[str, Any]) -> str:
+    """One rate of one country in a line."""
+    net, tax = (Money(row[name], row["currency"]).format() for name in ("net", "tax"))
+    where = row["country"] or "no country"
+    return f"{row['quarter']}  {where}  {row['tax_rate']}%  {row['product_kind']}  net {net}, tax {tax}"
 
 
 @report_commands.command("payouts")

@@ -13,7 +13,7 @@ from core.foundation.outbox import Job
 from core.foundation.settings import Settings
 from core.messages import after_purchase, contents, letters, wording
 from core.messages.wording import Message
-from core.people import audit
+from core.people import audit, receipt_copies
 from core.shop import Shop
 
 T = TypeVar("T")
@@ -72,9 +72,14 @@ def _to_buyer(
 
 
 def _receipt(order_id: str, copy: str = "") -> Draft:
-    return _to_buyer(
-        Job.RECEIPT, order_id, copy, read=lambda shop: contents.about_order(shop, order_id), word=wording.receipt
+    draft = _to_buyer(
+        Job.RECEIPT,
+        order_id,
+        copy,
+        read=lambda shop: contents.about_order(shop, order_id, copy=copy),
+        word=wording.receipt,
     )
+    return replace(draft, to=partial(receipt_copies.receiver, order_id=order_id, copy=copy))
 
 
 def _late_delivery(order_id: str, ending: str, lines: str) -> Draft:

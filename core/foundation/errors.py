@@ -21,6 +21,7 @@
     │   ├── UnknownFile
     │   ├── PromotionUnfit
     │   ├── FileUnreadable  a file to import that is not what it should be
+    │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -210,6 +211,13 @@ class NoSuchLine(BadInput):
 
     line: int
     lines: int
+
+
+@dataclass(eq=False)
+class PlanNotGiven(BadInput):
+    """A plan bills its seats by Stripe: it is not given by hand."""
+
+    product: str
 
 
 @dataclass(eq=False)

@@ -330,9 +330,9 @@ def _refuse_if_unreadable(basket: Basket) -> None:
 
 
 def _drafts(basket: Basket, priced: Mapping[str, Priced]) -> list[LineDraft]:
-    drafts = [_draft(item, priced) for item in basket.items]
+    drafts = [draft(item, priced) for item in basket.items]
     for name in ("currency", "interval"):
-        if len({getattr(draft, name) for draft in drafts} - {None}) > 1:
+        if len({getattr(each, name) for each in drafts} - {None}) > 1:
             raise MixedBasket(field=name)
     check_chargeable(Money(orders.total_of(drafts), drafts[0].currency))
     return drafts
@@ -343,7 +343,8 @@ def _as_set(drafts: list[LineDraft]) -> list[LineDraft]:
     return sorted(drafts, key=lambda draft: (draft.price_id, draft.workshop_date_id or "", draft.quantity))
 
 
-def _draft(item: Item, found: Mapping[str, Priced]) -> LineDraft:
+def draft(item: Item, found: Mapping[str, Priced]) -> LineDraft:
+    """The line that an item comes to, at the price that is on sale. Raises UnknownPrice."""
     priced = found.get(item.price)
     if priced is None or not priced.price.active:
         raise UnknownPrice(price=item.price)

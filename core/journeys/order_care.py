@@ -1,6 +1,9 @@
 """Order care: what the staff do for a buyer whose money stays where it is: letters again, another address, a way to pay."""
 
+from sqlmodel import Session
+
 from core.foundation import addresses, outbox
+from core.foundation.database import new_id
 from core.foundation.errors import AlreadyPaid, MadeUp, NeverPaid, OrderNotFound, OtherMode
 from core.foundation.outbox import Job
 from core.journeys import checkout
@@ -10,24 +13,55 @@ from core.orders.orders import Order
 from core.people import address_changes, deeds
 from core.people.customers import How
 from core.people.deeds import Deed
-from core.people.staff import Action
+from core.people.receipt_copies import ReceiptCopy
+from core.people.staff import Action, Staff
 from core.shop import Shop
 
+_ELSEWHERE = "to another address"
 
-def resend(shop: Shop, order_id: str, *, deed: Deed) -> None:
-    """Send the receipt once more, with everything that the order gives and a new link to the library, to the order's address.
 
-    Raises OrderNotFound, NeverPaid, NotPermitted or DoneAlready.
+def resend(shop: Shop, order_id: str, *, to: str = "", actor: str = "owner", deed: Deed | None = None) -> str:
+    """Send the receipt once more, with everything that the order gives and a new link to the library; return where it goes:
+    to the order's address, or to another one, `to`, which no link signs in unless it is the same customer's.
+
+    Raises AddressUnfit, OrderNotFound, MadeUp, NeverPaid, NotPermitted or DoneAlready.
     """
+    to = addresses.checked(to, reachable=shop.settings.livemode) if to else ""
+    copy, now = deed.token if deed else new_id("do"), shop.now()
     with shop.transaction() as session:
-        who = deeds.begin(session, shop.settings, deed, Action.RESEND, subject=order_id, now=shop.now())
+        if deed:
+            actor = _may_send(session, shop, order_id, to, deed).role
         order = orders.lock(session, order_id)
         if order is None:
             raise OrderNotFound(order=order_id)
+        if order.from_season:
+            raise MadeUp(order_id=order_id)
         if not order.email or not payments.of_order(session, order_id):
             raise NeverPaid(order_id=order_id)
-        history.note(session, order_id, f"resent:{deed.token}", actor=who.role, now=shop.now())
-        outbox.owe(session, Job.RECEIPT, order_id, deed.token, key=f"{order_id}:{deed.token}", to=order.email)
+        elsewhere = _is_other(order, to)
+        if elsewhere:
+            session.add(ReceiptCopy(id=copy, order_id=order_id, address=to, created_at=now))
+        detail = _ELSEWHERE if elsewhere else ""
+        history.note(session, order_id, f"resent:{copy}", actor=actor, detail=detail, now=now)
+        receiver = to if elsewhere else order.email
+        outbox.owe(session, Job.RECEIPT, order_id, copy, key=f"{order_id}:{copy}", to=receiver)
+        return receiver
+
+
+def _may_send(session: Session, shop: Shop, order_id: str, to: str, deed: Deed) -> Staff:
+    """Who sends it. Another address gets what was bought: that takes no less than giving the order to it."""
+    order = session.get(Order, order_id)
+    elsewhere = order is not None and _is_other(order, to)
+    if elsewhere:
+        deeds.permit(session, shop.settings, deed, Action.READDRESS, now=shop.now())
+    return deeds.begin(
+        session, shop.settings, deed, Action.RESEND, subject=order_id, detail=_ELSEWHERE if elsewhere else "",
+        now=shop.now(),
+    )  # fmt: skip
+
+
+def _is_other(order: Order, to: str) -> bool:
+    return bool(to) and addresses.fold(to) != addresses.fold(order.email)
 
 
 def readdress(shop: Shop, order_id: str, new: str, *, deed: Deed) -> None:

@@ -1,6 +1,7 @@
-"""Rehearsal: an owner of a demo lets happen to an order what could happen to it, before it is real.
+"""Rehearsal: an owner lets happen to a test order what could happen to it, before it is real.
 
-The sandbox is told, and tells the shop by its events as Stripe would: nothing is recorded here.
+The sandbox is told, and tells the shop by its events as Stripe would: nothing is recorded here. Stripe itself has no such
+door: with a test key of the owner's own it is they who do it, to the object that is named here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,19 +46,20 @@ _ACTS: Mapping[Turn, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class _Subject:
-    """What it happens to: an object at the sandbox, or a payment whose PaymentIntent only the sandbox knows."""
+class Subject:
+    """What it happens to: an object at Stripe, or a payment whose PaymentIntent only Stripe knows by its invoice."""
 
     id: str
     invoice: str = ""
 
 
-def possible(session: Session, settings: Settings, order_id: str) -> tuple[Turn, ...]:
-    """What could happen to the order now. Nothing, anywhere but in a demo, and to none that is made up."""
+def possible(session: Session, settings: Settings, order_id: str) -> dict[Turn, Subject]:
+    """What could happen to the order now, and to what of it. Nothing where money is real, and to none that is made up."""
     order = session.get(Order, order_id)
-    if order is None or order.from_season or not settings.demo:
-        return ()
-    return tuple(turn for turn in Turn if turn in _subjects(session, order_id))
+    if order is None or order.from_season or order.livemode or settings.livemode:
+        return {}
+    found = _subjects(session, order_id)
+    return {turn: found[turn] for turn in Turn if turn in found}
 
 
 def play(shop: Shop, order_id: str, turn: Turn, *, deed: Deed) -> None:
@@ -91,22 +93,22 @@ def play(shop: Shop, order_id: str, turn: Turn, *, deed: Deed) -> None:
         sandbox_acts.act(base, act, named)
 
 
-def _subjects(session: Session, order_id: str) -> dict[Turn, _Subject]:
+def _subjects(session: Session, order_id: str) -> dict[Turn, Subject]:
     """To what each thing would happen that can happen to the order as it stands."""
-    found: dict[Turn, _Subject] = {}
+    found: dict[Turn, Subject] = {}
     claims = disputes.of_order(session, order_id)
     if newest := _newest_paid(payments.of_order(session, order_id)):
-        subject = _Subject(newest.stripe_payment_intent_id or "", newest.stripe_invoice_id or "")
+        subject = Subject(newest.stripe_payment_intent_id or "", newest.stripe_invoice_id or "")
         if not claims and newest.amount_refunded < newest.amount:
             found |= dict.fromkeys((Turn.DISPUTE, Turn.WARN, Turn.REFUND), subject)
     for refund in refunds.gone_ones(refunds.of_order(session, order_id)):
-        found[Turn.REFUND_FAILS] = _Subject(refund.stripe_refund_id or "")
+        found[Turn.REFUND_FAILS] = Subject(refund.stripe_refund_id or "")
     for dispute in claims:
         if disputes.stage(dispute) is Stage.DISPUTED:
-            found |= dict.fromkeys((Turn.WIN, Turn.LOSE), _Subject(dispute.id))
+            found |= dict.fromkeys((Turn.WIN, Turn.LOSE), Subject(dispute.id))
     for plan in subscriptions.of_orders(session, [order_id]):
         if not plan.is_over:
-            found |= dict.fromkeys((Turn.RENEW, Turn.RENEWAL_FAILS, Turn.END), _Subject(plan.id))
+            found |= dict.fromkeys((Turn.RENEW, Turn.RENEWAL_FAILS, Turn.END), Subject(plan.id))
     return found
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlmodel import Session
+
 from core.foundation.errors import NoOwners
 from core.foundation.money import Money
 from core.kinds import deliverables, workshops
@@ -15,7 +17,7 @@ from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
-from core.people import codes, sign_in
+from core.people import codes, customers, receipt_copies, sign_in
 from core.people.staff import Role, StaffMember
 from core.shop import Shop
 
@@ -92,20 +94,28 @@ class NoticeLetter:
     withdrawn: bool = False
 
 
-def about_order(shop: Shop, order_id: str) -> OrderLetter:
-    """What to write about this order, as it stands now."""
+def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
+    """What to write about this order, as it stands now; with `copy`, to the address that this copy was made for."""
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
+        email = receipt_copies.receiver(session, order_id=order_id, copy=copy)
         lines = orders.lines(session, order_id)
         times = workshops.times(session, lines)
         return OrderLetter(
-            email=order.email, number=order.number, placed_at=order.created_at,
+            email=email, number=order.number, placed_at=order.created_at,
             total=Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency),
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
-            library_url=sign_in.letter_link(shop, order_id, order.email),
+            library_url=_library(session, shop, order, email),
             returned=Money(order.amount_refunded, order.currency),
         )  # fmt: skip
+
+
+def _library(session: Session, shop: Shop, order: Order, email: str) -> str:
+    """The link to the library. It signs in the order's customer, and nobody else to whom a copy of the receipt is sent."""
+    if email != order.email and customers.whose(session, email) != order.customer_id:
+        return f"{shop.settings.public_url}/purchases"
+    return sign_in.letter_link(shop, order.id, email)
 
 
 def about_late_lines(shop: Shop, order_id: str, ending: str, lines: Sequence[int]) -> OrderLetter | None:

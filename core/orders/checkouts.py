@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, or_
+from sqlalchemy import JSON, and_, not_, or_
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import constant, index_where, minor_units, text_enum
@@ -51,6 +51,12 @@ class Checkout(Dated, table=True):
     ask_after: datetime
 
 
+# How the names of those begin of which Stripe never heard: they stand for what an owner gave.
+GIVEN = "given_"
+AT_STRIPE = and_(
+    col(Checkout.stripe_checkout_session_id).is_not(None),
+    not_(col(Checkout.stripe_checkout_session_id).startswith(GIVEN, autoescape=True)),
+)
 OPEN = col(Checkout.state) == constant(CheckoutState.OPEN)
 # Those of which Stripe has more to tell.
 UNDECIDED = or_(OPEN, col(Checkout.money) == constant(Money.PROCESSING))
@@ -61,6 +67,11 @@ def awaits_word(session: Session, order_id: str) -> bool:
     """Whether a Session of the order is one of which Stripe has more to tell, or whose id is not known yet."""
     unheard = or_(UNDECIDED, col(Checkout.stripe_checkout_session_id).is_(None))
     return session.exec(select(Checkout.id).where(Checkout.order_id == order_id, unheard).limit(1)).first() is not None
+
+
+def at_stripe(session_id: str | None) -> str | None:
+    """A Session's id, if Stripe knows it."""
+    return None if session_id is None or session_id.startswith(GIVEN) else session_id
 
 
 def of_order(session: Session, order_id: str) -> list[Checkout]:

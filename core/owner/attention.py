@@ -19,7 +19,7 @@ from core.kinds import downloads
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
 from core.orders.balance import payouts
-from core.orders.checkouts import Checkout
+from core.orders.checkouts import AT_STRIPE, Checkout
 from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
 from core.orders.orders import NEEDS_ATTENTION, Order
 from core.orders.refunds import Refund, RefundStatus
@@ -81,12 +81,12 @@ def _of_this_mode(session: Session, found: list[Item], *, livemode: bool) -> lis
 
 def _stripe(session: Session, *, now: datetime) -> Iterator[Item]:
     """What the last calls to Stripe came to: nobody answered, or the key was turned away, or may not do everything."""
-    silent, refused, answered, lacking, page = (
-        milestones.last(session, name)
-        for name in (
+    silent, refused, answered, lacking, page = milestones.last_of(
+        session,
+        (
             Name.STRIPE_SILENT, Name.KEY_REFUSED, Name.STRIPE_ANSWERED, Name.PERMISSION_MISSING,
             Name.PAYMENT_PAGE_REFUSED,
-        )
+        ),
     )  # fmt: skip
     if silent and _newest(silent, answered, refused):
         yield Item("stripe_unreachable", "stripe", None, silent.at, None, silent.detail, _UNREACHABLE)
@@ -103,9 +103,7 @@ def _newest(signal: Milestone, *others: Milestone | None) -> bool:
 
 
 def _page_opened_since(session: Session, moment: datetime) -> bool:
-    opened = select(Checkout.id).where(
-        col(Checkout.stripe_checkout_session_id).is_not(None), Checkout.created_at >= moment
-    )
+    opened = select(Checkout.id).where(AT_STRIPE, Checkout.created_at >= moment)
     return session.exec(opened.limit(1)).first() is not None
 
 
@@ -270,8 +268,10 @@ def _payouts(session: Session, *, livemode: bool) -> Iterator[Item]:
 
 def _permissions(session: Session) -> Iterator[Item]:
     """What a restricted key may not read, until it may."""
-    for name, (read, refused, advice) in _READABLE.items():
-        told, last_read = milestones.last(session, refused), milestones.last(session, read)
+    asked = [name for read, refused, _ in _READABLE.values() for name in (refused, read)]
+    found = iter(milestones.last_of(session, asked))
+    for name, (_, _, advice) in _READABLE.items():
+        told, last_read = next(found), next(found)
         if told and (last_read is None or last_read.at < told.at):
             since = last_read.at if last_read else told.at
             yield Item("permission_missing", name, None, since, None, told.detail, advice)

@@ -11,7 +11,7 @@ from core.foundation.errors import CustomerNotFound, OrderNotFound
 from core.gateway.sessions import Money as Progress
 from core.kinds.grants import Grant
 from core.orders import history, orders, payments, refunds
-from core.orders.checkouts import Checkout
+from core.orders.checkouts import Checkout, at_stripe
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.people import customers
@@ -122,7 +122,7 @@ def _summary(order: Order) -> dict[str, Any]:
         "currency": order.currency, "amount_expected": order.amount_expected, "amount_total": order.amount_total,
         "amount_refunded": order.amount_refunded, "livemode": order.livemode, "fulfilled_at": _iso(order.fulfilled_at),
         "stripe": {
-            "checkout_session": order.stripe_checkout_session_id, "payment_intent": order.stripe_payment_intent_id,
+            "checkout_session": at_stripe(order.stripe_checkout_session_id), "payment_intent": order.stripe_payment_intent_id,
             "subscription": order.stripe_subscription_id,
         },
     }  # fmt: skip
@@ -141,7 +141,7 @@ def _payment(payment: Payment) -> dict[str, Any]:
         "amount_tax": payment.amount_tax, "amount_refunded": payment.amount_refunded, "paid_at": _iso(payment.paid_at),
         "stripe": {
             "payment_intent": payment.stripe_payment_intent_id, "charge": payment.stripe_charge_id,
-            "checkout_session": payment.stripe_checkout_session_id, "invoice": payment.stripe_invoice_id,
+            "checkout_session": at_stripe(payment.stripe_checkout_session_id), "invoice": payment.stripe_invoice_id,
             "subscription": payment.stripe_subscription_id,
         },
     }  # fmt: skip

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 from core.events.inbox import StripeEvent
 from core.foundation.outbox import Job
 from core.messages.letters import Letter, LetterState
+from core.orders.checkouts import at_stripe
 from core.orders.orders import MADE_UP, Order
 from core.orders.status import Status
 from core.owner import live_mode, readiness
@@ -61,7 +62,8 @@ def _written(session: Session, _livemode: bool) -> bool:
 
 
 def _sold(session: Session, livemode: bool) -> bool:
-    newest = select(Order.id).where(
+    # What an owner gave, or brought along, proves no checkout.
+    newest = select(Order.stripe_checkout_session_id).where(
         Order.status == Status.FULFILLED, Order.livemode == livemode, ~MADE_UP, col(Order.external_id).is_(None)
     )
-    return session.exec(newest.order_by(col(Order.created_at).desc()).limit(1)).first() is not None
+    return any(map(at_stripe, session.exec(newest.order_by(col(Order.created_at).desc()).limit(20))))

@@ -39,6 +39,7 @@ class Action(StrEnum):
     GIVE_BACK = "give_back"
     PAYMENT_LINK = "payment_link"
     NOTE = "note"
+    GIVE = "give"
     MEND = "mend"
     SET_ASIDE = "set_aside"
     EXPORT = "export"
@@ -70,6 +71,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.PROMOTE,
         Action.DIGEST,
         Action.IMPORT,
+        Action.GIVE,
     },
     Role.VIEWER: frozenset(),
 }

@@ -60,7 +60,7 @@ def look(shop: Shop) -> Machinery:
     with shop.reading() as session:
         runs = heartbeats.newest(session, limit=_RUNS)
         last_pass = _last_pass(
-            *(milestones.last(session, name) for name in (Name.SWEPT, Name.STRIPE_SILENT, Name.STRIPE_ANSWERED)),
+            *milestones.last_of(session, (Name.SWEPT, Name.STRIPE_SILENT, Name.STRIPE_ANSWERED)),
             now=shop.now(),
         )
         examined = findings.last(session)

@@ -9,6 +9,7 @@ from core.journeys import order_care, revocation
 from core.journeys.revocation import Revocation
 from core.owner.order_book.detail import Sheet
 from core.people.deeds import Deed
+from core.people.staff import Action
 from storefront import process, words
 from storefront.back_office import dialogs, fates, gate, refund_dialog, refusals
 
@@ -88,11 +89,15 @@ def _resend(sheet: Sheet) -> None:
     st.markdown(
         f"It goes to **{words.plain(sheet.row.email)}**, with everything the order gives and a new link to sign in."
     )
+    to = ""
+    if gate.may(Action.READDRESS):
+        to = (st.text_input("Another address instead", type="email", key="resend-to", max_chars=254) or "").strip()
+        words.quiet("Keys and the like stand in it for whoever reads it. Its link signs in the order's customer alone.")
     if st.button("Send it", type="primary", key="resend-do"):
 
         def act(deed: Deed) -> str:
-            order_care.resend(process.shop(), sheet.row.id, deed=deed)
-            return f"The receipt goes to {words.plain(sheet.row.email)} again."
+            receiver = order_care.resend(process.shop(), sheet.row.id, to=to, deed=deed)
+            return f"The receipt goes to {words.plain(receiver)} again."
 
         dialogs.carry_out("resend", act)
 

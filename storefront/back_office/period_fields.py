@@ -2,7 +2,7 @@
 there."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ _LABELS = {
 }  # fmt: skip
 _STEPS = {Step.DAY: "By day", Step.WEEK: "By week", Step.MONTH: "By month"}
 _RANGE, _DAYS, _CURRENCY, _PRODUCT, _STEP = "p-range", "p-days", "p-currency", "p-product", "p-step"
+_KNOWN = "p-known"
 
 
 def today() -> date:
@@ -68,6 +69,23 @@ def draw_narrower(wanted: Period, days: Days, currencies: Sequence[str], product
             "Product", ["", *products], key=_PRODUCT, on_change=_say, kwargs={"product": _PRODUCT}, width=260,
             format_func=lambda each: products.get(each, "All products"), label_visibility="collapsed",
         )  # fmt: skip
+        draw_known(wanted)
+
+
+def draw_known(wanted: Period) -> None:
+    """As of which day the figures are told: what was corrected since then is not in them."""
+    state = st.session_state
+    state[_KNOWN] = wanted.known
+    label = f"As known on {_written(wanted.known)}" if wanted.known else "As known today"
+    with st.popover(label, icon=":material/history:", width="content", key="p-known-open"):
+        st.date_input(
+            "As known on", key=_KNOWN, on_change=_say, kwargs={"known": _KNOWN}, format="YYYY-MM-DD",
+            max_value=today() - timedelta(days=1),
+        )  # fmt: skip
+        words.quiet(
+            "Refunds, renewals and corrections that came later are left out, so that a report can be made again as it was "
+            "then. The rows behind a number are always those of today. Clear the day for what is known today."
+        )
 
 
 def draw_days(days: Days) -> None:

@@ -8,14 +8,17 @@ from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     AmountUnclear,
+    BadQuantity,
     CustomerNotFound,
     DoneAlready,
+    EmptyBasket,
     EventNotFound,
     FileTrouble,
     FileUnreadable,
     LicenseNotFound,
     MachineNotFound,
     MadeUp,
+    MixedBasket,
     NeverPaid,
     NoLicenseProduct,
     NoSeason,
@@ -26,6 +29,7 @@ from core.foundation.errors import (
     OtherMode,
     OverLimit,
     PlacesTaken,
+    PlanNotGiven,
     Problem,
     ProductChanged,
     ProductNotFound,
@@ -38,6 +42,7 @@ from core.foundation.errors import (
     SeasonThere,
     SeasonUnderWay,
     ShopError,
+    SoldOut,
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
@@ -124,6 +129,10 @@ def of(error: ShopError) -> str:
             return f"This file can't be imported: {_FILE[why].format(detail=detail)}."
         case EventNotFound():
             return "This event isn't remembered any more."
+        case PlanNotGiven():
+            return "A plan isn't given by hand: Stripe bills each of its seats. Make a promotion code for it instead."
+        case EmptyBasket() | BadQuantity() | MixedBasket() | SoldOut():
+            return sentences.of(error)
         case StripeUnreachable():
             return "Stripe didn't answer. What you asked for is remembered, and the worker asks again by itself."
         case StripeKeyRefused():

@@ -42,7 +42,8 @@ def draw(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: boo
         else:
             _draw_currency(seen, each, wanted)
     if not wanted.product:
-        _draw_trials(seen.trials, wanted)
+        if seen.known_on is None:  # how trials ended is not kept by the day
+            _draw_trials(seen.trials, wanted)
         _draw_received(seen.received, wanted)
     figure_cards.draw_definitions(_EXPLAINED)
 

@@ -97,6 +97,8 @@ with frame.column(1080):
     if DEFINITIONS[figure].since_ever:
         words.quiet("These are all changes that there ever were up to the last of these days.")
     period_fields.draw_days(days)
+    if wanted.known:
+        words.quiet("The number is as it was known on a past day; these are the rows as they are known today.")
     if not page.rows:
         with frame.card("no-rows"):
             st.markdown("**Nothing here.** On these days nothing happened that this figure sums.")

@@ -37,7 +37,7 @@ GAPS = {
 
 def draw_files() -> None:
     """The accountant's files of these days. The sidecar streams them: a button would hold all of one in memory."""
-    query = urlencode(wanted.query(currency="", product="", step=None))
+    query = urlencode(wanted.query(currency="", product="", step=None, known=None))
     with frame.card("files", gap="small"):
         st.header("For your accountant", anchor=False)
         for file, (title, what) in FILES.items():
@@ -133,14 +133,16 @@ after = st.query_params.get("after", "")
 arriving = days.last + AHEAD if days.last == period_fields.today() else days.last
 with shop.reading() as session:
     live = shop.settings.livemode
-    moved = received.of_days(session, days, sums.ask(session, days.zone, livemode=live))
+    moved = received.of_days(session, days, sums.ask(session, days.zone, livemode=live, known_on=wanted.known))
     page = payout_list.page(session, days.first, arriving, livemode=live, after=after)
 
 with frame.column(1080):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title("Money", anchor=False, width="content")
         period_fields.draw(wanted, days)
-    period_fields.draw_days(days)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        period_fields.draw_days(days)
+        period_fields.draw_known(wanted)
     draw_balances(tuple(moved.values()))
     draw_payouts(page)
     if me.may(Action.EXPORT):

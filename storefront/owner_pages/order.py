@@ -5,10 +5,11 @@ import streamlit as st
 
 from core.catalog import products
 from core.foundation.errors import OrderNotFound, ShopError
+from core.journeys.given_orders import Given
 from core.kinds.grants import Delivery
 from core.owner import notes
 from core.owner.order_book import detail, lookup
-from core.owner.order_book.detail import Sheet
+from core.owner.order_book.detail import GivenView, Sheet
 from core.people.staff import Action, Staff
 from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.amounts import price
@@ -34,23 +35,48 @@ def draw_head(sheet: Sheet, me: Staff) -> None:
         with st.container(width="content", gap="xxsmall"):
             st.title(sheet.row.number, anchor=False, width="content")
             test = "" if sheet.row.livemode else " &nbsp; :gray-badge[Test money]"
+            test += " :orange-badge[:material/auto_awesome: Made up]" if sheet.made_up else ""
             st.markdown(
                 f"{states.badge(states.STATUS[sheet.row.status])} {states.badge(states.HANDED[sheet.row.handed])} &nbsp; "
                 f"**{price(sheet.row.total)}** &nbsp; :gray[{states.moment(sheet.row.placed_at)} {shop.settings.zone.key}]{test}"
             )
         draw_actions(sheet, me)
+    if sheet.given:
+        draw_given(sheet.given)
+    if sheet.made_up:
+        words.quiet(
+            "This order is of the demo's season of sales: nobody placed it, and no money or letter of it is real. Stripe, or what "
+            "stands in for it, has never heard of its ids."
+        )
+
+
+def draw_given(given: GivenView) -> None:
+    """That nobody paid here, and who said so."""
+    match given.kind:
+        case Given.COMPLIMENTARY:
+            what = "Complimentary"
+        case Given.OUTSIDE:
+            what = f"Paid elsewhere: {price(given.outside)}" if given.outside else "Paid elsewhere"
+    st.markdown(f":blue-badge[:material/redeem: {what}]")
+    words.quiet(f"{words.plain(given.reason)}. Given by {words.plain(given.who)}; nothing was received by Stripe.")
 
 
 def draw_actions(sheet: Sheet, me: Staff) -> None:
     """A button for each thing that this person may do with an order like this. Each opens a dialog."""
     ended = any(line.taken_back is not None for line in sheet.lines)
     possible = (
-        ("resend", "Send receipt again", "mail", Action.RESEND, sheet.paid),
+        ("resend", "Send receipt again", "mail", Action.RESEND, sheet.paid and not sheet.made_up),
         ("payment_link", "Page to pay on", "link", Action.PAYMENT_LINK, sheet.payable and sheet.our_mode),
         ("readdress", "Change address", "alternate_email", Action.READDRESS, sheet.customer_id is not None),
         ("give_back", "Give back access", "undo", Action.GIVE_BACK, ended),
         ("take_back", "Take back access", "block", Action.TAKE_BACK, bool(sheet.deliveries)),
-        ("refund", "Refund", "undo", Action.REFUND, bool(sheet.price.left.amount) and sheet.our_mode),
+        (
+            "refund",
+            "Refund",
+            "undo",
+            Action.REFUND,
+            bool(sheet.price.left.amount) and sheet.our_mode and not sheet.made_up,
+        ),
     )
     with st.container(horizontal=True, width="content", gap="small", key="order-actions"):
         for name, label, icon, action, fits in possible:
@@ -130,7 +156,7 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
             amounts.pair(":gray[Stripe's fee]", f":gray[−{price(settled.fee)}]")
             arrives = f", {dates.day(settled.arrives)}" if settled.arrives else ""
             amounts.pair(f":gray[You receive{arrives}]", f":gray[{price(settled.net)}]")
-        if sheet.paid and not sheet.settled:
+        if sheet.paid and not sheet.settled and sheet.price.total.amount:
             words.quiet("Stripe's fee is known within minutes of the payment.")
     draw_payments(sheet, me)
 
@@ -138,12 +164,18 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
 def draw_payments(sheet: Sheet, me: Staff) -> None:
     """Each payment, refund and dispute, by the name that Stripe's dashboard finds it by."""
     for payment in sheet.payments:
-        named = payment.payment_intent or payment.id
-        draw_fact(f"{price(payment.amount)} paid", states.moment(payment.paid_at), named)
+        invoice = payment.id if payment.id.startswith("in_") else ""
+        names = [each for each in (payment.payment_intent or payment.id, invoice) if each]
+        draw_fact(f"{price(payment.amount)} paid", states.moment(payment.paid_at), *dict.fromkeys(names), sheet=sheet)
     for refund in sheet.refunds:
         badge = states.badge(states.REFUND[refund.status])
         why = " · ".join(each.replace("_", " ") for each in (refund.reason, refund.failure, refund.actor) if each)
-        draw_fact(f"{price(refund.amount)} {badge}", f"{states.moment(refund.at)} · {words.plain(why)}", refund.id)
+        draw_fact(
+            f"{price(refund.amount)} {badge}",
+            f"{states.moment(refund.at)} · {words.plain(why)}",
+            refund.id,
+            sheet=sheet,
+        )
     for dispute in sheet.disputes:
         due = (
             f"Answer by {states.moment(dispute.due_by)} {shop.settings.zone.key}"
@@ -151,14 +183,15 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
             else dispute.status.replace("_", " ")
         )
         draw_fact(
-            f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id
-        )
-    if sheet.disputes and me.may(Action.EXPORT):
+            f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id,
+            sheet=sheet,
+        )  # fmt: skip
+    if sheet.paid and me.may(Action.EXPORT):
         draw_evidence(sheet)
     for each in sheet.subscriptions:
         ends = f", ends {states.moment(each.ends_at)}" if each.ends_at and not each.over else ""
         until = f", paid until {states.moment(each.period_end)}" if each.period_end and not each.over else ""
-        draw_fact("Subscription", f"{each.status or 'not fetched yet'}{until}{ends}", each.id)
+        draw_fact("Subscription", f"{each.status or 'not fetched yet'}{until}{ends}", each.id, sheet=sheet)
 
 
 def draw_evidence(sheet: Sheet) -> None:
@@ -168,11 +201,18 @@ def draw_evidence(sheet: Sheet) -> None:
     )
 
 
-def draw_fact(title: str, note: str, name: str) -> None:
-    """A fact of Stripe's with its id."""
+def draw_fact(title: str, note: str, *names: str, sheet: Sheet) -> None:
+    """A fact of Stripe's with its ids, each leading to where Stripe's dashboard has its receipt, invoice or evidence."""
     with st.container(gap=None, border=True):
         st.markdown(title)
-        words.quiet(f"{note}  \n`{name}`")
+        words.quiet("  \n".join((note, *(named(each, sheet) for each in names))))
+
+
+def named(name: str, sheet: Sheet) -> str:
+    """An id, with the way to it where Stripe itself knows it: the sandbox has no dashboard, and what is made up is nowhere."""
+    known = not shop.settings.demo and not sheet.made_up
+    address = links.at_stripe(name, livemode=sheet.row.livemode) if known else ""
+    return f"[`{name}`]({address})" if address else f"`{name}`"
 
 
 def draw_buyer(sheet: Sheet) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -5,15 +6,15 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.catalog import products
-from core.foundation.errors import ShopError
-from core.journeys import order_care
 from core.orders.status import Handed, Status
-from core.owner.order_book import filters, listing
+from core.owner.order_book import filters, listing, views
 from core.owner.order_book.filters import Filters, Mode, Sort
-from core.owner.order_book.listing import OrderPage, OrderRow
-from core.people.staff import Action, Staff
-from storefront import frame, process, words
-from storefront.back_office import gate, order_rows, refusals, states
+from core.owner.order_book.listing import OrderPage
+from core.owner.order_book.views import View
+from core.people.staff import Action
+from storefront import frame, process
+from storefront.back_office import dialogs, gate, order_rows, states
+from storefront.order_desk import chosen_orders, new_order, saved_views
 
 shop = process.shop()
 state = st.session_state
@@ -59,7 +60,7 @@ def fill_fields(wanted: Filters) -> None:
     state.setdefault("f-sort", wanted.sort)
 
 
-def draw_filters(wanted: Filters, names: dict[str, str]) -> None:
+def draw_filters(wanted: Filters, names: dict[str, str], mine: Sequence[View]) -> None:
     """The fields, of which those that are seldom asked for fold away."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input(
@@ -93,6 +94,7 @@ def draw_filters(wanted: Filters, names: dict[str, str]) -> None:
                 "First come the", list(Sort), key="f-sort", on_change=apply,
                 format_func=lambda sort: "newest" if sort is Sort.NEWEST else "oldest",
             )  # fmt: skip
+        saved_views.draw(wanted, mine)
         if wanted.narrow:
             st.button("Clear filters", type="tertiary", on_click=clear, key="clear-filters")
     st.pills(
@@ -140,31 +142,6 @@ def draw_paging(page: OrderPage) -> None:
         )  # fmt: skip
 
 
-def draw_choice(rows: tuple[OrderRow, ...], me: Staff) -> None:
-    """What can be done with the rows that were chosen."""
-    if not rows or not me.may(Action.RESEND):
-        return
-    label = f"Send {words.count(len(rows), 'receipt', 'receipts')} again"
-    if st.button(label, icon=":material/mail:", key="resend-chosen"):
-        resend(rows)
-        return
-    for row in rows:  # the next click on it is another one
-        gate.open_token(f"resend-{row.id}")
-
-
-def resend(rows: tuple[OrderRow, ...]) -> None:
-    """Each order's receipt once more. What could not be sent is named."""
-    sent = 0
-    for row in rows:
-        try:
-            order_care.resend(shop, row.id, deed=gate.deed(f"resend-{row.id}"))
-            sent += 1
-        except ShopError as error:
-            st.warning(f"{row.number}: {refusals.of(error)}", icon=":material/error:")
-    if sent:
-        st.success(f"{words.count(sent, 'receipt goes', 'receipts go')} out again.", icon=":material/check_circle:")
-
-
 me = gate.me()
 wanted = filters.read(st.query_params.to_dict())
 fill_fields(wanted)
@@ -174,16 +151,21 @@ with shop.reading() as session:
         before=st.query_params.get("before", ""),
     )  # fmt: skip
     names = products.names(session)
+    mine = views.of(session, me.email)
 
 with frame.column(1180):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title("Orders", anchor=False, width="content")
-        if me.may(Action.EXPORT):
-            draw_export(wanted)
-    draw_filters(wanted, names)
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small", key="orders-do"):
+            new_order.draw_button(me)
+            if me.may(Action.EXPORT):
+                draw_export(wanted)
+    dialogs.draw_said()
+    draw_filters(wanted, names, mine)
     if page.rows:
         rows = order_rows.draw(page.rows)
-        draw_choice(rows, me)
+        chosen_orders.draw(rows, me)
         draw_paging(page)
     else:
         draw_nothing(wanted)
+    new_order.draw_open()

@@ -146,8 +146,9 @@ days = wanted.days(shop.settings.zone, today=period_fields.today())
 with shop.reading() as session:
     live = shop.settings.livemode
     seen = overview.of_days(
-        session, days, livemode=live, now=shop.now(), step=wanted.step_of(days), product=wanted.product
-    )
+        session, days, livemode=live, now=shop.now(), step=wanted.step_of(days), known_on=wanted.known,
+        product=wanted.product,
+    )  # fmt: skip
     rows = listing.newest(session, livemode=live, size=6)
     names = products.names(session)
     examined = findings.last(session)

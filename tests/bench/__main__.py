@@ -22,6 +22,7 @@ MEASURES: dict[str, Callable[[Bench, Figures], None]] = {
     "downloads": downloads.measure,
     "licenses": licenses.measure,
     "reads": scale.measure,
+    "office": scale.measure_office,
 }
 
 

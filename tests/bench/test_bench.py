@@ -15,7 +15,7 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
-from tests.bench import checkout, downloads, exactness, licenses, reads, scale, stand, stock, webhook
+from tests.bench import checkout, downloads, exactness, licenses, office, reads, scale, stand, stock, webhook
 from tests.bench.figures import Figures
 from tests.bench.measures import Bench
 from tests.bench.stand import SECRET_KEY
@@ -150,13 +150,16 @@ def test_a_whole_file_is_downloaded_or_said_to_be_wrong(tmp_path: Path, monkeypa
     assert len(figures.wrong) == 2  # neither the same nor as long
 
 
+@pytest.mark.parametrize("script", ["reads", "office"])
 @pytest.mark.parametrize("kind", DATABASES)
-def test_all_reads_of_a_long_past_are_timed(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_reads_of_a_long_past_are_timed(
+    kind: str, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scale, "FEW", 200)
     figures = Figures((HERE,))
-    scale.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, orders=400), figures)
+    scale.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, orders=400), figures, script)
     timed = [by_version["here"] for (_, name), by_version in figures.values.items() if name == "ms at 400 orders"]
-    assert len(timed) == len(reads.READS)
+    assert len(timed) == len({"reads": reads.READS, "office": office.PAGES}[script])
     assert all(time > 0 for [time] in timed)
 
 

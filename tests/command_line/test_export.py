@@ -67,7 +67,25 @@ def test_sales_are_reported_in_the_contracts_shape(pushcart: Run, order_id: str)
     words = pushcart("report", "sales", *NOVEMBER).output
     assert "eur  2 orders, gross €88.00, discounts €0.00, refunds €10.00, net €78.00" in words
     assert "Net sales are gross sales less discounts and refunds" in words
+    earlier = pushcart("report", "sales", *NOVEMBER, "--known-on", "2026-10-31", "--json")
+    assert earlier.json == []
     empty = pushcart("report", "sales", "--from", "2026-10-01", "--to", "2026-10-31")
+    assert empty.output == "Nothing was sold on these days.\n"
+
+
+def test_taxes_are_reported_for_scripts_people_and_spreadsheets(pushcart: Run, order_id: str) -> None:
+    said = pushcart("report", "tax", *NOVEMBER, "--json").json
+    assert isinstance(said, list)
+    assert list(said[0]) == [
+        "quarter", "country", "tax_rate", "product_kind", "currency", "sales_net", "sales_tax", "refunds_net",
+        "refunds_tax", "net", "tax", "gross", "rows",
+    ]  # fmt: skip
+    assert (said[0]["quarter"], said[0]["currency"]) == ("2026-Q4", "eur")
+    assert sum(each["net"] for each in said) == 7800
+    assert all(each["gross"] == each["net"] + each["tax"] for each in said)
+    assert "2026-Q4  " in pushcart("report", "tax", *NOVEMBER).output
+    assert pushcart("report", "tax", *NOVEMBER, "--csv").output == pushcart("export", "tax", *NOVEMBER).output
+    empty = pushcart("report", "tax", "--from", "2026-10-01", "--to", "2026-10-31")
     assert empty.output == "Nothing was sold on these days.\n"
 
 

@@ -7,8 +7,12 @@ import pytest
 from core.events import inbox
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
+from core.orders.history import FulfillmentLog
+from core.orders.orders import Order
 from core.people import sign_in
+from core.people.receipt_copies import ReceiptCopy
 from core.shop import Shop
+from tests import builders
 from tests.command_line.conftest import Run
 from tests.fakes import FakeStripe, session_in, signed
 
@@ -111,6 +115,54 @@ def test_events_and_a_replay_tell_what_became_of_them(pushcart: Run, order_id: s
     assert pushcart("order", order_id, "--json").json == before
     still = pushcart("replay", parked_event)
     assert (still.status, still.output) == (0, f"{parked_event} is parked: its order is not known yet.\n")
+
+
+def test_a_receipt_is_sent_again_to_the_order_s_address_or_another(pushcart: Run, shop: Shop, order_id: str) -> None:
+    number = builders.order(shop, order_id).number
+    again = pushcart("resend", number, "--json")
+    assert again.json == {"order_id": order_id, "number": number, "to": "nora@lindqvist.example"}
+    said = pushcart("resend", order_id, "--to", "ida@berg.example").output
+    assert said == f"The receipt of {number} goes to ida@berg.example again.\n"
+    sent = [job for job in builders.jobs(shop) if job.startswith(f"receipt:{order_id}:")]
+    assert len(sent) == 2
+    assert [copy.address for copy in builders.rows(shop, ReceiptCopy)] == ["ida@berg.example"]
+    assert [row.actor for row in builders.rows(shop, FulfillmentLog) if row.event.startswith("resent:")] == [
+        "pushcart resend"
+    ] * 2
+    unfit = pushcart("resend", order_id, "--to", "nobody")
+    assert (unfit.status, unfit.complaints) == (1, ["This is no address that mail can be sent to: it has no @."])
+
+
+@builders.on_sqlite
+def test_nothing_is_sent_again_of_an_order_that_nobody_paid(pushcart: Run, shop: Shop, order_id: str) -> None:
+    (unpaid,) = [row for row in builders.rows(shop, Order) if row.id != order_id]
+    said = pushcart("resend", unpaid.number)
+    assert (said.status, said.complaints) == (1, [f"{unpaid.id} was never paid."])
+
+
+@builders.on_sqlite
+def test_people_read_an_order_as_a_page(pushcart: Run, shop: Shop, order_id: str) -> None:
+    said = pushcart("order", order_id).output
+    number = builders.order(shop, order_id).number
+    assert said.startswith(f"{number}  fulfilled  €309.00, test money\n")
+    for line in (
+        "  clinic (workshop) x 2: active", "  guide (download) x 1: active", f"  order     {order_id}",
+        "What happened, by the clock of UTC:",
+    ):  # fmt: skip
+        assert line in said.splitlines(), line
+    assert "<nora@lindqvist.example>" in said
+    assert "{" not in said
+    (unpaid,) = [row for row in builders.rows(shop, Order) if row.id != order_id]
+    assert "  guide (download) x 2: not paid for" in pushcart("order", unpaid.id).output.splitlines()
+
+
+@builders.on_sqlite
+def test_a_state_that_there_is_none_of_is_refused_with_those_that_there_are(pushcart: Run, order_id: str) -> None:
+    said = pushcart("orders", "--status", "payed", "--json")
+    assert (said.status, said.output) == (1, "")
+    assert said.complaints[0].startswith("There is no --status 'payed'. It is one of pending, processing, paid,")
+    said = pushcart("events", "--state", "broken")
+    assert said.complaints == ["There is no --state 'broken'. It is one of applied, ignored, parked, failed."]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -109,6 +109,7 @@ def test_lists_and_one_order_are_read_without_reading_tables(old_shop: Shop, hea
         {"text": "SEED-77"},
         {"since": "2025-01-02", "until": "2025-01-02"},
         {"mode": "other"},
+        {"ids": "ord_77,ord_78"},
     ],
     ids=str,
 )

@@ -40,6 +40,15 @@ def test_the_file_is_streamed_to_whoever_may_take_it(
     assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("text/csv; charset=utf-8", "no-store")
 
 
+def test_chosen_orders_are_a_file_of_their_own(shop: Shop, client: TestClient, stripe: FakeStripe) -> None:
+    chosen = builders.bought(shop, stripe)
+    builders.bought(shop, stripe, cart="cart_2")
+    comes_as(shop, client, colleagues.works_as(shop, Role.SUPPORT))
+    answer = client.get("/owner/orders.csv", params={"ids": chosen})
+    assert [line.rpartition(",")[2] for line in answer.text.splitlines()[1:]] == [chosen]
+    assert builders.rows(shop, AuditEntry)[0].detail == "1 chosen"
+
+
 def test_viewers_buyers_and_strangers_get_nothing(shop: Shop, client: TestClient, stripe: FakeStripe) -> None:
     builders.bought(shop, stripe)
     assert client.get("/owner/orders.csv").status_code == 403

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from core.foundation import outbox
 from core.foundation.errors import LinkExpired
-from core.journeys import success_page
+from core.journeys import order_care, success_page
 from core.kinds import deliverables
 from core.kinds.grants import Grant
 from core.messages.letters import LetterState
@@ -44,6 +44,20 @@ def test_a_purchase_is_answered_by_one_letter_that_holds_everything(trade: Trade
         assert all(name in form for name in ("Field Guide", "Template Kit", "Clinic", "€248.00", order.number))
         assert key in form
         assert "http://localhost:8501/purchases?letter=" in form
+
+
+def test_a_copy_of_the_receipt_goes_to_the_address_that_it_was_made_for(trade: Trade) -> None:
+    buyer, other = trade.buyer(), trade.buyer()
+    order_id, session_id = trade.start(buyer, "kit-eur")
+    trade.stripe.pay(session_id, email=buyer)
+    trade.tell(trade.stripe.event("completed", session_id))
+    trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+    order_care.resend(trade.shop, order_id, to=other)
+    trade.wait_until_idle()
+    (first,), (copy,) = trade.postbox.to(buyer), trade.postbox.to(other)
+    assert copy["Subject"] == first["Subject"]
+    assert "/purchases?letter=" in text_of(first)
+    assert "/purchases?letter=" not in text_of(copy)
 
 
 def test_the_buyer_of_what_cannot_be_delivered_hears_what_is_there_and_later_the_rest(trade: Trade) -> None:

@@ -1,9 +1,10 @@
 """Milestones: the last time that something worked or failed, for the next pass and for the owner to see."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import Session, col, update
+from sqlmodel import Session, col, select, update
 
 from core.foundation import masking
 from core.foundation.database import Record, text_enum
@@ -58,3 +59,10 @@ def record_refused(session: Session, refusal: StripeKeyRefused, *, at: datetime)
 def last(session: Session, name: Name) -> Milestone | None:
     """The last time it was so, or None if it never was."""
     return session.get(Milestone, name)
+
+
+def last_of(session: Session, names: Iterable[Name]) -> tuple[Milestone | None, ...]:
+    """The same of several, in their order, in one question: the pages of owners ask about many at once."""
+    wanted = tuple(names)
+    found = {row.name: row for row in session.exec(select(Milestone).where(col(Milestone.name).in_(wanted)))}
+    return tuple(found.get(name) for name in wanted)

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from core.gateway.sessions import Money
 from core.orders.balance.entries import BalanceEntry
-from core.orders.checkouts import Checkout
+from core.orders.checkouts import AT_STRIPE, Checkout
 from core.orders.disputes import INQUIRY, Dispute
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import PaymentLine
@@ -96,7 +96,7 @@ CHECKOUTS = Fact(
     "checkout", Checkout, col(Checkout.created_at), col(Checkout.id), col(Checkout.order_id), _mode_of(Checkout.order_id),
     select(col(Order.currency)).where(col(Order.id) == Checkout.order_id).scalar_subquery(),
     {"opened": _ONE, "converted": _if(col(Checkout.money) == Money.PAID, 1)},
-    conditions=(col(Checkout.stripe_checkout_session_id).is_not(None),),
+    conditions=(AT_STRIPE,),
 )  # fmt: skip
 
 _LISTED_GROSS: Column = col(_LISTED.amount) + col(_LISTED.amount_discount) - col(_LISTED.amount_tax)

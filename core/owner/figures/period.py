@@ -31,6 +31,7 @@ class Period:
     """What figures are asked for. `since` and `until`, both included, count for the own range only.
 
     An empty `currency` or `product` asks for all. `step` is what a point of a chart stands for, None for what fits the days.
+    `known` is the past day as of which they are told, None for as they are known today.
     """
 
     range: Range = Range.MONTH
@@ -39,6 +40,7 @@ class Period:
     currency: str = ""
     product: str = ""
     step: Step | None = None
+    known: date | None = None
 
     def days(self, zone: ZoneInfo, *, today: date) -> Days:
         """The shop's days that are meant."""
@@ -82,11 +84,13 @@ def read(address: Mapping[str, str], *, today: date) -> Period:
         range_ = Range.MONTH
     if range_ is not Range.OWN:
         since = until = None
-    currency = address.get("currency", "").lower()
+    currency, known = address.get("currency", "").lower(), read_day(address.get("known", ""))
     return Period(
         range_, since, until,
         currency if len(currency) == 3 and currency.isascii() and currency.isalpha() else "",
         # PostgreSQL takes no text with a zero in it.
         address.get("product", "").replace("\0", "")[:_LONGEST],
         next((each for each in Step if each == address.get("step")), None),
+        # What is known today needs no day, and what will be known nobody knows.
+        known if known and known < today else None,
     )  # fmt: skip

@@ -15,9 +15,14 @@ from core.owner.figures.definitions import DEFINITIONS, Figure
 _AMOUNTS = (Figure.GROSS, Figure.DISCOUNTS, Figure.REFUNDS, Figure.NET, Figure.TAX, Figure.DISPUTED)
 
 
-def of_days(session: Session, first: date, last: date, zone: ZoneInfo, *, livemode: bool) -> list[dict[str, Any]]:
-    """The sales from one day to the other, both included, by currency; amounts in minor units."""
-    asked = sums.ask(session, zone, livemode=livemode)
+def of_days(
+    session: Session, first: date, last: date, zone: ZoneInfo, *, livemode: bool, known_on: date | None = None
+) -> list[dict[str, Any]]:
+    """The sales from one day to the other, both included, by currency; amounts in minor units.
+
+    With `known_on` as they were known when that day ended.
+    """
+    asked = sums.ask(session, zone, livemode=livemode, known_on=known_on)
     found = sales.of_days(session, Days(first, last, zone), asked)
     return [
         {

@@ -120,7 +120,9 @@ def _found(
     for at, sums in _of_hours(session, kept, days, asked, wanted) if wanted else ():
         for key, measures in sums:
             yield day_of(at, days.zone), tuple(key), measures
-    for start, end in sources.now:
+    for start, until in sources.now:
+        # What came to be only later was not known then, whatever was summed of it since.
+        end = min(until, asked.known_at) if asked.known_at else until
         if start < end:
             parts = _parts(start, end, days.zone) if by_day else [start]
             for fact in kept.facts:

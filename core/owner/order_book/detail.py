@@ -7,6 +7,8 @@ from sqlmodel import Session, col, select
 
 from core.foundation.errors import OrderNotFound
 from core.foundation.money import Money
+from core.journeys import given_orders
+from core.journeys.given_orders import Given
 from core.kinds import deliverables
 from core.kinds.grants import Delivery
 from core.messages import letters
@@ -14,7 +16,7 @@ from core.messages.letters import LetterState
 from core.orders import disputes, history, orders, payments, refunds
 from core.orders.balance import entries
 from core.orders.balance.payouts import Payout
-from core.orders.checkouts import Checkout
+from core.orders.checkouts import Checkout, at_stripe
 from core.orders.orders import Order, OrderLine
 from core.orders.refunds import RefundStatus
 from core.orders.status import Status
@@ -130,8 +132,19 @@ class NoteView:
 
 
 @dataclass(frozen=True)
+class GivenView:
+    """That nothing was to be paid here, why, and who said so. `outside` is what was paid elsewhere, if anything was noted."""
+
+    kind: Given
+    reason: str
+    who: str
+    outside: Money | None
+
+
+@dataclass(frozen=True)
 class Sheet:
-    """All of it. `downloads` are when, which file, and from where; `payable` is whether a payment page may be opened for it."""
+    """All of it. `downloads` are when, which file, and from where; `payable` is whether a payment page may be opened for it.
+    `made_up` if it is of the demo's season of sales: nobody placed it."""
 
     row: OrderRow
     customer_id: str | None
@@ -140,6 +153,8 @@ class Sheet:
     paid: bool
     payable: bool
     our_mode: bool
+    made_up: bool
+    given: GivenView | None
     stripe_ids: tuple[str, ...]
     lines: tuple[Line, ...]
     price: Price
@@ -179,8 +194,10 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
     return Sheet(
         row=described(session, [order])[0], customer_id=order.customer_id, tax_id=order.tax_id,
         attention=tuple(order.attention.splitlines()), paid=bool(received),
-        payable=not received and order.status in _PAYABLE, our_mode=order.livemode is livemode,
-        stripe_ids=tuple(dict.fromkeys(each for each in ids if each)), lines=tuple(map(_line, lines)),
+        payable=not received and order.status in _PAYABLE and not order.from_season, our_mode=order.livemode is livemode,
+        made_up=order.from_season,
+        given=_given(session, order),
+        stripe_ids=tuple(dict.fromkeys(each for each in map(at_stripe, ids) if each)), lines=tuple(map(_line, lines)),
         price=_price(order), payments=tuple(map(_payment, received)),
         refunds=tuple(map(_refund, refunds.of_order(session, order.id))),
         disputes=tuple(map(_dispute, disputes.of_order(session, order.id))), settled=_settled(session, order.id),
@@ -194,6 +211,14 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         moments=timeline.of(history.of_order(session, order.id), lines),
         notes=tuple(NoteView(row.text, row.who, row.created_at) for row in notes.of_order(session, order.id)),
     )  # fmt: skip
+
+
+def _given(session: Session, order: Order) -> GivenView | None:
+    row = given_orders.of_order(session, order.id)
+    if row is None:
+        return None
+    outside = Money(row.amount_outside, order.currency) if row.amount_outside else None
+    return GivenView(row.kind, row.reason, row.given_by, outside)
 
 
 def _line(line: OrderLine) -> Line:

@@ -27,7 +27,8 @@ _HEADERS = (
 
 def begin(shop: Shop, filters: Filters, *, deed: Deed) -> Iterator[str]:
     """The file in pieces, once it is written down who took it. Raises NotPermitted or DoneAlready, before the first piece."""
-    detail = "&".join(f"{name}={value}" for name, value in filters.query().items() if name != "text")
+    detail = "&".join(f"{name}={value}" for name, value in filters.query().items() if name not in ("text", "ids"))
+    detail = "&".join(filter(None, (detail, f"{len(filters.ids)} chosen" if filters.ids else "")))
     with shop.transaction() as session:
         deeds.begin(
             session, shop.settings, deed, Action.EXPORT, subject="orders", detail=detail or "all", now=shop.now()

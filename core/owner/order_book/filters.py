@@ -1,5 +1,6 @@
 """Filters: which orders a list shows. They stand in addresses, so whatever they say is checked, and nonsense counts as not said."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,9 @@ from core.owner.figures.days import read_day
 
 Kind = TypeVar("Kind", bound=StrEnum)
 _LONGEST = 100
+# More are not chosen on one page.
+MOST_IDS = 100
+_ID = re.compile(r"ord_[A-Za-z0-9_]{1,40}")
 
 
 class Mode(StrEnum):
@@ -29,7 +33,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked for; an empty field asks for nothing. Both days are included."""
+    """What is asked for; an empty field asks for nothing. Both days are included. `ids` are orders by name."""
 
     text: str = ""
     status: tuple[Status, ...] = ()
@@ -39,6 +43,7 @@ class Filters:
     product: str = ""
     since: date | None = None
     until: date | None = None
+    ids: tuple[str, ...] = ()
     mode: Mode = Mode.OURS
     sort: Sort = Sort.NEWEST
 
@@ -71,6 +76,7 @@ def read(address: Mapping[str, str]) -> Filters:
         product=said.get("product", "")[:_LONGEST],
         since=read_day(said.get("since", "")),
         until=read_day(said.get("until", "")),
+        ids=tuple(dict.fromkeys(each for each in said.get("ids", "").split(",") if _ID.fullmatch(each)))[:MOST_IDS],
         mode=_one(Mode, said.get("mode", "")) or Mode.OURS,
         sort=_one(Sort, said.get("sort", "")) or Sort.NEWEST,
     )

@@ -159,6 +159,8 @@ def _conditions(
     found: list[ColumnElement[bool]] = [col(Order.livemode).is_(livemode is (filters.mode is Mode.OURS))]
     if filters.text:
         found.append(col(Order.id).in_(lookup.matching(session, filters.text)))
+    if filters.ids:
+        found.append(col(Order.id).in_(filters.ids))
     if filters.status:
         found.append(col(Order.status).in_(filters.status))
     if filters.country:

@@ -8,6 +8,7 @@ import pytest
 from core.foundation.errors import (
     AlreadyPaid,
     DoneAlready,
+    MadeUp,
     NeverPaid,
     NotPermitted,
     OrderNotFound,
@@ -17,9 +18,11 @@ from core.foundation.errors import (
     StripeUnreachable,
 )
 from core.journeys import order_care, refund, revocation
+from core.messages import contents
+from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.owner import notes
-from core.people import staff
+from core.people import customers, sign_in, staff
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed
 from core.people.staff import MAY, Action, Role
@@ -66,6 +69,16 @@ def test_each_role_does_what_it_may_and_nothing_else(
 def state(shop: Shop, order_id: str) -> object:
     detail = builders.detail(shop, order_id)
     return detail["status"], detail["grants"], detail["refunds"], detail["email"], builders.jobs(shop)
+
+
+def test_no_receipt_is_sent_for_an_order_that_nobody_placed(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    with shop.transaction() as session:
+        session.get_one(Order, order_id).from_season = True
+    jobs = builders.jobs(shop)
+    with pytest.raises(MadeUp):
+        order_care.resend(shop, order_id, deed=deed(works_as(shop, Role.OWNER)))
+    assert builders.jobs(shop) == jobs
 
 
 @pytest.mark.parametrize("action", ACTS)
@@ -142,6 +155,41 @@ def test_the_receipt_goes_out_again_and_stands_in_the_history(shop: Shop, stripe
     order_care.resend(shop, order_id, deed=click)
     assert f"receipt:{order_id}:do_1" in builders.jobs(shop)
     assert "resent:do_1" in builders.log(shop, order_id)
+
+
+def test_a_copy_of_the_receipt_goes_to_another_address_and_signs_nobody_else_in(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    said = order_care.resend(shop, order_id, to="Ida@Berg.example", deed=deed(works_as(shop, Role.OWNER), "do_1"))
+    assert said == "Ida@berg.example"
+    assert f"receipt:{order_id}:do_1" in builders.jobs(shop)
+    letter = contents.about_order(shop, order_id, copy="do_1")
+    assert (letter.email, letter.library_url) == (said, f"{shop.settings.public_url}/purchases")
+    assert "?letter=" in contents.about_order(shop, order_id).library_url
+    assert contents.about_order(shop, order_id).email == "nora@lindqvist.example"
+    assert builders.detail(shop, order_id)["email"] == "nora@lindqvist.example"
+    (entry,) = builders.rows(shop, AuditEntry)
+    assert (entry.action, entry.detail) == ("resend", "to another address")
+
+
+def test_a_copy_for_another_address_of_the_same_customer_signs_them_in(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    with shop.transaction() as session:
+        owner = session.get_one(Order, order_id).customer_id
+        assert owner
+        customers.take(session, "nora@work.example", owner, how=customers.How.OWNER, now=shop.now())
+    order_care.resend(shop, order_id, to="nora@work.example", deed=deed(works_as(shop, Role.OWNER), "do_1"))
+    token = contents.about_order(shop, order_id, copy="do_1").library_url.partition("?letter=")[2]
+    assert sign_in.read_letter(shop, token) == "nora@work.example"
+
+
+def test_support_sends_to_the_order_s_own_address_alone(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, support = bought(shop, stripe), works_as(shop, Role.SUPPORT)
+    jobs = builders.jobs(shop)
+    with pytest.raises(NotPermitted):
+        order_care.resend(shop, order_id, to="ida@berg.example", deed=deed(support))
+    assert builders.jobs(shop) == jobs
+    order_care.resend(shop, order_id, to="NORA@lindqvist.example", deed=deed(support, "do_1"))
+    assert contents.about_order(shop, order_id, copy="do_1").email == "nora@lindqvist.example"
 
 
 def test_nothing_is_sent_again_of_what_was_never_paid(shop: Shop) -> None:

@@ -79,6 +79,21 @@ def test_the_cards_show_what_core_counts(owner: Visitor, clock: Clock) -> None:
     assert shown["Conversion"] == ["67%"]
 
 
+def test_figures_are_told_as_they_were_known_on_a_past_day(owner: Visitor, clock: Clock) -> None:
+    sell(owner, clock)
+    today = day_of(owner.shop.now(), owner.shop.settings.zone)
+    yesterday = today.fromordinal(today.toordinal() - 1)
+    assert cards(opens(owner))["Orders"] == ["2"]
+    tab = opens(owner, known=yesterday.isoformat())
+    assert cards(tab)["Orders"] == ["1"]
+    assert tab.date_input(key="p-known").value == yesterday
+    sound(tab.date_input(key="p-known").set_value(None).run())
+    assert cards(tab)["Orders"] == ["2"]
+    assert "known" not in tab.query_params
+    assert cards(opens(owner, known=today.isoformat()))["Orders"] == ["2"]
+    assert "as it was known on a past day" in words(opens(owner, "figure", figure="net", known=yesterday.isoformat()))
+
+
 def test_each_card_opens_the_rows_that_add_up_to_it(owner: Visitor, clock: Clock) -> None:
     sell(owner, clock)
     (each,) = counted(owner).currencies

@@ -183,9 +183,9 @@ def test_receipts_of_chosen_orders_go_out_again(owner: Visitor, monkeypatch: pyt
     sound(tab.button(key="resend-chosen").click().run())
     assert "1 receipt goes out again" in tab.success[0].value
     assert "PL-1002: Nothing was ever paid" in tab.warning[0].value
-    # The second click of a double click finds the first one done.
+    # The second click of a double click finds the first one done, and says what that came to.
     sound(tab.button(key="resend-chosen").click().run())
-    assert "done by an earlier click" in "".join(each.value for each in tab.warning)
+    assert "1 receipt goes out again" in tab.success[0].value
     assert len([job for job in builders.jobs(owner.shop) if job.startswith("receipt:")]) == 2
     sound(tab.run())
     sound(tab.button(key="resend-chosen").click().run())

@@ -1,6 +1,7 @@
 """One order's page: everything about it, and each dialog to its end."""
 
 from base64 import b64decode
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -8,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.foundation.errors import StripeRefused
 from core.journeys import refund
 from core.kinds import license_keys
+from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
 from core.people.staff import Role
@@ -39,6 +41,31 @@ def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str)
         "nora@lindqvist.example", "pi_", "Test money", "Stripe's fee is known within minutes",
     ):  # fmt: skip
         assert text in said, text
+
+
+def test_an_order_of_the_season_says_so_and_offers_nothing_that_cannot_be(visitor: Visitor, order_id: str) -> None:
+    assert "Made up" not in words(opens(visitor, order_id))
+    with visitor.shop.transaction() as session:
+        session.get_one(Order, order_id).from_season = True
+    tab = opens(visitor, order_id)
+    assert "Made up" in words(tab)
+    assert "nobody placed it" in words(tab)
+    assert not {"open-refund", "open-resend", "open-payment_link"} & {button.key for button in tab.button}
+
+
+def test_each_payment_leads_to_stripe_s_own_page_of_it(
+    visitor: Visitor, order_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = builders.detail(visitor.shop, order_id)["stripe"]["payment_intent"]
+    assert "dashboard.stripe.com" not in words(opens(visitor, order_id))  # the sandbox has none
+    settings = visitor.shop.settings.model_copy(
+        update={"stripe_secret_key": builders.OWN_KEY, "owner_emails": ("owner@example.com",)}
+    )
+    monkeypatch.setattr("storefront.process.shop", lambda: replace(visitor.shop, settings=settings))
+    said = words(opens(visitor, order_id))
+    assert f"[`{payment}`](https://dashboard.stripe.com/test/payments/{payment})" in said
+    plan, _ = subscribed(visitor.shop, visitor.stripe, cart="cart_2")
+    assert "(https://dashboard.stripe.com/test/invoices/in_" in words(opens(visitor, plan))
 
 
 def test_a_licence_key_is_not_shown_whole(visitor: Visitor, order_id: str) -> None:

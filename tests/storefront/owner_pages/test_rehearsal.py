@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
+from core.journeys.rehearsal import Turn
 from core.orders.orders import Order
 from core.people.staff import Role
+from storefront.back_office import rehearsal_card
 from tests import builders
 from tests.builders import bought
 from tests.machine import free_port
@@ -42,15 +45,34 @@ def test_others_are_offered_none_of_it(visitor: Visitor, role: Role) -> None:
     assert DISPUTED not in labels(opens(visitor, bought(visitor.shop, visitor.stripe)))
 
 
-def test_neither_with_a_key_of_ones_own_nor_with_an_order_that_is_made_up(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_order_that_is_made_up_offers_none(visitor: Visitor) -> None:
     visitor.works_as(Role.OWNER)
     order_id = bought(visitor.shop, visitor.stripe)
     with visitor.shop.transaction() as session:
         session.get_one(Order, order_id).from_season = True
     assert DISPUTED not in labels(opens(visitor, order_id))
-    with visitor.shop.transaction() as session:
-        session.get_one(Order, order_id).from_season = False
+
+
+def test_with_a_test_key_of_ones_own_it_says_what_to_do_at_stripe(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.works_as(Role.OWNER)
+    order_id = bought(visitor.shop, visitor.stripe)
     set_up(visitor, monkeypatch, stripe_secret_key=builders.OWN_KEY, owner_emails=("owner@example.com",))
-    assert DISPUTED not in labels(opens(visitor, order_id))
+    tab = opens(visitor, order_id)
+    assert DISPUTED not in labels(tab)
+    assert DISPUTED in [each.label for each in tab.expander]
+    payment = builders.detail(visitor.shop, order_id)["stripe"]["payment_intent"]
+    assert f"`stripe refunds create --payment-intent={payment}`" in words(tab)
+
+
+def test_every_turn_of_every_life_has_a_button_and_a_step() -> None:
+    assert set(rehearsal_card._LABELS) == set(rehearsal_card._STEPS) == set(Turn)
+
+
+def test_where_money_is_real_nothing_is_rehearsed(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor.works_as(Role.OWNER)
+    order_id = bought(visitor.shop, visitor.stripe)
+    set_up(visitor, monkeypatch, stripe_secret_key=SecretStr("sk_live_ours"), owner_emails=("owner@example.com",))
+    tab = opens(visitor, order_id)
+    assert DISPUTED not in labels(tab) + [each.label for each in tab.expander]

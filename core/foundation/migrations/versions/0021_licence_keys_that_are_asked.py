@@ -9,7 +9,7 @@ from sqlmodel import AutoString, UTCDateTime
 from core.foundation import signing
 
 revision = "0021"
-down_revision = "0018"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

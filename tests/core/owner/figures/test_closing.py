@@ -63,6 +63,19 @@ def test_a_refund_that_fails_later_is_taken_out_of_the_day_it_was_made(
     assert eur(shop, today, known_on=today + timedelta(days=2)).net == 7900
 
 
+def test_what_happened_after_the_day_was_not_known_on_it(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    first = clock.time.date()
+    builders.bought(shop, stripe, "kit-eur")
+    clock.pass_(days=1)
+    builders.bought(shop, stripe, "kit-eur", cart="cart_2")
+    for _ in range(2):  # counted from the facts, and once they are summed
+        assert eur(shop, first, known_on=first).gross == 7900
+        assert eur(shop, first + timedelta(days=1), known_on=first).gross == 0
+        assert eur(shop, first + timedelta(days=1), known_on=first + timedelta(days=1)).gross == 7900
+        clock.pass_(days=2)
+        closing.keep_all(shop)
+
+
 def test_what_is_written_without_a_session_noticing_is_noted_too(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     builders.bought(shop, stripe, "kit-eur")
     clock.pass_(hours=3)

@@ -56,6 +56,7 @@ def names(sold: dict[str, str], page: OrderPage) -> list[str]:
         ({"sort": "oldest"}, ["paid", "refunded", "partly", "revoked", "open"]),
         ({"status": "refunded,partially_refunded"}, ["partly", "refunded"]),
         ({"status": "pending"}, ["open"]),
+        ({"ids": "ord_none,<b>"}, []),
         ({"handed": "delivered"}, ["partly", "paid"]),
         ({"handed": "ended"}, ["revoked", "refunded"]),
         ({"handed": "nothing"}, ["open"]),
@@ -91,6 +92,12 @@ def test_what_is_withheld_is_found(shop: Shop, stripe: FakeStripe) -> None:
     builders.deliver(shop, stripe.tell("charge.dispute.created", dispute))
     assert [row.handed for row in listed(shop, handed="on_hold").rows] == [Handed.ON_HOLD]
     assert listed(shop, handed="delivered").rows == ()
+
+
+def test_orders_are_listed_by_name(shop: Shop, sold: dict[str, str]) -> None:
+    page = listed(shop, ids=f"{sold['paid']},{sold['open']},{sold['paid']}")
+    assert names(sold, page) == ["open", "paid"]
+    assert len(filters.read({"ids": ",".join(f"ord_{number}" for number in range(500))}).ids) == filters.MOST_IDS
 
 
 def test_trials_of_a_live_shop_are_hidden_until_asked_for(shop: Shop, sold: dict[str, str]) -> None:

@@ -1,0 +1,36 @@
+"""Accessibility: what axe finds wrong with a page as it stands in a browser, and when a page has come to rest."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+# Streamlit's own menu puts an element between its list and the entries: nothing of ours can change that, and browsers tell
+# screen readers of the list all the same. Whatever else is wrong in it is found by the other rules.
+_NOT_OURS = {"[data-testid=stSidebarNav]": ("list", "listitem")}
+_AT_REST = """() => document.querySelector('[data-testid=stApp]:not([data-test-script-state=running])')
+    && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"""
+
+
+def wait_for_rest(page: Page) -> None:
+    """Wait until Streamlit has drawn all of the page, and nothing fades in any more."""
+    page.wait_for_timeout(300)  # a click is at the server by then
+    page.wait_for_function(_AT_REST)
+    page.wait_for_function("() => document.getAnimations().every(each => each.playState !== 'running' || !each.effect)")
+
+
+def findings(page: Page) -> list[str]:
+    """What is wrong with the page, each with the rule and the element."""
+    found = Axe().run(page).response["violations"]
+    assert page.evaluate("() => typeof axe") == "object"
+    return [
+        f"{rule['id']}: {node['html'][:200]} ({node['failureSummary']})"
+        for rule in found
+        for node in rule["nodes"]
+        if not _is_not_ours(page, rule["id"], node["target"][0])
+    ]
+
+
+def _is_not_ours(page: Page, rule: str, element: str) -> bool:
+    return any(
+        rule in rules and page.locator(element).first.evaluate("(each, name) => !!each.closest(name)", name)
+        for name, rules in _NOT_OURS.items()
+    )

@@ -1,0 +1,265 @@
+"""An owner from the first hour to a month's end, in a demo of its own: set-up list, a day's work, the accountant's files. And
+on the way: what strangers see by direct address, and what axe finds on every page, empty and full."""
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from storefront.links import OWNER_PATHS
+from tests import accessibility
+from tests.journeys.buyer import Buyer
+from tests.journeys.stand import LINES, ROOT, Stand
+from tests.machine import eventually
+
+Come = Callable[[str], Buyer]
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Stand]:
+    """A demo that nobody has touched, for all of this module, whose tests follow each other."""
+    stand = Stand(tmp_path_factory.mktemp("months"), sweep_seconds=3600)
+    try:
+        stand.start("sandbox", "webhook", "worker", "storefront")
+        yield stand
+    finally:
+        stand.stop(*LINES)
+
+
+@pytest.fixture
+def come(browser: Browser, demo: Stand) -> Iterator[Come]:
+    """Has somebody come to the demo. Trouble in a browser, or in any process, fails the test."""
+    people: list[Buyer] = []
+
+    def new(name: str) -> Buyer:
+        people.append(Buyer(browser, demo, email=f"{name}@example.com"))
+        return people[-1]
+
+    yield new
+    for each in people:
+        each.context.close()
+    assert not [trouble for each in people for trouble in each.troubles]
+    assert not demo.complaints()
+
+
+@pytest.fixture
+def owner(come: Come) -> Buyer:
+    """The owner, in by the demo's button."""
+    owner = come("owner")
+    owner.opens("/owner")
+    owner.clicks("See it as the owner")
+    owner.sees_heading("Overview")
+    return owner
+
+
+def looks_through(owner: Buyer, addresses: list[str]) -> list[str]:
+    """Open each of these pages, and say what is wrong with it on a desk by day and on a phone by night."""
+    found = []
+    for address in addresses:
+        owner.opens(address)
+        for size, scheme in ((DESK, "light"), (PHONE, "dark")):
+            owner.page.set_viewport_size(size)
+            owner.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            accessibility.wait_for_rest(owner.page)
+            found += [f"{address} ({scheme}): {each}" for each in accessibility.findings(owner.page)]
+            assert owner.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+        owner.page.set_viewport_size(DESK)
+    return found
+
+
+def looks_into(owner: Buyer, address: str, *labels: str) -> list[str]:
+    """What is wrong once these were clicked on a page, one after the other."""
+    owner.opens(address)
+    accessibility.wait_for_rest(owner.page)
+    for label in labels:
+        owner.page.get_by_role("button", name=label).first.click()
+        accessibility.wait_for_rest(owner.page)
+    return [f"{address} {labels}: {each}" for each in accessibility.findings(owner.page)]
+
+
+def taken(owner: Buyer, label: str) -> list[dict[str, str]]:
+    """A file of the owner's side, as a spreadsheet would read it."""
+    with owner.page.expect_download() as started:
+        owner.page.get_by_role("link", name=label, exact=True).click()
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    return list(csv.DictReader(StringIO(text)))
+
+
+def amount(owner: Buyer, label: str) -> Decimal:
+    """The amount that stands beside a label."""
+    line = owner.page.locator("[data-testid=stHorizontalBlock], [data-testid=stLayoutWrapper]").filter(
+        has=owner.page.get_by_text(label, exact=True)
+    )
+    said = re.search(r"([-−]?)€([\d,]+\.\d\d)", line.last.inner_text())
+    assert said, line.last.inner_text()
+    return Decimal(said[2].replace(",", "")) * (-1 if said[1] else 1)
+
+
+def test_what_is_wrong_with_a_page_is_found(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<html lang='en'><title>x</title><main><h1>x</h1><img src='data:,'><ul><b>x</b></ul></main>")
+    assert {each.partition(":")[0] for each in accessibility.findings(page)} >= {"image-alt", "list"}
+    page.close()
+
+
+def test_by_direct_address_strangers_and_buyers_see_a_form_and_get_no_file(come: Come, demo: Stand) -> None:
+    stranger, buyer = come("stranger"), come("bea")
+    buyer.signs_in()
+    for path in OWNER_PATHS.values():
+        for each in (stranger, buyer):
+            each.opens(f"/{path}?id=PL-1001")
+            each.sees_heading("Back office")
+            assert each.page.locator("[data-testid=stSidebarNav]").count() == 0
+    for each in (stranger, buyer):
+        for file in ("orders.csv", "accounts/journal.csv", "accounts/payouts.csv", "evidence/ord_1"):
+            assert each.context.request.get(f"{demo.url}/api/owner/{file}").status == 403
+
+
+def test_the_first_hour_ticks_off_what_is_done(owner: Buyer, come: Come, demo: Stand) -> None:
+    empty = [f"/{path}" for path in OWNER_PATHS.values()]
+    assert looks_through(owner, empty) == []
+    owner.opens("/owner")
+    owner.sees("Buy something yourself")
+    done = owner.page.get_by_text(re.compile(r"^Setting up")).first.inner_text()
+    myself = come("owner")
+    myself.puts_in_cart("Proposal Kit")
+    myself.goes_to_cart()
+    myself.goes_to_payment()
+    myself.pays()
+    myself.returns()
+    myself.sees_everything_delivered()
+    demo.letters(myself.email)
+    owner.opens("/owner")
+    expect(owner.page.get_by_text(re.compile(r"^Setting up")).first).not_to_have_text(done)
+    owner.does_not_see("Go through your own checkout once, to the end.")
+
+
+def test_a_day_answers_a_dispute_sends_money_and_a_receipt_and_keeps_a_note(
+    owner: Buyer, come: Come, demo: Stand
+) -> None:
+    buyer = come("dora")
+    session = buyer.buys("proposal-kit-eur")
+    payment = demo.stripe(f"checkout/sessions/{session}")["payment_intent"]
+    number = next(each["number"] for each in demo.pushcart("orders") if each["email"] == buyer.email)
+    demo.happens("dispute", payment)
+    eventually(lambda: demo.order(number)["status"] == "disputed")
+    owner.opens("/owner")
+    needs = owner.page.locator(".st-key-box-needs")
+    expect(needs.get_by_text("Dispute", exact=True)).to_be_visible()
+    needs.get_by_role("button", name="Set aside").first.click()
+    owner.page.get_by_label("Why", exact=True).fill("Answered by mail")
+    owner.page.get_by_label("Why", exact=True).press("Enter")
+    owner.page.get_by_role("dialog").get_by_role("button", name=re.compile("Set aside$")).click()
+    owner.sees("It is set aside.")
+    expect(needs.get_by_text("Dispute", exact=True)).to_have_count(0)
+
+    second = come("dina")
+    second.buys("quiet-launch-eur")
+    order = next(each for each in demo.pushcart("orders") if each["email"] == second.email)
+    demo.letters(second.email)
+    owner.opens(f"/owner-order?id={order['number']}")
+    owner.sees_heading(order["number"])
+    owner.clicks(re.compile("Send receipt again$"))
+    owner.clicks("Send it")
+    owner.sees("goes to")
+    assert len(demo.letters(second.email, 2)) == 2
+    owner.page.get_by_label("Note").fill("Called, all is well.")
+    owner.clicks("Keep note")
+    owner.sees("Called, all is well.")
+    owner.sees(re.compile("owner@example.com, "))
+    owner.clicks(re.compile("^(undo )?Refund$"))
+    owner.clicks("Refund €29.00")
+    owner.sees("€29.00 is on its way back.")
+    eventually(lambda: demo.order(order["number"])["status"] == "refunded")
+
+
+def test_an_order_by_hand_reaches_its_reader_and_its_name_is_no_formula_in_the_export(
+    owner: Buyer, demo: Stand
+) -> None:
+    owner.opens("/owner-orders")
+    owner.clicks(re.compile("New order$"))
+    dialog = owner.page.get_by_role("dialog")
+    for label, text in (
+        ("Email", "gina@example.com"), ("Name, if you know it", '=HYPERLINK("http://evil.example","x")'),
+        ("Why, for your books", "For the talk"),
+    ):  # fmt: skip
+        dialog.get_by_label(label).fill(text)
+        dialog.get_by_label(label).press("Enter")
+    dialog.get_by_role("combobox", name="Products").click()
+    owner.page.get_by_role("option", name=re.compile("Proposal Kit")).click()
+    owner.page.keyboard.press("Escape") if dialog.count() == 0 else dialog.get_by_text("New order").first.click()
+    dialog.get_by_role("button", name="Give it").click()
+    owner.sees(re.compile("^Given to"))
+    demo.letters("gina@example.com")
+    owner.opens("/owner-orders?text=gina@example.com")
+    (row,) = taken(owner, "Export as CSV")
+    assert row["name"].startswith("'=HYPERLINK")
+    assert (row["status"], row["total"]) == ("fulfilled", "0.00")
+
+
+def test_a_months_end_adds_up_to_what_the_screen_says(owner: Buyer, demo: Stand) -> None:
+    demo.pushcart("demo", "season")
+    eventually(lambda: demo.pushcart("orders"))
+    owner.opens("/owner?range=30&step=month")
+    owner.sees_heading("Net sales in EUR")
+    owner.opens("/owner-money?range=90")
+    owner.sees_heading("Balance at Stripe, in EUR")
+    journal = taken(owner, "Journal")
+    payouts, taxes = taken(owner, "Payouts"), taken(owner, "Tax")
+    ours = [Decimal(row["settled_net"]) for row in journal if row["order"] and row["settled_currency"] == "eur"]
+    assert ours
+    assert sum(ours) == amount(owner, "Received of your orders")
+    paid_out = sum(Decimal(row["settled_net"]) for row in journal if row["kind"].startswith("payout"))
+    assert paid_out == amount(owner, "Paid out to the bank")
+    sold = [row for row in journal if row["kind"] in ("sale", "refund") and row["tax_rate"]]
+    assert sold
+    for column in ("net", "tax"):
+        assert sum(Decimal(row[column]) for row in sold) == sum(Decimal(row[column]) for row in taxes)
+    assert payouts
+
+
+def test_no_page_full_or_with_a_dialog_open_has_findings(owner: Buyer, demo: Stand) -> None:
+    orders = demo.pushcart("orders", "--limit", "500")
+    real = next(each for each in orders if each["email"] == "owner@example.com" and each["amount_total"])
+    disputed = next(each for each in orders if each["status"] == "disputed")
+    customer = demo.pushcart("customer", real["email"])["id"]
+    pages = [f"/{path}" for path in OWNER_PATHS.values() if path not in ("owner-order", "owner-customer")]
+    pages += [
+        f"/owner-order?id={real['number']}",
+        f"/owner-order?id={disputed['number']}",
+        f"/owner-customer?id={customer}",
+    ]
+    assert looks_through(owner, pages) == []
+    found = [
+        *looks_into(owner, "/owner", "Set aside"), *looks_into(owner, "/owner", "Remove the season"),
+        *looks_into(owner, "/owner", "As known today"), *looks_into(owner, "/owner-orders", "New order"),
+        *looks_into(owner, "/owner-orders?status=refunded", "Saved views"),
+        *looks_into(owner, "/owner-orders", "More filters"),
+    ]  # fmt: skip
+    order = f"/owner-order?id={real['number']}"
+    owner.opens(order)
+    owner.sees_heading(real["number"])
+    accessibility.wait_for_rest(owner.page)
+    actions = owner.page.locator(".st-key-order-actions").get_by_role("button").all_inner_texts()
+    assert len(actions) >= 3
+    for action in actions:
+        found += looks_into(owner, order, action.split("\n")[-1])
+    owner.page.emulate_media(color_scheme="dark")
+    owner.page.set_viewport_size(PHONE)
+    found += looks_into(owner, order, "Refund")
+    assert found == []
+
+
+def test_an_own_catalogue_is_ticked_off_as_well(owner: Buyer, demo: Stand) -> None:
+    owner.sees("Sell your own things")
+    owner.sees("Write a catalogue and apply it with")
+    demo.pushcart("catalog", "apply", str(ROOT / "tests" / "catalogue.toml"))
+    owner.opens("/owner")
+    owner.sees("Sell your own things")
+    owner.does_not_see("Write a catalogue and apply it with")
