@@ -5,7 +5,7 @@ import sys
 import structlog
 import typer
 
-from core.command_line import catalog, demo, errors, events, export, orders, people, report, staff
+from core.command_line import api_keys, catalog, demo, errors, events, export, orders, people, report, staff
 from core.command_line.answers import Json, fail, say
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
@@ -15,6 +15,7 @@ for name, group in {
     "catalog": catalog.catalog_commands,
     "report": report.report_commands,
     "staff": staff.staff_commands,
+    "api-key": api_keys.api_key_commands,
     "demo": demo.demo_commands,
 }.items():
     app.add_typer(group, name=name)

@@ -91,9 +91,10 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront",
     },
+    "storefront/people": {"core/foundation", "core/shop", "core/people", "storefront", "storefront/back_office"},
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
+        "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office", "storefront/people",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

@@ -8,10 +8,12 @@ from core.foundation.errors import (
     AddressUnfit,
     AmountTooSmall,
     AmountUnclear,
+    ApiKeyNotFound,
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
     MadeUp,
+    NameMissing,
     NeverPaid,
     NoSeason,
     NoSuchLine,
@@ -33,6 +35,7 @@ from core.foundation.errors import (
     Unclear,
     Unfit,
     UnknownPrice,
+    UnknownScope,
 )
 from core.foundation.money import Money
 
@@ -54,6 +57,12 @@ def lines(error: ShopError) -> list[str]:
             return [
                 f"The new address is another customer's, who has {error.orders} orders. --join makes one customer of the two."
             ]
+        case UnknownScope():
+            return [f"{_none_such(error)} A key may be for {', '.join(error.known)}."]
+        case NameMissing():
+            return ["Give it a name, by which you will know it among others."]
+        case ApiKeyNotFound():
+            return [f"There is no API key {error.key} that works. `pushcart api-key list` has their ids."]
         case StripeUnreachable():
             return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
         case PermissionMissing():
@@ -72,6 +81,12 @@ def lines(error: ShopError) -> list[str]:
             return [_of_the_season(error)]
         case _:
             return [_of_a_refund(error)]
+
+
+def _none_such(error: UnknownScope) -> str:
+    if not error.unknown:
+        return "A key must be for something."
+    return f"There is no scope {' or '.join(error.unknown)}."
 
 
 _UNFIT = {

@@ -15,6 +15,8 @@
     │   ├── AddressUnfit
     │   ├── NoSuchLine
     │   ├── NoSuchPayment
+    │   ├── UnknownScope
+    │   ├── NameMissing
     │   └── RefundTooBig
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -37,11 +39,14 @@
     │   ├── CustomerNotFound
     │   ├── EventNotFound
     │   ├── NoSeason
+    │   ├── ApiKeyNotFound
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
     │   ├── LinkExpired
     │   ├── LinkInvalid
     │   ├── DownloadsUsedUp
+    │   ├── ApiKeyInvalid
+    │   ├── ScopeMissing
     │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
     │   └── OverLimit
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
@@ -200,6 +205,18 @@ class NoSuchPayment(BadInput):
 
 
 @dataclass(eq=False)
+class UnknownScope(BadInput):
+    """What an API key is to be for is nothing that there is, or nothing at all."""
+
+    unknown: list[str]
+    known: list[str]
+
+
+class NameMissing(BadInput):
+    """What is to be told from others needs a name."""
+
+
+@dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
 
@@ -336,6 +353,13 @@ class EventNotFound(NotFound):
     event: str
 
 
+@dataclass(eq=False)
+class ApiKeyNotFound(NotFound):
+    """There is no such API key, or it was ended before."""
+
+    key: str
+
+
 class NoSeason(NotFound):
     """There is no season of sales in this shop that could be removed, or no longer the one that was being made."""
 
@@ -365,6 +389,17 @@ class DownloadsUsedUp(AccessDenied):
     """The file was taken as often as the catalogue allows."""
 
     limit: int
+
+
+class ApiKeyInvalid(AccessDenied):
+    """No API key of this shop, or one that was ended."""
+
+
+@dataclass(eq=False)
+class ScopeMissing(AccessDenied):
+    """The API key is good, but not for this."""
+
+    scope: str
 
 
 @dataclass(eq=False)

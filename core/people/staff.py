@@ -44,6 +44,7 @@ class Action(StrEnum):
     EXPORT = "export"
     END_PLAN = "end_plan"
     STAFF = "staff"
+    API_KEYS = "api_keys"
     SEASON = "season"
     REHEARSE = "rehearse"
 
@@ -51,7 +52,15 @@ class Action(StrEnum):
 MAY: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(Action),
     Role.SUPPORT: frozenset(Action)
-    - {Action.READDRESS, Action.TAKE_BACK, Action.END_PLAN, Action.STAFF, Action.SEASON, Action.REHEARSE},
+    - {
+        Action.READDRESS,
+        Action.TAKE_BACK,
+        Action.END_PLAN,
+        Action.STAFF,
+        Action.API_KEYS,
+        Action.SEASON,
+        Action.REHEARSE,
+    },
     Role.VIEWER: frozenset(),
 }
 

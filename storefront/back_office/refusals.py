@@ -8,10 +8,12 @@ from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     AmountUnclear,
+    ApiKeyNotFound,
     CustomerNotFound,
     DoneAlready,
     EventNotFound,
     MadeUp,
+    NameMissing,
     NeverPaid,
     NoSeason,
     NothingToRefund,
@@ -30,6 +32,7 @@ from core.foundation.errors import (
     StripeRefused,
     StripeUnreachable,
     UnknownPrice,
+    UnknownScope,
 )
 from core.foundation.money import Money
 from storefront import sentences, words
@@ -86,6 +89,12 @@ def of(error: ShopError) -> str:
             return "The season of sales is not there any more."
         case UnknownPrice(price=missing):
             return f"{missing} isn't on sale, and the season is of the demo's own goods."
+        case NameMissing():
+            return "Give it a name, by which you will know it among others."
+        case UnknownScope():
+            return "Choose what it is to be for."
+        case ApiKeyNotFound():
+            return "There is no such key any more: somebody has ended it."
         case EventNotFound():
             return "This event isn't remembered any more."
         case StripeUnreachable():

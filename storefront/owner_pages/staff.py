@@ -7,6 +7,7 @@ from core.people.deeds import Deed
 from core.people.staff import Action, Listed, Role
 from storefront import frame, process, words
 from storefront.back_office import dialogs, gate, refusals, states
+from storefront.people import api_keys_card
 
 shop = process.shop()
 ROLES = {
@@ -104,6 +105,7 @@ with frame.column(1180):
     left, right = st.columns([3, 2], gap="medium")
     with left:
         draw_people(people)
+        api_keys_card.draw()
     with right:
         draw_invitation()
     draw_log(entries)
