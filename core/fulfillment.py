@@ -33,6 +33,7 @@ from core.orders import (
     refunds,
     subscriptions,
 )
+from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
@@ -120,8 +121,8 @@ def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datet
     return settled
 
 
-def record_session(session: Session, admitted: AdmittedSession, *, now: datetime) -> None:
-    """Record what a Session of ours said of itself, in the ledger of its order as well."""
+def record_session(session: Session, admitted: AdmittedSession, *, now: datetime) -> Checkout:
+    """Record what a Session of ours said of itself, in the ledger of its order as well; return its row."""
     order, book = admitted.order, admitted.book
     row = checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
     if admitted.facts.is_paid:
@@ -133,6 +134,7 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
     if admitted.facts.subscription:
         order.eventful = True
         subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
+    return row
 
 
 def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, actor: str, now: datetime) -> Settled:

@@ -53,15 +53,19 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/journeys", "core/events", "core/messages",
     },
+    "core/privacy": {
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/events", "core/messages", "core/owner",
+    },
     "core/registers": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner",
+        "core/events", "core/messages", "core/owner", "core/privacy",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
     "core/command_line": {
         "core/foundation", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds", "core/people",
-        "core/journeys", "core/events", "core/owner",
+        "core/journeys", "core/events", "core/owner", "core/privacy",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
@@ -72,7 +76,7 @@ ROOMS: dict[str, set[str]] = {
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner", "core/opening",
+        "core/events", "core/messages", "core/owner", "core/privacy", "core/opening",
     },
     "worker": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
@@ -91,7 +95,10 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront",
     },
-    "storefront/people": {"core/foundation", "core/shop", "core/people", "storefront", "storefront/back_office"},
+    "storefront/people": {
+        "core/foundation", "core/shop", "core/people", "core/privacy", "core/registers", "storefront",
+        "storefront/back_office",
+    },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office", "storefront/people",

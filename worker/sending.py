@@ -99,6 +99,8 @@ def _attempt(post: Post, turn: Turn, letter: Letter, claim: Claim) -> None:
 
     try:
         message = letter.write(post.shop)
+        if message is not None and not message.to:
+            message = None  # whoever it was for was erased
         if message is not None:
             mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check)
             post.breaker.worked()

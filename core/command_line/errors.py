@@ -12,12 +12,14 @@ from core.foundation.errors import (
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
+    Hold,
     MadeUp,
     NameMissing,
     NeverPaid,
     NoSeason,
     NoSuchLine,
     NoSuchPayment,
+    NotErasable,
     NothingToRefund,
     NotTheDemo,
     OrderNotFound,
@@ -57,6 +59,11 @@ def lines(error: ShopError) -> list[str]:
             return [
                 f"The new address is another customer's, who has {error.orders} orders. --join makes one customer of the two."
             ]
+        case NotErasable():
+            return [
+                "Nobody was erased, since something is still open:",
+                *(_HOLDS[why].format(number) for why, number in error.holds),
+            ]
         case UnknownScope():
             return [f"{_none_such(error)} A key may be for {', '.join(error.known)}."]
         case NameMissing():
@@ -81,6 +88,14 @@ def lines(error: ShopError) -> list[str]:
             return [_of_the_season(error)]
         case _:
             return [_of_a_refund(error)]
+
+
+_HOLDS = {
+    Hold.ORDER: "{} is not paid or not delivered yet. Wait for it, or refund it.",
+    Hold.DISPUTE: "{} is disputed. Wait for what the bank decides.",
+    Hold.PLAN: "{} has a plan that bills on. End it first.",
+    Hold.WORKSHOP: "{} has a place in a workshop that is still to come. Refund it, or wait.",
+}
 
 
 def _none_such(error: UnknownScope) -> str:

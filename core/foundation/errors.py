@@ -31,6 +31,7 @@
     │   ├── RevocationChanged
     │   ├── OtherMode
     │   ├── MadeUp          the order is of the demo's season, and its money never was anywhere
+    │   ├── NotErasable     the shop still owes the person something, or they it
     │   ├── SeasonThere
     │   ├── SeasonUnderWay
     │   └── DoneAlready
@@ -317,6 +318,22 @@ class MadeUp(NotOpen):
     """The order was made up for the demo: there is no money of it that could go back, and nothing at Stripe."""
 
     order_id: str
+
+
+class Hold(StrEnum):
+    """Why the data of a person is still needed."""
+
+    ORDER = "order"
+    DISPUTE = "dispute"
+    PLAN = "plan"
+    WORKSHOP = "workshop"
+
+
+@dataclass(eq=False)
+class NotErasable(NotOpen):
+    """Something is still open with this person: what it is, each with the number of its order."""
+
+    holds: list[tuple[Hold, str]]
 
 
 class SeasonThere(NotOpen):

@@ -14,7 +14,7 @@ from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
 from core.orders import history, orders
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
-from core.people import codes, customers
+from core.people import codes, customer_notes, customers
 from core.people.codes import Proof
 from core.people.customers import Customer, CustomerAddress, How
 from core.shop import Shop
@@ -130,4 +130,5 @@ def _join(session: Session, other: str, customer: str) -> None:
     """Give all addresses of one customer to another. The first is no customer any more."""
     theirs = col(CustomerAddress.customer_id) == other
     session.exec(update(CustomerAddress).where(theirs).values(customer_id=customer))
+    customer_notes.move(session, other, customer)
     session.exec(delete(Customer).where(col(Customer.id) == other))

@@ -35,6 +35,7 @@ class Action(StrEnum):
     REFUND = "refund"
     RESEND = "resend"
     READDRESS = "readdress"
+    ERASE = "erase"
     TAKE_BACK = "take_back"
     GIVE_BACK = "give_back"
     PAYMENT_LINK = "payment_link"
@@ -54,6 +55,7 @@ MAY: dict[Role, frozenset[Action]] = {
     Role.SUPPORT: frozenset(Action)
     - {
         Action.READDRESS,
+        Action.ERASE,
         Action.TAKE_BACK,
         Action.END_PLAN,
         Action.STAFF,

@@ -12,10 +12,12 @@ from core.foundation.errors import (
     CustomerNotFound,
     DoneAlready,
     EventNotFound,
+    Hold,
     MadeUp,
     NameMissing,
     NeverPaid,
     NoSeason,
+    NotErasable,
     NothingToRefund,
     NotPermitted,
     NotTheDemo,
@@ -37,6 +39,18 @@ from core.foundation.errors import (
 from core.foundation.money import Money
 from storefront import sentences, words
 from storefront.amounts import price
+
+_HOLDS = {
+    Hold.ORDER: "{} is not paid or not delivered yet: wait for it, or refund it.",
+    Hold.DISPUTE: "{} is disputed: wait for what the bank decides.",
+    Hold.PLAN: "{} has a plan that bills on: end it first.",
+    Hold.WORKSHOP: "{} has a place in a workshop that is still to come: refund it, or wait.",
+}
+
+
+def held(why: Hold, number: str) -> str:
+    """Why somebody cannot be erased yet, and what can be done about it."""
+    return _HOLDS[why].format(f"**{number}**")
 
 
 def draw(error: ShopError) -> None:
@@ -89,6 +103,8 @@ def of(error: ShopError) -> str:
             return "The season of sales is not there any more."
         case UnknownPrice(price=missing):
             return f"{missing} isn't on sale, and the season is of the demo's own goods."
+        case NotErasable(holds=holds):
+            return "Nobody was erased. " + " ".join(held(why, number) for why, number in holds)
         case NameMissing():
             return "Give it a name, by which you will know it among others."
         case UnknownScope():

@@ -4,10 +4,15 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
+from core.foundation.addresses import fold
+
 revision = "0019"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
+
+# As addresses are folded: all that are of ASCII letters alone by the database, the few others one by one.
+BEYOND_ASCII = {"sqlite": "email glob '*[^ -~]*'", "postgresql": "email ~ '[^ -~]'"}
 
 
 def upgrade() -> None:
@@ -26,7 +31,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
     )
     op.create_index("ix_api_keys_created_at", "api_keys", ["created_at"])
+    op.create_table(
+        "customer_notes",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("customer_id", AutoString(), nullable=False),
+        sa.Column("text", AutoString(), nullable=False),
+        sa.Column("who", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customers.id"],
+            name=op.f("fk_customer_notes_customer_id_customers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_notes")),
+    )
+    op.create_index(op.f("ix_customer_notes_customer_id"), "customer_notes", ["customer_id"])
+    op.add_column("customers", sa.Column("erased_at", UTCDateTime(), nullable=True))
+    op.add_column("checkouts", sa.Column("folded", AutoString(), nullable=False, server_default=""))
+    op.add_column("checkouts", sa.Column("erased_as", AutoString(), nullable=False, server_default=""))
+    _fold_addresses()
+    op.create_index(op.f("ix_checkouts_folded"), "checkouts", ["folded"])
+
+
+def _fold_addresses() -> None:
+    connection = op.get_bind()
+    connection.execute(sa.text("update checkouts set folded = lower(trim(email)) where email != ''"))
+    others = sa.text(f"select id, email from checkouts where {BEYOND_ASCII[connection.dialect.name]}")
+    rows = [{"id": row.id, "folded": fold(row.email)} for row in connection.execute(others)]
+    if rows:
+        connection.execute(sa.text("update checkouts set folded = :folded where id = :id"), rows)
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_checkouts_folded"), table_name="checkouts")
+    op.drop_column("checkouts", "erased_as")
+    op.drop_column("checkouts", "folded")
+    op.drop_column("customers", "erased_at")
+    op.drop_table("customer_notes")
     op.drop_table("api_keys")
