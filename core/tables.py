@@ -24,4 +24,4 @@ from core.orders.balance import entries, payouts
 from core.owner import notes, set_aside
 from core.owner.figures import day_sums
 from core.owner.season import seasons
-from core.people import api_keys, audit, codes, customer_notes, customers, sign_in, staff
+from core.people import api_keys, audit, codes, customer_notes, customers, second_factor, sign_in, staff

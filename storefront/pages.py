@@ -12,7 +12,7 @@ import streamlit as st
 from core.catalog import products
 from core.journeys import carts
 from core.people.staff import Action, Staff
-from storefront import frame, links, pictures, process, visitor, words
+from storefront import frame, links, pictures, process, second_factor_form, visitor, words
 from storefront.back_office import bar, gate
 
 shop = process.shop()
@@ -68,7 +68,8 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.MONEY, "Money", "account_balance", hidden=hidden),
             owners_page(links.FIGURE, "Figure", "monitoring", hidden=True),
         ],
-        "Shop": [owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too)],
+        # Everybody has a sign-in of their own there; the others are for owners to see.
+        "Shop": [owners_page(links.STAFF, "Staff" if staff_too else "My sign-in", "group", hidden=hidden)],
         "System": [
             owners_page(links.LETTERS, "Letters", "mail", hidden=hidden),
             owners_page(links.HEALTH, "Health", "vital_signs", hidden=hidden),
@@ -121,5 +122,6 @@ else:
     st.logo(pictures.STATIC / "brand" / "pushcart.svg", size="large")
     state["needs"] = needs
     draw_sidebar(me)
-    bar.draw(len(needs))
-    page.run()
+    if not second_factor_form.draw_codes():
+        bar.draw(len(needs))
+        page.run()

@@ -11,6 +11,7 @@ from core.foundation.errors import (
     BadInput,
     BadQuantity,
     EmptyBasket,
+    FactorWrong,
     LinkExpired,
     LinkInvalid,
     MixedBasket,
@@ -55,6 +56,13 @@ def of(error: ShopError) -> str:
     match error:
         case SoldOut(left=left, starts_at=starts_at, timezone=timezone):
             return _too_few_places(left, f" on {weekday(starts_at, timezone)}" if starts_at else "")
+        case FactorWrong(left=None):
+            return "That isn't the code. Look that the clock of your device is right, and type the code it shows now."
+        case FactorWrong(left=0):
+            return "That isn't the code either. You were signed out: begin with a new code by mail."
+        case FactorWrong(left=int(left)):
+            tries = count(left, "try", "tries")
+            return f"That isn't the code, or it was used before. Wait for the next one. You have {tries} left."
         case UnknownDate():
             return "That date isn't offered any more. Choose another one to go on."
         case Withdrawn():

@@ -48,6 +48,7 @@
     │   ├── DownloadsUsedUp
     │   ├── ApiKeyInvalid
     │   ├── ScopeMissing
+    │   ├── FactorWrong     no code of the second factor
     │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
     │   └── OverLimit
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
@@ -417,6 +418,13 @@ class ScopeMissing(AccessDenied):
     """The API key is good, but not for this."""
 
     scope: str
+
+
+@dataclass(eq=False)
+class FactorWrong(AccessDenied):
+    """Not the code of the device, or one that was taken before. `left` are the tries until the sign-in is over, if it will be."""
+
+    left: int | None
 
 
 @dataclass(eq=False)

@@ -1,5 +1,6 @@
 """Signing: download tokens, cookies and mail links, each with a salt of its own so that none passes for another."""
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
@@ -11,6 +12,8 @@ BROWSER = "browser"
 LETTER = "letter"
 TICKET = "ticket"
 SIGN_IN = "sign-in"
+# What is sealed rather than signed.
+DEVICE = "device"
 
 _MINUTE = 60
 MAX_AGE = {
@@ -38,6 +41,30 @@ def read(key: str, purpose: str, token: str) -> Any:
         raise LinkExpired(subject=subject if isinstance(subject, str) else "") from None
     except BadSignature:
         raise LinkInvalid() from None
+
+
+def seal(key: str, purpose: str, value: str) -> str:
+    """A text that only `unseal` reads, with the same key and for the same purpose."""
+    return str(_fernet(key, purpose).encrypt(value.encode()), "ascii")
+
+
+def unseal(key: str, purpose: str, sealed: str) -> str:
+    """What was sealed, or an empty string if it was under another key."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return str(_fernet(key, purpose).decrypt(sealed.encode()), "utf-8")
+    except InvalidToken:
+        return ""
+
+
+def _fernet(key: str, purpose: str) -> Any:
+    from cryptography.fernet import Fernet  # here, since hardly any process needs it
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    derived = HKDF(SHA256(), length=32, salt=None, info=f"pushcart.{purpose}".encode()).derive(key.encode())
+    return Fernet(urlsafe_b64encode(derived))
 
 
 # The two cookies: which browser this is (it may open what it bought), and who is signed in on it.

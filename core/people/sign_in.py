@@ -27,7 +27,8 @@ _STAYS = timedelta(days=90)
 class SignIn(Record, table=True):
     """Somebody who is signed in on one browser. `letter` is the link it came from, which works once.
 
-    `email` is the folded form of their address.
+    `email` is the folded form of their address. `second_factor_at` is when the code of their device was given, for the owner's
+    side alone, `second_factor_tries` how often a wrong one was.
     """
 
     __tablename__ = "sign_ins"
@@ -39,6 +40,8 @@ class SignIn(Record, table=True):
     created_at: datetime
     expires_at: datetime
     ended_at: datetime | None = None
+    second_factor_at: datetime | None = None
+    second_factor_tries: int = 0
 
 
 def request_code(shop: Shop, email: str) -> None:

@@ -52,6 +52,35 @@ def upgrade() -> None:
     op.add_column("checkouts", sa.Column("erased_as", AutoString(), nullable=False, server_default=""))
     _fold_addresses()
     op.create_index(op.f("ix_checkouts_folded"), "checkouts", ["folded"])
+    op.add_column("sign_ins", sa.Column("second_factor_at", UTCDateTime(), nullable=True))
+    op.add_column("sign_ins", sa.Column("second_factor_tries", sa.Integer(), nullable=False, server_default="0"))
+    op.create_table(
+        "second_factors",
+        sa.Column("folded", AutoString(), nullable=False),
+        sa.Column("sealed", AutoString(), nullable=False),
+        sa.Column("confirmed_at", UTCDateTime(), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("tries_since", UTCDateTime(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("folded", name=op.f("pk_second_factors")),
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("folded", AutoString(), nullable=False),
+        sa.Column("digest", AutoString(), nullable=False),
+        sa.Column("used_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_codes")),
+    )
+    op.create_index(op.f("ix_recovery_codes_folded"), "recovery_codes", ["folded"])
+    op.create_table(
+        "staff_rules",
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.Column("who", AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_staff_rules")),
+    )
 
 
 def _fold_addresses() -> None:
@@ -64,6 +93,10 @@ def _fold_addresses() -> None:
 
 
 def downgrade() -> None:
+    for table in ("staff_rules", "recovery_codes", "second_factors"):
+        op.drop_table(table)
+    op.drop_column("sign_ins", "second_factor_tries")
+    op.drop_column("sign_ins", "second_factor_at")
     op.drop_index(op.f("ix_checkouts_folded"), table_name="checkouts")
     op.drop_column("checkouts", "erased_as")
     op.drop_column("checkouts", "folded")
