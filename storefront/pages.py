@@ -12,7 +12,7 @@ import streamlit as st
 from core.catalog import products
 from core.journeys import carts
 from core.people.staff import Action, Staff
-from storefront import frame, links, pictures, process, second_factor_form, visitor, words
+from storefront import frame, links, pictures, process, provider, second_factor_form, visitor, words
 from storefront.back_office import bar, gate
 
 shop = process.shop()
@@ -96,6 +96,9 @@ st.set_page_config(
 )
 me = gate.who() if in_office else None
 needs = bar.needs() if me else []
+if not in_office:
+    # A provider sends everybody back to the shop's first page.
+    provider.enter()
 if in_office and me:
     sections = owners_pages(len(needs), staff_too=me.may(Action.STAFF))
     page = st.navigation({**sections, "": buyers_pages(hidden=True)}, position="sidebar", expanded=True)

@@ -49,6 +49,7 @@
     │   ├── ApiKeyInvalid
     │   ├── ScopeMissing
     │   ├── FactorWrong     no code of the second factor
+    │   ├── IdentityRefused what an identity provider says opens nothing here
     │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
     │   └── OverLimit
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
@@ -425,6 +426,21 @@ class FactorWrong(AccessDenied):
     """Not the code of the device, or one that was taken before. `left` are the tries until the sign-in is over, if it will be."""
 
     left: int | None
+
+
+class WhyRefused(StrEnum):
+    """Why what an identity provider says of somebody does not sign them in."""
+
+    UNVERIFIED = "unverified"
+    STRANGER = "stranger"
+    OLD = "old"
+
+
+@dataclass(eq=False)
+class IdentityRefused(AccessDenied):
+    """An identity provider has named somebody who is not let in."""
+
+    why: WhyRefused
 
 
 @dataclass(eq=False)

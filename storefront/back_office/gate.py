@@ -10,7 +10,7 @@ from core.people import staff
 from core.people.deeds import Deed
 from core.people.second_factor import Standing
 from core.people.staff import Action, Staff
-from storefront import frame, pictures, process, second_factor_form, sign_in_form, visitor, words
+from storefront import frame, pictures, process, provider, second_factor_form, sign_in_form, visitor, words
 from storefront.sign_in_form import OFFICE
 
 _TOKENS = "deeds"
@@ -61,6 +61,10 @@ def draw_form() -> None:
             words.quiet(
                 f"You are signed in as {words.plain(signed_in)}, with which this page does not open (any more)."
             )
+        if why := provider.enter():
+            st.warning(why, icon=":material/error:")
+        if not sign_in_form.awaits_code():
+            provider.draw_buttons()
         sign_in_form.draw(
             OFFICE, intro="For those who run this shop. Type your email and we'll send you a six-digit code."
         )

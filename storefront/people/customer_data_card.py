@@ -98,17 +98,18 @@ def erase(sheet: CustomerSheet) -> None:
 
 def draw_taken(takes: Erased) -> None:
     """Both lists."""
-    goes = [
-        words.count(takes.addresses, "address", "addresses") + ", and their name wherever it stands",
-        words.count(takes.sign_ins, "sign-in", "sign-ins") + " and the codes for them",
-        words.count(takes.notes, "note", "notes") + " of your team",
-        f"from where {words.count(takes.downloads, 'file was', 'files were')} taken, and who has their seats",
-        f"who they are in {words.count(takes.events, 'event', 'events')} of Stripe's",
-    ]
+    goes = {
+        words.count(takes.addresses, "address", "addresses") + ", and their name wherever it stands": takes.addresses,
+        words.count(takes.sign_ins, "sign-in", "sign-ins") + " and the codes for them": takes.sign_ins,
+        words.count(takes.notes, "note", "notes") + " of your team": takes.notes,
+        f"from where {words.count(takes.downloads, 'file was', 'files were')} taken": takes.downloads,
+        f"who they are in {words.count(takes.events, 'event', 'events')} of Stripe's": takes.events,
+        "who has their seats": takes.orders,
+    }
     stays = [
         f"{words.count(takes.orders, 'order', 'orders')}: number, amounts, taxes, country and tax id, for the books",
         "licence keys that were bought, which go on working",
         "what Stripe itself knows: erase them in Stripe's dashboard too",
     ]
-    for title, lines in (("Goes", goes), ("Stays", stays)):
+    for title, lines in (("Goes", [line for line, count in goes.items() if count]), ("Stays", stays)):
         st.markdown(f"**{title}**\n" + "\n".join(f"- {line}" for line in lines))

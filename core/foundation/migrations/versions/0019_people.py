@@ -54,6 +54,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_checkouts_folded"), "checkouts", ["folded"])
     op.add_column("sign_ins", sa.Column("second_factor_at", UTCDateTime(), nullable=True))
     op.add_column("sign_ins", sa.Column("second_factor_tries", sa.Integer(), nullable=False, server_default="0"))
+    with op.batch_alter_table("sign_ins", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("proof", AutoString(), nullable=True))
+        batch_op.create_unique_constraint(op.f("uq_sign_ins_proof"), ["proof"])
     op.create_table(
         "second_factors",
         sa.Column("folded", AutoString(), nullable=False),
@@ -95,6 +98,9 @@ def _fold_addresses() -> None:
 def downgrade() -> None:
     for table in ("staff_rules", "recovery_codes", "second_factors"):
         op.drop_table(table)
+    with op.batch_alter_table("sign_ins", schema=None) as batch_op:
+        batch_op.drop_constraint(op.f("uq_sign_ins_proof"), type_="unique")
+        batch_op.drop_column("proof")
     op.drop_column("sign_ins", "second_factor_tries")
     op.drop_column("sign_ins", "second_factor_at")
     op.drop_index(op.f("ix_checkouts_folded"), table_name="checkouts")
