@@ -44,7 +44,7 @@ def offer(shop: Shop, sign_in_id: str) -> Device:
     with shop.transaction() as session:
         arrival = _without_device(session, shop, sign_in_id)
         return second_factor.offer(
-            session, arrival.row.email, shop_name=shop.settings.shop_name, signing_key=shop.signing_key, now=shop.now()
+            session, arrival.row, shop_name=shop.settings.shop_name, signing_key=shop.signing_key, now=shop.now()
         )
 
 
@@ -78,11 +78,7 @@ def give(shop: Shop, sign_in_id: str, text: str) -> int | None:
 
 def renew_recovery_codes(shop: Shop, sign_in_id: str) -> tuple[str, ...]:
     """Ten new ones, told this once; those of before work no more. Raises NotPermitted."""
-
-    def renew(session: Session, folded: str) -> tuple[str, ...]:
-        return second_factor.renew_recovery_codes(session, folded)
-
-    return _with_device(shop, sign_in_id, renew, "new recovery codes")
+    return _with_device(shop, sign_in_id, second_factor.renew_recovery_codes, "new recovery codes")
 
 
 def remove(shop: Shop, sign_in_id: str) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
-from core.foundation.database import Record, minor_units, new_id
+from core.foundation.database import Record, lock_names, minor_units, new_id
 from core.people.sign_in import SignIn
 
 # Wrong ones on one sign-in: then it is over, and begins with a mailed code again.
@@ -31,13 +31,14 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 class SecondFactor(Record, table=True):
-    """Somebody's device. It counts once it is confirmed. `sealed` is its secret under SECRET_KEY, `last_step` the span of time
-    whose code was taken last: none of it, nor of one before, is taken again."""
+    """Somebody's device. It counts once it is confirmed. `sealed` is its secret under SECRET_KEY, `offered_to` the sign-in that was
+    shown it, `last_step` the span of time whose code was taken last: none of it, nor of one before, is taken again."""
 
     __tablename__ = "second_factors"
 
     folded: str = Field(primary_key=True)
     sealed: str
+    offered_to: str
     confirmed_at: datetime | None = None
     last_step: int = minor_units(default=0)
     tries: int = 0
@@ -115,23 +116,30 @@ def all_set(session: Session, folded: Sequence[str]) -> set[str]:
     return set(session.exec(select(SecondFactor.folded).where(theirs, col(SecondFactor.confirmed_at).is_not(None))))
 
 
-def offer(session: Session, folded: str, *, shop_name: str, signing_key: str, now: datetime) -> Device:
-    """What to tell a new device: the same until it is confirmed. Nothing counts yet."""
-    row = _locked(session, folded)
-    secret = signing.unseal(signing_key, signing.DEVICE, row.sealed) if row and row.confirmed_at is None else ""
+def offer(session: Session, row: SignIn, *, shop_name: str, signing_key: str, now: datetime) -> Device:
+    """What to tell a new device: the same on this sign-in until it is confirmed. Nothing counts yet.
+
+    On another sign-in it is another: whoever has once read somebody's mail must not know what they will set up.
+    """
+    lock_names(session, f"second factor {row.email}")  # two tabs at once would both write the first one
+    device = _locked(session, row.email)
+    known = device and device.confirmed_at is None and device.offered_to == row.id
+    secret = signing.unseal(signing_key, signing.DEVICE, device.sealed) if device and known else ""
     if not secret:
         secret = pyotp.random_base32()
-        row = row or SecondFactor(folded=folded, sealed="", created_at=now)
-        row.sealed = signing.seal(signing_key, signing.DEVICE, secret)
-        session.add(row)
+        device = device or SecondFactor(folded=row.email, sealed="", offered_to="", created_at=now)
+        device.sealed, device.offered_to = signing.seal(signing_key, signing.DEVICE, secret), row.id
+        session.add(device)
         session.flush()
-    return Device(secret, pyotp.TOTP(secret).provisioning_uri(name=folded, issuer_name=shop_name))
+    return Device(secret, pyotp.TOTP(secret).provisioning_uri(name=row.email, issuer_name=shop_name))
 
 
 def confirm(session: Session, row: SignIn, digits: str, *, signing_key: str, now: datetime) -> tuple[str, ...] | None:
     """Let a device that was offered count, if these are its digits: return the recovery codes, told this once, else None."""
     device = _locked(session, row.email)
-    if device is None or device.confirmed_at or not _take_digits(device, digits, signing_key=signing_key, now=now):
+    if device is None or device.confirmed_at or device.offered_to != row.id:
+        return None
+    if not _take_digits(device, digits, signing_key=signing_key, now=now):
         return None
     device.confirmed_at = row.second_factor_at = now
     return renew_recovery_codes(session, row.email)

@@ -4,7 +4,7 @@ Addresses, names, sign-ins, codes, notes and IP addresses go, and what Stripe's 
 of an order stays. Events that come late bring nobody back: the Sessions of the orders keep a mark.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -39,9 +39,6 @@ from core.shop import Shop
 # Finds whom to erase, and writes down who does it: as whom, for the orders' history.
 _Find = Callable[[Session], Person]
 _Allow = Callable[[Session, Person], str]
-
-# So many events are rewritten in one transaction: others write in between.
-_EVENTS_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -79,6 +76,9 @@ def preview_of_address(shop: Shop, address: str) -> Preview:
 def by_staff(shop: Shop, customer_id: str, *, deed: Deed) -> Erased:
     """Erase a customer as a click of an owner. Raises CustomerNotFound, NotErasable, NotPermitted, DoneAlready."""
 
+    with shop.reading() as session:
+        deeds.permit(session, shop.settings, deed, Action.ERASE, now=shop.now())
+
     def allow(session: Session, _: Person) -> str:
         who = deeds.begin(session, shop.settings, deed, Action.ERASE, subject=customer_id, now=shop.now())
         return who.role
@@ -104,16 +104,18 @@ def from_terminal(shop: Shop, address: str) -> Erased:
 
 
 def _erase(shop: Shop, find: _Find, allow: _Allow) -> Erased:
-    erased, person = _erase_rows(shop, find, allow)
-    # After the person is gone from the rows, so that no event which comes meanwhile is written in full behind our back.
-    events = _events_about(shop, person)
-    for start in range(0, len(events), _EVENTS_AT_ONCE):
-        _reduce(shop, events[start : start + _EVENTS_AT_ONCE], person)
-    return erased
+    with shop.reading() as session:
+        person = find(session)
+    # Looked for beforehand, and in a session of its own: it may take seconds, and nobody waits for it. Events that come from
+    # now on are either about the orders, which are locked, or kept without who somebody is.
+    with shop.reading() as session:
+        naming = _events_naming(session, person)
+    return _erase_rows(shop, find, allow, naming)
 
 
 @repeatable
-def _erase_rows(shop: Shop, find: _Find, allow: _Allow) -> tuple[Erased, Person]:
+def _erase_rows(shop: Shop, find: _Find, allow: _Allow, naming: Sequence[str]) -> Erased:
+    """All of it in one transaction: whoever is erased by half could not be found any more."""
     now = shop.now()
     with shop.transaction() as session:
         person = find(session)
@@ -128,8 +130,9 @@ def _erase_rows(shop: Shop, find: _Find, allow: _Allow) -> tuple[Erased, Person]
         _forget_attempts(attempts, person, erased_as=person.customer_id or new_id("gone"))
         session.flush()
         _forget_beside(session, person)
+        _forget_events(session, person, naming)
         _forget_customer(session, person, now=now)
-    return taken, person
+    return taken
 
 
 def _locked(session: Session, person: Person) -> tuple[list[Order], list[Checkout]]:
@@ -179,24 +182,19 @@ def _forget_customer(session: Session, person: Person, *, now: datetime) -> None
     session.exec(row.values(email=col(Customer.id), erased_at=now))
 
 
-def _events_about(shop: Shop, person: Person) -> list[str]:
-    """The ids of the events about their orders, and of those that only name them. The latter are found by reading all there
-    are, which may take seconds and holds up nobody."""
+def _events_naming(session: Session, person: Person) -> list[str]:
+    """The ids of the events that name them, found by reading all there are: those of other orders, and of none."""
     spelled = {form for each in person.written for form in (each, orjson.dumps(each).decode()[1:-1], _escaped(each))}
-    with shop.reading() as session:
-        found = set(session.exec(select(StripeEvent.id).where(col(StripeEvent.order_id).in_(person.order_ids))))
-        named = or_(*(col(StripeEvent.payload).icontains(each, autoescape=True) for each in spelled))
-        found.update(session.exec(select(StripeEvent.id).where(named)))
-    return sorted(found)
+    named = or_(*(col(StripeEvent.payload).icontains(each, autoescape=True) for each in spelled))
+    return list(session.exec(select(StripeEvent.id).where(named)))
 
 
-@repeatable
-def _reduce(shop: Shop, event_ids: Collection[str], person: Person) -> None:
-    with shop.transaction() as session:
-        query = select(StripeEvent).where(col(StripeEvent.id).in_(event_ids)).order_by(col(StripeEvent.id))
-        for event in session.exec(query.with_for_update()):
-            event.payload = orjson.dumps(_without(personal_parts.removed(orjson.loads(event.payload)), person)).decode()
-        session.flush()
+def _forget_events(session: Session, person: Person, naming: Sequence[str]) -> None:
+    about = or_(col(StripeEvent.order_id).in_(person.order_ids), col(StripeEvent.id).in_(naming))
+    # In the order of their ids, as everybody locks them.
+    for event in session.exec(select(StripeEvent).where(about).order_by(col(StripeEvent.id)).with_for_update()):
+        event.payload = orjson.dumps(_without(personal_parts.removed(orjson.loads(event.payload)), person)).decode()
+    session.flush()
 
 
 def _without(said: object, person: Person) -> object:

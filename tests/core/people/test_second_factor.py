@@ -56,6 +56,26 @@ def test_it_counts_once_it_is_confirmed_and_then_on_every_sign_in(shop: Shop, cl
     assert said == [(colleagues.ADDRESSES[role], role, "second_factor", "set up")]
 
 
+def test_what_was_shown_on_one_sign_in_is_not_what_is_set_up_on_another(shop: Shop, clock: Clock) -> None:
+    """Whoever has read somebody's mail once, and looked at the code to scan, must not know their device."""
+    elsewhere, here = works_as(shop, Role.OWNER), comes_again(shop)
+    shown = own_factor.offer(shop, elsewhere)
+    device = own_factor.offer(shop, here)
+    assert device.secret != shown.secret
+    for sign_in_id in (elsewhere, here):
+        with pytest.raises(FactorWrong):
+            own_factor.confirm(shop, sign_in_id, digits(shown.secret, clock()))
+    with pytest.raises(FactorWrong):
+        own_factor.confirm(shop, elsewhere, digits(device.secret, clock()))
+    assert own_factor.confirm(shop, here, digits(device.secret, clock()))
+
+
+def test_two_tabs_that_begin_at_the_same_instant_are_both_answered(shop: Shop) -> None:
+    first, second = works_as(shop, Role.OWNER), comes_again(shop)
+    done = builders.at_once(lambda: own_factor.offer(shop, first), lambda: own_factor.offer(shop, second))
+    assert [type(each).__name__ for each in done] == ["Device", "Device"]
+
+
 def test_neither_secret_nor_codes_can_be_read_in_the_database(shop: Shop) -> None:
     here = works_as(shop, Role.OWNER)
     device = own_factor.offer(shop, here)

@@ -268,3 +268,21 @@ def test_what_stripe_says_beyond_ascii_goes_as_well(shop: Shop, stripe: FakeStri
     with shop.reading() as session:
         assert customers.whose(session, umlaut) is None
     assert builders.order(shop, order_id).amount_total == 10800
+
+
+def test_whoever_is_interrupted_has_erased_nothing(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sells(shop, stripe)
+    before = sorted(traces.of(shop, *HER))
+
+    def stop(*_: object, **__: object) -> None:
+        raise OSError("the power went")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(erasure, "_forget_customer", stop)
+        with pytest.raises(OSError, match="the power went"):
+            erasure.from_terminal(shop, NORA)
+    assert sorted(traces.of(shop, *HER)) == before
+    erasure.from_terminal(shop, NORA)
+    assert traces.of(shop, *HER) == []

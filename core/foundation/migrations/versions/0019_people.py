@@ -61,6 +61,7 @@ def upgrade() -> None:
         "second_factors",
         sa.Column("folded", AutoString(), nullable=False),
         sa.Column("sealed", AutoString(), nullable=False),
+        sa.Column("offered_to", AutoString(), nullable=False),
         sa.Column("confirmed_at", UTCDateTime(), nullable=True),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
