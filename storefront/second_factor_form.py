@@ -3,7 +3,7 @@
 import segno
 import streamlit as st
 
-from core.foundation.errors import ShopError
+from core.foundation.errors import ShopError, TooManyTries
 from core.people import own_factor
 from storefront import links, process, sentences, words
 
@@ -70,6 +70,8 @@ def draw_codes() -> bool:
 def _give(sign_in_id: str, text: str) -> None:
     try:
         left = own_factor.give(process.shop(), sign_in_id, text)
+    except TooManyTries:
+        st.session_state[_TROUBLE] = "Too many wrong codes in this hour. Wait, or type one of your recovery codes."
     except ShopError as error:
         st.session_state[_TROUBLE] = sentences.of(error)
     else:

@@ -66,6 +66,16 @@ def test_whoever_is_wrong_too_often_begins_with_the_mail_again(visitor: Visitor)
     assert [each.key for each in tab.text_input] == ["email"]
 
 
+def test_whoever_guessed_too_often_is_told_what_still_helps(visitor: Visitor, clock: Clock) -> None:
+    secret = colleagues.with_device(visitor.shop, Role.OWNER)
+    with visitor.shop.transaction() as session:
+        device = session.exec(builders.select(SecondFactor)).one()
+        device.tries, device.tries_since = 10, clock()
+    visitor.works_as(Role.OWNER)
+    tab = types(opens(visitor), "factor-code", digits(secret, clock()), "Go on")
+    assert "one of your recovery codes" in tab.warning[0].value
+
+
 def test_whoever_does_not_get_on_signs_out(visitor: Visitor) -> None:
     colleagues.with_device(visitor.shop, Role.OWNER)
     visitor.works_as(Role.OWNER)
