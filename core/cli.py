@@ -6,6 +6,7 @@ import structlog
 import typer
 
 from core.command_line import (
+    api_keys,
     catalog,
     demo,
     doctor,
@@ -28,6 +29,7 @@ for name, group in {
     "catalog": catalog.catalog_commands,
     "report": report.report_commands,
     "staff": staff.staff_commands,
+    "api-key": api_keys.api_key_commands,
     "demo": demo.demo_commands,
     "webhook": doctor.webhook_commands,
     "import": imports.import_commands,

@@ -36,6 +36,7 @@ from core.orders import (
     refunds,
     subscriptions,
 )
+from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
@@ -123,8 +124,8 @@ def apply(session: Session, admitted: AdmittedSession, *, actor: str, now: datet
     return settled
 
 
-def record_session(session: Session, admitted: AdmittedSession, *, now: datetime) -> None:
-    """Record what a Session of ours said of itself, in the ledger of its order as well."""
+def record_session(session: Session, admitted: AdmittedSession, *, now: datetime) -> Checkout:
+    """Record what a Session of ours said of itself, in the ledger of its order as well; return its row."""
     order, book = admitted.order, admitted.book
     row = checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
     if admitted.facts.is_paid:
@@ -137,6 +138,7 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
     if admitted.facts.subscription:
         order.eventful = True
         subscriptions.expect(session, order.id, admitted.facts.subscription, now=now)
+    return row
 
 
 def _note_promotion(session: Session, order: Order, facts: SessionFacts, *, now: datetime) -> None:

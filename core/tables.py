@@ -28,4 +28,15 @@ from core.owner.figures import day_sums
 from core.owner.order_book import views
 from core.owner.season import seasons
 from core.owner.shelves import applied, stripe_prices, uploads
-from core.people import audit, codes, customers, past, receipt_copies, sign_in, staff
+from core.people import (
+    api_keys,
+    audit,
+    codes,
+    customer_notes,
+    customers,
+    past,
+    receipt_copies,
+    second_factor,
+    sign_in,
+    staff,
+)

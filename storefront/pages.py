@@ -12,7 +12,7 @@ import streamlit as st
 from core.catalog import products
 from core.journeys import carts
 from core.people.staff import Action, Staff
-from storefront import frame, links, pictures, process, visitor, words
+from storefront import frame, links, pictures, process, provider, second_factor_form, visitor, words
 from storefront.back_office import bar, gate
 
 shop = process.shop()
@@ -74,8 +74,8 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
             owners_page(links.PRODUCTS, "Products", "inventory_2", hidden=hidden),
             owners_page(links.PRODUCT_SHEET, "Product", "inventory_2", hidden=True),
             owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
-            owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too),
-            owners_page(links.STAFF, "Staff", "group", hidden=hidden or not staff_too),
+            # Everybody has a sign-in of their own there; the others are for owners to see.
+            owners_page(links.STAFF, "Staff" if staff_too else "My sign-in", "group", hidden=hidden),
             # Owners alone import, as they alone see who works here.
             owners_page(links.IMPORT, "Import", "upload_file", hidden=hidden or not staff_too),
         ],
@@ -105,6 +105,9 @@ st.set_page_config(
 )
 me = gate.who() if in_office else None
 needs = bar.needs() if me else []
+if not in_office:
+    # A provider sends everybody back to the shop's first page.
+    provider.enter()
 if in_office and me:
     sections = owners_pages(len(needs), staff_too=me.may(Action.STAFF))
     page = st.navigation({**sections, "": buyers_pages(hidden=True)}, position="sidebar", expanded=True)
@@ -131,5 +134,6 @@ else:
     st.logo(pictures.STATIC / "brand" / "pushcart.svg", size="large")
     state["needs"] = needs
     draw_sidebar(me)
-    bar.draw(len(needs))
-    page.run()
+    if not second_factor_form.draw_codes():
+        bar.draw(len(needs))
+        page.run()

@@ -11,6 +11,7 @@ from core.foundation.errors import (
     BadInput,
     BadQuantity,
     EmptyBasket,
+    FactorWrong,
     LicenseNotFound,
     LinkExpired,
     LinkInvalid,
@@ -64,6 +65,13 @@ def of(error: ShopError) -> str:
             return "That computer was removed already."
         case ReplacedLately(again=again):
             return f"You replaced this key within the last day. You can again on {day(again)}, {again:%H:%M} UTC."
+        case FactorWrong(left=None):
+            return "That isn't the code. Look that the clock of your device is right, and type the code it shows now."
+        case FactorWrong(left=0):
+            return "That isn't the code either. You were signed out: begin with a new code by mail."
+        case FactorWrong(left=int(left)):
+            tries = count(left, "try", "tries")
+            return f"That isn't the code, or it was used before. Wait for the next one. You have {tries} left."
         case UnknownDate():
             return "That date isn't offered any more. Choose another one to go on."
         case Withdrawn():

@@ -1,10 +1,12 @@
 """Colleagues: people of each role who are signed in at the owner's side of a shop of the tests."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pyotp
 
 from core.foundation.addresses import fold
 from core.foundation.database import new_id
-from core.people import staff
+from core.people import own_factor, staff
 from core.people.deeds import Deed
 from core.people.sign_in import SignIn
 from core.people.staff import Role
@@ -35,3 +37,18 @@ def works_as(shop: Shop, role: Role) -> str:
 def deed(sign_in_id: str, token: str = "") -> Deed:
     """A click of theirs: another one each time, unless it is named."""
     return Deed(sign_in_id, token or new_id("do"))
+
+
+def digits(secret: str, now: datetime) -> str:
+    """What a device with this secret shows."""
+    return pyotp.TOTP(secret).at(now)
+
+
+def with_device(shop: Shop, role: Role) -> str:
+    """The secret of the device of somebody of this role, who works here; it counts on every sign-in but this first one."""
+    sign_in_id = works_as(shop, role)
+    device = own_factor.offer(shop, sign_in_id)
+    # One that was shown before: what the device shows now is still good.
+    earlier = shop.now() - timedelta(seconds=30)
+    own_factor.confirm(shop, sign_in_id, digits(device.secret, earlier))
+    return device.secret

@@ -33,8 +33,8 @@ _ROWS: dict[str, dict[str, str]] = {
         "stripe_checkout_session_id": "case when i = 1 then null else 'cs_' || i end", "parameters": "'{{}}'",
         "expires_at": _AT, "state": "case when i <= {present} then 'open' else 'complete' end",
         "money": "case when i <= {present} then 'unpaid' else 'paid' end", "currency": "'eur'",
-        "email": "'buyer' || i || '@example.org'", "name": "''", "country": "''", "tax_id": "''", "created_at": _AT,
-        "ask_after": _AT,
+        "email": "'buyer' || i || '@example.org'", "folded": "'buyer' || i || '@example.org'", "erased_as": "''",
+        "name": "''", "country": "''", "tax_id": "''", "created_at": _AT, "ask_after": _AT,
     },
     "payments": {
         "id": "'pi_' || i", "order_id": "'ord_' || i", "billing_reason": "'checkout'", "amount": "2900",

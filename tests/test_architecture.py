@@ -20,6 +20,9 @@ DOORS = {
     "sqlmodel": {"core"},
     "obstore": {"core/foundation/storage.py", "webhook/downloads.py"},
     "itsdangerous": {"core/foundation/signing.py"},
+    "cryptography": {"core/foundation/signing.py"},
+    "pyotp": {"core/people/second_factor.py"},
+    "segno": {"storefront/second_factor_form.py"},
 }
 # Which rooms the modules of a room may import, beside their own. Each room stands below those that may import it, so that
 # arrows only go down. What only a type checker reads counts as well: a room must not even know the name of one above it.
@@ -55,24 +58,26 @@ ROOMS: dict[str, set[str]] = {
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people",
-        "core/journeys", "core/events", "core/messages",
+        "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner",
     },
+    "core/privacy": {
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/events", "core/messages", "core/owner",
+    },
     "core/registers": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
-        "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence",
+        "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
     "core/command_line": {
         "core/foundation", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people",
-        "core/journeys", "core/events", "core/owner",
+        "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
@@ -83,9 +88,8 @@ ROOMS: dict[str, set[str]] = {
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/journeys",
-        "core/events", "core/messages", "core/owner", "core/opening",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
     },
     "worker": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
@@ -114,10 +118,14 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/journeys", "core/people", "core/owner", "storefront",
         "storefront/back_office",
     },
+    "storefront/people": {
+        "core/foundation", "core/shop", "core/people", "core/privacy", "core/registers", "storefront",
+        "storefront/back_office",
+    },
     "storefront/owner_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/back_office",
-        "storefront/product_forms", "core/correspondence", "storefront/order_desk",
+        "storefront/product_forms", "core/correspondence", "storefront/order_desk", "storefront/people",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

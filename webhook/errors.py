@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from core.foundation import database
 from core.foundation.errors import (
     AccessDenied,
+    ApiKeyInvalid,
     BadInput,
     EventRefused,
     LinkExpired,
@@ -30,12 +31,15 @@ _STATUS: tuple[tuple[type[ShopError], int], ...] = (
     (NotFound, 404),
     (NotOpen, 409),
     (LinkExpired, 410),
+    (ApiKeyInvalid, 401),
     (AccessDenied, 403),
     (TooManyTries, 429),
     (StripeRefused, 502),
     (StripeKeyRefused, 503),
     (StripeUnreachable, 503),
 )
+
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "30"}, 503: {"Retry-After": "30"}}
 
 
 def status_of(error: ShopError) -> int:
@@ -57,7 +61,7 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     if status >= 500:
         log.error("stripe_trouble", path=request.url.path, error=str(error))
-    headers = {"Retry-After": "30"} if status in (429, 503) else None
+    headers = _HEADERS.get(status)
     # What Stripe says to us is for our log: it may name keys and ids that are nobody else's business.
     fields = {} if isinstance(error, StripeTrouble) else jsonable_encoder(vars(error))
     return JSONResponse({"error": type(error).__name__, **fields}, status, headers)

@@ -16,6 +16,7 @@ from core.owner.order_book import export, filters
 from core.owner.order_book.filters import Filters
 from core.owner.shelves import export as shelves
 from core.people.deeds import Deed
+from core.privacy import export as person_export
 from core.shop import Shop
 from webhook import cookies
 from webhook.dependencies import OpenShop
@@ -49,6 +50,15 @@ async def catalogue(request: Request, shop: OpenShop) -> Response:
     return Response(found, media_type="application/toml", headers=headers)
 
 
+@router.get("/owner/customers/{customer_id}.json")
+async def customer(customer_id: str, request: Request, shop: OpenShop) -> StreamingResponse:
+    """Everything held about a customer. Raises NotPermitted, CustomerNotFound."""
+    deed = Deed(cookies.sign_in_of(request, shop), new_id("do"))
+    pieces = await run_in_threadpool(_begin_person, shop, customer_id, deed)
+    headers = {"Content-Disposition": 'attachment; filename="customer.json"', "Cache-Control": "no-store"}
+    return StreamingResponse(pieces, media_type="application/json", headers=headers)
+
+
 @router.get("/owner/evidence/{order_id}")
 async def evidence_of(order_id: str, request: Request, shop: OpenShop) -> Response:
     """All that helps to answer a dispute about an order, as a page to keep. Raises NotPermitted, OrderNotFound."""
@@ -62,6 +72,10 @@ async def evidence_of(order_id: str, request: Request, shop: OpenShop) -> Respon
 def _streamed(pieces: Iterator[str], name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _begin_person(shop: Shop, customer_id: str, deed: Deed) -> Iterator[bytes]:
+    return person_export.by_staff(shop, customer_id, deed=deed)
 
 
 def _begin_file(shop: Shop, file: File, days: Days, sign_in_id: str) -> Iterator[str]:

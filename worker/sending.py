@@ -85,6 +85,8 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
 
     try:
         message = drafts.write(post.shop, letter)
+        if message is not None and not message.to:
+            message = None  # whoever it was for was erased
         if message is not None:
             mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check)
             post.breaker.worked()

@@ -8,18 +8,22 @@ from core.foundation.errors import (
     AddressUnfit,
     AmountTooSmall,
     AmountUnclear,
+    ApiKeyNotFound,
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
     FileTrouble,
     FileUnreadable,
+    Hold,
     LicenseNotFound,
     MachineNotFound,
     MadeUp,
+    NameMissing,
     NeverPaid,
     NoSeason,
     NoSuchLine,
     NoSuchPayment,
+    NotErasable,
     NothingToRefund,
     NotTheDemo,
     OrderNotFound,
@@ -37,6 +41,7 @@ from core.foundation.errors import (
     Unclear,
     Unfit,
     UnknownPrice,
+    UnknownScope,
 )
 from core.foundation.money import Money
 
@@ -66,6 +71,17 @@ def lines(error: ShopError) -> list[str]:
             return [
                 f"The new address is another customer's, who has {error.orders} orders. --join makes one customer of the two."
             ]
+        case NotErasable():
+            return [
+                "Nobody was erased, since something is still open:",
+                *(_HOLDS[why].format(number) for why, number in error.holds),
+            ]
+        case UnknownScope():
+            return [f"{_none_such(error)} A key may be for {', '.join(error.known)}."]
+        case NameMissing():
+            return ["Give it a name, by which you will know it among others."]
+        case ApiKeyNotFound():
+            return [f"There is no API key {error.key} that works. `pushcart api-key list` has their ids."]
         case StripeUnreachable():
             return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
         case PermissionMissing():
@@ -91,6 +107,20 @@ _NO_ENDPOINT = {
     "plain": "Stripe tells live events only to addresses that begin with https://",
     "there": "there is one already, and `pushcart doctor --fix` completes it",
 }
+_HOLDS = {
+    Hold.ORDER: "{} is not paid or not delivered yet. Wait for it, or refund it.",
+    Hold.DISPUTE: "{} is disputed. Wait for what the bank decides.",
+    Hold.PLAN: "{} has a plan that bills on. End it first.",
+    Hold.WORKSHOP: "{} has a place in a workshop that is still to come. Refund it, or wait.",
+}
+
+
+def _none_such(error: UnknownScope) -> str:
+    if not error.unknown:
+        return "A key must be for something."
+    return f"There is no scope {' or '.join(error.unknown)}."
+
+
 _UNFIT = {
     Unfit.EMPTY: "it is empty",
     Unfit.NO_AT: "it has no @",

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +44,7 @@ def export(
             for line in lines:
                 typer.echo(line, nl=False)
             return
-        _write(out, lines)
+        write(out, lines)
     typer.echo(f"Written to {out}.")
 
 
@@ -64,13 +64,11 @@ def _lines(shop: Shop, session: Session, file: File, first: date, last: date) ->
             return order_list.lines(session, days, livemode=livemode)
 
 
-def _write(out: Path, lines: Iterator[str]) -> None:
-    """Write the file beside its place and put it there when it is whole."""
-    with NamedTemporaryFile(
-        "w", dir=out.parent, prefix=f".{out.name}-", encoding="utf-8", newline="", delete=False
-    ) as made:
+def write(out: Path, pieces: Iterable[str | bytes]) -> None:
+    """Write the file beside its place and put it there when it is whole. Nobody else on the machine may read it."""
+    with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}-", delete=False) as made:
         try:
-            made.writelines(lines)
+            made.writelines(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
             made.flush()
             os.replace(made.name, out)
         except BaseException:

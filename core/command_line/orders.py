@@ -29,7 +29,7 @@ def orders(
 
 def order(reference: Annotated[str, typer.Argument(metavar="ORDER")], as_json: Json = False) -> None:
     """One order by id or number: lines, grants, refunds and what happened."""
-    from core.command_line import order_sheet
+    from core.command_line.words import order_sheet
     from core.owner import reports
 
     shop = open_shop()
@@ -81,7 +81,7 @@ def refund(
     as_json: Json = False,
 ) -> None:
     """Say what would go back to the buyer of ORDER and what that does to the deliveries, ask, and send it."""
-    from core.command_line import refund as words
+    from core.command_line.words import refund as words
     from core.journeys.refund import preview, request
     from core.orders.refunds import RefundStatus
     from core.owner import reports
@@ -123,7 +123,7 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """End access to what ORDER gave, without moving money; or give it back."""
-    from core.command_line import revoke as words
+    from core.command_line.words import revoke as words
     from core.journeys import revocation
     from core.owner import reports
 

@@ -1,5 +1,6 @@
 """What a terminal knows of customers, and the code for somebody whom no mail reaches."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,13 +31,30 @@ def customer(
     order: Annotated[str, typer.Option(help="Change the address of this order alone, by id or number.")] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Let the customer have EMAIL as well.")] = False,
     join: Annotated[bool, typer.Option("--join", help="Also if NEW is another customer's: then both are one.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all that is held about them to this file, as JSON.")
+    ] = None,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Forget who they are. What the books need stays, without their address.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before they are erased.")] = False,
     as_json: Json = False,
 ) -> None:
     """What the customer with the address EMAIL has: addresses, orders, deliveries."""
-    from core.command_line import customer as words
+    from core.command_line.words import customer as words
     from core.foundation import addresses
 
     shop = open_shop()
+    if sum(map(bool, (change_email, export, erase))) > 1:
+        raise typer.BadParameter("--change-email, --export and --erase are asked for one at a time")
+    if export:
+        written = words.export(shop, email, export)
+        say({"written": str(written)}, f"Written to {written}.", as_json)
+        return
+    if erase:
+        done = words.erase(shop, email, yes=yes, as_json=as_json)
+        say(done, f"Erased. {done['orders']} orders stay in the books, without their buyer.", as_json)
+        return
     if change_email:
         new = addresses.checked(change_email, reachable=shop.settings.livemode)
         email = words.change(shop, email, new, order=order, keep=keep, join=join)

@@ -7,7 +7,7 @@ import typer
 from core.command_line.answers import Json, say
 from core.foundation import addresses
 from core.opening import open_shop
-from core.people import audit, staff
+from core.people import audit, second_factor, staff
 from core.people.staff import Action, Listed, Role
 
 staff_commands = typer.Typer(no_args_is_help=True, help="Who may work at the owner's side.")
@@ -54,6 +54,21 @@ def remove(email: str, as_json: Json = False) -> None:
     say({"removed": found.email}, f"{found.email} works here no longer.", as_json)
 
 
+@staff_commands.command("reset-second-factor")
+def reset_second_factor(email: str, as_json: Json = False) -> None:
+    """Take off the second factor of EMAIL, who has lost it: the mailed code alone lets them in until they have another."""
+    shop = open_shop()
+    address = addresses.fold(email)
+    with shop.transaction() as session:
+        if not second_factor.remove(session, address):
+            raise typer.BadParameter(f"{email} has no second factor")
+        audit.record(
+            session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject="staff",
+            detail=f"second factor of {address} reset", now=shop.now(),
+        )  # fmt: skip
+    say({"reset": address}, f"{address} signs in by a mailed code alone until they set up another device.", as_json)
+
+
 def _row(each: Listed) -> dict[str, Any]:
     def iso(name: str) -> str | None:
         moment = getattr(each, name)
@@ -61,5 +76,5 @@ def _row(each: Listed) -> dict[str, Any]:
 
     return {
         "id": each.id, "email": each.email, "role": each.role, "invited_by": each.invited_by,
-        "invited_at": iso("invited_at"), "signed_in_at": iso("signed_in_at"),
+        "invited_at": iso("invited_at"), "signed_in_at": iso("signed_in_at"), "second_factor": each.second_factor,
     }  # fmt: skip

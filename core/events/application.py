@@ -39,10 +39,10 @@ class _Batch:
     def conclude(self, context: Context, outcome: Outcome) -> None:
         self.outcomes[context.event["id"]] = outcome
 
-    def settle_by(self, context: Context, locked: Locked) -> None:
+    def settle_by(self, context: Context, locked: Locked, *, erased: bool = False) -> None:
         """Have this order settled: once, however many of the events are about it."""
         self.cases.setdefault(locked.order.id, Case(*locked, context.actor))
-        self.conclude(context, Outcome(EventState.APPLIED, locked.order.id))
+        self.conclude(context, Outcome(EventState.APPLIED, locked.order.id, erased=erased))
 
     def settle(self, session: Session) -> None:
         cases = list(self.cases.values())
@@ -88,8 +88,8 @@ def _apply_to_sessions(session: Session, batch: _Batch, contexts: Sequence[Conte
         if isinstance(admitted, Refused):
             batch.conclude(context, not_admitted(session, context, admitted))
             continue
-        fulfillment.record_session(session, admitted, now=context.now)
-        batch.settle_by(context, locked[admitted.order_id])
+        row = fulfillment.record_session(session, admitted, now=context.now)
+        batch.settle_by(context, locked[admitted.order_id], erased=bool(row.erased_as))
     batch.settle(session)
 
 

@@ -31,11 +31,12 @@ class EventState(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a handler made of an event."""
+    """What a handler made of an event. `erased` if it is about somebody who was erased."""
 
     state: EventState
     order_id: str | None = None
     reason: str = ""
+    erased: bool = False
 
 
 @dataclass(frozen=True)

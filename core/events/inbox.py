@@ -11,17 +11,22 @@ from sqlmodel import Field, Session, col, func, select
 
 from core import admission
 from core.events import application
-from core.events.handlers import LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, Outcome
+from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, OfSession, Outcome
 from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, is_away, repeatable, text_enum
 from core.foundation.errors import EventNotFound
 from core.foundation.writes import InsertOnce
+from core.gateway import personal_parts
 from core.gateway.signature import verified
 from core.shop import Shop
 
 
 class StripeEvent(Record, table=True):
-    """An event as Stripe sent it. `error` says why it failed, is parked or was ignored."""
+    """An event of Stripe's. `error` says why it failed, is parked or was ignored.
+
+    `payload` is its text as it came, for as long as it may have to be applied. Once it is over, only what the Checkout Session
+    says of its buyer stays of people, and of somebody who was erased not even that.
+    """
 
     __tablename__ = "stripe_events"
     __table_args__ = (Index("ix_stripe_events_state_received_at", "state", "received_at"),)
@@ -122,7 +127,7 @@ def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:
 
 
 def payload_of(shop: Shop, event_id: str) -> str:
-    """A remembered event as Stripe sent it. Raises EventNotFound."""
+    """A remembered event, as far as it is kept. Raises EventNotFound."""
     with shop.reading() as session:
         row = session.get(StripeEvent, event_id)
     if row is None:
@@ -194,8 +199,10 @@ def _remember_and_apply(session: Session, shop: Shop, told: Sequence[Told]) -> l
     # Written as if it had worked, which it has when this transaction commits: the usual event needs no second statement.
     # In the order of their ids, as everybody writes them, or two who have the same events would wait for each other.
     rows = [_row(first[event_id], _hoped(first[event_id]), now=now) for event_id in sorted(first)]
+    kept = {str(row["id"]): str(row["payload"]) for row in rows}
     new = {row.id for row in _REMEMBER(session, rows)}
     earlier = {row.id: row for row in _locked(session, first.keys() - new)} if first.keys() - new else {}
+    kept |= {row.id: row.payload for row in earlier.values()}
     outcomes = {row.id: row.outcome for row in earlier.values() if row.is_over and not first[row.id].again}
     waiting = [each for each in first.values() if each.id not in outcomes]
     contexts = [Context(shop.id, each.event, each.actor, now) for each in waiting]
@@ -205,7 +212,21 @@ def _remember_and_apply(session: Session, shop: Shop, told: Sequence[Told]) -> l
         attempts = earlier[each.id].attempts + 1 if each.id in earlier else 1
         if outcome != _hoped(each) or attempts > 1:
             _conclude(session, each.id, outcome, attempts, now=now)
+            if (payload := _kept(each, outcome)) != kept[each.id]:
+                session.execute(_KEEP, {"event": each.id, "payload": payload})
     return [outcomes[each.id] for each in told]
+
+
+_KEEP = update(StripeEvent).where(col(StripeEvent.id) == bindparam("event")).values(payload=bindparam("payload"))
+
+
+def _kept(told: Told, outcome: Outcome) -> str:
+    """The text that is kept of an event of which this became."""
+    needed = isinstance(HANDLERS.get(told.event["type"]), OfSession) and not outcome.erased
+    if needed or outcome.state not in (EventState.APPLIED, EventState.IGNORED):
+        return told.payload
+    impersonal = personal_parts.removed(told.event)
+    return told.payload if impersonal == told.event else orjson.dumps(impersonal).decode()
 
 
 def _hoped(told: Told) -> Outcome:
@@ -228,7 +249,7 @@ def _row(told: Told, outcome: Outcome, *, now: datetime) -> dict[str, Any]:
     event = told.event
     return {
         "id": event["id"], "type": event["type"], "created": datetime.fromtimestamp(event.get("created") or 0, UTC),
-        "livemode": bool(event.get("livemode")), "payload": told.payload, "state": outcome.state,
+        "livemode": bool(event.get("livemode")), "payload": _kept(told, outcome), "state": outcome.state,
         "order_id": outcome.order_id, "attempts": 1, "error": outcome.reason, "received_at": now, "updated_at": now,
         "retry_after": now + _patience(1),
     }  # fmt: skip

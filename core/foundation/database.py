@@ -4,7 +4,7 @@ import random
 import secrets
 import select
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -22,12 +22,15 @@ from sqlalchemy import (
     Engine,
     Index,
     MetaData,
+    Table,
     create_engine,
     event,
     literal_column,
+    or_,
     text,
 )
 from sqlalchemy import Enum as SqlEnum
+from sqlalchemy import select as select_columns
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.attributes import InstrumentedAttribute, set_attribute
@@ -110,6 +113,29 @@ def constant(value: str) -> ColumnElement[str]:
 def index_where(condition: ColumnElement[bool], name: str, *columns: Any) -> Index:
     """An index of those rows alone of which the condition is true; statements find them by the very same condition."""
     return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
+
+
+def _subquery(column: Any, rows: ColumnElement[bool]) -> Any:
+    return select_columns(column).where(rows)
+
+
+def leading_to(
+    rows: Mapping[Table, ColumnElement[bool]],
+    *,
+    through: Callable[[Any, ColumnElement[bool]], Any] = _subquery,
+) -> dict[Table, ColumnElement[bool]]:
+    """These rows and all that lead to them by foreign keys, however far: by table, those above before those below, the
+    condition on what of it is meant. `through` makes the values of a column in some rows into what another may be in."""
+    found = dict(rows)
+    for table in metadata.sorted_tables:
+        ways = [
+            key.parent.in_(through(key.column, found[key.column.table]))
+            for key in table.foreign_keys
+            if key.column.table in found
+        ]
+        if ways and table not in rows:
+            found[table] = or_(*ways)
+    return found
 
 
 def connect(url: str) -> Engine:

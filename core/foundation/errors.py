@@ -22,6 +22,8 @@
     │   ├── PromotionUnfit
     │   ├── FileUnreadable  a file to import that is not what it should be
     │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
+    │   ├── UnknownScope
+    │   ├── NameMissing
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -39,6 +41,7 @@
     │   ├── RevocationChanged
     │   ├── OtherMode
     │   ├── MadeUp          the order is of the demo's season, and its money never was anywhere
+    │   ├── NotErasable     the shop still owes the person something, or they it
     │   ├── SeasonThere
     │   ├── SeasonUnderWay
     │   └── DoneAlready
@@ -50,11 +53,16 @@
     │   ├── UploadNotFound
     │   ├── PromotionNotFound
     │   ├── NoSeason
+    │   ├── ApiKeyNotFound
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
     │   ├── LinkExpired
     │   ├── LinkInvalid
     │   ├── DownloadsUsedUp
+    │   ├── ApiKeyInvalid
+    │   ├── ScopeMissing
+    │   ├── FactorWrong     no code of the second factor
+    │   ├── IdentityRefused what an identity provider says opens nothing here
     │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
     │   └── OverLimit
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
@@ -235,6 +243,18 @@ class NoLicenseProduct(BadInput):
 
 
 @dataclass(eq=False)
+class UnknownScope(BadInput):
+    """What an API key is to be for is nothing that there is, or nothing at all."""
+
+    unknown: list[str]
+    known: list[str]
+
+
+class NameMissing(BadInput):
+    """What is to be told from others needs a name."""
+
+
+@dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
 
@@ -407,6 +427,22 @@ class MadeUp(NotOpen):
     order_id: str
 
 
+class Hold(StrEnum):
+    """Why the data of a person is still needed."""
+
+    ORDER = "order"
+    DISPUTE = "dispute"
+    PLAN = "plan"
+    WORKSHOP = "workshop"
+
+
+@dataclass(eq=False)
+class NotErasable(NotOpen):
+    """Something is still open with this person: what it is, each with the number of its order."""
+
+    holds: list[tuple[Hold, str]]
+
+
 class SeasonThere(NotOpen):
     """A season of sales is in this shop already, and complete."""
 
@@ -492,6 +528,13 @@ class PromotionNotFound(NotFound):
     promotion: str
 
 
+@dataclass(eq=False)
+class ApiKeyNotFound(NotFound):
+    """There is no such API key, or it was ended before."""
+
+    key: str
+
+
 class NoSeason(NotFound):
     """There is no season of sales in this shop that could be removed, or no longer the one that was being made."""
 
@@ -525,6 +568,39 @@ class DownloadsUsedUp(AccessDenied):
     """The file was taken as often as the catalogue allows."""
 
     limit: int
+
+
+class ApiKeyInvalid(AccessDenied):
+    """No API key of this shop, or one that was ended."""
+
+
+@dataclass(eq=False)
+class ScopeMissing(AccessDenied):
+    """The API key is good, but not for this."""
+
+    scope: str
+
+
+@dataclass(eq=False)
+class FactorWrong(AccessDenied):
+    """Not the code of the device, or one that was taken before. `left` are the tries until the sign-in is over, if it will be."""
+
+    left: int | None
+
+
+class WhyRefused(StrEnum):
+    """Why what an identity provider says of somebody does not sign them in."""
+
+    UNVERIFIED = "unverified"
+    STRANGER = "stranger"
+    OLD = "old"
+
+
+@dataclass(eq=False)
+class IdentityRefused(AccessDenied):
+    """An identity provider has named somebody who is not let in."""
+
+    why: WhyRefused
 
 
 @dataclass(eq=False)

@@ -24,6 +24,8 @@ UPLOAD = "upload"
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
 LICENSE_KEY = "license-key"
 LICENSE_SIGNING = "license-signing"
+# The secrets of second factors.
+DEVICE = "device"
 
 _MINUTE = 60
 MAX_AGE = {

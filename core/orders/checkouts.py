@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, and_, not_, or_
 from sqlmodel import Field, Session, col, select
 
+from core.foundation.addresses import fold
 from core.foundation.database import constant, index_where, minor_units, text_enum
 from core.foundation.signals.corrections import Dated
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
@@ -22,7 +23,8 @@ class Checkout(Dated, table=True):
     """One row per Session opened for an order. `id` is the idempotency key with which it is created at Stripe.
 
     `parameters` are kept because a retry under the same key must send the very same ones. `ask_after` is when the worker
-    asks Stripe about a Session of which nothing was heard.
+    asks Stripe about a Session of which nothing was heard. `folded` is the form of `email` that is compared. Whose person was
+    erased has neither from then on, whatever Stripe says: `erased_as` stands for the person.
     """
 
     __tablename__ = "checkouts"
@@ -41,6 +43,8 @@ class Checkout(Dated, table=True):
     amount_total: int | None = minor_units(default=None)
     currency: str = ""
     email: str = ""
+    folded: str = Field(default="", index=True)
+    erased_as: str = ""
     name: str = ""
     country: str = ""
     tax_id: str = ""
@@ -132,7 +136,7 @@ def record(
     if row.stripe_checkout_session_id not in (None, facts.id):
         row = Checkout(
             id=facts.id, order_id=attempt.order_id, attempt=attempt.attempt, parameters=attempt.parameters,
-            expires_at=facts.expires_at, created_at=now, ask_after=now,
+            expires_at=facts.expires_at, erased_as=_erased_as(known), created_at=now, ask_after=now,
         )  # fmt: skip
         session.add(row)
         known.append(row)
@@ -188,6 +192,11 @@ def _age(row: Checkout) -> tuple[int, str]:
     return row.attempt, row.id
 
 
+def _erased_as(known: list[Checkout]) -> str:
+    """For whom an order was paid whose person is erased: of it nothing that is told late may bring them back."""
+    return next((row.erased_as for row in known if row.erased_as and row.money is Money.PAID), "")
+
+
 def _merge(row: Checkout, facts: SessionFacts) -> None:
     row.stripe_checkout_session_id = facts.id
     row.state = max(row.state, facts.state, key=_STATES.index)
@@ -196,8 +205,9 @@ def _merge(row: Checkout, facts: SessionFacts) -> None:
     # Amounts and address of a Session may change until it is paid: the furthest report is the one to believe.
     if further:
         row.amount_subtotal, row.amount_total = facts.amount_subtotal, facts.amount_total
-        row.currency, row.email = facts.currency, facts.email
-        row.name, row.country, row.tax_id = facts.name, facts.country, facts.tax_id
+        row.currency, row.country, row.tax_id = facts.currency, facts.country, facts.tax_id
+        if not row.erased_as:
+            row.email, row.folded, row.name = facts.email, fold(facts.email), facts.name
     row.stripe_payment_intent_id = row.stripe_payment_intent_id or facts.payment_intent
     row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
     row.stripe_customer_id = row.stripe_customer_id or facts.customer

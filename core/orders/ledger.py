@@ -192,7 +192,7 @@ class Ledger:
 
     def _is_buyers(self, row: Checkout) -> bool:
         """Whether a Session was paid under the address that the order belongs to."""
-        return self.paid is not None and row.email.casefold() == self.paid.email.casefold()
+        return self.paid is not None and _person(row) == _person(self.paid)
 
     def attribute(self) -> None:
         """Say of each refund and dispute which payment it is about, as far as that is known."""
@@ -300,6 +300,11 @@ def _brought(row: Checkout, payment: Payment) -> bool:
     return row.stripe_checkout_session_id == payment.stripe_checkout_session_id or (
         plan is not None and plan == payment.stripe_subscription_id
     )
+
+
+def _person(row: Checkout) -> tuple[str, str]:
+    """Who a Session was paid by: by the address, or by what stands for somebody who was erased."""
+    return row.email.casefold(), row.erased_as
 
 
 def _in_trial(session: Session, tried: Collection[Checkout]) -> dict[str, int]:

@@ -90,7 +90,7 @@ def _paid_beside(session: Session, customer: Customer | None, addresses: set[str
     query = (
         select(Checkout, Order)
         .join(Order, col(Order.id) == Checkout.order_id)
-        .where(Checkout.money == Progress.PAID, Checkout.email != Order.email)
+        .where(col(Checkout.folded).in_(folded), Checkout.money == Progress.PAID, Checkout.email != Order.email)
     )
     return [
         {
@@ -98,7 +98,7 @@ def _paid_beside(session: Session, customer: Customer | None, addresses: set[str
             "amount_total": row.amount_total, "currency": row.currency,
         }
         for row, order in session.exec(query.order_by(col(Checkout.created_at), col(Checkout.id)))
-        if fold(row.email) in folded and (customer is None or order.customer_id != customer.id)
+        if customer is None or order.customer_id != customer.id
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
 from core.orders import history, orders
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
-from core.people import codes, customers, past
+from core.people import codes, customer_notes, customers, past
 from core.people.codes import Proof
 from core.people.customers import Customer, CustomerAddress, How
 from core.shop import Shop
@@ -131,4 +131,5 @@ def _join(session: Session, other: str, customer: str) -> None:
     theirs = col(CustomerAddress.customer_id) == other
     session.exec(update(CustomerAddress).where(theirs).values(customer_id=customer))
     past.join(session, other, customer)
+    customer_notes.move(session, other, customer)
     session.exec(delete(Customer).where(col(Customer.id) == other))

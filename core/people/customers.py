@@ -14,7 +14,10 @@ from core.foundation.writes import InsertOnce
 
 
 class Customer(Record, table=True):
-    """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it."""
+    """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it.
+
+    Whoever was erased keeps the row, to which their orders belong, and has no address any more: `email` is the id then.
+    """
 
     __tablename__ = "customers"
     __table_args__ = (Index("ix_customers_created_at_id", "created_at", "id"),)
@@ -22,6 +25,7 @@ class Customer(Record, table=True):
     id: str = Field(primary_key=True)
     email: str = Field(unique=True)
     created_at: datetime
+    erased_at: datetime | None = None
 
 
 class How(StrEnum):
@@ -49,7 +53,7 @@ class CustomerAddress(Record, table=True):
     verified_at: datetime
 
 
-_NEW_CUSTOMER = InsertOnce(Customer)
+_NEW_CUSTOMER = InsertOnce(Customer, "id", "email", "created_at")
 # The update changes nothing; without it the row that is there already would not be returned.
 _TAKE = InsertOnce(
     CustomerAddress,

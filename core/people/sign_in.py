@@ -27,7 +27,9 @@ _STAYS = timedelta(days=90)
 class SignIn(Record, table=True):
     """Somebody who is signed in on one browser. `letter` is the link it came from, which works once.
 
-    `email` is the folded form of their address.
+    `email` is the folded form of their address. `second_factor_at` is when the code of their device was given, for the owner's
+    side alone, `second_factor_tries` how often a wrong one was. `proof` stands for the token of an identity provider that it came
+    from, which works once too.
     """
 
     __tablename__ = "sign_ins"
@@ -39,6 +41,9 @@ class SignIn(Record, table=True):
     created_at: datetime
     expires_at: datetime
     ended_at: datetime | None = None
+    second_factor_at: datetime | None = None
+    second_factor_tries: int = 0
+    proof: str | None = Field(default=None, unique=True)
 
 
 def request_code(shop: Shop, email: str) -> None:
@@ -61,7 +66,7 @@ def by_code(shop: Shop, email: str, digits: str) -> str:
     codes.limit_trying(address)
     with shop.transaction() as session:
         verdict = codes.judge(session, [Proof(address, digits)], signing_key=shop.signing_key, now=shop.now())
-        ticket = "" if verdict else _ticket(session, shop, address, letter=None)
+        ticket = "" if verdict else begin(session, shop, address)
     if verdict:
         raise verdict
     return ticket
@@ -99,7 +104,7 @@ def by_letter(shop: Shop, token: str) -> str:
     address = read_letter(shop, token)
     try:
         with shop.transaction() as session:
-            return _ticket(session, shop, address, letter=_fingerprint(token))
+            return begin(session, shop, address, letter=_fingerprint(token))
     except IntegrityError:  # clicked twice at once, and the other click was first
         raise LinkExpired(subject=address) from None
 
@@ -109,7 +114,7 @@ def as_demo_owner(shop: Shop) -> str:
     if not shop.settings.demo:
         raise NotPermitted("demo")
     with shop.transaction() as session:
-        return _ticket(session, shop, shop.settings.owners[0], letter=None)
+        return begin(session, shop, shop.settings.owners[0])
 
 
 def redeem(session: Session, ticket: str, *, ip: str, signing_key: str, now: datetime) -> str:
@@ -137,9 +142,12 @@ def sign_out(session: Session, sign_in_id: str, *, now: datetime) -> None:
     session.exec(ending.values(ended_at=now))
 
 
-def _ticket(session: Session, shop: Shop, address: str, *, letter: str | None) -> str:
+def begin(session: Session, shop: Shop, address: str, *, letter: str | None = None, proof: str | None = None) -> str:
+    """A ticket for whoever has shown that the address is theirs. A letter and a proof are taken once: IntegrityError else."""
     now = shop.now()
-    row = SignIn(id=new_id("in"), email=fold(address), letter=letter, created_at=now, expires_at=now + _STAYS)
+    row = SignIn(
+        id=new_id("in"), email=fold(address), letter=letter, proof=proof, created_at=now, expires_at=now + _STAYS
+    )
     session.add(row)
     session.flush()
     return signing.sign(shop.signing_key, signing.TICKET, row.id)

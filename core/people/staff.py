@@ -15,6 +15,8 @@ from sqlmodel import Field, Session, col, select
 from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.database import Record, new_id, text_enum
+from core.people import second_factor
+from core.people.second_factor import Standing
 from core.people.sign_in import SignIn
 
 # So long a sign-in opens the owner's side. A buyer's library stays open for longer.
@@ -35,6 +37,7 @@ class Action(StrEnum):
     REFUND = "refund"
     RESEND = "resend"
     READDRESS = "readdress"
+    ERASE = "erase"
     TAKE_BACK = "take_back"
     GIVE_BACK = "give_back"
     PAYMENT_LINK = "payment_link"
@@ -45,6 +48,7 @@ class Action(StrEnum):
     EXPORT = "export"
     END_PLAN = "end_plan"
     STAFF = "staff"
+    API_KEYS = "api_keys"
     SEASON = "season"
     REHEARSE = "rehearse"
     LICENSE = "license"
@@ -72,6 +76,8 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.DIGEST,
         Action.IMPORT,
         Action.GIVE,
+        Action.ERASE,
+        Action.API_KEYS,
     },
     Role.VIEWER: frozenset(),
 }
@@ -105,7 +111,8 @@ class Staff:
 
 @dataclass(frozen=True)
 class Listed:
-    """Somebody as the list of staff shows them. `id` is empty for those whom OWNER_EMAILS names: they are not removed here."""
+    """Somebody as the list of staff shows them. `id` is empty for those whom OWNER_EMAILS names: they are not removed here.
+    `second_factor` is whether they have one."""
 
     id: str
     email: str
@@ -113,6 +120,7 @@ class Listed:
     invited_by: str
     invited_at: datetime | None
     signed_in_at: datetime | None
+    second_factor: bool = False
 
     @property
     def folded(self) -> str:
@@ -120,15 +128,34 @@ class Listed:
         return fold(self.email)
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """Somebody of the staff whose mailed code was right: on which sign-in, and what that still lacks."""
+
+    staff: Staff
+    row: SignIn
+    standing: Standing
+
+
 def of_sign_in(session: Session, sign_in_id: str, *, owners: Collection[str], now: datetime) -> Staff | None:
-    """Who works here on this sign-in, or None: for a stranger, a buyer, whoever was removed, and after 12 hours.
+    """Who works here on this sign-in, or None: for a stranger, a buyer, whoever was removed, after 12 hours, and for whoever has
+    a second factor, or is to have one, and did not give it.
 
     A letter's link opens a library for a week and signs nobody in here: only a code does. Without a sign-in nothing is asked.
     """
-    row = session.get(SignIn, sign_in_id) if sign_in_id else None
+    found = arrived(session, sign_in_id, owners=owners, now=now)
+    return found.staff if found and found.standing is Standing.OPEN else None
+
+
+def arrived(
+    session: Session, sign_in_id: str, *, owners: Collection[str], now: datetime, lock: bool = False
+) -> Arrival | None:
+    """The same, but for the second factor: whoever lacks it may not even look."""
+    row = session.get(SignIn, sign_in_id, with_for_update=lock or None) if sign_in_id else None
     if row is None or row.ended_at is not None or row.letter is not None or row.created_at + STAYS <= now:
         return None
-    return of_address(session, row.email, owners=owners)
+    found = of_address(session, row.email, owners=owners)
+    return Arrival(found, row, second_factor.standing(session, row)) if found else None
 
 
 def of_address(session: Session, address: str, *, owners: Collection[str]) -> Staff | None:
@@ -182,4 +209,5 @@ def listed(session: Session, *, owners: Collection[str]) -> list[Listed]:
     folded = [each.folded for each in found]
     seen = select(SignIn.email, func.max(SignIn.created_at)).where(col(SignIn.email).in_(folded)).group_by(SignIn.email)
     last = dict(session.exec(seen).all())
-    return [replace(each, signed_in_at=last.get(each.folded)) for each in found]
+    having = second_factor.all_set(session, folded)
+    return [replace(each, signed_in_at=last.get(each.folded), second_factor=each.folded in having) for each in found]

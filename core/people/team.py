@@ -2,7 +2,7 @@
 
 from core.foundation import addresses
 from core.foundation.errors import NotPermitted
-from core.people import deeds, staff
+from core.people import deeds, second_factor, staff
 from core.people.deeds import Deed
 from core.people.staff import Action, Role
 from core.shop import Shop
@@ -28,3 +28,27 @@ def remove(shop: Shop, member_id: str, *, deed: Deed) -> None:
             raise NotPermitted(Action.STAFF)
         detail = f"removed {member.email}"
         deeds.begin(session, shop.settings, deed, Action.STAFF, subject=member_id, detail=detail, now=now)
+
+
+def reset_second_factor(shop: Shop, address: str, *, deed: Deed) -> None:
+    """Take off the device of somebody who has lost it: the mailed code alone lets them in until they have another.
+
+    Raises NotPermitted or DoneAlready.
+    """
+    now = shop.now()
+    with shop.transaction() as session:
+        detail = f"second factor of {address} reset"
+        deeds.begin(session, shop.settings, deed, Action.STAFF, subject="staff", detail=detail, now=now)
+        second_factor.remove(session, addresses.fold(address))
+
+
+def require_second_factor(shop: Shop, required: bool, *, deed: Deed) -> None:
+    """Ask a second factor of everybody who works here, or leave it to each. Raises NotPermitted or DoneAlready."""
+    now = shop.now()
+    with shop.transaction() as session:
+        detail = f"second factor {'required' if required else 'left to each'}"
+        who = deeds.begin(session, shop.settings, deed, Action.STAFF, subject="staff", detail=detail, now=now)
+        if required:
+            second_factor.require(session, who=who.email, now=now)
+        else:
+            second_factor.require_no_more(session)

@@ -14,7 +14,7 @@ from core.messages.letters import Letter, LetterState
 from core.orders.orders import Order
 from core.owner.order_book import listing, lookup
 from core.owner.order_book.listing import OrderRow
-from core.people import address_changes, customers, deeds
+from core.people import address_changes, customer_notes, customers, deeds
 from core.people.customers import Customer, CustomerAddress, How
 from core.people.deeds import Deed
 from core.people.sign_in import SignIn
@@ -39,6 +39,7 @@ class Spent:
 @dataclass(frozen=True)
 class CustomerRow:
     """A customer in the list: the address that letters go to, the name on their newest order, empty if none said one.
+    Whoever was erased has neither.
 
     First and last are when they paid, None for whoever has not in this mode.
     """
@@ -50,6 +51,27 @@ class CustomerRow:
     spent: tuple[Spent, ...]
     first_paid_at: datetime | None
     last_paid_at: datetime | None
+    erased_at: datetime | None
+
+
+@dataclass(frozen=True)
+class NoteView:
+    """What somebody of the staff noted about them."""
+
+    text: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Merging:
+    """Another customer who is to become one with this one: what moves. `address` is the one that letters go to."""
+
+    customer_id: str
+    address: str
+    addresses: tuple[str, ...]
+    orders: int
+    notes: int
 
 
 @dataclass(frozen=True)
@@ -89,11 +111,12 @@ class CustomerSheet:
     orders: tuple[OrderRow, ...]
     letters: tuple[LetterView, ...]
     sign_ins: tuple[SignInView, ...]
+    notes: tuple[NoteView, ...]
 
 
 def page(session: Session, text: str, *, livemode: bool, place: Place, size: int = paging.PAGE) -> Page[CustomerRow]:
     """The newest customers, or those whose address or name begins with this, or whose order it names."""
-    query = select(Customer)
+    query = select(Customer).where(col(Customer.erased_at).is_(None))
     if text:
         query = query.where(col(Customer.id).in_(_matching(session, text)))
     found = paging.page(session, query, Customer, by="created_at", place=place, size=size)
@@ -117,6 +140,7 @@ def sheet(shop: Shop, customer_id: str) -> CustomerSheet:
             tuple(AddressView(each.address, each.how, each.verified_at) for each in theirs),
             listing.described(session, orders), _letters(session, [order.id for order in orders]),
             _sign_ins(session, [each.folded for each in theirs], now=shop.now()),
+            tuple(NoteView(row.text, row.who, row.created_at) for row in customer_notes.of_customer(session, customer_id)),
         )  # fmt: skip
 
 
@@ -136,6 +160,40 @@ def change_address(shop: Shop, customer_id: str, old: str, new: str, *, keep: bo
         address_changes.change(session, old, new, how=How.OWNER, keep=keep, join=join, actor=who.role, now=now)
 
 
+def merging(shop: Shop, customer_id: str, text: str) -> Merging:
+    """The other customer that is meant by an address, or by the number of an order. Raises CustomerNotFound if it is none, or
+    this one."""
+    with shop.reading() as session:
+        found = _matching(session, text) if text.strip() else set()
+        [other] = found if len(found) == 1 else [""]
+        customer = session.get(Customer, other)
+        if customer is None or customer.erased_at or other == customer_id:
+            raise CustomerNotFound()
+        theirs = customers.addresses_of(session, other)
+        orders = session.exec(select(func.count()).where(col(Order.customer_id) == other)).one()
+        return Merging(
+            other, customers.as_stored(session, customer.email), tuple(each.address for each in theirs), orders,
+            len(customer_notes.of_customer(session, other)),
+        )  # fmt: skip
+
+
+def merge(shop: Shop, customer_id: str, other_id: str, *, deed: Deed) -> None:
+    """Make one customer of two: all that is the other's is this one's from now on, and every address stays.
+
+    Raises CustomerNotFound if either is not there any more, NotPermitted or DoneAlready.
+    """
+    now = shop.now()
+    with shop.transaction() as session:
+        who = deeds.begin(session, shop.settings, deed, Action.READDRESS, subject=customer_id, detail="merged", now=now)
+        this, other = session.get(Customer, customer_id), session.get(Customer, other_id)
+        if this is None or other is None or this.erased_at or other.erased_at or this is other:
+            raise CustomerNotFound()
+        address = customers.as_stored(session, other.email)
+        address_changes.change(
+            session, this.email, address, how=How.OWNER, keep=True, join=True, actor=who.role, now=now
+        )
+
+
 def _matching(session: Session, text: str) -> set[str]:
     orders = lookup.matching(session, text)
     found = session.exec(select(Order.customer_id).where(col(Order.id).in_(orders))).all() if orders else []
@@ -150,9 +208,9 @@ def _rows(session: Session, found: Sequence[Customer], *, livemode: bool) -> lis
     spent, paid_at = _spent(session, ids, livemode=livemode)
     return [
         CustomerRow(
-            each.id, stored.get(each.email, each.email), names.get(each.id, ""), each.created_at,
+            each.id, stored.get(each.email, "" if each.erased_at else each.email), names.get(each.id, ""), each.created_at,
             tuple(spent.get(each.id, ())), min(paid_at.get(each.id, ()), default=None),
-            max(paid_at.get(each.id, ()), default=None),
+            max(paid_at.get(each.id, ()), default=None), each.erased_at,
         )
         for each in found
     ]  # fmt: skip

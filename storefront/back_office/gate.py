@@ -1,12 +1,16 @@
-"""The gate: who works here on this browser, and the form for everybody else, who learns nothing of the shop."""
+"""The gate: who works here on this browser, and the form for everybody else, who learns nothing of the shop.
+
+Whoever has a second factor, or is to have one, stands before the gate until it was given.
+"""
 
 import streamlit as st
 
 from core.foundation.database import new_id
 from core.people import staff
 from core.people.deeds import Deed
+from core.people.second_factor import Standing
 from core.people.staff import Action, Staff
-from storefront import frame, pictures, process, sign_in_form, visitor, words
+from storefront import frame, pictures, process, provider, second_factor_form, sign_in_form, visitor, words
 from storefront.sign_in_form import OFFICE
 
 _TOKENS = "deeds"
@@ -30,16 +34,37 @@ def me() -> Staff:
     return found
 
 
+def lacks() -> Standing | None:
+    """What the sign-in of somebody who works here still lacks; None for everybody else. Without a cookie nothing is asked."""
+    shop, claimed = process.shop(), visitor.sign_in_id()
+    if not claimed:
+        return None
+    with shop.reading() as session:
+        found = staff.arrived(session, claimed, owners=shop.settings.owners, now=shop.now())
+    return found.standing if found else None
+
+
 def draw_form() -> None:
-    """What everybody sees who does not work here, or whose sign-in is older than 12 hours."""
-    shop = process.shop()
+    """What everybody sees who does not work here, or whose sign-in is older than 12 hours, or lacks the second factor."""
+    shop, standing = process.shop(), lacks()
     with frame.column(440):
         pictures.trim()
         st.title("Back office", anchor=False)
+        if standing is Standing.ASKED:
+            second_factor_form.draw_asking(visitor.sign_in_id())
+            return
+        if standing is Standing.TO_SET_UP:
+            st.markdown("An owner wants everybody who works here to have a second factor. Set yours up to go on.")
+            second_factor_form.draw_set_up(visitor.sign_in_id())
+            return
         if signed_in := visitor.signed_in():
             words.quiet(
                 f"You are signed in as {words.plain(signed_in)}, with which this page does not open (any more)."
             )
+        if why := provider.enter():
+            st.warning(why, icon=":material/error:")
+        if not sign_in_form.awaits_code():
+            provider.draw_buttons()
         sign_in_form.draw(
             OFFICE, intro="For those who run this shop. Type your email and we'll send you a six-digit code."
         )

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.orders.status import Status
 from core.owner.order_book.listing import OrderRow
 from storefront import links, process, words
 from storefront.amounts import price
 from storefront.back_office import states
 
 _TO_OPEN = "order-to-open"
+_UNPAID = (Status.PENDING, Status.PROCESSING, Status.FAILED, Status.CANCELED)
 
 
 def draw(rows: Sequence[OrderRow]) -> tuple[OrderRow, ...]:
@@ -37,7 +39,7 @@ def draw_list(rows: Sequence[OrderRow]) -> None:
 
 def who(row: OrderRow) -> str:
     """Whose it is: by name, else by address."""
-    return row.name or row.email or "Nobody yet"
+    return row.name or row.email or ("Nobody yet" if row.status in _UNPAID else "Somebody who was erased")
 
 
 def _handed(row: OrderRow) -> str:

@@ -8,6 +8,7 @@ from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     AmountUnclear,
+    ApiKeyNotFound,
     BadQuantity,
     CustomerNotFound,
     DoneAlready,
@@ -15,13 +16,16 @@ from core.foundation.errors import (
     EventNotFound,
     FileTrouble,
     FileUnreadable,
+    Hold,
     LicenseNotFound,
     MachineNotFound,
     MadeUp,
     MixedBasket,
+    NameMissing,
     NeverPaid,
     NoLicenseProduct,
     NoSeason,
+    NotErasable,
     NothingToRefund,
     NotPermitted,
     NotTheDemo,
@@ -49,10 +53,23 @@ from core.foundation.errors import (
     UnknownDate,
     UnknownFile,
     UnknownPrice,
+    UnknownScope,
 )
 from core.foundation.money import Money
 from storefront import sentences, words
 from storefront.amounts import price
+
+_HOLDS = {
+    Hold.ORDER: "{} is not paid or not delivered yet: wait for it, or refund it.",
+    Hold.DISPUTE: "{} is disputed: wait for what the bank decides.",
+    Hold.PLAN: "{} has a plan that bills on: end it first.",
+    Hold.WORKSHOP: "{} has a place in a workshop that is still to come: refund it, or wait.",
+}
+
+
+def held(why: Hold, number: str) -> str:
+    """Why somebody cannot be erased yet, and what can be done about it."""
+    return _HOLDS[why].format(f"**{number}**")
 
 
 def draw(error: ShopError) -> None:
@@ -127,6 +144,14 @@ def of(error: ShopError) -> str:
             return "This date isn't offered any more."
         case FileUnreadable(why=why, detail=detail):
             return f"This file can't be imported: {_FILE[why].format(detail=detail)}."
+        case NotErasable(holds=holds):
+            return "Nobody was erased. " + " ".join(held(why, number) for why, number in holds)
+        case NameMissing():
+            return "Give it a name, by which you will know it among others."
+        case UnknownScope():
+            return "Choose what it is to be for."
+        case ApiKeyNotFound():
+            return "There is no such key any more: somebody has ended it."
         case EventNotFound():
             return "This event isn't remembered any more."
         case PlanNotGiven():

@@ -11,6 +11,7 @@ from core.registers.customers import CustomerSheet
 from storefront import amounts, dates, frame, links, process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, lists, order_rows, states
+from storefront.people import customer_data_card, customer_notes_card
 
 shop = process.shop()
 HOW = {How.CHECKOUT: "from a payment", How.CODE: "proved by a code", How.OWNER: "on an owner's word"}
@@ -22,6 +23,17 @@ def find(customer_id: str) -> CustomerSheet | None:
         return customers.sheet(shop, customer_id)
     except CustomerNotFound:
         return None
+
+
+def draw_who(sheet: CustomerSheet) -> None:
+    """By name and address, or that nobody knows any more."""
+    if sheet.row.erased_at:
+        st.title("Somebody who was erased", anchor=False)
+        words.quiet(f"On {dates.day(sheet.row.erased_at)}. What they bought stays here for the books.")
+        return
+    st.title(words.plain(sheet.row.name or sheet.row.email), anchor=False)
+    if sheet.row.name:
+        words.quiet(words.plain(sheet.row.email))
 
 
 def draw_spent(sheet: CustomerSheet) -> None:
@@ -120,9 +132,7 @@ with frame.column(1180):
         st.title("No such customer", anchor=False)
         st.markdown("Nobody goes by that id. Find them by their email, or by an order's number.")
         st.stop()
-    st.title(words.plain(sheet.row.name or sheet.row.email), anchor=False)
-    if sheet.row.name:
-        words.quiet(words.plain(sheet.row.email))
+    draw_who(sheet)
     lists.draw_said()
     left, right = st.columns([5, 3], gap="medium")
     with left:
@@ -134,8 +144,11 @@ with frame.column(1180):
         draw_letters(sheet)
     with right:
         draw_spent(sheet)
-        draw_addresses(sheet, me)
-        draw_sign_ins(sheet)
+        if sheet.row.erased_at is None:
+            draw_addresses(sheet, me)
+            customer_notes_card.draw(sheet, me)
+            draw_sign_ins(sheet)
+            customer_data_card.draw(sheet, me)
     for each in sheet.addresses:
         if dialogs.is_open(f"change-{each.address}"):
             change(sheet, each.address)

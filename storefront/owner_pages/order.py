@@ -238,7 +238,7 @@ def draw_letters(sheet: Sheet) -> None:
     if sheet.downloads:
         st.header("Downloads", anchor=False)
         for at, file, ip in sheet.downloads[-20:]:
-            words.quiet(f"{words.plain(file)}, {states.moment(at)}, from {words.plain(ip)}")
+            words.quiet(f"{words.plain(file)}, {states.moment(at)}{f', from {words.plain(ip)}' if ip else ''}")
 
 
 def draw_notes(sheet: Sheet, me: Staff) -> None:

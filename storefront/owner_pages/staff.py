@@ -1,12 +1,13 @@
 import streamlit as st
 
 from core.foundation.errors import ShopError
-from core.people import audit, staff, team
+from core.people import audit, second_factor, staff, team
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed
 from core.people.staff import Action, Listed, Role
 from storefront import frame, process, words
 from storefront.back_office import dialogs, gate, refusals, states
+from storefront.people import api_keys_card, own_sign_in_card
 
 shop = process.shop()
 ROLES = {
@@ -22,8 +23,14 @@ def draw_people(people: list[Listed]) -> None:
     for each in people:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"person-{each.email}"):
             with st.container(width="stretch", gap=None):
-                st.markdown(f"**{words.plain(each.email)}** &nbsp; :blue-badge[{each.role.capitalize()}]")
+                factor = " :green-badge[Second factor]" if each.second_factor else ""
+                st.markdown(f"**{words.plain(each.email)}** &nbsp; :blue-badge[{each.role.capitalize()}]{factor}")
                 words.quiet(about(each))
+            if each.second_factor:
+                st.button(
+                    "Reset", type="tertiary", icon=":material/lock_reset:", key=f"open-reset-{each.email}",
+                    help="For somebody who has lost their device", on_click=dialogs.opener(f"reset-{each.email}"),
+                )  # fmt: skip
             if each.id:
                 st.button(
                     "Remove", type="tertiary", icon=":material/person_remove:", key=f"open-remove-{each.id}",
@@ -78,6 +85,54 @@ def remove(each: Listed) -> None:
         dialogs.carry_out(f"remove-{each.id}", act)
 
 
+@st.dialog("Reset a second factor", icon=":material/lock_reset:", on_dismiss=dialogs.close)
+def reset(each: Listed) -> None:
+    """Asks once more."""
+    gate.me()
+    st.markdown(
+        f"The device and the recovery codes of **{words.plain(each.email)}** count no more: a mailed code alone lets them in"
+        " until they have set up another. Be sure that it is they who ask."
+    )
+    if st.button("Reset", type="primary", key="reset-do"):
+
+        def act(deed: Deed) -> str:
+            team.reset_second_factor(shop, each.email, deed=deed)
+            return f"The second factor of {words.plain(each.email)} was reset."
+
+        dialogs.carry_out(f"reset-{each.email}", act)
+
+
+def draw_rule(required: bool) -> None:
+    """Whether everybody must have a second factor."""
+    with frame.card("rule", gap="xsmall"):
+        st.header("Second factor", anchor=False)
+        words.quiet(
+            "Everybody who works here must have one: whoever hasn't is asked to set it up at their next click."
+            if required
+            else "Each of you may set one up. You can ask it of everybody."
+        )
+        label = "Leave it to each" if required else "Require it of everybody"
+        st.button(label, icon=":material/shield_lock:", key="open-rule", on_click=dialogs.opener("rule"))
+
+
+@st.dialog("Second factor of everybody", icon=":material/shield_lock:", on_dismiss=dialogs.close)
+def rule(required: bool) -> None:
+    """Asks once more."""
+    gate.me()
+    st.markdown(
+        "From now on each of you decides."
+        if required
+        else "Whoever has none is asked to set one up before anything else, you too if you have none."
+    )
+    if st.button("Leave it to each" if required else "Require it", type="primary", key="rule-do"):
+
+        def act(deed: Deed) -> str:
+            team.require_second_factor(shop, not required, deed=deed)
+            return "Each of you decides now." if required else "Everybody must have a second factor now."
+
+        dialogs.carry_out("rule", act)
+
+
 def draw_log(entries: list[AuditEntry]) -> None:
     """Who did what lately."""
     st.header("What was done", anchor=False)
@@ -94,19 +149,28 @@ def draw_log(entries: list[AuditEntry]) -> None:
 me = gate.me()
 with frame.column(1180):
     st.title("Staff", anchor=False)
+    dialogs.draw_said()
     if not me.may(Action.STAFF):
+        own_sign_in_card.draw(me)
         st.markdown("Only owners see who works here.")
         st.stop()
-    dialogs.draw_said()
     with shop.reading() as session:
         people = staff.listed(session, owners=shop.settings.owners)
+        required = second_factor.is_required(session) is not None
         entries = audit.newest(session, limit=50)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         draw_people(people)
+        api_keys_card.draw()
     with right:
+        own_sign_in_card.draw(me)
         draw_invitation()
+        draw_rule(required)
     draw_log(entries)
     for each in people:
         if each.id and dialogs.is_open(f"remove-{each.id}"):
             remove(each)
+        if each.second_factor and dialogs.is_open(f"reset-{each.email}"):
+            reset(each)
+    if dialogs.is_open("rule"):
+        rule(required)

@@ -1,5 +1,8 @@
 """`pushcart customer`: what somebody has, and the change of their address on an owner's word."""
 
+from pathlib import Path
+
+import orjson
 import pytest
 
 from core.shop import Shop
@@ -97,3 +100,41 @@ def test_a_code_is_made_for_addresses_alone(pushcart: Run, shop: Shop) -> None:
     assert (said.status, said.output) == (1, "")
     assert said.complaints == ["This is no address that mail can be sent to: its end is missing, such as .com."]
     assert pushcart("sign-in-code", "name@gmail.example").status == 0
+
+
+def test_everything_held_about_somebody_is_written_to_a_file(
+    pushcart: Run, shop: Shop, stripe: FakeStripe, folder: Path
+) -> None:
+    order_id = paid_by(shop, stripe, NORA)
+    said = pushcart("customer", NORA, "--export", "nora.json")
+    assert (said.status, said.output) == (0, "Written to nora.json.\n")
+    assert orjson.loads((folder / "nora.json").read_bytes())["orders"][0]["id"] == order_id
+    assert (folder / "nora.json").stat().st_mode & 0o077 == 0
+    assert pushcart("customer", OLE, "--export", "ole.json").complaints == ["Nobody has bought under this address."]
+    assert [path.name for path in folder.iterdir()] == ["nora.json"]
+
+
+def test_somebody_is_erased_who_agreed_to_it(pushcart: Run, shop: Shop, stripe: FakeStripe) -> None:
+    order_id = paid_by(shop, stripe, NORA)
+    asked = pushcart("customer", NORA, "--erase")
+    assert asked.status == 1
+    assert "1 addresses" in asked.errors
+    assert asked.complaints[-1] == "Nothing was erased: there is nobody to ask here. Scripts say --yes."
+    assert builders.order(shop, order_id).email == NORA
+    done = pushcart("customer", NORA, "--erase", "--yes", "--json")
+    assert isinstance(done.json, dict)
+    assert (done.status, done.json["orders"], done.json["addresses"]) == (0, 1, 1)
+    assert builders.order(shop, order_id).email == ""
+    assert pushcart("customer", NORA, "--erase", "--yes").complaints == ["Nobody has bought under this address."]
+
+
+@builders.on_sqlite
+def test_why_somebody_cannot_be_erased_is_said(pushcart: Run, shop: Shop, stripe: FakeStripe) -> None:
+    order_id = paid_by(shop, stripe, NORA, "clinic-eur")
+    said = pushcart("customer", NORA, "--erase", "--yes")
+    number = builders.detail(shop, order_id)["number"]
+    assert said.complaints == [
+        "Nobody was erased, since something is still open:",
+        f"{number} has a place in a workshop that is still to come. Refund it, or wait.",
+    ]
+    assert pushcart("customer", NORA, "--erase", "--export", "x.json").status == 2

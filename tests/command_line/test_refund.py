@@ -214,7 +214,7 @@ def test_what_changes_between_the_question_and_the_answer_is_not_sent(
         return ""
 
     monkeypatch.setattr(orders, "open_shop", lambda: shop)
-    monkeypatch.setattr("core.command_line.refund.disagreement", somebody_else_is_faster)
+    monkeypatch.setattr("core.command_line.words.refund.disagreement", somebody_else_is_faster)
     monkeypatch.setattr(sys, "argv", ["pushcart", "refund", order_id])
     with pytest.raises(SystemExit) as end:
         cli.main()

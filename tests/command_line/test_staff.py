@@ -1,8 +1,10 @@
 """`pushcart staff`: who may work at the owner's side, for somebody at a terminal."""
 
 from core.people.audit import AuditEntry
+from core.people.second_factor import SecondFactor
+from core.people.staff import Role
 from core.shop import Shop
-from tests import builders
+from tests import builders, colleagues
 from tests.command_line.conftest import Run
 
 
@@ -33,3 +35,19 @@ def test_nobody_is_removed_who_was_not_invited(pushcart: Run) -> None:
 
 def test_what_is_no_address_is_refused(pushcart: Run) -> None:
     assert pushcart("staff", "invite", "sam").status == 1
+
+
+def test_the_second_factor_of_somebody_who_lost_it_is_reset(pushcart: Run, shop: Shop) -> None:
+    colleagues.with_device(shop, Role.SUPPORT)
+    address = colleagues.ADDRESSES[Role.SUPPORT]
+    listed = pushcart("staff", "list", "--json").json
+    assert isinstance(listed, list)
+    assert [each["second_factor"] for each in listed if each["email"] == address] == [True]
+    assert pushcart("staff", "reset-second-factor", address.upper(), "--json").json == {"reset": address}
+    assert builders.rows(shop, SecondFactor) == []
+    again = pushcart("staff", "reset-second-factor", address)
+    assert again.status != 0
+    assert "has no second factor" in again.errors
+    assert [each.detail for each in builders.rows(shop, AuditEntry) if each.who == "terminal"] == [
+        f"second factor of {address} reset"
+    ]

@@ -4,6 +4,7 @@ import json
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from core.catalog import promotion_codes
 from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import database, outbox
+from core.foundation.errors import CustomerNotFound
 from core.foundation.money import Money
 from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
@@ -31,6 +33,7 @@ from core.owner.order_book import detail, filters, listing, lookup
 from core.owner.shelves import listing as shelf_listing
 from core.owner.shelves import promotions, uploads
 from core.people import purchases
+from core.privacy import erasure, export
 from core.registers import customers, disputes, events, letters, licenses, machinery, refunds, subscriptions
 from core.registers.paging import Page, Place
 from core.shop import Shop
@@ -243,6 +246,24 @@ def test_customers_are_read_without_reading_tables(old_shop: Shop, heard: Heard,
     with old_shop.reading() as session:
         leafed(lambda place: customers.page(session, text, livemode=False, place=place))
     assert customers.sheet(old_shop, "cus_77").orders[0].number == "SEED-77"
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("email", ["buyer99@example.org", "nobody@example.org"])
+def test_what_a_terminal_says_of_a_customer_is_read_without_reading_tables(
+    old_shop: Shop, heard: Heard, email: str
+) -> None:
+    with old_shop.reading() as session:
+        known = email != "nobody@example.org"
+        with nullcontext() if known else pytest.raises(CustomerNotFound):
+            assert reports.customer_detail(session, email)["orders"][0]["number"] == "SEED-99"
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_all_that_is_about_a_person_is_found_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    said = b"".join(export.from_terminal(old_shop, "buyer99@example.org"))
+    assert b'"number":"SEED-99"' in said
+    assert erasure.preview(old_shop, "cus_99").takes.orders == 1
     assert _whole_tables(old_shop.engine, heard) == []
 
 

@@ -154,3 +154,27 @@ def test_the_shelves_are_handed_out_as_a_catalogue_file(shop: Shop, client: Test
     for sign_in_id in (colleagues.works_as(shop, Role.VIEWER), ""):
         comes_as(shop, client, sign_in_id)
         assert client.get("/owner/catalogue.toml").status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.SUPPORT])
+def test_all_that_is_held_about_a_customer_is_streamed_to_whoever_may(
+    shop: Shop, client: TestClient, stripe: FakeStripe, role: Role
+) -> None:
+    customer_id = builders.order(shop, builders.bought(shop, stripe)).customer_id
+    comes_as(shop, client, colleagues.works_as(shop, role))
+    answer = client.get(f"/owner/customers/{customer_id}.json")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert answer.headers["content-disposition"] == 'attachment; filename="customer.json"'
+    assert [row["email"] for row in answer.json()["orders"]] == ["nora@lindqvist.example"]
+    assert [entry.subject for entry in builders.rows(shop, AuditEntry)] == [customer_id]
+
+
+def test_nobody_else_is_told_anything_of_a_customer(shop: Shop, client: TestClient, stripe: FakeStripe) -> None:
+    customer_id = builders.order(shop, builders.bought(shop, stripe)).customer_id
+    assert client.get(f"/owner/customers/{customer_id}.json").status_code == 403
+    for sign_in_id in (colleagues.works_as(shop, Role.VIEWER), colleagues.signed_in(shop, "nora@lindqvist.example")):
+        comes_as(shop, client, sign_in_id)
+        assert client.get(f"/owner/customers/{customer_id}.json").status_code == 403
+    comes_as(shop, client, colleagues.works_as(shop, Role.OWNER))
+    assert client.get("/owner/customers/cus_1.json").status_code == 404
+    assert builders.rows(shop, AuditEntry) == []

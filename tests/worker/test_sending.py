@@ -11,6 +11,7 @@ from core.foundation.signals.heartbeats import Kind
 from core.messages.letters import Letter, LetterState
 from core.orders.disputes import Dispute
 from core.owner import attention
+from core.privacy import erasure
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -91,3 +92,12 @@ def test_a_refund_that_stripe_refused_is_told_as_such(shop: Shop, stripe: FakeSt
     assert "charge disputed" in texts[0]
     assert "back on your balance" in texts[1]
     assert "balance" not in texts[0]
+
+
+def test_a_letter_to_somebody_who_was_erased_is_dropped(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    erasure.from_terminal(shop, "nora@lindqvist.example")
+    with mail_server() as postbox:
+        letter = run(with_mail(shop, postbox.url), Job.RECEIPT, order_id)
+        assert (letter.state, letter.sent_at) == (LetterState.DROPPED, None)
+        assert postbox.letters == []

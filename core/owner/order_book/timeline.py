@@ -59,6 +59,7 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "taken_back": ("Access to {line} was taken back", Tone.BACK),
     "given_back": ("Access to {line} was given back", Tone.GOOD),
     "address_changed": ("The address was changed", Tone.PLAIN),
+    "erased": ("The buyer was erased", Tone.PLAIN),
     "resent": ("The receipt was sent again", Tone.PLAIN),
 }
 # What those who do things without signing in are called.

@@ -1,12 +1,13 @@
 """Removing the season: exactly what it made, and nothing else, so that the database is as it was before."""
 
 # ruff: noqa: F401
-from sqlalchemy import ColumnElement, Table, delete, or_, select
+from sqlalchemy import ColumnElement, Table, delete, select
 from sqlmodel import Session, col
 
 # Imported for their tables as well: whatever belongs to an order goes with it.
 from core.events.inbox import StripeEvent
-from core.foundation.database import Record, metadata
+from core.foundation import database
+from core.foundation.database import Record
 from core.foundation.errors import NoSeason, SeasonUnderWay
 from core.kinds import downloads, licenses, seats
 from core.kinds.workshops import WorkshopDate
@@ -65,16 +66,7 @@ def _unmake(session: Session) -> int:
 def of_orders() -> dict[Table, ColumnElement[bool]]:
     """The tables whose rows lead to an order by foreign keys, those above before those below, each with the condition on
     what of it belongs to a made up one."""
-    theirs: dict[Table, ColumnElement[bool]] = {Order.__table__: MADE_UP}  # type: ignore[attr-defined]
-    for table in metadata.sorted_tables:
-        ways = [
-            key.parent.in_(select(key.column).where(theirs[key.column.table]))
-            for key in table.foreign_keys
-            if key.column.table in theirs
-        ]
-        if ways:
-            theirs[table] = or_(*ways)
-    return theirs
+    return database.leading_to({Order.__table__: MADE_UP})  # type: ignore[attr-defined]
 
 
 def _remove_set_asides(session: Session, numbers: set[str]) -> None:

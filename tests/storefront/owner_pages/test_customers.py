@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from core.foundation.outbox import Job
 from core.messages.letters import Letter, LetterState
 from core.people.audit import AuditEntry
+from core.people.customer_notes import CustomerNote
 from core.people.customers import Customer, CustomerAddress
 from core.people.staff import Role
 from core.registers import customers
@@ -162,3 +163,96 @@ def test_long_lists_are_leafed(owner: Visitor, clock: Clock, monkeypatch: pytest
     assert NORA in words(tab)
     sound(tab.button(key="leaf-back").click().run())
     assert ADA in words(tab)
+
+
+def dialog(visitor: Visitor, name: str, email: str = NORA) -> AppTest:
+    tab = opens(visitor, "customer", id=customer_of(visitor.shop, email))
+    return sound(tab.button(key=f"open-{name}").click().run())
+
+
+def test_a_note_about_a_customer_stands_there_with_its_author(owner: Visitor) -> None:
+    sells_to(owner.shop, owner.stripe, NORA, cart="cart_1")
+    tab = opens(owner, "customer", id=customer_of(owner.shop, NORA))
+    tab.text_area(key="customer-note-text").set_value("Likes *paper*.")
+    sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+    said = words(tab)
+    assert "Likes \\*paper\\*." in said
+    assert colleagues.OWNER in said.replace("\\", "")
+    [entry] = builders.rows(owner.shop, AuditEntry)
+    assert (entry.action, entry.subject, entry.detail) == ("note", customer_of(owner.shop, NORA), "")
+
+
+def test_two_customers_are_merged_once_it_was_shown_what_moves(owner: Visitor) -> None:
+    sells_to(owner.shop, owner.stripe, NORA, cart="cart_1")
+    order_id = sells_to(owner.shop, owner.stripe, ADA, cart="cart_2")
+    this = customer_of(owner.shop, NORA)
+    with owner.shop.transaction() as session:
+        other = customer_of(owner.shop, ADA)
+        session.add(CustomerNote(id="note_1", customer_id=other, text="Known", who="x", created_at=owner.shop.now()))
+    tab = dialog(owner, "merge")
+    assert tab.button(key="merge-do").disabled
+    for wrong in (NORA, "PL-1001", "nobody@example.com"):
+        sound(tab.text_input(key="merge-text").set_value(wrong).run())
+        assert "no other customer" in tab.warning[0].value
+        assert tab.button(key="merge-do").disabled
+    sound(tab.text_input(key="merge-text").set_value("PL-1002").run())
+    assert "**1 order** and 1 note" in words(tab)
+    sound(tab.button(key="merge-do").click().run())
+    assert "is theirs now" in words(tab)
+    assert [row.id for row in builders.rows(owner.shop, Customer)] == [this]
+    assert {row.folded: row.customer_id for row in builders.rows(owner.shop, CustomerAddress)} == {
+        NORA: this,
+        ADA: this,
+    }
+    assert [row.customer_id for row in builders.rows(owner.shop, CustomerNote)] == [this]
+    # Letters about it go where they went.
+    assert (builders.order(owner.shop, order_id).customer_id, builders.order(owner.shop, order_id).email) == (this, ADA)
+
+
+def test_a_customer_is_erased_once_it_was_shown_what_goes(owner: Visitor) -> None:
+    order_id = sells_to(owner.shop, owner.stripe, NORA, cart="cart_1")
+    customer_id = customer_of(owner.shop, NORA)
+    tab = dialog(owner, "erase")
+    said = words(tab)
+    assert "1 address, and their name" in said
+    assert "1 order: number, amounts" in said
+    assert tab.button(key="erase-do").disabled
+    sound(tab.checkbox(key="erase-sure").check().run())
+    sound(tab.button(key="erase-do").click().run())
+    assert tab.title[0].value == "Somebody who was erased"
+    assert "They were erased." in words(tab)
+    assert "lindqvist" not in words(tab).lower()
+    assert "PL-1001" in "".join(labels(tab))
+    assert listed(opens(owner)) == []
+    assert "Somebody who was erased" in words(opens(owner, "order", id=order_id))
+    assert opens(owner, "customer", id=customer_id).title[0].value == "Somebody who was erased"
+
+
+def test_what_is_open_is_named_and_nobody_is_erased(owner: Visitor) -> None:
+    sells_to(owner.shop, owner.stripe, NORA, "clinic-eur", cart="cart_1")
+    tab = dialog(owner, "erase")
+    assert "workshop that is still to come" in tab.warning[0].value
+    sound(tab.checkbox(key="erase-sure").check().run())
+    assert tab.button(key="erase-do").disabled
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])
+@pytest.mark.parametrize("name", ["merge", "erase"])
+def test_nobody_else_merges_or_erases_also_by_a_forged_dialog(visitor: Visitor, role: Role, name: str) -> None:
+    bought(visitor.shop, visitor.stripe)
+    sells_to(visitor.shop, visitor.stripe, ADA, cart="cart_2")
+    visitor.works_as(role)
+    tab = opens(visitor, "customer", id=customer_of(visitor.shop, NORA))
+    assert f"open-{name}" not in {button.key for button in tab.button}
+    assert ("/api/owner/customers/" in words(tab)) is (role is Role.SUPPORT)
+    tab.session_state["dialog"] = name
+    sound(tab.run())
+    if role is Role.SUPPORT:
+        if name == "merge":
+            sound(tab.text_input(key="merge-text").set_value(ADA).run())
+        else:
+            sound(tab.checkbox(key="erase-sure").check().run())
+        sound(tab.button(key=f"{name}-do").click().run())
+        assert "your role doesn't allow this" in tab.warning[0].value
+    assert len(builders.rows(visitor.shop, Customer)) == 2
+    assert builders.rows(visitor.shop, AuditEntry) == []

@@ -9,8 +9,9 @@ from sqlalchemy import event
 from streamlit.testing.v1 import AppTest
 
 from core.foundation import signing
+from core.foundation.errors import NotPermitted
 from core.foundation.signing import SIGN_IN_COOKIE
-from core.people import staff
+from core.people import deeds, second_factor, staff
 from core.people.audit import AuditEntry
 from core.people.staff import MAY, Action, Role
 from core.shop import Shop
@@ -45,7 +46,9 @@ TITLES = {
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
     "Promotion codes", "Import",
 }  # fmt: skip
-STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday")
+STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday", "without factor", "to set up")
+# What these meet in place of the field for their address.
+LACKING = {"without factor": "factor-code", "to set up": "factor-digits"}
 # By the key of the button that opens an action's dialog, or begins it.
 BUTTONS = {
     "open-refund": Action.REFUND, "open-resend": Action.RESEND, "open-readdress": Action.READDRESS,
@@ -78,6 +81,13 @@ def come_as(visitor: Visitor, stranger: str, clock: Clock) -> None:
         case "yesterday":
             visitor.works_as(Role.OWNER)
             clock.pass_(hours=13)
+        case "without factor":
+            colleagues.with_device(visitor.shop, Role.OWNER)
+            visitor.works_as(Role.OWNER)
+        case "to set up":
+            visitor.works_as(Role.SUPPORT)
+            with visitor.shop.transaction() as session:
+                second_factor.require(session, who="x", now=visitor.shop.now())
 
 
 def remove_everybody(shop: Shop) -> None:
@@ -105,13 +115,15 @@ def test_a_stranger_sees_a_form_and_causes_no_look_at_the_shop(
     tab.session_state["in_office"] = True
     sound(tab.run())
     assert [title.value for title in tab.title] == ["Back office"]
-    assert tab.text_input(key="email").value == ""
+    assert [each.key for each in tab.text_input] == [LACKING.get(stranger, "email")]
+    assert not tab.text_input[0].value
     seen = words(tab)
     assert "nora" not in seen.replace("nora@lindqvist.example", "" if stranger == "buyer" else "nora")
     assert not tab.sidebar.button
     # Nothing of the shop but what the sign-in itself needs.
     tables = {name for each in said for name in re.findall(r"from (\w+)", each)}
-    assert tables <= {"sign_ins", "staff", "customer_addresses"}
+    factor = {"second_factors", "staff_rules"} if stranger in LACKING else set()
+    assert tables <= {"sign_ins", "staff", "customer_addresses"} | factor
     assert stranger not in ("anonymous", "forged") or tables == set()
 
 
@@ -162,6 +174,28 @@ def test_a_tab_that_was_open_when_its_owner_was_removed_does_nothing_and_shows_t
     assert [title.value for title in tab.title] == ["Back office"]
     assert builders.jobs(visitor.shop) == jobs
     assert builders.rows(visitor.shop, AuditEntry) == []
+
+
+def test_a_tab_that_was_open_when_a_factor_was_asked_of_everybody_does_nothing(visitor: Visitor) -> None:
+    order_id = bought(visitor.shop, visitor.stripe)
+    visitor.works_as(Role.SUPPORT)
+    tab = sound(opens(visitor, "order", id=order_id).button(key="open-resend").click().run())
+    jobs = builders.jobs(visitor.shop)
+    with visitor.shop.transaction() as session:
+        second_factor.require(session, who="x", now=visitor.shop.now())
+    sound(tab.button(key="resend-do").click().run())
+    assert [each.key for each in tab.text_input] == ["factor-digits"]
+    assert builders.jobs(visitor.shop) == jobs
+    assert builders.rows(visitor.shop, AuditEntry) == []
+
+
+@pytest.mark.parametrize("action", Action)
+def test_no_action_is_allowed_without_the_second_factor(visitor: Visitor, action: Action) -> None:
+    shop = visitor.shop
+    colleagues.with_device(shop, Role.OWNER)
+    lacking = colleagues.works_as(shop, Role.OWNER)
+    with pytest.raises(NotPermitted), shop.transaction() as session:
+        deeds.begin(session, shop.settings, colleagues.deed(lacking), action, subject="x", now=shop.now())
 
 
 def test_a_role_that_was_lowered_counts_from_the_next_click(visitor: Visitor) -> None:

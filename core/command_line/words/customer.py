@@ -1,11 +1,20 @@
-"""`pushcart customer`: what somebody has, and the change of their address on an owner's word."""
+"""`pushcart customer`: what somebody has, the change of their address on an owner's word, and what is held about them."""
 
+from pathlib import Path
 from typing import Any
 
+import typer
+
+from core.command_line.answers import fail
+from core.command_line.export import write
+from core.command_line.words.refund import unconfirmed
 from core.foundation.money import Money
 from core.owner import reports
 from core.people import address_changes, customers
 from core.people.customers import How
+from core.privacy import erasure
+from core.privacy import export as privacy_export
+from core.privacy.erasure import Erased
 from core.shop import Shop
 
 _ACTOR = "pushcart customer"
@@ -31,6 +40,32 @@ def change(shop: Shop, email: str, new: str, *, order: str, keep: bool, join: bo
         owner = customers.whose(session, email)
         address_changes.change_of_order(session, found["id"], new, owner=owner, how=How.OWNER, actor=_ACTOR, now=now)
     return new
+
+
+def export(shop: Shop, email: str, out: Path) -> Path:
+    """Write all that is held about them to a file, and return which. Raises CustomerNotFound."""
+    write(out, privacy_export.from_terminal(shop, email))
+    return out
+
+
+def erase(shop: Shop, email: str, *, yes: bool, as_json: bool) -> dict[str, int]:
+    """Erase them, once whoever sits there agrees; return what went. Raises CustomerNotFound, NotErasable."""
+    foreseen = erasure.preview_of_address(shop, email)
+    if not foreseen.holds:
+        if not as_json:
+            typer.echo(_foreseen(foreseen.takes), err=True)
+        if why_not := unconfirmed("Erase them for good?", "Nothing was erased", yes=yes, as_json=as_json):
+            fail(why_not)
+    return vars(erasure.from_terminal(shop, email))
+
+
+def _foreseen(takes: Erased) -> str:
+    counts = {"addresses": takes.addresses, "sign-ins": takes.sign_ins, "notes": takes.notes}
+    goes = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return (
+        f"  goes     {goes}, from where {takes.downloads} files were taken, and who they are in {takes.events} events\n"
+        f"  stays    {takes.orders} orders: numbers, amounts, taxes and countries, as the books need them"
+    )
 
 
 def text(found: dict[str, Any]) -> str:

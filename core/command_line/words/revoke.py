@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from core.command_line import refund
+from core.command_line.words import refund
 from core.journeys.revocation import Revocation
 
 

@@ -1,0 +1,234 @@
+"""Erasure: whoever wants to be forgotten is, and the books stay whole.
+
+Addresses, names, sign-ins, codes, notes and IP addresses go, and what Stripe's events said of the person. What the books need
+of an order stays. Events that come late bring nobody back: the Sessions of the orders keep a mark.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import orjson
+from sqlalchemy import delete, func, or_, update
+from sqlmodel import Session, col, select
+
+from core.events.inbox import StripeEvent
+from core.foundation.database import new_id, repeatable
+from core.foundation.errors import NotErasable
+from core.gateway import personal_parts
+from core.kinds.downloads import Download
+from core.kinds.grants import Grant
+from core.kinds.seats import Seat
+from core.orders import history, orders
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order
+from core.owner.notes import OrderNote
+from core.people import audit, deeds
+from core.people.codes import SignInCode
+from core.people.customer_notes import CustomerNote
+from core.people.customers import Customer, CustomerAddress
+from core.people.deeds import Deed
+from core.people.sign_in import SignIn
+from core.people.staff import Action, Role
+from core.privacy import holds, persons
+from core.privacy.holds import Held
+from core.privacy.persons import Person
+from core.shop import Shop
+
+# Finds whom to erase, and writes down who does it: as whom, for the orders' history.
+_Find = Callable[[Session], Person]
+_Allow = Callable[[Session, Person], str]
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erasure takes, or took, in numbers. `orders` are those that stay in the books without their buyer."""
+
+    orders: int
+    addresses: int
+    sign_ins: int
+    downloads: int
+    notes: int
+    events: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would go and stay, and what is still open and keeps it from being done."""
+
+    takes: Erased
+    holds: tuple[Held, ...]
+
+
+def preview(shop: Shop, customer_id: str) -> Preview:
+    """What erasing this customer would do. Changes nothing. Raises CustomerNotFound."""
+    with shop.reading() as session:
+        return _preview(shop, session, persons.of_customer(session, customer_id))
+
+
+def preview_of_address(shop: Shop, address: str) -> Preview:
+    """The same of whoever goes by this address."""
+    with shop.reading() as session:
+        return _preview(shop, session, persons.of_address(session, address))
+
+
+def by_staff(shop: Shop, customer_id: str, *, deed: Deed) -> Erased:
+    """Erase a customer as a click of an owner. Raises CustomerNotFound, NotErasable, NotPermitted, DoneAlready."""
+
+    with shop.reading() as session:
+        deeds.permit(session, shop.settings, deed, Action.ERASE, now=shop.now())
+
+    def allow(session: Session, _: Person) -> str:
+        who = deeds.begin(session, shop.settings, deed, Action.ERASE, subject=customer_id, now=shop.now())
+        return who.role
+
+    return _erase(shop, partial(persons.of_customer, customer_id=customer_id), allow)
+
+
+def from_terminal(shop: Shop, address: str) -> Erased:
+    """Erase whoever goes by this address. Raises CustomerNotFound, NotErasable."""
+
+    def allow(session: Session, person: Person) -> str:
+        audit.record(
+            session,
+            who=audit.TERMINAL,
+            role=Role.OWNER,
+            action=Action.ERASE,
+            subject=person.customer_id,
+            now=shop.now(),
+        )
+        return audit.TERMINAL
+
+    return _erase(shop, partial(persons.of_address, address=address), allow)
+
+
+def _erase(shop: Shop, find: _Find, allow: _Allow) -> Erased:
+    with shop.reading() as session:
+        person = find(session)
+    # Looked for beforehand, and in a session of its own: it may take seconds, and nobody waits for it. Events that come from
+    # now on are either about the orders, which are locked, or kept without who somebody is.
+    with shop.reading() as session:
+        naming = _events_naming(session, person)
+    return _erase_rows(shop, find, allow, naming)
+
+
+@repeatable
+def _erase_rows(shop: Shop, find: _Find, allow: _Allow, naming: Sequence[str]) -> Erased:
+    """All of it in one transaction: whoever is erased by half could not be found any more."""
+    now = shop.now()
+    with shop.transaction() as session:
+        person = find(session)
+        actor = allow(session, person)
+        orders.lock_all(session, _involved(session, person))
+        person = find(session)  # once more: one that was not paid yet may have become somebody else's meanwhile
+        theirs, attempts = _locked(session, person)
+        if held := holds.of(session, person, livemode=shop.settings.livemode, now=now):
+            raise NotErasable(holds=[(each.why, each.number) for each in held])
+        taken = _counted(session, person)
+        _forget_orders(session, theirs, actor=actor, now=now)
+        _forget_attempts(attempts, person, erased_as=person.customer_id or new_id("gone"))
+        session.flush()
+        _forget_beside(session, person)
+        _forget_events(session, person, naming)
+        _forget_customer(session, person, now=now)
+    return taken
+
+
+def _locked(session: Session, person: Person) -> tuple[list[Order], list[Checkout]]:
+    """Their orders, and the attempts to pay in which they appear, which nobody else changes from now on."""
+    found = orders.lock_all(session, _involved(session, person))
+    belongs = or_(col(Checkout.order_id).in_(person.order_ids), col(Checkout.id).in_(person.beside))
+    attempts = session.exec(select(Checkout).where(belongs).order_by(Checkout.id)).all()
+    return [found[order_id] for order_id in person.order_ids], list(attempts)
+
+
+def _involved(session: Session, person: Person) -> set[str]:
+    beside = session.exec(select(Checkout.order_id).where(col(Checkout.id).in_(person.beside))).all()
+    return {*person.order_ids, *beside}
+
+
+def _forget_orders(session: Session, theirs: Iterable[Order], *, actor: str, now: datetime) -> None:
+    for order in theirs:
+        order.email = order.name = order.browser_id = ""
+        history.note(session, order.id, "erased", actor=actor, now=now)
+
+
+def _forget_attempts(attempts: Iterable[Checkout], person: Person, *, erased_as: str) -> None:
+    """Not those of somebody else who paid for an order of theirs as well."""
+    for row in attempts:
+        if row.folded in ("", *person.folded):
+            row.email = row.folded = row.name = ""
+            row.erased_as = erased_as
+            row.parameters = {name: value for name, value in row.parameters.items() if name != "customer_email"}
+
+
+def _forget_beside(session: Session, person: Person) -> None:
+    """What stands beside their orders: who took a file from where, who has a seat, what was noted."""
+    grants = select(Grant.id).where(col(Grant.order_id).in_(person.order_ids))
+    session.exec(update(Download).where(col(Download.grant_id).in_(grants)).values(ip=""))
+    in_seat = or_(col(Seat.grant_id).in_(grants), func.lower(col(Seat.email)).in_(person.folded))
+    session.exec(delete(Seat).where(in_seat))
+    session.exec(delete(OrderNote).where(col(OrderNote.order_id).in_(person.order_ids)))
+    named = or_(col(SignInCode.folded).in_(person.folded), col(SignInCode.about).in_(person.folded))
+    session.exec(delete(SignInCode).where(named))
+    session.exec(delete(SignIn).where(col(SignIn.email).in_(person.folded)))
+
+
+def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:
+    session.exec(delete(CustomerNote).where(col(CustomerNote.customer_id) == person.customer_id))
+    session.exec(delete(CustomerAddress).where(col(CustomerAddress.customer_id) == person.customer_id))
+    row = update(Customer).where(col(Customer.id) == person.customer_id)
+    session.exec(row.values(email=col(Customer.id), erased_at=now))
+
+
+def _events_naming(session: Session, person: Person) -> list[str]:
+    """The ids of the events that name them, found by reading all there are: those of other orders, and of none."""
+    spelled = {form for each in person.written for form in (each, orjson.dumps(each).decode()[1:-1], _escaped(each))}
+    named = or_(*(col(StripeEvent.payload).icontains(each, autoescape=True) for each in spelled))
+    return list(session.exec(select(StripeEvent.id).where(named)))
+
+
+def _forget_events(session: Session, person: Person, naming: Sequence[str]) -> None:
+    about = or_(col(StripeEvent.order_id).in_(person.order_ids), col(StripeEvent.id).in_(naming))
+    # In the order of their ids, as everybody locks them.
+    for event in session.exec(select(StripeEvent).where(about).order_by(col(StripeEvent.id)).with_for_update()):
+        event.payload = orjson.dumps(_without(personal_parts.removed(orjson.loads(event.payload)), person)).decode()
+    session.flush()
+
+
+def _without(said: object, person: Person) -> object:
+    """The same without texts that name them, wherever they stand."""
+    match said:
+        case str() if any(each.casefold() in said.casefold() for each in person.written):
+            return ""
+        case list():
+            return [_without(each, person) for each in said]
+        case dict():
+            return {name: _without(value, person) for name, value in said.items()}
+        case _:
+            return said
+
+
+def _preview(shop: Shop, session: Session, person: Person) -> Preview:
+    held = holds.of(session, person, livemode=shop.settings.livemode, now=shop.now())
+    return Preview(_counted(session, person), tuple(held))
+
+
+def _counted(session: Session, person: Person) -> Erased:
+    grants = select(Grant.id).where(col(Grant.order_id).in_(person.order_ids))
+    rows = {
+        "sign_ins": select(func.count()).where(col(SignIn.email).in_(person.folded)),
+        "downloads": select(func.count()).where(col(Download.grant_id).in_(grants), col(Download.ip) != ""),
+        "events": select(func.count()).where(col(StripeEvent.order_id).in_(person.order_ids)),
+    }
+    of_orders = select(func.count()).where(col(OrderNote.order_id).in_(person.order_ids))
+    of_them = select(func.count()).where(col(CustomerNote.customer_id) == person.customer_id)
+    notes = session.exec(of_orders).one() + session.exec(of_them).one()
+    counted = {name: session.exec(query).one() for name, query in rows.items()}
+    return Erased(orders=len(person.order_ids), addresses=len(person.folded), notes=notes, **counted)
+
+
+def _escaped(address: str) -> str:
+    """As an address stands in JSON of ASCII letters alone."""
+    return address.encode("ascii", "backslashreplace").decode().replace("\\x", "\\u00")

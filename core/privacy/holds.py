@@ -1,0 +1,56 @@
+"""Holds: what is still open with a person, for which the shop needs to know them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from core.catalog.products import Kind
+from core.foundation.errors import Hold
+from core.gateway.sessions import CheckoutState
+from core.kinds.grants import Grant
+from core.kinds.workshops import WorkshopDate
+from core.orders import orders
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order, OrderLine
+from core.orders.status import GrantState, Status
+from core.orders.subscriptions import OVER, Subscription
+from core.privacy.persons import Person
+
+
+@dataclass(frozen=True)
+class Held:
+    """One thing that is open, and the number of its order."""
+
+    why: Hold
+    number: str
+
+
+_OPEN = {Status.PROCESSING: Hold.ORDER, Status.PAID: Hold.ORDER, Status.DISPUTED: Hold.DISPUTE}
+
+
+def of(session: Session, person: Person, *, livemode: bool, now: datetime) -> list[Held]:
+    """What is open with them, each once, in the order of their orders. Trials, and what was made up for a demo, are not."""
+    asked = (col(Order.id).in_(person.order_ids), *orders.asked_about(livemode=livemode))
+    theirs = session.exec(select(Order).where(*asked).order_by(col(Order.created_at), col(Order.id))).all()
+    return list(dict.fromkeys(held for order in theirs for held in _of_order(session, order, now=now)))
+
+
+def _of_order(session: Session, order: Order, *, now: datetime) -> Iterator[Held]:
+    if order.status in _OPEN:
+        yield Held(_OPEN[order.status], order.number)
+    payable = select(Checkout.id).where(Checkout.order_id == order.id, Checkout.state == CheckoutState.OPEN)
+    if order.status is Status.PENDING and session.exec(payable).first():
+        yield Held(Hold.ORDER, order.number)
+    plans = select(Subscription.id).where(Subscription.order_id == order.id, col(Subscription.status).not_in(OVER))
+    if session.exec(plans).first():
+        yield Held(Hold.PLAN, order.number)
+    places = (
+        select(Grant.id)
+        .join(OrderLine, col(OrderLine.id) == Grant.order_line_id)
+        .join(WorkshopDate, col(WorkshopDate.id) == OrderLine.workshop_date_id)
+        .where(Grant.order_id == order.id, Grant.kind == Kind.WORKSHOP, Grant.state == GrantState.ACTIVE)
+    )
+    if session.exec(places.where(col(WorkshopDate.ends_at) > now)).first():
+        yield Held(Hold.WORKSHOP, order.number)

@@ -1,0 +1,103 @@
+"""Persons: whose data is meant, by any of their addresses, and where in the database it is."""
+
+# ruff: noqa: F401
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, or_
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+# Imported for their tables as well: whatever belongs to a customer or to an order is about a person.
+from core.events.inbox import StripeEvent
+from core.foundation import database
+from core.foundation.addresses import fold
+from core.foundation.database import Record
+from core.foundation.errors import CustomerNotFound
+from core.kinds import downloads, licenses, seats, workshops
+from core.messages import letters
+from core.orders import setbacks
+from core.orders.balance import entries
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order
+from core.owner import notes
+from core.people import customer_notes, customers
+from core.people.codes import SignInCode
+from core.people.customers import Customer, CustomerAddress
+from core.people.sign_in import SignIn
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody whom the shop knows. `customer_id` is empty for somebody who has paid nothing that is theirs.
+
+    `folded` are their addresses as they are compared, `written` every form of them. `order_ids` are their orders, with those
+    that were never paid; `beside` are Sessions under an address of theirs that belong to other people's orders.
+    """
+
+    customer_id: str
+    folded: tuple[str, ...]
+    written: tuple[str, ...]
+    order_ids: tuple[str, ...]
+    beside: tuple[str, ...]
+
+
+def of_customer(session: Session, customer_id: str) -> Person:
+    """The customer of this id. Raises CustomerNotFound, also for one who was erased."""
+    # Locked, where anything is about to change: what is bought under these addresses meanwhile waits, and is not theirs.
+    customer = session.exec(select(Customer).where(Customer.id == customer_id).with_for_update()).first()
+    if customer is None or customer.erased_at:
+        raise CustomerNotFound()
+    query = select(CustomerAddress).where(CustomerAddress.customer_id == customer_id).order_by(CustomerAddress.folded)
+    return _of(session, customer_id, [row.address for row in session.exec(query.with_for_update())])
+
+
+def of_address(session: Session, address: str) -> Person:
+    """Whoever goes by this address, if they bought or not. Raises CustomerNotFound if nothing is known of them."""
+    if found := customers.whose(session, address):
+        return of_customer(session, found)
+    person = _of(session, "", [address.strip()])
+    signed_in = select(SignIn.id).where(SignIn.email == fold(address)).limit(1)
+    asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
+    if not (person.order_ids or person.beside or session.exec(signed_in).first() or session.exec(asked).first()):
+        raise CustomerNotFound()
+    return person
+
+
+def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]:
+    """The tables in which something is about them, each with the condition on its rows: whatever leads to them as a customer
+    or to an order of theirs, and what only names an address."""
+    orders, checkouts, events = _table(Order), _table(Checkout), _table(StripeEvent)
+    roots: dict[Table, ColumnElement[bool]] = {orders: orders.c.id.in_(person.order_ids)}
+    if person.customer_id:
+        theirs = _table(Customer)
+        roots = {theirs: theirs.c.id == person.customer_id, **roots}
+
+    def values(column: Any, rows: ColumnElement[bool]) -> Sequence[Any]:
+        # Read, and not asked for in the same statement: a database that has two ways to a row would look at all of them.
+        return session.execute(select_columns(column).where(rows)).scalars().all()
+
+    found = database.leading_to(roots, through=values)
+    found[checkouts] = or_(found[checkouts], checkouts.c.id.in_(person.beside))
+    for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded")):
+        found[rows] = rows.c[column].in_(person.folded)
+    return {**found, events: events.c.order_id.in_(person.order_ids)}
+
+
+def _table(kind: type[Record]) -> Table:
+    found: Table = kind.__table__  # type: ignore[attr-defined]
+    return found
+
+
+def _of(session: Session, customer_id: str, written: Sequence[str]) -> Person:
+    folded = [fold(each) for each in written]
+    spelled = list(dict.fromkeys([*written, *folded]))
+    paid = session.exec(select(Checkout).where(col(Checkout.folded).in_(folded))).all()
+    unpaid = or_(col(Order.email).in_(spelled), col(Order.id).in_([row.order_id for row in paid]))
+    theirs = list(session.exec(select(Order.id).where(unpaid, col(Order.customer_id).is_(None))))
+    if customer_id:
+        theirs += session.exec(select(Order.id).where(Order.customer_id == customer_id))
+    spelled += [row.email for row in paid if row.email not in spelled]
+    beside = tuple(sorted(row.id for row in paid if row.order_id not in theirs))
+    return Person(customer_id, tuple(folded), tuple(spelled), tuple(sorted(set(theirs))), beside)

@@ -1,0 +1,111 @@
+"""The export of everything held about somebody: all of it, nobody else's, and nothing that opens anything."""
+
+from typing import Any
+
+import orjson
+import pytest
+from sqlmodel import SQLModel
+
+from core import tables
+from core.events.inbox import StripeEvent
+from core.foundation import database
+from core.foundation.errors import CustomerNotFound, NotPermitted
+from core.orders.checkouts import Checkout
+from core.people.audit import AuditEntry
+from core.people.sign_in import SignIn
+from core.people.staff import Role
+from core.privacy import erasure, export, persons
+from core.shop import Shop
+from tests import builders
+from tests.colleagues import deed, signed_in, works_as
+from tests.core.privacy import traces
+from tests.core.privacy.test_erasure import NORA, OLE, customer_of, leaves_traces, sells
+from tests.fakes import FakeStripe
+
+
+def of(shop: Shop, address: str) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(b"".join(export.from_terminal(shop, address)))
+    return found
+
+
+def test_all_of_it_is_in_one_object_and_nothing_of_anybody_else(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = sells(shop, stripe)
+    leaves_traces(shop, stripe, order_id, by="10.1.2.3")
+    sells(shop, stripe, email=OLE, cart="cart_2")
+    said = of(shop, NORA.upper())
+    assert [(row["id"], row["number"], row["email"]) for row in said["orders"]] == [
+        (order_id, builders.order(shop, order_id).number, NORA)
+    ]
+    assert [row["folded"] for row in said["customer_addresses"]] == ["Nora@Lindqvist.example".lower()]
+    assert [len(said[name]) for name in ("order_lines", "grants", "license_keys", "downloads", "seats")] == [
+        2,
+        2,
+        1,
+        2,
+        2,
+    ]
+    assert [row["text"] for row in (*said["customer_notes"], *said["order_notes"])] == [
+        "Nora called.",
+        "Lindqvist & Co.",
+    ]
+    assert said["sign_ins"]
+    assert said["stripe_events"][0]["payload"]["data"]["object"]["customer_details"]["email"] == NORA
+    text = orjson.dumps(said).decode()
+    assert OLE not in text
+    told = {each.partition(":")[0].partition(".")[0] for each in traces.of(shop, "nora@")}
+    assert told <= set(said) | {"workflow_input", "audit_log"}
+
+
+def test_nothing_that_opens_anything_is_told(shop: Shop, stripe: FakeStripe) -> None:
+    sells(shop, stripe)
+    sign_in_id = signed_in(shop, NORA)
+    text = orjson.dumps(of(shop, NORA)).decode()
+    (attempt,) = builders.rows(shop, Checkout)
+    assert attempt.parameters["metadata"]["token"] in traces.of(shop, attempt.parameters["metadata"]["token"])[0]
+    assert attempt.parameters["metadata"]["token"] not in text.replace(
+        builders.rows(shop, StripeEvent)[0].payload, ""
+    ).replace(orjson.dumps(of(shop, NORA)["stripe_events"]).decode(), "")
+    assert sign_in_id not in text
+    assert builders.rows(shop, SignIn)
+
+
+def test_it_comes_in_pieces_and_is_written_down(shop: Shop, stripe: FakeStripe) -> None:
+    customer_id = customer_of(shop, sells(shop, stripe))
+    pieces = list(export.by_staff(shop, customer_id, deed=deed(works_as(shop, Role.SUPPORT))))
+    assert len(pieces) > 20
+    assert orjson.loads(b"".join(pieces))["customers"][0]["id"] == customer_id
+    [entry] = builders.rows(shop, AuditEntry)
+    assert (entry.action, entry.subject, entry.detail) == ("export", customer_id, "all about them")
+
+
+def test_viewers_get_nothing_and_there_is_nothing_of_whoever_is_not_known(shop: Shop, stripe: FakeStripe) -> None:
+    customer_id = customer_of(shop, sells(shop, stripe))
+    with pytest.raises(NotPermitted):
+        export.by_staff(shop, customer_id, deed=deed(works_as(shop, Role.VIEWER)))
+    with pytest.raises(CustomerNotFound):
+        export.by_staff(shop, "cus_1", deed=deed(works_as(shop, Role.OWNER)))
+    with pytest.raises(CustomerNotFound):
+        export.from_terminal(shop, OLE)
+    erasure.from_terminal(shop, NORA)
+    for look in (lambda: export.from_terminal(shop, NORA), lambda: export.by_staff(
+        shop, customer_id, deed=deed(works_as(shop, Role.OWNER))
+    )):  # fmt: skip
+        with pytest.raises(CustomerNotFound):
+            look()
+    assert [entry.action for entry in builders.rows(shop, AuditEntry)] == ["erase"]
+
+
+def test_every_table_that_leads_to_a_customer_or_an_order_is_looked_through(shop: Shop, stripe: FakeStripe) -> None:
+    """Also one that is added later: it is found by its foreign keys."""
+    sells(shop, stripe)
+    with shop.reading() as session:
+        places = persons.places(session, persons.of_address(session, NORA))
+    known = set(
+        database.leading_to({table: table.c.id == "" for table in places if table.name in ("customers", "orders")})
+    )
+    assert known <= set(places)
+    assert {"letters", "setbacks", "license_activations", "refunds", "balance_entries"} <= {
+        table.name for table in known
+    }
+    assert len(SQLModel.metadata.tables) > len(known)
+    assert tables.orders is not None
