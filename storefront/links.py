@@ -13,9 +13,9 @@ REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py
 CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer.py", "owner_pages/letters.py"
 LICENSES, LICENSE = "owner_pages/licenses.py", "owner_pages/license.py"
 FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
-PRODUCTS, PRODUCT_SHEET = "owner_pages/products.py", "owner_pages/product.py"
-PROMOTION_CODES = "owner_pages/promotion_codes.py"
-IMPORT = "owner_pages/import_files.py"
+PRODUCTS, PRODUCT_SHEET = "owner_pages/selling/products.py", "owner_pages/selling/product.py"
+PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
+IMPORT = "owner_pages/selling/import_files.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",

@@ -12,8 +12,9 @@ import streamlit as st
 from core.catalog import products
 from core.journeys import carts
 from core.people.staff import Action, Staff
-from storefront import frame, links, pictures, process, provider, second_factor_form, visitor, words
+from storefront import frame, links, pictures, process, visitor, words
 from storefront.back_office import bar, gate
+from storefront.sign_in import provider, second_factor_form
 
 shop = process.shop()
 state = st.session_state

@@ -5,8 +5,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from starlette.concurrency import run_in_threadpool
 
-from core.owner import readiness
-from core.owner.readiness import Check
+from core.owner.doctor import readiness
+from core.owner.doctor.readiness import Check
 from core.shop import Shop
 from webhook.dependencies import OpenShop
 

@@ -24,8 +24,8 @@ from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
 from core.orders.orders import NEEDS_ATTENTION, Order
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Status
-from core.owner import readiness
-from core.owner.readiness import Check
+from core.owner.doctor import readiness
+from core.owner.doctor.readiness import Check
 from core.shop import Shop
 
 _PARKED_FOR = timedelta(hours=1)

@@ -10,7 +10,8 @@ from core.messages.letters import Letter, LetterState
 from core.orders.checkouts import at_stripe
 from core.orders.orders import MADE_UP, Order
 from core.orders.status import Status
-from core.owner import live_mode, readiness
+from core.owner import live_mode
+from core.owner.doctor import readiness
 from core.owner.season import seasons
 from core.shop import Shop
 

@@ -15,10 +15,10 @@ from core.foundation.settings import Mistake
 from core.foundation.signals import heartbeats, milestones
 from core.foundation.signals.heartbeats import Run
 from core.foundation.signals.milestones import Name
-from core.owner import live_mode, readiness
-from core.owner.doctor import examination, findings
+from core.owner import live_mode
+from core.owner.doctor import examination, findings, readiness
 from core.owner.doctor.findings import Examination, Finding
-from core.owner.readiness import Check
+from core.owner.doctor.readiness import Check
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action

@@ -10,8 +10,9 @@ from core.people import staff
 from core.people.deeds import Deed
 from core.people.second_factor import Standing
 from core.people.staff import Action, Staff
-from storefront import frame, pictures, process, provider, second_factor_form, sign_in_form, visitor, words
-from storefront.sign_in_form import OFFICE
+from storefront import frame, pictures, process, visitor, words
+from storefront.sign_in import provider, second_factor_form, sign_in_form
+from storefront.sign_in.sign_in_form import OFFICE
 
 _TOKENS = "deeds"
 

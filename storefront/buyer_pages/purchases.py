@@ -12,20 +12,9 @@ from core.licensing import holding
 from core.orders.status import GrantState, Status
 from core.people import purchases, sign_in
 from core.people.purchases import Purchase, PurchasedLine
-from storefront import (
-    amounts,
-    dates,
-    deliveries,
-    frame,
-    links,
-    pictures,
-    process,
-    sentences,
-    sign_in_form,
-    visitor,
-    words,
-)
-from storefront.sign_in_form import Entrance
+from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
+from storefront.sign_in import sign_in_form
+from storefront.sign_in.sign_in_form import Entrance
 
 log = structlog.get_logger()
 shop = process.shop()

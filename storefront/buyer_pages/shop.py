@@ -1,7 +1,8 @@
 import streamlit as st
 
 from core.kinds import offers
-from storefront import frame, pictures, process, sign_in_form, tiles, words
+from storefront import frame, pictures, process, tiles, words
+from storefront.sign_in import sign_in_form
 
 shop = process.shop()
 with shop.reading() as session:

@@ -6,8 +6,9 @@ from core.foundation.errors import ShopError
 from core.people import own_factor
 from core.people.own_factor import Own
 from core.people.staff import Staff
-from storefront import frame, process, second_factor_form, visitor, words
+from storefront import frame, process, visitor, words
 from storefront.back_office import dialogs, gate, refusals
+from storefront.sign_in import second_factor_form
 
 _SETTING_UP, _TAKING_OFF = "factor-set-up", "factor-off"
 

@@ -11,7 +11,8 @@ from core.kinds.downloads import DownloadFile
 from core.messages import mail
 from core.messages.mail import MailTrouble
 from core.messages.wording import Message
-from core.owner import live_mode, readiness
+from core.owner import live_mode
+from core.owner.doctor import readiness
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 

@@ -24,7 +24,7 @@ def owner(visitor: Visitor) -> Visitor:
 
 
 def opens(visitor: Visitor, **query: str) -> AppTest:
-    return visitor.opens("import_files", folder="owner_pages", **query)
+    return visitor.opens("import_files", folder="owner_pages/selling", **query)
 
 
 def with_file(visitor: Visitor, data: bytes, **query: str) -> AppTest:

@@ -22,7 +22,7 @@ def owner(visitor: Visitor) -> Visitor:
 
 
 def opens(visitor: Visitor, page: str, **query: str) -> AppTest:
-    return visitor.opens(page, folder="owner_pages", **query)
+    return visitor.opens(page, folder="owner_pages/selling", **query)
 
 
 def offer_of(visitor: Visitor, product_id: str) -> Offer:

@@ -12,7 +12,7 @@ from tests.storefront.conftest import Visitor, sound, words
 
 
 def opens(visitor: Visitor) -> AppTest:
-    return visitor.opens("promotion_codes", folder="owner_pages")
+    return visitor.opens("promotion_codes", folder="owner_pages/selling")
 
 
 def test_a_code_is_made_and_ended_by_clicks(visitor: Visitor) -> None:

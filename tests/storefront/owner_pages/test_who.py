@@ -36,10 +36,10 @@ PAGES = (
     "subscriptions",
     "licenses",
     "license",
-    "products",
-    "product",
-    "promotion_codes",
-    "import_files",
+    "selling/products",
+    "selling/product",
+    "selling/promotion_codes",
+    "selling/import_files",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.people.staff import Role
-from storefront import provider
+from storefront.sign_in import provider
 from tests import colleagues
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 from core.foundation.errors import IdentityRefused, WhyRefused
 from core.people import identity
-from storefront import process, sign_in_form
-from storefront.sign_in_form import OFFICE
+from storefront import process
+from storefront.sign_in import sign_in_form
+from storefront.sign_in.sign_in_form import OFFICE
 
 # One that is too old, or was used, is mostly what is left of an earlier sign-in.
 _REFUSED = {
