@@ -111,12 +111,22 @@ def draw_actions(me: Staff) -> None:
         st.button("Import keys", icon=":material/upload:", key="open-import", on_click=dialogs.opener("import"))
 
 
+def search() -> str:
+    """What is looked for. What is typed here may be a key, and so does not end up in the address, unlike other searches."""
+    st.session_state.setdefault("f-license", lists.asked("text")[:100])
+    typed = st.text_input(
+        "Find a licence", type="search", key="f-license", placeholder="Key, its last six, order, email",
+        label_visibility="collapsed", max_chars=500, width=360, on_change=st.query_params.clear,
+    )  # fmt: skip
+    return (typed or "").strip()
+
+
 me = gate.me()
 with frame.column(1180):
     st.title("Licences", anchor=False)
     lists.draw_said()
     draw_actions(me)
-    text = lists.search("Find a licence", "Key, its last six, order, email")
+    text = search()
     only = lists.choice("Only", tuple(Only), NARROWED, name="only")
     page = licenses.page(shop, text, only, place=lists.place())
     if not page.rows:

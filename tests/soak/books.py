@@ -77,7 +77,8 @@ def _keys(shop: Shop, orders: dict[str, Row]) -> Iterator[tuple[str, str]]:
         for order in licensed:
             for each in deliverables.deliveries(session, order["id"], signing_key=shop.signing_key):
                 if each.kind is Kind.LICENSE:
-                    yield order["number"], each.key
+                    # Without any it is named as missing.
+                    yield from ((order["number"], text) for text in [key.key for key in each.licenses] or [""])
 
 
 def jobs_left(shop: Shop) -> bool:

@@ -144,3 +144,19 @@ def test_the_demos_secret_is_made_once_and_kept_to_its_owner(
     assert first == second
     assert len(first) > 30
     assert os.stat("var/secret_key").st_mode & 0o077 == 0
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [str(each) for each in settings.read().trusted_proxies] == ["127.0.0.0/8", "::1/128"]
+    use(monkeypatch, TRUSTED_PROXIES="10.0.0.0/8, 2001:db8::7,")
+    assert [str(each) for each in settings.read().trusted_proxies] == ["10.0.0.0/8", "2001:db8::7/128"]
+    use(monkeypatch, TRUSTED_PROXIES="everybody")
+    with pytest.raises(SystemExit, match="TRUSTED_PROXIES: must be addresses or networks"):
+        settings.read()
+
+
+def test_rate_limits_are_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.read().rate_limits == "on"
+    use(monkeypatch, RATE_LIMITS="maybe")
+    with pytest.raises(SystemExit, match="RATE_LIMITS"):
+        settings.read()

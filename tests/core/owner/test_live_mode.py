@@ -75,6 +75,7 @@ REMNANTS = [
         "STRIPE_WEBHOOK_SECRET", "stripe_webhook_secret",
         [None, SANDBOX_WEBHOOK_SECRET, f"whsec_new,{SANDBOX_WEBHOOK_SECRET}", f"{SANDBOX_WEBHOOK_SECRET}, whsec_new"],
     ),
+    ("RATE_LIMITS", "rate_limits", ["off"]),
     ("STRIPE_API_BASE", "stripe_api_base", ["http://127.0.0.1:12111", "https://api.stripe.com"]),
     ("STORAGE_URL", "storage_url", [None, "file://var/files", "file://var/files/", "memory://"]),
 ]  # fmt: skip
