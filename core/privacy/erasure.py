@@ -4,19 +4,17 @@ Addresses, names, sign-ins, codes, notes and IP addresses go, and what Stripe's 
 of an order stays. Events that come late bring nobody back: the Sessions of the orders keep a mark.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-import orjson
 from sqlalchemy import delete, func, or_, update
 from sqlmodel import Session, col, select
 
 from core.events.inbox import StripeEvent
 from core.foundation.database import new_id, repeatable
 from core.foundation.errors import NotErasable
-from core.gateway import personal_parts
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat
@@ -31,8 +29,9 @@ from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed
 from core.people.sign_in import SignIn
 from core.people.staff import Action, Role
-from core.privacy import holds, persons
+from core.privacy import holds, mentions, persons
 from core.privacy.holds import Held
+from core.privacy.mentions import Mentions
 from core.privacy.persons import Person
 from core.shop import Shop
 
@@ -109,12 +108,12 @@ def _erase(shop: Shop, find: _Find, allow: _Allow) -> Erased:
     # Looked for beforehand, and in a session of its own: it may take seconds, and nobody waits for it. Events that come from
     # now on are either about the orders, which are locked, or kept without who somebody is.
     with shop.reading() as session:
-        naming = _events_naming(session, person)
-    return _erase_rows(shop, find, allow, naming)
+        named = mentions.find(session, person)
+    return _erase_rows(shop, find, allow, named)
 
 
 @repeatable
-def _erase_rows(shop: Shop, find: _Find, allow: _Allow, naming: Sequence[str]) -> Erased:
+def _erase_rows(shop: Shop, find: _Find, allow: _Allow, named: Mentions) -> Erased:
     """All of it in one transaction: whoever is erased by half could not be found any more."""
     now = shop.now()
     with shop.transaction() as session:
@@ -130,7 +129,7 @@ def _erase_rows(shop: Shop, find: _Find, allow: _Allow, naming: Sequence[str]) -
         _forget_attempts(attempts, person, erased_as=person.customer_id or new_id("gone"))
         session.flush()
         _forget_beside(session, person)
-        _forget_events(session, person, naming)
+        mentions.forget(session, person, named)
         _forget_customer(session, person, now=now)
     return taken
 
@@ -160,7 +159,7 @@ def _forget_attempts(attempts: Iterable[Checkout], person: Person, *, erased_as:
         if row.folded in ("", *person.folded):
             row.email = row.folded = row.name = ""
             row.erased_as = erased_as
-            row.parameters = {name: value for name, value in row.parameters.items() if name != "customer_email"}
+            row.parameters = mentions.without_wish(row)
 
 
 def _forget_beside(session: Session, person: Person) -> None:
@@ -182,34 +181,6 @@ def _forget_customer(session: Session, person: Person, *, now: datetime) -> None
     session.exec(row.values(email=col(Customer.id), erased_at=now))
 
 
-def _events_naming(session: Session, person: Person) -> list[str]:
-    """The ids of the events that name them, found by reading all there are: those of other orders, and of none."""
-    spelled = {form for each in person.written for form in (each, orjson.dumps(each).decode()[1:-1], _escaped(each))}
-    named = or_(*(col(StripeEvent.payload).icontains(each, autoescape=True) for each in spelled))
-    return list(session.exec(select(StripeEvent.id).where(named)))
-
-
-def _forget_events(session: Session, person: Person, naming: Sequence[str]) -> None:
-    about = or_(col(StripeEvent.order_id).in_(person.order_ids), col(StripeEvent.id).in_(naming))
-    # In the order of their ids, as everybody locks them.
-    for event in session.exec(select(StripeEvent).where(about).order_by(col(StripeEvent.id)).with_for_update()):
-        event.payload = orjson.dumps(_without(personal_parts.removed(orjson.loads(event.payload)), person)).decode()
-    session.flush()
-
-
-def _without(said: object, person: Person) -> object:
-    """The same without texts that name them, wherever they stand."""
-    match said:
-        case str() if any(each.casefold() in said.casefold() for each in person.written):
-            return ""
-        case list():
-            return [_without(each, person) for each in said]
-        case dict():
-            return {name: _without(value, person) for name, value in said.items()}
-        case _:
-            return said
-
-
 def _preview(shop: Shop, session: Session, person: Person) -> Preview:
     held = holds.of(session, person, livemode=shop.settings.livemode, now=shop.now())
     return Preview(_counted(session, person), tuple(held))
@@ -227,8 +198,3 @@ def _counted(session: Session, person: Person) -> Erased:
     notes = session.exec(of_orders).one() + session.exec(of_them).one()
     counted = {name: session.exec(query).one() for name, query in rows.items()}
     return Erased(orders=len(person.order_ids), addresses=len(person.folded), notes=notes, **counted)
-
-
-def _escaped(address: str) -> str:
-    """As an address stands in JSON of ASCII letters alone."""
-    return address.encode("ascii", "backslashreplace").decode().replace("\\x", "\\u00")

@@ -7,7 +7,7 @@ import pytest
 from core.events import inbox
 from core.events.inbox import StripeEvent
 from core.foundation.errors import CustomerNotFound, DoneAlready, Hold, NotErasable, NotPermitted
-from core.journeys import refund
+from core.journeys import checkout, refund
 from core.kinds import downloads
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
@@ -286,3 +286,16 @@ def test_whoever_is_interrupted_has_erased_nothing(
     assert sorted(traces.of(shop, *HER)) == before
     erasure.from_terminal(shop, NORA)
     assert traces.of(shop, *HER) == []
+
+
+def test_an_address_that_was_typed_for_an_order_that_somebody_else_paid_goes_too(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    link = checkout.start(shop, builders.a_basket(email=NORA))
+    stripe.pay(builders.session_id(link), email=OLE)
+    deliver(shop, stripe.event("completed", builders.session_id(link)))
+    assert any("checkouts.parameters" in each for each in traces.of(shop, NORA))
+    sells(shop, stripe, cart="cart_2")
+    erasure.from_terminal(shop, NORA)
+    assert traces.of(shop, NORA) == []
+    assert builders.order(shop, link.order_id).email == OLE
