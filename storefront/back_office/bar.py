@@ -43,7 +43,7 @@ def _draw_search() -> None:
 def _go_to(text: str) -> None:
     """To the one order that is meant, or to the list of those that may be."""
     with process.shop().reading() as session:
-        order_id = lookup.exactly(session, text)
-    if order_id:
-        st.switch_page(links.ORDER, query_params={"id": order_id})
+        found = lookup.matching(session, text)
+    if len(found) == 1:
+        st.switch_page(links.ORDER, query_params={"id": found[0]})
     st.switch_page(links.ORDERS, query_params={"text": text})

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import altair as alt
+
+# Altair takes it from wherever it is loaded by then: half of it, where another page is loading it at this very moment.
+import pandas as pd  # type: ignore[import-untyped]  # noqa: F401
 import streamlit as st
 
 from core.foundation.money import Money
