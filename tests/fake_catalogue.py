@@ -63,7 +63,7 @@ class FakeCatalogue:
         return deepcopy(self.promotion_codes[code])
 
     def _new_coupon(self, asked: dict[str, Any]) -> str:
-        name = f"co_test_{next(self._numbers)}"
+        name = asked.get("id") or f"co_test_{next(self._numbers)}"
         self.coupons[name] = {
             "id": name, "object": "coupon", "livemode": False, "valid": True, "percent_off": asked.get("percent_off"),
             "amount_off": asked.get("amount_off"), "currency": asked.get("currency"), "duration": asked["duration"],

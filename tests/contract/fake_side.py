@@ -70,7 +70,13 @@ class FakeSide:
             self._tell_of_invoice(self.stripe.invoices_of(name)[0])
 
     def discount(self, session_id: str, percent: int) -> None:
-        self.stripe.discount(session_id, percent)
+        asked = {"id": f"OFF{percent}", "percent_off": float(percent), "duration": "once"}
+        coupon = self.stripe.create_coupon(asked, key=f"coupon:{session_id}")
+        promotion = {"type": "coupon", "coupon": coupon["id"]}
+        code = self.stripe.create_promotion_code({"code": "TYPED", "promotion": promotion}, key=f"code:{session_id}")
+        self.stripe.discount(session_id, percent)["discounts"] = [
+            {"coupon": coupon["id"], "promotion_code": code["id"]}
+        ]
 
     def decline(self, session_id: str) -> None:
         self._tell_of_refusal(self.stripe.decline(session_id)["id"])

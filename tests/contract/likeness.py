@@ -21,7 +21,7 @@ READERS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "subscription": subscriptions.read_subscription,
 }
 ID = re.compile(
-    r"\b(?!in_(?:progress|transit)\b)(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok|txn|po)_(?:test_)?\w+"
+    r"\b(?!in_(?:progress|transit)\b)(cs|pi|ch|py|re|pyr|du|issfr|sub|si|in|cus|price|prod|ord|rf|tok|txn|po|promo)_(?:test_)?\w+"
 )
 FRAGMENT = re.compile(r"#fid\S+")
 PORT = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")

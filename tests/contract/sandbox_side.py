@@ -74,7 +74,7 @@ class SandboxSide:
         assert self.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 303
 
     def discount(self, session_id: str, percent: int) -> None:
-        coupon = self.world.api.coupons.create({"percent_off": percent, "duration": "once"})
+        coupon = self.world.api.coupons.create({"id": f"OFF{percent}", "percent_off": percent, "duration": "once"})
         code = self.world.api.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}})
         typed = {**TYPED, "cardNumber": CARD, "promotion": "apply", "promotionCode": code.code}
         assert self.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 303

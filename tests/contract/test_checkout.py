@@ -216,6 +216,17 @@ def test_a_session_may_last_from_half_an_hour_to_a_day(side: Side) -> None:
             side.stripe.open_checkout({**parameters, "expires_at": stamp}, key=f"too_{number}")
 
 
+def test_a_session_names_the_promotion_code_that_was_typed(side: Side) -> None:
+    _, _, facts = asked(side, ("guide-eur", 2))
+    assert facts.promotion_code == ""
+    side.discount(facts.id, 25)
+    said = side.stripe.retrieve_checkout(facts.id)
+    assert (said.amount_discount, said.amount_total) == (1450, 4350)
+    found = side.stripe.find_promotion_code(said.promotion_code)
+    assert found
+    assert found["promotion"]["coupon"]["percent_off"] == 25.0
+
+
 @pytest.mark.parametrize("less", [{"percent_off": 25.0}, {"amount_off": 500, "currency": "eur"}], ids=str)
 def test_a_promotion_code_is_made_looked_at_and_ended(side: Side, less: dict[str, object]) -> None:
     coupon = side.stripe.create_coupon(
