@@ -17,6 +17,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
 from core.foundation.database import Record, lock_names, minor_units, new_id
+from core.foundation.errors import SealBroken
 from core.people.sign_in import SignIn
 
 # Wrong ones on one sign-in: then it is over, and begins with a mailed code again.
@@ -124,7 +125,7 @@ def offer(session: Session, row: SignIn, *, shop_name: str, signing_key: str, no
     lock_names(session, f"second factor {row.email}")  # two tabs at once would both write the first one
     device = _locked(session, row.email)
     known = device and device.confirmed_at is None and device.offered_to == row.id
-    secret = signing.unseal(signing_key, signing.DEVICE, device.sealed) if device and known else ""
+    secret = _secret_of(device, signing_key) if device and known else ""
     if not secret:
         secret = pyotp.random_base32()
         device = device or SecondFactor(folded=row.email, sealed="", offered_to="", created_at=now)
@@ -218,9 +219,17 @@ def _judge(session: Session, device: SecondFactor, text: str, *, signing_key: st
     return Verdict.WRONG
 
 
+def _secret_of(device: SecondFactor, signing_key: str) -> str:
+    """The device's secret, or an empty string if it was sealed under another SECRET_KEY."""
+    try:
+        return signing.unseal(signing_key, signing.DEVICE, device.sealed)
+    except SealBroken:
+        return ""
+
+
 def _take_digits(device: SecondFactor, digits: str, *, signing_key: str, now: datetime) -> bool:
     """Whether these are the device's digits of now, and of a later span of time than any that were taken."""
-    secret = signing.unseal(signing_key, signing.DEVICE, device.sealed)
+    secret = _secret_of(device, signing_key)
     if not secret:
         return False
     totp, given = pyotp.TOTP(secret), "".join(digits.split())

@@ -17,6 +17,7 @@ from core.foundation.database import new_id, repeatable
 from core.foundation.errors import NotErasable
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
+from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.kinds.seats import Seat
 from core.orders import history, orders
 from core.orders.checkouts import Checkout
@@ -27,6 +28,8 @@ from core.people.codes import SignInCode
 from core.people.customer_notes import CustomerNote
 from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed
+from core.people.past import PastCustomer, PastOrder
+from core.people.receipt_copies import ReceiptCopy
 from core.people.sign_in import SignIn
 from core.people.staff import Action, Role
 from core.privacy import holds, mentions, persons
@@ -168,6 +171,14 @@ def _forget_beside(session: Session, person: Person) -> None:
     session.exec(update(Download).where(col(Download.grant_id).in_(grants)).values(ip=""))
     in_seat = or_(col(Seat.grant_id).in_(grants), func.lower(col(Seat.email)).in_(person.folded))
     session.exec(delete(Seat).where(in_seat))
+    of_keys = select(LicenseKey.id).where(
+        or_(col(LicenseKey.grant_id).in_(grants), col(LicenseKey.holder).in_(person.folded))
+    )
+    # The keys go on working, on the machines that use them.
+    theirs = update(LicenseActivation).where(col(LicenseActivation.license_key_id).in_(of_keys))
+    session.exec(theirs.values(label="", meta={}))
+    session.exec(update(LicenseKey).where(col(LicenseKey.holder).in_(person.folded)).values(holder=""))
+    session.exec(delete(ReceiptCopy).where(col(ReceiptCopy.order_id).in_(person.order_ids)))
     session.exec(delete(OrderNote).where(col(OrderNote.order_id).in_(person.order_ids)))
     named = or_(col(SignInCode.folded).in_(person.folded), col(SignInCode.about).in_(person.folded))
     session.exec(delete(SignInCode).where(named))
@@ -175,6 +186,9 @@ def _forget_beside(session: Session, person: Person) -> None:
 
 
 def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:
+    session.exec(delete(PastCustomer).where(col(PastCustomer.customer_id) == person.customer_id))
+    bought = update(PastOrder).where(col(PastOrder.customer_id) == person.customer_id)
+    session.exec(bought.values(email="", name=""))
     session.exec(delete(CustomerNote).where(col(CustomerNote.customer_id) == person.customer_id))
     session.exec(delete(CustomerAddress).where(col(CustomerAddress.customer_id) == person.customer_id))
     row = update(Customer).where(col(Customer.id) == person.customer_id)

@@ -3,15 +3,17 @@
 from typing import Any
 
 import pytest
+from sqlmodel import update
 
 from core.events import inbox
 from core.events.inbox import StripeEvent
+from core.foundation.addresses import fold
 from core.foundation.errors import CustomerNotFound, DoneAlready, Hold, NotErasable, NotPermitted
 from core.journeys import checkout, refund
 from core.kinds import downloads
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
-from core.kinds.licenses import LicenseKey
+from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.kinds.seats import Seat
 from core.orders.checkouts import Checkout
 from core.owner import notes
@@ -20,6 +22,8 @@ from core.owner.figures.days import Days
 from core.people import codes, customer_notes, customers, sign_in
 from core.people.audit import AuditEntry
 from core.people.customers import Customer
+from core.people.past import PastCustomer, PastOrder
+from core.people.receipt_copies import ReceiptCopy
 from core.people.staff import Role
 from core.privacy import erasure
 from core.privacy.erasure import Erased
@@ -59,6 +63,32 @@ def leaves_traces(shop: Shop, stripe: FakeStripe, order_id: str, *, by: str) -> 
             ).one()
             session.add(Download(id=f"dl_{grant.id}", grant_id=grant.id, file_id=file.id, ip=by, created_at=shop.now()))
             session.add(Seat(id=f"seat_{grant.id}", grant_id=grant.id, email=NORA, created_at=shop.now()))
+            for key in session.exec(builders.select(LicenseKey).where(LicenseKey.grant_id == grant.id)):
+                session.add(
+                    LicenseActivation(
+                        id=f"act_{key.id}", license_key_id=key.id, fingerprint="f1", label="Nora's laptop",
+                        meta={"user": "nora"}, created_at=shop.now(), last_seen_at=shop.now(),
+                    )
+                )  # fmt: skip
+        session.exec(update(LicenseKey).values(holder=fold(NORA)))
+        now = shop.now()
+        session.add(ReceiptCopy(id="copy_1", order_id=order_id, address="nora@work.example", created_at=now))
+        session.add(
+            PastCustomer(
+                folded=fold(NORA),
+                customer_id=customer_id,
+                name="Nora",
+                note="Lindqvist",
+                source="here",
+                imported_at=now,
+            )
+        )
+        session.add(
+            PastOrder(
+                id="past_1", customer_id=customer_id, source="here", number="1", placed_at=now, name="Nora", email=NORA,
+                product="A book", amount=900, currency="eur", imported_at=now,
+            )
+        )  # fmt: skip
         codes.owe(session, NORA, now=shop.now())
         codes.owe(session, OLE, about=NORA, now=shop.now())
     signed_in(shop, NORA)
