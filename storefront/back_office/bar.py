@@ -33,7 +33,7 @@ def _draw_search() -> None:
     with st.form("find", border=False, clear_on_submit=True), st.container(horizontal=True, gap="xsmall"):
         text = st.text_input(
             "Find an order", key="find-text", label_visibility="collapsed", width="stretch", max_chars=254,
-            placeholder="Order number, email, name or Stripe id",
+            placeholder="Order number, email, name, licence key or Stripe id",
         )  # fmt: skip
         asked = st.form_submit_button("Find", icon=":material/search:")
     if asked and text.strip():

@@ -1,4 +1,4 @@
-"""Lookup: which order somebody means by a number, an id of Stripe's, an address or a name."""
+"""Lookup: which order somebody means by a number, an id of Stripe's, an address, a name or a licence key."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,6 +7,9 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
 from core.events.inbox import StripeEvent
+from core.kinds import license_keys
+from core.kinds.grants import Grant
+from core.kinds.licenses import LicenseKey
 from core.orders import checkouts, payments
 from core.orders.disputes import Dispute
 from core.orders.orders import Order
@@ -44,6 +47,7 @@ def _cleaned(text: str) -> str:
 
 
 def _like(session: Session, text: str) -> Iterator[str]:
+    yield from _of_key(session, text)
     if customer := customers.whose(session, text):
         theirs = select(Order.id).where(Order.customer_id == customer).order_by(col(Order.created_at).desc())
         yield from session.exec(theirs.limit(MOST))
@@ -56,6 +60,18 @@ def _like(session: Session, text: str) -> Iterator[str]:
         # In an order that stays the same: or one page of many would show other ones than the next expects.
         found = select(Order.id).where(_begins(session, column, beginning)).order_by(column, col(Order.id))
         yield from session.exec(found.limit(MOST))
+
+
+def _of_key(session: Session, text: str) -> Iterator[str]:
+    """The orders that brought the licence with this key, or with a key that ends like this."""
+    whole = license_keys.is_well_formed(text)
+    if not whole and len(license_keys.canonical(text)) != license_keys.HINT:
+        return
+    known = (
+        LicenseKey.key_hash == license_keys.fingerprint(text) if whole else LicenseKey.hint == license_keys.hint(text)
+    )
+    query = select(Grant.order_id).join(LicenseKey, col(LicenseKey.grant_id) == Grant.id).where(known)
+    yield from session.exec(query.order_by(col(Grant.order_id)).limit(MOST))
 
 
 def _begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:

@@ -71,3 +71,18 @@ def test_marks_that_mean_anything_in_a_pattern_mean_themselves(shop: Shop, strip
     bought(shop, stripe)
     with shop.reading() as session:
         assert [lookup.matching(session, text) for text in ("n%", "n_ra", "%", "_", "\\")] == [[]] * 5
+
+
+def test_an_order_is_found_by_a_key_of_it_or_by_how_the_key_ends(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, other = bought(shop, stripe, "kit-eur"), bought(shop, stripe, "kit-eur", cart="cart_2")
+    key, another = (
+        license.key
+        for each in (order_id, other)
+        for delivery in builders.deliveries(shop, each)
+        for license in delivery.licenses
+    )
+    with shop.reading() as session:
+        for text in (key, key.lower(), key.replace("-", " "), key[-7:], key.replace("-", "")[-6:]):
+            assert lookup.matching(session, text) == [order_id]
+        assert lookup.matching(session, another) == [other]
+        assert lookup.matching(session, key.replace("-", "")[-5:]) == []
