@@ -64,10 +64,10 @@ def owner(come: Come) -> Buyer:
     return owner
 
 
-def looks_through(owner: Buyer, addresses: list[str]) -> list[str]:
+def looks_through(owner: Buyer, addresses: list[str], *, by_day: bool = True) -> list[str]:
     """Open each of these pages, and say what is wrong with it on a desk by day and on a phone by night."""
     found = []
-    for size, scheme in ((DESK, "light"), (PHONE, "dark")):
+    for size, scheme in ((DESK, "light"), (PHONE, "dark"))[not by_day :]:
         owner.page.set_viewport_size(size)
         owner.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         for address in addresses:
@@ -118,7 +118,8 @@ def test_what_is_wrong_with_a_page_is_found(browser: Browser) -> None:
 def test_by_direct_address_strangers_and_buyers_see_a_form_and_get_no_file(come: Come, demo: Stand) -> None:
     stranger, buyer = come("stranger"), come("bea")
     buyer.signs_in()
-    for path in OWNER_PATHS.values():
+    # Some of them: everybody who may not look is sent to each of them in `test_who`.
+    for path in list(OWNER_PATHS.values())[::6]:
         for each in (stranger, buyer):
             each.opens(f"/{path}?id=PL-1001")
             each.sees_heading("Back office")
@@ -130,7 +131,8 @@ def test_by_direct_address_strangers_and_buyers_see_a_form_and_get_no_file(come:
 
 def test_the_first_hour_ticks_off_what_is_done(owner: Buyer, come: Come, demo: Stand) -> None:
     empty = [f"/{path}" for path in OWNER_PATHS.values()]
-    assert looks_through(owner, empty) == []
+    # Of what an empty page has, the narrow one by night is the hardest; full they are looked at in both ways below.
+    assert looks_through(owner, empty, by_day=False) == []
     owner.opens("/owner")
     owner.sees("Buy something yourself")
     done = owner.page.get_by_text(re.compile(r"^Setting up")).first.inner_text()
