@@ -44,7 +44,7 @@ class PastOrder(Record, table=True):
     amount: int = minor_units()
     currency: str
     status: str = ""
-    order_id: str | None = Field(default=None, foreign_key="orders.id")
+    order_id: str | None = Field(default=None, foreign_key="orders.id", index=True)
     imported_at: datetime
 
 

@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_past_orders")),
     )
     op.create_index(op.f("ix_past_orders_customer_id"), "past_orders", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_past_orders_order_id"), "past_orders", ["order_id"], unique=False)
     op.create_index("ix_past_orders_imported_at_id", "past_orders", ["imported_at", "id"], unique=False)
 
 
