@@ -5,7 +5,11 @@ from playwright.sync_api import Page
 
 # Streamlit's own menu puts an element between its list and the entries: nothing of ours can change that, and browsers tell
 # screen readers of the list all the same. Whatever else is wrong in it is found by the other rules.
-_NOT_OURS = {"[data-testid=stSidebarNav]": ("list", "listitem")}
+# So does its field for files: what may be clicked in it says what it is.
+_NOT_OURS = {
+    "[data-testid=stSidebarNav]": ("list", "listitem"),
+    "[data-testid^=stFileUploader]": ("presentation-role-conflict",),
+}
 _AT_REST = """() => document.querySelector('[data-testid=stApp]:not([data-test-script-state=running])')
     && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"""
 

@@ -255,6 +255,12 @@ def deliveries(shop: Shop, order_id: str) -> tuple[Delivery, ...]:
         return deliverables.deliveries(session, order_id, signing_key=shop.signing_key)
 
 
+def license_key(shop: Shop, order_id: str) -> str:
+    """The one licence key that the order gave, as its buyer sees it."""
+    (found,) = [license for delivery in deliveries(shop, order_id) for license in delivery.licenses]
+    return found.key
+
+
 def seen(shop: Shop, email: str) -> list[str]:
     """The orders that whoever is signed in with this address sees, newest first."""
     with shop.reading() as session:

@@ -285,13 +285,13 @@ def test_a_webhook_whose_database_was_away_answers_at_once_when_it_is_back(talk:
             begun = time.monotonic()
             for number in range(90):
                 time.sleep(max(0.0, begun + number / 30 - time.monotonic()))
-                assert _post(webhook, {**event, "id": f"evt_{number}"}) == 500
+                assert _post(webhook, {**event, "id": f"evt_{number}"}) == 503
             _assert_prompt(slowest())
         server.execute(f"alter database {name} allow_connections true")  # type: ignore[arg-type]
     begun = time.monotonic()
     assert _post(webhook, event) == 200
     assert time.monotonic() - begun < 2
-    assert "not currently accepting connections" in eventually(lambda: _said(talk, "event_failed"))
+    assert "not currently accepting connections" in eventually(lambda: _said(talk, "database_away"))
     assert talk.leaks(talk.output()) == []
 
 

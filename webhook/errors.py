@@ -79,7 +79,7 @@ async def _without_database(request: Request, error: Exception) -> JSONResponse:
     """While the database is away or has no connection to spare, whoever asks is to come back, and nothing is broken."""
     if not database.is_away(error):
         raise error
-    log.warning("database_away", path=request.url.path, error=type(error).__name__)
+    log.warning("database_away", path=request.url.path, error=str(getattr(error, "orig", error)))
     return JSONResponse({"error": "Unavailable"}, 503, {"Retry-After": "5"})
 
 

@@ -70,7 +70,7 @@ _SHAPES = (
     _shape(r"https://(?:billing|invoice|pay)\.stripe\.com/[^\s\"'<>]+", "[link]", ".stripe.com/"),
     _shape(r"(/p/session/)[\w-]+", r"\1[token]", "/p/session/"),
     _shape(r"(?<![\w-])\.?[\w*-]{2,}+\.[\w-]{6}\.(?:[\w-]{27}|[\w-]{43}|[\w-]{86})(?![\w-])", "[token]", "."),
-    _shape(r"(?i)(?<![A-Z0-9])[2-9A-HJ-NP-Z]{5}(?:-[2-9A-HJ-NP-Z]{5}){3}(?![A-Z0-9])", "[licence key]", "-"),
+    _shape(r"(?i)(?<![A-Z0-9])[A-Z0-9]{5}(?:-[A-Z0-9]{5}){3,}(?:-[A-Z0-9])?(?![A-Z0-9])", "[licence key]", "-"),
     # People. A run of letters is looked at from its beginning only, and never twice.
     _shape(
         rf"(?<!{_LOCAL})(?:(?!{_WRITTEN_AT}){_LOCAL})++{_WRITTEN_AT}{_DOMAIN}", _address,

@@ -95,10 +95,6 @@ class StripeAccount(StripeApi):
         changes = {"enabled_events": list(types), "disabled": False}
         return self._ask(lambda: self._client.v1.webhook_endpoints.update(endpoint, changes))  # type: ignore[arg-type]
 
-    def find_price(self, price: str) -> dict[str, Any] | None:
-        """A price with its product, or None if the account has none of this id."""
-        return self._find(lambda: self._client.v1.prices.retrieve(price, {"expand": ["product"]}))
-
     def portal(self) -> dict[str, Any] | None:
         """The configuration by which the customer portal opens, or None if there is none yet."""
         asked = {"is_default": True, "active": True, "limit": 1}

@@ -25,6 +25,7 @@ def offer_of(said: Mapping[str, Any], standing: Offer | None, *, prices: tuple[P
 
 def draw(offer: Offer) -> None:
     """The product's page, and below it its tile in the shop."""
+    offer = replace(offer, name=offer.name or "Your product")  # a heading is never empty
     with st.container(border=True, key="box-preview"):
         words.quiet("As buyers see it")
         date = next(iter(offer.open_dates or offer.dates), None)

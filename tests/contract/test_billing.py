@@ -219,7 +219,10 @@ def test_invoices_say_until_when_a_plan_is_paid_for(side: Side) -> None:
     assert (oldest["id"], newest["status"]) == (first["id"], "open")
     assert subscription_invoices.needed(found(side, name))
     standing = subscription_invoices.read_standing([newest, oldest])
-    assert standing == Standing(paid_until=before.period_end, unpaid_since=before.period_end)
+    assert standing == Standing(
+        paid_until=before.period_end, unpaid_since=before.period_end, unpaid_amount=newest["amount_due"],
+        payment_url=newest.get("hosted_invoice_url") or "",
+    )  # fmt: skip
     side.recover(name)
     standing = subscription_invoices.read_standing(side.stripe.invoices_of_subscription(name))
     assert standing == Standing(paid_until=facts(side, name).period_end)

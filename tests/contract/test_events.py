@@ -34,6 +34,15 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "balance_transactions": lambda stripe, _: list(stripe.balance_transactions(since=LONG_AGO)),
     "transactions_of_payout": lambda stripe, _: list(stripe.transactions_of_payout("po_nobody")),
     "payouts": lambda stripe, _: list(stripe.payouts(since=LONG_AGO)),
+    "find_price": lambda stripe, _: stripe.find_price("price_nobody"),
+    "create_price": lambda stripe, _: stripe.create_price({"currency": "eur", "unit_amount": 1}, key="price"),
+    "archive_price": lambda stripe, _: stripe.archive_price("price_nobody"),
+    "create_coupon": lambda stripe, _: stripe.create_coupon({"percent_off": 10, "duration": "once"}, key="coupon"),
+    "create_promotion_code": lambda stripe, _: stripe.create_promotion_code(
+        {"promotion": {"type": "coupon", "coupon": "nobody"}, "code": "NOBODYS"}, key="code"
+    ),
+    "find_promotion_code": lambda stripe, _: stripe.find_promotion_code("promo_nobody"),
+    "end_promotion_code": lambda stripe, _: stripe.end_promotion_code("promo_nobody"),
 }
 
 

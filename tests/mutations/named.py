@@ -93,7 +93,7 @@ NAMED = (
         "core/messages/mail.py",
         "server.starttls(context=context)",
         "pass",
-        "tests/worker/test_mail.py::test_a_letter_that_is_to_go_encrypted_goes_no_other_way",
+        "tests/core/messages/test_mail.py::test_a_letter_that_is_to_go_encrypted_goes_no_other_way",
     ),
     Named(
         "two workers have the same letter",

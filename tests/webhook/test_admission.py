@@ -289,7 +289,7 @@ def test_nothing_of_a_mismatched_session_becomes_the_orders_own(
     assert set(found["stripe"].values()) == {None}
     assert builders.order(shop, order_id).customer_id is None
     assert builders.grants(shop, order_id) == [("kit", "blocked")]
-    assert not builders.deliveries(shop, order_id)[0].key
+    assert not builders.deliveries(shop, order_id)[0].licenses
     (item,) = attention.items(shop)
     assert (item.topic, item.detail) == ("amount_mismatch", "amount_mismatch: paid for 100, ordered 7900")
     assert builders.jobs(shop) == [f"owner_notice:{order_id}:blocked"]
@@ -314,7 +314,7 @@ def test_a_mismatch_that_went_back_delivers_nothing_though_buyers_keep_what_is_r
     order_id, _ = mismatched(shop, stripe, client, "kit-eur", amount_subtotal=100, amount_total=100)
     refund.request(shop, order_id, actor="owner")
     assert (builders.status(shop, order_id), builders.grants(shop, order_id)) == ("refunded", [("kit", "revoked")])
-    assert not builders.deliveries(shop, order_id)[0].key
+    assert not builders.deliveries(shop, order_id)[0].licenses
 
 
 @pytest.mark.parametrize("mismatched_first", [True, False])

@@ -68,12 +68,12 @@ def test_a_dispute_suspends_and_the_owners_are_told_once(shop: Shop, tell: Tell,
 
 
 def test_a_dispute_won_restores_with_the_same_key(shop: Shop, tell: Tell, order_id: str) -> None:
-    payment, key = builders.payment_of(shop, order_id), builders.deliveries(shop, order_id)[0].key
+    payment, key = builders.payment_of(shop, order_id), builders.license_key(shop, order_id)
     tell("created", payment, OPEN)
     tell("closed", payment, WON)
     tell("funds_reinstated", payment, WON)
     assert standing(shop, order_id) == ("fulfilled", {"active"})
-    assert builders.deliveries(shop, order_id)[0].key == key
+    assert builders.license_key(shop, order_id) == key
     assert attention.items(shop) == []
 
 

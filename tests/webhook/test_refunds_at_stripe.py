@@ -42,7 +42,7 @@ def links(shop: Shop, order_id: str) -> list[str]:
 
 
 def key(shop: Shop, order_id: str) -> str:
-    return builders.deliveries(shop, order_id)[1].key
+    return builders.license_key(shop, order_id)
 
 
 def test_a_full_refund_stops_the_links_handed_out_before(

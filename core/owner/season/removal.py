@@ -9,6 +9,7 @@ from core.events.inbox import StripeEvent
 from core.foundation import database
 from core.foundation.database import Record
 from core.foundation.errors import NoSeason, SeasonUnderWay
+from core.journeys import given_orders
 from core.kinds import downloads, licenses, seats
 from core.kinds.workshops import WorkshopDate
 from core.licensing import offline_tokens
@@ -21,6 +22,7 @@ from core.owner import notes
 from core.owner.figures import closing
 from core.owner.season import log_entry, seasons
 from core.owner.set_aside import SetAside
+from core.people import past, receipt_copies
 from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed
 from core.shop import Shop

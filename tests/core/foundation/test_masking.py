@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from core.foundation import masking, signing
 from core.foundation.settings import Settings
-from core.kinds.licenses import _new_key
+from core.kinds import license_keys
 from tests.fakes import signed
 
 # What may stand around a secret without belonging to it.
@@ -103,7 +103,7 @@ def test_what_has_the_shape_of_a_secret_is_masked(secret: str) -> None:
 def test_our_own_tokens_keys_and_signatures_are_masked() -> None:
     key = "a secret of sixteen letters"
     tokens = [signing.sign(key, purpose, ["dl_1", "gr_1"]) for purpose in signing.MAX_AGE]
-    for secret in (*tokens, _new_key(), _new_key().lower()):
+    for secret in (*tokens, license_keys.make(), license_keys.make().lower()):
         assert secret not in masking.masked(f'GET "{secret}" 200')
     header = signed({"id": "evt_1"})[1]
     assert header.split("v1=")[1] not in masking.masked(f"{{'stripe-signature': '{header}'}}")

@@ -14,6 +14,7 @@ from tests import builders
 from tests.fakes import FakeStripe
 from tests.storefront.conftest import Visitor, labels, sound, words
 
+GOODS = ("products", "prices", "download_files", "workshop_dates", "shop_texts", "applied_entries")
 FILL, REMOVE = "Fill with a season of sales", "Remove the season"
 
 
@@ -22,7 +23,7 @@ def shop(bare_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A demo with the demo's own goods, whose season is a short one."""
     with bare_shop.transaction() as session:
         for table in reversed(builders.SQLModel.metadata.sorted_tables):
-            if table.name in ("products", "prices", "download_files", "workshop_dates", "shop_texts"):
+            if table.name in GOODS:
                 session.execute(table.delete())
     publishing.fill_demo(bare_shop)
     acts = [replace(act, number=number) for number, act in enumerate(plot.acts()[::40], 1)]
