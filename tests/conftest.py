@@ -49,7 +49,7 @@ def _not_waiting_for_the_disk(connection: object, _record: object, _proxy: objec
 
 # What takes longest comes first, so that at the end no worker waits for another. First of all what mostly waits itself.
 LONGEST = (
-    "test_queues.py", "test_soak.py", "journeys", "test_processes.py", "test_letters.py", "kill", "test_bench.py",
+    "journeys", "test_queues.py", "test_soak.py", "test_processes.py", "test_letters.py", "kill", "test_bench.py",
     "test_season.py", "test_idling.py", "test_scale.py", "test_figures.py", "test_order_independence_of_a_life.py",
     "test_reconciliation.py", "test_order_independence.py", "test_lean_install.py", "test_what_processes_say.py",
     "test_migrate.py", "test_stripe_command_line.py", "command_line",
