@@ -97,6 +97,16 @@ def test_a_double_click_opens_one_session(shop: Shop, stripe: FakeStripe) -> Non
     assert places_taken(shop) == 1
 
 
+def test_a_double_click_on_the_last_places_opens_one_session(shop: Shop, stripe: FakeStripe) -> None:
+    with shop.transaction() as session:
+        for date in session.exec(builders.select(WorkshopDate).where(WorkshopDate.product_id == "clinic")):
+            date.capacity = 2
+    links = builders.at_once(*[lambda: checkout.start(shop, a_basket(("clinic-eur", 2)))] * 4)
+    assert len(set(links)) == 1
+    assert isinstance(links[0], PaymentLink)
+    assert places_taken(shop) == 2
+
+
 @pytest.mark.parametrize(
     "changed",
     [
