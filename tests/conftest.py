@@ -56,11 +56,15 @@ LONGEST = (
 )  # fmt: skip
 
 
+ALONE = ("test_an_owners_months.py", "test_identity_provider.py", "test_starting.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something dear: a file's tests, and all journeys with their processes and browser."""
+    """Keep together what shares something dear: a file's tests, and all journeys with their processes and browser, but for
+    those that have processes of their own."""
     for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "journeys" else str(item.path)))
+        shared = item.path.parent.name == "journeys" and item.path.name not in ALONE
+        item.add_marker(pytest.mark.xdist_group("journeys" if shared else str(item.path)))
     items.sort(key=_turn)
 
 
