@@ -106,7 +106,8 @@ def _fetch(
                     part.clear()
         finally:
             # Also of a listing that breaks off: the next may break off too, and must not find all of it to do.
-            _take_all(run, part)
+            if part:
+                _take_all(run, part)
         # Only now: what a listing that broke off did not show is asked for again by the next pass.
         with run.shop.transaction() as session:
             milestones.record(session, milestone, at=started)
