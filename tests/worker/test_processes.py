@@ -58,19 +58,19 @@ def _limit() -> float:
     return float(Settings.model_fields["worker_lost_seconds"].default)
 
 
-def test_two_living_workers_run_each_of_two_hundred_jobs_once(closed_trade: Trade, tmp_path: Path) -> None:
+def test_two_living_workers_run_each_of_a_hundred_jobs_once(closed_trade: Trade, tmp_path: Path) -> None:
     trade = closed_trade
     with ExitStack() as both:
         for name in ("one", "two"):
             both.enter_context(worker_process(trade, tmp_path, name, lost_after=_limit()))
-        owed = {buyer: trade.buy(buyer, "guide-eur") for buyer in (trade.buyer() for _ in range(200))}
+        owed = {buyer: trade.buy(buyer, "guide-eur") for buyer in (trade.buyer() for _ in range(100))}
         trade.wait_until_idle()
         runs = rows(trade.shop, Heartbeat)
     jobs = outbox.open_client(trade.shop.engine).list_workflows(name="receipt")
     assert {buyer: len(trade.postbox.to(buyer)) for buyer in owed} == dict.fromkeys(owed, 1)
     assert {trade.letters_of(order_id)[0].attempts for order_id in owed.values()} == {1}
     assert {(job.status, job.recovery_attempts) for job in jobs} == {("SUCCESS", 1)}
-    assert len(jobs) == 200
+    assert len(jobs) == 100
     assert [run.lost for run in runs] == [False, False]
     assert {job.executor_id for job in jobs} == {run.id for run in runs}
 
