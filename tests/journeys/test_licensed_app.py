@@ -1,7 +1,10 @@
-"""The sample app against the real shop: bought, activated, run while the shop is away, locked after a refund, also offline."""
+"""The sample app, and the tool that the demo sells, against the real shop: bought, activated, run while the shop is away,
+locked after a refund, also offline."""
 
+import json
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -47,6 +50,31 @@ class Copy:
         self._file.write_text(text.replace(before, after))
 
 
+class Quote:
+    """The demo's `quote.py`, as it was downloaded, on a machine of its own."""
+
+    def __init__(self, stand: Stand, folder: Path) -> None:
+        self._env = {**stand.env, "PLAINWORK_SHOP": stand.webhook_url, "PLAINWORK_HOME": str(folder / "plainwork")}
+        self._known = folder / "plainwork" / "quote.json"
+        self._stand = stand
+
+    def runs(self, *words: str) -> str:
+        """What it says: of a quote, or why there is none."""
+        tool = self._stand.folder / "core" / "catalog" / "demo" / "files" / "quote.py"
+        # Alone, without what is installed for the shop.
+        done = subprocess.run(
+            [sys.executable, "-IS", tool, *words], env=self._env, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == (1 if done.stderr else 0)
+        return (done.stdout or done.stderr).strip()
+
+    def days_pass(self) -> None:
+        """So long that it asks again."""
+        known = json.loads(self._known.read_text())
+        known["at"] = (datetime.fromisoformat(known["at"]) - timedelta(days=2)).isoformat()
+        self._known.write_text(json.dumps(known))
+
+
 def bought(stand: Stand) -> tuple[str, str]:
     """A licence that was bought without a browser: the order's number, and the key as the receipt has it."""
     email = f"app-{token_hex(3)}@example.com"
@@ -83,3 +111,31 @@ def test_the_sample_app_survives_a_shop_that_is_away_and_locks_after_a_refund(st
         # What it knows is signed: to write something else into its file opens nothing.
         copy.is_edited('\\"valid\\":false', '\\"valid\\":true')
         assert copy.runs().startswith("Locked")
+
+
+def test_the_tool_that_the_demo_sells_asks_for_its_licence(stand: Stand, tmp_path: Path) -> None:
+    here, there = (Quote(stand, tmp_path / name) for name in ("here", "there"))
+    quote = ("30", "40", "60", "--rate", "90")
+    assert here.runs(*quote) == "This computer has no licence yet: python quote.py activate KEY"
+    assert here.runs("activate", "PRO-0") == "There is no such licence."
+    number, key = bought(stand)
+    assert here.runs("activate", key) == ""
+    assert "All of it: 3,750 EUR" in here.runs(*quote)
+    assert here.runs("forty") == "Say three numbers of hours: if all goes well, likely, and if it does not."
+    with stand.without("webhook"):
+        here.days_pass()
+        assert "What matters most: 2,700 EUR" in here.runs(*quote)
+        assert (
+            here.runs("deactivate")
+            == there.runs("activate", key)
+            == "The shop cannot be asked just now. Try again in a while."
+        )
+    assert here.runs("deactivate") == ""
+    assert stand.pushcart("license", key)["activations"] == []
+    assert here.runs(*quote).startswith("This computer has no licence yet")
+    assert here.runs("activate", key) == ""
+    stand.pushcart("refund", number, "--yes")
+    eventually(lambda: stand.order(number)["grants"][0]["state"] == "revoked")
+    assert "All of it" in here.runs(*quote)
+    here.days_pass()
+    assert here.runs(*quote) == "The licence has ended: what was paid for it went back."

@@ -1,5 +1,6 @@
 """What the demo claims about its goods is true of the files it ships."""
 
+import ast
 import re
 import tomllib
 import xml.etree.ElementTree as ElementTree
@@ -50,6 +51,8 @@ def is_what_it_says(path: Path, media_type: str) -> bool:
             return archive(str(path)).read("mimetype") == b"application/epub+zip"
         case "application/zip":
             return bool(archive(str(path)).namelist())
+        case "text/x-python":
+            return bool(ast.parse(path.read_text(encoding="utf-8")).body)
         case str() if media_type == XLSX:
             return "xl/workbook.xml" in archive(str(path)).namelist()
     return False
