@@ -38,7 +38,8 @@ class _Span:
     end: int
 
 
-@router.api_route("/downloads/{token}", methods=["GET", "HEAD"])
+@router.head("/downloads/{token}", include_in_schema=False)
+@router.get("/downloads/{token}")
 async def download(token: str, request: Request, shop: OpenShop) -> Response:
     """The file, or the part of it that was asked for. 410 when the link is too old, 403 when it opens nothing (any more)."""
     try:

@@ -89,31 +89,41 @@ _NAMED_BY = {
 }
 
 
-@router.post("/licenses/activate")
+# Read by hand, since both forms of a body and all its mistakes have the one answer: so the document is told of it here.
+_BODY = Body.model_json_schema()
+_DOCUMENTED: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {kind: {"schema": _BODY} for kind in ("application/json", "application/x-www-form-urlencoded")},
+    }
+}
+
+
+@router.post("/licenses/activate", openapi_extra=_DOCUMENTED)
 async def activate(request: Request, shop: OpenShop) -> Response:
     """A place for a machine. The same fingerprint again takes no new one; 409 where all are taken, with the machines."""
     return await _answer(request, shop, Call.ACTIVATE)
 
 
-@router.post("/licenses/validate")
+@router.post("/licenses/validate", openapi_extra=_DOCUMENTED)
 async def validate(request: Request, shop: OpenShop) -> Response:
     """Whether the key may be used right now, and on this machine if one is named."""
     return await _answer(request, shop, Call.VALIDATE)
 
 
-@router.post("/licenses/deactivate")
+@router.post("/licenses/deactivate", openapi_extra=_DOCUMENTED)
 async def deactivate(request: Request, shop: OpenShop) -> Response:
     """Free a machine's place. One that is gone already is a success."""
     return await _answer(request, shop, Call.DEACTIVATE)
 
 
-@router.post("/licenses/lease")
+@router.post("/licenses/lease", openapi_extra=_DOCUMENTED)
 async def lease(request: Request, shop: OpenShop) -> Response:
     """A place of a floating licence for some minutes; asked for again it is kept."""
     return await _answer(request, shop, Call.LEASE)
 
 
-@router.post("/licenses/offline")
+@router.post("/licenses/offline", openapi_extra=_DOCUMENTED)
 async def offline(request: Request, shop: OpenShop) -> Response:
     """A signed token for a machine without network."""
     return await _answer(request, shop, Call.OFFLINE)

@@ -13,7 +13,8 @@ _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-
 _TYPES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"RIFF", "image/webp"))
 
 
-@router.api_route("/pictures/{digest}/{name}", methods=["GET", "HEAD"])
+@router.head("/pictures/{digest}/{name}", include_in_schema=False)
+@router.get("/pictures/{digest}/{name}")
 async def picture(digest: str, name: str, shop: OpenShop) -> Response:
     """A cover as it was uploaded, as the type that it is. 404 where there is none."""
     found = await run_in_threadpool(_read, shop, f"{products.UPLOADED}{digest}/{name}")

@@ -13,6 +13,8 @@ PRESIGNED_SECONDS = 300
 # Bytes that are read at once, and parts of a file that are sent at once, each of some megabytes.
 _CHUNK = 1024 * 1024
 _PARTS_AT_ONCE = 3
+# Of a whole key and of each of its parts: what buckets and file systems take.
+_LONGEST_KEY, _LONGEST_PART = 1024, 255
 # So many bytes say what type a file is of.
 _BEGINNING = 16
 
@@ -64,6 +66,8 @@ class Storage:
 
     def read_in_chunks(self, key: str) -> Iterator[bytes]:
         """A file bit by bit, of which little is held in memory. Raises FileNotFoundError."""
+        if not _may_be_a_key(key):
+            raise FileNotFoundError(key)
         for chunk in obstore.get(self.store, key).stream(min_chunk_size=_CHUNK):
             yield bytes(chunk)
 
@@ -103,3 +107,11 @@ class Storage:
         from datetime import timedelta
 
         return obstore.sign(self.store, "GET", key, timedelta(seconds=PRESIGNED_SECONDS))
+
+
+def _may_be_a_key(key: str) -> bool:
+    """Whether a file may lie under it: what strangers ask for may be anything."""
+    parts = key.split("/")
+    if not key.isprintable() or {"", ".", ".."} & set(parts):
+        return False
+    return len(key.encode()) <= _LONGEST_KEY and all(len(part.encode()) <= _LONGEST_PART for part in parts)
