@@ -166,7 +166,7 @@ def draw_receipts(bought: tuple[Purchase, ...]) -> None:
         f"| {amounts.price(each.total)} | {STATES.get(each.status, '')} |"
         for each in bought
     ]
-    st.markdown("\n".join(["| Date | Order | Items | Total | |", "|:--|:--|:--|--:|:--|", *rows]))
+    st.markdown("\n".join(["| Date | Order | Items | Total | Status |", "|:--|:--|:--|--:|:--|", *rows]))
 
 
 email = visitor.signed_in()

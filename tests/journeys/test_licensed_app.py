@@ -2,6 +2,8 @@
 locked after a refund, also offline."""
 
 import json
+import platform
+import re
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -13,9 +15,12 @@ import httpx
 import pytest
 
 from core.kinds import license_keys
+from tests import accessibility
+from tests.journeys.conftest import Arrive
 from tests.journeys.stand import ROOT, Stand
 from tests.machine import eventually
 
+QUOTE = ROOT / "core" / "catalog" / "demo" / "files" / "quote.py"
 APP = ROOT / "docs" / "examples" / "licensed_app.py"
 
 
@@ -56,14 +61,17 @@ class Quote:
     def __init__(self, stand: Stand, folder: Path) -> None:
         self._env = {**stand.env, "PLAINWORK_SHOP": stand.webhook_url, "PLAINWORK_HOME": str(folder / "plainwork")}
         self._known = folder / "plainwork" / "quote.json"
-        self._stand = stand
 
     def runs(self, *words: str) -> str:
         """What it says: of a quote, or why there is none."""
-        tool = self._stand.folder / "core" / "catalog" / "demo" / "files" / "quote.py"
         # Alone, without what is installed for the shop.
         done = subprocess.run(
-            [sys.executable, "-IS", tool, *words], env=self._env, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-IS", QUOTE, *words],
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == (1 if done.stderr else 0)
         return (done.stdout or done.stderr).strip()
@@ -139,3 +147,49 @@ def test_the_tool_that_the_demo_sells_asks_for_its_licence(stand: Stand, tmp_pat
     assert "All of it" in here.runs(*quote)
     here.days_pass()
     assert here.runs(*quote) == "The licence has ended: what was paid for it went back."
+
+
+def test_a_key_is_bought_used_moved_to_another_computer_and_gone_with_its_money(
+    stand: Stand, arrive: Arrive, tmp_path: Path
+) -> None:
+    here, there = (Quote(stand, tmp_path / name) for name in ("here", "there"))
+    kim = arrive("kim")
+    kim.puts_in_cart("Proposal Kit")
+    kim.goes_to_cart()
+    kim.goes_to_payment()
+    kim.pays()
+    kim.returns()
+    number = kim.sees_everything_delivered()
+    assert kim.downloads("Command-line tool") == QUOTE.read_bytes()
+    kim.signs_in()
+    key = kim.page.get_by_test_id("stCode").inner_text().strip()
+    kim.sees("None in use yet.")
+    assert here.runs("activate", key) == ""
+    assert "All of it" in here.runs("1", "2", "3")
+    kim.page.reload()
+    kim.sees("In use on 1 of 5.")
+    kim.sees("Last used")
+    assert accessibility.findings(kim.page) == []
+    kim.clicks(re.compile("Remove$"))
+    kim.sees("Removed. Its place is free for another computer.")
+    here.days_pass()
+    assert here.runs("1", "2", "3") == "The licence is not activated on this machine."
+    assert there.runs("activate", key) == ""
+
+    kim.clicks(re.compile("Replace this key"))
+    kim.clicks("Replace it now")
+    kim.sees("This is your new key.")
+    there.days_pass()
+    assert there.runs("1", "2", "3") == "There is no such licence."
+    new = kim.page.get_by_test_id("stCode").inner_text().strip()
+    assert new != key
+    assert there.runs("activate", new) == ""
+    assert [each["label"] for each in stand.pushcart("license", new)["activations"]] == [platform.node()]
+
+    stand.pushcart("refund", number, "--yes")
+    eventually(lambda: stand.order(number)["status"] == "refunded")
+    there.days_pass()
+    assert there.runs("1", "2", "3") == "The licence has ended: what was paid for it went back."
+    kim.page.reload()
+    kim.sees_heading("Proposal Kit")
+    assert kim.page.get_by_test_id("stCode").count() == 0
