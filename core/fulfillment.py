@@ -142,8 +142,8 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
 
 
 def _note_promotion(session: Session, order: Order, facts: SessionFacts, *, now: datetime) -> None:
-    """Count the code that this payment was made with, if any. What is made up was made with none of Stripe's."""
-    if facts.promotion_code and not order.from_season:
+    """Count the code that this payment was made with, if any."""
+    if facts.promotion_code:
         promotion_codes.note_use(
             session, facts.promotion_code, checkout=facts.id, order_id=order.id,
             off=Money(facts.amount_discount, facts.currency), livemode=facts.livemode, now=now,

@@ -13,7 +13,7 @@ from tests.mutations.past import Past
 from tests.mutations.runner import Session
 
 HEART = (
-    "core/fulfillment.py", "core/admission.py",
+    "core/fulfillment.py", "core/owed_jobs.py", "core/admission.py",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "core" / "orders").glob("[!_]*.py")),
     "core/journeys/refund.py", "core/journeys/revocation.py", "core/journeys/plans.py",
     "core/kinds/access.py", "core/kinds/convergence.py", "core/kinds/plan_billing.py",
@@ -66,7 +66,7 @@ def _ask_named(session: Session) -> list[str]:
 
 def _ask(session: Session, asked: argparse.Namespace) -> list[str]:
     kept = reach.KEPT if asked.tests == TESTS else reach.kept_of(asked.tests)
-    known = reach.measured(session, list(HEART), kept, say=_say)
+    known = reach.measured(session, sorted({*HEART, *asked.files}), kept, say=_say)
     if known.failed:
         _say(f"Not asked, since they fail without any mutation: {', '.join(known.failed)}")
     past = Past.read()

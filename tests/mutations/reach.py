@@ -17,12 +17,13 @@ LONGEST = 8.0  # seconds; a test that takes longer is asked about no mutant
 
 @dataclass
 class Reach:
-    """`lines` has the tests that run each line of a file, `seconds` how long each takes, `files` what was in its file.
+    """`lines` has the tests that run each line of the files `broken`, `seconds` how long each takes, `files` what was in its file.
 
     `newest` are those that were measured last, if not all were: they may have been written for what survived.
     """
 
     code: str = ""
+    broken: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -80,8 +81,8 @@ def measured(session: Session, broken: list[str], kept: Path, *, say: Callable[[
     """
     code = _digest(_sources())
     reach = Reach(**json.loads(kept.read_text())) if kept.exists() else Reach()
-    if reach.code != code:
-        reach = Reach(code)
+    if reach.code != code or not set(broken) <= set(reach.broken):
+        reach = Reach(code, broken)
     files = {file: _digest(_beside(ROOT / file)) for file in {_file_of(test) for test in session.items}}
     # One that failed did so by chance, or does so again.
     reach.forget({test for test in reach.seconds if reach.files.get(_file_of(test)) != files.get(_file_of(test))})

@@ -60,6 +60,11 @@ def test_what_is_not_there_is_refused(wanted: Wanted, error: type[Exception]) ->
         parts(wanted)
 
 
+def test_of_what_was_bought_in_another_shop_nothing_can_go_back() -> None:
+    with pytest.raises(NothingToRefund):
+        parts(Wanted(), [])
+
+
 def test_what_a_payment_was_not_for_takes_nothing_of_it() -> None:
     payment = Refundable("pi_1", 5000, {"guide": 2900})
     assert parts(Wanted(line_ids=("kit", "guide")), [payment]) == [Portion("pi_1", 2900, {"guide": 2900})]

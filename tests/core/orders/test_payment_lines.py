@@ -1,14 +1,15 @@
 """What a payment paid for: to the cent, whichever way Stripe lists it, and as near as can be before it has."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import Session
+from sqlmodel import Session, delete, select
 
 from core.catalog.products import Kind
+from core.foundation.signals.corrections import Correction
 from core.orders import payment_lines
 from core.orders.orders import OrderLine
 from core.orders.payment_lines import Item, PaymentLine, Share, read_item, spread
@@ -16,6 +17,7 @@ from core.orders.payments import Payment
 from core.shop import Shop
 from tests import builders
 from tests.builders import on_sqlite
+from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
 
@@ -268,11 +270,27 @@ def test_of_several_payments_each_has_its_own_lines_and_of_others_nothing_is_rea
     assert {name: [row.amount for row in rows] for name, rows in found.items()} == {first.id: [1450], second.id: [1450]}
 
 
+def test_what_a_payment_of_days_ago_was_for_has_its_day_summed_anew(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.bought(shop, stripe)
+    with shop.transaction() as session:
+        [known] = session.exec(select(Payment))
+        known.paid_at = clock() - timedelta(days=3)
+        session.flush()
+        session.execute(delete(Correction))
+    with shop.transaction() as session:
+        [known] = session.exec(select(Payment))
+        payment_lines.write(session, known, [], [of_plan(2900, 2900)])
+    assert [row.at for row in builders.rows(shop, Correction)] == [clock() - timedelta(days=3)]
+
+
 @pytest.mark.parametrize(("amounts", "included"), [
     ({"amount": 119, "amount_subtotal": 119, "amount_tax": 19}, 19),  # all of it
     ({"amount": 119, "amount_subtotal": 100, "amount_tax": 19}, 0),  # added to the price
     ({"amount": 110, "amount_subtotal": 100, "amount_tax": 19}, 9),  # in one of two prices
     ({"amount": 100, "amount_subtotal": 119, "amount_discount": 19, "amount_tax": 16}, 16),
+    ({"amount": 110, "amount_subtotal": 119, "amount_discount": 19, "amount_tax": 19}, 9),  # and a discount
     ({"amount": 100, "amount_subtotal": 130, "amount_tax": 16}, 16),  # never more than there is
     ({"amount": 150, "amount_subtotal": 100, "amount_tax": 10}, 0),  # nor less than nothing
     ({"amount": 0, "amount_subtotal": 0, "amount_tax": 0}, 0),
