@@ -40,3 +40,4 @@ from core.people import (
     sign_in,
     staff,
 )
+from core.rights import withdrawals

@@ -157,6 +157,7 @@ def _page(sentence: str, status: int, more: str) -> HTMLResponse:
         "body { margin: 4rem auto; max-width: 36rem; padding: 0 1.5rem; font: 1.125rem/1.6 system-ui, sans-serif; } "
         "button { min-height: 2.5rem; font: inherit; }</style></head><body>"
         f'<h1>Not bought</h1><p role="alert">{escape(sentence)}</p>{more}<p><a href="/">See everything in the shop</a></p>'
+        '<p><small><a href="/withdraw">Withdraw from contract here</a></small></p>'
         "</body></html>"
     )
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

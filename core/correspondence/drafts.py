@@ -11,9 +11,10 @@ from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
-from core.messages import after_purchase, contents, letters, wording
+from core.messages import after_purchase, contents, letters, withdrawal_letters, wording
 from core.messages.wording import Message
 from core.people import audit, receipt_copies
+from core.rights.withdrawals import Stage
 from core.shop import Shop
 
 T = TypeVar("T")
@@ -142,6 +143,21 @@ def _access_changed(order_id: str, done: str, lines: str, time: str) -> Draft:
     )  # fmt: skip
 
 
+def _withdrawal(withdrawal_id: str, stage: str) -> Draft:
+    return Draft(
+        f"{Job.WITHDRAWAL}:{withdrawal_id}:{stage}", None,
+        partial(withdrawal_letters.receiver, withdrawal_id=withdrawal_id),
+        _written(lambda shop: withdrawal_letters.about(shop, withdrawal_id, Stage(stage)), wording.withdrawal),
+    )  # fmt: skip
+
+
+def _withdrawal_notice(hour: str) -> Draft:
+    return Draft(
+        f"{Job.WITHDRAWAL_NOTICE}:{hour}", None, lambda _: "owners",
+        _written(withdrawal_letters.to_owners, wording.withdrawal_notice),
+    )  # fmt: skip
+
+
 def _sign_in_code(code_id: str) -> Draft:
     return Draft(
         f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id),
@@ -201,6 +217,8 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.PLAN_ENDING: (3, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
     Job.ACCESS_CHANGED: (4, _access_changed),
+    Job.WITHDRAWAL: (2, _withdrawal),
+    Job.WITHDRAWAL_NOTICE: (1, _withdrawal_notice),
     Job.SIGN_IN_CODE: (1, _sign_in_code),
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),

@@ -42,6 +42,9 @@ class Job(StrEnum):
     ACCESS_CHANGED = "access_changed"
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
+    WITHDRAWAL = "withdrawal"
+    WITHDRAWAL_NOTICE = "withdrawal_notice"
+    PLAN_REMINDER = "plan_reminder"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     INVITATION = "invitation"
@@ -74,8 +77,11 @@ _QUEUES = {
     Job.PLAN_ENDING: Queue.BUYERS,
     Job.PLAN_ENDED: Queue.BUYERS,
     Job.ACCESS_CHANGED: Queue.BUYERS,
+    Job.WITHDRAWAL: Queue.BUYERS,
+    Job.PLAN_REMINDER: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
+    Job.WITHDRAWAL_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
     Job.TEST_LETTER: Queue.OWNERS,
     Job.DIGEST: Queue.OWNERS,

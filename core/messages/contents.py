@@ -19,6 +19,7 @@ from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
 from core.people import codes, customers, receipt_copies, sign_in
 from core.people.staff import Role, StaffMember
+from core.rights import declarations
 from core.shop import Shop
 
 
@@ -35,7 +36,8 @@ class ReceiptLine:
 
 @dataclass(frozen=True)
 class OrderLetter:
-    """What a letter about an order needs: `library_url` signs its reader in, once. `returned` is what went back."""
+    """What a letter about an order needs: `library_url` signs its reader in, once; `withdraw_url` shows its reader what they may
+    withdraw from. `returned` is what went back."""
 
     email: str
     number: str
@@ -45,6 +47,7 @@ class OrderLetter:
     deliveries: tuple[Delivery, ...]
     library_url: str
     returned: Money
+    withdraw_url: str
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=_library(session, shop, order, email),
             returned=Money(order.amount_refunded, order.currency),
+            withdraw_url=_withdrawal(session, shop, order, email),
         )  # fmt: skip
 
 
@@ -116,6 +120,13 @@ def _library(session: Session, shop: Shop, order: Order, email: str) -> str:
     if email != order.email and customers.whose(session, email) != order.customer_id:
         return f"{shop.settings.public_url}/purchases"
     return sign_in.letter_link(shop, order.id, email)
+
+
+def _withdrawal(session: Session, shop: Shop, order: Order, email: str) -> str:
+    """The link to withdraw by. It names the order to its customer, and to nobody else to whom a copy of the receipt is sent."""
+    if email != order.email and customers.whose(session, email) != order.customer_id:
+        return declarations.page(shop)
+    return declarations.link(shop, order.id, email)
 
 
 def about_late_lines(shop: Shop, order_id: str, ending: str, lines: Sequence[int]) -> OrderLetter | None:

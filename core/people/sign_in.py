@@ -90,7 +90,7 @@ def read_letter(shop: Shop, token: str) -> str:
         subject, late = expired.subject, True
     order_id, _, mark = subject.partition("/")
     with shop.reading() as session:
-        address = _addressee(session, order_id, mark)
+        address = addressee(session, order_id, mark)
         used = session.exec(select(SignIn.id).where(SignIn.letter == _fingerprint(token))).first()
     if not address:
         raise LinkInvalid()
@@ -153,8 +153,8 @@ def begin(session: Session, shop: Shop, address: str, *, letter: str | None = No
     return signing.sign(shop.signing_key, signing.TICKET, row.id)
 
 
-def _addressee(session: Session, order_id: str, mark: str) -> str:
-    """The address a letter about this order was mailed to, whatever the order's is by now; an empty string if unknown."""
+def addressee(session: Session, order_id: str, mark: str) -> str:
+    """The address that a letter about this order was mailed to, whatever the order's is by now; an empty string if unknown."""
     order = session.get(Order, order_id)
     if order is None:
         return ""

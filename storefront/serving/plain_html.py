@@ -17,7 +17,7 @@ from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.shop import Shop
-from storefront import dates, pictures, words
+from storefront import dates, frame, pictures, words
 
 # Where the form goes: the sidecar, which this process serves as well.
 _BUY = "/api/checkout/form"
@@ -103,7 +103,7 @@ class PlainPages:
             f'<link rel="icon" href="/app/static/brand/{pictures.favicon()}"><style>{_STYLE}</style></head><body>'
             f'<nav><a href="/">{name}</a><a href="/cart">Cart</a><a href="/purchases">Your purchases</a></nav>'
             f"<main>{content}</main><footer>{escape(texts.get('seller', settings.shop_name))} "
-            f'<a href="mailto:{mail}">Contact</a></footer></body></html>'
+            f'<a href="/withdraw">{frame.WITHDRAW}</a> · <a href="mailto:{mail}">Contact</a></footer></body></html>'
         )
 
 

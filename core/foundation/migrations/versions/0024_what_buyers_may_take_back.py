@@ -1,0 +1,46 @@
+"""what buyers may take back"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlmodel import AutoString, UTCDateTime
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+_PROOF = sa.Enum("proven", "matched", "unverified", name="proof", native_enum=False, length=32)
+_STATE = sa.Enum("open", "accepted", "declined", name="state", native_enum=False, length=32)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "withdrawals",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("token", AutoString(), nullable=False),
+        sa.Column("order_id", AutoString(), nullable=True),
+        sa.Column("reference", AutoString(), nullable=False),
+        sa.Column("email", AutoString(), nullable=False),
+        sa.Column("folded", AutoString(), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("words", AutoString(), nullable=False),
+        sa.Column("lines", sa.JSON(), nullable=False),
+        sa.Column("proof", _PROOF, nullable=False),
+        sa.Column("state", _STATE, nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("decided_at", UTCDateTime(), nullable=True),
+        sa.Column("decided_by", AutoString(), nullable=False),
+        sa.Column("reason", AutoString(), nullable=False),
+        sa.Column("request", AutoString(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_withdrawals_order_id_orders")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_withdrawals")),
+        sa.UniqueConstraint("token", name=op.f("uq_withdrawals_token")),
+    )
+    op.create_index(op.f("ix_withdrawals_order_id"), "withdrawals", ["order_id"])
+    op.create_index(op.f("ix_withdrawals_folded"), "withdrawals", ["folded"])
+    op.create_index("ix_withdrawals_created_at_id", "withdrawals", ["created_at", "id"])
+    op.create_index("ix_withdrawals_state_created_at_id", "withdrawals", ["state", "created_at", "id"])
+
+
+def downgrade() -> None:
+    op.drop_table("withdrawals")
