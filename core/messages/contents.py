@@ -1,6 +1,6 @@
 """Contents: what each letter has to say, as things stand when it is written. The worker words it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
 from core.people import codes, customers, receipt_copies, sign_in
 from core.people.staff import Role, StaffMember
-from core.rights import declarations
+from core.rights import consents, declarations
 from core.shop import Shop
 
 
@@ -37,7 +37,7 @@ class ReceiptLine:
 @dataclass(frozen=True)
 class OrderLetter:
     """What a letter about an order needs: `library_url` signs its reader in, once; `withdraw_url` shows its reader what they may
-    withdraw from. `returned` is what went back."""
+    withdraw from. `returned` is what went back, `agreed` the clauses that they agreed to or were told."""
 
     email: str
     number: str
@@ -48,6 +48,7 @@ class OrderLetter:
     library_url: str
     returned: Money
     withdraw_url: str
+    agreed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
             library_url=_library(session, shop, order, email),
             returned=Money(order.amount_refunded, order.currency),
             withdraw_url=_withdrawal(session, shop, order, email),
+            agreed=tuple(_agreed(session, order_id)),
         )  # fmt: skip
 
 
@@ -120,6 +122,13 @@ def _library(session: Session, shop: Shop, order: Order, email: str) -> str:
     if email != order.email and customers.whose(session, email) != order.customer_id:
         return f"{shop.settings.public_url}/purchases"
     return sign_in.letter_link(shop, order.id, email)
+
+
+def _agreed(session: Session, order_id: str) -> Iterator[str]:
+    """What its buyer agreed to, and was told, before they paid."""
+    for row in consents.of_order(session, order_id):
+        if row.given:
+            yield row.wording
 
 
 def _withdrawal(session: Session, shop: Shop, order: Order, email: str) -> str:

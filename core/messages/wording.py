@@ -53,6 +53,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
         "withdraw_url": letter.withdraw_url,
+        "agreed": letter.agreed,
     }
     return _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
 

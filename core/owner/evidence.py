@@ -19,7 +19,8 @@ from core.people.customers import CustomerAddress
 from core.people.deeds import Deed
 from core.people.sign_in import SignIn
 from core.people.staff import Action
-from core.rights import withdrawals
+from core.rights import consents, withdrawals
+from core.rights.consents import Consent
 from core.rights.withdrawals import Withdrawal
 from core.shop import Shop
 
@@ -49,6 +50,7 @@ def pack(shop: Shop, reference: str) -> dict[str, Any]:
             ],
             "activations": _activations(session, order["id"]),
             "sign_ins": _sign_ins(session, order["id"]),
+            "consents": [_consent(row) for row in consents.of_order(session, order["id"])],
             "withdrawals": [_withdrawal(row) for row in withdrawals.of_order(session, order["id"])],
         }
 
@@ -110,6 +112,13 @@ def _sign_ins(session: Session, order_id: str) -> list[dict[str, Any]]:
     addresses = {fold(order.email), *session.exec(theirs)}
     rows = session.exec(select(SignIn).where(col(SignIn.email).in_(addresses)).order_by(col(SignIn.created_at)))
     return [{"at": _iso(row.created_at), "ip": row.ip} for row in rows]
+
+
+def _consent(row: Consent) -> dict[str, Any]:
+    return {
+        "at": _iso(row.created_at), "clause": row.clause.value, "wording": row.wording, "version": row.version,
+        "products": row.products, "asked": "by a box" if row.box else "told", "given": row.given,
+    }  # fmt: skip
 
 
 def _withdrawal(row: Withdrawal) -> dict[str, Any]:

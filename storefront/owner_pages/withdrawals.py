@@ -1,3 +1,4 @@
+from datetime import timedelta
 from functools import partial
 
 import streamlit as st
@@ -11,8 +12,10 @@ from core.people.staff import Action, Staff
 from core.registers import withdrawals
 from core.registers.order_names import OrderName
 from core.registers.withdrawals import WithdrawalRow
+from core.rights.periods import LineRight, Right
 from core.rights.withdrawals import Proof, State
 from storefront import dates, frame, process, words
+from storefront.amounts import price
 from storefront.back_office import dialogs, gate, lists, refund_dialog, states
 
 shop = process.shop()
@@ -35,11 +38,32 @@ def draw_withdrawal(row: WithdrawalRow, me: Staff) -> None:
         words.quiet(f"{states.moment(row.created_at)} · {words.plain(who)}")
         if row.is_open:
             words.quiet(PROOF[row.proof])
+            for each in row.rights:
+                words.quiet(of_right(each, several=len(row.rights) > 1))
             draw_deadline(row)
             draw_buttons(row, me)
         elif row.decided_at:
             why = f": “{words.plain(row.reason)}”" if row.reason else ""
             words.quiet(f"Decided {states.moment(row.decided_at)} by {words.plain(row.decided_by)}{why}")
+
+
+def of_right(each: LineRight, *, several: bool) -> str:
+    """What the law says of a line, as far as it follows from what was agreed to."""
+    name = f"**{words.plain(each.name)}**: " if several else ""
+    last = dates.day(each.until - timedelta(seconds=1))
+    match each.right:
+        case Right.OPEN:
+            said = f"declared within the 14 days, which go to {last}."
+        case Right.PART:
+            unused = f" Of its price {price(each.unused)} is for the time still to come." if each.unused else ""
+            said = f"declared within the 14 days, which go to {last}. They agreed to pay for what they used.{unused}"
+        case Right.OVER:
+            said = f"declared after the 14 days, which went to {last}."
+        case Right.LAPSED:
+            said = "they agreed that it is delivered at once, and that the right of withdrawal ends with that."
+        case Right.NONE:
+            said = "it takes place on a date: the law gives no right of withdrawal."
+    return f":material/balance: {name}{said if several else said[0].upper() + said[1:]}"
 
 
 def draw_deadline(row: WithdrawalRow) -> None:
@@ -138,7 +162,9 @@ def draw_list(me: Staff) -> None:
         "State", withdrawals.STATES, {each: states.WITHDRAWAL[each][0] for each in State}, name="state"
     )
     with shop.reading() as session:
-        page = withdrawals.page(session, state, livemode=shop.settings.livemode, place=lists.place())
+        page = withdrawals.page(
+            session, state, livemode=shop.settings.livemode, zone=shop.settings.zone, place=lists.place()
+        )
     if not page.rows:
         lists.draw_nothing(
             "withdrawals", "**No withdrawal of this state.**" if state else "**Nobody has withdrawn from a contract.**"

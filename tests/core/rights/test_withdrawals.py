@@ -194,7 +194,7 @@ def test_what_nobody_could_match_is_said_to_be_about_an_order_and_then_accepted(
     declares(shop, email=STRANGER, reference=number_of(shop, order_id))
     row, owner = only(shop), works_as(shop, Role.OWNER)
     with shop.reading() as session:
-        [shown] = register.page(session, "open", livemode=False, place=Place()).rows
+        [shown] = register.page(session, "open", livemode=False, zone=shop.settings.zone, place=Place()).rows
     assert [each.id for each in shown.candidates] == [order_id]
     withdrawal.assign(shop, row.id, order_id, deed=deed(owner))
     refund.request(shop, order_id, actor="owner")

@@ -46,6 +46,7 @@ def test_accepting_has_the_lines_chosen_that_they_withdraw_from(owner: Visitor) 
     row = declared(owner, order_id=order_id, lines=(1,), words="not for *me*")
     tab = opens(owner)
     assert "have proven" in words(tab)
+    assert "Declared within the 14 days" in words(tab)
     assert r"not for \*me\*" in words(tab)
     sound(tab.button(key=f"open-accept-{row.id}").click().run())
     assert tab.multiselect(key="refund-lines").value == [1]

@@ -9,6 +9,7 @@ down_revision = "0023"
 branch_labels = None
 depends_on = None
 
+_CLAUSE = sa.Enum("terms", "digital", "service", "event", "renewal", name="clause", native_enum=False, length=32)
 _PROOF = sa.Enum("proven", "matched", "unverified", name="proof", native_enum=False, length=32)
 _STATE = sa.Enum("open", "accepted", "declined", name="state", native_enum=False, length=32)
 
@@ -41,6 +42,23 @@ def upgrade() -> None:
     op.create_index("ix_withdrawals_created_at_id", "withdrawals", ["created_at", "id"])
     op.create_index("ix_withdrawals_state_created_at_id", "withdrawals", ["state", "created_at", "id"])
 
+    op.create_table(
+        "consents",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("order_id", AutoString(), nullable=False),
+        sa.Column("clause", _CLAUSE, nullable=False),
+        sa.Column("version", AutoString(), nullable=False),
+        sa.Column("wording", AutoString(), nullable=False),
+        sa.Column("products", AutoString(), nullable=False),
+        sa.Column("box", sa.Boolean(), nullable=False),
+        sa.Column("given", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_consents_order_id_orders")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
+    )
+    op.create_index(op.f("ix_consents_order_id"), "consents", ["order_id"])
+
 
 def downgrade() -> None:
+    op.drop_table("consents")
     op.drop_table("withdrawals")
