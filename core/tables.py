@@ -40,4 +40,4 @@ from core.people import (
     sign_in,
     staff,
 )
-from core.rights import consents, withdrawals
+from core.rights import consents, reminders, withdrawals

@@ -55,5 +55,6 @@ def footer() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", gap="xxsmall"):
         quiet(plain(texts().get("seller", settings.shop_name)), width="content")
         with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content", key="foot-links"):
-            st.page_link(links.WITHDRAW, label=WITHDRAW, help="")
+            with st.container(key="flush-withdraw", width="content"):
+                st.page_link(links.WITHDRAW, label=WITHDRAW, help="")
             quiet(f"[Contact](mailto:{settings.support_email}) · Runs on Pushcart", width="content")

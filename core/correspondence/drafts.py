@@ -14,6 +14,7 @@ from core.foundation.settings import Settings
 from core.messages import after_purchase, contents, letters, withdrawal_letters, wording
 from core.messages.wording import Message
 from core.people import audit, receipt_copies
+from core.rights.reminders import About
 from core.rights.withdrawals import Stage
 from core.shop import Shop
 
@@ -120,6 +121,14 @@ def _renewal_failed(order_id: str, subscription_id: str, since: str) -> Draft:
     )  # fmt: skip
 
 
+def _plan_reminder(order_id: str, subscription_id: str, about: str, at: str) -> Draft:
+    return _to_buyer(
+        Job.PLAN_REMINDER, order_id, subscription_id, about, at,
+        read=lambda shop: after_purchase.about_reminder(shop, order_id, subscription_id, About(about), at),
+        word=partial(wording.plan_reminder, about=About(about)),
+    )  # fmt: skip
+
+
 def _plan_ending(order_id: str, subscription_id: str, ends_at: str) -> Draft:
     return _to_buyer(
         Job.PLAN_ENDING, order_id, subscription_id, ends_at,
@@ -214,6 +223,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.PAID_AFTER_END: (2, _paid_after_end),
     Job.REFUNDED: (2, _refunded),
     Job.RENEWAL_FAILED: (3, _renewal_failed),
+    Job.PLAN_REMINDER: (4, _plan_reminder),
     Job.PLAN_ENDING: (3, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
     Job.ACCESS_CHANGED: (4, _access_changed),

@@ -17,6 +17,7 @@ from core.orders import disputes
 from core.orders.status import GrantState
 from core.people.staff import Role
 from core.rights import declarations
+from core.rights.reminders import About
 from core.rights.withdrawals import Stage
 from core.shop import Shop
 
@@ -153,6 +154,9 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.REFUNDED: _refunded,
     Job.RENEWAL_FAILED: lambda shop: wording.renewal_failed(
         shop.settings, _plan(shop, in_days=7, owed=Money(5700, "eur"))
+    ),
+    Job.PLAN_REMINDER: lambda shop: wording.plan_reminder(
+        shop.settings, _plan(shop, in_days=7, owed=Money(9000, "eur")), about=About.RENEWAL
     ),
     Job.PLAN_ENDING: lambda shop: wording.plan_ending(shop.settings, _plan(shop, in_days=20)),
     Job.PLAN_ENDED: lambda shop: wording.plan_ended(shop.settings, _plan(shop, in_days=0, closed=True)),

@@ -37,7 +37,7 @@ class ReceiptLine:
 @dataclass(frozen=True)
 class OrderLetter:
     """What a letter about an order needs: `library_url` signs its reader in, once; `withdraw_url` shows its reader what they may
-    withdraw from. `returned` is what went back, `agreed` the clauses that they agreed to or were told."""
+    withdraw from, else that page asks them. `returned` is what went back, `agreed` the clauses that they agreed to or were told."""
 
     email: str
     number: str
@@ -47,7 +47,7 @@ class OrderLetter:
     deliveries: tuple[Delivery, ...]
     library_url: str
     returned: Money
-    withdraw_url: str
+    withdraw_url: str = ""
     agreed: tuple[str, ...] = ()
 
 

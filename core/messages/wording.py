@@ -20,6 +20,7 @@ from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
 from core.orders import disputes
 from core.orders.status import GrantState
 from core.people.staff import Role
+from core.rights.reminders import About
 from core.rights.withdrawals import Stage
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "deliveries": [_item(delivery) for delivery in there],
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
-        "withdraw_url": letter.withdraw_url,
         "agreed": letter.agreed,
     }
+    if letter.withdraw_url:
+        context["withdraw_url"] = letter.withdraw_url
     return _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
 
 
@@ -169,6 +171,33 @@ def renewal_failed(settings: Settings, letter: PlanLetter) -> Message:
         headline="That renewal didn't go through.", paragraphs=[said, f"{stays} {how}"],
         button="Pay now" if letter.pay_url else "Go to your plan", url=letter.pay_url or letter.library_url,
         library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def plan_reminder(settings: Settings, letter: PlanLetter, *, about: About) -> Message:
+    """A yearly plan is about to renew, or a trial to end: what will be billed and when, and how to cancel."""
+    plan, day, amount = (
+        _plans(letter),
+        _date(letter.day) if letter.day else "",
+        _format(letter.owed) if letter.owed else "",
+    )
+    if about is About.RENEWAL:
+        subject, headline = f"{plan} renews on {day}", "Your plan renews soon."
+        said = f"{plan}, order {letter.number}, renews on {day} for another year. {amount} will be charged the way you paid."
+    else:
+        subject, headline = f"Your trial of {plan} ends on {day}", "Your trial ends soon."
+        said = (
+            f"Your trial of {plan}, order {letter.number}, ends on {day}. It goes on as a plan then, and {amount} will be"
+            " charged."
+        )
+    return _about_order(
+        settings, letter.email, subject, headline=headline,
+        paragraphs=[
+            said,
+            "To keep it you need to do nothing. To cancel it, open Your purchases, choose “Cancel plan” and confirm: then"
+            f" nothing is charged on {day}.",
+        ],
+        button="Go to your plan", url=letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 

@@ -71,6 +71,7 @@ def _row(
         id=row.id, order=order, candidates=tuple(OrderName(each.id, each.number, each.email, each.name) for each in found),
         reference=row.reference, email=row.email, name=row.name, words=row.words, lines=tuple(row.lines),
         names=withdrawals.names_of(session, row),
-        rights=tuple(each for each in among if not row.lines or each.position in row.lines), proof=row.proof, state=row.state, created_at=row.created_at,
+        rights=tuple(each for each in among if not row.lines or each.position in row.lines),
+        proof=row.proof, state=row.state, created_at=row.created_at,
         answer_by=row.answer_by, decided_at=row.decided_at, decided_by=row.decided_by, reason=row.reason,
     )  # fmt: skip

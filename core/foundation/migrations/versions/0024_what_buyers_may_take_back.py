@@ -10,6 +10,7 @@ branch_labels = None
 depends_on = None
 
 _CLAUSE = sa.Enum("terms", "digital", "service", "event", "renewal", name="clause", native_enum=False, length=32)
+_ABOUT = sa.Enum("renewal", "trial_end", name="about", native_enum=False, length=32)
 _PROOF = sa.Enum("proven", "matched", "unverified", name="proof", native_enum=False, length=32)
 _STATE = sa.Enum("open", "accepted", "declined", name="state", native_enum=False, length=32)
 
@@ -58,7 +59,24 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_consents_order_id"), "consents", ["order_id"])
 
+    op.create_table(
+        "reminders",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("subscription_id", AutoString(), nullable=False),
+        sa.Column("about", _ABOUT, nullable=False),
+        sa.Column("due_at", UTCDateTime(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"], ["subscriptions.id"], name=op.f("fk_reminders_subscription_id_subscriptions")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reminders")),
+        sa.UniqueConstraint(
+            "subscription_id", "about", "due_at", name=op.f("uq_reminders_subscription_id_about_due_at")
+        ),
+    )
+
 
 def downgrade() -> None:
+    op.drop_table("reminders")
     op.drop_table("consents")
     op.drop_table("withdrawals")
