@@ -41,7 +41,7 @@ imports.import_commands.command("licenses")(license.import_licenses)
 for command in (
     orders.orders, orders.order, orders.resend, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
-    withdrawals.withdrawals, people.customer, people.sign_in_code, export.export, doctor.doctor, license.license,
+    withdrawals.withdrawals, people.customer, people.sign_in_code, people.retention, export.export, doctor.doctor, license.license,
     license.signing_key,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(command)

@@ -72,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "core/privacy": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing",
+        "core/licensing", "core/journeys",
         "core/people", "core/events", "core/messages", "core/owner",
     },
     "core/registers": {
@@ -92,7 +92,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing",
         "core/people",
-        "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner",
+        "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner", "core/privacy",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
@@ -102,6 +102,7 @@ ROOMS: dict[str, set[str]] = {
     "worker": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
+        "core/privacy",
     },
     "storefront": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",

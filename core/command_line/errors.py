@@ -12,6 +12,7 @@ from core.foundation.errors import (
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
+    EventReduced,
     FileTrouble,
     FileUnreadable,
     Hold,
@@ -72,6 +73,8 @@ def lines(error: ShopError) -> list[str]:
             return [f"Say the {error.field}."]
         case EventNotFound():
             return [f"There is no event {error.event}."]
+        case EventReduced():
+            return [f"{error.event} is so old that only its ids are kept. Stripe's dashboard has it still."]
         case CustomerNotFound():
             return ["Nobody has bought under this address."]
         case AddressUnfit():

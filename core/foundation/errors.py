@@ -41,6 +41,7 @@
     │   ├── NeverPaid
     │   ├── RevocationChanged
     │   ├── WithdrawalDecided
+    │   ├── EventReduced    it is so old that only its ids are kept
     │   ├── OtherMode
     │   ├── MadeUp          the order is of the demo's season, and its money never was anywhere
     │   ├── NotErasable     the shop still owes the person something, or they it
@@ -427,6 +428,13 @@ class WithdrawalDecided(NotOpen):
     """Somebody has accepted or declined it before."""
 
     withdrawal: str
+
+
+@dataclass(eq=False)
+class EventReduced(NotOpen):
+    """The event is so old that only its ids are kept: it cannot be applied again."""
+
+    event: str
 
 
 @dataclass(eq=False)

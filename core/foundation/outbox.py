@@ -311,6 +311,26 @@ def _described(engine: Engine, ids: list[str], *, said: bool) -> list[Any]:
     return list(open_client(engine).list_workflows(workflow_ids=ids, load_input=False, load_output=said))
 
 
+def finished(engine: Engine, *, before: datetime, limit: int) -> list[str]:
+    """The ids of the oldest jobs that were done and were owed before this moment."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    done = (jobs.c.created_at < int(before.timestamp() * 1000), jobs.c.status == constant("SUCCESS"))
+    with system.engine.connect() as connection:
+        return list(
+            connection.execute(
+                select(jobs.c.workflow_uuid).where(*done).order_by(jobs.c.created_at).limit(limit)
+            ).scalars()
+        )
+
+
+def forget(engine: Engine, job_ids: list[str]) -> None:
+    """Remove these jobs, with what they were given. One that is owed again under the same key may be run again: what it does is
+    done once by itself, as no letter is sent twice."""
+    if job_ids:
+        open_client(engine).delete_workflows(job_ids)
+
+
 def retry(engine: Engine, job_id: str) -> bool:
     """Let a job that gave up have its turn again, in the queue that it was in; False if it has not given up (any more)."""
     client = open_client(engine)

@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import addresses, signing
 from core.foundation.addresses import fold
-from core.foundation.database import Record, new_id
+from core.foundation.database import Record, constant, index_where, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid, NotPermitted
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -44,6 +44,11 @@ class SignIn(Record, table=True):
     second_factor_at: datetime | None = None
     second_factor_tries: int = 0
     proof: str | None = Field(default=None, unique=True)
+
+
+# Those of which it is known from where they came.
+WITH_ADDRESS = col(SignIn.ip) != constant("")
+index_where(WITH_ADDRESS, "ix_sign_ins_with_address", SignIn.created_at)
 
 
 def request_code(shop: Shop, email: str) -> None:

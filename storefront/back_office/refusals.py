@@ -14,6 +14,7 @@ from core.foundation.errors import (
     DoneAlready,
     EmptyBasket,
     EventNotFound,
+    EventReduced,
     FileTrouble,
     FileUnreadable,
     Hold,
@@ -164,6 +165,8 @@ def of(error: ShopError) -> str:
             return "There is no such key any more: somebody has ended it."
         case EventNotFound():
             return "This event isn't remembered any more."
+        case EventReduced():
+            return "This event is so old that only its ids are kept, so it can't be applied again."
         case PlanNotGiven():
             return "A plan isn't given by hand: Stripe bills each of its seats. Make a promotion code for it instead."
         case EmptyBasket() | BadQuantity() | MixedBasket() | SoldOut():

@@ -75,8 +75,25 @@ def upgrade() -> None:
         ),
     )
 
+    op.create_table(
+        "retention_marks",
+        sa.Column("part", AutoString(), nullable=False),
+        sa.Column("reached", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("part", name=op.f("pk_retention_marks")),
+    )
+    op.create_index(op.f("ix_carts_created_at"), "carts", ["created_at"])
+    op.create_index(op.f("ix_sign_in_codes_created_at"), "sign_in_codes", ["created_at"])
+    for table in ("downloads", "sign_ins"):
+        known = sa.text("ip != ''")
+        op.create_index(f"ix_{table}_with_address", table, ["created_at"], postgresql_where=known, sqlite_where=known)
+
 
 def downgrade() -> None:
+    for table in ("sign_ins", "downloads"):
+        op.drop_index(f"ix_{table}_with_address", table_name=table)
+    op.drop_index(op.f("ix_sign_in_codes_created_at"), table_name="sign_in_codes")
+    op.drop_index(op.f("ix_carts_created_at"), table_name="carts")
+    op.drop_table("retention_marks")
     op.drop_table("reminders")
     op.drop_table("consents")
     op.drop_table("withdrawals")
