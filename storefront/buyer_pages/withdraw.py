@@ -57,16 +57,20 @@ def draw_details(typed: str) -> None:
     st.button("Back", type="tertiary", icon=":material/arrow_back:", key="withdraw-back", on_click=begin_anew)
 
 
+def choose_order(offered: tuple[Offered, ...]) -> Offered:
+    """Which of their orders it is about."""
+    by_id = {each.order_id: each for each in offered}
+    names = {each.order_id: f"{each.number}, {dates.day(each.placed_at)}" for each in offered}
+    if len(offered) == 1:
+        st.markdown(f"**Order {words.plain(names[offered[0].order_id])}**")
+        return offered[0]
+    return by_id[st.selectbox("Order", list(by_id), key="withdraw-order", format_func=names.__getitem__)]
+
+
 def draw_offered(offered: tuple[Offered, ...]) -> None:
     """What somebody bought who has proven it: which order, and what of it."""
-    by_id = {each.order_id: each for each in offered}
     st.markdown("Choose what you withdraw from.")
-    chosen = by_id[
-        st.selectbox(
-            "Order", list(by_id), key="withdraw-order", disabled=len(by_id) == 1,
-            format_func=lambda order_id: f"{by_id[order_id].number}, {dates.day(by_id[order_id].placed_at)}",
-        )
-    ]  # fmt: skip
+    chosen = choose_order(offered)
     with st.form("withdraw-lines", border=False):
         lines = [
             line.position
