@@ -559,7 +559,7 @@ def _message(settings: Settings, name: str, to: str, subject: str, context: dict
     told = {**common, **context, "subject": subject}
     text, html = (_environment().get_template(f"{name}.{form}.j2").render(**told) for form in ("txt", "html"))
     if told["withdraw_url"]:
-        text = f"{text.rstrip()}\nWithdraw from contract here: {told['withdraw_url']}\n"
+        text = f"{text.rstrip()}\nWithdraw from contract here: {told['withdraw_url']}"
     return Message(to, subject, text, html)
 
 

@@ -55,10 +55,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Withdrawal:
-    """What a refund accepts: the withdrawal, and the lines that it is about, or none for all of them."""
+    """What a refund accepts: the withdrawal, and the lines that it is about, or none for all of them; `unused` is what to begin
+    with where what was used is paid for."""
 
     id: str = ""
     lines: tuple[int, ...] = ()
+    unused: Money | None = None
 
     @property
     def name(self) -> str:
@@ -73,9 +75,9 @@ def draw(sheet: Sheet) -> None:
 
 
 @st.dialog("Accept the withdrawal", icon=":material/undo:", width="medium", on_dismiss=dialogs.close)
-def draw_for_withdrawal(sheet: Sheet, withdrawal_id: str, lines: tuple[int, ...]) -> None:
+def draw_for_withdrawal(sheet: Sheet, withdrawal_id: str, lines: tuple[int, ...], unused: Money | None) -> None:
     """The same for a withdrawal, which is accepted by it: its lines are chosen, and access to them ends."""
-    _draw(sheet, _Withdrawal(withdrawal_id, lines))
+    _draw(sheet, _Withdrawal(withdrawal_id, lines, unused))
 
 
 def _draw(sheet: Sheet, withdrawal: _Withdrawal) -> None:
@@ -99,7 +101,7 @@ def _draw(sheet: Sheet, withdrawal: _Withdrawal) -> None:
 
 
 def _choose(sheet: Sheet, withdrawal: _Withdrawal) -> Choice:
-    first = How.LINES if withdrawal.lines else How.ALL
+    first = How.AMOUNT if withdrawal.unused else How.LINES if withdrawal.lines else How.ALL
     how = st.segmented_control("How much", list(How), default=first, required=True, width="stretch", key="refund-how")
     chosen = Choice(payment=_choose_payment(sheet))
     match how:
@@ -111,7 +113,8 @@ def _choose(sheet: Sheet, withdrawal: _Withdrawal) -> Choice:
             chosen = replace(chosen, lines=tuple(lines), take_back=_choose_take_back(bool(withdrawal.id)))
         case How.AMOUNT:
             currency = sheet.price.total.currency
-            text = st.text_input(f"Amount in {currency.upper()}", key="refund-amount", placeholder="27.00")
+            begin = str(withdrawal.unused.major) if withdrawal.unused else ""
+            text = st.text_input(f"Amount in {currency.upper()}", begin, key="refund-amount", placeholder="27.00")
             amount = Money.parse(text.strip(), currency).amount if text and text.strip() else 0
             chosen = replace(chosen, amount=amount, take_back=_choose_take_back(bool(withdrawal.id)))
     return chosen
@@ -195,7 +198,7 @@ def _draw_buttons(sheet: Sheet, plan: RefundPlan, choice: Choice, reason: str, w
     agreed = st.session_state.get(_SHOWN)
     st.session_state[_SHOWN] = plan
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep the money", key="refund-keep"):
+        if st.button("Not now" if withdrawal.id else "Keep the money", key="refund-keep"):
             dialogs.close()
             st.rerun()
         verb = "Accept and refund" if withdrawal.id else "Refund"

@@ -4,6 +4,7 @@ from functools import partial
 import streamlit as st
 
 from core.foundation.errors import OrderNotFound
+from core.foundation.money import Money
 from core.journeys import withdrawal
 from core.owner.order_book import detail
 from core.owner.order_book.detail import Sheet
@@ -73,7 +74,7 @@ def draw_deadline(row: WithdrawalRow) -> None:
     st.markdown(
         ":red[:material/timer_off: The 14 days for sending the money back are over]"
         if late
-        else f":orange[:material/timer: **{dates.age(left)} left** to send the money back]"
+        else f":orange[:material/timer: **{dates.age(left)} left** to send the money back], until {states.moment(row.answer_by)}"
     )
 
 
@@ -119,9 +120,15 @@ def draw_accept(row: WithdrawalRow) -> None:
         return
     if sheet.price.left.amount and sheet.our_mode and not sheet.made_up:
         chosen = row.lines if len(row.lines) < len(sheet.lines) else ()
-        refund_dialog.draw_for_withdrawal(sheet, row.id, chosen)
+        refund_dialog.draw_for_withdrawal(sheet, row.id, chosen, unused_of(row, sheet))
     else:
         accept_alone(row)
+
+
+def unused_of(row: WithdrawalRow, sheet: Sheet) -> Money | None:
+    """What is for the time to come, if they withdraw from all of an order that was to be paid for as far as it was used."""
+    parts = [each.unused for each in row.rights if each.right is Right.PART and each.unused]
+    return sum(parts[1:], start=parts[0]) if parts and len(parts) == len(sheet.lines) else None
 
 
 @st.dialog("Accept the withdrawal", icon=":material/check:", on_dismiss=dialogs.close)

@@ -1,6 +1,5 @@
 """`pushcart withdrawals` and `pushcart withdraw`: what is open, and what is decided about it."""
 
-
 from core.rights import declarations
 from core.rights.declarations import Declaration, Visitor
 from core.rights.withdrawals import Withdrawal

@@ -1,15 +1,20 @@
 """The owners' page of withdrawals: who withdraws from what, and what is decided."""
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.journeys import checkout
+from core.kinds import offers
 from core.people.audit import AuditEntry
 from core.people.staff import Role
-from core.rights import declarations
+from core.rights import clauses, declarations
 from core.rights.declarations import Declaration
 from core.rights.withdrawals import State, Withdrawal
 from tests import builders
 from tests.builders import bought
+from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, sound, words
 
 NORA = "nora@lindqvist.example"
@@ -57,6 +62,30 @@ def test_accepting_has_the_lines_chosen_that_they_withdraw_from(owner: Visitor) 
     assert builders.grants(owner.shop, order_id) == [("guide", "revoked"), ("kit", "active")]
     assert "is on its way back" in words(tab)
     assert "Accepted" in words(opens(owner))
+
+
+def test_of_a_plan_that_began_at_once_the_unused_part_is_what_one_begins_with(owner: Visitor, clock: Clock) -> None:
+    with owner.shop.reading() as session:
+        offered = offers.of_products(session, ["plan"], now=owner.shop.now())
+    agreed = tuple(each.version for each in clauses.asked(offered, {}))
+    link = checkout.start(owner.shop, replace(builders.a_basket("plan-month"), consents=agreed))
+    subscription = owner.stripe.pay(builders.session_id(link))["subscription"]
+    builders.deliver(owner.shop, owner.stripe.event("completed", builders.session_id(link)))
+    builders.questions.ask(owner.shop, subscription)
+    clock.pass_(days=10)
+    row = declared(owner, order_id=link.order_id, lines=(1,))
+    owner.works_as(Role.OWNER)
+    tab = opens(owner)
+    assert "They agreed to pay for what they used" in words(tab)
+    sound(tab.button(key=f"open-accept-{row.id}").click().run())
+    amount = float(tab.text_input(key="refund-amount").value)
+    assert 5.4 <= amount <= 6.2
+    sound(tab.button(key="refund-do").click().run())
+    assert row_of(owner).state is State.ACCEPTED
+    assert builders.detail(owner.shop, link.order_id)["amount_refunded"] == round(amount * 100)
+    assert builders.grants(owner.shop, link.order_id) == [("plan", "revoked")]
+    builders.end_plans(owner.shop)
+    assert owner.stripe.subscriptions[subscription]["status"] == "canceled"
 
 
 def test_what_has_gone_back_already_is_accepted_without_money(owner: Visitor) -> None:
