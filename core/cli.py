@@ -19,6 +19,7 @@ from core.command_line import (
     people,
     report,
     staff,
+    withdrawals,
 )
 from core.command_line.answers import Json, fail, say
 from core.foundation import database, logs, migration, settings
@@ -33,13 +34,15 @@ for name, group in {
     "demo": demo.demo_commands,
     "webhook": doctor.webhook_commands,
     "import": imports.import_commands,
+    "withdraw": withdrawals.withdraw_commands,
 }.items():
     app.add_typer(group, name=name)
 imports.import_commands.command("licenses")(license.import_licenses)
 for command in (
     orders.orders, orders.order, orders.resend, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
-    people.customer, people.sign_in_code, export.export, doctor.doctor, license.license, license.signing_key,
+    withdrawals.withdrawals, people.customer, people.sign_in_code, people.retention, export.export, doctor.doctor, license.license,
+    license.signing_key,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(command)
 

@@ -40,3 +40,5 @@ from core.people import (
     sign_in,
     staff,
 )
+from core.privacy import retention
+from core.rights import consents, reminders, withdrawals

@@ -7,6 +7,9 @@ import streamlit as st
 from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
 
+# The law's own words for what leads to the page on which one withdraws.
+WITHDRAW = "Withdraw from contract here"
+
 
 def styles() -> None:
     """The little that the theme cannot say, by its address: nothing of it is sent again with every click."""
@@ -51,4 +54,7 @@ def footer() -> None:
     st.space("large")
     with st.container(horizontal=True, horizontal_alignment="distribute", gap="xxsmall"):
         quiet(plain(texts().get("seller", settings.shop_name)), width="content")
-        quiet(f"[Contact](mailto:{settings.support_email}) · Runs on Pushcart", width="content")
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content", key="foot-links"):
+            with st.container(key="flush-withdraw", width="content"):
+                st.page_link(links.WITHDRAW, label=WITHDRAW, help="")
+            quiet(f"[Contact](mailto:{settings.support_email}) · Runs on Pushcart", width="content")

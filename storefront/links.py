@@ -7,6 +7,7 @@ import streamlit as st
 
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
+WITHDRAW = "buyer_pages/withdraw.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
@@ -16,12 +17,14 @@ FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 PRODUCTS, PRODUCT_SHEET = "owner_pages/selling/products.py", "owner_pages/selling/product.py"
 PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
 IMPORT = "owner_pages/selling/import_files.py"
+WITHDRAWALS = "owner_pages/withdrawals.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
     ORDERS: "owner-orders",
     ORDER: "owner-order",
     REFUNDS: "owner-refunds",
+    WITHDRAWALS: "owner-withdrawals",
     SUBSCRIPTIONS: "owner-subscriptions",
     LICENSES: "owner-licenses",
     LICENSE: "owner-license",

@@ -44,6 +44,7 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
         ),
         st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
         st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
+        st.Page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", visibility="hidden"),
     ]
 
 
@@ -54,15 +55,19 @@ def owners_page(page: str, title: str, icon: str, *, hidden: bool) -> st.Page:
     return st.Page(page, title=title, icon=f":material/{icon}:", url_path=path, visibility=shown)
 
 
-def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = False) -> dict[str, list[st.Page]]:
+def owners_pages(
+    waiting: int = 0, withdrawals: int = 0, *, hidden: bool = False, staff_too: bool = False
+) -> dict[str, list[st.Page]]:
     """The owner's side, in the sections of its menu."""
     overview = f"Overview · {waiting}" if waiting else "Overview"
+    withdrawn = f"Withdrawals · {withdrawals}" if withdrawals else "Withdrawals"
     return {
         "Sell": [
             owners_page(links.OVERVIEW, overview, "monitoring", hidden=hidden),
             owners_page(links.ORDERS, "Orders", "receipt_long", hidden=hidden),
             owners_page(links.ORDER, "Order", "receipt_long", hidden=True),
             owners_page(links.REFUNDS, "Refunds", "undo", hidden=hidden),
+            owners_page(links.WITHDRAWALS, withdrawn, "assignment_return", hidden=hidden),
             owners_page(links.SUBSCRIPTIONS, "Subscriptions", "autorenew", hidden=hidden),
             owners_page(links.LICENSES, "Licences", "key", hidden=hidden),
             owners_page(links.LICENSE, "Licence", "key", hidden=True),
@@ -110,7 +115,8 @@ if not in_office:
     # A provider sends everybody back to the shop's first page.
     provider.enter()
 if in_office and me:
-    sections = owners_pages(len(needs), staff_too=me.may(Action.STAFF))
+    withdrawals = sum(item.topic == "withdrawal" for item in needs)
+    sections = owners_pages(len(needs), withdrawals, staff_too=me.may(Action.STAFF))
     page = st.navigation({**sections, "": buyers_pages(hidden=True)}, position="sidebar", expanded=True)
 elif in_office:
     office = [each for section in owners_pages(hidden=True).values() for each in section]

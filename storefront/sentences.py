@@ -17,6 +17,7 @@ from core.foundation.errors import (
     LinkInvalid,
     MachineNotFound,
     MixedBasket,
+    NothingSaid,
     PlanHeld,
     ReplacedLately,
     ShopError,
@@ -118,6 +119,8 @@ def of(error: ShopError) -> str:
             return f"The payment page couldn't be opened. Nothing was charged, your cart is safe. {_write_to_us()}"
         case TooManyTries():
             return "That was a lot of tries in a short time. Wait a while, then try again."
+        case NothingSaid():
+            return "Say what you withdraw from: the number of your order, or a few words."
         case LinkExpired():
             return "This link has done its work or is too old."
         case LinkInvalid():

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.foundation import signing
+from core.licensing import senders
 from core.people import sign_in
 from storefront import process
 
@@ -24,6 +25,14 @@ def signed_in() -> str | None:
         return None
     with process.shop().reading() as session:
         return sign_in.who(session, claimed, now=process.shop().now())
+
+
+def household() -> str:
+    """Where this visitor is on the network, for limits to count by; an empty string where that is not known."""
+    peer = st.context.ip_address or ""
+    forwarded = st.context.headers.get_all("X-Forwarded-For")
+    found = senders.nearest(peer, forwarded, process.shop().settings.trusted_proxies)
+    return senders.household_of(found)
 
 
 def _in_cookie(name: str, purpose: str) -> str:

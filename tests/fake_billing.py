@@ -74,11 +74,13 @@ class FakeBilling(FakePayments):
         self._called("payment_intent_of_invoice")
         return next((payment for payment, paid in self.invoice_payments.items() if paid == invoice), None)
 
-    def open_portal(self, customer: str, *, return_url: str) -> str:
+    def open_portal(self, customer: str, *, return_url: str, cancel: str = "") -> str:
         self._called("open_portal")
         if all(each["customer"] != customer for each in self.sessions.values()):
             raise StripeRefused("resource_missing", f"No such customer: '{customer}'")
-        return f"http://127.0.0.1:12111/p/session/{customer}"
+        if cancel and cancel not in self.subscriptions:
+            raise StripeRefused("resource_missing", f"No such subscription: '{cancel}'")
+        return f"http://127.0.0.1:12111/p/session/{customer}" + (f"/cancel/{cancel}" if cancel else "")
 
     # -- what happens at Stripe
 

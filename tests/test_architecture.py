@@ -38,6 +38,10 @@ ROOMS: dict[str, set[str]] = {
     "core/people": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds"},
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people"},
+    # What buyers agreed to, and what they withdraw from: it moves no money.
+    "core/rights": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/licensing",
+    },
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
     "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
@@ -45,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/owed_jobs",
     },
     "core/journeys": {
-        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/admission", "core/fulfillment",
     },
     "core/events": {
@@ -53,62 +57,67 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/fulfillment", "core/journeys",
     },
     "core/messages": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
-        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
+        "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner",
     },
     "core/privacy": {
-        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
+        "core/licensing", "core/journeys",
         "core/people", "core/events", "core/messages", "core/owner",
     },
     "core/registers": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
     "core/command_line": {
-        "core/foundation", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/foundation", "core/rights", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds",
+        "core/licensing",
         "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
     "core": {
-        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
+        "core/licensing",
         "core/people",
-        "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner",
+        "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner", "core/privacy",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
     },
     "worker": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
+        "core/privacy",
     },
     "storefront": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "core/owner", "core/opening",
     },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
     "storefront/buyer_pages": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in", "core/correspondence",
     },
     "storefront/product_forms": {
@@ -124,7 +133,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/owner_pages": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",
         "storefront/product_forms", "core/correspondence", "storefront/order_desk", "storefront/people",
@@ -134,7 +143,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront", "storefront/sign_in",
         "storefront/back_office",
     },
-    "storefront/serving": {"core/foundation", "core/shop", "core/catalog", "core/kinds", "storefront"},
+    "storefront/serving": {"core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront"},
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},
     "sandbox/ground": set(),

@@ -34,10 +34,13 @@ router = APIRouter()
 
 # Far more than the form's few fields take.
 _MOST_BYTES = 4096
+# The field of each clause that is agreed to or shown.
+CONSENT = "consent"
 
 
 class Form(BaseModel):
-    """One product. `again` is for who was told that they have it already, or that its money is on its way."""
+    """One product. `consents` are the versions of the clauses that were ticked or shown. `again` is for who was told that they
+    have it already, or that its money is on its way."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,6 +49,7 @@ class Form(BaseModel):
     quantity: Annotated[int, Field(ge=1, le=9999), BeforeValidator(lambda text: text or 1)] = 1
     date: Annotated[str, Field(max_length=161, pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")] = ""
     again: bool = False
+    consents: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
 
 
 @router.post("/checkout/form")
@@ -93,7 +97,9 @@ async def _body(request: Request) -> bytes:
 
 def _form(body: bytes) -> Form | None:
     try:
-        return Form.model_validate(dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=10)))
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
+        agreed = [value for name, value in pairs if name == CONSENT]
+        return Form.model_validate({**{name: value for name, value in pairs if name != CONSENT}, "consents": agreed})
     except (ValidationError, ValueError):
         return None
 
@@ -108,7 +114,7 @@ def _buy(shop: Shop, form: Form, browser: str, signed_in: str) -> str:
         return urlsplit(shop.settings.public_url).path + "/cart"
     date = lines[0].date
     items = (Item(form.price, form.quantity, date.id if date else ""),)
-    basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again)
+    basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents)
     return checkout.start(shop, basket).url
 
 
@@ -116,10 +122,9 @@ def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
     """Why not, and where to go on. Who is only warned may go on all the same."""
     more = ""
     if isinstance(error, StillSettling | PlanHeld):
-        fields = form.model_dump() | {"again": "true"}
-        hidden = "".join(
-            f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields.items()
-        )
+        fields = [*(form.model_dump(exclude={"consents"}) | {"again": "true"}).items()]
+        fields += [(CONSENT, version) for version in form.consents]
+        hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
         more = f'<form method="post" action="{escape(path)}">{hidden}<button>Buy it once more</button></form>'
     more += f'<p><a href="/product?p={escape(form.product)}">Back to the product</a></p>'
     response = _page(_sentence(error), status_of(error), more)
@@ -157,6 +162,7 @@ def _page(sentence: str, status: int, more: str) -> HTMLResponse:
         "body { margin: 4rem auto; max-width: 36rem; padding: 0 1.5rem; font: 1.125rem/1.6 system-ui, sans-serif; } "
         "button { min-height: 2.5rem; font: inherit; }</style></head><body>"
         f'<h1>Not bought</h1><p role="alert">{escape(sentence)}</p>{more}<p><a href="/">See everything in the shop</a></p>'
+        '<p><small><a href="/withdraw">Withdraw from contract here</a></small></p>'
         "</body></html>"
     )
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

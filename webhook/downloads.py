@@ -225,5 +225,6 @@ def _page(shop: Shop, title: str, text: str, status: int) -> Response:
         "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
         f"<h1 style='font-size:1.6rem'>{title}</h1><p>{text}</p>"
         f"<p><a href='{shop.settings.public_url}/purchases'>Get a fresh link from your purchases</a></p>"
+        f"<p><small><a href='{shop.settings.public_url}/withdraw'>Withdraw from contract here</a></small></p>"
     )
     return HTMLResponse(page, status, _PRIVATE | ({"Retry-After": "600"} if status == 503 else {}))

@@ -21,6 +21,8 @@ from core.messages import letters
 from core.owner.doctor import examination
 from core.owner.figures import closing
 from core.owner.shelves import promotions, uploads
+from core.privacy import retention
+from core.rights import reminders
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker
@@ -34,6 +36,10 @@ BEATS = 4
 EXAMINES = 600.0
 # Seconds: so much later than at eight the weekly digest may go out.
 DIGEST_EVERY = 60.0
+# So often it is looked whose plan renews, or whose trial ends, within days.
+REMINDS = 600.0
+# So often what is kept long enough is looked for.
+RETAINS = 600.0
 
 
 @contextmanager
@@ -52,6 +58,8 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("uploads", shop.settings.sweep_seconds, worker.clean_up),
             ("promotion codes", shop.settings.sweep_seconds, worker.look_at_codes),
             ("digest", DIGEST_EVERY, worker.owe_digest),
+            ("plan reminders", REMINDS, worker.remind),
+            ("retention", RETAINS, worker.retain),
         )
     ]
     try:
@@ -145,6 +153,16 @@ class _Worker:
     def owe_digest(self) -> None:
         """Owe the owners their letter about the week that is over, if its time has come."""
         digest.owe_due(self._shop)
+
+    def remind(self) -> None:
+        """Owe the letters before a yearly renewal and a trial's end."""
+        if owed := reminders.owe(self._shop):
+            log.info("plan_reminders_owed", reminders=owed)
+
+    def retain(self) -> None:
+        """Remove, or forget in part, what was kept long enough."""
+        if done := {name: count for name, count in retention.run(self._shop).items() if count}:
+            log.info("retained", **done)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

@@ -127,7 +127,8 @@ _LONGEST_TRIAL = 730
 class ProductEntry(_Entry):
     """`[[products]]`: one thing for sale. `id` is its slug and never changes.
 
-    `on_refund = "keep"` leaves buyers what they have even when all their money goes back. Only what is `active` must be
+    `on_refund = "keep"` leaves buyers what they have even when all their money goes back. `withdrawal` is what the law says of
+    withdrawing from it, if that is not what its kind has, and `consent` what buyers read of it. Only what is `active` must be
     complete: what is not on the shelves may still lack its price, its file or its dates.
     """
 
@@ -150,6 +151,8 @@ class ProductEntry(_Entry):
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
     on_refund: Literal["keep", "revoke"] = "revoke"
+    withdrawal: Literal["digital", "service", "event", "kept"] | None = None
+    consent: str = Field("", max_length=1000)
     license: LicenseEntry = LicenseEntry()
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
 
@@ -180,7 +183,11 @@ class ProductEntry(_Entry):
     def terms(self) -> dict[str, Any]:
         """What the kind needs to know."""
         counts: dict[str, Any] = dict(self.download.items())
-        policy = {"on_refund": self.on_refund} if self.on_refund == "keep" else {}
+        policy: dict[str, str] = {"on_refund": self.on_refund} if self.on_refund == "keep" else {}
+        if self.withdrawal:
+            policy["withdrawal"] = self.withdrawal
+        if self.consent:
+            policy["consent"] = self.consent
         return {**self.plan, **self.license.written(), **counts, **policy}
 
 

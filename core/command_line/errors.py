@@ -12,6 +12,7 @@ from core.foundation.errors import (
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
+    EventReduced,
     FileTrouble,
     FileUnreadable,
     Hold,
@@ -24,6 +25,7 @@ from core.foundation.errors import (
     NoSuchLine,
     NoSuchPayment,
     NotErasable,
+    NothingSaid,
     NothingToRefund,
     NotTheDemo,
     OrderNotFound,
@@ -42,6 +44,8 @@ from core.foundation.errors import (
     Unfit,
     UnknownPrice,
     UnknownScope,
+    WithdrawalDecided,
+    WithdrawalNotFound,
 )
 from core.foundation.money import Money
 
@@ -61,8 +65,16 @@ def lines(error: ShopError) -> list[str]:
             return [
                 "The licence is in use on no machine of this id, fingerprint or name. `pushcart license KEY` lists them."
             ]
+        case WithdrawalNotFound():
+            return [f"There is no withdrawal {error.withdrawal}, or it is not known which order it is about."]
+        case WithdrawalDecided():
+            return [f"{error.withdrawal} was decided before. `pushcart withdrawals --all` says how."]
+        case NothingSaid():
+            return [f"Say the {error.field}."]
         case EventNotFound():
             return [f"There is no event {error.event}."]
+        case EventReduced():
+            return [f"{error.event} is so old that only its ids are kept. Stripe's dashboard has it still."]
         case CustomerNotFound():
             return ["Nobody has bought under this address."]
         case AddressUnfit():
@@ -112,6 +124,7 @@ _HOLDS = {
     Hold.DISPUTE: "{} is disputed. Wait for what the bank decides.",
     Hold.PLAN: "{} has a plan that bills on. End it first.",
     Hold.WORKSHOP: "{} has a place in a workshop that is still to come. Refund it, or wait.",
+    Hold.WITHDRAWAL: "{} has a withdrawal that nobody has decided about. Accept it, or decline it.",
 }
 
 

@@ -62,3 +62,17 @@ def customer(
         raise typer.BadParameter("--order, --keep and --join say how --change-email is meant")
     found = words.look(shop, email)
     say(found, words.text(found), as_json)
+
+
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove or forget what was kept as long as RETENTION_… says, or say what is due. The worker does it by itself."""
+    from core.privacy import retention as keeping
+
+    shop = open_shop()
+    done = keeping.due(shop) if dry_run else keeping.run(shop)
+    head = "Due, at most a batch of each" if dry_run else "Done"
+    lines = [f"{head}:", *(f"  {name:<10} {count}" for name, count in done.items())]
+    say({"dry_run": dry_run, **done}, "\n".join(lines), as_json)

@@ -11,9 +11,11 @@ from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
-from core.messages import after_purchase, contents, letters, wording
+from core.messages import after_purchase, contents, letters, withdrawal_letters, wording
 from core.messages.wording import Message
 from core.people import audit, receipt_copies
+from core.rights.reminders import About
+from core.rights.withdrawals import Stage
 from core.shop import Shop
 
 T = TypeVar("T")
@@ -119,6 +121,14 @@ def _renewal_failed(order_id: str, subscription_id: str, since: str) -> Draft:
     )  # fmt: skip
 
 
+def _plan_reminder(order_id: str, subscription_id: str, about: str, at: str) -> Draft:
+    return _to_buyer(
+        Job.PLAN_REMINDER, order_id, subscription_id, about, at,
+        read=lambda shop: after_purchase.about_reminder(shop, order_id, subscription_id, About(about), at),
+        word=partial(wording.plan_reminder, about=About(about)),
+    )  # fmt: skip
+
+
 def _plan_ending(order_id: str, subscription_id: str, ends_at: str) -> Draft:
     return _to_buyer(
         Job.PLAN_ENDING, order_id, subscription_id, ends_at,
@@ -139,6 +149,21 @@ def _access_changed(order_id: str, done: str, lines: str, time: str) -> Draft:
         Job.ACCESS_CHANGED, order_id, done, lines, time,
         read=lambda shop: after_purchase.about_access(shop, order_id, done, _numbers(lines)),
         word=wording.access_changed,
+    )  # fmt: skip
+
+
+def _withdrawal(withdrawal_id: str, stage: str) -> Draft:
+    return Draft(
+        f"{Job.WITHDRAWAL}:{withdrawal_id}:{stage}", None,
+        partial(withdrawal_letters.receiver, withdrawal_id=withdrawal_id),
+        _written(lambda shop: withdrawal_letters.about(shop, withdrawal_id, Stage(stage)), wording.withdrawal),
+    )  # fmt: skip
+
+
+def _withdrawal_notice(hour: str) -> Draft:
+    return Draft(
+        f"{Job.WITHDRAWAL_NOTICE}:{hour}", None, lambda _: "owners",
+        _written(withdrawal_letters.to_owners, wording.withdrawal_notice),
     )  # fmt: skip
 
 
@@ -198,9 +223,12 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.PAID_AFTER_END: (2, _paid_after_end),
     Job.REFUNDED: (2, _refunded),
     Job.RENEWAL_FAILED: (3, _renewal_failed),
+    Job.PLAN_REMINDER: (4, _plan_reminder),
     Job.PLAN_ENDING: (3, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
     Job.ACCESS_CHANGED: (4, _access_changed),
+    Job.WITHDRAWAL: (2, _withdrawal),
+    Job.WITHDRAWAL_NOTICE: (1, _withdrawal_notice),
     Job.SIGN_IN_CODE: (1, _sign_in_code),
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),

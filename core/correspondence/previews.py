@@ -16,6 +16,7 @@ from core.orders.status import GrantState
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
+from core.rights import declarations
 from core.shop import Shop
 
 
@@ -67,7 +68,7 @@ def of_kind(shop: Shop, kind: Job) -> Message:
 
 
 def _veil(shop: Shop) -> Veil:
-    return Veil(f"{shop.settings.public_url}/purchases")
+    return Veil(f"{shop.settings.public_url}/purchases", declarations.page(shop))
 
 
 def _by_lines(plan: RefundPlan) -> bool:

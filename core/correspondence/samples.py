@@ -11,10 +11,14 @@ from core.messages import after_purchase, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
+from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
 from core.messages.wording import Message
-from core.orders.disputes import Stage
+from core.orders import disputes
 from core.orders.status import GrantState
 from core.people.staff import Role
+from core.rights import declarations
+from core.rights.reminders import About
+from core.rights.withdrawals import Stage
 from core.shop import Shop
 
 # Nobody's: no mail server delivers to such an address.
@@ -59,7 +63,9 @@ def _order(shop: Shop) -> OrderLetter:
         for each in deliveries
     )
     total = sum((line.total for line in lines), start=Money(0, "eur"))
-    return OrderLetter(BUYER, _NUMBER, total, shop.now(), lines, deliveries, _library(shop), Money(1900, "eur"))
+    return OrderLetter(
+        BUYER, _NUMBER, total, shop.now(), lines, deliveries, _library(shop), Money(1900, "eur"), declarations.page(shop)
+    )  # fmt: skip
 
 
 def _interval(kind: Kind) -> str | None:
@@ -70,7 +76,7 @@ def _late(shop: Shop) -> Message:
     letter = _order(shop)
     workshop = OrderLetter(
         letter.email, letter.number, letter.total, letter.placed_at, letter.lines, letter.deliveries[-1:],
-        letter.library_url, letter.returned,
+        letter.library_url, letter.returned, letter.withdraw_url,
     )  # fmt: skip
     return wording.delivered_late(shop.settings, workshop)
 
@@ -104,7 +110,19 @@ def _notice(shop: Shop) -> NoticeLetter:
     owners = shop.settings.owners or (BUYER,)
     money = Money(1900, "eur")
     due = shop.now() + timedelta(days=9)
-    return NoticeLetter(owners, _NUMBER, Stage.DISPUTED, Money(3800, "eur"), money, "product_not_received", due)
+    return NoticeLetter(
+        owners, _NUMBER, disputes.Stage.DISPUTED, Money(3800, "eur"), money, "product_not_received", due
+    )
+
+
+def _withdrawal(shop: Shop) -> WithdrawalLetter:
+    at = shop.now().astimezone(shop.settings.zone)
+    return WithdrawalLetter(BUYER, Stage.RECEIVED, _NUMBER, "Nora Lindqvist", "", ("A field guide",), at)
+
+
+def _withdrawal_notice(shop: Shop) -> WithdrawalNotice:
+    due = shop.now().astimezone(shop.settings.zone) + timedelta(days=14)
+    return WithdrawalNotice(shop.settings.owners or (BUYER,), 1, due, f"{shop.settings.public_url}/owner-withdrawals")
 
 
 def _invitation(shop: Shop) -> InvitationLetter:
@@ -137,11 +155,16 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.RENEWAL_FAILED: lambda shop: wording.renewal_failed(
         shop.settings, _plan(shop, in_days=7, owed=Money(5700, "eur"))
     ),
+    Job.PLAN_REMINDER: lambda shop: wording.plan_reminder(
+        shop.settings, _plan(shop, in_days=7, owed=Money(9000, "eur")), about=About.RENEWAL
+    ),
     Job.PLAN_ENDING: lambda shop: wording.plan_ending(shop.settings, _plan(shop, in_days=20)),
     Job.PLAN_ENDED: lambda shop: wording.plan_ended(shop.settings, _plan(shop, in_days=0, closed=True)),
     Job.PAID_AFTER_END: lambda shop: wording.paid_after_end(shop.settings, _payment(shop)),
     Job.ACCESS_CHANGED: lambda shop: wording.access_changed(shop.settings, _access(shop)),
     Job.SIGN_IN_CODE: lambda shop: wording.sign_in_code(shop.settings, CodeLetter(BUYER, "000000", 10, "")),
+    Job.WITHDRAWAL: lambda shop: wording.withdrawal(shop.settings, _withdrawal(shop)),
+    Job.WITHDRAWAL_NOTICE: lambda shop: wording.withdrawal_notice(shop.settings, _withdrawal_notice(shop)),
     Job.OWNER_NOTICE: lambda shop: wording.owner_notice(shop.settings, _notice(shop)),
     Job.INVITATION: lambda shop: wording.invitation(shop.settings, _invitation(shop)),
     Job.DIGEST: lambda shop: wording.digest(shop.settings, _digest(shop)),

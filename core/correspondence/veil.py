@@ -15,16 +15,21 @@ _DOT = "•"
 
 @dataclass(frozen=True)
 class Veil:
-    """Covers a letter's secrets for somebody who only looks at it. `library_url` is where its links lead instead."""
+    """Covers a letter's secrets for somebody who only looks at it. `library_url` and `withdraw_url` are where its links lead
+    instead."""
 
     library_url: str
+    withdraw_url: str
 
     def over(self, letter: T) -> T:
         """The same letter without its secrets."""
         match letter:
             case OrderLetter():
                 return replace(
-                    letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url
+                    letter,
+                    deliveries=tuple(map(_without_keys, letter.deliveries)),
+                    library_url=self.library_url,
+                    withdraw_url=self.withdraw_url,
                 )
             case RefundLetter() | AccessLetter():
                 return replace(letter, library_url=self.library_url)

@@ -14,11 +14,14 @@ from core.events import application
 from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, OfSession, Outcome
 from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, is_away, repeatable, text_enum
-from core.foundation.errors import EventNotFound
+from core.foundation.errors import EventNotFound, EventReduced
 from core.foundation.writes import InsertOnce
 from core.gateway import personal_parts
 from core.gateway.signature import verified
 from core.shop import Shop
+
+# Marks an event of which only the ids are kept.
+_REDUCED = "reduced"
 
 
 class StripeEvent(Record, table=True):
@@ -121,9 +124,24 @@ def _taken(shop: Shop, told: Sequence[Told]) -> list[Outcome]:
 
 
 def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:
-    """Apply a remembered event once more; one that had worked changes nothing. Raises EventNotFound, or what went wrong."""
+    """Apply a remembered event once more; one that had worked changes nothing. Raises EventNotFound, EventReduced,
+    or what went wrong."""
     payload = payload_of(shop, event_id)
-    return take(shop, Told(orjson.loads(payload), payload, actor, again=True))
+    event = orjson.loads(payload)
+    if event.get(_REDUCED):
+        raise EventReduced(event=event_id)
+    return take(shop, Told(event, payload, actor, again=True))
+
+
+def reduced(event: dict[str, Any]) -> dict[str, Any]:
+    """The ids alone of what an event tells, and that it is no more than that. It cannot be applied any more."""
+    subject = (event.get("data") or {}).get("object") or {}
+    kept: dict[str, Any] = {
+        name: event[name] for name in ("id", "object", "type", "created", "livemode") if name in event
+    }
+    return {
+        **kept, "data": {"object": {name: subject[name] for name in ("id", "object") if name in subject}}, _REDUCED: True,
+    }  # fmt: skip
 
 
 def payload_of(shop: Shop, event_id: str) -> str:

@@ -24,6 +24,7 @@
     │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
     │   ├── UnknownScope
     │   ├── NameMissing
+    │   ├── NothingSaid     a form without what it asks for
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
@@ -39,6 +40,8 @@
     │   ├── PieceMisplaced
     │   ├── NeverPaid
     │   ├── RevocationChanged
+    │   ├── WithdrawalDecided
+    │   ├── EventReduced    it is so old that only its ids are kept
     │   ├── OtherMode
     │   ├── MadeUp          the order is of the demo's season, and its money never was anywhere
     │   ├── NotErasable     the shop still owes the person something, or they it
@@ -47,6 +50,7 @@
     │   └── DoneAlready
     ├── NotFound
     │   ├── OrderNotFound
+    │   ├── WithdrawalNotFound
     │   ├── CustomerNotFound
     │   ├── EventNotFound
     │   ├── ProductNotFound
@@ -255,6 +259,13 @@ class NameMissing(BadInput):
 
 
 @dataclass(eq=False)
+class NothingSaid(BadInput):
+    """This field of a form is empty, and nothing can be done without it."""
+
+    field: str
+
+
+@dataclass(eq=False)
 class RefundTooBig(BadInput):
     """More than is left of the payment; amounts in minor units."""
 
@@ -413,6 +424,20 @@ class RevocationChanged(NotOpen):
 
 
 @dataclass(eq=False)
+class WithdrawalDecided(NotOpen):
+    """Somebody has accepted or declined it before."""
+
+    withdrawal: str
+
+
+@dataclass(eq=False)
+class EventReduced(NotOpen):
+    """The event is so old that only its ids are kept: it cannot be applied again."""
+
+    event: str
+
+
+@dataclass(eq=False)
 class OtherMode(NotOpen):
     """The order was placed with a key of the other mode: test money is not moved with a live key, nor the reverse."""
 
@@ -434,6 +459,7 @@ class Hold(StrEnum):
     DISPUTE = "dispute"
     PLAN = "plan"
     WORKSHOP = "workshop"
+    WITHDRAWAL = "withdrawal"
 
 
 @dataclass(eq=False)
@@ -492,6 +518,13 @@ class NotFound(ShopError):
 @dataclass(eq=False)
 class OrderNotFound(NotFound):
     order: str
+
+
+@dataclass(eq=False)
+class WithdrawalNotFound(NotFound):
+    """There is no such withdrawal, or nobody knows yet which order it is about."""
+
+    withdrawal: str
 
 
 class CustomerNotFound(NotFound):

@@ -42,6 +42,9 @@ class Job(StrEnum):
     ACCESS_CHANGED = "access_changed"
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
+    WITHDRAWAL = "withdrawal"
+    WITHDRAWAL_NOTICE = "withdrawal_notice"
+    PLAN_REMINDER = "plan_reminder"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
     INVITATION = "invitation"
@@ -74,8 +77,11 @@ _QUEUES = {
     Job.PLAN_ENDING: Queue.BUYERS,
     Job.PLAN_ENDED: Queue.BUYERS,
     Job.ACCESS_CHANGED: Queue.BUYERS,
+    Job.WITHDRAWAL: Queue.BUYERS,
+    Job.PLAN_REMINDER: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
+    Job.WITHDRAWAL_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
     Job.TEST_LETTER: Queue.OWNERS,
     Job.DIGEST: Queue.OWNERS,
@@ -303,6 +309,26 @@ def _described(engine: Engine, ids: list[str], *, said: bool) -> list[Any]:
     if not ids:
         return []
     return list(open_client(engine).list_workflows(workflow_ids=ids, load_input=False, load_output=said))
+
+
+def finished(engine: Engine, *, before: datetime, limit: int) -> list[str]:
+    """The ids of the oldest jobs that were done and were owed before this moment."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    done = (jobs.c.created_at < int(before.timestamp() * 1000), jobs.c.status == constant("SUCCESS"))
+    with system.engine.connect() as connection:
+        return list(
+            connection.execute(
+                select(jobs.c.workflow_uuid).where(*done).order_by(jobs.c.created_at).limit(limit)
+            ).scalars()
+        )
+
+
+def forget(engine: Engine, job_ids: list[str]) -> None:
+    """Remove these jobs, with what they were given. One that is owed again under the same key may be run again: what it does is
+    done once by itself, as no letter is sent twice."""
+    if job_ids:
+        open_client(engine).delete_workflows(job_ids)
 
 
 def retry(engine: Engine, job_id: str) -> bool:

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     plan_after_refund: Literal["cancel", "ask"] = "cancel"
     plan_after_dispute: Literal["cancel", "ask"] = "cancel"
     support_refund_limit: int = Field(10_000, ge=0)
+    retention_events_days: float = Field(90, ge=0)
+    retention_addresses_days: float = Field(120, ge=0)
+    retention_codes_days: float = Field(1, ge=0)
+    retention_unpaid_days: float = Field(30, ge=0)
+    retention_jobs_days: float = Field(30, ge=0)
 
     @field_validator("stripe_webhook_secret", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ BROWSER = "browser"
 LETTER = "letter"
 TICKET = "ticket"
 SIGN_IN = "sign-in"
+WITHDRAWAL = "withdrawal"
 UPLOAD = "upload"
 
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
@@ -35,6 +36,8 @@ MAX_AGE = {
     TICKET: 2 * _MINUTE,
     SIGN_IN: 90 * 24 * 60 * _MINUTE,
     UPLOAD: 60 * _MINUTE,
+    # Longer than anybody has the right to withdraw.
+    WITHDRAWAL: 90 * 24 * 60 * _MINUTE,
 }
 
 

@@ -59,7 +59,7 @@ class Stripe(Protocol):
     def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
-    def open_portal(self, customer: str, *, return_url: str) -> str: ...
+    def open_portal(self, customer: str, *, return_url: str, cancel: str = "") -> str: ...
     def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
     def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
     def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
@@ -193,11 +193,16 @@ class StripeApi:
         payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
         return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
 
-    def open_portal(self, customer: str, *, return_url: str) -> str:
-        """The address of Stripe's customer portal for this customer, good for some minutes."""
-        opened = self._ask(
-            lambda: self._client.v1.billing_portal.sessions.create({"customer": customer, "return_url": return_url})
-        )
+    def open_portal(self, customer: str, *, return_url: str, cancel: str = "") -> str:
+        """The address of Stripe's customer portal for this customer, good for some minutes; where only the subscription
+        `cancel` can be cancelled, if one is named. Stripe refuses that for one that is told to end already."""
+        asked: dict[str, Any] = {"customer": customer, "return_url": return_url}
+        if cancel:
+            asked["flow_data"] = {
+                "type": "subscription_cancel", "subscription_cancel": {"subscription": cancel},
+                "after_completion": {"type": "redirect", "redirect": {"return_url": return_url}},
+            }  # fmt: skip
+        opened = self._ask(lambda: self._client.v1.billing_portal.sessions.create(asked))  # type: ignore[arg-type]
         return str(opened["url"])
 
     def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ class Cart(Record, table=True):
 
     id: str = Field(primary_key=True)
     browser_id: str = Field(index=True)
-    created_at: datetime
+    created_at: datetime = Field(index=True)
 
 
 class CartLine(Record, table=True):

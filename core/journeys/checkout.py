@@ -13,7 +13,7 @@ from sqlmodel import Session
 from core import admission, fulfillment
 from core.admission import Refused
 from core.catalog import products
-from core.catalog.products import Kind, Priced
+from core.catalog.products import Kind, Priced, Product
 from core.foundation import addresses
 from core.foundation.database import repeatable
 from core.foundation.errors import (
@@ -41,6 +41,8 @@ from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order, OrderLine
 from core.orders.status import Progress
 from core.people import customers
+from core.rights import clauses, consents
+from core.rights.clauses import Asked
 from core.shop import Shop
 
 # Stripe takes 30 minutes to 24 hours. Places are held no longer than they must; anything else may wait a day.
@@ -67,6 +69,7 @@ class Basket:
 
     `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
+    `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
     `from_season` if nobody wants it at all: it is made up, to show a demo at work.
     """
 
@@ -76,6 +79,7 @@ class Basket:
     browser_id: str = ""
     signed_in: str = ""
     again: bool = False
+    consents: tuple[str, ...] | None = None
     from_season: bool = False
 
 
@@ -92,13 +96,15 @@ class PaymentLink:
 class _Wish:
     """What a basket comes to: the lines, the dates among them, and the prices that they were copied from.
 
-    `held` is how many places its order holds by now, by date: so many are free to it beside those that the dates say.
+    `asked` is what its buyer is to agree to, and `held` how many places its order holds by now, by date: so many are
+    free to it beside those that the dates say.
     """
 
     drafts: list[LineDraft]
     dates: tuple[DateView, ...]
     priced: Mapping[str, Priced]
     held: dict[str, int]
+    asked: tuple[Asked, ...]
 
     def is_of(self, lines: Sequence[OrderLine]) -> bool:
         """Whether an order with these lines is the same purchase, in whatever order they stand."""
@@ -171,13 +177,16 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         live = None
     standing = orders.lines(session, order.id) if order else []
     dated = date_choice.dated(session, drafts, standing, now=now)
-    wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {})
+    asked = clauses.asked(_products(priced), products.texts(session))
+    wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {}, asked)
     if order is None or live is None:
         return _new_attempt(session, shop, order, standing, basket, wish, now=now)
     same = wish.is_of(standing) and order.email == basket.email
     if not same:
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
         _check_to_be_had(wish)
+    else:
+        consents.record(session, order.id, wish.asked, basket.consents, known=True, now=now)
     return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, wish.dates, ending=not same)
 
 
@@ -205,6 +214,7 @@ def _new_attempt(
     order = _renewed(known, basket, wish) if known else _first(session, shop, basket, wish, now=now)
     lines = orders.write_lines(session, order, wish.drafts, instead_of=standing, now=now)
     deliverables.hold_all(session, lines, now=now)
+    consents.record(session, order.id, wish.asked, basket.consents, known=known is not None, now=now)
     row = _opening(session, shop, order, wish, now=now)
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
@@ -241,6 +251,11 @@ def _opening(session: Session, shop: Shop, order: Order, wish: _Wish, *, now: da
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
         parameters=session_parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial),
     )  # fmt: skip
+
+
+def _products(priced: Mapping[str, Priced]) -> list[Product]:
+    """What the prices are of, each once."""
+    return list({each.product.id: each.product for each in priced.values()}.values())
 
 
 def _check_to_be_had(wish: _Wish) -> None:

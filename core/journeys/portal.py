@@ -1,22 +1,30 @@
 """The customer portal: Stripe's page on which a plan's buyer changes its seats and its card, or ends it."""
 
+from contextlib import suppress
+
 from sqlmodel import col, select
 
-from core.foundation.errors import AccessDenied
+from core.foundation.errors import AccessDenied, StripeRefused
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
 from core.people import customers
 from core.shop import Shop
 
 
-def open_page(shop: Shop, email: str, order_id: str) -> str:
-    """The address of Stripe's portal for this buyer's own plan. Raises AccessDenied for anybody else's, or StripeTrouble."""
+def open_page(shop: Shop, email: str, order_id: str, *, cancel: bool = False) -> str:
+    """The address of Stripe's portal for this buyer's own plan; with `cancel`, of the page there that asks nothing but whether
+    to cancel it, unless it is told to end already. Raises AccessDenied for anybody else's, or StripeTrouble."""
     with shop.reading() as session:
-        customer = session.exec(
-            select(Subscription.stripe_customer_id)
+        row = session.exec(
+            select(Subscription)
             .join(Order, col(Order.stripe_subscription_id) == Subscription.id)
             .where(Order.id == order_id, Order.customer_id == customers.whose(session, email))
         ).first()
-    if not customer:
+    if row is None or not row.stripe_customer_id:
         raise AccessDenied()
-    return shop.stripe.open_portal(customer, return_url=f"{shop.settings.public_url}/purchases")
+    back = f"{shop.settings.public_url}/purchases"
+    if cancel and row.bills_on:
+        # Where the portal lets nobody cancel by itself, or Stripe knows of an end that we do not, its own page says so.
+        with suppress(StripeRefused):
+            return shop.stripe.open_portal(row.stripe_customer_id, return_url=back, cancel=row.id)
+    return shop.stripe.open_portal(row.stripe_customer_id, return_url=back)

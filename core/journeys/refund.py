@@ -39,6 +39,7 @@ from core.orders.status import Progress
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action, Role, Staff
+from core.rights import withdrawals
 from core.shop import Shop
 
 # The reasons that Stripe knows; anything else an owner may say is kept here alone.
@@ -145,6 +146,7 @@ def request(
     end_subscription: bool | None = None,
     key: str = "",
     agreed: RefundPlan | None = None,
+    withdrawal: str = "",
     deed: Deed | None = None,
 ) -> Refunded:
     """Send money back: `amount` in minor units, else all that is left; of these `lines` (counted from 1), or of all; of
@@ -154,6 +156,7 @@ def request(
     policy says, anything less only with `take_back`: to the `lines`, or to all. With `agreed`, only if that is still
     exactly what it would do. `end_subscription` says what becomes of a plan that ends by it; else the shop's policy does.
     With a `deed`, whose click is then the key, only if whoever does it may; else NotPermitted or OverLimit is raised.
+    With a `withdrawal` of the order's buyer, that is accepted by it, or WithdrawalNotFound or WithdrawalDecided is raised.
     Raises OrderNotFound, NothingToRefund, OtherMode, MadeUp, RefundChanged, RefundTooBig, AmountTooSmall, NoSuchLine, NoSuchPayment
     or StripeTrouble: StripeRefused if Stripe does none of it. After StripeUnreachable or StripeKeyRefused what is not
     done stays requested, and the worker asks again under the same key.
@@ -176,6 +179,8 @@ def request(
                 _allow(session, shop.settings, who, deed, plan, reason, now=shop.now())
                 actor = who.role
             rows = _write(session, order, request_id, plan, wish, reason, actor, now=shop.now())
+            if withdrawal:
+                withdrawals.accept(session, withdrawal, of=order_id, by=actor, request=request_id, now=shop.now())
     return _carry_out_all(shop, rows)
 
 

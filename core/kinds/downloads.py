@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, col, func, select, update
 
 from core.catalog.products import Product
 from core.foundation import signing
-from core.foundation.database import Record, new_id
+from core.foundation.database import Record, constant, index_where, new_id
 from core.foundation.errors import DownloadsUsedUp, LinkInvalid
 from core.kinds.grants import Delivery, File, Grant
 from core.orders.orders import OrderLine
@@ -45,6 +45,11 @@ class Download(Record, table=True):
     file_id: str = Field(foreign_key="download_files.id")
     ip: str = ""
     created_at: datetime
+
+
+# Those of which it is known from where they were taken.
+WITH_ADDRESS = col(Download.ip) != constant("")
+index_where(WITH_ADDRESS, "ix_downloads_with_address", Download.created_at)
 
 
 @dataclass(frozen=True)

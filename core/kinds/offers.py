@@ -1,9 +1,10 @@
 """Offers: products as buyers meet them, with their prices and whether they are to be had right now."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
@@ -52,6 +53,7 @@ class Offer:
     availability: Availability
     max_quantity: int
     dates: tuple[DateView, ...] = ()
+    terms: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def thumb(self) -> str:
@@ -135,4 +137,5 @@ def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, 
         call_to_action=product.call_to_action, gets=tuple((i, t) for i, t in product.gets),
         faq=tuple((q, a) for q, a in product.faq), prices=tags, max_quantity=product.max_quantity,
         availability=availability(product, dates) if to_be_had else Availability.WITHDRAWN, dates=dates,
+        terms=product.terms,
     )  # fmt: skip

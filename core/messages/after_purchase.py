@@ -18,6 +18,7 @@ from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
 from core.people import sign_in
+from core.rights.reminders import About
 from core.shop import Shop
 
 # Banks show it after five to ten of them.
@@ -134,6 +135,19 @@ def about_renewal(shop: Shop, order_id: str, subscription_id: str, since: str) -
         owed = Money(row.unpaid_amount, row.currency) if row.unpaid_amount else None
         closes = row.access_until if row.access_until and row.access_until > shop.now() else None
         return _about_plan(session, shop, order_id, day=closes, owed=owed, pay_url=row.payment_url)
+
+
+def about_reminder(shop: Shop, order_id: str, subscription_id: str, about: About, at: str) -> PlanLetter | None:
+    """What to write before a plan renews, or its trial ends, at this moment; None if it does not any more, or has."""
+    with shop.reading() as session:
+        row = session.get_one(Subscription, subscription_id)
+        comes = row.period_end if about is About.RENEWAL else row.trial_end
+        tried = row.status == "trialing"
+        if comes is None or outbox.stamp(comes) != at or comes <= shop.now() or not row.bills_on:
+            return None
+        if tried is not (about is About.TRIAL_END):
+            return None
+        return _about_plan(session, shop, order_id, day=comes, owed=Money(row.amount, row.currency))
 
 
 def about_ending(shop: Shop, order_id: str, subscription_id: str, ends_at: str) -> PlanLetter | None:

@@ -1,6 +1,6 @@
 """Contents: what each letter has to say, as things stand when it is written. The worker words it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
 from core.people import codes, customers, receipt_copies, sign_in
 from core.people.staff import Role, StaffMember
+from core.rights import consents, declarations
 from core.shop import Shop
 
 
@@ -35,7 +36,8 @@ class ReceiptLine:
 
 @dataclass(frozen=True)
 class OrderLetter:
-    """What a letter about an order needs: `library_url` signs its reader in, once. `returned` is what went back."""
+    """What a letter about an order needs: `library_url` signs its reader in, once; `withdraw_url` shows its reader what they may
+    withdraw from, else that page asks them. `returned` is what went back, `agreed` the clauses that they agreed to or were told."""
 
     email: str
     number: str
@@ -45,6 +47,8 @@ class OrderLetter:
     deliveries: tuple[Delivery, ...]
     library_url: str
     returned: Money
+    withdraw_url: str = ""
+    agreed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=_library(session, shop, order, email),
             returned=Money(order.amount_refunded, order.currency),
+            withdraw_url=_withdrawal(session, shop, order, email),
+            agreed=tuple(_agreed(session, order_id)),
         )  # fmt: skip
 
 
@@ -116,6 +122,20 @@ def _library(session: Session, shop: Shop, order: Order, email: str) -> str:
     if email != order.email and customers.whose(session, email) != order.customer_id:
         return f"{shop.settings.public_url}/purchases"
     return sign_in.letter_link(shop, order.id, email)
+
+
+def _agreed(session: Session, order_id: str) -> Iterator[str]:
+    """What its buyer agreed to, and was told, before they paid."""
+    for row in consents.of_order(session, order_id):
+        if row.given:
+            yield row.wording
+
+
+def _withdrawal(session: Session, shop: Shop, order: Order, email: str) -> str:
+    """The link to withdraw by. It names the order to its customer, and to nobody else to whom a copy of the receipt is sent."""
+    if email != order.email and customers.whose(session, email) != order.customer_id:
+        return declarations.page(shop)
+    return declarations.link(shop, order.id, email)
 
 
 def about_late_lines(shop: Shop, order_id: str, ending: str, lines: Sequence[int]) -> OrderLetter | None:

@@ -16,9 +16,12 @@ from core.kinds.workshops import Times
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
 from core.messages.digests import DigestLetter, WeekSales
-from core.orders.disputes import Stage
+from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
+from core.orders import disputes
 from core.orders.status import GrantState
 from core.people.staff import Role
+from core.rights.reminders import About
+from core.rights.withdrawals import Stage
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,7 +53,10 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "deliveries": [_item(delivery) for delivery in there],
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
+        "agreed": letter.agreed,
     }
+    if letter.withdraw_url:
+        context["withdraw_url"] = letter.withdraw_url
     return _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
 
 
@@ -165,6 +171,33 @@ def renewal_failed(settings: Settings, letter: PlanLetter) -> Message:
         headline="That renewal didn't go through.", paragraphs=[said, f"{stays} {how}"],
         button="Pay now" if letter.pay_url else "Go to your plan", url=letter.pay_url or letter.library_url,
         library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def plan_reminder(settings: Settings, letter: PlanLetter, *, about: About) -> Message:
+    """A yearly plan is about to renew, or a trial to end: what will be billed and when, and how to cancel."""
+    plan, day, amount = (
+        _plans(letter),
+        _date(letter.day) if letter.day else "",
+        _format(letter.owed) if letter.owed else "",
+    )
+    if about is About.RENEWAL:
+        subject, headline = f"{plan} renews on {day}", "Your plan renews soon."
+        said = f"{plan}, order {letter.number}, renews on {day} for another year. {amount} will be charged the way you paid."
+    else:
+        subject, headline = f"Your trial of {plan} ends on {day}", "Your trial ends soon."
+        said = (
+            f"Your trial of {plan}, order {letter.number}, ends on {day}. It goes on as a plan then, and {amount} will be"
+            " charged."
+        )
+    return _about_order(
+        settings, letter.email, subject, headline=headline,
+        paragraphs=[
+            said,
+            "To keep it you need to do nothing. To cancel it, open Your purchases, choose “Cancel plan” and confirm: then"
+            f" nothing is charged on {day}.",
+        ],
+        button="Go to your plan", url=letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 
@@ -334,6 +367,58 @@ def owner_notice(settings: Settings, letter: NoticeLetter) -> Message:
     return _message(settings, "owner_notice", ", ".join(letter.owners), f"{headline}: order {letter.number}", context)
 
 
+def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
+    """A withdrawal has arrived, with all that was declared and when; or was accepted, or declined and why."""
+    about = f" from order {letter.reference}" if letter.reference else ""
+    said: tuple[str, ...]
+    match letter.stage:
+        case Stage.RECEIVED:
+            subject, headline = f"We have received your withdrawal{about}", "We have received your withdrawal."
+            said = (
+                f"You declared to {settings.shop_name} that you withdraw from a contract. This is what reached us, and when.",
+                "A person looks at it and answers you at this address. Keep this letter.",
+            )
+        case Stage.ACCEPTED:
+            subject, headline = f"Your withdrawal{about} is accepted", "Your withdrawal is accepted."
+            said = (
+                f"{_format(letter.amount)} goes back the way you paid. Banks take five to ten working days to show it."
+                if letter.amount
+                else "Nothing is left to be sent back for it.",
+            )
+        case Stage.DECLINED:
+            subject, headline = f"About your withdrawal{about}", "We can't accept your withdrawal."
+            said = (letter.reason, "If you think that this is a mistake, reply to this email: a person reads it.")
+    return _about_order(
+        settings, letter.email, subject, headline=headline, paragraphs=said, items=_declared(letter),
+        library_url=f"{settings.public_url}/purchases",
+    )  # fmt: skip
+
+
+def _declared(letter: WithdrawalLetter) -> list[dict[str, str]]:
+    said = [
+        ("Received", f"{_date(letter.at)}, {letter.at:%H:%M} ({letter.at.tzname()})"),
+        ("Order", letter.reference or "None was named."),
+        ("Withdrawn from", _listed(letter.lines) if letter.lines else "" if letter.words else "All of it."),
+        ("In your words", letter.words),
+        ("Name", letter.name),
+    ]
+    return [{"title": title, "text": text} for title, text in said if text]
+
+
+def withdrawal_notice(settings: Settings, letter: WithdrawalNotice) -> Message:
+    """Somebody has withdrawn from a contract: the owners are to decide."""
+    one = letter.count == 1
+    headline = "A buyer withdraws from a contract." if one else f"{letter.count} withdrawals are open."
+    advice = (
+        f"Accept {'it' if one else 'them'} or say why not. What is accepted has to be paid back within 14 days of the"
+        f" declaration, the first by {_date(letter.answer_by)}."
+    )
+    context: dict[str, object] = {
+        "headline": headline, "advice": advice, "url": letter.url, "answer_by": _date(letter.answer_by),
+    }  # fmt: skip
+    return _message(settings, "withdrawal_notice", ", ".join(letter.owners), headline.rstrip("."), context)
+
+
 def invitation(settings: Settings, letter: InvitationLetter) -> Message:
     """Somebody is to work at the owner's side."""
     context: dict[str, object] = {
@@ -354,7 +439,7 @@ _ROLES = {
 
 def _deadline(letter: NoticeLetter) -> str:
     """Until when the bank waits for an answer, where it waits for one; by UTC, as Stripe counts."""
-    awaited = letter.topic in (Stage.INQUIRY, Stage.DISPUTED, Stage.FUNDS_WITHDRAWN)
+    awaited = letter.topic in (disputes.Stage.INQUIRY, disputes.Stage.DISPUTED, disputes.Stage.FUNDS_WITHDRAWN)
     return _moment(letter.due_by) if awaited else ""
 
 
@@ -364,32 +449,32 @@ def _moment(moment: datetime | None) -> str:
 
 def _notice(letter: NoticeLetter) -> tuple[str, str]:
     match letter.topic:
-        case Stage.INQUIRY:
+        case disputes.Stage.INQUIRY:
             return "A bank asks about a payment", (
                 "No money was taken, and the buyer keeps what they have. Answer in Stripe's dashboard, or refund the"
                 " payment: unanswered questions become disputes."
             )
-        case Stage.INQUIRY_CLOSED:
+        case disputes.Stage.INQUIRY_CLOSED:
             return "A bank's question is closed", "No dispute came of it: the money and the buyer's access stay."
-        case Stage.DISPUTED:
+        case disputes.Stage.DISPUTED:
             headline = "A bank's question became a dispute" if letter.escalated else "A payment was disputed"
             taken = "Stripe took the amount and its fee from your balance meanwhile. " if letter.withdrawn else ""
             return headline, (
                 f"{taken}What the payment was for is suspended until the bank has decided. Answer in Stripe's dashboard"
                 f" before the deadline: pushcart evidence {letter.number} puts the proof together."
             )
-        case Stage.FUNDS_WITHDRAWN:
+        case disputes.Stage.FUNDS_WITHDRAWN:
             return "Disputed money was taken", (
                 "Stripe took the amount, and its fee, from your balance until the bank has decided. It comes back if the"
                 f" dispute is won: pushcart evidence {letter.number} puts the proof together."
             )
-        case Stage.PREVENTED:
+        case disputes.Stage.PREVENTED:
             return "A dispute was prevented", (
                 "Stripe gave the money back before the bank could dispute it, and the buyer's access has ended."
             )
-        case Stage.LOST:
+        case disputes.Stage.LOST:
             return "A dispute was lost", "The money stays with the buyer, and what it was paid for is closed."
-        case Stage.WON:
+        case disputes.Stage.WON:
             return "A dispute was won", "The money is yours again, and what it was paid for is open again."
         case "refund_refused":
             return "A refund was refused", (
@@ -467,12 +552,19 @@ def _when(delivery: Delivery) -> str:
 
 
 def _message(settings: Settings, name: str, to: str, subject: str, context: dict[str, object]) -> Message:
-    common = {"shop": settings.shop_name, "support": settings.support_email, "base_url": settings.public_url}
-    text, html = (
-        _environment().get_template(f"{name}.{form}.j2").render(**common, **context, subject=subject)
-        for form in ("txt", "html")
-    )
+    common: dict[str, object] = {
+        "shop": settings.shop_name, "support": settings.support_email, "base_url": settings.public_url,
+        "withdraw_url": "" if name in _TO_STAFF else f"{settings.public_url}/withdraw",
+    }  # fmt: skip
+    told = {**common, **context, "subject": subject}
+    text, html = (_environment().get_template(f"{name}.{form}.j2").render(**told) for form in ("txt", "html"))
+    if told["withdraw_url"]:
+        text = f"{text.rstrip()}\nWithdraw from contract here: {told['withdraw_url']}"
     return Message(to, subject, text, html)
+
+
+# Those who run the shop have no contract to withdraw from.
+_TO_STAFF = ("owner_notice", "withdrawal_notice", "invitation", "digest")
 
 
 @cache

@@ -26,6 +26,7 @@ from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Status
 from core.owner.doctor import readiness
 from core.owner.doctor.readiness import Check
+from core.rights.withdrawals import State, Withdrawal
 from core.shop import Shop
 
 _PARKED_FOR = timedelta(hours=1)
@@ -60,6 +61,7 @@ def items(shop: Shop) -> list[Item]:
             *_disputes(session),
             *_warnings(session),
             *_orders(session),
+            *_withdrawals(session),
             *_refunds(session),
             *_payouts(session, livemode=shop.settings.livemode),
             *_permissions(session),
@@ -232,6 +234,17 @@ _BLOCKED = {
     "currency_mismatch": "Paid in another currency than was ordered. Compare it in Stripe, then refund it.",
     "": "It is paid and could not be delivered. Mend the cause and replay its event, or refund it.",
 }
+
+
+def _withdrawals(session: Session) -> Iterator[Item]:
+    """Withdrawals that nobody has decided about."""
+    for row in session.exec(select(Withdrawal).where(Withdrawal.state == State.OPEN)):
+        sure = "" if row.order_id else ", not matched with an order"
+        yield Item(
+            "withdrawal", row.id, row.order_id, row.created_at, row.answer_by, f"{row.reference or 'no order named'}{sure}",
+            "Accept it, which sends the money back, or decline it with a reason: on the page of withdrawals, or by"
+            " `pushcart withdraw`.",
+        )  # fmt: skip
 
 
 def _refunds(session: Session) -> Iterator[Item]:

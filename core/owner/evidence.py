@@ -19,6 +19,9 @@ from core.people.customers import CustomerAddress
 from core.people.deeds import Deed
 from core.people.sign_in import SignIn
 from core.people.staff import Action
+from core.rights import consents, withdrawals
+from core.rights.consents import Consent
+from core.rights.withdrawals import Withdrawal
 from core.shop import Shop
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -47,6 +50,8 @@ def pack(shop: Shop, reference: str) -> dict[str, Any]:
             ],
             "activations": _activations(session, order["id"]),
             "sign_ins": _sign_ins(session, order["id"]),
+            "consents": [_consent(row) for row in consents.of_order(session, order["id"])],
+            "withdrawals": [_withdrawal(row) for row in withdrawals.of_order(session, order["id"])],
         }
 
 
@@ -107,6 +112,20 @@ def _sign_ins(session: Session, order_id: str) -> list[dict[str, Any]]:
     addresses = {fold(order.email), *session.exec(theirs)}
     rows = session.exec(select(SignIn).where(col(SignIn.email).in_(addresses)).order_by(col(SignIn.created_at)))
     return [{"at": _iso(row.created_at), "ip": row.ip} for row in rows]
+
+
+def _consent(row: Consent) -> dict[str, Any]:
+    return {
+        "at": _iso(row.created_at), "clause": row.clause.value, "wording": row.wording, "version": row.version,
+        "products": row.products, "asked": "by a box" if row.box else "told", "given": row.given,
+    }  # fmt: skip
+
+
+def _withdrawal(row: Withdrawal) -> dict[str, Any]:
+    return {
+        "at": _iso(row.created_at), "lines": ", ".join(map(str, row.lines)), "words": row.words, "proof": row.proof.value,
+        "state": row.state.value, "decided_at": _iso(row.decided_at), "reason": row.reason,
+    }  # fmt: skip
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, or_, select
 
 from core.events.inbox import StripeEvent
 from core.foundation.addresses import fold
-from core.foundation.errors import CustomerNotFound, OrderNotFound
+from core.foundation.errors import CustomerNotFound, OrderNotFound, WithdrawalNotFound
 from core.gateway.sessions import Money as Progress
 from core.kinds.grants import Grant
 from core.orders import history, orders, payments, refunds
@@ -16,6 +16,7 @@ from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.people import customers
 from core.people.customers import Customer
+from core.rights.withdrawals import State, Withdrawal
 
 
 def order_list(session: Session, *, status: str = "", limit: int = 100) -> list[dict[str, Any]]:
@@ -114,6 +115,34 @@ def event_list(session: Session, *, state: str = "", limit: int = 100) -> list[d
         }
         for row in session.exec(query)
     ]  # fmt: skip
+
+
+def withdrawal_list(session: Session, *, every: bool, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest withdrawals, at most `limit`, as `withdrawals --json` prints them: the open ones, or `every` one."""
+    query = select(Withdrawal).order_by(col(Withdrawal.created_at).desc(), col(Withdrawal.id)).limit(limit)
+    if not every:
+        query = query.where(Withdrawal.state == State.OPEN)
+    return [_withdrawal(row) for row in session.exec(query)]
+
+
+def withdrawal(session: Session, withdrawal_id: str) -> dict[str, Any]:
+    """One withdrawal, with the currency of its order; `lines` is empty if all of them are meant. Raises WithdrawalNotFound."""
+    row = session.get(Withdrawal, withdrawal_id)
+    if row is None:
+        raise WithdrawalNotFound(withdrawal=withdrawal_id)
+    order = session.get(Order, row.order_id) if row.order_id else None
+    among = orders.lines(session, order.id) if order else []
+    chosen = row.lines if len(row.lines) < len(among) else []
+    return {**_withdrawal(row), "lines": chosen, "currency": order.currency if order else None}
+
+
+def _withdrawal(row: Withdrawal) -> dict[str, Any]:
+    return {
+        "id": row.id, "state": row.state.value, "proof": row.proof.value, "order_id": row.order_id,
+        "reference": row.reference, "email": row.email, "name": row.name, "words": row.words, "lines": row.lines,
+        "declared_at": _iso(row.created_at), "answer_by": _iso(row.answer_by), "decided_at": _iso(row.decided_at),
+        "reason": row.reason,
+    }  # fmt: skip
 
 
 def _summary(order: Order) -> dict[str, Any]:

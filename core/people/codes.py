@@ -42,7 +42,7 @@ class SignInCode(Record, table=True):
     tries: int = 0
     used_at: datetime | None = None
     expires_at: datetime
-    created_at: datetime
+    created_at: datetime = Field(index=True)
 
 
 @dataclass(frozen=True)

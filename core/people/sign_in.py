@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import addresses, signing
 from core.foundation.addresses import fold
-from core.foundation.database import Record, new_id
+from core.foundation.database import Record, constant, index_where, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid, NotPermitted
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -44,6 +44,11 @@ class SignIn(Record, table=True):
     second_factor_at: datetime | None = None
     second_factor_tries: int = 0
     proof: str | None = Field(default=None, unique=True)
+
+
+# Those of which it is known from where they came.
+WITH_ADDRESS = col(SignIn.ip) != constant("")
+index_where(WITH_ADDRESS, "ix_sign_ins_with_address", SignIn.created_at)
 
 
 def request_code(shop: Shop, email: str) -> None:
@@ -90,7 +95,7 @@ def read_letter(shop: Shop, token: str) -> str:
         subject, late = expired.subject, True
     order_id, _, mark = subject.partition("/")
     with shop.reading() as session:
-        address = _addressee(session, order_id, mark)
+        address = addressee(session, order_id, mark)
         used = session.exec(select(SignIn.id).where(SignIn.letter == _fingerprint(token))).first()
     if not address:
         raise LinkInvalid()
@@ -153,8 +158,8 @@ def begin(session: Session, shop: Shop, address: str, *, letter: str | None = No
     return signing.sign(shop.signing_key, signing.TICKET, row.id)
 
 
-def _addressee(session: Session, order_id: str, mark: str) -> str:
-    """The address a letter about this order was mailed to, whatever the order's is by now; an empty string if unknown."""
+def addressee(session: Session, order_id: str, mark: str) -> str:
+    """The address that a letter about this order was mailed to, whatever the order's is by now; an empty string if unknown."""
     order = session.get(Order, order_id)
     if order is None:
         return ""

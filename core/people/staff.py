@@ -58,6 +58,7 @@ class Action(StrEnum):
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
     IMPORT = "import"
+    WITHDRAWAL = "withdrawal"
 
 
 MAY: dict[Role, frozenset[Action]] = {

@@ -36,6 +36,7 @@ from core.privacy import holds, mentions, persons
 from core.privacy.holds import Held
 from core.privacy.mentions import Mentions
 from core.privacy.persons import Person
+from core.rights.withdrawals import Withdrawal
 from core.shop import Shop
 
 # Finds whom to erase, and writes down who does it: as whom, for the orders' history.
@@ -183,6 +184,10 @@ def _forget_beside(session: Session, person: Person) -> None:
     named = or_(col(SignInCode.folded).in_(person.folded), col(SignInCode.about).in_(person.folded))
     session.exec(delete(SignInCode).where(named))
     session.exec(delete(SignIn).where(col(SignIn.email).in_(person.folded)))
+    declared = or_(col(Withdrawal.order_id).in_(person.order_ids), col(Withdrawal.folded).in_(person.folded))
+    # That something was withdrawn from stays with the order; who said it, and in which words, does not.
+    without = update(Withdrawal).where(declared)
+    session.exec(without.values(email="", folded="", name="", words="", reference="", reason=""))
 
 
 def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:

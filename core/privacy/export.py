@@ -23,6 +23,7 @@ _SECRET = {
     "sign_ins": ("id", "letter"),
     "sign_in_codes": ("id",),
     "orders": ("browser_id",),
+    "withdrawals": ("token",),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Kind
@@ -17,6 +18,7 @@ from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState, Status
 from core.orders.subscriptions import OVER, Subscription
 from core.privacy.persons import Person
+from core.rights.withdrawals import State, Withdrawal
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,15 @@ def of(session: Session, person: Person, *, livemode: bool, now: datetime) -> li
     """What is open with them, each once, in the order of their orders. Trials, and what was made up for a demo, are not."""
     asked = (col(Order.id).in_(person.order_ids), *orders.asked_about(livemode=livemode))
     theirs = session.exec(select(Order).where(*asked).order_by(col(Order.created_at), col(Order.id))).all()
-    return list(dict.fromkeys(held for order in theirs for held in _of_order(session, order, now=now)))
+    held = [each for order in theirs for each in _of_order(session, order, now=now)]
+    return list(dict.fromkeys([*held, *_undecided(session, person)]))
+
+
+def _undecided(session: Session, person: Person) -> Iterator[Held]:
+    """Withdrawals that nobody has decided about: whoever declared them is to be answered."""
+    declared = or_(col(Withdrawal.order_id).in_(person.order_ids), col(Withdrawal.folded).in_(person.folded))
+    for row in session.exec(select(Withdrawal).where(declared, Withdrawal.state == State.OPEN)):
+        yield Held(Hold.WITHDRAWAL, row.reference or row.id)
 
 
 def _of_order(session: Session, order: Order, *, now: datetime) -> Iterator[Held]:

@@ -26,6 +26,7 @@ from core.people import customer_notes, customers
 from core.people.codes import SignInCode
 from core.people.customers import Customer, CustomerAddress
 from core.people.sign_in import SignIn
+from core.rights.withdrawals import Withdrawal
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
     found[checkouts] = or_(found[checkouts], checkouts.c.id.in_(person.beside))
     for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
+    declared = _table(Withdrawal)
+    found[declared] = or_(found[declared], declared.c.folded.in_(person.folded))
     return {**found, events: events.c.order_id.in_(person.order_ids)}
 
 

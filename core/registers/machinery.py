@@ -14,7 +14,7 @@ from core.foundation.outbox import JobRow, Stage
 from core.foundation.settings import Mistake
 from core.foundation.signals import heartbeats, milestones
 from core.foundation.signals.heartbeats import Run
-from core.foundation.signals.milestones import Name
+from core.foundation.signals.milestones import Milestone, Name
 from core.owner import live_mode
 from core.owner.doctor import examination, findings, readiness
 from core.owner.doctor.findings import Examination, Finding
@@ -22,6 +22,8 @@ from core.owner.doctor.readiness import Check
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
+from core.privacy import retention, sizes
+from core.privacy.sizes import Sizes
 from core.shop import Shop
 
 # Of what is dead one wants to see all; of what waits, whether much does.
@@ -41,7 +43,8 @@ class LastPass:
 
 @dataclass(frozen=True)
 class Machinery:
-    """All of it as it stands. Of `jobs` at most so many of each stage are here as anybody reads."""
+    """All of it as it stands. Of `jobs` at most so many of each stage are here as anybody reads; `retained` is when what was kept
+    long enough was looked for last."""
 
     checks: tuple[Check, ...]
     mistakes: tuple[Mistake, ...]
@@ -49,6 +52,8 @@ class Machinery:
     runs: tuple[Run, ...]
     last_pass: LastPass | None
     examination: Examination | None
+    retained: Milestone | None
+    sizes: Sizes
 
     def is_more(self, stage: Stage) -> bool:
         """Whether there may be more jobs of this stage than are here."""
@@ -64,11 +69,12 @@ def look(shop: Shop) -> Machinery:
             now=shop.now(),
         )
         examined = findings.last(session)
+        retained, size = retention.last(session), sizes.look(session)
         goods = live_mode.demo_goods(session) if not shop.settings.demo else []
     return Machinery(
         tuple(readiness.checks(shop)), (*live_mode.mistakes(shop.settings), *goods),
         {stage: tuple(outbox.jobs(shop.engine, stage, limit=most)) for stage, most in _SHOWN.items()},
-        tuple(runs), last_pass, examined,
+        tuple(runs), last_pass, examined, retained, size,
     )  # fmt: skip
 
 

@@ -53,12 +53,37 @@ class Choice:
     end_subscription: bool | None = None
 
 
+@dataclass(frozen=True)
+class _Withdrawal:
+    """What a refund accepts: the withdrawal, and the lines that it is about, or none for all of them; `unused` is what to begin
+    with where what was used is paid for."""
+
+    id: str = ""
+    lines: tuple[int, ...] = ()
+    unused: Money | None = None
+
+    @property
+    def name(self) -> str:
+        """What the dialog is called, and the click that it stands for."""
+        return f"accept-{self.id}" if self.id else NAME
+
+
 @st.dialog("Refund", icon=":material/undo:", width="medium", on_dismiss=dialogs.close)
 def draw(sheet: Sheet) -> None:
     """All of it. Whoever is not here any more sees the form to sign in instead."""
+    _draw(sheet, _Withdrawal())
+
+
+@st.dialog("Accept the withdrawal", icon=":material/undo:", width="medium", on_dismiss=dialogs.close)
+def draw_for_withdrawal(sheet: Sheet, withdrawal_id: str, lines: tuple[int, ...], unused: Money | None) -> None:
+    """The same for a withdrawal, which is accepted by it: its lines are chosen, and access to them ends."""
+    _draw(sheet, _Withdrawal(withdrawal_id, lines, unused))
+
+
+def _draw(sheet: Sheet, withdrawal: _Withdrawal) -> None:
     gate.me()
     try:
-        choice = _choose(sheet)
+        choice = _choose(sheet, withdrawal)
         plan = _preview(sheet, choice)
     except ShopError as error:
         refusals.draw(error)
@@ -72,24 +97,26 @@ def draw(sheet: Sheet) -> None:
         return
     _draw_consequences(sheet, plan)
     _draw_letter(plan)
-    _draw_buttons(sheet, plan, choice, reason)
+    _draw_buttons(sheet, plan, choice, reason, withdrawal)
 
 
-def _choose(sheet: Sheet) -> Choice:
-    how = st.segmented_control("How much", list(How), default=How.ALL, required=True, width="stretch", key="refund-how")
+def _choose(sheet: Sheet, withdrawal: _Withdrawal) -> Choice:
+    first = How.AMOUNT if withdrawal.unused else How.LINES if withdrawal.lines else How.ALL
+    how = st.segmented_control("How much", list(How), default=first, required=True, width="stretch", key="refund-how")
     chosen = Choice(payment=_choose_payment(sheet))
     match how:
         case How.LINES:
             lines = st.multiselect(
-                "Lines", [line.position for line in sheet.lines], key="refund-lines",
+                "Lines", [line.position for line in sheet.lines], default=list(withdrawal.lines), key="refund-lines",
                 format_func=lambda position: _line(sheet, position),
             )  # fmt: skip
-            chosen = replace(chosen, lines=tuple(lines), take_back=_choose_take_back())
+            chosen = replace(chosen, lines=tuple(lines), take_back=_choose_take_back(bool(withdrawal.id)))
         case How.AMOUNT:
             currency = sheet.price.total.currency
-            text = st.text_input(f"Amount in {currency.upper()}", key="refund-amount", placeholder="27.00")
+            begin = str(withdrawal.unused.major) if withdrawal.unused else ""
+            text = st.text_input(f"Amount in {currency.upper()}", begin, key="refund-amount", placeholder="27.00")
             amount = Money.parse(text.strip(), currency).amount if text and text.strip() else 0
-            chosen = replace(chosen, amount=amount, take_back=_choose_take_back())
+            chosen = replace(chosen, amount=amount, take_back=_choose_take_back(bool(withdrawal.id)))
     return chosen
 
 
@@ -104,8 +131,8 @@ def _choose_payment(sheet: Sheet) -> str:
     return st.selectbox("Of which payment", list(names), format_func=names.__getitem__, key="refund-payment") or ""
 
 
-def _choose_take_back() -> bool:
-    return st.checkbox("Also take back access", key="refund-take-back", help="Else they keep what they have.")
+def _choose_take_back(first: bool) -> bool:
+    return st.checkbox("Also take back access", first, key="refund-take-back", help="Else they keep what they have.")
 
 
 def _choose_subscription(plan: RefundPlan) -> bool:
@@ -166,24 +193,29 @@ def _fee(sheet: Sheet) -> str:
     return f" Stripe keeps its fee of {' and '.join(fees)}." if fees else " Stripe keeps its fee."
 
 
-def _draw_buttons(sheet: Sheet, plan: RefundPlan, choice: Choice, reason: str) -> None:
+def _draw_buttons(sheet: Sheet, plan: RefundPlan, choice: Choice, reason: str, withdrawal: _Withdrawal) -> None:
     # What stood here when it was clicked is what was agreed to.
     agreed = st.session_state.get(_SHOWN)
     st.session_state[_SHOWN] = plan
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep the money", key="refund-keep"):
+        if st.button("Not now" if withdrawal.id else "Keep the money", key="refund-keep"):
             dialogs.close()
             st.rerun()
-        sure = st.button(f"Refund {price(plan.amount)}", type="primary", key="refund-do")
+        verb = "Accept and refund" if withdrawal.id else "Refund"
+        sure = st.button(f"{verb} {price(plan.amount)}", type="primary", key="refund-do")
     if sure:
-        dialogs.carry_out(NAME, lambda deed: _request(sheet, agreed or plan, choice, reason, deed))
+
+        def act(deed: Deed) -> str:
+            return _request(sheet, agreed or plan, choice, reason, withdrawal, deed)
+
+        dialogs.carry_out(withdrawal.name, act)
 
 
-def _request(sheet: Sheet, agreed: RefundPlan, choice: Choice, reason: str, deed: Deed) -> str:
+def _request(sheet: Sheet, agreed: RefundPlan, choice: Choice, reason: str, withdrawal: _Withdrawal, deed: Deed) -> str:
     done = refund.request(
         process.shop(), sheet.row.id, choice.amount, reason=reason, actor="owner", lines=choice.lines,
         payment=choice.payment, take_back=choice.take_back, end_subscription=choice.end_subscription,
-        agreed=agreed, deed=deed,
+        agreed=agreed, withdrawal=withdrawal.id, deed=deed,
     )  # fmt: skip
     return f"{amounts.price(done.amount)} is on its way back."
 

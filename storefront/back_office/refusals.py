@@ -14,6 +14,7 @@ from core.foundation.errors import (
     DoneAlready,
     EmptyBasket,
     EventNotFound,
+    EventReduced,
     FileTrouble,
     FileUnreadable,
     Hold,
@@ -26,6 +27,7 @@ from core.foundation.errors import (
     NoLicenseProduct,
     NoSeason,
     NotErasable,
+    NothingSaid,
     NothingToRefund,
     NotPermitted,
     NotTheDemo,
@@ -54,6 +56,8 @@ from core.foundation.errors import (
     UnknownFile,
     UnknownPrice,
     UnknownScope,
+    WithdrawalDecided,
+    WithdrawalNotFound,
 )
 from core.foundation.money import Money
 from storefront import sentences, words
@@ -63,6 +67,7 @@ _HOLDS = {
     Hold.ORDER: "{} is not paid or not delivered yet: wait for it, or refund it.",
     Hold.DISPUTE: "{} is disputed: wait for what the bank decides.",
     Hold.PLAN: "{} has a plan that bills on: end it first.",
+    Hold.WITHDRAWAL: "{} has a withdrawal that nobody has decided about: accept it, or decline it.",
     Hold.WORKSHOP: "{} has a place in a workshop that is still to come: refund it, or wait.",
 }
 
@@ -105,6 +110,12 @@ def of(error: ShopError) -> str:
             return f"It was placed with {paid} money, which can't be moved with a {key} key."
         case OrderNotFound():
             return "There is no such order, or nobody has paid for it yet."
+        case WithdrawalNotFound():
+            return "There is no such withdrawal, or nobody has said which order it is about."
+        case WithdrawalDecided():
+            return "Somebody has decided about it before. Look at how it stands now."
+        case NothingSaid():
+            return "Say why: they get to read it."
         case CustomerNotFound():
             return "The customer isn't there any more, or the address is not theirs. Look again before you decide."
         case AddressTaken(orders=orders):
@@ -154,6 +165,8 @@ def of(error: ShopError) -> str:
             return "There is no such key any more: somebody has ended it."
         case EventNotFound():
             return "This event isn't remembered any more."
+        case EventReduced():
+            return "This event is so old that only its ids are kept, so it can't be applied again."
         case PlanNotGiven():
             return "A plan isn't given by hand: Stripe bills each of its seats. Make a promotion code for it instead."
         case EmptyBasket() | BadQuantity() | MixedBasket() | SoldOut():

@@ -13,6 +13,7 @@ from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
 from core.registers import disputes
 from core.registers.subscriptions import Standing
+from core.rights.withdrawals import State
 from storefront import process
 
 STATUS = {
@@ -48,6 +49,11 @@ REFUND = {
     RefundStatus.FAILED: ("Failed", "red", "error"),
     RefundStatus.CANCELED: ("Refused", "red", "error"),
 }
+WITHDRAWAL = {
+    State.OPEN: ("To decide", "red", "assignment_return"),
+    State.ACCEPTED: ("Accepted", "violet", "undo"),
+    State.DECLINED: ("Declined", "gray", "block"),
+}
 DISPUTE = {
     disputes.Standing.ANSWER: ("Needs an answer", "red", "gavel"),
     disputes.Standing.REVIEW: ("With the bank", "orange", "hourglass_top"),
@@ -69,6 +75,7 @@ LETTER_KIND: Mapping[str, str] = {
     Job.PAID_AFTER_END: "Paid after the end", Job.SIGN_IN_CODE: "Sign-in code", Job.OWNER_NOTICE: "Notice to the owners",
     Job.INVITATION: "Invitation", Job.REFUNDED: "Money back", Job.RENEWAL_FAILED: "Renewal failed",
     Job.PLAN_ENDING: "Plan will end", Job.PLAN_ENDED: "Plan has ended", Job.ACCESS_CHANGED: "Access closed or opened",
+    Job.WITHDRAWAL: "Withdrawal", Job.WITHDRAWAL_NOTICE: "Notice of withdrawals", Job.PLAN_REMINDER: "Plan reminder",
     Job.TEST_LETTER: "Test letter", Job.DIGEST: "Weekly digest",
 }  # fmt: skip
 PLAN = {

@@ -11,6 +11,8 @@ from core.journeys.carts import CartView, LineView
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers
 from core.kinds.offers import Availability
+from core.rights import clauses
+from core.rights.clauses import Asked
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
 
 log = structlog.get_logger()
@@ -126,8 +128,8 @@ def total_of(lines: list[LineView]) -> str:
     return " and ".join(amounts.price(amount) for amount in sums.values())
 
 
-def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
-    """The sum and the button; returns whether it was clicked, and where to say what comes of it."""
+def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool, Any]:
+    """The sum, what is to be agreed to and the button; returns whether it was clicked, and where to say what comes of it."""
     with frame.card("summary", gap="small"):
         st.header("Summary", anchor=False)
         with st.container(gap="xxsmall"):
@@ -136,20 +138,51 @@ def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
         amounts.pair("Today", total_of(lines), strong=True)
         if then := later(lines):
             words.quiet(then)
+        draw_consents(asked)
         go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
         words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
     return go, below
 
 
-def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
+def draw_consents(asked: tuple[Asked, ...]) -> None:
+    """A box for each clause that is to be agreed to, not ticked beforehand; the others in words."""
+    for each in asked:
+        about = f" ({words.plain(', '.join(each.names))})" if len({each.products for each in asked}) > 1 else ""
+        wording = f"{words.plain(each.wording)}{about}"
+        if each.box:
+            st.checkbox(f":small[{wording}]", key=consent_key(each))
+        else:
+            words.quiet(wording)
+
+
+def consent_key(each: Asked) -> str:
+    return f"consent-{each.version}"
+
+
+def agreed(asked: tuple[Asked, ...]) -> tuple[str, ...]:
+    """The versions of what was ticked, and of what was shown."""
+    return tuple(each.version for each in asked if not each.box or st.session_state.get(consent_key(each)))
+
+
+def lacking(asked: tuple[Asked, ...]) -> bool:
+    """Whether a box is not ticked without which the seller sells nothing."""
+    return any(each.required and each.version not in agreed(asked) for each in asked)
+
+
+def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
     items = tuple(Item(line.price.id, line.quantity, date_id(line)) for line in lines)
     # Whoever was told that they have this plan, or that an earlier payment is still settling, and clicks again, means it.
     again = st.session_state.get("warned") == cart.id
     signed_in = visitor.signed_in() or ""
     try:
-        return checkout.start(shop, Basket(cart.id, items, browser_id=browser, signed_in=signed_in, again=again))
+        return checkout.start(
+            shop,
+            Basket(
+                cart.id, items, browser_id=browser, signed_in=signed_in, again=again, consents=agreed(asked),
+            ),
+        )  # fmt: skip
     except (StillSettling, PlanHeld):
         st.session_state.warned = cart.id
         raise
@@ -195,17 +228,22 @@ with frame.column(1080):
             links.to(links.SHOP, "Back to the shop", "arrow_back")
         frame.footer()
         st.stop()
+    asked = clauses.asked([line.offer for line in payable], frame.texts())
     with summary:
-        go, below = draw_summary(payable)
+        go, below = draw_summary(payable, asked)
     with st.container(key="phone-pay", gap="small"):
         below_on_phone = st.container(gap="small")
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{total_of(payable)}** today", width="content")
             go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
-    if go:
+    if go and lacking(asked):
+        for place in (below, below_on_phone):
+            with place:
+                st.warning("Tick the box of the terms first.", icon=":material/check_box_outline_blank:")
+    elif go:
         try:
             with below, st.spinner("Opening Stripe's payment page…"):
-                link = pay(cart, payable)
+                link = pay(cart, payable, asked)
             with below:
                 links.redirect(link.url, "Open the payment page")
         except ShopError as error:

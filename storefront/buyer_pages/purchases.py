@@ -126,11 +126,14 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
 
 
 def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:
-    """A button that leads to Stripe's page about this plan, or says why it does not."""
-    if not st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}"):
+    """A button that leads to Stripe's page about this plan, and one to the end of it; or it says why they do not."""
+    with st.container(horizontal=True, gap="small"):
+        manage = st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}")
+        cancel = st.button("Cancel plan", type="tertiary", icon=":material/cancel:", key=f"cancel-{plan.grant_id}")
+    if not (manage or cancel):
         return
     try:
-        address = portal.open_page(shop, email, purchase.order_id)
+        address = portal.open_page(shop, email, purchase.order_id, cancel=cancel)
     except StripeTrouble as error:
         log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
         st.warning("We can't reach the billing page right now. Try again in a minute.", icon=":material/error:")

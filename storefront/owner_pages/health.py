@@ -11,7 +11,7 @@ from core.registers import events, machinery
 from core.registers.events import EventRow, Replayed
 from core.registers.machinery import LastPass, Machinery
 from core.registers.paging import Page
-from storefront import dates, frame, links, process, words
+from storefront import amounts, dates, frame, links, process, words
 from storefront.back_office import dialogs, gate, lists, refusals, states
 
 shop = process.shop()
@@ -25,6 +25,10 @@ LEVELS = {
     Level.LATER: ":orange[:material/schedule:]",
     Level.FINE: ":green[:material/check_circle:]",
 }
+KEPT = {
+    "orders": "Orders", "stripe_events": "Events of Stripe", "letters": "Letters", "fulfillment_log": "History of orders",
+    "downloads": "Downloads", "sign_ins": "Sign-ins", "carts": "Carts", "audit_log": "Log of the staff",
+}  # fmt: skip
 CHECKS = {"database": "Database", "worker": "Worker", "sweep": "Asking Stripe what no webhook told"}
 
 
@@ -267,6 +271,22 @@ def draw_runs(machine: Machinery) -> None:
                 words.quiet(f"{run.kind.capitalize()}, since {began}, last heard of {dates.age(run.silence)} ago")
 
 
+def draw_kept(machine: Machinery) -> None:
+    """How much there is, and when what was kept long enough was looked for."""
+    with frame.card("kept", gap="small"):
+        st.header("What is kept", anchor=False)
+        words.quiet(f"The database has {amounts.size(machine.sizes.total)}. About so many rows:")
+        with st.container(gap="xxsmall"):
+            for table, count in machine.sizes.rows.items():
+                amounts.pair(KEPT.get(table, table), f"{count:,}")
+        if machine.retained is None:
+            st.markdown("Nothing was forgotten yet: the worker looks every ten minutes.")
+        else:
+            said = f": {words.plain(machine.retained.detail.replace('_', ' '))}" if machine.retained.detail else ""
+            age = dates.age(shop.now() - machine.retained.at)
+            words.quiet(f"What is older than the settings say was forgotten {age} ago{said}.")
+
+
 me = gate.me()
 state = lists.asked("state")
 with shop.reading() as session:
@@ -286,6 +306,7 @@ with frame.column(1180):
         draw_jobs(machine, me)
         draw_pass(machine.last_pass, me)
         draw_runs(machine)
+        draw_kept(machine)
     for row in page.rows:
         if dialogs.is_open(f"payload-{row.id}"):
             show_payload(row.id)

@@ -53,6 +53,8 @@ def draw_item(item: Item, me: Staff) -> None:
                     links.ORDER, label="Open the order", icon=":material/arrow_forward:", icon_position="right",
                     query_params={"id": item.order_id}, help="",
                 )  # fmt: skip
+            if item.topic == "withdrawal":
+                links.trailing(links.WITHDRAWALS, "Decide about it", state="open")
             if mending.can(item) and me.may(Action.MEND):
                 st.button(
                     "Try again now", type="tertiary", icon=":material/refresh:", key=f"mend-{name}", on_click=mend,

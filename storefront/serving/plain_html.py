@@ -6,7 +6,7 @@ checked when the form is sent, as for every other page.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 
 from starlette.concurrency import run_in_threadpool
@@ -16,8 +16,9 @@ from core.catalog import products
 from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
+from core.rights import clauses
 from core.shop import Shop
-from storefront import dates, pictures, words
+from storefront import dates, frame, pictures, words
 
 # Where the form goes: the sidecar, which this process serves as well.
 _BUY = "/api/checkout/form"
@@ -81,7 +82,7 @@ class PlainPages:
             everything = offers.shelf(session, now=self._shop.now())
             texts = products.texts(session)
         found: dict[str | None, str] = {
-            offer.id: self._page(offer.name, _product(offer), texts) for offer in everything
+            offer.id: self._page(offer.name, _product(offer, texts), texts) for offer in everything
         }
         return found | {None: self._page("Shop", self._shelf(everything, texts), texts)}
 
@@ -103,7 +104,7 @@ class PlainPages:
             f'<link rel="icon" href="/app/static/brand/{pictures.favicon()}"><style>{_STYLE}</style></head><body>'
             f'<nav><a href="/">{name}</a><a href="/cart">Cart</a><a href="/purchases">Your purchases</a></nav>'
             f"<main>{content}</main><footer>{escape(texts.get('seller', settings.shop_name))} "
-            f'<a href="mailto:{mail}">Contact</a></footer></body></html>'
+            f'<a href="/withdraw">{frame.WITHDRAW}</a> · <a href="mailto:{mail}">Contact</a></footer></body></html>'
         )
 
 
@@ -117,7 +118,7 @@ def _tile(offer: Offer) -> str:
     )
 
 
-def _product(offer: Offer) -> str:
+def _product(offer: Offer, texts: Mapping[str, str]) -> str:
     from markdown_it import MarkdownIt  # not before somebody needs it
 
     gets = "".join(_tag("li", text) for _icon, text in offer.gets)
@@ -126,12 +127,12 @@ def _product(offer: Offer) -> str:
     about = MarkdownIt("js-default").render(offer.description)
     return (
         f'<div class="product"><div>{_picture(offer)}</div><div>{_tag("h1", offer.name)}{_tag("p", offer.summary)}'
-        f"{_form(offer)}</div><div>{_tag('h2', 'What you get')}{about}<ul>{gets}</ul></div>"
+        f"{_form(offer, texts)}</div><div>{_tag('h2', 'What you get')}{about}<ul>{gets}</ul></div>"
         f"<div>{_tag('h2', 'Before you buy') if faq else ''}{faq}</div></div>"
     )
 
 
-def _form(offer: Offer) -> str:
+def _form(offer: Offer, texts: Mapping[str, str]) -> str:
     match offer.availability:
         case Availability.WITHDRAWN:
             return _tag("p", "This is no longer for sale.")
@@ -139,7 +140,7 @@ def _form(offer: Offer) -> str:
             return _tag("p", "Every place is taken." if offer.dates else "There is no date for this yet.")
     return (
         f'<form method="post" action="{_BUY}"><input type="hidden" name="product" value="{escape(offer.id)}">'
-        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}<p><button>Buy now</button></p>"
+        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}<p><button>Buy now</button></p>"
         '<p class="quiet">You pay on Stripe\'s page, not here.</p></form>'
     )
 
@@ -158,6 +159,17 @@ def _quantity(offer: Offer) -> str:
     label = words.unit(offer.kind)[1].capitalize()
     number = f'<input type="number" name="quantity" value="1" min="1" max="{most}">'
     return f"<p><label>{label} {number}</label></p>" if most > 1 else ""
+
+
+def _consents(offer: Offer, texts: Mapping[str, str]) -> str:
+    """A box for what is to be agreed to, not ticked; what is told, with a field that says so."""
+    return "".join(
+        f'<p><label><input type="checkbox" name="consent" value="{each.version}"{" required" if each.required else ""}> '
+        f"{escape(each.wording)}</label></p>"
+        if each.box
+        else f'<input type="hidden" name="consent" value="{each.version}"><p class="quiet">{escape(each.wording)}</p>'
+        for each in clauses.asked([offer], texts)
+    )
 
 
 def _choice(title: str, name: str, found: list[tuple[str, str]]) -> str:

@@ -245,8 +245,13 @@ def test_seats_raised_and_not_paid_for_say_what_was_paid_for(side: Side) -> None
 
 
 def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None:
-    customer = str(facts(side, subscribed(side)).customer)
+    name = subscribed(side)
+    customer = str(facts(side, name).customer)
     assert "/p/session/" in side.stripe.open_portal(customer, return_url="http://localhost:8501/purchases")
+    assert "/p/session/" in side.stripe.open_portal(customer, return_url="http://localhost:8501/purchases", cancel=name)
+    with pytest.raises(StripeRefused) as refusal:
+        side.stripe.open_portal(customer, return_url="http://localhost:8501/purchases", cancel="sub_nobody")
+    assert refusal.value.code == "resource_missing"
     with pytest.raises(StripeRefused) as refusal:
         side.stripe.open_portal("cus_nobody", return_url="http://localhost:8501/purchases")
     assert refusal.value.code == "resource_missing"

@@ -33,9 +33,21 @@ from core.owner.order_book import detail, filters, listing, lookup
 from core.owner.shelves import listing as shelf_listing
 from core.owner.shelves import promotions, uploads
 from core.people import purchases
-from core.privacy import erasure, export
-from core.registers import customers, disputes, events, letters, licenses, machinery, refunds, subscriptions
+from core.privacy import erasure, export, retention
+from core.registers import (
+    customers,
+    disputes,
+    events,
+    letters,
+    licenses,
+    machinery,
+    refunds,
+    subscriptions,
+    withdrawals,
+)
 from core.registers.paging import Page, Place
+from core.rights import reminders
+from core.rights import withdrawals as rights
 from core.shop import Shop
 from tests import builders, seed
 from tests.conftest import DATABASES, Clock, migrated_database
@@ -192,6 +204,21 @@ def test_what_software_and_buyers_ask_of_licences_reads_no_table(old_shop: Shop,
     for call in (Call.VALIDATE, Call.ACTIVATE, Call.OFFLINE, Call.DEACTIVATE):
         asked = calls.reply(old_shop, call, Question("K", "kit", fingerprint="fp"), address="192.0.2.1")
         assert asked.status == 200, asked.body
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_withdrawals_reminders_and_what_is_due_to_be_forgotten_are_found_without_reading_tables(
+    old_shop: Shop, heard: Heard
+) -> None:
+    late = replace(old_shop, now=lambda: datetime(2026, 6, 1, tzinfo=UTC))
+    with late.reading() as session:
+        for state in ("", "open", "declined"):
+            withdrawals.page(session, state, livemode=False, zone=late.settings.zone, place=Place())
+        assert reports.withdrawal_list(session, every=False) == []
+        assert reminders.due(session, livemode=False, now=late.now()) == []
+        assert rights.meant(session, reference="SEED-77", email="buyer77@example.org", livemode=False)
+    assert retention.due(late)["events"] == retention.BATCH
+    assert heard
     assert _whole_tables(old_shop.engine, heard) == []
 
 

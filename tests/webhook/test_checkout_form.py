@@ -8,6 +8,7 @@ from core.foundation.errors import StripeUnreachable
 from core.journeys import carts
 from core.journeys.carts import CartView
 from core.orders.orders import Order
+from core.rights.consents import Consent
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -35,6 +36,14 @@ def test_a_form_leads_to_the_payment_page(shop: Shop, stripe: FakeStripe, client
     (order,) = builders.rows(shop, Order)
     assert (order.id, order.amount_expected) == (session["client_reference_id"], 5800)
     assert order.browser_id == browser_of(shop, client)
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+def test_the_boxes_that_were_ticked_are_kept(shop: Shop, client: TestClient, ticked: bool) -> None:
+    service, renewal = next(each for each in client.get("/products").json() if each["id"] == "plan")["consents"]
+    agreed = [renewal["version"], service["version"]] if ticked else [renewal["version"]]
+    client.post(FORM, data={**PLAN, "consent": agreed})
+    assert {row.clause: row.given for row in builders.rows(shop, Consent)} == {"service": ticked, "renewal": True}
 
 
 def test_what_is_bought_stays_in_the_cart_until_it_is_paid(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:

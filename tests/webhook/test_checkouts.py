@@ -7,6 +7,7 @@ from core.foundation import signing
 from core.foundation.errors import PermissionMissing, StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.orders.orders import Order
 from core.owner import attention
+from core.rights.consents import Consent
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -55,7 +56,17 @@ def test_no_metadata_names_a_person(shop: Shop, stripe: FakeStripe, client: Test
     assert browser not in str(parameters)
 
 
+def test_what_a_buyer_agreed_to_comes_along_and_without_it_nothing_is_agreed_to(shop: Shop, client: TestClient) -> None:
+    [asked] = next(each for each in client.get("/products").json() if each["id"] == "guide")["consents"]
+    assert (asked["box"], asked["wording"][:18]) == (True, "Deliver it at once")
+    body = {"cart_id": "c1", "items": GUIDE}
+    for said, given in (({}, False), ({"consents": [asked["version"]]}, True), ({}, True), ({"consents": []}, False)):
+        assert client.post("/checkout", json=body | said).status_code == 200
+        assert [row.given for row in builders.rows(shop, Consent)] == [given]
+
+
 BAD = [
+    {"cart_id": "c1", "items": GUIDE, "consents": ["x" * 65]},
     {},
     [],
     {"cart_id": "c1"},

@@ -19,6 +19,8 @@ PARTS = ("database", "worker", "sweep")
 def test_the_shelves_hold_everything_on_sale_with_its_prices(shop: Shop, client: TestClient) -> None:
     products = {product["id"]: product for product in client.get("/products").json()}
     assert list(products) == ["guide", "kit", "plan", "clinic", "full", "yen", "dinar", "gift"]
+    asked = {product: [each["clause"] for each in products[product].pop("consents")] for product in ("plan", "guide")}
+    assert asked == {"plan": ["service", "renewal"], "guide": ["digital"]}
     assert products["plan"] == {
         "id": "plan",
         "name": "Plan",

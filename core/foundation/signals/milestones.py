@@ -27,6 +27,7 @@ class Name(StrEnum):
     BALANCE_REFUSED = "balance_refused"
     PAYOUTS_READ = "payouts_read"
     PAYOUTS_REFUSED = "payouts_refused"
+    RETAINED = "retention_ran"
 
 
 class Milestone(Record, table=True):

@@ -59,6 +59,9 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "taken_back": ("Access to {line} was taken back", Tone.BACK),
     "given_back": ("Access to {line} was given back", Tone.GOOD),
     "address_changed": ("The address was changed", Tone.PLAIN),
+    "withdrawal": ("The buyer withdrew from the contract", Tone.BACK),
+    "withdrawal_accepted": ("The withdrawal was accepted", Tone.BACK),
+    "withdrawal_declined": ("The withdrawal was declined", Tone.PLAIN),
     "erased": ("The buyer was erased", Tone.PLAIN),
     "resent": ("The receipt was sent again", Tone.PLAIN),
 }

@@ -25,6 +25,7 @@ from core.owner.set_aside import SetAside
 from core.people import past, receipt_copies
 from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed
+from core.rights import consents, reminders, withdrawals
 from core.shop import Shop
 
 # What belongs to no order, or not to one alone, each known by its id.

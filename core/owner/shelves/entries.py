@@ -54,7 +54,8 @@ def _active(session: Session, table: type[SQLModel], ids: Collection[str], order
 
 def _product(row: Product) -> Entry:
     terms = dict(row.terms)
-    on_refund = terms.pop("on_refund", "revoke")
+    policy = {"on_refund": terms.pop("on_refund", "revoke")}
+    policy |= {name: terms.pop(name) for name in ("withdrawal", "consent") if name in terms}
     tables: Entry = {_TERMS[name]: {name: terms.pop(name)} for name in _TERMS if name in terms}
     if terms:
         tables["plan"] = terms
@@ -62,7 +63,7 @@ def _product(row: Product) -> Entry:
     return {
         "id": row.id, "kind": str(row.kind), **said, "group": row.shelf, "active": row.active,
         "max_quantity": row.max_quantity, "gets": [list(each) for each in row.gets],
-        "faq": [list(each) for each in row.faq], "on_refund": on_refund, **tables,
+        "faq": [list(each) for each in row.faq], **policy, **tables,
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from core.kinds.deliverables import KINDS
 from core.orders.checkouts import Checkout
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order, OrderLine
+from core.rights.consents import Consent
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -181,7 +182,7 @@ def take_away(shop: Shop, order_id: str) -> list:
     kept: list = []
     with shop.transaction() as session:
         session.execute(text("delete from fulfillment_log"))
-        for table in (Checkout, OrderLine, Order):
+        for table in (Consent, Checkout, OrderLine, Order):
             for row in session.exec(select(table)).all():
                 kept.insert(0, table(**row.model_dump()))
                 session.delete(row)

@@ -200,7 +200,7 @@ def test_under_the_veil_no_letter_signs_anybody_in(shop: Shop, stripe: FakeStrip
     for job in jobs:
         draft = drafts.of_id(job)
         assert draft
-        seen = draft.write(shop, Veil("http://localhost:8501/purchases"))
+        seen = draft.write(shop, Veil("http://localhost:8501/purchases", "http://localhost:8501/withdraw"))
         assert seen
         assert "?letter=" not in seen.text + seen.html
         assert not key or key not in seen.text + seen.html

@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import text
 
+from core.catalog.products import ShopText
 from core.foundation.errors import StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.orders.orders import Order
+from core.rights.consents import Consent
 from tests import builders
 from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
@@ -22,6 +24,34 @@ def test_paying_leaves_for_stripe_in_the_same_tab_and_keeps_the_cart(visitor: Vi
     session_id = visitor.goes_to_payment()
     assert visitor.stripe.sessions[session_id]["amount_total"] == 2900
     assert "**Field Guide**" in words(visitor.opens("cart"))
+
+
+def test_what_was_ticked_and_what_was_shown_is_kept_with_the_order(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    visitor.puts("clinic-eur")
+    tab = visitor.opens("cart")
+    [box] = tab.checkbox
+    assert "my right of withdrawal ends" in box.label
+    assert box.value is False
+    assert "no right of withdrawal" in words(tab)
+    sound(box.check().run())
+    sound(tab.button(key="pay").click().run())
+    assert {row.clause: row.given for row in builders.rows(visitor.shop, Consent)} == {"digital": True, "event": True}
+
+
+def test_the_seller_s_terms_have_to_be_ticked(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.add(ShopText(key="consent_terms", text="I agree to the terms."))
+    visitor.puts("guide-eur")
+    tab = visitor.opens("cart")
+    assert tab.checkbox[0].label == ":small[I agree to the terms.]"
+    sound(tab.button(key="pay").click().run())
+    assert "Tick the box of the terms first" in words(tab)
+    assert visitor.stripe.calls == []
+    tab.checkbox[0].check()
+    sound(tab.button(key="pay").click().run())
+    assert "window.location.assign" in left_for(tab)
+    assert {row.clause: row.given for row in builders.rows(visitor.shop, Consent)} == {"terms": True, "digital": False}
 
 
 def test_drawing_the_cart_asks_nothing_of_stripe(visitor: Visitor) -> None:

@@ -134,6 +134,20 @@ def test_a_plan_s_billing_is_managed_at_stripe_in_the_same_tab(visitor: Visitor)
     assert "/p/session/" in left_for(sound(button.click().run()))
 
 
+def test_a_plan_is_cancelled_in_two_clicks_of_which_the_second_is_at_stripe(visitor: Visitor) -> None:
+    _, subscription = subscribed(visitor.shop, visitor.stripe)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    [button] = [each for each in tab.button if each.label == "Cancel plan"]
+    assert f"/cancel/{subscription}" in left_for(sound(button.click().run()))
+    with visitor.shop.transaction() as session:
+        session.execute(text("update subscriptions set ends_at = period_end"))
+    [button] = [each for each in visitor.opens("purchases").button if each.label == "Cancel plan"]
+    left = left_for(sound(button.click().run()))
+    assert "/p/session/" in left
+    assert "/cancel/" not in left
+
+
 def test_only_plans_have_billing_to_manage_and_only_while_they_last(visitor: Visitor) -> None:
     bought(visitor.shop, visitor.stripe, "guide-eur", cart="cart_1")
     bought(visitor.shop, visitor.stripe, "plan-month", cart="cart_2")

@@ -1,0 +1,79 @@
+"""Letters about withdrawals: the acknowledgement that one has arrived, what was decided, and the notice to the owners."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from core.foundation.errors import NoOwners
+from core.foundation.money import Money
+from core.orders import refunds
+from core.orders.orders import Order
+from core.rights import withdrawals
+from core.rights.withdrawals import Stage, State, Withdrawal
+from core.shop import Shop
+
+
+@dataclass(frozen=True)
+class WithdrawalLetter:
+    """What a letter about a withdrawal needs: what was declared and when, by the shop's clock; `reason` is why it was declined,
+    `amount` what goes back where it was accepted. It is the same whether the order is known or not."""
+
+    email: str
+    stage: Stage
+    reference: str
+    name: str
+    words: str
+    lines: tuple[str, ...]
+    at: datetime
+    reason: str = ""
+    amount: Money | None = None
+
+
+@dataclass(frozen=True)
+class WithdrawalNotice:
+    """What the letter to the owners needs: how many withdrawals are open, and by when the first has to be settled."""
+
+    owners: tuple[str, ...]
+    count: int
+    answer_by: datetime
+    url: str
+
+
+def receiver(session: Session, withdrawal_id: str) -> str:
+    """Where letters about this withdrawal go; an empty string if whoever declared it was erased."""
+    row = session.get(Withdrawal, withdrawal_id)
+    return row.email if row else ""
+
+
+def about(shop: Shop, withdrawal_id: str, stage: Stage) -> WithdrawalLetter | None:
+    """What to write about this stage, or None if whoever declared it was erased."""
+    with shop.reading() as session:
+        row = session.get(Withdrawal, withdrawal_id)
+        if row is None or not row.email:
+            return None
+        return WithdrawalLetter(
+            row.email, stage, row.reference, row.name, row.words, withdrawals.names_of(session, row),
+            row.created_at.astimezone(shop.settings.zone), row.reason, _amount(session, row),
+        )  # fmt: skip
+
+
+def to_owners(shop: Shop) -> WithdrawalNotice | None:
+    """What to write to the owners now, or None if nothing is open any more. Raises NoOwners."""
+    if not shop.settings.owners:
+        raise NoOwners
+    with shop.reading() as session:
+        waiting = select(func.count(), func.min(Withdrawal.created_at)).where(col(Withdrawal.state) == State.OPEN)
+        count, oldest = session.exec(waiting).one()
+    if not count or oldest is None:
+        return None
+    due = (oldest + withdrawals.ANSWER_WITHIN).astimezone(shop.settings.zone)
+    return WithdrawalNotice(shop.settings.owners, count, due, f"{shop.settings.public_url}/owner-withdrawals")
+
+
+def _amount(session: Session, row: Withdrawal) -> Money | None:
+    """What was asked to be sent back when it was accepted."""
+    rows = refunds.of_request(session, row.request) if row.request and row.order_id else []
+    if not rows:
+        return None
+    return Money(sum(each.amount for each in rows), session.get_one(Order, row.order_id).currency)

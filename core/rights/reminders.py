@@ -1,0 +1,114 @@
+"""Reminders: before a yearly plan renews, and before a trial ends, its buyer is told what will be billed and how to cancel."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, UniqueConstraint, exists
+from sqlmodel import Field, Session, col, select
+
+from core.catalog.products import Interval
+from core.foundation import outbox
+from core.foundation.database import Record, new_id, text_enum
+from core.foundation.outbox import Job
+from core.foundation.writes import InsertOnce
+from core.orders import orders
+from core.orders.orders import Order
+from core.orders.subscriptions import RENEWING, TRIED, Subscription
+from core.shop import Shop
+
+# Of each kind so many are owed in one transaction; the next pass owes the rest.
+_MOST = 200
+
+
+class About(StrEnum):
+    """What is coming."""
+
+    RENEWAL = "renewal"
+    TRIAL_END = "trial_end"
+
+
+# So long before it comes.
+AHEAD = {About.RENEWAL: timedelta(days=7), About.TRIAL_END: timedelta(days=3)}
+
+
+class Reminder(Record, table=True):
+    """That a buyer was told, or is about to be, of what comes for their plan at `due_at`: once."""
+
+    __tablename__ = "reminders"
+    __table_args__ = (UniqueConstraint("subscription_id", "about", "due_at"),)
+
+    id: str = Field(primary_key=True)
+    subscription_id: str = Field(foreign_key="subscriptions.id")
+    about: About = text_enum(About)
+    due_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Due:
+    """A reminder that nobody has owed yet."""
+
+    subscription_id: str
+    order_id: str
+    email: str
+    about: About
+    at: datetime
+
+
+_ONCE = InsertOnce(Reminder, conflict="(subscription_id, about, due_at) do nothing", returning="subscription_id")
+
+
+def owe(shop: Shop) -> int:
+    """Owe the reminders whose time has come; return how many. Of what has come already nobody is reminded."""
+    with shop.reading() as session:
+        found = due(session, livemode=shop.settings.livemode, now=shop.now())
+    if not found:
+        return 0
+    with shop.transaction() as session:
+        return sum(_owe(session, each, now=shop.now()) for each in found)
+
+
+def due(session: Session, *, livemode: bool, now: datetime) -> list[Due]:
+    """What buyers are to be reminded of now and were not yet."""
+    renewal = (
+        col(Subscription.period_end), col(Subscription.status).in_([each for each in RENEWING if each != "trialing"]),
+        Subscription.interval == Interval.YEAR,
+    )  # fmt: skip
+    trial = (col(Subscription.trial_end), TRIED, Subscription.status == "trialing")
+    return [
+        *_due(session, About.RENEWAL, *renewal, livemode=livemode, now=now),
+        *_due(session, About.TRIAL_END, *trial, livemode=livemode, now=now),
+    ]
+
+
+def _due(
+    session: Session, about: About, at: Any, *which: ColumnElement[bool] | bool, livemode: bool, now: datetime
+) -> list[Due]:
+    reminded = exists().where(
+        col(Reminder.subscription_id) == Subscription.id, col(Reminder.about) == about, col(Reminder.due_at) == at
+    )
+    query = (
+        select(Subscription.id, Order.id, Order.email, at)
+        .join(Order, col(Order.id) == Subscription.order_id)
+        .where(
+            at > now, at <= now + AHEAD[about], *which, col(Subscription.ends_at).is_(None),
+            col(Subscription.paused).is_(False), col(Order.email) != "", *orders.asked_about(livemode=livemode), ~reminded,
+        )
+        .order_by(at)
+        .limit(_MOST)
+    )  # fmt: skip
+    return [Due(row[0], row[1], row[2], about, row[3]) for row in session.execute(query)]
+
+
+def _owe(session: Session, each: Due, *, now: datetime) -> bool:
+    row = {
+        "id": new_id("rem"), "subscription_id": each.subscription_id, "about": each.about, "due_at": each.at,
+        "created_at": now,
+    }  # fmt: skip
+    if not _ONCE(session, [row]):
+        return False
+    told = (each.order_id, each.subscription_id, str(each.about), outbox.stamp(each.at))
+    outbox.owe(session, Job.PLAN_REMINDER, *told, key=":".join(told), to=each.email)
+    return True

@@ -1,0 +1,200 @@
+"""Withdrawals: that somebody withdraws from a contract, in their words, and what was decided about it.
+
+A declaration is never refused: what cannot be matched with an order is kept as well, and a person looks at it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import JSON, ColumnElement, Index
+from sqlmodel import Field, Session, col, select
+
+from core.foundation import outbox
+from core.foundation.addresses import fold
+from core.foundation.database import Record, text_enum
+from core.foundation.errors import WithdrawalDecided, WithdrawalNotFound
+from core.orders import history, orders
+from core.orders.orders import Order
+from core.orders.status import Status
+from core.people import customers
+
+# Within so long of the declaration the money has to go back.
+ANSWER_WITHIN = timedelta(days=14)
+# More orders of one buyer nobody is shown at once.
+_MOST_CANDIDATES = 5
+_NEVER_PAID = (Status.PENDING, Status.FAILED, Status.PROCESSING)
+
+
+class Proof(StrEnum):
+    """How sure it is that the order is theirs who declared it: they had `proven` that the address is theirs, or typed the
+    address that the order has, or neither."""
+
+    PROVEN = "proven"
+    MATCHED = "matched"
+    UNVERIFIED = "unverified"
+
+
+class State(StrEnum):
+    """What was decided."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+
+
+class Stage(StrEnum):
+    """What a letter to the buyer tells of a withdrawal."""
+
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+
+
+class Withdrawal(Record, table=True):
+    """One declaration. `reference` and `words` are as they were typed, `lines` (counted from 1) as they were chosen: none is
+    all of the order, or what the words say. `token` is the form that was sent: sent twice, it is here once.
+
+    `order_id` is empty as long as nobody knows which order is meant. `request` is the refund that it was accepted with, if
+    money went back by it.
+    """
+
+    __tablename__ = "withdrawals"
+    __table_args__ = (
+        Index("ix_withdrawals_created_at_id", "created_at", "id"),
+        Index("ix_withdrawals_state_created_at_id", "state", "created_at", "id"),
+    )
+
+    id: str = Field(primary_key=True)
+    token: str = Field(unique=True)
+    order_id: str | None = Field(default=None, foreign_key="orders.id", index=True)
+    reference: str = ""
+    email: str
+    folded: str = Field(index=True)
+    name: str = ""
+    words: str = ""
+    lines: list[int] = Field(default_factory=list, sa_type=JSON)
+    proof: Proof = text_enum(Proof)
+    state: State = text_enum(State, default=State.OPEN)
+    created_at: datetime
+    decided_at: datetime | None = None
+    decided_by: str = ""
+    reason: str = ""
+    request: str = ""
+
+    @property
+    def answer_by(self) -> datetime:
+        """Until when the money has to be back if it is accepted."""
+        return self.created_at + ANSWER_WITHIN
+
+
+def lock_open(session: Session, withdrawal_id: str) -> Withdrawal:
+    """The row, which nobody else decides about until this transaction ends. Raises WithdrawalNotFound or WithdrawalDecided."""
+    row = session.get(Withdrawal, withdrawal_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise WithdrawalNotFound(withdrawal=withdrawal_id)
+    if row.state is not State.OPEN:
+        raise WithdrawalDecided(withdrawal=withdrawal_id)
+    return row
+
+
+def accept(
+    session: Session, withdrawal_id: str, *, by: str, of: str = "", request: str = "", now: datetime
+) -> Withdrawal:
+    """Note that it was accepted, with the refund of this id or without any, and owe the buyer the letter that says so.
+
+    Raises as `lock_open`, and WithdrawalNotFound if it is not about the order that it is to be `of`.
+    """
+    row = lock_open(session, withdrawal_id)
+    if of and row.order_id != of:
+        raise WithdrawalNotFound(withdrawal=withdrawal_id)
+    row.request = request
+    _decide(session, row, State.ACCEPTED, by=by, now=now)
+    return row
+
+
+def decline(session: Session, withdrawal_id: str, *, reason: str, by: str, now: datetime) -> Withdrawal:
+    """Note that it was declined and why, and owe the buyer the letter that says so. Raises as `lock_open`."""
+    row = lock_open(session, withdrawal_id)
+    row.reason = reason
+    _decide(session, row, State.DECLINED, by=by, now=now)
+    return row
+
+
+def owe_letter(session: Session, row: Withdrawal, stage: Stage) -> None:
+    """Owe the buyer the letter about this stage of it."""
+    outbox.owe(session, outbox.Job.WITHDRAWAL, row.id, stage, key=f"{row.id}:{stage}", to=row.email)
+
+
+def meant(session: Session, *, reference: str, email: str, livemode: bool) -> Order | None:
+    """The order that somebody means who typed this: the paid one of this number, if the address is its buyer's, or the only
+    one that there is of this buyer. None also where there are several."""
+    theirs = customers.whose(session, email)
+    if not reference:
+        found = of_buyer(session, theirs, livemode=livemode, limit=2)
+        return found[0] if len(found) == 1 else None
+    order = numbered(session, reference, livemode=livemode)
+    if order is None:
+        return None
+    same = bool(order.email) and fold(order.email) == fold(email)
+    return order if same or (theirs is not None and theirs == order.customer_id) else None
+
+
+def numbered(session: Session, reference: str, *, livemode: bool) -> Order | None:
+    """The order of this number, however it was typed, if money came in for it in this mode."""
+    number = reference.strip().lstrip("#").strip()
+    query = select(Order).where(col(Order.number).in_({number, number.upper()}), *_paid(livemode=livemode))
+    return session.exec(query).first()
+
+
+def of_buyer(
+    session: Session, customer_id: str | None, *, livemode: bool, limit: int = _MOST_CANDIDATES
+) -> list[Order]:
+    """What a customer has paid for, newest first; nothing of nobody."""
+    if customer_id is None:
+        return []
+    query = select(Order).where(Order.customer_id == customer_id, *_paid(livemode=livemode))
+    return list(session.exec(query.order_by(col(Order.created_at).desc()).limit(limit)))
+
+
+def candidates(session: Session, row: Withdrawal, *, livemode: bool) -> list[Order]:
+    """The orders that an unmatched declaration may be about: of its number, and of the buyer who has its address."""
+    named = numbered(session, row.reference, livemode=livemode) if row.reference else None
+    theirs = of_buyer(session, customers.whose(session, row.email) if row.email else None, livemode=livemode)
+    found = ([named] if named else []) + theirs
+    return list({order.id: order for order in found}.values())
+
+
+def assign(session: Session, withdrawal_id: str, order_id: str, *, actor: str, now: datetime) -> Withdrawal:
+    """Say which order is meant. Raises as `lock_open`."""
+    row = lock_open(session, withdrawal_id)
+    row.order_id = session.get_one(Order, order_id).id
+    session.flush()
+    history.note(session, order_id, f"withdrawal:{row.id}", actor=actor, now=now)
+    return row
+
+
+def of_order(session: Session, order_id: str) -> Sequence[Withdrawal]:
+    """The withdrawals from this order, oldest first."""
+    query = select(Withdrawal).where(Withdrawal.order_id == order_id)
+    return session.exec(query.order_by(col(Withdrawal.created_at), col(Withdrawal.id))).all()
+
+
+def names_of(session: Session, row: Withdrawal) -> tuple[str, ...]:
+    """What the lines that were chosen are called."""
+    if row.order_id is None or not row.lines:
+        return ()
+    return tuple(line.name for line in orders.lines(session, row.order_id) if line.position + 1 in row.lines)
+
+
+def _decide(session: Session, row: Withdrawal, state: State, *, by: str, now: datetime) -> None:
+    row.state, row.decided_at, row.decided_by = state, now, by
+    session.flush()
+    if row.order_id:
+        history.note(session, row.order_id, f"withdrawal_{state}:{row.id}", actor=by, now=now)
+    if row.email:
+        owe_letter(session, row, Stage(state))
+
+
+def _paid(*, livemode: bool) -> tuple[ColumnElement[bool], ...]:
+    return (*orders.asked_about(livemode=livemode), col(Order.status).not_in(_NEVER_PAID))

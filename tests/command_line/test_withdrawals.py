@@ -1,0 +1,40 @@
+"""`pushcart withdrawals` and `pushcart withdraw`: what is open, and what is decided about it."""
+
+from core.rights import declarations
+from core.rights.declarations import Declaration, Visitor
+from core.rights.withdrawals import Withdrawal
+from core.shop import Shop
+from tests import builders
+from tests.command_line.conftest import Run
+from tests.fakes import FakeStripe
+
+pytestmark = builders.on_sqlite
+
+
+def declared(shop: Shop, **said: str) -> str:
+    declarations.declare(shop, Declaration("do_1", **said), Visitor())  # type: ignore[arg-type]
+    [row] = builders.rows(shop, Withdrawal)
+    return row.id
+
+
+def test_one_is_matched_and_accepted_and_the_decision_stands_also_while_stripe_is_silent(
+    pushcart: Run, shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    number = builders.order(shop, order_id).number
+    withdrawal = declared(shop, email="eve@example.com", reference=number)
+    assert "unverified" in pushcart("withdrawals").output
+    said = pushcart("withdraw", "accept", withdrawal, "--yes")
+    assert said.complaints == [f"Nobody knows which order {withdrawal} is about. Say it with --order."]
+    said = pushcart("withdraw", "accept", withdrawal, "--order", number, "--yes")
+    assert "Stripe did not answer" in said.complaints[-1]
+    assert builders.rows(shop, Withdrawal)[0].state == "accepted"
+    assert [each["amount"] for each in builders.detail(shop, order_id)["refunds"]] == [2900]
+
+
+def test_one_is_declined_with_a_reason_and_once(pushcart: Run, shop: Shop) -> None:
+    withdrawal = declared(shop, email="eve@example.com", words="all")
+    assert pushcart("withdraw", "decline", withdrawal).status == 1
+    assert pushcart("withdraw", "decline", withdrawal, "--reason", "No such order.", "--json").status == 0
+    assert "was decided before" in pushcart("withdraw", "accept", withdrawal, "--no-refund").complaints[0]
+    assert '"declined"' in pushcart("withdrawals", "--all", "--json").output
