@@ -77,9 +77,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
 
     A mounted app is never started by itself: whoever mounts it hands it the shop and calls its `warm_up`.
     """
-    app = Sidecar(
-        title="Pushcart", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_life
-    )
+    app = Sidecar(title="Pushcart", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_life)
     app.state.shop = shop
     app.state.warming = None
     app.state.alone = False
