@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from core.events.inbox import StripeEvent
 from core.foundation.outbox import Job
@@ -63,8 +63,9 @@ def _written(session: Session, _livemode: bool) -> bool:
 
 
 def _sold(session: Session, livemode: bool) -> bool:
-    # What an owner gave, or brought along, proves no checkout.
+    # What an owner gave, or brought along, proves no checkout. Asked for as null, SQLite would look through all that are not.
+    bought_here = func.coalesce(Order.external_id, "") == ""
     newest = select(Order.stripe_checkout_session_id).where(
-        Order.status == Status.FULFILLED, Order.livemode == livemode, ~MADE_UP, col(Order.external_id).is_(None)
+        Order.status == Status.FULFILLED, Order.livemode == livemode, ~MADE_UP, bought_here
     )
     return any(map(at_stripe, session.exec(newest.order_by(col(Order.created_at).desc()).limit(20))))
