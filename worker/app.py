@@ -13,7 +13,7 @@ import structlog
 
 from core.correspondence import digest
 from core.events import reconciliation
-from core.foundation import outbox
+from core.foundation import database, outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.licensing import rate_limits
@@ -38,6 +38,8 @@ EXAMINES = 600.0
 DIGEST_EVERY = 60.0
 # So often it is looked whose plan renews, or whose trial ends, within days.
 REMINDS = 600.0
+# So often the database is to know how its rows are spread.
+STATISTICS = 3600.0
 # So often what is kept long enough is looked for.
 RETAINS = 600.0
 
@@ -53,6 +55,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("heartbeat", shop.settings.worker_lost_seconds / BEATS, worker.beat),
             ("reconciliation", shop.settings.sweep_seconds, worker.sweep),
             ("sums of days", shop.settings.sweep_seconds, worker.keep_sums),
+            ("statistics", STATISTICS, worker.keep_statistics),
             ("doctor", EXAMINES, worker.examine),
             ("rate limits", 60.0, worker.forget),
             ("uploads", shop.settings.sweep_seconds, worker.clean_up),
@@ -136,6 +139,10 @@ class _Worker:
     def keep_sums(self) -> None:
         """Sum the days that are over, for whoever looks at the figures."""
         closing.keep_all(self._shop)
+
+    def keep_statistics(self) -> None:
+        """Let the database know how its rows are spread by now."""
+        database.keep_statistics(self._shop.engine)
 
     def examine(self) -> None:
         """See once a day whether all is as it must be, for the owners' pages to say."""

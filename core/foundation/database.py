@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
     literal_column,
     or_,
     text,
@@ -65,6 +66,8 @@ _BREATH = 0.1
 _TRUSTED = 5
 # How long one waits for those who write into SQLite, in seconds.
 _SQLITE_WAITS = 30
+# So long, in seconds, a connection to SQLite is used again, and so many rows of each index are looked at for its statistics.
+_SQLITE_KEEPS, _SAMPLED = 3600, 1000
 # Under this name a session knows the clock that its transaction goes by.
 NOW = "pushcart_now"
 # And under this one the key that its shop signs and seals with.
@@ -113,6 +116,11 @@ def constant(value: str) -> ColumnElement[str]:
 def index_where(condition: ColumnElement[bool], name: str, *columns: Any) -> Index:
     """An index of those rows alone of which the condition is true; statements find them by the very same condition."""
     return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
+
+
+def beside(column: Any) -> Any:
+    """A column by which no index is to be looked at, since nearly all rows have the same in it."""
+    return func.coalesce(column, None)
 
 
 def _subquery(column: Any, rows: ColumnElement[bool]) -> Any:
@@ -190,6 +198,15 @@ def _was_spoken_to(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def keep_statistics(engine: Engine) -> None:
+    """Have SQLite look how its rows are spread, which PostgreSQL does by itself. Without, it takes an index of what nearly all
+    rows have in common for as good as one of what few have. A sample is looked at: it takes milliseconds, however many rows."""
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"pragma analysis_limit = {_SAMPLED}")
+            connection.exec_driver_sql("analyze")
 
 
 @contextmanager
@@ -304,6 +321,7 @@ def _sqlite(url: str) -> Engine:
         poolclass=QueuePool,
         pool_size=10,
         max_overflow=-1,
+        pool_recycle=_SQLITE_KEEPS,  # a connection knows the statistics that there were when it was opened
         connect_args={"timeout": _SQLITE_WAITS, "check_same_thread": False},
         hide_parameters=True,
         execution_options={"pushcart_turn": Lock()},

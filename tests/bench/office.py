@@ -47,6 +47,7 @@ def main(plan: dict[str, Any]) -> dict[str, float]:
     if plan["seed"]:
         runpy.run_path(plan["seed"])["seed"](engine, plan["orders"])
         closing.keep_all(shop)
+        database.keep_statistics(engine)
         return {}
     return {name: milliseconds(shop, page) for name, page in PAGES.items()}
 

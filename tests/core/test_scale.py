@@ -70,6 +70,7 @@ def old_shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         clock = Clock()
         shop = Shop(settings, database.connect(url), FakeStripe(clock), Storage(settings.storage_url), clock)
         seed.seed(shop.engine, ORDERS)
+        database.keep_statistics(shop.engine)  # as the worker does
         yield shop
         shop.engine.dispose()
 
@@ -431,7 +432,7 @@ def _scanned_by_sqlite(connection: Any, statement: str, parameters: Any, growing
     )
     found = []
     for *_, step in plan:
-        if _is_of_nothing(connection, statement, step):
+        if _is_of_nothing(connection, statement, step) or _is_of_all(statement, step):
             found.append(step)
             continue
         verb, table, *rest = step.split()
@@ -450,6 +451,12 @@ def _is_of_nothing(connection: Any, statement: str, step: str) -> bool:
         return False
     count = f"select count(*) from (select 1 from {by[1]} where {by[2]} is null limit {ORDERS // 10})"
     return bool(connection.exec_driver_sql(count).scalar_one() == ORDERS // 10)
+
+
+def _is_of_all(statement: str, step: str) -> bool:
+    """Whether it goes to all orders of a mode, and not in the order in which a few of them are wanted."""
+    few = "LIMIT" in statement and not re.search(r"orders\.(id|customer_id) (=|IN)", statement)
+    return step.endswith("(livemode=?)") and not few
 
 
 def test_whatever_names_a_growing_table_is_found_by_that_name() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, literal, or_, select, type_coerce
 from sqlmodel import col
 
+from core.foundation.database import beside
 from core.gateway.sessions import Money
 from core.orders.balance.entries import BalanceEntry
 from core.orders.checkouts import AT_STRIPE, Checkout
@@ -89,7 +90,7 @@ DISPUTES = Fact(
     conditions=(col(Dispute.status).not_in(INQUIRY),),
 )  # fmt: skip
 ORDERS = Fact(
-    "order", Order, col(Order.paid_at), col(Order.id), col(Order.id), col(Order.livemode), col(Order.currency),
+    "order", Order, col(Order.paid_at), col(Order.id), col(Order.id), beside(Order.livemode), col(Order.currency),
     {"orders": _ONE},
 )  # fmt: skip
 CHECKOUTS = Fact(

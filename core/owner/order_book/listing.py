@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, literal, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, UTCDateTime, col, select
 
+from core.foundation.database import beside
 from core.foundation.money import Money
 from core.orders import orders
 from core.orders.orders import FROM_SOMEWHERE, Order, OrderLine
@@ -156,7 +157,10 @@ def _of_product(product: str) -> list[ColumnElement[bool]]:
 def _conditions(
     session: Session, filters: Filters, placed: Any, zone: ZoneInfo, *, livemode: bool
 ) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [col(Order.livemode).is_(livemode is (filters.mode is Mode.OURS))]
+    wanted = livemode is (filters.mode is Mode.OURS)
+    named = bool(filters.text or filters.ids)
+    # Whoever names orders has named few of them: it must not be by their mode that they are looked for.
+    found: list[ColumnElement[bool]] = [beside(Order.livemode) == wanted if named else col(Order.livemode).is_(wanted)]
     if filters.text:
         found.append(col(Order.id).in_(lookup.matching(session, filters.text)))
     if filters.ids:

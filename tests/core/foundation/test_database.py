@@ -13,7 +13,7 @@ from core.catalog.products import Product
 from core.foundation import database
 from core.foundation.database import repeatable
 from core.shop import Shop
-from tests import builders, machine
+from tests import builders, machine, seed
 
 
 class GivenUp(Exception):
@@ -167,3 +167,18 @@ def test_an_attribute_that_is_set_to_what_it_is_changes_nothing(shop: Shop) -> N
         assert product not in session.dirty
         product.name = "Another guide"
         assert product in session.dirty
+
+
+def test_sqlite_goes_by_what_few_rows_have_once_it_has_looked_how_they_are_spread(shop: Shop) -> None:
+    if shop.engine.dialect.name != "sqlite":
+        return  # PostgreSQL looks by itself
+    seed.seed(shop.engine, 400)
+    question = "select id from orders where customer_id = 'cus_7' and livemode = false order by created_at desc limit 1"
+    plans = []
+    for _ in range(2):
+        with shop.engine.begin() as connection:
+            plans.append(str(connection.exec_driver_sql(f"explain query plan {question}").all()))
+        database.keep_statistics(shop.engine)
+        shop.engine.dispose()  # whoever is connected knows what was known then
+    assert "livemode=?" in plans[0]
+    assert "customer_id=?" in plans[1]
