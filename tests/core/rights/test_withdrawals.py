@@ -255,6 +255,14 @@ def test_an_open_one_keeps_its_author_and_a_decided_one_is_forgotten_with_them(s
 
 
 @builders.on_sqlite
+def test_of_somebody_who_only_declared_something_that_is_known_and_forgotten(shop: Shop) -> None:
+    declares(shop, email=STRANGER, words="all")
+    withdrawal.decline(shop, only(shop).id, reason="no")
+    erasure.from_terminal(shop, STRANGER)
+    assert only(shop).email == ""
+
+
+@builders.on_sqlite
 def test_the_evidence_has_the_withdrawal(shop: Shop, stripe: FakeStripe) -> None:
     order_id = bought(shop, stripe)
     declares(shop, by=Visitor(signed_in=NORA), order_id=order_id, lines=(1,), words="<i>no</i>")
