@@ -13,6 +13,7 @@ from core.foundation.errors import (
     NotErasable,
     NothingSaid,
     NotPermitted,
+    StripeRefused,
     TooManyTries,
     WithdrawalDecided,
     WithdrawalNotFound,
@@ -176,6 +177,18 @@ def test_accepting_sends_the_money_back_and_says_so_in_one_transaction(shop: Sho
     with pytest.raises(WithdrawalDecided):
         withdrawal.decline(shop, row.id, reason="too late")
     assert builders.detail(shop, order_id)["amount_refunded"] == 2900
+
+
+@builders.on_sqlite
+def test_where_stripe_refuses_the_decision_stands_and_no_letter_promises_money(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    declares(shop, by=Visitor(signed_in=NORA), order_id=order_id, lines=(1,))
+    stripe.trouble.append(StripeRefused("charge_disputed", "Charge has been charged back"))
+    with pytest.raises(StripeRefused):
+        refund.request(shop, order_id, actor="owner", withdrawal=only(shop).id)
+    assert only(shop).state is State.ACCEPTED
+    assert "We find another way" in letter(shop, f"withdrawal:{only(shop).id}:accepted").text
+    assert "refund_failed" in {each.topic for each in attention.items(shop)}
 
 
 @builders.on_sqlite
