@@ -28,8 +28,9 @@ def signed_in() -> str | None:
 
 
 def household() -> str:
-    """Where this visitor is on the network, for limits to count by; an empty string where that is not known."""
-    peer = st.context.ip_address or ""
+    """Where this visitor is on the network, for limits to count by."""
+    # Streamlit does not name this machine itself, which a proxy in front of it mostly is.
+    peer = st.context.ip_address or "127.0.0.1"
     forwarded = st.context.headers.get_all("X-Forwarded-For")
     found = senders.nearest(peer, forwarded, process.shop().settings.trusted_proxies)
     return senders.household_of(found)

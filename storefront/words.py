@@ -17,6 +17,12 @@ def plain(text: str) -> str:
     return escaped.replace("@", ":color[@]{}")  # a directive without effect, which splits the word
 
 
+def linked(text: str) -> str:
+    """Text as it is written, in which web addresses are links."""
+    parts = re.split(r"(https?://[^\s()<>\[\]\"]*[^\s()<>\[\]\".,;])", text)
+    return "".join(f"[{plain(part)}]({part})" if place % 2 else plain(part) for place, part in enumerate(parts))
+
+
 def told(text: str) -> str:
     """Text of core's own: as it is written, but for commands between backticks, which are shown as such."""
     parts = text.split("`")

@@ -125,7 +125,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/order_desk": {
-        "core/foundation", "core/shop", "core/journeys", "core/people", "core/owner", "storefront",
+        "core/foundation", "core/rights", "core/shop", "core/journeys", "core/people", "core/owner", "storefront",
         "storefront/back_office",
     },
     "storefront/people": {

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 from core.foundation.errors import NoOwners
 from core.foundation.money import Money
 from core.orders import refunds
-from core.orders.orders import Order
+from core.orders.refunds import RefundStatus
 from core.rights import withdrawals
 from core.rights.withdrawals import Stage, State, Withdrawal
 from core.shop import Shop
@@ -17,7 +17,8 @@ from core.shop import Shop
 @dataclass(frozen=True)
 class WithdrawalLetter:
     """What a letter about a withdrawal needs: what was declared and when, by the shop's clock; `reason` is why it was declined,
-    `amount` what goes back where it was accepted. It is the same whether the order is known or not."""
+    `amount` what goes back where it was accepted, None if nothing does, and `refused` if Stripe would not send it. What was
+    received reads the same whether the order is known or not."""
 
     email: str
     stage: Stage
@@ -28,6 +29,7 @@ class WithdrawalLetter:
     at: datetime
     reason: str = ""
     amount: Money | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def about(shop: Shop, withdrawal_id: str, stage: Stage) -> WithdrawalLetter | No
             return None
         return WithdrawalLetter(
             row.email, stage, row.reference, row.name, row.words, withdrawals.names_of(session, row),
-            row.created_at.astimezone(shop.settings.zone), row.reason, _amount(session, row),
+            row.created_at.astimezone(shop.settings.zone), row.reason, *_sent_back(session, row),
         )  # fmt: skip
 
 
@@ -71,9 +73,9 @@ def to_owners(shop: Shop) -> WithdrawalNotice | None:
     return WithdrawalNotice(shop.settings.owners, count, due, f"{shop.settings.public_url}/owner-withdrawals")
 
 
-def _amount(session: Session, row: Withdrawal) -> Money | None:
-    """What was asked to be sent back when it was accepted."""
-    rows = refunds.of_request(session, row.request) if row.request and row.order_id else []
-    if not rows:
-        return None
-    return Money(sum(each.amount for each in rows), session.get_one(Order, row.order_id).currency)
+def _sent_back(session: Session, row: Withdrawal) -> tuple[Money | None, bool]:
+    """What goes back by the refund that it was accepted with, and whether Stripe has refused all of that."""
+    asked = refunds.of_request(session, row.request) if row.request else []
+    going = [each for each in asked if each.status not in (RefundStatus.CANCELED, RefundStatus.FAILED)]
+    amount = Money(sum(each.amount for each in going), going[0].currency) if going else None
+    return amount, bool(asked) and not going

@@ -380,11 +380,7 @@ def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
             )
         case Stage.ACCEPTED:
             subject, headline = f"Your withdrawal{about} is accepted", "Your withdrawal is accepted."
-            said = (
-                f"{_format(letter.amount)} goes back the way you paid. Banks take five to ten working days to show it."
-                if letter.amount
-                else "Nothing is left to be sent back for it.",
-            )
+            said = (_going_back(letter),)
         case Stage.DECLINED:
             subject, headline = f"About your withdrawal{about}", "We can't accept your withdrawal."
             said = (letter.reason, "If you think that this is a mistake, reply to this email: a person reads it.")
@@ -392,6 +388,14 @@ def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
         settings, letter.email, subject, headline=headline, paragraphs=said, items=_declared(letter),
         library_url=f"{settings.public_url}/purchases",
     )  # fmt: skip
+
+
+def _going_back(letter: WithdrawalLetter) -> str:
+    if letter.amount:
+        return f"{_format(letter.amount)} goes back the way you paid. We write again when it is on its way."
+    if letter.refused:
+        return "Your money could not go back the way you paid. We find another way, and write to you about it."
+    return "Nothing is left to be sent back for it."
 
 
 def _declared(letter: WithdrawalLetter) -> list[dict[str, str]]:

@@ -33,6 +33,7 @@ _PARKED_FOR = timedelta(hours=1)
 _RETRIED_FOR = timedelta(hours=1)
 # A mode mismatch is worth a warning while it goes on, not for ever.
 _RECENT = timedelta(days=2)
+_MOST_WITHDRAWALS = 100
 # What lacks a permission is asked for again within this time, at least.
 _LACKING_FOR = timedelta(minutes=15)
 
@@ -237,8 +238,9 @@ _BLOCKED = {
 
 
 def _withdrawals(session: Session) -> Iterator[Item]:
-    """Withdrawals that nobody has decided about."""
-    for row in session.exec(select(Withdrawal).where(Withdrawal.state == State.OPEN)):
+    """Withdrawals that nobody has decided about, the oldest first: strangers may declare more than anybody reads at once."""
+    waiting = select(Withdrawal).where(Withdrawal.state == State.OPEN).order_by(col(Withdrawal.created_at))
+    for row in session.exec(waiting.limit(_MOST_WITHDRAWALS)):
         sure = "" if row.order_id else ", not matched with an order"
         yield Item(
             "withdrawal", row.id, row.order_id, row.created_at, row.answer_by, f"{row.reference or 'no order named'}{sure}",

@@ -61,7 +61,9 @@ def of_address(session: Session, address: str) -> Person:
     person = _of(session, "", [address.strip()])
     signed_in = select(SignIn.id).where(SignIn.email == fold(address)).limit(1)
     asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
-    if not (person.order_ids or person.beside or session.exec(signed_in).first() or session.exec(asked).first()):
+    declared = select(Withdrawal.id).where(Withdrawal.folded == fold(address)).limit(1)
+    known = any(session.exec(query).first() for query in (signed_in, asked, declared))
+    if not (person.order_ids or person.beside or known):
         raise CustomerNotFound()
     return person
 

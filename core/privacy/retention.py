@@ -97,10 +97,12 @@ def last(session: Session) -> Milestone | None:
 
 def _run_part(shop: Shop, name: str, part: _Part) -> int:
     before, changed = _before(shop, part), 0
-    for _ in range(_BATCHES if before else 0):
+    if before is None:
+        return 0
+    for _ in range(_BATCHES):
         with shop.transaction() as session:
             lock_names(session, f"retention {name}")
-            batch = part.find(session, before)  # type: ignore[arg-type]
+            batch = part.find(session, before)
             changed += part.forget(session, batch) if batch.ids else 0
             if batch.reached:
                 session.merge(RetentionMark(part=name, reached=batch.reached))
@@ -127,17 +129,19 @@ def _forget_jobs(shop: Shop) -> int:
     return removed
 
 
-def _marked(session: Session, name: str) -> datetime | None:
-    row = session.get(RetentionMark, name)
-    return row.reached if row else None
+def _since_mark(table: Any, moment: Any, name: str) -> Callable[[Session, datetime], Batch]:
+    """The next rows after the mark of a part, the oldest first, with all of the same moment as the last of them."""
 
+    def find(session: Session, before: datetime) -> Batch:
+        mark = session.get(RetentionMark, name)
+        open_ = [moment < before, *([moment > mark.reached] if mark else [])]
+        last_ones = session.exec(select(moment).where(*open_).order_by(moment).limit(BATCH)).all()
+        if not last_ones:
+            return Batch(())
+        found = session.exec(select(table.id).where(*open_, moment <= last_ones[-1]).order_by(moment)).all()
+        return Batch(tuple(found), last_ones[-1])
 
-def _events(session: Session, before: datetime) -> Batch:
-    query = select(StripeEvent.id, StripeEvent.received_at).where(StripeEvent.received_at < before)
-    if reached := _marked(session, "events"):
-        query = query.where(StripeEvent.received_at > reached)
-    rows = session.exec(query.order_by(col(StripeEvent.received_at)).limit(BATCH)).all()
-    return Batch(tuple(row[0] for row in rows), rows[-1][1] if rows else None)
+    return find
 
 
 def _reduce_events(session: Session, batch: Batch) -> int:
@@ -195,14 +199,6 @@ def _removed(table: Any) -> Callable[[Session, Batch], int]:
     return forget
 
 
-def _orders(session: Session, before: datetime) -> Batch:
-    query = select(Order.id, Order.created_at).where(Order.created_at < before)
-    if reached := _marked(session, "unpaid"):
-        query = query.where(Order.created_at > reached)
-    rows = session.exec(query.order_by(col(Order.created_at)).limit(BATCH)).all()
-    return Batch(tuple(row[0] for row in rows), rows[-1][1] if rows else None)
-
-
 def _forget_unpaid(session: Session, batch: Batch) -> int:
     """Who nearly bought. Whoever did buy has the order, and it was paid."""
     theirs = [order for order in orders.lock_all(session, batch.ids).values() if _never_paid(order)]
@@ -223,11 +219,17 @@ def _never_paid(order: Order) -> bool:
 
 
 PARTS: Mapping[str, _Part] = {
-    "events": _Part(lambda s: s.retention_events_days, _events, _reduce_events),
+    "events": _Part(
+        lambda s: s.retention_events_days,
+        _since_mark(StripeEvent, col(StripeEvent.received_at), "events"),
+        _reduce_events,
+    ),
     "downloads": _Part(lambda s: s.retention_addresses_days, _downloads, _without_ip(Download)),
     "sign_ins": _Part(lambda s: s.retention_addresses_days, _sign_ins, _without_ip(SignIn)),
     "codes": _Part(lambda s: s.retention_codes_days, _codes, _removed(SignInCode)),
     "carts": _Part(lambda s: s.retention_unpaid_days, _carts, _removed(Cart)),
-    "unpaid": _Part(lambda s: s.retention_unpaid_days, _orders, _forget_unpaid),
+    "unpaid": _Part(
+        lambda s: s.retention_unpaid_days, _since_mark(Order, col(Order.created_at), "unpaid"), _forget_unpaid
+    ),
     "runs": _Part(lambda s: s.retention_jobs_days, _runs, _removed(Heartbeat)),
 }

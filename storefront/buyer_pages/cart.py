@@ -149,7 +149,7 @@ def draw_consents(asked: tuple[Asked, ...]) -> None:
     """A box for each clause that is to be agreed to, not ticked beforehand; the others in words."""
     for each in asked:
         about = f" ({words.plain(', '.join(each.names))})" if len({each.products for each in asked}) > 1 else ""
-        wording = f"{words.plain(each.wording)}{about}"
+        wording = f"{words.linked(each.wording)}{about}"
         if each.box:
             st.checkbox(f":small[{wording}]", key=consent_key(each))
         else:

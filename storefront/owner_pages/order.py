@@ -15,6 +15,7 @@ from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, order_dialogs, refusals, rehearsal_card, states
 from storefront.back_office.order_rows import who
+from storefront.order_desk import agreed
 
 shop = process.shop()
 
@@ -289,6 +290,7 @@ with frame.column(1180):
     with right:
         draw_money(sheet, me)
         draw_buyer(sheet)
+        agreed.draw(sheet.row.id)
         draw_letters(sheet)
         draw_notes(sheet, me)
         rehearsal_card.draw(sheet, me)

@@ -24,8 +24,6 @@ def test_one_is_matched_and_accepted_and_the_decision_stands_also_while_stripe_i
     number = builders.order(shop, order_id).number
     withdrawal = declared(shop, email="eve@example.com", reference=number)
     assert "unverified" in pushcart("withdrawals").output
-    said = pushcart("withdraw", "accept", withdrawal, "--yes")
-    assert said.complaints == [f"Nobody knows which order {withdrawal} is about. Say it with --order."]
     said = pushcart("withdraw", "accept", withdrawal, "--order", number, "--yes")
     assert "Stripe did not answer" in said.complaints[-1]
     assert builders.rows(shop, Withdrawal)[0].state == "accepted"
@@ -34,7 +32,6 @@ def test_one_is_matched_and_accepted_and_the_decision_stands_also_while_stripe_i
 
 def test_one_is_declined_with_a_reason_and_once(pushcart: Run, shop: Shop) -> None:
     withdrawal = declared(shop, email="eve@example.com", words="all")
-    assert pushcart("withdraw", "decline", withdrawal).status == 1
     assert pushcart("withdraw", "decline", withdrawal, "--reason", "No such order.", "--json").status == 0
     assert "was decided before" in pushcart("withdraw", "accept", withdrawal, "--no-refund").complaints[0]
-    assert '"declined"' in pushcart("withdrawals", "--all", "--json").output
+    assert builders.rows(shop, Withdrawal)[0].reason == "No such order."

@@ -36,7 +36,6 @@ def test_a_buyer_withdraws_without_signing_in_and_has_the_money_back(arrive: Arr
 
     buyer.clicks(HERE, role="link")
     buyer.sees_heading("Withdraw from contract")
-    is_accessible(buyer)
     buyer.page.get_by_label("Order number or email").fill(number)
     buyer.clicks("Continue")
     buyer.page.get_by_label("Email for our acknowledgement").fill(buyer.email)
@@ -44,7 +43,6 @@ def test_a_buyer_withdraws_without_signing_in_and_has_the_money_back(arrive: Arr
     buyer.clicks("Confirm withdrawal")
     buyer.sees("We have received your withdrawal.")
     buyer.sees(number)
-    is_accessible(buyer)
     buyer.does_not_see("The Quiet Launch")
 
     letters = eventually(lambda: [each for each in stand.letters_so_far(buyer.email) if "received" in each["subject"]])

@@ -73,3 +73,10 @@ def test_an_entry_for_the_calendar_is_in_utc() -> None:
     entry = calendar_file(delivery, datetime(2026, 12, 10, 16, tzinfo=UTC), datetime(2026, 12, 10, 18, tzinfo=UTC))
     assert "DTSTART:20261210T160000Z\r\n" in entry
     assert "SUMMARY:Clinic\\, live\r\n" in entry
+
+
+def test_only_web_addresses_of_a_seller_s_text_become_links() -> None:
+    said = words.linked("I agree to [x](y), see https://shop.example/terms?a=1. <b>")
+    assert said.startswith(r"I agree to \[x\](y), see [https\://shop.example")
+    assert said.endswith(r"](https://shop.example/terms?a=1). \<b\>")
+    assert words.linked("javascript:alert(1) http://") == words.plain("javascript:alert(1) http://")

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from core.foundation import outbox
-from core.foundation.errors import LinkExpired
+from core.foundation.errors import LinkExpired, LinkInvalid
 from core.journeys import order_care, success_page
 from core.kinds import deliverables
 from core.kinds.grants import Grant
@@ -14,6 +14,7 @@ from core.messages.letters import LetterState
 from core.orders.orders import Order
 from core.orders.status import Status
 from core.people import codes, sign_in
+from core.rights import declarations
 from tests.machine import eventually
 from tests.worker.conftest import Trade
 from tests.worker.postbox import html_of, text_of
@@ -107,13 +108,21 @@ def test_the_link_in_a_receipt_signs_its_reader_in_once(trade: Trade) -> None:
     buyer = trade.buyer()
     trade.wait_for(f"receipt:{trade.buy(buyer, 'guide-eur')}", LetterState.SENT)
     (letter,) = trade.postbox.to(buyer)
-    links = {*re.findall(r"letter=([\w.-]+)", text_of(letter)), *re.findall(r"letter=([\w.-]+)", html_of(letter))}
 
-    (token,) = links
+    def tokens(page: str) -> set[str]:
+        found = re.compile(rf"/{page}\?letter=([\w.-]+)")
+        return {*found.findall(text_of(letter)), *found.findall(html_of(letter))}
+
+    (token,) = tokens("purchases")
     assert sign_in.read_letter(trade.shop, token) == buyer
     assert sign_in.by_letter(trade.shop, token)
     with pytest.raises(LinkExpired):
         sign_in.by_letter(trade.shop, token)
+    # The one to withdraw by shows what was bought, and signs nobody in.
+    (other,) = tokens("withdraw")
+    assert [each.email for each in declarations.offered(trade.shop, declarations.Visitor(link=other))] == [buyer]
+    with pytest.raises(LinkInvalid):
+        sign_in.by_letter(trade.shop, other)
 
 
 def test_while_the_mail_server_is_down_the_order_is_fulfilled_and_its_letter_waits(trade: Trade) -> None:

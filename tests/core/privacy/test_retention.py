@@ -164,6 +164,21 @@ def test_how_much_there_is_and_when_it_was_looked_at_is_known(shop: Shop, stripe
     assert set(found.rows) == set(sizes.TABLES)
 
 
+@builders.on_sqlite
+def test_of_events_that_came_at_once_none_is_passed_over(
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    sold = [builders.opened(shop, cart=f"cart_{number}")[1] for number in range(5)]
+    for session_id in sold:
+        stripe.pay(session_id)
+    builders.deliver_at_once(shop, [stripe.event("completed", session_id) for session_id in sold])
+    assert len({row.received_at for row in builders.rows(shop, StripeEvent)}) == 1
+    clock.pass_(days=91)
+    assert retention.run(shop)["events"] == 5
+    assert kept(shop)["whole"] == 0
+
+
 def test_many_are_done_in_batches(shop: Shop, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 3)
     with shop.transaction() as session:

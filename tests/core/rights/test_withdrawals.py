@@ -13,6 +13,7 @@ from core.foundation.errors import (
     NotErasable,
     NothingSaid,
     NotPermitted,
+    StripeRefused,
     TooManyTries,
     WithdrawalDecided,
     WithdrawalNotFound,
@@ -179,6 +180,18 @@ def test_accepting_sends_the_money_back_and_says_so_in_one_transaction(shop: Sho
 
 
 @builders.on_sqlite
+def test_where_stripe_refuses_the_decision_stands_and_no_letter_promises_money(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    declares(shop, by=Visitor(signed_in=NORA), order_id=order_id, lines=(1,))
+    stripe.trouble.append(StripeRefused("charge_disputed", "Charge has been charged back"))
+    with pytest.raises(StripeRefused):
+        refund.request(shop, order_id, actor="owner", withdrawal=only(shop).id)
+    assert only(shop).state is State.ACCEPTED
+    assert "We find another way" in letter(shop, f"withdrawal:{only(shop).id}:accepted").text
+    assert "refund_failed" in {each.topic for each in attention.items(shop)}
+
+
+@builders.on_sqlite
 def test_a_refund_accepts_no_withdrawal_from_another_order(shop: Shop, stripe: FakeStripe) -> None:
     order_id, other = bought(shop, stripe), bought(shop, stripe, cart="cart_2")
     declares(shop, by=Visitor(signed_in=NORA), order_id=order_id, lines=(1,))
@@ -252,6 +265,14 @@ def test_an_open_one_keeps_its_author_and_a_decided_one_is_forgotten_with_them(s
     draft = drafts.of_id(f"withdrawal:{row.id}:received")
     assert draft
     assert drafts.write(shop, draft) is None
+
+
+@builders.on_sqlite
+def test_of_somebody_who_only_declared_something_that_is_known_and_forgotten(shop: Shop) -> None:
+    declares(shop, email=STRANGER, words="all")
+    withdrawal.decline(shop, only(shop).id, reason="no")
+    erasure.from_terminal(shop, STRANGER)
+    assert only(shop).email == ""
 
 
 @builders.on_sqlite

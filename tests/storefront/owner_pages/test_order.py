@@ -13,6 +13,8 @@ from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
 from core.people.staff import Role
+from core.rights import declarations
+from core.rights.declarations import Declaration
 from tests import builders
 from tests.builders import bought, subscribed
 from tests.storefront.conftest import Visitor, sound, words
@@ -41,6 +43,17 @@ def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str)
         "nora@lindqvist.example", "pi_", "Test money", "Stripe's fee is known within minutes",
     ):  # fmt: skip
         assert text in said, text
+
+
+def test_what_its_buyer_agreed_to_and_withdrew_from_is_there(visitor: Visitor, order_id: str) -> None:
+    declaration = Declaration("do_1", order_id=order_id, lines=(1,))
+    declarations.declare(visitor.shop, declaration, declarations.Visitor(signed_in="nora@lindqvist.example"))
+    tab = opens(visitor, order_id)
+    seen = words(tab)
+    assert "my right of withdrawal ends with that. guide" in seen
+    assert "not ticked" in seen
+    assert "To decide" in seen
+    assert any("The buyer withdrew from the contract" in each.label for each in tab.expander)
 
 
 def test_an_order_of_the_season_says_so_and_offers_nothing_that_cannot_be(visitor: Visitor, order_id: str) -> None:
