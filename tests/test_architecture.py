@@ -38,6 +38,10 @@ ROOMS: dict[str, set[str]] = {
     "core/people": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds"},
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people"},
+    # What was written about payments, and about whom: it moves no money, and settles no order.
+    "core/invoicing": {
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+    },
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
     "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
@@ -45,63 +49,76 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/owed_jobs",
     },
     "core/journeys": {
+        "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/admission", "core/fulfillment",
     },
     "core/events": {
+        "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/admission", "core/fulfillment", "core/journeys",
     },
     "core/messages": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
+        "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner",
     },
     "core/privacy": {
+        "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/events", "core/messages", "core/owner",
     },
     "core/registers": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
     "core/command_line": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
     "core": {
+        "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people",
         "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
     },
     "worker": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
     },
     "storefront": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "core/owner", "core/opening",
     },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
     "storefront/buyer_pages": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in",
@@ -124,6 +141,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/owner_pages": {
+        "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",

@@ -1,5 +1,6 @@
 """The catalogue file: a TOML text that says what is sold, read whole or refused with a sentence for each mistake."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.catalog import tax
 from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Interval, Kind
 from core.foundation.errors import AmountTooBig, AmountTooSmall, AmountUneven, BadInput, CatalogInvalid, CurrencyUnknown
@@ -20,7 +22,7 @@ class _Entry(BaseModel):
 
 
 class PriceEntry(_Entry):
-    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone."""
+    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
     # Strict: 29.00 in the file means major units to its writer, and must not become 29 cents.
@@ -28,6 +30,7 @@ class PriceEntry(_Entry):
     currency: str = Field(pattern=r"^[a-z]{3}$")
     interval: Interval | None = None
     stripe_price_id: str | None = None
+    tax_behavior: Literal["", "inclusive", "exclusive"] = ""
 
     @model_validator(mode="after")
     def _chargeable(self) -> "PriceEntry":
@@ -152,6 +155,7 @@ class ProductEntry(_Entry):
     on_refund: Literal["keep", "revoke"] = "revoke"
     license: LicenseEntry = LicenseEntry()
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
+    tax_code: str = ""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
@@ -163,6 +167,8 @@ class ProductEntry(_Entry):
         trial = self.plan.get("trial_days", 0)
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
             raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
+        if self.tax_code and self.tax_code not in tax.CODES and not re.fullmatch(r"txcd_\d{8}", self.tax_code):
+            raise ValueError(f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000")
         _each_once("file name", [file.name for file in self.files])
         _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
         return self

@@ -7,6 +7,8 @@
     │   ├── UnknownDate
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
+    │   ├── DetailsUnfit    what no invoice can be made out to
+    │   ├── DetailsTooLate
     │   ├── CurrencyUnknown
     │   ├── AmountTooSmall
     │   ├── AmountTooBig
@@ -130,6 +132,22 @@ class MixedBasket(BadInput):
     """One Session takes one currency, and one billing interval."""
 
     field: str
+
+
+@dataclass(eq=False)
+class DetailsUnfit(BadInput):
+    """Billing details that no invoice can be made out to; `problem` is `empty`, `long` or `unknown`."""
+
+    field: str
+    problem: str
+
+
+@dataclass(eq=False)
+class DetailsTooLate(BadInput):
+    """The invoices of this order can't be made out to somebody else any more: its payment is older than so many `days`, or gone."""
+
+    order: str
+    days: int
 
 
 @dataclass(eq=False)

@@ -181,7 +181,7 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
             **entry.model_dump(
                 include={
                     "name", "summary", "facts", "description", "image", "image_alt", "call_to_action", "active",
-                    "max_quantity", "terms",
+                    "max_quantity", "terms", "tax_code",
                 }
             ),
             "shelf": entry.group, "gets": [list(pair) for pair in entry.gets], "faq": [list(pair) for pair in entry.faq],
