@@ -116,12 +116,16 @@ ROOMS: dict[str, set[str]] = {
         "core/people", "core/journeys",
         "core/owner", "core/opening",
     },
+    # What stands in writing: receipts, invoices, and the seller's texts.
+    "storefront/papers": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
+    },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
     "storefront/buyer_pages": {
         "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
-        "storefront", "storefront/sign_in",
+        "storefront", "storefront/sign_in", "storefront/papers",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
+from core.catalog import products, seller
 from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
@@ -59,7 +60,11 @@ def _written(
         letter = read(shop)
         if letter is None:
             return None
-        return word(shop.settings, veil.over(letter) if veil else letter)
+        written = word(shop.settings, veil.over(letter) if veil else letter)
+        with shop.reading() as session:
+            texts = products.texts(session)
+        # Where the catalogue says nothing of who sells, the shop's name and address stand there already.
+        return wording.signed(written, seller.of(texts, shop.settings).lines if texts.get("address") else ())
 
     return write
 

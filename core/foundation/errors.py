@@ -79,6 +79,7 @@
     ├── TooManyTries
     ├── JobFailed
     ├── NotTheDemo          only a shop with the sandbox's key does this
+    ├── InvoiceUnequal      an invoice that was to be written anew came to another amount
     ├── NoOwners
     └── CatalogInvalid
 
@@ -696,6 +697,15 @@ class JobFailed(ShopError):
 
 class NotTheDemo(ShopError):
     """This is done in a demo alone, where the sandbox stands in for Stripe and no money is real."""
+
+
+@dataclass(eq=False)
+class InvoiceUnequal(ShopError):
+    """The invoice in place of `invoice` would be over `amount`, in minor units, in place of `of`: it stays a draft."""
+
+    invoice: str
+    amount: int
+    of: int
 
 
 class NoOwners(ShopError):

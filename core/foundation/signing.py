@@ -20,6 +20,7 @@ LETTER = "letter"
 TICKET = "ticket"
 SIGN_IN = "sign-in"
 UPLOAD = "upload"
+RECEIPT = "receipt"
 
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
 LICENSE_KEY = "license-key"
@@ -35,6 +36,7 @@ MAX_AGE = {
     TICKET: 2 * _MINUTE,
     SIGN_IN: 90 * 24 * 60 * _MINUTE,
     UPLOAD: 60 * _MINUTE,
+    RECEIPT: 30 * 24 * 60 * _MINUTE,
 }
 
 

@@ -1,10 +1,11 @@
 """Billing details: what a buyer writes about their company after they have paid, for as long as that is still to be corrected."""
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Field, Session
+from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
 from core.foundation.database import Record
@@ -12,6 +13,7 @@ from core.foundation.errors import DetailsTooLate, DetailsUnfit, OrderNotFound
 from core.foundation.outbox import Job
 from core.orders import history, orders, payments
 from core.orders.orders import Order
+from core.orders.payments import Payment
 from core.orders.status import Status
 from core.people import customers
 from core.shop import Shop
@@ -55,6 +57,11 @@ class BillingDetails(Record, table=True):
         return tuple(filter(None, [self.line1, self.line2, town, self.state, self.country]))
 
     @property
+    def said(self) -> "Details":
+        """The same as it was written into the form."""
+        return Details(**{name: getattr(self, name) for name in Details.__dataclass_fields__})
+
+    @property
     def address(self) -> dict[str, str]:
         """The address as Stripe takes it."""
         names = ("line1", "line2", "postal_code", "city", "state", "country")
@@ -93,7 +100,7 @@ def write(shop: Shop, order_id: str, details: Details, *, email: str) -> Billing
         order = orders.lock(session, order_id)
         if order is None or order.customer_id is None or customers.whose(session, email) != order.customer_id:
             raise OrderNotFound(order=order_id)
-        if not may_write(session, order, now=now):
+        if not may_be_written(order, payments.of_order(session, order_id), now=now):
             raise DetailsTooLate(order=order_id, days=OPEN_FOR.days)
         row = session.get(BillingDetails, order_id)
         if row is not None and all(getattr(row, name) == value for name, value in vars(wanted).items()):
@@ -114,9 +121,14 @@ def of_order(session: Session, order_id: str) -> BillingDetails | None:
     return session.get(BillingDetails, order_id)
 
 
-def may_write(session: Session, order: Order, *, now: datetime) -> bool:
-    """Whether there is still somebody to correct the invoices of an order for: it was paid lately, and not all went back."""
-    received = payments.of_order(session, order.id)
+def of_orders(session: Session, order_ids: Collection[str]) -> dict[str, BillingDetails]:
+    """The same of several orders, by their ids."""
+    rows = session.exec(select(BillingDetails).where(col(BillingDetails.order_id).in_(order_ids)))
+    return {row.order_id: row for row in rows}
+
+
+def may_be_written(order: Order, received: Sequence[Payment], *, now: datetime) -> bool:
+    """Whether what an order received can still be made out to somebody: it was paid lately, and not all of it went back."""
     newest = max((payment.paid_at for payment in received if payment.amount), default=None)
     return newest is not None and now < newest + OPEN_FOR and order.status not in _GONE
 

@@ -239,12 +239,12 @@ def _opening(session: Session, shop: Shop, order: Order, wish: _Wish, *, now: da
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
     plans = [draft.product_id for draft in wish.drafts if draft.interval]
     trial = products.trial_days(session, plans) if plans else 0
+    # Only an invoice says who sells.
+    who = seller.of(products.texts(session), shop.settings) if shop.settings.invoices != "off" else None
     return Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
-        parameters=session_parameters.build(
-            shop, order, wish.drafts, wish.dates, expires_at, trial, seller.of(products.texts(session), shop.settings)
-        ),
+        parameters=session_parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial, who),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def build(
     dates: Sequence[DateView],
     expires_at: datetime,
     trial: int,
-    seller: Seller,
+    seller: Seller | None,
 ) -> dict[str, Any]:
     """What Stripe is asked for; `trial` is in days, and the `seller` stands on invoices. Metadata names the order, never the
     person; a retry sends the same again.
@@ -72,10 +72,10 @@ def _taxed(shop: Shop, order: Order) -> dict[str, Any]:
     return {"automatic_tax": {"enabled": True}, **asked} if settings.tax == "stripe" else asked
 
 
-def _invoiced(shop: Shop, order: Order, seller: Seller, *, subscribes: bool) -> dict[str, Any]:
+def _invoiced(shop: Shop, order: Order, seller: Seller | None, *, subscribes: bool) -> dict[str, Any]:
     """That Stripe makes an invoice when it is paid. It makes one of every payment of a plan without being asked."""
     wanted = shop.settings.invoices == "always" or (shop.settings.invoices == "business" and order.business)
-    if subscribes or not wanted:
+    if subscribes or not wanted or seller is None:
         return {}
     said = {
         "custom_fields": [{"name": "Order", "value": order.number}],

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
-from core.catalog import products
+from core.catalog import products, tax
 from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
@@ -25,11 +25,12 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True)
 class PriceTag:
-    """A price as a buyer meets it."""
+    """A price as a buyer meets it; `plus_tax` if taxes come on top of it, where any are taken."""
 
     id: str
     amount: Money
     interval: Interval | None
+    plus_tax: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tup
 
 
 def _tag(price: Price) -> PriceTag:
-    return PriceTag(price.id, Money(price.amount, price.currency), price.interval)
+    plus_tax = price.tax_behavior == tax.EXCLUSIVE
+    return PriceTag(price.id, Money(price.amount, price.currency), price.interval, plus_tax)
 
 
 def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...]) -> Offer:

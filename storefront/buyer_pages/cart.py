@@ -136,10 +136,20 @@ def draw_summary(lines: list[LineView]) -> tuple[bool, Any]:
         amounts.pair("Today", total_of(lines), strong=True)
         if then := later(lines):
             words.quiet(then)
+        draw_tax(lines)
         go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
         words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
     return go, below
+
+
+def draw_tax(lines: list[LineView]) -> None:
+    """Whether tax is in the sum, and for whom it is bought, where that makes a difference."""
+    if shop.settings.tax == "stripe":
+        on_top = any(line.price.plus_tax for line in lines)
+        words.quiet("Tax is added on Stripe's page, by where you live." if on_top else "Tax is included.")
+    if (shop.settings.tax, shop.settings.invoices) != ("off", "off"):
+        st.checkbox("I'm buying for a business", key="for-business", help="Stripe asks for its VAT or tax id.")
 
 
 def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
@@ -149,7 +159,11 @@ def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
     again = st.session_state.get("warned") == cart.id
     signed_in = visitor.signed_in() or ""
     try:
-        return checkout.start(shop, Basket(cart.id, items, browser_id=browser, signed_in=signed_in, again=again))
+        business = bool(st.session_state.get("for-business"))
+        return checkout.start(
+            shop,
+            Basket(cart.id, items, browser_id=browser, signed_in=signed_in, again=again, business=business),
+        )
     except (StillSettling, PlanHeld):
         st.session_state.warned = cart.id
         raise
