@@ -63,9 +63,9 @@ class BillingDetails(Record, table=True):
 
     @property
     def address(self) -> dict[str, str]:
-        """The address as Stripe takes it."""
+        """The address as Stripe takes it, which refuses what is empty."""
         names = ("line1", "line2", "postal_code", "city", "state", "country")
-        return {name: getattr(self, name) for name in names}
+        return {name: value for name in names if (value := getattr(self, name))}
 
     @property
     def tax_id_type(self) -> str:

@@ -156,7 +156,8 @@ def _tax(old: dict[str, Any]) -> dict[str, Any]:
     taxable = int(old.get("taxable_amount") or 0)
     rate = tax.roundest_rate(int(old["amount"]), taxable) or "0"
     return {
-        "amount": int(old["amount"]), "taxable_amount": taxable, "taxability_reason": old.get("taxability_reason"),
+        "amount": int(old["amount"]), "taxable_amount": taxable,
+        **({"taxability_reason": old["taxability_reason"]} if old.get("taxability_reason") else {}),
         "tax_rate_data": {
             "display_name": "Tax", "percentage": float(rate), "inclusive": old.get("tax_behavior") == "inclusive",
         },
