@@ -60,5 +60,5 @@ def footer() -> None:
         with st.container(gap=None, width="content"):
             quiet(plain(said.get("seller", who.name)), width="content")
             if who.address:
-                quiet(plain(", ".join(who.lines)), width="content")
+                quiet(plain(", ".join(who.lines[1:])), width="content")
         quiet(" · ".join([*written, f"[Contact](mailto:{who.support})", "Runs on Pushcart"]), width="content")

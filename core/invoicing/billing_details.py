@@ -52,9 +52,9 @@ class BillingDetails(Record, table=True):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Address and country, line by line."""
+        """The address but for its country, line by line."""
         town = " ".join(filter(None, [self.postal_code, self.city]))
-        return tuple(filter(None, [self.line1, self.line2, town, self.state, self.country]))
+        return tuple(filter(None, [self.line1, self.line2, town, self.state]))
 
     @property
     def said(self) -> "Details":

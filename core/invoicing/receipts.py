@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
+from babel import Locale
 from sqlmodel import Session, col, select
 
 from core.catalog import products, seller
@@ -155,7 +156,7 @@ def of_payment(session: Session, shop: Shop, payment_id: str) -> Receipt:
     return Receipt(
         payment_id=payment.id, number=f"{order.number}-{place + 1}" if place else order.number, order_id=order.id,
         order_number=order.number, paid_at=payment.paid_at, seller=seller.of(products.texts(session), shop.settings),
-        buyer=(details.name, *details.lines) if details else _buyer(order),
+        buyer=(details.name, *details.lines, country(details.country)) if details else _buyer(order),
         tax_id=details.tax_id if details else order.tax_id,
         rows=_rows(session, payment, shares, lines), subtotal=money(sum(each.amount_subtotal for each in shares)),
         discount=money(sum(each.amount_discount for each in shares)), taxes=_taxes(payment, shares), total=money(payment.amount),
@@ -205,7 +206,12 @@ def _opened(shop: Shop, token: str) -> str:
 
 
 def _buyer(order: Order) -> tuple[str, ...]:
-    return tuple(filter(None, [order.name or order.email, *order.address.splitlines(), order.country]))
+    return tuple(filter(None, [order.name or order.email, *order.address.splitlines(), country(order.country)]))
+
+
+def country(code: str) -> str:
+    """What a country of two letters is called."""
+    return str(Locale("en").territories.get(code, code))
 
 
 def _rows(session: Session, payment: Payment, shares: list[Share], lines: list[OrderLine]) -> tuple[Row, ...]:

@@ -101,7 +101,7 @@ def test_a_correction_takes_the_old_invoice_back_and_writes_it_anew(shop: Shop, 
     assert [(each.title, each.number) for each in receipt.papers] == [
         ("Invoice", old.number), ("Credit note", f"{old.number}-CN-01"), ("Invoice", new.number),
     ]  # fmt: skip
-    assert receipt.buyer == ("Lindqvist Studio GmbH", "Torstraße 9", "10119 Berlin", "DE")
+    assert receipt.buyer == ("Lindqvist Studio GmbH", "Torstraße 9", "10119 Berlin", "Germany")
     assert receipt.tax_id == "DE123456789"
     # No money moved, and the new invoice is no payment.
     assert len(builders.rows(shop, Payment)) == 1
