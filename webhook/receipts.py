@@ -28,10 +28,10 @@ _HEADERS = {
 
 
 @router.get("/receipts/{payment_id}")
-async def of_buyer(payment_id: str, request: Request, shop: OpenShop, t: str = "") -> Response:
+async def of_buyer(payment_id: str, request: Request, shop: OpenShop, token: str = "") -> Response:
     """The receipt for its buyer. Whoever is not known to be them is led to where one signs in."""
     try:
-        found = await run_in_threadpool(_for_buyer, shop, payment_id, request, t)
+        found = await run_in_threadpool(_for_buyer, shop, payment_id, request, token)
     except (OrderNotFound, LinkExpired):
         return RedirectResponse(f"{shop.settings.public_url}/purchases", 303, headers=_HEADERS)
     return await _page(shop, found)

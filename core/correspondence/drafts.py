@@ -63,8 +63,10 @@ def _written(
         written = word(shop.settings, veil.over(letter) if veil else letter)
         with shop.reading() as session:
             texts = products.texts(session)
-        # Where the catalogue says nothing of who sells, the shop's name and address stand there already.
-        return wording.signed(written, seller.of(texts, shop.settings).lines if texts.get("address") else ())
+        who = seller.of(texts, shop.settings)
+        # The shop's name stands under each letter already, and so does all that is known where the catalogue says nothing.
+        lines = who.lines[1:] if who.name == shop.settings.shop_name else who.lines
+        return wording.signed(written, lines if texts.get("address") else ())
 
     return write
 

@@ -190,7 +190,7 @@ def for_buyer(shop: Shop, payment_id: str, *, email: str = "", browser: str = ""
 def link(shop: Shop, payment_id: str) -> str:
     """The address of a receipt for letters, which opens it without a sign-in for as long as it lasts."""
     token = signing.sign(shop.signing_key, signing.RECEIPT, payment_id)
-    return f"{shop.settings.public_url}/api/receipts/{payment_id}?t={token}"
+    return f"{shop.settings.public_url}/api/receipts/{payment_id}?token={token}"
 
 
 def path(payment_id: str) -> str:

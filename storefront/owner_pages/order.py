@@ -145,7 +145,8 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
     """How what was paid came about, what went back, and what of it reaches the bank."""
     st.header("Money", anchor=False)
     with frame.card("money", gap="xxsmall"):
-        for label, amount in (("Subtotal", sheet.price.subtotal), ("Tax", sheet.price.tax)):
+        tax = "Tax, included" if sheet.price.tax_included else "Tax"
+        for label, amount in (("Subtotal", sheet.price.subtotal), (tax, sheet.price.tax)):
             if amount:
                 amounts.pair(label, price(amount))
         if sheet.price.discount and sheet.price.discount.amount:

@@ -77,9 +77,11 @@ def _draw_details(open_ones: Sequence[Purchase], papers: dict[str, OrderPapers],
             "An invoice that was written already is taken back by a credit note, and another one is written."
         )
         by_id = {each.order_id: each for each in open_ones}
-        order_id = st.selectbox(
-            "Order", list(by_id), format_func=lambda each: by_id[each].number, key="details-order", disabled=len(by_id) == 1
-        )  # fmt: skip
+        order_id = next(iter(by_id))
+        if len(by_id) > 1:
+            order_id = st.selectbox(
+                "Order", list(by_id), format_func=lambda each: by_id[each].number, key="details-order"
+            )  # fmt: skip
         with st.form("details", border=False):
             wanted = _fields(order_id, papers[order_id].details)
             if st.form_submit_button("Make it out to this company", type="primary"):

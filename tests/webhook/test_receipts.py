@@ -82,12 +82,12 @@ def test_a_receipt_opens_for_its_buyer_and_for_nobody_else(taxed: Shop, paid: Pa
     for other in (browser(taxed), browser(taxed, email=OLE), browser(taxed, browser="br_ole")):
         refused = other.get(path)
         assert (refused.status_code, refused.headers["location"]) == (303, "http://localhost:8501/purchases")
-    token = receipts.link(taxed, paid.id).partition("?t=")[2]
-    assert browser(taxed).get(f"{path}?t={token}").status_code == 200
-    assert browser(taxed).get(f"{path}?t={token[:-2]}xx").status_code == 303
+    token = receipts.link(taxed, paid.id).partition("?token=")[2]
+    assert browser(taxed).get(f"{path}?token={token}").status_code == 200
+    assert browser(taxed).get(f"{path}?token={token[:-2]}xx").status_code == 303
     stolen = signing.sign(taxed.signing_key, signing.LETTER, paid.id)
-    assert browser(taxed).get(f"{path}?t={stolen}").status_code == 303
-    assert browser(taxed).get(f"/receipts/pi_nobody?t={token}").status_code == 303
+    assert browser(taxed).get(f"{path}?token={stolen}").status_code == 303
+    assert browser(taxed).get(f"/receipts/pi_nobody?token={token}").status_code == 303
 
 
 @builders.on_sqlite

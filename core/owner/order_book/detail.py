@@ -56,6 +56,13 @@ class Price:
     refunded: Money
     left: Money
 
+    @property
+    def tax_included(self) -> bool:
+        """Whether the prices had the tax in them."""
+        if self.subtotal is None or self.discount is None or not self.tax or not self.tax.amount:
+            return False
+        return self.total.amount < self.subtotal.amount - self.discount.amount + self.tax.amount
+
 
 @dataclass(frozen=True)
 class PaymentView:
