@@ -133,7 +133,7 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
         # Money that was not what was ordered is for none of its lines, whatever Stripe says of them.
         plain = facts.amount == facts.amount_subtotal and not facts.amount_discount and not facts.amount_tax
         # At which rate it was taxed, and by which invoice it was billed, only Stripe's lists say.
-        plain = plain and not checkouts.is_taxed(row) and (facts.subscription is not None or not facts.invoice)
+        plain = plain and not checkouts.is_taxed(row) and not checkouts.is_invoiced(row)
         known = plain or facts.amount == facts.amount_tax == 0 or not book.fits(row)
         payments.record(session, admitted.order_id, book.payments, facts, lines_known=known)
         _note_promotion(session, order, admitted.facts, now=now)
@@ -169,14 +169,18 @@ def record_payment(session: Session, order_id: AdmittedOrder, book: Ledger, fact
 
 
 def list_lines(
-    session: Session, order_id: AdmittedOrder, payment_id: str, listed: Sequence[dict[str, Any]], *, actor: str,
-    now: datetime,
+    session: Session, order_id: AdmittedOrder, payment_id: str, listed: Sequence[dict[str, Any]], *, complete: bool = True,
+    actor: str, now: datetime,
 ) -> Settled:  # fmt: skip
-    """Keep what Stripe lists of one of the order's payments, be it nothing, and settle the order."""
+    """Keep what Stripe lists of one of the order's payments, be it nothing, and settle the order.
+
+    As long as it is not `complete`, Stripe is asked about the payment again.
+    """
     order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
     if payment := payments.named(book.payments, payment_id):
+        known = payment.lines_known
         _list(session, order_id, book, payment, listed)
-        payment.lines_known = True  # asked again, Stripe would list no more
+        payment.lines_known = known or complete  # asked again, Stripe would list no more
     [settled] = settle(session, [Case(order, book, actor)], now=now)
     return settled
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from core.foundation.errors import LinkExpired, NotPermitted, OrderNotFound
+from core.foundation.errors import NotPermitted, OrderNotFound
 from core.foundation.money import Money
 from core.invoicing import receipts
 from core.invoicing.receipts import Receipt, TaxRow
@@ -32,7 +32,7 @@ async def of_buyer(payment_id: str, request: Request, shop: OpenShop, token: str
     """The receipt for its buyer. Whoever is not known to be them is led to where one signs in."""
     try:
         found = await run_in_threadpool(_for_buyer, shop, payment_id, request, token)
-    except (OrderNotFound, LinkExpired):
+    except OrderNotFound:
         return RedirectResponse(f"{shop.settings.public_url}/purchases", 303, headers=_HEADERS)
     return await _page(shop, found)
 

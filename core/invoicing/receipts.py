@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from core.catalog import products, seller
 from core.catalog.seller import Seller
 from core.foundation import signing
-from core.foundation.errors import LinkInvalid, OrderNotFound
+from core.foundation.errors import LinkExpired, LinkInvalid, OrderNotFound
 from core.foundation.money import Money
 from core.invoicing import billing_details, invoices
 from core.invoicing.billing_details import Details
@@ -174,23 +174,25 @@ def papers_of(session: Session, payment_id: str) -> tuple[Paper, ...]:
 def for_buyer(shop: Shop, payment_id: str, *, email: str = "", browser: str = "", token: str = "") -> Receipt:
     """The receipt for whoever may see it: its signed-in buyer, the browser that bought, or who has the link of the letter.
 
-    Raises LinkExpired for a link that is too old, and OrderNotFound for anybody else, as for a payment that there is none of.
+    Raises OrderNotFound for anybody else, as for a payment that there is none of.
     """
-    opened = _opened(shop, token) == payment_id if token else False
     with shop.reading() as session:
-        found = session.get(Payment, payment_id)
-        order = session.get(Order, found.order_id) if found else None
-        theirs = bool(email and order and order.customer_id) and customers.whose(session, email) == order.customer_id  # type: ignore[union-attr]
-        here = bool(browser and order) and order.browser_id == browser  # type: ignore[union-attr]
-        if order is None or not (opened or theirs or here):
+        payment = session.get(Payment, payment_id)
+        order = session.get(Order, payment.order_id) if payment else None
+        if order is None:
+            raise OrderNotFound(order=payment_id)
+        theirs = bool(email and order.customer_id) and customers.whose(session, email) == order.customer_id
+        here = bool(browser) and order.browser_id == browser
+        if not (theirs or here or _opens(shop, token, payment_id, order)):
             raise OrderNotFound(order=payment_id)
         return of_payment(session, shop, payment_id)
 
 
-def link(shop: Shop, payment_id: str) -> str:
-    """The address of a receipt for letters, which opens it without a sign-in for as long as it lasts."""
-    token = signing.sign(shop.signing_key, signing.RECEIPT, payment_id)
-    return f"{shop.settings.public_url}/api/receipts/{payment_id}?token={token}"
+def link(shop: Shop, order: Order, payment_id: str) -> str:
+    """The address of a receipt for letters, which opens it without a sign-in for as long as it lasts, and as long as the order is
+    its customer's: whoever it was taken from has a letter of it too."""
+    token = signing.sign(shop.signing_key, signing.RECEIPT, [payment_id, order.customer_id])
+    return f"{shop.settings.public_url}{path(payment_id)}?token={token}"
 
 
 def path(payment_id: str) -> str:
@@ -198,11 +200,12 @@ def path(payment_id: str) -> str:
     return f"/api/receipts/{payment_id}"
 
 
-def _opened(shop: Shop, token: str) -> str:
+def _opens(shop: Shop, token: str, payment_id: str, order: Order) -> bool:
     try:
-        return str(signing.read(shop.signing_key, signing.RECEIPT, token))
-    except LinkInvalid:
-        return ""
+        named = signing.read(shop.signing_key, signing.RECEIPT, token)
+    except (LinkExpired, LinkInvalid):
+        return False
+    return bool(named == [payment_id, order.customer_id])
 
 
 def _buyer(order: Order) -> tuple[str, ...]:

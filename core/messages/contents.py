@@ -126,7 +126,7 @@ def _papers(session: Session, shop: Shop, order: Order, email: str) -> dict[str,
         return {}
     rows = invoices.of_payment(session, received[0].id)
     written = tuple((row.number, row.hosted_url) for row in rows[-1:] if row.hosted_url)
-    return {"receipt_url": receipts.link(shop, received[0].id), "invoices": written}
+    return {"receipt_url": receipts.link(shop, order, received[0].id), "invoices": written}
 
 
 def _library(session: Session, shop: Shop, order: Order, email: str) -> str:

@@ -151,6 +151,11 @@ def is_taxed(row: Checkout) -> bool:
     return bool((row.parameters.get("automatic_tax") or {}).get("enabled"))
 
 
+def is_invoiced(row: Checkout) -> bool:
+    """Whether we opened it so that Stripe writes an invoice of what was bought once."""
+    return bool((row.parameters.get("invoice_creation") or {}).get("enabled"))
+
+
 @dataclass(frozen=True)
 class Due:
     """What an order costs, in minor units: `in_trial` is what is left of it while its plans are tried for nothing."""

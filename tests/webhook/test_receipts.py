@@ -10,6 +10,7 @@ from core.foundation import signing
 from core.invoicing import billing_details, receipts
 from core.invoicing.billing_details import Details
 from core.journeys import checkout
+from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.shop import Shop
 from tests import builders
@@ -82,12 +83,16 @@ def test_a_receipt_opens_for_its_buyer_and_for_nobody_else(taxed: Shop, paid: Pa
     for other in (browser(taxed), browser(taxed, email=OLE), browser(taxed, browser="br_ole")):
         refused = other.get(path)
         assert (refused.status_code, refused.headers["location"]) == (303, "http://localhost:8501/purchases")
-    token = receipts.link(taxed, paid.id).partition("?token=")[2]
+    token = receipts.link(taxed, builders.order(taxed, paid.order_id), paid.id).partition("?token=")[2]
     assert browser(taxed).get(f"{path}?token={token}").status_code == 200
     assert browser(taxed).get(f"{path}?token={token[:-2]}xx").status_code == 303
     stolen = signing.sign(taxed.signing_key, signing.LETTER, paid.id)
     assert browser(taxed).get(f"{path}?token={stolen}").status_code == 303
     assert browser(taxed).get(f"/receipts/pi_nobody?token={token}").status_code == 303
+    # Who was written to by mistake keeps the letter, and not what it opened.
+    with taxed.transaction() as session:
+        session.get_one(Order, paid.order_id).customer_id = None
+    assert browser(taxed).get(f"{path}?token={token}").status_code == 303
 
 
 @builders.on_sqlite

@@ -13,8 +13,9 @@ from core.catalog import tax
 from core.catalog.products import Kind, Price, Product
 from core.events import questions
 from core.gateway.sessions import CheckoutState, Money, read_session
+from core.invoicing import invoices
 from core.journeys import checkout
-from core.orders import allocation, checkouts, orders, payment_lines
+from core.orders import allocation, checkouts, orders, payment_lines, payments
 from core.orders.checkouts import Checkout, Due
 from core.orders.orders import Order
 from core.orders.payment_lines import Share
@@ -24,6 +25,7 @@ from core.owner.accounting import tax as tax_file
 from core.owner.figures.days import Days
 from core.shop import Shop
 from tests import builders
+from tests.conftest import Clock
 from tests.core.orders import rows
 from tests.core.orders.rows import DAY
 from tests.fakes import FakeStripe
@@ -148,6 +150,55 @@ def test_a_taxed_plan_keeps_rate_and_evidence_at_first_and_the_rate_at_each_rene
         order, [line] = session.get_one(Order, order_id), orders.lines(session, order_id)
     assert (order.status, order.attention, order.card_country) == (Status.FULFILLED, "", "DK")
     assert (line.tax_rate, line.amount_tax) == ("25", 540)
+
+
+@builders.on_sqlite
+def test_an_invoice_that_is_written_after_the_payment_was_told_of_is_waited_for(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    shop = replace(shop, settings=shop.settings.model_copy(update={"invoices": "always"}))
+    order_id, session_id = builders.opened(shop, "guide-eur")
+    written = stripe.pay(session_id)["invoice"]
+    stripe.sessions[session_id]["invoice"] = None
+    builders.deliver(shop, stripe.event("completed", session_id))
+    learn(shop, order_id)
+    with shop.reading() as session:
+        assert invoices.of_orders(session, [order_id]) == {}
+        assert payments.with_unknown_lines(session, livemode=False, now=shop.now(), limit=5)
+    stripe.sessions[session_id]["invoice"] = written
+    learn(shop, order_id)
+    with shop.reading() as session:
+        [row] = invoices.of_orders(session, [order_id])[order_id]
+        assert row.number == stripe.invoices[written]["number"]
+        assert payments.with_unknown_lines(session, livemode=False, now=shop.now(), limit=5) == []
+    assert stripe.invoices[written]["metadata"]["order_id"] == order_id
+
+
+@builders.on_sqlite
+def test_an_invoice_that_is_never_written_is_not_waited_for_any_longer_than_an_hour(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    shop = replace(shop, settings=shop.settings.model_copy(update={"invoices": "always"}))
+    order_id, session_id = builders.opened(shop, "guide-eur")
+    stripe.pay(session_id)
+    stripe.sessions[session_id]["invoice"] = None
+    builders.deliver(shop, stripe.event("completed", session_id))
+    clock.pass_(hours=1, minutes=1)
+    learn(shop, order_id)
+    with shop.reading() as session:
+        assert payments.with_unknown_lines(session, livemode=False, now=shop.now(), limit=5) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "business", "wanted"),
+    [("off", True, False), ("business", False, False), ("business", True, True), ("always", False, True)],
+)
+@builders.on_sqlite
+def test_an_invoice_is_asked_for_as_the_setting_says(shop: Shop, setting: str, business: bool, wanted: bool) -> None:
+    shop = replace(shop, settings=shop.settings.model_copy(update={"invoices": setting}))
+    asked = parameters(shop, business=business)
+    assert ("invoice_creation" in asked) is wanted
+    assert ("automatic_tax" in asked) is False
 
 
 @st.composite
