@@ -40,7 +40,7 @@ from core.orders.checkouts import Checkout
 from core.orders.history import Entries
 from core.orders.ledger import Ledger
 from core.orders.orders import AdmittedOrder, Order
-from core.orders.payments import Payment, PaymentFacts
+from core.orders.payments import FIRST_OF_PLAN, Payment, PaymentFacts
 from core.orders.status import GrantState, Progress, Status, handed_of, status_of
 from core.owed_jobs import Due
 from core.people import customers
@@ -132,6 +132,8 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
         facts = payments.read_paid_session(admitted.facts, now=now)
         # Money that was not what was ordered is for none of its lines, whatever Stripe says of them.
         plain = facts.amount == facts.amount_subtotal and not facts.amount_discount and not facts.amount_tax
+        # At which rate it was taxed, and by which invoice it was billed, only Stripe's lists say.
+        plain = plain and not checkouts.is_taxed(row) and not checkouts.is_invoiced(row)
         known = plain or facts.amount == facts.amount_tax == 0 or not book.fits(row)
         payments.record(session, admitted.order_id, book.payments, facts, lines_known=known)
         _note_promotion(session, order, admitted.facts, now=now)
@@ -161,18 +163,24 @@ def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, a
 def record_payment(session: Session, order_id: AdmittedOrder, book: Ledger, facts: PaymentFacts) -> None:
     """Record money that came in by an invoice, in the ledger of its order as well."""
     payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
-    _list(session, order_id, book, payment, facts.lines)
+    first_taxed = facts.billing_reason == FIRST_OF_PLAN and any(map(checkouts.is_taxed, book.checkouts))
+    # Of the first payment the worker asks more than its invoice says: where the card is from.
+    _list(session, order_id, book, payment, None if first_taxed else facts.lines)
 
 
 def list_lines(
-    session: Session, order_id: AdmittedOrder, payment_id: str, listed: Sequence[dict[str, Any]], *, actor: str,
-    now: datetime,
+    session: Session, order_id: AdmittedOrder, payment_id: str, listed: Sequence[dict[str, Any]], *, complete: bool = True,
+    actor: str, now: datetime,
 ) -> Settled:  # fmt: skip
-    """Keep what Stripe lists of one of the order's payments, be it nothing, and settle the order."""
+    """Keep what Stripe lists of one of the order's payments, be it nothing, and settle the order.
+
+    As long as it is not `complete`, Stripe is asked about the payment again.
+    """
     order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
     if payment := payments.named(book.payments, payment_id):
+        known = payment.lines_known
         _list(session, order_id, book, payment, listed)
-        payment.lines_known = True  # asked again, Stripe would list no more
+        payment.lines_known = known or complete  # asked again, Stripe would list no more
     [settled] = settle(session, [Case(order, book, actor)], now=now)
     return settled
 
@@ -219,6 +227,7 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
             own = [share for share in shares if share.order_line_id == line.id]
             line.amount_discount = sum(share.amount_discount for share in own)
             line.amount_tax = sum(share.amount_tax for share in own)
+            line.tax_rate, line.tax_reason = (own[0].tax_rate, own[0].tax_reason) if own else ("", "")
 
 
 def _second_thoughts(ledger: Ledger) -> list[str]:
@@ -244,6 +253,7 @@ def _adopt(session: Session, tasks: Sequence[Task], *, now: datetime) -> None:
             order.stripe_payment_intent_id = paid.stripe_payment_intent_id
             order.stripe_subscription_id = paid.stripe_subscription_id or order.stripe_subscription_id
             order.name, order.country, order.tax_id = paid.name, paid.country, paid.tax_id
+            order.address = paid.address
             if order.customer_id is None and paid.email:
                 order.email = paid.email
                 new.append(task)

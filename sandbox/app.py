@@ -18,6 +18,7 @@ from sandbox.api.operations import HANDLERS, TIMERS
 from sandbox.pages import flash_messages, rendering
 from sandbox.pages.challenge_page import ChallengePage
 from sandbox.pages.hosted_page import HostedPage
+from sandbox.pages.invoice_page import InvoicePage
 from sandbox.pages.portal_page import PortalPage
 from sandbox.pages.recovery_page import RecoveryPage
 from sandbox.panel import catalogue_actions, scenarios
@@ -66,6 +67,9 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
         app.add_route(path, api.answer, METHODS)
     app.add_route("/c/pay/{id}", page.show, ["GET"])
     app.add_route("/c/pay/{id}", page.pay, ["POST"])
+    papers = InvoicePage(account)
+    app.add_route("/invoice/{id}", papers.show, ["GET"])
+    app.add_route("/credit-note/{id}", papers.show_note, ["GET"])
     app.add_route("/r/{token}", RecoveryPage(account).open, ["GET"])
     app.add_route("/challenge/{id}", challenge.show, ["GET"])
     app.add_route("/challenge/{id}", challenge.answer, ["POST"])

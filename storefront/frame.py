@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.catalog import seller
 from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
 
@@ -49,12 +50,21 @@ def phone_cart() -> None:
 
 
 def footer() -> None:
-    """Who sells here, and how to reach them."""
-    settings = process.shop().settings
+    """Who sells here, under which terms, and how to reach them."""
+    said = texts()
+    who = seller.of(said, process.shop().settings)
+    written = [
+        f"[{title}]({who.document(name) if seller.is_link(who.document(name)) else f'/{name}'})"
+        for name, title in (("terms", "Terms"), ("privacy", "Privacy"), ("imprint", "Imprint"))
+        if who.document(name)
+    ]
     st.space("large")
     with st.container(horizontal=True, horizontal_alignment="distribute", gap="xxsmall"):
-        quiet(plain(texts().get("seller", settings.shop_name)), width="content")
+        with st.container(gap=None, width="content"):
+            quiet(plain(said.get("seller", who.name)), width="content")
+            if who.address:
+                quiet(plain(", ".join(who.lines[1:])), width="content")
         with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content", key="foot-links"):
             with st.container(key="flush-withdraw", width="content"):
                 st.page_link(links.WITHDRAW, label=WITHDRAW, help="")
-            quiet(f"[Contact](mailto:{settings.support_email}) · Runs on Pushcart", width="content")
+            quiet(" · ".join([*written, f"[Contact](mailto:{who.support})", "Runs on Pushcart"]), width="content")

@@ -6,6 +6,7 @@ from html import escape
 import streamlit as st
 
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
+TERMS, PRIVACY, IMPRINT = "buyer_pages/terms.py", "buyer_pages/privacy.py", "buyer_pages/imprint.py"
 THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
 WITHDRAW = "buyer_pages/withdraw.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"

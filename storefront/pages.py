@@ -45,6 +45,9 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
         st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
         st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
         st.Page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", visibility="hidden"),
+        st.Page(links.TERMS, title="Terms", url_path="terms", visibility="hidden"),
+        st.Page(links.PRIVACY, title="Privacy", url_path="privacy", visibility="hidden"),
+        st.Page(links.IMPRINT, title="Imprint", url_path="imprint", visibility="hidden"),
     ]
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from core.catalog.products import Interval, Kind
 from core.kinds.offers import Offer, PriceTag
 from core.kinds.workshops import DateView
-from storefront import amounts, dates, pictures, words
+from storefront import amounts, dates, pictures, process, words
 
 
 def draw_head(offer: Offer) -> None:
@@ -51,6 +51,12 @@ def choose_quantity(offer: Offer, date: DateView | None, in_cart: int = 0) -> in
     label = words.unit(offer.kind)[1].capitalize()
     begin = min(in_cart, most) or 1
     return int(st.number_input(label, 1, most, begin, key=f"quantity-{offer.id}"))
+
+
+def draw_tax(tag: PriceTag) -> None:
+    """Whether the price is all that is paid, where the shop takes tax."""
+    if process.shop().settings.tax == "stripe":
+        words.quiet("Plus tax, by where you live." if tag.plus_tax else "Tax is included.")
 
 
 def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:

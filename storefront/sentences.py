@@ -10,6 +10,8 @@ from core.foundation.errors import (
     AmountTooSmall,
     BadInput,
     BadQuantity,
+    DetailsTooLate,
+    DetailsUnfit,
     EmptyBasket,
     FactorWrong,
     LicenseNotFound,
@@ -125,10 +127,23 @@ def of(error: ShopError) -> str:
             return "This link has done its work or is too old."
         case LinkInvalid():
             return "This link doesn't work."
+        case DetailsUnfit(field=field, problem=problem):
+            return f"{_FIELDS[field]} {_PROBLEMS[problem]}"
+        case DetailsTooLate(days=days):
+            return f"Invoices can be corrected for {days} days after a payment. {_write_to_us()}"
         case BadInput():
             return "Something about this isn't right. Check what you typed and try again."
         case _:
             return f"Something went wrong on our side. {_write_to_us()}"
+
+
+# What the fields of billing details are called, and what can be wrong with one.
+_FIELDS = {
+    "name": "The company's name", "line1": "The street", "line2": "The second line of the address",
+    "postal_code": "The postcode", "city": "The town", "state": "The state", "country": "The country",
+    "tax_id": "The VAT or tax id",
+}  # fmt: skip
+_PROBLEMS = {"empty": "is missing.", "long": "is too long.", "unknown": "isn't one that an invoice can show."}
 
 
 def _unfit(why: Unfit) -> str:

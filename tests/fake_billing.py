@@ -64,6 +64,10 @@ class FakeBilling(FakePayments):
         self._called("find_invoice_of")
         return deepcopy(self.invoices.get(self.invoice_payments.get(payment_intent, "")))
 
+    def find_invoice(self, invoice: str) -> dict[str, Any] | None:
+        self._called("find_invoice")
+        return deepcopy(self.invoices.get(invoice))
+
     def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
         self._called("lines_of_invoice")
         if invoice not in self.invoices:
@@ -94,7 +98,7 @@ class FakeBilling(FakePayments):
         return [
             invoice
             for invoice in self.invoices.values()
-            if invoice["parent"]["subscription_details"]["subscription"] == subscription
+            if invoice["parent"] and invoice["parent"]["subscription_details"]["subscription"] == subscription
         ]
 
     def renew(self, subscription_id: str) -> dict[str, Any]:
@@ -270,7 +274,28 @@ class FakeBilling(FakePayments):
         lines = [self._line(next(plans) if item["price"]["recurring"] else None, item) for item in items]
         details = session["total_details"]
         discount, tax = details["amount_discount"], details["amount_tax"]
-        return self._invoice(subscription, "subscription_create", lines, discount=discount, tax=tax)
+        on_top = session["amount_total"] - session["amount_subtotal"] + discount
+        return self._invoice(
+            subscription, "subscription_create", lines, discount=discount, tax=tax, on_top=on_top
+        )  # fmt: skip
+
+    def _issue(self, session: dict[str, Any], said: dict[str, Any], items: list[dict[str, Any]]) -> str:
+        """The invoice of what was bought once, paid from the beginning; its id."""
+        number, now, amount = next(self._numbers), self._stamp(), session["amount_total"]
+        lines = [self._line(None, item) for item in items]
+        invoice_id = f"in_test_{number}"
+        self.invoices[invoice_id] = {
+            "id": invoice_id, "object": "invoice", "status": "paid", "billing_reason": "manual", "livemode": False,
+            "amount_due": amount, "amount_paid": amount, "currency": session["currency"],
+            "subtotal": session["amount_subtotal"], "total": amount, "number": f"PLAIN-{number:04d}",
+            "hosted_invoice_url": f"https://invoice.stripe.com/i/{invoice_id}",
+            "invoice_pdf": f"https://pay.stripe.com/invoice/{invoice_id}/pdf", "total_discount_amounts": [], "total_taxes": [],
+            "lines": {"object": "list", "data": lines, "has_more": False}, "created": now,
+            "status_transitions": {"paid_at": now, "finalized_at": now}, "customer": session["customer"],
+            "metadata": dict(said["metadata"]), "footer": said["footer"], "custom_fields": said["custom_fields"],
+            "parent": None, "customer_address": session["customer_details"]["address"],
+        }  # fmt: skip
+        return invoice_id
 
     def _line(self, plan: dict[str, Any] | None, item: dict[str, Any], *, change: bool = False) -> dict[str, Any]:
         """The line of an invoice for the period of a subscription's item, for a change in it, or for what was bought once."""
@@ -284,7 +309,14 @@ class FakeBilling(FakePayments):
         now = self._stamp()
         period = (plan["current_period_start"], plan["current_period_end"]) if plan else (now, now)
         sold = {"price_details": {"price": plan["price"]["id"]}} if plan else {}
-        taxes = [{"amount": item["amount_tax"], "tax_behavior": "exclusive"}] if item["amount_tax"] else []
+        taxes = [
+            {
+                "amount": each["amount"], "taxable_amount": each["taxable_amount"],
+                "tax_behavior": "inclusive" if each["rate"]["inclusive"] else "exclusive",
+                "taxability_reason": each["taxability_reason"],
+            }
+            for each in item.get("taxes", [])
+        ]  # fmt: skip
         discounts = [{"amount": item["amount_discount"]}] if item["amount_discount"] else []
         return {
             "object": "line_item", "amount": item["amount_subtotal"], "subtotal": item["amount_subtotal"],
@@ -327,10 +359,11 @@ class FakeBilling(FakePayments):
         return invoice
 
     def _invoice(
-        self, subscription: dict[str, Any], reason: str, lines: list[dict[str, Any]], *, discount: int = 0, tax: int = 0
-    ) -> dict[str, Any]:
+        self, subscription: dict[str, Any], reason: str, lines: list[dict[str, Any]], *, discount: int = 0, tax: int = 0,
+        on_top: int = 0,
+    ) -> dict[str, Any]:  # fmt: skip
         subtotal = sum(line["amount"] for line in lines)
-        amount = subtotal - discount + tax
+        amount = subtotal - discount + on_top
         invoice = {
             "id": f"in_test_{next(self._numbers)}", "object": "invoice", "status": "open", "billing_reason": reason,
             "livemode": False, "amount_due": amount, "amount_paid": 0, "currency": subscription["currency"],

@@ -40,6 +40,11 @@ class FakePayments(FakeBalance):
         self._called("find_charge")
         return deepcopy(self.charges.get(charge))
 
+    def find_charge_of(self, payment_intent: str) -> dict[str, Any] | None:
+        self._called("find_charge_of")
+        latest = self.payment_intents.get(payment_intent, {}).get("latest_charge")
+        return deepcopy(self.charges.get(latest or ""))
+
     # -- what happens at Stripe
 
     def bill(

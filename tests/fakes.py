@@ -121,17 +121,30 @@ class FakeStripe(FakeCatalogue, FakeBilling):
         )
         return session
 
-    def tax(self, session_id: str, percent: int) -> dict[str, Any]:
-        """Stripe works out the tax, on top of the prices. Returns the Session."""
+    def tax(self, session_id: str, percent: int, *, reason: str = "standard_rated") -> dict[str, Any]:
+        """Stripe works out the tax, on top of the prices but for those that include it. Returns the Session."""
         for line in self._carts[session_id]:
-            line["tax"] = (_listed(line, self._trial(session_id)) - line.get("discount", 0)) * percent // 100
+            amount = _listed(line, self._trial(session_id)) - line.get("discount", 0)
+            included = line.get("tax_behavior") == "inclusive"
+            line["tax"] = tax = amount * percent // (100 + percent if included else 100)
+            line["on_top"] = 0 if included else tax
+            rate = {"object": "tax_rate", "percentage": percent, "effective_percentage": percent, "inclusive": included}
+            net = amount - tax if included else amount
+            line["taxes"] = [{"amount": tax, "rate": rate, "taxability_reason": reason, "taxable_amount": net}]
         session = self.sessions[session_id]
-        tax = sum(line["tax"] for line in self._carts[session_id])
-        session["amount_total"] += tax
-        session["total_details"]["amount_tax"] = tax
+        session["amount_total"] += sum(line["on_top"] for line in self._carts[session_id])
+        session["total_details"]["amount_tax"] = sum(line["tax"] for line in self._carts[session_id])
         return session
 
-    def pay(self, session_id: str, *, email: str = "nora@lindqvist.example", slowly: bool = False) -> dict[str, Any]:
+    def pay(
+        self,
+        session_id: str,
+        *,
+        email: str = "nora@lindqvist.example",
+        slowly: bool = False,
+        address: dict[str, str] | None = None,
+        tax_id: str = "",
+    ) -> dict[str, Any]:
         """The buyer pays; `slowly` with a bank debit whose money is still to come. Returns the Session."""
         session, asked = self.sessions[session_id], self._asked.get(session_id, {})
         assert session["status"] == "open", session["status"]
@@ -141,9 +154,13 @@ class FakeStripe(FakeCatalogue, FakeBilling):
         free = session["amount_total"] == 0
         session.update(
             status="complete", url=None, payment_status="unpaid" if slowly else "no_payment_required" if free else "paid",
-            customer_details={"email": email, "name": "Nora Lindqvist", "address": {"country": "DE"}},
+            customer_details={
+                "email": email, "name": "Nora Lindqvist", "address": {"country": "DE", **(address or {})},
+                "tax_ids": [{"type": "eu_vat", "value": tax_id}] if tax_id else [],
+            },
         )  # fmt: skip
-        if plans or free:
+        billed = (asked.get("invoice_creation") or {}).get("enabled") and not slowly
+        if plans or free or billed:
             session["customer"] = f"cus_test_{next(self._numbers)}"
         if plans:
             session["subscription"] = f"sub_test_{next(self._numbers)}"
@@ -153,6 +170,10 @@ class FakeStripe(FakeCatalogue, FakeBilling):
             )
         elif not free:
             self.charge(self._payment_of(session), slowly=slowly)
+        if billed:
+            session["invoice"] = self._issue(
+                session, asked["invoice_creation"]["invoice_data"], self._line_items(session_id)
+            )
         return session
 
     def decline(self, session_id: str) -> dict[str, Any]:
@@ -290,12 +311,13 @@ class FakeStripe(FakeCatalogue, FakeBilling):
         found = []
         for line in self._carts[session_id]:
             listed = _listed(line, self._trial(session_id))
-            discount, tax = line.get("discount", 0), line.get("tax", 0)
+            discount, tax, on_top = line.get("discount", 0), line.get("tax", 0), line.get("on_top", 0)
             product = line.get("product_data") or {}
             found.append(
                 {
                     "object": "item", "amount_subtotal": listed, "amount_discount": discount, "amount_tax": tax,
-                    "amount_total": listed - discount + tax, "currency": line["currency"], "quantity": line["quantity"],
+                    "amount_total": listed - discount + on_top,
+                    "taxes": line.get("taxes", []), "currency": line["currency"], "quantity": line["quantity"],
                     "description": product.get("name", ""),
                     "price": {
                         "object": "price", "unit_amount": line["unit_amount"], "currency": line["currency"],

@@ -42,6 +42,10 @@ ROOMS: dict[str, set[str]] = {
     "core/rights": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/licensing",
     },
+    # What was written about payments, and about whom: it moves no money, and settles no order.
+    "core/invoicing": {
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+    },
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
     "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
@@ -49,71 +53,82 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/owed_jobs",
     },
     "core/journeys": {
-        "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
+        "core/people", "core/invoicing",
         "core/admission", "core/fulfillment",
     },
     "core/events": {
+        "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/admission", "core/fulfillment", "core/journeys",
     },
     "core/messages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/invoicing",
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing",
+        "core/licensing", "core/invoicing",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
-        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
-        "core/messages", "core/owner",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/journeys", "core/messages", "core/owner", "core/invoicing",
     },
     "core/privacy": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing", "core/journeys",
-        "core/people", "core/events", "core/messages", "core/owner",
+        "core/licensing", "core/journeys", "core/people", "core/events", "core/messages", "core/owner", "core/invoicing",
     },
     "core/registers": {
-        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/invoicing",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
     "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
     # What is typed into a terminal.
     "core/command_line": {
         "core/foundation", "core/rights", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing",
+        "core/licensing", "core/invoicing",
         "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
     "core": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing",
+        "core/licensing", "core/invoicing",
         "core/people",
         "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner", "core/privacy",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
-        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
-        "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
+        "core/invoicing",
     },
     "worker": {
-        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/invoicing",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
         "core/privacy",
     },
     "storefront": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/invoicing",
         "core/people", "core/journeys",
         "core/owner", "core/opening",
+    },
+    # What stands in writing: receipts, invoices, and the seller's texts.
+    "storefront/papers": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
     },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
     "storefront/buyer_pages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/invoicing",
         "core/people", "core/journeys",
-        "storefront", "storefront/sign_in",
+        "storefront", "storefront/sign_in", "storefront/papers",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
@@ -133,7 +148,8 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/owner_pages": {
-        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/invoicing",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",
         "storefront/product_forms", "core/correspondence", "storefront/order_desk", "storefront/people",

@@ -24,6 +24,7 @@ from webhook import (
     licenses,
     pictures,
     products,
+    receipts,
     stripe_events,
     uploads,
 )
@@ -83,7 +84,18 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.alone = False
     errors.register(app)
     stripe_events.register(app)
-    for module in (checkouts, checkout_form, products, downloads, licenses, cookies, exports, uploads, pictures):
+    for module in (
+        checkouts,
+        checkout_form,
+        products,
+        downloads,
+        licenses,
+        cookies,
+        exports,
+        receipts,
+        uploads,
+        pictures,
+    ):
         app.include_router(module.router)
     health.register(app)
     return app

@@ -29,7 +29,8 @@ class BasketBody(BaseModel):
 
     `consents` are the versions of the clauses of `GET /products` that the buyer agreed to or was shown. Without any what they
     agreed to before stays, and what nobody agreed to is kept as such: then the right of withdrawal stays.
-    `again` is for who was told that they have this already (PlanHeld), or that its money is on its way (StillSettling).
+    `again` is for who was told that they have this already (PlanHeld), or that its money is on its way (StillSettling), and
+    `business` for who buys for one.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -39,6 +40,7 @@ class BasketBody(BaseModel):
     email: Annotated[str, Field(max_length=1000)] | None = None
     again: bool = False
     consents: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] | None = None
+    business: bool = False
 
 
 @router.post("/checkout")
@@ -58,6 +60,7 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
         signed_in=signed_in,
         again=body.again,
         consents=None if body.consents is None else tuple(body.consents),
+        business=body.business,
     )
     link = await run_in_threadpool(checkout.start, shop, basket)
     cookies.remember_browser(response, shop, browser)

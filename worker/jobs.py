@@ -13,6 +13,7 @@ from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
+from core.invoicing import corrections
 from core.journeys import plans
 from core.owner.shelves import promotions, stripe_prices
 from core.shop import Shop
@@ -74,6 +75,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, stripe_prices.archive)
         case Job.PROMOTION_CODE:
             _call_stripe(post.shop, turn, promotions.tell)
+        case Job.CORRECT_INVOICES:
+            _call_stripe(post.shop, turn, corrections.correct)
         case _:
             sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 

@@ -1,17 +1,30 @@
 """The catalogue file: a TOML text that says what is sold, read whole or refused with a sentence for each mistake."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from core.catalog import catalog_lines, tax
 from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Interval, Kind
-from core.foundation.errors import AmountTooBig, AmountTooSmall, AmountUneven, BadInput, CatalogInvalid, CurrencyUnknown
+from core.catalog.seller import DOCUMENTS, is_link
+from core.foundation import addresses
+from core.foundation.errors import (
+    AddressUnfit,
+    AmountTooBig,
+    AmountTooSmall,
+    AmountUneven,
+    BadInput,
+    CatalogInvalid,
+    CurrencyUnknown,
+)
 from core.foundation.money import Money, check_chargeable
 
 
@@ -20,7 +33,7 @@ class _Entry(BaseModel):
 
 
 class PriceEntry(_Entry):
-    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone."""
+    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
     # Strict: 29.00 in the file means major units to its writer, and must not become 29 cents.
@@ -28,6 +41,7 @@ class PriceEntry(_Entry):
     currency: str = Field(pattern=r"^[a-z]{3}$")
     interval: Interval | None = None
     stripe_price_id: str | None = None
+    tax_behavior: Literal["", "inclusive", "exclusive"] = ""
 
     @model_validator(mode="after")
     def _chargeable(self) -> "PriceEntry":
@@ -155,6 +169,7 @@ class ProductEntry(_Entry):
     consent: str = Field("", max_length=1000)
     license: LicenseEntry = LicenseEntry()
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
+    tax_code: str = ""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
@@ -166,6 +181,8 @@ class ProductEntry(_Entry):
         trial = self.plan.get("trial_days", 0)
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
             raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
+        if self.tax_code and self.tax_code not in tax.CODES and not re.fullmatch(r"txcd_\d{8}", self.tax_code):
+            raise ValueError(f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000")
         _each_once("file name", [file.name for file in self.files])
         _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
         return self
@@ -191,10 +208,52 @@ class ProductEntry(_Entry):
         return {**self.plan, **self.license.written(), **counts, **policy}
 
 
+class ShopEntry(_Entry):
+    """`[shop]`: who sells, and what is said on every page. `address` has several lines.
+
+    `terms`, `privacy` and `imprint` are each the address of a page, or the text itself in Markdown.
+    """
+
+    name: str = Field("", max_length=200)
+    headline: str = Field("", max_length=300)
+    intro: str = Field("", max_length=2000)
+    seller: str = Field("", max_length=500)
+    address: str = Field("", max_length=500)
+    vat_id: str = Field("", pattern=r"^([A-Z]{2}[0-9A-Z .+*-]{2,20})?$")
+    register_number: str = Field("", max_length=200, alias="register")
+    support: str = ""
+    terms: str = ""
+    privacy: str = ""
+    imprint: str = ""
+
+    @field_validator("support")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            return value and addresses.checked(value, reachable=False)
+        except AddressUnfit:
+            raise ValueError(f"{value!r} is no mail address") from None
+
+    @field_validator(*DOCUMENTS)
+    @classmethod
+    def _is_a_document(cls, value: str) -> str:
+        link = urlsplit(value.strip())
+        if is_link(value.strip()) and (not link.hostname or len(value.split()) > 1):
+            raise ValueError(f"{value!r} is no address of a page")
+        if value.strip() and not is_link(value.strip()) and len(value.split()) == 1:
+            raise ValueError("give the address of a page, which begins with https://, or the text itself")
+        return value
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What is said, by its name in the file."""
+        return {name: text for name, text in self.model_dump(by_alias=True).items() if text.strip()}
+
+
 class CatalogFile(_Entry):
     """The whole file."""
 
-    shop: dict[str, str] = {}
+    shop: ShopEntry = ShopEntry()
     products: list[ProductEntry] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -206,8 +265,10 @@ class CatalogFile(_Entry):
 
 def read(path: Path) -> CatalogFile:
     """The catalogue in this file. Raises CatalogInvalid with every problem found."""
+    text = ""
     try:
-        catalogue = CatalogFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        catalogue = CatalogFile.model_validate(tomllib.loads(text))
     except FileNotFoundError:
         raise CatalogInvalid([f"there is no file {path}"]) from None
     except OSError as error:
@@ -215,7 +276,7 @@ def read(path: Path) -> CatalogFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
     except ValidationError as error:
-        raise CatalogInvalid([_sentence(problem) for problem in error.errors()]) from None
+        raise CatalogInvalid([_sentence(problem, text) for problem in error.errors()]) from None
     named = [entry.path for entry in files(catalogue) if entry.path]
     if missing := [name for name in named if not (path.parent / name).is_file()]:
         raise CatalogInvalid([f"there is no file {name} beside the catalogue" for name in missing])
@@ -228,9 +289,29 @@ def files(catalogue: CatalogFile) -> Iterator[FileEntry]:
         yield from product.files
 
 
-def _sentence(problem: Any) -> str:
+def _sentence(problem: Any, text: str) -> str:
+    """What is wrong, in which field and on which line of the file, in words."""
     where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg'].removeprefix('Value error, ')}" if where else str(problem["msg"])
+    line = catalog_lines.line_of(text, problem["loc"]) if where else None
+    at = f" (line {line})" if line else ""
+    return f"{where}: {_words(problem)}{at}" if where else _words(problem)
+
+
+def _words(problem: Any) -> str:
+    more = problem.get("ctx") or {}
+    match problem["type"]:
+        case "extra_forbidden":
+            return "there is no such field"
+        case "missing":
+            return "it is missing"
+        case "string_type":
+            return f"it must be text in quotes, and is {problem['input']!r}"
+        case "string_too_long":
+            return f"it has more than {more['max_length']} letters"
+        case "string_pattern_mismatch" if problem["loc"][-1] == "vat_id":
+            return f"{problem['input']!r} is no VAT id such as DE123456789"
+        case _:
+            return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _each_once(what: str, names: list[str]) -> None:

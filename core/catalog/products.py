@@ -30,7 +30,10 @@ class Interval(StrEnum):
 
 
 class Product(Record, table=True):
-    """Something for sale. `id` is its slug, and never changes. `from_demo` marks what came with the demo's catalogue."""
+    """Something for sale. `id` is its slug, and never changes. `from_demo` marks what came with the demo's catalogue.
+
+    `tax_code` is what its seller says that it is to the tax office, empty where its kind says so.
+    """
 
     __tablename__ = "products"
 
@@ -51,13 +54,17 @@ class Product(Record, table=True):
     active: bool = True
     position: int = 0
     stripe_product_id: str | None = None
+    tax_code: str = ""
     from_demo: bool = False
     created_at: datetime
     updated_at: datetime
 
 
 class Price(Record, table=True):
-    """What a product costs, in minor units. `interval` is null for one payment, else how often a plan is billed."""
+    """What a product costs, in minor units. `interval` is null for one payment, else how often a plan is billed.
+
+    `tax_behavior` is `exclusive` where taxes come on top of it; else it includes them.
+    """
 
     __tablename__ = "prices"
     __table_args__ = (UniqueConstraint("lookup_key"),)
@@ -69,6 +76,7 @@ class Price(Record, table=True):
     interval: Interval | None = text_enum(Interval, default=None, nullable=True)
     stripe_price_id: str | None = None
     lookup_key: str
+    tax_behavior: str = ""
     active: bool = True
     position: int = 0
 

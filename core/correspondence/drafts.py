@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
+from core.catalog import products, seller
 from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
@@ -61,7 +62,13 @@ def _written(
         letter = read(shop)
         if letter is None:
             return None
-        return word(shop.settings, veil.over(letter) if veil else letter)
+        written = word(shop.settings, veil.over(letter) if veil else letter)
+        with shop.reading() as session:
+            texts = products.texts(session)
+        who = seller.of(texts, shop.settings)
+        # The shop's name stands under each letter already, and so does all that is known where the catalogue says nothing.
+        lines = who.lines[1:] if who.name == shop.settings.shop_name else who.lines
+        return wording.signed(written, lines if texts.get("address") else ())
 
     return write
 

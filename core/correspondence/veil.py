@@ -26,11 +26,10 @@ class Veil:
         match letter:
             case OrderLetter():
                 return replace(
-                    letter,
-                    deliveries=tuple(map(_without_keys, letter.deliveries)),
-                    library_url=self.library_url,
-                    withdraw_url=self.withdraw_url,
-                )
+                return replace(
+                    letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url,
+                    withdraw_url=self.withdraw_url, receipt_url=self.library_url if letter.receipt_url else "", invoices=(),
+                )  # fmt: skip
             case RefundLetter() | AccessLetter():
                 return replace(letter, library_url=self.library_url)
             case PlanLetter():

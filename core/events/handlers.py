@@ -14,6 +14,7 @@ from core.catalog.products import Price, Product
 from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.gateway.objects import id_of, moment
+from core.invoicing import invoices
 from core.orders import checkouts, disputes, history, payments, refunds, subscriptions
 from core.orders.balance import payouts
 from core.orders.ledger import Locked
@@ -156,6 +157,10 @@ def _record_invoice(session: Session, context: Context, order_id: AdmittedOrder,
     subscription = subscriptions.subscription_of(context.subject)
     facts = payments.read_paid_invoice(context.subject, subscription=subscription, now=context.now)
     fulfillment.record_payment(session, order_id, locked.book, facts)
+    if context.subject.get("number"):
+        payment = payments.named(locked.book.payments, facts.id)
+        assert payment is not None
+        invoices.record(session, context.subject, order_id=order_id, payment_id=payment.id, now=context.now)
     _ask_for_subscription(session, context, order_id, locked)
 
 

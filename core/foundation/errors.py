@@ -7,6 +7,8 @@
     │   ├── UnknownDate
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
+    │   ├── DetailsUnfit    what no invoice can be made out to
+    │   ├── DetailsTooLate
     │   ├── CurrencyUnknown
     │   ├── AmountTooSmall
     │   ├── AmountTooBig
@@ -81,6 +83,7 @@
     ├── TooManyTries
     ├── JobFailed
     ├── NotTheDemo          only a shop with the sandbox's key does this
+    ├── InvoiceUnequal      an invoice that was to be written anew came to another amount
     ├── NoOwners
     └── CatalogInvalid
 
@@ -134,6 +137,22 @@ class MixedBasket(BadInput):
     """One Session takes one currency, and one billing interval."""
 
     field: str
+
+
+@dataclass(eq=False)
+class DetailsUnfit(BadInput):
+    """Billing details that no invoice can be made out to; `problem` is `empty`, `long` or `unknown`."""
+
+    field: str
+    problem: str
+
+
+@dataclass(eq=False)
+class DetailsTooLate(BadInput):
+    """The invoices of this order can't be made out to somebody else any more: its payment is older than so many `days`, or gone."""
+
+    order: str
+    days: int
 
 
 @dataclass(eq=False)
@@ -711,6 +730,15 @@ class JobFailed(ShopError):
 
 class NotTheDemo(ShopError):
     """This is done in a demo alone, where the sandbox stands in for Stripe and no money is real."""
+
+
+@dataclass(eq=False)
+class InvoiceUnequal(ShopError):
+    """The invoice in place of `invoice` would be over `amount`, in minor units, in place of `of`: it stays a draft."""
+
+    invoice: str
+    amount: int
+    of: int
 
 
 class NoOwners(ShopError):

@@ -52,6 +52,7 @@ class Job(StrEnum):
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     ARCHIVE_PRICE = "archive_price"
     PROMOTION_CODE = "promotion_code"
+    CORRECT_INVOICES = "correct_invoices"
 
 
 class Queue(StrEnum):
@@ -89,6 +90,7 @@ _QUEUES = {
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,
     Job.PROMOTION_CODE: Queue.STRIPE,
+    Job.CORRECT_INVOICES: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})

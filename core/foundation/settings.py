@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     shop_name: str = "Plainwork"
     support_email: str = "hello@plainwork.example"
     shop_timezone: str = "UTC"
+    tax: Literal["off", "stripe"] = "off"
+    invoices: Literal["off", "business", "always"] = "off"
     worker: Literal["", "embedded"] = ""
     rate_limits: Literal["on", "off"] = "on"
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK

@@ -21,6 +21,7 @@ TICKET = "ticket"
 SIGN_IN = "sign-in"
 WITHDRAWAL = "withdrawal"
 UPLOAD = "upload"
+RECEIPT = "receipt"
 
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
 LICENSE_KEY = "license-key"
@@ -38,6 +39,7 @@ MAX_AGE = {
     UPLOAD: 60 * _MINUTE,
     # Longer than anybody has the right to withdraw.
     WITHDRAWAL: 90 * 24 * 60 * _MINUTE,
+    RECEIPT: 30 * 24 * 60 * _MINUTE,
 }
 
 

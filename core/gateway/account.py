@@ -31,6 +31,7 @@ class Right(StrEnum):
     PRODUCTS = "Products and Prices: read"
     PORTAL = "Customer portal: write"
     ENDPOINTS = "Webhook Endpoints: write"
+    TAX = "Tax Settings and Registrations: read"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Account(Protocol):
     def find_price(self, price: str) -> dict[str, Any] | None: ...
     def portal(self) -> dict[str, Any] | None: ...
     def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]: ...
+    def tax_countries(self) -> list[str]: ...
 
     @property
     def api_version(self) -> str: ...
@@ -105,6 +107,11 @@ class StripeAccount(StripeApi):
         changes = {"features": features}
         return self._ask(lambda: self._client.v1.billing_portal.configurations.update(configuration, changes))  # type: ignore[arg-type]
 
+    def tax_countries(self) -> list[str]:
+        """The countries where the account is registered for tax now: Stripe takes none anywhere else."""
+        asked = {"status": "active", "limit": 100}
+        return [str(each["country"]) for each in self._all(lambda: self._client.v1.tax.registrations.list(asked))]  # type: ignore[arg-type]
+
     def _attempt(self, right: Right) -> Callable[[], Any]:
         """A call that needs this right and has no effect: a list of one, or what Stripe refuses for what it lacks."""
         v1, one = self._client.v1, {"limit": 1}
@@ -120,6 +127,7 @@ class StripeAccount(StripeApi):
             Right.PAYOUTS: lambda: v1.payouts.list(one),  # type: ignore[arg-type]
             Right.PRODUCTS: lambda: v1.prices.list(one),  # type: ignore[arg-type]
             Right.PORTAL: lambda: v1.billing_portal.sessions.create({"customer": _NOBODYS}),
+            Right.TAX: lambda: v1.tax.registrations.list(one),  # type: ignore[arg-type]
             Right.ENDPOINTS: lambda: v1.webhook_endpoints.update(_NOBODYS, {"disabled": False}),
         }
         return attempts[right]

@@ -51,7 +51,9 @@ class Stripe(Protocol):
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def refunds_of(self, charge: str) -> list[dict[str, Any]]: ...
     def find_charge(self, charge: str) -> dict[str, Any] | None: ...
+    def find_charge_of(self, payment_intent: str) -> dict[str, Any] | None: ...
     def find_subscription(self, subscription: str) -> dict[str, Any] | None: ...
+    def find_invoice(self, invoice: str) -> dict[str, Any] | None: ...
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None: ...
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
     def line_items_of(self, session_id: str) -> list[dict[str, Any]]: ...
@@ -141,6 +143,14 @@ class StripeApi:
         """A charge."""
         return self._find(lambda: self._client.v1.charges.retrieve(charge))
 
+    def find_charge_of(self, payment_intent: str) -> dict[str, Any] | None:
+        """The newest charge of a PaymentIntent: the one that was paid, if one was."""
+        return self._first(lambda: self._client.v1.charges.list({"payment_intent": payment_intent, "limit": 1}))
+
+    def find_invoice(self, invoice: str) -> dict[str, Any] | None:
+        """An invoice as it is now."""
+        return self._find(lambda: self._client.v1.invoices.retrieve(invoice))
+
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
         """A subscription as it is now, with the products that its prices are for, and the coupons of its discounts."""
         wanted = ["items.data.price.product", "discounts.source.coupon"]
@@ -164,8 +174,9 @@ class StripeApi:
         return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
 
     def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
-        """What a Session sells, in the order of its cart, with the discount and the tax of each."""
-        return list(self._all_of(lambda: self._client.v1.checkout.sessions.line_items.list(session_id, {"limit": 100})))
+        """What a Session sells, in the order of its cart, with the discount of each, and its taxes with their rates."""
+        asked = {"limit": 100, "expand": ["data.taxes"]}
+        return list(self._all_of(lambda: self._client.v1.checkout.sessions.line_items.list(session_id, asked)))  # type: ignore[arg-type]
 
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
         """The invoices of a subscription with their lines, newest first: the last hundred, which is eight years of months."""

@@ -55,6 +55,7 @@ class SessionFacts:
     url: str | None = None
     told_at: datetime | None = None
     promotion_code: str = ""
+    address: str = ""
 
     @property
     def order_id(self) -> str:
@@ -101,6 +102,7 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
         email=buyer.get("email") or session.get("customer_email") or "",
         name=buyer.get("name") or "",
         country=(buyer.get("address") or {}).get("country") or "",
+        address=lines_of(buyer.get("address") or {}),
         tax_id=next((each["value"] for each in buyer.get("tax_ids") or [] if each.get("value")), ""),
         payment_intent=id_of(session.get("payment_intent")),
         invoice=id_of(session.get("invoice")),
@@ -111,6 +113,12 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
         told_at=moment(told_at or _paid_at(session)),
         promotion_code=next((id_of(each.get("promotion_code")) or "" for each in session.get("discounts") or []), ""),
     )
+
+
+def lines_of(address: dict[str, Any]) -> str:
+    """An address of Stripe's but for its country, with a line for each of its lines."""
+    town = " ".join(filter(None, [address.get("postal_code"), address.get("city")]))
+    return "\n".join(filter(None, [address.get("line1"), address.get("line2"), town, address.get("state")]))
 
 
 def _paid_at(session: dict[str, Any]) -> int | None:

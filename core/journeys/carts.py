@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, update
 from sqlmodel import Field, Session, col, func, select
 
+from core.catalog import tax
 from core.catalog.products import Kind, Price
 from core.foundation.database import Record, new_id
 from core.foundation.errors import BadQuantity, UnknownDate, UnknownPrice, Withdrawn
@@ -238,5 +239,5 @@ def _is(cart: Cart, price_id: str, date_id: str) -> tuple[Any, ...]:
 
 
 def _line(line: CartLine, price: Price, offer: Offer, date: DateView | None) -> LineView:
-    tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval)
+    tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval, price.tax_behavior == tax.EXCLUSIVE)
     return LineView(offer, tag, line.quantity, date)

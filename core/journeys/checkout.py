@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.catalog import products
+from core.catalog import products, seller, tax
 from core.catalog.products import Kind, Priced, Product
 from core.foundation import addresses
 from core.foundation.database import repeatable
@@ -70,7 +70,8 @@ class Basket:
     `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
-    `from_season` if nobody wants it at all: it is made up, to show a demo at work.
+    `business` if they buy for one, and want an invoice that says so. `from_season` if nobody wants it at all: it is made up,
+    to show a demo at work.
     """
 
     cart_id: str
@@ -80,6 +81,7 @@ class Basket:
     signed_in: str = ""
     again: bool = False
     consents: tuple[str, ...] | None = None
+    business: bool = False
     from_season: bool = False
 
 
@@ -181,7 +183,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {}, asked)
     if order is None or live is None:
         return _new_attempt(session, shop, order, standing, basket, wish, now=now)
-    same = wish.is_of(standing) and order.email == basket.email
+    same = wish.is_of(standing) and (order.email, order.business) == (basket.email, basket.business)
     if not same:
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
         _check_to_be_had(wish)
@@ -230,13 +232,14 @@ def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: da
         session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
         currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
         amount_expected=orders.total_of(wish.drafts), attempts=1,
-        from_season=basket.from_season, now=now,
+        from_season=basket.from_season, business=basket.business, now=now,
     )  # fmt: skip
 
 
 def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
     order.email, order.currency, order.attempts = basket.email, wish.drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
+    order.business = basket.business
     return order
 
 
@@ -246,10 +249,12 @@ def _opening(session: Session, shop: Shop, order: Order, wish: _Wish, *, now: da
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
     plans = [draft.product_id for draft in wish.drafts if draft.interval]
     trial = products.trial_days(session, plans) if plans else 0
+    # Only an invoice says who sells.
+    who = seller.of(products.texts(session), shop.settings) if shop.settings.invoices != "off" else None
     return Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
-        parameters=session_parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial),
+        parameters=session_parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial, who),
     )  # fmt: skip
 
 
@@ -368,4 +373,5 @@ def draft(item: Item, found: Mapping[str, Priced]) -> LineDraft:
         product_id=product.id, price_id=price.id, kind=product.kind, name=product.name, quantity=item.quantity,
         unit_amount=price.amount, currency=price.currency, interval=price.interval, image=product.image,
         stripe_price_id=price.stripe_price_id, workshop_date_id=item.date or None,
+        tax_code=tax.code_of(product.kind, product.tax_code), tax_behavior=price.tax_behavior or tax.INCLUSIVE,
     )  # fmt: skip

@@ -6,16 +6,27 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.catalog import products
+from core.catalog.seller import Seller
 from core.foundation.database import new_id
 from core.kinds.workshops import DateView
 from core.orders.orders import LineDraft, Order
 from core.shop import Shop
 
+# Stripe's bounds of what an invoice of its says in the seller's words.
+_LONGEST_FOOTER = 5000
+
 
 def build(
-    shop: Shop, order: Order, drafts: list[LineDraft], dates: Sequence[DateView], expires_at: datetime, trial: int
+    shop: Shop,
+    order: Order,
+    drafts: list[LineDraft],
+    dates: Sequence[DateView],
+    expires_at: datetime,
+    trial: int,
+    seller: Seller | None,
 ) -> dict[str, Any]:
-    """What Stripe is asked for; `trial` is in days. Metadata names the order, never the person; a retry sends the same again.
+    """What Stripe is asked for; `trial` is in days, and the `seller` stands on invoices. Metadata names the order, never the
+    person; a retry sends the same again.
 
     The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
     """
@@ -37,6 +48,8 @@ def build(
         "allow_promotion_codes": True,
         # Stripe would offer to pay in the buyer's own currency, which is not what was ordered.
         "adaptive_pricing": {"enabled": False},
+        **_taxed(shop, order),
+        **_invoiced(shop, order, seller, subscribes=subscribes),
     }
     if any(draft.stripe_price_id for draft in drafts):
         # A price of Stripe's may have several currencies.
@@ -44,6 +57,32 @@ def build(
     if order.email:
         parameters["customer_email"] = order.email
     return parameters
+
+
+def _taxed(shop: Shop, order: Order) -> dict[str, Any]:
+    """That Stripe reckons the tax, and asks for what it needs to know for that. Who buys for a business must name its tax id
+    where there are such; anybody else may."""
+    settings = shop.settings
+    if settings.tax == "off" and settings.invoices == "off":
+        return {}
+    required = {"required": "if_supported"} if order.business else {}
+    asked: dict[str, Any] = {
+        "billing_address_collection": "required", "tax_id_collection": {"enabled": True, **required},
+    }  # fmt: skip
+    return {"automatic_tax": {"enabled": True}, **asked} if settings.tax == "stripe" else asked
+
+
+def _invoiced(shop: Shop, order: Order, seller: Seller | None, *, subscribes: bool) -> dict[str, Any]:
+    """That Stripe makes an invoice when it is paid. It makes one of every payment of a plan without being asked."""
+    wanted = shop.settings.invoices == "always" or (shop.settings.invoices == "business" and order.business)
+    if subscribes or not wanted or seller is None:
+        return {}
+    said = {
+        "custom_fields": [{"name": "Order", "value": order.number}],
+        "footer": "\n".join(seller.lines)[:_LONGEST_FOOTER],
+        "metadata": {"order_id": order.id, "shop_id": shop.id},
+    }
+    return {"invoice_creation": {"enabled": True, "invoice_data": said}}
 
 
 def _line_item(shop: Shop, draft: LineDraft, dates: Sequence[DateView]) -> dict[str, Any]:
@@ -57,6 +96,8 @@ def _line_item(shop: Shop, draft: LineDraft, dates: Sequence[DateView]) -> dict[
         # Stripe itself neither reaches a laptop nor draws SVG; the sandbox does both.
         product["images"] = [f"{shop.settings.public_url}{products.picture_path(products.thumb(draft.image))}"]
     price: dict[str, Any] = {"currency": draft.currency, "unit_amount": draft.unit_amount, "product_data": product}
+    if shop.settings.tax == "stripe":
+        product["tax_code"], price["tax_behavior"] = draft.tax_code, draft.tax_behavior
     if draft.interval:
         price["recurring"] = {"interval": draft.interval}
     return {"price_data": price, "quantity": draft.quantity}

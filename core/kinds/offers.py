@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
-from core.catalog import products
+from core.catalog import products, tax
 from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
@@ -26,11 +26,12 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True)
 class PriceTag:
-    """A price as a buyer meets it."""
+    """A price as a buyer meets it; `plus_tax` if taxes come on top of it, where any are taken."""
 
     id: str
     amount: Money
     interval: Interval | None
+    plus_tax: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tup
 
 
 def _tag(price: Price) -> PriceTag:
-    return PriceTag(price.id, Money(price.amount, price.currency), price.interval)
+    plus_tax = price.tax_behavior == tax.EXCLUSIVE
+    return PriceTag(price.id, Money(price.amount, price.currency), price.interval, plus_tax)
 
 
 def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...]) -> Offer:

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
 from core.foundation.errors import NoOwners
 from core.foundation.money import Money
+from core.invoicing import invoices, receipts
 from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
-from core.orders import disputes, orders, refunds
+from core.orders import disputes, orders, payments, refunds
 from core.orders.disputes import Stage
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
@@ -37,7 +39,11 @@ class ReceiptLine:
 @dataclass(frozen=True)
 class OrderLetter:
     """What a letter about an order needs: `library_url` signs its reader in, once; `withdraw_url` shows its reader what they may
-    withdraw from, else that page asks them. `returned` is what went back, `agreed` the clauses that they agreed to or were told."""
+    withdraw from, else that page asks them. `returned` is what went back, `agreed` the clauses that they agreed to or were told.
+
+    `receipt_url` opens the receipt without a sign-in, and `invoices` are their numbers and pages. A copy for somebody else has
+    neither: they say where the buyer lives.
+    """
 
     email: str
     number: str
@@ -49,6 +55,8 @@ class OrderLetter:
     returned: Money
     withdraw_url: str = ""
     agreed: tuple[str, ...] = ()
+    receipt_url: str = ""
+    invoices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,8 +121,18 @@ def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
             library_url=_library(session, shop, order, email),
             returned=Money(order.amount_refunded, order.currency),
             withdraw_url=_withdrawal(session, shop, order, email),
-            agreed=tuple(_agreed(session, order_id)),
+            agreed=tuple(_agreed(session, order_id)), **_papers(session, shop, order, email),
         )  # fmt: skip
+
+
+def _papers(session: Session, shop: Shop, order: Order, email: str) -> dict[str, Any]:
+    """Receipt and invoices, for the order's customer alone."""
+    received = payments.of_order(session, order.id)
+    if not received or (email != order.email and customers.whose(session, email) != order.customer_id):
+        return {}
+    rows = invoices.of_payment(session, received[0].id)
+    written = tuple((row.number, row.hosted_url) for row in rows[-1:] if row.hosted_url)
+    return {"receipt_url": receipts.link(shop, order, received[0].id), "invoices": written}
 
 
 def _library(session: Session, shop: Shop, order: Order, email: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -54,6 +55,8 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
         "agreed": letter.agreed,
+        "receipt_url": letter.receipt_url,
+        "invoices": letter.invoices,
     }
     if letter.withdraw_url:
         context["withdraw_url"] = letter.withdraw_url
@@ -569,6 +572,17 @@ def _message(settings: Settings, name: str, to: str, subject: str, context: dict
 
 # Those who run the shop have no contract to withdraw from.
 _TO_STAFF = ("owner_notice", "withdrawal_notice", "invitation", "digest")
+_PLACE = "<!-- seller -->"
+
+
+def signed(letter: Message, lines: Sequence[str]) -> Message:
+    """The letter with these lines, which say who sells here, under it."""
+    if not lines:
+        return letter
+    said = "<br>".join(escape(line) for line in lines)
+    under = f'<p class="q" style="margin:12px 0 0;font-size:13px;line-height:19px;color:#4e556b;">{said}</p>'
+    text = f"{letter.text.rstrip()}\n\n{chr(10).join(lines)}\n"
+    return Message(letter.to, letter.subject, text, letter.html.replace(_PLACE, under, 1))
 
 
 @cache

@@ -47,6 +47,7 @@ class Checkout(Dated, table=True):
     erased_as: str = ""
     name: str = ""
     country: str = ""
+    address: str = ""
     tax_id: str = ""
     stripe_payment_intent_id: str | None = Field(default=None, index=True)
     stripe_subscription_id: str | None = Field(default=None, index=True)
@@ -145,6 +146,16 @@ def record(
     return row
 
 
+def is_taxed(row: Checkout) -> bool:
+    """Whether we opened it so that Stripe reckons the tax."""
+    return bool((row.parameters.get("automatic_tax") or {}).get("enabled"))
+
+
+def is_invoiced(row: Checkout) -> bool:
+    """Whether we opened it so that Stripe writes an invoice of what was bought once."""
+    return bool((row.parameters.get("invoice_creation") or {}).get("enabled"))
+
+
 @dataclass(frozen=True)
 class Due:
     """What an order costs, in minor units: `in_trial` is what is left of it while its plans are tried for nothing."""
@@ -208,6 +219,7 @@ def _merge(row: Checkout, facts: SessionFacts) -> None:
         row.currency, row.country, row.tax_id = facts.currency, facts.country, facts.tax_id
         if not row.erased_as:
             row.email, row.folded, row.name = facts.email, fold(facts.email), facts.name
+            row.address = facts.address
     row.stripe_payment_intent_id = row.stripe_payment_intent_id or facts.payment_intent
     row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
     row.stripe_customer_id = row.stripe_customer_id or facts.customer

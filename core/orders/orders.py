@@ -19,8 +19,9 @@ class Order(Dated, table=True):
     """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`.
 
     Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
-    called in the shop that it was imported from. `from_season` if it was made up for the demo: nobody is owed anything by
-    it, and Stripe, or what stands in for it, has never heard of it.
+    called in the shop that it was imported from. `country` is that of their billing address, and `card_country` where their
+    card is from: the two pieces of evidence by which a sale is taxed. `business` if they said to buy for one. `from_season` if
+    it was made up for the demo: nobody is owed anything by it, and Stripe, or what stands in for it, has never heard of it.
     """
 
     __tablename__ = "orders"
@@ -55,6 +56,9 @@ class Order(Dated, table=True):
     name: str = ""
     country: str = ""
     tax_id: str = ""
+    address: str = ""
+    card_country: str = ""
+    business: bool = False
     external_id: str | None = Field(default=None, unique=True)
     livemode: bool
     attempts: int = 0
@@ -85,9 +89,10 @@ AdmittedOrder = NewType("AdmittedOrder", str)
 
 
 class OrderLine(Record, table=True):
-    """One product of an order; name, price and date are copied, so that a later change of the catalogue alters nothing.
+    """One product of an order; name, price, date and tax code are copied, so that a later change of the catalogue alters nothing.
 
-    Discount and tax are what the payment that bought it says. `taken_back_at` is when an owner ended access to it.
+    Discount and tax, with its rate in per cent and Stripe's reason for it, are what the payment that bought it says.
+    `taken_back_at` is when an owner ended access to it.
     `placed_at` is the order's `created_at`, by which the newest orders of a product are found.
     """
 
@@ -107,9 +112,13 @@ class OrderLine(Record, table=True):
     interval: str | None = None
     image: str = ""
     stripe_price_id: str | None = None
+    tax_code: str = ""
+    tax_behavior: str = ""
     workshop_date_id: str | None = Field(default=None, foreign_key="workshop_dates.id")
     amount_discount: int = minor_units(default=0)
     amount_tax: int = minor_units(default=0)
+    tax_rate: str = ""
+    tax_reason: str = ""
     taken_back_at: datetime | None = None
     taken_back_reason: str = ""
     placed_at: datetime | None = None
@@ -139,6 +148,8 @@ class LineDraft:
     image: str
     stripe_price_id: str | None
     workshop_date_id: str | None = None
+    tax_code: str = ""
+    tax_behavior: str = ""
 
 
 def asked_about(*, livemode: bool) -> tuple[ColumnElement[bool], ...]:
@@ -168,6 +179,7 @@ def add(
     amount_expected: int = 0,
     attempts: int = 0,
     from_season: bool = False,
+    business: bool = False,
     now: datetime,
 ) -> Order:
     """Write a new order without lines. The number is `PREFIX-1001` and up.
@@ -177,7 +189,7 @@ def add(
     order = Order(
         id=new_id("ord"), number=f"{prefix}-{_next_number(session)}", cart_id=cart_id, browser_id=browser_id,
         email=email, currency=currency, amount_expected=amount_expected, livemode=livemode, attempts=attempts,
-        from_season=from_season, created_at=now, updated_at=now,
+        from_season=from_season, business=business, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(order)
     session.flush()

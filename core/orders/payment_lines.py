@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, col, select
 
+from core.catalog import tax
 from core.foundation.database import Record, minor_units
 from core.foundation.signals import corrections
 from core.gateway.objects import id_of
@@ -15,6 +16,8 @@ from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
 
 class PaymentLine(Record, table=True):
     """One line of a payment as Stripe lists it. Amounts in minor units; `order_line_id` is null for what is not of the order.
+
+    `tax_rate` is in per cent, and `tax_reason` Stripe's word for why it is that; both are empty where it says nothing.
 
     A payment of the whole order at its list prices needs none: `of_payment` tells its lines all the same.
     """
@@ -29,6 +32,8 @@ class PaymentLine(Record, table=True):
     amount_discount: int = minor_units()
     amount_tax: int = minor_units()
     amount: int = minor_units()
+    tax_rate: str = ""
+    tax_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Share:
     amount_discount: int
     amount_tax: int
     amount: int
+    tax_rate: str = ""
+    tax_reason: str = ""
     estimated: bool = False
 
 
@@ -58,6 +65,8 @@ class Item:
     discount: int
     tax: int
     tax_on_top: int
+    tax_rate: str = ""
+    tax_reason: str = ""
 
 
 def read_item(line: dict[str, Any]) -> Item:
@@ -83,7 +92,7 @@ def write(
         PaymentLine(
             payment_id=payment.id, position=position, order_line_id=order_line_id, quantity=item.quantity,
             amount_subtotal=item.subtotal, amount_discount=item.discount, amount_tax=item.tax,
-            amount=item.subtotal - item.discount + item.tax_on_top,
+            amount=item.subtotal - item.discount + item.tax_on_top, tax_rate=item.tax_rate, tax_reason=item.tax_reason,
         )
         for position, (item, order_line_id) in enumerate(zip(items, _matched(items, _bought(payment, lines)), strict=True))
     ]  # fmt: skip
@@ -164,6 +173,8 @@ def _of_session(line: dict[str, Any]) -> Item:
         discount=discount,
         tax=int(line.get("amount_tax") or 0),
         tax_on_top=int(line.get("amount_total") or 0) - subtotal + discount,
+        tax_rate=tax.rate_said(line.get("taxes") or []),
+        tax_reason=tax.reason_said(line.get("taxes") or []),
     )
 
 
@@ -174,6 +185,7 @@ def _of_invoice(line: dict[str, Any]) -> Item:
     on_top = [each for each in taxes if not (each.get("inclusive") or each.get("tax_behavior") == "inclusive")]
     proration = bool(details.get("proration") or line.get("proration"))
     unit = pricing.get("unit_amount_decimal") or old_price.get("unit_amount")
+    levied = sum(int(each.get("amount") or 0) for each in taxes)
     return Item(
         price=id_of((pricing.get("price_details") or {}).get("price")) or old_price.get("id"),
         unit_amount=None if unit is None else int(float(unit)),
@@ -183,9 +195,16 @@ def _of_invoice(line: dict[str, Any]) -> Item:
         proration=proration,
         subtotal=int(line.get("amount") or 0),
         discount=sum(int(each.get("amount") or 0) for each in line.get("discount_amounts") or []),
-        tax=sum(int(each.get("amount") or 0) for each in taxes),
+        tax=levied,
         tax_on_top=sum(int(each.get("amount") or 0) for each in on_top),
+        tax_rate=_rate_of(taxes, levied),
+        tax_reason=tax.reason_said(taxes),
     )
+
+
+def _rate_of(taxes: Sequence[dict[str, Any]], levied: int) -> str:
+    """The rate of a line of an invoice, which says of how much each tax is and not at which rate."""
+    return tax.roundest_rate(levied, max((int(each.get("taxable_amount") or 0) for each in taxes), default=0))
 
 
 def _balanced(items: list[Item], payment: Payment) -> list[Item]:

@@ -29,7 +29,7 @@ class Payment(Dated, table=True):
 
     `id` is Stripe's for the invoice of a plan, else for the PaymentIntent, else, where nothing was to be paid, for the
     Session; it stays what it was when the payment was learned of. `billing_reason` is `checkout`, or what the invoice says.
-    `lines_known` is whether what it paid for is known to the cent.
+    `lines_known` is whether what it paid for is known to the cent. `country` is where its buyer lived then.
     """
 
     __tablename__ = "payments"
@@ -48,6 +48,7 @@ class Payment(Dated, table=True):
     tax_included: int = minor_units(default=0)
     amount_refunded: int = minor_units(default=0)
     currency: str
+    country: str = ""
     paid_at: datetime = Field(index=True)
     stripe_payment_intent_id: str | None = Field(default=None, unique=True)
     stripe_charge_id: str | None = Field(default=None, index=True)
@@ -91,6 +92,7 @@ class PaymentFacts:
     invoice: str | None = None
     subscription: str | None = None
     lines: tuple[dict[str, Any], ...] | None = None
+    country: str = ""
 
 
 def read_paid_session(facts: SessionFacts, *, now: datetime) -> PaymentFacts:
@@ -110,6 +112,7 @@ def read_paid_session(facts: SessionFacts, *, now: datetime) -> PaymentFacts:
         session=facts.id,
         invoice=facts.invoice,
         subscription=facts.subscription,
+        country=facts.country,
     )
 
 
@@ -136,6 +139,7 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
         charge=id_of(invoice.get("charge")),
         invoice=invoice["id"],
         subscription=subscription,
+        country=(invoice.get("customer_address") or {}).get("country") or "",
         lines=tuple(listed["data"]) if listed.get("data") and not listed.get("has_more") else None,
     )
 
@@ -230,6 +234,7 @@ def _merge(row: Payment, facts: PaymentFacts, *, lines_known: bool) -> None:
     row.stripe_checkout_session_id = row.stripe_checkout_session_id or facts.session
     row.stripe_invoice_id = row.stripe_invoice_id or facts.invoice
     row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
+    row.country = max(row.country, facts.country)
     row.lines_known = row.lines_known or lines_known
 
 

@@ -117,13 +117,13 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
         prices.bring(session, product.id, product.prices)
         _write_files(session, product, stored)
         date_entries.write(session, product, dates, now=now)
-    for key, text in catalogue.shop.items():
+    for key, text in catalogue.shop.said.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
     session.flush()
     named = [product.id for product in catalogue.products]
     applied.remember(session, named, source, now=now)
     makes_room = any(not demo.sells(product) for product in catalogue.products)
-    taken_off = _take_off_the_demos(session, named, list(catalogue.shop), now=now) if makes_room else ()
+    taken_off = _take_off_the_demos(session, named, list(catalogue.shop.said), now=now) if makes_room else ()
     others = select(Product.id).where(col(Product.id).not_in([*named, *taken_off]))
     # What was the demo's and is gone already is nobody's concern any more.
     left_alone = session.exec(others.where(col(Product.active) | ~col(Product.from_demo)).order_by(Product.id)).all()
@@ -181,7 +181,7 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
             **entry.model_dump(
                 include={
                     "name", "summary", "facts", "description", "image", "image_alt", "call_to_action", "active",
-                    "max_quantity", "terms",
+                    "max_quantity", "terms", "tax_code",
                 }
             ),
             "shelf": entry.group, "gets": [list(pair) for pair in entry.gets], "faq": [list(pair) for pair in entry.faq],

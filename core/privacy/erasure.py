@@ -15,6 +15,8 @@ from sqlmodel import Session, col, select
 from core.events.inbox import StripeEvent
 from core.foundation.database import new_id, repeatable
 from core.foundation.errors import NotErasable
+from core.invoicing.billing_details import BillingDetails
+from core.invoicing.invoices import Invoice
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
@@ -153,7 +155,7 @@ def _involved(session: Session, person: Person) -> set[str]:
 
 def _forget_orders(session: Session, theirs: Iterable[Order], *, actor: str, now: datetime) -> None:
     for order in theirs:
-        order.email = order.name = order.browser_id = ""
+        order.email = order.name = order.browser_id = order.address = ""
         history.note(session, order.id, "erased", actor=actor, now=now)
 
 
@@ -161,7 +163,7 @@ def _forget_attempts(attempts: Iterable[Checkout], person: Person, *, erased_as:
     """Not those of somebody else who paid for an order of theirs as well."""
     for row in attempts:
         if row.folded in ("", *person.folded):
-            row.email = row.folded = row.name = ""
+            row.email = row.folded = row.name = row.address = ""
             row.erased_as = erased_as
             row.parameters = mentions.without_wish(row)
 
@@ -179,6 +181,10 @@ def _forget_beside(session: Session, person: Person) -> None:
     theirs = update(LicenseActivation).where(col(LicenseActivation.license_key_id).in_(of_keys))
     session.exec(theirs.values(label="", meta={}))
     session.exec(update(LicenseKey).where(col(LicenseKey.holder).in_(person.folded)).values(holder=""))
+    # The numbers of their invoices stay in the books. Behind those addresses stands who they are.
+    theirs_too = update(Invoice).where(col(Invoice.order_id).in_(person.order_ids))
+    session.exec(theirs_too.values(hosted_url="", pdf_url="", credit_note_pdf_url=""))
+    session.exec(delete(BillingDetails).where(col(BillingDetails.order_id).in_(person.order_ids)))
     session.exec(delete(ReceiptCopy).where(col(ReceiptCopy.order_id).in_(person.order_ids)))
     session.exec(delete(OrderNote).where(col(OrderNote.order_id).in_(person.order_ids)))
     named = or_(col(SignInCode.folded).in_(person.folded), col(SignInCode.about).in_(person.folded))

@@ -15,6 +15,7 @@ from core.foundation import database
 from core.foundation.addresses import fold
 from core.foundation.database import Record
 from core.foundation.errors import CustomerNotFound
+from core.invoicing import billing_details, invoices
 from core.kinds import downloads, licenses, seats, workshops
 from core.messages import letters
 from core.orders import setbacks

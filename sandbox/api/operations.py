@@ -26,7 +26,7 @@ from sandbox.billing import (
 )
 from sandbox.catalogue import coupons, products_and_prices, promotion_codes
 from sandbox.checkout import expirations, line_items, payment_pages, session_payments, sessions
-from sandbox.customers import billing_portal, customers, test_clocks
+from sandbox.customers import billing_portal, customers, invoice_corrections, tax_ids, test_clocks
 from sandbox.payments import (
     captures,
     charges,
@@ -87,6 +87,9 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/v1/coupons/{id}"): retrieve("coupon"),
     ("POST", "/v1/coupons/{id}"): coupons.update,
     ("DELETE", "/v1/coupons/{id}"): coupons.delete,
+    ("GET", "/v1/credit_notes"): invoice_corrections.listing,
+    ("POST", "/v1/credit_notes"): invoice_corrections.credit,
+    ("GET", "/v1/credit_notes/{id}"): retrieve(invoice_corrections.KIND),
     ("GET", "/v1/customers"): page("customer"),
     ("POST", "/v1/customers"): customers.create,
     ("GET", "/v1/customers/search"): search.of("customer"),
@@ -95,6 +98,8 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("DELETE", "/v1/customers/{id}"): customers.delete,
     ("DELETE", "/v1/customers/{id}/discount"): customers.delete_discount,
     ("GET", "/v1/customers/{id}/payment_methods"): payment_method_ownership.listing,
+    ("GET", "/v1/customers/{id}/tax_ids"): tax_ids.listing,
+    ("POST", "/v1/customers/{id}/tax_ids"): tax_ids.create,
     ("GET", "/v1/disputes"): page("dispute"),
     ("GET", "/v1/disputes/{id}"): retrieve("dispute"),
     ("POST", "/v1/disputes/{id}"): disputes.update,
@@ -116,6 +121,7 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/v1/invoices/{id}"): retrieve("invoice"),
     ("POST", "/v1/invoices/{id}"): manual_invoices.update,
     ("DELETE", "/v1/invoices/{id}"): manual_invoices.delete,
+    ("POST", "/v1/invoices/{id}/add_lines"): invoice_corrections.add_lines,
     ("POST", "/v1/invoices/{id}/finalize"): collection.finalize,
     ("GET", "/v1/invoices/{id}/lines"): invoices.lines,
     ("POST", "/v1/invoices/{id}/mark_uncollectible"): invoices.mark_uncollectible,

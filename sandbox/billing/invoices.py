@@ -34,11 +34,17 @@ def announce_paid(account: Account, invoice: Object) -> None:
         "amount_paid": 0,
         "amount_remaining": invoice["amount_due"],
         "effective_at": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
         "number": None,
         "status": "draft",
         "status_transitions": dict.fromkeys(invoice["status_transitions"]),
     }
-    open_ = {**draft, **{key: invoice[key] for key in ("effective_at", "number")}, "status": "open"}
+    open_ = {
+        **draft,
+        **{key: invoice[key] for key in ("effective_at", "hosted_invoice_url", "invoice_pdf", "number")},
+        "status": "open",
+    }
     open_["status_transitions"] = {**draft["status_transitions"], "finalized_at": invoice["created"]}
     account.emit("invoice.created", draft)
     account.emit("invoice.finalized", open_)
@@ -90,6 +96,8 @@ def _open(account: Account, invoice: Object, intent: Object | None, *, credit: b
         amount_remaining=due,
         automatically_finalizes_at=None,
         effective_at=invoice["effective_at"] or now,
+        hosted_invoice_url=f"{account.settings.base_url}/invoice/{invoice['id']}",
+        invoice_pdf=f"{account.settings.base_url}/invoice/{invoice['id']}?pdf",
         ending_balance=ending,
         next_payment_attempt=None,
         number=invoice["number"] or _number(account, customer),

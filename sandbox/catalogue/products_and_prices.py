@@ -164,6 +164,13 @@ def make_price(
     return price
 
 
+def sold_once(account: Account, name: str, amount: int, currency: str) -> Object:
+    """A price that was made for one line of an invoice, and that nobody else can be sold anything at."""
+    product = make_product(account, {"name": name}, active=False)["id"]
+    given = {"unit_amount": amount, "currency": currency, "product": product}
+    return make_price(account, given, active=False, credit=True)
+
+
 def _check_amounts(given: Object, where: str) -> None:
     """Raises StripeError for what is no price, before anything is made."""
     unit_amount(given, where)

@@ -26,6 +26,7 @@ EMITTED = frozenset({
     "coupon.created",
     "coupon.deleted",
     "coupon.updated",
+    "credit_note.created",
     "customer.created",
     "customer.deleted",
     "customer.discount.created",

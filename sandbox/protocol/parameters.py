@@ -17,7 +17,9 @@ INTEGER = re.compile(r"^-?[0-9]{1,19}$")
 LARGEST = 2**63 - 1
 DECIMAL = re.compile(r"^-?[0-9]{1,15}(\.[0-9]{1,12})?$")
 # The description knows only "number"; these are the ones that may have a fraction.
-DECIMALS = {"percent_off", "amount_percent", "application_fee_percent", "height", "length", "weight", "width"}
+DECIMALS = {
+    "percent_off", "amount_percent", "application_fee_percent", "height", "length", "percentage", "weight", "width",
+}  # fmt: skip
 
 
 def check(operation: Operation, form: dict[str, Any], version: str | None) -> dict[str, Any]:

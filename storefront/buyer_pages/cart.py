@@ -138,6 +138,7 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
         amounts.pair("Today", total_of(lines), strong=True)
         if then := later(lines):
             words.quiet(then)
+        draw_tax(lines)
         draw_consents(asked)
         go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
@@ -170,6 +171,15 @@ def lacking(asked: tuple[Asked, ...]) -> bool:
     return any(each.required and each.version not in agreed(asked) for each in asked)
 
 
+def draw_tax(lines: list[LineView]) -> None:
+    """Whether tax is in the sum, and for whom it is bought, where that makes a difference."""
+    if shop.settings.tax == "stripe":
+        on_top = any(line.price.plus_tax for line in lines)
+        words.quiet("Tax is added on Stripe's page, by where you live." if on_top else "Tax is included.")
+    if (shop.settings.tax, shop.settings.invoices) != ("off", "off"):
+        st.checkbox("I'm buying for a business", key="for-business", help="Stripe asks for its VAT or tax id.")
+
+
 def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
     items = tuple(Item(line.price.id, line.quantity, date_id(line)) for line in lines)
@@ -177,12 +187,17 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
     again = st.session_state.get("warned") == cart.id
     signed_in = visitor.signed_in() or ""
     try:
-        return checkout.start(
-            shop,
-            Basket(
-                cart.id, items, browser_id=browser, signed_in=signed_in, again=again, consents=agreed(asked),
-            ),
-        )  # fmt: skip
+        business = bool(st.session_state.get("for-business"))
+        basket = Basket(
+            cart.id,
+            items,
+            browser_id=browser,
+            signed_in=signed_in,
+            again=again,
+            business=business,
+            consents=agreed(asked),
+        )
+        return checkout.start(shop, basket)
     except (StillSettling, PlanHeld):
         st.session_state.warned = cart.id
         raise

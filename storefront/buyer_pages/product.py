@@ -39,6 +39,7 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     tag = product_view.choose_price(offer)
     quantity = product_view.choose_quantity(offer, date, line.quantity if line else 0)
     product_view.draw_price(offer, tag, quantity)
+    product_view.draw_tax(tag)
     draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
     if trouble:
         st.warning(trouble, icon=":material/error:")

@@ -9,10 +9,11 @@ from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTr
 from core.journeys import portal
 from core.kinds.grants import Delivery, License
 from core.licensing import holding
-from core.orders.status import GrantState, Status
+from core.orders.status import GrantState
 from core.people import purchases, sign_in
-from core.people.purchases import Purchase, PurchasedLine
-from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
+from core.people.purchases import Purchase
+from storefront import deliveries, frame, links, pictures, process, sentences, visitor, words
+from storefront.papers import purchase_papers
 from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
 
@@ -82,7 +83,7 @@ def draw_library(email: str) -> None:
         return
     if bought:
         draw_goods(bought, email)
-        draw_receipts(bought)
+        purchase_papers.draw(bought, email)
 
 
 def draw_given(given: tuple[tuple[str, License], ...], names: dict[str, str]) -> None:
@@ -142,34 +143,6 @@ def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:
     else:
         links.redirect(address, "Manage billing")
         st.stop()
-
-
-STATES = {
-    Status.PROCESSING: ":orange-badge[Settling]",
-    Status.PAID: ":orange-badge[Being prepared]",
-    Status.FULFILLED: ":green-badge[Paid]",
-    Status.PARTIALLY_REFUNDED: ":violet-badge[Partly refunded]",
-    Status.REFUNDED: ":violet-badge[Refunded]",
-    Status.DISPUTED: ":orange-badge[On hold]",
-    Status.CHARGED_BACK: ":violet-badge[Refunded]",
-    Status.CANCELED: ":gray-badge[Ended]",
-}
-
-
-def item(line: PurchasedLine) -> str:
-    """What one line of a receipt is, of a workshop with its date."""
-    return words.plain(line.name) + (f", {dates.day_of(line.times)}" if line.times else "")
-
-
-def draw_receipts(bought: tuple[Purchase, ...]) -> None:
-    """One line per order."""
-    st.header("Receipts", anchor=False)
-    rows = [
-        f"| {dates.day(each.placed_at)} | {each.number} | {', '.join(map(item, each.lines))} "
-        f"| {amounts.price(each.total)} | {STATES.get(each.status, '')} |"
-        for each in bought
-    ]
-    st.markdown("\n".join(["| Date | Order | Items | Total | Status |", "|:--|:--|:--|--:|:--|", *rows]))
 
 
 email = visitor.signed_in()

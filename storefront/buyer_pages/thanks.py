@@ -6,12 +6,14 @@ import streamlit as st
 import structlog
 
 from core.foundation.errors import CheckoutNotFound, StripeTrouble
+from core.invoicing import receipts
 from core.journeys import success_page
 from core.orders import checkouts
 from core.orders.status import GrantState, Status
 from core.people import purchases
 from core.people.purchases import Purchase
 from storefront import amounts, deliveries, frame, links, pictures, process, visitor, words
+from storefront.papers import purchase_papers
 
 log = structlog.get_logger()
 # Stripe usually confirms within seconds. After a minute the page says so, and looks less often.
@@ -130,7 +132,16 @@ def draw_bought(purchase: Purchase) -> None:
         )
     for delivery in purchase.deliveries:
         deliveries.draw(delivery, where="thanks")
+    draw_papers(purchase)
     draw_library_link("All of this also lives in Your purchases. Sign in with your email, no password.")
+
+
+def draw_papers(purchase: Purchase) -> None:
+    """The receipt, and the invoice once Stripe has written it."""
+    with shop.reading() as session:
+        papers = receipts.of_orders(session, shop, [purchase.order_id])[purchase.order_id]
+    if found := purchase_papers.links_of(papers):
+        st.markdown(" · ".join(found))
 
 
 def draw_for_others(purchase: Purchase) -> None:

@@ -1,5 +1,6 @@
 from html import escape
 from itertools import zip_longest
+from typing import Any
 
 import streamlit as st
 
@@ -145,7 +146,8 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
     """How what was paid came about, what went back, and what of it reaches the bank."""
     st.header("Money", anchor=False)
     with frame.card("money", gap="xxsmall"):
-        for label, amount in (("Subtotal", sheet.price.subtotal), ("Tax", sheet.price.tax)):
+        tax = "Tax, included" if sheet.price.tax_included else "Tax"
+        for label, amount in (("Subtotal", sheet.price.subtotal), (tax, sheet.price.tax)):
             if amount:
                 amounts.pair(label, price(amount))
         if sheet.price.discount and sheet.price.discount.amount:
@@ -167,7 +169,10 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
     for payment in sheet.payments:
         invoice = payment.id if payment.id.startswith("in_") else ""
         names = [each for each in (payment.payment_intent or payment.id, invoice) if each]
-        draw_fact(f"{price(payment.amount)} paid", states.moment(payment.paid_at), *dict.fromkeys(names), sheet=sheet)
+        with draw_fact(
+            f"{price(payment.amount)} paid", states.moment(payment.paid_at), *dict.fromkeys(names), sheet=sheet
+        ):
+            draw_papers(payment.key, sheet)
     for refund in sheet.refunds:
         badge = states.badge(states.REFUND[refund.status])
         why = " · ".join(each.replace("_", " ") for each in (refund.reason, refund.failure, refund.actor) if each)
@@ -202,11 +207,24 @@ def draw_evidence(sheet: Sheet) -> None:
     )
 
 
-def draw_fact(title: str, note: str, *names: str, sheet: Sheet) -> None:
+def draw_papers(payment: str, sheet: Sheet) -> None:
+    """The receipt of a payment, and the invoices that Stripe wrote of it."""
+    found = [f"[Receipt](/api/owner/receipts/{payment})"]
+    found += [
+        f"[{paper.title} {words.plain(paper.number)}]({paper.url or paper.pdf_url})" if paper.url or paper.pdf_url
+        else f"{paper.title} {words.plain(paper.number)}"
+        for paper in sheet.papers.get(payment, ())
+    ]  # fmt: skip
+    words.quiet(" · ".join(found))
+
+
+def draw_fact(title: str, note: str, *names: str, sheet: Sheet) -> Any:
     """A fact of Stripe's with its ids, each leading to where Stripe's dashboard has its receipt, invoice or evidence."""
-    with st.container(gap=None, border=True):
+    box = st.container(gap=None, border=True)
+    with box:
         st.markdown(title)
         words.quiet("  \n".join((note, *(named(each, sheet) for each in names))))
+    return box
 
 
 def named(name: str, sheet: Sheet) -> str:
@@ -224,7 +242,8 @@ def draw_buyer(sheet: Sheet) -> None:
         if sheet.row.email:
             words.quiet(words.plain(sheet.row.email))
             links.to(links.ORDERS, "All their orders", "receipt_long", where="buyer", text=sheet.row.email)
-        known = [each for each in (sheet.row.country, sheet.tax_id) if each]
+        card = f"card from {sheet.card_country}" if sheet.card_country else ""
+        known = [each for each in (sheet.row.country, card, sheet.tax_id, *sheet.rates) if each]
         if known:
             words.quiet(words.plain(" · ".join(known)))
 

@@ -77,7 +77,7 @@ def test_taxes_are_reported_for_scripts_people_and_spreadsheets(pushcart: Run, o
     said = pushcart("report", "tax", *NOVEMBER, "--json").json
     assert isinstance(said, list)
     assert list(said[0]) == [
-        "quarter", "country", "tax_rate", "product_kind", "currency", "sales_net", "sales_tax", "refunds_net",
+        "quarter", "country", "tax_rate", "product_kind", "currency", "treatment", "sales_net", "sales_tax", "refunds_net",
         "refunds_tax", "net", "tax", "gross", "rows",
     ]  # fmt: skip
     assert (said[0]["quarter"], said[0]["currency"]) == ("2026-Q4", "eur")

@@ -49,6 +49,19 @@ def _invoice(world: World, customer: str = "", **more: Any) -> str:
     return str(world.api.invoices.create(given).id)
 
 
+def _empty_draft(world: World) -> str:
+    return str(world.api.invoices.create({"customer": _customer(world), "currency": "eur"}).id)
+
+
+def _paid_invoice(world: World) -> str:
+    return str(world.api.invoices.pay(_invoice(world), {"paid_out_of_band": True}).id)
+
+
+def _credit_note(world: World) -> str:
+    given = {"invoice": _paid_invoice(world), "amount": 500, "out_of_band_amount": 500}
+    return str(world.api.credit_notes.create(given).id)
+
+
 def _item(world: World) -> str:
     item = {"customer": _customer(world), "amount": 2900, "currency": "eur"}
     return str(world.api.invoice_items.create(item).id)
@@ -179,8 +192,14 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/checkout/sessions/{id}": lambda w: (w.session().id, {}),
     "POST /v1/coupons": lambda w: ("", {"percent_off": 10}),
     "POST /v1/coupons/{id}": lambda w: (_coupon(w), {}),
+    "POST /v1/credit_notes": lambda w: ("", {
+        "invoice": _paid_invoice(w), "amount": 2900, "out_of_band_amount": 2900,
+    }),
+    "POST /v1/credit_notes amount": lambda w: ("", {"invoice": _paid_invoice(w), "out_of_band_amount": 500}),
+    "POST /v1/credit_notes out_of_band_amount": lambda w: ("", {"invoice": _paid_invoice(w), "amount": 500}),
     "POST /v1/customers": lambda w: ("", {}),
     "POST /v1/customers/{id}": lambda w: (_customer(w), {}),
+    "POST /v1/customers/{id}/tax_ids": lambda w: (_customer(w), {"type": "eu_vat", "value": "DE123456789"}),
     "POST /v1/disputes/{id}": lambda w: (_dispute(w), {}),
     "POST /v1/events/{id}/retry": lambda w: (w.events()[-1].id, {"webhook_endpoint": _endpoint(w)}),
     "POST /v1/invoiceitems": lambda w: ("", {"customer": _customer(w), "amount": 2900, "currency": "eur"}),
@@ -190,6 +209,7 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/invoices/create_preview customer": lambda w: ("", _of_customer(w)),
     "POST /v1/invoices/create_preview subscription_details": lambda w: ("", _previewed(w)),
     "POST /v1/invoices/{id}": lambda w: (_invoice(w), {}),
+    "POST /v1/invoices/{id}/add_lines": lambda w: (_empty_draft(w), {"lines": [{"amount": 2900}]}),
     "POST /v1/invoices/{id}/finalize": lambda w: (_invoice(w), {}),
     "POST /v1/invoices/{id}/pay": lambda w: (_invoice(w), {}),
     "POST /v1/payment_intents": lambda w: ("", {"amount": 2900, "currency": "eur"}),
@@ -462,5 +482,5 @@ def populate(world: World) -> None:
     assert world.pay(taxed).status_code == 303
     world.api.refunds.create({"charge": _charge(world)})
     world.act("warn", _charge(world))
-    for make in (_dispute, _promotion, _portal, _item, _endpoint, _clock, _payout):
+    for make in (_dispute, _promotion, _portal, _item, _endpoint, _clock, _payout, _credit_note):
         make(world)

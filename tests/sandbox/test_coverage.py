@@ -95,6 +95,11 @@ def _sell(world: World) -> None:
     by_hand = {"amount": 100, "currency": "eur"}
     world.api.payouts.cancel(world.api.payouts.create(by_hand).id)
     world.act("payout-arrives", world.api.payouts.create(by_hand).id)
+    customer = world.api.customers.create({"email": "nora@example.com"}).id
+    draft = world.api.invoices.create({"customer": customer, "currency": "eur"}).id
+    world.api.invoices.add_lines(draft, {"lines": [{"amount": 500}]})
+    world.api.invoices.pay(draft, {"paid_out_of_band": True})
+    world.api.credit_notes.create({"invoice": draft, "amount": 500, "out_of_band_amount": 500})
 
 
 def _keep_a_catalogue(world: World) -> None:

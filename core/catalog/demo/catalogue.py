@@ -27,7 +27,7 @@ def sells(entry: ProductEntry) -> bool:
 
 def says(key: str, text: str) -> bool:
     """Whether these are the demo's words for the shop page."""
-    return catalogue().shop.get(key) == text
+    return catalogue().shop.said.get(key) == text
 
 
 @cache

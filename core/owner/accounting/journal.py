@@ -38,7 +38,7 @@ COLUMNS = (
 class Movement:
     """One row. Amounts in minor units of `currency`; what goes out is negative. `rate` is the tax in per cent.
 
-    `entry` is what it came to on the balance, where that is known.
+    `entry` is what it came to on the balance, where that is known, and `country` where the buyer lived when they paid.
     """
 
     at: datetime
@@ -54,25 +54,50 @@ class Movement:
     invoice: str = ""
     note: str = ""
     entry: BalanceEntry | None = None
+    country: str = ""
+
+    @property
+    def taxed_in(self) -> str:
+        """The country where its buyer lives: as the payment says, else the order."""
+        return self.country or (self.order.country if self.order else "")
 
 
 @dataclass(frozen=True)
 class _Share:
-    """What of a payment was for one kind of product."""
+    """What of a payment was for one kind of product at one rate. `said` is the rate as Stripe told it, and `reason` its word for
+    why it is that; both are empty where it did not say."""
 
     kind: str
+    said: str
+    reason: str
     net: int
     tax: int
     lines: tuple[str, ...]
 
     @property
     def rate(self) -> Decimal:
-        return rate_of(self.net, self.tax)
+        return Decimal(self.said).quantize(_TENTH) if _is_tenths(self.said) else rate_of(self.net, self.tax, self.said)
+
+    @property
+    def note(self) -> str:
+        """Why nothing was taxed where something might have been, such as `reverse charge`."""
+        return self.reason.replace("_", " ") if self.reason in _UNTAXED else ""
 
 
-def rate_of(net: int, tax: int) -> Decimal:
-    """The rate of a tax in per cent, to a tenth: what Stripe took, since it names no rate with a payment."""
+_TENTH = Decimal("0.1")
+# Of these the tax office wants to know, though nothing is owed to it.
+_UNTAXED = ("reverse_charge", "customer_exempt", "product_exempt", "not_collecting", "excluded_territory", "zero_rated")
+
+
+def rate_of(net: int, tax: int, said: str = "") -> Decimal:
+    """The rate of a tax in per cent: as it was said, else to a tenth what was taken."""
+    if said:
+        return Decimal(said)
     return Decimal(round(Fraction(tax * 1000, net))).scaleb(-1) if net else Decimal("0.0")
+
+
+def _is_tenths(said: str) -> bool:
+    return bool(said) and Decimal(said) == Decimal(said).quantize(_TENTH)
 
 
 def movements(session: Session, days: Days, *, livemode: bool) -> Iterator[Movement]:
@@ -105,7 +130,8 @@ class _Reader:
                 rows = [
                     Movement(
                         payment.paid_at, "sale", payment.id, order, payment.currency, share.net, share.tax,
-                        share.net + share.tax, share.kind, share.rate, payment.stripe_invoice_id or "",
+                        share.net + share.tax, share.kind, share.rate, payment.stripe_invoice_id or "", share.note,
+                        country=payment.country,
                     )
                     for share in shares[payment.id]
                 ]  # fmt: skip
@@ -134,7 +160,8 @@ class _Reader:
                 rows = [
                     Movement(
                         refund.created_at, "refund", refund.stripe_refund_id or refund.id, known[refund.order_id],
-                        refund.currency, -(amount - tax), -tax, -amount, share.kind, share.rate, invoice,
+                        refund.currency, -(amount - tax), -tax, -amount, share.kind, share.rate, invoice, share.note,
+                        country=payment.country if payment else "",
                     )
                     for share, amount, tax in _parts(refund, shares.get(refund.payment_id or "", []))
                 ]  # fmt: skip
@@ -251,18 +278,19 @@ def _by_kind(payment: Payment, listed: Sequence[PaymentLine], lines_: Sequence[O
         included = [each.amount_subtotal - each.amount_discount + each.amount_tax - each.amount for each in shares]
     else:
         included = spread(payment.tax_included, [each.amount_tax for each in shares])
-    found: dict[str, _Share] = {}
+    found: dict[tuple[str, str, str], _Share] = {}
     for share, part in zip(shares, included, strict=True):
         kind, net = kinds.get(share.order_line_id or "", ""), share.amount_subtotal - share.amount_discount - part
-        known = found.get(kind, _Share(kind, 0, 0, ()))
+        key = (kind, share.tax_rate, share.tax_reason)
+        known = found.get(key, _Share(*key, 0, 0, ()))
         names = (*known.lines, share.order_line_id or "")
-        found[kind] = _Share(kind, known.net + net, known.tax + share.amount_tax, names)
+        found[key] = _Share(*key, known.net + net, known.tax + share.amount_tax, names)
     return list(found.values())
 
 
 def _parts(refund: Refund, shares: Sequence[_Share]) -> list[tuple[_Share, int, int]]:
     """How much of a refund, and of the tax in it, is for which kind of product."""
-    shares = shares or [_Share("", 0, 0, ())]
+    shares = shares or [_Share("", "", "", 0, 0, ())]
     named = [sum(amount for line, amount in refund.lines.items() if line in share.lines) for share in shares]
     weights = [max(share.net + share.tax, 0) for share in shares]
     rest = spread(refund.amount - sum(named), weights)
@@ -277,7 +305,7 @@ def _row(session: Session, each: Movement, zone: ZoneInfo, arrivals: dict[str, s
     order, entry = each.order, each.entry
     settled = entry.currency if entry else ""
     return [
-        day, time, zone.key, each.kind, order.number if order else "", order.country if order else "", each.product_kind,
+        day, time, zone.key, each.kind, order.number if order else "", each.taxed_in, each.product_kind,
         spreadsheet.major(each.net, each.currency), "" if each.rate is None else str(each.rate),
         spreadsheet.major(each.tax, each.currency), spreadsheet.major(each.gross, each.currency), each.currency,
         spreadsheet.major(entry.gross if entry else None, settled), spreadsheet.major(entry.fee if entry else None, settled),

@@ -1,6 +1,7 @@
 """The tax file: what was taxed and what tax was in it, by quarter, country, rate and kind of product.
 
-A refund counts in the quarter in which it happened, at the rate of what it pays back.
+A refund counts in the quarter in which it happened, at the rate of what it pays back. `treatment` says why nothing was taxed,
+such as `reverse charge`.
 """
 
 from collections.abc import Iterator
@@ -14,14 +15,15 @@ from core.owner.accounting import journal, spreadsheet
 from core.owner.figures.days import Days
 
 COLUMNS = (
-    "quarter", "country", "tax_rate", "product_kind", "currency", "sales_net", "sales_tax", "refunds_net", "refunds_tax",
-    "net", "tax", "gross", "rows",
+    "quarter", "country", "tax_rate", "product_kind", "currency", "treatment", "sales_net", "sales_tax", "refunds_net",
+    "refunds_tax", "net", "tax", "gross", "rows",
 )  # fmt: skip
 _KINDS = ("sale", "refund")
 
 
-# By quarter, country, rate, kind and currency: net, tax and number of rows of what was sold, and of what went back.
-_Key = tuple[str, str, str, str, str]
+# By quarter, country, rate, kind, currency and why nothing was taxed: net, tax and number of rows of what was sold, and of
+# what went back.
+_Key = tuple[str, str, str, str, str, str]
 _Sums = dict[_Key, dict[str, list[int]]]
 
 
@@ -35,7 +37,7 @@ def of_days(session: Session, days: Days, *, livemode: bool) -> list[dict[str, A
     """The same for scripts, amounts in minor units."""
     return [
         {
-            **dict(zip(COLUMNS[:5], key, strict=True)),
+            **dict(zip(COLUMNS[:6], key, strict=True)),
             "sales_net": sold[0], "sales_tax": sold[1], "refunds_net": back[0], "refunds_tax": back[1],
             "net": sold[0] + back[0], "tax": sold[1] + back[1], "gross": sold[0] + back[0] + sold[1] + back[1],
             "rows": sold[2] + back[2],
@@ -49,8 +51,14 @@ def _sums(session: Session, days: Days, *, livemode: bool) -> _Sums:
     sums: _Sums = {}
     for each in journal.movements(session, days, livemode=livemode):
         if each.kind in _KINDS and each.rate is not None:
-            country = each.order.country if each.order else ""
-            key = (_quarter(each.at, days.zone), country, str(each.rate), each.product_kind, each.currency)
+            key = (
+                _quarter(each.at, days.zone),
+                each.taxed_in,
+                str(each.rate),
+                each.product_kind,
+                each.currency,
+                each.note,
+            )
             into = sums.setdefault(key, {kind: [0, 0, 0] for kind in _KINDS})[each.kind]
             into[0] += each.net or 0
             into[1] += each.tax or 0
@@ -61,7 +69,7 @@ def _sums(session: Session, days: Days, *, livemode: bool) -> _Sums:
 def _row(key: _Key, sold: list[int], back: list[int]) -> list[object]:
     net, tax = sold[0] + back[0], sold[1] + back[1]
     amounts = (sold[0], sold[1], back[0], back[1], net, tax, net + tax)
-    return [*key, *(spreadsheet.major(amount, key[-1]) for amount in amounts), sold[2] + back[2]]
+    return [*key, *(spreadsheet.major(amount, key[4]) for amount in amounts), sold[2] + back[2]]
 
 
 def _quarter(at: datetime, zone: ZoneInfo) -> str:

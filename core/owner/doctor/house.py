@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlmodel import col, select
 
+from core.catalog import products, seller
 from core.catalog.products import Product
 from core.foundation.database import new_id
 from core.foundation.settings import Mistake
@@ -44,6 +45,23 @@ def _of_mistake(mistake: Mistake, level: Level) -> Finding:
         "settings", level, f"{mistake.subject} {mistake.sentence}.",
         "Stripe's live mode is refused as long as this stands." if level is Level.LATER else "The shop would not start.",
         f"Change {mistake.subject} and start anew." if mistake.subject.isupper() else "Apply a catalogue of your own.",
+    )  # fmt: skip
+
+
+def who_sells(shop: Shop) -> Iterator[Finding]:
+    """Whether buyers are told who sells to them, as the law of most countries asks of whoever takes money."""
+    if shop.settings.demo:
+        return
+    with shop.reading() as session:
+        missing = seller.of(products.texts(session), shop.settings).missing
+    if not missing:
+        yield Finding("seller", Level.FINE, "The shop says who sells, and under which terms.")
+        return
+    yield Finding(
+        "seller", Level.WRONG if shop.settings.livemode else Level.LATER,
+        f"The shop does not say its {', '.join(missing)}.",
+        "Buyers must be told with whom they make a contract; receipts and invoices lack it too.",
+        "Say it under [shop] in the catalogue file, and apply it.",
     )  # fmt: skip
 
 

@@ -42,9 +42,10 @@ def _clock(theirs: datetime, ours: datetime) -> Finding:
     )  # fmt: skip
 
 
-def rights(_shop: Shop, theirs: Account) -> Iterator[Finding]:
+def rights(shop: Shop, theirs: Account) -> Iterator[Finding]:
     """Whether the key may do all that the shop does, each by itself."""
-    missing = [right for right in Right if not _is_allowed(theirs, right)]
+    asked = [right for right in Right if right is not Right.TAX or _reckons_tax(shop)]
+    missing = [right for right in asked if not _is_allowed(theirs, right)]
     for right in missing:
         yield Finding(
             "permissions", Level.WRONG, f"The key lacks the permission {right}.",
@@ -53,6 +54,11 @@ def rights(_shop: Shop, theirs: Account) -> Iterator[Finding]:
         )  # fmt: skip
     if not missing:
         yield Finding("permissions", Level.FINE, "The key may do all that the shop does.")
+
+
+def _reckons_tax(shop: Shop) -> bool:
+    """Whether Stripe itself reckons tax for the shop: what stands in for it needs no registration."""
+    return shop.settings.tax == "stripe" and not shop.settings.demo
 
 
 def _is_allowed(theirs: Account, right: Right) -> bool:
@@ -198,6 +204,20 @@ _IN_PORTAL: dict[str, dict[str, Any]] = {
     "payment_method_update": {"enabled": True},
     "invoice_history": {"enabled": True},
 }
+
+
+def registrations(shop: Shop, theirs: Account) -> Iterator[Finding]:
+    """Whether Stripe knows where it is to take tax. Nothing, if it is to take none."""
+    if not _reckons_tax(shop):
+        return
+    if countries := theirs.tax_countries():
+        yield Finding("tax", Level.FINE, f"Stripe takes tax in {', '.join(sorted(set(countries)))}.")
+        return
+    yield Finding(
+        "tax", Level.WRONG if shop.settings.livemode else Level.LATER, "Stripe is to take tax, and is registered nowhere.",
+        "It takes none from anybody, and you owe it all the same.",
+        "Add your registrations in Stripe's dashboard, under Tax, Registrations, or set TAX=off.",
+    )  # fmt: skip
 
 
 def _sells_plans(shop: Shop) -> bool:

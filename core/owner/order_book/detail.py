@@ -1,5 +1,6 @@
 """One order in full: what was bought and paid, what went back, what was handed over, which letters went out, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,8 @@ from sqlmodel import Session, col, select
 
 from core.foundation.errors import OrderNotFound
 from core.foundation.money import Money
+from core.invoicing import receipts
+from core.invoicing.receipts import Paper
 from core.journeys import given_orders
 from core.journeys.given_orders import Given
 from core.kinds import deliverables
@@ -53,10 +56,17 @@ class Price:
     refunded: Money
     left: Money
 
+    @property
+    def tax_included(self) -> bool:
+        """Whether the prices had the tax in them."""
+        if self.subtotal is None or self.discount is None or not self.tax or not self.tax.amount:
+            return False
+        return self.total.amount < self.subtotal.amount - self.discount.amount + self.tax.amount
+
 
 @dataclass(frozen=True)
 class PaymentView:
-    """Money that came in. `reason` is Stripe's word for why, such as `checkout` or `subscription_cycle`."""
+    """Money that came in. `reason` is Stripe's word for why, such as `checkout`; `key` is what we call the payment."""
 
     id: str
     payment_intent: str
@@ -64,6 +74,7 @@ class PaymentView:
     amount: Money
     refunded: Money
     paid_at: datetime
+    key: str
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,7 @@ class GivenView:
 @dataclass(frozen=True)
 class Sheet:
     """All of it. `downloads` are when, which file, and from where; `payable` is whether a payment page may be opened for it.
+    `rates` are those of its taxes, and `papers` the invoices by payment.
     `made_up` if it is of the demo's season of sales: nobody placed it."""
 
     row: OrderRow
@@ -168,6 +180,9 @@ class Sheet:
     downloads: tuple[tuple[datetime, str, str], ...]
     moments: tuple[Moment, ...]
     notes: tuple[NoteView, ...]
+    card_country: str
+    rates: tuple[str, ...]
+    papers: Mapping[str, tuple[Paper, ...]]
 
 
 # What can still be paid: the money never came, or not yet.
@@ -210,7 +225,19 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         downloads=tuple((row.created_at, file, row.ip) for row, file in evidence.downloads_of(session, order.id)),
         moments=timeline.of(history.of_order(session, order.id), lines),
         notes=tuple(NoteView(row.text, row.who, row.created_at) for row in notes.of_order(session, order.id)),
+        card_country=order.card_country, rates=tuple(dict.fromkeys(map(_rate, filter(_is_taxed, lines)))),
+        papers={each.id: receipts.papers_of(session, each.id) for each in received},
     )  # fmt: skip
+
+
+def _is_taxed(line: OrderLine) -> bool:
+    return bool(line.tax_rate or line.tax_reason)
+
+
+def _rate(line: OrderLine) -> str:
+    """At which rate a line was taxed, or why it was not."""
+    untaxed = line.tax_reason.replace("_", " ") if not line.amount_tax and line.tax_reason else ""
+    return untaxed or f"tax {line.tax_rate} %"
 
 
 def _given(session: Session, order: Order) -> GivenView | None:
@@ -244,7 +271,7 @@ def _price(order: Order) -> Price:
 def _payment(row: payments.Payment) -> PaymentView:
     return PaymentView(
         row.id, row.stripe_payment_intent_id or "", row.billing_reason, Money(row.amount, row.currency),
-        Money(row.amount_refunded, row.currency), row.paid_at,
+        Money(row.amount_refunded, row.currency), row.paid_at, row.id,
     )  # fmt: skip
 
 

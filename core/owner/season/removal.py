@@ -9,6 +9,7 @@ from core.events.inbox import StripeEvent
 from core.foundation import database
 from core.foundation.database import Record
 from core.foundation.errors import NoSeason, SeasonUnderWay
+from core.invoicing import billing_details, invoices
 from core.journeys import given_orders
 from core.kinds import downloads, licenses, seats
 from core.kinds.workshops import WorkshopDate

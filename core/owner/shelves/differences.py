@@ -71,7 +71,8 @@ def _part(name: str, part: Entry) -> str:
     if name == "prices":
         each = f" per {part['interval']}" if part.get("interval") else ""
         at_stripe = f", {part['stripe_price_id']} at Stripe" if part.get("stripe_price_id") else ""
-        return f"{Money(part['amount'], part['currency']).format()}{each}{at_stripe}"
+        taxed = {"exclusive": ", plus tax", "inclusive": ", including tax"}.get(part.get("tax_behavior", ""), "")
+        return f"{Money(part['amount'], part['currency']).format()}{each}{taxed}{at_stripe}"
     if name == "files":
         return f"{part['label']}, {part['media_type']}, {part['sha256'][:12]}"
     return ", ".join(f"{key} {_said(value)}" for key, value in part.items() if key not in {*_IGNORED, "id"})

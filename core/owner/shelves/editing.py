@@ -21,7 +21,7 @@ from core.shop import Shop
 # What a save may change. Prices, files and dates have deeds of their own; kind and id never change.
 FIELDS = (
     "name", "group", "summary", "facts", "description", "image", "image_alt", "call_to_action", "max_quantity", "gets",
-    "faq", "on_refund", "withdrawal", "consent", "plan", "license", "download",
+    "faq", "on_refund", "withdrawal", "consent", "plan", "license", "download", "tax_code",
 )  # fmt: skip
 
 

@@ -64,13 +64,15 @@ def _product(row: Product) -> Entry:
         "id": row.id, "kind": str(row.kind), **said, "group": row.shelf, "active": row.active,
         "max_quantity": row.max_quantity, "gets": [list(each) for each in row.gets],
         "faq": [list(each) for each in row.faq], **policy, **tables,
+        **({"tax_code": row.tax_code} if row.tax_code else {}),
     }  # fmt: skip
 
 
 def _price(row: Price) -> Entry:
     interval = {"interval": str(row.interval)} if row.interval else {}
     at_stripe = {"stripe_price_id": row.stripe_price_id} if row.stripe_price_id else {}
-    return {"id": row.id, "amount": row.amount, "currency": row.currency, **interval, **at_stripe}
+    taxed = {"tax_behavior": row.tax_behavior} if row.tax_behavior else {}
+    return {"id": row.id, "amount": row.amount, "currency": row.currency, **interval, **at_stripe, **taxed}
 
 
 def _file(row: DownloadFile) -> Entry:

@@ -86,7 +86,7 @@ def _put(
 ) -> None:
     row = Price(
         id=row_id, product_id=product_id, amount=entry.amount, currency=entry.currency, interval=entry.interval,
-        stripe_price_id=stripe_price_id, lookup_key=row_id, position=position, active=True,
+        stripe_price_id=stripe_price_id, lookup_key=row_id, tax_behavior=entry.tax_behavior, position=position, active=True,
     )  # fmt: skip
     session.merge(row)
     session.flush()

@@ -35,7 +35,7 @@ def replace(shop: Shop, price_id: str, costs: Money, *, deed: Deed) -> str:
         old = _on_sale(session, shop, price_id, deed, f"new price {costs.format()}")
         if costs == Money(old.amount, old.currency):
             raise ProductUnfit([Problem("prices", 0, f"is {costs.format()} already")])
-        entry = checking.price(_fields(_name(session, old), costs, old.interval))
+        entry = checking.price(_fields(_name(session, old), costs, old.interval, old.tax_behavior))
         new = prices.add(session, old.product_id, entry, position=old.position)
         prices.archive(session, old, successor=new)
         return new
@@ -61,7 +61,9 @@ def put_on_sale(session: Session, product: Product, costs: Money, interval: str 
     if any((each.currency, each.interval) == (costs.currency, interval) for each in standing):
         each = f"{costs.currency.upper()}{_each(interval)}"
         raise ProductUnfit([Problem("prices", 0, f"in {each} is there already: change that one")])
-    entry = checking.price(_fields(f"{product.id}-{interval or costs.currency}", costs, interval))
+    # Whether tax comes on top is said of a product once.
+    behavior = standing[0].tax_behavior if standing else ""
+    entry = checking.price(_fields(f"{product.id}-{interval or costs.currency}", costs, interval, behavior))
     position = max((each.position for each in standing), default=-1) + 1
     return prices.add(session, product.id, entry, position=position)
 
@@ -88,8 +90,11 @@ def _name(session: Session, price: Price) -> str:
     return first if number.isdecimal() and session.get(Price, first) is not None else price.id
 
 
-def _fields(price_id: str, costs: Money, interval: str | None) -> dict[str, object]:
-    return {"id": price_id, "amount": costs.amount, "currency": costs.currency, "interval": interval}
+def _fields(price_id: str, costs: Money, interval: str | None, tax_behavior: str) -> dict[str, object]:
+    return {
+        "id": price_id, "amount": costs.amount, "currency": costs.currency, "interval": interval,
+        "tax_behavior": tax_behavior,
+    }  # fmt: skip
 
 
 def _each(interval: str | Interval | None) -> str:

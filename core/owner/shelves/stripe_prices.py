@@ -107,6 +107,7 @@ def _parameters(price: Price, old: dict[str, Any]) -> dict[str, Any]:
     return {
         "product": id_of(old["product"]), "currency": price.currency, "unit_amount": price.amount,
         "metadata": {"price_id": price.id}, **recurring,
+        **({"tax_behavior": price.tax_behavior} if price.tax_behavior else {}),
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.catalog import catalog_lines, products, seller
 from core.catalog.products import Price, Product
 from core.foundation.errors import CatalogInvalid
 from core.kinds import offers
@@ -12,6 +13,7 @@ from core.kinds.offers import Availability
 from core.kinds.workshops import WorkshopDate
 from core.owner import publishing
 from core.owner.publishing import Applied
+from core.owner.shelves import export
 from core.shop import Shop
 from tests import builders
 from tests.builders import GUIDE
@@ -106,13 +108,13 @@ def test_one_file_sold_under_two_names_keeps_both(bare_shop: Shop, folder: Path)
 
 FILE = '{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }'
 WRONG = [
-    ("", "products: Field required"),
+    ("", "products: it is missing"),
     ("products = []", "products: List should have at least 1 item"),
     ("[[products]\n", "is not TOML"),
     (GUIDE.replace('id = "guide"', 'id = "The Guide"'), "products.0.id: String should match pattern"),
-    (GUIDE.replace('name = "Field Guide"', ""), "products.0.name: Field required"),
+    (GUIDE.replace('name = "Field Guide"', ""), "products.0.name: it is missing"),
     (GUIDE.replace('"download"', '"poem"'), "products.0.kind: Input should be 'download'"),
-    (GUIDE.replace('kind = "download"', 'kind = "download"\nprize = 1'), "products.0.prize: Extra inputs are not permitted"),
+    (GUIDE.replace('kind = "download"', 'kind = "download"\nprize = 1'), "products.0.prize: there is no such field"),
     (GUIDE.replace("2900", "49"), "products.0.prices.0: Stripe charges no less than €0.50"),
     (GUIDE.replace('2900, currency = "eur"', '12345, currency = "kwd"'), "products.0.prices.0: Stripe does not"),
     (GUIDE.replace('2900, currency = "eur"', '12345, currency = "kwd"'), "make it KWD12.340 (12340) or KWD12.350 (12350)"),
@@ -267,3 +269,82 @@ def test_a_date_that_has_begun_is_never_moved(bare_shop: Shop, clock: Clock, fol
     clock.pass_(days=12)
     publishing.apply(bare_shop, write(folder, clinic(at(30))))
     assert timetable(bare_shop) == {"clinic/1": (16, False), "clinic/2": (30, True), "clinic/spring": (4, False)}
+
+
+SELLER = """
+[shop]
+name = "Berg & Co"
+address = \"\"\"
+Storgata 1
+0155 Oslo\"\"\"
+vat_id = "NO 923456783 MVA"
+register = "Org. 923 456 783"
+support = "hello@berg.example"
+terms = "https://berg.example/terms"
+privacy = "We keep what you bought, and nothing else."
+"""
+
+
+@builders.on_sqlite
+def test_who_sells_is_kept_said_beforehand_and_written_out_again(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "guide.txt").write_text("A guide.")
+    path = tmp_path / "catalogue.toml"
+    path.write_text(SELLER + builders.GUIDE)
+    said = {each.field: each.after for each in publishing.preview(shop, path) if not each.product}
+    assert said["shop.vat_id"] == "NO 923456783 MVA"
+    with shop.reading() as session:
+        assert "vat_id" not in products.texts(session)
+    publishing.apply(shop, path)
+    with shop.reading() as session:
+        who = seller.of(products.texts(session), shop.settings)
+        exported = export.write(session, shop)
+    assert who.lines == ("Berg & Co", "Storgata 1", "0155 Oslo", "VAT id NO 923456783 MVA", "Org. 923 456 783")
+    assert (who.support, who.terms, who.imprint) == ("hello@berg.example", "https://berg.example/terms", "")
+    assert who.missing == ("imprint",)
+    (tmp_path / "exported.toml").write_text(exported)
+    assert publishing.preview(shop, tmp_path / "exported.toml") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('vat = "NO1"', "shop.vat: there is no such field (line 2)"),
+        ('vat_id = "no"', "shop.vat_id: 'no' is no VAT id such as DE123456789 (line 2)"),
+        ('support = "hello"', "shop.support: 'hello' is no mail address (line 2)"),
+        ("address = 7", "shop.address: it must be text in quotes, and is 7 (line 2)"),
+        ('name = "' + "x" * 201 + '"', "shop.name: it has more than 200 letters (line 2)"),
+        (
+            'terms = "berg.example/terms"',
+            "shop.terms: give the address of a page, which begins with https://, or the text itself (line 2)",
+        ),
+        ('imprint = "https://"', "shop.imprint: 'https://' is no address of a page (line 2)"),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_what_is_wrong_about_the_seller_is_said_in_words_with_field_and_line(
+    shop: Shop, tmp_path: Path, line: str, sentence: str
+) -> None:
+    (tmp_path / "guide.txt").write_text("A guide.")
+    path = tmp_path / "catalogue.toml"
+    path.write_text(f"[shop]\n{line}\n{builders.GUIDE}")
+    with pytest.raises(CatalogInvalid) as refusal:
+        publishing.apply(shop, path)
+    assert refusal.value.problems == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        (("shop", "vat_id"), 7), (("products", 0, "prices", 0, "amount"), 14), (("products", 1, "name"), 18),
+        (("products", 1, "prices", 1, "currency"), 26), (("products", 1, "files", 0, "path"), 19), (("products", 1, "kind"), 16),
+        (("products", 2, "name"), None),
+    ],
+)  # fmt: skip
+def test_a_field_is_found_on_its_line(where: tuple[str | int, ...], line: int | None) -> None:
+    text = (
+        '[shop]\nname = "A"\nintro = """\n[[products]]\nvat_id = no\n"""\nvat_id = "x"\n'  # 1 to 7
+        '\n[[products]]\nid = "a"\n\n[[products.prices]]\nid = "a-eur"\namount = 1\n'  # to 14
+        '\n[[products]]\nid = "b"\nname = "B"\nfiles = [{ path = "x" }]\n'  # to 19
+        '\n[[products.prices]]\nid = "b-eur"\n\n[[products.prices]]\nid = "b-usd"\ncurrency = "usd"\n'
+    )
+    assert catalog_lines.line_of(text, where) == line

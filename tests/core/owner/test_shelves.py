@@ -375,3 +375,13 @@ def test_the_list_tells_what_was_sold_of_each_in_each_currency(shop: Shop, strip
     assert sold == {"guide": [(2, "€58.00")], "yen": [(1, "¥500")]}
     assert rows[-1].offer.id == "old"
     assert len(rows) == 9
+
+
+@builders.on_sqlite
+def test_a_price_that_takes_anothers_place_is_taxed_as_that_one_was(shop: Shop, deed: Deed) -> None:
+    with shop.transaction() as session:
+        session.get_one(Price, "guide-eur").tax_behavior = "exclusive"
+    new = pricing.replace(shop, "guide-eur", EUROS, deed=deed)
+    other = pricing.offer(shop, "guide", Money(3500, "usd"), deed=another(deed))
+    with shop.reading() as session:
+        assert [session.get_one(Price, each).tax_behavior for each in (new, other)] == ["exclusive", "exclusive"]

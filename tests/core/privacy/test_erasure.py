@@ -9,6 +9,8 @@ from core.events import inbox
 from core.events.inbox import StripeEvent
 from core.foundation.addresses import fold
 from core.foundation.errors import CustomerNotFound, DoneAlready, Hold, NotErasable, NotPermitted
+from core.invoicing.billing_details import BillingDetails
+from core.invoicing.invoices import Invoice
 from core.journeys import checkout, refund
 from core.kinds import downloads
 from core.kinds.downloads import Download
@@ -16,6 +18,7 @@ from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.kinds.seats import Seat
 from core.orders.checkouts import Checkout
+from core.orders.payments import Payment
 from core.owner import notes
 from core.owner.accounting import journal
 from core.owner.figures.days import Days
@@ -42,7 +45,7 @@ HER = ("nora", "lindqvist", "10.1.2.3", "Storgatan")
 
 def sells(shop: Shop, stripe: FakeStripe, *items: str, email: str = NORA, cart: str = "cart_1") -> str:
     order_id, session_id = opened(shop, *items or ("guide-eur", "kit-eur"), cart=cart, browser=f"br_{cart}")
-    stripe.pay(session_id, email=email)
+    stripe.pay(session_id, email=email, address={"line1": "Storgatan 1"})
     deliver(shop, stripe.event("completed", session_id))
     return order_id
 
@@ -72,6 +75,18 @@ def leaves_traces(shop: Shop, stripe: FakeStripe, order_id: str, *, by: str) -> 
                 )  # fmt: skip
         session.exec(update(LicenseKey).values(holder=fold(NORA)))
         now = shop.now()
+        session.add(
+            BillingDetails(
+                order_id=order_id, name="Lindqvist AB", line1="Storgatan 1", country="SE", revision=1, written_at=now
+            )
+        )  # fmt: skip
+        payment = session.exec(builders.select(Payment).where(Payment.order_id == order_id)).one()
+        session.add(
+            Invoice(
+                id="in_1", order_id=order_id, payment_id=payment.id, number="PLAIN-0001", issued_at=now,
+                hosted_url="https://invoice.stripe.com/i/nora", pdf_url="https://invoice.stripe.com/i/nora/pdf",
+            )
+        )  # fmt: skip
         session.add(ReceiptCopy(id="copy_1", order_id=order_id, address="nora@work.example", created_at=now))
         session.add(
             PastCustomer(

@@ -14,7 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from core.catalog.products import Price
+from core.catalog import seller
+from core.catalog.products import Price, ShopText
 from core.events.handlers import HANDLERS
 from core.events.inbox import StripeEvent
 from core.foundation.errors import EndpointUnfit, PermissionMissing, ShopError, StripeKeyRefused, StripeUnreachable
@@ -47,6 +48,7 @@ class FakeAccount:
     known: list[dict[str, Any]] = field(default_factory=list)
     prices: dict[str, dict[str, Any]] = field(default_factory=dict)
     in_portal: dict[str, Any] | None = None
+    registered: list[str] = field(default_factory=list)
     api_version: str = "2026-01-01.ours"
 
     def standing(self) -> Standing:
@@ -75,6 +77,9 @@ class FakeAccount:
 
     def find_price(self, price: str) -> dict[str, Any] | None:
         return self.prices.get(price)
+
+    def tax_countries(self) -> list[str]:
+        return self.registered
 
     def portal(self) -> dict[str, Any] | None:
         return self.in_portal
@@ -144,6 +149,7 @@ def test_what_is_wrong_at_stripe_is_found_by_its_name(
 @pytest.mark.parametrize("right", Right)
 @builders.on_sqlite
 def test_each_permission_that_is_missing_is_named(own: Shop, account: FakeAccount, right: Right) -> None:
+    own = replace(own, settings=own.settings.model_copy(update={"tax": "stripe"}))
     account.lacks = {right}
     assert wrong(own, account, "permissions") == [f"The key lacks the permission {right}."]
 
@@ -304,3 +310,23 @@ def test_a_ping_arrives_and_leaves_no_trace(shop: Shop, path: str, said: str) ->
 def test_the_demo_knows_where_its_webhook_is(shop: Shop, account: FakeAccount) -> None:
     demo = replace(shop, settings=shop.settings.model_copy(update={"stripe_secret_key": SecretStr(SANDBOX_KEY)}))
     assert examination.addresses(demo, account) == [f"http://127.0.0.1:{shop.settings.webhook_port}/webhooks/stripe"]
+
+
+@pytest.mark.parametrize(("live", "level"), [(False, Level.LATER), (True, Level.WRONG)])
+@builders.on_sqlite
+def test_tax_without_a_registration_is_found(own: Shop, account: FakeAccount, live: bool, level: Level) -> None:
+    changes = {"tax": "stripe", **({"stripe_secret_key": SecretStr("sk_live_ours")} if live else {})}
+    taxed = replace(own, settings=own.settings.model_copy(update=changes))
+    assert found(own, account, "tax") == []
+    assert [each.level for each in stripe_side.registrations(taxed, account)] == [level]
+    account.registered = ["DE", "AT", "DE"]
+    assert [each.what for each in stripe_side.registrations(taxed, account)] == ["Stripe takes tax in AT, DE."]
+
+
+@builders.on_sqlite
+def test_a_shop_that_does_not_say_who_sells_is_found(own: Shop, account: FakeAccount) -> None:
+    [lacking] = found(own, account, "seller")
+    assert lacking.what == "The shop does not say its name, address, terms, privacy, imprint."
+    with own.transaction() as session:
+        session.add_all(ShopText(key=key, text="https://plain.example") for key in seller.REQUIRED)
+    assert [each.level for each in found(own, account, "seller")] == [Level.FINE]

@@ -1,0 +1,55 @@
+"""The seller: who stands behind the shop, as the catalogue's `[shop]` says, for footers, letters, receipts and invoices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.foundation.settings import Settings
+
+# What the law asks of whoever sells for real money.
+REQUIRED = ("name", "address", "terms", "privacy", "imprint")
+# Each is the address of a page elsewhere, or the text itself.
+DOCUMENTS = ("terms", "privacy", "imprint")
+
+
+@dataclass(frozen=True)
+class Seller:
+    """Who sells. `address` has a line for each of its lines; `register` is the number in the register of companies.
+
+    `terms`, `privacy` and `imprint` are addresses of pages, or whole texts. `support` is a mail address. What is not known is
+    empty. `missing` are those of REQUIRED that are.
+    """
+
+    name: str
+    address: str
+    vat_id: str
+    register: str
+    terms: str
+    privacy: str
+    imprint: str
+    support: str
+    missing: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Name, address and numbers, line by line."""
+        numbers = [f"VAT id {self.vat_id}"] if self.vat_id else []
+        return tuple(filter(None, [self.name, *self.address.splitlines(), *numbers, self.register]))
+
+    def document(self, name: str) -> str:
+        """One of DOCUMENTS."""
+        return str(getattr(self, name))
+
+
+def of(texts: Mapping[str, str], settings: Settings) -> Seller:
+    """The seller by the words that stand in the database; who has no name there is called what the shop is."""
+    said = {name: texts.get(name, "").strip() for name in ("address", "vat_id", "register", *DOCUMENTS)}
+    missing = tuple(name for name in REQUIRED if not texts.get(name, "").strip())
+    return Seller(
+        name=texts.get("name", "").strip() or settings.shop_name,
+        support=texts.get("support", "").strip() or settings.support_email, missing=missing, **said,
+    )  # fmt: skip
+
+
+def is_link(document: str) -> bool:
+    """Whether a document stands elsewhere."""
+    return document.startswith(("https://", "http://"))

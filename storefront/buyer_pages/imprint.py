@@ -1,0 +1,3 @@
+from storefront.papers import legal_texts
+
+legal_texts.draw("imprint")

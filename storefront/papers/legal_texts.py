@@ -1,0 +1,31 @@
+"""The seller's terms, privacy notice and imprint: pages of their own where the catalogue has the texts, else links to elsewhere."""
+
+import streamlit as st
+
+from core.catalog import seller
+from core.catalog.seller import Seller
+from storefront import frame, links, pictures, process
+
+TITLES = {"terms": "Terms", "privacy": "Privacy", "imprint": "Imprint"}
+
+
+def who() -> Seller:
+    """Who sells here, as it was read when this page began to be drawn."""
+    return seller.of(frame.texts(), process.shop().settings)
+
+
+def draw(name: str) -> None:
+    """The page of one of these texts."""
+    with frame.column(760):
+        pictures.trim()
+        st.title(TITLES[name], anchor=False)
+        document = who().document(name)
+        if not document:
+            st.markdown("There is nothing here yet.")
+            links.to(links.SHOP, "To the shop", "storefront")
+        elif seller.is_link(document):
+            st.markdown(f"It stands [on a page of its own]({document}).")
+        else:
+            # The seller's own words, who writes them as Markdown.
+            st.markdown(document)
+        frame.footer()

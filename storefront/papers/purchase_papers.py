@@ -1,0 +1,117 @@
+"""The papers of purchases: a line for each order with its receipts and invoices, and the form for a company's details."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.foundation.errors import ShopError
+from core.invoicing import billing_details, receipts
+from core.invoicing.billing_details import Details
+from core.invoicing.receipts import OrderPapers
+from core.orders.status import Status
+from core.people.purchases import Purchase, PurchasedLine
+from storefront import amounts, dates, process, sentences, words
+
+STATES = {
+    Status.PROCESSING: ":orange-badge[Settling]",
+    Status.PAID: ":orange-badge[Being prepared]",
+    Status.FULFILLED: ":green-badge[Paid]",
+    Status.PARTIALLY_REFUNDED: ":violet-badge[Partly refunded]",
+    Status.REFUNDED: ":violet-badge[Refunded]",
+    Status.DISPUTED: ":orange-badge[On hold]",
+    Status.CHARGED_BACK: ":violet-badge[Refunded]",
+    Status.CANCELED: ":gray-badge[Ended]",
+}
+_SAID = "details-said"
+
+
+def draw(bought: Sequence[Purchase], email: str) -> None:
+    """All of it, for the signed-in buyer with this address."""
+    shop = process.shop()
+    with shop.reading() as session:
+        papers = receipts.of_orders(session, shop, [each.order_id for each in bought])
+    st.header("Receipts", anchor=False)
+    for purchase in bought:
+        _draw_order(purchase, papers[purchase.order_id])
+    if open_ones := [each for each in bought if papers[each.order_id].correctable]:
+        _draw_details(open_ones, papers, email)
+
+
+def _draw_order(purchase: Purchase, papers: OrderPapers) -> None:
+    with st.container(border=True, gap="xxsmall", key=f"papers-{purchase.order_id}"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
+            st.markdown(f"**{purchase.number}** &nbsp; {STATES.get(purchase.status, '')}", width="content")
+            st.markdown(f"**{amounts.price(purchase.total)}**", width="content")
+        words.quiet(f"{dates.day(purchase.placed_at)} · {', '.join(map(item, purchase.lines))}")
+        if found := links_of(papers):
+            st.markdown(" · ".join(found))
+
+
+def item(line: PurchasedLine) -> str:
+    """What one line of a receipt is, of a workshop with its date."""
+    return words.plain(line.name) + (f", {dates.day_of(line.times)}" if line.times else "")
+
+
+def links_of(papers: OrderPapers) -> list[str]:
+    """The links to an order's receipts and invoices, the newest of each payment."""
+    found = []
+    for place, payment in enumerate(papers.payments, 1):
+        which = f" of {dates.day(payment.paid_at)}" if place > 1 else ""
+        found.append(f"[Receipt{which}]({receipts.path(payment.id)})")
+        found += [
+            f"[{paper.title} {words.plain(paper.number)}]({paper.url or paper.pdf_url})"
+            for paper in payment.papers
+            if paper.url or paper.pdf_url
+        ]
+    return found
+
+
+def _draw_details(open_ones: Sequence[Purchase], papers: dict[str, OrderPapers], email: str) -> None:
+    """The form that makes out the papers of an order to a company."""
+    if said := st.session_state.pop(_SAID, ""):
+        st.success(said, icon=":material/check_circle:")
+    with st.expander("Made out to a company", icon=":material/domain:"):
+        words.quiet(
+            f"For {billing_details.OPEN_FOR.days} days after a payment you can say to whom its receipt and invoice are made out. "
+            "An invoice that was written already is taken back by a credit note, and another one is written."
+        )
+        by_id = {each.order_id: each for each in open_ones}
+        order_id = next(iter(by_id))
+        if len(by_id) > 1:
+            order_id = st.selectbox(
+                "Order", list(by_id), format_func=lambda each: by_id[each].number, key="details-order"
+            )  # fmt: skip
+        with st.form("details", border=False):
+            wanted = _fields(order_id, papers[order_id].details)
+            if st.form_submit_button("Make it out to this company", type="primary"):
+                _keep(order_id, by_id[order_id].number, wanted, email)
+
+
+def _fields(order_id: str, known: Details | None) -> Details:
+    """The fields of the form, with what was written before."""
+
+    def text(label: str, name: str, most: int, place: Any = st, hint: str | None = None) -> str:
+        value = getattr(known, name) if known else ""
+        return place.text_input(label, value, key=f"details-{name}-{order_id}", max_chars=most, placeholder=hint) or ""
+
+    name = text("Company", "name", 200)
+    line1, line2 = text("Street and number", "line1", 200), text("More of the address", "line2", 200)
+    left, right = st.columns(2)
+    return Details(
+        name, line1, line2=line2, postal_code=text("Postcode", "postal_code", 20, left), city=text("Town", "city", 100, right),
+        country=text("Country, in two letters", "country", 2, left, "DE"), tax_id=text("VAT or tax id", "tax_id", 30, right),
+    )  # fmt: skip
+
+
+def _keep(order_id: str, number: str, details: Details, email: str) -> None:
+    try:
+        billing_details.write(process.shop(), order_id, details, email=email)
+    except ShopError as error:
+        st.warning(sentences.of(error), icon=":material/error:")
+        return
+    st.session_state[_SAID] = (
+        f"The receipt of {words.plain(number)} is made out to {words.plain(details.name.strip())} now. "
+        "If there is an invoice, a new one follows within minutes."
+    )
+    st.rerun()

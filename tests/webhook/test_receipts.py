@@ -1,0 +1,115 @@
+"""Receipts of our own: who may open one, and what stands on it."""
+
+from dataclasses import replace
+
+import pytest
+from starlette.testclient import TestClient
+
+from core.catalog.products import ShopText
+from core.foundation import signing
+from core.invoicing import billing_details, receipts
+from core.invoicing.billing_details import Details
+from core.journeys import checkout
+from core.orders.orders import Order
+from core.orders.payments import Payment
+from core.shop import Shop
+from tests import builders
+from tests.colleagues import signed_in
+from tests.conftest import Clock
+from tests.core.journeys.test_taxes import learn
+from tests.fakes import FakeStripe
+from webhook.app import create_app
+
+NORA, OLE = "nora@lindqvist.example", "ole@berg.example"
+ADDRESS = "Nansensgade 41\n1366 Copenhagen"
+
+
+@pytest.fixture
+def taxed(shop: Shop) -> Shop:
+    with shop.transaction() as session:
+        for key, text in (("name", "Plainwork ApS"), ("address", ADDRESS), ("vat_id", "DK12345674")):
+            session.add(ShopText(key=key, text=text))
+    return replace(
+        shop, settings=shop.settings.model_copy(update={"tax": "stripe", "owner_emails": ("owner@example.com",)})
+    )
+
+
+@pytest.fixture
+def paid(taxed: Shop, stripe: FakeStripe) -> Payment:
+    """Two guides and a kit at half price, taxed at 19 %, for Nora."""
+    link = checkout.start(taxed, builders.a_basket(("guide-eur", 2), "kit-eur", browser="br_nora"))
+    session_id = builders.session_id(link)
+    stripe.discount(session_id, 50)
+    stripe.tax(session_id, 19)
+    stripe.pay(session_id, email=NORA, address={"line1": "<b>Torstraße</b> 9", "city": "Berlin"}, tax_id="DE123456789")
+    builders.deliver(taxed, stripe.event("completed", session_id))
+    learn(taxed, link.order_id)
+    [payment] = builders.rows(taxed, Payment)
+    return payment
+
+
+def browser(shop: Shop, *, email: str = "", browser: str = "") -> TestClient:
+    """Somebody's browser, signed in or having bought, or neither."""
+    client = TestClient(create_app(shop), raise_server_exceptions=False, follow_redirects=False)
+    if email:
+        row = signed_in(shop, email)
+        client.cookies.set(signing.SIGN_IN_COOKIE, signing.sign(shop.signing_key, signing.SIGN_IN, row))
+    if browser:
+        client.cookies.set(signing.BROWSER_COOKIE, signing.sign(shop.signing_key, signing.BROWSER, browser))
+    return client
+
+
+def test_a_receipt_says_who_sold_what_to_whom_at_which_tax(taxed: Shop, paid: Payment, stripe: FakeStripe) -> None:
+    back = stripe.make_refund(paid.stripe_payment_intent_id or "", 1000)
+    builders.deliver(taxed, stripe.tell("refund.created", back))
+    answer = browser(taxed, email=NORA).get(f"/receipts/{paid.id}")
+    assert answer.status_code == 200
+    page = answer.text
+    for said in (
+        "Plainwork ApS", "Nansensgade 41", "VAT id DK12345674", "Nora Lindqvist", "&lt;b&gt;Torstraße&lt;/b&gt; 9", "DE123456789",
+        "Field Guide × 2", "€58.00", "Template Kit", "€79.00", "€137.00", "−€68.50", "€68.50", "Of which tax 19 % on €57.57",
+        "€10.93", "−€10.00", "€58.50",
+    ):  # fmt: skip
+        assert said in page, said
+    assert "<b>Torstraße" not in page
+    assert answer.headers["cache-control"] == "no-store"
+    assert "script-src" not in answer.headers["content-security-policy"]
+
+
+@builders.on_sqlite
+def test_a_receipt_opens_for_its_buyer_and_for_nobody_else(taxed: Shop, paid: Payment, clock: Clock) -> None:
+    path = f"/receipts/{paid.id}"
+    assert browser(taxed, browser="br_nora").get(path).status_code == 200
+    for other in (browser(taxed), browser(taxed, email=OLE), browser(taxed, browser="br_ole")):
+        refused = other.get(path)
+        assert (refused.status_code, refused.headers["location"]) == (303, "http://localhost:8501/purchases")
+    token = receipts.link(taxed, builders.order(taxed, paid.order_id), paid.id).partition("?token=")[2]
+    assert browser(taxed).get(f"{path}?token={token}").status_code == 200
+    assert browser(taxed).get(f"{path}?token={token[:-2]}xx").status_code == 303
+    stolen = signing.sign(taxed.signing_key, signing.LETTER, paid.id)
+    assert browser(taxed).get(f"{path}?token={stolen}").status_code == 303
+    assert browser(taxed).get(f"/receipts/pi_nobody?token={token}").status_code == 303
+    # Who was written to by mistake keeps the letter, and not what it opened.
+    with taxed.transaction() as session:
+        session.get_one(Order, paid.order_id).customer_id = None
+    assert browser(taxed).get(f"{path}?token={token}").status_code == 303
+
+
+@builders.on_sqlite
+def test_whoever_works_here_sees_every_receipt_and_nobody_else_does(taxed: Shop, paid: Payment) -> None:
+    path = f"/owner/receipts/{paid.id}"
+    assert browser(taxed, email="owner@example.com").get(path).status_code == 200
+    assert browser(taxed, email="owner@example.com").get("/owner/receipts/pi_nobody").status_code == 404
+    for other in (browser(taxed), browser(taxed, email=NORA)):
+        assert other.get(path).status_code == 403
+
+
+@builders.on_sqlite
+def test_what_a_buyer_wrote_about_their_company_stands_on_the_receipt(taxed: Shop, paid: Payment) -> None:
+    company = Details("Berg & Co", "Storgata 1", "NO", postal_code="0155", city="Oslo", tax_id="NO 923 456 783 MVA")
+    billing_details.write(taxed, paid.order_id, company, email=NORA)
+    page = browser(taxed, email=NORA).get(f"/receipts/{paid.id}").text
+    for said in ("Berg &amp; Co", "Storgata 1", "0155 Oslo", "Norway", "NO923456783MVA"):
+        assert said in page
+    assert "Torstra" not in page
+    assert f"correct_invoices:{paid.order_id}:1" in builders.jobs(taxed)
