@@ -26,7 +26,6 @@ class Veil:
         match letter:
             case OrderLetter():
                 return replace(
-                return replace(
                     letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url,
                     withdraw_url=self.withdraw_url, receipt_url=self.library_url if letter.receipt_url else "", invoices=(),
                 )  # fmt: skip
