@@ -1,7 +1,7 @@
 import streamlit as st
 
 from core.foundation.database import new_id
-from core.foundation.errors import ShopError
+from core.foundation.errors import ShopError, TooManyTries
 from core.rights import declarations
 from core.rights.declarations import Declaration, Offered, Receipt, Visitor
 from storefront import dates, frame, links, pictures, process, sentences, visitor, words
@@ -99,7 +99,10 @@ def send(declaration: Declaration) -> None:
     try:
         state[DONE] = declarations.declare(shop, declaration, who())
     except ShopError as error:
-        st.warning(sentences.of(error), icon=":material/error:")
+        # Whoever cannot send the form right now must not lose days by it.
+        or_write = f" Or write to {words.plain(shop.settings.support_email)}: that counts as well."
+        said = sentences.of(error) + (or_write if isinstance(error, TooManyTries) else "")
+        st.warning(said, icon=":material/error:")
         return
     st.rerun()
 

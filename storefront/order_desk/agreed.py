@@ -20,7 +20,11 @@ def draw(order_id: str) -> None:
     if asked:
         st.header("Agreed to", anchor=False)
         for row in asked:
-            words.quiet(_said(row))
+            with st.container(gap=None):
+                words.quiet(f"{_GIVEN if row.given else _NOT_GIVEN} {words.plain(row.wording)}")
+                words.quiet(
+                    f"{words.plain(row.products.replace(',', ', '))}: {_how(row)} {states.moment(row.created_at)}"
+                )
     if declared:
         st.header("Withdrawals", anchor=False)
         for each in declared:
@@ -28,7 +32,8 @@ def draw(order_id: str) -> None:
         links.to(links.WITHDRAWALS, "To the withdrawals", "assignment_return", where="order")
 
 
-def _said(row: Consent) -> str:
-    how = ("ticked" if row.box else "told") if row.given else ("not ticked" if row.box else "not told")
-    mark = _GIVEN if row.given else _NOT_GIVEN
-    return f"{mark} {words.plain(row.wording)} {words.plain(row.products)}, {how} {states.moment(row.created_at)}"
+def _how(row: Consent) -> str:
+    """How it came to be agreed to, or not."""
+    if row.given:
+        return "ticked" if row.box else "told"
+    return "not ticked" if row.box else "not told"

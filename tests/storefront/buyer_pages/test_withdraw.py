@@ -1,12 +1,18 @@
 """The page to withdraw by: for strangers and for buyers, and what it shows to whom."""
 
+from dataclasses import replace
+
+import pytest
+
 from core.rights import declarations
+from core.rights.declarations import Declaration
 from core.rights.withdrawals import Proof, Withdrawal
 from tests import builders
 from tests.builders import bought
 from tests.storefront.conftest import Visitor, labels, sound, words
 
 NORA = "nora@lindqvist.example"
+pytestmark = builders.on_sqlite
 
 
 def test_a_stranger_declares_without_signing_in_and_is_shown_nothing_of_the_order(visitor: Visitor) -> None:
@@ -71,3 +77,16 @@ def test_whoever_is_signed_in_may_also_mean_another_order(visitor: Visitor) -> N
     assert [each.value for each in tab.checkbox] == [True]
     sound(tab.button(key="withdraw-other").click().run())
     assert [each.key for each in tab.text_input] == ["withdraw-which"]
+
+
+def test_whoever_sends_too_many_is_told_what_counts_as_well(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = replace(visitor.shop, settings=visitor.shop.settings.model_copy(update={"rate_limits": "on"}))
+    monkeypatch.setattr("storefront.process.shop", lambda: limited)
+    for number in range(declarations.BY_ADDRESS.most):
+        declarations.declare(limited, Declaration(f"do_{number}", NORA, words="all"), declarations.Visitor())
+    tab = visitor.opens("withdraw")
+    tab.text_input(key="withdraw-which").set_value(NORA)
+    sound(tab.button[0].click().run())
+    tab.text_area(key="withdraw-words").set_value("all")
+    sound(next(each for each in tab.button if each.label == "Confirm withdrawal").click().run())
+    assert "Or write to hello" in tab.warning[0].value

@@ -13,6 +13,7 @@ from core.owner.doctor import examination, findings
 from core.owner.doctor.findings import Finding, Level
 from core.people.audit import AuditEntry
 from core.people.staff import Role
+from core.privacy import retention
 from core.registers import events
 from core.shop import Shop
 from tests import builders
@@ -68,6 +69,18 @@ def test_what_the_doctor_found_is_said_and_what_is_wrong_is_on_the_overview_too(
     overview = words(owner.opens("overview", folder="owner_pages"))
     assert "The mail server does not take letters." in overview
     assert "The clock agrees." not in overview
+
+
+@builders.on_sqlite
+def test_how_much_is_kept_and_when_it_was_looked_through_is_said(owner: Visitor, clock: Clock) -> None:
+    assert "Nothing was forgotten yet" in words(opens(owner))
+    bought(owner.shop, owner.stripe)
+    clock.pass_(days=91)
+    owner.works_as(Role.OWNER)
+    retention.run(owner.shop)
+    seen = words(opens(owner))
+    assert "forgotten 0 seconds ago: events 1" in seen
+    assert "Events of Stripe" in seen
 
 
 def test_the_doctor_looks_again_at_a_click(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

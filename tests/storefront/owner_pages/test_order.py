@@ -50,8 +50,8 @@ def test_what_its_buyer_agreed_to_and_withdrew_from_is_there(visitor: Visitor, o
     declarations.declare(visitor.shop, declaration, declarations.Visitor(signed_in="nora@lindqvist.example"))
     tab = opens(visitor, order_id)
     seen = words(tab)
-    assert "my right of withdrawal ends with that. guide" in seen
-    assert "not ticked" in seen
+    assert "my right of withdrawal ends with that." in seen
+    assert r"guide, kit: not ticked" in seen
     assert "To decide" in seen
     assert any("The buyer withdrew from the contract" in each.label for each in tab.expander)
 

@@ -18,6 +18,7 @@ from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, sound, words
 
 NORA = "nora@lindqvist.example"
+pytestmark = builders.on_sqlite
 
 
 @pytest.fixture
