@@ -8,7 +8,7 @@ from core.foundation.errors import AmountTooSmall, NoSuchPayment, NothingToRefun
 from core.orders import allocation
 from core.orders.allocation import Portion, Refundable, Wanted, allocate
 from core.orders.payment_lines import Share
-from core.orders.refunds import RefundStatus
+from core.orders.refunds import Refund, RefundStatus
 from tests.core.orders.rows import back
 
 NEWEST = [
@@ -167,3 +167,20 @@ def test_beside_what_cost_nothing_each_line_has_its_own_tax() -> None:
     of_guide, of_plan = back("pi_1", 2900, guide=2900), back("pi_1", 3570, plan=3570)
     allocation.write_taxes([of_guide, of_plan], bought)
     assert (of_guide.amount_tax, of_plan.amount_tax) == (0, 570)
+
+
+@pytest.mark.parametrize(
+    ("refund", "book", "kit", "of_book"),
+    [
+        (back("pi_1", 10), 2, 98, 0),  # a tenth of both, and of two cents nothing
+        (back("pi_1", 60, kit=50), 50, 100, 5),  # what it names no line for: in proportion to what is left of each
+        (back("pi_1", 51, kit=50), 100, 50, 1),  # to the last cent
+    ],
+)
+def test_beyond_the_lines_that_it_names_a_refund_is_for_what_is_left_of_all(
+    refund: Refund, book: int, kit: int, of_book: int
+) -> None:
+    # Of one line all is tax: what of the refund is for that one is seen by it.
+    bought = [Share("book", 1, 0, 0, book, book), Share("kit", 1, kit, 0, 0, kit)]
+    allocation.write_taxes([refund], bought)
+    assert refund.amount_tax == of_book
