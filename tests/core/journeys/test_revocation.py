@@ -6,10 +6,14 @@ from core.foundation.errors import NeverPaid, NoSuchLine, OrderNotFound, Revocat
 from core.journeys import refund, revocation
 from core.kinds.workshops import WorkshopDate
 from core.orders.history import FulfillmentLog
+from core.orders.orders import Order
+from core.people.audit import AuditEntry
+from core.people.staff import Action, Role
 from core.shop import Shop
-from tests import builders
+from tests import builders, colleagues
 from tests.builders import deliver
 from tests.conftest import Clock
+from tests.core.orders.stored import behind
 from tests.fakes import FakeStripe
 
 
@@ -90,3 +94,44 @@ def test_nothing_is_ended_that_is_not_there_or_not_agreed(shop: Shop, stripe: Fa
         revocation.revoke(shop, free, reason="because", actor="owner", agreed=plan)
     assert builders.grants(shop, free) == [("kit", "active"), ("clinic", "revoked")]
     assert entries(shop) == [("taken_back:2", "somebody else", "first")]
+
+
+def letters(shop: Shop) -> list[str]:
+    """The letters about access that are owed: what was done, and of which lines."""
+    return [":".join(job.split(":")[2:4]) for job in builders.jobs(shop) if job.startswith("access_changed:")]
+
+
+def test_the_letter_names_the_lines_that_were_ended_and_no_other(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id, name = builders.subscribed(shop, stripe, "guide-eur", "kit-eur", "plan-month")
+    clock.pass_(days=31)
+    stripe.fail_renewal(name)
+    builders.deliver(shop, stripe.tell("customer.subscription.updated", stripe.subscriptions[name]))
+    builders.ask_stripe(shop)
+    # The plan's days of grace are over, and nobody has looked since.
+    clock.pass_(days=20)
+    plan = revocation.revoke(shop, order_id, [1, 2], reason="", actor="owner")
+    assert [each.line for each in plan.deliveries if each.before is not each.after] == [1, 2, 3]
+    assert letters(shop) == ["taken_back:1,2"]
+
+
+@pytest.mark.parametrize("changes", [{"email": ""}, {"from_season": True}], ids=str)
+def test_nobody_is_told_of_an_order_without_an_address_or_of_the_season(
+    shop: Shop, stripe: FakeStripe, changes: dict[str, object]
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    with shop.transaction() as session:
+        behind(session, Order, **changes)
+    revocation.revoke(shop, order_id, reason="", actor="owner")
+    assert builders.grants(shop, order_id) == [("guide", "revoked")]
+    assert letters(shop) == []
+
+
+def test_what_staff_end_stands_in_the_log_with_its_lines_and_why(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    owner = colleagues.works_as(shop, Role.OWNER)
+    revocation.revoke(shop, order_id, reason="shared it", actor="", deed=colleagues.deed(owner))
+    revocation.restore(shop, order_id, [2], actor="", deed=colleagues.deed(owner))
+    said = [(entry.action, entry.subject, entry.detail) for entry in builders.rows(shop, AuditEntry)]
+    assert sorted(said) == [
+        (Action.GIVE_BACK, order_id, "lines 2"), (Action.TAKE_BACK, order_id, "lines 1, 2: shared it"),
+    ]  # fmt: skip

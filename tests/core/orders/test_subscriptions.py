@@ -400,3 +400,36 @@ def test_an_item_is_what_its_price_sells(shop: Shop, said: dict[str, Any], known
         assert found("eur") == known
         # What was described was so in a currency.
         assert found("usd") == (None if known == "described" else known)
+
+
+RENEWALS: list[tuple[str, dict[str, Any]]] = [
+    ("counts", {}),
+    ("counts", {"period_end": day(0), "amount": 100}),
+    ("counts", {"status": "past_due", "currency": "dkk", "amount": 70}),
+    ("too early", {"period_end": day(0) - timedelta(seconds=1)}),
+    ("too late", {"period_end": day(7)}),
+    ("of the other mode", {"order": "other"}),
+    ("is over", {"status": "canceled"}),
+    ("was told to end", {"ends_at": day(3)}),
+    ("is paused", {"paused": True}),
+    ("is not known yet", {"currency": ""}),
+]
+
+
+def test_what_is_billed_again_is_counted_for_each_currency(shop: Shop) -> None:
+    orders_of = {"ours": placed(shop), "other": placed(shop, "cart_2", livemode=True)}
+    with shop.transaction() as session:
+        for number, (_, facts) in enumerate(RENEWALS):
+            known = {
+                "status": "active",
+                "currency": "eur",
+                "amount": 900,
+                "period_end": day(3),
+                "order": "ours",
+                **facts,
+            }
+            order_id = orders_of[known.pop("order")]
+            session.add(Subscription(id=f"sub_{number}", order_id=order_id, created_at=DAY, fetched_at=DAY, **known))
+    with shop.reading() as session:
+        found = subscriptions.renewing(session, livemode=False, since=day(0), until=day(7))
+    assert [(count, money.amount, money.currency) for count, money in found] == [(1, 70, "dkk"), (2, 1000, "eur")]
