@@ -113,17 +113,17 @@ def test_support_sends_back_up_to_a_limit_of_one_order_in_however_many_parts(sho
     order_id = bought(shop, stripe, "guide-eur", "kit-eur")
     support, owner = works_as(shop, Role.SUPPORT), works_as(shop, Role.OWNER)
     # What an owner sends back is nothing of theirs.
-    refund.request(shop, order_id, 800, reason="as agreed", actor="owner", deed=deed(owner))
+    refund.request(shop, order_id, 700, reason="as agreed", actor="owner", deed=deed(owner))
     refund.request(shop, order_id, 6000, actor="owner", deed=deed(support))
     with pytest.raises(OverLimit) as refused:
         refund.request(shop, order_id, 4001, actor="owner", deed=deed(support))
     assert (refused.value.most, refused.value.currency) == (4000, "eur")
     refund.request(shop, order_id, 4000, actor="owner", deed=deed(support))
     assert sorted((row.amount, row.actor) for row in builders.rows(shop, Refund)) == [
-        (800, "owner"), (4000, "support"), (6000, "support"),
+        (700, "owner"), (4000, "support"), (6000, "support"),
     ]  # fmt: skip
     entries = [entry.detail for entry in builders.rows(shop, AuditEntry) if entry.action == "refund"]
-    assert sorted(entries) == ["4000 eur", "6000 eur", "800 eur as agreed"]
+    assert sorted(entries) == ["4000 eur", "6000 eur", "700 eur as agreed"]
 
 
 def test_what_stripe_refused_leaves_support_its_limit(shop: Shop, stripe: FakeStripe) -> None:
