@@ -160,7 +160,7 @@ def _record_invoice(session: Session, context: Context, order_id: AdmittedOrder,
     if context.subject.get("number"):
         payment = payments.named(locked.book.payments, facts.id)
         assert payment is not None
-        invoices.record(session, context.subject, order_id=order_id, payment_id=payment.id, now=context.now)
+        invoices.keep(session, context.subject, order_id=order_id, payment_id=payment.id, now=context.now)
     _ask_for_subscription(session, context, order_id, locked)
 
 

@@ -6,8 +6,11 @@ from typing import Any
 
 from sqlmodel import Field, Session, col, select
 
+from core.foundation import outbox
 from core.foundation.database import Record
+from core.foundation.outbox import Job
 from core.gateway.objects import moment
+from core.invoicing import billing_details
 from core.orders.checkouts import Checkout
 
 
@@ -33,6 +36,21 @@ class Invoice(Record, table=True):
     credit_note_number: str = ""
     credit_note_pdf_url: str = ""
     issued_at: datetime
+
+
+def keep(session: Session, found: dict[str, Any], *, order_id: str, payment_id: str, now: datetime) -> None:
+    """Keep what Stripe says of an invoice of a payment, and owe its correction where it is not made out to whom its buyer said.
+
+    They may have said so before Stripe wrote it. The order must be locked.
+    """
+    details = billing_details.of_order(session, order_id)
+    right = details is not None and found.get("customer_name") == details.name
+    new = session.get(Invoice, str(found["id"])) is None
+    revision = details.revision if details and right else 0
+    row = record(session, found, order_id=order_id, payment_id=payment_id, revision=revision, now=now)
+    if details and new and not right:
+        key = f"{order_id}:{details.revision}:{row.id}"
+        outbox.owe(session, Job.CORRECT_INVOICES, order_id, str(details.revision), key=key)
 
 
 def record(

@@ -41,7 +41,7 @@ def learn(shop: Shop, payment_id: str) -> bool:
         if billed and numbered:
             row = session.get_one(Payment, payment_id)
             row.stripe_invoice_id = row.stripe_invoice_id or invoice
-            invoices.record(session, billed, order_id=order_id, payment_id=payment_id, now=shop.now())
+            invoices.keep(session, billed, order_id=order_id, payment_id=payment_id, now=shop.now())
         fulfillment.list_lines(
             session, order_id, payment_id, listed, complete=not awaited, actor="worker", now=shop.now()
         )  # fmt: skip

@@ -22,6 +22,8 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "refund": lambda stripe, _: stripe.refund({"payment_intent": "pi_nobody", "amount": 1}, key="rf"),
     "refunds_of": lambda stripe, _: stripe.refunds_of("ch_nobody"),
     "find_charge": lambda stripe, _: stripe.find_charge("ch_nobody"),
+    "find_charge_of": lambda stripe, _: stripe.find_charge_of("pi_nobody"),
+    "find_invoice": lambda stripe, _: stripe.find_invoice("in_nobody"),
     "find_subscription": lambda stripe, _: stripe.find_subscription("sub_nobody"),
     "find_checkout_of": lambda stripe, _: stripe.find_checkout_of(subscription="sub_nobody"),
     "find_invoice_of": lambda stripe, _: stripe.find_invoice_of("pi_nobody"),

@@ -5,10 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlmodel import select
 
 from core.admission import Refused
-from core.events import questions
 from core.foundation.errors import DetailsTooLate, DetailsUnfit, OrderNotFound, StripeUnreachable
 from core.gateway.invoice_calls import StripeInvoices
 from core.invoicing import billing_details, corrections, invoices, receipts
@@ -18,6 +16,7 @@ from core.orders.payments import Payment
 from core.shop import Shop
 from tests import builders
 from tests.contract.sandbox_side import CARD, TYPED, SandboxSide
+from tests.core.journeys.test_taxes import learn
 from tests.sandbox.running import KEY
 
 NORA = "nora@lindqvist.example"
@@ -33,17 +32,15 @@ def shop(sandbox: SandboxSide) -> Shop:
     return replace(sandbox.shop, settings=settings)
 
 
-def bought(shop: Shop, sandbox: SandboxSide, *items: str | tuple[str, int]) -> str:
+def bought(shop: Shop, sandbox: SandboxSide, *items: str | tuple[str, int], learned: bool = True) -> str:
     """An order that was paid by card from Germany, of which the worker has learned all; its id."""
     link = checkout.start(shop, builders.a_basket(*items))
     session_id = builders.session_id(link)
     typed = {**TYPED, "cardNumber": CARD, "billingCountry": "DE"}
     assert sandbox.world.http.post(f"/c/pay/{session_id}", data=typed).status_code == 303
     assert not isinstance(ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="test"), Refused)
-    with shop.reading() as session:
-        names = session.exec(select(Payment.id).where(Payment.order_id == link.order_id)).all()
-    for name in names:
-        questions.ask(shop, name)
+    if learned:
+        learn(shop, link.order_id)
     return link.order_id
 
 
@@ -142,6 +139,22 @@ def test_details_that_were_written_again_are_corrected_once_more(shop: Shop, san
     corrections.correct(shop, order_id, "2", theirs)
     with shop.reading() as session:
         assert [row.revision for row in invoices.of_orders(session, [order_id])[order_id]] == [0, 2]
+
+
+def test_details_that_were_written_before_the_invoice_was_known_correct_it_when_it_is(
+    shop: Shop, sandbox: SandboxSide
+) -> None:
+    order_id = bought(shop, sandbox, "kit-eur", learned=False)
+    billing_details.write(shop, order_id, COMPANY, email=NORA)
+    theirs = StripeInvoices(KEY, base=sandbox.world.settings.base_url)
+    corrections.correct(shop, order_id, "1", theirs)
+    learn(shop, order_id)
+    with shop.reading() as session:
+        [first] = invoices.of_orders(session, [order_id])[order_id]
+    assert f"correct_invoices:{order_id}:1:{first.id}" in builders.jobs(shop)
+    corrections.correct(shop, order_id, "1", theirs)
+    with shop.reading() as session:
+        assert [row.revision for row in invoices.of_orders(session, [order_id])[order_id]] == [0, 1]
 
 
 def test_a_number_that_stripe_refuses_stands_on_the_invoice_all_the_same(shop: Shop, sandbox: SandboxSide) -> None:

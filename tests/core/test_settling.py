@@ -64,6 +64,7 @@ def test_an_order_that_is_paid_for_is_delivered_told_and_its_buyers(shop: Shop) 
     order_id = placed(shop)
     session = attempt(
         amount=2900, name="Nora", country="SE", tax_id="SE1", stripe_payment_intent_id="pi_1", email=NORA,
+        address="Storgatan 1",
     )  # fmt: skip
     assert settle(shop, order_id, money(2900, session)) == Settled(order_id, Status.FULFILLED, True)
     order = builders.order(shop, order_id)
@@ -73,6 +74,7 @@ def test_an_order_that_is_paid_for_is_delivered_told_and_its_buyers(shop: Shop) 
         "amount_expected": 2900, "amount_subtotal": 2900, "amount_discount": 0, "amount_tax": 0, "amount_total": 2900,
         "amount_refunded": 0,
         "name": "Nora", "country": "SE", "tax_id": "SE1", "external_id": None, "livemode": False,
+        "address": "Storgatan 1", "card_country": "", "business": False,
         "stripe_checkout_session_id": "cs_1", "stripe_payment_intent_id": "pi_1", "stripe_subscription_id": None,
         "attention": "", "eventful": False, "from_season": False, "paid_at": DAY, "fulfilled_at": FIRST, "updated_at": FIRST,
     }  # fmt: skip
@@ -80,7 +82,10 @@ def test_an_order_that_is_paid_for_is_delivered_told_and_its_buyers(shop: Shop) 
     written = {(row.stripe_checkout_session_id, row.actor) for row in builders.rows(shop, FulfillmentLog)}
     assert written == {(None, "buyer"), ("cs_1", "test")}
     # Settled again, whoever is said to have paid by now, nothing is another.
-    again = attempt(amount=2900, email=OLE, name="Nora", country="SE", tax_id="SE1", stripe_payment_intent_id="pi_1")
+    again = attempt(
+        amount=2900, email=OLE, name="Nora", country="SE", tax_id="SE1", stripe_payment_intent_id="pi_1",
+        address="Storgatan 1",
+    )  # fmt: skip
     assert settle(shop, order_id, money(2900, again), now=LATER) == Settled(order_id, Status.FULFILLED, False)
     assert builders.order(shop, order_id) == order
     assert (log(shop, order_id), jobs(shop, order_id)) == (["paid", "granted:1", "fulfilled"], ["receipt"])
