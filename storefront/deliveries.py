@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.catalog import products
 from core.catalog.products import Kind
-from core.kinds.grants import Delivery, File, License
+from core.kinds.grants import Closing, Delivery, File, License
 from core.orders.status import GrantState
 from storefront import amounts, dates, frame, licenses, pictures, process, words
 
@@ -25,7 +25,31 @@ _CLOSED = {
     ),
     GrantState.REVOKED: ("violet", "undo", "Closed", "Its money went back, or its time is over."),
 }
-_PLAN_ON_HOLD = "Its last payment hasn't come through, or your bank is asking about it. It opens again after that."
+# The same where it is known why.
+_WHY = {
+    Closing.REFUNDED: ("violet", "undo", "Refunded", "Its money went back to you, so it doesn't open any more."),
+    Closing.CHARGED_BACK: (
+        "violet",
+        "gavel",
+        "Taken back by your bank",
+        "Your bank took the payment back, so it doesn't open any more.",
+    ),
+    Closing.DISPUTED: (
+        "orange",
+        "gavel",
+        "On hold",
+        "Your bank is asking about this payment. It opens again if the bank decides that it stands.",
+    ),
+    Closing.UNPAID: (
+        "orange",
+        "credit_card_off",
+        "Not paid",
+        "Its last payment hasn't come through. Pay it, or change the card, and it opens again.",
+    ),
+    Closing.ENDED: ("gray", "event_busy", "Ended", "The plan has ended. Nothing more is charged."),
+    Closing.TAKEN_BACK: ("violet", "block", "Closed", "We closed this. Write to us if you think that is wrong."),
+}
+_ENDED_UNPAID = ("gray", "event_busy", "Ended", "The plan ended because its renewal was not paid.")
 
 
 def draw(delivery: Delivery, *, where: str, level: int = 2) -> Any:
@@ -118,15 +142,20 @@ def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
 
 def _draw_closed(delivery: Delivery, where: str, level: int) -> Any:
     """A delivery that does not open, and why."""
-    color, icon, label, why = _CLOSED[delivery.state]
-    if delivery.kind is Kind.PLAN and delivery.state is GrantState.SUSPENDED:
-        why = _PLAN_ON_HOLD
+    color, icon, label, why = _why_closed(delivery)
     card = _card(
         delivery, where, level, dates.weekday(delivery.starts_at, delivery.timezone) if delivery.starts_at else ""
     )
     with card:
         st.markdown(f":{color}-badge[:material/{icon}: {label}]  \n{why or _blocked(delivery)}")
     return card
+
+
+def _why_closed(delivery: Delivery) -> tuple[str, str, str, str]:
+    """Colour, icon, and what is said of it in a word and in a sentence."""
+    if delivery.closing is Closing.UNPAID and delivery.state is GrantState.REVOKED:
+        return _ENDED_UNPAID
+    return _WHY.get(delivery.closing or Closing.OTHER, _CLOSED[delivery.state])
 
 
 def _blocked(delivery: Delivery) -> str:

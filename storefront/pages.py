@@ -44,6 +44,7 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
         ),
         st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
         st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
+        st.Page(links.ACCOUNT, title="Your account", url_path="account", visibility="hidden"),
     ]
 
 

@@ -16,7 +16,9 @@ from core.foundation.errors import (
     LinkExpired,
     LinkInvalid,
     MachineNotFound,
+    MadeUp,
     MixedBasket,
+    NeverPaid,
     PlanHeld,
     ReplacedLately,
     ShopError,
@@ -118,6 +120,10 @@ def of(error: ShopError) -> str:
             return f"The payment page couldn't be opened. Nothing was charged, your cart is safe. {_write_to_us()}"
         case TooManyTries():
             return "That was a lot of tries in a short time. Wait a while, then try again."
+        case NeverPaid():
+            return "Nothing was paid for this order yet, so it has no receipt."
+        case MadeUp():
+            return "This order is one that was made up to try the shop out. Nothing of it is ever sent."
         case LinkExpired():
             return "This link has done its work or is too old."
         case LinkInvalid():

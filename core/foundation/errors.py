@@ -52,6 +52,7 @@
     │   ├── ProductNotFound
     │   ├── UploadNotFound
     │   ├── PromotionNotFound
+    │   ├── ReceiptNotFound Stripe has no page of a payment
     │   ├── NoSeason
     │   ├── ApiKeyNotFound
     │   └── CheckoutNotFound
@@ -533,6 +534,13 @@ class ApiKeyNotFound(NotFound):
     """There is no such API key, or it was ended before."""
 
     key: str
+
+
+@dataclass(eq=False)
+class ReceiptNotFound(NotFound):
+    """Stripe shows no receipt of this payment: it was made elsewhere, or Stripe makes none of such."""
+
+    payment: str
 
 
 class NoSeason(NotFound):

@@ -53,6 +53,7 @@ class Stripe(Protocol):
     def find_charge(self, charge: str) -> dict[str, Any] | None: ...
     def find_subscription(self, subscription: str) -> dict[str, Any] | None: ...
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None: ...
+    def find_invoice(self, invoice: str) -> dict[str, Any] | None: ...
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None: ...
     def line_items_of(self, session_id: str) -> list[dict[str, Any]]: ...
     def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]: ...
@@ -152,6 +153,10 @@ class StripeApi:
         asked = {**made, "limit": 1, "expand": [f"data.{part}" for part in _WITH_ITS_PAYMENT]}
         return self._first(lambda: self._client.v1.checkout.sessions.list(asked))  # type: ignore[arg-type]
 
+    def find_invoice(self, invoice: str) -> dict[str, Any] | None:
+        """An invoice."""
+        return self._find(lambda: self._client.v1.invoices.retrieve(invoice))
+
     def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
         """The invoice that a PaymentIntent paid; since 2025-03-31 only invoice payments lead there."""
         payment = self._first(
@@ -161,7 +166,7 @@ class StripeApi:
         )
         if payment is None:
             return None
-        return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
+        return self.find_invoice(str(id_of(payment["invoice"])))
 
     def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
         """What a Session sells, in the order of its cart, with the discount and the tax of each."""

@@ -89,11 +89,17 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
     """Every request looks at the grant: links handed out before stop with it."""
 
 
-def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
-    """Add the product's files, each with a token that opens it for some minutes while the grant is active."""
-    query = select(DownloadFile).where(DownloadFile.product_id == grant.product_id, col(DownloadFile.active))
-    rows = session.exec(query.order_by(col(DownloadFile.position)))
-    return replace(base, files=tuple(_file(row, grant, signing_key) for row in rows))
+def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str) -> list[Delivery]:
+    """Add the files of each one's product, each with a token that opens it for some minutes while the grant is active."""
+    wanted = {grant.product_id for grant, _ in given}
+    query = select(DownloadFile).where(col(DownloadFile.product_id).in_(wanted), col(DownloadFile.active))
+    files: dict[str, list[DownloadFile]] = {}
+    for row in session.exec(query.order_by(col(DownloadFile.position))):
+        files.setdefault(row.product_id, []).append(row)
+    return [
+        replace(base, files=tuple(_file(row, grant, signing_key) for row in files.get(grant.product_id, ())))
+        for grant, base in given
+    ]
 
 
 def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:

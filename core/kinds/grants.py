@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from sqlmodel import Field
 
@@ -77,9 +78,23 @@ class License:
         return sum(machine.is_there(now) for machine in self.machines)
 
 
+class Closing(StrEnum):
+    """Why a delivery does not open: its money went back, the bank took it or asks about it, its plan's renewal was not paid,
+    its plan is over, the shop took it back. `other` where none of these is known."""
+
+    REFUNDED = "refunded"
+    CHARGED_BACK = "charged_back"
+    DISPUTED = "disputed"
+    UNPAID = "unpaid"
+    ENDED = "ended"
+    TAKEN_BACK = "taken_back"
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class Delivery:
-    """What a buyer sees of one grant. `licenses`, `files` and `notes` are filled as the kind has them."""
+    """What a buyer sees of one grant. `licenses`, `files` and `notes` are filled as the kind has them; `closing` is why it
+    does not open, where its reader is told."""
 
     grant_id: str
     product_id: str
@@ -97,3 +112,5 @@ class Delivery:
     ends_at: datetime | None = None
     timezone: str = ""
     notes: tuple[str, ...] = field(default=())
+    line_id: str = ""
+    closing: Closing | None = None

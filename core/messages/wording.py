@@ -18,6 +18,7 @@ from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, O
 from core.messages.digests import DigestLetter, WeekSales
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
+from core.people import codes
 from core.people.staff import Role
 
 if TYPE_CHECKING:
@@ -312,7 +313,11 @@ def _coming(letter: DigestLetter) -> dict[str, object]:
 
 
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
-    """Six digits that sign in, or that prove an address which is to become another."""
+    """Six digits that sign in, that prove an address which is to become another, or that erase."""
+    if letter.about == codes.ERASURE:
+        erasing: dict[str, object] = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email}
+        subject = f"{letter.digits} erases what {settings.shop_name} knows of you"
+        return _message(settings, "erasure_code", letter.email, subject, erasing)
     if letter.about:
         context = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email, "about": letter.about}
         return _message(settings, "address_code", letter.email, f"{letter.digits} confirms your address", context)
