@@ -87,7 +87,7 @@ def keep_links_fresh() -> None:
 def _draw_download(delivery: Delivery, where: str, level: int) -> Any:
     card = _card(delivery, where, level, "Yours to keep: download it again whenever you like.")
     with card:
-        _draw_files(delivery.files)
+        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -103,7 +103,7 @@ def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
     with card:
         for each in delivery.licenses:
             licenses.draw(each, where)
-        _draw_files(delivery.files)
+        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -119,7 +119,7 @@ def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
     taken = ", ".join(words.plain(email) for email in delivery.seats) or "Nobody uses one yet."
     card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}. {taken}")
     with card:
-        _draw_files(delivery.files)
+        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -182,11 +182,34 @@ def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
     return panel
 
 
-def _draw_files(files: tuple[File, ...]) -> None:
+def _draw_files(files: tuple[File, ...], where: str) -> None:
     """Links to the sidecar: it counts, checks the grant and speaks Range, which no download button does."""
     links = [_link(file, first=index == 0) for index, file in enumerate(files) if file.token]
-    if links:
-        st.html(f'<div class="files">{"".join(links)}</div>')
+    if not links:
+        return
+    st.html(f'<div class="files">{"".join(links)}</div>')
+    for file in files:
+        if file.is_newer:
+            st.markdown(f":green-badge[:material/update: Newer than yours] {_newer(file)}")
+    with st.popover("Versions and checksums", type="tertiary", icon=":material/info:", key=f"about-files-{where}"):
+        for file in files:
+            st.markdown(f"**{words.plain(file.name)}**")
+            if file.version or file.number > 1:
+                words.quiet(_called(file))
+            if file.notes:
+                st.markdown(words.plain(file.notes))
+            st.code(f"SHA-256 {file.sha256}", language=None, wrap_lines=True)
+
+
+def _called(file: File) -> str:
+    since = f", {dates.day(file.released_at)}" if file.released_at else ""
+    return f"Version {words.plain(file.version)}{since}" if file.version else f"Version number {file.number}{since}"
+
+
+def _newer(file: File) -> str:
+    notes = f": {words.plain(file.notes)}" if file.notes else "."
+    called = _called(file)
+    return f"{words.plain(file.label or file.name)}, {called[0].lower()}{called[1:]}{notes}"
 
 
 def _link(file: File, *, first: bool) -> str:

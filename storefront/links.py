@@ -14,6 +14,7 @@ CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer
 LICENSES, LICENSE = "owner_pages/licenses.py", "owner_pages/license.py"
 FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 PRODUCTS, PRODUCT_SHEET = "owner_pages/selling/products.py", "owner_pages/selling/product.py"
+FILE = "owner_pages/selling/file.py"
 PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
 IMPORT = "owner_pages/selling/import_files.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
@@ -34,6 +35,7 @@ OWNER_PATHS = {
     MONEY: "owner-money",
     PRODUCTS: "owner-products",
     PRODUCT_SHEET: "owner-product",
+    FILE: "owner-file",
     PROMOTION_CODES: "owner-promotion-codes",
     IMPORT: "owner-import",
 }

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired
-from core.kinds import downloads
+from core.kinds import downloads, file_versions
 from core.kinds.downloads import OpenedFile
 from core.shop import Shop
 from webhook import senders
@@ -143,7 +143,8 @@ def _open(shop: Shop, token: str) -> OpenedFile:
 
 def _count(shop: Shop, opened: OpenedFile, ip: str) -> None:
     with shop.transaction() as session:
-        downloads.count(session, opened, ip=ip, now=shop.now())
+        if downloads.count(session, opened, ip=ip, now=shop.now()):
+            file_versions.note_taken(session, opened)
 
 
 def _is_there(shop: Shop, opened: OpenedFile) -> bool:

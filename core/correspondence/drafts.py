@@ -11,7 +11,7 @@ from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
-from core.messages import after_purchase, contents, letters, wording
+from core.messages import after_purchase, contents, letters, new_versions, wording
 from core.messages.wording import Message
 from core.people import audit, receipt_copies
 from core.shop import Shop
@@ -142,6 +142,13 @@ def _access_changed(order_id: str, done: str, lines: str, time: str) -> Draft:
     )  # fmt: skip
 
 
+def _new_version(order_id: str, version_id: str) -> Draft:
+    return _to_buyer(
+        Job.NEW_VERSION, order_id, version_id,
+        read=lambda shop: new_versions.about(shop, order_id, version_id), word=wording.new_version,
+    )  # fmt: skip
+
+
 def _sign_in_code(code_id: str) -> Draft:
     return Draft(
         f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id),
@@ -201,6 +208,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.PLAN_ENDING: (3, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
     Job.ACCESS_CHANGED: (4, _access_changed),
+    Job.NEW_VERSION: (2, _new_version),
     Job.SIGN_IN_CODE: (1, _sign_in_code),
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),

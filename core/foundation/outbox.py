@@ -40,6 +40,7 @@ class Job(StrEnum):
     PLAN_ENDING = "plan_ending"
     PLAN_ENDED = "plan_ended"
     ACCESS_CHANGED = "access_changed"
+    NEW_VERSION = "new_version"
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
     SIGN_IN_CODE = "sign_in_code"
@@ -49,6 +50,7 @@ class Job(StrEnum):
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     ARCHIVE_PRICE = "archive_price"
     PROMOTION_CODE = "promotion_code"
+    TELL_BUYERS = "tell_buyers"
 
 
 class Queue(StrEnum):
@@ -74,11 +76,13 @@ _QUEUES = {
     Job.PLAN_ENDING: Queue.BUYERS,
     Job.PLAN_ENDED: Queue.BUYERS,
     Job.ACCESS_CHANGED: Queue.BUYERS,
+    Job.NEW_VERSION: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
     Job.TEST_LETTER: Queue.OWNERS,
     Job.DIGEST: Queue.OWNERS,
+    Job.TELL_BUYERS: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,

@@ -16,6 +16,7 @@ from core.kinds.workshops import Times
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
 from core.messages.digests import DigestLetter, WeekSales
+from core.messages.new_versions import VersionLetter
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from core.people import codes
@@ -219,6 +220,19 @@ def access_changed(settings: Settings, letter: AccessLetter) -> Message:
             " reads it."
         ],
         library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def new_version(settings: Settings, letter: VersionLetter) -> Message:
+    """A file that was bought has become newer."""
+    called = f"version {letter.version}" if letter.version else "a new version"
+    paragraphs = [
+        f"There is {called} of {letter.file} of {letter.product}, which you bought. It is yours, and waits for you."
+    ]
+    return _about_order(
+        settings, letter.email, f"New: {letter.product}, {letter.file}", headline="There is a newer one.",
+        paragraphs=[*paragraphs, *([letter.notes] if letter.notes else [])],
+        button="Download it", url=letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 

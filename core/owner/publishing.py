@@ -14,8 +14,9 @@ from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
 from core.foundation.errors import CatalogInvalid
-from core.kinds import downloads
+from core.kinds import downloads, file_versions
 from core.kinds.downloads import DownloadFile
+from core.kinds.file_versions import NewFile
 from core.owner import date_entries, live_mode
 from core.owner.shelves import applied, differences, entries, prices
 from core.owner.shelves.applied import Source
@@ -115,7 +116,7 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
     for position, product in enumerate(catalogue.products):
         write_product(session, product, position, now=now)
         prices.bring(session, product.id, product.prices)
-        _write_files(session, product, stored)
+        _write_files(session, product, stored, now=now)
         date_entries.write(session, product, dates, now=now)
     for key, text in catalogue.shop.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
@@ -192,14 +193,12 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
     session.flush()
 
 
-def _write_files(session: Session, product: ProductEntry, stored: _Files) -> None:
+def _write_files(session: Session, product: ProductEntry, stored: _Files, *, now: datetime) -> None:
     # Those that the file names come back at once.
     session.exec(update(DownloadFile).where(col(DownloadFile.product_id) == product.id).values(active=False))
     for position, entry in enumerate(product.files):
         lies = stored[entry]
-        row = DownloadFile(
-            id=f"{product.id}/{entry.name}", product_id=product.id, label=entry.label, name=entry.name,
-            media_type=entry.media_type, key=lies.key, size=lies.size, sha256=lies.digest, position=position,
-        )  # fmt: skip
-        session.merge(row)
-    session.flush()
+        new = NewFile(
+            entry.name, entry.label, entry.media_type, lies.key, lies.size, lies.digest, entry.version, entry.notes
+        )
+        file_versions.put_up(session, product.id, new, position=position, now=now)

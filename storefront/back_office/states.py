@@ -69,6 +69,7 @@ LETTER_KIND: Mapping[str, str] = {
     Job.PAID_AFTER_END: "Paid after the end", Job.SIGN_IN_CODE: "Sign-in code", Job.OWNER_NOTICE: "Notice to the owners",
     Job.INVITATION: "Invitation", Job.REFUNDED: "Money back", Job.RENEWAL_FAILED: "Renewal failed",
     Job.PLAN_ENDING: "Plan will end", Job.PLAN_ENDED: "Plan has ended", Job.ACCESS_CHANGED: "Access closed or opened",
+    Job.NEW_VERSION: "New version of a file",
     Job.TEST_LETTER: "Test letter", Job.DIGEST: "Weekly digest",
 }  # fmt: skip
 PLAN = {
