@@ -18,7 +18,7 @@ from core.kinds import downloads, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
 from core.owner import date_entries, live_mode
-from core.owner.shelves import applied, differences, entries, prices
+from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
 from core.owner.shelves.differences import Difference
 from core.shop import Shop
@@ -57,7 +57,7 @@ def apply(shop: Shop, path: Path) -> Applied:
     Only the demo's own make room for a catalogue that sells anything else: they are taken off the shelves, and orders keep
     them. Raises CatalogInvalid with every problem found, having changed nothing. Orders keep the prices they were placed at.
     """
-    catalogue = catalog_file.read(path)
+    catalogue = covers.brought(shop, path.parent, catalog_file.read(path), store=True)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
         return _apply(session, shop, catalogue, stored, _source(path))
@@ -65,7 +65,7 @@ def apply(shop: Shop, path: Path) -> Applied:
 
 def preview(shop: Shop, path: Path) -> list[Difference]:
     """What applying this file would change, found by doing so and undoing it. Raises CatalogInvalid as `apply` does."""
-    catalogue = catalog_file.read(path)
+    catalogue = covers.brought(shop, path.parent, catalog_file.read(path), store=False)
     stored = {entry: _lies(shop, path.parent, entry) for entry in catalog_file.files(catalogue)}
     with suppress(_Undone), shop.transaction() as session:
         before = entries.of_products(session)
@@ -150,7 +150,7 @@ def _store(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
     """Put the file where sold files lie, under its own fingerprint: what was sold before is never overwritten."""
     lies = _lies(shop, folder, entry)
     if entry.path and not shop.storage.has(lies.key):
-        shop.storage.put_file(lies.key, folder / entry.path, media_type=entry.media_type)
+        shop.storage.put_file(lies.key, folder / entry.path, media_type=entry.media_type, name=entry.name)
     return lies
 
 

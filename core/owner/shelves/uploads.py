@@ -197,7 +197,8 @@ def _put_together(shop: Shop, row: Upload) -> str:
                 yield chunk
 
     whole = f"{_folder(row.id)}/{new_id('whole')}"
-    shop.storage.put_stream(whole, pieces(), media_type=row.media_type)
+    kept_as = row.name if row.purpose is Purpose.FILE else ""
+    shop.storage.put_stream(whole, pieces(), media_type=row.media_type, name=kept_as)
     attachments.look_inside(row.purpose, shop.storage.beginning(whole))
     shop.storage.move(whole, attachments.key_of(row.purpose, digest.hexdigest(), row.name))
     return digest.hexdigest()
