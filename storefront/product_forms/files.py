@@ -23,10 +23,9 @@ def draw(product_id: str, files: Sequence[FileRow], *, may: bool) -> None:
     for file in files:
         with st.container(horizontal=True, vertical_alignment="center", key=f"listed-file-{file.id}"):
             with st.container(width="stretch", gap=None):
-                st.markdown(f"**{words.plain(file.label)}**")
+                st.page_link(links.FILE, label=f"**{words.plain(file.label)}**", query_params={"id": file.id}, help="")
                 version = f", version {words.plain(file.version)}" if file.version else ""
                 words.quiet(f"{words.plain(file.name)}, {size(file.size)}{version}")
-            links.trailing(links.FILE, "Versions and buyers", id=file.id)
             if may:
                 st.button(
                     "Withdraw", type="tertiary", icon=":material/remove:", key=f"open-file-end-{file.id}",

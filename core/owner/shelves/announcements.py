@@ -10,7 +10,7 @@ from core.foundation import outbox
 from core.foundation.errors import DoneAlready, UnknownFile
 from core.foundation.outbox import Job
 from core.kinds import file_versions
-from core.kinds.downloads import Download, DownloadFile
+from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import FileVersion
 from core.kinds.grants import Grant
 from core.orders.orders import Order
@@ -103,16 +103,13 @@ def _of_customers(
     session: Session, customers: Collection[str | None], file: DownloadFile, version: FileVersion
 ) -> tuple[dict[str | None, str], set[str | None]]:  # fmt: skip
     """The first open grant of this product that each of these customers has, and who has taken the version already."""
-    theirs = (
-        select(Order.customer_id, Grant.id)
-        .join(Grant, col(Grant.order_id) == Order.id)
-        .where(col(Order.customer_id).in_(customers), Grant.product_id == file.product_id)
-        .order_by(col(Grant.created_at), col(Grant.id))
-    )
+    # Read one after the other, and not joined: a database that has two ways to a row would look at all of them.
+    theirs = dict(session.exec(select(Order.id, Order.customer_id).where(col(Order.customer_id).in_(customers))).all())
+    query = select(Grant).where(col(Grant.order_id).in_(theirs), Grant.product_id == file.product_id)
+    grants = session.exec(query.order_by(col(Grant.created_at), col(Grant.id))).all()
     firsts: dict[str | None, str] = {}
-    for customer, grant_id in session.exec(theirs.where(Grant.state == GrantState.ACTIVE)):
-        firsts.setdefault(customer, grant_id)
-    took = select(Order.customer_id).join(Grant, col(Grant.order_id) == Order.id)
-    took = took.join(Download, col(Download.grant_id) == Grant.id)
-    took = took.where(col(Order.customer_id).in_(customers), Download.file_id == file.id)
-    return firsts, set(session.exec(took.where(Download.number == version.number)))
+    for grant in grants:
+        if grant.state is GrantState.ACTIVE:
+            firsts.setdefault(theirs[grant.order_id], grant.id)
+    took = file_versions.newest_taken(session, file.id, [grant.id for grant in grants])
+    return firsts, {theirs[grant.order_id] for grant in grants if took.get(grant.id, 0) >= version.number}
