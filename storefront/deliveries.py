@@ -198,7 +198,7 @@ def _draw_files(files: tuple[File, ...], where: str) -> None:
                 words.quiet(_called(file))
             if file.notes:
                 st.markdown(words.plain(file.notes))
-            st.code(f"SHA-256 {file.sha256}", language=None, wrap_lines=True)
+            words.quiet(f"SHA-256 `{file.sha256}`")
 
 
 def _called(file: File) -> str:

@@ -52,4 +52,4 @@ def test_a_buyer_reads_that_there_is_a_newer_one_and_its_checksum(visitor: Visit
     visitor.signs_in("nora@lindqvist.example")
     said = words(visitor.opens("purchases"))
     assert "Newer than yours] TOML, version 1.1, 24 November 2026: A chapter more." in said
-    assert f"SHA-256 {'b' * 64}" in said
+    assert f"SHA-256 `{'b' * 64}`" in said
