@@ -44,7 +44,10 @@ def about(shop: Shop, order_id: str, version_id: str) -> VersionLetter | None:
 def _lacks(session: Session, order: Order, file: DownloadFile) -> bool:
     """Whether the order's customer may have the file by any order of theirs, and has not taken its present version."""
     theirs = select(Grant).join(Order, col(Order.id) == Grant.order_id)
-    theirs = theirs.where(Order.customer_id == order.customer_id, Grant.product_id == file.product_id)
+    theirs = theirs.where(
+        Order.customer_id == order.customer_id, Order.livemode == order.livemode, ~col(Order.from_season),
+        Grant.product_id == file.product_id,
+    )  # fmt: skip
     grants = session.exec(theirs).all()
     taken = select(Download.id).where(
         col(Download.grant_id).in_([grant.id for grant in grants]), Download.file_id == file.id,

@@ -90,7 +90,7 @@ def _letters(
         return []
     query = select(Order).where(col(Order.id).in_({grant.order_id for grant in grants}))
     orders = {order.id: order for order in session.exec(query.where(~col(Order.from_season), col(Order.email) != ""))}
-    firsts, taken = _of_customers(session, {order.customer_id for order in orders.values()}, file, version)
+    firsts, taken = _of_customers(session, list(orders.values()), file, version)
     found = []
     for grant in grants:
         order = orders.get(grant.order_id)
@@ -100,11 +100,14 @@ def _letters(
 
 
 def _of_customers(
-    session: Session, customers: Collection[str | None], file: DownloadFile, version: FileVersion
+    session: Session, orders: Collection[Order], file: DownloadFile, version: FileVersion
 ) -> tuple[dict[str | None, str], set[str | None]]:  # fmt: skip
-    """The first open grant of this product that each of these customers has, and who has taken the version already."""
+    """The first open grant of this product that each of these orders' customers has, and who has taken the version already.
+    What was bought with test money, or never, opens nothing in a shop that is live."""
     # Read one after the other, and not joined: a database that has two ways to a row would look at all of them.
-    theirs = dict(session.exec(select(Order.id, Order.customer_id).where(col(Order.customer_id).in_(customers))).all())
+    whose = select(Order.id, Order.customer_id).where(col(Order.customer_id).in_({each.customer_id for each in orders}))
+    mode = {each.livemode for each in orders}
+    theirs = dict(session.exec(whose.where(col(Order.livemode).in_(mode), ~col(Order.from_season))).all())
     query = select(Grant).where(col(Grant.order_id).in_(theirs), Grant.product_id == file.product_id)
     grants = session.exec(query.order_by(col(Grant.created_at), col(Grant.id))).all()
     firsts: dict[str | None, str] = {}

@@ -150,6 +150,22 @@ def test_buyers_are_told_once_if_they_may_have_it_and_have_it_not(
     assert written(shop) == []
 
 
+def test_what_was_bought_with_test_money_or_never_keeps_nobody_from_being_told(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    first, second = paid_by(shop, stripe, "p@berg.example"), paid_by(shop, stripe, "p@berg.example")
+    with shop.transaction() as session:
+        session.get_one(Order, first).from_season = True
+    taken(shop, first)
+    clock.pass_(days=1)
+    released(shop, "b" * 64)
+    taken(shop, first)
+    announcements.tell(shop, FILE, deed=deed(works_as(shop, Role.OWNER)))
+    spread(shop)
+    assert [job.split(":")[1] for job in builders.jobs(shop) if job.startswith("new_version:")] == [second]
+    assert len(written(shop)) == 1
+
+
 def test_of_an_older_one_nobody_is_told_any_more(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     builders.bought(shop, stripe)
     clock.pass_(days=1)
