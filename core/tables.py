@@ -6,7 +6,7 @@ from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.invoicing import billing_details, invoices
 from core.journeys import carts, given_orders
-from core.kinds import downloads, grants, licenses, seats, workshops
+from core.kinds import downloads, file_versions, grants, licenses, seats, workshops
 from core.licensing import offline_tokens, rate_limits, signing_keys
 from core.messages import digests, letters
 from core.orders import (

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.catalog import products
 from core.catalog.products import Kind
-from core.kinds.grants import Delivery, File, License
+from core.kinds.grants import Closing, Delivery, File, License
 from core.orders.status import GrantState
 from storefront import amounts, dates, frame, licenses, pictures, process, words
 
@@ -25,7 +25,31 @@ _CLOSED = {
     ),
     GrantState.REVOKED: ("violet", "undo", "Closed", "Its money went back, or its time is over."),
 }
-_PLAN_ON_HOLD = "Its last payment hasn't come through, or your bank is asking about it. It opens again after that."
+# The same where it is known why.
+_WHY = {
+    Closing.REFUNDED: ("violet", "undo", "Refunded", "Its money went back to you, so it doesn't open any more."),
+    Closing.CHARGED_BACK: (
+        "violet",
+        "gavel",
+        "Taken back by your bank",
+        "Your bank took the payment back, so it doesn't open any more.",
+    ),
+    Closing.DISPUTED: (
+        "orange",
+        "gavel",
+        "On hold",
+        "Your bank is asking about this payment. It opens again if the bank decides that it stands.",
+    ),
+    Closing.UNPAID: (
+        "orange",
+        "credit_card_off",
+        "Not paid",
+        "Its last payment hasn't come through. Pay it, or change the card, and it opens again.",
+    ),
+    Closing.ENDED: ("gray", "event_busy", "Ended", "The plan has ended. Nothing more is charged."),
+    Closing.TAKEN_BACK: ("violet", "block", "Closed", "We closed this. Write to us if you think that is wrong."),
+}
+_ENDED_UNPAID = ("gray", "event_busy", "Ended", "The plan ended because its renewal was not paid.")
 
 
 def draw(delivery: Delivery, *, where: str, level: int = 2) -> Any:
@@ -63,7 +87,7 @@ def keep_links_fresh() -> None:
 def _draw_download(delivery: Delivery, where: str, level: int) -> Any:
     card = _card(delivery, where, level, "Yours to keep: download it again whenever you like.")
     with card:
-        _draw_files(delivery.files)
+        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -79,7 +103,7 @@ def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
     with card:
         for each in delivery.licenses:
             licenses.draw(each, where)
-        _draw_files(delivery.files)
+        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -95,7 +119,7 @@ def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
     taken = ", ".join(words.plain(email) for email in delivery.seats) or "Nobody uses one yet."
     card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}. {taken}")
     with card:
-        _draw_files(delivery.files)
+        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -118,15 +142,20 @@ def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
 
 def _draw_closed(delivery: Delivery, where: str, level: int) -> Any:
     """A delivery that does not open, and why."""
-    color, icon, label, why = _CLOSED[delivery.state]
-    if delivery.kind is Kind.PLAN and delivery.state is GrantState.SUSPENDED:
-        why = _PLAN_ON_HOLD
+    color, icon, label, why = _why_closed(delivery)
     card = _card(
         delivery, where, level, dates.weekday(delivery.starts_at, delivery.timezone) if delivery.starts_at else ""
     )
     with card:
         st.markdown(f":{color}-badge[:material/{icon}: {label}]  \n{why or _blocked(delivery)}")
     return card
+
+
+def _why_closed(delivery: Delivery) -> tuple[str, str, str, str]:
+    """Colour, icon, and what is said of it in a word and in a sentence."""
+    if delivery.closing is Closing.UNPAID and delivery.state is GrantState.REVOKED:
+        return _ENDED_UNPAID
+    return _WHY.get(delivery.closing or Closing.OTHER, _CLOSED[delivery.state])
 
 
 def _blocked(delivery: Delivery) -> str:
@@ -153,11 +182,34 @@ def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
     return panel
 
 
-def _draw_files(files: tuple[File, ...]) -> None:
+def _draw_files(files: tuple[File, ...], where: str) -> None:
     """Links to the sidecar: it counts, checks the grant and speaks Range, which no download button does."""
     links = [_link(file, first=index == 0) for index, file in enumerate(files) if file.token]
-    if links:
-        st.html(f'<div class="files">{"".join(links)}</div>')
+    if not links:
+        return
+    st.html(f'<div class="files">{"".join(links)}</div>')
+    for file in files:
+        if file.is_newer:
+            st.markdown(f":green-badge[:material/update: Newer than yours] {_newer(file)}")
+    with st.popover("Versions and checksums", type="tertiary", icon=":material/info:", key=f"about-files-{where}"):
+        for file in files:
+            st.markdown(f"**{words.plain(file.name)}**")
+            if file.version or file.number > 1:
+                words.quiet(_called(file))
+            if file.notes:
+                st.markdown(words.plain(file.notes))
+            words.quiet(f"SHA-256 `{file.sha256}`")
+
+
+def _called(file: File) -> str:
+    since = f", {dates.day(file.released_at)}" if file.released_at else ""
+    return f"Version {words.plain(file.version)}{since}" if file.version else f"Version number {file.number}{since}"
+
+
+def _newer(file: File) -> str:
+    notes = f": {words.plain(file.notes)}" if file.notes else "."
+    called = _called(file)
+    return f"{words.plain(file.label or file.name)}, {called[0].lower()}{called[1:]}{notes}"
 
 
 def _link(file: File, *, first: bool) -> str:

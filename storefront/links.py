@@ -7,7 +7,7 @@ import streamlit as st
 
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 TERMS, PRIVACY, IMPRINT = "buyer_pages/terms.py", "buyer_pages/privacy.py", "buyer_pages/imprint.py"
-THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
+THANKS, PURCHASES, ACCOUNT = "buyer_pages/thanks.py", "buyer_pages/purchases.py", "buyer_pages/account.py"
 WITHDRAW = "buyer_pages/withdraw.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
@@ -16,6 +16,7 @@ CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer
 LICENSES, LICENSE = "owner_pages/licenses.py", "owner_pages/license.py"
 FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 PRODUCTS, PRODUCT_SHEET = "owner_pages/selling/products.py", "owner_pages/selling/product.py"
+FILE = "owner_pages/selling/file.py"
 PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
 IMPORT = "owner_pages/selling/import_files.py"
 WITHDRAWALS = "owner_pages/withdrawals.py"
@@ -38,6 +39,7 @@ OWNER_PATHS = {
     MONEY: "owner-money",
     PRODUCTS: "owner-products",
     PRODUCT_SHEET: "owner-product",
+    FILE: "owner-file",
     PROMOTION_CODES: "owner-promotion-codes",
     IMPORT: "owner-import",
 }

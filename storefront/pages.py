@@ -48,6 +48,7 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
         st.Page(links.TERMS, title="Terms", url_path="terms", visibility="hidden"),
         st.Page(links.PRIVACY, title="Privacy", url_path="privacy", visibility="hidden"),
         st.Page(links.IMPRINT, title="Imprint", url_path="imprint", visibility="hidden"),
+        st.Page(links.ACCOUNT, title="Your account", url_path="account", visibility="hidden"),
     ]
 
 
@@ -82,6 +83,7 @@ def owners_pages(
         "Shop": [
             owners_page(links.PRODUCTS, "Products", "inventory_2", hidden=hidden),
             owners_page(links.PRODUCT_SHEET, "Product", "inventory_2", hidden=True),
+            owners_page(links.FILE, "File", "draft", hidden=True),
             owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
             # Everybody has a sign-in of their own there; the others are for owners to see.
             owners_page(links.STAFF, "Staff" if staff_too else "My sign-in", "group", hidden=hidden),

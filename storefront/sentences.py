@@ -18,7 +18,9 @@ from core.foundation.errors import (
     LinkExpired,
     LinkInvalid,
     MachineNotFound,
+    MadeUp,
     MixedBasket,
+    NeverPaid,
     NothingSaid,
     PlanHeld,
     ReplacedLately,
@@ -123,6 +125,10 @@ def of(error: ShopError) -> str:
             return "That was a lot of tries in a short time. Wait a while, then try again."
         case NothingSaid():
             return "Say what you withdraw from: the number of your order, or a few words."
+        case NeverPaid():
+            return "Nothing was paid for this order yet, so it has no receipt."
+        case MadeUp():
+            return "This order is one that was made up to try the shop out. Nothing of it is ever sent."
         case LinkExpired():
             return "This link has done its work or is too old."
         case LinkInvalid():

@@ -60,13 +60,13 @@ class FakeBilling(FakePayments):
         found = next((each for each in self.sessions.values() if each[made] == name), None)
         return deepcopy(self._expanded(found)) if found else None
 
-    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
-        self._called("find_invoice_of")
-        return deepcopy(self.invoices.get(self.invoice_payments.get(payment_intent, "")))
-
     def find_invoice(self, invoice: str) -> dict[str, Any] | None:
         self._called("find_invoice")
         return deepcopy(self.invoices.get(invoice))
+
+    def find_invoice_of(self, payment_intent: str) -> dict[str, Any] | None:
+        self._called("find_invoice_of")
+        return deepcopy(self.invoices.get(self.invoice_payments.get(payment_intent, "")))
 
     def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
         self._called("lines_of_invoice")

@@ -124,11 +124,16 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
     },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
+    # What buyers may do about their own orders, addresses and data.
+    "storefront/library": {
+        "core/foundation", "core/kinds", "core/orders", "core/people", "core/journeys", "core/privacy", "storefront",
+        "storefront/sign_in",
+    },
     "storefront/buyer_pages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/invoicing",
         "core/people", "core/journeys",
-        "storefront", "storefront/sign_in", "storefront/papers",
+        "storefront", "storefront/sign_in", "storefront/papers", "storefront/library",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {

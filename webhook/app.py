@@ -14,6 +14,7 @@ from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
 from webhook import (
+    account,
     checkout_form,
     checkouts,
     cookies,
@@ -85,17 +86,8 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     errors.register(app)
     stripe_events.register(app)
     for module in (
-        checkouts,
-        checkout_form,
-        products,
-        downloads,
-        licenses,
-        cookies,
-        exports,
-        receipts,
-        uploads,
-        pictures,
-    ):
+        account, checkouts, checkout_form, products, downloads, licenses, cookies, exports, receipts, uploads, pictures,
+    ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)
     return app

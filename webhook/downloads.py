@@ -9,13 +9,15 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 import obstore
+import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired
-from core.kinds import downloads
+from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired, StorageUnreachable
+from core.foundation.storage import disposition
+from core.kinds import downloads, file_versions
 from core.kinds.downloads import OpenedFile
 from core.shop import Shop
 from webhook import senders
@@ -23,6 +25,7 @@ from webhook.dependencies import OpenShop
 from webhook.errors import status_of
 
 router = APIRouter()
+log = structlog.get_logger()
 
 # Bytes that are read and sent at once, and all that a download keeps in memory. Half of it takes twice the processor's time.
 _CHUNK = 1024 * 1024
@@ -57,26 +60,41 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
             return Response(status_code=304, headers={"ETag": _etag(opened)})
         if request.method == "GET" and not _is_guess(request):
             await run_in_threadpool(_count, shop, opened, senders.address_of(request, shop))
+        if not shop.storage.local:
+            return await _from_bucket(request, shop, opened)
     except AccessDenied as refusal:
         return _refusal(refusal, shop)
-    if not shop.storage.local:
-        return RedirectResponse(await run_in_threadpool(shop.storage.presigned, opened.key), 307, _PRIVATE)
+    except StorageUnreachable as trouble:
+        log.error("storage_unreachable", said=trouble.said)
+        return _gone(shop)
     return await _send(request, shop, opened, span, part=asked.part)
+
+
+async def _from_bucket(request: Request, shop: Shop, opened: OpenedFile) -> Response:
+    """Whoever asks for the file is sent to the bucket, with their ranges. The link there is good for GET alone."""
+    if request.method == "HEAD":
+        return Response(headers=_described(opened, opened.size), media_type=opened.media_type)
+    found = await run_in_threadpool(shop.storage.presigned, opened.key, name=opened.name, media_type=opened.media_type)
+    return RedirectResponse(found, 307, _PRIVATE)
 
 
 _PRIVATE = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
 
 
-async def _send(request: Request, shop: Shop, opened: OpenedFile, span: _Span, *, part: bool) -> Response:
-    whole = not part
-    headers = {
+def _described(opened: OpenedFile, length: int) -> dict[str, str]:
+    """What is said of a file before so many bytes of it."""
+    return {
         **_PRIVATE,
         "Accept-Ranges": "bytes",
-        "Content-Length": str(span.end - span.start),
-        "Content-Disposition": _disposition(opened.name),
-        "ETag": _etag(opened),
+        "Content-Length": str(length),
+        "Content-Disposition": disposition(opened.name),
         "X-Content-Type-Options": "nosniff",
     }
+
+
+async def _send(request: Request, shop: Shop, opened: OpenedFile, span: _Span, *, part: bool) -> Response:
+    whole = not part
+    headers = {**_described(opened, span.end - span.start), "ETag": _etag(opened)}
     if not whole:
         headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{opened.size}"
     status = 200 if whole else 206
@@ -144,7 +162,8 @@ def _open(shop: Shop, token: str) -> OpenedFile:
 
 def _count(shop: Shop, opened: OpenedFile, ip: str) -> None:
     with shop.transaction() as session:
-        downloads.count(session, opened, ip=ip, now=shop.now())
+        if downloads.count(session, opened, ip=ip, now=shop.now()):
+            file_versions.note_taken(session, opened)
 
 
 def _is_there(shop: Shop, opened: OpenedFile) -> bool:
@@ -187,12 +206,6 @@ def _span(request: Request, opened: OpenedFile) -> _Asked:
 
 def _etag(opened: OpenedFile) -> str:
     return f'"{opened.sha256}"'
-
-
-def _disposition(name: str) -> str:
-    """Both forms of the name: plain for old clients, RFC 5987 for the rest."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace("\\", "_").replace('"', "_")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _refusal(refusal: AccessDenied, shop: Shop) -> Response:

@@ -16,6 +16,7 @@ from core.foundation.errors import (
     NotFound,
     NotOpen,
     ShopError,
+    StorageUnreachable,
     StripeKeyRefused,
     StripeRefused,
     StripeTrouble,
@@ -37,6 +38,7 @@ _STATUS: tuple[tuple[type[ShopError], int], ...] = (
     (StripeRefused, 502),
     (StripeKeyRefused, 503),
     (StripeUnreachable, 503),
+    (StorageUnreachable, 503),
 )
 
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "30"}, 503: {"Retry-After": "30"}}

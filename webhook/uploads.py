@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -38,6 +38,8 @@ class Announced(BaseModel):
     size: int
     type: str = ""
     label: str = ""
+    version: Annotated[str, Field(max_length=50)] = ""
+    notes: Annotated[str, Field(max_length=2000)] = ""
 
 
 @router.get("/owner/upload")
@@ -57,7 +59,7 @@ async def begin(announced: Announced, request: Request, shop: OpenShop) -> JSONR
     """Begin an upload, once for each ticket. Raises what `uploads.begin` raises."""
     progress = await run_in_threadpool(
         uploads.begin, shop, announced.ticket, name=announced.name, size=announced.size, media_type=announced.type,
-        label=announced.label, sign_in_id=cookies.sign_in_of(request, shop),
+        label=announced.label, version=announced.version, notes=announced.notes, sign_in_id=cookies.sign_in_of(request, shop),
     )  # fmt: skip
     return JSONResponse({"id": progress.id, **_told(progress)}, 201, _headers(progress))
 

@@ -15,7 +15,7 @@ from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.invoicing import corrections
 from core.journeys import plans
-from core.owner.shelves import promotions, stripe_prices
+from core.owner.shelves import announcements, promotions, stripe_prices
 from core.shop import Shop
 from worker import sending
 from worker.sending import Post
@@ -77,6 +77,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, promotions.tell)
         case Job.CORRECT_INVOICES:
             _call_stripe(post.shop, turn, corrections.correct)
+        case Job.TELL_BUYERS:
+            announcements.spread(post.shop, *turn.arguments)
         case _:
             sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 

@@ -56,6 +56,7 @@ class FileEntry(_Entry):
     """`[[products.files]]`: `path` is relative to the catalogue file, `name` is what the buyer gets.
 
     In place of a path, `sha256` names a file that the shop's storage has already: so an exported catalogue needs no files.
+    `version` is what buyers read it is called, `notes` what is new in it: other bytes under the same name are a new version.
     """
 
     path: str = ""
@@ -63,6 +64,8 @@ class FileEntry(_Entry):
     label: str
     media_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
     sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    version: str = Field("", max_length=50)
+    notes: str = Field("", max_length=2000)
 
     @model_validator(mode="after")
     def _lies_somewhere(self) -> "FileEntry":

@@ -12,7 +12,7 @@ from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
-from core.messages import after_purchase, contents, letters, withdrawal_letters, wording
+from core.messages import after_purchase, contents, letters, new_versions, withdrawal_letters, wording
 from core.messages.wording import Message
 from core.people import audit, receipt_copies
 from core.rights.reminders import About
@@ -174,6 +174,13 @@ def _withdrawal_notice(hour: str) -> Draft:
     )  # fmt: skip
 
 
+def _new_version(order_id: str, version_id: str) -> Draft:
+    return _to_buyer(
+        Job.NEW_VERSION, order_id, version_id,
+        read=lambda shop: new_versions.about(shop, order_id, version_id), word=wording.new_version,
+    )  # fmt: skip
+
+
 def _sign_in_code(code_id: str) -> Draft:
     return Draft(
         f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id),
@@ -236,6 +243,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.ACCESS_CHANGED: (4, _access_changed),
     Job.WITHDRAWAL: (2, _withdrawal),
     Job.WITHDRAWAL_NOTICE: (1, _withdrawal_notice),
+    Job.NEW_VERSION: (2, _new_version),
     Job.SIGN_IN_CODE: (1, _sign_in_code),
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),

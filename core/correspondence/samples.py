@@ -11,6 +11,7 @@ from core.messages import after_purchase, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
+from core.messages.new_versions import VersionLetter
 from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
 from core.messages.wording import Message
 from core.orders import disputes
@@ -102,6 +103,10 @@ def _access(shop: Shop) -> AccessLetter:
     return AccessLetter(BUYER, _NUMBER, ("A field guide",), opened=False, library_url=_library(shop))
 
 
+def _version(shop: Shop) -> VersionLetter:
+    return VersionLetter(BUYER, "A field guide", "PDF", "1.2", "A chapter more.", _library(shop))
+
+
 def _payment(shop: Shop) -> PaymentLetter:
     return PaymentLetter(BUYER, _NUMBER, Money(1900, "eur"), shop.now())
 
@@ -162,6 +167,7 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.PLAN_ENDED: lambda shop: wording.plan_ended(shop.settings, _plan(shop, in_days=0, closed=True)),
     Job.PAID_AFTER_END: lambda shop: wording.paid_after_end(shop.settings, _payment(shop)),
     Job.ACCESS_CHANGED: lambda shop: wording.access_changed(shop.settings, _access(shop)),
+    Job.NEW_VERSION: lambda shop: wording.new_version(shop.settings, _version(shop)),
     Job.SIGN_IN_CODE: lambda shop: wording.sign_in_code(shop.settings, CodeLetter(BUYER, "000000", 10, "")),
     Job.WITHDRAWAL: lambda shop: wording.withdrawal(shop.settings, _withdrawal(shop)),
     Job.WITHDRAWAL_NOTICE: lambda shop: wording.withdrawal_notice(shop.settings, _withdrawal_notice(shop)),

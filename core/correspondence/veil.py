@@ -6,6 +6,7 @@ from typing import TypeVar
 from core.kinds.grants import Delivery
 from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, OrderLetter
+from core.messages.new_versions import VersionLetter
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class Veil:
                     letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url,
                     withdraw_url=self.withdraw_url, receipt_url=self.library_url if letter.receipt_url else "", invoices=(),
                 )  # fmt: skip
-            case RefundLetter() | AccessLetter():
+            case RefundLetter() | AccessLetter() | VersionLetter():
                 return replace(letter, library_url=self.library_url)
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""

@@ -77,6 +77,7 @@
     │   ├── StripeKeyRefused
     │   │   └── PermissionMissing
     │   └── StripeRefused
+    ├── StorageUnreachable  where sold files lie does not answer, or refuses
     ├── EventRefused        a webhook request that is not a snapshot event signed by Stripe
     │   ├── SignatureInvalid
     │   └── PayloadInvalid
@@ -587,6 +588,7 @@ class ApiKeyNotFound(NotFound):
     key: str
 
 
+@dataclass(eq=False)
 class NoSeason(NotFound):
     """There is no season of sales in this shop that could be removed, or no longer the one that was being made."""
 
@@ -698,6 +700,13 @@ class PermissionMissing(StripeKeyRefused):
 
 class StripeRefused(StripeTrouble):
     """A clear no to this very request: the same call will be refused again."""
+
+
+@dataclass(eq=False)
+class StorageUnreachable(ShopError):
+    """Where sold files lie does not answer, or does not let this shop in: `said` names what went wrong."""
+
+    said: str
 
 
 class EventRefused(ShopError):

@@ -40,6 +40,7 @@ class Job(StrEnum):
     PLAN_ENDING = "plan_ending"
     PLAN_ENDED = "plan_ended"
     ACCESS_CHANGED = "access_changed"
+    NEW_VERSION = "new_version"
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
     WITHDRAWAL = "withdrawal"
@@ -53,6 +54,7 @@ class Job(StrEnum):
     ARCHIVE_PRICE = "archive_price"
     PROMOTION_CODE = "promotion_code"
     CORRECT_INVOICES = "correct_invoices"
+    TELL_BUYERS = "tell_buyers"
 
 
 class Queue(StrEnum):
@@ -80,12 +82,14 @@ _QUEUES = {
     Job.ACCESS_CHANGED: Queue.BUYERS,
     Job.WITHDRAWAL: Queue.BUYERS,
     Job.PLAN_REMINDER: Queue.BUYERS,
+    Job.NEW_VERSION: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
     Job.WITHDRAWAL_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
     Job.TEST_LETTER: Queue.OWNERS,
     Job.DIGEST: Queue.OWNERS,
+    Job.TELL_BUYERS: Queue.OWNERS,
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,

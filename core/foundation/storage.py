@@ -1,15 +1,29 @@
 """Where the sold files lie: a folder of this machine, or a bucket that several machines share."""
 
+import hmac
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
-# How long a presigned link to a bucket works: long enough to begin a download, too short to be passed around.
-PRESIGNED_SECONDS = 300
+from core.foundation.errors import StorageUnreachable
+
+# How long a presigned link to a bucket works: long enough to begin a download, too short to be passed around, and so long at
+# most a file still comes after access has ended.
+PRESIGNED_SECONDS = 60
+# A bucket that doesn't answer is asked again for so long where buyers wait; obstore itself would for three minutes.
+_RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+# A bucket puts gigabytes together, and copies them, in minutes. Nobody but the owner who uploaded them waits for it.
+_AT_WORK = timedelta(minutes=15)
 # Bytes that are read at once, and parts of a file that are sent at once, each of some megabytes.
 _CHUNK = 1024 * 1024
 _PARTS_AT_ONCE = 3
@@ -17,6 +31,7 @@ _PARTS_AT_ONCE = 3
 _LONGEST_KEY, _LONGEST_PART = 1024, 255
 # So many bytes say what type a file is of.
 _BEGINNING = 16
+_SIGNATURE = "X-Amz-Signature"
 
 
 class Storage:
@@ -33,7 +48,19 @@ class Storage:
     @cached_property
     def store(self) -> Any:
         """The obstore store behind it; opened at first use, since a bucket needs credentials."""
-        return LocalStore(self._folder, mkdir=True) if self._folder else from_url(self.url)
+        if self._folder:
+            return LocalStore(self._folder, mkdir=True)
+        return from_url(self.url) if self.local else from_url(self.url, retry_config=_RETRIES)
+
+    @cached_property
+    def _patient(self) -> Any:
+        """The same for what takes a bucket its time."""
+        if self.local:
+            return self.store
+        # Whatever is said to the client, obstore reads nothing else for it from the environment.
+        plain = os.environ.get("AWS_ALLOW_HTTP", "").casefold() in ("true", "1")
+        options: Any = {"timeout": _AT_WORK, "allow_http": plain}
+        return from_url(self.url, client_options=options)
 
     def path_of(self, key: str) -> Path | None:
         """Where a file lies on this machine's disk, whether it is there or not; None if files lie elsewhere."""
@@ -45,30 +72,38 @@ class Storage:
     def _folder(self) -> Path | None:
         return Path(self.url.removeprefix("file://")).absolute() if self.url.startswith("file://") else None
 
-    def put(self, key: str, data: bytes, *, media_type: str) -> None:
-        """Write a file whole; an older one under the same key is replaced at once or not at all."""
-        attributes = None if self.local else {"Content-Type": media_type}
-        obstore.put(self.store, key, data, attributes=attributes)
+    def put(self, key: str, data: bytes, *, media_type: str, name: str = "") -> None:
+        """Write a file whole; an older one under the same key is replaced at once or not at all. With `name`, a bucket says of it
+        that it is a file of this name, to be kept."""
+        obstore.put(self.store, key, data, attributes=self._attributes(media_type, name))
 
-    def put_file(self, key: str, path: Path, *, media_type: str) -> None:
+    def put_file(self, key: str, path: Path, *, media_type: str, name: str = "") -> None:
         """Write a file of this machine, a piece at a time: however big it is, little of it is held in memory."""
-        attributes = None if self.local else {"Content-Type": media_type}
-        obstore.put(self.store, key, path, attributes=attributes)
+        obstore.put(
+            self._patient, key, path, attributes=self._attributes(media_type, name), max_concurrency=_PARTS_AT_ONCE
+        )  # fmt: skip
 
-    def put_stream(self, key: str, chunks: Iterator[bytes], *, media_type: str) -> None:
+    def put_stream(self, key: str, chunks: Iterator[bytes], *, media_type: str, name: str = "") -> None:
         """Write a file from what comes bit by bit, of which little is held in memory. It is there once all has come."""
-        attributes = None if self.local else {"Content-Type": media_type}
         # Not by `put`, which can't have its chunks read from the store that it writes to.
-        writer = obstore.open_writer(self.store, key, attributes=attributes, max_concurrency=_PARTS_AT_ONCE)
+        writer = obstore.open_writer(
+            self._patient, key, attributes=self._attributes(media_type, name), max_concurrency=_PARTS_AT_ONCE
+        )  # fmt: skip
         for chunk in chunks:
             writer.write(chunk)
         writer.close()
+
+    def _attributes(self, media_type: str, name: str) -> Any:
+        """What a bucket says of a file to whoever fetches it there. A disk keeps nothing of the kind."""
+        if self.local:
+            return None
+        return {"Content-Type": media_type, **({"Content-Disposition": disposition(name)} if name else {})}
 
     def read_in_chunks(self, key: str) -> Iterator[bytes]:
         """A file bit by bit, of which little is held in memory. Raises FileNotFoundError."""
         if not _may_be_a_key(key):
             raise FileNotFoundError(key)
-        for chunk in obstore.get(self.store, key).stream(min_chunk_size=_CHUNK):
+        for chunk in obstore.get(self._patient, key).stream(min_chunk_size=_CHUNK):
             yield bytes(chunk)
 
     def beginning(self, key: str) -> bytes:
@@ -77,7 +112,7 @@ class Storage:
 
     def move(self, key: str, to: str) -> None:
         """Have a file lie under another key; what lay there is replaced."""
-        obstore.rename(self.store, key, to)
+        obstore.rename(self._patient, key, to)
 
     def clear(self, folder: str) -> None:
         """Remove every file below this folder. That there is none is fine."""
@@ -89,9 +124,10 @@ class Storage:
         return self.size_of(key) is not None
 
     def size_of(self, key: str) -> int | None:
-        """How many bytes lie under this key, or None if nothing does."""
+        """How many bytes lie under this key, or None if nothing does. Raises StorageUnreachable."""
         try:
-            return int(obstore.head(self.store, key)["size"])
+            with _answering():
+                return int(obstore.head(self.store, key)["size"])
         except FileNotFoundError:
             return None
 
@@ -102,11 +138,65 @@ class Storage:
         except FileNotFoundError:
             return
 
-    def presigned(self, key: str) -> str:
-        """An address that opens the file for PRESIGNED_SECONDS to whoever holds it. Only buckets have such addresses."""
-        from datetime import timedelta
+    def presigned(self, key: str, *, name: str, media_type: str) -> str:
+        """An address that opens the file for PRESIGNED_SECONDS to whoever holds it, as one of this name and type. Only buckets
+        have such addresses. Raises StorageUnreachable where it can't be asked who the shop is."""
+        with _answering():
+            signed = str(obstore.sign(self.store, "GET", key, timedelta(seconds=PRESIGNED_SECONDS)))
+        secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
+        # Any other key, as of a machine's role, is known to obstore alone: then the name and type count with which it was put.
+        if not secret or _key_id_of(signed) != os.environ.get("AWS_ACCESS_KEY_ID"):
+            return signed
+        return signed_anew(
+            signed, secret, response_content_disposition=disposition(name), response_content_type=media_type
+        )
 
-        return obstore.sign(self.store, "GET", key, timedelta(seconds=PRESIGNED_SECONDS))
+
+def disposition(name: str) -> str:
+    """The header that has a browser keep a file under this name, in both forms: plain for old clients, RFC 5987 for the rest."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace("\\", "_").replace('"', "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def signed_anew(signed: str, secret: str, **more: str) -> str:
+    """A link to a bucket of Amazon's kind with these parameters as well, such as `response_content_type`, which obstore signs none
+    with: by Signature Version 4, with the secret of the key that it was signed with. All else of it stays."""
+    parts = urlsplit(signed)
+    query = {name: value for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != _SIGNATURE}
+    query |= {name.replace("_", "-"): value for name, value in more.items()}
+    written = "&".join(f"{_quoted(name)}={_quoted(query[name])}" for name in sorted(query))
+    asked = "\n".join(("GET", parts.path, written, f"host:{parts.netloc}\n", "host", "UNSIGNED-PAYLOAD"))
+    scope = query["X-Amz-Credential"].partition("/")[2]
+    said = "\n".join(("AWS4-HMAC-SHA256", query["X-Amz-Date"], scope, sha256(asked.encode()).hexdigest()))
+    signature = hmac.new(_derived(secret, scope), said.encode(), sha256).hexdigest()
+    return f"{parts.scheme}://{parts.netloc}{parts.path}?{written}&{_SIGNATURE}={signature}"
+
+
+def _key_id_of(signed: str) -> str:
+    """Which key a link was signed with."""
+    return dict(parse_qsl(urlsplit(signed).query)).get("X-Amz-Credential", "").partition("/")[0]
+
+
+def _derived(secret: str, scope: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), sha256).digest()
+    return key
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="-_.~")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Tells a storage that does not answer, or refuses, from one that has no such file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, PermissionError) as error:
+        raise StorageUnreachable(said=type(error).__name__) from error
 
 
 def _may_be_a_key(key: str) -> bool:

@@ -171,7 +171,7 @@ class StripeApi:
         )
         if payment is None:
             return None
-        return self._find(lambda: self._client.v1.invoices.retrieve(str(id_of(payment["invoice"]))))
+        return self.find_invoice(str(id_of(payment["invoice"])))
 
     def line_items_of(self, session_id: str) -> list[dict[str, Any]]:
         """What a Session sells, in the order of its cart, with the discount of each, and its taxes with their rates."""

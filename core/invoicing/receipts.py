@@ -23,7 +23,7 @@ from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import Share
 from core.orders.payments import Payment
 from core.orders.refunds import GONE
-from core.people import customers
+from core.people import customers, purchases
 from core.shop import Shop
 
 
@@ -115,15 +115,17 @@ class OrderPapers:
 
 
 def of_orders(session: Session, shop: Shop, order_ids: Sequence[str]) -> dict[str, OrderPapers]:
-    """The papers of each of these orders, read for all of them at once."""
+    """The papers of each of these orders for its buyer, read for all of them at once: without those of what somebody else paid."""
     found = {order_id: OrderPapers() for order_id in order_ids}
     written: dict[str, list[Invoice]] = {}
     for row in chain.from_iterable(invoices.of_orders(session, order_ids).values()):
         written.setdefault(row.payment_id, []).append(row)
     received = payments.of_orders(session, order_ids)
     details = billing_details.of_orders(session, order_ids)
-    for order in session.exec(select(Order).where(col(Order.id).in_(order_ids))):
-        own = [each for each in received if each.order_id == order.id]
+    theirs = session.exec(select(Order).where(col(Order.id).in_(order_ids))).all()
+    others = purchases.others_sessions(session, theirs)
+    for order in theirs:
+        own = [each for each in received if each.order_id == order.id and not purchases.is_anothers(each, others)]
         known = details.get(order.id)
         found[order.id] = OrderPapers(
             tuple(PaymentPapers(each.id, each.paid_at, _papers(written.get(each.id, []))) for each in own),
@@ -181,11 +183,17 @@ def for_buyer(shop: Shop, payment_id: str, *, email: str = "", browser: str = ""
         order = session.get(Order, payment.order_id) if payment else None
         if order is None:
             raise OrderNotFound(order=payment_id)
-        theirs = bool(email and order.customer_id) and customers.whose(session, email) == order.customer_id
-        here = bool(browser) and order.browser_id == browser
-        if not (theirs or here or _opens(shop, token, payment_id, order)):
+        if not (_is_theirs(session, order, payment, email, browser) or _opens(shop, token, payment_id, order)):
             raise OrderNotFound(order=payment_id)
         return of_payment(session, shop, payment_id)
+
+
+def _is_theirs(session: Session, order: Order, payment: Payment | None, email: str, browser: str) -> bool:
+    """Whether the order is theirs, and what came in for it was not somebody else's money."""
+    known = bool(email and order.customer_id) and customers.whose(session, email) == order.customer_id
+    here = bool(browser) and order.browser_id == browser
+    own = payment is not None and not purchases.is_anothers(payment, purchases.others_sessions(session, [order]))
+    return own and (known or here)
 
 
 def link(shop: Shop, order: Order, payment_id: str) -> str:

@@ -1,16 +1,27 @@
-"""Order care: what the staff do for a buyer whose money stays where it is: letters again, another address, a way to pay."""
+"""Order care: what is done for a buyer whose money stays where it is: letters again, another address, a way to pay."""
 
-from sqlmodel import Session
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, select
 
 from core.foundation import addresses, outbox
 from core.foundation.database import new_id
-from core.foundation.errors import AlreadyPaid, MadeUp, NeverPaid, OrderNotFound, OtherMode
+from core.foundation.errors import (
+    AccessDenied,
+    AlreadyPaid,
+    MadeUp,
+    NeverPaid,
+    OrderNotFound,
+    OtherMode,
+    TooManyTries,
+)
 from core.foundation.outbox import Job
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.orders import history, orders, payments
+from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
-from core.people import address_changes, deeds
+from core.people import address_changes, customers, deeds
 from core.people.customers import How
 from core.people.deeds import Deed
 from core.people.receipt_copies import ReceiptCopy
@@ -18,6 +29,9 @@ from core.people.staff import Action, Staff
 from core.shop import Shop
 
 _ELSEWHERE = "to another address"
+_RESENT = "resent:"
+# So often within this time buyers may have the receipt of an order sent once more.
+_AT_MOST, _LATELY = 3, timedelta(hours=1)
 
 
 def resend(shop: Shop, order_id: str, *, to: str = "", actor: str = "owner", deed: Deed | None = None) -> str:
@@ -34,18 +48,43 @@ def resend(shop: Shop, order_id: str, *, to: str = "", actor: str = "owner", dee
         order = orders.lock(session, order_id)
         if order is None:
             raise OrderNotFound(order=order_id)
-        if order.from_season:
-            raise MadeUp(order_id=order_id)
-        if not order.email or not payments.of_order(session, order_id):
-            raise NeverPaid(order_id=order_id)
-        elsewhere = _is_other(order, to)
-        if elsewhere:
-            session.add(ReceiptCopy(id=copy, order_id=order_id, address=to, created_at=now))
-        detail = _ELSEWHERE if elsewhere else ""
-        history.note(session, order_id, f"resent:{copy}", actor=actor, detail=detail, now=now)
-        receiver = to if elsewhere else order.email
-        outbox.owe(session, Job.RECEIPT, order_id, copy, key=f"{order_id}:{copy}", to=receiver)
-        return receiver
+        return _owe_copy(session, order, copy, to=to, actor=actor, now=now)
+
+
+def resend_to_buyer(shop: Shop, email: str, order_id: str) -> str:
+    """Send the receipt of an order of their own once more to whoever is signed in with this address; return where it goes,
+    which is the order's address.
+
+    Raises AccessDenied for anybody else's, MadeUp, NeverPaid, or TooManyTries.
+    """
+    now = shop.now()
+    with shop.transaction() as session:
+        order = orders.lock(session, order_id)
+        if order is None or order.customer_id is None or order.customer_id != customers.whose(session, email):
+            raise AccessDenied()
+        lately = select(func.count()).where(
+            col(FulfillmentLog.order_id) == order_id, col(FulfillmentLog.event).startswith(_RESENT, autoescape=True),
+            col(FulfillmentLog.created_at) > now - _LATELY,
+        )  # fmt: skip
+        if session.exec(lately).one() >= _AT_MOST:
+            raise TooManyTries(limit=f"{_AT_MOST} per hour")
+        return _owe_copy(session, order, new_id("do"), to="", actor="buyer", now=now)
+
+
+def _owe_copy(session: Session, order: Order, copy: str, *, to: str, actor: str, now: datetime) -> str:
+    """Owe one more receipt of this order, which is locked; where it goes."""
+    if order.from_season:
+        raise MadeUp(order_id=order.id)
+    if not order.email or not payments.of_order(session, order.id):
+        raise NeverPaid(order_id=order.id)
+    elsewhere = _is_other(order, to)
+    if elsewhere:
+        session.add(ReceiptCopy(id=copy, order_id=order.id, address=to, created_at=now))
+    detail = _ELSEWHERE if elsewhere else ""
+    history.note(session, order.id, f"{_RESENT}{copy}", actor=actor, detail=detail, now=now)
+    receiver = to if elsewhere else order.email
+    outbox.owe(session, Job.RECEIPT, order.id, copy, key=f"{order.id}:{copy}", to=receiver)
+    return receiver
 
 
 def _may_send(session: Session, shop: Shop, order_id: str, to: str, deed: Deed) -> Staff:

@@ -1,4 +1,5 @@
-"""The customer portal: Stripe's page on which a plan's buyer changes its seats and its card, or ends it."""
+"""Stripe's own pages for a buyer: its customer portal, where a plan's seats and card are changed or it is ended, and the receipt
+of each payment."""
 
 from contextlib import suppress
 

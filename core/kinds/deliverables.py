@@ -21,7 +21,9 @@ class Deliverable(Protocol):
     def grant(self, session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str: ...
     def suspend(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
     def revoke(self, session: Session, grant: Grant, *, now: datetime) -> None: ...
-    def describe(self, session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery: ...
+    def describe(
+        self, session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str
+    ) -> list[Delivery]: ...
 
 
 KINDS: Mapping[Kind, Deliverable] = {
@@ -58,7 +60,6 @@ def deliveries(session: Session, order_id: str, *, signing_key: str) -> tuple[De
 
 def deliveries_of(session: Session, order_ids: Collection[str], *, signing_key: str) -> dict[str, tuple[Delivery, ...]]:
     """The same of several orders, by order."""
-    found: dict[str, list[Delivery]] = {order_id: [] for order_id in order_ids}
     rows = session.exec(
         select(Grant, OrderLine)
         .join(OrderLine, col(Grant.order_line_id) == OrderLine.id)
@@ -68,10 +69,24 @@ def deliveries_of(session: Session, order_ids: Collection[str], *, signing_key: 
     # Not joined: SQLite would go through all that was ever granted of each product.
     wanted = {grant.product_id for grant, _ in rows}
     products = {each.id: each for each in session.exec(select(Product).where(col(Product.id).in_(wanted)))}
-    for grant, line in rows:
-        base = _base(grant, line, products[grant.product_id])
-        found[grant.order_id].append(KINDS[grant.kind].describe(session, grant, base, signing_key=signing_key))
+    bases = [(grant, _base(grant, line, products[grant.product_id])) for grant, line in rows]
+    described = _described(session, bases, signing_key=signing_key)
+    found: dict[str, list[Delivery]] = {order_id: [] for order_id in order_ids}
+    for grant, _ in bases:
+        found[grant.order_id].append(described[grant.id])
     return {order_id: tuple(each) for order_id, each in found.items()}
+
+
+def _described(
+    session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str
+) -> dict[str, Delivery]:  # fmt: skip
+    """Each delivery with what its kind adds, by its grant: as many statements for a hundred as for one."""
+    found: dict[str, Delivery] = {}
+    for kind in {grant.kind for grant, _ in given}:
+        of_kind = [(grant, base) for grant, base in given if grant.kind is kind]
+        for each in KINDS[kind].describe(session, of_kind, signing_key=signing_key):
+            found[each.grant_id] = each
+    return found
 
 
 def plans_of(session: Session, order_id: str) -> list[tuple[str, GrantState]]:
@@ -92,5 +107,5 @@ def _base(grant: Grant, line: OrderLine, product: Product) -> Delivery:
     return Delivery(
         grant_id=grant.id, product_id=grant.product_id, product=product.name if switched else line.name,
         kind=grant.kind, state=grant.state, reason=grant.reason, quantity=grant.quantity,
-        image=product.image if switched else line.image,
+        image=product.image if switched else line.image, line_id=line.id,
     )  # fmt: skip

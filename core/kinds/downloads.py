@@ -1,6 +1,6 @@
 """Downloads: the files of a product, the tokens that open them for minutes, and an honest count of who took them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,10 @@ from core.orders.status import GrantState
 
 
 class DownloadFile(Record, table=True):
-    """A file that comes with a product. `key` is where it lies in the storage, `size` is in bytes."""
+    """A file that comes with a product, as its buyers get it now. `key` is where it lies in the storage, `size` is in bytes.
+
+    `number` counts its versions from 1, `version` is what the seller calls this one, `notes` what they say of it.
+    """
 
     __tablename__ = "download_files"
 
@@ -31,18 +34,23 @@ class DownloadFile(Record, table=True):
     sha256: str
     position: int
     active: bool = True
+    number: int = 1
+    version: str = ""
+    notes: str = ""
+    released_at: datetime
     # Since when it is not where it was put, or not as long: whoever asked for it last found it so.
     missing_since: datetime | None = None
 
 
 class Download(Record, table=True):
-    """One file taken once by means of one token, however many requests that needed."""
+    """One version of a file taken once by means of one token, however many requests that needed."""
 
     __tablename__ = "downloads"
 
     id: str = Field(primary_key=True)
     grant_id: str = Field(foreign_key="grants.id", index=True)
     file_id: str = Field(foreign_key="download_files.id")
+    number: int = 1
     ip: str = ""
     created_at: datetime
 
@@ -64,6 +72,7 @@ class OpenedFile:
     media_type: str
     size: int
     sha256: str
+    number: int
     limit: int
     was_missing: bool
 
@@ -94,11 +103,27 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
     """Every request looks at the grant: links handed out before stop with it."""
 
 
-def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
-    """Add the product's files, each with a token that opens it for some minutes while the grant is active."""
-    query = select(DownloadFile).where(DownloadFile.product_id == grant.product_id, col(DownloadFile.active))
-    rows = session.exec(query.order_by(col(DownloadFile.position)))
-    return replace(base, files=tuple(_file(row, grant, signing_key) for row in rows))
+def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str) -> list[Delivery]:
+    """Add the files of each one's product, each with a token that opens it for some minutes while the grant is active."""
+    wanted = {grant.product_id for grant, _ in given}
+    query = select(DownloadFile).where(col(DownloadFile.product_id).in_(wanted), col(DownloadFile.active))
+    files: dict[str, list[DownloadFile]] = {}
+    for row in session.exec(query.order_by(col(DownloadFile.position))):
+        files.setdefault(row.product_id, []).append(row)
+    had = _newest_taken(session, [grant.id for grant, _ in given] if files else ())
+    return [
+        replace(base, files=tuple(_file(row, grant, had, signing_key) for row in files.get(grant.product_id, ())))
+        for grant, base in given
+    ]
+
+
+def _newest_taken(session: Session, grant_ids: Collection[str]) -> dict[tuple[str, str], int]:
+    """The number of the newest version that each of these grants has taken of each file."""
+    if not grant_ids:
+        return {}
+    query = select(Download.grant_id, Download.file_id, func.max(Download.number))
+    query = query.where(col(Download.grant_id).in_(grant_ids)).group_by(col(Download.grant_id), col(Download.file_id))
+    return {(grant_id, file_id): int(number) for grant_id, file_id, number in session.exec(query)}
 
 
 def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
@@ -118,27 +143,35 @@ def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
     file, terms = found
     return OpenedFile(
         id=download_id, grant_id=grant_id, file_id=file.id, key=file.key, name=file.name, media_type=file.media_type,
-        size=file.size, sha256=file.sha256, limit=int(terms.get("downloads", 0)),
+        size=file.size, sha256=file.sha256, number=file.number, limit=int(terms.get("downloads", 0)),
         was_missing=file.missing_since is not None,
     )  # fmt: skip
 
 
-def count(session: Session, opened: OpenedFile, *, ip: str, now: datetime) -> None:
-    """Count this download once: resumed and repeated requests with the same token are the same download.
+def count(session: Session, opened: OpenedFile, *, ip: str, now: datetime) -> bool:
+    """Count this download once: resumed and repeated requests with the same token are the same download. Returns whether it
+    is the first that this grant makes of this version.
 
-    Raises DownloadsUsedUp if the catalogue limits them and another one would be too many.
+    Raises DownloadsUsedUp if the catalogue limits them and another one would be too many: a new version is counted anew.
     """
     # Two at once must not both find the last one free: they take turns at the grant's row.
     session.exec(select(Grant.id).where(Grant.id == opened.grant_id).with_for_update()).one()
     if session.get(Download, opened.id):
-        return
-    if opened.limit:
-        taken = select(func.count()).where(
-            col(Download.grant_id) == opened.grant_id, Download.file_id == opened.file_id
+        return False
+    taken = session.exec(
+        select(func.count()).where(
+            col(Download.grant_id) == opened.grant_id, Download.file_id == opened.file_id,
+            Download.number == opened.number,
         )
-        if session.exec(taken).one() >= opened.limit:
-            raise DownloadsUsedUp(limit=opened.limit)
-    session.add(Download(id=opened.id, grant_id=opened.grant_id, file_id=opened.file_id, ip=ip, created_at=now))
+    ).one()  # fmt: skip
+    if opened.limit and taken >= opened.limit:
+        raise DownloadsUsedUp(limit=opened.limit)
+    session.add(
+        Download(
+            id=opened.id, grant_id=opened.grant_id, file_id=opened.file_id, number=opened.number, ip=ip, created_at=now
+        )
+    )  # fmt: skip
+    return not taken
 
 
 def note_missing(session: Session, file_id: str, *, now: datetime) -> None:
@@ -158,8 +191,11 @@ def missing(session: Session) -> Sequence[DownloadFile]:
     return session.exec(gone.order_by(col(DownloadFile.missing_since))).all()
 
 
-def _file(row: DownloadFile, grant: Grant, signing_key: str) -> File:
+def _file(row: DownloadFile, grant: Grant, had: Mapping[tuple[str, str], int], signing_key: str) -> File:
     token = ""
     if grant.state is GrantState.ACTIVE:
         token = signing.sign(signing_key, signing.DOWNLOAD, [new_id("dl"), grant.id, row.id])
-    return File(row.id, row.label, row.name, row.size, row.media_type, token)
+    return File(
+        row.id, row.label, row.name, row.size, row.media_type, token, row.sha256, row.version, row.notes, row.number,
+        row.released_at, had.get((grant.id, row.id), 0),
+    )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
+from sqlalchemy import Index
 from sqlmodel import Field
 
 from core.catalog.products import Kind
@@ -17,11 +19,13 @@ class Grant(Record, table=True):
     """
 
     __tablename__ = "grants"
+    # Those of a product in the order in which they were made, of however many there are.
+    __table_args__ = (Index("ix_grants_product_id_created_at_id", "product_id", "created_at", "id"),)
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
     order_line_id: str = Field(foreign_key="order_lines.id", unique=True)
-    product_id: str = Field(foreign_key="products.id", index=True)
+    product_id: str = Field(foreign_key="products.id")
     kind: Kind = text_enum(Kind)
     quantity: int
     state: GrantState = text_enum(GrantState)
@@ -33,7 +37,10 @@ class Grant(Record, table=True):
 
 @dataclass(frozen=True)
 class File:
-    """A file of a delivery: `token` opens it at the sidecar for minutes. Size in bytes."""
+    """A file of a delivery: `token` opens it at the sidecar for minutes. Size in bytes.
+
+    `number` counts its versions from 1, `had` is the newest that was taken by this delivery, 0 if none was.
+    """
 
     id: str
     label: str
@@ -41,6 +48,17 @@ class File:
     size: int
     media_type: str
     token: str = ""
+    sha256: str = ""
+    version: str = ""
+    notes: str = ""
+    number: int = 1
+    released_at: datetime | None = None
+    had: int = 0
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether an older version of it was taken, and this one was not yet."""
+        return 0 < self.had < self.number
 
 
 @dataclass(frozen=True)
@@ -77,9 +95,23 @@ class License:
         return sum(machine.is_there(now) for machine in self.machines)
 
 
+class Closing(StrEnum):
+    """Why a delivery does not open: its money went back, the bank took it or asks about it, its plan's renewal was not paid,
+    its plan is over, the shop took it back. `other` where none of these is known."""
+
+    REFUNDED = "refunded"
+    CHARGED_BACK = "charged_back"
+    DISPUTED = "disputed"
+    UNPAID = "unpaid"
+    ENDED = "ended"
+    TAKEN_BACK = "taken_back"
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class Delivery:
-    """What a buyer sees of one grant. `licenses`, `files` and `notes` are filled as the kind has them."""
+    """What a buyer sees of one grant. `licenses`, `files` and `notes` are filled as the kind has them; `closing` is why it
+    does not open, where its reader is told."""
 
     grant_id: str
     product_id: str
@@ -97,3 +129,5 @@ class Delivery:
     ends_at: datetime | None = None
     timezone: str = ""
     notes: tuple[str, ...] = field(default=())
+    line_id: str = ""
+    closing: Closing | None = None

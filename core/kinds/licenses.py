@@ -150,11 +150,16 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
     """The keys stay and stop working with their grant."""
 
 
-def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
-    """Add the keys, the machines that use them, and the product's files."""
-    query = select(LicenseKey).where(LicenseKey.grant_id == grant.id).order_by(col(LicenseKey.position))
-    full = downloads.describe(session, grant, base, signing_key=signing_key)
-    return replace(full, licenses=shown(session, session.exec(query).all(), signing_key=signing_key))
+def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str) -> list[Delivery]:
+    """Add the keys of each, the machines that use them, and the product's files."""
+    wanted = [grant.id for grant, _ in given]
+    query = select(LicenseKey).where(col(LicenseKey.grant_id).in_(wanted)).order_by(col(LicenseKey.position))
+    keys = session.exec(query).all()
+    by_grant: dict[str | None, list[License]] = {}
+    for key, license in zip(keys, shown(session, keys, signing_key=signing_key), strict=True):
+        by_grant.setdefault(key.grant_id, []).append(license)
+    full = downloads.describe(session, given, signing_key=signing_key)
+    return [replace(each, licenses=tuple(by_grant.get(each.grant_id, ()))) for each in full]
 
 
 def shown(session: Session, keys: Sequence[LicenseKey], *, signing_key: str) -> tuple[License, ...]:

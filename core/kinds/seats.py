@@ -1,6 +1,6 @@
 """Plans and their seats: who has which, how many people may use it, and who they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -47,10 +47,13 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
     """Who sat where is kept, for the owner to look up; access follows the grant's state."""
 
 
-def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
-    """Add who uses the seats."""
-    names = select(Seat.email).where(Seat.grant_id == grant.id).order_by(col(Seat.created_at))
-    return replace(base, seats=tuple(session.exec(names)))
+def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str) -> list[Delivery]:
+    """Add who uses the seats of each."""
+    taken: dict[str, list[str]] = {grant.id: [] for grant, _ in given}
+    rows = select(Seat).where(col(Seat.grant_id).in_(taken)).order_by(col(Seat.created_at))
+    for seat in session.exec(rows):
+        taken[seat.grant_id].append(seat.email)
+    return [replace(base, seats=tuple(taken[grant.id])) for grant, base in given]
 
 
 @dataclass(frozen=True)

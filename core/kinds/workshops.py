@@ -202,14 +202,15 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
         _give_back(session, grant.order_line_id, ReservationState.TAKEN)
 
 
-def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
-    """Add when it takes place."""
-    date = session.exec(
-        select(WorkshopDate)
-        .join(OrderLine, col(OrderLine.workshop_date_id) == WorkshopDate.id)
-        .where(OrderLine.id == grant.order_line_id)
-    ).first()
-    if not date:
+def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str) -> list[Delivery]:
+    """Add when each takes place."""
+    query = select(OrderLine.id, WorkshopDate).join(WorkshopDate, col(OrderLine.workshop_date_id) == WorkshopDate.id)
+    found = dict(session.exec(query.where(col(OrderLine.id).in_([grant.order_line_id for grant, _ in given]))).all())
+    return [_dated(base, found.get(grant.order_line_id)) for grant, base in given]
+
+
+def _dated(base: Delivery, date: WorkshopDate | None) -> Delivery:
+    if date is None:
         return base
     return replace(base, starts_at=date.starts_at, ends_at=date.ends_at, timezone=date.timezone)
 

@@ -17,9 +17,11 @@ from core.kinds.workshops import Times
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
 from core.messages.digests import DigestLetter, WeekSales
+from core.messages.new_versions import VersionLetter
 from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
 from core.orders import disputes
 from core.orders.status import GrantState
+from core.people import codes
 from core.people.staff import Role
 from core.rights.reminders import About
 from core.rights.withdrawals import Stage
@@ -257,6 +259,19 @@ def access_changed(settings: Settings, letter: AccessLetter) -> Message:
     )  # fmt: skip
 
 
+def new_version(settings: Settings, letter: VersionLetter) -> Message:
+    """A file that was bought has become newer."""
+    called = f"version {letter.version}" if letter.version else "a new version"
+    paragraphs = [
+        f"There is {called} of {letter.file} of {letter.product}, which you bought. It is yours, and waits for you."
+    ]
+    return _about_order(
+        settings, letter.email, f"New: {letter.product}, {letter.file}", headline="There is a newer one.",
+        paragraphs=[*paragraphs, *([letter.notes] if letter.notes else [])],
+        button="Download it", url=letter.library_url, library_url=letter.library_url,
+    )  # fmt: skip
+
+
 def _access(access: Access) -> dict[str, str]:
     match access.state:
         case GrantState.ACTIVE:
@@ -348,7 +363,11 @@ def _coming(letter: DigestLetter) -> dict[str, object]:
 
 
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
-    """Six digits that sign in, or that prove an address which is to become another."""
+    """Six digits that sign in, that prove an address which is to become another, or that erase."""
+    if letter.about == codes.ERASURE:
+        erasing: dict[str, object] = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email}
+        subject = f"{letter.digits} erases what {settings.shop_name} knows of you"
+        return _message(settings, "erasure_code", letter.email, subject, erasing)
     if letter.about:
         context = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email, "about": letter.about}
         return _message(settings, "address_code", letter.email, f"{letter.digits} confirms your address", context)

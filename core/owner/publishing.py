@@ -14,10 +14,11 @@ from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
 from core.foundation.errors import CatalogInvalid
-from core.kinds import downloads
+from core.kinds import downloads, file_versions
 from core.kinds.downloads import DownloadFile
+from core.kinds.file_versions import NewFile
 from core.owner import date_entries, live_mode
-from core.owner.shelves import applied, differences, entries, prices
+from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
 from core.owner.shelves.differences import Difference
 from core.shop import Shop
@@ -56,7 +57,7 @@ def apply(shop: Shop, path: Path) -> Applied:
     Only the demo's own make room for a catalogue that sells anything else: they are taken off the shelves, and orders keep
     them. Raises CatalogInvalid with every problem found, having changed nothing. Orders keep the prices they were placed at.
     """
-    catalogue = catalog_file.read(path)
+    catalogue = covers.brought(shop, path.parent, catalog_file.read(path), store=True)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
         return _apply(session, shop, catalogue, stored, _source(path))
@@ -64,7 +65,7 @@ def apply(shop: Shop, path: Path) -> Applied:
 
 def preview(shop: Shop, path: Path) -> list[Difference]:
     """What applying this file would change, found by doing so and undoing it. Raises CatalogInvalid as `apply` does."""
-    catalogue = catalog_file.read(path)
+    catalogue = covers.brought(shop, path.parent, catalog_file.read(path), store=False)
     stored = {entry: _lies(shop, path.parent, entry) for entry in catalog_file.files(catalogue)}
     with suppress(_Undone), shop.transaction() as session:
         before = entries.of_products(session)
@@ -115,7 +116,7 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
     for position, product in enumerate(catalogue.products):
         write_product(session, product, position, now=now)
         prices.bring(session, product.id, product.prices)
-        _write_files(session, product, stored)
+        _write_files(session, product, stored, now=now)
         date_entries.write(session, product, dates, now=now)
     for key, text in catalogue.shop.said.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
@@ -149,7 +150,7 @@ def _store(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
     """Put the file where sold files lie, under its own fingerprint: what was sold before is never overwritten."""
     lies = _lies(shop, folder, entry)
     if entry.path and not shop.storage.has(lies.key):
-        shop.storage.put_file(lies.key, folder / entry.path, media_type=entry.media_type)
+        shop.storage.put_file(lies.key, folder / entry.path, media_type=entry.media_type, name=entry.name)
     return lies
 
 
@@ -192,14 +193,12 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
     session.flush()
 
 
-def _write_files(session: Session, product: ProductEntry, stored: _Files) -> None:
+def _write_files(session: Session, product: ProductEntry, stored: _Files, *, now: datetime) -> None:
     # Those that the file names come back at once.
     session.exec(update(DownloadFile).where(col(DownloadFile.product_id) == product.id).values(active=False))
     for position, entry in enumerate(product.files):
         lies = stored[entry]
-        row = DownloadFile(
-            id=f"{product.id}/{entry.name}", product_id=product.id, label=entry.label, name=entry.name,
-            media_type=entry.media_type, key=lies.key, size=lies.size, sha256=lies.digest, position=position,
-        )  # fmt: skip
-        session.merge(row)
-    session.flush()
+        new = NewFile(
+            entry.name, entry.label, entry.media_type, lies.key, lies.size, lies.digest, entry.version, entry.notes
+        )
+        file_versions.put_up(session, product.id, new, position=position, now=now)

@@ -14,7 +14,7 @@ from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
 from core.orders import history, orders
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
-from core.people import codes, customer_notes, customers, past
+from core.people import codes, customer_notes, customers, past, sign_in
 from core.people.codes import Proof
 from core.people.customers import Customer, CustomerAddress, How
 from core.shop import Shop
@@ -30,8 +30,9 @@ def request(shop: Shop, old: str, new: str) -> None:
         codes.owe(session, new, about=old, now=shop.now())
 
 
-def confirm(shop: Shop, old: str, new: str, *, old_digits: str, new_digits: str, keep: bool = False) -> None:
-    """Change `old` to `new`, or with `keep` let the customer have both, if the digits of both codes are right.
+def confirm(shop: Shop, old: str, new: str, *, old_digits: str, new_digits: str, keep: bool = False) -> str:
+    """Change `old` to `new`, or with `keep` let the customer have both, if the digits of both codes are right; return a ticket
+    that signs in with `new` where `old` was given up, whose sign-ins are ended, else an empty string.
 
     Whoever reads the mail of both is one person: if both had bought, they are one customer from now on. Raises
     AddressUnfit, LinkInvalid for wrong digits, LinkExpired for late ones, TooManyTries, CustomerNotFound.
@@ -40,12 +41,19 @@ def confirm(shop: Shop, old: str, new: str, *, old_digits: str, new_digits: str,
     for address in (old, new):
         codes.limit_trying(address)
     proofs = [Proof(old, old_digits, about=new), Proof(new, new_digits, about=old)]
+    ticket = ""
     with shop.transaction() as session:
         verdict = codes.judge(session, proofs, signing_key=shop.signing_key, now=shop.now())
         if verdict is None:
-            change(session, old, new, how=How.CODE, keep=keep, join=True, actor="buyer", now=shop.now())
+            # Of the two that are to be one person's, the one that has bought may be the other.
+            bought, other = (new, old) if keep and customers.whose(session, old) is None else (old, new)
+            change(session, bought, other, how=How.CODE, keep=keep, join=True, actor="buyer", now=shop.now())
+        if verdict is None and not keep and fold(old) != fold(new):
+            sign_in.end_all(session, [fold(old)], now=shop.now())
+            ticket = sign_in.begin(session, shop, new)
     if verdict:
         raise verdict
+    return ticket
 
 
 def change(

@@ -19,6 +19,8 @@ from core.foundation.errors import LinkExpired, LinkInvalid, TooManyTries
 from core.people import customers
 
 CODE_MINUTES = 10
+# What a code is about with which somebody has all about them erased.
+ERASURE = "erasure"
 _TRIES_PER_CODE = 5
 
 _limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -30,7 +32,7 @@ class SignInCode(Record, table=True):
     """A code that was asked for. The digits are derived from the id, so that no table and no job ever holds them.
 
     It goes to `email`, and whoever types it is known by the `folded` form. One that proves an address which is to become
-    another, or join it, is `about` that other one, folded, and signs nobody in.
+    another, or join it, is `about` that other one, folded, and one that erases is about ERASURE: they sign nobody in.
     """
 
     __tablename__ = "sign_in_codes"

@@ -1,19 +1,24 @@
 """What buyers see of their orders: right after paying, and whenever they come back."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from core.foundation.money import Money
-from core.kinds import deliverables, workshops
+from core.kinds import deliverables, standings, workshops
 from core.kinds.grants import Delivery
+from core.kinds.standings import PlanStanding
 from core.kinds.workshops import Times
-from core.orders import orders
+from core.orders import orders, payments, subscriptions
+from core.orders.checkouts import Checkout
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.orders.status import Status
+from core.orders.subscriptions import Subscription
 from core.people import customers
+from core.people.customers import CustomerAddress
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,18 @@ class PurchasedLine:
 
 
 @dataclass(frozen=True)
+class PaidOnce:
+    """Money that came in for an order at once, and what of it went back."""
+
+    id: str
+    paid_at: datetime
+    amount: Money
+    returned: Money
+
+
+@dataclass(frozen=True)
 class Purchase:
-    """An order as its buyer sees it. `deliveries`, `email` and `lines` are empty for anybody else (`mine` is False).
+    """An order as its buyer sees it. All but number, status and `total` is empty for anybody else (`mine` is False).
 
     `total` is what was really paid once it was, else what is due.
     """
@@ -46,6 +61,8 @@ class Purchase:
     cart_id: str
     lines: tuple[PurchasedLine, ...]
     deliveries: tuple[Delivery, ...]
+    plan: PlanStanding | None = None
+    paid: tuple[PaidOnce, ...] = ()
 
 
 def seen_by_browser(session: Session, order_id: str, browser_id: str, *, signing_key: str) -> Purchase | None:
@@ -84,24 +101,79 @@ def _purchases(session: Session, theirs: Sequence[Order], *, signing_key: str) -
     lines = orders.lines_of(session, ids)
     times = workshops.times(session, [line for each in lines.values() for line in each])
     given = deliverables.deliveries_of(session, ids, signing_key=signing_key)
+    plans = {row.order_id: row for row in subscriptions.of_orders(session, ids)}
+    paid = _paid(session, theirs)
     return [
         _purchase(
-            order, mine=True, deliveries=given[order.id],
+            order, mine=True, deliveries=_explained(order, lines[order.id], given[order.id], plans.get(order.id)),
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines[order.id]),
+            plan=plans.get(order.id), paid=paid[order.id],
         )
         for order in theirs
     ]  # fmt: skip
 
 
+def _explained(
+    order: Order, lines: Sequence[OrderLine], given: Sequence[Delivery], plan: Subscription | None
+) -> tuple[Delivery, ...]:  # fmt: skip
+    """The deliveries, each with why it does not open."""
+    by_id = {line.id: line for line in lines}
+    return tuple(replace(each, closing=standings.closing(order, by_id[each.line_id], each, plan)) for each in given)
+
+
 def _purchase(
-    order: Order, *, mine: bool, lines: tuple[PurchasedLine, ...] = (), deliveries: tuple[Delivery, ...] = ()
-) -> Purchase:
+    order: Order, *, mine: bool, lines: tuple[PurchasedLine, ...] = (), deliveries: tuple[Delivery, ...] = (),
+    plan: Subscription | None = None, paid: tuple[PaidOnce, ...] = (),
+) -> Purchase:  # fmt: skip
     due = order.amount_expected if order.amount_total is None else order.amount_total
     return Purchase(
         order_id=order.id, number=order.number, status=order.status, mine=mine, total=Money(due, order.currency),
         email=order.email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
         cart_id=order.cart_id if mine else "", lines=lines, deliveries=deliveries,
+        plan=standings.of_plan(plan) if plan else None, paid=paid,
     )  # fmt: skip
+
+
+def _paid(session: Session, theirs: Sequence[Order]) -> dict[str, tuple[PaidOnce, ...]]:
+    """What came in for each of these orders, newest first, but for what somebody else paid for it as well."""
+    found: dict[str, tuple[PaidOnce, ...]] = {order.id: () for order in theirs}
+    others = others_sessions(session, theirs)
+    for row in payments.of_orders(session, list(found)):
+        if row.amount and not is_anothers(row, others):
+            found[row.order_id] = (_paid_once(row), *found[row.order_id])
+    return found
+
+
+def others_sessions(session: Session, theirs: Sequence[Order]) -> list[Checkout]:
+    """The Sessions of these orders in which somebody else has paid: each has the address of none of the order's customer, and
+    is not what made the order theirs."""
+    known = select(CustomerAddress.folded, CustomerAddress.customer_id).where(
+        col(CustomerAddress.customer_id).in_({order.customer_id for order in theirs})
+    )
+    addresses = set(session.exec(known))
+    by_id = {order.id: order for order in theirs}
+    rows = session.exec(select(Checkout).where(col(Checkout.order_id).in_(by_id), col(Checkout.folded) != ""))
+    return [row for row in rows if _is_anothers(row, by_id[row.order_id], addresses)]
+
+
+def _is_anothers(row: Checkout, order: Order, addresses: Collection[tuple[str, str]]) -> bool:
+    own = row.stripe_checkout_session_id and row.stripe_checkout_session_id == order.stripe_checkout_session_id
+    return not own and (row.folded, order.customer_id) not in addresses
+
+
+def is_anothers(payment: Payment, others: Sequence[Checkout]) -> bool:
+    """Whether it came in by one of these Sessions of other people."""
+    return any(
+        (payment.stripe_checkout_session_id and payment.stripe_checkout_session_id == row.stripe_checkout_session_id)
+        or (payment.stripe_payment_intent_id and payment.stripe_payment_intent_id == row.stripe_payment_intent_id)
+        or (payment.stripe_subscription_id and payment.stripe_subscription_id == row.stripe_subscription_id)
+        for row in others
+    )
+
+
+def _paid_once(row: Payment) -> PaidOnce:
+    returned = Money(row.amount_refunded, row.currency)
+    return PaidOnce(row.id, row.paid_at, Money(row.amount, row.currency), returned)
 
 
 def _line(line: OrderLine, times: Times | None) -> PurchasedLine:

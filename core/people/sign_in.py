@@ -3,6 +3,7 @@
 Reading never changes anything, so that a mail scanner that opens every link uses up nothing: only a click does.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -145,6 +146,18 @@ def sign_out(session: Session, sign_in_id: str, *, now: datetime) -> None:
     """End it on the server: a copy of the cookie is worth nothing from now on."""
     ending = update(SignIn).where(col(SignIn.id) == sign_in_id, col(SignIn.ended_at).is_(None))
     session.exec(ending.values(ended_at=now))
+
+
+def sign_out_everywhere(session: Session, email: str, *, now: datetime) -> int:
+    """End all sign-ins of whoever has this address, under any of theirs; how many those were."""
+    theirs = select(CustomerAddress.folded).where(CustomerAddress.customer_id == customers.whose(session, email))
+    return end_all(session, {fold(email), *session.exec(theirs)}, now=now)
+
+
+def end_all(session: Session, folded: Collection[str], *, now: datetime) -> int:
+    """End all sign-ins under these addresses, folded; how many those were."""
+    ending = update(SignIn).where(col(SignIn.email).in_(folded), col(SignIn.ended_at).is_(None))
+    return int(session.exec(ending.values(ended_at=now)).rowcount)
 
 
 def begin(session: Session, shop: Shop, address: str, *, letter: str | None = None, proof: str | None = None) -> str:

@@ -25,7 +25,7 @@ from core.orders import history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.owner.notes import OrderNote
-from core.people import audit, deeds
+from core.people import audit, codes, deeds
 from core.people.codes import SignInCode
 from core.people.customer_notes import CustomerNote
 from core.people.customers import Customer, CustomerAddress
@@ -41,6 +41,8 @@ from core.privacy.persons import Person
 from core.rights.withdrawals import Withdrawal
 from core.shop import Shop
 
+# Who asked for it, in the history of orders.
+_BUYER = "buyer"
 # Finds whom to erase, and writes down who does it: as whom, for the orders' history.
 _Find = Callable[[Session], Person]
 _Allow = Callable[[Session, Person], str]
@@ -89,6 +91,30 @@ def by_staff(shop: Shop, customer_id: str, *, deed: Deed) -> Erased:
         return who.role
 
     return _erase(shop, partial(persons.of_customer, customer_id=customer_id), allow)
+
+
+def request(shop: Shop, email: str) -> None:
+    """Have a code sent to whoever is signed in with this address, with which they may be erased. Raises TooManyTries."""
+    codes.limit_asking(email)
+    with shop.transaction() as session:
+        codes.owe(session, email, about=codes.ERASURE, now=shop.now())
+
+
+def by_buyer(shop: Shop, email: str, digits: str) -> Erased:
+    """Erase whoever is signed in with this address and typed the code that was sent there: also a browser that somebody left
+    open must not be enough.
+
+    Raises NotErasable, LinkInvalid for wrong digits, LinkExpired for late ones, TooManyTries, CustomerNotFound.
+    """
+    codes.limit_trying(email)
+    if held := preview_of_address(shop, email).holds:
+        raise NotErasable(holds=[(each.why, each.number) for each in held])
+    proof = codes.Proof(email, digits, about=codes.ERASURE)
+    with shop.transaction() as session:
+        verdict = codes.judge(session, [proof], signing_key=shop.signing_key, now=shop.now())
+    if verdict:
+        raise verdict
+    return _erase(shop, partial(persons.of_address, address=email), lambda _session, _person: _BUYER)
 
 
 def from_terminal(shop: Shop, address: str) -> Erased:

@@ -38,6 +38,13 @@ def by_staff(shop: Shop, customer_id: str, *, deed: Deed) -> Iterator[bytes]:
     return pieces(shop, person)
 
 
+def by_buyer(shop: Shop, email: str) -> Iterator[bytes]:
+    """All about whoever is signed in with this address. Raises CustomerNotFound before the first piece."""
+    with shop.reading() as session:
+        person = persons.of_address(session, email)
+    return pieces(shop, person)
+
+
 def from_terminal(shop: Shop, address: str) -> Iterator[bytes]:
     """The same for whoever goes by this address. Raises CustomerNotFound before the first piece."""
     with shop.transaction() as session:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, or_
+from sqlalchemy import ColumnElement, Table, Text, cast, false, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -23,7 +23,7 @@ from core.orders.balance import entries
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.owner import notes
-from core.people import customer_notes, customers
+from core.people import customer_notes, customers, purchases
 from core.people.codes import SignInCode
 from core.people.customers import Customer, CustomerAddress
 from core.people.sign_in import SignIn
@@ -83,12 +83,32 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
         return session.execute(select_columns(column).where(rows)).scalars().all()
 
     found = database.leading_to(roots, through=values)
-    found[checkouts] = or_(found[checkouts], checkouts.c.id.in_(person.beside))
+    others = _others(session, person)
+    found[checkouts] = or_(
+        found[checkouts] & checkouts.c.id.not_in([row.id for row in others]), checkouts.c.id.in_(person.beside)
+    )
     for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
     declared = _table(Withdrawal)
     found[declared] = or_(found[declared], declared.c.folded.in_(person.folded))
-    return {**found, events: events.c.order_id.in_(person.order_ids)}
+    return {**found, events: events.c.order_id.in_(person.order_ids) & ~_mentions(events.c.payload, others)}
+
+
+def _others(session: Session, person: Person) -> list[Checkout]:
+    """The Sessions in which somebody else has paid for an order of theirs: what is said there is about somebody else."""
+    theirs = session.exec(select(Order).where(col(Order.id).in_(person.order_ids))).all()
+    return [row for row in purchases.others_sessions(session, theirs) if row.folded not in person.folded]
+
+
+def _mentions(payload: Any, others: Sequence[Checkout]) -> ColumnElement[bool]:
+    """Whether an event is about one of these."""
+    names = [
+        name
+        for row in others
+        for name in (row.email, row.stripe_checkout_session_id, row.stripe_payment_intent_id, row.stripe_customer_id)
+        if name
+    ]
+    return or_(false(), *(cast(payload, Text).icontains(name, autoescape=True) for name in names))
 
 
 def _table(kind: type[Record]) -> Table:

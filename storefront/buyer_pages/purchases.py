@@ -13,6 +13,7 @@ from core.orders.status import GrantState
 from core.people import purchases, sign_in
 from core.people.purchases import Purchase
 from storefront import deliveries, frame, links, pictures, process, sentences, visitor, words
+from storefront.library import plans
 from storefront.papers import purchase_papers
 from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
@@ -70,6 +71,7 @@ def draw_library(email: str) -> None:
     st.title("Your purchases", anchor=False)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         words.quiet(f"Signed in as {words.plain(email)}", width="content")
+        st.page_link(links.ACCOUNT, label="Your account", icon=":material/person:")
         if st.button("Sign out", type="tertiary", key="sign-out"):
             sign_out()
     with shop.reading() as session:
@@ -78,7 +80,7 @@ def draw_library(email: str) -> None:
         names = products.names(session) if given else {}
     draw_given(given, names)
     if not (bought or given):
-        st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
+        st.markdown("Nothing was bought with this email yet. Bought with another one? Add it in your account.")
         links.to(links.SHOP, "To the shop", "storefront")
         return
     if bought:
@@ -95,15 +97,21 @@ def draw_given(given: tuple[tuple[str, License], ...], names: dict[str, str]) ->
 
 
 def draw_goods(bought: tuple[Purchase, ...], email: str) -> None:
-    """What was bought, by what one does with it."""
+    """What was bought, by what one does with it: what is coming up first, and what is over last."""
     now = shop.now()
     goods = [delivery for purchase in bought for delivery in purchase.deliveries]
-    live = [each for each in goods if each.kind is Kind.WORKSHOP]
+    kept = sorted((each for each in goods if each.state is not GrantState.REVOKED), key=lambda each: TURNS[each.state])
+    live = [each for each in kept if each.kind is Kind.WORKSHOP]
     coming = [each for each in live if each.ends_at is None or each.ends_at > now]
     draw_section("Coming up", sorted(coming, key=lambda each: (each.starts_at is None, each.starts_at)))
-    draw_section("Downloads and keys", [each for each in goods if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)])
+    draw_section("Downloads and keys", [each for each in kept if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)])
     draw_plans(bought, email)
     draw_section("Past sessions", [each for each in live if each not in coming])
+    draw_section("Over", [each for each in goods if each.state is GrantState.REVOKED])
+
+
+# What may be used stands above what waits for somebody.
+TURNS = {GrantState.ACTIVE: 0, GrantState.BLOCKED: 1, GrantState.SUSPENDED: 2}
 
 
 def draw_section(title: str, goods: Iterable[Delivery]) -> None:
@@ -115,15 +123,16 @@ def draw_section(title: str, goods: Iterable[Delivery]) -> None:
 
 
 def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
-    """Plans, each with the way to its seats, its card and its end."""
-    plans = [(each, plan) for each in bought for plan in each.deliveries if plan.kind is Kind.PLAN]
-    if plans:
+    """Plans, each with what is billed and when, and the way to its seats, its card and its end."""
+    kept = [(each, plan) for each in bought for plan in each.deliveries if plan.kind is Kind.PLAN]
+    kept = [(each, plan) for each, plan in kept if plan.state is not GrantState.REVOKED]
+    if kept:
         st.header("Plans", anchor=False)
-    for purchase, plan in plans:
+    for purchase, plan in sorted(kept, key=lambda pair: TURNS[pair[1].state]):
         with deliveries.draw(plan, where="library", level=3):
-            # What is over has nothing left to manage; what is on hold needs a card that works.
-            if plan.state is not GrantState.REVOKED:
-                draw_billing_button(purchase, plan, email)
+            if purchase.plan:
+                plans.draw(purchase.plan)
+            draw_billing_button(purchase, plan, email)
 
 
 def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:

@@ -167,8 +167,10 @@ def headline(purchase: Purchase) -> str:
     match purchase.status:
         case Status.PAID:
             return "Thank you. Your payment is here."
-        case Status.REFUNDED | Status.CHARGED_BACK:
+        case Status.REFUNDED:
             return "Your money went back"
+        case Status.CHARGED_BACK:
+            return "Your bank took the payment back"
         case Status.DISPUTED:
             return "Your bank is looking into this"
         case Status.CANCELED:
@@ -181,8 +183,10 @@ def headline(purchase: Purchase) -> str:
 def badge(status: Status) -> str:
     """The state of the money."""
     match status:
-        case Status.REFUNDED | Status.CHARGED_BACK:
+        case Status.REFUNDED:
             return ":violet-badge[:material/undo: Refunded]"
+        case Status.CHARGED_BACK:
+            return ":violet-badge[:material/gavel: Taken back by your bank]"
         case Status.PARTIALLY_REFUNDED:
             return ":violet-badge[:material/undo: Partly refunded]"
         case Status.DISPUTED:

@@ -9,9 +9,11 @@ from core.foundation.errors import ShopError
 from core.invoicing import billing_details, receipts
 from core.invoicing.billing_details import Details
 from core.invoicing.receipts import OrderPapers
+from core.journeys import order_care
 from core.orders.status import Status
 from core.people.purchases import Purchase, PurchasedLine
 from storefront import amounts, dates, process, sentences, words
+from storefront.library import clicks
 
 STATES = {
     Status.PROCESSING: ":orange-badge[Settling]",
@@ -19,8 +21,8 @@ STATES = {
     Status.FULFILLED: ":green-badge[Paid]",
     Status.PARTIALLY_REFUNDED: ":violet-badge[Partly refunded]",
     Status.REFUNDED: ":violet-badge[Refunded]",
-    Status.DISPUTED: ":orange-badge[On hold]",
-    Status.CHARGED_BACK: ":violet-badge[Refunded]",
+    Status.DISPUTED: ":orange-badge[Your bank is asking]",
+    Status.CHARGED_BACK: ":violet-badge[Taken back by your bank]",
     Status.CANCELED: ":gray-badge[Ended]",
 }
 _SAID = "details-said"
@@ -44,8 +46,26 @@ def _draw_order(purchase: Purchase, papers: OrderPapers) -> None:
             st.markdown(f"**{purchase.number}** &nbsp; {STATES.get(purchase.status, '')}", width="content")
             st.markdown(f"**{amounts.price(purchase.total)}**", width="content")
         words.quiet(f"{dates.day(purchase.placed_at)} · {', '.join(map(item, purchase.lines))}")
-        if found := links_of(papers):
-            st.markdown(" · ".join(found))
+        returned = [each.returned for each in purchase.paid if each.returned.amount]
+        if returned:
+            words.quiet(f"{amounts.price(sum(returned[1:], start=returned[0]))} of it went back.")
+        clicks.draw_said(f"papers-{purchase.order_id}")
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            if found := links_of(papers):
+                st.markdown(" · ".join(found), width="content")
+            if purchase.paid and purchase.email:
+                _draw_resend(purchase)
+
+
+def _draw_resend(purchase: Purchase) -> None:
+    label = f"Email {purchase.number} again"
+    if st.button(label, type="tertiary", icon=":material/forward_to_inbox:", key=f"resend-{purchase.order_id}"):
+
+        def act(email: str) -> str:
+            to = order_care.resend_to_buyer(process.shop(), email, purchase.order_id)
+            return f"On its way to {words.plain(to)}."
+
+        clicks.carry_out(f"papers-{purchase.order_id}", act)
 
 
 def item(line: PurchasedLine) -> str:

@@ -10,7 +10,7 @@ from core.kinds.offers import Offer
 from core.owner.shelves import attachments
 from core.owner.shelves.attachments import FileRow, Purpose
 from core.people.deeds import Deed
-from storefront import pictures, process, words
+from storefront import links, pictures, process, words
 from storefront.amounts import size
 from storefront.back_office import dialogs, gate
 
@@ -23,8 +23,9 @@ def draw(product_id: str, files: Sequence[FileRow], *, may: bool) -> None:
     for file in files:
         with st.container(horizontal=True, vertical_alignment="center", key=f"listed-file-{file.id}"):
             with st.container(width="stretch", gap=None):
-                st.markdown(f"**{words.plain(file.label)}**")
-                words.quiet(f"{words.plain(file.name)}, {size(file.size)}")
+                st.page_link(links.FILE, label=f"**{words.plain(file.label)}**", query_params={"id": file.id}, help="")
+                version = f", version {words.plain(file.version)}" if file.version else ""
+                words.quiet(f"{words.plain(file.name)}, {size(file.size)}{version}")
             if may:
                 st.button(
                     "Withdraw", type="tertiary", icon=":material/remove:", key=f"open-file-end-{file.id}",

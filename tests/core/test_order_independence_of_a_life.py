@@ -29,7 +29,17 @@ from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
 # What is sold stays; signals only tell when the last pass was, and heartbeats who is at work.
-SHELVES = {"products", "prices", "download_files", "workshop_dates", "shop_texts", "counters", "signals", "heartbeats"}
+SHELVES = {
+    "products",
+    "prices",
+    "download_files",
+    "file_versions",
+    "workshop_dates",
+    "shop_texts",
+    "counters",
+    "signals",
+    "heartbeats",
+}
 # When we did something, how often, and in which words we were told: not what Stripe said of times.
 OURS = {
     "created_at",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from core.foundation.money import Money
 from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
+from core.kinds import file_versions
 from core.kinds.license_keys import fingerprint
 from core.licensing import administration, calls, holding, rate_limits
 from core.licensing.calls import Call, Question
@@ -31,14 +32,15 @@ from core.owner.figures import closing, overview, rows
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import Figure
 from core.owner.order_book import detail, filters, listing, lookup
+from core.owner.shelves import announcements, promotions, uploads
 from core.owner.shelves import listing as shelf_listing
-from core.owner.shelves import promotions, uploads
 from core.people import purchases
 from core.privacy import erasure, export, retention
 from core.registers import (
     customers,
     disputes,
     events,
+    files,
     letters,
     licenses,
     machinery,
@@ -173,6 +175,27 @@ def test_promotion_codes_and_uploads_are_read_without_reading_tables(old_shop: S
         assert len(promotions.listed(session, livemode=False, now=old_shop.now())) == promotions.MOST
     assert promotions.look(old_shop) == 1
     assert uploads.clean(old_shop) == 0
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_who_has_which_file_and_who_is_told_is_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    new = file_versions.NewFile("g.pdf", "PDF", "application/pdf", "ab/g.pdf", 5, "ab")
+    with old_shop.transaction() as session:
+        # All of the past is of one product, whatever it is.
+        product = session.execute(text("select product_id from grants limit 1")).scalar_one()
+        file = file_versions.put_up(session, product, new, position=0, now=old_shop.now())
+    heard.clear()
+    first = files.sheet(old_shop, file.id, place=Place())
+    assert first.holders.after
+    files.sheet(old_shop, file.id, place=Place(after=first.holders.after))
+    with old_shop.reading() as session:
+        version = file_versions.current(session, file.id)
+        assert version
+        version.released_at = old_shop.now() + timedelta(days=9000)
+        grants = announcements._next(session, file.product_id, "", version, livemode=False)
+        after = announcements._next(session, file.product_id, grants[-1].id, version, livemode=False)
+        assert announcements._letters(session, [*grants, *after], file, version)
+        session.rollback()
     assert _whole_tables(old_shop.engine, heard) == []
 
 

@@ -2,7 +2,7 @@
 // Sends the chosen file in pieces, each from where the shop says it has come to. Which upload a file belongs to is remembered
 // in this browser, so that the same file goes on after a reload.
 const form = document.getElementById("form"), asked = form.dataset;
-const [file, label, go, pause, bar, said] = ["file", "label", "go", "pause", "bar", "said"].map((id) => document.getElementById(id));
+const [file, go, pause, bar, said] = ["file", "go", "pause", "bar", "said"].map((id) => document.getElementById(id));
 const PIECE = 4 * 1024 * 1024, PATIENCE = [1, 2, 5, 10, 20, 30];
 let paused = false, running = false;
 
@@ -67,7 +67,8 @@ async function opened(chosen) {
       if (refused.error !== "UploadNotFound") throw refused;
     }
   }
-  const announced = { ticket: asked.ticket, name: chosen.name, size: chosen.size, type: chosen.type, label: label ? label.value.trim() : "" };
+  const announced = { ticket: asked.ticket, name: chosen.name, size: chosen.size, type: chosen.type };
+  for (const field of form.querySelectorAll("#label, #version, #notes")) announced[field.id] = field.value.trim();
   const answer = await ask("POST", "uploads", { headers: { "Content-Type": "application/json" }, body: JSON.stringify(announced) });
   const { id } = await answer.json();
   localStorage.setItem(remembered(chosen), id);

@@ -11,8 +11,9 @@ from sqlmodel import Session, col, func, select
 from core.catalog import products
 from core.catalog.products import Kind, Product
 from core.foundation.errors import FileUnfit, Misfit, Problem, ProductNotFound, ProductUnfit, UnknownFile
-from core.kinds import downloads
+from core.kinds import downloads, file_versions
 from core.kinds.downloads import DownloadFile
+from core.kinds.file_versions import NewFile
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
@@ -74,40 +75,44 @@ def key_of(purpose: Purpose, digest: str, name: str) -> str:
 
 def attach(
     session: Session, product_id: str, purpose: Purpose, *, name: str, label: str, media_type: str, size: int, digest: str,
-    now: datetime,
+    version: str, notes: str, now: datetime,
 ) -> None:  # fmt: skip
     """Put a file of the storage to a product: as its cover, or as what buyers get, in place of one of the same name."""
+    key = key_of(purpose, digest, name)
     if purpose is Purpose.COVER:
         product = session.get_one(Product, product_id)
-        product.image, product.updated_at = key_of(purpose, digest, name), now
+        product.image, product.updated_at = key, now
         session.add(product)
         return
     last = session.exec(select(func.max(col(DownloadFile.position))).where(DownloadFile.product_id == product_id)).one()
     known = session.get(DownloadFile, f"{product_id}/{name}")
-    row = DownloadFile(
-        id=f"{product_id}/{name}", product_id=product_id, label=label, name=name, media_type=media_type,
-        key=key_of(purpose, digest, name), size=size, sha256=digest, active=True,
-        position=known.position if known else (last if last is not None else -1) + 1,
-    )  # fmt: skip
-    session.merge(row)
-    session.flush()
+    new = NewFile(name, label, media_type, key, size, digest, version, notes)
+    position = known.position if known else (last if last is not None else -1) + 1
+    file_versions.put_up(session, product_id, new, position=position, now=now)
 
 
 @dataclass(frozen=True)
 class FileRow:
-    """A file that the buyers of a product get; `size` in bytes."""
+    """A file that the buyers of a product get, in its newest version; `size` in bytes."""
 
     id: str
     name: str
     label: str
     size: int
+    sha256: str
+    number: int
+    version: str
+    released_at: datetime
 
 
 def files_of(session: Session, product_id: str) -> list[FileRow]:
     """The files that the buyers of this product get, in their order."""
     query = select(DownloadFile).where(DownloadFile.product_id == product_id, col(DownloadFile.active))
     rows = session.exec(query.order_by(col(DownloadFile.position), DownloadFile.id))
-    return [FileRow(row.id, row.name, row.label, row.size) for row in rows]
+    return [
+        FileRow(row.id, row.name, row.label, row.size, row.sha256, row.number, row.version, row.released_at)
+        for row in rows
+    ]
 
 
 def uncover(shop: Shop, product_id: str, *, deed: Deed) -> None:

@@ -74,7 +74,9 @@ def _part(name: str, part: Entry) -> str:
         taxed = {"exclusive": ", plus tax", "inclusive": ", including tax"}.get(part.get("tax_behavior", ""), "")
         return f"{Money(part['amount'], part['currency']).format()}{each}{taxed}{at_stripe}"
     if name == "files":
-        return f"{part['label']}, {part['media_type']}, {part['sha256'][:12]}"
+        version = f", version {part['version']}" if part.get("version") else ""
+        notes = f", {part['notes']}" if part.get("notes") else ""
+        return f"{part['label']}, {part['media_type']}, {part['sha256'][:12]}{version}{notes}"
     return ", ".join(f"{key} {_said(value)}" for key, value in part.items() if key not in {*_IGNORED, "id"})
 
 

@@ -76,7 +76,8 @@ def _price(row: Price) -> Entry:
 
 
 def _file(row: DownloadFile) -> Entry:
-    return {"name": row.name, "label": row.label, "media_type": row.media_type, "sha256": row.sha256}
+    said = {name: text for name, text in (("version", row.version), ("notes", row.notes)) if text}
+    return {"name": row.name, "label": row.label, "media_type": row.media_type, "sha256": row.sha256, **said}
 
 
 def _date(row: WorkshopDate) -> Entry:

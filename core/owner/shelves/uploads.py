@@ -48,6 +48,8 @@ class Upload(Record, table=True):
     purpose: Purpose = text_enum(Purpose)
     name: str
     label: str
+    version: str = ""
+    notes: str = ""
     media_type: str
     size: int = Field(sa_type=BigInteger)
     received: int = Field(default=0, sa_type=BigInteger)
@@ -77,7 +79,8 @@ def ticket(shop: Shop, product_id: str, purpose: Purpose, *, sign_in_id: str) ->
 
 
 def begin(
-    shop: Shop, said: str, *, name: str, size: int, media_type: str, label: str, sign_in_id: str
+    shop: Shop, said: str, *, name: str, size: int, media_type: str, label: str, sign_in_id: str, version: str = "",
+    notes: str = "",
 ) -> Progress:  # fmt: skip
     """Begin an upload with this ticket. Nothing of the product changes before all of it is there.
 
@@ -98,7 +101,7 @@ def begin(
         attachments.check_kind(Purpose(purpose), product.kind)
         row = Upload(
             id=new_id("up"), product_id=product_id, purpose=Purpose(purpose), name=name, label=label or name, size=size,
-            media_type=media_type, touched_at=shop.now(),
+            version=version.strip(), notes=notes.strip(), media_type=media_type, touched_at=shop.now(),
         )  # fmt: skip
         session.add(row)
         return _progress(row)
@@ -160,7 +163,7 @@ def _attach(shop: Shop, row: Upload, digest: str, deed: Deed) -> None:
         _permit(session, shop, deed, row.product_id, f"uploaded {row.name}, {digest[:12]}")
         attachments.attach(
             session, row.product_id, row.purpose, name=row.name, label=row.label, media_type=row.media_type,
-            size=row.size, digest=digest, now=shop.now(),
+            size=row.size, digest=digest, version=row.version, notes=row.notes, now=shop.now(),
         )  # fmt: skip
         state = {"state": UploadState.DONE, "pieces": [], "touched_at": shop.now()}
         session.exec(update(Upload).where(col(Upload.id) == row.id).values(state))
@@ -194,7 +197,8 @@ def _put_together(shop: Shop, row: Upload) -> str:
                 yield chunk
 
     whole = f"{_folder(row.id)}/{new_id('whole')}"
-    shop.storage.put_stream(whole, pieces(), media_type=row.media_type)
+    kept_as = row.name if row.purpose is Purpose.FILE else ""
+    shop.storage.put_stream(whole, pieces(), media_type=row.media_type, name=kept_as)
     attachments.look_inside(row.purpose, shop.storage.beginning(whole))
     shop.storage.move(whole, attachments.key_of(row.purpose, digest.hexdigest(), row.name))
     return digest.hexdigest()

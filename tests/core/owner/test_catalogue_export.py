@@ -35,7 +35,8 @@ def shelves(shop: Shop) -> dict[str, list[Any]]:
     """What stands on the shelves, row by row, but for when it came there and in which place it was counted."""
     found = {}
     for table in (Product, Price, DownloadFile, WorkshopDate, ShopText):
-        rows = [row.model_dump(exclude={"created_at", "updated_at", "position"}) for row in builders.rows(shop, table)]
+        beside = {"created_at", "updated_at", "released_at", "position"}
+        rows = [row.model_dump(exclude=beside) for row in builders.rows(shop, table)]
         kept = [row for row in rows if table is Product or row.get("active", True)]
         found[table.__name__] = sorted(map(str, kept))
     found["order"] = [row.id for row in sorted(builders.rows(shop, Product), key=lambda row: (row.position, row.id))]
@@ -45,7 +46,15 @@ def shelves(shop: Shop) -> dict[str, list[Any]]:
 def emptied(shop: Shop) -> None:
     """The same shop, with its storage, and nothing on its shelves."""
     with shop.transaction() as session:
-        for name in ("applied_entries", "prices", "download_files", "workshop_dates", "shop_texts", "products"):
+        for name in (
+            "applied_entries",
+            "prices",
+            "file_versions",
+            "download_files",
+            "workshop_dates",
+            "shop_texts",
+            "products",
+        ):
             session.connection().exec_driver_sql(f"delete from {name}")
 
 

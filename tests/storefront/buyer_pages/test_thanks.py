@@ -127,7 +127,7 @@ def test_what_cannot_be_delivered_is_our_trouble_and_not_the_buyer_s(visitor: Vi
     ("status", "title"),
     [
         ("refunded", "Your money went back"),
-        ("charged_back", "Your money went back"),
+        ("charged_back", "Your bank took the payment back"),
         ("disputed", "Your bank is looking into this"),
         ("partially_refunded", ALL_YOURS),
         ("canceled", "This has ended"),

@@ -14,7 +14,7 @@ from tests import builders
 from tests.fakes import FakeStripe
 from tests.storefront.conftest import Visitor, labels, sound, words
 
-GOODS = ("products", "prices", "download_files", "workshop_dates", "shop_texts", "applied_entries")
+GOODS = ("products", "prices", "download_files", "file_versions", "workshop_dates", "shop_texts", "applied_entries")
 FILL, REMOVE = "Fill with a season of sales", "Remove the season"
 
 

@@ -38,6 +38,7 @@ PAGES = (
     "license",
     "selling/products",
     "selling/product",
+    "selling/file",
     "selling/promotion_codes",
     "selling/import_files",
     "withdrawals",
@@ -45,6 +46,7 @@ PAGES = (
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
+    "No such file",
     "Promotion codes", "Import", "Withdrawals",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday", "without factor", "to set up")

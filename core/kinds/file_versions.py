@@ -1,0 +1,107 @@
+"""Versions of the files that are sold: each one that was ever put up, who has taken which, and which is there now."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, UniqueConstraint, update
+from sqlmodel import Field, Session, col, func, select
+
+from core.foundation.database import Record, new_id
+from core.kinds import downloads
+from core.kinds.downloads import Download, DownloadFile
+
+
+class FileVersion(Record, table=True):
+    """One version of a file, counted from 1, with what its seller calls it and says of it. `taken` is by how many grants.
+
+    `told_at` is when its buyers were to be told of it, `told_after` the grant up to which that was done, and `told` how many
+    letters that made so far.
+    """
+
+    __tablename__ = "file_versions"
+    __table_args__ = (UniqueConstraint("file_id", "number"),)
+
+    id: str = Field(primary_key=True)
+    file_id: str = Field(foreign_key="download_files.id")
+    number: int
+    version: str = ""
+    notes: str = ""
+    name: str
+    key: str
+    size: int = Field(sa_type=BigInteger)
+    sha256: str
+    released_at: datetime
+    taken: int = 0
+    told_at: datetime | None = None
+    told_after: str = ""
+    told: int = 0
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file as it is put up: `size` in bytes, `digest` its SHA-256, `key` where it lies in the storage."""
+
+    name: str
+    label: str
+    media_type: str
+    key: str
+    size: int
+    digest: str
+    version: str = ""
+    notes: str = ""
+
+
+def put_up(session: Session, product_id: str, new: NewFile, *, position: int, now: datetime) -> DownloadFile:
+    """Have buyers of the product get this file, in place of one of the same name. Other bytes are a new version of it."""
+    file_id = f"{product_id}/{new.name}"
+    known = session.get(DownloadFile, file_id)
+    number = 1 if known is None else known.number + (known.sha256 != new.digest)
+    is_new = known is None or number != known.number
+    row = DownloadFile(
+        id=file_id, product_id=product_id, label=new.label, name=new.name, media_type=new.media_type, key=new.key,
+        size=new.size, sha256=new.digest, position=position, active=True, number=number, version=new.version,
+        notes=new.notes, released_at=now if is_new or known is None else known.released_at,
+    )  # fmt: skip
+    merged = session.merge(row)
+    session.flush()
+    if is_new:
+        session.add(
+            FileVersion(
+                id=new_id("fv"), file_id=file_id, number=number, name=new.name, key=new.key, size=new.size,
+                sha256=new.digest, released_at=now, version=new.version, notes=new.notes,
+            )
+        )  # fmt: skip
+    else:
+        one = (col(FileVersion.file_id) == file_id, col(FileVersion.number) == number)
+        session.exec(update(FileVersion).where(*one).values(version=new.version, notes=new.notes))
+    session.flush()
+    return merged
+
+
+def current(session: Session, file_id: str) -> FileVersion | None:
+    """The version of this file that its buyers get now; None if they get none."""
+    query = select(FileVersion).join(
+        DownloadFile, (col(DownloadFile.id) == FileVersion.file_id) & (col(DownloadFile.number) == FileVersion.number)
+    )
+    return session.exec(query.where(DownloadFile.id == file_id, col(DownloadFile.active))).first()
+
+
+def of_file(session: Session, file_id: str) -> list[FileVersion]:
+    """All versions of this file, the newest first."""
+    query = select(FileVersion).where(FileVersion.file_id == file_id)
+    return list(session.exec(query.order_by(col(FileVersion.number).desc())))
+
+
+def newest_taken(session: Session, file_id: str, grant_ids: Collection[str]) -> dict[str, int]:
+    """The number of the newest version of this file that each of these grants has taken; those that took none are left out."""
+    query = select(Download.grant_id, func.max(Download.number)).where(
+        col(Download.grant_id).in_(grant_ids), Download.file_id == file_id
+    )
+    return {grant_id: int(number) for grant_id, number in session.exec(query.group_by(col(Download.grant_id)))}
+
+
+def note_taken(session: Session, opened: downloads.OpenedFile) -> None:
+    """Count one more grant that has taken this version."""
+    one = (col(FileVersion.file_id) == opened.file_id, col(FileVersion.number) == opened.number)
+    session.exec(update(FileVersion).where(*one).values(taken=col(FileVersion.taken) + 1))

@@ -1,0 +1,31 @@
+"""Clicks of somebody who is signed in: done for whoever that is at this moment, and told on the page that follows."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.foundation.errors import ShopError
+from storefront import sentences, visitor
+
+_SAID = "library-said"
+_SIGNED_OUT = "You were signed out. Sign in again to go on."
+
+
+def carry_out(where: str, act: Callable[[str], str]) -> None:
+    """Do it and draw the page anew, with what `act` returns or why it was not done, to be read at this place of it."""
+    email = visitor.signed_in()
+    try:
+        said = (True, act(email)) if email else (False, _SIGNED_OUT)
+    except ShopError as error:
+        said = False, sentences.of(error)
+    st.session_state[_SAID] = where, *said
+    st.rerun()
+
+
+def draw_said(where: str) -> None:
+    """What the last click at this place came to."""
+    said = st.session_state.get(_SAID)
+    if said and said[0] == where:
+        del st.session_state[_SAID]
+        draw = st.success if said[1] else st.warning
+        draw(said[2], icon=":material/check_circle:" if said[1] else ":material/error:")

@@ -1,0 +1,98 @@
+"""A buyer's own addresses: those that are known, and the way to another, which takes a code from both mailboxes."""
+
+import streamlit as st
+
+from core.foundation.errors import CustomerNotFound, LinkExpired, LinkInvalid, ShopError
+from core.people import address_changes, codes
+from storefront import process, sentences, words
+from storefront.library import clicks
+from storefront.sign_in import sign_in_form
+from storefront.sign_in.sign_in_form import Entrance
+
+_WANTED, _TROUBLE, _WHERE = "address-wanted", "address-trouble", "addresses"
+_BOTH, _INSTEAD = "Both are mine", "Use it instead"
+ACCOUNT = Entrance("/account", "Open your account")
+
+
+def draw(email: str, known: tuple[str, ...]) -> None:
+    """The addresses, and the form."""
+    st.header("Your addresses", anchor=False)
+    clicks.draw_said(_WHERE)
+    for each in known or (email,):
+        st.markdown(f":material/mail: {words.plain(each)}" + (" (signed in)" if each == email else ""))
+    wanted = st.session_state.get(_WANTED)
+    if wanted and wanted[0] == email:
+        _draw_codes(email, wanted[1], keep=wanted[2])
+    else:
+        _draw_form(email)
+
+
+def _draw_form(email: str) -> None:
+    words.quiet(
+        "Bought with another address, or have a new one? We send a code to both mailboxes: with the two, everything is found "
+        "in one place."
+    )
+    with st.form("another-address", border=False):
+        new = st.text_input("Another email of yours", type="email", autocomplete="email", key="another-email")
+        how = st.radio("What about it?", (_BOTH, _INSTEAD), key="another-how", horizontal=True)
+        sent = st.form_submit_button("Send both codes", type="primary")
+    if sent and new:
+        _request(email, new.strip(), keep=how == _BOTH)
+    _draw_trouble()
+
+
+def _request(email: str, new: str, *, keep: bool) -> None:
+    try:
+        address_changes.request(process.shop(), email, new)
+    except ShopError as error:
+        st.session_state[_TROUBLE] = sentences.of(error)
+    else:
+        st.session_state[_WANTED] = email, new, keep
+        st.rerun()
+
+
+def _draw_codes(email: str, new: str, *, keep: bool) -> None:
+    st.markdown(
+        f"We sent a code to **{words.plain(email)}** and another to **{words.plain(new)}**. They work for {codes.CODE_MINUTES} "
+        "minutes."
+    )
+    with st.form("both-codes", border=False):
+        old_digits = st.text_input(f"The code sent to {email}", max_chars=6, key="old-digits")
+        new_digits = st.text_input(f"The code sent to {new}", max_chars=6, key="new-digits")
+        sent = st.form_submit_button("Keep both" if keep else "Change it", type="primary")
+    if sent and old_digits and new_digits:
+        _confirm(email, new, (old_digits, new_digits), keep=keep)
+    _draw_trouble()
+    st.button("Leave it as it is", type="tertiary", key="address-leave", on_click=_forget)
+
+
+def _confirm(email: str, new: str, digits: tuple[str, str], *, keep: bool) -> None:
+    old_digits, new_digits = digits
+    try:
+        ticket = address_changes.confirm(
+            process.shop(), email, new, old_digits=old_digits, new_digits=new_digits, keep=keep
+        )
+    except LinkInvalid:
+        st.session_state[_TROUBLE] = "One of the codes isn't right. Check the six digits in the newest emails."
+    except LinkExpired:
+        st.session_state[_TROUBLE] = "The codes have run out. Leave it, and ask for new ones."
+    except CustomerNotFound:
+        _forget()
+        st.session_state[_TROUBLE] = "Nothing was bought with either of the two, so there is nothing to bring together."
+        st.rerun()
+    except ShopError as error:
+        st.session_state[_TROUBLE] = sentences.of(error)
+    else:
+        _forget()
+        if ticket:
+            sign_in_form.enter(ACCOUNT, ticket)
+        clicks.carry_out(_WHERE, lambda _: "Both are yours now. What was bought with either is in Your purchases.")
+
+
+def _forget() -> None:
+    st.session_state.pop(_WANTED, None)
+
+
+def _draw_trouble() -> None:
+    if trouble := st.session_state.pop(_TROUBLE, None):
+        st.warning(trouble, icon=":material/error:")

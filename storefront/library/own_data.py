@@ -1,0 +1,100 @@
+"""What the shop holds about a buyer: theirs to take along, and to have erased."""
+
+import streamlit as st
+
+from core.foundation.errors import CustomerNotFound, Hold, LinkExpired, LinkInvalid, NotErasable, ShopError
+from core.people import codes
+from core.privacy import erasure
+from core.privacy.erasure import Preview
+from storefront import links, process, sentences, words
+
+_ASKED, _TROUBLE = "erasure-asked", "erasure-trouble"
+ERASED = "/account?erased=yes"
+
+
+def draw(email: str) -> None:
+    """The file with everything, and the way to be forgotten."""
+    st.header("Your data", anchor=False)
+    st.markdown("Everything that is kept about you, as one JSON file: orders, addresses, downloads, letters.")
+    st.html('<div class="files"><a href="/api/account/data.json" download target="_self">Download your data</a></div>')
+    with st.expander("Erase my data", icon=":material/person_off:", expanded=bool(st.session_state.get(_ASKED))):
+        try:
+            _draw_erasure(email, erasure.preview_of_address(process.shop(), email))
+        except CustomerNotFound:
+            st.markdown("Nothing is known about you.")
+
+
+def _draw_erasure(email: str, foreseen: Preview) -> None:
+    takes = foreseen.takes
+    orders = words.count(takes.orders, "order", "orders")
+    st.markdown(
+        "**What goes:** your name and addresses wherever they stand, your sign-ins, notes about you, from where files were "
+        "taken, and who has your seats. **What you bought can't be opened here any more:** download it first."
+    )
+    if takes.orders:
+        st.markdown(
+            f"**What stays, since the law wants books kept:** {orders} with number, amounts, taxes, country and tax id, and "
+            "without who you are. Licence keys go on working."
+        )
+    for each in foreseen.holds:
+        st.warning(f"Not yet: {held(each.why, each.number)}", icon=":material/hourglass_top:")
+    if foreseen.holds:
+        return
+    if st.session_state.get(_ASKED) == email:
+        _draw_code(email)
+    elif st.button("Send me the code for it", icon=":material/mail:", key="erase-ask"):
+        _ask(email)
+    if trouble := st.session_state.pop(_TROUBLE, None):
+        st.warning(trouble, icon=":material/error:")
+
+
+def held(why: Hold, number: str) -> str:
+    """Why somebody cannot be erased yet, in words for them."""
+    match why:
+        case Hold.ORDER:
+            return f"order {words.plain(number)} isn't settled yet. Wait until it is, or write to us."
+        case Hold.DISPUTE:
+            return f"your bank is still asking about order {words.plain(number)}."
+        case Hold.PLAN:
+            return (
+                f"the plan of order {words.plain(number)} still runs. End it first: Manage billing in Your purchases."
+            )
+        case Hold.WORKSHOP:
+            return f"a workshop of order {words.plain(number)} is still to come, and we expect you there."
+
+
+def _ask(email: str) -> None:
+    try:
+        erasure.request(process.shop(), email)
+    except ShopError as error:
+        st.session_state[_TROUBLE] = sentences.of(error)
+    else:
+        st.session_state[_ASKED] = email
+        st.rerun()
+
+
+def _draw_code(email: str) -> None:
+    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {codes.CODE_MINUTES} minutes.")
+    with st.form("erase", border=False):
+        digits = st.text_input("The code that erases your data", max_chars=6, key="erase-digits")
+        sent = st.form_submit_button("Erase for good", type="primary")
+    if sent and digits:
+        _erase(email, digits)
+
+
+def _erase(email: str, digits: str) -> None:
+    try:
+        erasure.by_buyer(process.shop(), email, digits)
+    except LinkInvalid:
+        st.session_state[_TROUBLE] = "That isn't the code. Check the six digits in the newest email."
+    except LinkExpired:
+        st.session_state.pop(_ASKED, None)
+        st.session_state[_TROUBLE] = "That code has run out. Send a new one."
+    except NotErasable as error:
+        st.session_state[_TROUBLE] = "Not yet: " + " ".join(held(why, number) for why, number in error.holds)
+    except ShopError as error:
+        st.session_state[_TROUBLE] = sentences.of(error)
+    else:
+        st.session_state.pop(_ASKED, None)
+        links.redirect(f"/api/sign-out?next={ERASED}", "Go on")
+        st.stop()
