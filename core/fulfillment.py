@@ -13,8 +13,9 @@ from sqlalchemy import bindparam, inspect, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
-from core import owed_jobs
+from core import announcements, owed_jobs
 from core.admission import AdmittedSession
+from core.announcements import Before
 from core.catalog import promotion_codes
 from core.catalog.products import Kind
 from core.foundation import addresses
@@ -68,14 +69,15 @@ class Case:
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
     """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
     session.flush()  # refunds and disputes are about to name payments, which may be new
+    earlier = [announcements.before(case.order) for case in cases]
     tasks = [_begun(case, now=now) for case in cases]
     found = convergence.converge(session, tasks, now=now)
     billing = [_summed_up(session, task) for task in tasks]
     _adopt(session, tasks, now=now)
     first: list[Order] = []
     settled = [
-        _settled(session, task, converged, worries, first, now=now)
-        for task, converged, worries in zip(tasks, found, billing, strict=True)
+        _settled(session, task, converged, worries, before, first, now=now)
+        for task, converged, worries, before in zip(tasks, found, billing, earlier, strict=True)
     ]
     _write(session, first, now=now)
     return settled
@@ -95,7 +97,14 @@ def _begun(case: Case, *, now: datetime) -> Task:
 
 
 def _settled(
-    session: Session, task: Task, found: Converged, billing: Billing, first: list[Order], *, now: datetime
+    session: Session,
+    task: Task,
+    found: Converged,
+    billing: Billing,
+    before: Before,
+    first: list[Order],
+    *,
+    now: datetime,
 ) -> Settled:
     """Say on the order what its facts come to, and owe what follows. Who is fulfilled by that joins `first`."""
     order, ledger, grants = task.order, task.ledger, found.grants
@@ -114,6 +123,7 @@ def _settled(
     task.log.write(session)
     due = Due(order, ledger, found, billing, trouble, fulfilled_now)
     owed_jobs.owe(session, due, now=now)
+    announcements.settled(session, order, ledger, grants, before, now=now)
     return Settled(order.id, status, fulfilled_now)
 
 

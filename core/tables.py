@@ -5,7 +5,7 @@ from core.catalog import products, promotion_codes
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts, given_orders
-from core.kinds import downloads, grants, licenses, seats, workshops
+from core.kinds import downloads, entitlement_records, grants, licenses, seats, workshops
 from core.licensing import offline_tokens, rate_limits, signing_keys
 from core.messages import digests, letters
 from core.orders import (
@@ -22,6 +22,7 @@ from core.orders import (
     subscriptions,
 )
 from core.orders.balance import entries, payouts
+from core.outgoing import attempts, endpoints, messages
 from core.owner import notes, set_aside
 from core.owner.doctor import findings
 from core.owner.figures import day_sums

@@ -82,6 +82,7 @@ def owners_pages(waiting: int = 0, *, hidden: bool = False, staff_too: bool = Fa
         ],
         "System": [
             owners_page(links.LETTERS, "Letters", "mail", hidden=hidden),
+            owners_page(links.WEBHOOKS, "Webhooks", "webhook", hidden=hidden),
             owners_page(links.HEALTH, "Health", "vital_signs", hidden=hidden),
         ],
     }

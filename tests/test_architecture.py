@@ -31,18 +31,32 @@ ROOMS: dict[str, set[str]] = {
     "core/foundation": set(),
     "core/gateway": {"core/foundation"},
     "core/shop": {"core/foundation", "core/gateway"},
+    # What is told to the seller's own programs. Facts may announce, so that it stands below them.
+    "core/outgoing": {"core/foundation", "core/shop"},
     "core/catalog": {"core/foundation"},
     # Facts: they take a database session, and never the shop.
     "core/orders": {"core/foundation", "core/gateway", "core/catalog"},
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
-    "core/people": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds"},
+    "core/announcements": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds"},
+    "core/people": {
+        "core/outgoing",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
+    },
+    # What the seller's programs ask of people, and what owners do about those programs' addresses.
+    "core/integrations": {
+        "core/outgoing",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
+        "core/people",
+    },
     # What a seller's software asks, and what is done about licences.
-    "core/licensing": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people"},
+    "core/licensing": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements", "core/people",
+    },
     "core/admission": {"core/foundation", "core/gateway", "core/orders"},
     "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
         "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people",
-        "core/admission", "core/owed_jobs",
+        "core/admission", "core/owed_jobs", "core/announcements",
     },
     "core/journeys": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
@@ -57,6 +71,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
+        "core/outgoing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
@@ -66,34 +81,41 @@ ROOMS: dict[str, set[str]] = {
         "core/messages", "core/owner",
     },
     "core/privacy": {
+        "core/outgoing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/events", "core/messages", "core/owner",
     },
     "core/registers": {
+        "core/outgoing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
-    "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
+    "core/opening": {
+        "core/foundation", "core/gateway", "core/shop", "core/outgoing", "core/catalog", "core/owner",
+    },
     # What is typed into a terminal.
     "core/command_line": {
         "core/foundation", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
+        "core/outgoing",
+        "core/people", "core/journeys", "core/events", "core/owner", "core/privacy", "core/integrations",
+        "core/registers",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
     "core": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people",
-        "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner",
+        "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner", "core/outgoing",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
-        "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
+        "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy", "core/integrations",
     },
     "worker": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
+        "core/outgoing", "core/integrations",
     },
     "storefront": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
@@ -128,6 +150,7 @@ ROOMS: dict[str, set[str]] = {
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",
         "storefront/product_forms", "core/correspondence", "storefront/order_desk", "storefront/people",
+        "core/outgoing", "core/integrations",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

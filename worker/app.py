@@ -18,6 +18,7 @@ from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.licensing import rate_limits
 from core.messages import letters
+from core.outgoing import attempts
 from core.owner.doctor import examination
 from core.owner.figures import closing
 from core.owner.shelves import promotions, uploads
@@ -121,9 +122,10 @@ class _Worker:
             log.info("swept", checked=report.checked, healed=report.healed, failed=report.failed)
 
     def forget(self) -> None:
-        """Remove what nobody counts by any more."""
+        """Remove what nobody counts by any more, and the log of outgoing webhooks that is older than a month."""
         with self._shop.transaction() as session:
             rate_limits.forget(session, now=self._shop.now())
+            attempts.forget(session, now=self._shop.now())
 
     def keep_sums(self) -> None:
         """Sum the days that are over, for whoever looks at the figures."""

@@ -14,6 +14,7 @@ from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachabl
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.journeys import plans
+from core.outgoing import sending as webhooks
 from core.owner.shelves import promotions, stripe_prices
 from core.shop import Shop
 from worker import sending
@@ -74,6 +75,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, stripe_prices.archive)
         case Job.PROMOTION_CODE:
             _call_stripe(post.shop, turn, promotions.tell)
+        case Job.WEBHOOK:
+            webhooks.deliver(post.shop, turn)
         case _:
             sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 

@@ -23,6 +23,7 @@
     │   ├── FileUnreadable  a file to import that is not what it should be
     │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
     │   ├── UnknownScope
+    │   ├── HookUnfit       an endpoint that messages cannot be sent to
     │   ├── NameMissing
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
     ├── NotOpen             too late: the order can no longer be paid or changed
@@ -54,6 +55,7 @@
     │   ├── PromotionNotFound
     │   ├── NoSeason
     │   ├── ApiKeyNotFound
+    │   ├── HookNotFound    no such endpoint, or no such message to one
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
     │   ├── LinkExpired
@@ -248,6 +250,13 @@ class UnknownScope(BadInput):
 
     unknown: list[str]
     known: list[str]
+
+
+@dataclass(eq=False)
+class HookUnfit(BadInput):
+    """No endpoint that messages can be sent to: `why` is address, credentials, plain, private, topic or setting."""
+
+    why: str
 
 
 class NameMissing(BadInput):
@@ -533,6 +542,13 @@ class ApiKeyNotFound(NotFound):
     """There is no such API key, or it was ended before."""
 
     key: str
+
+
+@dataclass(eq=False)
+class HookNotFound(NotFound):
+    """There is no such endpoint any more, or no such message to one."""
+
+    endpoint: str
 
 
 class NoSeason(NotFound):

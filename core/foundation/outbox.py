@@ -49,6 +49,8 @@ class Job(StrEnum):
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     ARCHIVE_PRICE = "archive_price"
     PROMOTION_CODE = "promotion_code"
+    WEBHOOK = "webhook"
+    ENTITLEMENTS = "entitlements"
 
 
 class Queue(StrEnum):
@@ -58,6 +60,8 @@ class Queue(StrEnum):
     BUYERS = "buyers"
     OWNERS = "owners"
     STRIPE = "stripe"
+    # Messages to the seller's own programs, and what these ask of.
+    WEBHOOKS = "webhooks"
     # Letters whose recipient made trouble.
     RETRIES = "retries"
     # What a version before this one owed; nothing new is put here.
@@ -83,9 +87,11 @@ _QUEUES = {
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,
     Job.PROMOTION_CODE: Queue.STRIPE,
+    Job.WEBHOOK: Queue.WEBHOOKS,
+    Job.ENTITLEMENTS: Queue.WEBHOOKS,
 }
-# In these, each recipient's domain has a few places of its own.
-BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})
+# In these, each recipient's domain has a few places of its own; each endpoint that messages go to as well.
+BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS})
 # More of those that gave up nobody reads at once.
 MOST_DEAD = 1000
 # A job with a lower number comes first.
@@ -146,12 +152,17 @@ def silence(session: Session) -> None:
     session.info[_SILENT] = True
 
 
+def is_silent(session: Session) -> bool:
+    """Whether what happens in this transaction is made up."""
+    return bool(session.info.get(_SILENT))
+
+
 def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> None:
     """Enqueue `job` with this transaction. The same job under the same key is one job, however often it is owed.
 
-    `to` is the address that its letter goes to.
+    `to` is the address that its letter goes to, or the id of the endpoint that its message goes to.
     """
-    if session.info.get(_SILENT):
+    if is_silent(session):
         return
     options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
     if _QUEUES[job] in BY_DOMAIN:

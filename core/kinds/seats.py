@@ -3,19 +3,33 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, Session, col, or_, select
 
 from core.catalog.products import Kind
-from core.foundation.database import Record
+from core.foundation.database import Record, text_enum
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
 
 
+class SeatState(StrEnum):
+    """How a seat stands: its code is on its way, somebody has it, there are fewer seats than people, or it was taken away."""
+
+    INVITED = "invited"
+    ACCEPTED = "accepted"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+
+
 class Seat(Record, table=True):
-    """Somebody who uses one of a grant's seats."""
+    """Somebody who has one of a grant's seats, or is asked to take one. The buyer's own is said by the grant itself.
+
+    Those with the earliest `since` have a seat where there are fewer than people. `tries` are wrong codes. `customer_id` is
+    whose address it is, known once they have accepted.
+    """
 
     __tablename__ = "seats"
     __table_args__ = (UniqueConstraint("grant_id", "email"),)
@@ -23,6 +37,13 @@ class Seat(Record, table=True):
     id: str = Field(primary_key=True)
     grant_id: str = Field(foreign_key="grants.id", index=True)
     email: str
+    customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
+    state: SeatState = text_enum(SeatState, default=SeatState.INVITED)
+    since: datetime
+    invited_at: datetime | None = None
+    accepted_at: datetime | None = None
+    removed_at: datetime | None = None
+    tries: int = 0
     created_at: datetime
 
 

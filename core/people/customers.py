@@ -16,6 +16,7 @@ from core.foundation.writes import InsertOnce
 class Customer(Record, table=True):
     """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it.
 
+    `seller_reference` is the id that they have in the seller's own programs: `external_id` in what these are told.
     Whoever was erased keeps the row, to which their orders belong, and has no address any more: `email` is the id then.
     """
 
@@ -26,6 +27,7 @@ class Customer(Record, table=True):
     email: str = Field(unique=True)
     created_at: datetime
     erased_at: datetime | None = None
+    seller_reference: str | None = Field(default=None, unique=True)
 
 
 class How(StrEnum):

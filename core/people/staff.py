@@ -58,6 +58,7 @@ class Action(StrEnum):
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
     IMPORT = "import"
+    WEBHOOKS = "webhooks"
 
 
 MAY: dict[Role, frozenset[Action]] = {
@@ -78,6 +79,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.GIVE,
         Action.ERASE,
         Action.API_KEYS,
+        Action.WEBHOOKS,
     },
     Role.VIEWER: frozenset(),
 }

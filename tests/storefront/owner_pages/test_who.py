@@ -40,11 +40,12 @@ PAGES = (
     "selling/product",
     "selling/promotion_codes",
     "selling/import_files",
+    "programs/webhooks",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
-    "Promotion codes", "Import",
+    "Promotion codes", "Import", "Webhooks",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday", "without factor", "to set up")
 # What these meet in place of the field for their address.
