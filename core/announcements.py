@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from core.catalog.products import Kind
 from core.foundation import outbox
 from core.foundation.database import NOW
 from core.foundation.outbox import Job
 from core.foundation.writes import at_the_end
+from core.kinds import entitlement_records
+from core.kinds.entitlement_records import EntitlementRecord
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseKey
+from core.kinds.seats import Seat
 from core.orders.ledger import Ledger
 from core.orders.orders import Order
 from core.orders.status import GrantState
@@ -72,6 +75,22 @@ def license_changed(session: Session, row: LicenseKey) -> None:
         order = session.exec(select(Order).join(Grant, col(Grant.order_id) == Order.id).where(Grant.id == row.grant_id))
         if found := order.first():
             mark(session, found, now=session.info[NOW]())
+
+
+def joined(session: Session, other: str, customer: str, *, now: datetime) -> None:
+    """Two customers have turned out to be one: what one may use is the other's from now on, and their seats too. Whoever goes
+    by the id that there is no more is told that nothing is left of it."""
+    session.exec(update(Seat).where(col(Seat.customer_id) == other).values(customer_id=customer))
+    query = select(EntitlementRecord).where(EntitlementRecord.customer_id == other)
+    for row in session.exec(query.with_for_update()).all():
+        said: dict[str, Any] = {
+            "person": other, "external_id": None, "version": row.version + 1, "computed_at": now, "products": []
+        }  # fmt: skip
+        key = f"{other}:{row.livemode}:{row.version + 1}"
+        announce(session, Topic.ENTITLEMENT_CHANGED, said, key=key, person=other, now=now)
+        session.delete(row)
+    session.flush()
+    entitlement_records.look(session, [customer], now=now)
 
 
 def _order(order: Order, ledger: Ledger) -> dict[str, Any]:

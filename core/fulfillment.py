@@ -260,6 +260,8 @@ def _adopt(session: Session, tasks: Sequence[Task], *, now: datetime) -> None:
     owners = customers.remember_all(session, [task.order.email for task in new], how=How.CHECKOUT, now=now)
     for task in new:
         task.order.customer_id = owners[addresses.fold(task.order.email)]
+        if task.order.seller_reference:
+            customers.refer(session, task.order.customer_id, task.order.seller_reference)
         _note_plans_held(session, task)
 
 

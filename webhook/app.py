@@ -14,6 +14,7 @@ from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
 from webhook import (
+    backends,
     checkout_form,
     checkouts,
     cookies,
@@ -85,7 +86,18 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.alone = False
     errors.register(app)
     stripe_events.register(app)
-    for module in (checkouts, checkout_form, products, downloads, licenses, cookies, exports, uploads, pictures):
+    for module in (
+        checkouts,
+        checkout_form,
+        products,
+        downloads,
+        licenses,
+        cookies,
+        exports,
+        uploads,
+        pictures,
+        backends,
+    ):
         app.include_router(module.router)
     health.register(app)
     return app

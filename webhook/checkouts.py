@@ -28,6 +28,7 @@ class BasketBody(BaseModel):
     """What to buy. `cart_id` is the caller's own, hard to guess: the same one is the same purchase.
 
     `again` is for who was told that they have this already (PlanHeld), or that its money is on its way (StillSettling).
+    `external_id` is the id that the buyer has in the seller's own programs.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -36,6 +37,7 @@ class BasketBody(BaseModel):
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=100)]
     email: Annotated[str, Field(max_length=1000)] | None = None
     again: bool = False
+    external_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")] | None = None
 
 
 @router.post("/checkout")
@@ -48,7 +50,13 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
     items = tuple(Item(item.price, item.quantity, item.date or "") for item in body.items)
     signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
     basket = Basket(
-        body.cart_id, items, email=body.email or "", browser_id=browser, signed_in=signed_in, again=body.again
+        body.cart_id,
+        items,
+        email=body.email or "",
+        browser_id=browser,
+        signed_in=signed_in,
+        again=body.again,
+        person=body.external_id or "",
     )
     link = await run_in_threadpool(checkout.start, shop, basket)
     cookies.remember_browser(response, shop, browser)

@@ -16,6 +16,7 @@ from core.events import reconciliation
 from core.foundation import outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
+from core.integrations import versions
 from core.licensing import rate_limits
 from core.messages import letters
 from core.outgoing import attempts
@@ -53,6 +54,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("uploads", shop.settings.sweep_seconds, worker.clean_up),
             ("promotion codes", shop.settings.sweep_seconds, worker.look_at_codes),
             ("digest", DIGEST_EVERY, worker.owe_digest),
+            ("entitlements", shop.settings.sweep_seconds, worker.look_at_entitlements),
         )
     ]
     try:
@@ -147,6 +149,10 @@ class _Worker:
     def owe_digest(self) -> None:
         """Owe the owners their letter about the week that is over, if its time has come."""
         digest.owe_due(self._shop)
+
+    def look_at_entitlements(self) -> None:
+        """Give new versions to the entitlements of those who may use something else than before."""
+        versions.catch_up(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

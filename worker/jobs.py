@@ -13,6 +13,7 @@ from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
+from core.integrations import versions
 from core.journeys import plans
 from core.outgoing import sending as webhooks
 from core.owner.shelves import promotions, stripe_prices
@@ -77,6 +78,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, promotions.tell)
         case Job.WEBHOOK:
             webhooks.deliver(post.shop, turn)
+        case Job.ENTITLEMENTS:
+            versions.look_at_order(post.shop, *turn.arguments)
         case _:
             sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 

@@ -127,8 +127,9 @@ _LONGEST_TRIAL = 730
 class ProductEntry(_Entry):
     """`[[products]]`: one thing for sale. `id` is its slug and never changes.
 
-    `on_refund = "keep"` leaves buyers what they have even when all their money goes back. Only what is `active` must be
-    complete: what is not on the shelves may still lack its price, its file or its dates.
+    `features` is what a program asks of whoever may use it, such as `{ projects = 10, sso = true }`. `on_refund = "keep"` leaves
+    buyers what they have even when all their money goes back. Only what is `active` must be complete: what is not on the shelves
+    may still lack its price, its file or its dates.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
@@ -149,6 +150,7 @@ class ProductEntry(_Entry):
     files: list[FileEntry] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
+    features: Annotated[dict[str, bool | int | str], Field(max_length=50)] = {}
     on_refund: Literal["keep", "revoke"] = "revoke"
     license: LicenseEntry = LicenseEntry()
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
@@ -181,7 +183,8 @@ class ProductEntry(_Entry):
         """What the kind needs to know."""
         counts: dict[str, Any] = dict(self.download.items())
         policy = {"on_refund": self.on_refund} if self.on_refund == "keep" else {}
-        return {**self.plan, **self.license.written(), **counts, **policy}
+        features = {"features": self.features} if self.features else {}
+        return {**self.plan, **features, **self.license.written(), **counts, **policy}
 
 
 class CatalogFile(_Entry):

@@ -67,7 +67,8 @@ class Basket:
 
     `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
-    `from_season` if nobody wants it at all: it is made up, to show a demo at work.
+    `person` is the id that the buyer has in the seller's own programs. `from_season` if nobody wants it at all: it is made
+    up, to show a demo at work.
     """
 
     cart_id: str
@@ -76,6 +77,7 @@ class Basket:
     browser_id: str = ""
     signed_in: str = ""
     again: bool = False
+    person: str = ""
     from_season: bool = False
 
 
@@ -220,13 +222,14 @@ def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: da
         session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
         currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
         amount_expected=orders.total_of(wish.drafts), attempts=1,
-        from_season=basket.from_season, now=now,
+        from_season=basket.from_season, seller_reference=basket.person, now=now,
     )  # fmt: skip
 
 
 def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
     order.email, order.currency, order.attempts = basket.email, wish.drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
+    order.seller_reference = basket.person or order.seller_reference
     return order
 
 

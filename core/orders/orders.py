@@ -174,6 +174,7 @@ def add(
     amount_expected: int = 0,
     attempts: int = 0,
     from_season: bool = False,
+    seller_reference: str = "",
     now: datetime,
 ) -> Order:
     """Write a new order without lines. The number is `PREFIX-1001` and up.
@@ -183,7 +184,7 @@ def add(
     order = Order(
         id=new_id("ord"), number=f"{prefix}-{_next_number(session)}", cart_id=cart_id, browser_id=browser_id,
         email=email, currency=currency, amount_expected=amount_expected, livemode=livemode, attempts=attempts,
-        from_season=from_season, created_at=now, updated_at=now,
+        from_season=from_season, seller_reference=seller_reference, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(order)
     session.flush()

@@ -14,7 +14,7 @@ from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
 from core.foundation.errors import CatalogInvalid
-from core.kinds import downloads
+from core.kinds import downloads, entitlement_records
 from core.kinds.downloads import DownloadFile
 from core.owner import date_entries, live_mode
 from core.owner.shelves import applied, differences, entries, prices
@@ -176,6 +176,8 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
     )
     if row.kind is not entry.kind:
         raise CatalogInvalid([f"{entry.id} is a {row.kind} and cannot become a {entry.kind}: give it a new id"])
+    if row.terms.get("features") != entry.terms.get("features"):
+        entitlement_records.look_at_holders(session, row.id, now=now)
     row.sqlmodel_update(
         {
             **entry.model_dump(

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, String
+from sqlalchemy import Column, ForeignKey, Index, String, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
@@ -85,6 +86,14 @@ def take(session: Session, address: str, customer_id: str, *, how: How, now: dat
     """Let the address be this customer's if it is nobody's yet; return whose it is, which nobody else changes meanwhile."""
     [row] = _TAKE(session, [_row(address, customer_id, how=how, now=now)])
     return str(row.customer_id)
+
+
+def refer(session: Session, customer_id: str, reference: str) -> None:
+    """Note the id that a customer has in the seller's own programs, unless they have one, or somebody else has this one."""
+    another = aliased(Customer)
+    other = select(another.id).where(another.seller_reference == reference).exists()
+    mine = (col(Customer.id) == customer_id, col(Customer.seller_reference).is_(None), ~other)
+    session.exec(update(Customer).where(*mine).values(seller_reference=reference))
 
 
 def _row(address: str, customer_id: str, *, how: How, now: datetime) -> dict[str, Any]:
