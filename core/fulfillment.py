@@ -46,6 +46,7 @@ from core.orders.status import GrantState, Progress, Status, handed_of, status_o
 from core.owed_jobs import Due
 from core.people import customers
 from core.people.customers import How
+from core.seats import seating
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _settled(
     task.log.write(session)
     due = Due(order, ledger, found, billing, trouble, fulfilled_now)
     owed_jobs.owe(session, due, now=now)
+    seating.follow(session, order, grants, now=now)
     announcements.settled(session, order, ledger, grants, before, now=now)
     return Settled(order.id, status, fulfilled_now)
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 THANKS, PURCHASES = "buyer_pages/thanks.py", "buyer_pages/purchases.py"
+SEAT = "buyer_pages/seat.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"

@@ -43,6 +43,7 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
             visibility=shown,
         ),
         st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
+        st.Page(links.SEAT, title="Your seat", url_path="seat", visibility="hidden"),
         st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
     ]
 

@@ -48,6 +48,10 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
         "core/people",
     },
+    "core/seats": {
+        "core/foundation", "core/shop", "core/outgoing", "core/catalog", "core/orders", "core/kinds", "core/announcements",
+        "core/people",
+    },
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements", "core/people",
@@ -56,7 +60,7 @@ ROOMS: dict[str, set[str]] = {
     "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
         "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people",
-        "core/admission", "core/owed_jobs", "core/announcements",
+        "core/admission", "core/owed_jobs", "core/announcements", "core/seats",
     },
     "core/journeys": {
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
@@ -67,7 +71,7 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/fulfillment", "core/journeys",
     },
     "core/messages": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/seats",
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
@@ -111,6 +115,7 @@ ROOMS: dict[str, set[str]] = {
     "webhook": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy", "core/integrations",
+        "core/seats",
     },
     "worker": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
@@ -123,10 +128,11 @@ ROOMS: dict[str, set[str]] = {
         "core/owner", "core/opening",
     },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
+    "storefront/plans": {"core/foundation", "core/kinds", "core/seats", "core/journeys", "storefront"},
     "storefront/buyer_pages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/journeys",
-        "storefront", "storefront/sign_in",
+        "core/people", "core/journeys", "core/seats",
+        "storefront", "storefront/sign_in", "storefront/plans",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {

@@ -1,4 +1,4 @@
-"""What a seller's own programs ask by API key: what somebody may use, and who has changed since they asked last."""
+"""What a seller's own programs ask by API key: what somebody may use, who has changed since they asked last, and a seat."""
 
 from typing import Annotated, Any
 
@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.integrations import versions
 from core.integrations.versions import Versioned
 from core.people.api_keys import Caller, Scope
+from core.seats import claims
 from webhook.dependencies import OpenShop, caller_for
 
 router = APIRouter()
 
 Asking = Annotated[Caller, Depends(caller_for(Scope.ENTITLEMENTS))]
+Seating = Annotated[Caller, Depends(caller_for(Scope.SEATS))]
 _FRESH = "private, max-age=60"
 
 
@@ -54,6 +56,28 @@ def one(person: Annotated[str, Path(max_length=200)], request: Request, shop: Op
     if headers["ETag"] in _known(request):
         return Response(status_code=304, headers=headers)
     return Response(_json(found.told()), media_type="application/json", headers=headers)
+
+
+class SeatBody(BaseModel):
+    """Who is to have a seat of which order's plan, by its id or its number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    order: Annotated[str, Field(min_length=1, max_length=80)]
+    email: Annotated[str, Field(min_length=3, max_length=1000)]
+    external_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")] | None = None
+
+
+@router.post("/seats", status_code=201)
+def give_seat(body: SeatBody, shop: OpenShop, _: Seating) -> dict[str, Any]:
+    """A seat, at once and without a letter; whoever has one keeps it. 409 where all are taken, or the plan is on hold."""
+    return claims.claim(shop, body.order, body.email, external_id=body.external_id or "").told()
+
+
+@router.delete("/seats/{seat}", status_code=204)
+def take_seat(seat: Annotated[str, Path(max_length=80)], shop: OpenShop, _: Seating) -> None:
+    """Take it away. One that is gone already is a success."""
+    claims.release(shop, seat)
 
 
 def _headers(found: Versioned) -> dict[str, str]:

@@ -32,6 +32,9 @@
     │   ├── AlreadyPaid
     │   ├── StillSettling
     │   ├── PlanHeld
+    │   ├── SeatsTaken      everybody has a seat whom the plan has one for
+    │   ├── PlanChanged     not as it was when what a change costs was shown
+    │   ├── PlanNotActive   it ended, or is on hold: nobody takes a seat of it
     │   ├── AddressTaken
     │   ├── NothingToRefund
     │   ├── RefundChanged
@@ -55,6 +58,7 @@
     │   ├── PromotionNotFound
     │   ├── NoSeason
     │   ├── ApiKeyNotFound
+    │   ├── SeatNotFound    no such seat, or no plan that has any
     │   ├── HookNotFound    no such endpoint, or no such message to one
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
@@ -63,6 +67,7 @@
     │   ├── DownloadsUsedUp
     │   ├── ApiKeyInvalid
     │   ├── ScopeMissing
+    │   ├── SeatCodeWrong   not the code of the letter that offers a seat
     │   ├── FactorWrong     no code of the second factor
     │   ├── IdentityRefused what an identity provider says opens nothing here
     │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
@@ -356,6 +361,21 @@ class StillSettling(NotOpen):
 
 
 @dataclass(eq=False)
+class SeatsTaken(NotOpen):
+    """All seats of the plan are taken, of which there are so many."""
+
+    seats: int
+
+
+class PlanChanged(NotOpen):
+    """The plan is not any more what it was when its change was worked out."""
+
+
+class PlanNotActive(NotOpen):
+    """The plan ended, or is on hold."""
+
+
+@dataclass(eq=False)
 class PlanHeld(NotOpen):
     """Who wants this plan has it already: another one would be billed beside it."""
 
@@ -545,6 +565,13 @@ class ApiKeyNotFound(NotFound):
 
 
 @dataclass(eq=False)
+class SeatNotFound(NotFound):
+    """There is no such seat (any more), or no plan that has seats."""
+
+    seat: str
+
+
+@dataclass(eq=False)
 class HookNotFound(NotFound):
     """There is no such endpoint any more, or no such message to one."""
 
@@ -595,6 +622,13 @@ class ScopeMissing(AccessDenied):
     """The API key is good, but not for this."""
 
     scope: str
+
+
+@dataclass(eq=False)
+class SeatCodeWrong(AccessDenied):
+    """Not the code of the letter. `left` are the tries until a new letter is needed."""
+
+    left: int
 
 
 @dataclass(eq=False)

@@ -51,6 +51,7 @@ class Job(StrEnum):
     PROMOTION_CODE = "promotion_code"
     WEBHOOK = "webhook"
     ENTITLEMENTS = "entitlements"
+    SEAT_INVITATION = "seat_invitation"
 
 
 class Queue(StrEnum):
@@ -89,6 +90,7 @@ _QUEUES = {
     Job.PROMOTION_CODE: Queue.STRIPE,
     Job.WEBHOOK: Queue.WEBHOOKS,
     Job.ENTITLEMENTS: Queue.WEBHOOKS,
+    Job.SEAT_INVITATION: Queue.BUYERS,
 }
 # In these, each recipient's domain has a few places of its own; each endpoint that messages go to as well.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS})

@@ -70,7 +70,8 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
 
 def describe(session: Session, grant: Grant, base: Delivery, *, signing_key: str) -> Delivery:
     """Add who uses the seats."""
-    names = select(Seat.email).where(Seat.grant_id == grant.id).order_by(col(Seat.created_at))
+    sitting = (Seat.grant_id == grant.id, Seat.state == SeatState.ACCEPTED)
+    names = select(Seat.email).where(*sitting).order_by(col(Seat.since), col(Seat.id))
     return replace(base, seats=tuple(session.exec(names)))
 
 

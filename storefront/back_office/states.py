@@ -69,7 +69,7 @@ LETTER_KIND: Mapping[str, str] = {
     Job.PAID_AFTER_END: "Paid after the end", Job.SIGN_IN_CODE: "Sign-in code", Job.OWNER_NOTICE: "Notice to the owners",
     Job.INVITATION: "Invitation", Job.REFUNDED: "Money back", Job.RENEWAL_FAILED: "Renewal failed",
     Job.PLAN_ENDING: "Plan will end", Job.PLAN_ENDED: "Plan has ended", Job.ACCESS_CHANGED: "Access closed or opened",
-    Job.TEST_LETTER: "Test letter", Job.DIGEST: "Weekly digest",
+    Job.SEAT_INVITATION: "Seat of a plan", Job.TEST_LETTER: "Test letter", Job.DIGEST: "Weekly digest",
 }  # fmt: skip
 PLAN = {
     Standing.ACTIVE: ("Active", "green", "check"),

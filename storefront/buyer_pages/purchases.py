@@ -12,7 +12,9 @@ from core.licensing import holding
 from core.orders.status import GrantState, Status
 from core.people import purchases, sign_in
 from core.people.purchases import Purchase, PurchasedLine
+from core.seats import invitations
 from storefront import amounts, dates, deliveries, frame, links, pictures, process, sentences, visitor, words
+from storefront.plans import seats_card
 from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
 
@@ -75,8 +77,10 @@ def draw_library(email: str) -> None:
         bought = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
         given = holding.given(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
         names = products.names(session) if given else {}
+        seats = invitations.held_by(session, email, livemode=shop.settings.livemode)
     draw_given(given, names)
-    if not (bought or given):
+    seats_card.draw_held(seats)
+    if not (bought or given or seats):
         st.markdown("Nothing was bought with this email yet. Bought with another one? Sign out, and in with that.")
         links.to(links.SHOP, "To the shop", "storefront")
         return
@@ -121,6 +125,8 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
     for purchase, plan in plans:
         with deliveries.draw(plan, where="library", level=3):
             # What is over has nothing left to manage; what is on hold needs a card that works.
+            if plan.state is GrantState.ACTIVE:
+                seats_card.draw(email, plan.grant_id)
             if plan.state is not GrantState.REVOKED:
                 draw_billing_button(purchase, plan, email)
 

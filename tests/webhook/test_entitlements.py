@@ -278,3 +278,29 @@ def test_a_question_takes_few_statements(asks: TestClient, shop: Shop, stripe: F
     asked = [each for each in heard if each.split()[0].lower() == "select"]
     assert len(asked) <= 8, "\n".join(asked)
     assert not [each for each in heard if each.split()[0].lower() in ("insert", "update") and "api_keys" not in each]
+
+
+def test_seats_are_given_and_taken_by_key_and_count_at_once(asks: TestClient, shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe, ("plan-month", 2))
+    with shop.transaction() as session:
+        seats = api_keys.make(session, "App", [Scope.SEATS], by="terminal", now=shop.now()).key
+    bearer = {"Authorization": f"Bearer {seats}"}
+    body = {"order": order_id, "email": "Ida@Team.example", "external_id": "user-9"}
+    assert asks.post("/seats", json=body).status_code == 403
+    given = asks.post("/seats", json=body, headers=bearer)
+    said = given.json()
+    assert (given.status_code, said["state"], said["seats"], said["free"]) == (201, "accepted", 2, 0)
+    assert asks.post("/seats", json=body, headers=bearer).json() == said
+    assert state_of(asks, "user-9") == (1, [("plan", "active")])
+    (plan,) = of(asks, said["person"])["products"]
+    assert (plan["quantity"], plan["orders"]) == (1, [order_id])
+    full = asks.post("/seats", json={"order": order_id, "email": "ole@team.example"}, headers=bearer)
+    assert (full.status_code, full.json()) == (409, {"error": "SeatsTaken", "seats": 2})
+    assert asks.post("/seats", json={"order": order_id, "email": "ole"}, headers=bearer).status_code == 400
+    assert asks.post("/seats", json={"order": "PL-0", "email": "o@team.example"}, headers=bearer).status_code == 404
+    for _ in range(2):
+        assert asks.delete(f"/seats/{said['id']}", headers=bearer).status_code == 204
+    assert asks.delete("/seats/seat_none", headers=bearer).status_code == 404
+    assert state_of(asks, "user-9") == (2, [])
+    own = asks.post("/seats", json={"order": order_id, "email": "nora@lindqvist.example"}, headers=bearer).json()
+    assert (own["id"], own["free"]) == (None, 1)
