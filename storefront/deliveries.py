@@ -92,8 +92,7 @@ def draw_given(product: str, license: License) -> None:
 
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
-    taken = ", ".join(words.plain(email) for email in delivery.seats) or "Nobody uses one yet."
-    card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}. {taken}")
+    card = _card(delivery, where, level, words.amount_of(delivery.kind, delivery.quantity))
     with card:
         _draw_files(delivery.files)
     return card

@@ -196,10 +196,9 @@ class StripeApi:
 
     def change_quantity(self, subscription: str, item: str, quantity: int, *, at: int, key: str) -> dict[str, Any]:
         """Bill for another quantity of an item from now on; the difference for the rest of the period is invoiced at once, as it
-        was worked out for this moment. Where the card declines it, nothing is changed."""
+        was worked out for this moment. Where the card declines it, the plan is past due, and its grace begins."""
         asked: Any = {
             "items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice", "proration_date": at,
-            "payment_behavior": "error_if_incomplete",
         }  # fmt: skip
         return self._ask(lambda: self._client.v1.subscriptions.update(subscription, asked, {"idempotency_key": key}))
 

@@ -195,7 +195,7 @@ def of_setting(session: Session, variable: str, url: str, *, now: datetime) -> N
     if row is None and url:
         session.add(
             WebhookEndpoint(
-                id=new_id("we"), url=url, name=variable.partition("_")[0].capitalize(), topics=[], variable=variable,
+                id=new_id("we"), url=url, name=variable.partition("_")[0], topics=[], variable=variable,
                 sealed=_seal(session, signatures.new_secret()), created_at=now,
             )
         )  # fmt: skip
