@@ -109,6 +109,7 @@ st.set_page_config(
 me = gate.who() if in_office else None
 needs = bar.needs() if me else []
 if not in_office:
+    visitor.remember_reference()
     # A provider sends everybody back to the shop's first page.
     provider.enter()
 if in_office and me:

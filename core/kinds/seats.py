@@ -36,7 +36,7 @@ class Seat(Record, table=True):
 
     id: str = Field(primary_key=True)
     grant_id: str = Field(foreign_key="grants.id", index=True)
-    email: str
+    email: str = Field(index=True)
     customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
     state: SeatState = text_enum(SeatState, default=SeatState.INVITED)
     since: datetime

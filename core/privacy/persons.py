@@ -15,7 +15,8 @@ from core.foundation import database
 from core.foundation.addresses import fold
 from core.foundation.database import Record
 from core.foundation.errors import CustomerNotFound
-from core.kinds import downloads, licenses, seats, workshops
+from core.kinds import downloads, licenses, workshops
+from core.kinds.seats import Seat
 from core.messages import letters
 from core.orders import setbacks
 from core.orders.balance import entries
@@ -60,7 +61,10 @@ def of_address(session: Session, address: str) -> Person:
     person = _of(session, "", [address.strip()])
     signed_in = select(SignIn.id).where(SignIn.email == fold(address)).limit(1)
     asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
-    if not (person.order_ids or person.beside or session.exec(signed_in).first() or session.exec(asked).first()):
+    invited = select(Seat.id).where(col(Seat.email).in_(person.written)).limit(1)
+    if not (
+        person.order_ids or person.beside or any(session.exec(each).first() for each in (signed_in, asked, invited))
+    ):
         raise CustomerNotFound()
     return person
 
@@ -80,6 +84,8 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
 
     found = database.leading_to(roots, through=values)
     found[checkouts] = or_(found[checkouts], checkouts.c.id.in_(person.beside))
+    seats = _table(Seat)
+    found[seats] = or_(found[seats], seats.c.email.in_(person.written))
     for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
     return {**found, events: events.c.order_id.in_(person.order_ids)}

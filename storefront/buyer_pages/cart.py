@@ -149,7 +149,10 @@ def pay(cart: CartView, lines: list[LineView]) -> PaymentLink:
     again = st.session_state.get("warned") == cart.id
     signed_in = visitor.signed_in() or ""
     try:
-        return checkout.start(shop, Basket(cart.id, items, browser_id=browser, signed_in=signed_in, again=again))
+        basket = Basket(
+            cart.id, items, browser_id=browser, signed_in=signed_in, again=again, person=visitor.reference()
+        )
+        return checkout.start(shop, basket)
     except (StillSettling, PlanHeld):
         st.session_state.warned = cart.id
         raise

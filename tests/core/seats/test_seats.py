@@ -26,7 +26,7 @@ from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState
 from core.outgoing.messages import WebhookMessage
 from core.people import customers
-from core.privacy import erasure
+from core.privacy import erasure, export
 from core.seats import claims, invitations
 from core.shop import Shop
 from tests import builders
@@ -251,10 +251,13 @@ def test_two_who_take_the_last_seat_at_once_are_one(shop: Shop, stripe: FakeStri
     assert sorted(standing(shop).values()) == ["accepted", "invited"]
 
 
-def test_who_is_erased_has_no_seat_any_more(shop: Shop, stripe: FakeStripe) -> None:
+def test_who_is_erased_has_no_seat_and_no_invitation_any_more(shop: Shop, stripe: FakeStripe) -> None:
     _, _, grant = a_plan(shop, stripe)
     joins(shop, grant, PEOPLE[0])
-    erasure.from_terminal(shop, PEOPLE[0])
+    invitations.invite(shop, NORA, grant, PEOPLE[1])
+    for email in PEOPLE[:2]:
+        assert email.encode() in b"".join(export.from_terminal(shop, email))
+        erasure.from_terminal(shop, email)
     assert builders.rows(shop, Seat) == []
     assert invitations.seats(shop, NORA, grant).free == 2
 

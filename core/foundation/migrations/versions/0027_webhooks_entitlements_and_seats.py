@@ -154,6 +154,7 @@ def _make_seats() -> None:
         seats.alter_column("state", existing_type=_words("seatstate", *_SEATS), server_default=None)
         seats.alter_column("tries", existing_type=sa.Integer(), server_default=None)
         seats.create_index(op.f("ix_seats_customer_id"), ["customer_id"])
+        seats.create_index(op.f("ix_seats_email"), ["email"])
         seats.create_foreign_key(op.f("fk_seats_customer_id_customers"), "customers", ["customer_id"], ["id"])
 
 
@@ -161,6 +162,7 @@ def downgrade() -> None:
     with op.batch_alter_table("seats") as seats:
         seats.drop_constraint(op.f("fk_seats_customer_id_customers"), type_="foreignkey")
         seats.drop_index(op.f("ix_seats_customer_id"))
+        seats.drop_index(op.f("ix_seats_email"))
         for name in ("tries", "removed_at", "accepted_at", "invited_at", "since", "state", "customer_id"):
             seats.drop_column(name)
     with op.batch_alter_table("grants") as grants:
