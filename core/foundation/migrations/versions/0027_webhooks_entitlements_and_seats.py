@@ -123,8 +123,6 @@ def _make_entitlements() -> None:
     with op.batch_alter_table("orders") as orders:
         orders.add_column(sa.Column("entitlements_due", UTCDateTime(), nullable=True))
         orders.add_column(sa.Column("seller_reference", AutoString(), nullable=False, server_default=""))
-    with op.batch_alter_table("orders") as orders:
-        orders.alter_column("seller_reference", server_default=None)
     due = sa.text("entitlements_due IS NOT NULL")
     op.create_index(
         "ix_orders_entitlements_due", "orders", ["entitlements_due", "id"], postgresql_where=due, sqlite_where=due
@@ -137,10 +135,9 @@ def _make_entitlements() -> None:
 
 
 def _make_seats() -> None:
+    # The defaults stay: workers of the version before may still be writing.
     with op.batch_alter_table("grants") as grants:
         grants.add_column(sa.Column("buyer_sits", sa.Boolean(), nullable=False, server_default=sa.true()))
-    with op.batch_alter_table("grants") as grants:
-        grants.alter_column("buyer_sits", server_default=None)
     with op.batch_alter_table("seats") as seats:
         seats.add_column(sa.Column("customer_id", AutoString(), nullable=True))
         seats.add_column(sa.Column("state", _words("seatstate", *_SEATS), nullable=False, server_default="accepted"))
@@ -151,8 +148,6 @@ def _make_seats() -> None:
     op.execute("update seats set since = created_at, accepted_at = created_at")
     with op.batch_alter_table("seats") as seats:
         seats.alter_column("since", existing_type=UTCDateTime(), nullable=False)
-        seats.alter_column("state", existing_type=_words("seatstate", *_SEATS), server_default=None)
-        seats.alter_column("tries", existing_type=sa.Integer(), server_default=None)
         seats.create_index(op.f("ix_seats_customer_id"), ["customer_id"])
         seats.create_index(op.f("ix_seats_email"), ["email"])
         seats.create_foreign_key(op.f("fk_seats_customer_id_customers"), "customers", ["customer_id"], ["id"])
