@@ -34,6 +34,8 @@ log = structlog.get_logger()
 BEATS = 4
 # So often it is looked whether the shop was examined today, in seconds.
 EXAMINES = 600.0
+# After an update there may be many to look at; in between others have their turn.
+ROUNDS = 10
 # Seconds: so much later than at eight the weekly digest may go out.
 DIGEST_EVERY = 60.0
 
@@ -152,7 +154,9 @@ class _Worker:
 
     def look_at_entitlements(self) -> None:
         """Give new versions to the entitlements of those who may use something else than before."""
-        versions.catch_up(self._shop)
+        for _ in range(ROUNDS):
+            if not versions.catch_up(self._shop):
+                break
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlmodel import Session, col, select, tuple_, update
 
-from core.foundation.database import repeatable
+from core.foundation.database import is_away, repeatable
 from core.foundation.errors import BadInput
 from core.foundation.writes import InsertOnce
 from core.integrations import entitlements, persons
@@ -24,6 +25,8 @@ from core.outgoing.messages import announce
 from core.outgoing.topics import Topic
 from core.people.customers import Customer
 from core.shop import Shop
+
+log = structlog.get_logger()
 
 PAGE = 100
 # A transaction that changes somebody may commit so much later than its moment: a reader begins again before that.
@@ -115,7 +118,7 @@ def catch_up(shop: Shop) -> int:
             .where(col(EntitlementRecord.look_at) <= shop.now())
             .order_by(col(EntitlementRecord.look_at)).limit(_AT_ONCE)
         ).all()  # fmt: skip
-    seen = sum(look_at_order(shop, order_id) for order_id in due)
+    seen = sum(_looked_at(shop, order_id) for order_id in due)
     for customer_id, livemode in lapsed:
         _look(shop, [customer_id], livemode=livemode)
     return seen + len(lapsed)
@@ -136,6 +139,17 @@ def look_at_order(shop: Shop, order_id: str, *_: str) -> int:
         this = (col(Order.id) == order_id, col(Order.entitlements_due) == order.entitlements_due)
         session.exec(update(Order).where(*this).values(entitlements_due=None))
     return len(people)
+
+
+def _looked_at(shop: Shop, order_id: str) -> int:
+    """The same; one that cannot be looked at keeps nobody from the others."""
+    try:
+        return look_at_order(shop, order_id)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.error("entitlements_not_looked_at", order=order_id, exc_info=error)
+        return 0
 
 
 @repeatable

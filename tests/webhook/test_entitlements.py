@@ -53,6 +53,7 @@ def state_of(asks: TestClient, person: str) -> tuple[int, list[tuple[str, str]]]
     return said["version"], [(each["product"], each["state"]) for each in said["products"]]
 
 
+@builders.on_sqlite
 def test_a_plan_is_told_whole_and_a_304_is_nothing(
     asks: TestClient, shop: Shop, stripe: FakeStripe, clock: Clock
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_plan_is_told_whole_and_a_304_is_nothing(
     assert asks.get(f"/entitlements/{person}", headers={"If-None-Match": '"0"'}).status_code == 200
 
 
+@builders.on_sqlite
 def test_nobody_is_told_without_a_key_for_it_and_a_stranger_is_404(asks: TestClient, shop: Shop) -> None:
     assert asks.get("/entitlements/cus_none").json() == {"error": "CustomerNotFound"}
     assert asks.get("/entitlements/cus_none").status_code == 404
@@ -114,6 +116,7 @@ def test_money_that_goes_back_and_a_dispute_that_is_won_each_make_a_version(
     assert state_of(asks, person)[0] == 4
 
 
+@builders.on_sqlite
 def test_of_several_purchases_the_best_counts(asks: TestClient, shop: Shop, stripe: FakeStripe) -> None:
     first = builders.bought(shop, stripe, "guide-eur")
     second = builders.bought(shop, stripe, "guide-eur", cart="cart_2")
@@ -269,6 +272,7 @@ def test_endpoints_get_the_whole_object_and_of_two_who_become_one_the_end(
     assert last[person] | {"computed_at": ""} == of(asks, person) | {"computed_at": ""}
 
 
+@builders.on_sqlite
 def test_a_question_takes_few_statements(asks: TestClient, shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     order_id, _ = builders.subscribed(shop, stripe, ("plan-month", 3), "kit-eur")
     person = person_of(shop, order_id)

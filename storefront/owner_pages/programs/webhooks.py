@@ -55,7 +55,7 @@ def draw_endpoint(row: EndpointRow, me: Staff) -> None:
     """One endpoint: where it is, what it is told of, how it stands, and what can be done about it."""
     with st.container(key=f"row-endpoint-{row.id}", gap="xxsmall"):
         st.markdown(f"**{words.plain(row.name)}** {badge(row)}")
-        st.code(row.url, language=None, wrap_lines=True)
+        st.code(shown(row.url, me), language=None, wrap_lines=True)
         topics = ", ".join(TOPICS[Topic(each)].lower() for each in row.topics) or "everything"
         source = f" Its address comes from {row.variable}." if row.variable else ""
         words.quiet(f"Told of {topics}.{source}")
@@ -63,6 +63,12 @@ def draw_endpoint(row: EndpointRow, me: Staff) -> None:
             words.quiet(line)
         if me.may(Action.WEBHOOKS):
             draw_actions(row)
+
+
+def shown(url: str, me: Staff) -> str:
+    """An address, without what may be a secret in it for those who may not change it."""
+    where, asked, _ = url.partition("?")
+    return url if me.may(Action.WEBHOOKS) or not asked else f"{where}?…"
 
 
 def badge(row: EndpointRow) -> str:
@@ -280,7 +286,7 @@ def sent_again(delivery_id: str, deed: Deed) -> str:
 @st.dialog("What was told", icon=":material/data_object:", width="large", on_dismiss=dialogs.close)
 def show(row: DeliveryRow) -> None:
     """The message, and each attempt with what was sent and answered."""
-    gate.me()
+    me = gate.me()
     with shop.reading() as session:
         found = webhooks.sheet(session, row.id)
     if found is None:
@@ -289,17 +295,19 @@ def show(row: DeliveryRow) -> None:
     words.quiet(f"`{row.message}` to {words.plain(row.endpoint)}")
     st.code(orjson.dumps(orjson.loads(found.body), option=orjson.OPT_INDENT_2).decode(), language="json", height=260)
     for attempt in found.attempts:
-        draw_attempt(attempt)
+        draw_attempt(attempt, me)
     if not found.attempts:
         words.quiet("It was not tried yet.")
 
 
-def draw_attempt(attempt: WebhookAttempt) -> None:
+def draw_attempt(attempt: WebhookAttempt, me: Staff) -> None:
     """One request and its answer."""
     outcome = f"answered {attempt.status}" if attempt.status else words.plain(attempt.error)
     st.markdown(f"**{states.moment(attempt.at)}** &nbsp; {outcome}, {attempt.took:,} ms")
     sent = "\n".join(f"{name}: {value}" for name, value in attempt.headers.items())
-    st.code(f"POST {attempt.url}\n{sent}" + (f"\n\n{attempt.answer}" if attempt.answer else ""), language=None)
+    st.code(
+        f"POST {shown(attempt.url, me)}\n{sent}" + (f"\n\n{attempt.answer}" if attempt.answer else ""), language=None
+    )
 
 
 me = gate.me()

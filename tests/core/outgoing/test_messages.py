@@ -66,6 +66,7 @@ def test_what_is_rolled_back_was_never_told(shop: Shop) -> None:
     assert builders.rows(shop, WebhookMessage) == []
 
 
+@builders.on_sqlite
 def test_what_is_made_up_is_told_to_nobody(shop: Shop) -> None:
     listens(shop, NOWHERE)
     with shop.transaction() as session:
@@ -101,6 +102,7 @@ def test_licences_are_told_when_they_are_bought_and_when_an_owner_changes_them(
     assert builders.license_key(shop, order_id) not in str(first)
 
 
+@builders.on_sqlite
 def test_an_endpoint_that_cannot_be_is_refused(shop: Shop) -> None:
     for url, why in (
         ("ftp://app.example", "address"), ("https://app.example:port/", "address"), ("app", "address"),
@@ -116,6 +118,7 @@ def test_an_endpoint_that_cannot_be_is_refused(shop: Shop) -> None:
     assert builders.rows(shop, WebhookEndpoint) == []
 
 
+@builders.on_sqlite
 def test_secrets_are_kept_sealed_and_two_are_good_for_a_day(shop: Shop, clock: Clock) -> None:
     made = listens(shop, NOWHERE)
     with shop.transaction() as session:
@@ -128,6 +131,7 @@ def test_secrets_are_kept_sealed_and_two_are_good_for_a_day(shop: Shop, clock: C
     assert endpoints.secrets_of(shop.signing_key, row, now=shop.now()) == [newer.secret]
 
 
+@builders.on_sqlite
 def test_the_environment_makes_two_endpoints_follows_them_and_takes_them_away(shop: Shop) -> None:
     def opened(**urls: str) -> dict[str, str]:
         environment.follow(builders.replace(shop, settings=shop.settings.model_copy(update=urls)))
@@ -192,6 +196,7 @@ def test_the_log_is_forgotten_after_a_month(shop: Shop, clock: Clock) -> None:
     assert len(deliveries(shop)) == len(builders.rows(shop, WebhookMessage)) == 1
 
 
+@builders.on_sqlite
 def test_what_was_told_of_somebody_who_is_erased_loses_the_sellers_id(shop: Shop) -> None:
     listens(shop, NOWHERE)
     said = {"person": "cus_1", "external_id": "user-77", "products": []}

@@ -43,6 +43,7 @@ def delayed(shop: Shop) -> list[str]:
     return [job for job in builders.jobs(shop) if "#" in job]
 
 
+@builders.on_sqlite
 def test_a_receiver_gets_a_signed_message_that_either_secret_opens(shop: Shop, receiver: Receiver) -> None:
     older = listens(shop, receiver.url)
     with shop.transaction() as session:

@@ -109,6 +109,7 @@ def test_a_seat_is_given_by_mail_and_taken_with_the_code_alone(shop: Shop, strip
     assert not may_use(shop, guest)
 
 
+@builders.on_sqlite
 def test_codes_end_by_time_by_tries_and_by_a_newer_letter(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     _, _, grant = a_plan(shop, stripe)
     guest = PEOPLE[0]
@@ -133,6 +134,7 @@ def test_codes_end_by_time_by_tries_and_by_a_newer_letter(shop: Shop, stripe: Fa
     assert standing(shop) == {guest: "invited"}
 
 
+@builders.on_sqlite
 def test_nobody_else_changes_a_plans_seats(shop: Shop, stripe: FakeStripe) -> None:
     _, _, grant = a_plan(shop, stripe)
     joins(shop, grant, PEOPLE[0])
@@ -186,6 +188,7 @@ def test_five_people_one_replaced_shrunk_to_three_grown_again_ended(
     assert standing(shop)[PEOPLE[0]] == "accepted"
 
 
+@builders.on_sqlite
 def test_the_buyer_gives_the_first_seat_away_and_takes_it_back(shop: Shop, stripe: FakeStripe) -> None:
     _, _, grant = a_plan(shop, stripe, 1)
     with pytest.raises(SeatsTaken):
@@ -201,6 +204,7 @@ def test_the_buyer_gives_the_first_seat_away_and_takes_it_back(shop: Shop, strip
     assert invitations.seats(shop, NORA, grant).people == ()
 
 
+@builders.on_sqlite
 def test_another_number_of_seats_costs_what_was_shown_and_is_billed_once(shop: Shop, stripe: FakeStripe) -> None:
     _, subscription, grant = a_plan(shop, stripe, 2)
     change = seat_quantity.preview(shop, NORA, grant, 4)
