@@ -9,30 +9,19 @@ from tests.core.outgoing.receiver import deliveries
 
 
 @builders.on_sqlite
-def test_an_endpoint_is_added_tested_switched_and_removed(pushcart: Run, shop: Shop) -> None:
+def test_an_endpoint_is_added_tested_and_removed(pushcart: Run, shop: Shop) -> None:
     made = pushcart("hooks", "add", "https://app.example/hooks", "--topics", "order.paid,seat.changed", "--json").json
     assert isinstance(made, dict)
     (listed,) = pushcart("hooks", "list", "--json").json
     assert (listed["url"], listed["topics"]) == ("https://app.example/hooks", ["order.paid", "seat.changed"])
     assert made["secret"] not in str(listed)
-    assert pushcart("hooks", "rotate", made["id"], "--json").json["secret"] != made["secret"]
-    sent = pushcart("hooks", "ping", made["id"], "--json").json["delivery"]
-    (told,) = pushcart("hooks", "log", "--state", "waiting", "--json").json
-    assert (told["id"], told["topic"]) == (sent, "test.ping")
-    assert pushcart("hooks", "replay", sent).output == "It is on its way again.\n"
-    assert pushcart("hooks", "replay", made["id"], "--since", "2026-11-01", "--until", "2026-12-01", "--json").json == {
-        "sent_again": 1
-    }
-    assert pushcart("hooks", "off", made["id"]).status == 0
-    assert "owner" in pushcart("hooks", "list").output
-    assert pushcart("hooks", "on", made["id"], "--json").json == {"sent_again": 0}
-    assert pushcart("hooks", "remove", made["id"]).output == "app.example is told nothing from now on.\n"
-    assert {each.who for each in builders.rows(shop, AuditEntry)} == {"terminal"}
+    assert pushcart("hooks", "ping", made["id"]).output.startswith("A test is on its way: whd_")
+    said = pushcart("hooks", "replay", made["id"], "--since", "2026-11-01", "--until", "2026-12-01", "--json").json
+    assert said == {"sent_again": 1}
     assert [row.state for row in deliveries(shop)] == [DeliveryState.WAITING]
+    assert pushcart("hooks", "remove", made["id"]).output == "app.example is told nothing from now on.\n"
     again = pushcart("hooks", "ping", made["id"])
     assert (again.status, again.complaints) == (
         1, [f"There is no endpoint or message {made['id']}. `pushcart hooks list` and `hooks log` have their ids."],
     )  # fmt: skip
-    assert pushcart("hooks", "add", "app").complaints == [
-        "An endpoint is an address that begins with https://, or http:// in a test."
-    ]
+    assert {each.who for each in builders.rows(shop, AuditEntry)} == {"terminal"}
