@@ -34,6 +34,7 @@ SHELVES = {"products", "prices", "download_files", "workshop_dates", "shop_texts
 OURS = {
     "created_at",
     "updated_at",
+    "entitlements_due",
     "received_at",
     "verified_at",
     "retry_after",
