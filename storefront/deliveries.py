@@ -92,7 +92,9 @@ def draw_given(product: str, license: License) -> None:
 
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
-    card = _card(delivery, where, level, words.amount_of(delivery.kind, delivery.quantity))
+    seats = words.amount_of(delivery.kind, delivery.quantity)
+    more = "It is yours." if delivery.quantity == 1 else "The first is yours, the others you give in Your purchases."
+    card = _card(delivery, where, level, seats if where == "library" else f"{seats}. {more}")
     with card:
         _draw_files(delivery.files)
     return card
