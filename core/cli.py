@@ -13,6 +13,7 @@ from core.command_line import (
     errors,
     events,
     export,
+    hooks,
     imports,
     license,
     orders,
@@ -33,6 +34,7 @@ for name, group in {
     "api-key": api_keys.api_key_commands,
     "demo": demo.demo_commands,
     "webhook": doctor.webhook_commands,
+    "hooks": hooks.hook_commands,
     "import": imports.import_commands,
     "withdraw": withdrawals.withdraw_commands,
 }.items():

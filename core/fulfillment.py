@@ -13,8 +13,9 @@ from sqlalchemy import bindparam, inspect, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
-from core import owed_jobs
+from core import announcements, owed_jobs
 from core.admission import AdmittedSession
+from core.announcements import Before
 from core.catalog import promotion_codes
 from core.catalog.products import Kind
 from core.foundation import addresses
@@ -45,6 +46,7 @@ from core.orders.status import GrantState, Progress, Status, handed_of, status_o
 from core.owed_jobs import Due
 from core.people import customers
 from core.people.customers import How
+from core.seats import seating
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,15 @@ class Case:
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
     """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
     session.flush()  # refunds and disputes are about to name payments, which may be new
+    earlier = [announcements.before(case.order) for case in cases]
     tasks = [_begun(case, now=now) for case in cases]
     found = convergence.converge(session, tasks, now=now)
     billing = [_summed_up(session, task) for task in tasks]
     _adopt(session, tasks, now=now)
     first: list[Order] = []
     settled = [
-        _settled(session, task, converged, worries, first, now=now)
-        for task, converged, worries in zip(tasks, found, billing, strict=True)
+        _settled(session, task, converged, worries, before, first, now=now)
+        for task, converged, worries, before in zip(tasks, found, billing, earlier, strict=True)
     ]
     _write(session, first, now=now)
     return settled
@@ -95,7 +98,14 @@ def _begun(case: Case, *, now: datetime) -> Task:
 
 
 def _settled(
-    session: Session, task: Task, found: Converged, billing: Billing, first: list[Order], *, now: datetime
+    session: Session,
+    task: Task,
+    found: Converged,
+    billing: Billing,
+    before: Before,
+    first: list[Order],
+    *,
+    now: datetime,
 ) -> Settled:
     """Say on the order what its facts come to, and owe what follows. Who is fulfilled by that joins `first`."""
     order, ledger, grants = task.order, task.ledger, found.grants
@@ -114,6 +124,8 @@ def _settled(
     task.log.write(session)
     due = Due(order, ledger, found, billing, trouble, fulfilled_now)
     owed_jobs.owe(session, due, now=now)
+    seating.follow(session, order, grants, now=now)
+    announcements.settled(session, order, ledger, grants, before, now=now)
     return Settled(order.id, status, fulfilled_now)
 
 
@@ -260,6 +272,8 @@ def _adopt(session: Session, tasks: Sequence[Task], *, now: datetime) -> None:
     owners = customers.remember_all(session, [task.order.email for task in new], how=How.CHECKOUT, now=now)
     for task in new:
         task.order.customer_id = owners[addresses.fold(task.order.email)]
+        if task.order.seller_reference:
+            customers.refer(session, task.order.customer_id, task.order.seller_reference)
         _note_plans_held(session, task)
 
 

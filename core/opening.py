@@ -8,6 +8,7 @@ from core.foundation import database, migration, settings
 from core.foundation.settings import Mistake, Settings
 from core.foundation.storage import Storage
 from core.gateway.client import StripeApi
+from core.outgoing import environment
 from core.owner import live_mode, publishing
 from core.shop import Shop
 
@@ -23,6 +24,7 @@ def open_shop() -> Shop:
     shop = _shop(chosen)
     if chosen.demo:
         publishing.fill_demo(shop)
+    environment.follow(shop)
     return shop
 
 

@@ -6,7 +6,7 @@ from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.invoicing import billing_details, invoices
 from core.journeys import carts, given_orders
-from core.kinds import downloads, file_versions, grants, licenses, seats, workshops
+from core.kinds import downloads, entitlement_records, file_versions, grants, licenses, seats, workshops
 from core.licensing import offline_tokens, rate_limits, signing_keys
 from core.messages import digests, letters
 from core.orders import (
@@ -23,6 +23,7 @@ from core.orders import (
     subscriptions,
 )
 from core.orders.balance import entries, payouts
+from core.outgoing import attempts, endpoints, messages
 from core.owner import notes, set_aside
 from core.owner.doctor import findings
 from core.owner.figures import day_sums

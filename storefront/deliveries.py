@@ -116,8 +116,9 @@ def draw_given(product: str, license: License) -> None:
 
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
-    taken = ", ".join(words.plain(email) for email in delivery.seats) or "Nobody uses one yet."
-    card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}. {taken}")
+    seats = words.amount_of(delivery.kind, delivery.quantity)
+    more = "It is yours." if delivery.quantity == 1 else "The first is yours, the others you give in Your purchases."
+    card = _card(delivery, where, level, seats if where == "library" else f"{seats}. {more}")
     with card:
         _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
     return card

@@ -8,7 +8,7 @@ import streamlit as st
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 TERMS, PRIVACY, IMPRINT = "buyer_pages/terms.py", "buyer_pages/privacy.py", "buyer_pages/imprint.py"
 THANKS, PURCHASES, ACCOUNT = "buyer_pages/thanks.py", "buyer_pages/purchases.py", "buyer_pages/account.py"
-WITHDRAW = "buyer_pages/withdraw.py"
+WITHDRAW, SEAT = "buyer_pages/withdraw.py", "buyer_pages/seat.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
@@ -20,6 +20,7 @@ FILE = "owner_pages/selling/file.py"
 PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
 IMPORT = "owner_pages/selling/import_files.py"
 WITHDRAWALS = "owner_pages/withdrawals.py"
+WEBHOOKS = "owner_pages/programs/webhooks.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -42,6 +43,7 @@ OWNER_PATHS = {
     FILE: "owner-file",
     PROMOTION_CODES: "owner-promotion-codes",
     IMPORT: "owner-import",
+    WEBHOOKS: "owner-webhooks",
 }
 
 

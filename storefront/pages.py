@@ -43,6 +43,7 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
             visibility=shown,
         ),
         st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
+        st.Page(links.SEAT, title="Your seat", url_path="seat", visibility="hidden"),
         st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
         st.Page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", visibility="hidden"),
         st.Page(links.TERMS, title="Terms", url_path="terms", visibility="hidden"),
@@ -92,6 +93,7 @@ def owners_pages(
         ],
         "System": [
             owners_page(links.LETTERS, "Letters", "mail", hidden=hidden),
+            owners_page(links.WEBHOOKS, "Webhooks", "webhook", hidden=hidden),
             owners_page(links.HEALTH, "Health", "vital_signs", hidden=hidden),
         ],
     }
@@ -117,6 +119,7 @@ st.set_page_config(
 me = gate.who() if in_office else None
 needs = bar.needs() if me else []
 if not in_office:
+    visitor.remember_reference()
     # A provider sends everybody back to the shop's first page.
     provider.enter()
 if in_office and me:

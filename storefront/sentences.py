@@ -22,8 +22,12 @@ from core.foundation.errors import (
     MixedBasket,
     NeverPaid,
     NothingSaid,
+    PlanChanged,
     PlanHeld,
+    PlanNotActive,
     ReplacedLately,
+    SeatNotFound,
+    SeatsTaken,
     ShopError,
     SoldOut,
     StillSettling,
@@ -77,6 +81,16 @@ def of(error: ShopError) -> str:
         case FactorWrong(left=int(left)):
             tries = count(left, "try", "tries")
             return f"That isn't the code, or it was used before. Wait for the next one. You have {tries} left."
+        case SeatsTaken(seats=seats):
+            return (
+                f"All of the plan's {count(seats, 'seat is', 'seats are')} taken. Remove somebody, or take more seats."
+            )
+        case PlanNotActive():
+            return "This plan is on hold or ends, so its seats can't be changed now."
+        case PlanChanged():
+            return "The plan has changed meanwhile. Reload the page to see how it stands."
+        case SeatNotFound():
+            return "This seat was taken away already. Reload the page to see how it stands."
         case UnknownDate():
             return "That date isn't offered any more. Choose another one to go on."
         case Withdrawn():

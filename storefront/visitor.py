@@ -1,11 +1,17 @@
 """The visitor whose page is being drawn: which browser it is, and who is signed in on it."""
 
+import re
+
 import streamlit as st
 
 from core.foundation import signing
 from core.licensing import senders
 from core.people import sign_in
 from storefront import process
+
+_KEPT = "external-id"
+# As `POST /checkout` takes it.
+_REFERENCE = re.compile(r"[!-~]{1,200}")
 
 
 def browser_id() -> str:
@@ -34,6 +40,18 @@ def household() -> str:
     forwarded = st.context.headers.get_all("X-Forwarded-For")
     found = senders.nearest(peer, forwarded, process.shop().settings.trusted_proxies)
     return senders.household_of(found)
+
+
+def remember_reference() -> None:
+    """Keep the id that a page's address says this visitor has in the seller's own programs, until this tab is closed."""
+    said = str(st.query_params.get("external_id", ""))
+    if _REFERENCE.fullmatch(said):
+        st.session_state[_KEPT] = said
+
+
+def reference() -> str:
+    """That id, or an empty string."""
+    return str(st.session_state.get(_KEPT, ""))
 
 
 def _in_cookie(name: str, purpose: str) -> str:

@@ -54,6 +54,23 @@ class FakeBilling(FakePayments):
         self._answer()
         return deepcopy(self.subscriptions[subscription])
 
+    def preview_quantity(self, subscription: str, item: str, quantity: int, *, at: int) -> int:
+        self._called("preview_quantity")
+        found = self.subscriptions[subscription]["items"]["data"][0]
+        assert found["id"] == item
+        # As `raise_seats` has it: as if the whole period were still to come.
+        return int(found["price"]["unit_amount"]) * (quantity - int(found["quantity"]))
+
+    def change_quantity(self, subscription: str, item: str, quantity: int, *, at: int, key: str) -> dict[str, Any]:
+        self._called("change_quantity")
+        found = self.subscriptions[subscription]["items"]["data"][0]
+        assert found["id"] == item
+        if found["quantity"] < quantity:
+            self.raise_seats(subscription, quantity)
+        found["quantity"] = quantity
+        self._answer()
+        return deepcopy(self.subscriptions[subscription])
+
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         self._called("find_checkout_of")
         made, name = ("payment_intent", payment_intent) if payment_intent else ("subscription", subscription)

@@ -96,6 +96,24 @@ _ROWS: dict[str, dict[str, str]] = {
         "currency": "'eur'", "status": "case when i <= {present} then 'failed' else 'succeeded' end", "reason": "''",
         "failure": "''", "lines": "'{{}}'", "takes_back": "false", "actor": "'seed'", "created_at": _AT, "updated_at": _AT,
     },
+    "entitlement_records": {
+        "customer_id": "'cus_' || i", "livemode": "false", "version": "1", "digest": "''", "changed_at": _AT,
+    },
+    "seats": {
+        "id": "'seat_' || i", "grant_id": "'gr_' || i", "email": "'guest' || i || '@example.org'", "state": "'accepted'",
+        "customer_id": "'cus_' || i", "since": _AT, "accepted_at": _AT, "tries": "0", "created_at": _AT,
+    },
+    "webhook_messages": {
+        "id": "'msg_' || i", "topic": "'order.paid'", "body": "'{{\"data\": {{}}}}'", "person": "'cus_' || i", "created_at": _AT,
+    },
+    "webhook_deliveries": {
+        "id": "'whd_' || i", "message_id": "'msg_' || i", "endpoint_id": "'we_1'", "attempts": "1", "status": "200",
+        "state": "case when i <= {present} then 'held' else 'delivered' end", "created_at": _AT,
+    },
+    "webhook_attempts": {
+        "id": "'wha_' || i", "delivery_id": "'whd_' || i", "url": "''", "headers": "'{{}}'", "status": "200",
+        "answer": "''", "error": "''", "took": "1", "at": _AT,
+    },
     "balance_entries": {
         "id": "'txn_' || i", "livemode": "false", "category": "'charge'", "order_id": "'ord_' || i",
         "origin": "case when i <= {present} then 'unknown' else 'order' end", "stripe_payment_intent_id": "'pi_' || i",
@@ -116,6 +134,10 @@ _PLANS: dict[str, dict[str, str]] = {
         "monthly_before": "0", "monthly_after": "900", "reason": "''",
     },
 }  # fmt: skip
+_ENDPOINT = """
+    insert into webhook_endpoints (id, name, url, topics, variable, sealed, sealed_before, failure, created_at)
+    select 'we_1', 'App', 'https://app.example/', '[]', '', '', '', '', {at} from (select 1 as i) as n
+"""
 GROWING = frozenset((*_ROWS, *_PLANS))
 
 
@@ -123,6 +145,7 @@ def seed(engine: Engine, orders: int) -> None:
     """Fill a database that sells something with so many orders and with what belongs to them."""
     postgres = engine.dialect.name == "postgresql"
     with engine.begin() as connection:
+        connection.execute(text(_ENDPOINT.format(at=_AT_POSTGRES if postgres else _AT).replace(":", "\\:")))
         for table, columns in {**_ROWS, **_PLANS}.items():
             values = ", ".join(_value(name, said, postgres=postgres) for name, said in columns.items())
             query = f"{_NUMBERS} select {values} from n" + (" where i % 10 = 0" if table in _PLANS else "")
@@ -136,6 +159,6 @@ def seed(engine: Engine, orders: int) -> None:
 def _value(name: str, said: str, *, postgres: bool) -> str:
     if postgres and _AT in said:
         return said.replace(_AT, _AT_POSTGRES)
-    if postgres and name in ("parameters", "lines", "features", "meta"):
+    if postgres and name in ("parameters", "lines", "features", "meta", "headers"):
         return f"{said}::json"
     return said

@@ -31,13 +31,31 @@ ROOMS: dict[str, set[str]] = {
     "core/foundation": set(),
     "core/gateway": {"core/foundation"},
     "core/shop": {"core/foundation", "core/gateway"},
+    # What is told to the seller's own programs. Facts may announce, so that it stands below them.
+    "core/outgoing": {"core/foundation", "core/shop"},
     "core/catalog": {"core/foundation"},
     # Facts: they take a database session, and never the shop.
     "core/orders": {"core/foundation", "core/gateway", "core/catalog"},
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
-    "core/people": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds"},
+    "core/announcements": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds"},
+    "core/people": {
+        "core/outgoing",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
+    },
+    # What the seller's programs ask of people, and what owners do about those programs' addresses.
+    "core/integrations": {
+        "core/outgoing",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
+        "core/people",
+    },
+    "core/seats": {
+        "core/foundation", "core/shop", "core/outgoing", "core/catalog", "core/orders", "core/kinds", "core/announcements",
+        "core/people",
+    },
     # What a seller's software asks, and what is done about licences.
-    "core/licensing": {"core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people"},
+    "core/licensing": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements", "core/people",
+    },
     # What buyers agreed to, and what they withdraw from: it moves no money.
     "core/rights": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/licensing",
@@ -50,7 +68,7 @@ ROOMS: dict[str, set[str]] = {
     "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
         "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people",
-        "core/admission", "core/owed_jobs",
+        "core/admission", "core/owed_jobs", "core/announcements", "core/seats",
     },
     "core/journeys": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
@@ -64,12 +82,12 @@ ROOMS: dict[str, set[str]] = {
     },
     "core/messages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
-        "core/invoicing",
+        "core/invoicing", "core/seats",
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing", "core/invoicing",
+        "core/licensing", "core/invoicing", "core/outgoing",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
@@ -80,18 +98,21 @@ ROOMS: dict[str, set[str]] = {
     "core/privacy": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/journeys", "core/people", "core/events", "core/messages", "core/owner", "core/invoicing",
+        "core/outgoing",
     },
     "core/registers": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/invoicing",
+        "core/people", "core/invoicing", "core/outgoing",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
-    "core/opening": {"core/foundation", "core/gateway", "core/shop", "core/catalog", "core/owner"},
+    "core/opening": {
+        "core/foundation", "core/gateway", "core/shop", "core/outgoing", "core/catalog", "core/owner",
+    },
     # What is typed into a terminal.
     "core/command_line": {
         "core/foundation", "core/rights", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing", "core/invoicing",
-        "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
+        "core/licensing", "core/invoicing", "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
+        "core/outgoing", "core/integrations", "core/registers",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
@@ -100,18 +121,19 @@ ROOMS: dict[str, set[str]] = {
         "core/licensing", "core/invoicing",
         "core/people",
         "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner", "core/privacy",
+        "core/outgoing",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
-        "core/invoicing",
+        "core/invoicing", "core/integrations", "core/seats",
     },
     "worker": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/invoicing",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
-        "core/privacy",
+        "core/privacy", "core/outgoing", "core/integrations",
     },
     "storefront": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
@@ -119,21 +141,24 @@ ROOMS: dict[str, set[str]] = {
         "core/people", "core/journeys",
         "core/owner", "core/opening",
     },
-    # What stands in writing: receipts, invoices, and the seller's texts.
-    "storefront/papers": {
-        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
-    },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
     # What buyers may do about their own orders, addresses and data.
     "storefront/library": {
         "core/foundation", "core/kinds", "core/orders", "core/people", "core/journeys", "core/privacy", "storefront",
         "storefront/sign_in",
     },
+    # What stands in writing: receipts, invoices, and the seller's texts.
+    "storefront/papers": {
+        "storefront/library", "core/journeys",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
+    },
+    "storefront/plans": {"core/foundation", "core/kinds", "core/seats", "core/journeys", "storefront"},
     "storefront/buyer_pages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/invoicing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in", "storefront/papers", "storefront/library",
+        "core/seats", "storefront/plans",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
@@ -158,6 +183,7 @@ ROOMS: dict[str, set[str]] = {
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",
         "storefront/product_forms", "core/correspondence", "storefront/order_desk", "storefront/people",
+        "core/outgoing", "core/integrations",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {

@@ -15,6 +15,7 @@ from core.opening import open_shop
 from core.shop import Shop
 from webhook import (
     account,
+    backends,
     checkout_form,
     checkouts,
     cookies,
@@ -86,7 +87,8 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     errors.register(app)
     stripe_events.register(app)
     for module in (
-        account, checkouts, checkout_form, products, downloads, licenses, cookies, exports, receipts, uploads, pictures,
+        account, backends, checkouts, checkout_form, products, downloads, licenses, cookies, exports, receipts, uploads,
+        pictures,
     ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)

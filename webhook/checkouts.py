@@ -30,7 +30,7 @@ class BasketBody(BaseModel):
     `consents` are the versions of the clauses of `GET /products` that the buyer agreed to or was shown. Without any what they
     agreed to before stays, and what nobody agreed to is kept as such: then the right of withdrawal stays.
     `again` is for who was told that they have this already (PlanHeld), or that its money is on its way (StillSettling), and
-    `business` for who buys for one.
+    `business` for who buys for one. `external_id` is the id that the buyer has in the seller's own programs.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -41,6 +41,7 @@ class BasketBody(BaseModel):
     again: bool = False
     consents: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] | None = None
     business: bool = False
+    external_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")] | None = None
 
 
 @router.post("/checkout")
@@ -61,6 +62,7 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
         again=body.again,
         consents=None if body.consents is None else tuple(body.consents),
         business=body.business,
+        person=body.external_id or "",
     )
     link = await run_in_threadpool(checkout.start, shop, basket)
     cookies.remember_browser(response, shop, browser)

@@ -16,8 +16,10 @@ from core.events import reconciliation
 from core.foundation import database, outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
+from core.integrations import versions
 from core.licensing import rate_limits
 from core.messages import letters
+from core.outgoing import attempts
 from core.owner.doctor import examination
 from core.owner.figures import closing
 from core.owner.shelves import promotions, uploads
@@ -34,6 +36,8 @@ log = structlog.get_logger()
 BEATS = 4
 # So often it is looked whether the shop was examined today, in seconds.
 EXAMINES = 600.0
+# After an update there may be many to look at; in between others have their turn.
+ROUNDS = 10
 # Seconds: so much later than at eight the weekly digest may go out.
 DIGEST_EVERY = 60.0
 # So often it is looked whose plan renews, or whose trial ends, within days.
@@ -63,6 +67,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("digest", DIGEST_EVERY, worker.owe_digest),
             ("plan reminders", REMINDS, worker.remind),
             ("retention", RETAINS, worker.retain),
+            ("entitlements", shop.settings.sweep_seconds, worker.look_at_entitlements),
         )
     ]
     try:
@@ -132,9 +137,10 @@ class _Worker:
             log.info("swept", checked=report.checked, healed=report.healed, failed=report.failed)
 
     def forget(self) -> None:
-        """Remove what nobody counts by any more."""
+        """Remove what nobody counts by any more, and the log of outgoing webhooks that is older than a month."""
         with self._shop.transaction() as session:
             rate_limits.forget(session, now=self._shop.now())
+            attempts.forget(session, now=self._shop.now())
 
     def keep_sums(self) -> None:
         """Sum the days that are over, for whoever looks at the figures."""
@@ -170,6 +176,12 @@ class _Worker:
         """Remove, or forget in part, what was kept long enough."""
         if done := {name: count for name, count in retention.run(self._shop).items() if count}:
             log.info("retained", **done)
+
+    def look_at_entitlements(self) -> None:
+        """Give new versions to the entitlements of those who may use something else than before."""
+        for _ in range(ROUNDS):
+            if not versions.catch_up(self._shop):
+                break
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

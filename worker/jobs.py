@@ -13,8 +13,10 @@ from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
+from core.integrations import versions
 from core.invoicing import corrections
 from core.journeys import plans
+from core.outgoing import sending as webhooks
 from core.owner.shelves import announcements, promotions, stripe_prices
 from core.shop import Shop
 from worker import sending
@@ -79,6 +81,10 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, corrections.correct)
         case Job.TELL_BUYERS:
             announcements.spread(post.shop, *turn.arguments)
+        case Job.WEBHOOK:
+            webhooks.deliver(post.shop, turn)
+        case Job.ENTITLEMENTS:
+            versions.look_at_order(post.shop, *turn.arguments)
         case _:
             sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 

@@ -27,6 +27,8 @@ PLACES = {
     Queue.BUYERS: Places(32, 12, look_every=1.0),
     Queue.STRIPE: Places(8, None, look_every=1.5),
     Queue.RETRIES: Places(12, 4, look_every=4.0),
+    # For one endpoint few: one that keeps us waiting until the end holds a place for 15 seconds.
+    Queue.WEBHOOKS: Places(16, 4, look_every=1.5),
     Queue.OWNERS: Places(2, None, look_every=4.0),
     Queue.EARLIER: Places(8, None, look_every=4.0),
 }

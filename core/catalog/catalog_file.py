@@ -144,9 +144,10 @@ _LONGEST_TRIAL = 730
 class ProductEntry(_Entry):
     """`[[products]]`: one thing for sale. `id` is its slug and never changes.
 
-    `on_refund = "keep"` leaves buyers what they have even when all their money goes back. `withdrawal` is what the law says of
-    withdrawing from it, if that is not what its kind has, and `consent` what buyers read of it. Only what is `active` must be
-    complete: what is not on the shelves may still lack its price, its file or its dates.
+    `features` is what a program asks of whoever may use it, such as `{ projects = 10, sso = true }`. `on_refund = "keep"` leaves
+    buyers what they have even when all their money goes back. `withdrawal` is what the law says of withdrawing from it, if that
+    is not what its kind has, and `consent` what buyers read of it. Only what is `active` must be complete: what is not on the
+    shelves may still lack its price, its file or its dates.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
@@ -167,6 +168,7 @@ class ProductEntry(_Entry):
     files: list[FileEntry] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
+    features: Annotated[dict[str, bool | int | str], Field(max_length=50)] = {}
     on_refund: Literal["keep", "revoke"] = "revoke"
     withdrawal: Literal["digital", "service", "event", "kept"] | None = None
     consent: str = Field("", max_length=1000)
@@ -208,7 +210,8 @@ class ProductEntry(_Entry):
             policy["withdrawal"] = self.withdrawal
         if self.consent:
             policy["consent"] = self.consent
-        return {**self.plan, **self.license.written(), **counts, **policy}
+        features = {"features": self.features} if self.features else {}
+        return {**self.plan, **features, **self.license.written(), **counts, **policy}
 
 
 class ShopEntry(_Entry):

@@ -16,6 +16,8 @@ from core.foundation.errors import (
     FileTrouble,
     FileUnreadable,
     Hold,
+    HookNotFound,
+    HookUnfit,
     LicenseNotFound,
     MachineNotFound,
     MadeUp,
@@ -94,6 +96,12 @@ def lines(error: ShopError) -> list[str]:
             return ["Give it a name, by which you will know it among others."]
         case ApiKeyNotFound():
             return [f"There is no API key {error.key} that works. `pushcart api-key list` has their ids."]
+        case HookUnfit():
+            return [_HOOK[error.why]]
+        case HookNotFound():
+            return [
+                f"There is no endpoint or message {error.endpoint}. `pushcart hooks list` and `hooks log` have their ids."
+            ]
         case StripeUnreachable():
             return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
         case PermissionMissing():
@@ -118,6 +126,14 @@ _NO_ENDPOINT = {
     "address": "the shop listens where an address ends with /webhooks/stripe",
     "plain": "Stripe tells live events only to addresses that begin with https://",
     "there": "there is one already, and `pushcart doctor --fix` completes it",
+}
+_HOOK = {
+    "address": "An endpoint is an address that begins with https://, or http:// in a test.",
+    "credentials": "An address with a password or a # in it is refused: messages are signed instead.",
+    "plain": "With a live key messages go only to addresses that begin with https://.",
+    "topic": "There is no such topic. They are order.paid, order.refunded, license.changed, seat.changed, entitlement.changed"
+    " and attendee.changed.",
+    "setting": "It comes from the environment: change its variable there and restart.",
 }
 _HOLDS = {
     Hold.ORDER: "{} is not paid or not delivered yet. Wait for it, or refund it.",

@@ -202,6 +202,13 @@ def _invitation(member_id: str, time: str) -> Draft:
     )  # fmt: skip
 
 
+def _seat_invitation(seat_id: str, time: str) -> Draft:
+    return Draft(
+        f"{Job.SEAT_INVITATION}:{seat_id}:{time}", None, partial(letters.guest, seat_id=seat_id),
+        _written(lambda shop: contents.seat_invitation(shop, seat_id, time), wording.seat_invitation),
+    )  # fmt: skip
+
+
 def _test_letter(kind: str, token: str) -> Draft:
     """One with made-up data, to whoever asked for it by this click."""
 
@@ -247,6 +254,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.SIGN_IN_CODE: (1, _sign_in_code),
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),
+    Job.SEAT_INVITATION: (2, _seat_invitation),
     Job.TEST_LETTER: (2, _test_letter),
     Job.DIGEST: (1, _digest),
 }

@@ -9,7 +9,15 @@ from core.foundation.outbox import Job
 from core.kinds.grants import Delivery, File, License
 from core.messages import after_purchase, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
-from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.messages.contents import (
+    CodeLetter,
+    InvitationLetter,
+    NoticeLetter,
+    OrderLetter,
+    PaymentLetter,
+    ReceiptLine,
+    SeatLetter,
+)
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
 from core.messages.new_versions import VersionLetter
 from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
@@ -135,6 +143,11 @@ def _invitation(shop: Shop) -> InvitationLetter:
     return InvitationLetter(BUYER, Role.SUPPORT, by, f"{shop.settings.public_url}/owner")
 
 
+def _seat(shop: Shop) -> SeatLetter:
+    until = shop.now() + timedelta(days=14)
+    return SeatLetter(BUYER, "A plan", BUYER, "00000000", until, f"{shop.settings.public_url}/seat")
+
+
 def _digest(shop: Shop) -> DigestLetter:
     def money(amount: int) -> Money:
         return Money(amount, "eur")
@@ -173,5 +186,6 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.WITHDRAWAL_NOTICE: lambda shop: wording.withdrawal_notice(shop.settings, _withdrawal_notice(shop)),
     Job.OWNER_NOTICE: lambda shop: wording.owner_notice(shop.settings, _notice(shop)),
     Job.INVITATION: lambda shop: wording.invitation(shop.settings, _invitation(shop)),
+    Job.SEAT_INVITATION: lambda shop: wording.seat_invitation(shop.settings, _seat(shop)),
     Job.DIGEST: lambda shop: wording.digest(shop.settings, _digest(shop)),
 }

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from core.kinds.grants import Delivery
 from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter
-from core.messages.contents import CodeLetter, OrderLetter
+from core.messages.contents import CodeLetter, OrderLetter, SeatLetter
 from core.messages.new_versions import VersionLetter
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Veil:
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""
                 return replace(letter, library_url=self.library_url, pay_url=pay_url)
-            case CodeLetter():
+            case CodeLetter() | SeatLetter():
                 return replace(letter, digits=_DOT * len(letter.digits))
             case _:
                 return letter

@@ -25,6 +25,7 @@
     │   ├── FileUnreadable  a file to import that is not what it should be
     │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
     │   ├── UnknownScope
+    │   ├── HookUnfit       an endpoint that messages cannot be sent to
     │   ├── NameMissing
     │   ├── NothingSaid     a form without what it asks for
     │   └── ProductUnfit    a product that cannot be kept or sold as it is described
@@ -34,6 +35,9 @@
     │   ├── AlreadyPaid
     │   ├── StillSettling
     │   ├── PlanHeld
+    │   ├── SeatsTaken      everybody has a seat whom the plan has one for
+    │   ├── PlanChanged     not as it was when what a change costs was shown
+    │   ├── PlanNotActive   it ended, or is on hold: nobody takes a seat of it
     │   ├── AddressTaken
     │   ├── NothingToRefund
     │   ├── RefundChanged
@@ -60,6 +64,8 @@
     │   ├── PromotionNotFound
     │   ├── NoSeason
     │   ├── ApiKeyNotFound
+    │   ├── SeatNotFound    no such seat, or no plan that has any
+    │   ├── HookNotFound    no such endpoint, or no such message to one
     │   └── CheckoutNotFound
     ├── AccessDenied        a link or a grant that does not open (any more)
     │   ├── LinkExpired
@@ -67,6 +73,7 @@
     │   ├── DownloadsUsedUp
     │   ├── ApiKeyInvalid
     │   ├── ScopeMissing
+    │   ├── SeatCodeWrong   not the code of the letter that offers a seat
     │   ├── FactorWrong     no code of the second factor
     │   ├── IdentityRefused what an identity provider says opens nothing here
     │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
@@ -274,6 +281,13 @@ class UnknownScope(BadInput):
     known: list[str]
 
 
+@dataclass(eq=False)
+class HookUnfit(BadInput):
+    """No endpoint that messages can be sent to: `why` is address, credentials, plain, private, topic or setting."""
+
+    why: str
+
+
 class NameMissing(BadInput):
     """What is to be told from others needs a name."""
 
@@ -375,6 +389,21 @@ class StillSettling(NotOpen):
 
     order_id: str
     session_id: str
+
+
+@dataclass(eq=False)
+class SeatsTaken(NotOpen):
+    """All seats of the plan are taken, of which there are so many."""
+
+    seats: int
+
+
+class PlanChanged(NotOpen):
+    """The plan is not any more what it was when its change was worked out."""
+
+
+class PlanNotActive(NotOpen):
+    """The plan ended, or is on hold."""
 
 
 @dataclass(eq=False)
@@ -589,6 +618,19 @@ class ApiKeyNotFound(NotFound):
 
 
 @dataclass(eq=False)
+class SeatNotFound(NotFound):
+    """There is no such seat (any more), or no plan that has seats."""
+
+    seat: str
+
+
+@dataclass(eq=False)
+class HookNotFound(NotFound):
+    """There is no such endpoint any more, or no such message to one."""
+
+    endpoint: str
+
+
 class NoSeason(NotFound):
     """There is no season of sales in this shop that could be removed, or no longer the one that was being made."""
 
@@ -633,6 +675,13 @@ class ScopeMissing(AccessDenied):
     """The API key is good, but not for this."""
 
     scope: str
+
+
+@dataclass(eq=False)
+class SeatCodeWrong(AccessDenied):
+    """Not the code of the letter. `left` are the tries until a new letter is needed."""
+
+    left: int
 
 
 @dataclass(eq=False)

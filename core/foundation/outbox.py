@@ -55,6 +55,9 @@ class Job(StrEnum):
     PROMOTION_CODE = "promotion_code"
     CORRECT_INVOICES = "correct_invoices"
     TELL_BUYERS = "tell_buyers"
+    WEBHOOK = "webhook"
+    ENTITLEMENTS = "entitlements"
+    SEAT_INVITATION = "seat_invitation"
 
 
 class Queue(StrEnum):
@@ -64,6 +67,8 @@ class Queue(StrEnum):
     BUYERS = "buyers"
     OWNERS = "owners"
     STRIPE = "stripe"
+    # Messages to the seller's own programs, and what these ask of.
+    WEBHOOKS = "webhooks"
     # Letters whose recipient made trouble.
     RETRIES = "retries"
     # What a version before this one owed; nothing new is put here.
@@ -95,9 +100,12 @@ _QUEUES = {
     Job.ARCHIVE_PRICE: Queue.STRIPE,
     Job.PROMOTION_CODE: Queue.STRIPE,
     Job.CORRECT_INVOICES: Queue.STRIPE,
+    Job.WEBHOOK: Queue.WEBHOOKS,
+    Job.ENTITLEMENTS: Queue.WEBHOOKS,
+    Job.SEAT_INVITATION: Queue.BUYERS,
 }
-# In these, each recipient's domain has a few places of its own.
-BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})
+# In these, each recipient's domain has a few places of its own; each endpoint that messages go to as well.
+BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS})
 # More of those that gave up nobody reads at once.
 MOST_DEAD = 1000
 # A job with a lower number comes first.
@@ -158,12 +166,17 @@ def silence(session: Session) -> None:
     session.info[_SILENT] = True
 
 
+def is_silent(session: Session) -> bool:
+    """Whether what happens in this transaction is made up."""
+    return bool(session.info.get(_SILENT))
+
+
 def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> None:
     """Enqueue `job` with this transaction. The same job under the same key is one job, however often it is owed.
 
-    `to` is the address that its letter goes to.
+    `to` is the address that its letter goes to, or the id of the endpoint that its message goes to.
     """
-    if session.info.get(_SILENT):
+    if is_silent(session):
         return
     options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
     if _QUEUES[job] in BY_DOMAIN:

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     x_accel_redirect: str = ""
     ops_webhook_url: str = ""
     crm_webhook_url: str = ""
+    private_webhooks: Literal["", "allow", "refuse"] = ""
     shop_name: str = "Plainwork"
     support_email: str = "hello@plainwork.example"
     shop_timezone: str = "UTC"
@@ -216,6 +217,11 @@ class Settings(BaseSettings):
     def stripe_base(self) -> str | None:
         """Where Stripe's API is, or None for Stripe itself."""
         return self.stripe_api_base or (f"http://127.0.0.1:{self.sandbox_port}" if self.demo else None)
+
+    @property
+    def private_webhooks_allowed(self) -> bool:
+        """Whether outgoing webhooks may go to this machine and into its network: in the demo unless that is refused."""
+        return self.private_webhooks == "allow" or (self.demo and not self.private_webhooks)
 
     @property
     def owners(self) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ LICENSE_KEY = "license-key"
 LICENSE_SIGNING = "license-signing"
 # The secrets of second factors.
 DEVICE = "device"
+# The secrets that outgoing webhooks are signed with.
+WEBHOOK = "webhook"
 
 _MINUTE = 60
 MAX_AGE = {

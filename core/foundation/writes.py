@@ -83,7 +83,7 @@ def at_the_end(session: Session, write: Callable[[Session, list[Any]], object], 
 
 @event.listens_for(Session, "before_commit")
 def _write(session: Session) -> None:
-    if waiting := session.info.pop(_LATER, None):
+    while waiting := session.info.pop(_LATER, None):  # what is written may itself have something written
         session.flush()  # what they refer to
         for write, rows in waiting.items():
             write(session, rows)

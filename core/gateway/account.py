@@ -28,7 +28,7 @@ class Right(StrEnum):
     DISPUTES = "Disputes: read"
     BALANCE = "Balance transactions: read"
     PAYOUTS = "Payouts: read"
-    PRODUCTS = "Products and Prices: read"
+    PRODUCTS = "Products and Prices: write"
     PORTAL = "Customer portal: write"
     ENDPOINTS = "Webhook Endpoints: write"
     TAX = "Tax Settings and Registrations: read"
@@ -51,6 +51,9 @@ class Account(Protocol):
     def make_endpoint(self, url: str, types: Sequence[str], *, shop_id: str) -> dict[str, Any]: ...
     def tell_endpoint(self, endpoint: str, types: Sequence[str]) -> dict[str, Any]: ...
     def find_price(self, price: str) -> dict[str, Any] | None: ...
+    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None: ...
+    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def portal(self) -> dict[str, Any] | None: ...
     def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]: ...
     def tax_countries(self) -> list[str]: ...
@@ -96,6 +99,15 @@ class StripeAccount(StripeApi):
         """Have an endpoint told of these types of events, and switch it on."""
         changes = {"enabled_events": list(types), "disabled": False}
         return self._ask(lambda: self._client.v1.webhook_endpoints.update(endpoint, changes))  # type: ignore[arg-type]
+
+    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None:
+        """The price on sale with this lookup key, or None."""
+        asked = {"lookup_keys": [lookup_key], "active": True, "limit": 1}
+        return self._first(lambda: self._client.v1.prices.list(asked))  # type: ignore[arg-type]
+
+    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create a product, or get the one that was created before under this idempotency key."""
+        return self._ask(lambda: self._client.v1.products.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
 
     def portal(self) -> dict[str, Any] | None:
         """The configuration by which the customer portal opens, or None if there is none yet."""

@@ -61,6 +61,8 @@ class Stripe(Protocol):
     def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
+    def preview_quantity(self, subscription: str, item: str, quantity: int, *, at: int) -> int: ...
+    def change_quantity(self, subscription: str, item: str, quantity: int, *, at: int, key: str) -> dict[str, Any]: ...
     def open_portal(self, customer: str, *, return_url: str, cancel: str = "") -> str: ...
     def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
     def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
@@ -194,6 +196,22 @@ class StripeApi:
             if found is None or found["status"] not in ("canceled", "incomplete_expired"):
                 raise
             return found
+
+    def preview_quantity(self, subscription: str, item: str, quantity: int, *, at: int) -> int:
+        """What another quantity of an item would bill at once for the rest of the period if it were changed at this moment, in
+        minor units; below zero is credited."""
+        change = {"items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice"}
+        asked: Any = {"subscription": subscription, "subscription_details": {**change, "proration_date": at}}
+        found = self._ask(lambda: self._client.v1.invoices.create_preview(asked))
+        return int(found["total"])
+
+    def change_quantity(self, subscription: str, item: str, quantity: int, *, at: int, key: str) -> dict[str, Any]:
+        """Bill for another quantity of an item from now on; the difference for the rest of the period is invoiced at once, as it
+        was worked out for this moment. Where the card declines it, the plan is past due, and its grace begins."""
+        asked: Any = {
+            "items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice", "proration_date": at,
+        }  # fmt: skip
+        return self._ask(lambda: self._client.v1.subscriptions.update(subscription, asked, {"idempotency_key": key}))
 
     def lines_of_invoice(self, invoice: str) -> list[dict[str, Any]]:
         """What an invoice bills for, in its order, with the discount and the tax of each."""

@@ -70,8 +70,8 @@ class Basket:
     `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
-    `business` if they buy for one, and want an invoice that says so. `from_season` if nobody wants it at all: it is made up,
-    to show a demo at work.
+    `business` if they buy for one, and want an invoice that says so. `person` is the id that the buyer has in the seller's own
+    programs. `from_season` if nobody wants it at all: it is made up, to show a demo at work.
     """
 
     cart_id: str
@@ -82,6 +82,7 @@ class Basket:
     again: bool = False
     consents: tuple[str, ...] | None = None
     business: bool = False
+    person: str = ""
     from_season: bool = False
 
 
@@ -232,7 +233,7 @@ def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: da
         session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
         currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
         amount_expected=orders.total_of(wish.drafts), attempts=1,
-        from_season=basket.from_season, business=basket.business, now=now,
+        from_season=basket.from_season, business=basket.business, seller_reference=basket.person, now=now,
     )  # fmt: skip
 
 
@@ -240,6 +241,7 @@ def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
     order.email, order.currency, order.attempts = basket.email, wish.drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
     order.business = basket.business
+    order.seller_reference = basket.person or order.seller_reference
     return order
 
 

@@ -15,7 +15,7 @@ from core.orders.status import GrantState
 class Grant(Record, table=True):
     """One per order line. Its state is what the facts of its order allow, and never decided anywhere else.
 
-    `granted_at` is when it could be used for the first time.
+    `granted_at` is when it could be used for the first time, `buyer_sits` whether the first seat of a plan is its buyer's.
     """
 
     __tablename__ = "grants"
@@ -31,6 +31,7 @@ class Grant(Record, table=True):
     state: GrantState = text_enum(GrantState)
     reason: str = ""
     granted_at: datetime | None = None
+    buyer_sits: bool = True
     created_at: datetime
     updated_at: datetime
 

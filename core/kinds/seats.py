@@ -3,26 +3,47 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, Session, col, or_, select
 
 from core.catalog.products import Kind
-from core.foundation.database import Record
+from core.foundation.database import Record, text_enum
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
 
 
+class SeatState(StrEnum):
+    """How a seat stands: its code is on its way, somebody has it, there are fewer seats than people, or it was taken away."""
+
+    INVITED = "invited"
+    ACCEPTED = "accepted"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+
+
 class Seat(Record, table=True):
-    """Somebody who uses one of a grant's seats."""
+    """Somebody who has one of a grant's seats, or is asked to take one. The buyer's own is said by the grant itself.
+
+    Those with the earliest `since` have a seat where there are fewer than people. `tries` are wrong codes. `customer_id` is
+    whose address it is, known once they have accepted.
+    """
 
     __tablename__ = "seats"
     __table_args__ = (UniqueConstraint("grant_id", "email"),)
 
     id: str = Field(primary_key=True)
     grant_id: str = Field(foreign_key="grants.id", index=True)
-    email: str
+    email: str = Field(index=True)
+    customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
+    state: SeatState = text_enum(SeatState, default=SeatState.INVITED)
+    since: datetime
+    invited_at: datetime | None = None
+    accepted_at: datetime | None = None
+    removed_at: datetime | None = None
+    tries: int = 0
     created_at: datetime
 
 
@@ -50,8 +71,8 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
 def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signing_key: str) -> list[Delivery]:
     """Add who uses the seats of each."""
     taken: dict[str, list[str]] = {grant.id: [] for grant, _ in given}
-    rows = select(Seat).where(col(Seat.grant_id).in_(taken)).order_by(col(Seat.created_at))
-    for seat in session.exec(rows):
+    sitting = (col(Seat.grant_id).in_(taken), Seat.state == SeatState.ACCEPTED)
+    for seat in session.exec(select(Seat).where(*sitting).order_by(col(Seat.since), col(Seat.id))):
         taken[seat.grant_id].append(seat.email)
     return [replace(base, seats=tuple(taken[grant.id])) for grant, base in given]
 

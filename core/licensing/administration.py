@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from core import announcements
 from core.catalog import license_terms
 from core.catalog.products import Kind, Product
 from core.foundation.addresses import fold
@@ -48,12 +49,14 @@ def disable(session: Session, row: LicenseKey, *, now: datetime) -> None:
     """Switch it off, whatever was paid for it. Its machines keep their places."""
     row.disabled_at = row.disabled_at or now
     session.flush()
+    announcements.license_changed(session, row)
 
 
 def enable(session: Session, row: LicenseKey) -> None:
     """Let it be used again, as far as its payment and its time allow."""
     row.disabled_at = None
     session.flush()
+    announcements.license_changed(session, row)
 
 
 def replace(session: Session, row: LicenseKey, *, now: datetime) -> str:
@@ -63,6 +66,7 @@ def replace(session: Session, row: LicenseKey, *, now: datetime) -> str:
     row.sqlmodel_update({**licenses.said_as(session, text), "replaced_at": now})
     session.add(row)
     session.flush()
+    announcements.license_changed(session, row)
     return text
 
 
@@ -70,12 +74,14 @@ def extend(session: Session, row: LicenseKey, until: datetime | None) -> None:
     """Let it be used until then, or without end."""
     row.expires_at = until
     session.flush()
+    announcements.license_changed(session, row)
 
 
 def allow(session: Session, row: LicenseKey, machines: int) -> None:
     """Let it be used on so many machines. Those that use it already keep their places, also if they are more."""
     row.machines = machines
     session.flush()
+    announcements.license_changed(session, row)
 
 
 def release(session: Session, row: LicenseKey, machine: str, *, now: datetime) -> str:
@@ -108,6 +114,7 @@ def issue(
     )  # fmt: skip
     session.add(row)
     session.flush()
+    announcements.license_changed(session, row)
     return row, text
 
 

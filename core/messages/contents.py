@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlmodel import Session
 
+from core.foundation import outbox
 from core.foundation.errors import NoOwners
 from core.foundation.money import Money
 from core.invoicing import invoices, receipts
 from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
+from core.kinds.seats import Seat, SeatState
 from core.kinds.workshops import Times
 from core.orders import disputes, orders, payments, refunds
 from core.orders.disputes import Stage
@@ -22,6 +24,7 @@ from core.orders.subscriptions import Subscription
 from core.people import codes, customers, receipt_copies, sign_in
 from core.people.staff import Role, StaffMember
 from core.rights import consents, declarations
+from core.seats import invitations
 from core.shop import Shop
 
 
@@ -86,6 +89,18 @@ class InvitationLetter:
     email: str
     role: Role
     invited_by: str
+    url: str
+
+
+@dataclass(frozen=True)
+class SeatLetter:
+    """What the letter to somebody who is asked to take a seat needs: of which plan, from whom, and the code."""
+
+    email: str
+    product: str
+    by: str
+    digits: str
+    until: datetime
     url: str
 
 
@@ -191,6 +206,20 @@ def invitation(shop: Shop, member_id: str) -> InvitationLetter | None:
     if member is None or member.removed_at:
         return None
     return InvitationLetter(member.email, member.role, member.invited_by, f"{shop.settings.public_url}/owner")
+
+
+def seat_invitation(shop: Shop, seat_id: str, time: str) -> SeatLetter | None:
+    """What to write to somebody who is asked to take a seat; None if they have it, lost it, or a newer letter is owed."""
+    with shop.reading() as session:
+        seat = session.get(Seat, seat_id)
+        if seat is None or seat.state is not SeatState.INVITED or seat.invited_at is None:
+            return None
+        if outbox.stamp(seat.invited_at) != time:
+            return None
+        offer = invitations.offer_of(session, seat_id)
+    digits = invitations.digits_of(seat, signing_key=shop.signing_key)
+    url = f"{shop.settings.public_url}/seat?id={seat.id}"
+    return SeatLetter(seat.email, offer.product, offer.by, digits, seat.invited_at + invitations.LASTS, url)
 
 
 def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:

@@ -11,6 +11,7 @@ from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, text_enum
 from core.foundation.signals import heartbeats
 from core.foundation.writes import InsertOnce
+from core.kinds.seats import Seat
 from core.orders.orders import Order
 from core.people import codes
 from core.people.staff import StaffMember
@@ -195,6 +196,12 @@ def colleague(session: Session, member_id: str) -> str:
     """Where the letter to somebody who was invited goes; an empty string if nobody was."""
     member = session.get(StaffMember, member_id)
     return member.email if member else ""
+
+
+def guest(session: Session, seat_id: str) -> str:
+    """Where the letter to somebody who is asked to take a seat goes; an empty string if nobody is."""
+    seat = session.get(Seat, seat_id)
+    return seat.email if seat else ""
 
 
 def of_order(session: Session, order_id: str) -> list[Letter]:

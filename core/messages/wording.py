@@ -15,7 +15,7 @@ from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
-from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter
+from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, SeatLetter
 from core.messages.digests import DigestLetter, WeekSales
 from core.messages.new_versions import VersionLetter
 from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
@@ -454,6 +454,15 @@ def invitation(settings: Settings, letter: InvitationLetter) -> Message:
         "address": letter.email,
     }
     return _message(settings, "invitation", letter.email, f"You can help to run {settings.shop_name}", context)
+
+
+def seat_invitation(settings: Settings, letter: SeatLetter) -> Message:
+    """Somebody is asked to take a seat of a plan."""
+    context: dict[str, object] = {
+        "product": letter.product, "by": letter.by, "digits": letter.digits, "until": _moment(letter.until),
+        "url": letter.url,
+    }  # fmt: skip
+    return _message(settings, "seat_invitation", letter.email, f"A seat of {letter.product} is yours", context)
 
 
 _ROLES = {

@@ -19,9 +19,11 @@ class Order(Dated, table=True):
     """What somebody wants to buy, and what became of it. Amounts in minor units of `currency`.
 
     Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
-    called in the shop that it was imported from. `country` is that of their billing address, and `card_country` where their
-    card is from: the two pieces of evidence by which a sale is taxed. `business` if they said to buy for one. `from_season` if
-    it was made up for the demo: nobody is owed anything by it, and Stripe, or what stands in for it, has never heard of it.
+    called in the shop that it was imported from, `seller_reference` the id that its buyer has in the seller's own programs.
+    `country` is that of their billing address, and `card_country` where their card is from: the two pieces of evidence by which
+    a sale is taxed. `business` if they said to buy for one. `entitlements_due` is since when it is to be looked at again what its
+    people may use, null when that was done. `from_season` if it was made up for the demo: nobody is owed anything by it, and
+    Stripe, or what stands in for it, has never heard of it.
     """
 
     __tablename__ = "orders"
@@ -60,6 +62,7 @@ class Order(Dated, table=True):
     card_country: str = ""
     business: bool = False
     external_id: str | None = Field(default=None, unique=True)
+    seller_reference: str = ""
     livemode: bool
     attempts: int = 0
     stripe_checkout_session_id: str | None = Field(default=None, unique=True)
@@ -68,6 +71,7 @@ class Order(Dated, table=True):
     attention: str = ""
     eventful: bool = False
     from_season: bool = False
+    entitlements_due: datetime | None = None
     paid_at: datetime | None = Field(default=None, index=True)
     fulfilled_at: datetime | None = None
     created_at: datetime = Field(index=True)
@@ -77,6 +81,8 @@ class Order(Dated, table=True):
 # Those that a person is to look at, of however many there are.
 NEEDS_ATTENTION = col(Order.attention) != constant("")
 index_where(NEEDS_ATTENTION, "ix_orders_needs_attention", Order.id)
+ENTITLEMENTS_DUE = col(Order.entitlements_due).is_not(None)
+index_where(ENTITLEMENTS_DUE, "ix_orders_entitlements_due", Order.entitlements_due, Order.id)
 # Where a buyer lives is known of what was paid for.
 FROM_SOMEWHERE = col(Order.country) != constant("")
 index_where(FROM_SOMEWHERE, "ix_orders_country", Order.livemode, Order.country, Order.created_at, Order.id)
@@ -180,6 +186,7 @@ def add(
     attempts: int = 0,
     from_season: bool = False,
     business: bool = False,
+    seller_reference: str = "",
     now: datetime,
 ) -> Order:
     """Write a new order without lines. The number is `PREFIX-1001` and up.
@@ -189,7 +196,7 @@ def add(
     order = Order(
         id=new_id("ord"), number=f"{prefix}-{_next_number(session)}", cart_id=cart_id, browser_id=browser_id,
         email=email, currency=currency, amount_expected=amount_expected, livemode=livemode, attempts=attempts,
-        from_season=from_season, business=business, created_at=now, updated_at=now,
+        from_season=from_season, business=business, seller_reference=seller_reference, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(order)
     session.flush()

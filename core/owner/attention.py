@@ -24,6 +24,8 @@ from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
 from core.orders.orders import NEEDS_ATTENTION, Order
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Status
+from core.outgoing import endpoints, messages
+from core.outgoing.endpoints import Off
 from core.owner.doctor import readiness
 from core.owner.doctor.readiness import Check
 from core.rights.withdrawals import State, Withdrawal
@@ -69,6 +71,7 @@ def items(shop: Shop) -> list[Item]:
             *_events(session, now=now),
             *_letters(session, now=now),
             *_files(session),
+            *_endpoints(session),
         ]
         found = _of_this_mode(session, found, livemode=shop.settings.livemode)
     found += [*_machinery(shop), *_jobs(shop)]
@@ -130,6 +133,24 @@ def _files(session: Session) -> Iterator[Item]:
             "Buyers get a page instead of the file, and nothing counts. Apply the catalogue again from where the file lies;"
             " this item goes with the next download.",
         )  # fmt: skip
+
+
+def _endpoints(session: Session) -> Iterator[Item]:
+    """Endpoints that were switched off because they took nothing, or say that they are gone."""
+    for row in endpoints.everything(session):
+        if row.off in (Off.FAILED, Off.GONE) and row.off_at:
+            kept = f", {waiting} messages wait" if (waiting := messages.held(session, row.id)) else ""
+            yield Item(
+                "webhook_off", row.id, None, row.off_at, None, f"{row.name}: {row.failure}{kept}",
+                _ENDPOINT_GONE if row.off is Off.GONE else _ENDPOINT_FAILED,
+            )  # fmt: skip
+
+
+_ENDPOINT_FAILED = (
+    "It took no message for three days and was switched off; what it missed is kept for a month. Mend the program behind it,"
+    " send a test, and switch it on: `pushcart hooks on`, or the page Webhooks."
+)
+_ENDPOINT_GONE = "It answered 410, that nobody is there any more. Remove it, or correct its address and switch it on."
 
 
 def _setbacks(session: Session) -> Iterator[Item]:

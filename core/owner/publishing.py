@@ -14,7 +14,7 @@ from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
 from core.foundation.errors import CatalogInvalid
-from core.kinds import downloads, file_versions
+from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
 from core.owner import date_entries, live_mode
@@ -177,6 +177,8 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
     )
     if row.kind is not entry.kind:
         raise CatalogInvalid([f"{entry.id} is a {row.kind} and cannot become a {entry.kind}: give it a new id"])
+    if row.terms.get("features") != entry.terms.get("features"):
+        entitlement_records.look_at_holders(session, row.id, now=now)
     row.sqlmodel_update(
         {
             **entry.model_dump(

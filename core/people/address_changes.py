@@ -8,9 +8,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select, update
 
+from core import announcements
 from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
+from core.kinds import entitlement_records
 from core.orders import history, orders
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
@@ -73,7 +75,7 @@ def change(
         _move(session, order, new if readdress else order.email, to=customer, how=how, actor=actor, now=now)
     _give(session, customer, new, how=how, now=now)
     if other != customer:
-        _join(session, other, customer)
+        _join(session, other, customer, now=now)
     if not keep and fold(old) != fold(new):
         session.exec(delete(CustomerAddress).where(col(CustomerAddress.folded) == fold(old)))
         main = (col(Customer.id) == customer, col(Customer.email) == fold(old))
@@ -118,7 +120,10 @@ def _move(session: Session, order: Order, email: str, *, to: str, how: How, acto
     """Bring one order to its customer, and its letters to this address."""
     if (order.email, order.customer_id) == (email, to):
         return
+    if order.customer_id not in (None, to):
+        entitlement_records.look(session, [str(order.customer_id)], now=now)
     order.email, order.customer_id, order.updated_at = email, to, now
+    announcements.mark(session, order, now=now)
     earlier = select(func.count()).where(
         col(FulfillmentLog.order_id) == order.id, col(FulfillmentLog.event).startswith("address_changed:")
     )
@@ -134,10 +139,11 @@ def _give(session: Session, customer: str, address: str, *, how: How, now: datet
     session.flush()
 
 
-def _join(session: Session, other: str, customer: str) -> None:
+def _join(session: Session, other: str, customer: str, *, now: datetime) -> None:
     """Give all addresses of one customer to another. The first is no customer any more."""
     theirs = col(CustomerAddress.customer_id) == other
     session.exec(update(CustomerAddress).where(theirs).values(customer_id=customer))
     past.join(session, other, customer)
+    announcements.joined(session, other, customer, now=now)
     customer_notes.move(session, other, customer)
     session.exec(delete(Customer).where(col(Customer.id) == other))

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, String
+from sqlalchemy import Column, ForeignKey, Index, String, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
@@ -16,6 +17,7 @@ from core.foundation.writes import InsertOnce
 class Customer(Record, table=True):
     """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it.
 
+    `seller_reference` is the id that they have in the seller's own programs: `external_id` in what these are told.
     Whoever was erased keeps the row, to which their orders belong, and has no address any more: `email` is the id then.
     """
 
@@ -26,6 +28,7 @@ class Customer(Record, table=True):
     email: str = Field(unique=True)
     created_at: datetime
     erased_at: datetime | None = None
+    seller_reference: str | None = Field(default=None, unique=True)
 
 
 class How(StrEnum):
@@ -83,6 +86,14 @@ def take(session: Session, address: str, customer_id: str, *, how: How, now: dat
     """Let the address be this customer's if it is nobody's yet; return whose it is, which nobody else changes meanwhile."""
     [row] = _TAKE(session, [_row(address, customer_id, how=how, now=now)])
     return str(row.customer_id)
+
+
+def refer(session: Session, customer_id: str, reference: str) -> None:
+    """Note the id that a customer has in the seller's own programs, unless they have one, or somebody else has this one."""
+    another = aliased(Customer)
+    other = select(another.id).where(another.seller_reference == reference).exists()
+    mine = (col(Customer.id) == customer_id, col(Customer.seller_reference).is_(None), ~other)
+    session.exec(update(Customer).where(*mine).values(seller_reference=reference))
 
 
 def _row(address: str, customer_id: str, *, how: How, now: datetime) -> dict[str, Any]:

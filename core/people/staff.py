@@ -59,6 +59,7 @@ class Action(StrEnum):
     DIGEST = "digest"
     IMPORT = "import"
     WITHDRAWAL = "withdrawal"
+    WEBHOOKS = "webhooks"
 
 
 MAY: dict[Role, frozenset[Action]] = {
@@ -79,6 +80,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.GIVE,
         Action.ERASE,
         Action.API_KEYS,
+        Action.WEBHOOKS,
     },
     Role.VIEWER: frozenset(),
 }

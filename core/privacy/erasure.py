@@ -24,6 +24,7 @@ from core.kinds.seats import Seat
 from core.orders import history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
+from core.outgoing import messages
 from core.owner.notes import OrderNote
 from core.people import audit, codes, deeds
 from core.people.codes import SignInCode
@@ -181,7 +182,7 @@ def _involved(session: Session, person: Person) -> set[str]:
 
 def _forget_orders(session: Session, theirs: Iterable[Order], *, actor: str, now: datetime) -> None:
     for order in theirs:
-        order.email = order.name = order.browser_id = order.address = ""
+        order.email = order.name = order.browser_id = order.address = order.seller_reference = ""
         history.note(session, order.id, "erased", actor=actor, now=now)
 
 
@@ -223,13 +224,14 @@ def _forget_beside(session: Session, person: Person) -> None:
 
 
 def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:
+    messages.forget_person(session, person.customer_id)
     session.exec(delete(PastCustomer).where(col(PastCustomer.customer_id) == person.customer_id))
     bought = update(PastOrder).where(col(PastOrder.customer_id) == person.customer_id)
     session.exec(bought.values(email="", name=""))
     session.exec(delete(CustomerNote).where(col(CustomerNote.customer_id) == person.customer_id))
     session.exec(delete(CustomerAddress).where(col(CustomerAddress.customer_id) == person.customer_id))
     row = update(Customer).where(col(Customer.id) == person.customer_id)
-    session.exec(row.values(email=col(Customer.id), erased_at=now))
+    session.exec(row.values(email=col(Customer.id), erased_at=now, seller_reference=None))
 
 
 def _preview(shop: Shop, session: Session, person: Person) -> Preview:

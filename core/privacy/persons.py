@@ -16,7 +16,8 @@ from core.foundation.addresses import fold
 from core.foundation.database import Record
 from core.foundation.errors import CustomerNotFound
 from core.invoicing import billing_details, invoices
-from core.kinds import downloads, licenses, seats, workshops
+from core.kinds import downloads, licenses, workshops
+from core.kinds.seats import Seat
 from core.messages import letters
 from core.orders import setbacks
 from core.orders.balance import entries
@@ -63,7 +64,8 @@ def of_address(session: Session, address: str) -> Person:
     signed_in = select(SignIn.id).where(SignIn.email == fold(address)).limit(1)
     asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
     declared = select(Withdrawal.id).where(Withdrawal.folded == fold(address)).limit(1)
-    known = any(session.exec(query).first() for query in (signed_in, asked, declared))
+    invited = select(Seat.id).where(col(Seat.email).in_(person.written)).limit(1)
+    known = any(session.exec(query).first() for query in (signed_in, asked, declared, invited))
     if not (person.order_ids or person.beside or known):
         raise CustomerNotFound()
     return person
@@ -87,6 +89,8 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
     found[checkouts] = or_(
         found[checkouts] & checkouts.c.id.not_in([row.id for row in others]), checkouts.c.id.in_(person.beside)
     )
+    seats = _table(Seat)
+    found[seats] = or_(found[seats], seats.c.email.in_(person.written))
     for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
     declared = _table(Withdrawal)

@@ -1,5 +1,6 @@
 """Subscriptions as a list: how each plan stands, what renews before long, and for how long one that is past due is waited for."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +8,10 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, func, select
 
+from core.catalog.products import Kind
 from core.foundation.money import Money
+from core.kinds.grants import Grant
+from core.kinds.seats import Seat, SeatState
 from core.orders import subscriptions
 from core.orders.orders import Order
 from core.orders.subscription_items import SubscriptionItem
@@ -46,7 +50,8 @@ _STATUSES = {
 class SubscriptionRow:
     """A plan in the list. `amount` is billed per `interval`; `renews_at` is None if it is not billed again.
 
-    `grace_until` is until when a failed payment keeps access, `ends_at` when it was told to end, or has.
+    `grace_until` is until when a failed payment keeps access, `ends_at` when it was told to end, or has. Of its seats so many are
+    `taken`, the buyer's own included, and for so many somebody is `invited`; so many people lack one where they are too few.
     """
 
     id: str
@@ -61,6 +66,9 @@ class SubscriptionRow:
     end_reason: str
     paused: bool
     began_at: datetime
+    taken: int = 0
+    invited: int = 0
+    short: int = 0
 
 
 def page(
@@ -90,7 +98,8 @@ def renewals(
 def _described(session: Session, found: Page[Subscription]) -> Page[SubscriptionRow]:
     names = order_names.of(session, [row.order_id for row in found.rows])
     quantities = _quantities(session, [row.id for row in found.rows])
-    return found.each(lambda row: _row(row, names[row.order_id], quantities.get(row.id, 0)))
+    seats = _seats(session, [row.order_id for row in found.rows])
+    return found.each(lambda row: _row(row, names[row.order_id], quantities.get(row.id, 0), seats[row.order_id]))
 
 
 def _quantities(session: Session, ids: Collection[str]) -> dict[str, int]:
@@ -100,10 +109,25 @@ def _quantities(session: Session, ids: Collection[str]) -> dict[str, int]:
     return {subscription: int(quantity) for subscription, quantity in session.exec(items)} if ids else {}
 
 
-def _row(row: Subscription, order: OrderName, quantity: int) -> SubscriptionRow:
+def _seats(session: Session, order_ids: Collection[str]) -> dict[str, Counter[SeatState]]:
+    """How the seats of these orders' plans stand; their buyers' own count as accepted."""
+    found: dict[str, Counter[SeatState]] = {order_id: Counter() for order_id in order_ids}
+    if not order_ids:
+        return found
+    plans = (col(Grant.order_id).in_(order_ids), Grant.kind == Kind.PLAN)
+    given = select(Grant.order_id, Seat.state, func.count()).join(Seat, col(Seat.grant_id) == Grant.id).where(*plans)
+    for order_id, state, count in session.exec(given.group_by(Grant.order_id, Seat.state)):
+        found[order_id][SeatState(state)] += count
+    own = select(Grant.order_id).where(*plans, col(Grant.buyer_sits), Grant.quantity > 0)
+    for order_id in session.exec(own):
+        found[order_id][SeatState.ACCEPTED] += 1
+    return found
+
+
+def _row(row: Subscription, order: OrderName, quantity: int, seats: Counter[SeatState]) -> SubscriptionRow:
     standing = next((each for each, names in _STATUSES.items() if row.status in names), Standing.NEW)
     return SubscriptionRow(
         row.id, order, standing, quantity, Money(row.amount, row.currency) if row.currency else None, row.interval,
         row.period_end if row.bills_on else None, row.grace_until, row.ended_at or row.ends_at, row.end_reason,
-        row.paused, row.created_at,
+        row.paused, row.created_at, seats[SeatState.ACCEPTED], seats[SeatState.INVITED], seats[SeatState.SUSPENDED],
     )  # fmt: skip

@@ -18,6 +18,8 @@ from core.foundation.errors import (
     FileTrouble,
     FileUnreadable,
     Hold,
+    HookNotFound,
+    HookUnfit,
     LicenseNotFound,
     MachineNotFound,
     MadeUp,
@@ -163,6 +165,10 @@ def of(error: ShopError) -> str:
             return "Choose what it is to be for."
         case ApiKeyNotFound():
             return "There is no such key any more: somebody has ended it."
+        case HookUnfit(why=why):
+            return _HOOK[why]
+        case HookNotFound():
+            return "This endpoint or message isn't there any more."
         case EventNotFound():
             return "This event isn't remembered any more."
         case EventReduced():
@@ -182,6 +188,14 @@ def of(error: ShopError) -> str:
         case _:
             return f"Nothing was done: {type(error).__name__}."
 
+
+_HOOK = {
+    "address": "That is no address that messages can be sent to. Write it like https://app.example.com/hooks.",
+    "credentials": "Leave passwords and # out of the address: messages are signed instead.",
+    "plain": "With a live key messages go only to addresses that begin with https://.",
+    "topic": "There is no such topic.",
+    "setting": "It comes from the environment: change its variable there and restart.",
+}
 
 # What the fields of a product are called on its page.
 _FIELDS = {

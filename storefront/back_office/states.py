@@ -76,7 +76,7 @@ LETTER_KIND: Mapping[str, str] = {
     Job.INVITATION: "Invitation", Job.REFUNDED: "Money back", Job.RENEWAL_FAILED: "Renewal failed",
     Job.PLAN_ENDING: "Plan will end", Job.PLAN_ENDED: "Plan has ended", Job.ACCESS_CHANGED: "Access closed or opened",
     Job.WITHDRAWAL: "Withdrawal", Job.WITHDRAWAL_NOTICE: "Notice of withdrawals", Job.PLAN_REMINDER: "Plan reminder",
-    Job.NEW_VERSION: "New version of a file",
+    Job.NEW_VERSION: "New version of a file", Job.SEAT_INVITATION: "Seat of a plan",
     Job.TEST_LETTER: "Test letter", Job.DIGEST: "Weekly digest",
 }  # fmt: skip
 PLAN = {

@@ -196,6 +196,7 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
             again=again,
             business=business,
             consents=agreed(asked),
+            person=visitor.reference(),
         )
         return checkout.start(shop, basket)
     except (StillSettling, PlanHeld):

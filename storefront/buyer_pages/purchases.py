@@ -12,9 +12,11 @@ from core.licensing import holding
 from core.orders.status import GrantState
 from core.people import purchases, sign_in
 from core.people.purchases import Purchase
+from core.seats import invitations
 from storefront import deliveries, frame, links, pictures, process, sentences, visitor, words
 from storefront.library import plans
 from storefront.papers import purchase_papers
+from storefront.plans import seats_card
 from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
 
@@ -78,8 +80,10 @@ def draw_library(email: str) -> None:
         bought = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
         given = holding.given(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
         names = products.names(session) if given else {}
+        seats = invitations.held_by(session, email, livemode=shop.settings.livemode)
     draw_given(given, names)
-    if not (bought or given):
+    seats_card.draw_held(seats)
+    if not (bought or given or seats):
         st.markdown("Nothing was bought with this email yet. Bought with another one? Add it in your account.")
         links.to(links.SHOP, "To the shop", "storefront")
         return
@@ -132,6 +136,8 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
         with deliveries.draw(plan, where="library", level=3):
             if purchase.plan:
                 plans.draw(purchase.plan)
+            if plan.state is GrantState.ACTIVE:
+                seats_card.draw(email, plan.grant_id)
             draw_billing_button(purchase, plan, email)
 
 

@@ -59,6 +59,8 @@ def held(why: Hold, number: str) -> str:
             return (
                 f"the plan of order {words.plain(number)} still runs. End it first: Manage billing in Your purchases."
             )
+        case Hold.WITHDRAWAL:
+            return f"nobody has decided yet about your withdrawal from order {words.plain(number)}."
         case Hold.WORKSHOP:
             return f"a workshop of order {words.plain(number)} is still to come, and we expect you there."
 

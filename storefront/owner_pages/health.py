@@ -7,7 +7,7 @@ from core.foundation.outbox import JobRow, Stage
 from core.owner.doctor.findings import Examination, Finding, Level
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
-from core.registers import events, machinery
+from core.registers import events, machinery, webhooks
 from core.registers.events import EventRow, Replayed
 from core.registers.machinery import LastPass, Machinery
 from core.registers.paging import Page
@@ -256,6 +256,26 @@ def reconcile(name: str) -> None:
             words.quiet(f"Stopped early: {words.plain(report.stopped)}")
 
 
+def draw_webhooks() -> None:
+    """The endpoints of the seller's own programs, and whether they take what they are told."""
+    with shop.reading() as session:
+        found = webhooks.listed(session)
+    with frame.card("webhooks", gap="small"):
+        st.header("Outgoing webhooks", anchor=False)
+        for row in found:
+            well = not row.off and not row.failing_since
+            icon = ":green[:material/check_circle:]" if well else ":red[:material/error:]"
+            with st.container(gap=None):
+                st.markdown(f"{icon} **{words.plain(row.name)}**")
+                if row.off:
+                    words.quiet(f"Off. {words.count(row.held, 'message waits', 'messages wait')}.")
+                elif not well:
+                    words.quiet(f"{words.plain(row.failure)}. It is tried again.")
+        if not found:
+            words.quiet("Your programs are told nothing.")
+        links.to(links.WEBHOOKS, "All that was told", where="webhooks")
+
+
 def draw_runs(machine: Machinery) -> None:
     """The workers that were heard of last."""
     with frame.card("runs", gap="small"):
@@ -305,6 +325,7 @@ with frame.column(1180):
         draw_doctor(machine.examination, me)
         draw_jobs(machine, me)
         draw_pass(machine.last_pass, me)
+        draw_webhooks()
         draw_runs(machine)
         draw_kept(machine)
     for row in page.rows:

@@ -16,8 +16,7 @@ VIEWS = {"all": "All", "renewals": f"Renewals of the next {subscriptions.AHEAD.d
 def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
     """One plan."""
     with lists.row(row.id, f"{billed(row)}{states.badge(states.PLAN[row.standing])}", row.order):
-        seats = f"{words.count(row.quantity, 'seat', 'seats')}, " if row.quantity else ""
-        words.quiet(f"{seats}since {dates.day(row.began_at)} · {words.plain(row.id)}")
+        words.quiet(f"{seats(row)}since {dates.day(row.began_at)} · {words.plain(row.id)}")
         for line in about(row):
             st.markdown(line)
         if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
@@ -31,6 +30,17 @@ def billed(row: SubscriptionRow) -> str:
     """What is billed how often, as soon as it is known."""
     often = {str(interval): each for interval, each in words.EACH.items()}.get(row.interval or "", "")
     return f"**{price(row.amount)}** {often} &nbsp; " if row.amount else ""
+
+
+def seats(row: SubscriptionRow) -> str:
+    """How many seats it has, and how they are taken."""
+    if not row.quantity:
+        return ""
+    parts = [f"{row.taken} taken"] if row.taken else []
+    parts += [f"{row.invited} invited"] if row.invited else []
+    parts += [f"{row.short} too few"] if row.short else []
+    taken = f" ({', '.join(parts)})" if parts and row.standing is not Standing.ENDED else ""
+    return f"{words.count(row.quantity, 'seat', 'seats')}{taken}, "
 
 
 def about(row: SubscriptionRow) -> list[str]:

@@ -11,6 +11,12 @@ def healthz() -> dict[str, str]:
     return {}
 
 
+@app.get("/entitlements/{person}")
+def entitlements(person: str) -> dict[str, str]:
+    """It answers."""
+    return {"person": person}
+
+
 @app.post("/licenses/validate")
 async def validate(request: Request) -> Response:
     """Read the question, and answer without a look at it."""

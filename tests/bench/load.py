@@ -30,7 +30,7 @@ class Plan:
     are over. `arrivals` are seconds from the beginning, one for each request.
 
     `body` has `number` where the order's number belongs, and is signed with `secret`, if there is one. Forged requests are of
-    the orders before `end`, from there down.
+    the orders before `end`, from there down. A good request is answered with `expected`.
     """
 
     ports: Sequence[int]
@@ -47,6 +47,8 @@ class Plan:
     duplicates: float = 0
     forged: float = 0
     headers: dict[str, str] = field(default_factory=dict)
+    method: str = "POST"
+    expected: int = 200
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Load:
         self._head, self._tail = plan.body.encode().split(plan.number.encode(), 1)
         self._number = plan.number.encode()
         said = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
-        self._start = f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{said}".encode()
+        self._start = f"{plan.method} {plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{said}".encode()
         self._dice = random.Random(plan.first)
         self._left = plan.requests
         self._began = 0.0
@@ -97,7 +99,7 @@ class Load:
             except (OSError, asyncio.IncompleteReadError) as error:
                 self.result.wrong[type(error).__name__] += 1
                 return
-            if status == 200:
+            if status == self.plan.expected:
                 self.result.times.append((time.perf_counter() - due) * 1000)
             if status != expected:
                 self.result.wrong[f"{status} in place of {expected}"] += 1
@@ -125,7 +127,7 @@ class Load:
             result.duplicates += 1
             return self._request(plan.first + self._dice.randrange(result.told), plan.secret), 200
         result.told += 1
-        return self._request(plan.first + result.told - 1, plan.secret), 200
+        return self._request(plan.first + result.told - 1, plan.secret), plan.expected
 
     def _request(self, number: int, secret: str) -> bytes:
         written = b"%0*d" % (len(self._number), number)
@@ -143,7 +145,8 @@ def _signature(body: bytes, secret: str) -> bytes:
 async def _answer(reader: asyncio.StreamReader) -> int:
     """The status of the next answer, once all of it was read."""
     head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    # What has not changed is answered without a body.
+    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
     await reader.readexactly(length)
     return int(head[9:12])
 

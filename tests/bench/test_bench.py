@@ -15,7 +15,19 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
-from tests.bench import checkout, downloads, exactness, licenses, office, reads, scale, stand, stock, webhook
+from tests.bench import (
+    checkout,
+    downloads,
+    entitlements,
+    exactness,
+    licenses,
+    office,
+    reads,
+    scale,
+    stand,
+    stock,
+    webhook,
+)
 from tests.bench.figures import Figures
 from tests.bench.measures import Bench
 from tests.bench.stand import SECRET_KEY
@@ -123,6 +135,15 @@ def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None
     beyond = [by_version["here"] for (_, name), by_version in figures.values.items() if "beyond" in name]
     assert len(beyond) == len(checkout.IN_FLIGHT)
     assert all(took > 0 for [took] in beyond)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])  # the questions themselves are tested on both
+def test_entitlements_are_asked_for_beside_a_route_that_does_nothing(kind: str, tmp_path: Path) -> None:
+    figures = Figures((HERE,))
+    entitlements.measure(Bench(tmp_path, (HERE,), (kind,), runs=1, requests=20, seconds=60), figures)
+    assert figures.wrong == []
+    assert {name for _, name in figures.values} >= {"p50 ms", "p50 ms of a route that does nothing"}
+    assert len({measure for measure, _ in figures.values}) == 4
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])  # the calls themselves are tested on both

@@ -46,6 +46,31 @@ def test_a_price_is_found_with_its_product_and_a_foreign_one_is_not(account: Str
     assert account.find_price("price_of_another") is None
 
 
+def test_a_plan_s_price_is_made_once_and_found_by_its_lookup_key(account: StripeAccount) -> None:
+    assert account.price_by_key("plan-month") is None
+    product = account.make_product({"name": "Plan", "metadata": {"product_id": "plan"}}, key="product:plan")
+    asked = {
+        "product": product["id"], "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"},
+        "lookup_key": "plan-month", "transfer_lookup_key": True,
+    }  # fmt: skip
+    made = account.create_price(asked, key="plan:1")
+    assert account.create_price(asked, key="plan:1")["id"] == made["id"]
+    dearer = account.create_price({**asked, "unit_amount": 1000}, key="plan:2")
+    there = account.price_by_key("plan-month")
+    assert there is not None
+    assert (there["id"], there["product"]) == (dearer["id"], product["id"])
+    portal = account.portal()
+    assert portal is not None
+    seats = {"enabled": True, "minimum": 1, "maximum": 50}
+    switching = {
+        "enabled": True, "default_allowed_updates": ["price", "quantity"], "proration_behavior": "always_invoice",
+        "products": [{"product": product["id"], "prices": [dearer["id"]], "adjustable_quantity": seats}],
+    }  # fmt: skip
+    assert account.set_up_portal(portal["id"], {"subscription_update": switching})["features"]["subscription_update"][
+        "enabled"
+    ]
+
+
 def test_the_portal_is_looked_at_and_set_up(account: StripeAccount) -> None:
     portal = account.portal()
     assert portal is not None

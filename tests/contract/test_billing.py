@@ -168,6 +168,20 @@ def test_seats_change_at_once_and_are_paid_for_from_the_next_period(side: Side) 
     assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 4500
 
 
+def test_another_number_of_seats_is_billed_at_once_by_what_was_said_before(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2))
+    [item] = facts(side, name).items
+    assert item.period_start
+    at = int(item.period_start.timestamp())
+    said = side.stripe.preview_quantity(name, item.id, 4, at=at)
+    assert (said, [each.quantity for each in facts(side, name).items]) == (1800, [2])
+    for _ in range(2):  # the same question twice is one change
+        side.stripe.change_quantity(name, item.id, 4, at=at, key="seats:1")
+    assert [each.quantity for each in facts(side, name).items] == [4]
+    assert invoice_of(side, newest_payment(side, name))["amount_paid"] == said
+    assert side.stripe.preview_quantity(name, item.id, 1, at=at) == -2700
+
+
 def test_cancelled_in_the_portal_it_names_the_moment_and_ends_then(side: Side) -> None:
     name = subscribed(side)
     side.cancel_later(name)

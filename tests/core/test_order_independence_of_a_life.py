@@ -44,6 +44,7 @@ SHELVES = {
 OURS = {
     "created_at",
     "updated_at",
+    "entitlements_due",
     "received_at",
     "verified_at",
     "retry_after",

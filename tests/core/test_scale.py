@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ from core.foundation.money import Money
 from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
+from core.integrations import versions
 from core.kinds import file_versions
 from core.kinds.license_keys import fingerprint
 from core.licensing import administration, calls, holding, rate_limits
 from core.licensing.calls import Call, Question
+from core.outgoing import attempts, messages
 from core.owner import attention, reports, setting_up
 from core.owner.accounting import order_list
 from core.owner.figures import closing, overview, rows
@@ -46,11 +49,13 @@ from core.registers import (
     machinery,
     refunds,
     subscriptions,
+    webhooks,
     withdrawals,
 )
 from core.registers.paging import Page, Place
 from core.rights import reminders
 from core.rights import withdrawals as rights
+from core.seats import invitations
 from core.shop import Shop
 from tests import builders, seed
 from tests.conftest import DATABASES, Clock, migrated_database
@@ -326,6 +331,32 @@ def test_letters_are_read_without_reading_tables(old_shop: Shop, heard: Heard, s
     with old_shop.reading() as session:
         leafed(lambda place: letters.page(session, state, place=place))
     assert _whole_tables(old_shop.engine, heard) == []
+
+
+@pytest.mark.parametrize("state", ["", "held", "delivered"])
+def test_what_endpoints_were_told_is_read_without_reading_tables(old_shop: Shop, heard: Heard, state: str) -> None:
+    with old_shop.reading() as session:
+        for endpoint in ("", "we_1"):
+            of_endpoint = partial(webhooks.page, session, endpoint=endpoint, state=state)
+            leafed(lambda place, page=of_endpoint: page(place=place))
+        assert messages.held(session, "we_1") == 20
+        assert webhooks.sheet(session, "whd_77")
+    with old_shop.transaction() as session:
+        assert attempts.forget(session, now=datetime(2020, 1, 1, tzinfo=UTC)) == 0
+        messages.forget_person(session, "cus_77")
+        messages.drop_waiting(session, "we_none", now=old_shop.now())
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_what_people_may_use_is_found_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    assert [each.product for each in versions.of(old_shop, "cus_99").found.products]
+    assert versions.of_address(old_shop, "buyer98@example.org").person == "cus_98"
+    page = versions.changed_since(old_shop, size=5)
+    assert (len(page.people), page.more) == (5, True)
+    assert len(versions.changed_since(old_shop, page.cursor, size=5).people) == 5
+    with old_shop.reading() as session:
+        assert len(invitations.held_by(session, "buyer97@example.org", livemode=False)) == 1
+    assert _whole_tables(old_shop.engine, [each for each in heard if not _of_the_catalogue(each)]) == []
 
 
 @pytest.mark.parametrize("state", ["", "active"])

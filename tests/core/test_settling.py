@@ -77,6 +77,7 @@ def test_an_order_that_is_paid_for_is_delivered_told_and_its_buyers(shop: Shop) 
         "address": "Storgatan 1", "card_country": "", "business": False,
         "stripe_checkout_session_id": "cs_1", "stripe_payment_intent_id": "pi_1", "stripe_subscription_id": None,
         "attention": "", "eventful": False, "from_season": False, "paid_at": DAY, "fulfilled_at": FIRST, "updated_at": FIRST,
+        "entitlements_due": FIRST, "seller_reference": "",
     }  # fmt: skip
     assert (log(shop, order_id), jobs(shop, order_id)) == (["paid", "granted:1", "fulfilled"], ["receipt"])
     written = {(row.stripe_checkout_session_id, row.actor) for row in builders.rows(shop, FulfillmentLog)}

@@ -7,7 +7,7 @@ from functools import partial
 from core.foundation.errors import PermissionMissing, ShopError, StripeKeyRefused, StripeTrouble
 from core.gateway import account
 from core.gateway.account import Account
-from core.owner.doctor import findings, house, ping, stripe_side
+from core.owner.doctor import findings, house, ping, plan_prices, stripe_side
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
@@ -54,6 +54,7 @@ def _checks(shop: Shop, theirs: Account, *, fix: bool, letter_to: str) -> dict[s
         "webhook": partial(_pinged, shop, theirs),
         "prices": partial(stripe_side.prices, shop, theirs),
         "tax": partial(stripe_side.registrations, shop, theirs),
+        "plans": partial(plan_prices.plans, shop, theirs, fix=fix),
         "portal": partial(stripe_side.portal, shop, theirs, fix=fix),
         "seller": partial(house.who_sells, shop),
         "worker": partial(house.worker, shop),

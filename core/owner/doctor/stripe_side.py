@@ -12,6 +12,7 @@ from core.events.handlers import HANDLERS
 from core.foundation.errors import EndpointUnfit, PermissionMissing
 from core.gateway import account
 from core.gateway.account import Account, Right
+from core.owner.doctor import plan_prices
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
@@ -186,12 +187,16 @@ def portal(shop: Shop, theirs: Account, *, fix: bool = False) -> Iterator[Findin
             "Save its settings once in Stripe's dashboard, under Settings, Billing, Customer portal.",
         )  # fmt: skip
         return
-    lacking = [name for name in _IN_PORTAL if not (found["features"].get(name) or {}).get("enabled")]
+    offered = {**_IN_PORTAL, **_switching(shop)}
+    lacking = [name for name in offered if not (found["features"].get(name) or {}).get("enabled")]
+    if fix and not lacking and "subscription_update" in offered:
+        # Stripe does not say which plans one may switch between: they are said anew.
+        theirs.set_up_portal(found["id"], {"subscription_update": offered["subscription_update"]})
     if not lacking:
         yield Finding("portal", Level.FINE, "Buyers of plans can end them and change their card by themselves.")
         return
     if fix:
-        theirs.set_up_portal(found["id"], {name: _IN_PORTAL[name] for name in lacking})
+        theirs.set_up_portal(found["id"], {name: offered[name] for name in lacking})
     yield Finding(
         "portal", Level.FINE if fix else Level.WRONG, f"The customer portal does not offer {', '.join(lacking)}.",
         "Buyers of plans write to you for what they could do themselves.",
@@ -218,6 +223,19 @@ def registrations(shop: Shop, theirs: Account) -> Iterator[Finding]:
         "It takes none from anybody, and you owe it all the same.",
         "Add your registrations in Stripe's dashboard, under Tax, Registrations, or set TAX=off.",
     )  # fmt: skip
+
+
+def _switching(shop: Shop) -> dict[str, dict[str, Any]]:
+    """That buyers change seats and plans by themselves, once Stripe has prices of its own for any."""
+    between = plan_prices.switched_between(shop)
+    if not between:
+        return {}
+    return {
+        "subscription_update": {
+            "enabled": True, "default_allowed_updates": ["price", "quantity"], "proration_behavior": "always_invoice",
+            "products": between,
+        },
+    }  # fmt: skip
 
 
 def _sells_plans(shop: Shop) -> bool:

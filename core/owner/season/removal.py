@@ -12,6 +12,7 @@ from core.foundation.errors import NoSeason, SeasonUnderWay
 from core.invoicing import billing_details, invoices
 from core.journeys import given_orders
 from core.kinds import downloads, licenses, seats
+from core.kinds.entitlement_records import EntitlementRecord
 from core.kinds.workshops import WorkshopDate
 from core.licensing import offline_tokens
 from core.messages import letters
@@ -90,6 +91,7 @@ def _remove_customers(session: Session, ids: set[str]) -> None:
     )  # fmt: skip
     theirs = select(col(Customer.id)).where(*gone)
     session.execute(delete(CustomerAddress).where(col(CustomerAddress.customer_id).in_(theirs)))
+    session.execute(delete(EntitlementRecord).where(col(EntitlementRecord.customer_id).in_(theirs)))
     session.execute(delete(Customer).where(*gone))
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, SQLModel, col, select
 
 from core.catalog import products
-from core.catalog.products import Price, Product
+from core.catalog.products import Kind, Price, Product
 from core.kinds.downloads import DownloadFile
 from core.kinds.workshops import WorkshopDate
 
@@ -57,6 +57,12 @@ def _product(row: Product) -> Entry:
     policy = {"on_refund": terms.pop("on_refund", "revoke")}
     policy |= {name: terms.pop(name) for name in ("withdrawal", "consent") if name in terms}
     tables: Entry = {_TERMS[name]: {name: terms.pop(name)} for name in _TERMS if name in terms}
+    if features := terms.pop("features", None):
+        tables |= (
+            {"license": {**tables.get("license", {}), "features": features}}
+            if row.kind is Kind.LICENSE
+            else {"features": features}
+        )
     if terms:
         tables["plan"] = terms
     said = {name: getattr(row, name) for name in _SAID}

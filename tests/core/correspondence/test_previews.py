@@ -21,7 +21,10 @@ from tests.core.test_fulfillment import blocked_order
 from tests.fakes import FakeStripe
 
 # What no job of a letter does.
-OTHERS = {Job.ASK_STRIPE, Job.CANCEL_SUBSCRIPTION, Job.ARCHIVE_PRICE, Job.PROMOTION_CODE, Job.CORRECT_INVOICES}
+OTHERS = {
+    Job.ASK_STRIPE, Job.CANCEL_SUBSCRIPTION, Job.ARCHIVE_PRICE, Job.PROMOTION_CODE, Job.CORRECT_INVOICES, Job.WEBHOOK,
+    Job.ENTITLEMENTS,
+}  # fmt: skip
 
 
 def uncovered(shop: Shop, letter: Message | None) -> str:

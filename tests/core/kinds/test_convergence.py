@@ -103,7 +103,7 @@ def test_what_was_paid_for_is_delivered_once(shop: Shop, order_id: str) -> None:
             {
                 "order_id": order_id, "order_line_id": line.id, "product_id": line.product_id, "kind": line.kind,
                 "quantity": line.quantity, "state": "active", "reason": "", "granted_at": FIRST, "created_at": FIRST,
-                "updated_at": FIRST,
+                "updated_at": FIRST, "buyer_sits": True,
             }
             for line in lines
         ]  # fmt: skip

@@ -65,7 +65,9 @@ def leaves_traces(shop: Shop, stripe: FakeStripe, order_id: str, *, by: str) -> 
                 builders.select(downloads.DownloadFile).where(downloads.DownloadFile.product_id == grant.product_id)
             ).one()
             session.add(Download(id=f"dl_{grant.id}", grant_id=grant.id, file_id=file.id, ip=by, created_at=shop.now()))
-            session.add(Seat(id=f"seat_{grant.id}", grant_id=grant.id, email=NORA, created_at=shop.now()))
+            session.add(
+                Seat(id=f"seat_{grant.id}", grant_id=grant.id, email=NORA, since=shop.now(), created_at=shop.now())
+            )
             for key in session.exec(builders.select(LicenseKey).where(LicenseKey.grant_id == grant.id)):
                 session.add(
                     LicenseActivation(

@@ -54,6 +54,14 @@ def test_the_seller_s_terms_have_to_be_ticked(visitor: Visitor) -> None:
     assert {row.clause: row.given for row in builders.rows(visitor.shop, Consent)} == {"terms": True, "digital": False}
 
 
+@builders.on_sqlite
+def test_the_id_that_an_address_names_goes_with_the_order(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    tab = visitor.opens("cart", external_id="user-9")
+    tab.button(key="pay").click().run()
+    assert [row.seller_reference for row in builders.rows(visitor.shop, Order)] == ["user-9"]
+
+
 def test_drawing_the_cart_asks_nothing_of_stripe(visitor: Visitor) -> None:
     visitor.puts("guide-eur")
     visitor.opens("cart").run()

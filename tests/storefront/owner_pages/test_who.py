@@ -42,12 +42,13 @@ PAGES = (
     "selling/promotion_codes",
     "selling/import_files",
     "withdrawals",
+    "programs/webhooks",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
     "No such file",
-    "Promotion codes", "Import", "Withdrawals",
+    "Promotion codes", "Import", "Withdrawals", "Webhooks",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday", "without factor", "to set up")
 # What these meet in place of the field for their address.

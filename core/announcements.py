@@ -1,0 +1,150 @@
+"""Announcements: what endpoints are told when an order is settled or a licence is changed, in that very transaction.
+
+People are named by their customer id alone. Addresses and names are for letters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from core.catalog.products import Kind
+from core.foundation import outbox
+from core.foundation.database import NOW
+from core.foundation.outbox import Job
+from core.foundation.writes import at_the_end
+from core.kinds import entitlement_records
+from core.kinds.entitlement_records import EntitlementRecord
+from core.kinds.grants import Grant
+from core.kinds.licenses import LicenseKey
+from core.kinds.seats import Seat
+from core.orders.ledger import Ledger
+from core.orders.orders import Order
+from core.orders.status import GrantState
+from core.outgoing import messages
+from core.outgoing.messages import announce
+from core.outgoing.topics import Topic
+
+
+@dataclass(frozen=True)
+class Before:
+    """How an order stood before it was settled: whether its payment was known, and what had gone back, in minor units."""
+
+    paid: bool
+    refunded: int
+
+
+def before(order: Order) -> Before:
+    """How it stands now, to be held against what settling makes of it."""
+    return Before(order.stripe_checkout_session_id is not None, order.amount_refunded)
+
+
+def settled(
+    session: Session, order: Order, ledger: Ledger, grants: Sequence[Grant], earlier: Before, *, now: datetime
+) -> None:
+    """Announce what has become of an order by this, and note that what its buyer may use is to be looked at again."""
+    if order.from_season:
+        return
+    changed = [grant for grant in grants if grant.updated_at == now]
+    person = order.customer_id or ""
+    if ledger.paid and not earlier.paid:
+        announce(session, Topic.ORDER_PAID, _order(order, ledger), key=order.id, person=person, now=now)
+    if order.amount_refunded != earlier.refunded:
+        key = f"{order.id}:{order.amount_refunded}:{outbox.stamp(now)}"
+        announce(session, Topic.ORDER_REFUNDED, _order(order, ledger), key=key, person=person, now=now)
+    if any(grant.kind is Kind.LICENSE for grant in changed):
+        of_grants = [grant.id for grant in changed if grant.kind is Kind.LICENSE]
+        at_the_end(session, _announce_licenses_of, *of_grants)
+    # Of a plan more may have changed than its grant says: until when it is paid for, and the grace of a failed renewal.
+    if changed or (order.eventful and any(grant.kind is Kind.PLAN for grant in grants)):
+        mark(session, order, now=now)
+
+
+def mark(session: Session, order: Order, *, now: datetime) -> None:
+    """Note on an order that what its people may use is to be looked at again; where an endpoint waits for that, soon."""
+    order.entitlements_due = now
+    at_the_end(session, _owe_look, order.id)
+
+
+def license_changed(session: Session, row: LicenseKey) -> None:
+    """Announce how a licence stands when this transaction ends."""
+    at_the_end(session, _announce_licenses, row.id)
+    if row.grant_id:
+        order = session.exec(select(Order).join(Grant, col(Grant.order_id) == Order.id).where(Grant.id == row.grant_id))
+        if found := order.first():
+            mark(session, found, now=session.info[NOW]())
+
+
+def joined(session: Session, other: str, customer: str, *, now: datetime) -> None:
+    """Two customers have turned out to be one: what one may use is the other's from now on, and their seats too. Whoever goes
+    by the id that there is no more is told that nothing is left of it."""
+    session.exec(update(Seat).where(col(Seat.customer_id) == other).values(customer_id=customer))
+    query = select(EntitlementRecord).where(EntitlementRecord.customer_id == other)
+    for row in session.exec(query.with_for_update()).all():
+        said: dict[str, Any] = {
+            "person": other, "external_id": None, "version": row.version + 1, "computed_at": now, "products": []
+        }  # fmt: skip
+        key = f"{other}:{row.livemode}:{row.version + 1}"
+        announce(session, Topic.ENTITLEMENT_CHANGED, said, key=key, person=other, now=now)
+        session.delete(row)
+    session.flush()
+    entitlement_records.look(session, [customer], now=now)
+
+
+def _order(order: Order, ledger: Ledger) -> dict[str, Any]:
+    lines = [
+        {"product": line.product_id, "kind": line.kind, "quantity": line.quantity, "unit_amount": line.unit_amount}
+        for line in ledger.lines
+    ]
+    return {
+        "order": order.id, "number": order.number, "status": order.status, "person": order.customer_id,
+        "currency": order.currency, "amount_total": order.amount_total or 0, "amount_refunded": order.amount_refunded,
+        "livemode": order.livemode, "paid_at": order.paid_at, "lines": lines,
+    }  # fmt: skip
+
+
+def _owe_look(session: Session, order_ids: list[str]) -> None:
+    if not messages.is_wanted(session, Topic.ENTITLEMENT_CHANGED):
+        return
+    moment = outbox.stamp(session.info[NOW]())
+    for order_id in dict.fromkeys(order_ids):
+        outbox.owe(session, Job.ENTITLEMENTS, order_id, key=f"{order_id}:{moment}", to=Job.ENTITLEMENTS)
+
+
+def _announce_licenses_of(session: Session, grant_ids: list[str]) -> None:
+    _announce(session, col(LicenseKey.grant_id).in_(grant_ids))
+
+
+def _announce_licenses(session: Session, ids: list[str]) -> None:
+    _announce(session, col(LicenseKey.id).in_(ids))
+
+
+def _announce(session: Session, which: Any) -> None:
+    if not messages.is_wanted(session, Topic.LICENSE_CHANGED):
+        return
+    now = session.info[NOW]()
+    query = (
+        select(LicenseKey, Grant.state, Order.id, Order.customer_id)
+        .join(Grant, col(Grant.id) == LicenseKey.grant_id, isouter=True)
+        .join(Order, col(Order.id) == Grant.order_id, isouter=True)
+        .where(which)
+    )
+    found: list[tuple[LicenseKey, GrantState | None, str | None, str | None]] = [*session.exec(query).all()]
+    for row, state, order_id, person in found:
+        said: dict[str, Any] = {
+            "license": row.id, "key_hint": row.hint, "product": row.product_id, "status": _standing(row, state, now),
+            "order": order_id, "person": person, "limit": row.machines, "expires_at": row.expires_at,
+            "livemode": row.livemode,
+        }  # fmt: skip
+        key = f"{row.id}:{said['status']}:{outbox.stamp(now)}"
+        announce(session, Topic.LICENSE_CHANGED, said, key=key, person=person or "", now=now)
+
+
+def _standing(row: LicenseKey, grant: GrantState | None, now: datetime) -> str:
+    if grant not in (None, GrantState.ACTIVE):
+        return str(grant)
+    if row.disabled_at:
+        return "disabled"
+    return "expired" if row.expires_at and row.expires_at <= now else "active"

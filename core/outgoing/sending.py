@@ -1,0 +1,116 @@
+"""Sending: one turn of a message's job. It is posted, what was answered is kept, and unless it was taken a later turn is owed.
+
+Where the process dies between the two, the same message is sent again under the same id: receivers know it by that.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlmodel import Session
+
+from core.foundation import outbox
+from core.foundation.errors import SealBroken
+from core.foundation.outbox import Turn
+from core.outgoing import attempts, endpoints, messages, posting, signatures
+from core.outgoing.endpoints import Off, WebhookEndpoint
+from core.outgoing.messages import DeliveryState, WebhookDelivery, WebhookMessage
+from core.outgoing.posting import Answer
+from core.outgoing.topics import Topic
+from core.shop import Shop
+
+log = structlog.get_logger()
+
+# Seconds to wait after each attempt that failed: three days in all, and a little more.
+WAITS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+# Whatever an endpoint asks for, in seconds.
+_LONGEST = 86_400.0
+_GONE = 410
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A message to be sent now."""
+
+    delivery_id: str
+    endpoint_id: str
+    url: str
+    body: bytes
+    headers: dict[str, str]
+
+
+def deliver(shop: Shop, turn: Turn) -> None:
+    """Try once, unless there is nothing left to do."""
+    with shop.transaction() as session:
+        task = _begin(session, shop, turn.arguments[0])
+    if task is None:
+        return
+    answer = posting.post(task.url, task.body, task.headers, private=shop.settings.private_webhooks_allowed)
+    with shop.transaction() as session:
+        _note(session, task, turn, answer, now=shop.now())
+    if not answer.took_it:
+        log.warning("webhook_not_taken", endpoint=task.endpoint_id, delivery=task.delivery_id, status=answer.status)
+
+
+def _begin(session: Session, shop: Shop, delivery_id: str) -> _Task | None:
+    now = shop.now()
+    delivery = session.get(WebhookDelivery, delivery_id, with_for_update=True)
+    if delivery is None or delivery.state is not DeliveryState.WAITING:
+        return None
+    row = session.get_one(WebhookEndpoint, delivery.endpoint_id)
+    message = session.get_one(WebhookMessage, delivery.message_id)
+    if row.removed_at or row.off is Off.GONE:
+        _settle(delivery, DeliveryState.DROPPED, now=now)
+        return None
+    if row.off and message.topic is not Topic.PING:
+        _settle(delivery, DeliveryState.HELD, now=None)
+        return None
+    body = message.body.encode()
+    headers = {"content-type": "application/json", "user-agent": "Pushcart"}
+    try:
+        keys = endpoints.secrets_of(shop.signing_key, row, now=now)
+    except SealBroken:
+        # SECRET_KEY was changed. Nobody could check what is signed with anything else: a person must rotate the secret.
+        endpoints.switch_off(row, Off.FAILED, now=now)
+        row.failure = "its secret cannot be read with this SECRET_KEY"
+        _settle(delivery, DeliveryState.HELD, now=None)
+        return None
+    return _Task(delivery.id, row.id, row.url, body, headers | signatures.headers(message.id, body, keys, at=now))
+
+
+def _note(session: Session, task: _Task, turn: Turn, answer: Answer, *, now: datetime) -> None:
+    """Keep what came of it. The endpoint is locked first, by everybody: many messages to it may end at once."""
+    row = session.get_one(WebhookEndpoint, task.endpoint_id, with_for_update=True)
+    delivery = session.get_one(WebhookDelivery, task.delivery_id, with_for_update=True)
+    attempts.note(session, task.delivery_id, task.url, task.headers, answer, now=now)
+    delivery.attempts += 1
+    delivery.status = answer.status
+    if answer.took_it:
+        _settle(delivery, DeliveryState.DELIVERED, now=now)
+        row.failing_since, row.failure = None, ""
+        return
+    row.failing_since = row.failing_since or now
+    row.failure = answer.error or f"answered {answer.status}"
+    if answer.status == _GONE:
+        endpoints.switch_off(row, Off.GONE, now=now)
+        _settle(delivery, DeliveryState.DROPPED, now=now)
+        session.flush()
+        messages.drop_waiting(session, row.id, now=now)
+    elif turn.number >= len(WAITS):
+        if not row.off:
+            endpoints.switch_off(row, Off.FAILED, now=now)
+        _settle(delivery, DeliveryState.HELD, now=None)
+    else:
+        wait = timedelta(seconds=_wait(turn.number, answer, now=now))
+        delivery.next_at = now + wait
+        outbox.owe_next(session, turn, wait=wait, to=task.endpoint_id)
+
+
+def _settle(delivery: WebhookDelivery, state: DeliveryState, *, now: datetime | None) -> None:
+    delivery.state, delivery.settled_at, delivery.next_at = state, now, None
+
+
+def _wait(number: int, answer: Answer, *, now: datetime) -> float:
+    """Spread, so that what failed together does not come back together; and never sooner than the endpoint asked for."""
+    return max(WAITS[number] * random.uniform(1, 1.1), min(answer.wait(now=now.timestamp()), _LONGEST))

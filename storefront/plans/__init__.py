@@ -1,0 +1,1 @@
+"""Pieces about plans that buyers see: the seats of one."""

@@ -1,0 +1,194 @@
+"""The seats of a plan as its buyer sees them: who has one, who is asked to take one, and how many there are."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+import structlog
+
+from core.foundation.errors import ShopError, StripeTrouble
+from core.foundation.money import Money
+from core.journeys import seat_quantity
+from core.journeys.seat_quantity import Change
+from core.kinds.seats import SeatState
+from core.seats import invitations
+from core.seats.invitations import Offer, Seats, SeatView
+from storefront import frame, process, sentences, words
+from storefront.amounts import price
+
+log = structlog.get_logger()
+_SAID, _TROUBLE = "seats-said", "seats-trouble"
+_BADGES = {
+    SeatState.INVITED: ":orange-badge[:material/schedule: Invited]",
+    SeatState.ACCEPTED: ":green-badge[:material/check: Has a seat]",
+    SeatState.SUSPENDED: ":gray-badge[:material/pause: No seat left]",
+}
+
+
+def draw(email: str, grant_id: str) -> None:
+    """The seats of this buyer's own plan, and what may be done about them."""
+    shop = process.shop()
+    found = invitations.seats(shop, email, grant_id)
+    with st.container(gap="small", key=f"seats-{grant_id}"):
+        st.markdown(f"**{taken(found)}**")
+        _draw_said(grant_id)
+        if found.short:
+            st.markdown(
+                f":orange[:material/error:] {words.count(found.short, 'person has', 'people have')} no seat, since the plan"
+                " has fewer than people. Choose who has one, or take more seats."
+            )
+        _draw_buyer(email, found)
+        for person in found.people:
+            _draw_person(email, found, person)
+        if found.free:
+            _draw_invitation(email, grant_id)
+        _draw_number(email, found)
+
+
+def draw_held(offers: Sequence[Offer]) -> None:
+    """The seats that somebody has of other people's plans."""
+    if offers:
+        st.header("Plans you have a seat of", anchor=False)
+    for offer in offers:
+        with frame.card(f"held-{offer.seat_id}", gap="xxsmall"):
+            st.subheader(words.plain(offer.product), anchor=False)
+            if not offer.active:
+                st.markdown(":orange-badge[:material/pause: On hold]  \nIts plan isn't paid, or has ended.")
+            elif offer.state is SeatState.SUSPENDED:
+                st.markdown(":orange-badge[:material/pause: No seat left]  \nThe plan has fewer seats than people.")
+            else:
+                st.markdown(":green-badge[:material/check: You have a seat]")
+            words.quiet(f"Given to you by {words.plain(offer.by)}.")
+
+
+def taken(found: Seats) -> str:
+    """How many seats there are, and how many of them are taken."""
+    there = len(found.people) + found.buyer_sits - found.short
+    return f"{there} of {words.count(found.quantity, 'seat', 'seats')} taken"
+
+
+def _draw_buyer(email: str, found: Seats) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"seat-own-{found.grant_id}"):
+        badge = _BADGES[SeatState.ACCEPTED] if found.buyer_sits else ":gray-badge[No seat]"
+        st.markdown(f"You &nbsp; {badge}", width="stretch")
+        if found.buyer_sits and found.quantity > 1:
+            _button(found.grant_id, "Give my seat away", "logout", f"own-{found.grant_id}",
+                    lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=False),
+                    "Your seat is free. The plan stays yours.")  # fmt: skip
+        elif not found.buyer_sits and found.free:
+            _button(found.grant_id, "Take a seat", "login", f"own-{found.grant_id}",
+                    lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=True), "You have a seat.")  # fmt: skip
+
+
+def _draw_person(email: str, found: Seats, person: SeatView) -> None:
+    """One seat of somebody else's, and what may be done about it."""
+    shop, grant_id, name = process.shop(), found.grant_id, words.plain(person.email)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"seat-{person.id}"):
+        st.markdown(f"{name} &nbsp; {_BADGES[person.state]}", width="stretch")
+        if person.state is SeatState.INVITED:
+            _button(grant_id, "Send again", "mail", f"again-{person.id}",
+                    lambda: invitations.invite(shop, email, grant_id, person.email), f"A new code goes to {name}.")  # fmt: skip
+        if person.state is SeatState.SUSPENDED:
+            _draw_choice(email, found, person)
+        else:
+            _draw_replacing(email, grant_id, person)
+        _button(grant_id, "Remove", "person_remove", f"remove-{person.id}",
+                lambda: invitations.remove(shop, email, person.id),
+                f"{name} has no seat any more. The plan costs what it did: fewer seats are chosen below.")  # fmt: skip
+
+
+def _draw_choice(email: str, found: Seats, person: SeatView) -> None:
+    """Whose seat somebody without one may have."""
+    sitting = [each for each in found.people if each.state is SeatState.ACCEPTED]
+    if not sitting:
+        return
+    with st.popover("Let them have one", icon=":material/swap_horiz:", type="tertiary"):
+        st.markdown("In whose place?")
+        for each in sitting:
+            act = partial(invitations.choose, process.shop(), email, person.id, each.id)
+            key = f"choose-{person.id}-{each.id}"
+            _button(
+                found.grant_id, words.plain(each.email), "person", key, act, f"{words.plain(person.email)} has a seat."
+            )
+
+
+def _draw_replacing(email: str, grant_id: str, person: SeatView) -> None:
+    """A field for who is to have this seat instead."""
+    with st.popover("Replace", icon=":material/swap_horiz:", type="tertiary"):
+        guest = st.text_input("Their email", type="email", key=f"replace-with-{person.id}") or ""
+        _button(grant_id, "Give them this seat", "send", f"replace-{person.id}",
+                lambda: invitations.replace(process.shop(), email, person.id, guest),
+                f"{words.plain(guest)} is asked to take the seat.")  # fmt: skip
+
+
+def _draw_invitation(email: str, grant_id: str) -> None:
+    row = st.form(f"invite-{grant_id}", clear_on_submit=True, border=False)
+    with row, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        guest = st.text_input(
+            "Give somebody a seat", type="email", placeholder="their@email.com", key=f"guest-{grant_id}"
+        )
+        asked = st.form_submit_button("Send invitation", icon=":material/send:")
+    guest = guest or ""
+    if asked and guest.strip():
+        _act(grant_id, lambda: invitations.invite(process.shop(), email, grant_id, guest),
+             f"{words.plain(guest.strip())} gets a letter with a code.")  # fmt: skip
+        st.rerun()
+
+
+def _draw_number(email: str, found: Seats) -> None:
+    """Another number of seats: what it costs is shown before anything is billed."""
+    with st.popover("More or fewer seats", icon=":material/group:"):
+        wanted = int(st.number_input("Seats", 1, 999, found.quantity, key=f"wanted-{found.grant_id}"))
+        if wanted == found.quantity:
+            words.quiet("Removing a person doesn't make the plan cheaper; fewer seats do.")
+            return
+        try:
+            change = seat_quantity.preview(process.shop(), email, found.grant_id, wanted)
+        except ShopError as error:
+            if isinstance(error, StripeTrouble):
+                log.warning("seats_not_previewed", code=error.code)
+            st.warning(sentences.of(error), icon=":material/error:")
+            return
+        for line in cost(change):
+            st.markdown(line)
+        label = f"Change to {words.count(wanted, 'seat', 'seats')}"
+        if st.button(label, type="primary", key=f"change-{found.grant_id}"):
+            _act(found.grant_id, lambda: seat_quantity.carry_out(process.shop(), email, change),
+                 f"The plan has {words.count(wanted, 'seat', 'seats')} now.")  # fmt: skip
+            st.rerun()
+
+
+def cost(change: Change) -> list[str]:
+    """What a change comes to, in words."""
+    due = change.due
+    now = (
+        f"**{price(due)}** now, for the rest of the period."
+        if due.amount > 0
+        else f"Nothing now. {price(Money(-due.amount, due.currency))} is taken off what comes next."
+        if due.amount < 0
+        else "Nothing now."
+    )
+    return [now, f"Then {price(change.then)} every {change.interval}, without taxes and discounts."]
+
+
+def _button(grant_id: str, label: str, icon: str, key: str, act: Callable[[], None], said: str) -> None:
+    st.button(label, type="tertiary", icon=f":material/{icon}:", key=key, on_click=_act, args=(grant_id, act, said))
+
+
+def _act(grant_id: str, act: Callable[[], None], said: str) -> None:
+    """Do it, and keep what came of it for the page that follows."""
+    try:
+        act()
+    except ShopError as error:
+        if isinstance(error, StripeTrouble):
+            log.warning("seats_not_changed", code=error.code)
+        st.session_state[_TROUBLE] = (grant_id, sentences.of(error))
+    else:
+        st.session_state[_SAID] = (grant_id, said)
+
+
+def _draw_said(grant_id: str) -> None:
+    for name, draw_it, icon in ((_SAID, st.success, "check_circle"), (_TROUBLE, st.warning, "error")):
+        if (found := st.session_state.get(name)) and found[0] == grant_id:
+            st.session_state.pop(name)
+            draw_it(found[1], icon=f":material/{icon}:")

@@ -1,0 +1,229 @@
+"""Sending: what a receiver gets, what counts as taken, and what becomes of what is not."""
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from threading import Thread
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from core.foundation.outbox import Job, Turn
+from core.outgoing import destinations, endpoints, messages, posting, sending
+from core.outgoing.attempts import WebhookAttempt
+from core.outgoing.destinations import PrivateDestination
+from core.outgoing.endpoints import Off, WebhookEndpoint
+from core.outgoing.messages import DeliveryState
+from core.outgoing.posting import Answer
+from core.outgoing.topics import Topic
+from core.shop import Shop
+from tests import builders
+from tests.core.outgoing.receiver import Receiver, deliveries, listens, receiving, work
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def of_today(clock: Any) -> None:
+    """The standard's library goes by the machine's clock."""
+    clock.time = datetime.now(UTC)
+
+
+def announce(shop: Shop, key: str = "1") -> None:
+    with shop.transaction() as session:
+        messages.announce(session, Topic.ATTENDEE_CHANGED, {"place": key}, key=key, now=shop.now())
+
+
+def delayed(shop: Shop) -> list[str]:
+    return [job for job in builders.jobs(shop) if "#" in job]
+
+
+@builders.on_sqlite
+def test_a_receiver_gets_a_signed_message_that_either_secret_opens(shop: Shop, receiver: Receiver) -> None:
+    older = listens(shop, receiver.url)
+    with shop.transaction() as session:
+        newer = endpoints.rotate(session, older.id, now=shop.now())
+    announce(shop)
+    work(shop)
+    for secret in (older.secret, newer.secret):
+        (said,) = receiver.verified(secret)
+        assert (said["type"], said["data"]) == ("attendee.changed", {"place": "1"})
+        assert datetime.fromisoformat(said["timestamp"]) == shop.now()
+    with pytest.raises(Exception, match="signature"):
+        Webhook("whsec_" + "A" * 44).verify(receiver.heard[0][1], receiver.heard[0][0])
+    (row,) = deliveries(shop)
+    assert (row.state, row.status, row.attempts) == (DeliveryState.DELIVERED, 204, 1)
+    (attempt,) = builders.rows(shop, WebhookAttempt)
+    assert attempt.headers["webhook-id"] == row.message_id == receiver.heard[0][0]["webhook-id"]
+    work(shop)
+    sending.deliver(shop, Turn(Job.WEBHOOK, "twice", 0, (row.id,)))
+    assert len(receiver.heard) == 1
+
+
+@pytest.mark.parametrize("status", [199 + 100, 301, 400, 404, 500, 503])
+@builders.on_sqlite
+def test_nothing_but_2xx_is_success_and_no_redirect_is_followed(shop: Shop, receiver: Receiver, status: int) -> None:
+    listens(shop, receiver.url)
+    receiver.answers = [(status, {"Location": receiver.url})]
+    announce(shop)
+    work(shop)
+    (row,) = deliveries(shop)
+    took = status == 299
+    assert row.state is (DeliveryState.DELIVERED if took else DeliveryState.WAITING)
+    assert (row.status, len(delayed(shop)), len(receiver.heard)) == (status, 0 if took else 1, 1)
+    (attempt,) = builders.rows(shop, WebhookAttempt)
+    assert attempt.answer == "what it says"
+    (endpoint,) = builders.rows(shop, WebhookEndpoint)
+    assert (endpoint.failing_since is None) is took
+
+
+def test_it_is_tried_for_three_days_and_then_the_endpoint_is_off_with_its_backlog_kept(
+    shop: Shop, receiver: Receiver
+) -> None:
+    assert 3 * 86_400 <= sum(sending.WAITS) <= 3.5 * 86_400
+    made = listens(shop, receiver.url)
+    receiver.answers = [(500, {})] * (len(sending.WAITS) + 1)
+    announce(shop)
+    for number in range(len(sending.WAITS) + 1):
+        work(shop, number)
+    (row,) = deliveries(shop)
+    assert (row.state, row.attempts, len(delayed(shop))) == (
+        DeliveryState.HELD,
+        len(sending.WAITS) + 1,
+        len(sending.WAITS),
+    )
+    (endpoint,) = builders.rows(shop, WebhookEndpoint)
+    assert (endpoint.off, endpoint.failure) == (Off.FAILED, "answered 500")
+    announce(shop, "2")
+    work(shop)
+    assert {each.state for each in deliveries(shop)} == {DeliveryState.HELD}
+    with shop.transaction() as session:
+        messages.ping(session, made.id, now=shop.now())
+    work(shop)
+    assert [each["type"] for each in receiver.verified(made.secret)][-1] == "test.ping"
+    with shop.transaction() as session:
+        assert messages.switch_on(session, made.id, now=shop.now()) == 2
+    work(shop)
+    assert {each.state for each in deliveries(shop)} == {DeliveryState.DELIVERED}
+    ids = [headers["webhook-id"] for headers, _ in receiver.heard]
+    assert ids.count(ids[0]) == len(sending.WAITS) + 2
+
+
+def test_410_ends_the_endpoint(shop: Shop, receiver: Receiver) -> None:
+    listens(shop, receiver.url)
+    receiver.answers = [(410, {})]
+    announce(shop)
+    announce(shop, "2")
+    work(shop)
+    announce(shop, "3")
+    assert [each.state for each in deliveries(shop)] == [DeliveryState.DROPPED] * 2
+    assert [each.off for each in builders.rows(shop, WebhookEndpoint)] == [Off.GONE]
+    assert len(receiver.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("120", 120), ("", 0), ("soon", 0), ("-5", 0), ("Sat, 01 Jan 2000 00:02:00 GMT", 120), ("9" * 40, 999999999)],
+)
+def test_how_long_it_asks_to_be_left_alone_is_read(said: str, seconds: float) -> None:
+    assert Answer(503, retry_after=said).wait(now=946684800.0) == seconds
+
+
+@builders.on_sqlite
+def test_retry_after_is_honoured(shop: Shop, receiver: Receiver) -> None:
+    listens(shop, receiver.url)
+    receiver.answers = [(429, {"Retry-After": "3600"})]
+    announce(shop)
+    work(shop)
+    (row,) = deliveries(shop)
+    assert row.next_at
+    assert (row.next_at - shop.now()).total_seconds() == 3600
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.0.0.8", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "::1", "fe80::1",
+        "fd00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255",
+    ],
+)  # fmt: skip
+def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
+    assert not destinations.is_public(address)
+
+
+def test_public_addresses_are_public() -> None:
+    assert all(map(destinations.is_public, ("93.184.215.14", "2606:4700::1111", "64:ff9b::5db8:d70e")))
+
+
+def test_a_name_is_looked_up_once_and_its_machine_is_the_one_that_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def look_up(host: str, port: int, **_: object) -> list[Any]:
+        asked.append(host)
+        address = "93.184.215.14" if len(asked) == 1 else "127.0.0.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    called: list[Any] = []
+
+    def connect(address: tuple[str, int], *_: object) -> socket.socket:
+        called.append(address)
+        raise OSError("not today")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert posting.post("http://rebind.example/", b"{}", {}, private=False).error == "OSError: not today"
+    assert (asked, called) == (["rebind.example"], [("93.184.215.14", 80)])
+    assert "private network" in posting.post("http://rebind.example/", b"{}", {}, private=False).error
+    assert len(called) == 1
+
+
+def test_one_private_machine_behind_a_name_is_enough_to_refuse_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [(0, 0, 0, "", ("93.184.215.14", 80)), (0, 0, 0, "", ("10.0.0.1", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    with pytest.raises(PrivateDestination):
+        destinations.find("http://two.example/", private=False)
+
+
+@builders.on_sqlite
+def test_private_addresses_are_refused_unless_a_setting_allows_them(shop: Shop, receiver: Receiver) -> None:
+    own = builders.replace(shop, settings=shop.settings.model_copy(update={"stripe_secret_key": builders.OWN_KEY}))
+    listens(own, receiver.url)
+    announce(own)
+    work(own)
+    assert receiver.heard == []
+    (attempt,) = builders.rows(own, WebhookAttempt)
+    assert "PRIVATE_WEBHOOKS=allow" in attempt.error
+    work(builders.replace(own, settings=own.settings.model_copy(update={"private_webhooks": "allow"})))
+    assert len(receiver.heard) == 1
+
+
+def test_what_trickles_in_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection:
+                try:
+                    while True:
+                        connection.sendall(b"H")
+                        connection.settimeout(0.05)
+                        try:
+                            if not connection.recv(4096):
+                                return
+                        except TimeoutError:
+                            continue
+                except OSError:
+                    return
+
+        thread = Thread(target=trickle, daemon=True)
+        thread.start()
+        answer = posting.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True)
+        thread.join(timeout=5)
+    assert answer.error.startswith("no answer within")
+    assert answer.took < 2

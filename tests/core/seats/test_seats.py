@@ -1,0 +1,330 @@
+"""Seats of plans: given, accepted, replaced, too few of them; and never more than were paid for."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.correspondence import drafts
+from core.foundation.errors import (
+    AccessDenied,
+    BadQuantity,
+    LinkExpired,
+    PlanChanged,
+    PlanNotActive,
+    SeatCodeWrong,
+    SeatNotFound,
+    SeatsTaken,
+    ShopError,
+)
+from core.integrations import entitlements
+from core.journeys import plans, refund, seat_quantity
+from core.kinds.grants import Grant
+from core.kinds.seats import Seat, SeatState
+from core.outgoing.messages import WebhookMessage
+from core.people import customers
+from core.privacy import erasure, export
+from core.seats import claims, invitations
+from core.shop import Shop
+from tests import builders
+from tests.builders import at_once
+from tests.conftest import Clock
+from tests.core.outgoing.receiver import listens
+from tests.fakes import FakeStripe
+
+NORA = "nora@lindqvist.example"
+PEOPLE = [f"guest{number}@team.example" for number in range(6)]
+
+
+def a_plan(shop: Shop, stripe: FakeStripe, seats: int = 3, cart: str = "cart_1") -> tuple[str, str, str]:
+    """An order with a plan: its id, its subscription's, and its grant's."""
+    order_id, subscription = builders.subscribed(shop, stripe, ("plan-month", seats), cart=cart, browser=f"br_{cart}")
+    (grant,) = [row for row in builders.rows(shop, Grant) if row.order_id == order_id]
+    return order_id, subscription, grant.id
+
+
+def seat_of(shop: Shop, email: str) -> Seat:
+    return next(row for row in builders.rows(shop, Seat) if row.email == email)
+
+
+def code_for(shop: Shop, email: str) -> str:
+    """The code in the newest letter to this address, taken from the letter."""
+    job = [each for each in builders.jobs(shop) if each.startswith(f"seat_invitation:{seat_of(shop, email).id}:")][-1]
+    draft = drafts.of_id(job)
+    assert draft
+    letter = drafts.write(shop, draft)
+    assert letter
+    assert letter.to == email
+    return letter.text.split("type this code: ")[1][:8]
+
+
+def joins(shop: Shop, grant: str, email: str) -> None:
+    """Be invited, and take the seat."""
+    invitations.invite(shop, NORA, grant, email)
+    invitations.accept(shop, seat_of(shop, email).id, code_for(shop, email))
+
+
+def standing(shop: Shop) -> dict[str, str]:
+    return {row.email: row.state.value for row in builders.rows(shop, Seat)}
+
+
+def may_use(shop: Shop, email: str) -> bool:
+    with shop.reading() as session:
+        person = customers.whose(session, email)
+        found = entitlements.of(session, person, livemode=False, now=shop.now()) if person else None
+    return bool(found and any(each.product == "plan" and each.state == "active" for each in found.products))
+
+
+def set_seats(shop: Shop, stripe: FakeStripe, subscription: str, quantity: int) -> None:
+    stripe.subscriptions[subscription]["items"]["data"][0]["quantity"] = quantity
+    plans.refresh(shop, subscription)
+
+
+def test_a_seat_is_given_by_mail_and_taken_with_the_code_alone(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    listens(shop, "http://127.0.0.1:9/", "seat.changed")
+    _, _, grant = a_plan(shop, stripe)
+    guest = PEOPLE[0]
+    invitations.invite(shop, NORA, grant, guest)
+    seat = seat_of(shop, guest)
+    assert not may_use(shop, guest)
+    code = code_for(shop, guest)
+    with pytest.raises(SeatCodeWrong):
+        invitations.accept(shop, seat.id, f"{(int(code) + 1) % 10**8:08d}")
+    clock.pass_(minutes=1)
+    assert invitations.accept(shop, seat.id, f"{code[:4]} {code[4:]}")
+    assert may_use(shop, guest)
+    with pytest.raises(LinkExpired):  # it has done its work
+        invitations.accept(shop, seat.id, code)
+    told = [orjson.loads(row.body)["data"] for row in builders.rows(shop, WebhookMessage)]
+    assert sorted((each["seat"], each["state"], each["person"] is not None) for each in told) == [
+        (seat.id, "accepted", True), (seat.id, "invited", False),
+    ]  # fmt: skip
+    assert guest not in str(told)
+    with shop.reading() as session:
+        assert [each.product for each in invitations.held_by(session, guest, livemode=False)] == ["Plan"]
+    invitations.remove(shop, NORA, seat.id)
+    assert not may_use(shop, guest)
+
+
+@builders.on_sqlite
+def test_codes_end_by_time_by_tries_and_by_a_newer_letter(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, _, grant = a_plan(shop, stripe)
+    guest = PEOPLE[0]
+    invitations.invite(shop, NORA, grant, guest)
+    seat, first = seat_of(shop, guest).id, code_for(shop, guest)
+    clock.pass_(days=1)
+    invitations.invite(shop, NORA, grant, guest)
+    second = code_for(shop, guest)
+    assert (first != second, len(builders.rows(shop, Seat))) == (True, 1)
+    with pytest.raises(SeatCodeWrong):
+        invitations.accept(shop, seat, first)
+    clock.pass_(days=15)
+    with pytest.raises(LinkExpired):
+        invitations.accept(shop, seat, second)
+    invitations.invite(shop, NORA, grant, guest)
+    third = code_for(shop, guest)
+    for _ in range(invitations.MOST_TRIES):
+        with pytest.raises(SeatCodeWrong):
+            invitations.accept(shop, seat, "nonsense")
+    with pytest.raises(LinkExpired):
+        invitations.accept(shop, seat, third)
+    assert standing(shop) == {guest: "invited"}
+
+
+@builders.on_sqlite
+def test_nobody_else_changes_a_plans_seats(shop: Shop, stripe: FakeStripe) -> None:
+    _, _, grant = a_plan(shop, stripe)
+    joins(shop, grant, PEOPLE[0])
+    seat = seat_of(shop, PEOPLE[0]).id
+    for who in (PEOPLE[0], "eve@example.org"):
+        for act in (
+            lambda who=who: invitations.seats(shop, who, grant),
+            lambda who=who: invitations.invite(shop, who, grant, who),
+            lambda who=who: invitations.remove(shop, who, seat),
+            lambda who=who: invitations.replace(shop, who, seat, who),
+            lambda who=who: invitations.sit(shop, who, grant, buyer=False),
+            lambda who=who: seat_quantity.preview(shop, who, grant, 5),
+        ):
+            with pytest.raises(AccessDenied):
+                act()
+    assert standing(shop) == {PEOPLE[0]: "accepted"}
+
+
+def test_five_people_one_replaced_shrunk_to_three_grown_again_ended(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, subscription, grant = a_plan(shop, stripe, 5)
+    for email in PEOPLE[:4]:
+        clock.pass_(minutes=1)
+        joins(shop, grant, email)
+    assert all(map(may_use, [shop] * 5, [NORA, *PEOPLE[:4]]))
+    with pytest.raises(SeatsTaken):
+        invitations.invite(shop, NORA, grant, PEOPLE[4])
+    clock.pass_(minutes=1)
+    invitations.replace(shop, NORA, seat_of(shop, PEOPLE[1]).id, PEOPLE[4])
+    invitations.accept(shop, seat_of(shop, PEOPLE[4]).id, code_for(shop, PEOPLE[4]))
+    assert (may_use(shop, PEOPLE[1]), may_use(shop, PEOPLE[4])) == (False, True)
+    clock.pass_(minutes=1)
+    set_seats(shop, stripe, subscription, 3)
+    # The buyer and the two who were first; nothing is deleted.
+    assert standing(shop) == {
+        PEOPLE[0]: "accepted", PEOPLE[1]: "removed", PEOPLE[2]: "accepted", PEOPLE[3]: "suspended", PEOPLE[4]: "suspended",
+    }  # fmt: skip
+    assert [may_use(shop, each) for each in (NORA, *PEOPLE[:5])] == [True, True, False, True, False, False]
+    clock.pass_(minutes=1)
+    invitations.choose(shop, NORA, seat_of(shop, PEOPLE[4]).id, seat_of(shop, PEOPLE[0]).id)
+    assert [may_use(shop, each) for each in (NORA, *PEOPLE[:5])] == [True, False, False, True, False, True]
+    clock.pass_(minutes=1)
+    set_seats(shop, stripe, subscription, 5)
+    assert [may_use(shop, each) for each in (NORA, *PEOPLE[:5])] == [True, True, False, True, True, True]
+    refund.request(shop, order_id, actor="owner", key="1")
+    builders.deliver(shop, stripe.tell("refund.updated", next(reversed(stripe.refunds.values()))))
+    assert not any(may_use(shop, each) for each in (NORA, *PEOPLE[:5]))
+    with pytest.raises(PlanNotActive):
+        invitations.invite(shop, NORA, grant, PEOPLE[5])
+    assert standing(shop)[PEOPLE[0]] == "accepted"
+
+
+@builders.on_sqlite
+def test_the_buyer_gives_the_first_seat_away_and_takes_it_back(shop: Shop, stripe: FakeStripe) -> None:
+    _, _, grant = a_plan(shop, stripe, 1)
+    with pytest.raises(SeatsTaken):
+        invitations.invite(shop, NORA, grant, PEOPLE[0])
+    invitations.sit(shop, NORA, grant, buyer=False)
+    assert not may_use(shop, NORA)
+    joins(shop, grant, PEOPLE[0])
+    with pytest.raises(SeatsTaken):
+        invitations.sit(shop, NORA, grant, buyer=True)
+    invitations.remove(shop, NORA, seat_of(shop, PEOPLE[0]).id)
+    invitations.invite(shop, NORA, grant, NORA)
+    assert may_use(shop, NORA)
+    assert invitations.seats(shop, NORA, grant).people == ()
+
+
+@builders.on_sqlite
+def test_another_number_of_seats_costs_what_was_shown_and_is_billed_once(shop: Shop, stripe: FakeStripe) -> None:
+    _, subscription, grant = a_plan(shop, stripe, 2)
+    change = seat_quantity.preview(shop, NORA, grant, 4)
+    unit = stripe.subscriptions[subscription]["items"]["data"][0]["price"]["unit_amount"]
+    assert (change.before, change.after, change.due.amount, change.then.amount) == (2, 4, 2 * unit, 4 * unit)
+    assert stripe.subscriptions[subscription]["items"]["data"][0]["quantity"] == 2
+    seat_quantity.carry_out(shop, NORA, change)
+    assert [row.quantity for row in builders.rows(shop, Grant)] == [4]
+    with pytest.raises(PlanChanged):
+        seat_quantity.carry_out(shop, NORA, change)
+    assert stripe.calls.count("change_quantity") == 1
+    for quantity in (0, 4, 1000):
+        with pytest.raises(BadQuantity):
+            seat_quantity.preview(shop, NORA, grant, quantity)
+    fewer = seat_quantity.preview(shop, NORA, grant, 1)
+    assert fewer.due.amount == -3 * unit
+
+
+def test_twenty_claims_at_once_on_three_seats_make_three(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _, grant = a_plan(shop, stripe, 3)
+    invitations.sit(shop, NORA, grant, buyer=False)
+    found = at_once(
+        *[lambda number=number: claims.claim(shop, order_id, f"claim{number}@team.example") for number in range(20)]
+    )
+    claimed = [each for each in found if isinstance(each, claims.Claimed)]
+    refused = [each for each in found if isinstance(each, SeatsTaken)]
+    assert (len(claimed), len(refused)) == (3, 17), found
+    assert sorted(standing(shop).values()) == ["accepted"] * 3
+    claims.release(shop, claimed[0].id)
+    claims.release(shop, claimed[0].id)
+    assert claims.claim(shop, order_id, "claim99@team.example").free == 0
+    with pytest.raises(SeatNotFound):
+        claims.release(shop, "seat_none")
+    with pytest.raises(SeatNotFound):
+        claims.claim(shop, "PL-9999", "x@team.example")
+
+
+def test_two_who_take_the_last_seat_at_once_are_one(shop: Shop, stripe: FakeStripe) -> None:
+    _, subscription, grant = a_plan(shop, stripe, 3)
+    for email in PEOPLE[:2]:
+        invitations.invite(shop, NORA, grant, email)
+    codes = {email: code_for(shop, email) for email in PEOPLE[:2]}
+    set_seats(shop, stripe, subscription, 2)
+    found = at_once(
+        *[lambda email=email: invitations.accept(shop, seat_of(shop, email).id, codes[email]) for email in codes]
+    )
+    assert sorted(type(each).__name__ for each in found) == ["SeatsTaken", "str"]
+    assert sorted(standing(shop).values()) == ["accepted", "invited"]
+
+
+def test_who_is_erased_has_no_seat_and_no_invitation_any_more(shop: Shop, stripe: FakeStripe) -> None:
+    _, _, grant = a_plan(shop, stripe)
+    joins(shop, grant, PEOPLE[0])
+    invitations.invite(shop, NORA, grant, PEOPLE[1])
+    for email in PEOPLE[:2]:
+        assert email.encode() in b"".join(export.from_terminal(shop, email))
+        erasure.from_terminal(shop, email)
+    assert builders.rows(shop, Seat) == []
+    assert invitations.seats(shop, NORA, grant).free == 2
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("claim"), st.integers(0, 4)),
+    st.tuples(st.just("remove"), st.integers(0, 4)),
+    st.tuples(st.just("quantity"), st.integers(0, 5)),
+    st.tuples(st.just("choose"), st.integers(0, 4)),
+    st.tuples(st.just("sit"), st.integers(0, 1)),
+)
+
+
+@pytest.fixture
+def numbers() -> Iterator[int]:
+    return iter(range(10**6))
+
+
+@builders.on_sqlite
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, max_size=10))
+def test_whatever_happens_no_more_sit_than_were_paid_for_and_the_first_stay(
+    shop: Shop, stripe: FakeStripe, clock: Clock, numbers: Iterator[int], steps: list[tuple[str, int]]
+) -> None:
+    number = next(numbers)
+    order_id, paid = builders.opened(shop, ("plan-month", 3), cart=f"c{number}", browser=f"br_{number}")
+    buyer = f"buyer{number}@example.org"
+    subscription = stripe.pay(paid, email=buyer)["subscription"]
+    builders.deliver(shop, stripe.event("completed", paid))
+    plans.refresh(shop, subscription)
+    (grant,) = [row.id for row in builders.rows(shop, Grant) if row.order_id == order_id]
+
+    def mine() -> list[Seat]:
+        return [row for row in builders.rows(shop, Seat) if row.grant_id == grant]
+
+    for what, value in steps:
+        clock.pass_(minutes=1)
+        guest = f"g{value}-{number}@team.example"
+        own = next((row for row in mine() if row.email == guest), None)
+        before = {row.id for row in mine()}
+        try:
+            match what:
+                case "claim":
+                    claims.claim(shop, order_id, guest)
+                case "remove" if own:
+                    claims.release(shop, own.id)
+                case "quantity":
+                    set_seats(shop, stripe, subscription, value)
+                case "choose" if own:
+                    sitting = [row.id for row in mine() if row.state is SeatState.ACCEPTED]
+                    invitations.choose(shop, buyer, own.id, sitting[0] if sitting else "none")
+                case "sit":
+                    invitations.sit(shop, buyer, grant, buyer=bool(value))
+        except ShopError:
+            pass
+        with shop.reading() as session:
+            row = session.get_one(Grant, grant)
+        room = max(row.quantity - row.buyer_sits, 0)
+        there = [each for each in mine() if each.state in (SeatState.ACCEPTED, SeatState.SUSPENDED)]
+        there.sort(key=lambda each: (each.since, each.id))
+        states = [each.state for each in there]
+        assert states == [SeatState.ACCEPTED] * min(room, len(there)) + [SeatState.SUSPENDED] * max(
+            len(there) - room, 0
+        )
+        assert before <= {each.id for each in mine()}
+    assert timedelta(0) <= clock.time - shop.now()

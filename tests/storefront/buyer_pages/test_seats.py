@@ -1,0 +1,59 @@
+"""The seats of a plan on its buyer's page, and the page of whoever is asked to take one."""
+
+from core.kinds.seats import Seat
+from core.seats import invitations
+from tests import builders, colleagues
+from tests.core.seats.test_seats import NORA, PEOPLE, a_plan, code_for, joins, seat_of, set_seats, standing
+from tests.storefront.conftest import Visitor, labels, left_for, sound, words
+
+
+@builders.on_sqlite
+def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visitor: Visitor) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    _, subscription, grant = a_plan(shop, stripe, 3)
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    tab = visitor.opens("purchases")
+    assert "1 of 3 seats taken" in words(tab)
+    tab.text_input(key=f"guest-{grant}").set_value(PEOPLE[0])
+    sound(next(each for each in tab.form_submit_button if each.label == "Send invitation").click().run())
+    assert f"{PEOPLE[0]} gets a letter with a code" in words(tab)
+    assert standing(shop) == {PEOPLE[0]: "invited"}
+    joins(shop, grant, PEOPLE[1])
+    sound(tab.run())
+    assert "3 of 3 seats taken" in words(tab)
+    assert "Send invitation" not in labels(tab)
+    sound(tab.number_input(key=f"wanted-{grant}").set_value(5).run())
+    assert "for the rest of the period" in words(tab)
+    assert builders.rows(shop, builders.Order)
+    sound(tab.button(key=f"change-{grant}").click().run())
+    assert "The plan has 5 seats now" in words(tab)
+    set_seats(shop, stripe, subscription, 1)
+    sound(tab.run())
+    assert "1 person has no seat" in words(tab)
+    sound(tab.button(key=f"remove-{seat_of(shop, PEOPLE[1]).id}").click().run())
+    assert standing(shop)[PEOPLE[1]] == "removed"
+    assert "The plan costs what it did" in words(tab)
+
+
+@builders.on_sqlite
+def test_whoever_is_asked_takes_the_seat_with_the_code_and_is_signed_in(visitor: Visitor) -> None:
+    shop = visitor.shop
+    _, _, grant = a_plan(shop, visitor.stripe)
+    invitations.invite(shop, NORA, grant, PEOPLE[0])
+    seat = seat_of(shop, PEOPLE[0])
+    tab = visitor.opens("seat", id=seat.id)
+    assert tab.title[0].value == "A seat of Plan"
+    assert NORA not in words(tab)
+    assert PEOPLE[0] not in words(tab)
+    tab.text_input[0].set_value("12345678")
+    sound(tab.form_submit_button[0].click().run())
+    assert "You have 9 tries left" in words(tab)
+    assert standing(shop) == {PEOPLE[0]: "invited"}
+    tab.text_input[0].set_value(code_for(shop, PEOPLE[0]))
+    assert "/api/sign-in/" in left_for(tab.form_submit_button[0].click().run())
+    assert standing(shop) == {PEOPLE[0]: "accepted"}
+    assert "taken already" in words(visitor.opens("seat", id=seat.id))
+    assert visitor.opens("seat", id="seat_none").title[0].value == "No seat waits here"
+    visitor.comes_with(colleagues.signed_in(shop, PEOPLE[0]))
+    assert "Plan" in words(visitor.opens("purchases"))
+    assert [row.tries for row in builders.rows(shop, Seat)] == [2]

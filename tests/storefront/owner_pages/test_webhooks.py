@@ -1,0 +1,51 @@
+"""Outgoing webhooks as owners see them."""
+
+from core.outgoing import endpoints
+from core.outgoing.messages import WebhookMessage
+from core.people.staff import Role
+from tests import builders
+from tests.core.outgoing.receiver import deliveries, listens
+from tests.storefront.conftest import Visitor, labels, sound, words
+from tests.storefront.owner_pages.test_who import opens
+
+
+@builders.on_sqlite
+def test_an_endpoint_is_added_tested_and_its_secret_shown_once(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    tab = opens(visitor, "programs/webhooks")
+    tab.text_input(key="hook-url").set_value("ftp://app.example")
+    sound(tab.form_submit_button[1].click().run())
+    assert "no address that messages can be sent to" in tab.warning[0].value
+    tab.text_input(key="hook-url").set_value("https://app.example/hooks")
+    sound(tab.form_submit_button[1].click().run())
+    (made,) = builders.rows(visitor.shop, endpoints.WebhookEndpoint)
+    secret = next(each.value for each in tab.code if each.value.startswith("whsec_"))
+    sound(tab.button(key="secret-kept").click().run())
+    assert secret not in words(tab)
+    assert not any(each.value == secret for each in tab.code)
+    sound(tab.button(key=f"ping-{made.id}").click().run())
+    (row,) = deliveries(visitor.shop)
+    sound(tab.button(key=f"open-message-{row.id}").click().run())
+    (message,) = builders.rows(visitor.shop, WebhookMessage)
+    assert message.id in words(tab)
+    sound(
+        opens(visitor, "programs/webhooks")
+        .button(key=f"open-rotate-{made.id}")
+        .click()
+        .run()
+        .button(key="rotate-do")
+        .click()
+        .run()
+    )
+    (after,) = builders.rows(visitor.shop, endpoints.WebhookEndpoint)
+    assert after.sealed != made.sealed
+    assert after.both_until
+
+
+@builders.on_sqlite
+def test_support_sees_them_and_changes_nothing(visitor: Visitor) -> None:
+    listens(visitor.shop, "https://app.example/hooks")
+    visitor.works_as(Role.SUPPORT)
+    tab = opens(visitor, "programs/webhooks")
+    assert "app.example" in words(tab)
+    assert not {"Send a test", "New secret", "Add", "Remove"} & set(labels(tab))

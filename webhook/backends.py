@@ -1,0 +1,93 @@
+"""What a seller's own programs ask by API key: what somebody may use, who has changed since they asked last, and a seat."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.integrations import versions
+from core.integrations.versions import Versioned
+from core.people.api_keys import Caller, Scope
+from core.seats import claims
+from webhook.dependencies import OpenShop, caller_for
+
+router = APIRouter()
+
+Asking = Annotated[Caller, Depends(caller_for(Scope.ENTITLEMENTS))]
+Seating = Annotated[Caller, Depends(caller_for(Scope.SEATS))]
+_FRESH = "private, max-age=60"
+
+
+class Lookup(BaseModel):
+    """Whom is asked about, by address: in the body, since addresses in a query end in access logs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(min_length=3, max_length=1000)]
+    product: Annotated[str, Field(max_length=80)] = ""
+
+
+@router.get("/entitlements")
+def changed(
+    shop: OpenShop,
+    _: Asking,
+    changed_since: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = versions.PAGE,
+) -> Response:
+    """Whoever has changed since a cursor, in pages: `{data, next_cursor, has_more}`. Without one, everybody."""
+    page = versions.changed_since(shop, changed_since, size=limit)
+    said = {"data": [each.told() for each in page.people], "next_cursor": page.cursor, "has_more": page.more}
+    return Response(_json(said), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@router.post("/entitlements/lookup")
+def lookup(body: Lookup, shop: OpenShop, _: Asking) -> Response:
+    """What whoever has this address may use, or of one product. 404 for an address that nobody has."""
+    found = versions.of_address(shop, body.email)
+    return Response(_json(found.told(body.product)), media_type="application/json", headers=_headers(found))
+
+
+@router.get("/entitlements/{person}")
+def one(person: Annotated[str, Path(max_length=200)], request: Request, shop: OpenShop, _: Asking) -> Response:
+    """What somebody may use, by our id or the seller's own. 304 where the version is the one that is known."""
+    found = versions.of(shop, person)
+    headers = _headers(found)
+    if headers["ETag"] in _known(request):
+        return Response(status_code=304, headers=headers)
+    return Response(_json(found.told()), media_type="application/json", headers=headers)
+
+
+class SeatBody(BaseModel):
+    """Who is to have a seat of which order's plan, by its id or its number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    order: Annotated[str, Field(min_length=1, max_length=80)]
+    email: Annotated[str, Field(min_length=3, max_length=1000)]
+    external_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")] | None = None
+
+
+@router.post("/seats", status_code=201)
+def give_seat(body: SeatBody, shop: OpenShop, _: Seating) -> dict[str, Any]:
+    """A seat, at once and without a letter; whoever has one keeps it. 409 where all are taken, or the plan is on hold."""
+    return claims.claim(shop, body.order, body.email, external_id=body.external_id or "").told()
+
+
+@router.delete("/seats/{seat}", status_code=204)
+def take_seat(seat: Annotated[str, Path(max_length=80)], shop: OpenShop, _: Seating) -> None:
+    """Take it away. One that is gone already is a success."""
+    claims.release(shop, seat)
+
+
+def _headers(found: Versioned) -> dict[str, str]:
+    return {"ETag": f'"{found.version}"', "Cache-Control": _FRESH}
+
+
+def _known(request: Request) -> set[str]:
+    said = request.headers.get("If-None-Match", "")
+    return {each.strip().removeprefix("W/") for each in said.split(",")}
+
+
+def _json(said: Any) -> bytes:
+    return orjson.dumps(said, option=orjson.OPT_UTC_Z)
