@@ -5,9 +5,9 @@ from core.catalog import products, promotion_codes
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.journeys import carts, given_orders
-from core.kinds import downloads, grants, licenses, seats, workshops
+from core.kinds import attendees, cancellations, downloads, grants, licenses, seats, waiting_list, workshops
 from core.licensing import offline_tokens, rate_limits, signing_keys
-from core.messages import digests, letters
+from core.messages import attendee_messages, digests, letters
 from core.orders import (
     checkouts,
     disputes,

@@ -22,7 +22,8 @@ DOORS = {
     "itsdangerous": {"core/foundation/signing.py"},
     "cryptography": {"core/foundation/signing.py", "core/licensing/signing_keys.py"},
     "pyotp": {"core/people/second_factor.py"},
-    "segno": {"storefront/sign_in"},
+    "segno": {"storefront/sign_in", "webhook/attendance"},
+    "icalendar": {"core/messages/calendar_entries.py"},
 }
 # Which rooms the modules of a room may import, beside their own. Each room stands below those that may import it, so that
 # arrows only go down. What only a type checker reads counts as well: a room must not even know the name of one above it.
@@ -55,13 +56,20 @@ ROOMS: dict[str, set[str]] = {
     "core/messages": {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
     },
+    # What becomes of places in workshops once they are bought, and of those who wait for one.
+    "core/attendance": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/messages",
+    },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
+        "core/attendance",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
+        "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages", "core/owner",
     },
@@ -70,6 +78,7 @@ ROOMS: dict[str, set[str]] = {
         "core/people", "core/events", "core/messages", "core/owner",
     },
     "core/registers": {
+        "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
@@ -87,11 +96,16 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/fulfillment", "core/journeys", "core/events", "core/messages", "core/owner",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
+    "webhook/attendance": {
+        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance",
+    },
     "webhook": {
+        "webhook/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
     },
     "worker": {
+        "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
     },
@@ -102,6 +116,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
     "storefront/buyer_pages": {
+        "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in",
@@ -124,6 +139,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/owner_pages": {
+        "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",

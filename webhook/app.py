@@ -27,6 +27,7 @@ from webhook import (
     stripe_events,
     uploads,
 )
+from webhook.attendance import tickets, waiting
 
 log = structlog.get_logger()
 
@@ -85,7 +86,9 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.alone = False
     errors.register(app)
     stripe_events.register(app)
-    for module in (checkouts, checkout_form, products, downloads, licenses, cookies, exports, uploads, pictures):
+    for module in (
+        checkouts, checkout_form, products, downloads, licenses, cookies, exports, uploads, pictures, tickets, waiting,
+    ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)
     return app

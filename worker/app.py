@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 import structlog
 
+from core.attendance import reminders, waiting
 from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import outbox
@@ -34,6 +35,8 @@ BEATS = 4
 EXAMINES = 600.0
 # Seconds: so much later than at eight the weekly digest may go out.
 DIGEST_EVERY = 60.0
+# Seconds: so much later than its clock says an offer may end, and a reminder go out.
+WORKSHOPS_EVERY = 60.0
 
 
 @contextmanager
@@ -52,6 +55,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("uploads", shop.settings.sweep_seconds, worker.clean_up),
             ("promotion codes", shop.settings.sweep_seconds, worker.look_at_codes),
             ("digest", DIGEST_EVERY, worker.owe_digest),
+            ("workshops", WORKSHOPS_EVERY, worker.keep_workshops),
         )
     ]
     try:
@@ -145,6 +149,11 @@ class _Worker:
     def owe_digest(self) -> None:
         """Owe the owners their letter about the week that is over, if its time has come."""
         digest.owe_due(self._shop)
+
+    def keep_workshops(self) -> None:
+        """End what was offered to those who wait, and remind those who have a place."""
+        waiting.end_offers(self._shop)
+        reminders.owe_due(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
+from core.attendance import giving_up
 from core.correspondence import drafts
 from core.events import questions
 from core.foundation import masking, outbox
@@ -74,6 +75,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, stripe_prices.archive)
         case Job.PROMOTION_CODE:
             _call_stripe(post.shop, turn, promotions.tell)
+        case Job.PLACE_REFUND:
+            _call_stripe(post.shop, turn, giving_up.pay_back)
         case _:
             sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 

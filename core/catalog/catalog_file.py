@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Interval, Kind
+from core.catalog.workshop_terms import WorkshopEntry
 from core.foundation.errors import AmountTooBig, AmountTooSmall, AmountUneven, BadInput, CatalogInvalid, CurrencyUnknown
 from core.foundation.money import Money, check_chargeable
 
@@ -151,6 +152,7 @@ class ProductEntry(_Entry):
     plan: dict[str, Any] = {}
     on_refund: Literal["keep", "revoke"] = "revoke"
     license: LicenseEntry = LicenseEntry()
+    workshop: WorkshopEntry = WorkshopEntry()
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
 
     @model_validator(mode="after")
@@ -181,7 +183,7 @@ class ProductEntry(_Entry):
         """What the kind needs to know."""
         counts: dict[str, Any] = dict(self.download.items())
         policy = {"on_refund": self.on_refund} if self.on_refund == "keep" else {}
-        return {**self.plan, **self.license.written(), **counts, **policy}
+        return {**self.plan, **self.license.written(), **self.workshop.written(), **counts, **policy}
 
 
 class CatalogFile(_Entry):

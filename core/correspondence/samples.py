@@ -7,10 +7,12 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.outbox import Job
 from core.kinds.grants import Delivery, File, License
-from core.messages import after_purchase, wording
+from core.kinds.workshops import Times
+from core.messages import after_purchase, place_wording, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
+from core.messages.place_letters import PlaceLetter, Topic, WaitingLetter
 from core.messages.wording import Message
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
@@ -107,6 +109,23 @@ def _notice(shop: Shop) -> NoticeLetter:
     return NoticeLetter(owners, _NUMBER, Stage.DISPUTED, Money(3800, "eur"), money, "product_not_received", due)
 
 
+def _place(shop: Shop) -> PlaceLetter:
+    page = shop.settings.public_url
+    return PlaceLetter(
+        BUYER, Topic.TICKET, "A workshop", "Nora Lindqvist", _times(shop), "", f"{page}/ticket/…", f"{page}/join/…"
+    )
+
+
+def _waiting(shop: Shop) -> WaitingLetter:
+    until = shop.now() + timedelta(hours=24)
+    return WaitingLetter(BUYER, "offer", "A workshop", 2, _times(shop), f"{shop.settings.public_url}/waiting/…", until)
+
+
+def _times(shop: Shop) -> Times:
+    begins = shop.now() + timedelta(days=14)
+    return Times("", begins, begins + timedelta(hours=2), "Europe/Copenhagen")
+
+
 def _invitation(shop: Shop) -> InvitationLetter:
     by = shop.settings.owners[0] if shop.settings.owners else BUYER
     return InvitationLetter(BUYER, Role.SUPPORT, by, f"{shop.settings.public_url}/owner")
@@ -142,6 +161,8 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.PAID_AFTER_END: lambda shop: wording.paid_after_end(shop.settings, _payment(shop)),
     Job.ACCESS_CHANGED: lambda shop: wording.access_changed(shop.settings, _access(shop)),
     Job.SIGN_IN_CODE: lambda shop: wording.sign_in_code(shop.settings, CodeLetter(BUYER, "000000", 10, "")),
+    Job.PLACE_LETTER: lambda shop: place_wording.about_place(shop.settings, _place(shop)),
+    Job.WAITING_LETTER: lambda shop: place_wording.waiting(shop.settings, _waiting(shop)),
     Job.OWNER_NOTICE: lambda shop: wording.owner_notice(shop.settings, _notice(shop)),
     Job.INVITATION: lambda shop: wording.invitation(shop.settings, _invitation(shop)),
     Job.DIGEST: lambda shop: wording.digest(shop.settings, _digest(shop)),

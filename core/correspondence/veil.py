@@ -6,6 +6,7 @@ from typing import TypeVar
 from core.kinds.grants import Delivery
 from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, OrderLetter
+from core.messages.place_letters import PlaceLetter, WaitingLetter
 
 T = TypeVar("T")
 
@@ -24,13 +25,20 @@ class Veil:
         match letter:
             case OrderLetter():
                 return replace(
-                    letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url
+                    letter,
+                    deliveries=tuple(map(_without_keys, letter.deliveries)),
+                    library_url=self.library_url,
+                    calendars=(),
                 )
             case RefundLetter() | AccessLetter():
                 return replace(letter, library_url=self.library_url)
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""
                 return replace(letter, library_url=self.library_url, pay_url=pay_url)
+            case PlaceLetter():
+                return replace(letter, url=self.library_url, join_url=self.library_url, calendar="")
+            case WaitingLetter():
+                return replace(letter, url=self.library_url)
             case CodeLetter():
                 return replace(letter, digits=_DOT * len(letter.digits))
             case _:
@@ -39,7 +47,8 @@ class Veil:
 
 def _without_keys(delivery: Delivery) -> Delivery:
     covered = tuple(replace(each, key=_covered(each.key)) for each in delivery.licenses)
-    return replace(delivery, licenses=covered)
+    tickets = tuple(replace(each, token=_DOT) for each in delivery.tickets)
+    return replace(delivery, licenses=covered, tickets=tickets)
 
 
 def _covered(key: str) -> str:

@@ -5,6 +5,8 @@
     │   ├── EmptyBasket
     │   ├── UnknownPrice
     │   ├── UnknownDate
+    │   ├── WallTimeMissing a time that no clock shows, because clocks go forward
+    │   ├── WallTimeTwice   a time that clocks show twice, because they go back
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
     │   ├── CurrencyUnknown
@@ -36,6 +38,11 @@
     │   ├── RefundChanged
     │   ├── ProductChanged
     │   ├── PlacesTaken
+    │   ├── PlacesFree      nobody needs to wait for what is free
+    │   ├── OfferOver
+    │   ├── PlaceFixed      a place that can no longer be changed as somebody wants
+    │   ├── DateCanceled
+    │   ├── DateChanged
     │   ├── PieceMisplaced
     │   ├── NeverPaid
     │   ├── RevocationChanged
@@ -116,6 +123,22 @@ class UnknownDate(BadInput):
 
     product: str
     date: str
+
+
+@dataclass(eq=False)
+class WallTimeMissing(BadInput):
+    """No clock of this zone shows this time: it lies in the hour that is left out when clocks go forward."""
+
+    wall: datetime
+    timezone: str
+
+
+@dataclass(eq=False)
+class WallTimeTwice(BadInput):
+    """The clocks of this zone show this time twice, since they go back an hour: which one is meant must be said."""
+
+    wall: datetime
+    timezone: str
 
 
 @dataclass(eq=False)
@@ -388,6 +411,49 @@ class PlacesTaken(NotOpen):
 
     date: str
     taken: int
+
+
+@dataclass(eq=False)
+class PlacesFree(NotOpen):
+    """So many places of the date are free: they can be bought at once."""
+
+    date: str
+    left: int
+
+
+class OfferOver(NotOpen):
+    """What was offered to somebody who waited is not held for them any more."""
+
+
+class Fixed(StrEnum):
+    """Why a place cannot be changed: it has begun, was canceled, is closed, or the product's rules say no (any more)."""
+
+    BEGUN = "begun"
+    CANCELED = "canceled"
+    CLOSED = "closed"
+    RULES = "rules"
+    BUYER = "buyer"
+
+
+@dataclass(eq=False)
+class PlaceFixed(NotOpen):
+    """The place cannot be changed. `why` says what stands against it."""
+
+    why: Fixed
+
+
+@dataclass(eq=False)
+class DateCanceled(NotOpen):
+    """The date does not take place."""
+
+    date: str
+
+
+@dataclass(eq=False)
+class DateChanged(NotOpen):
+    """Other people would be told, or paid back, than whoever agreed to it has seen."""
+
+    date: str
 
 
 @dataclass(eq=False)

@@ -49,6 +49,9 @@ class Job(StrEnum):
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     ARCHIVE_PRICE = "archive_price"
     PROMOTION_CODE = "promotion_code"
+    PLACE_LETTER = "place_letter"
+    WAITING_LETTER = "waiting_letter"
+    PLACE_REFUND = "place_refund"
 
 
 class Queue(StrEnum):
@@ -83,6 +86,9 @@ _QUEUES = {
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,
     Job.PROMOTION_CODE: Queue.STRIPE,
+    Job.PLACE_LETTER: Queue.BUYERS,
+    Job.WAITING_LETTER: Queue.BUYERS,
+    Job.PLACE_REFUND: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES})

@@ -34,7 +34,8 @@ from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice, session_parameters
-from core.kinds import deliverables, offers, seats, workshops
+from core.kinds import deliverables, offers, seats, waiting_list, workshops
+from core.kinds.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import DateView, Times
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
@@ -67,7 +68,8 @@ class Basket:
 
     `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
-    `from_season` if nobody wants it at all: it is made up, to show a demo at work.
+    `offer` is the entry of the waiting list to which its places are offered. `from_season` if nobody wants it at all: it is
+    made up, to show a demo at work.
     """
 
     cart_id: str
@@ -76,6 +78,7 @@ class Basket:
     browser_id: str = ""
     signed_in: str = ""
     again: bool = False
+    offer: str = ""
     from_season: bool = False
 
 
@@ -99,6 +102,7 @@ class _Wish:
     dates: tuple[DateView, ...]
     priced: Mapping[str, Priced]
     held: dict[str, int]
+    offered: WaitingEntry | None = None
 
     def is_of(self, lines: Sequence[OrderLine]) -> bool:
         """Whether an order with these lines is the same purchase, in whatever order they stand."""
@@ -172,6 +176,8 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     standing = orders.lines(session, order.id) if order else []
     dated = date_choice.dated(session, drafts, standing, now=now)
     wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {})
+    if basket.offer:
+        wish = _offered(session, wish, basket.offer, order.id if order else "", now=now)
     if order is None or live is None:
         return _new_attempt(session, shop, order, standing, basket, wish, now=now)
     same = wish.is_of(standing) and order.email == basket.email
@@ -179,6 +185,15 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
         _check_to_be_had(wish)
     return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, wish.dates, ending=not same)
+
+
+def _offered(session: Session, wish: _Wish, entry_id: str, order_id: str, *, now: datetime) -> _Wish:
+    """The wish with the places that are held for this entry of a waiting list. Raises OfferOver."""
+    entry = waiting_list.offered(session, entry_id, order_id, now=now)
+    held = dict(wish.held)
+    if entry.state is Waiting.OFFERED:
+        held[entry.date_id] = held.get(entry.date_id, 0) + entry.places
+    return replace(wish, held=held, offered=entry)
 
 
 def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bool) -> None:
@@ -204,6 +219,8 @@ def _new_attempt(
     deliverables.release_all(session, standing)
     order = _renewed(known, basket, wish) if known else _first(session, shop, basket, wish, now=now)
     lines = orders.write_lines(session, order, wish.drafts, instead_of=standing, now=now)
+    if wish.offered:
+        waiting_list.hand_over(session, wish.offered, order.id)
     deliverables.hold_all(session, lines, now=now)
     row = _opening(session, shop, order, wish, now=now)
     session.add(row)

@@ -78,6 +78,19 @@ class License:
 
 
 @dataclass(frozen=True)
+class Ticket:
+    """A place in a workshop: whose it is, when that takes place, and the `token` of its page."""
+
+    token: str
+    name: str
+    email: str
+    starts_at: datetime
+    ends_at: datetime
+    timezone: str
+    canceled: bool = False
+
+
+@dataclass(frozen=True)
 class Delivery:
     """What a buyer sees of one grant. `licenses`, `files` and `notes` are filled as the kind has them."""
 
@@ -92,6 +105,7 @@ class Delivery:
     files: tuple[File, ...] = ()
     licenses: tuple[License, ...] = ()
     seats: tuple[str, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
     place: str = ""
     starts_at: datetime | None = None
     ends_at: datetime | None = None

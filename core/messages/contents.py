@@ -11,6 +11,7 @@ from core.foundation.money import Money
 from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
+from core.messages import place_letters
 from core.orders import disputes, orders, refunds
 from core.orders.disputes import Stage
 from core.orders.orders import Order, OrderLine
@@ -35,7 +36,8 @@ class ReceiptLine:
 
 @dataclass(frozen=True)
 class OrderLetter:
-    """What a letter about an order needs: `library_url` signs its reader in, once. `returned` is what went back."""
+    """What a letter about an order needs: `library_url` signs its reader in, once. `returned` is what went back, `calendars` the
+    workshops that its reader goes to, as files."""
 
     email: str
     number: str
@@ -45,6 +47,7 @@ class OrderLetter:
     deliveries: tuple[Delivery, ...]
     library_url: str
     returned: Money
+    calendars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class NoticeLetter:
 
 def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
     """What to write about this order, as it stands now; with `copy`, to the address that this copy was made for."""
+    calendars = place_letters.calendars_of(shop, order_id)
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
         email = receipt_copies.receiver(session, order_id=order_id, copy=copy)
@@ -107,7 +111,7 @@ def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=_library(session, shop, order, email),
-            returned=Money(order.amount_refunded, order.currency),
+            returned=Money(order.amount_refunded, order.currency), calendars=() if copy else calendars,
         )  # fmt: skip
 
 

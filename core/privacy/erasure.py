@@ -15,6 +15,8 @@ from sqlmodel import Session, col, select
 from core.events.inbox import StripeEvent
 from core.foundation.database import new_id, repeatable
 from core.foundation.errors import NotErasable
+from core.kinds import waiting_list
+from core.kinds.attendees import Attendee
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
@@ -178,11 +180,22 @@ def _forget_beside(session: Session, person: Person) -> None:
     theirs = update(LicenseActivation).where(col(LicenseActivation.license_key_id).in_(of_keys))
     session.exec(theirs.values(label="", meta={}))
     session.exec(update(LicenseKey).where(col(LicenseKey.holder).in_(person.folded)).values(holder=""))
+    _forget_places(session, person)
     session.exec(delete(ReceiptCopy).where(col(ReceiptCopy.order_id).in_(person.order_ids)))
     session.exec(delete(OrderNote).where(col(OrderNote.order_id).in_(person.order_ids)))
     named = or_(col(SignInCode.folded).in_(person.folded), col(SignInCode.about).in_(person.folded))
     session.exec(delete(SignInCode).where(named))
     session.exec(delete(SignIn).where(col(SignIn.email).in_(person.folded)))
+
+
+def _forget_places(session: Session, person: Person) -> None:
+    """Who comes to workshops by their orders, and where they come by somebody else's: the tickets of these open nothing any more.
+    That they wait for a workshop is forgotten as well."""
+    of_orders = col(Attendee.order_id).in_(person.order_ids)
+    nobody = {"name": "", "email": "", "folded": "", "turn": col(Attendee.turn) + 1}
+    session.exec(update(Attendee).where(or_(of_orders, col(Attendee.folded).in_(person.folded))).values(**nobody))
+    session.exec(update(Attendee).where(or_(of_orders, col(Attendee.former).in_(person.written))).values(former=""))
+    waiting_list.forget(session, person.folded)
 
 
 def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:

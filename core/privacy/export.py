@@ -23,6 +23,8 @@ _SECRET = {
     "sign_ins": ("id", "letter"),
     "sign_in_codes": ("id",),
     "orders": ("browser_id",),
+    # Somebody else, who had the place before.
+    "attendees": ("former",),
 }
 
 

@@ -15,7 +15,9 @@ from core.foundation import database
 from core.foundation.addresses import fold
 from core.foundation.database import Record
 from core.foundation.errors import CustomerNotFound
-from core.kinds import downloads, licenses, seats, workshops
+from core.kinds import cancellations, downloads, licenses, seats, workshops
+from core.kinds.attendees import Attendee
+from core.kinds.waiting_list import WaitingEntry
 from core.messages import letters
 from core.orders import setbacks
 from core.orders.balance import entries
@@ -60,7 +62,10 @@ def of_address(session: Session, address: str) -> Person:
     person = _of(session, "", [address.strip()])
     signed_in = select(SignIn.id).where(SignIn.email == fold(address)).limit(1)
     asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
-    if not (person.order_ids or person.beside or session.exec(signed_in).first() or session.exec(asked).first()):
+    waits = select(WaitingEntry.id).where(WaitingEntry.folded == fold(address)).limit(1)
+    attends = select(Attendee.id).where(Attendee.folded == fold(address)).limit(1)
+    known = (signed_in, asked, waits, attends)
+    if not (person.order_ids or person.beside or any(session.exec(query).first() for query in known)):
         raise CustomerNotFound()
     return person
 
@@ -80,8 +85,10 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
 
     found = database.leading_to(roots, through=values)
     found[checkouts] = or_(found[checkouts], checkouts.c.id.in_(person.beside))
-    for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded")):
+    for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded"), (_table(WaitingEntry), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
+    places = _table(Attendee)
+    found[places] = or_(found[places], places.c.folded.in_(person.folded))
     return {**found, events: events.c.order_id.in_(person.order_ids)}
 
 

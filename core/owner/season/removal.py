@@ -10,7 +10,7 @@ from core.foundation import database
 from core.foundation.database import Record
 from core.foundation.errors import NoSeason, SeasonUnderWay
 from core.journeys import given_orders
-from core.kinds import downloads, licenses, seats
+from core.kinds import attendees, cancellations, downloads, licenses, seats, waiting_list
 from core.kinds.workshops import WorkshopDate
 from core.licensing import offline_tokens
 from core.messages import letters

@@ -21,7 +21,7 @@ from tests.core.test_fulfillment import blocked_order
 from tests.fakes import FakeStripe
 
 # What no job of a letter does.
-OTHERS = {Job.ASK_STRIPE, Job.CANCEL_SUBSCRIPTION, Job.ARCHIVE_PRICE, Job.PROMOTION_CODE}
+OTHERS = {Job.PLACE_REFUND, Job.ASK_STRIPE, Job.CANCEL_SUBSCRIPTION, Job.ARCHIVE_PRICE, Job.PROMOTION_CODE}
 
 
 def uncovered(shop: Shop, letter: Message | None) -> str:
