@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from core.catalog.catalog_file import DateEntry, ProductEntry
 from core.foundation.errors import CatalogInvalid
+from core.kinds import waiting_list
 from core.kinds.workshops import WorkshopDate
 
 Known = dict[str, WorkshopDate]
@@ -35,6 +36,7 @@ def write(session: Session, product: ProductEntry, known: Known, *, now: datetim
         )  # fmt: skip
         _bring(row, entry, now=now)
         session.add(row)
+        waiting_list.look(session, row.id)
     session.flush()
 
 
