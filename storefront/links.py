@@ -16,6 +16,8 @@ FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
 PRODUCTS, PRODUCT_SHEET = "owner_pages/selling/products.py", "owner_pages/selling/product.py"
 PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
 IMPORT = "owner_pages/selling/import_files.py"
+WORKSHOPS, WORKSHOP = "owner_pages/selling/workshops.py", "owner_pages/selling/workshop.py"
+CHECK_IN = "owner_pages/selling/check_in.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -36,6 +38,9 @@ OWNER_PATHS = {
     PRODUCT_SHEET: "owner-product",
     PROMOTION_CODES: "owner-promotion-codes",
     IMPORT: "owner-import",
+    WORKSHOPS: "owner-workshops",
+    WORKSHOP: "owner-workshop",
+    CHECK_IN: "owner-check-in",
 }
 
 

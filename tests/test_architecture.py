@@ -115,7 +115,11 @@ ROOMS: dict[str, set[str]] = {
         "core/owner", "core/opening",
     },
     "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
+    "storefront/workshops": {
+        "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
+    },
     "storefront/buyer_pages": {
+        "storefront/workshops",
         "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
@@ -123,6 +127,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
+        "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in", "core/correspondence",
     },
@@ -139,6 +144,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/owner_pages": {
+        "storefront/workshops",
         "core/attendance",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",

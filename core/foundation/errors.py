@@ -5,8 +5,6 @@
     │   ├── EmptyBasket
     │   ├── UnknownPrice
     │   ├── UnknownDate
-    │   ├── WallTimeMissing a time that no clock shows, because clocks go forward
-    │   ├── WallTimeTwice   a time that clocks show twice, because they go back
     │   ├── BadQuantity
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
     │   ├── CurrencyUnknown
@@ -123,22 +121,6 @@ class UnknownDate(BadInput):
 
     product: str
     date: str
-
-
-@dataclass(eq=False)
-class WallTimeMissing(BadInput):
-    """No clock of this zone shows this time: it lies in the hour that is left out when clocks go forward."""
-
-    wall: datetime
-    timezone: str
-
-
-@dataclass(eq=False)
-class WallTimeTwice(BadInput):
-    """The clocks of this zone show this time twice, since they go back an hour: which one is meant must be said."""
-
-    wall: datetime
-    timezone: str
 
 
 @dataclass(eq=False)

@@ -40,11 +40,14 @@ PAGES = (
     "selling/product",
     "selling/promotion_codes",
     "selling/import_files",
+    "selling/workshops",
+    "selling/workshop",
+    "selling/check_in",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
-    "Promotion codes", "Import",
+    "Promotion codes", "Import", "Workshops", "No such date",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday", "without factor", "to set up")
 # What these meet in place of the field for their address.
