@@ -167,8 +167,8 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as it stands among a job's arguments and in its key."""
-    return f"{moment:%Y%m%dT%H%M%S%f}"
+    """A moment as it stands among a job's arguments and in its key: the same one is the same text, by whatever clock."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def owe_next(session: Session, turn: Turn, *, wait: timedelta, to: str = "", apart: bool = False) -> None:

@@ -43,10 +43,10 @@ class PlaceCancellation(Record, table=True):
 
 
 def progress(session: Session, date_ids: Collection[str]) -> dict[str, dict[MoneyBack, int]]:
-    """How many refunds of each of these dates are how far."""
+    """How many refunds of each of these dates are how far, of those that are owed because it was canceled as a whole."""
     query = (
         select(PlaceCancellation.date_id, PlaceCancellation.money, func.count())
-        .where(col(PlaceCancellation.date_id).in_(date_ids))
+        .where(col(PlaceCancellation.date_id).in_(date_ids), col(PlaceCancellation.whole_date))
         .group_by(PlaceCancellation.date_id, PlaceCancellation.money)
     )
     found: dict[str, dict[MoneyBack, int]] = {}

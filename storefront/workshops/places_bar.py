@@ -21,7 +21,8 @@ def draw(row: DateRow) -> None:
 
 
 def _more(row: DateRow) -> list[str]:
-    found = [f"{row.free} free" if row.free else "none free"]
+    found = [f"{row.elsewhere} of them sold elsewhere"] if row.elsewhere else []
+    found.append(f"{row.free} free" if row.free else "none free")
     if row.held:
         found.append(f"{row.held} held at payment now")
     if row.offered:

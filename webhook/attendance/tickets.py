@@ -125,7 +125,9 @@ def _code(url: str) -> str:
     """The address as a code for cameras, as a drawing."""
     import segno  # here, since few pages have one
 
-    return segno.make(url, error="m", micro=False).svg_inline(scale=5, border=3, dark="#161b2e", light="#fff")
+    return segno.make(url, error="m", micro=False).svg_inline(
+        scale=5, border=3, omitsize=True, dark="#161b2e", light="#fff"
+    )
 
 
 def _why(view: TicketView) -> str:

@@ -30,7 +30,7 @@ def undo(row: PersonRow, deed: Deed) -> str:
 
 def draw_person(row: PersonRow, me: Staff) -> None:
     """Somebody who may come, with one large button."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row-{row.attendee_id}"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"listed-guest-{row.attendee_id}"):
         with st.container(width="stretch", gap=None):
             st.markdown(f"**{words.plain(row.name)}**")
             words.quiet(f"{words.plain(row.email)} · {row.order.number}")
@@ -68,7 +68,8 @@ def draw(row: DateRow, me: Staff) -> None:
     with shop.reading() as session:
         people = workshops.people(session, row.id, text)
     if not people:
-        lists.draw_nothing("people", "**Nobody here.** Type less of the name.")
+        more = "Type less of the name." if text else "No place is sold here yet."
+        lists.draw_nothing("people", f"**Nobody here.** {more}")
     for each in sorted(people, key=lambda each: each.checked_in_at is not None)[:MOST]:
         draw_person(each, me)
     if len(people) > MOST:

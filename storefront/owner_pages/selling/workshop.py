@@ -98,7 +98,7 @@ def write(sheet: DateSheet) -> None:
 
 def draw_buttons(row: DateRow, me: Staff) -> None:
     """What can be done with the date."""
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.page_link(
             links.CHECK_IN, label="Check-in", icon=":material/how_to_reg:", query_params={"id": row.id}, help=""
         )

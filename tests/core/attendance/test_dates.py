@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
@@ -73,7 +74,9 @@ def test_a_date_that_moves_tells_everybody_once_with_the_next_sequence(clinic: C
     clinic.sell(2, cart="a")
     clinic.sell(1, cart="b")
     new = replace(times(clinic.shop), starts_at=times(clinic.shop).starts_at + timedelta(days=1))
-    new = replace(new, ends_at=new.starts_at + timedelta(hours=2), timezone="Europe/Lisbon")
+    # As a form says it: by the clock of where it takes place.
+    there = new.starts_at.astimezone(ZoneInfo("Europe/Helsinki"))
+    new = replace(new, starts_at=there, ends_at=there + timedelta(hours=2), timezone="Europe/Helsinki")
     assert agreed(clinic.shop) == Concerned(people=3, orders=2, paying=0, waiting=0)
     click = owner(clinic)
     dates.move(clinic.shop, DATE, new, agreed=agreed(clinic.shop), deed=click)

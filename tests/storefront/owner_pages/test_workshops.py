@@ -36,7 +36,7 @@ def test_the_list_says_how_full_each_date_is(office: Visitor) -> None:
     tab = opens(office, "workshops")
     bars = [each.text for each in tab.get("progress")]
     assert "**3 of 5 places** taken, 1 free, 1 held at payment now." in bars
-    assert "**3 of 3 places** taken, none free, 1 on the waiting list." in bars
+    assert "**3 of 3 places** taken, 3 of them sold elsewhere, none free, 1 on the waiting list." in bars
 
 
 def test_a_date_is_canceled_by_its_dialog_after_saying_whom_that_concerns(office: Visitor) -> None:
