@@ -48,7 +48,7 @@ def hand_over(shop: Shop, token: str, name: str, email: str) -> None:
         attendees.changed(session, [row])
         place_letters.owe(session, row, Topic.GONE, str(row.turn), to=row.former or found.order.email)
         place_letters.owe(session, row, Topic.TICKET, str(row.turn), to=row.email)
-        _note(session, found, "place_handed_over", str(row.turn), now=shop.now())
+        _note(session, found, "place_handed_over", str(row.turn), detail=found.line.name, now=shop.now())
 
 
 @repeatable
@@ -95,6 +95,6 @@ def _locked(session: Session, shop: Shop, token: str, *, now: datetime) -> Place
     return found
 
 
-def _note(session: Session, found: Place, event: str, mark: str, *, detail: str = "", now: datetime) -> None:
+def _note(session: Session, found: Place, event: str, mark: str, *, detail: str, now: datetime) -> None:
     told = f"{event}:{found.row.id}:{mark}"
-    history.note(session, found.order.id, told, actor="buyer", detail=detail or f"{found.line.position + 1}", now=now)
+    history.note(session, found.order.id, told, actor="buyer", detail=detail, now=now)

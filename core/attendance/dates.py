@@ -72,13 +72,18 @@ def move(shop: Shop, date_id: str, times: Times, *, agreed: Concerned, deed: Dee
             raise ProductUnfit([Problem("dates.starts_at", 0, "must be in the future, and before its end")])
         date.starts_at, date.ends_at, date.timezone = times.starts_at, times.ends_at, times.timezone
         session.flush()
-        rows = _having(session, date_id)
-        attendees.changed(session, [row for row, _ in rows])
-        for row, email in rows:
-            stamp = f"{outbox.stamp(times.starts_at)}.{row.sequence}"
-            place_letters.owe(session, row, Topic.MOVED, stamp, to=row.email or email)
-        late = update(WaitingEntry).where(col(WaitingEntry.date_id) == date_id, OFFERED)
-        session.exec(late.where(col(WaitingEntry.offer_until) > times.starts_at).values(offer_until=times.starts_at))
+        tell_of_move(session, date)
+
+
+def tell_of_move(session: Session, date: WorkshopDate) -> None:
+    """Owe a letter to everybody who has a place on a date that takes place at another time now, and let no offer outlast it."""
+    rows = _having(session, date.id)
+    attendees.changed(session, [row for row, _ in rows])
+    for row, email in rows:
+        stamp = f"{outbox.stamp(date.starts_at)}.{row.sequence}"
+        place_letters.owe(session, row, Topic.MOVED, stamp, to=row.email or email)
+    late = update(WaitingEntry).where(col(WaitingEntry.date_id) == date.id, OFFERED)
+    session.exec(late.where(col(WaitingEntry.offer_until) > date.starts_at).values(offer_until=date.starts_at))
 
 
 @repeatable

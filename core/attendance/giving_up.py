@@ -64,7 +64,7 @@ def cancel_rows(
     if percent:
         outbox.owe(session, Job.PLACE_REFUND, canceled.id, key=canceled.id)
     told = f"places_canceled:{canceled.id}"
-    history.note(session, line.order_id, told, actor=by, detail=f"{len(rows)} of line {line.position + 1}", now=now)
+    history.note(session, line.order_id, told, actor=by, detail=f"{len(rows)} of {line.quantity}, {line.name}", now=now)
     return canceled
 
 
