@@ -94,7 +94,8 @@ def cancel(shop: Shop, date_id: str, *, agreed: Concerned, deed: Deed) -> None:
     """
     now = shop.now()
     with shop.transaction() as session:
-        # Orders before dates, as everybody locks them; those of who pays meanwhile are locked below.
+        # The shelves, then orders, then dates, as everybody locks them; those of who pays meanwhile are locked below.
+        products.lock_shelves(session)
         orders.lock_all(session, _orders_of(session, date_id))
         date = _begun(session, shop, date_id, deed, "canceled", agreed)
         date.active, date.canceled_at = False, now

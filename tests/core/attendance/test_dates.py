@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -31,7 +32,7 @@ from core.people.staff import Role
 from core.registers import workshops as register
 from core.shop import Shop
 from tests import builders, colleagues
-from tests.builders import deliver, on_sqlite
+from tests.builders import at_once, deliver, on_sqlite
 from tests.conftest import Clock
 from tests.core.attendance.conftest import NORA, Clinic
 from tests.fakes import FakeStripe
@@ -214,3 +215,25 @@ def test_the_row_of_a_date_says_who_has_which_places(clinic: Clinic) -> None:
     clinic.refund(order_id)
     found = row(clinic.shop)
     assert (found.sold, found.held, found.offered, found.waiting, found.free, found.elsewhere) == (3, 1, 1, 1, 0, 0)
+
+
+def test_who_pays_at_the_very_moment_of_the_end_is_paid_back_or_waits_for_a_person(
+    clinic: Clinic, stripe: FakeStripe
+) -> None:
+    opened = [builders.opened(clinic.shop, ("clinic-eur", 1), cart=f"cart_{number}") for number in range(4)]
+    for _, session_id in opened:
+        stripe.pay(session_id)
+    click, about = owner(clinic), agreed(clinic.shop)
+    telling = [partial(deliver, clinic.shop, stripe.event("completed", each)) for _, each in opened]
+    done = at_once(*telling[:2], lambda: dates.cancel(clinic.shop, DATE, agreed=about, deed=click), *telling[2:])
+    if isinstance(done[2], DateChanged):
+        dates.cancel(clinic.shop, DATE, agreed=agreed(clinic.shop), deed=owner(clinic))
+    assert [each for each in done if isinstance(each, Exception) and not isinstance(each, DateChanged)] == []
+    for order_id, _ in opened:
+        ((_, state),) = builders.grants(clinic.shop, order_id)
+        canceled = [each.canceled_at is not None for each in clinic.rows(order_id)]
+        assert (state, canceled) in (("active", [True]), ("blocked", []))
+    pay_back(clinic)
+    statuses = [builders.status(clinic.shop, order_id) for order_id, _ in opened]
+    assert set(statuses) <= {"refunded", "paid"}
+    assert statuses.count("paid") == sum(item.topic == "date_canceled" for item in attention.items(clinic.shop))
