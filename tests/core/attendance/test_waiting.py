@@ -13,7 +13,6 @@ from core.kinds import waiting_list, workshops
 from core.kinds.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import WorkshopDate
 from core.owner.shelves import dates
-from core.people import codes
 from core.people.staff import Role
 from core.shop import Shop
 from tests import builders, colleagues
@@ -23,11 +22,6 @@ from tests.core.attendance.conftest import Clinic
 from tests.fakes import FakeStripe, session_in
 
 DATE = "clinic/1"
-
-
-@pytest.fixture(autouse=True)
-def _unlimited() -> None:
-    codes._limiter.storage.reset()
 
 
 @pytest.fixture
