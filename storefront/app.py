@@ -14,7 +14,7 @@ import streamlit as st
 import streamlit.logger
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from core.foundation import logs
 from core.foundation.settings import Settings
@@ -76,10 +76,12 @@ def _where_to_click(settings: Settings) -> str:
     return "\n".join(["", f"{settings.shop_name} is open:", *lines, "", ""])
 
 
+# Addresses that stand in letters and calendars have no /api in them: the same sidecar answers.
+letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("ticket", "join", "waiting")]
 app = st.App(
     Path(__file__).with_name("pages.py"),
     lifespan=_life,
-    routes=[Mount("/api", app=sidecar), *first_html.routes(shop, crowd)],
+    routes=[Mount("/api", app=sidecar), *letters_lead_to, *first_html.routes(shop, crowd)],
     middleware=[Middleware(PageHeaders, shop=shop), Middleware(CountCrowd, crowd=crowd)],
     on_script_error=sentences.on_script_error,
 )

@@ -1,7 +1,9 @@
 """Dates and hours, as they are shown."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+import streamlit as st
 
 from core.kinds.workshops import DateView, Times
 
@@ -17,6 +19,18 @@ def hours(starts_at: datetime, ends_at: datetime, timezone: str) -> tuple[str, s
     start, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
     place = timezone.rpartition("/")[2].replace("_", " ")
     return weekday(starts_at, timezone), f"{start:%H:%M} to {end:%H:%M}, {place} time"
+
+
+def yours(starts_at: datetime, ends_at: datetime, timezone: str) -> str:
+    """The same by the clock of whoever reads it, if theirs shows another time; else an empty string."""
+    known = st.context.timezone
+    if not known or known not in available_timezones():
+        return ""
+    begins = starts_at.astimezone(ZoneInfo(known))
+    if begins.utcoffset() == starts_at.astimezone(ZoneInfo(timezone)).utcoffset():
+        return ""
+    there, span = hours(starts_at, ends_at, known)
+    return f"Where you are: {there}, {span}"
 
 
 def weekday(moment: datetime, timezone: str) -> str:

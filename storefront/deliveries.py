@@ -1,6 +1,6 @@
 """Deliveries as their buyers meet them: a card each, on the thank-you page and among their purchases."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html import escape
 from typing import Any, assert_never
 
@@ -10,7 +10,7 @@ from core.catalog import products
 from core.catalog.products import Kind
 from core.kinds.grants import Closing, Delivery, File, License
 from core.orders.status import GrantState
-from storefront import amounts, dates, frame, licenses, pictures, process, words
+from storefront import amounts, dates, frame, licenses, pictures, process, tickets, words
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
 LINKS_LAST = timedelta(minutes=8)
@@ -127,17 +127,7 @@ def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
 def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
     card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}, paid for and kept.")
     with card:
-        if not (delivery.starts_at and delivery.ends_at):
-            return card
-        day, hours = dates.hours(delivery.starts_at, delivery.ends_at, delivery.timezone)
-        st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
-        if delivery.place:
-            st.markdown(f":material/videocam: {words.plain(delivery.place)}")
-        st.download_button(
-            "Add to calendar", calendar_file(delivery, delivery.starts_at, delivery.ends_at),
-            f"{delivery.product_id}.ics", mime="text/calendar", icon=":material/event:", type="primary",
-            key=f"{where}-calendar-{delivery.grant_id}", on_click="ignore",
-        )  # fmt: skip
+        tickets.draw(delivery)
     return card
 
 
@@ -164,6 +154,8 @@ def _blocked(delivery: Delivery) -> str:
         return (
             "The last place went while your payment was on its way. We'll offer you another date, or your money back."
         )
+    if delivery.reason == "date_canceled":
+        return "It was canceled while your payment was on its way. We'll offer you another date, or your money back."
     if delivery.reason == "date_passed":
         return "It had begun when your payment arrived. We'll offer you another date, or your money back."
     return "Something needs a person to look at it. We'll write to you. **You don't need to pay again.**"
@@ -216,24 +208,3 @@ def _newer(file: File) -> str:
 def _link(file: File, *, first: bool) -> str:
     label = f"{'Download ' if first else ''}{file.label or file.name}, {amounts.size(file.size)}"
     return f'<a href="/api/downloads/{escape(file.token)}" download target="_self">{escape(label)}</a>'
-
-
-def calendar_file(delivery: Delivery, starts_at: datetime, ends_at: datetime) -> str:
-    """An entry for any calendar, in UTC, so that it needs no table of time zones."""
-    lines = [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Pushcart//EN", "BEGIN:VEVENT",
-        f"UID:{delivery.grant_id}@pushcart", f"DTSTAMP:{_stamp(starts_at)}",
-        f"DTSTART:{_stamp(starts_at)}", f"DTEND:{_stamp(ends_at)}",
-        f"SUMMARY:{_ical(delivery.product)}", "END:VEVENT", "END:VCALENDAR", "",
-    ]  # fmt: skip
-    return "\r\n".join(lines)
-
-
-def _stamp(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _ical(text: str) -> str:
-    for mark in "\\;,":
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("\n", "\\n")

@@ -21,6 +21,8 @@ PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
 IMPORT = "owner_pages/selling/import_files.py"
 WITHDRAWALS = "owner_pages/withdrawals.py"
 WEBHOOKS = "owner_pages/programs/webhooks.py"
+WORKSHOPS, WORKSHOP = "owner_pages/selling/workshops.py", "owner_pages/selling/workshop.py"
+CHECK_IN = "owner_pages/selling/check_in.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -44,6 +46,9 @@ OWNER_PATHS = {
     PROMOTION_CODES: "owner-promotion-codes",
     IMPORT: "owner-import",
     WEBHOOKS: "owner-webhooks",
+    WORKSHOPS: "owner-workshops",
+    WORKSHOP: "owner-workshop",
+    CHECK_IN: "owner-check-in",
 }
 
 

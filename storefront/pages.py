@@ -85,6 +85,9 @@ def owners_pages(
             owners_page(links.PRODUCTS, "Products", "inventory_2", hidden=hidden),
             owners_page(links.PRODUCT_SHEET, "Product", "inventory_2", hidden=True),
             owners_page(links.FILE, "File", "draft", hidden=True),
+            owners_page(links.WORKSHOPS, "Workshops", "event", hidden=hidden),
+            owners_page(links.WORKSHOP, "Workshop", "event", hidden=True),
+            owners_page(links.CHECK_IN, "Check-in", "how_to_reg", hidden=True),
             owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
             # Everybody has a sign-in of their own there; the others are for owners to see.
             owners_page(links.STAFF, "Staff" if staff_too else "My sign-in", "group", hidden=hidden),

@@ -89,8 +89,10 @@ def choose_date(offer: Offer, in_cart: Collection[str] = ()) -> DateView | None:
         if date:
             day, hours = dates.of(date)
             st.markdown(f":material/event: **{day}**  \n:material/schedule: {words.plain(hours)}")
+            _draw_yours(date)
     else:
         date = _choose_among(offer, in_cart)
+        _draw_yours(date)
         full = [dates.day_of(each) for each in offer.dates if not each.left]
         if full:
             words.quiet(f"Sold out: {', '.join(full)}")
@@ -98,6 +100,12 @@ def choose_date(offer: Offer, in_cart: Collection[str] = ()) -> DateView | None:
         taken = date.capacity - date.left
         st.progress(taken / date.capacity, text=f"{taken} of {date.capacity} places taken")
     return date
+
+
+def _draw_yours(date: DateView) -> None:
+    """When it takes place by the clock of whoever looks, if that shows another time."""
+    if yours := dates.yours(date.starts_at, date.ends_at, date.timezone):
+        words.quiet(words.plain(yours))
 
 
 def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:

@@ -22,7 +22,8 @@ DOORS = {
     "itsdangerous": {"core/foundation/signing.py"},
     "cryptography": {"core/foundation/signing.py", "core/licensing/signing_keys.py"},
     "pyotp": {"core/people/second_factor.py"},
-    "segno": {"storefront/sign_in"},
+    "segno": {"storefront/sign_in", "webhook/attendance"},
+    "icalendar": {"core/messages/calendar_entries.py"},
 }
 # Which rooms the modules of a room may import, beside their own. Each room stands below those that may import it, so that
 # arrows only go down. What only a type checker reads counts as well: a room must not even know the name of one above it.
@@ -84,16 +85,21 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/invoicing", "core/seats",
     },
+    # What becomes of places in workshops once they are bought, and of those who wait for one.
+    "core/attendance": {
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
+        "core/messages",
+    },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
-        "core/licensing", "core/invoicing", "core/outgoing",
+        "core/licensing", "core/invoicing", "core/outgoing", "core/attendance",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
-        "core/journeys", "core/messages", "core/owner", "core/invoicing",
+        "core/journeys", "core/messages", "core/owner", "core/invoicing", "core/attendance",
     },
     "core/privacy": {
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
@@ -102,7 +108,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "core/registers": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/invoicing", "core/outgoing",
+        "core/people", "core/invoicing", "core/outgoing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
     "core/opening": {
@@ -124,14 +130,17 @@ ROOMS: dict[str, set[str]] = {
         "core/outgoing",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
+    "webhook/attendance": {
+        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance",
+    },
     "webhook": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
-        "core/invoicing", "core/integrations", "core/seats",
+        "core/invoicing", "core/integrations", "core/seats", "webhook/attendance",
     },
     "worker": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/invoicing",
+        "core/people", "core/invoicing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
         "core/privacy", "core/outgoing", "core/integrations",
     },
@@ -153,16 +162,21 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
     },
     "storefront/plans": {"core/foundation", "core/kinds", "core/seats", "core/journeys", "storefront"},
+    "storefront/workshops": {
+        "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
+    },
     "storefront/buyer_pages": {
-        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/invoicing",
+        "storefront/workshops",
+        "core/attendance", "core/rights", "core/invoicing",
+        "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in", "storefront/papers", "storefront/library",
         "core/seats", "storefront/plans",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
-        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing", "core/people",
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
+        "core/people", "core/attendance",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in", "core/correspondence",
     },
     "storefront/product_forms": {
@@ -179,7 +193,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/owner_pages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
-        "core/people", "core/invoicing",
+        "core/people", "core/invoicing", "storefront/workshops", "core/attendance",
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",
         "storefront/product_forms", "core/correspondence", "storefront/order_desk", "storefront/people",

@@ -30,6 +30,7 @@ from webhook import (
     stripe_events,
     uploads,
 )
+from webhook.attendance import tickets, waiting
 
 log = structlog.get_logger()
 
@@ -88,7 +89,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     stripe_events.register(app)
     for module in (
         account, backends, checkouts, checkout_form, products, downloads, licenses, cookies, exports, receipts, uploads,
-        pictures,
+        pictures, tickets, waiting,
     ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)

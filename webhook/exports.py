@@ -12,7 +12,7 @@ from core.owner.accounting import files
 from core.owner.accounting.files import File
 from core.owner.figures import period
 from core.owner.figures.days import Days, day_of
-from core.owner.order_book import export, filters
+from core.owner.order_book import attendees_export, export, filters
 from core.owner.order_book.filters import Filters
 from core.owner.shelves import export as shelves
 from core.people.deeds import Deed
@@ -39,6 +39,14 @@ async def accounts(file: File, request: Request, shop: OpenShop) -> StreamingRes
     days = period.read(request.query_params, today=today).days(zone, today=today)
     pieces = await run_in_threadpool(_begin_file, shop, file, days, cookies.sign_in_of(request, shop))
     return _streamed(pieces, f"{file}-{days.first}-{days.last}.csv")
+
+
+@router.get("/owner/attendees.csv")
+async def attendees(date: str, request: Request, shop: OpenShop) -> StreamingResponse:
+    """Who comes on a date of a workshop. Raises NotPermitted, UnknownDate."""
+    deed = Deed(cookies.sign_in_of(request, shop), new_id("do"))
+    pieces = await run_in_threadpool(_begin_attendees, shop, date, deed)
+    return _streamed(pieces, f"attendees-{date.replace('/', '-')}.csv")
 
 
 @router.get("/owner/catalogue.toml")
@@ -72,6 +80,10 @@ async def evidence_of(order_id: str, request: Request, shop: OpenShop) -> Respon
 def _streamed(pieces: Iterator[str], name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _begin_attendees(shop: Shop, date_id: str, deed: Deed) -> Iterator[str]:
+    return attendees_export.begin(shop, date_id, deed=deed)
 
 
 def _begin_person(shop: Shop, customer_id: str, deed: Deed) -> Iterator[bytes]:

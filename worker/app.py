@@ -11,6 +11,8 @@ from threading import Event, Thread
 
 import structlog
 
+from core.attendance import reminders as workshop_reminders
+from core.attendance import waiting
 from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import database, outbox
@@ -24,7 +26,7 @@ from core.owner.doctor import examination
 from core.owner.figures import closing
 from core.owner.shelves import promotions, uploads
 from core.privacy import retention
-from core.rights import reminders
+from core.rights import reminders as plan_reminders
 from core.shop import Shop
 from worker import jobs, queues
 from worker.breaker import Breaker
@@ -46,6 +48,8 @@ REMINDS = 600.0
 STATISTICS = 3600.0
 # So often what is kept long enough is looked for.
 RETAINS = 600.0
+# Seconds: so much later than its clock says an offer may end, and a reminder go out.
+WORKSHOPS_EVERY = 60.0
 
 
 @contextmanager
@@ -68,6 +72,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("plan reminders", REMINDS, worker.remind),
             ("retention", RETAINS, worker.retain),
             ("entitlements", shop.settings.sweep_seconds, worker.look_at_entitlements),
+            ("workshops", WORKSHOPS_EVERY, worker.keep_workshops),
         )
     ]
     try:
@@ -169,7 +174,7 @@ class _Worker:
 
     def remind(self) -> None:
         """Owe the letters before a yearly renewal and a trial's end."""
-        if owed := reminders.owe(self._shop):
+        if owed := plan_reminders.owe(self._shop):
             log.info("plan_reminders_owed", reminders=owed)
 
     def retain(self) -> None:
@@ -182,6 +187,11 @@ class _Worker:
         for _ in range(ROUNDS):
             if not versions.catch_up(self._shop):
                 break
+
+    def keep_workshops(self) -> None:
+        """End what was offered to those who wait, and remind those who have a place."""
+        waiting.end_offers(self._shop)
+        workshop_reminders.owe_due(self._shop)
 
     def end(self) -> None:
         """End the run, so that the others need not wait to take over what it leaves."""

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
+from core.attendance import giving_up
 from core.correspondence import drafts
 from core.events import questions
 from core.foundation import masking, outbox
@@ -85,6 +86,8 @@ def _take(post: Post, turn: Turn) -> None:
             webhooks.deliver(post.shop, turn)
         case Job.ENTITLEMENTS:
             versions.look_at_order(post.shop, *turn.arguments)
+        case Job.PLACE_REFUND:
+            _call_stripe(post.shop, turn, giving_up.pay_back)
         case _:
             sending.send(post, turn, drafts.of(turn.job, turn.arguments))
 

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.catalog import catalog_lines, tax
+from core.catalog import catalog_lines, tax, wall_times
 from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Interval, Kind
 from core.catalog.seller import DOCUMENTS, is_link
+from core.catalog.workshop_terms import WorkshopEntry
 from core.foundation import addresses
 from core.foundation.errors import (
     AddressUnfit,
@@ -99,6 +100,9 @@ class DateEntry(_Entry):
             raise ValueError(f"there is no time zone {self.timezone!r}") from None
         if (self.starts_at is None) == (self.in_days is None):
             raise ValueError("give either starts_at or in_days")
+        for wall in (self.starts_at, self.ends_at):
+            if wall and wall.tzinfo is None:
+                wall_times.the_one(wall, self.timezone)
         if self.taken > self.capacity:
             raise ValueError("more places are taken than there are")
         if self.starts_at and self.ends_at and self.finishes(self.starts_at) <= self.begins(self.starts_at):
@@ -109,15 +113,16 @@ class DateEntry(_Entry):
         """When it begins, for a catalogue that is applied at `now`."""
         zone = ZoneInfo(self.timezone)
         if self.starts_at is not None:
-            return self.starts_at if self.starts_at.tzinfo else self.starts_at.replace(tzinfo=zone)
+            return self.starts_at if self.starts_at.tzinfo else wall_times.the_one(self.starts_at, self.timezone)
         day = (now.astimezone(zone) + timedelta(days=self.in_days or 0)).date()
         return datetime.combine(day, self.at, zone)
 
     def finishes(self, now: datetime) -> datetime:
         """When it ends."""
         if self.ends_at is not None:
-            return self.ends_at if self.ends_at.tzinfo else self.ends_at.replace(tzinfo=ZoneInfo(self.timezone))
-        return self.begins(now) + timedelta(hours=self.hours)
+            return self.ends_at if self.ends_at.tzinfo else wall_times.the_one(self.ends_at, self.timezone)
+        # In UTC, since an hour by the clock is not always one.
+        return self.begins(now).astimezone(UTC) + timedelta(hours=self.hours)
 
 
 def _refusal(error: BadInput) -> str:
@@ -173,6 +178,7 @@ class ProductEntry(_Entry):
     withdrawal: Literal["digital", "service", "event", "kept"] | None = None
     consent: str = Field("", max_length=1000)
     license: LicenseEntry = LicenseEntry()
+    workshop: WorkshopEntry = WorkshopEntry()
     download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
     tax_code: str = ""
 
@@ -211,7 +217,7 @@ class ProductEntry(_Entry):
         if self.consent:
             policy["consent"] = self.consent
         features = {"features": self.features} if self.features else {}
-        return {**self.plan, **features, **self.license.written(), **counts, **policy}
+        return {**self.plan, **features, **self.license.written(), **self.workshop.written(), **counts, **policy}
 
 
 class ShopEntry(_Entry):

@@ -12,7 +12,18 @@ from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
-from core.messages import after_purchase, contents, letters, new_versions, withdrawal_letters, wording
+from core.kinds import attendees
+from core.messages import (
+    after_purchase,
+    contents,
+    letters,
+    new_versions,
+    place_letters,
+    place_wording,
+    withdrawal_letters,
+    wording,
+)
+from core.messages.place_letters import Topic
 from core.messages.wording import Message
 from core.people import audit, receipt_copies
 from core.rights.reminders import About
@@ -209,6 +220,22 @@ def _seat_invitation(seat_id: str, time: str) -> Draft:
     )  # fmt: skip
 
 
+def _place_letter(order_id: str, attendee_id: str, topic: str, stamp: str) -> Draft:
+    draft = _to_buyer(
+        Job.PLACE_LETTER, order_id, attendee_id, topic, stamp,
+        read=lambda shop: place_letters.about_place(shop, attendee_id, Topic(topic), stamp),
+        word=place_wording.about_place,
+    )  # fmt: skip
+    return replace(draft, to=partial(attendees.receiver, attendee_id=attendee_id, former=topic == Topic.GONE))
+
+
+def _waiting_letter(entry_id: str, topic: str, stamp: str) -> Draft:
+    return Draft(
+        f"{Job.WAITING_LETTER}:{entry_id}:{topic}:{stamp}", None, partial(place_letters.waiter, entry_id=entry_id),
+        _written(lambda shop: place_letters.about_waiting(shop, entry_id, topic, stamp), place_wording.waiting),
+    )  # fmt: skip
+
+
 def _test_letter(kind: str, token: str) -> Draft:
     """One with made-up data, to whoever asked for it by this click."""
 
@@ -255,6 +282,8 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.OWNER_NOTICE: (2, _owner_notice),
     Job.INVITATION: (2, _invitation),
     Job.SEAT_INVITATION: (2, _seat_invitation),
+    Job.PLACE_LETTER: (4, _place_letter),
+    Job.WAITING_LETTER: (3, _waiting_letter),
     Job.TEST_LETTER: (2, _test_letter),
     Job.DIGEST: (1, _digest),
 }

@@ -7,7 +7,8 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.outbox import Job
 from core.kinds.grants import Delivery, File, License
-from core.messages import after_purchase, wording
+from core.kinds.workshops import Times
+from core.messages import after_purchase, place_wording, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import (
     CodeLetter,
@@ -20,6 +21,7 @@ from core.messages.contents import (
 )
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
 from core.messages.new_versions import VersionLetter
+from core.messages.place_letters import PlaceLetter, Topic, WaitingLetter
 from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
 from core.messages.wording import Message
 from core.orders import disputes
@@ -138,6 +140,23 @@ def _withdrawal_notice(shop: Shop) -> WithdrawalNotice:
     return WithdrawalNotice(shop.settings.owners or (BUYER,), 1, due, f"{shop.settings.public_url}/owner-withdrawals")
 
 
+def _place(shop: Shop) -> PlaceLetter:
+    page = shop.settings.public_url
+    return PlaceLetter(
+        BUYER, Topic.TICKET, "A workshop", "Nora Lindqvist", _times(shop), "", f"{page}/ticket/…", f"{page}/join/…"
+    )
+
+
+def _waiting(shop: Shop) -> WaitingLetter:
+    until = shop.now() + timedelta(hours=24)
+    return WaitingLetter(BUYER, "offer", "A workshop", 2, _times(shop), f"{shop.settings.public_url}/waiting/…", until)
+
+
+def _times(shop: Shop) -> Times:
+    begins = shop.now() + timedelta(days=14)
+    return Times("", begins, begins + timedelta(hours=2), "Europe/Copenhagen")
+
+
 def _invitation(shop: Shop) -> InvitationLetter:
     by = shop.settings.owners[0] if shop.settings.owners else BUYER
     return InvitationLetter(BUYER, Role.SUPPORT, by, f"{shop.settings.public_url}/owner")
@@ -184,6 +203,8 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.SIGN_IN_CODE: lambda shop: wording.sign_in_code(shop.settings, CodeLetter(BUYER, "000000", 10, "")),
     Job.WITHDRAWAL: lambda shop: wording.withdrawal(shop.settings, _withdrawal(shop)),
     Job.WITHDRAWAL_NOTICE: lambda shop: wording.withdrawal_notice(shop.settings, _withdrawal_notice(shop)),
+    Job.PLACE_LETTER: lambda shop: place_wording.about_place(shop.settings, _place(shop)),
+    Job.WAITING_LETTER: lambda shop: place_wording.waiting(shop.settings, _waiting(shop)),
     Job.OWNER_NOTICE: lambda shop: wording.owner_notice(shop.settings, _notice(shop)),
     Job.INVITATION: lambda shop: wording.invitation(shop.settings, _invitation(shop)),
     Job.SEAT_INVITATION: lambda shop: wording.seat_invitation(shop.settings, _seat(shop)),

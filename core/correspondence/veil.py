@@ -7,6 +7,7 @@ from core.kinds.grants import Delivery
 from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, OrderLetter, SeatLetter
 from core.messages.new_versions import VersionLetter
+from core.messages.place_letters import PlaceLetter, WaitingLetter
 
 T = TypeVar("T")
 
@@ -29,12 +30,17 @@ class Veil:
                 return replace(
                     letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url,
                     withdraw_url=self.withdraw_url, receipt_url=self.library_url if letter.receipt_url else "", invoices=(),
+                    calendars=(),
                 )  # fmt: skip
             case RefundLetter() | AccessLetter() | VersionLetter():
                 return replace(letter, library_url=self.library_url)
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""
                 return replace(letter, library_url=self.library_url, pay_url=pay_url)
+            case PlaceLetter():
+                return replace(letter, url=self.library_url, join_url=self.library_url, calendar="")
+            case WaitingLetter():
+                return replace(letter, url=self.library_url)
             case CodeLetter() | SeatLetter():
                 return replace(letter, digits=_DOT * len(letter.digits))
             case _:
@@ -43,7 +49,8 @@ class Veil:
 
 def _without_keys(delivery: Delivery) -> Delivery:
     covered = tuple(replace(each, key=_covered(each.key)) for each in delivery.licenses)
-    return replace(delivery, licenses=covered)
+    tickets = tuple(replace(each, token=_DOT) for each in delivery.tickets)
+    return replace(delivery, licenses=covered, tickets=tickets)
 
 
 def _covered(key: str) -> str:

@@ -43,6 +43,11 @@
     │   ├── RefundChanged
     │   ├── ProductChanged
     │   ├── PlacesTaken
+    │   ├── PlacesFree      nobody needs to wait for what is free
+    │   ├── OfferOver
+    │   ├── PlaceFixed      a place that can no longer be changed as somebody wants
+    │   ├── DateCanceled
+    │   ├── DateChanged
     │   ├── PieceMisplaced
     │   ├── NeverPaid
     │   ├── RevocationChanged
@@ -448,6 +453,49 @@ class PlacesTaken(NotOpen):
 
     date: str
     taken: int
+
+
+@dataclass(eq=False)
+class PlacesFree(NotOpen):
+    """So many places of the date are free: they can be bought at once."""
+
+    date: str
+    left: int
+
+
+class OfferOver(NotOpen):
+    """What was offered to somebody who waited is not held for them any more."""
+
+
+class Fixed(StrEnum):
+    """Why a place cannot be changed: it has begun, was canceled, is closed, or the product's rules say no (any more)."""
+
+    BEGUN = "begun"
+    CANCELED = "canceled"
+    CLOSED = "closed"
+    RULES = "rules"
+    BUYER = "buyer"
+
+
+@dataclass(eq=False)
+class PlaceFixed(NotOpen):
+    """The place cannot be changed. `why` says what stands against it."""
+
+    why: Fixed
+
+
+@dataclass(eq=False)
+class DateCanceled(NotOpen):
+    """The date does not take place."""
+
+    date: str
+
+
+@dataclass(eq=False)
+class DateChanged(NotOpen):
+    """Other people would be told, or paid back, than whoever agreed to it has seen."""
+
+    date: str
 
 
 @dataclass(eq=False)

@@ -63,7 +63,10 @@ _SHAPES = (
         "assw", "pwd", "ASSW", "PWD",
     ),
     # What opens something for whoever has it: in our own paths and queries, in signed addresses, in Stripe's links.
-    _shape(r"(/(?:downloads|sign-in|join|ticket)/)[^\s/?#\"'<>]+", r"\1[token]", "/downloads/", "/sign-in/", "/join/", "/ticket/"),
+    _shape(
+        r"(/(?:downloads|sign-in|join|ticket|waiting)/)[^\s/?#\"'<>]+", r"\1[token]",
+        "/downloads/", "/sign-in/", "/join/", "/ticket/", "/waiting/",
+    ),
     _shape(
         r"(?i)([?&](?:letter|ticket|token|code|key|sig|signature|x-amz-[\w-]+)=)[^\s&#\"'<>]+", r"\1[token]", "?", "&",
     ),

@@ -58,6 +58,9 @@ class Job(StrEnum):
     WEBHOOK = "webhook"
     ENTITLEMENTS = "entitlements"
     SEAT_INVITATION = "seat_invitation"
+    PLACE_LETTER = "place_letter"
+    WAITING_LETTER = "waiting_letter"
+    PLACE_REFUND = "place_refund"
 
 
 class Queue(StrEnum):
@@ -103,6 +106,9 @@ _QUEUES = {
     Job.WEBHOOK: Queue.WEBHOOKS,
     Job.ENTITLEMENTS: Queue.WEBHOOKS,
     Job.SEAT_INVITATION: Queue.BUYERS,
+    Job.PLACE_LETTER: Queue.BUYERS,
+    Job.WAITING_LETTER: Queue.BUYERS,
+    Job.PLACE_REFUND: Queue.STRIPE,
 }
 # In these, each recipient's domain has a few places of its own; each endpoint that messages go to as well.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS})
@@ -186,8 +192,8 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as it stands among a job's arguments and in its key."""
-    return f"{moment:%Y%m%dT%H%M%S%f}"
+    """A moment as it stands among a job's arguments and in its key: the same one is the same text, by whatever clock."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def owe_next(session: Session, turn: Turn, *, wait: timedelta, to: str = "", apart: bool = False) -> None:

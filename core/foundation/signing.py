@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired, Signer, URLSafeTimedSerializer
 
 from core.foundation.errors import AccessDenied, LinkExpired, LinkInvalid, SealBroken
 
@@ -22,6 +22,9 @@ SIGN_IN = "sign-in"
 WITHDRAWAL = "withdrawal"
 UPLOAD = "upload"
 RECEIPT = "receipt"
+# What opens a place in a workshop, and an entry of a waiting list, for as long as there is one.
+PLACE = "place"
+WAITING = "waiting"
 
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
 LICENSE_KEY = "license-key"
@@ -60,6 +63,19 @@ def read(key: str, purpose: str, token: str) -> Any:
         subject = signer.load_payload(late.payload) if late.payload else None
         raise LinkExpired(subject=subject if isinstance(subject, str) else "") from None
     except BadSignature:
+        raise LinkInvalid() from None
+
+
+def sign_for_good(key: str, purpose: str, value: str) -> str:
+    """The value with a signature: the same one each time, which does not age. `value` is of letters, digits, `_`, `-` and `.`."""
+    return Signer(key, salt=f"pushcart.{purpose}").sign(value).decode()
+
+
+def read_for_good(key: str, purpose: str, token: str) -> str:
+    """The value that was signed for this purpose. Raises LinkInvalid when forged."""
+    try:
+        return Signer(key, salt=f"pushcart.{purpose}").unsign(token).decode()
+    except (BadSignature, UnicodeError):
         raise LinkInvalid() from None
 
 

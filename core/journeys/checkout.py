@@ -34,7 +34,8 @@ from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice, session_parameters
-from core.kinds import deliverables, offers, seats, workshops
+from core.kinds import deliverables, offers, seats, waiting_list, workshops
+from core.kinds.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import DateView, Times
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
@@ -71,7 +72,8 @@ class Basket:
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
     `business` if they buy for one, and want an invoice that says so. `person` is the id that the buyer has in the seller's own
-    programs. `from_season` if nobody wants it at all: it is made up, to show a demo at work.
+    programs. `offer` is the entry of the waiting list to which its places are offered. `from_season` if nobody wants it at all:
+    it is made up, to show a demo at work.
     """
 
     cart_id: str
@@ -83,6 +85,7 @@ class Basket:
     consents: tuple[str, ...] | None = None
     business: bool = False
     person: str = ""
+    offer: str = ""
     from_season: bool = False
 
 
@@ -108,6 +111,7 @@ class _Wish:
     priced: Mapping[str, Priced]
     held: dict[str, int]
     asked: tuple[Asked, ...]
+    offered: WaitingEntry | None = None
 
     def is_of(self, lines: Sequence[OrderLine]) -> bool:
         """Whether an order with these lines is the same purchase, in whatever order they stand."""
@@ -182,6 +186,8 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     dated = date_choice.dated(session, drafts, standing, now=now)
     asked = clauses.asked(_products(priced), products.texts(session))
     wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {}, asked)
+    if basket.offer:
+        wish = _offered(session, wish, basket.offer, order.id if order else "", now=now)
     if order is None or live is None:
         return _new_attempt(session, shop, order, standing, basket, wish, now=now)
     same = wish.is_of(standing) and (order.email, order.business) == (basket.email, basket.business)
@@ -191,6 +197,15 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     else:
         consents.record(session, order.id, wish.asked, basket.consents, known=True, now=now)
     return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, wish.dates, ending=not same)
+
+
+def _offered(session: Session, wish: _Wish, entry_id: str, order_id: str, *, now: datetime) -> _Wish:
+    """The wish with the places that are held for this entry of a waiting list. Raises OfferOver."""
+    entry = waiting_list.offered(session, entry_id, order_id, now=now)
+    held = dict(wish.held)
+    if entry.state is Waiting.OFFERED:
+        held[entry.date_id] = held.get(entry.date_id, 0) + entry.places
+    return replace(wish, held=held, offered=entry)
 
 
 def _begin_in_this_mode(order: Order, known: Sequence[Checkout], *, livemode: bool) -> None:
@@ -216,6 +231,8 @@ def _new_attempt(
     deliverables.release_all(session, standing)
     order = _renewed(known, basket, wish) if known else _first(session, shop, basket, wish, now=now)
     lines = orders.write_lines(session, order, wish.drafts, instead_of=standing, now=now)
+    if wish.offered:
+        waiting_list.hand_over(session, wish.offered, order.id)
     deliverables.hold_all(session, lines, now=now)
     consents.record(session, order.id, wish.asked, basket.consents, known=known is not None, now=now)
     row = _opening(session, shop, order, wish, now=now)

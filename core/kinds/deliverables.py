@@ -7,7 +7,7 @@ from typing import Protocol
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Kind, Product
-from core.kinds import downloads, licenses, seats, workshops
+from core.kinds import downloads, licenses, places, seats
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import OrderLine
 from core.orders.status import GrantState
@@ -30,13 +30,13 @@ KINDS: Mapping[Kind, Deliverable] = {
     Kind.DOWNLOAD: downloads,
     Kind.LICENSE: licenses,
     Kind.PLAN: seats,
-    Kind.WORKSHOP: workshops,
+    Kind.WORKSHOP: places,
 }
 
 
 def lock_stock(session: Session, lines: Sequence[OrderLine]) -> None:
     """Lock, in one order for everybody, what these lines take from a stock: two orders crossed would wait for each other."""
-    workshops.lock_of(session, lines)
+    places.lock_of(session, lines)
 
 
 def release_all(session: Session, lines: Sequence[OrderLine]) -> None:

@@ -110,6 +110,19 @@ class Closing(StrEnum):
 
 
 @dataclass(frozen=True)
+class Ticket:
+    """A place in a workshop: whose it is, when that takes place, and the `token` of its page."""
+
+    token: str
+    name: str
+    email: str
+    starts_at: datetime
+    ends_at: datetime
+    timezone: str
+    canceled: bool = False
+
+
+@dataclass(frozen=True)
 class Delivery:
     """What a buyer sees of one grant. `licenses`, `files` and `notes` are filled as the kind has them; `closing` is why it
     does not open, where its reader is told."""
@@ -125,6 +138,7 @@ class Delivery:
     files: tuple[File, ...] = ()
     licenses: tuple[License, ...] = ()
     seats: tuple[str, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
     place: str = ""
     starts_at: datetime | None = None
     ends_at: datetime | None = None

@@ -15,6 +15,7 @@ from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
 from core.kinds.seats import Seat, SeatState
 from core.kinds.workshops import Times
+from core.messages import place_letters
 from core.orders import disputes, orders, payments, refunds
 from core.orders.disputes import Stage
 from core.orders.orders import Order, OrderLine
@@ -42,7 +43,8 @@ class ReceiptLine:
 @dataclass(frozen=True)
 class OrderLetter:
     """What a letter about an order needs: `library_url` signs its reader in, once; `withdraw_url` shows its reader what they may
-    withdraw from, else that page asks them. `returned` is what went back, `agreed` the clauses that they agreed to or were told.
+    withdraw from, else that page asks them. `returned` is what went back, `agreed` the clauses that they agreed to or were told,
+    `calendars` the workshops that its reader goes to, as files.
 
     `receipt_url` opens the receipt without a sign-in, and `invoices` are their numbers and pages. A copy for somebody else has
     neither: they say where the buyer lives.
@@ -60,6 +62,7 @@ class OrderLetter:
     agreed: tuple[str, ...] = ()
     receipt_url: str = ""
     invoices: tuple[tuple[str, str], ...] = ()
+    calendars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class NoticeLetter:
 
 def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
     """What to write about this order, as it stands now; with `copy`, to the address that this copy was made for."""
+    calendars = place_letters.calendars_of(shop, order_id)
     with shop.reading() as session:
         order = session.get_one(Order, order_id)
         email = receipt_copies.receiver(session, order_id=order_id, copy=copy)
@@ -134,7 +138,7 @@ def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
             library_url=_library(session, shop, order, email),
-            returned=Money(order.amount_refunded, order.currency),
+            returned=Money(order.amount_refunded, order.currency), calendars=() if copy else calendars,
             withdraw_url=_withdrawal(session, shop, order, email),
             agreed=tuple(_agreed(session, order_id)), **_papers(session, shop, order, email),
         )  # fmt: skip

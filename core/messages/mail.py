@@ -118,4 +118,6 @@ def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessa
     composed["Auto-Submitted"] = "auto-generated"
     composed.set_content(message.text)
     composed.add_alternative(message.html, subtype="html")
+    for file in message.calendar:
+        composed.add_attachment(file, subtype="calendar", filename="workshop.ics", params={"method": message.method})
     return composed

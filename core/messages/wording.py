@@ -1,7 +1,7 @@
 """The words of the letters, in HTML and in plain text, from Jinja templates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from html import escape
@@ -34,12 +34,14 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Message:
-    """A letter in both forms."""
+    """A letter in both forms. `calendar` are files for a calendar to take in, by this `method`."""
 
     to: str
     subject: str
     text: str
     html: str
+    calendar: tuple[str, ...] = ()
+    method: str = ""
 
 
 def receipt(settings: Settings, letter: OrderLetter) -> Message:
@@ -53,7 +55,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "lines": letter.lines,
         "adjustment": _adjustment(letter),
         "headline": _thanks(there, missing),
-        "deliveries": [_item(delivery) for delivery in there],
+        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in there],
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
         "agreed": letter.agreed,
@@ -62,7 +64,8 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
     }
     if letter.withdraw_url:
         context["withdraw_url"] = letter.withdraw_url
-    return _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
+    message = _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
+    return replace(message, calendar=letter.calendars, method="REQUEST")
 
 
 def _thanks(there: list[Delivery], missing: list[Delivery]) -> str:
@@ -82,6 +85,8 @@ def _why_missing(delivery: Delivery) -> str:
             why = (
                 "The last place went while you were paying."
                 if delivery.reason == "sold_out"
+                else "It was canceled while you were paying."
+                if delivery.reason == "date_canceled"
                 else "This one needs a hand from us before it is yours."
             )
             return f"{why} We know, and we write again as soon as it is solved or your money is on its way back."
@@ -97,7 +102,7 @@ def delivered_late(settings: Settings, letter: OrderLetter) -> Message:
         "number": letter.number,
         "headline": "It's ready now.",
         "intro": "What was missing from your order is yours now. Thank you for your patience.",
-        "deliveries": [_item(delivery) for delivery in letter.deliveries],
+        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in letter.deliveries],
         "library_url": letter.library_url,
     }
     return _message(
@@ -538,7 +543,7 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             )
 
 
-def _item(delivery: Delivery) -> dict[str, str]:
+def _item(delivery: Delivery, *, base_url: str) -> dict[str, object]:
     """One thing that was bought, in a sentence and a button's words."""
     match delivery.kind:
         case Kind.DOWNLOAD:
@@ -555,6 +560,11 @@ def _item(delivery: Delivery) -> dict[str, str]:
         "text": text,
         "key": "\n".join(each.key for each in delivery.licenses),
         "button": button,
+        "tickets": [
+            {"name": ticket.name, "url": f"{base_url}/ticket/{ticket.token}"}
+            for ticket in delivery.tickets
+            if not ticket.canceled
+        ],
     }
 
 
@@ -584,6 +594,18 @@ def _when(delivery: Delivery) -> str:
     places = f"{delivery.quantity} places" if delivery.quantity > 1 else "Your place"
     zone = delivery.timezone.rpartition("/")[2].replace("_", " ")
     return f"{places}: {begins:%A} {begins.day} {begins:%B %Y}, {begins:%H:%M}, {zone} time."
+
+
+def plain(
+    settings: Settings, to: str, subject: str, *, headline: str, paragraphs: Sequence[str], button: str = "",
+    url: str = "", closing: str = "", calendar: tuple[str, ...] = (), method: str = "",
+) -> Message:  # fmt: skip
+    """A letter that is about no order, to somebody who may have none: a headline, some paragraphs and a button."""
+    context: dict[str, object] = {
+        "headline": headline, "paragraphs": paragraphs, "button": button, "url": url, "items": [], "library_url": "",
+        "closing": closing,
+    }  # fmt: skip
+    return replace(_message(settings, "place", to, subject, context), calendar=calendar, method=method)
 
 
 def _message(settings: Settings, name: str, to: str, subject: str, context: dict[str, object]) -> Message:

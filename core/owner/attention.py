@@ -251,6 +251,7 @@ _PAYMENTS = {
 }
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",
+    "date_canceled": "Paid while its date was being canceled. Refund it, or agree on another date with its buyer.",
     "date_passed": "Paid after its workshop had begun. Refund it, or agree on another date with its buyer.",
     "amount_mismatch": "Paid a different amount than was ordered. Compare it in Stripe, then refund or correct it.",
     "currency_mismatch": "Paid in another currency than was ordered. Compare it in Stripe, then refund it.",

@@ -6,8 +6,10 @@ from itertools import count
 
 from sqlmodel import Session, col, select
 
+from core.attendance import dates
 from core.catalog.catalog_file import DateEntry, ProductEntry
 from core.foundation.errors import CatalogInvalid
+from core.kinds import waiting_list
 from core.kinds.workshops import WorkshopDate
 
 Known = dict[str, WorkshopDate]
@@ -20,7 +22,8 @@ def known(session: Session, product_ids: list[str]) -> Known:
 
 
 def write(session: Session, product: ProductEntry, known: Known, *, now: datetime) -> None:
-    """Bring a workshop's dates to what the file says; those that it drops are no longer offered, and keep their buyers.
+    """Bring a workshop's dates to what the file says; those that it drops are no longer offered, and keep their
+    buyers. What was canceled stays so, and whoever has a place is told of another time.
 
     Raises CatalogInvalid for fewer places than are taken, and for a date that has begun and would take place again.
     """
@@ -33,8 +36,13 @@ def write(session: Session, product: ProductEntry, known: Known, *, now: datetim
             id=date_id, product_id=product.id, starts_at=entry.begins(now), ends_at=entry.finishes(now),
             timezone=entry.timezone, capacity=entry.capacity, taken=entry.taken,
         )  # fmt: skip
+        before = row.starts_at, row.ends_at
         _bring(row, entry, now=now)
         session.add(row)
+        session.flush()
+        if (row.starts_at, row.ends_at) != before and row.starts_at > now:
+            dates.tell_of_move(session, row)
+        waiting_list.look(session, row.id)
     session.flush()
 
 
@@ -46,7 +54,7 @@ def _bring(row: WorkshopDate, entry: DateEntry, *, now: datetime) -> None:
     row.sqlmodel_update(
         {
             "starts_at": entry.begins(now), "ends_at": entry.finishes(now), "timezone": entry.timezone,
-            "capacity": entry.capacity, "join_url": entry.join_url, "active": True,
+            "capacity": entry.capacity, "join_url": entry.join_url, "active": row.canceled_at is None,
         }
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
+from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid
-from core.kinds import downloads, entitlement_records, file_versions
+from core.kinds import downloads, entitlement_records, file_versions, waiting_list
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
+from core.kinds.workshops import WorkshopDate
 from core.owner import date_entries, live_mode
 from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
@@ -101,6 +103,22 @@ def fill_demo(shop: Shop) -> None:
         products.lock_shelves(session)
         if not _anything(session):
             _write(session, demo.catalogue(), stored, _source(demo.PATH), now=shop.now())
+            _let_wait(session, now=shop.now())
+
+
+# Nobody's: no mail server delivers to such an address.
+_WAITING = ("maja@studio-hav.example", "theo@northwind-type.example", "ines@atelier-sol.example", "jonas@kiln.example")
+
+
+def _let_wait(session: Session, *, now: datetime) -> None:
+    """Have some people wait for the demo's dates that are full. They are made up, so that nobody is written to by this."""
+    outbox.silence(session)
+    full = select(WorkshopDate.id).where(col(WorkshopDate.taken) == col(WorkshopDate.capacity))
+    for date_id in session.exec(full.order_by(WorkshopDate.id)).all():
+        for place, address in enumerate(_WAITING):
+            came = now - timedelta(hours=len(_WAITING) - place)
+            entry = waiting_list.join(session, date_id, address, places=1 + place % 2, now=now)
+            entry.since = came
 
 
 def _source(path: Path) -> Source:

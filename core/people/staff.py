@@ -54,6 +54,9 @@ class Action(StrEnum):
     LICENSE = "license"
     LICENSE_TERMS = "license_terms"
     SHELVES = "shelves"
+    # To move or cancel a date on which people have places; and what is done with and for those people.
+    DATES = "dates"
+    ATTENDEES = "attendees"
     PROMOTE = "promote"
     TEST_LETTER = "test_letter"
     DIGEST = "digest"
@@ -74,6 +77,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.REHEARSE,
         Action.LICENSE_TERMS,
         Action.SHELVES,
+        Action.DATES,
         Action.PROMOTE,
         Action.DIGEST,
         Action.IMPORT,

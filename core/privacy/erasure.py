@@ -17,6 +17,8 @@ from core.foundation.database import new_id, repeatable
 from core.foundation.errors import NotErasable
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
+from core.kinds import waiting_list
+from core.kinds.attendees import Attendee
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
@@ -212,6 +214,7 @@ def _forget_beside(session: Session, person: Person) -> None:
     theirs_too = update(Invoice).where(col(Invoice.order_id).in_(person.order_ids))
     session.exec(theirs_too.values(hosted_url="", pdf_url="", credit_note_pdf_url=""))
     session.exec(delete(BillingDetails).where(col(BillingDetails.order_id).in_(person.order_ids)))
+    _forget_places(session, person)
     session.exec(delete(ReceiptCopy).where(col(ReceiptCopy.order_id).in_(person.order_ids)))
     session.exec(delete(OrderNote).where(col(OrderNote.order_id).in_(person.order_ids)))
     named = or_(col(SignInCode.folded).in_(person.folded), col(SignInCode.about).in_(person.folded))
@@ -221,6 +224,16 @@ def _forget_beside(session: Session, person: Person) -> None:
     # That something was withdrawn from stays with the order; who said it, and in which words, does not.
     without = update(Withdrawal).where(declared)
     session.exec(without.values(email="", folded="", name="", words="", reference="", reason=""))
+
+
+def _forget_places(session: Session, person: Person) -> None:
+    """Who comes to workshops by their orders, and where they come by somebody else's: the tickets of these open nothing any more.
+    That they wait for a workshop is forgotten as well."""
+    of_orders = col(Attendee.order_id).in_(person.order_ids)
+    nobody = {"name": "", "email": "", "folded": "", "turn": col(Attendee.turn) + 1}
+    session.exec(update(Attendee).where(or_(of_orders, col(Attendee.folded).in_(person.folded))).values(**nobody))
+    session.exec(update(Attendee).where(or_(of_orders, col(Attendee.former).in_(person.written))).values(former=""))
+    waiting_list.forget(session, person.folded)
 
 
 def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:

@@ -24,6 +24,8 @@ _SECRET = {
     "sign_in_codes": ("id",),
     "orders": ("browser_id",),
     "withdrawals": ("token",),
+    # Somebody else, who had the place before.
+    "attendees": ("former",),
 }
 
 

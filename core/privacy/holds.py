@@ -7,14 +7,14 @@ from datetime import datetime
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from core.catalog.products import Kind
 from core.foundation.errors import Hold
 from core.gateway.sessions import CheckoutState
+from core.kinds.attendees import Attendee
 from core.kinds.grants import Grant
 from core.kinds.workshops import WorkshopDate
 from core.orders import orders
 from core.orders.checkouts import Checkout
-from core.orders.orders import Order, OrderLine
+from core.orders.orders import Order
 from core.orders.status import GrantState, Status
 from core.orders.subscriptions import OVER, Subscription
 from core.privacy.persons import Person
@@ -58,9 +58,9 @@ def _of_order(session: Session, order: Order, *, now: datetime) -> Iterator[Held
         yield Held(Hold.PLAN, order.number)
     places = (
         select(Grant.id)
-        .join(OrderLine, col(OrderLine.id) == Grant.order_line_id)
-        .join(WorkshopDate, col(WorkshopDate.id) == OrderLine.workshop_date_id)
-        .where(Grant.order_id == order.id, Grant.kind == Kind.WORKSHOP, Grant.state == GrantState.ACTIVE)
+        .join(Attendee, col(Attendee.order_line_id) == Grant.order_line_id)
+        .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
+        .where(Grant.order_id == order.id, Grant.state == GrantState.ACTIVE, col(Attendee.holds))
     )
     if session.exec(places.where(col(WorkshopDate.ends_at) > now)).first():
         yield Held(Hold.WORKSHOP, order.number)

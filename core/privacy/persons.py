@@ -16,8 +16,10 @@ from core.foundation.addresses import fold
 from core.foundation.database import Record
 from core.foundation.errors import CustomerNotFound
 from core.invoicing import billing_details, invoices
-from core.kinds import downloads, licenses, workshops
+from core.kinds import cancellations, downloads, licenses, workshops
+from core.kinds.attendees import Attendee
 from core.kinds.seats import Seat
+from core.kinds.waiting_list import WaitingEntry
 from core.messages import letters
 from core.orders import setbacks
 from core.orders.balance import entries
@@ -65,7 +67,9 @@ def of_address(session: Session, address: str) -> Person:
     asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
     declared = select(Withdrawal.id).where(Withdrawal.folded == fold(address)).limit(1)
     invited = select(Seat.id).where(col(Seat.email).in_(person.written)).limit(1)
-    known = any(session.exec(query).first() for query in (signed_in, asked, declared, invited))
+    waits = select(WaitingEntry.id).where(WaitingEntry.folded == fold(address)).limit(1)
+    attends = select(Attendee.id).where(Attendee.folded == fold(address)).limit(1)
+    known = any(session.exec(query).first() for query in (signed_in, asked, declared, invited, waits, attends))
     if not (person.order_ids or person.beside or known):
         raise CustomerNotFound()
     return person
@@ -91,8 +95,10 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
     )
     seats = _table(Seat)
     found[seats] = or_(found[seats], seats.c.email.in_(person.written))
-    for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded")):
+    for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded"), (_table(WaitingEntry), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
+    places = _table(Attendee)
+    found[places] = or_(found[places], places.c.folded.in_(person.folded))
     declared = _table(Withdrawal)
     found[declared] = or_(found[declared], declared.c.folded.in_(person.folded))
     return {**found, events: events.c.order_id.in_(person.order_ids) & ~_mentions(events.c.payload, others)}

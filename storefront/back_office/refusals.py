@@ -11,16 +11,20 @@ from core.foundation.errors import (
     ApiKeyNotFound,
     BadQuantity,
     CustomerNotFound,
+    DateCanceled,
+    DateChanged,
     DoneAlready,
     EmptyBasket,
     EventNotFound,
     EventReduced,
     FileTrouble,
     FileUnreadable,
+    Fixed,
     Hold,
     HookNotFound,
     HookUnfit,
     LicenseNotFound,
+    LinkInvalid,
     MachineNotFound,
     MadeUp,
     MixedBasket,
@@ -33,9 +37,11 @@ from core.foundation.errors import (
     NothingToRefund,
     NotPermitted,
     NotTheDemo,
+    OfferOver,
     OrderNotFound,
     OtherMode,
     OverLimit,
+    PlaceFixed,
     PlacesTaken,
     PlanNotGiven,
     Problem,
@@ -77,6 +83,15 @@ _HOLDS = {
 def held(why: Hold, number: str) -> str:
     """Why somebody cannot be erased yet, and what can be done about it."""
     return _HOLDS[why].format(f"**{number}**")
+
+
+_FIXED = {
+    Fixed.BEGUN: "It has begun, so nothing can be changed any more.",
+    Fixed.CANCELED: "This place is canceled.",
+    Fixed.CLOSED: "This place is closed: its payment went back, or a bank is asking about it.",
+    Fixed.RULES: "The workshop's terms don't allow it any more.",
+    Fixed.BUYER: "Only whoever bought this place can do that.",
+}
 
 
 def draw(error: ShopError) -> None:
@@ -155,6 +170,16 @@ def of(error: ShopError) -> str:
             return "Buyers don't get this file any more."
         case UnknownDate():
             return "This date isn't offered any more."
+        case DateCanceled():
+            return "This date is canceled already."
+        case DateChanged():
+            return "Somebody has bought or left a place meanwhile, so nothing was done. Look again before you decide."
+        case PlaceFixed(why=why):
+            return _FIXED[why]
+        case OfferOver():
+            return "They don't wait any more, or have an offer already."
+        case LinkInvalid():
+            return "There is no such place any more."
         case FileUnreadable(why=why, detail=detail):
             return f"This file can't be imported: {_FILE[why].format(detail=detail)}."
         case NotErasable(holds=holds):
@@ -205,6 +230,7 @@ _FIELDS = {
     "dates.capacity": "The places", "dates.starts_at": "The day", "dates.timezone": "The time zone", "dates": "Dates",
     "files": "The files", "code": "The code", "takes": "What it takes off", "percent": "The percentage",
     "amount": "The amount", "limit": "The number of uses", "until": "The last day", "files.name": "The name of the file",
+    "subject": "The subject", "text": "The text",
 }  # fmt: skip
 
 

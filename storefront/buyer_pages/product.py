@@ -7,6 +7,7 @@ from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
 from storefront import dates, frame, links, process, product_view, sentences, visitor, words
+from storefront.workshops import waiting_form
 
 shop = process.shop()
 
@@ -34,6 +35,7 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
         case Availability.SOLD_OUT:
             text = "Every place is taken." if offer.dates else "There is no date for this yet."
             st.warning(trouble or text, icon=":material/event_busy:")
+            waiting_form.draw(offer)
             return
     line = next((line for line in in_cart if line.date == date), None)
     tag = product_view.choose_price(offer)
@@ -46,6 +48,7 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     elif in_cart:
         st.success("  \n".join(f"{described(each)} in your cart." for each in in_cart), icon=":material/check_circle:")
     product_view.draw_promises(offer)
+    waiting_form.draw(offer)
 
 
 def draw_button(

@@ -1,10 +1,12 @@
 """The dates of a workshop: how many places are taken on each, another date, more or fewer places, and an end to one."""
 
+from datetime import date as Day
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
 
+from core.catalog import wall_times
 from core.kinds.offers import Offer
 from core.kinds.workshops import DateView
 from core.owner.shelves import checking, dates
@@ -32,10 +34,29 @@ def draw(offer: Offer, *, may: bool) -> None:
         st.button("Another date", icon=":material/add:", key="open-date-more", on_click=dialogs.opener("date-more"))
 
 
+def choose_beginning(zone: str, day: Day, begins: time, key: str) -> datetime | None:
+    """When something begins, by the clocks of this zone: asks which one is meant of a time that they show twice; None for one
+    that they never show."""
+    left, right = st.columns(2)
+    chosen = left.date_input("Day", day, key=f"{key}-day")
+    hour = right.time_input("Begins at", begins, key=f"{key}-time")
+    found = wall_times.moments(datetime.combine(chosen, hour), zone)
+    if not found:
+        st.warning("No clock there shows this time: clocks go forward in that hour.", icon=":material/update:")
+        return None
+    if len(found) == 1:
+        return found[0]
+    which = st.radio(
+        "Clocks go back that night, so this time comes twice", range(len(found)), key=f"{key}-fold",
+        format_func=lambda place: f"The {('first', 'second')[place]} time, {found[place]:%H:%M} {found[place].tzname()}",
+    )  # fmt: skip
+    return found[which]
+
+
 def draw_open(offer: Offer) -> None:
     """The dialog that is open, if it is one of these."""
     if dialogs.is_open("date-more"):
-        _add(offer)
+        add(offer)
     for date in offer.dates:
         if dialogs.is_open(f"date-places-{date.id}"):
             _resize(date)
@@ -55,32 +76,31 @@ def _draw_buttons(date: DateView) -> None:
 
 
 @st.dialog("Another date", icon=":material/event:", on_dismiss=dialogs.close)
-def _add(offer: Offer) -> None:
+def add(offer: Offer, *, name: str = "date-more") -> None:
+    """Asks when it takes place, for how long, and for how many; `name` is the dialog's."""
     gate.me()
     shop = process.shop()
     last = max((date.starts_at for date in offer.dates), default=shop.now())
     zones = sorted(available_timezones())
     usual = offer.dates[-1].timezone if offer.dates else shop.settings.zone.key
     zone = st.selectbox("Time zone", zones, zones.index(usual), key="date-zone") or usual
+    starts = choose_beginning(zone, (last.astimezone(ZoneInfo(zone)) + timedelta(days=7)).date(), time(17), "date")
     left, right = st.columns(2)
-    day = left.date_input("Day", (last.astimezone(ZoneInfo(zone)) + timedelta(days=7)).date(), key="date-day")
-    begins = right.time_input("Begins at", time(17), key="date-time")
     hours = left.number_input("Hours", 0.25, 24.0, 2.0, 0.25, key="date-hours")
     capacity = right.number_input(
         "Places", 1, 100_000, offer.dates[-1].capacity if offer.dates else 12, key="date-capacity"
     )
     address = st.text_input("Where it takes place", key="date-url", placeholder="https://… for those who have a place")
-    if st.button("Offer it", type="primary", key="date-more-do"):
+    if st.button("Offer it", type="primary", key="date-more-do", disabled=starts is None) and starts:
 
         def act(deed: Deed) -> str:
-            starts = datetime.combine(day, begins, ZoneInfo(zone))
             said = {
                 "starts_at": starts, "hours": hours, "timezone": zone, "capacity": capacity, "join_url": address or "",
             }  # fmt: skip
             dates.add(shop, offer.id, checking.date(said), deed=deed)
             return f"The date is offered: {starts:%-d %b %Y, %H:%M}."
 
-        dialogs.carry_out("date-more", act)
+        dialogs.carry_out(name, act)
 
 
 @st.dialog("Places", icon=":material/event_seat:", on_dismiss=dialogs.close)

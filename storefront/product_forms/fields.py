@@ -75,9 +75,22 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
             days = int(right.number_input("Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}"))
             said["plan"] = {**plan, "trial_days": days} if days or "trial_days" in plan else plan
         case Kind.WORKSHOP:
-            pass
+            said["workshop"] = _draw_cancelling(entry.get("workshop", {}), right, key)
     keeps = st.checkbox("Buyers keep it after a full refund", entry.get("on_refund") == "keep", key=f"keeps-{key}")
     return said | {"on_refund": "keep" if keeps else "revoke"}
+
+
+def _draw_cancelling(entry: Mapping[str, Any], where: Any, key: str) -> Entry:
+    """Until when buyers may give a place up by themselves, and how much of its price goes back then."""
+    hours = where.number_input(
+        "Hours ahead until which buyers may cancel, empty for never", 0, 8760, entry.get("cancel_until"),
+        key=f"cancel-until-{key}",
+    )  # fmt: skip
+    refund = {"full": 100, "none": 0}.get(entry.get("refund", "full"), entry.get("refund", 100))
+    percent = int(where.number_input("Per cent that go back then", 0, 100, int(refund), key=f"cancel-refund-{key}"))
+    if hours is None:
+        return {}
+    return {"cancel_until": int(hours), "refund": {100: "full", 0: "none"}.get(percent, percent)}
 
 
 def _lines(pairs: list[list[str]]) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from core.events import reconciliation
 from core.journeys import success_page
+from core.kinds.attendees import Attendee
 from core.kinds.workshops import Reservation, WorkshopDate
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
@@ -144,6 +145,7 @@ def outcome(purchase: Purchase) -> dict[str, Any]:
         "payments": [(row.billing_reason, row.amount, row.amount_refunded, row.lines_known,
                       names.get(row.stripe_checkout_session_id or "")) for row in builders.rows(shop, Payment)],
         "places": sorted((row.places, row.state) for row in builders.rows(shop, Reservation)),
+        "attendees": sorted((row.date_id, row.place, row.holds) for row in builders.rows(shop, Attendee)),
         "taken": sorted((row.id, row.taken) for row in builders.rows(shop, WorkshopDate)),
         "jobs": [job.replace(order_id, "the order") for job in builders.jobs(shop)],
         # What the order went through is history: whether anybody was told of it in time depends on the order.
@@ -165,9 +167,11 @@ def _events(shop: Shop) -> list[dict[str, Any]]:
 def clean(shop: Shop) -> None:
     """Take all purchases away again: quicker than a new database."""
     with shop.transaction() as session:
-        for table in ("balance_entries", "stripe_events", "fulfillment_log", "license_keys", "grants", "reservations",
-                      "payment_lines", "payments", "order_lines", "checkouts", "orders", "customer_addresses", "customers",
-                      builders.jobs_table(session)):  # fmt: skip
+        for table in (
+            "balance_entries", "stripe_events", "fulfillment_log", "license_keys", "grants", "attendees", "reservations",
+            "payment_lines", "payments", "order_lines", "checkouts", "orders", "customer_addresses", "customers",
+            builders.jobs_table(session),
+        ):  # fmt: skip
             session.execute(text(f"delete from {table}"))
         session.execute(text("update workshop_dates set taken = 0 where product_id = 'clinic'"))
 

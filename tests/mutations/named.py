@@ -34,10 +34,26 @@ NAMED = (
     ),
     Named(
         "a place of a workshop that has begun may be held",
-        "core/kinds/workshops.py",
-        "line.quantity, *_bookable(now))",
+        "core/kinds/places.py",
+        "line.quantity, *workshops.bookable(now))",
         "line.quantity)",
         "tests/core/kinds/test_workshop_dates.py::test_a_begun_workshop_can_neither_be_put_into_a_cart_nor_be_held",
+    ),
+    Named(
+        "a place that frees up is shown before whoever waits for it is offered it",
+        "core/kinds/waiting_list.py",
+        "    workshops.count_down(session, date_id, places)\n    look(session, date_id)",
+        "    workshops.count_down(session, date_id, places)",
+        "tests/core/attendance/test_waiting.py"
+        "::test_a_freed_place_goes_to_the_first_for_whom_it_is_enough_and_the_shop_never_shows_it",
+    ),
+    Named(
+        "the way into a meeting stays open when the money went back",
+        "core/attendance/tickets.py",
+        "self.grant.state is GrantState.ACTIVE and self.row.holds",
+        "True",
+        "tests/core/attendance/test_tickets.py"
+        "::test_the_way_in_says_when_opens_half_an_hour_before_and_is_shut_by_a_refund",
     ),
     Named(
         "an attempt is given up though its Session is known",

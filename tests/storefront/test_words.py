@@ -6,13 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.catalog.products import Kind
 from core.foundation.errors import AddressUnfit, ShopError, Unfit
 from core.foundation.settings import Settings
-from core.kinds.grants import Delivery
-from core.orders.status import GrantState
 from storefront import amounts, process, sentences, words
-from storefront.deliveries import calendar_file
 
 
 def members(kind: type[ShopError]) -> list[type[ShopError]]:
@@ -66,13 +62,6 @@ def test_commands_in_what_core_says_are_shown_as_such_and_nothing_else_is_markup
 )
 def test_sizes_are_said_as_people_say_them(octets: int, said: str) -> None:
     assert amounts.size(octets) == said
-
-
-def test_an_entry_for_the_calendar_is_in_utc() -> None:
-    delivery = Delivery("gr_1", "clinic", "Clinic, live", Kind.WORKSHOP, GrantState.ACTIVE, "", 1, "")
-    entry = calendar_file(delivery, datetime(2026, 12, 10, 16, tzinfo=UTC), datetime(2026, 12, 10, 18, tzinfo=UTC))
-    assert "DTSTART:20261210T160000Z\r\n" in entry
-    assert "SUMMARY:Clinic\\, live\r\n" in entry
 
 
 def test_only_web_addresses_of_a_seller_s_text_become_links() -> None:

@@ -1,13 +1,15 @@
 """Lookup: which order somebody means by a number, an id of Stripe's, an address, a name or a licence key."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
 from core.events.inbox import StripeEvent
+from core.foundation.addresses import fold
 from core.kinds import license_keys
+from core.kinds.attendees import Attendee
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseKey
 from core.orders import checkouts, payments
@@ -60,6 +62,16 @@ def _like(session: Session, text: str) -> Iterator[str]:
         # In an order that stays the same: or one page of many would show other ones than the next expects.
         found = select(Order.id).where(_begins(session, column, beginning)).order_by(column, col(Order.id))
         yield from session.exec(found.limit(MOST))
+    yield from _of_attendee(session, names, fold(text))
+
+
+def _of_attendee(session: Session, names: Iterable[str], folded: str) -> Iterator[str]:
+    """The orders by which somebody of this name or address comes to a workshop, or of one that begins like it."""
+    for column, beginning in [(col(Attendee.name), each) for each in dict.fromkeys(names)] + [
+        (col(Attendee.folded), folded)
+    ]:
+        query = select(Attendee.order_id).where(_begins(session, column, beginning)).order_by(column, col(Attendee.id))
+        yield from session.exec(query.limit(MOST))
 
 
 def _of_key(session: Session, text: str) -> Iterator[str]:

@@ -63,6 +63,9 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "withdrawal_accepted": ("The withdrawal was accepted", Tone.BACK),
     "withdrawal_declined": ("The withdrawal was declined", Tone.PLAIN),
     "erased": ("The buyer was erased", Tone.PLAIN),
+    "place_handed_over": ("A place was handed to somebody else", Tone.PLAIN),
+    "place_moved": ("A place was moved to another date", Tone.PLAIN),
+    "places_canceled": ("Places were canceled", Tone.BACK),
     "resent": ("The receipt was sent again", Tone.PLAIN),
 }
 # What those who do things without signing in are called.

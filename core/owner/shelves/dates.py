@@ -7,6 +7,7 @@ from core.catalog import products
 from core.catalog.catalog_file import DateEntry
 from core.catalog.products import Kind, Product
 from core.foundation.errors import PlacesTaken, Problem, ProductNotFound, ProductUnfit, UnknownDate
+from core.kinds import waiting_list
 from core.kinds.workshops import WorkshopDate
 from core.people import deeds
 from core.people.deeds import Deed
@@ -54,6 +55,7 @@ def resize(shop: Shop, date_id: str, capacity: int, *, deed: Deed) -> None:
         )
         if not changed.rowcount:
             raise PlacesTaken(date=date_id, taken=date.taken)
+        waiting_list.look(session, date_id)
 
 
 def take_off(shop: Shop, date_id: str, *, deed: Deed) -> None:

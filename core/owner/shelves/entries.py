@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, SQLModel, col, select
 
-from core.catalog import products
+from core.catalog import products, workshop_terms
 from core.catalog.products import Kind, Price, Product
 from core.kinds.downloads import DownloadFile
 from core.kinds.workshops import WorkshopDate
@@ -16,7 +16,10 @@ Entry = dict[str, Any]
 
 _SAID = ("name", "summary", "facts", "description", "image", "image_alt", "call_to_action")
 # Terms that have a table of their own in the file; all others are the plan's.
-_TERMS = {"machines": "license", "downloads": "download"}
+_TERMS = {
+    "machines": ("license", "machines"), "downloads": ("download", "downloads"),
+    **{kept: ("workshop", said) for said, kept in workshop_terms.NAMES.items()},
+}  # fmt: skip
 
 
 def of_products(session: Session, product_ids: Collection[str] | None = None) -> dict[str, Entry]:
@@ -56,7 +59,10 @@ def _product(row: Product) -> Entry:
     terms = dict(row.terms)
     policy = {"on_refund": terms.pop("on_refund", "revoke")}
     policy |= {name: terms.pop(name) for name in ("withdrawal", "consent") if name in terms}
-    tables: Entry = {_TERMS[name]: {name: terms.pop(name)} for name in _TERMS if name in terms}
+    tables: Entry = {}
+    for name, (table, said) in _TERMS.items():
+        if name in terms:
+            tables.setdefault(table, {})[said] = terms.pop(name)
     if features := terms.pop("features", None):
         tables |= (
             {"license": {**tables.get("license", {}), "features": features}}
@@ -65,9 +71,9 @@ def _product(row: Product) -> Entry:
         )
     if terms:
         tables["plan"] = terms
-    said = {name: getattr(row, name) for name in _SAID}
+    texts = {name: getattr(row, name) for name in _SAID}
     return {
-        "id": row.id, "kind": str(row.kind), **said, "group": row.shelf, "active": row.active,
+        "id": row.id, "kind": str(row.kind), **texts, "group": row.shelf, "active": row.active,
         "max_quantity": row.max_quantity, "gets": [list(each) for each in row.gets],
         "faq": [list(each) for each in row.faq], **policy, **tables,
         **({"tax_code": row.tax_code} if row.tax_code else {}),

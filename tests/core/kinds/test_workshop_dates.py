@@ -10,7 +10,8 @@ from core.foundation.database import new_id
 from core.foundation.errors import NotOpen, SoldOut, StripeUnreachable, UnknownDate
 from core.journeys import carts, checkout, refund
 from core.journeys.checkout import Basket, Item, PaymentLink
-from core.kinds import offers, workshops
+from core.kinds import offers
+from core.kinds import places as place_stock
 from core.kinds.offers import Availability
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders.orders import OrderLine
@@ -102,8 +103,8 @@ def test_a_begun_workshop_can_neither_be_put_into_a_cart_nor_be_held(two_dates: 
         session.add(another)
         session.flush()
         with pytest.raises(SoldOut):
-            workshops.hold(session, another, now=clock())
-        workshops.hold(session, another, now=clock() - timedelta(microseconds=1))
+            place_stock.hold(session, another, now=clock())
+        place_stock.hold(session, another, now=clock() - timedelta(microseconds=1))
         session.rollback()
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from core.kinds import workshops
+from core.kinds.waiting_list import WaitingEntry
 from storefront import pictures
 from tests import builders
 from tests.builders import opened
@@ -143,3 +144,22 @@ def test_a_cover_is_drawn_with_the_places_of_the_date(visitor: Visitor) -> None:
     # A picture with other dots than there are places, and one without any, stay as they are.
     assert pictures.of_date("covers/pricing-clinic.svg", date) == "covers/pricing-clinic.svg"
     assert pictures.of_date("covers/tally.svg", replace(date, capacity=24)) == "covers/tally.svg"
+
+
+def test_whoever_finds_every_place_taken_puts_themselves_on_the_waiting_list(visitor: Visitor) -> None:
+    tab = visitor.opens("product", p="full")
+    tab.text_input(key="wait-email-full").set_value("ann@buyer.example")
+    sound(tab.form_submit_button[0].click().run())
+    assert "You are on the list" in tab.success[0].value
+    assert [(row.email, row.places) for row in builders.rows(visitor.shop, WaitingEntry)] == [("ann@buyer.example", 1)]
+
+
+def test_among_several_dates_one_waits_for_those_that_are_full_alone(visitor: Visitor) -> None:
+    builders.add_date(visitor.shop, "clinic/2", in_days=24)
+    assert not visitor.opens("product", p="clinic").form_submit_button
+    builders.change_date(visitor.shop, "clinic/2", taken=5)
+    tab = visitor.opens("product", p="clinic")
+    tab.text_input(key="wait-email-clinic").set_value("not an address")
+    sound(tab.form_submit_button[0].click().run())
+    assert "Type your full email" in "".join(each.value for each in tab.warning)
+    assert builders.rows(visitor.shop, WaitingEntry) == []

@@ -43,12 +43,15 @@ PAGES = (
     "selling/import_files",
     "withdrawals",
     "programs/webhooks",
+    "selling/workshops",
+    "selling/workshop",
+    "selling/check_in",
 )
 TITLES = {
     "Overview", "Orders", "PL-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
     "No such file",
-    "Promotion codes", "Import", "Withdrawals", "Webhooks",
+    "Promotion codes", "Import", "Withdrawals", "Webhooks", "Workshops", "No such date",
 }  # fmt: skip
 STRANGERS = ("anonymous", "forged", "buyer", "removed", "yesterday", "without factor", "to set up")
 # What these meet in place of the field for their address.

@@ -1,0 +1,100 @@
+"""Changes of a place by whoever has its ticket: another name, somebody else, another date."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.attendance import tickets
+from core.attendance.tickets import Place
+from core.foundation import addresses, outbox
+from core.foundation.addresses import fold
+from core.foundation.database import repeatable
+from core.foundation.errors import NameMissing, PlaceFixed, UnknownDate
+from core.kinds import attendees, waiting_list, workshops
+from core.kinds.attendees import Attendee
+from core.messages import place_letters
+from core.messages.place_letters import Topic
+from core.orders import history, orders
+from core.shop import Shop
+
+MOST_LETTERS = 120
+
+
+def rename(shop: Shop, token: str, name: str) -> None:
+    """Say who comes. Raises LinkInvalid, NameMissing or PlaceFixed."""
+    name = cleaned(name)
+    if not name:
+        raise NameMissing()
+    with shop.transaction() as session:
+        found = _locked(session, shop, token, now=shop.now())
+        if found.row.name != name:
+            found.row.name = name
+            attendees.changed(session, [found.row])
+
+
+def hand_over(shop: Shop, token: str, name: str, email: str) -> None:
+    """Give a place to somebody else: they get a ticket of their own, and this one opens nothing any more.
+
+    Raises LinkInvalid, NameMissing, AddressUnfit or PlaceFixed.
+    """
+    name, email = cleaned(name), addresses.checked(email, reachable=shop.settings.livemode)
+    if not name:
+        raise NameMissing()
+    with shop.transaction() as session:
+        found = _locked(session, shop, token, now=shop.now())
+        row = found.row
+        row.former, row.name, row.email, row.folded = row.email, name, email, fold(email)
+        row.turn += 1
+        attendees.changed(session, [row])
+        place_letters.owe(session, row, Topic.GONE, str(row.turn), to=row.former or found.order.email)
+        place_letters.owe(session, row, Topic.TICKET, str(row.turn), to=row.email)
+        _note(session, found, "place_handed_over", str(row.turn), detail=found.line.name, now=shop.now())
+
+
+@repeatable
+def move(shop: Shop, token: str, date_id: str) -> None:
+    """Come on another date of the same workshop. Raises LinkInvalid, PlaceFixed, UnknownDate or SoldOut."""
+    now = shop.now()
+    with shop.transaction() as session:
+        order_id = attendees.order_of(session, token, signing_key=shop.signing_key)
+        orders.lock(session, order_id)
+        found = _place(session, shop, token)
+        dates = {date.id: date for date in workshops.lock(session, [found.row.date_id, date_id], now=now)}
+        found = _locked(session, shop, token, now=now)
+        if date_id not in dates or dates[date_id].product_id != found.line.product_id:
+            raise UnknownDate(product=found.line.product_id, date=date_id)
+        if date_id == found.row.date_id:
+            return
+        if not workshops.take(session, date_id, 1, *workshops.bookable(now)):
+            raise workshops.sold_out(found.line.product_id, dates[date_id], date_id)
+        before = found.row.date_id
+        found.row.date_id, found.row.checked_in_at, found.row.checked_in_by = date_id, None, ""
+        attendees.changed(session, [found.row])
+        waiting_list.free(session, before, 1)
+        stamp = f"{outbox.stamp(dates[date_id].starts_at)}.{found.row.sequence}"
+        to = found.row.email or found.order.email
+        place_letters.owe(session, found.row, Topic.MOVED, stamp, to=to)
+        _note(session, found, "place_moved", str(found.row.sequence), detail=f"{before} > {date_id}", now=now)
+
+
+def cleaned(text: str) -> str:
+    """What somebody typed, on one line and no longer than anybody's name."""
+    return " ".join(text.replace("\0", "").split())[:MOST_LETTERS]
+
+
+def _place(session: Session, shop: Shop, token: str) -> Place:
+    return tickets.place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
+
+
+def _locked(session: Session, shop: Shop, token: str, *, now: datetime) -> Place:
+    """The place, which nobody else changes any more. Raises PlaceFixed if nothing of it can be changed."""
+    row: Attendee = attendees.by_token(session, token, signing_key=shop.signing_key, lock=True)
+    found = tickets.place(session, row)
+    if why := found.fixed(now):
+        raise PlaceFixed(why)
+    return found
+
+
+def _note(session: Session, found: Place, event: str, mark: str, *, detail: str, now: datetime) -> None:
+    told = f"{event}:{found.row.id}:{mark}"
+    history.note(session, found.order.id, told, actor="buyer", detail=detail, now=now)

@@ -1,0 +1,122 @@
+"""Giving places up: the place is free at once and what goes back of its price is a job, so that a click waits for no bank."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from core.attendance import tickets
+from core.foundation import masking, outbox
+from core.foundation.database import new_id, repeatable
+from core.foundation.errors import MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
+from core.foundation.outbox import Job
+from core.journeys import payment_contents, refund
+from core.kinds import attendees, places, workshops
+from core.kinds.attendees import Attendee
+from core.kinds.cancellations import MoneyBack, PlaceCancellation
+from core.messages import place_letters
+from core.messages.place_letters import Topic
+from core.orders import history, ledger, orders
+from core.orders.orders import Order, OrderLine
+from core.shop import Shop
+
+_FULL = 100
+
+
+@repeatable
+def cancel(shop: Shop, token: str, *, signed_in: str = "") -> None:
+    """Give up a place as its product's terms allow. Raises LinkInvalid or PlaceFixed."""
+    now = shop.now()
+    with shop.transaction() as session:
+        order = orders.lock(session, attendees.order_of(session, token, signing_key=shop.signing_key))
+        assert order is not None
+        row = attendees.by_token(session, token, signing_key=shop.signing_key)
+        workshops.lock(session, [row.date_id], now=now)
+        found = tickets.place(session, attendees.by_token(session, token, signing_key=shop.signing_key, lock=True))
+        by_buyer = tickets.is_buyer(session, order, signed_in)
+        if why := found.not_given_up(now, by_buyer=by_buyer):
+            raise PlaceFixed(why)
+        cancel_rows(session, found.line, [found.row], percent=found.terms.percent, by="buyer", now=now)
+
+
+def cancel_rows(
+    session: Session, line: OrderLine, rows: Sequence[Attendee], *, percent: int, by: str, whole_date: bool = False,
+    now: datetime,
+) -> PlaceCancellation:  # fmt: skip
+    """Cancel these places of one line, which are on one date; owe its attendees a letter, and the refund of so many per cent.
+
+    Order and date must be locked. What is canceled with its whole date frees nothing for anybody.
+    """
+    order, date_id = session.get_one(Order, line.order_id), rows[0].date_id
+    canceled = PlaceCancellation(
+        id=new_id("ca"), order_id=line.order_id, order_line_id=line.id, date_id=date_id, places=len(rows),
+        percent=percent, money=MoneyBack.QUEUED if percent else MoneyBack.NONE, by=by, whole_date=whole_date,
+        created_at=now,
+    )  # fmt: skip
+    session.add(canceled)
+    session.flush()
+    for row in rows:
+        row.canceled_at, row.cancellation_id = now, canceled.id
+    places.let_go(session, rows)
+    attendees.changed(session, rows)
+    for row in rows:
+        place_letters.owe(session, row, Topic.CANCELED, canceled.id, to=row.email or order.email)
+    if percent:
+        outbox.owe(session, Job.PLACE_REFUND, canceled.id, key=canceled.id)
+    told = f"places_canceled:{canceled.id}"
+    history.note(session, line.order_id, told, actor=by, detail=f"{len(rows)} of {line.quantity}, {line.name}", now=now)
+    return canceled
+
+
+def pay_back(shop: Shop, cancellation_id: str) -> None:
+    """Ask for the refund that a cancellation owes, once, however often this is called.
+
+    Raises StripeUnreachable or StripeKeyRefused, after which it may be called again.
+    """
+    with shop.reading() as session:
+        row = session.get(PlaceCancellation, cancellation_id)
+    if row is None or row.money is not MoneyBack.QUEUED:
+        return
+    # A discount may have been on one line alone: what its places cost is known only then.
+    payment_contents.learn_all_of(shop, row.order_id)
+    with shop.reading() as session:
+        position, amount = _amount(session, row)
+    money, error = MoneyBack.DONE, ""
+    try:
+        if amount == 0:
+            raise NothingToRefund(order_id=row.order_id)
+        refund.request(
+            shop, row.order_id, amount, reason="requested_by_customer", actor=row.by, lines=(position,), key=row.id
+        )
+    except NothingToRefund:
+        money = MoneyBack.NONE  # it cost nothing, or all of it went back already
+    except (StripeRefused, OtherMode, MadeUp, RefundTooBig) as refusal:
+        money, error = MoneyBack.REFUSED, masking.described(refusal)
+    with shop.transaction() as session:
+        kept = session.get_one(PlaceCancellation, row.id, with_for_update=True)
+        kept.money, kept.error, kept.done_at = money, error, shop.now()
+
+
+def _amount(session: Session, row: PlaceCancellation) -> tuple[int, int | None]:
+    """The line's place in its order, counted from 1, and what goes back for it: None for all that is left of the line."""
+    order = session.get_one(Order, row.order_id)
+    book = ledger.read(session, order)
+    book.lines = orders.lines(session, order.id)
+    book.attribute()
+    line = next(each for each in book.lines if each.id == row.order_line_id)
+    rows = attendees.of_line(session, line.id)
+    if row.percent == _FULL and _all_in_full(session, rows):
+        return line.position + 1, None
+    paid, number = sum(book.share(payment, line) for payment in book.payments), len(rows)
+    mine = attendees.of_cancellation(session, row)
+    # Each place costs the same but for what cannot be divided: together they cost what was paid.
+    cost = sum(paid * (each.place + 1) // number - paid * each.place // number for each in mine)
+    return line.position + 1, cost * row.percent // _FULL
+
+
+def _all_in_full(session: Session, rows: Sequence[Attendee]) -> bool:
+    ids = {each.cancellation_id for each in rows}
+    if None in ids:
+        return False
+    found = session.exec(select(PlaceCancellation.percent).where(col(PlaceCancellation.id).in_(ids))).all()
+    return all(percent == _FULL for percent in found)

@@ -1,0 +1,66 @@
+"""Calendar entries: a place in a workshop as any calendar keeps it (RFC 5545), and as mail tells of its changes (RFC 5546).
+
+Calendars are shared with teams: an entry names the shop's own address to join, and never that of the meeting.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.foundation.settings import Settings
+from core.kinds.workshops import Times
+
+
+class Method(StrEnum):
+    """What is done with an entry: kept by whoever downloads it, put into a calendar by mail, or taken out of it."""
+
+    PUBLISH = "PUBLISH"
+    REQUEST = "REQUEST"
+    CANCEL = "CANCEL"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A place as a calendar knows it: by its id, of which `sequence` counts the changes. `email` is the one attendee's."""
+
+    attendee_id: str
+    sequence: int
+    product: str
+    times: Times
+    url: str
+    where: str
+    name: str
+    email: str
+
+
+def written(settings: Settings, entry: Entry, method: Method, *, now: datetime) -> str:
+    """The entry as a file, with all times in UTC, so that no calendar needs a table of zones."""
+    from icalendar import Calendar, Event, vCalAddress, vUri  # here, since few processes write any
+
+    calendar, event = Calendar(), Event()
+    calendar.add("prodid", "-//Pushcart//Workshops//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", method.value)
+    event.add("uid", f"{entry.attendee_id}@{_host(settings)}")
+    event.add("sequence", entry.sequence)
+    event.add("dtstamp", now)
+    event.add("dtstart", entry.times.starts_at)
+    event.add("dtend", entry.times.ends_at)
+    event.add("summary", entry.product)
+    event.add("location", entry.where or entry.url)
+    event.add("description", f"Your ticket, with the way in: {entry.url}")
+    event["url"] = vUri(entry.url)
+    event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
+    organizer = vCalAddress(f"mailto:{settings.support_email}")
+    organizer.params["CN"] = settings.shop_name
+    event["organizer"] = organizer
+    if method is not Method.PUBLISH:
+        attendee = vCalAddress(f"mailto:{entry.email}")
+        attendee.params.update({"CN": entry.name, "ROLE": "REQ-PARTICIPANT", "PARTSTAT": "ACCEPTED", "RSVP": "FALSE"})
+        event.add("attendee", attendee)
+    calendar.add_component(event)
+    return str(calendar.to_ical(), "utf-8")
+
+
+def _host(settings: Settings) -> str:
+    return settings.public_url.partition("://")[2].partition("/")[0].partition(":")[0] or "pushcart"

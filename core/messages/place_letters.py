@@ -1,0 +1,195 @@
+"""Letters about a place in a workshop, and about waiting for one: what each has to say as things stand when it is written."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from core.catalog.products import Product
+from core.foundation import outbox
+from core.foundation.outbox import Job
+from core.kinds import attendees, waiting_list
+from core.kinds.attendees import Attendee
+from core.kinds.cancellations import MoneyBack, PlaceCancellation
+from core.kinds.grants import Grant
+from core.kinds.waiting_list import Waiting, WaitingEntry
+from core.kinds.workshops import Times, WorkshopDate
+from core.messages import calendar_entries
+from core.messages.attendee_messages import AttendeeMessage
+from core.messages.calendar_entries import Entry, Method
+from core.orders.orders import Order, OrderLine
+from core.orders.status import GrantState
+from core.shop import Shop
+
+
+class Topic(StrEnum):
+    """What happened to a place: it was given to its `ticket`'s new holder and is `gone` from the one before, was moved or
+    canceled, is near, or those who run the shop have something to say."""
+
+    TICKET = "ticket"
+    GONE = "gone"
+    MOVED = "moved"
+    CANCELED = "canceled"
+    DAY = "day"
+    HOUR = "hour"
+    MESSAGE = "message"
+
+
+# What is only true as long as the date begins when it did.
+_OF_ITS_TIME = (Topic.MOVED, Topic.DAY, Topic.HOUR)
+
+
+@dataclass(frozen=True)
+class PlaceLetter:
+    """What a letter about a place needs. `percent` of its price goes back, None where nothing was said of money; `calendar` is the
+    file that a calendar is to take in, by this `method`."""
+
+    email: str
+    topic: Topic
+    product: str
+    name: str
+    times: Times
+    room: str
+    url: str
+    join_url: str
+    calendar: str = ""
+    method: Method | None = None
+    by_shop: bool = False
+    percent: int | None = None
+    subject: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class WaitingLetter:
+    """What a letter to somebody who waits needs. `until` is how long the offer stands; `url` opens it, and leaves the list."""
+
+    email: str
+    topic: str
+    product: str
+    places: int
+    times: Times
+    url: str
+    until: datetime | None = None
+
+
+def is_address(place: str) -> bool:
+    """Whether where a date takes place is the address of a meeting, and not a room."""
+    return place.startswith(("https://", "http://"))
+
+
+def ticket_url(shop: Shop, token: str, page: str = "ticket") -> str:
+    """The address of a ticket, or of another page that its token opens."""
+    return f"{shop.settings.public_url}/{page}/{token}"
+
+
+def owe(session: Session, row: Attendee, topic: Topic, stamp: str, *, to: str) -> None:
+    """Owe a letter about a place, once for this topic and stamp."""
+    told = (row.order_id, row.id, topic.value, stamp)
+    outbox.owe(session, Job.PLACE_LETTER, *told, key=":".join(told), to=to)
+
+
+def entry_of(shop: Shop, row: Attendee, date: WorkshopDate, order: Order, product: str) -> Entry:
+    """A place as calendars know it."""
+    url = ticket_url(shop, attendees.token(row, signing_key=shop.signing_key))
+    room = date.join_url if date.join_url and not is_address(date.join_url) else ""
+    where = room or ticket_url(shop, attendees.token(row, signing_key=shop.signing_key), "join")
+    name = attendees.shown(row, order.name)
+    return Entry(row.id, row.sequence, product, date.times, url, where, name, row.email or order.email)
+
+
+def about_place(shop: Shop, attendee_id: str, topic: Topic, stamp: str) -> PlaceLetter | None:
+    """What to write about this place, or None if that is no longer so. `stamp` is a message's id, or when the date begins."""
+    with shop.reading() as session:
+        row = session.get(Attendee, attendee_id)
+        if row is None:
+            return None
+        date, order = session.get_one(WorkshopDate, row.date_id), session.get_one(Order, row.order_id)
+        line = session.get_one(OrderLine, row.order_line_id)
+        if not _is_so(session, row, date, topic, stamp, now=shop.now()):
+            return None
+        email = attendees.receiver(session, attendee_id, former=topic is Topic.GONE)
+        canceled = session.get(PlaceCancellation, row.cancellation_id) if row.cancellation_id else None
+        message = session.get(AttendeeMessage, stamp) if topic is Topic.MESSAGE else None
+    entry = entry_of(shop, row, date, order, line.name)
+    method = _METHOD.get(topic)
+    percent = None
+    if topic is Topic.CANCELED and canceled:
+        percent = 0 if canceled.money is MoneyBack.NONE else canceled.percent
+    return PlaceLetter(
+        email=email, topic=topic, product=line.name, name=entry.name, times=date.times,
+        room="" if is_address(date.join_url) else date.join_url, url=entry.url,
+        join_url=ticket_url(shop, attendees.token(row, signing_key=shop.signing_key), "join"),
+        calendar=_file(shop, entry, email, method) if method else "", method=method,
+        by_shop=canceled is not None and canceled.whole_date, percent=percent,
+        subject=message.subject if message else "", text=message.text if message else "",
+    )  # fmt: skip
+
+
+def about_waiting(shop: Shop, entry_id: str, topic: str, stamp: str) -> WaitingLetter | None:
+    """What to write to somebody who waits, or None if that is no longer so."""
+    with shop.reading() as session:
+        row = session.get(WaitingEntry, entry_id)
+        if row is None or not _is_news(row, topic, stamp, now=shop.now()):
+            return None
+        query = select(WorkshopDate, Product.name).join(Product, col(Product.id) == WorkshopDate.product_id)
+        date, product = session.exec(query.where(WorkshopDate.id == row.date_id)).one()
+    token = waiting_list.token(row, signing_key=shop.signing_key)
+    until = row.offer_until if topic == "offer" else None
+    url = ticket_url(shop, token, "waiting")
+    return WaitingLetter(row.email, topic, product, row.places, date.times, url, until)
+
+
+def waiter(session: Session, entry_id: str) -> str:
+    """Where letters to somebody who waits go; empty for one who was forgotten."""
+    row = session.get(WaitingEntry, entry_id)
+    return row.email if row else ""
+
+
+def calendars_of(shop: Shop, order_id: str) -> tuple[str, ...]:
+    """The entry of each workshop that an order's buyer goes to themselves: of the first place of each line, while it is theirs."""
+    with shop.reading() as session:
+        query = (
+            select(Attendee, WorkshopDate, Order, OrderLine.name)
+            .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
+            .join(Order, col(Order.id) == Attendee.order_id)
+            .join(OrderLine, col(OrderLine.id) == Attendee.order_line_id)
+            .where(Attendee.order_id == order_id, Attendee.place == 0, Attendee.email == "", col(Attendee.holds))
+        )
+        found = session.exec(query.order_by(col(OrderLine.position))).all()
+    return tuple(
+        _file(shop, entry_of(shop, row, date, order, name), order.email, Method.REQUEST)
+        for row, date, order, name in found
+    )
+
+
+# Which letters change what stands in a calendar.
+_METHOD = {
+    Topic.TICKET: Method.REQUEST, Topic.MOVED: Method.REQUEST, Topic.GONE: Method.CANCEL, Topic.CANCELED: Method.CANCEL,
+}  # fmt: skip
+
+
+def _file(shop: Shop, entry: Entry, email: str, method: Method) -> str:
+    mine = Entry(**{**vars(entry), "email": email})
+    return calendar_entries.written(shop.settings, mine, method, now=shop.now())
+
+
+def _is_so(session: Session, row: Attendee, date: WorkshopDate, topic: Topic, stamp: str, *, now: datetime) -> bool:
+    if topic is Topic.GONE:
+        return True
+    if topic is Topic.CANCELED:
+        return row.canceled_at is not None
+    grant = session.exec(select(Grant.state).where(Grant.order_line_id == row.order_line_id)).first()
+    has = row.holds and row.canceled_at is None and grant is GrantState.ACTIVE
+    as_it_was = topic not in _OF_ITS_TIME or outbox.stamp(date.starts_at) == stamp.partition(".")[0]
+    in_time = topic is Topic.MESSAGE or date.starts_at > now
+    return has and as_it_was and in_time
+
+
+def _is_news(row: WaitingEntry, topic: str, stamp: str, *, now: datetime) -> bool:
+    if topic == "offer":
+        return row.state is Waiting.OFFERED and row.offer_until is not None and row.offer_until > now
+    if topic == "joined":
+        return row.state is Waiting.WAITING and str(row.turn) == stamp
+    return row.state is Waiting.CLOSED

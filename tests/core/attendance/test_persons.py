@@ -1,0 +1,65 @@
+"""What workshops know of people: told to them, forgotten when they ask for it; and what a catalogue file does to their dates."""
+
+import json
+
+import pytest
+
+from core.attendance import changes, dates, waiting
+from core.foundation.errors import CustomerNotFound, LinkInvalid
+from core.kinds.waiting_list import WaitingEntry
+from core.owner import publishing
+from core.privacy import erasure, export
+from tests import builders, colleagues
+from tests.builders import on_sqlite
+from tests.conftest import CATALOGUE, Clock
+from tests.core.attendance.conftest import NORA, Clinic
+
+OTTO = "otto@lindqvist.example"
+
+
+def test_who_comes_by_somebody_else_s_order_is_told_and_forgotten(clinic: Clinic, clock: Clock) -> None:
+    order_id = clinic.sell(2)
+    changes.hand_over(clinic.shop, clinic.tickets(order_id)[1], "Otto Berg", OTTO)
+    ticket = clinic.tickets(order_id)[1]
+    found = json.loads(b"".join(export.from_terminal(clinic.shop, OTTO)))
+    assert [row["name"] for row in found["attendees"]] == ["Otto Berg"]
+    assert "former" not in found["attendees"][0]
+    erasure.from_terminal(clinic.shop, OTTO)
+    assert OTTO not in str([row.model_dump() for row in clinic.rows()])
+    with pytest.raises(LinkInvalid):
+        changes.rename(clinic.shop, ticket, "Eve")
+    assert [row.holds for row in clinic.rows()] == [True, True]
+    with pytest.raises(CustomerNotFound):
+        erasure.from_terminal(clinic.shop, OTTO)
+    clock.pass_(days=60)
+    erasure.from_terminal(clinic.shop, NORA)
+    assert [(row.name, row.email) for row in clinic.rows()] == [("", ""), ("", "")]
+
+
+def test_who_waits_is_forgotten_and_what_was_offered_to_them_goes_to_the_next(clinic: Clinic) -> None:
+    orders = [clinic.sell(4, cart="a"), clinic.sell(1, cart="b")]
+    for address in (OTTO, "ann@buyer.example"):
+        waiting.join(clinic.shop, "clinic/1", address)
+        clinic.shop.now.pass_(minutes=1)  # type: ignore[attr-defined]
+    clinic.refund(orders[1])
+    assert len(json.loads(b"".join(export.from_terminal(clinic.shop, OTTO)))["waiting_entries"]) == 1
+    erasure.from_terminal(clinic.shop, OTTO)
+    (left,) = builders.rows(clinic.shop, WaitingEntry)
+    assert (left.email, left.state, builders.taken(clinic.shop)["clinic/1"]) == ("ann@buyer.example", "offered", 5)
+
+
+@on_sqlite
+def test_a_file_that_moves_a_date_tells_its_people_and_brings_back_no_canceled_one(
+    clinic: Clinic, clock: Clock
+) -> None:
+    clinic.sell()
+    clock.pass_(days=1)  # the file says in how many days it takes place
+    publishing.apply(clinic.shop, CATALOGUE)
+    assert [job for job in builders.jobs(clinic.shop) if ":moved:" in job] != []
+    with clinic.shop.reading() as session:
+        about = dates.concerned(session, "clinic/1")
+    owner = colleagues.works_as(clinic.shop, colleagues.Role.OWNER)
+    dates.cancel(clinic.shop, "clinic/1", agreed=about, deed=colleagues.deed(owner))
+    publishing.apply(clinic.shop, CATALOGUE)
+    found = next(row for row in builders.rows(clinic.shop, builders.WorkshopDate) if row.id == "clinic/1")
+    assert (found.active, found.canceled_at is None) == (False, False)

@@ -1,0 +1,271 @@
+"""Tickets: a row for each place, what opens it, who may change it until when, and what a click on the way in comes to."""
+
+from datetime import timedelta
+
+import icalendar
+import pytest
+
+from core.attendance import changes, giving_up, tickets
+from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
+from core.kinds.cancellations import MoneyBack, PlaceCancellation
+from core.orders.refunds import Refund
+from core.shop import Shop
+from tests import builders
+from tests.builders import at_once, on_sqlite
+from tests.conftest import Clock
+from tests.core.attendance.conftest import MEETING, NORA, Clinic
+from tests.fakes import FakeStripe
+
+COLLEAGUE = "otto@lindqvist.example"
+
+
+def amounts(shop: Shop) -> list[int]:
+    return [row.amount for row in builders.rows(shop, Refund)]
+
+
+def pay_back(clinic: Clinic) -> list[MoneyBack]:
+    """Let the worker ask for what is owed; how far each refund is then."""
+    for row in builders.rows(clinic.shop, PlaceCancellation):
+        giving_up.pay_back(clinic.shop, row.id)
+    clinic.confirm_refunds()
+    return [row.money for row in builders.rows(clinic.shop, PlaceCancellation)]
+
+
+# -- a row for each place
+
+
+def test_each_place_that_was_paid_for_has_an_attendee_and_a_ticket_of_its_own(clinic: Clinic) -> None:
+    order_id = clinic.sell(3)
+    assert [(row.place, row.date_id, row.holds) for row in clinic.rows(order_id)] == [
+        (place, "clinic/1", True) for place in range(3)
+    ]
+    (delivery,) = builders.deliveries(clinic.shop, order_id)
+    assert [ticket.name for ticket in delivery.tickets] == ["Nora Lindqvist", "Guest 2", "Guest 3"]
+    assert [ticket.token for ticket in delivery.tickets] == clinic.tickets(order_id)
+    assert len(set(clinic.tickets(order_id))) == 3
+    assert builders.taken(clinic.shop)["clinic/1"] == 3
+
+
+def test_no_token_stands_in_the_database_and_a_changed_one_opens_nothing(clinic: Clinic) -> None:
+    (token,) = clinic.tickets(clinic.sell())
+    assert token not in str([row.model_dump() for row in clinic.rows()])
+    with pytest.raises(LinkInvalid):
+        tickets.view(clinic.shop, token[:-1] + ("a" if token[-1] != "a" else "b"))
+
+
+def test_a_refund_frees_the_places_and_its_failure_takes_them_again(clinic: Clinic, stripe: FakeStripe) -> None:
+    order_id = clinic.sell(2)
+    clinic.refund(order_id)
+    assert (builders.taken(clinic.shop)["clinic/1"], [row.holds for row in clinic.rows()]) == (0, [False, False])
+    before = clinic.tickets(order_id)
+    builders.deliver(
+        clinic.shop, stripe.tell("refund.failed", stripe.fail_refund(next(reversed(stripe.refunds))))
+    )  # fmt: skip
+    assert (builders.taken(clinic.shop)["clinic/1"], [row.holds for row in clinic.rows()]) == (2, [True, True])
+    assert clinic.tickets(order_id) == before
+
+
+# -- the way in
+
+
+@on_sqlite
+def test_the_way_in_says_when_opens_half_an_hour_before_and_is_shut_by_a_refund(clinic: Clinic, clock: Clock) -> None:
+    order_id = clinic.sell()
+    (token,) = clinic.tickets(order_id)
+    begins = clinic.rows() and tickets.view(clinic.shop, token).times.starts_at
+    assert (tickets.door(clinic.shop, token).opens_at, tickets.door(clinic.shop, token).address) == (
+        begins - timedelta(minutes=30), "",
+    )  # fmt: skip
+    clock.time = begins - timedelta(minutes=30)
+    assert tickets.door(clinic.shop, token).address == MEETING
+    clock.time = begins - timedelta(minutes=1)
+    clinic.refund(order_id)
+    assert (tickets.door(clinic.shop, token).shut, tickets.door(clinic.shop, token).address) == (Fixed.CLOSED, "")
+
+
+@on_sqlite
+def test_after_the_end_it_is_over_and_a_room_is_told_at_any_time(clinic: Clinic, clock: Clock) -> None:
+    (token,) = clinic.tickets(clinic.sell())
+    builders.change_date(clinic.shop, "clinic/1", join_url="Room 4, second floor")
+    assert tickets.door(clinic.shop, token).room == "Room 4, second floor"
+    clock.time = tickets.view(clinic.shop, token).times.ends_at + timedelta(hours=1)
+    assert tickets.door(clinic.shop, token).is_over
+
+
+# -- calendars
+
+
+@on_sqlite
+def test_the_calendar_keeps_one_entry_through_all_changes_and_never_names_the_meeting(clinic: Clinic) -> None:
+    (token,) = clinic.tickets(clinic.sell())
+    first = icalendar.Calendar.from_ical(tickets.calendar_file(clinic.shop, token))
+    changes.rename(clinic.shop, token, "Nora L.")
+    changes.move(clinic.shop, token, "clinic/2")
+    text = tickets.calendar_file(clinic.shop, token)
+    second = icalendar.Calendar.from_ical(text)
+    (before,), (after,) = first.walk("VEVENT"), second.walk("VEVENT")
+    assert first["method"] == second["method"] == "PUBLISH"
+    assert before["uid"] == after["uid"]
+    assert (before["sequence"], after["sequence"]) == (0, 2)
+    assert after.start == tickets.view(clinic.shop, token).times.starts_at > before.start
+    assert "DTSTART:20261217T102400Z" in text
+    assert MEETING not in text
+    assert f"/join/{token}" in after["location"]
+
+
+@on_sqlite
+def test_the_receipt_brings_tickets_and_an_invitation_with_one_attendee(clinic: Clinic) -> None:
+    order_id = clinic.sell(2)
+    (letter,) = clinic.letters("receipt:").values()
+    assert letter is not None
+    for token in clinic.tickets(order_id):
+        assert f"/ticket/{token}" in letter.text
+        assert f"/ticket/{token}" in letter.html
+    (file,) = letter.calendar
+    calendar = icalendar.Calendar.from_ical(file)
+    (event,) = calendar.walk("VEVENT")
+    assert (calendar["method"], event["attendee"]) == ("REQUEST", f"mailto:{NORA}")
+
+
+# -- who comes
+
+
+@on_sqlite
+def test_a_name_is_changed_until_it_begins(clinic: Clinic, clock: Clock) -> None:
+    (token,) = clinic.tickets(clinic.sell())
+    changes.rename(clinic.shop, token, "  Otto \n Berg ")
+    assert tickets.view(clinic.shop, token).name == "Otto Berg"
+    with pytest.raises(NameMissing):
+        changes.rename(clinic.shop, token, " ")
+    clock.time = tickets.view(clinic.shop, token).times.starts_at
+    with pytest.raises(PlaceFixed) as refusal:
+        changes.rename(clinic.shop, token, "Eve")
+    assert refusal.value.why is Fixed.BEGUN
+
+
+def test_who_is_handed_a_place_gets_a_ticket_and_the_old_one_is_dead(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    (old,) = clinic.tickets(order_id)
+    changes.hand_over(clinic.shop, old, "Otto Berg", COLLEAGUE)
+    with pytest.raises(LinkInvalid):
+        tickets.view(clinic.shop, old)
+    (new,) = clinic.tickets(order_id)
+    letters = [letter for letter in clinic.letters("place_letter:").values() if letter]
+    by_address = {letter.to: icalendar.Calendar.from_ical(letter.calendar[0]) for letter in letters}
+    assert {to: each["method"] for to, each in by_address.items()} == {NORA: "CANCEL", COLLEAGUE: "REQUEST"}
+    entries = [each.walk("VEVENT")[0] for each in by_address.values()]
+    assert {str(each["uid"]) for each in entries} == {f"{clinic.rows()[0].id}@localhost"}
+    assert {each["sequence"] for each in entries} == {1}
+    (gone,) = [letter for letter in letters if letter.to == NORA]
+    assert new not in gone.text + gone.html
+    assert tickets.view(clinic.shop, new).email == COLLEAGUE
+
+
+# -- another date
+
+
+def test_a_move_changes_both_dates_at_once_and_is_told(clinic: Clinic) -> None:
+    (token, _) = clinic.tickets(clinic.sell(2))
+    changes.move(clinic.shop, token, "clinic/2")
+    assert {key: builders.taken(clinic.shop)[key] for key in ("clinic/1", "clinic/2")} == {"clinic/1": 1, "clinic/2": 1}
+    (letter,) = [letter for letter in clinic.letters("place_letter:").values() if letter]
+    assert icalendar.Calendar.from_ical(letter.calendar[0])["method"] == "REQUEST"
+    with pytest.raises(UnknownDate):
+        changes.move(clinic.shop, token, "full/1")
+
+
+def test_of_a_full_date_nobody_gets_a_place_by_moving(clinic: Clinic) -> None:
+    (token,) = clinic.tickets(clinic.sell())
+    builders.change_date(clinic.shop, "clinic/2", taken=5)
+    with pytest.raises(SoldOut):
+        changes.move(clinic.shop, token, "clinic/2")
+    assert builders.taken(clinic.shop)["clinic/1"] == 1
+
+
+def test_two_who_swap_their_dates_at_once_do_not_wait_for_each_other(clinic: Clinic) -> None:
+    first, second = (clinic.tickets(clinic.sell(cart=cart))[0] for cart in ("a", "b"))
+    changes.move(clinic.shop, second, "clinic/2")
+    done = at_once(
+        lambda: changes.move(clinic.shop, first, "clinic/2"), lambda: changes.move(clinic.shop, second, "clinic/1")
+    )
+    assert done == [None, None]
+    assert {key: builders.taken(clinic.shop)[key] for key in ("clinic/1", "clinic/2")} == {"clinic/1": 1, "clinic/2": 1}
+
+
+def test_a_refund_after_a_move_frees_the_place_where_it_is(clinic: Clinic) -> None:
+    order_id = clinic.sell(2)
+    changes.move(clinic.shop, clinic.tickets(order_id)[0], "clinic/2")
+    clinic.refund(order_id)
+    assert {key: builders.taken(clinic.shop)[key] for key in ("clinic/1", "clinic/2")} == {"clinic/1": 0, "clinic/2": 0}
+
+
+# -- giving up
+
+
+def test_a_place_that_is_given_up_in_time_is_free_at_once_and_its_share_goes_back(clinic: Clinic) -> None:
+    order_id = clinic.sell(3)
+    giving_up.cancel(clinic.shop, clinic.tickets(order_id)[1])
+    assert builders.taken(clinic.shop)["clinic/1"] == 2
+    assert pay_back(clinic) == [MoneyBack.DONE]
+    assert pay_back(clinic) == [MoneyBack.DONE]
+    assert amounts(clinic.shop) == [14000]
+    assert builders.grants(clinic.shop, order_id) == [("clinic", "active")]
+    assert tickets.view(clinic.shop, clinic.tickets(order_id)[1]).shut is Fixed.CANCELED
+    assert tickets.view(clinic.shop, clinic.tickets(order_id)[0]).shut is None
+
+
+def test_with_the_last_place_all_that_is_left_of_it_goes_back_and_the_order_is_refunded(clinic: Clinic) -> None:
+    order_id = clinic.sell(2)
+    for token in clinic.tickets(order_id):
+        giving_up.cancel(clinic.shop, token)
+    pay_back(clinic)
+    assert sum(amounts(clinic.shop)) == 28000
+    assert (builders.status(clinic.shop, order_id), builders.taken(clinic.shop)["clinic/1"]) == ("refunded", 0)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("refund", "money", "back"),
+    [("none", MoneyBack.NONE, []), (50, MoneyBack.DONE, [7000]), ("full", MoneyBack.DONE, [14000])],
+)
+def test_as_much_goes_back_as_the_product_s_terms_say(
+    clinic: Clinic, refund: object, money: MoneyBack, back: list[int]
+) -> None:
+    clinic.agree(cancel_until=0, cancel_refund=refund)
+    giving_up.cancel(clinic.shop, clinic.tickets(clinic.sell())[0])
+    assert pay_back(clinic) == [money]
+    assert amounts(clinic.shop) == back
+    (letter,) = [letter for letter in clinic.letters("place_letter:").values() if letter]
+    assert "STATUS:CANCELLED" in letter.calendar[0]
+
+
+@on_sqlite
+def test_too_late_or_without_such_terms_nothing_is_given_up(clinic: Clinic, clock: Clock) -> None:
+    (token,) = clinic.tickets(clinic.sell())
+    clock.time = tickets.view(clinic.shop, token).times.starts_at - timedelta(hours=47)
+    for terms in ({"cancel_until": 48}, {}):
+        clinic.agree(**terms)
+        with pytest.raises(PlaceFixed) as refusal:
+            giving_up.cancel(clinic.shop, token)
+        assert refusal.value.why is Fixed.RULES
+    assert builders.taken(clinic.shop)["clinic/1"] == 1
+
+
+@on_sqlite
+def test_what_was_handed_over_is_given_up_by_its_buyer_alone(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    changes.hand_over(clinic.shop, clinic.tickets(order_id)[0], "Otto Berg", COLLEAGUE)
+    (token,) = clinic.tickets(order_id)
+    with pytest.raises(PlaceFixed) as refusal:
+        giving_up.cancel(clinic.shop, token, signed_in=COLLEAGUE)
+    assert refusal.value.why is Fixed.BUYER
+    giving_up.cancel(clinic.shop, token, signed_in=NORA)
+    assert builders.taken(clinic.shop)["clinic/1"] == 0
+
+
+def test_two_clicks_at_once_give_a_place_up_once(clinic: Clinic) -> None:
+    (token, _) = clinic.tickets(clinic.sell(2))
+    done = at_once(*[lambda: giving_up.cancel(clinic.shop, token)] * 3)
+    assert [type(each).__name__ for each in done if each] == ["PlaceFixed", "PlaceFixed"]
+    assert builders.taken(clinic.shop)["clinic/1"] == 1
+    assert len(builders.rows(clinic.shop, PlaceCancellation)) == 1

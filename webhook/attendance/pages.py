@@ -1,0 +1,179 @@
+"""What these pages have in common: how they are drawn, who asks for them, and which forms are our own."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from core.foundation import signing
+from core.foundation.errors import (
+    AddressUnfit,
+    Fixed,
+    LinkInvalid,
+    NameMissing,
+    NotPermitted,
+    OfferOver,
+    PlaceFixed,
+    ShopError,
+    SoldOut,
+    StripeTrouble,
+    UnknownDate,
+)
+from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
+from core.messages import place_wording
+from core.people import sign_in
+from core.shop import Shop
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# Far more than a form's few fields take.
+_MOST_BYTES = 4096
+# Whoever has the address has the place: it is told to nobody, kept nowhere, and found by no search engine.
+_PRIVATE = {
+    "Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
+}  # fmt: skip
+
+
+def shop_of(request: Request) -> Shop:
+    """The shop that this app serves."""
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+def drawn(request: Request, template: str, status: int = 200, **words: Any) -> HTMLResponse:
+    """A page of this template."""
+    shop = shop_of(request)
+    html = _environment().get_template(template).render(
+        shop=shop.settings.shop_name, support=shop.settings.support_email, home=shop.settings.public_url or "/", **words
+    )  # fmt: skip
+    return HTMLResponse(html, status, _PRIVATE)
+
+
+def back(request: Request, done: str) -> RedirectResponse:
+    """To the page that the form stands on, which says what was done."""
+    return RedirectResponse(f"{request.url.path}?done={done}", 303, _PRIVATE)
+
+
+def away(address: str) -> RedirectResponse:
+    """To somewhere else, which is not told from where."""
+    return RedirectResponse(address, 303, _PRIVATE)
+
+
+def refused(request: Request, error: ShopError) -> HTMLResponse:
+    """Why something was not done, and where to go on."""
+    missing = isinstance(error, LinkInvalid)
+    title = "This link opens nothing" if missing else "That was not done"
+    way = "" if missing else request.url.path
+    return drawn(request, "plain.html.j2", status_of(error), title=title, sentence=sentence(error), way=way)
+
+
+def status_of(error: ShopError) -> int:
+    """The HTTP status of a refusal."""
+    match error:
+        case LinkInvalid():
+            return 404
+        case NotPermitted():
+            return 403
+        case StripeTrouble():
+            return 503
+        case PlaceFixed() | OfferOver() | SoldOut():
+            return 409
+        case _:
+            return 400
+
+
+def sentence(error: ShopError) -> str:
+    """What a member of the family means for whoever holds a ticket, or waits for one."""
+    match error:
+        case LinkInvalid():
+            return "It may have been copied incompletely, or the place belongs to somebody else by now."
+        case PlaceFixed(why=why):
+            return FIXED[why]
+        case OfferOver():
+            return "What was offered is not held for you any more: it went to the next on the list."
+        case SoldOut():
+            return "No place is free on that date any more. Nothing was changed."
+        case UnknownDate():
+            return "That date isn't offered any more."
+        case NameMissing():
+            return "Type the name of whoever comes."
+        case AddressUnfit():
+            return "This email can't be right. Type their full email, such as name@company.com."
+        case StripeTrouble():
+            return "We can't open the payment page right now. Nothing was charged, and your places are held. Try again in a minute."
+        case _:
+            return "Something about this isn't right any more. Open your ticket again and look at it."
+
+
+FIXED = {
+    Fixed.BEGUN: "It has begun, so nothing can be changed any more.",
+    Fixed.CANCELED: "This place is canceled.",
+    Fixed.CLOSED: "This place is closed: its payment went back, or a bank is asking about it.",
+    Fixed.RULES: "It is too late to cancel this place, or it can't be canceled here. Write to us if something came up.",
+    Fixed.BUYER: "Only whoever bought this place can cancel it.",
+}
+
+
+def browser_of(request: Request) -> str:
+    """The id of the browser that sent this request, or an empty string."""
+    return signing.in_cookie(shop_of(request).signing_key, signing.BROWSER, request.cookies.get(BROWSER_COOKIE))
+
+
+def sign_in_of(request: Request) -> str:
+    """The sign-in that this browser's cookie names, whether or not it still counts."""
+    return signing.in_cookie(shop_of(request).signing_key, signing.SIGN_IN, request.cookies.get(SIGN_IN_COOKIE))
+
+
+async def signed_in(request: Request) -> str:
+    """The address that is signed in on this browser, or an empty string."""
+    claimed, shop = sign_in_of(request), shop_of(request)
+    return await run_in_threadpool(_who, shop, claimed) if claimed else ""
+
+
+def is_guess(request: Request) -> bool:
+    """Whether a browser asks before anybody has clicked."""
+    return "prefetch" in request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
+
+
+async def fields(request: Request) -> dict[str, str] | None:
+    """What a form of ours says; None for one of another site, or that is longer than any of ours."""
+    origin = request.headers.get("origin")
+    ours = (request.headers.get("host", ""), urlsplit(shop_of(request).settings.public_url).netloc)
+    # Without a referrer browsers name no origin either: what counts is whether they name another one.
+    if origin not in (None, "null") and origin.partition("://")[2] not in ours:
+        return None
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        return None
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > _MOST_BYTES:
+            return None
+    try:
+        return dict(parse_qsl(found.decode("ascii"), keep_blank_values=True, max_num_fields=10))
+    except ValueError:
+        return None
+
+
+def _who(shop: Shop, claimed: str) -> str:
+    with shop.reading() as session:
+        return sign_in.who(session, claimed, now=shop.now()) or ""
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not before somebody opens a page
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined, autoescape=True,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["when"] = place_wording.when_of
+    environment.filters["moment"] = place_wording.moment_of
+    return environment

@@ -1,0 +1,145 @@
+"""Tickets: the page of a place with its code, its entry for calendars, its changes, and the way into the meeting."""
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from core.attendance import changes, check_in, giving_up, tickets
+from core.attendance.tickets import TicketView
+from core.foundation.database import new_id
+from core.foundation.errors import BadInput, ShopError
+from core.people.deeds import Deed
+from webhook.attendance import pages
+
+router = APIRouter()
+
+_DONE = {
+    "renamed": "The name is changed.",
+    "moved": "You come on this date now. A letter with the entry for your calendar is on its way.",
+    "canceled": "The place is canceled. A letter is on its way.",
+    "checked-in": "Checked in.",
+    "undone": "Not checked in any more.",
+}
+
+
+@router.get("/ticket/{token}")
+async def show(token: str, request: Request, done: str = "") -> Response:
+    """The ticket. Staff who open it near its date check in by that, and see that they did; everybody else sees the ticket alone."""
+    shop = pages.shop_of(request)
+    try:
+        staff = await run_in_threadpool(check_in.works_here, shop, pages.sign_in_of(request))
+        if staff and not done and not pages.is_guess(request):
+            done = await run_in_threadpool(_come_in, request, token)
+        view = await run_in_threadpool(tickets.view, shop, token, signed_in=await pages.signed_in(request))
+    except ShopError as error:
+        return pages.refused(request, error)
+    said = _DONE.get(done, "")
+    return pages.drawn(
+        request, "ticket.html.j2", view=view, code=_code(view.url), said=said, staff=staff, shut=_why(view),
+        refund=_refund(view),
+    )  # fmt: skip
+
+
+@router.post("/ticket/{token}")
+async def change(token: str, request: Request) -> Response:
+    """One change of the ticket: `do` says which. 303 back to the page, or a page that says why not."""
+    shop, form = pages.shop_of(request), await pages.fields(request)
+    try:
+        if form is None:
+            raise BadInput()
+        if form.get("do") == "hand-over":
+            name, email = form.get("name", ""), form.get("email", "")
+            await run_in_threadpool(changes.hand_over, shop, token, name, email)
+            said = f"The place is {changes.cleaned(name)}'s now. Their ticket is on its way to them, and this one opens nothing."
+            return pages.drawn(request, "plain.html.j2", title="Handed over", sentence=said, way="")
+        signed_in = await pages.signed_in(request)
+        done = await run_in_threadpool(_changed, request, token, form, signed_in)
+    except ShopError as error:
+        return pages.refused(request, error)
+    return pages.back(request, done)
+
+
+@router.get("/ticket/{token}/workshop.ics")
+async def calendar(token: str, request: Request) -> Response:
+    """The entry for a calendar, to be kept."""
+    try:
+        found = await run_in_threadpool(tickets.calendar_file, pages.shop_of(request), token)
+    except ShopError as error:
+        return pages.refused(request, error)
+    headers = {"Content-Disposition": 'attachment; filename="workshop.ics"', "Cache-Control": "private, no-store"}
+    return Response(found, media_type="text/calendar; charset=utf-8; method=PUBLISH", headers=headers)
+
+
+@router.get("/join/{token}")
+async def join(token: str, request: Request) -> Response:
+    """On to the meeting, if the place is open and its time has come; else a page that says when or why not. Changes nothing."""
+    try:
+        door = await run_in_threadpool(tickets.door, pages.shop_of(request), token)
+    except ShopError as error:
+        return pages.refused(request, error)
+    if door.address:
+        return pages.away(door.address)
+    shut = pages.FIXED[door.shut] if door.shut else ""
+    return pages.drawn(request, "door.html.j2", 403 if shut else 200, door=door, shut=shut)
+
+
+def _come_in(request: Request, token: str) -> str:
+    """Check in whoever shows this ticket at the door, once; what was done."""
+    shop, sign_in_id = pages.shop_of(request), pages.sign_in_of(request)
+    if not check_in.is_at_the_door(shop, token, sign_in_id):
+        return ""
+    _check(request, token)
+    return "checked-in"
+
+
+def _changed(request: Request, token: str, form: dict[str, str], signed_in: str) -> str:
+    shop = pages.shop_of(request)
+    match form.get("do"):
+        case "rename":
+            changes.rename(shop, token, form.get("name", ""))
+            return "renamed"
+        case "move":
+            changes.move(shop, token, form.get("date", ""))
+            return "moved"
+        case "cancel":
+            giving_up.cancel(shop, token, signed_in=signed_in)
+            return "canceled"
+        case "check-in":
+            _check(request, token)
+            return "checked-in"
+        case "undo":
+            check_in.undo(shop, tickets.view(shop, token).attendee_id, deed=_deed(request))
+            return "undone"
+    raise BadInput()
+
+
+def _check(request: Request, token: str) -> None:
+    shop = pages.shop_of(request)
+    check_in.check_in(shop, tickets.view(shop, token).attendee_id, deed=_deed(request))
+
+
+def _deed(request: Request) -> Deed:
+    return Deed(pages.sign_in_of(request), new_id("do"))
+
+
+def _code(url: str) -> str:
+    """The address as a code for cameras, as a drawing."""
+    import segno  # here, since few pages have one
+
+    return segno.make(url, error="m", micro=False).svg_inline(
+        scale=5, border=3, omitsize=True, dark="#161b2e", light="#fff"
+    )
+
+
+def _why(view: TicketView) -> str:
+    return pages.FIXED[view.shut] if view.shut else ""
+
+
+def _refund(view: TicketView) -> str:
+    """What comes of giving the place up."""
+    match view.percent:
+        case 0:
+            return "No money goes back."
+        case 100:
+            return "All that was paid for it goes back the way it was paid."
+        case part:
+            return f"{part}% of what was paid for it goes back the way it was paid."
