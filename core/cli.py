@@ -6,14 +6,12 @@ import structlog
 import typer
 
 from core.command_line import (
-    api_keys,
     catalog,
     demo,
     doctor,
     errors,
     events,
     export,
-    hooks,
     imports,
     license,
     orders,
@@ -23,6 +21,7 @@ from core.command_line import (
     withdrawals,
 )
 from core.command_line.answers import Json, fail, say
+from core.command_line.programs import api_keys, hooks
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
 

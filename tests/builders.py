@@ -19,7 +19,8 @@ from core.events.inbox import StripeEvent
 from core.foundation.errors import StripeRefused
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Heartbeat
-from core.journeys import checkout, plans, refund
+from core.journeys import checkout, refund
+from core.journeys.billing import plans
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import deliverables, downloads
 from core.kinds.grants import Delivery

@@ -133,7 +133,15 @@ ROOMS: dict[str, set[str]] = {
     "webhook/attendance": {
         "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance",
     },
+    "webhook/requests": {
+        "core/foundation", "core/shop", "core/licensing", "core/people",
+    },
+    "webhook/buyers": {
+        "core/foundation", "core/rights", "core/shop", "core/catalog", "core/people", "core/journeys", "core/privacy",
+        "core/invoicing", "core/kinds", "webhook/requests",
+    },
     "webhook": {
+        "webhook/requests", "webhook/buyers",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
         "core/invoicing", "core/integrations", "core/seats", "webhook/attendance",
@@ -432,7 +440,7 @@ RECORDS = {
     "core.orders.refunds.record": {"core/events/handlers.py", "core/events/questions.py", "core/journeys/refund.py"},
     "core.orders.disputes.record": {"core/events/handlers.py"},
     "core.orders.disputes.record_warning": {"core/events/handlers.py"},
-    "core.orders.subscriptions.record": {"core/journeys/plans.py"},
+    "core.orders.subscriptions.record": {"core/journeys/billing/plans.py"},
 }  # fmt: skip
 
 

@@ -14,23 +14,20 @@ from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
 from webhook import (
-    account,
     backends,
-    checkout_form,
     checkouts,
-    cookies,
     downloads,
-    errors,
     exports,
     health,
     licenses,
     pictures,
     products,
-    receipts,
     stripe_events,
     uploads,
 )
 from webhook.attendance import tickets, waiting
+from webhook.buyers import account, checkout_form, receipts
+from webhook.requests import cookies, errors
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from core.integrations import versions
 from core.integrations.versions import Versioned
 from core.people.api_keys import Caller, Scope
 from core.seats import claims
-from webhook.dependencies import OpenShop, caller_for
+from webhook.requests.dependencies import OpenShop, caller_for
 
 router = APIRouter()
 

@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
-from webhook import cookies
-from webhook.dependencies import OpenShop
+from webhook.requests import cookies
+from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
 

@@ -20,9 +20,9 @@ from core.foundation.storage import disposition
 from core.kinds import downloads, file_versions
 from core.kinds.downloads import OpenedFile
 from core.shop import Shop
-from webhook import senders
-from webhook.dependencies import OpenShop
-from webhook.errors import status_of
+from webhook.requests import senders
+from webhook.requests.dependencies import OpenShop
+from webhook.requests.errors import status_of
 
 router = APIRouter()
 log = structlog.get_logger()

@@ -18,8 +18,8 @@ from core.owner.shelves import export as shelves
 from core.people.deeds import Deed
 from core.privacy import export as person_export
 from core.shop import Shop
-from webhook import cookies
-from webhook.dependencies import OpenShop
+from webhook.requests import cookies
+from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
 

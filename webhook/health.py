@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from core.owner.doctor import readiness
 from core.owner.doctor.readiness import Check
 from core.shop import Shop
-from webhook.dependencies import OpenShop
+from webhook.requests.dependencies import OpenShop
 
 _EVENTS = Counter("pushcart_stripe_events", "Webhook requests by what became of their event.", ["state"])
 

@@ -16,8 +16,8 @@ from core.licensing.answers import Answer, Code
 from core.licensing.calls import Call, Question, Reply
 from core.licensing.senders import household_of
 from core.shop import Shop
-from webhook import senders
-from webhook.dependencies import OpenShop
+from webhook.requests import senders
+from webhook.requests.dependencies import OpenShop
 
 log = structlog.get_logger()
 router = APIRouter()

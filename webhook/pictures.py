@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 
 from core.catalog import products
 from core.shop import Shop
-from webhook.dependencies import OpenShop
+from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
 

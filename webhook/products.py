@@ -11,7 +11,7 @@ from core.kinds import offers
 from core.kinds.offers import Availability, Offer
 from core.kinds.workshops import DateView
 from core.rights import clauses
-from webhook.dependencies import OpenShop
+from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
 

@@ -18,9 +18,9 @@ from core.owner.shelves import attachments, uploads
 from core.owner.shelves.attachments import Purpose
 from core.owner.shelves.uploads import PIECE, Progress
 from core.shop import Shop
-from webhook import cookies
-from webhook.dependencies import OpenShop
-from webhook.errors import status_of
+from webhook.requests import cookies
+from webhook.requests.dependencies import OpenShop
+from webhook.requests.errors import status_of
 
 router = APIRouter()
 

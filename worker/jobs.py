@@ -16,7 +16,7 @@ from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.integrations import versions
 from core.invoicing import corrections
-from core.journeys import plans
+from core.journeys.billing import plans
 from core.outgoing import sending as webhooks
 from core.owner.shelves import announcements, promotions, stripe_prices
 from core.shop import Shop

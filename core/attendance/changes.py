@@ -10,8 +10,9 @@ from core.foundation import addresses, outbox
 from core.foundation.addresses import fold
 from core.foundation.database import repeatable
 from core.foundation.errors import NameMissing, PlaceFixed, UnknownDate
-from core.kinds import attendees, waiting_list, workshops
-from core.kinds.attendees import Attendee
+from core.kinds import workshops
+from core.kinds.places import attendees, waiting_list
+from core.kinds.places.attendees import Attendee
 from core.messages import place_letters
 from core.messages.place_letters import Topic
 from core.orders import history, orders

@@ -7,8 +7,8 @@ from sqlmodel import Session
 from core.attendance import tickets
 from core.attendance.tickets import Place
 from core.foundation.errors import LinkInvalid, PlaceFixed
-from core.kinds import attendees
-from core.kinds.attendees import Attendee
+from core.kinds.places import attendees
+from core.kinds.places.attendees import Attendee
 from core.people import deeds, staff
 from core.people.deeds import Deed
 from core.people.staff import Action

@@ -13,9 +13,10 @@ from core.catalog import products
 from core.foundation import outbox
 from core.foundation.database import new_id, repeatable
 from core.foundation.errors import DateCanceled, DateChanged, Problem, ProductUnfit, UnknownDate
-from core.kinds import attendees, waiting_list, workshops
-from core.kinds.attendees import Attendee
-from core.kinds.waiting_list import OFFERED, Waiting, WaitingEntry
+from core.kinds import workshops
+from core.kinds.places import attendees, waiting_list
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.waiting_list import OFFERED, Waiting, WaitingEntry
 from core.kinds.workshops import Reservation, ReservationState, Times, WorkshopDate
 from core.messages import place_letters
 from core.messages.attendee_messages import AttendeeMessage

@@ -11,9 +11,10 @@ from core.foundation.database import new_id, repeatable
 from core.foundation.errors import MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
 from core.foundation.outbox import Job
 from core.journeys import payment_contents, refund
-from core.kinds import attendees, places, workshops
-from core.kinds.attendees import Attendee
-from core.kinds.cancellations import MoneyBack, PlaceCancellation
+from core.kinds import workshops
+from core.kinds.places import attendees, line_places
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.messages import place_letters
 from core.messages.place_letters import Topic
 from core.orders import history, ledger, orders
@@ -57,7 +58,7 @@ def cancel_rows(
     session.flush()
     for row in rows:
         row.canceled_at, row.cancellation_id = now, canceled.id
-    places.let_go(session, rows)
+    line_places.let_go(session, rows)
     attendees.changed(session, rows)
     for row in rows:
         place_letters.owe(session, row, Topic.CANCELED, canceled.id, to=row.email or order.email)

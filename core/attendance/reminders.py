@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from core.foundation import outbox
-from core.kinds.attendees import Attendee
+from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import WorkshopDate
 from core.messages import place_letters
 from core.messages.place_letters import Topic

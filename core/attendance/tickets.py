@@ -9,9 +9,10 @@ from core.catalog import workshop_terms
 from core.catalog.products import Product
 from core.catalog.workshop_terms import CancelTerms
 from core.foundation.errors import Fixed
-from core.kinds import attendees, workshops
-from core.kinds.attendees import Attendee
+from core.kinds import workshops
 from core.kinds.grants import Grant
+from core.kinds.places import attendees
+from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import DateView, Times, WorkshopDate
 from core.messages import calendar_entries
 from core.messages.calendar_entries import Method

@@ -12,8 +12,8 @@ from core.foundation.errors import BadQuantity, OfferOver, UnknownDate, UnknownP
 from core.foundation.money import Money
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
-from core.kinds import waiting_list
-from core.kinds.waiting_list import Waiting, WaitingEntry
+from core.kinds.places import waiting_list
+from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import Times, WorkshopDate
 from core.people import codes, deeds
 from core.people.deeds import Deed

@@ -12,7 +12,7 @@ from core.correspondence import digest, samples
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
-from core.kinds import attendees
+from core.kinds.places import attendees
 from core.messages import (
     after_purchase,
     contents,

@@ -4,7 +4,7 @@ from functools import partial
 
 from core import fulfillment
 from core.events.attempts import BATCH, Pass
-from core.journeys import plans
+from core.journeys.billing import plans
 from core.orders import orders, subscriptions
 from core.orders.subscriptions import Subscription
 from core.shop import Shop

@@ -10,7 +10,8 @@ from core.events import inbox
 from core.events.handlers import Outcome
 from core.fulfillment import Case
 from core.gateway.sessions import read_session
-from core.journeys import ownership, payment_contents, plans
+from core.journeys import ownership, payment_contents
+from core.journeys.billing import plans
 from core.orders import ledger, refunds
 from core.orders.payments import Payment
 from core.shop import Shop

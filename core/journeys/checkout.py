@@ -34,8 +34,9 @@ from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice, session_parameters
-from core.kinds import deliverables, offers, seats, waiting_list, workshops
-from core.kinds.waiting_list import Waiting, WaitingEntry
+from core.kinds import deliverables, offers, seats, workshops
+from core.kinds.places import waiting_list
+from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import DateView, Times
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout

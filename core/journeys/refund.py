@@ -26,7 +26,8 @@ from core.foundation.errors import (
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.fulfillment import Case
-from core.journeys import ownership, payment_contents, plans
+from core.journeys import ownership, payment_contents
+from core.journeys.billing import plans
 from core.kinds import convergence, plan_billing
 from core.kinds.convergence import Foreseen
 from core.orders import allocation, history, ledger, orders, payments, refunds

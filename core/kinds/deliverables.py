@@ -7,8 +7,9 @@ from typing import Protocol
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Kind, Product
-from core.kinds import downloads, licenses, places, seats
+from core.kinds import downloads, licenses, seats
 from core.kinds.grants import Delivery, Grant
+from core.kinds.places import line_places
 from core.orders.orders import OrderLine
 from core.orders.status import GrantState
 
@@ -30,13 +31,13 @@ KINDS: Mapping[Kind, Deliverable] = {
     Kind.DOWNLOAD: downloads,
     Kind.LICENSE: licenses,
     Kind.PLAN: seats,
-    Kind.WORKSHOP: places,
+    Kind.WORKSHOP: line_places,
 }
 
 
 def lock_stock(session: Session, lines: Sequence[OrderLine]) -> None:
     """Lock, in one order for everybody, what these lines take from a stock: two orders crossed would wait for each other."""
-    places.lock_of(session, lines)
+    line_places.lock_of(session, lines)
 
 
 def release_all(session: Session, lines: Sequence[OrderLine]) -> None:

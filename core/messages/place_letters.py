@@ -9,11 +9,11 @@ from sqlmodel import Session, col, select
 from core.catalog.products import Product
 from core.foundation import outbox
 from core.foundation.outbox import Job
-from core.kinds import attendees, waiting_list
-from core.kinds.attendees import Attendee
-from core.kinds.cancellations import MoneyBack, PlaceCancellation
 from core.kinds.grants import Grant
-from core.kinds.waiting_list import Waiting, WaitingEntry
+from core.kinds.places import attendees, waiting_list
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
+from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import Times, WorkshopDate
 from core.messages import calendar_entries
 from core.messages.attendee_messages import AttendeeMessage

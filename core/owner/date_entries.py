@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from core.attendance import dates
 from core.catalog.catalog_file import DateEntry, ProductEntry
 from core.foundation.errors import CatalogInvalid
-from core.kinds import waiting_list
+from core.kinds.places import waiting_list
 from core.kinds.workshops import WorkshopDate
 
 Known = dict[str, WorkshopDate]

@@ -15,9 +15,10 @@ from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
 from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid
-from core.kinds import downloads, entitlement_records, file_versions, waiting_list
+from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
+from core.kinds.places import waiting_list
 from core.kinds.workshops import WorkshopDate
 from core.owner import date_entries, live_mode
 from core.owner.shelves import applied, covers, differences, entries, prices

@@ -17,11 +17,11 @@ from core.foundation.database import new_id, repeatable
 from core.foundation.errors import NotErasable
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
-from core.kinds import waiting_list
-from core.kinds.attendees import Attendee
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
+from core.kinds.places import waiting_list
+from core.kinds.places.attendees import Attendee
 from core.kinds.seats import Seat
 from core.orders import history, orders
 from core.orders.checkouts import Checkout

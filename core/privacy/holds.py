@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 
 from core.foundation.errors import Hold
 from core.gateway.sessions import CheckoutState
-from core.kinds.attendees import Attendee
 from core.kinds.grants import Grant
+from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import WorkshopDate
 from core.orders import orders
 from core.orders.checkouts import Checkout

@@ -16,10 +16,11 @@ from core.foundation.addresses import fold
 from core.foundation.database import Record
 from core.foundation.errors import CustomerNotFound
 from core.invoicing import billing_details, invoices
-from core.kinds import cancellations, downloads, licenses, workshops
-from core.kinds.attendees import Attendee
+from core.kinds import downloads, licenses, workshops
+from core.kinds.places import cancellations
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.waiting_list import WaitingEntry
 from core.kinds.seats import Seat
-from core.kinds.waiting_list import WaitingEntry
 from core.messages import letters
 from core.orders import setbacks
 from core.orders.balance import entries

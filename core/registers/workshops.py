@@ -10,11 +10,11 @@ from sqlmodel import Session, col, func, select
 from core.attendance import dates
 from core.attendance.dates import Concerned
 from core.catalog.products import Kind, Product
-from core.kinds import attendees, cancellations, waiting_list
-from core.kinds.attendees import Attendee
-from core.kinds.cancellations import MoneyBack
 from core.kinds.grants import Grant
-from core.kinds.waiting_list import Waiting, WaitingEntry
+from core.kinds.places import attendees, cancellations, waiting_list
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.cancellations import MoneyBack
+from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import Reservation, ReservationState, Times, WorkshopDate
 from core.messages.attendee_messages import AttendeeMessage
 from core.orders.orders import Order

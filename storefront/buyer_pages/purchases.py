@@ -6,7 +6,7 @@ import structlog
 from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTrouble
-from core.journeys import portal
+from core.journeys.billing import portal
 from core.kinds.grants import Delivery, License
 from core.licensing import holding
 from core.orders.status import GrantState

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from core.journeys import plans
+from core.journeys.billing import plans
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import subscriptions

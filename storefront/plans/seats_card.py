@@ -8,8 +8,8 @@ import structlog
 
 from core.foundation.errors import ShopError, StripeTrouble
 from core.foundation.money import Money
-from core.journeys import seat_quantity
-from core.journeys.seat_quantity import Change
+from core.journeys.billing import seat_quantity
+from core.journeys.billing.seat_quantity import Change
 from core.kinds.seats import SeatState
 from core.seats import invitations
 from core.seats.invitations import Offer, Seats, SeatView

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from core.events import reconciliation
 from core.journeys import success_page
-from core.kinds.attendees import Attendee
+from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import Reservation, WorkshopDate
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment

@@ -15,7 +15,7 @@ from tests.mutations.runner import Session
 HEART = (
     "core/fulfillment.py", "core/owed_jobs.py", "core/admission.py",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "core" / "orders").glob("[!_]*.py")),
-    "core/journeys/refund.py", "core/journeys/revocation.py", "core/journeys/plans.py",
+    "core/journeys/refund.py", "core/journeys/revocation.py", "core/journeys/billing/plans.py",
     "core/kinds/access.py", "core/kinds/convergence.py", "core/kinds/plan_billing.py",
     "core/events/application.py", "core/events/inbox.py",
 )  # fmt: skip

@@ -41,7 +41,7 @@ NAMED = (
     ),
     Named(
         "a place that frees up is shown before whoever waits for it is offered it",
-        "core/kinds/waiting_list.py",
+        "core/kinds/places/waiting_list.py",
         "    workshops.count_down(session, date_id, places)\n    look(session, date_id)",
         "    workshops.count_down(session, date_id, places)",
         "tests/core/attendance/test_waiting.py"
@@ -99,7 +99,7 @@ NAMED = (
     ),
     Named(
         "cookies are never kept from unencrypted connections",
-        "webhook/cookies.py",
+        "webhook/requests/cookies.py",
         'secure=shop.settings.public_url.startswith("https://")',
         "secure=False",
         "tests/webhook/test_cookies.py::test_where_the_shop_is_encrypted_its_cookies_go_no_other_way",

@@ -11,7 +11,7 @@ from core.people.api_keys import ApiKey, Caller, Scope
 from core.shop import Shop
 from tests import builders
 from webhook.app import create_app
-from webhook.dependencies import caller_for
+from webhook.requests.dependencies import caller_for
 
 
 @pytest.fixture

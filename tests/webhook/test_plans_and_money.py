@@ -8,7 +8,8 @@ import pytest
 from core.catalog.products import Price, Product
 from core.events import reconciliation
 from core.foundation.errors import StripeRefused
-from core.journeys import plans, refund
+from core.journeys import refund
+from core.journeys.billing import plans
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from core.events import reconciliation
 from core.events.inbox import StripeEvent
 from core.foundation.errors import AccessDenied, StripeRefused
-from core.journeys import plans, portal
+from core.journeys.billing import plans, portal
 from core.kinds.seats import Seat
 from core.orders.orders import Order
 from core.orders.payments import Payment

@@ -7,8 +7,8 @@ from io import StringIO
 from sqlmodel import Session, col, select
 
 from core.foundation.errors import UnknownDate
-from core.kinds import attendees
-from core.kinds.attendees import Attendee
+from core.kinds.places import attendees
+from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
 from core.owner.order_book.export import harmless

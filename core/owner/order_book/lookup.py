@@ -9,9 +9,9 @@ from sqlmodel import Session, col, select
 from core.events.inbox import StripeEvent
 from core.foundation.addresses import fold
 from core.kinds import license_keys
-from core.kinds.attendees import Attendee
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseKey
+from core.kinds.places.attendees import Attendee
 from core.orders import checkouts, payments
 from core.orders.disputes import Dispute
 from core.orders.orders import Order

@@ -11,8 +11,9 @@ from core.foundation.database import Record
 from core.foundation.errors import NoSeason, SeasonUnderWay
 from core.invoicing import billing_details, invoices
 from core.journeys import given_orders
-from core.kinds import attendees, cancellations, downloads, licenses, seats, waiting_list
+from core.kinds import downloads, licenses, seats
 from core.kinds.entitlement_records import EntitlementRecord
+from core.kinds.places import attendees, cancellations, waiting_list
 from core.kinds.workshops import WorkshopDate
 from core.licensing import offline_tokens
 from core.messages import letters

@@ -7,7 +7,7 @@ from core.catalog import products
 from core.catalog.catalog_file import DateEntry
 from core.catalog.products import Kind, Product
 from core.foundation.errors import PlacesTaken, Problem, ProductNotFound, ProductUnfit, UnknownDate
-from core.kinds import waiting_list
+from core.kinds.places import waiting_list
 from core.kinds.workshops import WorkshopDate
 from core.people import deeds
 from core.people.deeds import Deed

@@ -7,7 +7,7 @@ import streamlit as st
 from core.attendance import dates as changes
 from core.attendance import waiting
 from core.attendance.dates import Concerned
-from core.kinds.waiting_list import Waiting
+from core.kinds.places.waiting_list import Waiting
 from core.kinds.workshops import Times
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff

@@ -6,8 +6,8 @@ from sqlmodel import select
 from core.catalog.products import Product
 from core.correspondence import drafts
 from core.journeys import refund
-from core.kinds import attendees
-from core.kinds.attendees import Attendee
+from core.kinds.places import attendees
+from core.kinds.places.attendees import Attendee
 from core.messages.wording import Message
 from core.orders.refunds import Refund
 from core.people import codes

@@ -13,9 +13,9 @@ from core.attendance import changes, giving_up, waiting
 from core.foundation.errors import ShopError
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
-from core.kinds import waiting_list
-from core.kinds.attendees import Attendee
-from core.kinds.waiting_list import STANDING, Waiting, WaitingEntry
+from core.kinds.places import waiting_list
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.waiting_list import STANDING, Waiting, WaitingEntry
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders.orders import Order
 from core.people import codes

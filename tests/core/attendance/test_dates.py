@@ -20,8 +20,8 @@ from core.foundation.errors import (
     ProductUnfit,
     SoldOut,
 )
-from core.kinds.cancellations import MoneyBack, PlaceCancellation
-from core.kinds.waiting_list import WaitingEntry
+from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
+from core.kinds.places.waiting_list import WaitingEntry
 from core.kinds.workshops import Times, WorkshopDate
 from core.orders.refunds import Refund
 from core.owner import attention

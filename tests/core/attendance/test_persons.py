@@ -6,7 +6,7 @@ import pytest
 
 from core.attendance import changes, dates, waiting
 from core.foundation.errors import CustomerNotFound, LinkInvalid
-from core.kinds.waiting_list import WaitingEntry
+from core.kinds.places.waiting_list import WaitingEntry
 from core.owner import publishing
 from core.privacy import erasure, export
 from tests import builders, colleagues

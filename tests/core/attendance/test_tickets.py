@@ -7,7 +7,7 @@ import pytest
 
 from core.attendance import changes, giving_up, tickets
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
-from core.kinds.cancellations import MoneyBack, PlaceCancellation
+from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.orders.refunds import Refund
 from core.shop import Shop
 from tests import builders

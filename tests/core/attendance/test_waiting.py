@@ -9,8 +9,9 @@ from core.attendance import changes, reminders, waiting
 from core.foundation.errors import BadQuantity, LinkInvalid, OfferOver, PlacesFree, SoldOut
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
-from core.kinds import waiting_list, workshops
-from core.kinds.waiting_list import Waiting, WaitingEntry
+from core.kinds import workshops
+from core.kinds.places import waiting_list
+from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import WorkshopDate
 from core.owner.shelves import dates
 from core.people.staff import Role

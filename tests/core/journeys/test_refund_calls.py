@@ -9,7 +9,8 @@ import pytest
 
 from core.foundation.errors import NoSuchPayment, OrderNotFound, StripeRefused
 from core.foundation.money import Money
-from core.journeys import plans, refund, revocation
+from core.journeys import refund, revocation
+from core.journeys.billing import plans
 from core.journeys.refund import Part, Refunded
 from core.kinds.workshops import WorkshopDate
 from core.orders.history import FulfillmentLog

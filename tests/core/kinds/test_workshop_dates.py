@@ -11,8 +11,8 @@ from core.foundation.errors import NotOpen, SoldOut, StripeUnreachable, UnknownD
 from core.journeys import carts, checkout, refund
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers
-from core.kinds import places as place_stock
 from core.kinds.offers import Availability
+from core.kinds.places import line_places as place_stock
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders.orders import OrderLine
 from core.owner import attention

@@ -14,7 +14,8 @@ from core.foundation.errors import (
     OrderNotFound,
     TooManyTries,
 )
-from core.journeys import checkout, portal
+from core.journeys import checkout
+from core.journeys.billing import portal
 from core.messages import contents
 from core.people import address_changes, codes, customers, purchases, sign_in
 from core.people.customers import Customer, CustomerAddress, How

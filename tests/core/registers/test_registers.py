@@ -7,7 +7,8 @@ import pytest
 
 from core.events.inbox import StripeEvent
 from core.foundation.errors import EventNotFound, NotPermitted, OrderNotFound, OtherMode
-from core.journeys import plans, refund
+from core.journeys import refund
+from core.journeys.billing import plans
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.registers import customers, disputes, events, machinery, refunds, subscriptions

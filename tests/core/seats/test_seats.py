@@ -21,7 +21,8 @@ from core.foundation.errors import (
     ShopError,
 )
 from core.integrations import entitlements
-from core.journeys import plans, refund, seat_quantity
+from core.journeys import refund
+from core.journeys.billing import plans, seat_quantity
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState
 from core.outgoing.messages import WebhookMessage

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.kinds import workshops
-from core.kinds.waiting_list import WaitingEntry
+from core.kinds.places.waiting_list import WaitingEntry
 from storefront import pictures
 from tests import builders
 from tests.builders import opened

@@ -30,11 +30,11 @@ def only(visitor: Visitor) -> LicenseKey:
 
 
 def listed(visitor: Visitor, **query: str) -> AppTest:
-    return visitor.opens("licenses", folder="owner_pages", **query)
+    return visitor.opens("selling/licenses", folder="owner_pages", **query)
 
 
 def opened(visitor: Visitor) -> AppTest:
-    return visitor.opens("license", folder="owner_pages", id=only(visitor).id)
+    return visitor.opens("selling/license", folder="owner_pages", id=only(visitor).id)
 
 
 def press(tab: AppTest, *keys: str) -> AppTest:

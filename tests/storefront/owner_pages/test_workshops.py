@@ -3,8 +3,8 @@
 import pytest
 
 from core.attendance import waiting
-from core.kinds.attendees import Attendee
-from core.kinds.cancellations import PlaceCancellation
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.cancellations import PlaceCancellation
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
 from core.people import codes

@@ -7,8 +7,8 @@ from starlette.testclient import TestClient
 
 from core.attendance import tickets, waiting
 from core.foundation import signing
-from core.kinds import waiting_list
-from core.kinds.waiting_list import WaitingEntry
+from core.kinds.places import waiting_list
+from core.kinds.places.waiting_list import WaitingEntry
 from core.people.staff import Role
 from core.shop import Shop
 from tests import builders, colleagues

@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, col, select
 from core.foundation import signing
 from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkInvalid
-from core.kinds.cancellations import PlaceCancellation
+from core.kinds.places.cancellations import PlaceCancellation
 from core.orders.orders import Order, OrderLine
 
 

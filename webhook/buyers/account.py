@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from core.foundation.errors import LinkInvalid
 from core.privacy import export
 from core.shop import Shop
-from webhook import cookies
-from webhook.dependencies import OpenShop
+from webhook.requests import cookies
+from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
 

@@ -12,8 +12,8 @@ from core.foundation.errors import AccessDenied
 from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
 from core.people import sign_in
 from core.shop import Shop
-from webhook import senders
-from webhook.dependencies import OpenShop
+from webhook.requests import senders
+from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
 

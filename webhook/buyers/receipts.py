@@ -13,12 +13,12 @@ from core.invoicing import receipts
 from core.invoicing.receipts import Receipt, TaxRow
 from core.people import staff
 from core.shop import Shop
-from webhook import cookies
-from webhook.dependencies import OpenShop
+from webhook.requests import cookies
+from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATES = Path(__file__).parents[1] / "templates"
 # It shows an address, and loads nothing from anywhere.
 _HEADERS = {
     "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex",

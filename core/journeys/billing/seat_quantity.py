@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from core.catalog.products import Product
 from core.foundation.errors import AccessDenied, BadQuantity, PlanChanged, PlanNotActive
 from core.foundation.money import Money
-from core.journeys import plans
+from core.journeys.billing import plans
 from core.kinds.grants import Grant
 from core.orders.orders import Order
 from core.orders.status import GrantState

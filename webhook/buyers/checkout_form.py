@@ -25,9 +25,9 @@ from core.foundation.errors import (
 from core.journeys import carts, checkout
 from core.journeys.checkout import Basket, Item
 from core.shop import Shop
-from webhook import cookies
-from webhook.dependencies import OpenShop
-from webhook.errors import status_of
+from webhook.requests import cookies
+from webhook.requests.dependencies import OpenShop
+from webhook.requests.errors import status_of
 
 log = structlog.get_logger()
 router = APIRouter()

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from core.kinds import attendees, waiting_list, workshops
-from core.kinds.attendees import Attendee
+from core.kinds import workshops
 from core.kinds.grants import Delivery, Grant, Ticket
+from core.kinds.places import attendees, waiting_list
+from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders.orders import Order, OrderLine
 

@@ -1,0 +1,1 @@
+"""What buyers ask of the sidecar beside downloads: their data, their receipts, and the form that buys without script."""

@@ -1,0 +1,1 @@
+"""Requests: which shop they are for, who asks, from where, and how errors are answered."""
