@@ -1,4 +1,4 @@
-"""Announcements: what endpoints are told when an order is settled or a licence is changed, in that very transaction.
+"""Announcements: what endpoints are told when an order is settled, or a licence or an attendee changed, in that very transaction.
 
 People are named by their customer id alone. Addresses and names are for letters.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import event
 from sqlmodel import Session, col, select, update
 
 from core.catalog.products import Kind
@@ -19,7 +20,9 @@ from core.kinds import entitlement_records
 from core.kinds.entitlement_records import EntitlementRecord
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseKey
+from core.kinds.places.attendees import Attendee
 from core.kinds.seats import Seat
+from core.kinds.workshops import WorkshopDate
 from core.orders.ledger import Ledger
 from core.orders.orders import Order
 from core.orders.status import GrantState
@@ -148,3 +151,43 @@ def _standing(row: LicenseKey, grant: GrantState | None, now: datetime) -> str:
     if row.disabled_at:
         return "disabled"
     return "expired" if row.expires_at and row.expires_at <= now else "active"
+
+
+@event.listens_for(Session, "before_flush")
+def _before_flush(session: Session, _context: object, _objects: object) -> None:
+    """Whoever changes an attendee, in whatever way, has it announced."""
+    changed = [
+        row.id for row in [*session.new, *session.dirty] if isinstance(row, Attendee) and session.is_modified(row)
+    ]
+    if changed:
+        at_the_end(session, _announce_attendees, *changed)
+
+
+def _announce_attendees(session: Session, ids: list[str]) -> None:
+    if not messages.is_wanted(session, Topic.ATTENDEE_CHANGED):
+        return
+    now = session.info[NOW]()
+    query = (
+        select(Attendee, WorkshopDate, Grant, Order.customer_id)
+        .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
+        .join(Grant, col(Grant.order_line_id) == Attendee.order_line_id)
+        .join(Order, col(Order.id) == Attendee.order_id)
+        .where(col(Attendee.id).in_(ids))
+        .order_by(col(Attendee.id))
+    )
+    for row, date, grant, person in session.exec(query).all():
+        state = _coming(row, grant.state)
+        said: dict[str, Any] = {
+            "attendee": row.id, "order": row.order_id, "person": person, "product": grant.product_id, "place": row.place + 1,
+            "date": date.id, "starts_at": date.starts_at, "ends_at": date.ends_at, "state": state,
+        }  # fmt: skip
+        key = f"{row.id}:{row.turn}:{row.sequence}:{state}:{outbox.stamp(now)}"
+        announce(session, Topic.ATTENDEE_CHANGED, said, key=key, person=person or "", now=now)
+
+
+def _coming(row: Attendee, grant: GrantState) -> str:
+    if row.canceled_at:
+        return "canceled"
+    if grant is not GrantState.ACTIVE:
+        return str(grant)
+    return "checked_in" if row.checked_in_at else "expected"

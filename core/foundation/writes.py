@@ -83,11 +83,12 @@ def at_the_end(session: Session, write: Callable[[Session, list[Any]], object], 
 
 @event.listens_for(Session, "before_commit")
 def _write(session: Session) -> None:
+    session.flush()  # what they refer to; and what only that leaves to be written
     # Again, as long as what is written leaves something to be written after it.
     while waiting := session.info.pop(_LATER, None):
-        session.flush()  # what they refer to
         for write, rows in waiting.items():
             write(session, rows)
+        session.flush()
 
 
 @event.listens_for(Session, "after_rollback")

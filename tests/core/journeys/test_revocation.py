@@ -131,6 +131,7 @@ def test_what_staff_end_stands_in_the_log_with_its_lines_and_why(shop: Shop, str
     owner = colleagues.works_as(shop, Role.OWNER)
     revocation.revoke(shop, order_id, reason="shared it", actor="", deed=colleagues.deed(owner))
     revocation.restore(shop, order_id, [2], actor="", deed=colleagues.deed(owner))
+    assert {actor for _, actor, _ in entries(shop)} == {"owner"}
     said = [(entry.action, entry.subject, entry.detail) for entry in builders.rows(shop, AuditEntry)]
     assert sorted(said) == [
         (Action.GIVE_BACK, order_id, "lines 2"), (Action.TAKE_BACK, order_id, "lines 1, 2: shared it"),
