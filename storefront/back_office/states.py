@@ -77,6 +77,7 @@ LETTER_KIND: Mapping[str, str] = {
     Job.PLAN_ENDING: "Plan will end", Job.PLAN_ENDED: "Plan has ended", Job.ACCESS_CHANGED: "Access closed or opened",
     Job.WITHDRAWAL: "Withdrawal", Job.WITHDRAWAL_NOTICE: "Notice of withdrawals", Job.PLAN_REMINDER: "Plan reminder",
     Job.NEW_VERSION: "New version of a file", Job.SEAT_INVITATION: "Seat of a plan",
+    Job.PLACE_LETTER: "Place in a workshop", Job.WAITING_LETTER: "Waiting list",
     Job.TEST_LETTER: "Test letter", Job.DIGEST: "Weekly digest",
 }  # fmt: skip
 PLAN = {

@@ -378,8 +378,9 @@ def test_jobs_are_found_among_those_that_are_done(old_shop: Shop, heard: Heard, 
     names = {"waiting": ("ENQUEUED", "DELAYED"), "running": ("PENDING",), "dead": ("ERROR",)}[stage]
     _do_jobs(old_shop, stage, names)
     heard.clear()
-    found = outbox.jobs(old_shop.engine, stage, limit=10)
-    assert {job.id for job in found} == {f"{stage}_{name}" for name in names}
+    found = outbox.jobs(old_shop.engine, stage, limit=100)
+    # Other tests leave what they owe to endpoints.
+    assert {job.id for job in found if not job.id.startswith("webhook:")} == {f"{stage}_{name}" for name in names}
     assert _whole_tables(old_shop.engine, heard, {"workflow_status"}) == []
 
 
