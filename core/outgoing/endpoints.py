@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
+from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, event
+from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
@@ -22,6 +26,10 @@ from core.outgoing.topics import CHOICES
 # So long after a rotation the secret before it signs as well.
 ROTATION = timedelta(hours=24)
 _LISTENING = "pushcart_listening"
+# Most shops have no endpoint: that there was none is believed for so many seconds, so that no purchase asks for it. One that is
+# added hears of what happens in other processes so much later, and in its own at once.
+_BELIEVED = 2.0
+_nobody: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
 
 class Off(StrEnum):
@@ -137,11 +145,25 @@ def everything(session: Session) -> Sequence[WebhookEndpoint]:
 
 
 def listening(session: Session) -> Sequence[WebhookEndpoint]:
-    """The same, read once in a transaction."""
+    """The same, read once in a transaction, and not at all where there was none a moment ago."""
     found: Sequence[WebhookEndpoint] | None = session.info.get(_LISTENING)
     if found is None:
+        here = session.get_bind()
+        if monotonic() < _nobody.get(here, 0):
+            return ()
         found = session.info[_LISTENING] = everything(session)
+        if not found:
+            _nobody[here] = monotonic() + _BELIEVED
     return found
+
+
+@event.listens_for(WebhookEndpoint, "after_insert")
+def _somebody(_mapper: object, _connection: object, row: WebhookEndpoint) -> None:
+    session = object_session(row)
+    assert session
+    here = session.get_bind()
+    # Once others can read it: until then they remember that there is none.
+    event.listen(session, "after_commit", lambda _: _nobody.pop(here, None), once=True)
 
 
 def secrets_of(session_secret: str, row: WebhookEndpoint, *, now: datetime) -> list[str]:

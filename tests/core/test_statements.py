@@ -10,9 +10,8 @@ from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
 
-# Of a paid order with one file to download, from the event to the job that sends the receipt. The last looks who of the
-# seller's programs wants to be told.
-MOST = 13
+# Of a paid order with one file to download, from the event to the job that sends the receipt.
+MOST = 12
 # Of a checkout, from the basket to the payment page: to place the order, and to keep what Stripe answered. Of a workshop it is
 # asked as well where places of these lines are counted by now.
 MOST_OF_CHECKOUT = {"guide-eur": 14, "clinic-eur": 19}
