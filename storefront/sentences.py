@@ -148,7 +148,7 @@ def of(error: ShopError) -> str:
         case LinkInvalid():
             return "This link doesn't work."
         case DetailsUnfit(field=field, problem=problem):
-            return f"{_FIELDS[field]} {_PROBLEMS[problem]}"
+            return f"{_FIELDS.get(field, 'That')} {_PROBLEMS.get(problem, 'is not right.')}"
         case DetailsTooLate(days=days):
             return f"Invoices can be corrected for {days} days after a payment. {_write_to_us()}"
         case BadInput():

@@ -8,6 +8,7 @@ from threading import Thread
 import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from core.foundation import logs, outbox
@@ -50,6 +51,9 @@ class Sidecar(FastAPI):
                 log.error("shop_not_opened", exc_info=error)
                 await send({"type": "lifespan.startup.failed", "message": ""})
                 return
+        if _holds_what_no_text_has(scope):
+            await JSONResponse({"error": "BadInput"}, 400)(scope, receive, send)
+            return
         if _writes(scope):
             await self._be_warm()
         await super().__call__(scope, receive, send)
@@ -91,6 +95,11 @@ def create_app(shop: Shop | None = None) -> Sidecar:
         app.include_router(module.router)
     health.register(app)
     return app
+
+
+def _holds_what_no_text_has(scope: Scope) -> bool:
+    """Whether an address holds a character that PostgreSQL takes in no text: whatever is looked up by it, there is none."""
+    return scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"])
 
 
 def _writes(scope: Scope) -> bool:

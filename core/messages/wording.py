@@ -632,7 +632,7 @@ def signed(letter: Message, lines: Sequence[str]) -> Message:
     said = "<br>".join(escape(line) for line in lines)
     under = f'<p class="q" style="margin:12px 0 0;font-size:13px;line-height:19px;color:#4e556b;">{said}</p>'
     text = f"{letter.text.rstrip()}\n\n{chr(10).join(lines)}\n"
-    return Message(letter.to, letter.subject, text, letter.html.replace(_PLACE, under, 1))
+    return replace(letter, text=text, html=letter.html.replace(_PLACE, under, 1))
 
 
 @cache

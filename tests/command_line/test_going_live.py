@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.catalog.demo import catalogue as demo
 from core.foundation.settings import SANDBOX_WEBHOOK_SECRET
 from tests import builders, fork_server
 from tests.builders import GUIDE
@@ -14,6 +15,9 @@ from tests.command_line.conftest import Said, begin, end
 from tests.core.owner.test_live_mode import LIVE, REMNANTS
 from tests.fakes import SECRET
 from tests.machine import environment, free_port
+
+# What is listed of the demo: its products in one line, and each of the words that it says about the shop.
+LISTED = 1 + len(demo.catalogue().shop.said)
 
 ROOT = Path(__file__).parents[2]
 OPENING = {
@@ -79,7 +83,7 @@ def test_a_live_shop_with_the_demos_goods_starts_once_its_own_catalogue_is_appli
     live: dict[str, object], folder: Path
 ) -> None:
     for process in ("webhook", "pushcart"):
-        assert listed(start(process, folder=folder, **live)) == ["catalogue"] + ["catalogue"] * 4
+        assert listed(start(process, folder=folder, **live)) == ["catalogue"] * LISTED
     (folder / "own.toml").write_text(GUIDE, encoding="utf-8")
     (folder / "guide.txt").write_text("words", encoding="utf-8")
     said = end(begin("catalog", "apply", "own.toml", folder=folder, **live))
@@ -95,9 +99,9 @@ def test_a_live_shop_with_the_demos_goods_starts_once_its_own_catalogue_is_appli
 @builders.on_sqlite
 def test_settings_and_shelves_are_told_of_in_one_list(live: dict[str, object], folder: Path) -> None:
     said = start("pushcart", folder=folder, **live | {"app_url": "nowhere", "smtp_url": "", "secret_key": "short"})
-    assert listed(said) == ["APP_URL", "SECRET_KEY", "SMTP_URL", *["catalogue"] * 5]
+    assert listed(said) == ["APP_URL", "SECRET_KEY", "SMTP_URL", *["catalogue"] * LISTED]
     mistyped = start("pushcart", folder=folder, **live | {"stripe_secret_key": "pk_live_1", "smtp_url": ""})
-    assert listed(mistyped) == ["STRIPE_SECRET_KEY", "SMTP_URL", *["catalogue"] * 5]
+    assert listed(mistyped) == ["STRIPE_SECRET_KEY", "SMTP_URL", *["catalogue"] * LISTED]
 
 
 def test_a_database_that_does_not_answer_is_one_line_more(folder: Path) -> None:

@@ -152,7 +152,8 @@ def test_every_payment_gets_its_row_and_nothing_else_is_lost(before: Engine, unm
     gone = {"invoices", "payment_intents"}
     known = everything(before, but=gone)
     assert migration.ensure(before, unmigrated_url) is True
-    assert not gone & set(inspect(before).get_table_names())
+    # What is called `invoices` now holds something else.
+    assert "payment_intents" not in inspect(before).get_table_names()
     now = everything(before, but=set())
     for table, rows in known.items():
         kept = [{name: value for name, value in row.items() if name != "line_ids"} for row in rows]

@@ -31,6 +31,8 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "line_items_of": lambda stripe, _: stripe.line_items_of("cs_test_nobody"),
     "lines_of_invoice": lambda stripe, _: stripe.lines_of_invoice("in_nobody"),
     "invoices_of_subscription": lambda stripe, _: stripe.invoices_of_subscription("sub_nobody"),
+    "preview_quantity": lambda stripe, _: stripe.preview_quantity("sub_nobody", "si_nobody", 2, at=1),
+    "change_quantity": lambda stripe, _: stripe.change_quantity("sub_nobody", "si_nobody", 2, at=1, key="seats"),
     "cancel_subscription": lambda stripe, _: stripe.cancel_subscription("sub_nobody"),
     "open_portal": lambda stripe, _: stripe.open_portal("cus_nobody", return_url="http://localhost:8501/"),
     "balance_transactions": lambda stripe, _: list(stripe.balance_transactions(since=LONG_AGO)),

@@ -168,6 +168,7 @@ def clean(shop: Shop) -> None:
     """Take all purchases away again: quicker than a new database."""
     with shop.transaction() as session:
         for table in (
+            "consents",
             "balance_entries", "stripe_events", "fulfillment_log", "license_keys", "grants", "attendees", "reservations",
             "payment_lines", "payments", "order_lines", "checkouts", "orders", "customer_addresses", "customers",
             builders.jobs_table(session),

@@ -63,7 +63,7 @@ OURS = {
     "sealed",
 }
 # Ids that are drawn.
-DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus|at|ca)_[0-9a-z]{20}\b")
+DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus|at|ca|con)_[0-9a-z]{20}\b")
 # What an owner did is noted with its moment.
 STAMP = re.compile(r"(?<=:)(?:\d{4}-\d\d-\d\dT[\d:.]+Z|\d{8}T\d{12})")
 SESSION = re.compile(r"\bcs_test_\d+\b")

@@ -10,7 +10,7 @@ from core.events import reconciliation
 from core.events.inbox import StripeEvent
 from core.foundation.errors import AccessDenied, StripeRefused
 from core.journeys.billing import plans, portal
-from core.kinds.seats import Seat
+from core.kinds.seats import Seat, SeatState
 from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.orders.subscriptions import Subscription
@@ -106,7 +106,8 @@ def seat(shop: Shop, *people: str) -> None:
     (delivery,) = [each for order in builders.rows(shop, Order) for each in builders.deliveries(shop, order.id)]
     with shop.transaction() as session:
         for email in people:
-            session.add(Seat(id=email, grant_id=delivery.grant_id, email=email, created_at=shop.now()))
+            given = {"state": SeatState.ACCEPTED, "since": shop.now(), "created_at": shop.now()}
+            session.add(Seat(id=email, grant_id=delivery.grant_id, email=email, **given))
 
 
 def test_seats_follow_the_subscription_and_nobody_is_cut(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:

@@ -18,7 +18,7 @@ def draw_date(row: DateRow) -> None:
     with frame.card(f"date-{row.id}", gap="small"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
             with st.container(width="stretch", gap="xxsmall"):
-                st.subheader(words.plain(row.product), anchor=False)
+                st.header(words.plain(row.product), anchor=False)
                 day, hours = dates.of(row.times)
                 words.quiet(f"{words.plain(day)}, {words.plain(hours)}")
             with st.container(horizontal=True, width="content", gap="small"):

@@ -129,6 +129,7 @@ class Life:
 def clean(shop: Shop, clock: Clock) -> None:
     with shop.transaction() as session:
         for table in (
+            "consents",
             "waiting_entries", "attendees", "place_cancellations", "balance_entries", "stripe_events", "fulfillment_log",
             "grants", "reservations", "payment_lines", "refunds", "payments", "order_lines", "checkouts", "orders",
             "customer_addresses", "customers", builders.jobs_table(session),

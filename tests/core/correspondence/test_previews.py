@@ -23,7 +23,7 @@ from tests.fakes import FakeStripe
 # What no job of a letter does.
 OTHERS = {
     Job.ASK_STRIPE, Job.CANCEL_SUBSCRIPTION, Job.ARCHIVE_PRICE, Job.PROMOTION_CODE, Job.CORRECT_INVOICES, Job.WEBHOOK,
-    Job.ENTITLEMENTS, Job.PLACE_REFUND,
+    Job.ENTITLEMENTS, Job.PLACE_REFUND, Job.TELL_BUYERS,
 }  # fmt: skip
 
 
