@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, SQLModel, col, select
 
 from core.catalog import products, workshop_terms
+from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Kind, Price, Product
 from core.kinds.downloads import DownloadFile
 from core.kinds.workshops import WorkshopDate
@@ -17,7 +18,7 @@ Entry = dict[str, Any]
 _SAID = ("name", "summary", "facts", "description", "image", "image_alt", "call_to_action")
 # Terms that have a table of their own in the file; all others are the plan's.
 _TERMS = {
-    "machines": ("license", "machines"), "downloads": ("download", "downloads"),
+    **{name: ("license", name) for name in LicenseEntry.model_fields}, "downloads": ("download", "downloads"),
     **{kept: ("workshop", said) for said, kept in workshop_terms.NAMES.items()},
 }  # fmt: skip
 
@@ -59,16 +60,11 @@ def _product(row: Product) -> Entry:
     terms = dict(row.terms)
     policy = {"on_refund": terms.pop("on_refund", "revoke")}
     policy |= {name: terms.pop(name) for name in ("withdrawal", "consent") if name in terms}
-    tables: Entry = {}
+    # Those of a licence are among its other terms.
+    tables: Entry = {"features": terms.pop("features")} if "features" in terms and row.kind is not Kind.LICENSE else {}
     for name, (table, said) in _TERMS.items():
         if name in terms:
             tables.setdefault(table, {})[said] = terms.pop(name)
-    if features := terms.pop("features", None):
-        tables |= (
-            {"license": {**tables.get("license", {}), "features": features}}
-            if row.kind is Kind.LICENSE
-            else {"features": features}
-        )
     if terms:
         tables["plan"] = terms
     texts = {name: getattr(row, name) for name in _SAID}

@@ -65,7 +65,11 @@ def arranged(shop: Shop) -> Shop:
     seen = next(row.updated_at for row in builders.rows(shop, Product) if row.id == "kit")
     said = {
         "description": NASTY, "gets": [["check", "One | two"]], "faq": [["Why?", "So."]], "on_refund": "keep",
-        "summary": "ümläut", "license": {"machines": 7}, "group": "Kits",
+        "summary": "ümläut", "group": "Kits",
+        "license": {
+            "machines": 7, "valid_for": "1 year", "updates_for": "6 months", "on_expiry": "keep", "floating": True, "prefix": "KIT",
+            "features": {"export": True, "projects": 3},
+        },
     }  # fmt: skip
     editing.save(shop, "kit", said, seen=seen, deed=colleagues.deed(sign_in))
     pricing.replace(shop, "guide-eur", Money(3500, "eur"), deed=colleagues.deed(sign_in))
