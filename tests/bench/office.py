@@ -23,8 +23,21 @@ from core.owner.figures import closing, overview, received, rows, sums
 from core.owner.figures.days import Days, day_of
 from core.owner.figures.definitions import Figure
 from core.owner.order_book import detail, filters, listing, lookup, views
+from core.owner.shelves import listing as shelf_listing
 from core.people import audit, staff
-from core.registers import customers, disputes, events, letters, machinery, refunds, subscriptions
+from core.registers import (
+    customers,
+    disputes,
+    events,
+    letters,
+    licenses,
+    machinery,
+    refunds,
+    subscriptions,
+    webhooks,
+    withdrawals,
+    workshops,
+)
 from core.registers.paging import Place
 from core.shop import Shop
 from tests.bench.reads import milliseconds
@@ -132,6 +145,15 @@ def _customer(shop: Shop) -> None:
     customers.sheet(shop, "cus_77")
 
 
+def _licenses(shop: Shop) -> None:
+    _frame(shop)
+    licenses.page(shop, "", "", place=_TOP)
+
+
+def _products(session: Any, shop: Shop) -> object:
+    return shelf_listing.rows(session, livemode=False, zone=shop.settings.zone, now=shop.now())
+
+
 def _staff(shop: Shop) -> None:
     _frame(shop)
     with shop.reading() as session:
@@ -158,6 +180,13 @@ PAGES: dict[str, Callable[[Shop], None]] = {
     ),
     "customers": _list(lambda session, _: customers.page(session, "", livemode=False, place=_TOP)),
     "one customer": _customer,
+    "licences": _licenses,
+    "products": _list(_products),
+    "workshops": _list(lambda session, shop: workshops.page(session, past=False, now=shop.now(), place=_TOP)),
+    "withdrawals": _list(
+        lambda session, shop: withdrawals.page(session, "", livemode=False, zone=shop.settings.zone, place=_TOP)
+    ),
+    "webhooks": _list(lambda session, _: (webhooks.listed(session), webhooks.page(session, place=_TOP))),
     "letters": _list(lambda session, _: letters.page(session, "", place=_TOP)),
     "health": _health,
     "staff": _staff,
