@@ -14,7 +14,7 @@ from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.products import Product, ShopText
 from core.foundation import outbox
-from core.foundation.errors import CatalogInvalid
+from core.foundation.errors import CatalogInvalid, StripeTrouble
 from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
@@ -60,7 +60,9 @@ def apply(shop: Shop, path: Path) -> Applied:
     Only the demo's own make room for a catalogue that sells anything else: they are taken off the shelves, and orders keep
     them. Raises CatalogInvalid with every problem found, having changed nothing. Orders keep the prices they were placed at.
     """
-    catalogue = covers.brought(shop, path.parent, catalog_file.read(path), store=True)
+    catalogue = catalog_file.read(path)
+    _refuse_unknown_prices(shop, catalogue)
+    catalogue = covers.brought(shop, path.parent, catalogue, store=True)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
         return _apply(session, shop, catalogue, stored, _source(path))
@@ -68,7 +70,9 @@ def apply(shop: Shop, path: Path) -> Applied:
 
 def preview(shop: Shop, path: Path) -> list[Difference]:
     """What applying this file would change, found by doing so and undoing it. Raises CatalogInvalid as `apply` does."""
-    catalogue = covers.brought(shop, path.parent, catalog_file.read(path), store=False)
+    catalogue = catalog_file.read(path)
+    _refuse_unknown_prices(shop, catalogue)
+    catalogue = covers.brought(shop, path.parent, catalogue, store=False)
     stored = {entry: _lies(shop, path.parent, entry) for entry in catalog_file.files(catalogue)}
     with suppress(_Undone), shop.transaction() as session:
         before = entries.of_products(session)
@@ -78,6 +82,23 @@ def preview(shop: Shop, path: Path) -> list[Difference]:
         found += differences.of_texts(texts, products.texts(session))
         raise _Undone
     return found
+
+
+def _refuse_unknown_prices(shop: Shop, catalogue: CatalogFile) -> None:
+    """A price of Stripe's that this key does not know is mistyped, or of the other mode: nobody could pay it. While Stripe does
+    not answer, the file is taken as it is; what differs is found by the worker and the doctor."""
+    named = [price for product in catalogue.products for price in product.prices if price.stripe_price_id]
+    try:
+        unknown = [price for price in named if shop.stripe.find_price(str(price.stripe_price_id)) is None]
+    except StripeTrouble:
+        return
+    if unknown:
+        raise CatalogInvalid(
+            [
+                f"{each.id}: {each.stripe_price_id} is not at Stripe for this key, or in the other mode"
+                for each in unknown
+            ]
+        )
 
 
 class _Undone(Exception):

@@ -7,6 +7,7 @@ import pytest
 
 from core.catalog.products import Price, Product
 from core.foundation.errors import (
+    CatalogInvalid,
     DoneAlready,
     NotPermitted,
     PlacesTaken,
@@ -140,6 +141,24 @@ def test_a_file_s_new_amount_is_never_charged_by_the_price_that_stripe_keeps_for
     assert known["guide-eur"] == old
     assert stripe.prices[str(known["guide-eur-2"])]["unit_amount"] == 3900
     builders.bought(bare_shop, stripe, "guide-eur-2")
+
+
+def test_a_price_of_the_other_mode_is_refused_before_anything_is_changed(
+    bare_shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    (tmp_path / "guide.txt").write_text("words")
+    path = tmp_path / "shop.toml"
+    path.write_text(GUIDE.replace('currency = "eur"', 'currency = "eur", stripe_price_id = "price_of_live"'))
+    for act in (publishing.preview, publishing.apply):
+        with pytest.raises(CatalogInvalid) as refused:
+            act(bare_shop, path)
+        assert refused.value.problems == [
+            "guide-eur: price_of_live is not at Stripe for this key, or in the other mode"
+        ]
+    assert builders.rows(bare_shop, Price) == []
+    stripe.trouble.append(StripeUnreachable("timeout"))
+    publishing.apply(bare_shop, path)
+    assert [row.stripe_price_id for row in builders.rows(bare_shop, Price)] == ["price_of_live"]
 
 
 def test_what_of_the_demo_has_made_room_differs_from_nothing(bare_shop: Shop, tmp_path: Path) -> None:
