@@ -45,7 +45,7 @@ DIGEST_EVERY = 60.0
 # So often it is looked whose plan renews, or whose trial ends, within days.
 REMINDS = 600.0
 # So often the database is to know how its rows are spread.
-STATISTICS = 3600.0
+STATISTICS = 600.0
 # So often what is kept long enough is looked for.
 RETAINS = 600.0
 # Seconds: so much later than its clock says an offer may end, and a reminder go out.

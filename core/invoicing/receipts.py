@@ -117,9 +117,7 @@ class OrderPapers:
 def of_orders(session: Session, shop: Shop, order_ids: Sequence[str]) -> dict[str, OrderPapers]:
     """The papers of each of these orders for its buyer, read for all of them at once: without those of what somebody else paid."""
     found = {order_id: OrderPapers() for order_id in order_ids}
-    written: dict[str, list[Invoice]] = {}
-    for row in chain.from_iterable(invoices.of_orders(session, order_ids).values()):
-        written.setdefault(row.payment_id, []).append(row)
+    written = papers_of(session, order_ids)
     received = payments.of_orders(session, order_ids)
     details = billing_details.of_orders(session, order_ids)
     theirs = session.exec(select(Order).where(col(Order.id).in_(order_ids))).all()
@@ -128,7 +126,7 @@ def of_orders(session: Session, shop: Shop, order_ids: Sequence[str]) -> dict[st
         own = [each for each in received if each.order_id == order.id and not purchases.is_anothers(each, others)]
         known = details.get(order.id)
         found[order.id] = OrderPapers(
-            tuple(PaymentPapers(each.id, each.paid_at, _papers(written.get(each.id, []))) for each in own),
+            tuple(PaymentPapers(each.id, each.paid_at, written.get(each.id, ())) for each in own),
             billing_details.may_be_written(order, own, now=shop.now()),
             known.said if known else None,
         )
@@ -168,9 +166,12 @@ def of_payment(session: Session, shop: Shop, payment_id: str) -> Receipt:
     )  # fmt: skip
 
 
-def papers_of(session: Session, payment_id: str) -> tuple[Paper, ...]:
-    """The invoices and credit notes of a payment."""
-    return _papers(invoices.of_payment(session, payment_id))
+def papers_of(session: Session, order_ids: Sequence[str]) -> dict[str, tuple[Paper, ...]]:
+    """The invoices and credit notes of these orders by the payment that they are of, read at once."""
+    written: dict[str, list[Invoice]] = {}
+    for row in chain.from_iterable(invoices.of_orders(session, order_ids).values()):
+        written.setdefault(row.payment_id, []).append(row)
+    return {payment_id: _papers(rows) for payment_id, rows in written.items()}
 
 
 def for_buyer(shop: Shop, payment_id: str, *, email: str = "", browser: str = "", token: str = "") -> Receipt:

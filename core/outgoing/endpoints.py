@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -197,15 +196,6 @@ def checked(url: str, *, livemode: bool) -> str:
     if livemode and parts.scheme != "https":
         raise HookUnfit("plain")
     return url
-
-
-def is_local(url: str) -> bool:
-    """Whether an address says by itself that it leads to this machine or into its network."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 def of_setting(session: Session, variable: str, url: str, *, now: datetime) -> None:

@@ -226,7 +226,7 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         moments=timeline.of(history.of_order(session, order.id), lines),
         notes=tuple(NoteView(row.text, row.who, row.created_at) for row in notes.of_order(session, order.id)),
         card_country=order.card_country, rates=tuple(dict.fromkeys(map(_rate, filter(_is_taxed, lines)))),
-        papers={each.id: receipts.papers_of(session, each.id) for each in received},
+        papers=receipts.papers_of(session, [order.id]),
     )  # fmt: skip
 
 
