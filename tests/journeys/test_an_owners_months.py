@@ -19,6 +19,9 @@ from tests.machine import eventually
 
 Come = Callable[[str], Buyer]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+# Whether the paper that everything stands on is darker than half grey.
+_IS_DARK = """() => getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor
+    .match(/\\d+/g).slice(0, 3).every(each => each < 128)"""
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +70,14 @@ def owner(come: Come) -> Buyer:
 def looks_through(owner: Buyer, addresses: list[str], *, by_day: bool = True) -> list[str]:
     """Open each of these pages, and say what is wrong with it on a desk by day and on a phone by night."""
     found = []
-    for size, scheme in ((DESK, "light"), (PHONE, "dark"))[not by_day :]:
-        owner.page.set_viewport_size(size)
-        owner.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for address in addresses:
-            owner.opens(address)  # anew: colours that fade from one scheme to the other are of neither
+    for address in addresses:
+        owner.opens(address)
+        owner.page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
+        for size, scheme in ((DESK, "light"), (PHONE, "dark"))[not by_day :]:
+            owner.page.set_viewport_size(size)
+            owner.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             accessibility.wait_for_rest(owner.page)
+            assert owner.page.evaluate(_IS_DARK) == (scheme == "dark")
             found += [f"{address} ({scheme}): {each}" for each in accessibility.findings(owner.page)]
             assert owner.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
     owner.page.set_viewport_size(DESK)
