@@ -46,7 +46,7 @@ def cart_label(lines: int) -> str:
 def phone_cart() -> None:
     """The way to the cart on phones, where the top bar folds away."""
     with st.container(key="phone-cart", horizontal=True, horizontal_alignment="right"):
-        st.page_link(links.CART, label=cart_label(st.session_state.get("in_cart", 0)), icon=":material/shopping_bag:")
+        links.open_by(links.CART, cart_label(st.session_state.get("in_cart", 0)), "shopping_bag")
 
 
 def footer() -> None:
@@ -66,5 +66,5 @@ def footer() -> None:
                 quiet(plain(", ".join(who.lines[1:])), width="content")
         with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content", key="foot-links"):
             with st.container(key="flush-withdraw", width="content"):
-                st.page_link(links.WITHDRAW, label=WITHDRAW, help="")
+                links.open_by(links.WITHDRAW, WITHDRAW)
             quiet(" · ".join([*written, f"[Contact](mailto:{who.support})", "Runs on Pushcart"]), width="content")
