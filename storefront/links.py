@@ -87,7 +87,7 @@ def _found(
 
 
 def open_by(
-    path: str, label: str, icon: str = "", *, icon_position: Literal["left", "right"] = "left", **query: str
+    path: str, label: str, icon: str = "", icon_position: Literal["left", "right"] = "left", /, **query: str
 ) -> None:
     """A link to a page. Streamlit would look for a path on the disk, each time."""
     st.page_link(
@@ -104,7 +104,7 @@ def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page
 
 def trailing(page: str, label: str, **query: str) -> None:
     """A link at the end of a row."""
-    open_by(page, label, "arrow_forward", icon_position="right", **query)
+    open_by(page, label, "arrow_forward", "right", **query)
 
 
 def back(page: str, label: str) -> None:
