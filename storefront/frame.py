@@ -10,6 +10,8 @@ from storefront.words import plain, quiet
 
 # The law's own words for what leads to the page on which one withdraws.
 WITHDRAW = "Withdraw from contract here"
+# What the seller's texts are called.
+DOCUMENTS = {"terms": "Terms", "privacy": "Privacy", "imprint": "Imprint"}
 
 
 def styles() -> None:
@@ -55,7 +57,7 @@ def footer() -> None:
     who = seller.of(said, process.shop().settings)
     written = [
         f"[{title}]({who.document(name) if seller.is_link(who.document(name)) else f'/{name}'})"
-        for name, title in (("terms", "Terms"), ("privacy", "Privacy"), ("imprint", "Imprint"))
+        for name, title in DOCUMENTS.items()
         if who.document(name)
     ]
     st.space("large")

@@ -10,8 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.catalog import seller
 from core.shop import Shop
-from storefront import pictures
-from storefront.papers.legal_texts import TITLES
+from storefront import frame, pictures
 from storefront.serving.first_html import Documents
 from storefront.serving.plain_html import PlainPages
 from storefront.serving.share_pictures import SharePictures, icon
@@ -46,7 +45,9 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
 
     async def sitemap(_request: Request) -> Response:
         who = seller.of(await plain.texts(), shop.settings)
-        written = [f"/{name}" for name in TITLES if who.document(name) and not seller.is_link(who.document(name))]
+        written = [
+            f"/{name}" for name in frame.DOCUMENTS if who.document(name) and not seller.is_link(who.document(name))
+        ]
         paths = ["/", *(f"/p/{product}" for product in await plain.offers()), *written]
         places = "".join(f"<url><loc>{escape(shop.settings.public_url + path)}</loc></url>" for path in paths)
         xml = '<?xml version="1.0" encoding="UTF-8"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'

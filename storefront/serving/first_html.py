@@ -19,8 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
-from storefront import links, pictures, stylesheets
-from storefront.papers.legal_texts import TITLES
+from storefront import frame, links, pictures, stylesheets
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPage, PlainPages
 
@@ -117,7 +116,7 @@ def routes(plain: PlainPages, crowd: Crowd) -> list[Route]:
         f"/{file.stem}": opens(_CALLED.get(file.stem, "")) for file in _PAGES.glob("[!_]*.py")
     }
     found |= {f"/{path}": opens(_BACK_OFFICE) for path in links.OWNER_PATHS.values()}
-    found |= {f"/{name}": opens_document(name) for name in TITLES}
+    found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
     found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
     return [*(Route(path, endpoint) for path, endpoint in found.items()), Route("/owner/{page:str}", _leave_slash)]
 

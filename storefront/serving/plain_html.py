@@ -21,7 +21,6 @@ from core.kinds.offers import Availability, Offer, PriceTag
 from core.rights import clauses
 from core.shop import Shop
 from storefront import dates, frame, pictures, words
-from storefront.papers.legal_texts import TITLES
 from storefront.serving import sharing
 from storefront.serving.sharing import About
 
@@ -143,14 +142,22 @@ class PlainPages:
 
     def _document(self, look: _Look, name: str) -> PlainPage:
         text = seller.of(look.texts, self._shop.settings).document(name)
-        about = About(TITLES[name], f"{TITLES[name]} of {self._shop.settings.shop_name}", self._address(f"/{name}"))
+        about = About(
+            frame.DOCUMENTS[name],
+            f"{frame.DOCUMENTS[name]} of {self._shop.settings.shop_name}",
+            self._address(f"/{name}"),
+        )
         if not text:
             return self._page(
-                About(TITLES[name]), _tag("h1", TITLES[name]) + _tag("p", "There is nothing here yet."), look.texts
+                About(frame.DOCUMENTS[name]),
+                _tag("h1", frame.DOCUMENTS[name]) + _tag("p", "There is nothing here yet."),
+                look.texts,
             )
         if seller.is_link(text):
             text = f"It stands [on a page of its own]({text})."
-        return self._page(about, f'<div class="text">{_tag("h1", TITLES[name])}{_rendered(text)}</div>', look.texts)
+        return self._page(
+            about, f'<div class="text">{_tag("h1", frame.DOCUMENTS[name])}{_rendered(text)}</div>', look.texts
+        )
 
     async def _dead_end(self, about: About, text: str) -> PlainPage:
         more = '<p><a href="/">See everything in the shop</a></p>'
@@ -164,7 +171,7 @@ class PlainPages:
         name = escape(self._shop.settings.shop_name)
         written = "".join(
             f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">{title}</a>'
-            for each, title in TITLES.items()
+            for each, title in frame.DOCUMENTS.items()
             if who.document(each)
         )
         return PlainPage(
