@@ -8,7 +8,12 @@ from core.foundation.money import Money
 
 def price(amount: Money, *, short: bool = False) -> str:
     """An amount as readers of this browser's language write it."""
-    return amount.format(_locale(), short=short).replace("$", r"\$")  # two dollar signs would begin a formula
+    return written(amount, short=short).replace("$", r"\$")  # two dollar signs would begin a formula
+
+
+def written(amount: Money, *, short: bool = False) -> str:
+    """The same where it is no Markdown."""
+    return amount.format(_locale(), short=short)
 
 
 def pair(label: str, value: str, *, strong: bool = False) -> None:

@@ -14,15 +14,18 @@ import streamlit as st
 import streamlit.logger
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from core.foundation import logs
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
 from storefront import process, sentences
-from storefront.serving import first_html
+from storefront.serving import addresses, first_html
+from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
 from storefront.serving.headers import PageHeaders
+from storefront.serving.packed_files import PackedFiles
+from storefront.serving.plain_html import PlainPages
 from webhook.app import create_app
 
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
@@ -78,10 +81,22 @@ def _where_to_click(settings: Settings) -> str:
 
 # Addresses that stand in letters and calendars have no /api in them: the same sidecar answers.
 letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("ticket", "join", "waiting")]
+plain = PlainPages(shop)
+routes: list[BaseRoute] = [
+    Mount("/api", app=sidecar),
+    *letters_lead_to,
+    *first_html.routes(plain, crowd),
+    *addresses.routes(shop, plain),
+]
 app = st.App(
     Path(__file__).with_name("pages.py"),
     lifespan=_life,
-    routes=[Mount("/api", app=sidecar), *letters_lead_to, *first_html.routes(shop, crowd)],
-    middleware=[Middleware(PageHeaders, shop=shop), Middleware(CountCrowd, crowd=crowd)],
+    routes=routes,
+    middleware=[
+        Middleware(PageHeaders, shop=shop),
+        Middleware(PackedFiles),
+        Middleware(DeadEnds, known=routes, plain=plain),
+        Middleware(CountCrowd, crowd=crowd),
+    ],
     on_script_error=sentences.on_script_error,
 )

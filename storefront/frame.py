@@ -10,6 +10,8 @@ from storefront.words import plain, quiet
 
 # The law's own words for what leads to the page on which one withdraws.
 WITHDRAW = "Withdraw from contract here"
+# What the seller's texts are called.
+DOCUMENTS = {"terms": "Terms", "privacy": "Privacy", "imprint": "Imprint"}
 
 
 def styles() -> None:
@@ -46,7 +48,7 @@ def cart_label(lines: int) -> str:
 def phone_cart() -> None:
     """The way to the cart on phones, where the top bar folds away."""
     with st.container(key="phone-cart", horizontal=True, horizontal_alignment="right"):
-        st.page_link(links.CART, label=cart_label(st.session_state.get("in_cart", 0)), icon=":material/shopping_bag:")
+        links.open_by(links.CART, cart_label(st.session_state.get("in_cart", 0)), "shopping_bag")
 
 
 def footer() -> None:
@@ -55,7 +57,7 @@ def footer() -> None:
     who = seller.of(said, process.shop().settings)
     written = [
         f"[{title}]({who.document(name) if seller.is_link(who.document(name)) else f'/{name}'})"
-        for name, title in (("terms", "Terms"), ("privacy", "Privacy"), ("imprint", "Imprint"))
+        for name, title in DOCUMENTS.items()
         if who.document(name)
     ]
     st.space("large")
@@ -66,5 +68,5 @@ def footer() -> None:
                 quiet(plain(", ".join(who.lines[1:])), width="content")
         with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content", key="foot-links"):
             with st.container(key="flush-withdraw", width="content"):
-                st.page_link(links.WITHDRAW, label=WITHDRAW, help="")
+                links.open_by(links.WITHDRAW, WITHDRAW)
             quiet(" · ".join([*written, f"[Contact](mailto:{who.support})", "Runs on Pushcart"]), width="content")

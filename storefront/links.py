@@ -1,7 +1,10 @@
 """Links: the addresses of the pages, and how one leads to another."""
 
 import json
+from copy import copy
+from functools import lru_cache
 from html import escape
+from typing import Literal
 
 import streamlit as st
 
@@ -62,21 +65,52 @@ def at_stripe(name: str, *, livemode: bool) -> str:
     return f"https://dashboard.stripe.com{'' if livemode else '/test'}/{heading}/{name}" if heading else ""
 
 
+def page(
+    path: str, *, title: str, icon: str = "", url_path: str = "", default: bool = False, hidden: bool = False
+) -> st.Page:
+    """A page of the navigation. Each run of the frame gets copies of its own of pages that were looked for on the disk once."""
+    visibility: Literal["visible", "hidden"] = "hidden" if hidden else "visible"
+    found = _found(path, title, f":material/{icon}:" if icon else "", url_path, default, visibility)
+    _FOUND[path] = found
+    return copy(found)
+
+
+# Any of a page's forms: they differ in what the menu calls it, and a link asks for none of that.
+_FOUND: dict[str, st.Page] = {}
+
+
+@lru_cache(maxsize=512)
+def _found(
+    path: str, title: str, icon: str, url_path: str, default: bool, visibility: Literal["visible", "hidden"]
+) -> st.Page:
+    return st.Page(path, title=title, icon=icon, url_path=url_path, default=default, visibility=visibility)
+
+
+def open_by(
+    path: str, label: str, icon: str = "", icon_position: Literal["left", "right"] = "left", /, **query: str
+) -> None:
+    """A link to a page. Streamlit would look for a path on the disk, each time."""
+    st.page_link(
+        _FOUND.get(path, path), label=label, icon=f":material/{icon}:" if icon else None, icon_position=icon_position,
+        query_params=query, help="",
+    )  # fmt: skip
+
+
 def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page", **query: str) -> None:
     """A link that stands alone, its icon flush with the text above and below."""
     with st.container(key=f"flush-{where}-{icon}", width="content"):
-        st.page_link(page, label=label, icon=f":material/{icon}:", query_params=query, help="")
+        open_by(page, label, icon, **query)
 
 
 def trailing(page: str, label: str, **query: str) -> None:
     """A link at the end of a row."""
-    st.page_link(page, label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query, help="")
+    open_by(page, label, "arrow_forward", "right", **query)
 
 
 def back(page: str, label: str) -> None:
     """A link to where one came from."""
     with st.container(key="flush-back"):
-        st.page_link(page, label=label, icon=":material/arrow_back:", help="")
+        open_by(page, label, "arrow_back")
 
 
 def redirect(url: str, label: str) -> None:

@@ -4,7 +4,6 @@ Which of the two is meant is known only once Streamlit has found the page. So it
 by running once more.
 """
 
-from typing import Literal
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -24,40 +23,25 @@ in_office: bool = state.setdefault("in_office", asked in links.OWNER_PATHS.value
 
 def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
     """The shop. `hidden` from the menu of the other side."""
-    shown: Literal["visible", "hidden"] = "hidden" if hidden else "visible"
-    in_cart = state.get("in_cart", 0)
+    in_cart = frame.cart_label(state.get("in_cart", 0))
     return [
-        st.Page(links.SHOP, title="Shop", icon=":material/storefront:", default=True, visibility=shown),
-        st.Page(
-            links.PURCHASES,
-            title="Your purchases",
-            icon=":material/inventory_2:",
-            url_path="purchases",
-            visibility=shown,
-        ),
-        st.Page(
-            links.CART,
-            title=frame.cart_label(in_cart),
-            icon=":material/shopping_bag:",
-            url_path="cart",
-            visibility=shown,
-        ),
-        st.Page(links.PRODUCT, title="Product", url_path="product", visibility="hidden"),
-        st.Page(links.SEAT, title="Your seat", url_path="seat", visibility="hidden"),
-        st.Page(links.THANKS, title="Thank you", url_path="thanks", visibility="hidden"),
-        st.Page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", visibility="hidden"),
-        st.Page(links.TERMS, title="Terms", url_path="terms", visibility="hidden"),
-        st.Page(links.PRIVACY, title="Privacy", url_path="privacy", visibility="hidden"),
-        st.Page(links.IMPRINT, title="Imprint", url_path="imprint", visibility="hidden"),
-        st.Page(links.ACCOUNT, title="Your account", url_path="account", visibility="hidden"),
+        links.page(links.SHOP, title="Shop", icon="storefront", default=True, hidden=hidden),
+        links.page(links.PURCHASES, title="Your purchases", icon="inventory_2", url_path="purchases", hidden=hidden),
+        links.page(links.CART, title=in_cart, icon="shopping_bag", url_path="cart", hidden=hidden),
+        links.page(links.PRODUCT, title="Product", url_path="product", hidden=True),
+        links.page(links.SEAT, title="Your seat", url_path="seat", hidden=True),
+        links.page(links.THANKS, title="Thank you", url_path="thanks", hidden=True),
+        links.page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", hidden=True),
+        links.page(links.TERMS, title="Terms", url_path="terms", hidden=True),
+        links.page(links.PRIVACY, title="Privacy", url_path="privacy", hidden=True),
+        links.page(links.IMPRINT, title="Imprint", url_path="imprint", hidden=True),
+        links.page(links.ACCOUNT, title="Your account", url_path="account", hidden=True),
     ]
 
 
 def owners_page(page: str, title: str, icon: str, *, hidden: bool) -> st.Page:
     """A page of the owner's side."""
-    shown: Literal["visible", "hidden"] = "hidden" if hidden else "visible"
-    path = links.OWNER_PATHS[page]
-    return st.Page(page, title=title, icon=f":material/{icon}:", url_path=path, visibility=shown)
+    return links.page(page, title=title, icon=icon, url_path=links.OWNER_PATHS[page], hidden=hidden)
 
 
 def owners_pages(
@@ -117,7 +101,7 @@ def draw_sidebar(me: Staff) -> None:
 st.set_page_config(
     layout="wide",
     initial_sidebar_state=232 if in_office else "auto",
-    page_icon=pictures.STATIC / "brand" / ("pushcart-favicon.svg" if in_office else pictures.favicon()),
+    page_icon=pictures.inline("pushcart-favicon.svg" if in_office else pictures.favicon()),
 )
 me = gate.who() if in_office else None
 needs = bar.needs() if me else []
@@ -149,7 +133,7 @@ if not in_office:
 elif me is None:
     gate.draw_form()
 else:
-    st.logo(pictures.STATIC / "brand" / "pushcart.svg", size="large")
+    st.logo(pictures.inline("pushcart.svg"), size="large")
     state["needs"] = needs
     draw_sidebar(me)
     if not second_factor_form.draw_codes():

@@ -1,11 +1,12 @@
 """Pictures: those of the products, and the shop's own name and icon."""
 
 import re
+from base64 import b64encode
 from functools import cache
 from html import escape
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
 
@@ -62,13 +63,23 @@ def favicon() -> str:
     return "favicon.svg" if _is_demo_brand() else "pushcart-favicon.svg"
 
 
-def wordmark() -> Any:
+@cache
+def inline(name: str) -> str:
+    """A drawing of the brand as an address that holds all of it. By its path Streamlit would read it at every click."""
+    return _inline((STATIC / "brand" / name).read_text(encoding="utf-8"))
+
+
+def _inline(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+
+
+def wordmark() -> str:
     """The seller's name for the top bar: the drawn one of the demo's seller, else the name set in type."""
     if _is_demo_brand():
-        return STATIC / "brand" / "plainwork.svg"
+        return inline("plainwork.svg")
     name = process.shop().settings.shop_name
     width = 18 * len(name)  # set to this very width: no one knows which font a browser takes
-    return (
+    return _inline(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 40" width="{width}" height="40">'
         "<style>text{font:700 29px system-ui,sans-serif;fill:#161B2E}"
         "@media (prefers-color-scheme:dark){text{fill:#E8EBF5}}</style>"

@@ -1,10 +1,12 @@
 """A product as its page draws it: what it is, what it costs and when it takes place. For buyers, and for whoever writes it."""
 
 from collections.abc import Collection
+from html import escape
 
 import streamlit as st
 
 from core.catalog.products import Interval, Kind
+from core.foundation.money import Money
 from core.kinds.offers import Offer, PriceTag
 from core.kinds.workshops import DateView
 from storefront import amounts, dates, pictures, process, words
@@ -63,13 +65,21 @@ def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     """What is to be paid, and what that is for."""
     total = tag.amount * quantity
     if tag.interval is None:
-        st.metric("One payment", amounts.price(total, short=True))
+        _draw_sum("One payment", total)
         if quantity > 1:
             words.quiet(f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}.")
         return
-    st.metric("You pay", f"{amounts.price(total, short=True)} :small[per {tag.interval}]")
+    _draw_sum("You pay", total, f"per {tag.interval}")
     each = f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}."
     words.quiet(f"{each} {_saving(offer, tag, quantity)}".strip())
+
+
+def _draw_sum(label: str, total: Money, each: str = "") -> None:
+    """A sum in large figures. st.metric would have every browser fetch what draws its charts."""
+    amount = escape(amounts.written(total, short=True))
+    st.html(
+        f'<p class="sum"><span>{label}</span> <strong>{amount}</strong>{f" <small>{each}</small>" if each else ""}</p>'
+    )
 
 
 def _saving(offer: Offer, tag: PriceTag, quantity: int) -> str:

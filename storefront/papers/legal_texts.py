@@ -6,8 +6,6 @@ from core.catalog import seller
 from core.catalog.seller import Seller
 from storefront import frame, links, pictures, process
 
-TITLES = {"terms": "Terms", "privacy": "Privacy", "imprint": "Imprint"}
-
 
 def who() -> Seller:
     """Who sells here, as it was read when this page began to be drawn."""
@@ -18,7 +16,7 @@ def draw(name: str) -> None:
     """The page of one of these texts."""
     with frame.column(760):
         pictures.trim()
-        st.title(TITLES[name], anchor=False)
+        st.title(frame.DOCUMENTS[name], anchor=False)
         document = who().document(name)
         if not document:
             st.markdown("There is nothing here yet.")

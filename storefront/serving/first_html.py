@@ -1,64 +1,123 @@
 """The first HTML: what each page begins with, before any script has run.
 
-It is Streamlit's own, told where its server is: else a page other than the first asks at two wrong addresses, and
-fills the browser's console with errors. It also bears the shop's name and icon, shows that name until the page itself is
-there, and fetches early what every page needs: our fonts, and the parts of Streamlit that would otherwise be asked for
-only when the page is being drawn.
+It is Streamlit's own, with the shop's head and, until Streamlit has drawn the page, the page in plain HTML: without scripts
+that is what it stays. It says where the server is (else a page other than the first asks at two wrong addresses), and
+fetches early what every page needs: the parts of Streamlit that would otherwise be asked for only when the page is being
+drawn.
 
-Who comes to the shop or a product while all sessions are taken gets that page in plain HTML instead.
+Who comes to the shop or a product while all sessions are taken gets that page in plain HTML alone.
 """
 
+import gzip
 import re
-from html import escape
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from pathlib import Path
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
-from core.foundation.settings import Settings
-from core.shop import Shop
-from storefront import links, pictures, stylesheets
+from storefront import frame, links, pictures, stylesheets
 from storefront.serving.crowd import Crowd
-from storefront.serving.plain_html import PlainPages
+from storefront.serving.plain_html import PlainPage, PlainPages
 
 _PAGES = pictures.STATIC.parent / "buyer_pages"
-_FONTS = ("hanken-latin", "bricolage-latin")
+# What pages without a plain side are called until they are drawn.
+_CALLED = {
+    "cart": "Cart", "purchases": "Your purchases", "thanks": "Thank you", "withdraw": "Withdraw from contract",
+    "account": "Your account", "seat": "Your seat",
+}  # fmt: skip
+_BACK_OFFICE = "Back office"
 _PARTS = (
-    "ButtonGroup", "Html", "ImageList", "PageLink", "WidgetLabel", "WidgetLabelHelpIconInline", "purify.es",
+    "Button", "ButtonGroup", "Html", "ImageList", "PageLink", "WidgetLabel", "WidgetLabelHelpIconInline", "purify.es",
     "styled-components", "useBasicWidgetState", "withFullScreenWrapper",
 )  # fmt: skip
-_WHERE = "<script>window.__streamlit={BACKEND_BASE_URL:location.origin,MAIN_PAGE_BASE_URL:location.origin}</script>"
+# As low as it goes: a style sheet for printers, until it is there. Nothing waits for it, and fonts come after scripts.
+_FONTS = (
+    '<link rel="stylesheet" href="{0}" media="print" onload="this.media=\'all\'">'
+    '<noscript><link rel="stylesheet" href="{0}"></noscript>'
+).format(stylesheets.address("first-fonts.css"))
+_AWAY = '<div id="away" role="status"></div>'
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-# Where the top bar will bear the same name a second later; React puts the page in its place.
-_NAME = """<style>
-#sign { box-sizing: border-box; padding: 14px 24px; font: 700 22px/32px Bricolage, system-ui, sans-serif; color: #161b2e; }
-@media (prefers-color-scheme: dark) { html:has(#sign) { background: #0f1322; } #sign { color: #e8ebf5; } }
-</style><div id="sign">%s</div>"""
+class Documents:
+    """Plain pages as whole documents: with Streamlit behind them, or alone."""
+
+    def __init__(self) -> None:
+        style = f"<style>{_minified(pictures.STATIC / 'first.css')}</style>"
+        icon = f'<link rel="icon" href="/app/static/brand/{pictures.favicon()}">'
+        self._alone = (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">{icon}{style}{_FONTS}'
+        )
+        script = f"<script>{_minified(pictures.STATIC / 'first.js')}</script>"
+        self._before, self._between, self._after = _of_streamlit(f"{script}{icon}{style}{_early()}{_FONTS}")
+
+    def alone(self, request: HTTPConnection, page: PlainPage, status: int = 200) -> Response:
+        """The plain page, and no script."""
+        html = f'{self._alone}{page.head}</head><body><div id="first">{page.content}</div></body></html>'
+        return _answer(request, html, status, "no-store")
+
+    def first(self, request: HTTPConnection, page: PlainPage) -> Response:
+        """The plain page, until Streamlit has drawn it."""
+        content = f'<div id="first">{page.content}</div>{_AWAY}'
+        html = "".join((self._before, page.head, self._between, content, self._after))
+        return _answer(request, html, 200, "no-cache")
 
 
-def routes(shop: Shop, crowd: Crowd) -> list[Route]:
-    """A route for every page's address. Only of the shop and its products is there a plain page."""
-    page = html(shop.settings)
-    plain = PlainPages(shop)
+def _answer(request: HTTPConnection, html: str, status: int, cache: str) -> Response:
+    """Packed here: Streamlit packs no first page."""
+    headers = {"Cache-Control": cache, "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return HTMLResponse(html, status, headers)
+    return HTMLResponse(_packed(html), status, {**headers, "Content-Encoding": "gzip"})
 
-    async def open_page(_request: Request) -> Response:
+
+@lru_cache(maxsize=64)
+def _packed(html: str) -> bytes:
+    return gzip.compress(html.encode(), 6, mtime=0)
+
+
+def routes(plain: PlainPages, crowd: Crowd) -> list[Route]:
+    """A route for every page's address."""
+    documents = Documents()
+
+    def first(request: Request, page: PlainPage) -> Response:
         crowd.expect()
-        return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
+        return documents.first(request, page)
 
     async def open_shop(request: Request) -> Response:
-        return await plain.shop() if crowd.is_full else await open_page(request)
+        page = await plain.shop()
+        return documents.alone(request, page) if crowd.is_full else first(request, page)
 
     async def open_product(request: Request) -> Response:
-        if crowd.is_full:
-            return await plain.product(request.query_params.get("p", ""))
-        return await open_page(request)
+        page = await plain.product(request.path_params.get("product") or request.query_params.get("p", ""))
+        if page is None:
+            return documents.alone(request, await plain.missing(), 404)
+        return documents.alone(request, page) if crowd.is_full else first(request, page)
 
-    pages = {f"/{file.stem}": open_page for file in sorted(_PAGES.glob("[!_]*.py"))}
-    found = {**pages, "/": open_shop, "/shop": open_shop, "/product": open_product}
-    found |= {f"/{path}": open_page for path in links.OWNER_PATHS.values()}
+    def opens_document(name: str) -> Endpoint:
+        async def open_document(request: Request) -> Response:
+            return first(request, await plain.document(name))
+
+        return open_document
+
+    def opens(title: str) -> Endpoint:
+        async def open_page(request: Request) -> Response:
+            return first(request, await plain.other(title))
+
+        return open_page
+
+    found: dict[str, Endpoint] = {
+        f"/{file.stem}": opens(_CALLED.get(file.stem, "")) for file in _PAGES.glob("[!_]*.py")
+    }
+    found |= {f"/{path}": opens(_BACK_OFFICE) for path in links.OWNER_PATHS.values()}
+    found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
+    found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
     return [*(Route(path, endpoint) for path, endpoint in found.items()), Route("/owner/{page:str}", _leave_slash)]
 
 
@@ -70,27 +129,29 @@ async def _leave_slash(request: Request) -> RedirectResponse:
     return RedirectResponse(f"/owner-{page}{query}" if known else "/owner", 307)
 
 
-def html(settings: Settings) -> str:
-    """Streamlit's index page with the shop's own head. What a later Streamlit words differently stays as it is."""
+def _of_streamlit(head: str) -> tuple[str, str, str]:
+    """Streamlit's index page in three: up to where a page's own head belongs, then up to its content, and the rest. What a later
+    Streamlit words differently stays as it is."""
     found = Path(get_static_dir(), "index.html").read_text(encoding="utf-8")
-    name = escape(settings.shop_name)
-    found = found.replace("<title>Streamlit</title>", f"<title>{name}</title>{_WHERE}{_parts()}{_styles()}", 1)
-    found = found.replace('<div id="root"></div>', f'<div id="root">{_NAME % name}</div>', 1)
-    found = found.replace('href="./favicon.png"', f'href="/app/static/brand/{pictures.favicon()}"', 1)
-    return re.sub(r'<link\s+rel="preload"[^>]*SourceSans[^>]*/>', _fonts(), found, count=1)
+    for unwanted in (r"<noscript>.*?</noscript>", r"<!--.*?-->", r"<title>.*?</title>", r'<link[^>]*rel="service-desc"[^>]*>',
+                     r'<link\s+rel="preload"[^>]*SourceSans[^>]*>', r'<link rel="shortcut icon"[^>]*>'):  # fmt: skip
+        found = re.sub(unwanted, "", found, count=0, flags=re.DOTALL)
+    found = re.sub(r'(href|src)="\./', r'\1="/', found)
+    found = re.sub(r"\n\s*", "\n", found).strip()
+    before, charset, rest = re.split(r'(<meta charset="[^"]*"\s*/?>)', found, maxsplit=1, flags=re.IGNORECASE)
+    between, root, after = rest.partition('<div id="root"></div>')
+    return f"{before}{charset}", f"{head}{between}", f"{root}{after}"
 
 
-def _styles() -> str:
-    return "".join(f'<link rel="preload" href="{address}" as="style" />' for address in stylesheets.ADDRESSES)
+def _minified(path: Path) -> str:
+    """Without what only its readers need."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return re.sub(r"/\*.*?\*/", "", "\n".join(line for line in lines if not line.startswith("//")), flags=re.DOTALL)
 
 
-def _fonts() -> str:
-    return "".join(
-        f'<link rel="preload" href="/app/static/fonts/{font}.woff2" as="font" type="font/woff2" crossorigin />'
-        for font in _FONTS
-    )
-
-
-def _parts() -> str:
+def _early() -> str:
+    """What is fetched before it is asked for: scripts first, then what only makes a page look as it should."""
     files = [file.name for part in _PARTS for file in Path(get_static_dir(), "static", "js").glob(f"{part}.*.js")]
-    return "".join(f'<link rel="modulepreload" crossorigin href="/static/js/{file}" />' for file in files)
+    scripts = [f'<link rel="modulepreload" crossorigin href="/static/js/{file}">' for file in files]
+    styles = [f'<link rel="preload" href="{address}" as="style">' for address in stylesheets.ADDRESSES]
+    return "".join((*scripts, *styles))

@@ -1,4 +1,5 @@
-"""The shop and its products in plain HTML, with a form that buys: for newcomers when all sessions are taken.
+"""The buyers' pages in plain HTML, with a form that buys: what a page begins with, what it stays without scripts, and all there
+is of it for newcomers when all sessions are taken.
 
 It needs no script, holds nothing open, and looks its offers up once a second at most, however many ask: what is paid is
 checked when the form is sent, as for every other page.
@@ -7,47 +8,49 @@ checked when the form is sent, as for every other page.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse
 
-from core.catalog import products
+from core.catalog import products, seller
 from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.rights import clauses
 from core.shop import Shop
 from storefront import dates, frame, pictures, words
+from storefront.serving import sharing
+from storefront.serving.sharing import About
 
 # Where the form goes: the sidecar, which this process serves as well.
 _BUY = "/api/checkout/form"
 # So many seconds a page is given to others as it is.
 _FRESH = 1.0
-_MISSING = "We can't find that product"
+_MISSING = About("We can't find that product")
+_NOWHERE = About("There is nothing at this address")
+_NEEDS_SCRIPT = (
+    "This page needs JavaScript, which is switched off in this browser. What is for sale can be bought without: "
+    '<a href="/">see everything in the shop</a>.'
+)
 
-_STYLE = """
-@font-face { font-family: Hanken; src: url(/app/static/fonts/hanken-latin.woff2); font-weight: 100 900; }
-@font-face { font-family: Bricolage; src: url(/app/static/fonts/bricolage-latin.woff2); font-weight: 200 800; }
-:root { color-scheme: light dark; --ink: #161b2e; --quiet: #4e556b; --line: #dce0ea; --paper: #fff; --link: #2443c8;
-  --button: #2443c8; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf5; --quiet: #b4bacd; --line: #2c334a; --paper: #0f1322;
-  --link: #a9baff; --button: #4460e8; } }
-body { margin: 0 auto; max-width: 70rem; padding: 1rem 1.5rem 3rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.6 Hanken, system-ui, sans-serif; }
-h1, h2 { font-family: Bricolage, Hanken, system-ui, sans-serif; line-height: 1.2; margin: 0 0 0.5rem; }
-h1 { font-size: 2.25rem; } h2 { font-size: 1.3125rem; margin-top: 1rem; }
-a { color: var(--link); } img, svg { display: block; width: 100%; height: auto; border-radius: 0.5rem; }
-nav { display: flex; gap: 1.5rem; margin-bottom: 2rem; font-weight: 600; } nav :first-child { margin-right: auto; }
-.shelf { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 2.75rem 2rem; }
-.product { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 2rem; }
-.quiet, footer { color: var(--quiet); font-size: 0.875rem; } footer { margin-top: 3rem; }
-fieldset { border: 1px solid var(--line); border-radius: 0.5rem; margin: 0 0 1rem; }
-input[type=number] { width: 6rem; font: inherit; padding: 0.25rem 0.5rem; }
-button { width: 100%; min-height: 2.5rem; border: 0; border-radius: 0.5rem; background: var(--button); color: #fff;
-  font: 600 1rem Hanken, system-ui, sans-serif; cursor: pointer; }
-button:focus-visible, a:focus-visible, input:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
-"""
+
+@dataclass(frozen=True)
+class PlainPage:
+    """What is told of a page in its head, and what stands on it."""
+
+    head: str
+    content: str
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the pages were when they were last looked for, and those that were drawn from it."""
+
+    offers: Mapping[str, Offer]
+    texts: Mapping[str, str]
+    pages: dict[str, PlainPage] = field(default_factory=dict)
 
 
 class PlainPages:
@@ -56,56 +59,136 @@ class PlainPages:
     def __init__(self, shop: Shop, clock: Callable[[], float] = time.monotonic) -> None:
         self._shop = shop
         self._clock = clock
-        self._kept: dict[str | None, str] = {}
+        self._kept: _Look | None = None
         self._until = 0.0
         self._looking = asyncio.Lock()
 
-    async def shop(self) -> HTMLResponse:
+    async def shop(self) -> PlainPage:
         """Everything that is for sale."""
-        return _answer((await self._pages())[None])
+        look = await self._look()
+        return self._drawn(look, "/", lambda: self._shelf(look))
 
-    async def product(self, product_id: str) -> HTMLResponse:
-        """One product with its form, or that there is none."""
-        pages = await self._pages()
-        return _answer(pages[product_id]) if product_id in pages else _answer(self._missing(), 404)
+    async def product(self, product_id: str) -> PlainPage | None:
+        """One product with its form, or None where there is none."""
+        look = await self._look()
+        if offer := look.offers.get(product_id):
+            return self._drawn(look, f"/p/{product_id}", lambda: self._product(look, offer))
+        # Off the shelves it still has a page, to which carts and purchases lead.
+        found = await run_in_threadpool(self._one, product_id) if product_id else None
+        return self._product(look, found) if found else None
 
-    async def _pages(self) -> dict[str | None, str]:
+    async def document(self, name: str) -> PlainPage:
+        """The seller's terms, privacy notice or imprint."""
+        look = await self._look()
+        return self._drawn(look, f"/{name}", lambda: self._document(look, name))
+
+    async def other(self, title: str) -> PlainPage:
+        """A page of which there is nothing to be seen without a script."""
+        return self._page(About(title), f"<noscript><p>{_NEEDS_SCRIPT}</p></noscript>", (await self._look()).texts)
+
+    async def missing(self) -> PlainPage:
+        """That there is no such product."""
+        return await self._dead_end(_MISSING, "It may have been renamed or taken off the shelf.")
+
+    async def nowhere(self) -> PlainPage:
+        """That there is no such page."""
+        return await self._dead_end(_NOWHERE, "The link may be an old one, or the address has a slip of the pen in it.")
+
+    async def offers(self) -> Mapping[str, Offer]:
+        """What is for sale, by its ids."""
+        return (await self._look()).offers
+
+    async def texts(self) -> Mapping[str, str]:
+        """The seller's own words."""
+        return (await self._look()).texts
+
+    async def _look(self) -> _Look:
         async with self._looking:
-            if self._clock() >= self._until:
-                self._kept = await run_in_threadpool(self._draw)
+            if self._kept is None or self._clock() >= self._until:
+                self._kept = await run_in_threadpool(self._ask)
                 self._until = self._clock() + _FRESH
             return self._kept
 
-    def _draw(self) -> dict[str | None, str]:
-        """The products' pages by their ids, and the shop's own under None."""
+    def _ask(self) -> _Look:
         with self._shop.reading() as session:
             everything = offers.shelf(session, now=self._shop.now())
             texts = products.texts(session)
-        found: dict[str | None, str] = {
-            offer.id: self._page(offer.name, _product(offer, texts), texts) for offer in everything
-        }
-        return found | {None: self._page("Shop", self._shelf(everything, texts), texts)}
+        return _Look({offer.id: offer for offer in everything}, texts)
 
-    def _shelf(self, everything: tuple[Offer, ...], texts: dict[str, str]) -> str:
-        head = _tag("h1", texts.get("headline", self._shop.settings.shop_name)) + _tag("p", texts.get("intro", ""))
-        return f'{head}<div class="shelf">{"".join(map(_tile, everything))}</div>'
+    def _one(self, product_id: str) -> Offer | None:
+        with self._shop.reading() as session:
+            return offers.of_product(session, product_id, now=self._shop.now())
 
-    def _missing(self) -> str:
-        text = _tag("h1", _MISSING) + _tag("p", "It may have been renamed or taken off the shelf.")
-        return self._page(_MISSING, f'{text}<p><a href="/">See everything in the shop</a></p>', {})
+    def _drawn(self, look: _Look, path: str, draw: Callable[[], PlainPage]) -> PlainPage:
+        if path not in look.pages:
+            look.pages[path] = draw()
+        return look.pages[path]
 
-    def _page(self, title: str, content: str, texts: dict[str, str]) -> str:
-        settings = self._shop.settings
-        name, mail = escape(settings.shop_name), escape(settings.support_email)
-        return (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(title)} · {name}</title>"
-            f'<link rel="icon" href="/app/static/brand/{pictures.favicon()}"><style>{_STYLE}</style></head><body>'
-            f'<nav><a href="/">{name}</a><a href="/cart">Cart</a><a href="/purchases">Your purchases</a></nav>'
-            f"<main>{content}</main><footer>{escape(texts.get('seller', settings.shop_name))} "
-            f'<a href="/withdraw">{frame.WITHDRAW}</a> · <a href="mailto:{mail}">Contact</a></footer></body></html>'
+    def _shelf(self, look: _Look) -> PlainPage:
+        name = self._shop.settings.shop_name
+        headline, intro = look.texts.get("headline", name), look.texts.get("intro", "")
+        tiles = "".join(map(_tile, look.offers.values()))
+        about = About(name, intro or headline, self._address("/"), self._address("/share.png"), name)
+        return self._page(
+            about, f'{_tag("h1", headline)}{_tag("p", intro)}<div class="shelf">{tiles}</div>', look.texts
         )
+
+    def _product(self, look: _Look, offer: Offer) -> PlainPage:
+        url, image = self._address(f"/p/{offer.id}"), self._address(f"/share/{offer.id}.png")
+        who = seller.of(look.texts, self._shop.settings).name
+        data = sharing.data_of(offer, url=url, image=image, seller=who)
+        about = About(offer.name, offer.summary or offer.name, url, image, offer.image_alt, data)
+        return self._page(about, _product(offer, look.texts), look.texts)
+
+    def _document(self, look: _Look, name: str) -> PlainPage:
+        text = seller.of(look.texts, self._shop.settings).document(name)
+        about = About(
+            frame.DOCUMENTS[name],
+            f"{frame.DOCUMENTS[name]} of {self._shop.settings.shop_name}",
+            self._address(f"/{name}"),
+        )
+        if not text:
+            return self._page(
+                About(frame.DOCUMENTS[name]),
+                _tag("h1", frame.DOCUMENTS[name]) + _tag("p", "There is nothing here yet."),
+                look.texts,
+            )
+        if seller.is_link(text):
+            text = f"It stands [on a page of its own]({text})."
+        return self._page(
+            about, f'<div class="text">{_tag("h1", frame.DOCUMENTS[name])}{_rendered(text)}</div>', look.texts
+        )
+
+    async def _dead_end(self, about: About, text: str) -> PlainPage:
+        more = '<p><a href="/">See everything in the shop</a></p>'
+        return self._page(about, f"{_tag('h1', about.title)}{_tag('p', text)}{more}", (await self._look()).texts)
+
+    def _address(self, path: str) -> str:
+        return f"{self._shop.settings.public_url}{path}"
+
+    def _page(self, about: About, content: str, texts: Mapping[str, str]) -> PlainPage:
+        who = seller.of(texts, self._shop.settings)
+        name = escape(self._shop.settings.shop_name)
+        written = "".join(
+            f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">{title}</a>'
+            for each, title in frame.DOCUMENTS.items()
+            if who.document(each)
+        )
+        return PlainPage(
+            sharing.tags(about, self._shop.settings.shop_name),
+            f'<nav><a href="/">{name}</a><a href="/purchases">Your purchases</a><a href="/cart">Cart</a></nav>'
+            f"<main>{content}</main><footer>{escape(texts.get('seller', who.name))} "
+            f'<a href="/withdraw">{frame.WITHDRAW}</a>{written} · '
+            f'<a href="mailto:{escape(who.support)}">Contact</a></footer>',
+        )
+
+
+@lru_cache(maxsize=256)
+def _rendered(text: str) -> str:
+    from markdown_it import MarkdownIt  # not before somebody needs it
+
+    # "js-default" takes no HTML of the text's own.
+    return str(MarkdownIt("js-default").render(text))
 
 
 def _tile(offer: Offer) -> str:
@@ -119,15 +202,11 @@ def _tile(offer: Offer) -> str:
 
 
 def _product(offer: Offer, texts: Mapping[str, str]) -> str:
-    from markdown_it import MarkdownIt  # not before somebody needs it
-
     gets = "".join(_tag("li", text) for _icon, text in offer.gets)
     faq = "".join(f"<details>{_tag('summary', q)}{_tag('p', a)}</details>" for q, a in offer.faq)
-    # "js-default" takes no HTML of the text's own.
-    about = MarkdownIt("js-default").render(offer.description)
     return (
         f'<div class="product"><div>{_picture(offer)}</div><div>{_tag("h1", offer.name)}{_tag("p", offer.summary)}'
-        f"{_form(offer, texts)}</div><div>{_tag('h2', 'What you get')}{about}<ul>{gets}</ul></div>"
+        f"{_form(offer, texts)}</div><div>{_tag('h2', 'What you get')}{_rendered(offer.description)}<ul>{gets}</ul></div>"
         f"<div>{_tag('h2', 'Before you buy') if faq else ''}{faq}</div></div>"
     )
 
@@ -140,7 +219,8 @@ def _form(offer: Offer, texts: Mapping[str, str]) -> str:
             return _tag("p", "Every place is taken." if offer.dates else "There is no date for this yet.")
     return (
         f'<form method="post" action="{_BUY}"><input type="hidden" name="product" value="{escape(offer.id)}">'
-        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}<p><button>Buy now</button></p>"
+        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}<p>"
+        f'<button>Buy now</button><button name="then" value="cart" formnovalidate>Add to cart</button></p>'
         '<p class="quiet">You pay on Stripe\'s page, not here.</p></form>'
     )
 
@@ -151,7 +231,10 @@ def _dates(offer: Offer) -> str:
 
 
 def _prices(offer: Offer) -> str:
-    return _choice("Price", "price", [(tag.id, _price(tag)) for tag in offer.prices])
+    if len(offer.prices) > 1:
+        return _choice("Price", "price", [(tag.id, _price(tag)) for tag in offer.prices])
+    (tag,) = offer.prices
+    return f'<input type="hidden" name="price" value="{escape(tag.id)}"><p class="sum">{escape(_price(tag))}</p>'
 
 
 def _quantity(offer: Offer) -> str:
@@ -198,7 +281,3 @@ def _picture(offer: Offer) -> str:
 
 def _tag(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else ""
-
-
-def _answer(html: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

@@ -54,8 +54,9 @@ class Buyer:
     # ------------------------------------------------------------------ looking around
 
     def opens(self, address: str) -> None:
-        """Type an address of the shop, or a whole one."""
+        """Type an address of the shop, or a whole one. A page that begins as plain HTML is the page itself by then."""
         self.page.goto(address if address.startswith("http") else self.stand.url + address)
+        expect(self.page.locator("body:has(#root) #first")).to_have_count(0)
 
     def opens_in_new_tab(self, address: str) -> None:
         """The same in another tab, which is the one in use from now on."""

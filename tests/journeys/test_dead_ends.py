@@ -68,8 +68,9 @@ def test_a_withdrawn_product_is_off_the_shelf_and_says_so_at_its_address(
 
 
 def test_an_unknown_product_leads_back_to_the_shop(olga: Buyer) -> None:
-    olga.opens("/product?p=no-such-thing")
-    olga.sees_heading("We can't find that product")
+    with olga.expecting("404"):
+        olga.opens("/product?p=no-such-thing")
+        olga.sees_heading("We can't find that product")
     olga.clicks("See everything in the shop", "link")
     olga.sees("The Quiet Launch")
 

@@ -1,7 +1,7 @@
 """Buying by a form of plain HTML: for browsers that run no script, and for a crowd larger than the storefront carries."""
 
 from html import escape
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import structlog
@@ -40,7 +40,7 @@ CONSENT = "consent"
 
 class Form(BaseModel):
     """One product. `consents` are the versions of the clauses that were ticked or shown. `again` is for who was told that they
-    have it already, or that its money is on its way."""
+    have it already, or that its money is on its way. `then` is where to go on, if it is only put in the cart."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,6 +49,7 @@ class Form(BaseModel):
     quantity: Annotated[int, Field(ge=1, le=9999), BeforeValidator(lambda text: text or 1)] = 1
     date: Annotated[str, Field(max_length=161, pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")] = ""
     again: bool = False
+    then: Literal["", "cart"] = ""
     consents: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
 
 
@@ -108,10 +109,13 @@ def _buy(shop: Shop, form: Form, browser: str, signed_in: str) -> str:
     """Where the browser goes on."""
     with shop.transaction() as session:
         cart_id = carts.put(session, browser, form.price, form.quantity, date_id=form.date, now=shop.now())
+    to_cart = urlsplit(shop.settings.public_url).path + "/cart"
+    if form.then:
+        return to_cart
     with shop.reading() as session:
         lines = carts.view(session, browser, now=shop.now()).lines
     if len(lines) != 1:
-        return urlsplit(shop.settings.public_url).path + "/cart"
+        return to_cart
     date = lines[0].date
     items = (Item(form.price, form.quantity, date.id if date else ""),)
     basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents)

@@ -1,21 +1,209 @@
-"""The first HTML: the shop's name and the server's address, at every page's address."""
+"""The first HTML: what a page says before any script has run, to buyers, to search engines and to whoever shows a link to it."""
 
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element
+
+import html5lib  # type: ignore[import-untyped]
 import pytest
+from PIL import Image
+from sqlmodel import update
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.testclient import TestClient
 
+from core.catalog.products import Product, ShopText
 from core.shop import Shop
-from storefront.serving import first_html
+from storefront.serving import addresses, first_html
+from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import Crowd
+from storefront.serving.plain_html import PlainPages
+from tests import builders
+from tests.fakes import FakeStripe
+from webhook.app import create_app
+
+pytestmark = builders.on_sqlite
+
+PAGES = ("/", "/p/guide", "/product?p=clinic", "/terms", "/imprint", "/cart", "/owner", "/p/nothing", "/nowhere")
 
 
-def test_the_first_html_bears_the_shop_s_name_and_knows_its_server(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def browser(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A browser that runs no scripts."""
     monkeypatch.setattr("storefront.process.shop", lambda: shop)
-    html = first_html.html(shop.settings)
-    assert "<title>Plainwork</title>" in html
-    assert "BACKEND_BASE_URL:location.origin" in html
-    assert "SourceSans" not in html
+    with shop.transaction() as session:
+        session.merge(ShopText(key="terms", text="## All sales\n\nare *final*."))
+        session.merge(ShopText(key="intro", text="Books & tools"))
+    plain = PlainPages(shop)
+    routes: list[BaseRoute] = [
+        Mount("/api", app=create_app(shop)),
+        *first_html.routes(plain, Crowd(most=0)),
+        *addresses.routes(shop, plain),
+    ]
+    streamlit = Route("/{rest:path}", lambda _: PlainTextResponse("Streamlit"))
+    app = Starlette(routes=[*routes, streamlit], middleware=[Middleware(DeadEnds, known=routes, plain=plain)])
+    with TestClient(app, follow_redirects=False) as browser:
+        yield browser
 
 
-def test_every_page_has_a_route(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storefront.process.shop", lambda: shop)
-    paths = {route.path for route in first_html.routes(shop, Crowd(most=0))}
-    assert {"/", "/product", "/cart", "/thanks", "/purchases"} <= paths
+def parsed(html: str) -> Element:
+    """The document, in which nothing is amiss."""
+    found: Element = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(html)
+    return found
+
+
+def told(page: Element) -> dict[str, str]:
+    """What the head says, by its names."""
+    return {each.get("name") or each.get("property") or "": each.get("content", "") for each in page.iter("meta")} | {
+        each.get("rel", ""): each.get("href", "") for each in page.iter("link")
+    }
+
+
+def data(page: Element) -> list[dict[str, Any]]:
+    scripts = [each.text for each in page.iter("script") if each.get("type") == "application/ld+json"]
+    return [json.loads(text or "") for text in scripts]
+
+
+def text_of(page: Element) -> str:
+    """What stands on it, scripts and styles aside."""
+    for each in page.iter():
+        if each.tag in ("script", "style"):
+            each.text = ""
+    return " ".join("".join(page.itertext()).split())
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_each_page_is_sound_html_without_a_word_of_streamlit_s(browser: TestClient, address: str) -> None:
+    html = browser.get(address).text
+    page = parsed(html)
+    assert (page.findtext("head/title") or "").endswith("Plainwork")
+    assert "treamlit" not in text_of(page)
+    assert not re.search(r'(src|href)="\./', html), "it may be asked for below any address"
+
+
+def test_a_product_is_told_whole(browser: TestClient, shop: Shop) -> None:
+    name, summary = "Guide", "All that is known."
+    with shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(name=name, summary=summary))
+    page = parsed(browser.get("/p/guide").text)
+    url, head = f"{shop.settings.public_url}/p/guide", told(page)
+    assert page.findtext("head/title") == f"{name} · Plainwork"
+    assert (head["canonical"], head["og:url"], head["og:title"]) == (url, url, name)
+    assert head["description"] == head["og:description"] == head["twitter:description"] == summary
+    assert (head["og:image:width"], head["og:image:height"], head["twitter:card"]) == (
+        "1200",
+        "630",
+        "summary_large_image",
+    )
+    assert head["og:image"] == head["twitter:image"]
+    [product] = data(page)
+    assert (product["@type"], product["name"], product["offers"][0]["price"]) == ("Product", name, "29.00")
+    assert product["offers"][0]["availability"] == "https://schema.org/InStock"
+    assert all(each in text_of(page) for each in (name, summary, "€29", "Buy now", "Add to cart"))
+
+
+def test_a_link_to_it_is_shown_with_its_cover(browser: TestClient) -> None:
+    for address in ("/p/guide", "/"):
+        where = told(parsed(browser.get(address).text))["og:image"]
+        answer = browser.get(urlsplit(where).path)
+        assert answer.headers["content-type"] == "image/png"
+        assert Image.open(io.BytesIO(answer.content)).size == (1200, 630)
+    assert browser.get("/share/nothing.png").status_code == 404
+
+
+@pytest.mark.parametrize("image", ["covers/gone.svg", "", "pictures/0/gone.png"])
+def test_a_product_without_a_picture_is_shown_by_its_name(browser: TestClient, shop: Shop, image: str) -> None:
+    with shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(image=image, name="A guide " * 12))
+    found = Image.open(io.BytesIO(browser.get("/share/guide.png").content))
+    assert len(found.getcolors(1 << 20) or ()) > 2, "there is writing on it"
+
+
+def test_each_date_of_a_workshop_is_an_event(browser: TestClient) -> None:
+    product, *events = data(parsed(browser.get("/p/clinic").text))
+    assert product["@type"] == "Product"
+    assert events
+    assert all(each["@type"] == "Event" and each["startDate"] < each["endDate"] for each in events)
+    assert data(parsed(browser.get("/p/full").text))[0]["offers"][0]["availability"] == "https://schema.org/SoldOut"
+
+
+def test_what_sellers_write_ends_no_script_and_no_tag(browser: TestClient, shop: Shop) -> None:
+    evil = '</script><script>alert(1)</script>"><b>'
+    with shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(name=evil, summary=evil, image_alt=evil))
+    html = browser.get("/p/guide").text
+    assert "alert(1)</script>" not in html
+    assert data(parsed(html))[0]["name"] == evil
+
+
+def test_texts_of_the_seller_s_are_pages_of_their_own(browser: TestClient, shop: Shop) -> None:
+    page = parsed(browser.get("/terms").text)
+    assert "All sales are final." in text_of(page)
+    assert told(page)["canonical"] == f"{shop.settings.public_url}/terms"
+
+
+def test_what_only_a_script_can_show_says_so_and_is_not_searched(browser: TestClient) -> None:
+    for address in ("/cart", "/purchases", "/owner-orders"):
+        html = browser.get(address).text
+        assert told(parsed(html))["robots"] == "noindex"
+        assert re.search("<noscript>.*JavaScript.*</noscript>", html)
+
+
+@pytest.mark.parametrize(
+    "address", ["/p/nothing", "/product?p=nothing", "/product", "/nowhere", "/cart/more", "/static/x.js"]
+)
+def test_what_is_not_there_is_404_with_a_way_on(browser: TestClient, address: str) -> None:
+    answer = browser.get(address)
+    assert answer.status_code == 404
+    assert 'href="/">See everything in the shop' in answer.text
+    assert 'id="root"' not in answer.text
+
+
+def test_streamlit_answers_for_its_own_addresses_alone(browser: TestClient) -> None:
+    for address in ("/_stcore/health", "/media/x.png", "/cart/", "/oauth2callback"):
+        assert browser.get(address).text == "Streamlit"
+
+
+def test_search_engines_find_what_may_be_found(browser: TestClient, shop: Shop) -> None:
+    robots = browser.get("/robots.txt").text
+    assert f"Sitemap: {shop.settings.public_url}/sitemap.xml" in robots
+    assert "Disallow: /owner" in robots
+    found = re.findall("<loc>([^<]*)</loc>", browser.get("/sitemap.xml").text)
+    paths = [urlsplit(each).path for each in found]
+    assert {"/", "/p/guide", "/p/clinic", "/terms"} <= set(paths)
+    assert all(browser.get(path).status_code == 200 for path in paths)
+
+
+def test_the_icon_is_one(browser: TestClient) -> None:
+    icon = Image.open(io.BytesIO(browser.get("/favicon.ico").content))
+    assert icon.format == "ICO"
+
+
+def test_a_product_off_the_shelves_keeps_its_page(browser: TestClient, shop: Shop) -> None:
+    with shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(active=False))
+    answer = browser.get("/p/guide")
+    assert (answer.status_code, "This is no longer for sale." in answer.text) == (200, True)
+
+
+def test_the_form_puts_in_the_cart_as_well(browser: TestClient, stripe: FakeStripe) -> None:
+    page = parsed(browser.get("/p/guide").text)
+    fields = {
+        each.get("name", ""): each.get("value", "") for each in page.iter("input") if each.get("type") == "hidden"
+    }
+    [button] = [each for each in page.iter("button") if each.text == "Add to cart"]
+    answer = browser.post("/api/checkout/form", data=fields | {button.get("name", ""): button.get("value", "")})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/cart")
+    assert not stripe.sessions
+
+
+def test_it_goes_out_packed(browser: TestClient) -> None:
+    for address in ("/", "/nowhere"):
+        assert browser.get(address).headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in browser.get(address, headers={"Accept-Encoding": "identity"}).headers

@@ -1,0 +1,94 @@
+"""Addresses that are no pages: what search engines ask for first, icons, pictures to share; and what leads nowhere."""
+
+from html import escape
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.catalog import seller
+from core.shop import Shop
+from storefront import frame, pictures
+from storefront.serving.first_html import Documents
+from storefront.serving.plain_html import PlainPages
+from storefront.serving.share_pictures import SharePictures, icon
+
+# Streamlit's own, which no route of ours matches. Its static files are served before this is asked.
+_STREAMLIT = ("/_stcore/", "/app/static/", "/media/", "/component/", "/auth/", "/oauth2callback")
+_A_DAY = {"Cache-Control": "public, max-age=86400"}
+# Behind these is nothing that is the same for everybody.
+_NOT_FOR_SEARCHING = (
+    "/api/",
+    "/owner",
+    "/cart",
+    "/thanks",
+    "/purchases",
+    "/account",
+    "/seat",
+    "/ticket/",
+    "/join/",
+    "/waiting/",
+)
+
+
+def routes(shop: Shop, plain: PlainPages) -> list[Route]:
+    """A route for each of them."""
+    made = SharePictures(shop)
+
+    async def robots(_request: Request) -> Response:
+        lines = ["User-agent: *", *(f"Disallow: {path}" for path in _NOT_FOR_SEARCHING)]
+        return PlainTextResponse(
+            "\n".join([*lines, "", f"Sitemap: {shop.settings.public_url}/sitemap.xml", ""]), headers=_A_DAY
+        )
+
+    async def sitemap(_request: Request) -> Response:
+        who = seller.of(await plain.texts(), shop.settings)
+        written = [
+            f"/{name}" for name in frame.DOCUMENTS if who.document(name) and not seller.is_link(who.document(name))
+        ]
+        paths = ["/", *(f"/p/{product}" for product in await plain.offers()), *written]
+        places = "".join(f"<url><loc>{escape(shop.settings.public_url + path)}</loc></url>" for path in paths)
+        xml = '<?xml version="1.0" encoding="UTF-8"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+        return Response(f"{xml}{places}</urlset>", media_type="application/xml")
+
+    async def favicon(_request: Request) -> Response:
+        return Response(await run_in_threadpool(icon, pictures.favicon()), headers=_A_DAY, media_type="image/x-icon")
+
+    async def share(request: Request) -> Response:
+        offers = await plain.offers()
+        product = request.path_params.get("product")
+        offer = offers.get(product) if product else next(iter(offers.values()), None)
+        if product and offer is None:
+            return Response(status_code=404)
+        image, name = (offer.image, offer.name) if offer else ("", shop.settings.shop_name)
+        return Response(await run_in_threadpool(made.of, image, name), headers=_A_DAY, media_type="image/png")
+
+    found = {
+        "/robots.txt": robots, "/sitemap.xml": sitemap, "/favicon.ico": favicon, "/favicon.png": favicon,
+        "/share.png": share, "/share/{product}.png": share,
+    }  # fmt: skip
+    return [Route(path, endpoint) for path, endpoint in found.items()]
+
+
+class DeadEnds:
+    """ASGI middleware: the shop's own 404 where Streamlit would answer any address with its index page."""
+
+    def __init__(self, app: ASGIApp, known: list[BaseRoute], plain: PlainPages) -> None:
+        self._app, self._known, self._plain = app, known, plain
+        self._documents = Documents()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not self._leads_somewhere(scope):
+            response: Response = self._documents.alone(HTTPConnection(scope), await self._plain.nowhere(), 404)
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _leads_somewhere(self, scope: Scope) -> bool:
+        if scope["path"].startswith(_STREAMLIT):
+            return True
+        # Streamlit sends whoever asks with a slash at the end to the address without it.
+        bare = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        return any(route.matches(each)[0] is not Match.NONE for route in self._known for each in (scope, bare))

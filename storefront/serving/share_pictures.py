@@ -1,0 +1,115 @@
+"""Pictures as others show them: a product's cover where somebody shares a link to it, and the shop's icon."""
+
+import io
+from collections import OrderedDict
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import structlog
+
+from core.catalog import products
+from core.shop import Shop
+from storefront import pictures
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
+    from PIL.ImageFont import ImageFont as DefaultFont
+
+log = structlog.get_logger()
+
+# As wide and as high as those who show links as cards ask for.
+SIZE = 1200, 630
+_MOST_KEPT = 128
+# Behind a name where there is no picture: the brand's blue, and white.
+_BLUE, _WHITE = "#2443c8", "#ffffff"
+_ICON_SIZES = (16, 32, 48)
+
+
+class SharePictures:
+    """The PNG files of one shop's covers, each made once and kept, the last used the longest."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._made: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._making = Lock()
+
+    def of(self, image: str, name: str) -> bytes:
+        """The cover cut to SIZE. Where there is none, or none that can be read, it is the name."""
+        with self._making:
+            if (image, name) not in self._made:
+                self._made[image, name] = self._make(image, name)
+            self._made.move_to_end((image, name))
+            while len(self._made) > _MOST_KEPT:
+                self._made.popitem(last=False)
+            return self._made[image, name]
+
+    def _make(self, image: str, name: str) -> bytes:
+        from PIL import Image, ImageOps  # not before somebody shares a link
+
+        try:
+            found = Image.open(io.BytesIO(self._read(image))).convert("RGB") if image else _drawn(name)
+        except (OSError, ValueError) as error:
+            log.warning("cover_not_read", image=image[:80], error=str(error))
+            found = _drawn(name)
+        return _png(ImageOps.fit(found, SIZE))
+
+    def _read(self, image: str) -> bytes:
+        if image.startswith(products.UPLOADED):
+            return b"".join(self._shop.storage.read_in_chunks(image))
+        if image.startswith("<svg"):
+            return _rendered(image, SIZE[0])
+        path = pictures.STATIC / image
+        return _rendered(path.read_text(encoding="utf-8"), SIZE[0]) if path.suffix == ".svg" else path.read_bytes()
+
+
+@cache
+def icon(name: str) -> bytes:
+    """A drawing of the brand as an icon file of several sizes."""
+    from PIL import Image
+
+    drawn = _rendered((pictures.STATIC / "brand" / name).read_text(encoding="utf-8"), _ICON_SIZES[-1])
+    written = io.BytesIO()
+    Image.open(io.BytesIO(drawn)).save(written, "ICO", sizes=[(size, size) for size in _ICON_SIZES])
+    return written.getvalue()
+
+
+def _rendered(svg: str, width: int) -> bytes:
+    from resvg_py import svg_to_bytes
+
+    return bytes(svg_to_bytes(svg_string=svg, width=width))
+
+
+def _drawn(name: str) -> "Image":
+    from PIL import Image, ImageFont
+    from PIL.ImageDraw import Draw
+
+    canvas = Image.new("RGB", SIZE, _BLUE)
+    draw = Draw(canvas)
+    for size in (110, 80, 60, 44):
+        font = ImageFont.load_default(size)
+        text = _wrapped(name, draw, font)
+        left, top, right, bottom = draw.multiline_textbbox((0, 0), text, font)
+        if right - left < SIZE[0] - 120 and bottom - top < SIZE[1] - 120:
+            break
+    draw.multiline_text((SIZE[0] / 2, SIZE[1] / 2), text, _WHITE, font, anchor="mm", align="center")
+    return canvas
+
+
+def _wrapped(text: str, draw: "ImageDraw", font: "FreeTypeFont | DefaultFont") -> str:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if draw.textlength(longer, font) < SIZE[0] - 160 or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
+
+
+def _png(found: "Image") -> bytes:
+    written = io.BytesIO()
+    found.save(written, "PNG", optimize=True)
+    return written.getvalue()
