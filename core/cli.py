@@ -6,6 +6,7 @@ import structlog
 import typer
 
 from core.command_line import (
+    backup,
     catalog,
     demo,
     doctor,
@@ -43,7 +44,7 @@ for command in (
     orders.orders, orders.order, orders.resend, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
     withdrawals.withdrawals, people.customer, people.sign_in_code, people.retention, export.export, doctor.doctor, license.license,
-    license.signing_key,
+    license.signing_key, backup.backup, backup.restore,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(command)
 

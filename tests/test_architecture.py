@@ -39,6 +39,8 @@ ROOMS: dict[str, set[str]] = {
     "core/orders": {"core/foundation", "core/gateway", "core/catalog"},
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
     "core/announcements": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds"},
+    # The whole of it in one file, whatever it means.
+    "core/backup": {"core/foundation", "core/shop", "core/orders", "core/kinds"},
     "core/people": {
         "core/outgoing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
@@ -118,7 +120,7 @@ ROOMS: dict[str, set[str]] = {
     "core/command_line": {
         "core/foundation", "core/rights", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing", "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
-        "core/outgoing", "core/integrations", "core/registers",
+        "core/outgoing", "core/integrations", "core/registers", "core/backup",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.

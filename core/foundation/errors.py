@@ -97,6 +97,7 @@
     ├── JobFailed
     ├── NotTheDemo          only a shop with the sandbox's key does this
     ├── InvoiceUnequal      an invoice that was to be written anew came to another amount
+    ├── BackupHindered      no backup can be made of this shop, or this one put back
     ├── NoOwners
     └── CatalogInvalid
 
@@ -845,6 +846,29 @@ class InvoiceUnequal(ShopError):
     invoice: str
     amount: int
     of: int
+
+
+class Hindrance(StrEnum):
+    """What keeps a backup from being made or put back."""
+
+    NO_DATABASE = "no_database"
+    SHORT = "short"
+    DAMAGED = "damaged"
+    NEWER = "newer"
+    OTHER_DATABASE = "other_database"
+    OTHER_KEY = "other_key"
+    NOT_EMPTY = "not_empty"
+    NO_TOOL = "no_tool"
+    OLD_TOOL = "old_tool"
+    TOOL_FAILED = "tool_failed"
+
+
+@dataclass(eq=False)
+class BackupHindered(ShopError):
+    """No backup was made, or none was put back: nothing has changed. `detail` is what of it is in the way."""
+
+    why: Hindrance
+    detail: str = ""
 
 
 class NoOwners(ShopError):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar, NewType
 
 from sqlalchemy import ColumnElement, Index, text
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, select, update
 
 from core.catalog import products
 from core.catalog.products import Kind
@@ -252,6 +252,12 @@ def lock_cart(session: Session, cart_id: str) -> Order | None:
     lock_names(session, f"cart {cart_id}", shared=[products.SHELVES])
     query = select(Order).where(Order.cart_id == cart_id).with_for_update()
     return session.exec(query.execution_options(populate_existing=True)).first()
+
+
+def leave_out(session: Session, count: int) -> int:
+    """Give so many of the next numbers to no order; return the last of them."""
+    skip = update(Counter).where(col(Counter.name) == "order").values(value=col(Counter.value) + count)
+    return int(session.exec(skip.returning(col(Counter.value))).scalar_one())
 
 
 _NEXT_NUMBER = text("update counters set value = value + 1 where name = 'order' returning value")

@@ -13,7 +13,8 @@ from core.foundation.writes import InsertOnce
 
 
 class Name(StrEnum):
-    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay."""
+    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay.
+    `restored` is as of when a backup is that was put back."""
 
     STRIPE_ANSWERED = "stripe_answered"
     STRIPE_SILENT = "stripe_silent"
@@ -28,6 +29,7 @@ class Name(StrEnum):
     PAYOUTS_READ = "payouts_read"
     PAYOUTS_REFUSED = "payouts_refused"
     RETAINED = "retention_ran"
+    RESTORED = "restored"
 
 
 class Milestone(Record, table=True):
