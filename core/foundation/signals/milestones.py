@@ -14,7 +14,7 @@ from core.foundation.writes import InsertOnce
 
 class Name(StrEnum):
     """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay.
-    `restored` is as of when a backup is that was put back."""
+    `restored` is as of when a backup is that was put back, `recovered` when Stripe was asked for what came after it."""
 
     STRIPE_ANSWERED = "stripe_answered"
     STRIPE_SILENT = "stripe_silent"
@@ -30,6 +30,7 @@ class Name(StrEnum):
     PAYOUTS_REFUSED = "payouts_refused"
     RETAINED = "retention_ran"
     RESTORED = "restored"
+    RECOVERED = "recovered"
 
 
 class Milestone(Record, table=True):
