@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Field, Session, col, delete, select
 
+from core.foundation import outbox
 from core.foundation.database import Record, minor_units
+from core.foundation.outbox import Job, Notice
 from core.foundation.writes import InsertOnce
 from core.gateway.sessions import SessionFacts
 
@@ -33,12 +35,14 @@ _FIRST = InsertOnce(LostOrder, returning="id")
 
 
 def note(session: Session, facts: SessionFacts, *, number: str, reason: str, now: datetime) -> None:
-    """Keep that this Session's order is lost, and why it still is."""
+    """Keep that this Session's order is lost, and why it still is; the owners get a letter about it once."""
     row = LostOrder(
         id=facts.id, order_id=facts.order_id, number=number, amount=facts.amount_total or 0, currency=facts.currency,
         livemode=facts.livemode, reason=reason, found_at=now, try_after=now + _AGAIN,
     )  # fmt: skip
-    if not _FIRST(session, [row.model_dump()]):
+    if _FIRST(session, [row.model_dump()]):
+        outbox.owe(session, Job.SHOP_NOTICE, Notice.ORDER_LOST, facts.id, key=f"{Notice.ORDER_LOST}:{facts.id}")
+    else:
         known = session.get_one(LostOrder, facts.id)
         known.number, known.reason, known.try_after = number, reason, now + _AGAIN
 
