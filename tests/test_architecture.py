@@ -113,6 +113,10 @@ ROOMS: dict[str, set[str]] = {
         "core/people", "core/invoicing", "core/outgoing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
+    "core/rehearsal": {
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/journeys",
+        "core/events", "core/messages", "core/owner",
+    },
     "core/opening": {
         "core/foundation", "core/gateway", "core/shop", "core/outgoing", "core/catalog", "core/owner",
     },
@@ -121,6 +125,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/rights", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing", "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
         "core/outgoing", "core/integrations", "core/registers", "core/backup",
+        "core/rehearsal",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
@@ -440,7 +445,7 @@ RECORDS = {
     "core.orders.balance.payouts.record": {"core/events/balance_questions.py", "core/events/handlers.py"},
     "core.orders.checkouts.record": {"core/fulfillment.py"},
     "core.orders.refunds.record": {"core/events/handlers.py", "core/events/questions.py", "core/journeys/refund.py"},
-    "core.orders.disputes.record": {"core/events/handlers.py"},
+    "core.orders.disputes.record": {"core/events/handlers.py", "core/events/questions.py"},
     "core.orders.disputes.record_warning": {"core/events/handlers.py"},
     "core.orders.subscriptions.record": {"core/journeys/billing/plans.py"},
 }  # fmt: skip

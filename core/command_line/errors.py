@@ -35,6 +35,7 @@ from core.foundation.errors import (
     OrderNotFound,
     OtherMode,
     PermissionMissing,
+    RealMoney,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
@@ -118,6 +119,10 @@ def lines(error: ShopError) -> list[str]:
             ]
         case StripeRefused():
             return [f"Stripe did not do it: {error.message or error.code}"]
+        case RealMoney():
+            return [
+                "The key is a live one: a rehearsal buys with test money only. Set STRIPE_SECRET_KEY to a test key."
+            ]
         case BackupHindered():
             return [_HINDERED[error.why].format(detail=error.detail)]
         case NotTheDemo() | NoSeason() | SeasonThere() | SeasonUnderWay() | UnknownPrice():

@@ -90,9 +90,15 @@ def _retried(shop: Shop, session_id: str) -> bool:
     except CheckoutNotFound:
         return _given_up(shop, session_id)
     if not isinstance(ownership.take_in(shop, facts, actor="worker"), Refused):
-        return True
+        return _found(shop, session_id)
     charge = shop.stripe.find_charge_of(facts.payment_intent) if facts.payment_intent else None
     return bool(charge and charge.get("refunded")) and _given_up(shop, session_id)
+
+
+def _found(shop: Shop, session_id: str) -> bool:
+    with shop.transaction() as session:
+        lost_orders.clear(session, session_id)
+    return True
 
 
 def _given_up(shop: Shop, session_id: str) -> bool:

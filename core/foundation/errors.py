@@ -96,6 +96,7 @@
     ├── TooManyTries
     ├── JobFailed
     ├── NotTheDemo          only a shop with the sandbox's key does this
+    ├── RealMoney           only a shop with a test key does this
     ├── InvoiceUnequal      an invoice that was to be written anew came to another amount
     ├── BackupHindered      no backup can be made of this shop, or this one put back
     ├── NoOwners
@@ -837,6 +838,10 @@ class JobFailed(ShopError):
 
 class NotTheDemo(ShopError):
     """This is done in a demo alone, where the sandbox stands in for Stripe and no money is real."""
+
+
+class RealMoney(ShopError):
+    """This is done with a test key alone: the shop's key moves real money."""
 
 
 @dataclass(eq=False)
