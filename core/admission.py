@@ -14,7 +14,7 @@ from typing import Any
 from sqlmodel import Session, col, or_, select
 
 from core.gateway.objects import id_of
-from core.gateway.sessions import SessionFacts
+from core.gateway.sessions import CheckoutState, SessionFacts
 from core.orders import checkouts, ledger, payments, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.ledger import Ledger, Locked
@@ -57,6 +57,7 @@ NOT_OURS = "not an order of this shop"
 ANOTHER_SHOPS = "an order of another shop"
 STRANGER = "a Session that this shop did not open"
 UNKNOWN = "its order is not known yet"
+UNPAID = "an order that is not here, and that nobody has paid"
 UNKNOWN_ATTEMPT = "its attempt to pay is not known yet"
 ASKING = "asking Stripe which order it belongs to"
 
@@ -102,10 +103,7 @@ def of_objects(session: Session, shop_id: str, subjects: Sequence[dict[str, Any]
     """The same of several, in their order."""
     ids = [_Ids(tuple(payments_of(subject)), subscription_of(subject)) for subject in subjects]
     known = _owners(session, ids)
-    found: list[AdmittedOrder | Refused] = [
-        known.get(each) or _unproven(shop_id, named(subject)) for each, subject in zip(ids, subjects, strict=True)
-    ]
-    return _of_orders_that_are(session, found)
+    return [known.get(each) or _unproven(shop_id, named(subject)) for each, subject in zip(ids, subjects, strict=True)]
 
 
 def of_ids(session: Session, payment_ids: list[str], subscription: str | None) -> AdmittedOrder | None:
@@ -194,19 +192,8 @@ def _unproven(shop_id: str, names: dict[str, str]) -> Refused:
         return Refused(Fate.ASK, ASKING)
     if names.get("shop_id") != shop_id:
         return Refused(Fate.IGNORE, ANOTHER_SHOPS if names.get("shop_id") else NOT_OURS)
-    # It names an order of ours, which anybody may: what proves it is the Session that made it.
+    # It names an order of ours, which anybody may, and which may be lost: what proves it is the Session that made it.
     return Refused(Fate.ASK, ASKING, names["order_id"])
-
-
-def _of_orders_that_are(session: Session, found: list[AdmittedOrder | Refused]) -> list[AdmittedOrder | Refused]:
-    """The same, but that what names an order that we do not have, or not yet, has to wait for it."""
-    named_so = {each.order_id for each in found if isinstance(each, Refused) and each.order_id}
-    known = set(session.exec(select(Order.id).where(col(Order.id).in_(named_so)))) if named_so else set()
-    absent = named_so - known
-    return [
-        Refused(Fate.WAIT, UNKNOWN, each.order_id) if isinstance(each, Refused) and each.order_id in absent else each
-        for each in found
-    ]
 
 
 def _opened(book: Ledger, facts: SessionFacts, opened_as: str) -> Checkout | None:
@@ -239,6 +226,8 @@ def _nobodys(shop_id: str, facts: SessionFacts) -> Refused:
         return Refused(Fate.IGNORE, ANOTHER_SHOPS if facts.shop_id else NOT_OURS)
     if not facts.order_id.startswith("ord_"):
         return Refused(Fate.IGNORE, NOT_OURS)
+    if facts.state is not CheckoutState.COMPLETE:
+        return Refused(Fate.IGNORE, UNPAID, facts.order_id)
     return Refused(Fate.WAIT, UNKNOWN, facts.order_id)
 
 

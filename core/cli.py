@@ -8,7 +8,6 @@ import typer
 from core.command_line import (
     catalog,
     demo,
-    doctor,
     errors,
     events,
     export,
@@ -21,6 +20,7 @@ from core.command_line import (
     withdrawals,
 )
 from core.command_line.answers import Json, fail, say
+from core.command_line.operations import backup, doctor, rehearse
 from core.command_line.programs import api_keys, hooks
 from core.foundation import database, logs, migration, settings
 from core.foundation.errors import ShopError
@@ -43,7 +43,7 @@ for command in (
     orders.orders, orders.order, orders.resend, orders.refund, orders.revoke, orders.evidence,
     events.events, events.replay, events.reconcile, events.attention,
     withdrawals.withdrawals, people.customer, people.sign_in_code, people.retention, export.export, doctor.doctor, license.license,
-    license.signing_key,
+    license.signing_key, backup.backup, backup.restore, rehearse.rehearse,
 ):  # fmt: skip
     app.command(command.__name__.replace("_", "-"))(command)
 

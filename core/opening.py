@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.foundation import database, migration, settings
@@ -39,9 +40,19 @@ def open_to_restock() -> Shop:
     return _shop(chosen)
 
 
+def closed_shop() -> Shop:
+    """The shop as it lies there, for making a backup of it or putting one back: nothing of it is looked at, filled or migrated."""
+    chosen = settings.read()
+    return _around(chosen, database.connect(chosen.database_url))
+
+
 def _shop(chosen: Settings) -> Shop:
     engine = database.connect(chosen.database_url)
     migration.ensure(engine, chosen.database_url, secret=chosen.signing_key)
+    return _around(chosen, engine)
+
+
+def _around(chosen: Settings, engine: Engine) -> Shop:
     stripe = StripeApi(chosen.stripe_secret_key.get_secret_value(), base=chosen.stripe_base)
     return Shop(settings=chosen, engine=engine, stripe=stripe, storage=Storage(chosen.storage_url))
 

@@ -6,6 +6,7 @@ from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.invoicing import billing_details, invoices
 from core.journeys import carts, given_orders
+from core.journeys.checkout_sessions import lost_orders
 from core.kinds import downloads, entitlement_records, file_versions, grants, licenses, seats, workshops
 from core.kinds.places import attendees, cancellations, waiting_list
 from core.licensing import offline_tokens, rate_limits, signing_keys

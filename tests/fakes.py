@@ -96,6 +96,22 @@ class FakeStripe(FakeCatalogue, FakeBilling):
         self._called("events")
         yield from self._since(since, types, self.happened)
 
+    def checkouts_completed(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        self._called("checkouts_completed")
+        found = [each for each in self._made(self.sessions, since) if each["status"] == "complete"]
+        yield from (deepcopy(self._expanded(each)) for each in found)
+
+    def refunds_made(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        self._called("refunds_made")
+        yield from deepcopy(self._made(self.refunds, since))
+
+    def disputes_raised(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        self._called("disputes_raised")
+        yield from deepcopy(self._made(self.disputes, since))
+
+    def _made(self, kept: dict[str, dict[str, Any]], since: datetime) -> list[dict[str, Any]]:
+        return [each for each in reversed(kept.values()) if each["created"] >= int(since.timestamp())]
+
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         self._called("refund")
         return deepcopy(self.refunds[self._once(key, parameters, lambda: self._new_refund(parameters))])

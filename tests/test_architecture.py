@@ -39,6 +39,8 @@ ROOMS: dict[str, set[str]] = {
     "core/orders": {"core/foundation", "core/gateway", "core/catalog"},
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
     "core/announcements": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds"},
+    # The whole of it in one file, whatever it means.
+    "core/backup": {"core/foundation", "core/shop", "core/orders", "core/kinds"},
     "core/people": {
         "core/outgoing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
@@ -111,6 +113,10 @@ ROOMS: dict[str, set[str]] = {
         "core/people", "core/invoicing", "core/outgoing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
+    "core/rehearsal": {
+        "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/journeys",
+        "core/events", "core/messages", "core/owner",
+    },
     "core/opening": {
         "core/foundation", "core/gateway", "core/shop", "core/outgoing", "core/catalog", "core/owner",
     },
@@ -118,7 +124,8 @@ ROOMS: dict[str, set[str]] = {
     "core/command_line": {
         "core/foundation", "core/rights", "core/shop", "core/opening", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing", "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
-        "core/outgoing", "core/integrations", "core/registers",
+        "core/outgoing", "core/integrations", "core/registers", "core/backup",
+        "core/rehearsal",
     },
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
@@ -438,7 +445,7 @@ RECORDS = {
     "core.orders.balance.payouts.record": {"core/events/balance_questions.py", "core/events/handlers.py"},
     "core.orders.checkouts.record": {"core/fulfillment.py"},
     "core.orders.refunds.record": {"core/events/handlers.py", "core/events/questions.py", "core/journeys/refund.py"},
-    "core.orders.disputes.record": {"core/events/handlers.py"},
+    "core.orders.disputes.record": {"core/events/handlers.py", "core/events/questions.py"},
     "core.orders.disputes.record_warning": {"core/events/handlers.py"},
     "core.orders.subscriptions.record": {"core/journeys/billing/plans.py"},
 }  # fmt: skip

@@ -9,12 +9,14 @@ from core.foundation.errors import (
     AmountTooSmall,
     AmountUnclear,
     ApiKeyNotFound,
+    BackupHindered,
     CatalogInvalid,
     CustomerNotFound,
     EventNotFound,
     EventReduced,
     FileTrouble,
     FileUnreadable,
+    Hindrance,
     Hold,
     HookNotFound,
     HookUnfit,
@@ -33,6 +35,7 @@ from core.foundation.errors import (
     OrderNotFound,
     OtherMode,
     PermissionMissing,
+    RealMoney,
     RefundChanged,
     RefundTooBig,
     RevocationChanged,
@@ -116,6 +119,12 @@ def lines(error: ShopError) -> list[str]:
             ]
         case StripeRefused():
             return [f"Stripe did not do it: {error.message or error.code}"]
+        case RealMoney():
+            return [
+                "The key is a live one: a rehearsal buys with test money only. Set STRIPE_SECRET_KEY to a test key."
+            ]
+        case BackupHindered():
+            return [_HINDERED[error.why].format(detail=error.detail)]
         case NotTheDemo() | NoSeason() | SeasonThere() | SeasonUnderWay() | UnknownPrice():
             return [_of_the_season(error)]
         case _:
@@ -134,6 +143,24 @@ _HOOK = {
     "topic": "There is no such topic. They are order.paid, order.refunded, license.changed, seat.changed, entitlement.changed"
     " and attendee.changed.",
     "setting": "It comes from the environment: change its variable there and restart.",
+}
+_HINDERED = {
+    Hindrance.NO_DATABASE: "There is no shop in the database at DATABASE_URL, or one that `pushcart migrate` has not finished.",
+    Hindrance.SHORT: "{detail} is shorter than the storage says, or was changed while it was read: no backup was made. Try again.",
+    Hindrance.DAMAGED: "This is no backup that could be put back: {detail}. Nothing was changed.",
+    Hindrance.NEWER: "The backup was made by Pushcart {detail}, whose database this version does not know. Install that version"
+    " or a newer one. Nothing was changed.",
+    Hindrance.OTHER_DATABASE: "The backup is of a {detail} database, and DATABASE_URL names one of the other kind. Nothing was"
+    " changed.",
+    Hindrance.OTHER_KEY: "The backup was made under another SECRET_KEY: under this one nobody could read its licence keys, and no"
+    " link in an older letter would open. Set SECRET_KEY to what it was, or say --another-key. Nothing was changed.",
+    Hindrance.NOT_EMPTY: "The database at DATABASE_URL is not empty, and a backup is put into an empty one only. Make a new one,"
+    " or name another file, in DATABASE_URL. Nothing was changed.",
+    Hindrance.NO_TOOL: "{detail} is not on the PATH. Install PostgreSQL's client programs (Debian: `apt install"
+    " postgresql-client`), or say in which folder they are with --tools.",
+    Hindrance.OLD_TOOL: "{detail}: pg_dump must not be older than its server. Install the newer client programs, and say in which"
+    " folder they are with --tools.",
+    Hindrance.TOOL_FAILED: "PostgreSQL's program did not do it: {detail}",
 }
 _HOLDS = {
     Hold.ORDER: "{} is not paid or not delivered yet. Wait for it, or refund it.",

@@ -8,9 +8,9 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from core.catalog import products, seller
-from core.correspondence import digest, samples
+from core.correspondence import digest, samples, shop_notices
 from core.correspondence.veil import Veil
-from core.foundation.outbox import Job
+from core.foundation.outbox import Job, Notice
 from core.foundation.settings import Settings
 from core.kinds.places import attendees
 from core.messages import (
@@ -206,6 +206,13 @@ def _owner_notice(order_id: str, topic: str) -> Draft:
     )  # fmt: skip
 
 
+def _shop_notice(topic: str, subject: str) -> Draft:
+    return Draft(
+        f"{Job.SHOP_NOTICE}:{topic}:{subject}", None, lambda _: "owners",
+        _written(lambda shop: shop_notices.about(shop, Notice(topic), subject), shop_notices.worded),
+    )  # fmt: skip
+
+
 def _invitation(member_id: str, time: str) -> Draft:
     return Draft(
         f"{Job.INVITATION}:{member_id}:{time}", None, partial(letters.colleague, member_id=member_id),
@@ -280,6 +287,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.NEW_VERSION: (2, _new_version),
     Job.SIGN_IN_CODE: (1, _sign_in_code),
     Job.OWNER_NOTICE: (2, _owner_notice),
+    Job.SHOP_NOTICE: (2, _shop_notice),
     Job.INVITATION: (2, _invitation),
     Job.SEAT_INVITATION: (2, _seat_invitation),
     Job.PLACE_LETTER: (4, _place_letter),

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from core.catalog.products import Kind
+from core.correspondence import shop_notices
+from core.correspondence.shop_notices import ShopNotice
 from core.foundation.money import Money
-from core.foundation.outbox import Job
+from core.foundation.outbox import Job, Notice
 from core.kinds.grants import Delivery, File, License
 from core.kinds.workshops import Times
 from core.messages import after_purchase, place_wording, wording
@@ -184,6 +186,15 @@ def _digest(shop: Shop) -> DigestLetter:
     )  # fmt: skip
 
 
+def _shop_notice(shop: Shop) -> ShopNotice:
+    return ShopNotice(
+        shop.settings.owners or (BUYER,),
+        Notice.KEY_REFUSED,
+        "Invalid API Key provided",
+        f"{shop.settings.public_url}/owner",
+    )
+
+
 SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.RECEIPT: lambda shop: wording.receipt(shop.settings, _order(shop)),
     Job.LATE_DELIVERY: _late,
@@ -206,6 +217,7 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.PLACE_LETTER: lambda shop: place_wording.about_place(shop.settings, _place(shop)),
     Job.WAITING_LETTER: lambda shop: place_wording.waiting(shop.settings, _waiting(shop)),
     Job.OWNER_NOTICE: lambda shop: wording.owner_notice(shop.settings, _notice(shop)),
+    Job.SHOP_NOTICE: lambda shop: shop_notices.worded(shop.settings, _shop_notice(shop)),
     Job.INVITATION: lambda shop: wording.invitation(shop.settings, _invitation(shop)),
     Job.SEAT_INVITATION: lambda shop: wording.seat_invitation(shop.settings, _seat(shop)),
     Job.DIGEST: lambda shop: wording.digest(shop.settings, _digest(shop)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlmodel import Session
 
 from core import admission, fulfillment
-from core.admission import Refused
+from core.admission import Fate, Refused
 from core.events.handlers import (
     HANDLERS,
     LIVE_AT_TEST,
@@ -23,6 +23,7 @@ from core.events.handlers import (
 )  # fmt: skip
 from core.fulfillment import Case
 from core.gateway.sessions import read_session
+from core.journeys.checkout_sessions import rebuilding
 from core.orders import ledger, orders
 from core.orders.ledger import Locked
 from core.orders.orders import AdmittedOrder
@@ -85,6 +86,13 @@ def _apply_to_sessions(session: Session, batch: _Batch, contexts: Sequence[Conte
     locked = ledger.lock(session, named) if named else {}
     for context, facts in told:
         admitted = admission.of_locked(locked, context.shop_id, facts)
+        lost = isinstance(admitted, Refused) and admitted.fate is not Fate.ASK
+        if lost and rebuilding.may_be_lost(context.shop_id, facts):
+            # What the others come to is read anew with what is written here.
+            batch.settle(session)
+            if rebuilding.rebuild(session, context.shop_id, facts, actor=context.actor, now=context.now):
+                locked |= ledger.lock(session, [facts.order_id])
+                admitted = admission.of_locked(locked, context.shop_id, facts)
         if isinstance(admitted, Refused):
             batch.conclude(context, not_admitted(session, context, admitted))
             continue

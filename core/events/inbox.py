@@ -169,6 +169,12 @@ def unfinished(session: Session, *, due_at: datetime | None, limit: int | None) 
     return list(session.exec(select(due.c.id).order_by(due.c.place, due.c.retry_after, due.c.id).limit(limit)))
 
 
+def parked_of(session: Session, order_id: str) -> list[str]:
+    """The events that wait for this order."""
+    query = select(StripeEvent.id).where(StripeEvent.order_id == order_id, StripeEvent.state == EventState.PARKED)
+    return list(session.exec(query))
+
+
 def waits_for_stripe(event: StripeEvent) -> bool:
     """Whether a parked event belongs to an order that only Stripe can name."""
     return event.error == admission.ASKING

@@ -12,7 +12,7 @@ from core.fulfillment import Case
 from core.gateway.sessions import read_session
 from core.journeys import ownership, payment_contents
 from core.journeys.billing import plans
-from core.orders import ledger, refunds
+from core.orders import disputes, ledger, refunds
 from core.orders.payments import Payment
 from core.shop import Shop
 
@@ -57,6 +57,18 @@ def place(shop: Shop, event_id: str) -> Outcome:
     if isinstance(found, Refused) and found.fate is Fate.IGNORE:
         return inbox.dismiss(shop, event_id, found.reason)
     return inbox.replay(shop, event_id, actor="worker")
+
+
+def take_dispute(shop: Shop, dispute: dict[str, Any]) -> bool:
+    """Record a dispute as Stripe lists it, if its payment is ours; return whether it is. Raises StripeTrouble."""
+    order_id = ownership.find(shop, dispute)
+    if isinstance(order_id, Refused):
+        return False
+    with shop.transaction() as session:
+        order, book = ledger.lock(session, [order_id], eventful=True)[order_id]
+        disputes.record(session, order_id, book.disputes, disputes.read_dispute(dispute))
+        fulfillment.settle(session, [Case(order, book, "worker")], now=shop.now())
+    return True
 
 
 def _fetch_refunds(shop: Shop, charge: str) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import col, select, update
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.events import balance_questions, inbox, plan_schedule, questions
+from core.events import balance_questions, inbox, plan_schedule, questions, recovery
 from core.events.attempts import BATCH, Pass, Report
 from core.events.handlers import HANDLERS, EventState
 from core.foundation.database import repeatable
@@ -281,6 +281,6 @@ def _ask_about_balance(run: Pass) -> None:
 
 
 _STEPS = (
-    _retry_events, _close_never_opened, plan_schedule.settle_lapsed, _fetch_events, _ask_about_sessions, _resume_refunds,
-    plan_schedule.refresh_due, _learn_payments, _ask_about_balance,
+    recovery.ask_since_backup, recovery.retry_lost, _retry_events, _close_never_opened, plan_schedule.settle_lapsed,
+    _fetch_events, _ask_about_sessions, _resume_refunds, plan_schedule.refresh_due, _learn_payments, _ask_about_balance,
 )  # fmt: skip

@@ -96,7 +96,9 @@
     ├── TooManyTries
     ├── JobFailed
     ├── NotTheDemo          only a shop with the sandbox's key does this
+    ├── RealMoney           only a shop with a test key does this
     ├── InvoiceUnequal      an invoice that was to be written anew came to another amount
+    ├── BackupHindered      no backup can be made of this shop, or this one put back
     ├── NoOwners
     └── CatalogInvalid
 
@@ -838,6 +840,10 @@ class NotTheDemo(ShopError):
     """This is done in a demo alone, where the sandbox stands in for Stripe and no money is real."""
 
 
+class RealMoney(ShopError):
+    """This is done with a test key alone: the shop's key moves real money."""
+
+
 @dataclass(eq=False)
 class InvoiceUnequal(ShopError):
     """The invoice in place of `invoice` would be over `amount`, in minor units, in place of `of`: it stays a draft."""
@@ -845,6 +851,29 @@ class InvoiceUnequal(ShopError):
     invoice: str
     amount: int
     of: int
+
+
+class Hindrance(StrEnum):
+    """What keeps a backup from being made or put back."""
+
+    NO_DATABASE = "no_database"
+    SHORT = "short"
+    DAMAGED = "damaged"
+    NEWER = "newer"
+    OTHER_DATABASE = "other_database"
+    OTHER_KEY = "other_key"
+    NOT_EMPTY = "not_empty"
+    NO_TOOL = "no_tool"
+    OLD_TOOL = "old_tool"
+    TOOL_FAILED = "tool_failed"
+
+
+@dataclass(eq=False)
+class BackupHindered(ShopError):
+    """No backup was made, or none was put back: nothing has changed. `detail` is what of it is in the way."""
+
+    why: Hindrance
+    detail: str = ""
 
 
 class NoOwners(ShopError):

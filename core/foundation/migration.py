@@ -18,10 +18,10 @@ def ensure(engine: Engine, url: str, *, secret: str = "") -> bool:
 
     Safe from several processes at once. Looking costs one query, so that a second start does not import Alembic.
     """
-    if _current(engine) == _newest():
+    if current(engine) == newest():
         return False
     with _alone(engine, url):
-        if _current(engine) == _newest():
+        if current(engine) == newest():
             return False
         _upgrade(engine, secret)
         _upgrade_dbos(url)
@@ -29,12 +29,13 @@ def ensure(engine: Engine, url: str, *, secret: str = "") -> bool:
     return True
 
 
-def _newest() -> str:
+def newest() -> str:
     """The id of the newest migration: their files are numbered, so that the last name is the newest."""
     return max(path.stem.split("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*.py"))
 
 
-def _current(engine: Engine) -> str | None:
+def current(engine: Engine) -> str | None:
+    """Which migration a database is at, or None if it was never brought to the end of one."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("schema_ready"):
             return None
@@ -64,7 +65,7 @@ def _stamp(engine: Engine) -> None:
     """Say that both halves are done: a start that died between them is made good by the next one."""
     with engine.begin() as connection:
         connection.execute(text("delete from schema_ready"))
-        connection.execute(text("insert into schema_ready (version) values (:version)"), {"version": _newest()})
+        connection.execute(text("insert into schema_ready (version) values (:version)"), {"version": newest()})
 
 
 @contextmanager

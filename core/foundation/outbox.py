@@ -48,6 +48,7 @@ class Job(StrEnum):
     PLAN_REMINDER = "plan_reminder"
     SIGN_IN_CODE = "sign_in_code"
     OWNER_NOTICE = "owner_notice"
+    SHOP_NOTICE = "shop_notice"
     INVITATION = "invitation"
     ASK_STRIPE = "ask_stripe"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
@@ -61,6 +62,15 @@ class Job(StrEnum):
     PLACE_LETTER = "place_letter"
     WAITING_LETTER = "waiting_letter"
     PLACE_REFUND = "place_refund"
+
+
+class Notice(StrEnum):
+    """What a notice to the owners is about: Stripe turns the key away, or does not let it do something, or was paid for an order
+    that is lost."""
+
+    KEY_REFUSED = "key_refused"
+    PERMISSION_MISSING = "permission_missing"
+    ORDER_LOST = "order_lost"
 
 
 class Queue(StrEnum):
@@ -93,6 +103,7 @@ _QUEUES = {
     Job.NEW_VERSION: Queue.BUYERS,
     Job.SIGN_IN_CODE: Queue.CODES,
     Job.OWNER_NOTICE: Queue.OWNERS,
+    Job.SHOP_NOTICE: Queue.OWNERS,
     Job.WITHDRAWAL_NOTICE: Queue.OWNERS,
     Job.INVITATION: Queue.OWNERS,
     Job.TEST_LETTER: Queue.OWNERS,

@@ -3,6 +3,7 @@
 Each purpose has a key of its own, derived from SECRET_KEY, so that nothing made for one passes for another.
 """
 
+import hmac
 from base64 import urlsafe_b64encode
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ RECEIPT = "receipt"
 # What opens a place in a workshop, and an entry of a waiting list, for as long as there is one.
 PLACE = "place"
 WAITING = "waiting"
+
+# The copy of an order that its Checkout Session carries.
+ORDER = "order"
 
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
 LICENSE_KEY = "license-key"
@@ -77,6 +81,21 @@ def read_for_good(key: str, purpose: str, token: str) -> str:
         return Signer(key, salt=f"pushcart.{purpose}").unsign(token).decode()
     except (BadSignature, UnicodeError):
         raise LinkInvalid() from None
+
+
+def signature(key: str, purpose: str, text: str) -> str:
+    """The signature of any text, to be kept beside it."""
+    return Signer(key, salt=f"pushcart.{purpose}").get_signature(text).decode()
+
+
+def is_signed(key: str, purpose: str, text: str, by: str) -> bool:
+    """Whether a text was signed so for this purpose."""
+    return Signer(key, salt=f"pushcart.{purpose}").verify_signature(text, by)
+
+
+def derived(key: str, purpose: str, subject: str) -> bytes:
+    """64 bytes that follow from `key` for this subject of this purpose, and that nobody foresees who does not have it."""
+    return hmac.digest(key.encode(), f"pushcart.{purpose}\n{subject}".encode(), "sha512")
 
 
 def seal(key: str, purpose: str, secret: str) -> str:

@@ -119,6 +119,12 @@ class Storage:
         for listed in obstore.list(self.store, f"{folder}/"):
             obstore.delete(self.store, [each["path"] for each in listed])
 
+    def everything(self) -> Iterator[tuple[str, int]]:
+        """The key of every file, and how many bytes it has, in no order. Raises StorageUnreachable."""
+        with _answering():
+            for listed in obstore.list(self.store):
+                yield from ((str(each["path"]), int(each["size"])) for each in listed)
+
     def has(self, key: str) -> bool:
         """Whether there is a file under this key."""
         return self.size_of(key) is not None

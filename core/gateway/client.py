@@ -48,6 +48,9 @@ class Stripe(Protocol):
     def expire_checkout(self, session_id: str) -> SessionFacts: ...
     def undelivered_events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]: ...
     def events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]: ...
+    def checkouts_completed(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def refunds_made(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
+    def disputes_raised(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def refunds_of(self, charge: str) -> list[dict[str, Any]]: ...
     def find_charge(self, charge: str) -> dict[str, Any] | None: ...
@@ -132,6 +135,22 @@ class StripeApi:
     def events(self, *, since: datetime, types: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Stripe's events of these types since then, newest first. Stripe keeps them for 30 days."""
         return self._events({"created": {"gte": int(since.timestamp())}}, types)
+
+    def checkouts_completed(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """The account's Checkout Sessions that were opened since then and completed, newest first, however old."""
+        asked = {"created": {"gte": int(since.timestamp())}, "status": "complete", "limit": 100}
+        expanded = {**asked, "expand": [f"data.{part}" for part in _WITH_ITS_PAYMENT]}
+        return self._all(lambda: self._client.v1.checkout.sessions.list(expanded))  # type: ignore[arg-type]
+
+    def refunds_made(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """The account's refunds that were made since then, newest first."""
+        made = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+        return self._all(lambda: self._client.v1.refunds.list(made))  # type: ignore[arg-type]
+
+    def disputes_raised(self, *, since: datetime) -> Iterator[dict[str, Any]]:
+        """The disputes that were raised since then, newest first."""
+        raised = {"created": {"gte": int(since.timestamp())}, "limit": 100}
+        return self._all(lambda: self._client.v1.disputes.list(raised))  # type: ignore[arg-type]
 
     def refund(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         """Send money back, once per idempotency key."""

@@ -33,7 +33,8 @@ from core.foundation.money import Money, check_chargeable
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
-from core.journeys import carts, date_choice, session_parameters
+from core.journeys import carts, date_choice
+from core.journeys.checkout_sessions import parameters
 from core.kinds import deliverables, offers, seats, workshops
 from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
@@ -235,8 +236,8 @@ def _new_attempt(
     if wish.offered:
         waiting_list.hand_over(session, wish.offered, order.id)
     deliverables.hold_all(session, lines, now=now)
-    consents.record(session, order.id, wish.asked, basket.consents, known=known is not None, now=now)
-    row = _opening(session, shop, order, wish, now=now)
+    agreed = consents.record(session, order.id, wish.asked, basket.consents, known=known is not None, now=now)
+    row = _opening(session, shop, order, wish, agreed, now=now)
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
@@ -263,8 +264,10 @@ def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
     return order
 
 
-def _opening(session: Session, shop: Shop, order: Order, wish: _Wish, *, now: datetime) -> Checkout:
-    """The order's attempt to be, with all that Stripe is asked for."""
+def _opening(
+    session: Session, shop: Shop, order: Order, wish: _Wish, agreed: tuple[str, ...], *, now: datetime
+) -> Checkout:
+    """The order's attempt to be, with all that Stripe is asked for. `agreed` are the versions of clauses that it is under."""
     holding = any(draft.kind is Kind.WORKSHOP for draft in wish.drafts)
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
     plans = [draft.product_id for draft in wish.drafts if draft.interval]
@@ -274,7 +277,7 @@ def _opening(session: Session, shop: Shop, order: Order, wish: _Wish, *, now: da
     return Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
-        parameters=session_parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial, who),
+        parameters=parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial, who, agreed),
     )  # fmt: skip
 
 

@@ -14,13 +14,14 @@ from core.foundation.errors import CheckoutNotFound
 from core.fulfillment import Settled
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
+from core.journeys.checkout_sessions import rebuilding
 from core.orders import orders, payments, subscriptions
 from core.orders.orders import AdmittedOrder
 from core.shop import Shop
 
 
 def take_in(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
-    """Record what a Session said if it is ours. Raises StripeTrouble.
+    """Record what a Session said if it is ours; an order that was lost is written again before. Raises StripeTrouble.
 
     One that Stripe recovered from an expired one is followed to that one, and so on, until one is known.
     """
@@ -46,6 +47,9 @@ def find(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
 def _recorded(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
     with shop.transaction() as session:
         admitted = admission.of_session(session, shop.id, facts)
+        if isinstance(admitted, Refused) and admitted.fate is not Fate.ASK:
+            rebuilt = rebuilding.rebuild(session, shop.id, facts, actor=actor, now=shop.now())
+            admitted = admission.of_session(session, shop.id, facts) if rebuilt else admitted
         if isinstance(admitted, Refused):
             return admitted
         return fulfillment.apply(session, admitted, actor=actor, now=shop.now())

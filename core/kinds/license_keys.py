@@ -1,7 +1,11 @@
 """The text of a licence key: how one is made, known again however it is typed, and kept so that no table holds it readable."""
 
 import secrets
+from collections.abc import Iterator
 from hashlib import sha256
+from itertools import count
+
+from core.foundation import signing
 
 # Crockford's base32: without I, L, O and U, which people mistake for other characters or read too much into.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -15,12 +19,25 @@ HINT = 6
 
 def make(prefix: str = "") -> str:
     """A new key: the prefix, 25 random characters (125 bits) and one that shows most slips in typing them."""
-    while True:
-        body = "".join(secrets.choice(ALPHABET) for _ in range(_LENGTH))
+    return _written(prefix, (secrets.token_bytes(_LENGTH) for _ in count()))
+
+
+def of_line(order_id: str, line: int, position: int, *, key: str, prefix: str = "") -> str:
+    """The key at this position of this line of an order, as random to whoever has not the shop's `key`. An order that is lost
+    with its database, and written again, has the very same."""
+    subjects = (f"{order_id}:{line}:{position}:{turn}" for turn in count())
+    return _written(prefix, (signing.derived(key, signing.LICENSE_KEY, subject) for subject in subjects))
+
+
+def _written(prefix: str, draws: Iterator[bytes]) -> str:
+    """The first of these draws that has a check of the alphabet, as a key."""
+    for drawn in draws:
+        body = "".join(ALPHABET[byte % len(ALPHABET)] for byte in drawn[:_LENGTH])
         check = _check(body)
         if check < len(ALPHABET):
             groups = [body[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP)]
             return "-".join([prefix] * bool(prefix) + [*groups, ALPHABET[check]])
+    raise AssertionError("there is always another draw")
 
 
 def is_well_formed(text: str) -> bool:

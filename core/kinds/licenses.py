@@ -73,7 +73,7 @@ for _name, _condition in (("disabled", DISABLED), ("timed", TIMED), ("given", GI
     index_where(_condition, f"ix_license_keys_{_name}", LicenseKey.created_at, LicenseKey.id)
 
 # A grant that is given again has the keys that it had.
-_KEYS = InsertOnce(LicenseKey, conflict="(grant_id, position) do nothing")
+_KEYS = InsertOnce(LicenseKey)
 
 
 class LicenseActivation(Record, table=True):
@@ -115,11 +115,12 @@ def release(session: Session, line_id: str) -> None:
 def grant(session: Session, line: OrderLine, grant: Grant, *, now: datetime) -> str:
     """Make the grant's keys, unless it has them from before. Returns an empty reason: keys are never short."""
     terms = license_terms.as_of(session.get_one(Product, line.product_id).terms, now)
-    livemode = session.get_one(Order, line.order_id).livemode
+    livemode, secret = session.get_one(Order, line.order_id).livemode, session.info[SECRET]
     rows = [
         new_key(
-            session, license_keys.make(terms.prefix), terms, grant_id=grant.id, position=position,
-            product_id=line.product_id, origin=Origin.ORDER, livemode=livemode, created_at=now,
+            session, license_keys.of_line(line.order_id, line.position, position, key=secret, prefix=terms.prefix), terms,
+            grant_id=grant.id, position=position, product_id=line.product_id, origin=Origin.ORDER, livemode=livemode,
+            created_at=now,
         ).model_dump()
         for position in range(line.quantity)
     ]  # fmt: skip

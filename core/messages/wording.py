@@ -444,10 +444,16 @@ def withdrawal_notice(settings: Settings, letter: WithdrawalNotice) -> Message:
         f"Accept {'it' if one else 'them'} or say why not. What is accepted has to be paid back within 14 days of the"
         f" declaration, the first by {_date(letter.answer_by)}."
     )
-    context: dict[str, object] = {
-        "headline": headline, "advice": advice, "url": letter.url, "answer_by": _date(letter.answer_by),
-    }  # fmt: skip
-    return _message(settings, "withdrawal_notice", ", ".join(letter.owners), headline.rstrip("."), context)
+    due = f"To be settled by {_date(letter.answer_by)}."
+    return shop_notice(settings, letter.owners, headline, advice, letter.url, preheader=due)
+
+
+def shop_notice(
+    settings: Settings, owners: Sequence[str], headline: str, advice: str, url: str, *, preheader: str
+) -> Message:  # fmt: skip
+    """Something that the owners must hear of at once; `preheader` is what a mailbox shows beside the subject."""
+    context: dict[str, object] = {"headline": headline, "advice": advice, "url": url, "preheader": preheader}
+    return _message(settings, "shop_notice", ", ".join(owners), headline.rstrip("."), context)
 
 
 def invitation(settings: Settings, letter: InvitationLetter) -> Message:
@@ -621,7 +627,7 @@ def _message(settings: Settings, name: str, to: str, subject: str, context: dict
 
 
 # Those who run the shop have no contract to withdraw from.
-_TO_STAFF = ("owner_notice", "withdrawal_notice", "invitation", "digest")
+_TO_STAFF = ("owner_notice", "shop_notice", "invitation", "digest")
 _PLACE = "<!-- seller -->"
 
 

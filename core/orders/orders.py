@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar, NewType
 
 from sqlalchemy import ColumnElement, Index, text
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, or_, select, update
 
 from core.catalog import products
 from core.catalog.products import Kind
@@ -203,6 +203,40 @@ def add(
     return order
 
 
+def place_again(
+    session: Session,
+    order_id: str,
+    *,
+    number: str,
+    cart_id: str,
+    currency: str,
+    livemode: bool,
+    business: bool,
+    placed_at: datetime,
+) -> Order:
+    """Write an order that was placed once and is lost, without lines. It has the number that its buyer knows, which nobody else
+    gets from now on, unless somebody has it by now."""
+    prefix, _, counted = number.rpartition("-")
+    if counted.isdecimal():
+        used = update(Counter).where(col(Counter.name) == "order", col(Counter.value) < int(counted))
+        session.exec(used.values(value=int(counted)))
+    taken = session.exec(
+        select(Order.number, Order.cart_id).where(or_(Order.number == number, Order.cart_id == cart_id))
+    )
+    others = taken.all()
+    if any(each == number for each, _ in others):
+        number = f"{prefix}-{_next_number(session)}"
+    if not cart_id or any(each == cart_id for _, each in others):
+        cart_id = f"lost:{order_id}"
+    order = Order(
+        id=order_id, number=number, cart_id=cart_id, currency=currency, amount_expected=0, livemode=livemode,
+        business=business, created_at=placed_at, updated_at=placed_at,
+    )  # fmt: skip
+    session.add(order)
+    session.flush()
+    return order
+
+
 def write_lines(
     session: Session, order: Order, drafts: Sequence[LineDraft], *, instead_of: Sequence[OrderLine], now: datetime
 ) -> list[OrderLine]:
@@ -252,6 +286,12 @@ def lock_cart(session: Session, cart_id: str) -> Order | None:
     lock_names(session, f"cart {cart_id}", shared=[products.SHELVES])
     query = select(Order).where(Order.cart_id == cart_id).with_for_update()
     return session.exec(query.execution_options(populate_existing=True)).first()
+
+
+def leave_out(session: Session, count: int) -> int:
+    """Give so many of the next numbers to no order; return the last of them."""
+    skip = update(Counter).where(col(Counter.name) == "order").values(value=col(Counter.value) + count)
+    return int(session.exec(skip.returning(col(Counter.value))).scalar_one())
 
 
 _NEXT_NUMBER = text("update counters set value = value + 1 where name = 'order' returning value")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Index
-from sqlmodel import Field, Session, col, func, select
+from sqlmodel import Field, Session, col, func, select, update
 
 from core.foundation.database import Record, index_where, minor_units
 from core.foundation.money import Money
@@ -262,6 +262,11 @@ def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[
         ~setbacks.resting(col(Subscription.id), now=now),
     )
     return list(session.exec(query.order_by(col(Subscription.refresh_at), col(Subscription.id)).limit(limit)))
+
+
+def refresh_all(session: Session, *, now: datetime) -> None:
+    """Let Stripe be asked about all of them at once."""
+    session.exec(update(Subscription).where(col(Subscription.refresh_at) > now).values(refresh_at=now))
 
 
 def renewing(session: Session, *, livemode: bool, since: datetime, until: datetime) -> list[tuple[int, Money]]:

@@ -15,6 +15,7 @@ from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
+from core.journeys.checkout_sessions import lost_orders
 from core.kinds import downloads
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
@@ -59,6 +60,7 @@ def items(shop: Shop) -> list[Item]:
     with shop.reading() as session:
         found = [
             *_stripe(session, now=now),
+            *_lost(session, livemode=shop.settings.livemode),
             *_setbacks(session),
             *_without_owners(session, shop),
             *_disputes(session),
@@ -68,7 +70,7 @@ def items(shop: Shop) -> list[Item]:
             *_refunds(session),
             *_payouts(session, livemode=shop.settings.livemode),
             *_permissions(session),
-            *_events(session, now=now),
+            *_events(session, livemode=shop.settings.livemode, now=now),
             *_letters(session, now=now),
             *_files(session),
             *_endpoints(session),
@@ -102,6 +104,20 @@ def _stripe(session: Session, *, now: datetime) -> Iterator[Item]:
         yield Item("stripe_key_refused", "permissions", None, lacking.at, None, lacking.detail, _PERMISSION)
     if page and not _page_opened_since(session, page.at):
         yield Item("stripe_key_refused", "checkout", None, page.at, None, page.detail, _NO_PAYMENTS)
+
+
+def _lost(session: Session, *, livemode: bool) -> Iterator[Item]:
+    """Payments for orders that this database does not have and that could not be written again."""
+    for row in lost_orders.everything(session, livemode=livemode):
+        paid = f"{Money(row.amount, row.currency).format()} for {row.number or row.order_id}: {row.reason}"
+        yield Item("order_lost", row.id, None, row.found_at, None, paid, _LOST)
+
+
+_LOST = (
+    "Its buyer has paid, and the order is not in this database, perhaps since a backup was put back. Where something is missing,"
+    " apply the catalogue that has it: then the order is written again by itself, or at once by `pushcart reconcile`. Else give"
+    " its buyer what they bought by hand, or refund it in Stripe's dashboard; this item goes with the refund."
+)
 
 
 def _newest(signal: Milestone, *others: Milestone | None) -> bool:
@@ -327,7 +343,7 @@ _READABLE = {
 }  # fmt: skip
 
 
-def _events(session: Session, *, now: datetime) -> Iterator[Item]:
+def _events(session: Session, *, livemode: bool, now: datetime) -> Iterator[Item]:
     for row in session.exec(select(StripeEvent).where(StripeEvent.state == EventState.FAILED)):
         yield Item(
             "event_failed", row.id, row.order_id, row.received_at, None, row.error,
@@ -336,7 +352,10 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
     parked = select(StripeEvent).where(
         StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR
     )
+    lost = {row.order_id for row in lost_orders.everything(session, livemode=livemode)}
     for row in session.exec(parked):
+        if row.order_id in lost:
+            continue  # the order itself is listed
         yield Item(
             "event_parked", row.id, row.order_id, row.received_at, None, row.error,
             _STILL_ASKING if inbox.waits_for_stripe(row) else _UNKNOWN_ORDER,
@@ -349,7 +368,9 @@ def _events(session: Session, *, now: datetime) -> Iterator[Item]:
         )  # fmt: skip
 
 
-_UNKNOWN_ORDER = "Stripe speaks of an order that this database does not have. Was a backup restored?"
+_UNKNOWN_ORDER = (
+    "Stripe speaks of an order that this database does not have, and nobody could say yet which Session it was for."
+)
 _STILL_ASKING = (
     "Stripe has not said yet which order this belongs to. It is asked again by itself; `pushcart reconcile` asks now."
 )

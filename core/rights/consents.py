@@ -48,18 +48,21 @@ def record(
     *,
     known: bool,
     now: datetime,
-) -> None:
+) -> tuple[str, ...]:
     """Keep what was asked about this order, which may be changed, and what was `agreed` to: versions of clauses, or None for
-    whoever says nothing about it now: then what they said before of the same things stays. `known` if the order was there."""
+    whoever says nothing about it now: then what they said before of the same things stays. `known` if the order was there.
+    Returns the versions that it is agreed to then, in all."""
     standing = of_order(session, order_id) if known else []
     before = {(row.version, row.products): row for row in standing}
     rows = [_row(order_id, each, agreed, before, now=now) for each in asked]
+    given = tuple(sorted({row["version"] for row in rows if row["given"]}))
     if known and {(row.version, row.products, row.given) for row in standing} == set(map(_fact, rows)):
-        return
+        return given
     if standing:
         session.exec(delete(Consent).where(col(Consent.order_id) == order_id))
     if rows:
         _WRITE(session, rows)
+    return given
 
 
 def of_order(session: Session, order_id: str) -> Sequence[Consent]:

@@ -73,6 +73,7 @@ LETTER = {
 LETTER_KIND: Mapping[str, str] = {
     Job.RECEIPT: "Receipt", Job.LATE_DELIVERY: "Late delivery", Job.PAYMENT_FAILED: "Payment failed",
     Job.PAID_AFTER_END: "Paid after the end", Job.SIGN_IN_CODE: "Sign-in code", Job.OWNER_NOTICE: "Notice to the owners",
+    Job.SHOP_NOTICE: "Notice about the shop",
     Job.INVITATION: "Invitation", Job.REFUNDED: "Money back", Job.RENEWAL_FAILED: "Renewal failed",
     Job.PLAN_ENDING: "Plan will end", Job.PLAN_ENDED: "Plan has ended", Job.ACCESS_CHANGED: "Access closed or opened",
     Job.WITHDRAWAL: "Withdrawal", Job.WITHDRAWAL_NOTICE: "Notice of withdrawals", Job.PLAN_REMINDER: "Plan reminder",

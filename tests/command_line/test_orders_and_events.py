@@ -47,8 +47,9 @@ def order_id(shop: Shop, stripe: FakeStripe) -> str:
 
 @pytest.fixture
 def parked_event(shop: Shop, stripe: FakeStripe) -> str:
-    """An event about an order that nobody knows."""
+    """An event about an order that nobody knows, and that was paid."""
     link = checkout.start(shop, Basket("cart_lost", (Item("guide-eur", 1),)))
+    stripe.pay(session_in(link.url))
     event = stripe.event("completed", session_in(link.url))
     event["data"]["object"]["metadata"]["order_id"] = "ord_unheard_of"
     inbox.receive(shop, *signed(event))

@@ -3,17 +3,20 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from sqlmodel import Session, col, select, update
 
-from core.foundation import masking
+from core.foundation import masking, outbox
 from core.foundation.database import Record, text_enum
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
+from core.foundation.outbox import Job, Notice
 from core.foundation.writes import InsertOnce
 
 
 class Name(StrEnum):
-    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay."""
+    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay.
+    `restored` is as of when a backup is that was put back, `recovered` when Stripe was asked for what came after it."""
 
     STRIPE_ANSWERED = "stripe_answered"
     STRIPE_SILENT = "stripe_silent"
@@ -28,6 +31,8 @@ class Name(StrEnum):
     PAYOUTS_READ = "payouts_read"
     PAYOUTS_REFUSED = "payouts_refused"
     RETAINED = "retention_ran"
+    RESTORED = "restored"
+    RECOVERED = "recovered"
 
 
 class Milestone(Record, table=True):
@@ -52,9 +57,16 @@ _FIRST = InsertOnce(Milestone, returning="name")
 
 
 def record_refused(session: Session, refusal: StripeKeyRefused, *, at: datetime) -> None:
-    """Write down that Stripe turned the key away, or that it may not do something."""
-    name = Name.PERMISSION_MISSING if isinstance(refusal, PermissionMissing) else Name.KEY_REFUSED
-    record(session, name, at=at, detail=refusal.message or refusal.code)
+    """Write down that Stripe turned the key away, or that it may not do something, and owe the owners a letter about that: one
+    for each time that the key was good before, and for each thing that it may not do."""
+    said = refusal.message or refusal.code
+    if isinstance(refusal, PermissionMissing):
+        name, topic, since = Name.PERMISSION_MISSING, Notice.PERMISSION_MISSING, sha256(said.encode()).hexdigest()[:12]
+    else:
+        answered = last(session, Name.STRIPE_ANSWERED)
+        name, topic, since = Name.KEY_REFUSED, Notice.KEY_REFUSED, f"{answered.at:%Y%m%dT%H}" if answered else "ever"
+    record(session, name, at=at, detail=said)
+    outbox.owe(session, Job.SHOP_NOTICE, topic, since, key=f"{topic}:{since}")
 
 
 def last(session: Session, name: Name) -> Milestone | None:

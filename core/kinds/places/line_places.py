@@ -48,6 +48,17 @@ def hold(session: Session, line: OrderLine, *, now: datetime) -> None:
     session.flush()
 
 
+def note_lapsed(session: Session, line: OrderLine) -> None:
+    """Note that the line held its places once, and does not any more: it gets them when it is paid, if they are free."""
+    session.add(
+        Reservation(
+            order_line_id=line.id, date_id=line.workshop_date_id or "", places=line.quantity,
+            state=ReservationState.RELEASED,
+        )
+    )  # fmt: skip
+    session.flush()
+
+
 def release(session: Session, line_id: str) -> None:
     """Give back what the line holds; places that are paid for stay taken."""
     reservation = session.get(Reservation, line_id, with_for_update=True)

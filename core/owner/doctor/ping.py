@@ -25,8 +25,7 @@ def send(shop: Shop, url: str) -> Iterator[Finding]:
         "created": int(time.time()), "api_version": None, "data": {"object": {"object": "ping"}},
     }  # fmt: skip
     raw = orjson.dumps(event)
-    secret = shop.settings.stripe_webhook_secret[0].get_secret_value()
-    trouble = _post(url, raw, signature.signed(raw, secret))
+    trouble = post(shop, url, raw)
     arrived = inbox.forget(shop, event_id)
     if trouble:
         yield Finding("webhook", Level.WRONG, f"A signed ping to {url} {trouble}.", _WHY, _HOW)
@@ -37,8 +36,9 @@ def send(shop: Shop, url: str) -> Iterator[Finding]:
         yield Finding("webhook", Level.FINE, f"A signed ping to {url} arrived.")
 
 
-def _post(url: str, raw: bytes, header: str) -> str:
-    """What went wrong, in words; empty if it was taken."""
+def post(shop: Shop, url: str, raw: bytes) -> str:
+    """Send an event there, signed with our secret; return what went wrong, in words, or nothing if it was taken."""
+    header = signature.signed(raw, shop.settings.stripe_webhook_secret[0].get_secret_value())
     asked = Request(url, data=raw, headers={"Stripe-Signature": header, "Content-Type": "application/json"})
     try:
         with urlopen(asked, timeout=_ANSWER_SECONDS) as answer:

@@ -34,6 +34,7 @@ class Moment:
 # By the name of an event, up to its first colon: what happened, and what that means.
 _TITLES: dict[str, tuple[str, Tone]] = {
     "given": ("Given by the shop", Tone.GOOD),
+    "rebuilt": ("Written again from Stripe, since a backup was put back", Tone.PLAIN),
     "checkout": ("Went to the payment page", Tone.PLAIN),
     "paid": ("Paid", Tone.GOOD),
     "fulfilled": ("Everything was handed over", Tone.GOOD),

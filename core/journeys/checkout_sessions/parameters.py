@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from core.catalog import products
 from core.catalog.seller import Seller
 from core.foundation.database import new_id
+from core.journeys.checkout_sessions import order_copy
 from core.kinds.workshops import DateView
 from core.orders.orders import LineDraft, Order
 from core.shop import Shop
@@ -24,23 +25,29 @@ def build(
     expires_at: datetime,
     trial: int,
     seller: Seller | None,
+    agreed: tuple[str, ...],
 ) -> dict[str, Any]:
-    """What Stripe is asked for; `trial` is in days, and the `seller` stands on invoices. Metadata names the order, never the
-    person; a retry sends the same again.
+    """What Stripe is asked for; `trial` is in days, the `seller` stands on invoices, and `agreed` are the versions of clauses
+    that the order is under. Metadata names the order and what is bought, never the person; a retry sends the same again.
 
     The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
     """
     metadata = {
         "order_id": order.id, "cart_id": order.cart_id, "shop_id": shop.id, "attempt": str(order.attempts),
     }  # fmt: skip
+    own = {**metadata, "token": new_id("tok")}
     tried = {"trial_period_days": trial} if trial else {}
     subscribes = any(draft.interval for draft in drafts)
     base = shop.settings.public_url
+    invoiced = _invoiced(shop, order, seller, subscribes=subscribes)
+    copy = order_copy.of_order(
+        order, drafts, agreed=agreed, trial=trial, taxed=shop.settings.tax == "stripe", invoiced=bool(invoiced)
+    )
     parameters: dict[str, Any] = {
         "mode": "subscription" if subscribes else "payment",
         "line_items": [_line_item(shop, draft, dates) for draft in drafts],
         "client_reference_id": order.id,
-        "metadata": {**metadata, "token": new_id("tok")},
+        "metadata": {**own, **order_copy.written(copy, shop.signing_key, own)},
         "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata, **tried},
         "success_url": f"{base}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": f"{base}/cart",
@@ -49,7 +56,7 @@ def build(
         # Stripe would offer to pay in the buyer's own currency, which is not what was ordered.
         "adaptive_pricing": {"enabled": False},
         **_taxed(shop, order),
-        **_invoiced(shop, order, seller, subscribes=subscribes),
+        **invoiced,
     }
     if any(draft.stripe_price_id for draft in drafts):
         # A price of Stripe's may have several currencies.

@@ -1,0 +1,109 @@
+"""A whole database in a file, and back: SQLite by its own online backup, PostgreSQL by its `pg_dump` and `pg_restore`."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, inspect
+
+from core.foundation import masking
+from core.foundation.errors import BackupHindered, Hindrance
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# Where a backup keeps which kind.
+PART = {SQLITE: "database.sqlite", POSTGRESQL: "database.pgdump"}
+_PAGES_AT_ONCE = 4096
+
+
+def kind_of(url: str) -> str:
+    """Which kind of database this address is of."""
+    return SQLITE if url.startswith("sqlite") else POSTGRESQL
+
+
+def path_of(url: str) -> Path:
+    """Where the file of a SQLite database is."""
+    return Path(url.removeprefix("sqlite:///")).absolute()
+
+
+def dump(url: str, out: Path, *, folder: str = "", progress: Callable[[str], object]) -> None:
+    """Write the database as it is at this moment, while others write on. `folder` is where PostgreSQL's programs are, if not
+    on the PATH. Raises BackupHindered."""
+    if kind_of(url) == SQLITE:
+        _copy_sqlite(path_of(url), out, progress)
+        return
+    program = _program("pg_dump", folder)
+    _check_age(program, url)
+    _run([program, "--format=custom", f"--file={out}"], url)
+
+
+def load(url: str, dumped: Path, *, folder: str = "") -> None:
+    """Fill an empty PostgreSQL database, or leave it empty. Raises BackupHindered."""
+    program = _program("pg_restore", folder)
+    _run([program, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(dumped)], url)
+
+
+def check_tools(url: str, *, folder: str = "") -> None:
+    """Raise BackupHindered if what is needed to fill this database is not there."""
+    if kind_of(url) == POSTGRESQL:
+        _program("pg_restore", folder)
+
+
+def is_empty(engine: Engine) -> bool:
+    """Whether there is no table in a database."""
+    with engine.connect() as connection:
+        looked_at = inspect(connection)
+        schemas = [name for name in looked_at.get_schema_names() if name not in ("information_schema", "pg_catalog")]
+        return not any(looked_at.get_table_names(schema) for schema in schemas)
+
+
+def _copy_sqlite(source: Path, out: Path, progress: Callable[[str], object]) -> None:
+    def told(_status: int, remaining: int, total: int) -> None:
+        progress(f"database, {100 * (total - remaining) // max(total, 1)} %")
+
+    with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, isolation_level=None)) as original:
+        # All steps see what the first one sees: without a transaction of its own, each write of the shop would begin it anew.
+        original.execute("begin")
+        original.execute("select 1 from sqlite_master limit 1").fetchall()
+        with closing(sqlite3.connect(out)) as copy:
+            original.backup(copy, pages=_PAGES_AT_ONCE, progress=told, sleep=0)
+            copy.execute("pragma journal_mode = delete")  # so that all of it is in one file
+
+
+def _program(name: str, folder: str) -> str:
+    found = shutil.which(name, path=folder or None)
+    if found is None:
+        raise BackupHindered(Hindrance.NO_TOOL, name)
+    return found
+
+
+def _check_age(program: str, url: str) -> None:
+    """An older pg_dump does not read a newer server."""
+    import psycopg
+
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    own = re.search(r"\d+", said)
+    with psycopg.connect(url) as connection:
+        theirs = connection.info.server_version // 10000
+    if own is None or int(own[0]) < theirs:
+        raise BackupHindered(Hindrance.OLD_TOOL, f"{said.strip()}, and the server is {theirs}")
+
+
+def _run(command: list[str], url: str) -> None:
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    asked: dict[str, Any] = conninfo_to_dict(url)
+    # Not on the command line, where everybody on the machine could read it.
+    password = asked.pop("password", None)
+    env = os.environ | ({"PGPASSWORD": str(password)} if password else {})
+    done = subprocess.run(
+        [*command, f"--dbname={make_conninfo(**asked)}"], env=env, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        raise BackupHindered(Hindrance.TOOL_FAILED, masking.masked(last))

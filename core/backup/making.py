@@ -1,0 +1,72 @@
+"""Making a backup: the database first, as it is at one moment, then every stored file, while the shop sells on."""
+
+import mimetypes
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlmodel import select
+
+from core.backup import archive, databases
+from core.backup.archive import FILES, Manifest, Writer
+from core.foundation import migration
+from core.foundation.errors import BackupHindered, Hindrance
+from core.kinds.downloads import DownloadFile
+from core.kinds.file_versions import FileVersion
+from core.shop import Shop
+
+_ANY_TYPE = "application/octet-stream"
+
+_Kinds = Mapping[str, tuple[str, str]]
+
+
+def make(
+    shop: Shop, out: Path, *, with_files: bool = True, tools: str = "", progress: Callable[[str], object] = str
+) -> Manifest:
+    """Write a backup of the shop to this file; return what is in it. None of the settings' secrets are.
+
+    `tools` is the folder of PostgreSQL's programs, if they are not on the PATH. Raises BackupHindered, or StorageUnreachable.
+    """
+    url = shop.settings.database_url
+    kind = databases.kind_of(url)
+    # Looked for first: whoever connects to a SQLite file makes it.
+    there = kind != databases.SQLITE or databases.path_of(url).is_file()
+    schema = migration.current(shop.engine) if there else None
+    if schema is None:
+        raise BackupHindered(Hindrance.NO_DATABASE)
+    manifest = Manifest(
+        version=version("pushcart"), schema=schema, database=kind, livemode=shop.settings.livemode,
+        made_at=shop.now(), shop_id=shop.id, with_files=with_files,
+    )  # fmt: skip
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder, archive.written(out) as writer:
+        dumped = Path(folder, databases.PART[kind])
+        progress("database")
+        databases.dump(url, dumped, folder=tools, progress=progress)
+        writer.add_file(dumped.name, dumped)
+        dumped.unlink()
+        if with_files:
+            _add_files(shop, writer, progress)
+        writer.conclude(manifest)
+    return manifest.of(writer.parts)
+
+
+def _add_files(shop: Shop, writer: Writer, progress: Callable[[str], object]) -> None:
+    sold = _sold(shop)
+    for key, size in sorted(shop.storage.everything()):
+        progress(key)
+        media_type, name = sold.get(key) or (mimetypes.guess_type(key)[0] or _ANY_TYPE, "")
+        try:
+            chunks = shop.storage.read_in_chunks(key)
+            writer.add(f"{FILES}{key}", size, chunks, media_type=media_type, sold_as=name)
+        except FileNotFoundError:
+            continue  # it was removed since it was listed, and so by nobody needed
+
+
+def _sold(shop: Shop) -> _Kinds:
+    """Of which type the files that are, or were, sold are, and under which name, by where they lie."""
+    with shop.reading() as session:
+        files = {file.id: file for file in session.exec(select(DownloadFile))}
+        older = session.exec(select(FileVersion.key, FileVersion.name, FileVersion.file_id)).all()
+    found = {key: (files[file_id].media_type, name) for key, name, file_id in older if file_id in files}
+    return found | {file.key: (file.media_type, file.name) for file in files.values()}

@@ -1,0 +1,107 @@
+"""Restoring: all of a backup is read and found whole before anything of it is put where there is nothing yet."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from core.backup import archive, databases
+from core.backup.archive import FILES, Manifest
+from core.foundation import database, migration
+from core.foundation.errors import BackupHindered, Hindrance
+from core.foundation.signals import milestones
+from core.orders import orders
+from core.shop import Shop
+
+# So many numbers of orders are left out, since some were given to buyers after the backup was made.
+GAP = 1000
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back: the backup, and after which number the next orders are counted."""
+
+    manifest: Manifest
+    after: int
+
+
+def restore(
+    shop: Shop,
+    path: Path,
+    *,
+    gap: int = GAP,
+    another_key: bool = False,
+    tools: str = "",
+    progress: Callable[[str], object] = str,
+) -> Restored:
+    """Fill the shop's empty database and its storage from a backup, and bring both to this version. `shop` need not be open.
+
+    `another_key` takes one that was made under another SECRET_KEY. Raises BackupHindered with nothing changed, but for stored
+    files that may be there already.
+    """
+    url = shop.settings.database_url
+    kind = databases.kind_of(url)
+    _refuse_if_not_empty(shop)
+    databases.check_tools(url, folder=tools)
+    beside = databases.path_of(url).parent if kind == databases.SQLITE else None
+    with TemporaryDirectory(dir=beside, prefix=".restoring-") as folder:
+        manifest = archive.verified(path, Path(folder), progress=progress)
+        _refuse_if_unfit(shop, manifest, kind, another_key)
+        _put_files(shop, path, manifest, progress)
+        progress("database")
+        dumped = Path(folder, databases.PART[kind])
+        if kind == databases.SQLITE:
+            after = _brought_up(shop, f"sqlite:///{dumped}", manifest, gap)
+            _in_one_file(dumped)
+            dumped.rename(databases.path_of(url))  # whole, or not there
+        else:
+            databases.load(url, dumped, folder=tools)
+            after = _brought_up(shop, url, manifest, gap)
+    return Restored(manifest, after)
+
+
+def _refuse_if_not_empty(shop: Shop) -> None:
+    url = shop.settings.database_url
+    if databases.kind_of(url) == databases.SQLITE and not databases.path_of(url).exists():
+        return
+    if not databases.is_empty(shop.engine):
+        raise BackupHindered(Hindrance.NOT_EMPTY)
+    shop.engine.dispose()
+    if databases.kind_of(url) == databases.SQLITE:
+        databases.path_of(url).unlink()
+
+
+def _refuse_if_unfit(shop: Shop, manifest: Manifest, kind: str, another_key: bool) -> None:
+    if manifest.schema > migration.newest():
+        raise BackupHindered(Hindrance.NEWER, manifest.version)
+    if manifest.database != kind:
+        raise BackupHindered(Hindrance.OTHER_DATABASE, manifest.database)
+    if manifest.shop_id != shop.id and not another_key:
+        raise BackupHindered(Hindrance.OTHER_KEY)
+
+
+def _put_files(shop: Shop, path: Path, manifest: Manifest, progress: Callable[[str], object]) -> None:
+    said = {part.name: part for part in manifest.files}
+    for key, chunks in archive.files_of(path) if said else ():
+        progress(key)
+        part = said[FILES + key]
+        shop.storage.put_stream(key, chunks, media_type=part.media_type, name=part.sold_as)
+
+
+def _brought_up(shop: Shop, url: str, manifest: Manifest, gap: int) -> int:
+    """Bring what was restored to this version, give no number twice, and note as of when it is; return the last number."""
+    engine = database.connect(url)
+    try:
+        migration.ensure(engine, url, secret=shop.signing_key)
+        with database.transaction(engine, now=shop.now, secret=shop.signing_key) as session:
+            milestones.record(session, milestones.Name.RESTORED, at=manifest.made_at)
+            return orders.leave_out(session, gap)
+    finally:
+        engine.dispose()
+
+
+def _in_one_file(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")

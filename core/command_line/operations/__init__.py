@@ -1,0 +1,1 @@
+"""What one runs a shop with: its doctor and webhook, backups, and the rehearsal before it opens."""

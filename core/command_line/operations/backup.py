@@ -1,0 +1,90 @@
+"""`pushcart backup` and `pushcart restore`: the whole shop in one file, and back."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.command_line.answers import Json, say
+from core.opening import closed_shop
+
+File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
+Tools = Annotated[
+    str, typer.Option("--tools", metavar="FOLDER", help="Where pg_dump and pg_restore are, if not on the PATH.")
+]
+
+
+def backup(
+    file: File,
+    without_files: Annotated[
+        bool, typer.Option("--without-files", help="Leave out the files at STORAGE_URL: the database alone.")
+    ] = False,
+    tools: Tools = "",
+    as_json: Json = False,
+) -> None:
+    """Write the database and the stored files to FILE, while the shop sells on. The settings' secrets are not in it."""
+    from core.backup import making
+
+    with _shown(as_json) as progress:
+        made = making.make(closed_shop(), file, with_files=not without_files, tools=tools, progress=progress)
+    size = file.stat().st_size
+    text = (
+        f"{file}: the database as of {made.made_at:%Y-%m-%d %H:%M} UTC and {len(made.files)} files, {size / 1e6:.1f} MB.\n"
+        "It has your customers' data in it, and nothing of SECRET_KEY or other settings: keep those elsewhere, since\n"
+        "without that SECRET_KEY nobody can read the licence keys in it."
+    )
+    say(
+        {"file": str(file), "bytes": size, "files": len(made.files), "made_at": made.made_at, "schema": made.schema},
+        text, as_json,
+    )  # fmt: skip
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    gap: Annotated[
+        int, typer.Option("--gap", min=0, help="So many order numbers are left out: more than were given since.")
+    ] = 1000,
+    another_key: Annotated[
+        bool, typer.Option("--another-key", help="Take a backup that was made under another SECRET_KEY.")
+    ] = False,
+    tools: Tools = "",
+    as_json: Json = False,
+) -> None:
+    """Check FILE as a whole, then fill the empty database at DATABASE_URL and the storage at STORAGE_URL from it."""
+    from core.backup import restoring
+
+    shop = closed_shop()
+    with _shown(as_json) as progress:
+        done = restoring.restore(shop, file, gap=gap, another_key=another_key, tools=tools, progress=progress)
+    made = done.manifest
+    mode = "" if made.livemode is shop.settings.livemode else (
+        f"\nIt was made with a {'live' if made.livemode else 'test'} key of Stripe's, and STRIPE_SECRET_KEY is none: see to that"
+        " first.\n"
+    )  # fmt: skip
+    files = (
+        f"{len(made.files)} files" if made.with_files else "no files, since it was made without: put them back yourself"
+    )
+    text = (
+        f"The shop is as it was at {made.made_at:%Y-%m-%d %H:%M} UTC, with {files}. The next order is number"
+        f" {done.after + 1}.\n{mode}"
+        "\nWhat to do now:\n"
+        "  1. pushcart reconcile   asks Stripe for what was bought, refunded and ended since, and delivers it\n"
+        "  2. pushcart attention   names what could not be rebuilt, with what was paid\n"
+        "  3. pushcart doctor      looks at keys, webhook, worker, files and mail\n"
+        "  4. start the processes again"
+    )
+    say(
+        {"made_at": made.made_at, "files": len(made.files), "next_number": done.after + 1, "schema": made.schema}, text,
+        as_json,
+    )  # fmt: skip
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Callable[[str], object]]:
+    """Where one sees what is being written or read."""
+    from rich.console import Console
+
+    with Console(stderr=True, quiet=quiet).status("") as status:
+        yield lambda what: status.update(what)

@@ -1,0 +1,79 @@
+"""Notices about the shop as a whole: what its owners must hear of at once, and that is about none of the orders it has."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from sqlmodel import Session
+
+from core.foundation.errors import NoOwners
+from core.foundation.money import Money
+from core.foundation.outbox import Notice
+from core.foundation.settings import Settings
+from core.foundation.signals import milestones
+from core.foundation.signals.milestones import Name
+from core.journeys.checkout_sessions.lost_orders import LostOrder
+from core.messages import wording
+from core.messages.wording import Message
+from core.shop import Shop
+
+
+@dataclass(frozen=True)
+class ShopNotice:
+    """What the letter needs; `detail` is what Stripe said, or what was paid and why it is nobody's."""
+
+    owners: tuple[str, ...]
+    topic: Notice
+    detail: str
+    url: str
+
+
+def about(shop: Shop, topic: Notice, subject: str) -> ShopNotice | None:
+    """What to write to the owners, or None if it is not so any more. Raises NoOwners."""
+    if not shop.settings.owners:
+        raise NoOwners
+    with shop.reading() as session:
+        detail = _lost(session, subject) if topic is Notice.ORDER_LOST else _refused(session, topic)
+    if detail is None:
+        return None
+    return ShopNotice(shop.settings.owners, topic, detail, f"{shop.settings.public_url}/owner")
+
+
+def worded(settings: Settings, letter: ShopNotice) -> Message:
+    """The letter."""
+    headline, advice = _said(letter)
+    return wording.shop_notice(settings, letter.owners, headline, advice, letter.url, preheader=letter.detail)
+
+
+def _said(letter: ShopNotice) -> tuple[str, str]:
+    match letter.topic:
+        case Notice.KEY_REFUSED:
+            return "Stripe turns the shop's key away.", (
+                f"It said: {letter.detail}. Until there is another one nobody can pay, and what was asked for waits, refunds too."
+                " Make a new key in Stripe's dashboard, set STRIPE_SECRET_KEY and restart every process: then all of it goes on."
+            )
+        case Notice.PERMISSION_MISSING:
+            return "Stripe does not let the shop's key do what it needs to.", (
+                f"It said: {letter.detail}. Give the restricted key that permission in Stripe's dashboard: what was asked for"
+                " waits until then. `pushcart doctor` says what else is missing."
+            )
+        case Notice.ORDER_LOST:
+            return "Somebody has paid for an order that the shop does not have.", (
+                f"{letter.detail}. Where something is missing, apply the catalogue that has it, and the order is written again by"
+                " itself. Else give its buyer what they bought by hand, or refund it in Stripe's dashboard."
+            )
+        case other:
+            assert_never(other)
+
+
+def _refused(session: Session, topic: Notice) -> str | None:
+    name = Name.KEY_REFUSED if topic is Notice.KEY_REFUSED else Name.PERMISSION_MISSING
+    refused, answered = milestones.last_of(session, (name, Name.STRIPE_ANSWERED))
+    mended = topic is Notice.KEY_REFUSED and refused and answered and answered.at > refused.at
+    return None if refused is None or mended else refused.detail.rstrip(".")
+
+
+def _lost(session: Session, session_id: str) -> str | None:
+    row = session.get(LostOrder, session_id)
+    if row is None:
+        return None
+    return f"{Money(row.amount, row.currency).format()} for {row.number or row.order_id} by {row.id}: {row.reason}"

@@ -1,0 +1,231 @@
+"""A backup is the shop at one moment, while it sells on; put back it is the same shop, or nothing has changed."""
+
+import gzip
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import text
+
+from core.backup import archive, databases, making, restoring
+from core.foundation import migration
+from core.foundation.errors import BackupHindered, Hindrance
+from core.foundation.signals import milestones
+from core.kinds.downloads import DownloadFile
+from core.orders.orders import Order
+from core.shop import Shop
+from tests import builders
+from tests.builders import bought, on_sqlite
+from tests.conftest import Clock
+from tests.core.backup.places import everything, files, new_machine, tools
+from tests.fakes import FakeStripe
+
+
+def test_what_is_put_back_is_the_shop_as_it_was_and_gives_no_number_twice(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, clock: Clock, tmp_path: Path
+) -> None:
+    order_id = bought(shop, stripe, "guide-eur", "kit-eur", ("clinic-eur", 2))
+    before, key = everything(shop, "counters", "signals"), builders.license_key(shop, order_id)
+    made_at, owed = clock.time, builders.jobs(shop)
+    file = tmp_path / "shop.backup"
+    seen: list[str] = []
+    manifest = making.make(shop, file, tools=tools(shop), progress=seen.append)
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert "database" in seen
+    assert {name for name in os.listdir(tmp_path) if "backup" in name} == {"shop.backup"}
+    clock.pass_(hours=1)
+    lost = bought(shop, stripe, "guide-eur", cart="cart_2")
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        done = restoring.restore(new, file, tools=tools(shop))
+        assert (done.manifest, everything(new, "counters", "signals")) == (manifest, before)
+        assert (files(new), builders.jobs(new)) == (files(shop), owed)
+        assert builders.license_key(new, order_id) == key
+        with new.reading() as session:
+            restored = milestones.last(session, milestones.Name.RESTORED)
+        assert restored
+        assert restored.at == made_at
+        again, number = bought(new, stripe, "guide-eur", cart="cart_3"), builders.order(shop, lost).number
+        assert builders.order(new, again).number == f"PL-{done.after + 1}"
+        assert done.after > int(number.removeprefix("PL-"))
+
+
+def test_the_secrets_of_the_settings_are_not_in_it(shop: Shop, stripe: FakeStripe, tmp_path: Path) -> None:
+    order_id = bought(shop, stripe, "kit-eur")
+    file = tmp_path / "shop.backup"
+    making.make(shop, file, tools=tools(shop))
+    (tmp_path / "kept").mkdir()
+    archive.verified(file, tmp_path / "kept", progress=str)
+    held = gzip.decompress(file.read_bytes())
+    for secret in (shop.signing_key, builders.license_key(shop, order_id)):
+        assert secret.encode() not in held
+
+
+def test_a_shop_sells_on_while_it_is_backed_up_and_each_order_in_it_is_whole(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    over, sold = Event(), Event()
+    failed: list[Exception] = []
+
+    def sell() -> None:
+        try:
+            for number in range(500):
+                bought(shop, stripe, "guide-eur", cart=f"cart_{number}")
+                sold.set()
+                if over.is_set():
+                    return
+        except Exception as error:
+            failed.append(error)
+            sold.set()
+
+    seller = Thread(target=sell)
+    seller.start()
+    sold.wait()
+    making.make(shop, tmp_path / "shop.backup", with_files=False, tools=tools(shop))
+    over.set()
+    seller.join()
+    assert failed == []
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        restoring.restore(new, tmp_path / "shop.backup", tools=tools(shop))
+        found = builders.rows(new, Order)
+        assert 0 < len(found) <= len(builders.rows(shop, Order))
+        for order in found:
+            if order.status == "fulfilled":
+                assert builders.grants(new, order.id) == [("guide", "active")]
+        if databases.kind_of(new.settings.database_url) == databases.SQLITE:
+            with new.reading() as session:
+                assert session.execute(text("pragma integrity_check")).scalar_one() == "ok"
+                assert session.execute(text("pragma foreign_key_check")).all() == []
+
+
+def _half(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _one_byte(file: Path) -> None:
+    held = bytearray(gzip.decompress(file.read_bytes()))
+    held[4096] ^= 1
+    file.write_bytes(gzip.compress(bytes(held), 1))
+
+
+def _another_file(file: Path) -> None:
+    file.write_bytes(b"something else" * 1000)
+
+
+def _without_its_end(file: Path) -> None:
+    held = gzip.decompress(file.read_bytes())
+    file.write_bytes(gzip.compress(held[: held.rindex(b"manifest.json")], 1))
+
+
+@on_sqlite
+@pytest.mark.parametrize("spoil", [_half, _one_byte, _another_file, _without_its_end])
+def test_what_is_damaged_is_refused_before_anything_is_put_back(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "shop.backup"
+    making.make(shop, file)
+    spoil(file)
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, file)
+        assert hindered.value.why is Hindrance.DAMAGED
+        assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_only_an_empty_database_is_filled(shop: Shop, stripe: FakeStripe, tmp_path: Path) -> None:
+    making.make(shop, tmp_path / "shop.backup", tools=tools(shop))
+    bought(shop, stripe)
+    before = everything(shop)
+    with pytest.raises(BackupHindered) as hindered:
+        restoring.restore(shop, tmp_path / "shop.backup", tools=tools(shop))
+    assert hindered.value.why is Hindrance.NOT_EMPTY
+    assert everything(shop) == before
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"schema": "9999", "version": "77.0"}, Hindrance.NEWER),
+        ({"format": 2}, Hindrance.NEWER),
+        ({"database": "postgresql"}, Hindrance.OTHER_DATABASE),
+        ({"shop_id": "shop_another"}, Hindrance.OTHER_KEY),
+    ],
+)
+def test_what_does_not_fit_here_is_refused(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path, changes: dict[str, object], why: Hindrance
+) -> None:
+    file = tmp_path / "shop.backup"
+    made = making.make(shop, tmp_path / "first.backup")
+    with archive.written(file) as writer:
+        (tmp_path / "kept").mkdir()
+        archive.verified(tmp_path / "first.backup", tmp_path / "kept", progress=str)
+        writer.add_file("database.sqlite", tmp_path / "kept" / "database.sqlite")
+        writer.conclude(replace(made, **changes))  # type: ignore[arg-type]
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, file)
+        assert hindered.value.why is why
+        assert os.listdir(tmp_path / "elsewhere") == []
+        if why is Hindrance.OTHER_KEY:
+            assert restoring.restore(new, file, another_key=True).manifest.shop_id == "shop_another"
+
+
+@on_sqlite
+def test_a_file_that_is_shorter_than_the_storage_said_makes_no_backup(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(shop.storage), "read_in_chunks", lambda _self, _key: iter([b"half"]))
+    with pytest.raises(BackupHindered) as hindered:
+        making.make(shop, tmp_path / "shop.backup")
+    assert hindered.value.why is Hindrance.SHORT
+    assert [name for name in os.listdir(tmp_path) if "backup" in name] == []
+
+
+@on_sqlite
+def test_a_bucket_is_told_again_what_its_files_are(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> None:
+    manifest = making.make(shop, tmp_path / "shop.backup")
+    sold = {f"files/{file.key}": (file.media_type, file.name) for file in builders.rows(shop, DownloadFile)}
+    assert sold
+    assert {part.name: (part.media_type, part.sold_as) for part in manifest.files} == sold
+
+
+@on_sqlite
+def test_a_place_without_a_shop_has_nothing_to_be_backed_up(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path
+) -> None:
+    with new_machine(request, shop, tmp_path / "elsewhere") as new, pytest.raises(BackupHindered) as hindered:
+        making.make(new, tmp_path / "shop.backup")
+    assert hindered.value.why is Hindrance.NO_DATABASE
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_programs_of_postgresql_that_are_missing_or_too_old_are_named(shop: Shop, tmp_path: Path) -> None:
+    with pytest.raises(BackupHindered) as hindered:
+        making.make(shop, tmp_path / "shop.backup", tools=str(tmp_path))
+    assert (hindered.value.why, hindered.value.detail) == (Hindrance.NO_TOOL, "pg_dump")
+    old = tmp_path / "pg_dump"
+    old.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.1'\n")
+    old.chmod(0o755)
+    with pytest.raises(BackupHindered) as hindered:
+        making.make(shop, tmp_path / "shop.backup", tools=str(tmp_path))
+    assert hindered.value.why is Hindrance.OLD_TOOL
+    assert "9.6.1" in hindered.value.detail
+
+
+@on_sqlite
+def test_a_backup_of_an_older_version_is_brought_up(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    order_id = bought(shop, stripe)
+    with shop.transaction() as session:
+        session.execute(text("update schema_ready set version = '0027'"))
+        session.execute(text("update alembic_version set version_num = :version"), {"version": migration.newest()})
+    making.make(shop, tmp_path / "shop.backup")
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        assert restoring.restore(new, tmp_path / "shop.backup").manifest.schema == "0027"
+        assert migration.current(new.engine) == migration.newest()
+        assert builders.status(new, order_id) == "fulfilled"
