@@ -204,6 +204,11 @@ class Settings(BaseSettings):
         return timedelta(days=self.grace_days)
 
     @property
+    def mode(self) -> Literal["sandbox", "test", "live"]:
+        """Whose objects the key leads to: what was made in one of these is unknown to the others."""
+        return "sandbox" if self.demo else "live" if self.livemode else "test"
+
+    @property
     def demo(self) -> bool:
         """Whether the sandbox stands in for Stripe."""
         return self.stripe_secret_key.get_secret_value() == SANDBOX_KEY

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, delete, select, update
 from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
-from core.catalog.products import Product, ShopText
+from core.catalog.products import Kind, Product, ShopText
 from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid, StripeTrouble
 from core.kinds import downloads, entitlement_records, file_versions
@@ -233,6 +233,8 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
     )  # fmt: skip
     session.add(row)
     session.flush()
+    if entry.kind is Kind.PLAN and entry.active:
+        prices.make_known(session, entry.id, now=now)
 
 
 def _write_files(session: Session, product: ProductEntry, stored: _Files, *, now: datetime) -> None:

@@ -23,6 +23,8 @@ def offer(shop: Shop, product_id: str, costs: Money, *, interval: str | None = N
         product = session.get(Product, product_id)
         if product is None:
             raise ProductNotFound(product=product_id)
+        if interval:
+            prices.make_known(session, product_id, now=shop.now())
         return put_on_sale(session, product, costs, interval)
 
 
@@ -38,6 +40,8 @@ def replace(shop: Shop, price_id: str, costs: Money, *, deed: Deed) -> str:
         entry = checking.price(_fields(_name(session, old), costs, old.interval, old.tax_behavior))
         new = prices.add(session, old.product_id, entry, position=old.position)
         prices.archive(session, old, successor=new)
+        if old.interval:
+            prices.make_known(session, old.product_id, now=shop.now())
         return new
 
 
@@ -51,6 +55,8 @@ def end(shop: Shop, price_id: str, *, deed: Deed) -> None:
         if session.get_one(Product, old.product_id).active and len(prices.on_sale(session, old.product_id)) == 1:
             raise ProductUnfit([Problem("prices", 0, "is the only one: take the product off the shelves instead")])
         prices.archive(session, old)
+        if old.interval:
+            prices.make_known(session, old.product_id, now=shop.now())
 
 
 def put_on_sale(session: Session, product: Product, costs: Money, interval: str | None) -> str:
