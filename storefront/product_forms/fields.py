@@ -73,7 +73,13 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
         case Kind.PLAN:
             plan = entry.get("plan", {})
             days = int(right.number_input("Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}"))
-            said["plan"] = {**plan, "trial_days": days} if days or "trial_days" in plan else plan
+            code = right.text_input(
+                "Introductory code", plan.get("introductory_code", ""), key=f"introductory-{key}",
+                help="One of your promotion codes. What a plan costs with it is shown before it is bought.",
+            ).strip()  # fmt: skip
+            plan = {**plan, "trial_days": days} if days or "trial_days" in plan else plan
+            without = {name: each for name, each in plan.items() if name != "introductory_code"}
+            said["plan"] = {**without, "introductory_code": code} if code else without
         case Kind.WORKSHOP:
             said["workshop"] = _draw_cancelling(entry.get("workshop", {}), right, key)
     keeps = st.checkbox("Buyers keep it after a full refund", entry.get("on_refund") == "keep", key=f"keeps-{key}")
