@@ -19,7 +19,7 @@ from core.foundation import database, outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.integrations import versions
-from core.licensing import rate_limits
+from core.licensing import expiries, rate_limits
 from core.messages import letters
 from core.outgoing import attempts
 from core.owner.doctor import examination
@@ -183,7 +183,11 @@ class _Worker:
             log.info("retained", **done)
 
     def look_at_entitlements(self) -> None:
-        """Give new versions to the entitlements of those who may use something else than before."""
+        """Give new versions to the entitlements of those who may use something else than before, and tell of the licences that
+        have expired."""
+        for _ in range(ROUNDS):
+            if not expiries.tell(self._shop):
+                break
         for _ in range(ROUNDS):
             if not versions.catch_up(self._shop):
                 break

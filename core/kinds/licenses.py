@@ -33,7 +33,8 @@ class LicenseKey(Record, table=True):
     """A key and the terms it was made with. Whether it may be used is asked of it and of its grant each time.
 
     `key_hash` finds it, `hint` are its last characters, `sealed` is the key itself for its buyer's eyes alone. Without a grant
-    it was given by an owner, to the `holder` if they are known: the folded form of an address.
+    it was given by an owner, to the `holder` if they are known: the folded form of an address. `expiry_told` is the end that
+    endpoints were told of when it came.
     """
 
     __tablename__ = "license_keys"
@@ -60,9 +61,15 @@ class LicenseKey(Record, table=True):
     updates_until: datetime | None = None
     disabled_at: datetime | None = None
     replaced_at: datetime | None = None
+    expiry_told: datetime | None = None
     created_at: datetime
 
 
+# Those whose end has not come yet, or of which nobody was told yet that it came. An end that is put off comes again.
+EXPIRING = col(LicenseKey.expires_at).is_not(None) & (
+    col(LicenseKey.expiry_told).is_(None) | (col(LicenseKey.expiry_told) != col(LicenseKey.expires_at))
+)
+index_where(EXPIRING, "ix_license_keys_expiring", LicenseKey.expires_at)
 # What a list of them is narrowed to.
 DISABLED, TIMED, GIVEN = (
     col(LicenseKey.disabled_at).is_not(None),

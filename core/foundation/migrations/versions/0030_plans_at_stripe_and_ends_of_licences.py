@@ -1,8 +1,8 @@
-"""plans at stripe"""
+"""plans at stripe, and the ends of licences"""
 
 import sqlalchemy as sa
 from alembic import op
-from sqlmodel import AutoString
+from sqlmodel import AutoString, UTCDateTime
 
 revision = "0030"
 down_revision = "0028"
@@ -30,9 +30,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("products", schema=None) as batch_op:
         batch_op.drop_column("stripe_product_id")
+    with op.batch_alter_table("license_keys", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("expiry_told", UTCDateTime(), nullable=True))
+    # Of what ended before, nobody is told now.
+    op.execute("update license_keys set expiry_told = expires_at where expires_at <= current_timestamp")
+    expiring = sa.text("expires_at is not null and (expiry_told is null or expiry_told != expires_at)")
+    op.create_index(
+        "ix_license_keys_expiring", "license_keys", ["expires_at"], postgresql_where=expiring, sqlite_where=expiring
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_license_keys_expiring", table_name="license_keys")
+    with op.batch_alter_table("license_keys", schema=None) as batch_op:
+        batch_op.drop_column("expiry_told")
     with op.batch_alter_table("products", schema=None) as batch_op:
         batch_op.add_column(sa.Column("stripe_product_id", AutoString(), nullable=True))
     for table in ("portal_setups", "plan_prices"):
