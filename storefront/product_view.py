@@ -4,12 +4,10 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from core.catalog.introductions import Introduction
 from core.catalog.products import Interval, Kind
 from core.kinds.offers import Offer, PriceTag
 from core.kinds.workshops import DateView
 from storefront import amounts, dates, pictures, process, words
-from storefront.plans import beginnings
 
 
 def draw_head(offer: Offer) -> None:
@@ -61,8 +59,8 @@ def draw_tax(tag: PriceTag) -> None:
         words.quiet("Plus tax, by where you live." if tag.plus_tax else "Tax is included.")
 
 
-def draw_price(offer: Offer, tag: PriceTag, quantity: int, found: Introduction | None = None) -> None:
-    """What is to be paid, and what that is for; with the code that it is begun with, if one was found."""
+def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
+    """What is to be paid, and what that is for."""
     total = tag.amount * quantity
     if tag.interval is None:
         st.metric("One payment", amounts.price(total, short=True))
@@ -72,10 +70,6 @@ def draw_price(offer: Offer, tag: PriceTag, quantity: int, found: Introduction |
     st.metric("You pay", f"{amounts.price(total, short=True)} :small[per {tag.interval}]")
     each = f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}."
     words.quiet(f"{each} {_saving(offer, tag, quantity)}".strip())
-    if first := beginnings.first_charge(offer, tag, total, now=process.shop().now()):
-        st.markdown(f":material/hourglass_top: {first}")
-    if found and (less := beginnings.introduction(found, tag, total)):
-        st.markdown(f":material/sell: {less}")
 
 
 def _saving(offer: Offer, tag: PriceTag, quantity: int) -> str:

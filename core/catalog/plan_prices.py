@@ -78,6 +78,11 @@ def known(session: Session, price_id: str, mode: str) -> PlanPrice | None:
     return session.get(PlanPrice, (price_id, mode))
 
 
+def is_known(session: Session, price_id: str) -> bool:
+    """Whether this price was found or made in any mode."""
+    return session.exec(select(PlanPrice.mode).where(PlanPrice.price_id == price_id).limit(1)).first() is not None
+
+
 def keep(session: Session, price_id: str, mode: str, *, stripe_price_id: str, stripe_product_id: str) -> None:
     """Have this one of Stripe's be the price in this mode from now on, in place of what counted before."""
     row = {

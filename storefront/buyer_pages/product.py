@@ -8,6 +8,7 @@ from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
 from storefront import dates, frame, links, process, product_view, sentences, visitor, words
+from storefront.plans import beginnings
 from storefront.workshops import waiting_form
 
 shop = process.shop()
@@ -41,7 +42,8 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     line = next((line for line in in_cart if line.date == date), None)
     tag = product_view.choose_price(offer)
     quantity = product_view.choose_quantity(offer, date, line.quantity if line else 0)
-    product_view.draw_price(offer, tag, quantity, introduction)
+    product_view.draw_price(offer, tag, quantity)
+    beginnings.draw(offer, tag, tag.amount * quantity, introduction, now=shop.now())
     product_view.draw_tax(tag)
     draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
     if trouble:

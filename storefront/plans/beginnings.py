@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import streamlit as st
+
 from core.catalog import products
 from core.catalog.introductions import Introduction
 from core.foundation.money import Money
@@ -10,6 +12,14 @@ from core.journeys.carts import LineView
 from core.kinds.offers import Offer, PriceTag
 from storefront import dates, words
 from storefront.amounts import price
+
+
+def draw(offer: Offer, tag: PriceTag, total: Money, found: Introduction | None, *, now: datetime) -> None:
+    """How it begins at this price, with the code if one was found; nothing where it begins like any other."""
+    if first := first_charge(offer, tag, total, now=now):
+        st.markdown(f":material/hourglass_top: {first}")
+    if found and (less := introduction(found, tag, total)):
+        st.markdown(f":material/sell: {less}")
 
 
 def first_charge(offer: Offer, tag: PriceTag, total: Money, *, now: datetime) -> str:

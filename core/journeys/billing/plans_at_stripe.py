@@ -52,6 +52,19 @@ def tell(shop: Shop, product_id: str, *_: str) -> None:
     portal.set_up(shop)
 
 
+def tell_missing(shop: Shop) -> int:
+    """The same of the plans on sale whose prices nobody has brought yet, as after a change of the key; how many those were.
+
+    Raises StripeTrouble.
+    """
+    with shop.reading() as session:
+        found = plan_prices.on_sale(session, shop.settings.mode)
+    lacking = {each.product.id for each in found if each.at_stripe is None}
+    for product_id in sorted(lacking):
+        tell(shop, product_id)
+    return len(lacking)
+
+
 def bring(shop: Shop, product_id: str) -> int:
     """Find or make Stripe's own for each price of this plan on sale; return how many have another one now. Raises StripeTrouble.
 

@@ -6,6 +6,7 @@ from itertools import chain, count
 
 from sqlmodel import Session, col, select, update
 
+from core.catalog import plan_prices
 from core.catalog.catalog_file import PriceEntry
 from core.catalog.products import Price
 from core.foundation import outbox
@@ -53,7 +54,7 @@ def archive(session: Session, price: Price, *, successor: str = "") -> None:
     price.active = False
     session.add(price)
     session.flush()
-    if price.stripe_price_id or price.interval:
+    if price.stripe_price_id or plan_prices.is_known(session, price.id):
         outbox.owe(
             session, Job.ARCHIVE_PRICE, price.id, successor, key=f"{price.id}:{price.stripe_price_id}:{successor}"
         )
