@@ -132,10 +132,15 @@ def test_what_a_product_is_taxed_as_and_whether_on_top_is_written_by_its_owner(o
     # Stripe's own prices say so too: that of before is archived, and another stands for it.
     plans_at_stripe.bring(owner.shop, "plan")
     assert {each["tax_behavior"] for each in owner.stripe.prices.values()} == {"exclusive"}
+    # A code of Stripe's stays what it is while something else is changed.
+    with owner.shop.transaction() as session:
+        session.get_one(Product, "guide").tax_code = "txcd_10401100"
     tab = opens(owner, "product", id="guide")
-    sound(tab.selectbox(key=key_of(tab, "tax")).set_value("txcd_10401100").run())
+    sound(tab.text_input(key=key_of(tab, "facts")).set_value("PDF").run())
     sound(tab.button(key="save").click().run())
-    assert {row.id: row.tax_code for row in builders.rows(owner.shop, Product)}["guide"] == "txcd_10401100"
+    assert {row.id: (row.tax_code, row.facts) for row in builders.rows(owner.shop, Product)}["guide"] == (
+        "txcd_10401100", "PDF",
+    )  # fmt: skip
 
 
 def test_a_workshop_s_dates_are_added_resized_and_taken_off(owner: Visitor) -> None:
