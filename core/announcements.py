@@ -80,6 +80,11 @@ def license_changed(session: Session, row: LicenseKey) -> None:
             mark(session, found, now=session.info[NOW]())
 
 
+def license_expired(session: Session, row: LicenseKey) -> None:
+    """Announce that a licence has come to its end by time alone, once for each end that it has."""
+    at_the_end(session, _announce_expired, row.id)
+
+
 def joined(session: Session, other: str, customer: str, *, now: datetime) -> None:
     """Two customers have turned out to be one: what one may use is the other's from now on, and their seats too. Whoever goes
     by the id that there is no more is told that nothing is left of it."""
@@ -124,7 +129,11 @@ def _announce_licenses(session: Session, ids: list[str]) -> None:
     _announce(session, col(LicenseKey.id).in_(ids))
 
 
-def _announce(session: Session, which: Any) -> None:
+def _announce_expired(session: Session, ids: list[str]) -> None:
+    _announce(session, col(LicenseKey.id).in_(ids), by_time=True)
+
+
+def _announce(session: Session, which: Any, *, by_time: bool = False) -> None:
     if not messages.is_wanted(session, Topic.LICENSE_CHANGED):
         return
     now = session.info[NOW]()
@@ -136,12 +145,16 @@ def _announce(session: Session, which: Any) -> None:
     )
     found: list[tuple[LicenseKey, GrantState | None, str | None, str | None]] = [*session.exec(query).all()]
     for row, state, order_id, person in found:
+        status = _standing(row, state, now)
+        if by_time and status != "expired":
+            continue  # it did not work before either
         said: dict[str, Any] = {
-            "license": row.id, "key_hint": row.hint, "product": row.product_id, "status": _standing(row, state, now),
+            "license": row.id, "key_hint": row.hint, "product": row.product_id, "status": status,
             "order": order_id, "person": person, "limit": row.machines, "expires_at": row.expires_at,
             "livemode": row.livemode,
         }  # fmt: skip
-        key = f"{row.id}:{said['status']}:{outbox.stamp(now)}"
+        moment = row.expires_at if by_time and row.expires_at else now
+        key = f"{row.id}:{status}:{outbox.stamp(moment)}"
         announce(session, Topic.LICENSE_CHANGED, said, key=key, person=person or "", now=now)
 
 

@@ -1,11 +1,12 @@
 """Every table of the shop: importing this module declares them all, for whoever compares the schema with the code."""
 
 # ruff: noqa: F401
-from core.catalog import products, promotion_codes
+from core.catalog import plan_prices, products, promotion_codes
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.invoicing import billing_details, invoices
 from core.journeys import carts, given_orders
+from core.journeys.billing import portal
 from core.journeys.checkout_sessions import lost_orders
 from core.kinds import downloads, entitlement_records, file_versions, grants, licenses, seats, workshops
 from core.kinds.places import attendees, cancellations, waiting_list

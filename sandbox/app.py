@@ -20,6 +20,7 @@ from sandbox.pages.challenge_page import ChallengePage
 from sandbox.pages.hosted_page import HostedPage
 from sandbox.pages.invoice_page import InvoicePage
 from sandbox.pages.portal_page import PortalPage
+from sandbox.pages.receiver_page import ReceiverPage
 from sandbox.pages.recovery_page import RecoveryPage
 from sandbox.panel import catalogue_actions, scenarios
 from sandbox.panel.control_api import Control
@@ -85,6 +86,11 @@ def _route(app: FastAPI, account: Account, api: Api, mailbox: Mailbox) -> None:
     app.add_route("/inbox/{id}/source", mailbox.source, ["GET"])
     app.add_route("/inbox/{id}/attachments/{number:int}", mailbox.attachment, ["GET"])
     app.add_route("/inbox/{id}/html", mailbox.html, ["GET"])
+    receiver = ReceiverPage(account)
+    app.add_route("/webhooks", receiver.take, ["POST"])
+    app.add_route("/webhooks", receiver.show, ["GET"])
+    app.add_route("/webhooks.json", receiver.as_json, ["GET"])
+    app.add_route("/webhooks/clear", receiver.clear, ["POST"])
     app.add_route("/sandbox/faults", control.faults, ["GET"])
     app.add_route("/sandbox/faults", control.set_faults, ["POST"])
     app.add_route("/sandbox/reset", control.reset, ["POST"])

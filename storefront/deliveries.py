@@ -182,7 +182,12 @@ def _draw_files(files: tuple[File, ...], where: str) -> None:
         return
     st.html(f'<div class="files">{"".join(links)}</div>')
     for file in files:
-        if file.is_newer:
+        if file.covered_until:
+            words.quiet(
+                f"Updates of this licence ended on {dates.day(file.covered_until)}. You keep"
+                f" {words.plain(file.label or file.name)} as it was then; a newer one has come since."
+            )
+        elif file.is_newer:
             st.markdown(f":green-badge[:material/update: Newer than yours] {_newer(file)}")
     with st.popover("Versions and checksums", type="tertiary", icon=":material/info:", key=f"about-files-{where}"):
         for file in files:

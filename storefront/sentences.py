@@ -86,7 +86,7 @@ def of(error: ShopError) -> str:
                 f"All of the plan's {count(seats, 'seat is', 'seats are')} taken. Remove somebody, or take more seats."
             )
         case PlanNotActive():
-            return "This plan is on hold or ends, so its seats can't be changed now."
+            return "This plan is on hold or ends, so nothing of it can be changed now."
         case PlanChanged():
             return "The plan has changed meanwhile. Reload the page to see how it stands."
         case SeatNotFound():

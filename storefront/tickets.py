@@ -24,7 +24,8 @@ def draw(delivery: Delivery) -> None:
 
 def _link(ticket: Ticket) -> str:
     """The way to a ticket's page, on which it is changed, joined and kept in a calendar."""
-    label = f"{'Canceled: ' if ticket.canceled else 'Ticket of '}{ticket.name}"
+    whose = f"Ticket of {ticket.name}" if ticket.name else "Your ticket"
+    label = f"Canceled: {ticket.name or 'your ticket'}" if ticket.canceled else whose
     return f'<a href="/ticket/{escape(ticket.token)}" target="_self">{escape(label)}</a>'
 
 

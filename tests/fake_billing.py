@@ -16,6 +16,7 @@ class FakeBilling(FakePayments):
 
     now: Callable[[], datetime]
     sessions: dict[str, dict[str, Any]]
+    portal_configurations: dict[str, dict[str, Any]]
     _called: Callable[[str], None]
     _answer: Callable[[], None]
     _numbers: "count[int]"
@@ -54,22 +55,48 @@ class FakeBilling(FakePayments):
         self._answer()
         return deepcopy(self.subscriptions[subscription])
 
-    def preview_quantity(self, subscription: str, item: str, quantity: int, *, at: int) -> int:
-        self._called("preview_quantity")
-        found = self.subscriptions[subscription]["items"]["data"][0]
-        assert found["id"] == item
-        # As `raise_seats` has it: as if the whole period were still to come.
-        return int(found["price"]["unit_amount"]) * (quantity - int(found["quantity"]))
+    def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int:
+        self._called("preview_item")
+        return sum(each["amount"] for each in self._cost_of_change(subscription, item, changes)[1])
 
-    def change_quantity(self, subscription: str, item: str, quantity: int, *, at: int, key: str) -> dict[str, Any]:
-        self._called("change_quantity")
+    def change_item(
+        self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str
+    ) -> dict[str, Any]:
+        self._called("change_item")
+        changed, lines = self._cost_of_change(subscription, item, changes)
+        found = self.subscriptions[subscription]
+        if changed != found["items"]["data"][0]:
+            found["items"]["data"][0] = changed
+            if found["status"] == "trialing":
+                return deepcopy(found)
+            invoice = self._invoice(found, "subscription_update", lines)
+            invoice["created"] = self._stamp()
+            self._pay(invoice) if invoice["total"] > 0 else self._credit(invoice)
+        self._answer()
+        return deepcopy(found)
+
+    def _cost_of_change(
+        self, subscription: str, item: str, changes: dict[str, Any]
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The item as a change leaves it, and what is billed and credited for that: as if the whole period were still to come."""
         found = self.subscriptions[subscription]["items"]["data"][0]
         assert found["id"] == item
-        if found["quantity"] < quantity:
-            self.raise_seats(subscription, quantity)
-        found["quantity"] = quantity
-        self._answer()
-        return deepcopy(self.subscriptions[subscription])
+        changed = {**deepcopy(found), "quantity": changes.get("quantity", found["quantity"])}
+        if "price" in changes:
+            changed["price"] = self.on_sale(self.prices[changes["price"]])
+        credit = self._line(found, self._sold(found, -1), change=True)
+        tried = self.subscriptions[subscription]["status"] == "trialing"
+        restarts = not tried and changed["price"]["recurring"] != found["price"]["recurring"]
+        if restarts:
+            start = self._stamp()
+            ends = _period_end(start, changed["price"]["recurring"]["interval"])
+            changed |= {"current_period_start": start, "current_period_end": ends}
+        return changed, [credit, self._line(changed, self._sold(changed), change=not restarts)]
+
+    def _credit(self, invoice: dict[str, Any]) -> None:
+        """What is credited is taken off what comes next: nothing is paid."""
+        invoice.update(status="paid", amount_due=0, amount_paid=0)
+        invoice["status_transitions"]["paid_at"] = self._stamp()
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         self._called("find_checkout_of")
@@ -95,8 +122,10 @@ class FakeBilling(FakePayments):
         self._called("payment_intent_of_invoice")
         return next((payment for payment, paid in self.invoice_payments.items() if paid == invoice), None)
 
-    def open_portal(self, customer: str, *, return_url: str, cancel: str = "") -> str:
+    def open_portal(self, customer: str, *, configuration: str, return_url: str, cancel: str = "") -> str:
         self._called("open_portal")
+        if configuration not in self.portal_configurations:
+            raise StripeRefused("resource_missing", f"No such configuration: '{configuration}'")
         if all(each["customer"] != customer for each in self.sessions.values()):
             raise StripeRefused("resource_missing", f"No such customer: '{customer}'")
         if cancel and cancel not in self.subscriptions:

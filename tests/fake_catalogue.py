@@ -24,6 +24,7 @@ class FakeCatalogue:
         super().__init__()
         self.prices: dict[str, dict[str, Any]] = {}
         self.promotion_codes: dict[str, dict[str, Any]] = {}
+        self.portal_configurations: dict[str, dict[str, Any]] = {}
 
     def find_price(self, price: str) -> dict[str, Any] | None:
         self._called("find_price")
@@ -36,9 +37,40 @@ class FakeCatalogue:
 
     def archive_price(self, price: str) -> dict[str, Any]:
         self._called("archive_price")
+        if price not in self.prices:
+            raise StripeRefused("resource_missing", f"No such price: '{price}'")
         self.prices[price]["active"] = False
         self._answer()
         return deepcopy(self.prices[price])
+
+    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None:
+        self._called("price_by_key")
+        there = [each for each in self.prices.values() if each["active"] and each["lookup_key"] == lookup_key]
+        return deepcopy({**there[0], "product": self.products[there[0]["product"]]}) if there else None
+
+    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        self._called("make_product")
+        return deepcopy(self.products[self._once(key, parameters, lambda: self._new_product(**parameters))])
+
+    def change_product(self, product: str, changes: dict[str, Any]) -> dict[str, Any]:
+        self._called("change_product")
+        self.products[product].update(changes)
+        self._answer()
+        return deepcopy(self.products[product])
+
+    def portals(self) -> list[dict[str, Any]]:
+        self._called("portals")
+        return deepcopy(list(self.portal_configurations.values()))
+
+    def make_portal(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        self._called("make_portal")
+        return deepcopy(self.portal_configurations[self._once(key, parameters, lambda: self._new_portal(parameters))])
+
+    def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]:
+        self._called("set_up_portal")
+        self.portal_configurations[configuration]["features"] |= features
+        self._answer()
+        return deepcopy(self.portal_configurations[configuration])
 
     def create_coupon(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         self._called("create_coupon")
@@ -85,20 +117,34 @@ class FakeCatalogue:
         }  # fmt: skip
         return name
 
-    def _new_product(self, name: str) -> str:
+    def _new_product(self, name: str, tax_code: str | None = None, metadata: dict[str, str] | None = None) -> str:
         product = f"prod_test_{next(self._numbers)}"
         self.products[product] = {
-            "id": product, "object": "product", "active": True, "livemode": False, "name": name, "metadata": {},
+            "id": product, "object": "product", "active": True, "livemode": False, "name": name, "tax_code": tax_code,
+            "metadata": metadata or {},
         }  # fmt: skip
         return product
 
+    def _new_portal(self, asked: dict[str, Any]) -> str:
+        name = f"bpc_test_{next(self._numbers)}"
+        self.portal_configurations[name] = {
+            "id": name, "object": "billing_portal.configuration", "active": True, "livemode": False,
+            "is_default": False, "metadata": asked["metadata"], "features": dict(asked["features"]),
+        }  # fmt: skip
+        return name
+
     def _new_price(self, asked: dict[str, Any]) -> str:
-        recurring = asked.get("recurring")
+        recurring, key = asked.get("recurring"), asked.get("lookup_key")
+        for each in self.prices.values():
+            if key and each["lookup_key"] == key:
+                assert asked.get("transfer_lookup_key"), "another price has this lookup key"
+                each["lookup_key"] = None
         price = {
             "id": f"price_test_{next(self._numbers)}", "object": "price", "active": True, "livemode": False,
             "unit_amount": asked["unit_amount"], "currency": asked["currency"], "product": asked["product"],
             "recurring": {"interval": recurring["interval"]} if recurring else None,
-            "metadata": asked.get("metadata") or {},
+            "metadata": asked.get("metadata") or {}, "lookup_key": key,
+            "tax_behavior": asked.get("tax_behavior") or "unspecified",
         }  # fmt: skip
         self.prices[price["id"]] = price
         return price["id"]

@@ -45,6 +45,8 @@ def environment(**settings: object) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in needed if name in os.environ},
         "PYTHONUNBUFFERED": "1",
+        # Nobody listens, unless a test says so: a demo would tell the sandbox of everything.
+        "OPS_WEBHOOK_URL": "",
         **{name.upper(): str(value) for name, value in settings.items()},
     }
 

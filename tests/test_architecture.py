@@ -176,7 +176,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/library", "core/journeys",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
     },
-    "storefront/plans": {"core/foundation", "core/kinds", "core/seats", "core/journeys", "storefront"},
+    "storefront/plans": {"core/foundation", "core/catalog", "core/kinds", "core/seats", "core/journeys", "storefront"},
     "storefront/workshops": {
         "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
     },
@@ -199,7 +199,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/order_desk": {
-        "core/foundation", "core/rights", "core/shop", "core/journeys", "core/people", "core/owner", "storefront",
+        "core/foundation", "core/rights", "core/shop", "core/kinds", "core/journeys", "core/people", "core/owner", "storefront",
         "storefront/back_office",
     },
     "storefront/people": {

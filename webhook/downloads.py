@@ -157,7 +157,7 @@ async def _bytes(shop: Shop, opened: OpenedFile, span: _Span) -> AsyncIterator[b
 
 def _open(shop: Shop, token: str) -> OpenedFile:
     with shop.reading() as session:
-        return downloads.open_file(session, token, signing_key=shop.signing_key)
+        return file_versions.open_file(session, token, signing_key=shop.signing_key)
 
 
 def _count(shop: Shop, opened: OpenedFile, ip: str) -> None:

@@ -11,15 +11,16 @@ from threading import Event, Thread
 
 import structlog
 
+from core.attendance import demo_waiting, waiting
 from core.attendance import reminders as workshop_reminders
-from core.attendance import waiting
 from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import database, outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.integrations import versions
-from core.licensing import rate_limits
+from core.journeys.billing import plans_at_stripe
+from core.licensing import expiries, rate_limits
 from core.messages import letters
 from core.outgoing import attempts
 from core.owner.doctor import examination
@@ -67,6 +68,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
             ("doctor", EXAMINES, worker.examine),
             ("rate limits", 60.0, worker.forget),
             ("uploads", shop.settings.sweep_seconds, worker.clean_up),
+            ("plans at Stripe", REMINDS, worker.tell_of_plans),
             ("promotion codes", shop.settings.sweep_seconds, worker.look_at_codes),
             ("digest", DIGEST_EVERY, worker.owe_digest),
             ("plan reminders", REMINDS, worker.remind),
@@ -78,6 +80,7 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
     try:
         worker.join()
         worker.beat()
+        demo_waiting.let_wait(shop)
         for thread in threads:
             thread.start()
         yield
@@ -164,6 +167,10 @@ class _Worker:
         if thrown_away := uploads.clean(self._shop):
             log.info("uploads_thrown_away", uploads=thrown_away)
 
+    def tell_of_plans(self) -> None:
+        """Have Stripe know the plans that it does not know in this mode yet."""
+        plans_at_stripe.tell_missing(self._shop)
+
     def look_at_codes(self) -> None:
         """Ask Stripe about the promotion codes."""
         promotions.look(self._shop)
@@ -183,7 +190,11 @@ class _Worker:
             log.info("retained", **done)
 
     def look_at_entitlements(self) -> None:
-        """Give new versions to the entitlements of those who may use something else than before."""
+        """Give new versions to the entitlements of those who may use something else than before, and tell of the licences that
+        have expired."""
+        for _ in range(ROUNDS):
+            if not expiries.tell(self._shop):
+                break
         for _ in range(ROUNDS):
             if not versions.catch_up(self._shop):
                 break

@@ -16,7 +16,7 @@ from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
 from core.integrations import versions
 from core.invoicing import corrections
-from core.journeys.billing import plans
+from core.journeys.billing import plans, plans_at_stripe
 from core.outgoing import sending as webhooks
 from core.owner.shelves import announcements, promotions, stripe_prices
 from core.shop import Shop
@@ -76,6 +76,8 @@ def _take(post: Post, turn: Turn) -> None:
             _call_stripe(post.shop, turn, plans.end)
         case Job.ARCHIVE_PRICE:
             _call_stripe(post.shop, turn, stripe_prices.archive)
+        case Job.PLAN_PRICES:
+            _call_stripe(post.shop, turn, plans_at_stripe.tell)
         case Job.PROMOTION_CODE:
             _call_stripe(post.shop, turn, promotions.tell)
         case Job.CORRECT_INVOICES:

@@ -105,11 +105,11 @@ def cancel(shop: Shop, date_id: str, *, agreed: Concerned, deed: Deed) -> None:
         waiting_list.close(session, date_id)
         orders.lock_all(session, _orders_of(session, date_id))
         rows = sorted((row for row, _ in _having(session, date_id)), key=lambda row: (row.order_line_id, row.place))
+        lines = _lines_of(session, rows)
         for line_id, theirs in groupby(rows, key=lambda row: row.order_line_id):
             giving_up.cancel_rows(
-                session, session.get_one(OrderLine, line_id), list(theirs), percent=_FULL, by=who.role, whole_date=True,
-                now=now,
-            )  # fmt: skip
+                session, lines[line_id][0], list(theirs), percent=_FULL, by=who.role, whole_date=True, now=now
+            )
 
 
 def write(shop: Shop, date_id: str, subject: str, text: str, *, deed: Deed) -> int:
@@ -160,6 +160,13 @@ def _having(session: Session, date_id: str) -> Sequence[tuple[Attendee, str]]:
         .order_by(col(Attendee.id))
     )
     return session.exec(query.execution_options(populate_existing=True)).all()
+
+
+def _lines_of(session: Session, rows: Sequence[Attendee]) -> dict[str, tuple[OrderLine, Order]]:
+    """The lines of these places by id, each with its order: read once, and kept at hand for as long as they are needed."""
+    query = select(OrderLine, Order).join(Order, col(Order.id) == OrderLine.order_id)
+    found = session.exec(query.where(col(OrderLine.id).in_({row.order_line_id for row in rows})))
+    return {line.id: (line, order) for line, order in found}
 
 
 def _orders_of(session: Session, date_id: str) -> list[str]:

@@ -192,6 +192,12 @@ class ProductEntry(_Entry):
         trial = self.plan.get("trial_days", 0)
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
             raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
+        code = self.plan.get("introductory_code", "")
+        if not isinstance(code, str) or not re.fullmatch(r"[A-Za-z0-9-]{0,100}", code):
+            raise ValueError("introductory_code is a promotion code: letters, digits and hyphens")
+        if code and trial:
+            # Stripe would take it off the payment of nothing with which a trial begins.
+            raise ValueError("a plan begins with trial_days or with an introductory_code, and not with both")
         if self.tax_code and self.tax_code not in tax.CODES and not re.fullmatch(r"txcd_\d{8}", self.tax_code):
             raise ValueError(f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000")
         _each_once("file name", [file.name for file in self.files])

@@ -1,6 +1,6 @@
 """The catalogue: the products that are sold, and what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,7 +53,6 @@ class Product(Record, table=True):
     max_quantity: int = 1
     active: bool = True
     position: int = 0
-    stripe_product_id: str | None = None
     tax_code: str = ""
     from_demo: bool = False
     created_at: datetime
@@ -102,23 +101,21 @@ def lock_shelves(session: Session) -> None:
 
 @dataclass(frozen=True)
 class Priced:
-    """A price with the product it belongs to: what placing an order copies."""
+    """A price with the product it belongs to: what placing an order copies. `at_stripe` is Stripe's own that stands for it,
+    if one does."""
 
     price: Price
     product: Product
-
-
-def priced(session: Session, price_ids: Sequence[str]) -> dict[str, Priced]:
-    """The known ones among these prices, by id."""
-    rows = session.exec(
-        select(Price, Product).join(Product, col(Price.product_id) == Product.id).where(col(Price.id).in_(price_ids))
-    )
-    return {price.id: Priced(price, product) for price, product in rows}
+    at_stripe: str | None = None
 
 
 def trial_days(session: Session, plan_ids: Sequence[str]) -> int:
     """For how many days these plans may be tried for nothing; in one subscription, as many as the shortest allows."""
-    terms = session.exec(select(Product.terms).where(col(Product.id).in_(plan_ids)))
+    return shortest_trial(session.exec(select(Product.terms).where(col(Product.id).in_(plan_ids))))
+
+
+def shortest_trial(terms: Iterable[Mapping[str, Any]]) -> int:
+    """The same, by the terms of the plans."""
     return min((int(each.get("trial_days") or 0) for each in terms), default=0)
 
 

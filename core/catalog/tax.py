@@ -24,6 +24,11 @@ INCLUSIVE, EXCLUSIVE = "inclusive", "exclusive"
 _DIGITS = 4
 
 
+def name_of(kind: Kind) -> str:
+    """What a product of this kind is to the tax office unless its seller says otherwise, as a catalogue calls it."""
+    return _OF_KIND[kind]
+
+
 def code_of(kind: Kind, chosen: str) -> str:
     """Stripe's tax code of a product of this kind; `chosen` is what its seller wrote instead, if anything."""
     name = chosen or _OF_KIND[kind]

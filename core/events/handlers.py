@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlmodel import Session, col, update
+from sqlmodel import Session
 
 from core import admission, fulfillment
 from core.admission import Fate, Refused
-from core.catalog.products import Price, Product
+from core.catalog import plan_prices
 from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.gateway.objects import id_of, moment
@@ -189,12 +189,7 @@ def _on_catalogue(session: Session, context: Context) -> Outcome:
     subject = context.subject
     if subject.get("active") and not context.event["type"].endswith(".deleted"):
         return ignored("still on sale at Stripe")
-    named = (
-        update(Price).where(col(Price.stripe_price_id) == subject["id"])
-        if subject.get("object") == "price"
-        else update(Product).where(col(Product.stripe_product_id) == subject["id"])
-    )
-    changed = session.exec(named.values(active=False)).rowcount
+    changed = plan_prices.withdraw(session, subject["id"], of_product=subject.get("object") == "product")
     return Outcome(EventState.APPLIED) if changed else ignored("not in the catalogue")
 
 

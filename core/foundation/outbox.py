@@ -53,6 +53,7 @@ class Job(StrEnum):
     ASK_STRIPE = "ask_stripe"
     CANCEL_SUBSCRIPTION = "cancel_subscription"
     ARCHIVE_PRICE = "archive_price"
+    PLAN_PRICES = "plan_prices"
     PROMOTION_CODE = "promotion_code"
     CORRECT_INVOICES = "correct_invoices"
     TELL_BUYERS = "tell_buyers"
@@ -112,6 +113,7 @@ _QUEUES = {
     Job.ASK_STRIPE: Queue.STRIPE,
     Job.CANCEL_SUBSCRIPTION: Queue.STRIPE,
     Job.ARCHIVE_PRICE: Queue.STRIPE,
+    Job.PLAN_PRICES: Queue.STRIPE,
     Job.PROMOTION_CODE: Queue.STRIPE,
     Job.CORRECT_INVOICES: Queue.STRIPE,
     Job.WEBHOOK: Queue.WEBHOOKS,

@@ -21,9 +21,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.foundation import addresses, masking
 from core.foundation.errors import AddressUnfit
 
-# The sandbox has the same two words built in: it imports nothing of ours, so they stand in both places.
+# The sandbox has the same words built in: it imports nothing of ours, so they stand in both places.
 SANDBOX_KEY = "sk_test_pushcart_sandbox"
 SANDBOX_WEBHOOK_SECRET = "whsec_pushcart_sandbox_0000000000000000"
+# By this one the sandbox knows what a demo tells it of itself, as a program of the seller's would.
+SANDBOX_RECEIVER_SECRET = "whsec_d2hhdCB0aGUgZGVtbyB0ZWxscyB0aGUgc2FuZGJveC4="
 # Where a shop without a SECRET_KEY keeps the one that it made for itself.
 KEPT_SECRET = Path("var/secret_key")
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
@@ -204,6 +206,11 @@ class Settings(BaseSettings):
         return timedelta(days=self.grace_days)
 
     @property
+    def mode(self) -> Literal["sandbox", "test", "live"]:
+        """Whose objects the key leads to: what was made in one of these is unknown to the others."""
+        return "sandbox" if self.demo else "live" if self.livemode else "test"
+
+    @property
     def demo(self) -> bool:
         """Whether the sandbox stands in for Stripe."""
         return self.stripe_secret_key.get_secret_value() == SANDBOX_KEY
@@ -217,6 +224,16 @@ class Settings(BaseSettings):
     def stripe_base(self) -> str | None:
         """Where Stripe's API is, or None for Stripe itself."""
         return self.stripe_api_base or (f"http://127.0.0.1:{self.sandbox_port}" if self.demo else None)
+
+    @property
+    def receiver_url(self) -> str:
+        """Where the sandbox shows what a demo tells it; empty for any other shop."""
+        return f"{self.stripe_base}/webhooks" if self.demo else ""
+
+    @property
+    def told_url(self) -> str:
+        """Whom OPS_WEBHOOK_URL names; in a demo that says nothing of it the sandbox. An empty one names nobody."""
+        return self.ops_webhook_url if "ops_webhook_url" in self.model_fields_set else self.receiver_url
 
     @property
     def private_webhooks_allowed(self) -> bool:

@@ -51,11 +51,6 @@ class Account(Protocol):
     def make_endpoint(self, url: str, types: Sequence[str], *, shop_id: str) -> dict[str, Any]: ...
     def tell_endpoint(self, endpoint: str, types: Sequence[str]) -> dict[str, Any]: ...
     def find_price(self, price: str) -> dict[str, Any] | None: ...
-    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None: ...
-    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
-    def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
-    def portal(self) -> dict[str, Any] | None: ...
-    def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]: ...
     def tax_countries(self) -> list[str]: ...
 
     @property
@@ -100,25 +95,6 @@ class StripeAccount(StripeApi):
         changes = {"enabled_events": list(types), "disabled": False}
         return self._ask(lambda: self._client.v1.webhook_endpoints.update(endpoint, changes))  # type: ignore[arg-type]
 
-    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None:
-        """The price on sale with this lookup key, or None."""
-        asked = {"lookup_keys": [lookup_key], "active": True, "limit": 1}
-        return self._first(lambda: self._client.v1.prices.list(asked))  # type: ignore[arg-type]
-
-    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
-        """Create a product, or get the one that was created before under this idempotency key."""
-        return self._ask(lambda: self._client.v1.products.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
-
-    def portal(self) -> dict[str, Any] | None:
-        """The configuration by which the customer portal opens, or None if there is none yet."""
-        asked = {"is_default": True, "active": True, "limit": 1}
-        return self._first(lambda: self._client.v1.billing_portal.configurations.list(asked))  # type: ignore[arg-type]
-
-    def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]:
-        """Let buyers do this in the portal."""
-        changes = {"features": features}
-        return self._ask(lambda: self._client.v1.billing_portal.configurations.update(configuration, changes))  # type: ignore[arg-type]
-
     def tax_countries(self) -> list[str]:
         """The countries where the account is registered for tax now: Stripe takes none anywhere else."""
         asked = {"status": "active", "limit": 100}
@@ -137,7 +113,7 @@ class StripeAccount(StripeApi):
             Right.DISPUTES: lambda: v1.disputes.list(one),  # type: ignore[arg-type]
             Right.BALANCE: lambda: v1.balance_transactions.list(one),  # type: ignore[arg-type]
             Right.PAYOUTS: lambda: v1.payouts.list(one),  # type: ignore[arg-type]
-            Right.PRODUCTS: lambda: v1.prices.list(one),  # type: ignore[arg-type]
+            Right.PRODUCTS: lambda: v1.prices.update(_NOBODYS, {"active": False}),
             Right.PORTAL: lambda: v1.billing_portal.sessions.create({"customer": _NOBODYS}),
             Right.TAX: lambda: v1.tax.registrations.list(one),  # type: ignore[arg-type]
             Right.ENDPOINTS: lambda: v1.webhook_endpoints.update(_NOBODYS, {"disabled": False}),

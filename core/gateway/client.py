@@ -1,37 +1,19 @@
 """Calls to Stripe, all of them. Answers leave it as plain dictionaries or our own facts, failures as members of our family."""
 
-import random
-import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from heapq import merge
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from core.foundation.errors import (
-    CheckoutNotFound,
-    PermissionMissing,
-    StripeFaulty,
-    StripeKeyRefused,
-    StripeRefused,
-    StripeTrouble,
-    StripeUnreachable,
-)
+from core.foundation.errors import CheckoutNotFound, StripeRefused
+from core.gateway.asking import Asking
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
 
-if TYPE_CHECKING:
-    import stripe
-
-# How long Stripe may take to answer, each of the three times that it is asked.
-_ANSWER_SECONDS = 20
-# How long one waits, time after time, for Stripe's limit on calls to let the next page of a list through, in seconds.
-_LIMITED = (0.5, 1.0, 2.0, 4.0, 8.0)
 # So many types of events may be asked for at once.
 _TYPES_AT_ONCE = 20
-# Of a key that is no good (any more), whatever the status it comes with.
-_KEY_CODES = ("api_key_expired", "platform_api_key_expired", "secret_key_required")
 # Of a Session: only what was made by its payment says when that was.
 _WITH_ITS_PAYMENT = ["invoice", "payment_intent.latest_charge"]
 
@@ -64,46 +46,31 @@ class Stripe(Protocol):
     def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
-    def preview_quantity(self, subscription: str, item: str, quantity: int, *, at: int) -> int: ...
-    def change_quantity(self, subscription: str, item: str, quantity: int, *, at: int, key: str) -> dict[str, Any]: ...
-    def open_portal(self, customer: str, *, return_url: str, cancel: str = "") -> str: ...
+    def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int: ...
+    def change_item(
+        self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str
+    ) -> dict[str, Any]: ...
+    def open_portal(self, customer: str, *, configuration: str, return_url: str, cancel: str = "") -> str: ...
     def balance_transactions(self, *, since: datetime, before: datetime | None = None) -> Iterator[dict[str, Any]]: ...
     def transactions_of_payout(self, payout: str) -> Iterator[dict[str, Any]]: ...
     def payouts(self, *, since: datetime) -> Iterator[dict[str, Any]]: ...
     def find_price(self, price: str) -> dict[str, Any] | None: ...
     def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def archive_price(self, price: str) -> dict[str, Any]: ...
+    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None: ...
+    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def change_product(self, product: str, changes: dict[str, Any]) -> dict[str, Any]: ...
+    def portals(self) -> list[dict[str, Any]]: ...
+    def make_portal(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
+    def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]: ...
     def create_coupon(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def create_promotion_code(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def find_promotion_code(self, code: str) -> dict[str, Any] | None: ...
     def end_promotion_code(self, code: str) -> dict[str, Any]: ...
 
 
-class StripeApi:
-    """Stripe over HTTP, or a stand-in for it at `base`. One per process; safe to share between threads.
-
-    `http_client` carries the requests in place of the usual one, for whoever wants to see the answers on their way.
-    """
-
-    def __init__(
-        self, secret_key: str, *, base: str | None = None, http_client: "stripe.HTTPClient | None" = None
-    ) -> None:
-        self._secret_key = secret_key
-        self._base = base
-        self._http_client = http_client
-
-    @cached_property
-    def _client(self) -> "stripe.StripeClient":
-        import stripe  # half a second: only where Stripe is really called
-
-        if self._base:
-            stripe.enable_telemetry = False
-        return stripe.StripeClient(
-            self._secret_key,
-            base_addresses={"api": self._base} if self._base else {},
-            max_network_retries=2,  # the client's own default is none
-            http_client=self._http_client or stripe.RequestsClient(timeout=_ANSWER_SECONDS),
-        )
+class StripeApi(Asking):
+    """Stripe itself, or what stands in for it."""
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts:
         """Create a Checkout Session, or get the one that was created before under this idempotency key."""
@@ -216,19 +183,21 @@ class StripeApi:
                 raise
             return found
 
-    def preview_quantity(self, subscription: str, item: str, quantity: int, *, at: int) -> int:
-        """What another quantity of an item would bill at once for the rest of the period if it were changed at this moment, in
-        minor units; below zero is credited."""
-        change = {"items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice"}
+    def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int:
+        """What another quantity or price of an item would bill at once if it were changed at this moment, in minor units: for the
+        rest of the period, or for a new one where the price has another interval. Below zero is credited."""
+        change = {"items": [{"id": item, **changes}], "proration_behavior": "always_invoice"}
         asked: Any = {"subscription": subscription, "subscription_details": {**change, "proration_date": at}}
         found = self._ask(lambda: self._client.v1.invoices.create_preview(asked))
         return int(found["total"])
 
-    def change_quantity(self, subscription: str, item: str, quantity: int, *, at: int, key: str) -> dict[str, Any]:
-        """Bill for another quantity of an item from now on; the difference for the rest of the period is invoiced at once, as it
-        was worked out for this moment. Where the card declines it, the plan is past due, and its grace begins."""
+    def change_item(
+        self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str
+    ) -> dict[str, Any]:
+        """Bill for another quantity or price of an item from now on; what that comes to is invoiced at once, as it was worked out
+        for this moment. Where the card declines it, the plan is past due, and its grace begins."""
         asked: Any = {
-            "items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice", "proration_date": at,
+            "items": [{"id": item, **changes}], "proration_behavior": "always_invoice", "proration_date": at,
         }  # fmt: skip
         return self._ask(lambda: self._client.v1.subscriptions.update(subscription, asked, {"idempotency_key": key}))
 
@@ -241,10 +210,10 @@ class StripeApi:
         payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
         return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
 
-    def open_portal(self, customer: str, *, return_url: str, cancel: str = "") -> str:
+    def open_portal(self, customer: str, *, configuration: str, return_url: str, cancel: str = "") -> str:
         """The address of Stripe's customer portal for this customer, good for some minutes; where only the subscription
         `cancel` can be cancelled, if one is named. Stripe refuses that for one that is told to end already."""
-        asked: dict[str, Any] = {"customer": customer, "return_url": return_url}
+        asked: dict[str, Any] = {"customer": customer, "configuration": configuration, "return_url": return_url}
         if cancel:
             asked["flow_data"] = {
                 "type": "subscription_cancel", "subscription_cancel": {"subscription": cancel},
@@ -279,6 +248,35 @@ class StripeApi:
         """Have a price bought no more. What is billed by it already goes on."""
         return self._ask(lambda: self._client.v1.prices.update(price, {"active": False}))
 
+    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None:
+        """The price on sale with this lookup key, with its product, or None."""
+        asked = {"lookup_keys": [lookup_key], "active": True, "limit": 1, "expand": ["data.product"]}
+        return self._first(lambda: self._client.v1.prices.list(asked))  # type: ignore[arg-type]
+
+    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create a product, or get the one that was created before under this idempotency key."""
+        return self._ask(lambda: self._client.v1.products.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def change_product(self, product: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Have a product called otherwise, or taxed as something else."""
+        return self._ask(lambda: self._client.v1.products.update(product, changes))  # type: ignore[arg-type]
+
+    def portals(self) -> list[dict[str, Any]]:
+        """The configurations of the customer portal that are in use."""
+        return list(
+            self._all(lambda: self._client.v1.billing_portal.configurations.list({"active": True, "limit": 100}))
+        )
+
+    def make_portal(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Create a configuration of the portal, or get the one that was created before under this idempotency key."""
+        made = self._client.v1.billing_portal.configurations
+        return self._ask(lambda: made.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
+
+    def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]:
+        """Let buyers do this in the portal."""
+        changes = {"features": features}
+        return self._ask(lambda: self._client.v1.billing_portal.configurations.update(configuration, changes))  # type: ignore[arg-type]
+
     def create_coupon(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         """Create what a promotion code takes off, once per idempotency key."""
         return self._ask(lambda: self._client.v1.coupons.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
@@ -305,88 +303,3 @@ class StripeApi:
             wanted = {**filters, "types": list(types[start : start + _TYPES_AT_ONCE]), "limit": 100}
             lists.append(self._all(partial(self._client.v1.events.list, wanted)))  # type: ignore[arg-type]
         return merge(*lists, key=itemgetter("created"), reverse=True)
-
-    def _all(self, call: Any) -> Iterator[dict[str, Any]]:
-        """Everything on a list, page by page: each is asked for when the one before has been used up."""
-        yield from self._from(self._ask_patiently(call))
-
-    def _all_of(self, call: Any) -> Iterator[dict[str, Any]]:
-        """The same of a list that is filtered by an object: nothing, if Stripe has no such object."""
-        first = self._ask_unless_missing(call)
-        if first is not None:
-            yield from self._from(first)
-
-    def _from(self, pages: Any) -> Iterator[dict[str, Any]]:
-        while True:
-            for each in pages.data:
-                yield each.to_dict(for_json=True)
-            if not pages.has_more:
-                return
-            pages = self._ask_patiently(pages.next_page)
-
-    def _find(self, call: Any) -> dict[str, Any] | None:
-        found = self._ask_unless_missing(call)
-        return None if found is None else found.to_dict(for_json=True)
-
-    def _first(self, call: Any) -> dict[str, Any] | None:
-        return next(self._all_of(call), None)
-
-    def _ask(self, call: Any) -> dict[str, Any]:
-        # Stripe's objects are not dictionaries (`.get` raises): convert once, here.
-        answer: dict[str, Any] = self._ask_raw(call).to_dict(for_json=True)
-        return answer
-
-    def _ask_unless_missing(self, call: Any) -> Any:
-        try:
-            return self._ask_raw(call)
-        except StripeRefused as refusal:
-            # So is a list refused that is to be of an object Stripe does not have.
-            if refusal.code == "resource_missing":
-                return None
-            raise
-
-    def _ask_patiently(self, call: Any) -> Any:
-        """The answer, asked for again after a while as long as Stripe's limit on calls keeps it back: of a long list some
-        page always would be, and a list that broke off is begun anew."""
-        for wait in _LIMITED:
-            try:
-                return self._ask_raw(call)
-            except StripeUnreachable as error:
-                if error.code != "rate_limit":
-                    raise
-            time.sleep(wait * random.uniform(1, 1.25))
-        return self._ask_raw(call)
-
-    def _ask_raw(self, call: Any) -> Any:
-        import stripe
-
-        try:
-            return call()
-        except stripe.StripeError as error:
-            raise _kind_of(error)(_code(error), str(error), error.request_id or "") from error
-
-
-def _kind_of(error: "stripe.StripeError") -> type[StripeTrouble]:
-    """Which member of our family this is."""
-    import stripe
-
-    match error:
-        case stripe.RateLimitError() if _code(error) == "lock_timeout":
-            return StripeFaulty  # somebody else has this one object in hand
-        case stripe.APIConnectionError() | stripe.RateLimitError():
-            return StripeUnreachable
-        case stripe.PermissionError():
-            return PermissionMissing
-        case stripe.AuthenticationError():
-            return StripeKeyRefused
-        case stripe.InvalidRequestError() | stripe.IdempotencyError():
-            return StripeKeyRefused if _code(error) in _KEY_CODES else StripeRefused
-        case _:
-            return StripeFaulty
-
-
-def _code(error: "stripe.StripeError") -> str:
-    # Some refusals have no code of their own, such as that of a key used for something else: then their type says most.
-    detail = error.error
-    said = (getattr(detail, name, None) for name in ("code", "type"))
-    return next(filter(None, said), None) or error.code or type(error).__name__

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.catalog import products, seller, tax
+from core.catalog import plan_prices, products, seller, tax
 from core.catalog.products import Kind, Priced, Product
 from core.foundation import addresses
 from core.foundation.database import repeatable
@@ -34,6 +34,7 @@ from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice
+from core.journeys.billing import plans_at_stripe
 from core.journeys.checkout_sessions import parameters
 from core.kinds import deliverables, offers, seats, workshops
 from core.kinds.places import waiting_list
@@ -142,12 +143,25 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
     if basket.email:
         basket = replace(basket, email=addresses.checked(basket.email, reachable=shop.settings.livemode))
     for _ in range(_ROUNDS):
-        ticket = _placed(shop, basket)
-        facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
+        try:
+            ticket = _placed(shop, basket)
+        except plans_at_stripe.Unknown as unknown:
+            plans_at_stripe.make_known(shop, unknown)
+            continue
+        try:
+            facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
+        except StripeRefused:
+            if not plans_at_stripe.forget_unfit(shop, _prices_in(ticket)):
+                raise
+            continue
         _record(shop, ticket, facts)
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
             return PaymentLink(ticket.order_id, facts.url, tuple(date.times for date in ticket.dates))
     raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
+
+
+def _prices_in(ticket: _Ticket) -> list[str]:
+    return [line["price"] for line in ticket.parameters["line_items"] if "price" in line]
 
 
 @repeatable
@@ -170,7 +184,9 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     """Decide under lock what this basket needs: its open attempt, an end to that attempt, or a new one."""
     _refuse_if_unreadable(basket)
     order = orders.lock_cart(session, basket.cart_id)
-    priced = products.priced(session, [item.price for item in basket.items])
+    # What is made up asks nobody: its plans are only described.
+    mode = "" if basket.from_season else shop.settings.mode
+    priced = plan_prices.priced(session, [item.price for item in basket.items], mode)
     drafts = _drafts(basket, priced)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
@@ -180,6 +196,8 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         _refuse_if_paid(order, known)
         if order.livemode is not shop.settings.livemode:
             _begin_in_this_mode(order, known, livemode=shop.settings.livemode)
+    if mode:
+        plans_at_stripe.check_known(priced)
     live = next((row for row in known if row.state is CheckoutState.OPEN), None)
     if live and _creation_lost(live, now=now):
         live.state = CheckoutState.EXPIRED
@@ -395,6 +413,6 @@ def draft(item: Item, found: Mapping[str, Priced]) -> LineDraft:
     return LineDraft(
         product_id=product.id, price_id=price.id, kind=product.kind, name=product.name, quantity=item.quantity,
         unit_amount=price.amount, currency=price.currency, interval=price.interval, image=product.image,
-        stripe_price_id=price.stripe_price_id, workshop_date_id=item.date or None,
+        stripe_price_id=priced.at_stripe, workshop_date_id=item.date or None,
         tax_code=tax.code_of(product.kind, product.tax_code), tax_behavior=price.tax_behavior or tax.INCLUSIVE,
     )  # fmt: skip

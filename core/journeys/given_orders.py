@@ -13,7 +13,7 @@ from sqlmodel import Field, Session, col, select
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.catalog import products
+from core.catalog import plan_prices
 from core.catalog.products import Kind, Price, Product
 from core.foundation import addresses
 from core.foundation.database import Record, minor_units, new_id, repeatable, text_enum
@@ -132,7 +132,7 @@ def _drafts(session: Session, gift: Gift, *, now: datetime) -> list[LineDraft]:
     """The lines, which cost nothing, each workshop's on its date."""
     if not gift.items:
         raise EmptyBasket
-    priced = products.priced(session, [item.price for item in gift.items])
+    priced = plan_prices.priced(session, [item.price for item in gift.items])
     drafts = [replace(checkout.draft(item, priced), unit_amount=0) for item in gift.items]
     for draft in drafts:
         if draft.kind is Kind.PLAN or draft.interval:

@@ -62,7 +62,8 @@ index_where(WITH_ADDRESS, "ix_downloads_with_address", Download.created_at)
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file that the bearer of a token may have right now. `id` names this download for `count`."""
+    """A file that the bearer of a token may have right now. `id` names this download for `count`, and `named` is the number of
+    the version that the token is for, 0 for whichever is there now."""
 
     id: str
     grant_id: str
@@ -75,6 +76,7 @@ class OpenedFile:
     number: int
     limit: int
     was_missing: bool
+    named: int = 0
 
 
 def key_of(digest: str, name: str) -> str:
@@ -127,9 +129,12 @@ def _newest_taken(session: Session, grant_ids: Collection[str]) -> dict[tuple[st
 
 
 def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
-    """What this token opens now. Raises LinkExpired when its minutes are over, LinkInvalid when forged or taken back."""
+    """What this token opens now. Raises LinkExpired when its minutes are over, LinkInvalid when forged or taken back.
+
+    What one opens that is for a version is found by `file_versions.open_file`.
+    """
     try:
-        download_id, grant_id, file_id = signing.read(signing_key, signing.DOWNLOAD, token)
+        download_id, grant_id, file_id, *named = signing.read(signing_key, signing.DOWNLOAD, token)
     except ValueError:
         raise LinkInvalid() from None
     found = session.exec(
@@ -144,7 +149,7 @@ def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
     return OpenedFile(
         id=download_id, grant_id=grant_id, file_id=file.id, key=file.key, name=file.name, media_type=file.media_type,
         size=file.size, sha256=file.sha256, number=file.number, limit=int(terms.get("downloads", 0)),
-        was_missing=file.missing_since is not None,
+        was_missing=file.missing_since is not None, named=int(named[0]) if named else 0,
     )  # fmt: skip
 
 

@@ -1,15 +1,18 @@
 """Versions of the files that are sold: each one that was ever put up, who has taken which, and which is there now."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import BigInteger, UniqueConstraint, update
 from sqlmodel import Field, Session, col, func, select
 
+from core.foundation import signing
 from core.foundation.database import Record, new_id
+from core.foundation.errors import LinkInvalid
 from core.kinds import downloads
-from core.kinds.downloads import Download, DownloadFile
+from core.kinds.downloads import Download, DownloadFile, OpenedFile
+from core.kinds.grants import Delivery, File
 
 
 class FileVersion(Record, table=True):
@@ -77,6 +80,60 @@ def put_up(session: Session, product_id: str, new: NewFile, *, position: int, no
         session.exec(update(FileVersion).where(*one).values(version=new.version, notes=new.notes))
     session.flush()
     return merged
+
+
+def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
+    """What this token opens now: the version that it is for, or the one there is. Raises LinkExpired or LinkInvalid."""
+    opened = downloads.open_file(session, token, signing_key=signing_key)
+    if opened.named in (0, opened.number):
+        return opened
+    query = select(FileVersion).where(FileVersion.file_id == opened.file_id, FileVersion.number == opened.named)
+    version = session.exec(query).first()
+    if version is None:
+        raise LinkInvalid()
+    return replace(
+        opened, key=version.key, name=version.name, size=version.size, sha256=version.sha256, number=version.number,
+        was_missing=False,
+    )  # fmt: skip
+
+
+def covered(
+    session: Session, deliveries: Sequence[Delivery], ends: Mapping[str, datetime], *, signing_key: str
+) -> list[Delivery]:
+    """These deliveries, in which each file that came after the updates of its grant had ended makes room for the newest one of
+    before. `ends` says when that was, by grant; of a file that came after it altogether nothing is left."""
+    late = {
+        file.id for each in deliveries for file in each.files if _is_late(file.released_at, ends.get(each.grant_id))
+    }
+    if not late:
+        return list(deliveries)
+    query = select(FileVersion).where(col(FileVersion.file_id).in_(late)).order_by(col(FileVersion.number).desc())
+    versions: dict[str, list[FileVersion]] = {}
+    for row in session.exec(query):
+        versions.setdefault(row.file_id, []).append(row)
+    return [
+        replace(each, files=tuple(_covered(each, versions, ends.get(each.grant_id), signing_key)))
+        for each in deliveries
+    ]
+
+
+def _covered(
+    delivery: Delivery, versions: Mapping[str, list[FileVersion]], end: datetime | None, signing_key: str
+) -> Iterator[File]:
+    for file in delivery.files:
+        if not _is_late(file.released_at, end):
+            yield file
+        elif row := next((each for each in versions.get(file.id, ()) if not _is_late(each.released_at, end)), None):
+            named = [new_id("dl"), delivery.grant_id, file.id, row.number]
+            yield replace(
+                file, name=row.name, size=row.size, sha256=row.sha256, version=row.version, notes=row.notes,
+                number=row.number, released_at=row.released_at, covered_until=end,
+                token=file.token and signing.sign(signing_key, signing.DOWNLOAD, named),
+            )  # fmt: skip
+
+
+def _is_late(released_at: datetime | None, end: datetime | None) -> bool:
+    return end is not None and released_at is not None and released_at > end
 
 
 def current(session: Session, file_id: str) -> FileVersion | None:

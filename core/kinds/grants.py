@@ -40,7 +40,8 @@ class Grant(Record, table=True):
 class File:
     """A file of a delivery: `token` opens it at the sidecar for minutes. Size in bytes.
 
-    `number` counts its versions from 1, `had` is the newest that was taken by this delivery, 0 if none was.
+    `number` counts its versions from 1, `had` is the newest that was taken by this delivery, 0 if none was. `covered_until` is set
+    where newer ones came after the updates of a licence had ended: then it is the last of those before.
     """
 
     id: str
@@ -55,6 +56,7 @@ class File:
     number: int = 1
     released_at: datetime | None = None
     had: int = 0
+    covered_until: datetime | None = None
 
     @property
     def is_newer(self) -> bool:

@@ -1,6 +1,6 @@
 """Licences: as many keys as were bought, each the same for as long as its grant lives, whatever happens in between."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from core.foundation import signing
 from core.foundation.database import SECRET, Record, index_where, new_id, text_enum
 from core.foundation.errors import SealBroken
 from core.foundation.writes import InsertOnce, at_the_end
-from core.kinds import downloads, license_keys
+from core.kinds import downloads, file_versions, license_keys
 from core.kinds.grants import Delivery, Grant, License, Machine
 from core.orders.orders import Order, OrderLine
 
@@ -33,7 +33,8 @@ class LicenseKey(Record, table=True):
     """A key and the terms it was made with. Whether it may be used is asked of it and of its grant each time.
 
     `key_hash` finds it, `hint` are its last characters, `sealed` is the key itself for its buyer's eyes alone. Without a grant
-    it was given by an owner, to the `holder` if they are known: the folded form of an address.
+    it was given by an owner, to the `holder` if they are known: the folded form of an address. `expiry_told` is the end that
+    endpoints were told of when it came.
     """
 
     __tablename__ = "license_keys"
@@ -60,9 +61,15 @@ class LicenseKey(Record, table=True):
     updates_until: datetime | None = None
     disabled_at: datetime | None = None
     replaced_at: datetime | None = None
+    expiry_told: datetime | None = None
     created_at: datetime
 
 
+# Those whose end has not come yet, or of which nobody was told yet that it came. An end that is put off comes again.
+EXPIRING = col(LicenseKey.expires_at).is_not(None) & (
+    col(LicenseKey.expiry_told).is_(None) | (col(LicenseKey.expiry_told) != col(LicenseKey.expires_at))
+)
+index_where(EXPIRING, "ix_license_keys_expiring", LicenseKey.expires_at)
 # What a list of them is narrowed to.
 DISABLED, TIMED, GIVEN = (
     col(LicenseKey.disabled_at).is_not(None),
@@ -159,8 +166,30 @@ def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signi
     by_grant: dict[str | None, list[License]] = {}
     for key, license in zip(keys, shown(session, keys, signing_key=signing_key), strict=True):
         by_grant.setdefault(key.grant_id, []).append(license)
-    full = downloads.describe(session, given, signing_key=signing_key)
+    ends = _ends_of_updates([(str(key.grant_id), key.updates_until) for key in keys])
+    full = file_versions.covered(
+        session, downloads.describe(session, given, signing_key=signing_key), ends, signing_key=signing_key
+    )
     return [replace(each, licenses=tuple(by_grant.get(each.grant_id, ()))) for each in full]
+
+
+def uncovered(session: Session, grant_ids: Collection[str], *, released_at: datetime) -> set[str]:
+    """Those of these grants that do not get what was released then, since the updates of all their keys had ended."""
+    query = select(LicenseKey.grant_id, LicenseKey.updates_until).where(col(LicenseKey.grant_id).in_(grant_ids))
+    ends = _ends_of_updates([(str(grant_id), until) for grant_id, until in session.exec(query)])
+    return {grant_id for grant_id, end in ends.items() if end < released_at}
+
+
+def _ends_of_updates(keys: Iterable[tuple[str, datetime | None]]) -> dict[str, datetime]:
+    """Until when newer files come to each grant by its keys' terms; those that get them for ever are left out."""
+    by_grant: dict[str, list[datetime | None]] = {}
+    for grant_id, until in keys:
+        by_grant.setdefault(grant_id, []).append(until)
+    return {
+        grant_id: max(filter(None, ends))
+        for grant_id, ends in by_grant.items()
+        if all(each is not None for each in ends)
+    }
 
 
 def shown(session: Session, keys: Sequence[LicenseKey], *, signing_key: str) -> tuple[License, ...]:

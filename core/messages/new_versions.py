@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Product
+from core.kinds import licenses
 from core.kinds.downloads import Download, DownloadFile
 from core.kinds.file_versions import FileVersion
 from core.kinds.grants import Grant
@@ -53,4 +54,6 @@ def _lacks(session: Session, order: Order, file: DownloadFile) -> bool:
         col(Download.grant_id).in_([grant.id for grant in grants]), Download.file_id == file.id,
         Download.number == file.number,
     )  # fmt: skip
-    return any(grant.state is GrantState.ACTIVE for grant in grants) and session.exec(taken).first() is None
+    open_ones = {grant.id for grant in grants if grant.state is GrantState.ACTIVE}
+    covered = open_ones - licenses.uncovered(session, open_ones, released_at=file.released_at)
+    return bool(covered) and session.exec(taken).first() is None

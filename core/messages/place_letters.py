@@ -95,7 +95,7 @@ def entry_of(shop: Shop, row: Attendee, date: WorkshopDate, order: Order, produc
     url = ticket_url(shop, attendees.token(row, signing_key=shop.signing_key))
     room = date.join_url if date.join_url and not is_address(date.join_url) else ""
     where = room or ticket_url(shop, attendees.token(row, signing_key=shop.signing_key), "join")
-    name = attendees.shown(row, order.name)
+    name = attendees.shown(row, order.name) or order.email
     return Entry(row.id, row.sequence, product, date.times, url, where, name, row.email or order.email)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, col, or_, select
 
+from core.catalog.plan_prices import PlanPrice
 from core.catalog.products import Kind, Price, Product
 from core.foundation.database import Record, minor_units
 from core.gateway.objects import moment
@@ -136,20 +137,27 @@ def identify(
 
 def _plan_prices(session: Session, items: Sequence[ItemFacts]) -> tuple[dict[str | None, Known], dict[str, Known]]:
     """Our plans' prices among those of the items: by Stripe's id, and by lookup key."""
+    theirs, keys = {item.stripe_price_id for item in items}, {item.lookup_key for item in items}
     query = (
-        select(Price)
+        select(Price, PlanPrice.stripe_price_id)
         .join(Product, col(Product.id) == Price.product_id)
+        .outerjoin(
+            PlanPrice, (col(PlanPrice.price_id) == Price.id) & col(PlanPrice.stripe_price_id).in_(theirs)
+        )
         .where(
             Product.kind == Kind.PLAN,
             or_(
-                col(Price.stripe_price_id).in_({item.stripe_price_id for item in items}),
-                col(Price.lookup_key).in_({item.lookup_key for item in items}),
+                col(Price.stripe_price_id).in_(theirs), col(Price.lookup_key).in_(keys),
+                col(PlanPrice.stripe_price_id).is_not(None),
             ),
         )
-    )
+    )  # fmt: skip
     by_stripe, by_key = {}, {}
-    for price in session.exec(query):
-        by_key[price.lookup_key] = by_stripe[price.stripe_price_id] = Known(price.product_id, price.id)
+    for price, made in session.exec(query):
+        known = Known(price.product_id, price.id)
+        by_key[price.lookup_key] = by_stripe[price.stripe_price_id] = known
+        if made:
+            by_stripe[made] = known
     return by_stripe, by_key
 
 

@@ -198,8 +198,9 @@ def checked(url: str, *, livemode: bool) -> str:
     return url
 
 
-def of_setting(session: Session, variable: str, url: str, *, now: datetime) -> None:
-    """Have the endpoint that a setting names, at its address of today; without an address there is none any more."""
+def of_setting(session: Session, variable: str, url: str, *, secret: str = "", now: datetime) -> None:
+    """Have the endpoint that a setting names, at its address of today; without an address there is none any more. What is
+    sent there is signed by this `secret` if one is known already."""
     query = select(WebhookEndpoint).where(
         WebhookEndpoint.variable == variable, col(WebhookEndpoint.removed_at).is_(None)
     )
@@ -208,13 +209,14 @@ def of_setting(session: Session, variable: str, url: str, *, now: datetime) -> N
         session.add(
             WebhookEndpoint(
                 id=new_id("we"), url=url, name=variable.partition("_")[0], topics=[], variable=variable,
-                sealed=_seal(session, signatures.new_secret()), created_at=now,
+                sealed=_seal(session, secret or signatures.new_secret()), created_at=now,
             )
         )  # fmt: skip
     elif row is not None and not url:
         row.removed_at = now
     elif row is not None:
         row.url = url
+        row.sealed = _seal(session, secret) if secret else row.sealed
 
 
 def _seal(session: Session, secret: str) -> str:

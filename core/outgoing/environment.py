@@ -1,6 +1,9 @@
-"""The endpoints that come from the environment: OPS_WEBHOOK_URL and CRM_WEBHOOK_URL are two like any others."""
+"""The endpoints that come from the environment: OPS_WEBHOOK_URL and CRM_WEBHOOK_URL are two like any others.
 
-from core.foundation.settings import Settings
+A demo that names nobody tells the sandbox, which shows on a page what it was told.
+"""
+
+from core.foundation.settings import SANDBOX_RECEIVER_SECRET, Settings
 from core.outgoing import endpoints
 from core.shop import Shop
 
@@ -15,8 +18,9 @@ def follow(shop: Shop) -> None:
         return
     with shop.transaction() as session:
         for name, url in changed.items():
-            endpoints.of_setting(session, name, url, now=shop.now())
+            known = SANDBOX_RECEIVER_SECRET if url and url == shop.settings.receiver_url else ""
+            endpoints.of_setting(session, name, url, secret=known, now=shop.now())
 
 
 def _wanted(settings: Settings) -> dict[str, str]:
-    return {"OPS_WEBHOOK_URL": settings.ops_webhook_url, "CRM_WEBHOOK_URL": settings.crm_webhook_url}
+    return {"OPS_WEBHOOK_URL": settings.told_url, "CRM_WEBHOOK_URL": settings.crm_webhook_url}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -12,14 +12,12 @@ from sqlmodel import Session, col, delete, select, update
 from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
-from core.catalog.products import Product, ShopText
+from core.catalog.products import Kind, Product, ShopText
 from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid, StripeTrouble
 from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
-from core.kinds.places import waiting_list
-from core.kinds.workshops import WorkshopDate
 from core.owner import date_entries, live_mode
 from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
@@ -124,23 +122,8 @@ def fill_demo(shop: Shop) -> None:
         # Two who fill the same empty shelves at once, as processes of a demo do: the later one finds them full.
         products.lock_shelves(session)
         if not _anything(session):
+            outbox.silence(session)  # what takes jobs takes seconds to begin with: the worker finds what is to be done
             _write(session, demo.catalogue(), stored, _source(demo.PATH), now=shop.now())
-            _let_wait(session, now=shop.now())
-
-
-# Nobody's: no mail server delivers to such an address.
-_WAITING = ("maja@studio-hav.example", "theo@northwind-type.example", "ines@atelier-sol.example", "jonas@kiln.example")
-
-
-def _let_wait(session: Session, *, now: datetime) -> None:
-    """Have some people wait for the demo's dates that are full. They are made up, so that nobody is written to by this."""
-    outbox.silence(session)
-    full = select(WorkshopDate.id).where(col(WorkshopDate.taken) == col(WorkshopDate.capacity))
-    for date_id in session.exec(full.order_by(WorkshopDate.id)).all():
-        for place, address in enumerate(_WAITING):
-            came = now - timedelta(hours=len(_WAITING) - place)
-            entry = waiting_list.join(session, date_id, address, places=1 + place % 2, now=now)
-            entry.since = came
 
 
 def _source(path: Path) -> Source:
@@ -233,6 +216,8 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
     )  # fmt: skip
     session.add(row)
     session.flush()
+    if entry.kind is Kind.PLAN and entry.active:
+        prices.make_known(session, entry.id, now=now)
 
 
 def _write_files(session: Session, product: ProductEntry, stored: _Files, *, now: datetime) -> None:

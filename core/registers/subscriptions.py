@@ -81,6 +81,14 @@ def page(
     return _described(session, paging.page(session, query, Subscription, by="created_at", place=place, size=size))
 
 
+def of_order(session: Session, order_id: str, *, livemode: bool) -> Page[SubscriptionRow]:
+    """The plans of this order."""
+    query = select(Subscription).where(
+        Subscription.order_id == order_id, paging.of_mode(Subscription, Order, livemode=livemode)
+    )
+    return _described(session, paging.page(session, query, Subscription, by="created_at", place=Place()))
+
+
 def renewals(
     session: Session, *, livemode: bool, now: datetime, place: Place, size: int = paging.PAGE
 ) -> Page[SubscriptionRow]:

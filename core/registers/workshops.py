@@ -141,7 +141,7 @@ def people(session: Session, date_id: str, text: str = "", *, canceled: bool = F
     ).all()
     found = [
         PersonRow(
-            row.id, attendees.shown(row, order.name), row.email or order.email,
+            row.id, attendees.shown(row, order.name) or order.email, row.email or order.email,
             OrderName(order.id, order.number, order.email, order.name),
             state is GrantState.ACTIVE and row.canceled_at is None, row.canceled_at is not None, row.checked_in_at,
         )

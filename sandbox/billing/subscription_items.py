@@ -70,7 +70,9 @@ def title(account: Account, item: Object) -> str:
 
 
 def restarts(subscription: Object, given: list[Object]) -> bool:
-    """Whether changes bring another interval, so that a period begins anew."""
+    """Whether changes bring another interval, so that a period begins anew. A trial goes on to its end."""
+    if subscription["status"] == "trialing":
+        return False
     rhythm = subscription["items"]["data"][0]["price"]["recurring"]
     return any(_other_rhythm(change, rhythm) for change in given)
 

@@ -1,8 +1,10 @@
+from datetime import timedelta
 from typing import Any
 
 import streamlit as st
 import structlog
 
+from core.catalog import introductions
 from core.catalog.products import Interval
 from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money
@@ -14,6 +16,7 @@ from core.kinds.offers import Availability
 from core.rights import clauses
 from core.rights.clauses import Asked
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
+from storefront.plans import beginnings
 
 log = structlog.get_logger()
 shop = process.shop()
@@ -117,7 +120,16 @@ def later(lines: list[LineView]) -> str:
     """What will be charged after today, or an empty string."""
     billed = {each: [line for line in lines if line.price.interval is each] for each in Interval}
     parts = [f"{total_of(some)} every {each}" for each, some in billed.items() if some]
-    return f"Then {' and '.join(parts)}, until you cancel." if parts else ""
+    days = beginnings.trial_of(lines)
+    begins = f" from {dates.day(shop.now() + timedelta(days=days))} on" if days else ""
+    return f"Then {' and '.join(parts)}{begins}, until you cancel." if parts else ""
+
+
+def today(lines: list[LineView]) -> str:
+    """What is charged now: of a plan that is tried first, nothing."""
+    free = [line for line in lines if line.price.interval] if beginnings.trial_of(lines) else []
+    charged = [line for line in lines if line not in free]
+    return total_of(charged) if charged else amounts.price(Money(0, lines[0].total.currency))
 
 
 def total_of(lines: list[LineView]) -> str:
@@ -135,15 +147,30 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
         with st.container(gap="xxsmall"):
             for line in lines:
                 amounts.pair(words.plain(named(line)), amounts.price(line.total))
-        amounts.pair("Today", total_of(lines), strong=True)
+        amounts.pair("Today", today(lines), strong=True)
+        if days := beginnings.trial_of(lines):
+            words.quiet(f"Your plan is free for {words.count(days, 'day', 'days')}: cancel before and you pay nothing.")
         if then := later(lines):
             words.quiet(then)
+        draw_introduction(lines)
         draw_tax(lines)
         draw_consents(asked)
         go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
         words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
     return go, below
+
+
+def draw_introduction(lines: list[LineView]) -> None:
+    """What the first plan among these costs with its introductory code, where nothing else would cost less by that as well."""
+    plan = next((line for line in lines if line.price.interval), None)
+    if (
+        plan
+        and len(lines) == 1
+        and introduction
+        and (said := beginnings.introduction(introduction, plan.price, plan.total))
+    ):
+        st.markdown(f":material/sell: {said}")
 
 
 def draw_consents(asked: tuple[Asked, ...]) -> None:
@@ -222,6 +249,8 @@ def draw_empty() -> None:
 
 with shop.reading() as session:
     cart = carts.view(session, browser, now=shop.now())
+    terms = next((line.offer.terms for line in cart.lines if line.price.interval), {})
+    introduction = introductions.of(session, terms, livemode=shop.settings.livemode, now=shop.now())
 trouble = st.session_state.pop("trouble", "")
 
 with frame.column(1080):
@@ -250,7 +279,7 @@ with frame.column(1080):
     with st.container(key="phone-pay", gap="small"):
         below_on_phone = st.container(gap="small")
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{total_of(payable)}** today", width="content")
+            st.markdown(f"**{today(payable)}** today", width="content")
             go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
     if go and lacking(asked):
         for place in (below, below_on_phone):

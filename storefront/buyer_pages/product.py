@@ -1,5 +1,6 @@
 import streamlit as st
 
+from core.catalog import introductions
 from core.foundation.errors import ShopError
 from core.journeys import carts
 from core.journeys.carts import LineView
@@ -7,6 +8,7 @@ from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
 from storefront import dates, frame, links, process, product_view, sentences, visitor, words
+from storefront.plans import beginnings
 from storefront.workshops import waiting_form
 
 shop = process.shop()
@@ -41,6 +43,7 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     tag = product_view.choose_price(offer)
     quantity = product_view.choose_quantity(offer, date, line.quantity if line else 0)
     product_view.draw_price(offer, tag, quantity)
+    beginnings.draw(offer, tag, tag.amount * quantity, introduction, now=shop.now())
     product_view.draw_tax(tag)
     draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
     if trouble:
@@ -91,6 +94,9 @@ with shop.reading() as session:
     in_cart = [line for line in cart.lines if line.offer.id == asked_for]
     # What is in the cart is seen with the places that its own order holds.
     offer = in_cart[0].offer if in_cart else offers.of_product(session, asked_for, now=shop.now())
+    introduction = (
+        introductions.of(session, offer.terms, livemode=shop.settings.livemode, now=shop.now()) if offer else None
+    )
 trouble = st.session_state.pop("trouble", "")
 
 with frame.column(1080):

@@ -16,7 +16,7 @@ from core.seats import invitations
 from storefront import deliveries, frame, links, pictures, process, sentences, visitor, words
 from storefront.library import plans
 from storefront.papers import purchase_papers
-from storefront.plans import seats_card
+from storefront.plans import interval_card, seats_card
 from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
 
@@ -138,6 +138,7 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
                 plans.draw(purchase.plan)
             if plan.state is GrantState.ACTIVE:
                 seats_card.draw(email, plan.grant_id)
+                interval_card.draw(email, plan.grant_id)
             draw_billing_button(purchase, plan, email)
 
 

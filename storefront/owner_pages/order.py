@@ -16,7 +16,7 @@ from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, order_dialogs, refusals, rehearsal_card, states
 from storefront.back_office.order_rows import who
-from storefront.order_desk import agreed
+from storefront.order_desk import agreed, people
 
 shop = process.shop()
 
@@ -305,6 +305,8 @@ with frame.column(1180):
     left, right = st.columns([5, 3], gap="medium")
     with left:
         draw_deliveries(sheet)
+        people.draw_places(sheet.places)
+        people.draw_seats(sheet.seats, sheet.row.id)
         draw_timeline(sheet)
     with right:
         draw_money(sheet, me)

@@ -5,7 +5,7 @@ from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import subscriptions
 from core.registers.subscriptions import Standing, SubscriptionRow
-from storefront import dates, frame, process, words
+from storefront import dates, frame, links, process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, lists, states
 
@@ -88,7 +88,10 @@ me = gate.me()
 with frame.column(1180):
     st.title("Subscriptions", anchor=False)
     lists.draw_said()
-    view = lists.switch("Which", VIEWS, name="view")
+    order_id = lists.asked("order")
+    if order_id:
+        links.to(links.SUBSCRIPTIONS, "All plans", "arrow_back")
+    view = "order" if order_id else lists.switch("Which", VIEWS, name="view")
     state = ""
     if view == "all":
         names = {each: states.PLAN[each][0] for each in Standing}
@@ -96,7 +99,9 @@ with frame.column(1180):
     with shop.reading() as session:
         livemode = shop.settings.livemode
         page = (
-            subscriptions.renewals(session, livemode=livemode, now=shop.now(), place=lists.place())
+            subscriptions.of_order(session, order_id, livemode=livemode)
+            if order_id
+            else subscriptions.renewals(session, livemode=livemode, now=shop.now(), place=lists.place())
             if view == "renewals"
             else subscriptions.page(session, state, livemode=livemode, place=lists.place())
         )

@@ -4,20 +4,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
-import structlog
 
-from core.foundation.errors import ShopError, StripeTrouble
+from core.foundation.errors import ShopError
 from core.foundation.money import Money
 from core.journeys.billing import seat_quantity
 from core.journeys.billing.seat_quantity import Change
 from core.kinds.seats import SeatState
 from core.seats import invitations
 from core.seats.invitations import Offer, Seats, SeatView
-from storefront import frame, process, sentences, words
+from storefront import frame, process, words
 from storefront.amounts import price
+from storefront.plans import outcomes
 
-log = structlog.get_logger()
-_SAID, _TROUBLE = "seats-said", "seats-trouble"
 _BADGES = {
     SeatState.INVITED: ":orange-badge[:material/schedule: Invited]",
     SeatState.ACCEPTED: ":green-badge[:material/check: Has a seat]",
@@ -31,7 +29,7 @@ def draw(email: str, grant_id: str) -> None:
     found = invitations.seats(shop, email, grant_id)
     with st.container(gap="small", key=f"seats-{grant_id}"):
         st.markdown(f"**{taken(found)}**")
-        _draw_said(grant_id)
+        outcomes.draw(grant_id)
         if found.short:
             st.markdown(
                 f":orange[:material/error:] {words.count(found.short, 'person has', 'people have')} no seat, since the plan"
@@ -130,7 +128,7 @@ def _draw_invitation(email: str, grant_id: str) -> None:
         asked = st.form_submit_button("Send invitation", icon=":material/send:")
     guest = guest or ""
     if asked and guest.strip():
-        _act(grant_id, lambda: invitations.invite(process.shop(), email, grant_id, guest),
+        outcomes.act(grant_id, lambda: invitations.invite(process.shop(), email, grant_id, guest),
              f"{words.plain(guest.strip())} gets a letter with a code.")  # fmt: skip
         st.rerun()
 
@@ -145,15 +143,13 @@ def _draw_number(email: str, found: Seats) -> None:
         try:
             change = seat_quantity.preview(process.shop(), email, found.grant_id, wanted)
         except ShopError as error:
-            if isinstance(error, StripeTrouble):
-                log.warning("seats_not_previewed", code=error.code)
-            st.warning(sentences.of(error), icon=":material/error:")
+            st.warning(outcomes.explained(error), icon=":material/error:")
             return
         for line in cost(change):
             st.markdown(line)
         label = f"Change to {words.count(wanted, 'seat', 'seats')}"
         if st.button(label, type="primary", key=f"change-{found.grant_id}"):
-            _act(found.grant_id, lambda: seat_quantity.carry_out(process.shop(), email, change),
+            outcomes.act(found.grant_id, lambda: seat_quantity.carry_out(process.shop(), email, change),
                  f"The plan has {words.count(wanted, 'seat', 'seats')} now.")  # fmt: skip
             st.rerun()
 
@@ -172,23 +168,6 @@ def cost(change: Change) -> list[str]:
 
 
 def _button(grant_id: str, label: str, icon: str, key: str, act: Callable[[], None], said: str) -> None:
-    st.button(label, type="tertiary", icon=f":material/{icon}:", key=key, on_click=_act, args=(grant_id, act, said))
-
-
-def _act(grant_id: str, act: Callable[[], None], said: str) -> None:
-    """Do it, and keep what came of it for the page that follows."""
-    try:
-        act()
-    except ShopError as error:
-        if isinstance(error, StripeTrouble):
-            log.warning("seats_not_changed", code=error.code)
-        st.session_state[_TROUBLE] = (grant_id, sentences.of(error))
-    else:
-        st.session_state[_SAID] = (grant_id, said)
-
-
-def _draw_said(grant_id: str) -> None:
-    for name, draw_it, icon in ((_SAID, st.success, "check_circle"), (_TROUBLE, st.warning, "error")):
-        if (found := st.session_state.get(name)) and found[0] == grant_id:
-            st.session_state.pop(name)
-            draw_it(found[1], icon=f":material/{icon}:")
+    st.button(
+        label, type="tertiary", icon=f":material/{icon}:", key=key, on_click=outcomes.act, args=(grant_id, act, said)
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.catalog import tax
 from core.catalog.products import Kind
 from storefront import words
 
@@ -73,11 +74,30 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
         case Kind.PLAN:
             plan = entry.get("plan", {})
             days = int(right.number_input("Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}"))
-            said["plan"] = {**plan, "trial_days": days} if days or "trial_days" in plan else plan
+            code = right.text_input(
+                "Introductory code", plan.get("introductory_code", ""), key=f"introductory-{key}",
+                help="One of your promotion codes. What a plan costs with it is shown before it is bought.",
+            ).strip()  # fmt: skip
+            plan = {**plan, "trial_days": days} if days or "trial_days" in plan else plan
+            without = {name: each for name, each in plan.items() if name != "introductory_code"}
+            said["plan"] = {**without, "introductory_code": code} if code else without
         case Kind.WORKSHOP:
             said["workshop"] = _draw_cancelling(entry.get("workshop", {}), right, key)
+    said["tax_code"] = _draw_tax_code(entry.get("tax_code", ""), kind, key)
     keeps = st.checkbox("Buyers keep it after a full refund", entry.get("on_refund") == "keep", key=f"keeps-{key}")
     return said | {"on_refund": "keep" if keeps else "revoke"}
+
+
+def _draw_tax_code(chosen: str, kind: Kind, key: str) -> str:
+    """What it is to the tax office: what its kind is, one of those that have a name, or a code of Stripe's."""
+    choices = ["", *tax.CODES, *([chosen] if chosen not in ("", *tax.CODES) else [])]
+    usual = tax.name_of(kind).replace("_", " ")
+    found = st.selectbox(
+        "Taxed as", choices, choices.index(chosen), key=f"tax-{key}", accept_new_options=True,
+        format_func=lambda each: each.replace("_", " ") if each else f"what its kind is: {usual}",
+        help="Counts where Stripe reckons tax for the shop. A code of Stripe's, such as txcd_10401100, can be typed as well.",
+    )  # fmt: skip
+    return (found or "").strip()
 
 
 def _draw_cancelling(entry: Mapping[str, Any], where: Any, key: str) -> Entry:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.catalog.products import Interval, Kind
+from core.catalog.tax import EXCLUSIVE, INCLUSIVE
 from core.foundation.money import Money
 from core.kinds.offers import Offer, PriceTag
 from core.owner.shelves import pricing
@@ -11,6 +12,7 @@ from storefront import process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate
 
+_TAX = {INCLUSIVE: "include tax", EXCLUSIVE: "have tax come on top"}
 INTERVALS = {Interval.MONTH: "Monthly", Interval.YEAR: "Yearly"}
 
 
@@ -26,6 +28,13 @@ def draw(offer: Offer, *, may: bool) -> None:
                 words.quiet(words.plain(tag.id))
             if may:
                 _draw_buttons(tag)
+    if offer.prices:
+        on_top = any(tag.plus_tax for tag in offer.prices)
+        with st.container(horizontal=True, vertical_alignment="center", key="listed-tax"):
+            words.quiet("Tax comes on top of them." if on_top else "They include tax.", width="stretch")
+            if may:
+                st.button("Change", type="tertiary", icon=":material/edit:", key="open-price-tax",
+                          on_click=dialogs.opener("price-tax"))  # fmt: skip
     if may:
         st.button("Another price", icon=":material/add:", key="open-price-more", on_click=dialogs.opener("price-more"))
 
@@ -34,6 +43,8 @@ def draw_open(offer: Offer) -> None:
     """The dialog that is open, if it is one of these."""
     if dialogs.is_open("price-more"):
         _add(offer)
+    if dialogs.is_open("price-tax"):
+        _tax(offer)
     for tag in offer.prices:
         if dialogs.is_open(f"price-new-{tag.id}"):
             _replace(tag)
@@ -116,3 +127,19 @@ def _end(tag: PriceTag) -> None:
             return f"{said(tag)} is archived."
 
         dialogs.carry_out(f"price-end-{tag.id}", act)
+
+
+@st.dialog("Tax", icon=":material/percent:", on_dismiss=dialogs.close)
+def _tax(offer: Offer) -> None:
+    gate.me()
+    behavior = st.radio(
+        "Its prices", list(_TAX), int(any(tag.plus_tax for tag in offer.prices)), format_func=_TAX.__getitem__, key="price-tax"
+    )  # fmt: skip
+    words.quiet("Counts where Stripe reckons tax for the shop. Orders keep what they were placed at.")
+    if st.button("Keep it so", type="primary", key="price-tax-do"):
+
+        def act(deed: Deed) -> str:
+            pricing.tax(process.shop(), offer.id, behavior, deed=deed)
+            return f"Its prices {_TAX[behavior]} from now on."
+
+        dialogs.carry_out("price-tax", act)

@@ -58,9 +58,13 @@ def test_a_plan_s_price_is_made_once_and_found_by_its_lookup_key(account: Stripe
     dearer = account.create_price({**asked, "unit_amount": 1000}, key="plan:2")
     there = account.price_by_key("plan-month")
     assert there is not None
-    assert (there["id"], there["product"]) == (dearer["id"], product["id"])
-    portal = account.portal()
-    assert portal is not None
+    assert (there["id"], there["product"]["id"]) == (dearer["id"], product["id"])
+    renamed = account.change_product(product["id"], {"name": "Team", "tax_code": "txcd_10103000"})
+    assert (renamed["name"], renamed["tax_code"]) == ("Team", "txcd_10103000")
+    asked_of_portal = {"features": {"invoice_history": {"enabled": True}}, "metadata": {"shop_id": "shop_1"}}
+    portal = account.make_portal(asked_of_portal, key="portal:1")
+    assert account.make_portal(asked_of_portal, key="portal:1")["id"] == portal["id"]
+    assert portal["id"] in [each["id"] for each in account.portals() if each["metadata"] == {"shop_id": "shop_1"}]
     seats = {"enabled": True, "minimum": 1, "maximum": 50}
     switching = {
         "enabled": True, "default_allowed_updates": ["price", "quantity"], "proration_behavior": "always_invoice",
@@ -69,15 +73,3 @@ def test_a_plan_s_price_is_made_once_and_found_by_its_lookup_key(account: Stripe
     assert account.set_up_portal(portal["id"], {"subscription_update": switching})["features"]["subscription_update"][
         "enabled"
     ]
-
-
-def test_the_portal_is_looked_at_and_set_up(account: StripeAccount) -> None:
-    portal = account.portal()
-    assert portal is not None
-    features = {
-        "subscription_cancel": {"enabled": True, "mode": "at_period_end"},
-        "invoice_history": {"enabled": False},
-    }
-    changed = account.set_up_portal(portal["id"], features)
-    assert changed["features"]["subscription_cancel"]["enabled"]
-    assert not changed["features"]["invoice_history"]["enabled"]

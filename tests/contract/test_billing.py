@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from core.foundation.errors import StripeRefused, StripeUnreachable
-from core.gateway.objects import id_of
-from core.orders import payment_lines, payments, subscription_invoices, subscriptions
+from core.orders import subscription_invoices, subscriptions
 from core.orders.subscription_invoices import Standing
 from core.orders.subscriptions import SubscriptionFacts
 from tests import builders
@@ -173,13 +172,46 @@ def test_another_number_of_seats_is_billed_at_once_by_what_was_said_before(side:
     [item] = facts(side, name).items
     assert item.period_start
     at = int(item.period_start.timestamp())
-    said = side.stripe.preview_quantity(name, item.id, 4, at=at)
+    said = side.stripe.preview_item(name, item.id, {"quantity": 4}, at=at)
     assert (said, [each.quantity for each in facts(side, name).items]) == (1800, [2])
     for _ in range(2):  # the same question twice is one change
-        side.stripe.change_quantity(name, item.id, 4, at=at, key="seats:1")
+        side.stripe.change_item(name, item.id, {"quantity": 4}, at=at, key="seats:1")
     assert [each.quantity for each in facts(side, name).items] == [4]
     assert invoice_of(side, newest_payment(side, name))["amount_paid"] == said
-    assert side.stripe.preview_quantity(name, item.id, 1, at=at) == -2700
+    assert side.stripe.preview_item(name, item.id, {"quantity": 1}, at=at) == -2700
+
+
+def test_another_interval_begins_a_period_at_once_and_costs_what_was_said_before(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2))
+    [item] = facts(side, name).items
+    assert item.period_start
+    at = int(item.period_start.timestamp())
+    yearly = {"price": side.sell(9000, interval="year"), "quantity": 2}
+    said = side.stripe.preview_item(name, item.id, yearly, at=at)
+    assert (said, [each.interval for each in facts(side, name).items]) == (18000 - 1800, ["month"])
+    side.stripe.change_item(name, item.id, yearly, at=at, key="interval:1")
+    [after] = facts(side, name).items
+    assert (after.id, after.interval, after.quantity) == (item.id, "year", 2)
+    assert after.period_start
+    assert after.period_end
+    # Seconds later, by a clock that goes on.
+    assert after.period_start - item.period_start < timedelta(minutes=1)
+    assert (after.period_end - after.period_start).days in (365, 366)
+    assert side.stripe.invoices_of_subscription(name)[0]["amount_paid"] == said
+
+
+def test_another_interval_in_a_trial_costs_nothing_and_leaves_its_end(side: Side) -> None:
+    builders.let_try(side.shop, 14)
+    name = subscribed(side)
+    before = facts(side, name)
+    [item] = before.items
+    assert item.period_start
+    price, at = {"price": side.sell(9000, interval="year"), "quantity": 1}, int(item.period_start.timestamp())
+    side.stripe.change_item(name, item.id, price, at=at, key="interval:2")
+    after = facts(side, name)
+    assert (after.status, after.period_end, after.interval) == ("trialing", before.trial_end, "year")
+    side.end_period(name)
+    assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 9000
 
 
 def test_cancelled_in_the_portal_it_names_the_moment_and_ends_then(side: Side) -> None:
@@ -260,49 +292,14 @@ def test_seats_raised_and_not_paid_for_say_what_was_paid_for(side: Side) -> None
 
 def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None:
     name = subscribed(side)
-    customer = str(facts(side, name).customer)
-    assert "/p/session/" in side.stripe.open_portal(customer, return_url="http://localhost:8501/purchases")
-    assert "/p/session/" in side.stripe.open_portal(customer, return_url="http://localhost:8501/purchases", cancel=name)
-    with pytest.raises(StripeRefused) as refusal:
-        side.stripe.open_portal(customer, return_url="http://localhost:8501/purchases", cancel="sub_nobody")
-    assert refusal.value.code == "resource_missing"
-    with pytest.raises(StripeRefused) as refusal:
-        side.stripe.open_portal("cus_nobody", return_url="http://localhost:8501/purchases")
-    assert refusal.value.code == "resource_missing"
-
-
-def shares(lines: list[dict[str, Any]]) -> list[tuple[int, int, int, int | None, bool]]:
-    """Of each line as the shop reads it: what it costs, the discount, the tax, the price of one, and whether it is a plan."""
-    items = [payment_lines.read_item(line) for line in lines]
-    return [(item.subtotal, item.discount, item.tax, item.unit_amount, item.recurring) for item in items]
-
-
-def test_a_session_lists_its_lines_in_the_order_of_the_cart_with_the_discount_of_each(side: Side) -> None:
-    _, session_id = builders.opened(side.shop, ("guide-eur", 2), "kit-eur")
-    assert shares(side.stripe.line_items_of(session_id)) == [(5800, 0, 0, 2900, False), (7900, 0, 0, 7900, False)]
-    side.discount(session_id, 50)
-    side.pay(session_id)
-    assert shares(side.stripe.line_items_of(session_id)) == [(5800, 2900, 0, 2900, False), (7900, 3950, 0, 7900, False)]
-    facts = side.stripe.retrieve_checkout(session_id)
-    assert (facts.amount_subtotal, facts.amount_discount, facts.amount_tax, facts.amount_total) == (
-        13700,
-        6850,
-        0,
-        6850,
-    )
-
-
-def test_an_invoice_lists_what_it_bills_for_in_the_event_and_when_asked(side: Side) -> None:
-    name = subscribed(side, ("plan-month", 2), "guide-eur")
-    side.end_period(name)
-    first, second = [event["data"]["object"] for event in told(side) if event["type"] == "invoice.paid"]
-    for invoice, expected in ((first, [(1800, 900, True), (2900, 2900, False)]), (second, [(1800, 900, True)])):
-        for lines in (invoice["lines"]["data"], side.stripe.lines_of_invoice(invoice["id"])):
-            assert [(subtotal, unit, plan) for subtotal, _, _, unit, plan in shares(lines)] == expected
-        facts = payments.read_paid_invoice(invoice, subscription=name, now=side.clock())
-        assert (facts.amount, facts.amount_subtotal, facts.lines is not None) == (
-            sum(subtotal for subtotal, _, _ in expected), sum(subtotal for subtotal, _, _ in expected), True,
-        )  # fmt: skip
-    session = side.stripe.find_checkout_of(subscription=name)
-    assert session
-    assert id_of(session["invoice"]) == first["id"]
+    customer, back = str(facts(side, name).customer), "http://localhost:8501/purchases"
+    asked = {"features": {"invoice_history": {"enabled": True}}, "metadata": {"shop_id": "shop_1"}}
+    made = side.stripe.make_portal(asked, key="portal")["id"]
+    assert "/p/session/" in side.stripe.open_portal(customer, configuration=made, return_url=back)
+    assert "/p/session/" in side.stripe.open_portal(customer, configuration=made, return_url=back, cancel=name)
+    for whose, configuration, cancel in (
+        (customer, made, "sub_nobody"), ("cus_nobody", made, ""), (customer, "bpc_nobody", ""),
+    ):  # fmt: skip
+        with pytest.raises(StripeRefused) as refusal:
+            side.stripe.open_portal(whose, configuration=configuration, return_url=back, cancel=cancel)
+        assert refusal.value.code == "resource_missing"

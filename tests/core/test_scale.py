@@ -26,7 +26,7 @@ from core.foundation.storage import Storage
 from core.integrations import versions
 from core.kinds import file_versions
 from core.kinds.license_keys import fingerprint
-from core.licensing import administration, calls, holding, rate_limits
+from core.licensing import administration, calls, expiries, holding, rate_limits
 from core.licensing.calls import Call, Question
 from core.outgoing import attempts, messages
 from core.owner import attention, reports, setting_up
@@ -354,6 +354,7 @@ def test_what_people_may_use_is_found_without_reading_tables(old_shop: Shop, hea
     page = versions.changed_since(old_shop, size=5)
     assert (len(page.people), page.more) == (5, True)
     assert len(versions.changed_since(old_shop, page.cursor, size=5).people) == 5
+    expiries.tell(old_shop)
     with old_shop.reading() as session:
         assert len(invitations.held_by(session, "buyer97@example.org", livemode=False)) == 1
     assert _whole_tables(old_shop.engine, [each for each in heard if not _of_the_catalogue(each)]) == []

@@ -51,7 +51,8 @@ class Stand:
         self.folder = folder
         self.ports = {name: free_port() for name in ("storefront", "webhook", "sandbox", "sandbox_smtp")}
         ports = {f"{name}_port": port for name, port in self.ports.items()}
-        self.env = environment(**ports, sandbox_check=1, **settings)
+        told = f"http://127.0.0.1:{self.ports['sandbox']}/webhooks"
+        self.env = environment(**{"ops_webhook_url": told, **settings}, **ports, sandbox_check=1)
         self.env["PATH"] = os.pathsep.join((str(programs), self.env["PATH"]))
         # Another Python may lack what the tests' own has.
         self._forks = programs == Path(sys.executable).parent

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import httpx
 from playwright.sync_api import expect
 
 from tests import accessibility
@@ -26,6 +27,10 @@ def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand
     wanda.buys("onboarding-lab-eur", 2)
     (receipt,) = stand.letters(wanda.email)
     first, second = TICKET.findall(receipt["text"])
+    # What the seller's programs are told of it stands on the sandbox's page, signed.
+    eventually(
+        lambda: {"order.paid", "attendee.changed"} <= {each["type"] for each in received(stand) if each["signed"]}
+    )
     assert [file["name"] for file in receipt["attachments"]] == ["workshop.ics"]
     wanda.opens(first)
     wanda.sees_heading(LAB)
@@ -141,3 +146,9 @@ def accessible(owner: Buyer) -> None:
 def refunded(stand: Stand, buyer: Buyer) -> Any:
     (order,) = [each for each in stand.pushcart("orders") if each["email"] == buyer.email]
     return order["amount_refunded"]
+
+
+def received(stand: Stand) -> list[dict[str, Any]]:
+    """The webhooks that came to the sandbox's receiver."""
+    found: list[dict[str, Any]] = httpx.get(f"{stand.sandbox_url}/webhooks.json", timeout=30).json()
+    return found

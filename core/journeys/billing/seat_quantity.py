@@ -5,18 +5,9 @@ Stripe bills the difference for the rest of the period at once, or credits it. T
 
 from dataclasses import dataclass
 
-from sqlmodel import col, select
-
-from core.catalog.products import Product
-from core.foundation.errors import AccessDenied, BadQuantity, PlanChanged, PlanNotActive
+from core.foundation.errors import BadQuantity, PlanChanged
 from core.foundation.money import Money
-from core.journeys.billing import plans
-from core.kinds.grants import Grant
-from core.orders.orders import Order
-from core.orders.status import GrantState
-from core.orders.subscription_items import SubscriptionItem
-from core.orders.subscriptions import RENEWING, Subscription
-from core.people import customers
+from core.journeys.billing import billed_plans, plans
 from core.shop import Shop
 
 
@@ -34,31 +25,17 @@ class Change:
     at: int
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What Stripe bills for a grant's seats."""
-
-    subscription: str
-    item: str
-    quantity: int
-    unit: Money
-    interval: str
-    most: int
-    product: str
-    tried: bool
-
-
 def preview(shop: Shop, email: str, grant_id: str, quantity: int) -> Change:
     """What so many seats would cost this buyer. Changes nothing.
 
     Raises AccessDenied, BadQuantity, PlanNotActive for a plan that ends or is not paid, or StripeTrouble.
     """
-    plan = _plan(shop, email, grant_id)
+    plan = billed_plans.find(shop, email, grant_id)
     if not 1 <= quantity <= plan.most or quantity == plan.quantity:
         raise BadQuantity(product=plan.product, quantity=quantity, most=plan.most)
     at = int(shop.now().timestamp())
     # While it is tried for nothing, nothing is billed for a change either.
-    due = 0 if plan.tried else shop.stripe.preview_quantity(plan.subscription, plan.item, quantity, at=at)
+    due = 0 if plan.tried else shop.stripe.preview_item(plan.subscription, plan.item, {"quantity": quantity}, at=at)
     unit = plan.unit
     return Change(
         grant_id, plan.quantity, quantity, Money(due, unit.currency), Money(unit.amount * quantity, unit.currency),
@@ -71,36 +48,9 @@ def carry_out(shop: Shop, email: str, change: Change) -> None:
 
     Raises PlanChanged where the plan has other seats by now, and what `preview` raises.
     """
-    plan = _plan(shop, email, change.grant_id)
+    plan = billed_plans.find(shop, email, change.grant_id)
     if plan.quantity != change.before:
         raise PlanChanged()
     key = f"seats:{plan.subscription}:{change.before}:{change.after}:{change.at}"
-    shop.stripe.change_quantity(plan.subscription, plan.item, change.after, at=change.at, key=key)
+    shop.stripe.change_item(plan.subscription, plan.item, {"quantity": change.after}, at=change.at, key=key)
     plans.refresh(shop, plan.subscription)
-
-
-def _plan(shop: Shop, email: str, grant_id: str) -> _Plan:
-    with shop.reading() as session:
-        mine = customers.whose(session, email)
-        grant = session.get(Grant, grant_id)
-        order = session.get(Order, grant.order_id) if grant else None
-        if grant is None or order is None or mine is None or order.customer_id != mine:
-            raise AccessDenied()
-        query = (
-            select(SubscriptionItem, Subscription)
-            .join(Subscription, col(Subscription.id) == SubscriptionItem.subscription_id)
-            .where(
-                SubscriptionItem.order_line_id == grant.order_line_id, col(Subscription.status).in_(RENEWING),
-                col(Subscription.ends_at).is_(None), col(Subscription.paused).is_(False),
-            )
-            .order_by(col(Subscription.created_at))
-        )  # fmt: skip
-        found = session.exec(query).first()
-        if found is None or grant.state is not GrantState.ACTIVE or order.livemode is not shop.settings.livemode:
-            raise PlanNotActive()
-        item, subscription = found
-        product = session.get_one(Product, grant.product_id)
-    return _Plan(
-        subscription.id, item.id, item.quantity, Money(item.unit_amount, subscription.currency), item.interval or "",
-        max(product.max_quantity, item.quantity), product.name, subscription.status == "trialing",
-    )  # fmt: skip

@@ -102,10 +102,11 @@ def dates_of(session: Session, line_ids: Collection[str]) -> set[str]:
 
 
 def shown(row: Attendee, buyer: str) -> str:
-    """What to call an attendee: by the name that was typed, else the first place by its buyer's."""
-    if row.name or (row.place == 0 and not row.email and buyer):
-        return row.name or buyer
-    return f"Guest {row.place + 1}"
+    """What to call an attendee: by the name that was typed, else the first place by its buyer's, else by the address they have.
+    Further places of an order are its guests; empty for the first of somebody who never said a name."""
+    if row.name or row.email:
+        return row.name or row.email
+    return f"Guest {row.place + 1}" if row.place else buyer
 
 
 def receiver(session: Session, attendee_id: str, *, former: bool = False) -> str:

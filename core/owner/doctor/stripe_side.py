@@ -12,7 +12,7 @@ from core.events.handlers import HANDLERS
 from core.foundation.errors import EndpointUnfit, PermissionMissing
 from core.gateway import account
 from core.gateway.account import Account, Right
-from core.owner.doctor import plan_prices
+from core.journeys.billing import portal
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
@@ -176,39 +176,26 @@ def _difference(price: Price, theirs: dict[str, Any]) -> str:
     return ""
 
 
-def portal(shop: Shop, theirs: Account, *, fix: bool = False) -> Iterator[Finding]:
-    """Whether buyers of plans can end them and change their card in Stripe's customer portal. Nothing, if none is sold."""
+def customer_portal(shop: Shop, *, fix: bool = False) -> Iterator[Finding]:
+    """Whether buyers of plans can end and change them in Stripe's customer portal. Nothing, if none is sold."""
     if not _sells_plans(shop):
         return
-    found = theirs.portal()
-    if found is None:
-        yield Finding(
-            "portal", Level.WRONG, "The customer portal was never set up.", "Buyers of plans could not end them.",
-            "Save its settings once in Stripe's dashboard, under Settings, Billing, Customer portal.",
-        )  # fmt: skip
-        return
-    offered = {**_IN_PORTAL, **_switching(shop)}
-    lacking = [name for name in offered if not (found["features"].get(name) or {}).get("enabled")]
-    if fix and not lacking and "subscription_update" in offered:
-        # Stripe does not say which plans one may switch between: they are said anew.
-        theirs.set_up_portal(found["id"], {"subscription_update": offered["subscription_update"]})
-    if not lacking:
-        yield Finding("portal", Level.FINE, "Buyers of plans can end them and change their card by themselves.")
-        return
+    found, wanted = portal.standing(shop), portal.features(shop)
     if fix:
-        theirs.set_up_portal(found["id"], {name: offered[name] for name in lacking})
+        # Stripe does not say which plans one may switch between: they are said anew.
+        portal.set_up(shop)
+    offered = found["features"] if found else {}
+    lacking = [name for name in wanted if not (offered.get(name) or {}).get("enabled")]
+    if not lacking:
+        yield Finding("portal", Level.FINE, "Buyers of plans can end and change them, and their card, by themselves.")
+        return
+    what = f"does not offer {', '.join(lacking)}" if found else "was not set up for this shop yet"
+    # Whoever opens it first has it set up.
+    level = Level.FINE if fix else Level.WRONG if found else Level.LATER
     yield Finding(
-        "portal", Level.FINE if fix else Level.WRONG, f"The customer portal does not offer {', '.join(lacking)}.",
-        "Buyers of plans write to you for what they could do themselves.",
-        "Switched on." if fix else "`pushcart doctor --fix`, or Stripe's dashboard.", mended=fix,
+        "portal", level, f"The customer portal {what}.", "Buyers of plans write to you for what they could do themselves.",
+        "It is set up now." if fix else "`pushcart doctor --fix`.", mended=fix,
     )  # fmt: skip
-
-
-_IN_PORTAL: dict[str, dict[str, Any]] = {
-    "subscription_cancel": {"enabled": True, "mode": "at_period_end"},
-    "payment_method_update": {"enabled": True},
-    "invoice_history": {"enabled": True},
-}
 
 
 def registrations(shop: Shop, theirs: Account) -> Iterator[Finding]:
@@ -223,19 +210,6 @@ def registrations(shop: Shop, theirs: Account) -> Iterator[Finding]:
         "It takes none from anybody, and you owe it all the same.",
         "Add your registrations in Stripe's dashboard, under Tax, Registrations, or set TAX=off.",
     )  # fmt: skip
-
-
-def _switching(shop: Shop) -> dict[str, dict[str, Any]]:
-    """That buyers change seats and plans by themselves, once Stripe has prices of its own for any."""
-    between = plan_prices.switched_between(shop)
-    if not between:
-        return {}
-    return {
-        "subscription_update": {
-            "enabled": True, "default_allowed_updates": ["price", "quantity"], "proration_behavior": "always_invoice",
-            "products": between,
-        },
-    }  # fmt: skip
 
 
 def _sells_plans(shop: Shop) -> bool:

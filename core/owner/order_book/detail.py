@@ -25,8 +25,9 @@ from core.orders.refunds import RefundStatus
 from core.orders.status import Status
 from core.orders.subscriptions import Subscription
 from core.owner import evidence, notes
-from core.owner.order_book import timeline
+from core.owner.order_book import people, timeline
 from core.owner.order_book.listing import OrderRow, described
+from core.owner.order_book.people import PlaceView, SeatsView
 from core.owner.order_book.timeline import Moment
 from core.shop import Shop
 
@@ -183,6 +184,8 @@ class Sheet:
     card_country: str
     rates: tuple[str, ...]
     papers: Mapping[str, tuple[Paper, ...]]
+    places: tuple[PlaceView, ...]
+    seats: tuple[SeatsView, ...]
 
 
 # What can still be paid: the money never came, or not yet.
@@ -226,7 +229,8 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         moments=timeline.of(history.of_order(session, order.id), lines),
         notes=tuple(NoteView(row.text, row.who, row.created_at) for row in notes.of_order(session, order.id)),
         card_country=order.card_country, rates=tuple(dict.fromkeys(map(_rate, filter(_is_taxed, lines)))),
-        papers=receipts.papers_of(session, [order.id]),
+        papers=receipts.papers_of(session, [order.id]), places=people.places(session, order, lines),
+        seats=people.seats(session, order, lines),
     )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "erased": ("The buyer was erased", Tone.PLAIN),
     "place_handed_over": ("A place was handed to somebody else", Tone.PLAIN),
     "place_moved": ("A place was moved to another date", Tone.PLAIN),
+    "plan_switched": ("The plan is billed for another interval", Tone.PLAIN),
     "places_canceled": ("Places were canceled", Tone.BACK),
     "resent": ("The receipt was sent again", Tone.PLAIN),
 }

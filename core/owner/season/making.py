@@ -14,7 +14,7 @@ from typing import cast
 from sqlalchemy import Connection
 from sqlmodel import Session, col, update
 
-from core.catalog import products
+from core.catalog import plan_prices
 from core.foundation import database, outbox
 from core.foundation.database import new_id
 from core.foundation.errors import NoSeason, NotTheDemo, SeasonThere, SeasonUnderWay, UnknownPrice
@@ -104,7 +104,7 @@ def _begin(shop: Shop, acts: Sequence[Act], deed: Deed | None) -> Season:
 
 def _check_shelves(session: Session, acts: Sequence[Act]) -> None:
     wanted = {wish.price for act in acts for wish in act.wishes}
-    on_sale = products.priced(session, sorted(wanted))
+    on_sale = plan_prices.priced(session, sorted(wanted))
     for price in sorted(wanted):
         if price not in on_sale or not on_sale[price].price.active or not on_sale[price].product.active:
             raise UnknownPrice(price=price)

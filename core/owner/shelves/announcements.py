@@ -9,7 +9,7 @@ from sqlmodel import Session, UTCDateTime, col, select
 from core.foundation import outbox
 from core.foundation.errors import DoneAlready, UnknownFile
 from core.foundation.outbox import Job
-from core.kinds import file_versions
+from core.kinds import file_versions, licenses
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import FileVersion
 from core.kinds.grants import Grant
@@ -102,7 +102,8 @@ def _letters(
 def _of_customers(
     session: Session, orders: Collection[Order], file: DownloadFile, version: FileVersion
 ) -> tuple[dict[str | None, str], set[str | None]]:  # fmt: skip
-    """The first open grant of this product that each of these orders' customers has, and who has taken the version already.
+    """The first open grant of this product that each of these orders' customers has and that it comes to, and who has taken the
+    version already.
     What was bought with test money, or never, opens nothing in a shop that is live."""
     # Read one after the other, and not joined: a database that has two ways to a row would look at all of them.
     whose = select(Order.id, Order.customer_id).where(col(Order.customer_id).in_({each.customer_id for each in orders}))
@@ -111,8 +112,9 @@ def _of_customers(
     query = select(Grant).where(col(Grant.order_id).in_(theirs), Grant.product_id == file.product_id)
     grants = session.exec(query.order_by(col(Grant.created_at), col(Grant.id))).all()
     firsts: dict[str | None, str] = {}
+    left_out = licenses.uncovered(session, [grant.id for grant in grants], released_at=version.released_at)
     for grant in grants:
-        if grant.state is GrantState.ACTIVE:
+        if grant.state is GrantState.ACTIVE and grant.id not in left_out:
             firsts.setdefault(theirs[grant.order_id], grant.id)
     took = file_versions.newest_taken(session, file.id, [grant.id for grant in grants])
     return firsts, {theirs[grant.order_id] for grant in grants if took.get(grant.id, 0) >= version.number}

@@ -1,10 +1,12 @@
 """Prices on the shelves. An amount is never edited: another amount is another price, and the old one is archived, at Stripe too."""
 
 from collections.abc import Collection
+from datetime import datetime
 from itertools import chain, count
 
 from sqlmodel import Session, col, select, update
 
+from core.catalog import plan_prices
 from core.catalog.catalog_file import PriceEntry
 from core.catalog.products import Price
 from core.foundation import outbox
@@ -41,13 +43,18 @@ def add(session: Session, product_id: str, entry: PriceEntry, *, position: int) 
     return row_id
 
 
+def make_known(session: Session, product_id: str, *, now: datetime) -> None:
+    """Owe the job that has Stripe know a plan's prices, and its portal switch between them."""
+    outbox.owe(session, Job.PLAN_PRICES, product_id, key=f"{product_id}:{outbox.stamp(now)}")
+
+
 def archive(session: Session, price: Price, *, successor: str = "") -> None:
     """Sell at this price no more, and owe the job that archives it at Stripe if it is known there. With a `successor` that one
-    is made known there instead."""
+    is made known there instead; a plan's is by a job of its own."""
     price.active = False
     session.add(price)
     session.flush()
-    if price.stripe_price_id:
+    if price.stripe_price_id or plan_prices.is_known(session, price.id):
         outbox.owe(
             session, Job.ARCHIVE_PRICE, price.id, successor, key=f"{price.id}:{price.stripe_price_id}:{successor}"
         )

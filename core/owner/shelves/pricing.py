@@ -4,6 +4,7 @@ from sqlmodel import Session
 
 from core.catalog import products
 from core.catalog.products import Interval, Kind, Price, Product
+from core.catalog.tax import EXCLUSIVE, INCLUSIVE
 from core.foundation.errors import Problem, ProductNotFound, ProductUnfit, UnknownPrice
 from core.foundation.money import Money
 from core.owner.shelves import checking, prices
@@ -23,6 +24,8 @@ def offer(shop: Shop, product_id: str, costs: Money, *, interval: str | None = N
         product = session.get(Product, product_id)
         if product is None:
             raise ProductNotFound(product=product_id)
+        if interval:
+            prices.make_known(session, product_id, now=shop.now())
         return put_on_sale(session, product, costs, interval)
 
 
@@ -38,6 +41,8 @@ def replace(shop: Shop, price_id: str, costs: Money, *, deed: Deed) -> str:
         entry = checking.price(_fields(_name(session, old), costs, old.interval, old.tax_behavior))
         new = prices.add(session, old.product_id, entry, position=old.position)
         prices.archive(session, old, successor=new)
+        if old.interval:
+            prices.make_known(session, old.product_id, now=shop.now())
         return new
 
 
@@ -51,6 +56,28 @@ def end(shop: Shop, price_id: str, *, deed: Deed) -> None:
         if session.get_one(Product, old.product_id).active and len(prices.on_sale(session, old.product_id)) == 1:
             raise ProductUnfit([Problem("prices", 0, "is the only one: take the product off the shelves instead")])
         prices.archive(session, old)
+        if old.interval:
+            prices.make_known(session, old.product_id, now=shop.now())
+
+
+def tax(shop: Shop, product_id: str, behavior: str, *, deed: Deed) -> None:
+    """Have taxes come on top of all its prices on sale (`exclusive`), or have these include them (`inclusive`).
+
+    Raises ProductUnfit, ProductNotFound, NotPermitted or DoneAlready.
+    """
+    if behavior not in (INCLUSIVE, EXCLUSIVE):
+        raise ProductUnfit([Problem("prices.tax_behavior", 0, f"is {INCLUSIVE} or {EXCLUSIVE}")])
+    now = shop.now()
+    with shop.transaction() as session:
+        _begin(session, shop, product_id, deed, f"tax {behavior}")
+        product = session.get(Product, product_id)
+        if product is None:
+            raise ProductNotFound(product=product_id)
+        for price in prices.on_sale(session, product_id):
+            price.tax_behavior = behavior
+            session.add(price)
+        if product.kind is Kind.PLAN and product.active:
+            prices.make_known(session, product_id, now=now)
 
 
 def put_on_sale(session: Session, product: Product, costs: Money, interval: str | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, col, select
 
+from core.catalog import plan_prices
 from core.catalog.products import Price, Product
 from core.foundation.database import Record, minor_units
 from core.foundation.money import Money
@@ -49,13 +50,15 @@ def archive(shop: Shop, price_id: str, successor: str) -> None:
     """
     with shop.reading() as session:
         old, new = session.get_one(Price, price_id), session.get(Price, successor) if successor else None
-    found = shop.stripe.find_price(old.stripe_price_id) if old.stripe_price_id else None
+        made = plan_prices.known(session, price_id, shop.settings.mode)
+    name = old.stripe_price_id or (made.stripe_price_id if made else None)
+    found = shop.stripe.find_price(name) if name else None
     if found is None or old.active:
         return
-    if new is not None and not new.stripe_price_id:
-        made = shop.stripe.create_price(_parameters(new, found), key=f"price:{shop.id}:{new.id}")
+    if new is not None and not new.stripe_price_id and not new.interval:
+        there = shop.stripe.create_price(_parameters(new, found), key=f"price:{shop.id}:{new.id}")
         with shop.transaction() as session:
-            session.get_one(Price, new.id).stripe_price_id = made["id"]
+            session.get_one(Price, new.id).stripe_price_id = there["id"]
     shop.stripe.archive_price(found["id"])
 
 
@@ -103,10 +106,9 @@ def differing(session: Session) -> list[AtStripe]:
 
 
 def _parameters(price: Price, old: dict[str, Any]) -> dict[str, Any]:
-    recurring = {"recurring": {"interval": str(price.interval)}} if price.interval else {}
     return {
         "product": id_of(old["product"]), "currency": price.currency, "unit_amount": price.amount,
-        "metadata": {"price_id": price.id}, **recurring,
+        "metadata": {"price_id": price.id},
         **({"tax_behavior": price.tax_behavior} if price.tax_behavior else {}),
     }  # fmt: skip
 

@@ -35,6 +35,7 @@ from tests import builders, colleagues
 from tests.builders import at_once, deliver, on_sqlite
 from tests.conftest import Clock
 from tests.core.attendance.conftest import NORA, Clinic
+from tests.core.test_statements import statements
 from tests.fakes import FakeStripe
 
 DATE = "clinic/1"
@@ -127,6 +128,18 @@ def test_a_canceled_date_is_paid_back_order_by_order_each_once_with_progress(cli
         builders.opened(clinic.shop, ("clinic-eur", 1), cart="late") and waiting.join(clinic.shop, DATE, NORA)
     with pytest.raises(DateCanceled):
         dates.cancel(clinic.shop, DATE, agreed=agreed(clinic.shop), deed=owner(clinic))
+
+
+@on_sqlite
+def test_a_date_of_many_orders_is_canceled_with_its_lines_read_at_once(clinic: Clinic) -> None:
+    for number in range(3):
+        clinic.sell(cart=f"c{number}")
+    about, click = agreed(clinic.shop), owner(clinic)
+    with statements(clinic.shop.engine) as heard:
+        dates.cancel(clinic.shop, DATE, agreed=about, deed=click)
+    lines = [each for each in heard if each.startswith("SELECT") and "FROM order_lines" in each]
+    assert len(lines) == 1, lines
+    assert row(clinic.shop).to_refund == 3
 
 
 def test_who_pays_while_the_date_is_canceled_has_no_place_and_a_person_is_told(

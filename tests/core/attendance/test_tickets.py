@@ -8,7 +8,9 @@ import pytest
 from core.attendance import changes, giving_up, tickets
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
+from core.orders.orders import Order
 from core.orders.refunds import Refund
+from core.registers import workshops
 from core.shop import Shop
 from tests import builders
 from tests.builders import at_once, on_sqlite
@@ -44,6 +46,21 @@ def test_each_place_that_was_paid_for_has_an_attendee_and_a_ticket_of_its_own(cl
     assert [ticket.token for ticket in delivery.tickets] == clinic.tickets(order_id)
     assert len(set(clinic.tickets(order_id))) == 3
     assert builders.taken(clinic.shop)["clinic/1"] == 3
+
+
+@on_sqlite
+def test_a_single_place_of_somebody_who_never_said_a_name_is_no_guest(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    with clinic.shop.transaction() as session:
+        session.get_one(Order, order_id).name = ""
+    (delivery,) = builders.deliveries(clinic.shop, order_id)
+    assert [ticket.name for ticket in delivery.tickets] == [""]
+    (place,) = clinic.rows(order_id)
+    with clinic.shop.reading() as session:
+        (person,) = workshops.people(session, place.date_id)
+    assert person.name == NORA
+    page = tickets.view(clinic.shop, clinic.tickets(order_id)[0])
+    assert (page.name, page.number) == ("", person.order.number)
 
 
 def test_no_token_stands_in_the_database_and_a_changed_one_opens_nothing(clinic: Clinic) -> None:

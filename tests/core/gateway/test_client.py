@@ -17,7 +17,7 @@ from core.foundation.errors import (
     StripeTrouble,
     StripeUnreachable,
 )
-from core.gateway import client
+from core.gateway import asking
 from core.gateway.client import StripeApi
 from tests.contract.sides import LONG_AGO
 from tests.sandbox.running import KEY, Endpoint, running
@@ -74,7 +74,7 @@ class LimitedPages(PagesOfRefunds):
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited, which takes no time here."""
     found: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", found.append)
+    monkeypatch.setattr(asking.time, "sleep", found.append)
     return found
 
 

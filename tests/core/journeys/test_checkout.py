@@ -435,10 +435,11 @@ def test_stripe_is_told_the_order_and_nothing_of_the_person(shop: Shop, stripe: 
 
 def test_a_subscription_carries_the_order_in_its_own_metadata(shop: Shop, stripe: FakeStripe) -> None:
     link = checkout.start(shop, a_basket("plan-year"))
-    ((parameters, _),) = stripe.by_key.values()
+    parameters, _ = stripe.by_key[f"checkout:{link.order_id}:1"]
     assert parameters["subscription_data"]["metadata"]["order_id"] == link.order_id
     assert "payment_intent_data" not in parameters
-    assert parameters["line_items"][0]["price_data"]["recurring"] == {"interval": "year"}
+    (line,) = parameters["line_items"]
+    assert stripe.prices[line["price"]]["recurring"] == {"interval": "year"}
 
 
 def test_the_placeholder_reaches_stripe_with_its_braces(shop: Shop, stripe: FakeStripe) -> None:

@@ -70,9 +70,11 @@ def test_stripe_is_asked_for_tax_on_each_thing_as_what_it_is(taxed: Shop) -> Non
 
 
 @builders.on_sqlite
-def test_a_plan_is_taxed_as_a_service_and_a_business_must_name_its_tax_id(taxed: Shop) -> None:
+def test_a_plan_is_taxed_as_a_service_and_a_business_must_name_its_tax_id(taxed: Shop, stripe: FakeStripe) -> None:
     asked = parameters(taxed, "plan-month", business=True)
-    assert asked["line_items"][0]["price_data"]["product_data"]["tax_code"] == "txcd_10103000"
+    price = stripe.prices[asked["line_items"][0]["price"]]
+    assert price["tax_behavior"] == "inclusive"
+    assert stripe.products[price["product"]]["tax_code"] == "txcd_10103000"
     assert asked["tax_id_collection"] == {"enabled": True, "required": "if_supported"}
     assert "invoice_creation" not in asked
 

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from core.foundation import outbox
 from core.foundation.errors import HookNotFound, HookUnfit
+from core.foundation.settings import SANDBOX_RECEIVER_SECRET, Settings
 from core.journeys import refund
 from core.kinds.licenses import LicenseKey
 from core.licensing import administration
@@ -152,6 +154,22 @@ def test_the_environment_makes_two_endpoints_follows_them_and_takes_them_away(sh
     ops = next(row for row in builders.rows(shop, WebhookEndpoint) if row.variable == "OPS_WEBHOOK_URL")
     with pytest.raises(HookUnfit), shop.transaction() as session:
         endpoints.remove(session, ops.id, now=shop.now())
+
+
+@builders.on_sqlite
+def test_a_demo_that_names_nobody_tells_the_sandbox_with_a_secret_that_it_knows(shop: Shop) -> None:
+    def follows(**said: str) -> list[str]:
+        chosen = Settings(database_url=shop.settings.database_url, secret_key=SecretStr(shop.signing_key), **said)  # type: ignore[arg-type]
+        environment.follow(builders.replace(shop, settings=chosen))
+        with shop.reading() as session:
+            return [row.url for row in endpoints.everything(session)]
+
+    assert follows() == ["http://127.0.0.1:12111/webhooks"]
+    (row,) = builders.rows(shop, WebhookEndpoint)
+    assert endpoints.secrets_of(shop.signing_key, row, now=shop.now()) == [SANDBOX_RECEIVER_SECRET]
+    assert follows(ops_webhook_url="") == []
+    assert follows(ops_webhook_url="https://ops.example/a") == ["https://ops.example/a"]
+    assert follows(stripe_secret_key="sk_test_ours") == []
 
 
 def test_what_waits_for_an_endpoint_that_is_off_is_kept_and_sent_when_it_is_on(shop: Shop, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from core.catalog.products import Product
 from core.correspondence import drafts
@@ -13,6 +14,7 @@ from core.kinds import downloads, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import FileVersion, NewFile
 from core.kinds.grants import File
+from core.kinds.licenses import LicenseKey
 from core.orders.orders import Order
 from core.owner import publishing
 from core.owner.shelves import announcements, export
@@ -41,7 +43,7 @@ def taken(shop: Shop, order_id: str) -> None:
     """Somebody downloads what the order gives."""
     with shop.transaction() as session:
         token = file_of(shop, order_id).token
-        opened = downloads.open_file(session, token, signing_key=shop.signing_key)
+        opened = file_versions.open_file(session, token, signing_key=shop.signing_key)
         if downloads.count(session, opened, ip="", now=shop.now()):
             file_versions.note_taken(session, opened)
 
@@ -229,3 +231,45 @@ def test_a_catalogue_file_says_versions_and_an_export_says_them_again(shop: Shop
     assert publishing.preview(shop, tmp_path / "again.toml") == []
     [row] = [row for row in builders.rows(shop, DownloadFile) if row.name == "guide.txt"]
     assert (row.number, row.version) == (2, "1.1")
+
+
+@builders.on_sqlite
+def test_a_licence_whose_updates_ended_keeps_what_it_had_and_gets_nothing_newer(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.license_terms(shop, updates_for="1 year")
+    order_id = builders.bought(shop, stripe, "kit-eur")
+    with shop.reading() as session:
+        first = session.exec(select(DownloadFile).where(DownloadFile.product_id == "kit")).one()
+
+    def release(digest: str, version: str, name: str = first.name) -> None:
+        new = NewFile(name, "TOML", "application/toml", f"ab/{digest}/{name}", 5, digest, version)
+        with shop.transaction() as session:
+            file_versions.put_up(session, "kit", new, position=0, now=shop.now())
+
+    clock.pass_(days=300)
+    release("two", "2.0")
+    assert file_of(shop, order_id).version == "2.0"
+    clock.pass_(days=100)
+    release("three", "3.0")
+    release("later", "1.0", "extra.toml")
+    (kept,) = builders.deliveries(shop, order_id)[0].files
+    (key,) = builders.rows(shop, LicenseKey)
+    assert (kept.version, kept.sha256, kept.covered_until) == ("2.0", "two", key.updates_until)
+    with shop.reading() as session:
+        opened = file_versions.open_file(session, kept.token, signing_key=shop.signing_key)
+    assert (opened.sha256, opened.number, opened.key) == ("two", 2, f"ab/two/{first.name}")
+    taken(shop, order_id)
+    assert not file_of(shop, order_id).is_newer
+    # Nor is anybody written to about what does not come to them; who bought later is.
+    second = builders.bought(shop, stripe, "kit-eur", cart="cart_2")
+    clock.pass_(days=1)
+    release("four", "4.0")
+    announcements.tell(shop, first.id, deed=deed(works_as(shop, Role.OWNER)))
+    spread(shop)
+    owed = [job for job in builders.jobs(shop) if job.startswith("new_version:")]
+    assert [job.split(":")[1] for job in owed] == [second]
+    # The owner lets them have updates once more: the newest comes at once.
+    with shop.transaction() as session:
+        session.exec(select(LicenseKey).where(LicenseKey.id == key.id)).one().updates_until = shop.now()
+    assert {file.version for file in builders.deliveries(shop, order_id)[0].files} == {"4.0", "1.0"}

@@ -22,9 +22,11 @@ from core.foundation.errors import (
 )
 from core.integrations import entitlements
 from core.journeys import refund
-from core.journeys.billing import plans, seat_quantity
+from core.journeys.billing import interval_switch, plans, seat_quantity
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState
+from core.orders.subscription_changes import SubscriptionChange
+from core.orders.subscriptions import Subscription
 from core.outgoing.messages import WebhookMessage
 from core.people import customers
 from core.privacy import erasure, export
@@ -216,12 +218,89 @@ def test_another_number_of_seats_costs_what_was_shown_and_is_billed_once(shop: S
     assert [row.quantity for row in builders.rows(shop, Grant)] == [4]
     with pytest.raises(PlanChanged):
         seat_quantity.carry_out(shop, NORA, change)
-    assert stripe.calls.count("change_quantity") == 1
+    assert stripe.calls.count("change_item") == 1
     for quantity in (0, 4, 1000):
         with pytest.raises(BadQuantity):
             seat_quantity.preview(shop, NORA, grant, quantity)
     fewer = seat_quantity.preview(shop, NORA, grant, 1)
     assert fewer.due.amount == -3 * unit
+
+
+def movements(shop: Shop) -> list[tuple[str, int]]:
+    found = sorted(builders.rows(shop, SubscriptionChange), key=lambda row: row.number)
+    return [(str(row.kind), row.monthly_after) for row in found]
+
+
+@builders.on_sqlite
+def test_a_switch_to_yearly_costs_what_was_shown_and_leaves_seats_and_people_as_they_are(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, subscription, grant = a_plan(shop, stripe, 3)
+    joins(shop, grant, PEOPLE[0])
+    before = builders.grants(shop, order_id)
+    choice = interval_switch.choice(shop, NORA, grant)
+    assert choice
+    assert (choice.before, choice.after, choice.then.amount) == ("month", "year", 3 * 9000)
+    switch = interval_switch.preview(shop, NORA, choice)
+    assert switch.due.amount == 3 * (9000 - 900)
+    assert len(stripe.invoices) == 1
+    interval_switch.carry_out(shop, NORA, switch)
+    with pytest.raises(PlanChanged):
+        interval_switch.carry_out(shop, NORA, switch)
+    assert stripe.calls.count("change_item") == 1
+    assert [invoice["amount_paid"] for invoice in stripe.invoices.values()] == [2700, switch.due.amount]
+    (row,) = builders.rows(shop, Subscription)
+    assert (row.interval, row.amount, row.status) == ("year", 3 * 9000, "active")
+    assert builders.grants(shop, order_id) == before
+    assert [each.quantity for each in builders.rows(shop, Grant)] == [3]
+    assert standing(shop) == {PEOPLE[0]: "accepted"}
+    assert may_use(shop, PEOPLE[0])
+    # What it brings in a month is a twelfth of the year's, and less than it was.
+    assert movements(shop) == [("new", 2700), ("contraction", 2250)]
+    (moment,) = [each for each in builders.log(shop, order_id) if each.startswith("plan_switched:")]
+    assert moment == f"plan_switched:{subscription}:{switch.at}"
+    # And back: what was paid ahead is credited, and nothing charged.
+    back = interval_switch.choice(shop, NORA, grant)
+    assert back
+    assert back.after == "month"
+    credited = interval_switch.preview(shop, NORA, back)
+    assert credited.due.amount < 0
+    interval_switch.carry_out(shop, NORA, credited)
+    assert movements(shop)[-1] == ("expansion", 2700)
+    assert builders.grants(shop, order_id) == before
+
+
+@builders.on_sqlite
+def test_nobody_switches_what_is_not_theirs_not_paid_or_billed_with_something_else(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    _, subscription, grant = a_plan(shop, stripe)
+    choice = interval_switch.choice(shop, NORA, grant)
+    assert choice
+    assert interval_switch.choice(shop, PEOPLE[0], grant) is None
+    with pytest.raises(AccessDenied):
+        interval_switch.preview(shop, PEOPLE[0], choice)
+    stripe.add_item(subscription, stripe.sell(500, interval="month"), 1)
+    plans.refresh(shop, subscription)
+    assert interval_switch.choice(shop, NORA, grant) is None
+    stripe.subscriptions[subscription]["items"]["data"].pop()
+    stripe.fail_renewal(subscription)
+    plans.refresh(shop, subscription)
+    assert interval_switch.choice(shop, NORA, grant) is None
+    with pytest.raises(PlanChanged):
+        interval_switch.preview(shop, NORA, choice)
+
+
+@builders.on_sqlite
+def test_a_switch_is_not_made_at_another_price_than_was_shown(shop: Shop, stripe: FakeStripe) -> None:
+    _, subscription, grant = a_plan(shop, stripe)
+    choice = interval_switch.choice(shop, NORA, grant)
+    assert choice
+    switch = interval_switch.preview(shop, NORA, choice)
+    set_seats(shop, stripe, subscription, 4)
+    with pytest.raises(PlanChanged):
+        interval_switch.carry_out(shop, NORA, switch)
+    assert "change_item" not in stripe.calls
 
 
 def test_twenty_claims_at_once_on_three_seats_make_three(shop: Shop, stripe: FakeStripe) -> None:

@@ -36,6 +36,27 @@ def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visito
 
 
 @builders.on_sqlite
+def test_a_buyer_sees_what_paying_yearly_costs_before_the_plan_is_switched(visitor: Visitor) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    _, _, grant = a_plan(shop, stripe, 2)
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    tab = visitor.opens("purchases")
+    assert any("Pay yearly instead: €180" in each for each in labels(tab))
+    sound(tab.button(key=f"interval-{grant}").click().run())
+    assert "€162" in words(tab)
+    assert "every year, without taxes" in words(tab)
+    sound(tab.button(key=f"keep-{grant}").click().run())
+    assert "change_item" not in stripe.calls
+    sound(tab.button(key=f"interval-{grant}").click().run())
+    sound(tab.button(key=f"switch-{grant}").click().run())
+    assert "You pay yearly from now on" in words(tab)
+    assert "each year" in words(tab)
+    assert "1 of 2 seats taken" in words(tab)
+    sound(tab.button(key=f"interval-{grant}").click().run())
+    assert "is taken off what comes next" in words(tab)
+
+
+@builders.on_sqlite
 def test_whoever_is_asked_takes_the_seat_with_the_code_and_is_signed_in(visitor: Visitor) -> None:
     shop = visitor.shop
     _, _, grant = a_plan(shop, visitor.stripe)

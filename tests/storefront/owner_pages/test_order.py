@@ -9,14 +9,18 @@ from streamlit.testing.v1 import AppTest
 from core.foundation.errors import StripeRefused
 from core.journeys import refund
 from core.kinds import license_keys
+from core.kinds.grants import Grant
+from core.kinds.places.attendees import Attendee
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.rights import declarations
 from core.rights.declarations import Declaration
+from core.seats import invitations
 from tests import builders
 from tests.builders import bought, subscribed
+from tests.core.seats.test_seats import PEOPLE, joins
 from tests.storefront.conftest import Visitor, sound, words
 
 
@@ -43,6 +47,43 @@ def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str)
         "nora@lindqvist.example", "pi_", "Test money", "Stripe's fee is known within minutes",
     ):  # fmt: skip
         assert text in said, text
+
+
+@builders.on_sqlite
+def test_who_comes_and_who_has_a_seat_stands_with_the_ways_to_both(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    shop, stripe = visitor.shop, visitor.stripe
+    plan_id, _ = subscribed(shop, stripe, ("plan-month", 3))
+    clinic_id = bought(shop, stripe, ("clinic-eur", 3), cart="cart_2")
+    rows = sorted(builders.rows(shop, Attendee), key=lambda row: row.place)
+    with shop.transaction() as session:
+        for row in rows:
+            session.add(row)
+        rows[0].checked_in_at, rows[1].name, rows[1].email = shop.now(), "Ada King", "ada@king.example"
+        rows[2].canceled_at, rows[2].holds = shop.now(), False
+    tab = opens(visitor, clinic_id)
+    said = words(tab)
+    for text in (
+        "Clinic",
+        "Nora Lindqvist",
+        "Here since",
+        "Ada King",
+        "ada@king.example",
+        "Expected",
+        "Guest 3",
+        "Canceled",
+    ):
+        assert text in said, text
+    assert "To the date" in [each.label for each in tab.page_link]
+    (grant,) = [row for row in builders.rows(shop, Grant) if row.order_id == plan_id]
+    joins(shop, grant.id, PEOPLE[0])
+    invitations.invite(shop, "nora@lindqvist.example", grant.id, PEOPLE[1])
+    said = words(opens(visitor, plan_id))
+    for text in ("2 of 3 seats taken", PEOPLE[0], "Has a seat", PEOPLE[1], "Invited"):
+        assert text in said, text
+    tab = visitor.opens("subscriptions", folder="owner_pages", order=plan_id)
+    assert "3 seats (2 taken, 1 invited)" in words(tab)
+    assert "No plan" in words(visitor.opens("subscriptions", folder="owner_pages", order="ord_none"))
 
 
 def test_what_its_buyer_agreed_to_and_withdrew_from_is_there(visitor: Visitor, order_id: str) -> None:

@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.catalog.products import Price, Product
 from core.foundation.money import Money
+from core.journeys.billing import plans_at_stripe
 from core.kinds import offers
 from core.kinds.offers import Offer
 from core.owner.shelves import editing, pricing
@@ -34,7 +35,7 @@ def offer_of(visitor: Visitor, product_id: str) -> Offer:
 
 def key_of(tab: AppTest, field: str) -> str:
     """The key of a field, which names the state in which it was opened."""
-    kinds = (tab.text_input, tab.text_area, tab.number_input, tab.checkbox)
+    kinds = (tab.text_input, tab.text_area, tab.number_input, tab.checkbox, tab.selectbox)
     return next(each.key for kind in kinds for each in kind if each.key and each.key.startswith(f"{field}-"))
 
 
@@ -113,6 +114,33 @@ def test_a_new_price_is_set_in_a_dialog_and_the_old_one_is_archived(owner: Visit
     assert {row.id: row.active for row in builders.rows(owner.shop, Price) if row.product_id == "guide"} == {
         "guide-eur": False, "guide-eur-2": True,
     }  # fmt: skip
+
+
+@builders.on_sqlite
+def test_what_a_product_is_taxed_as_and_whether_on_top_is_written_by_its_owner(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="plan")
+    assert "They include tax." in words(tab)
+    sound(tab.selectbox(key=key_of(tab, "tax")).set_value("business_saas").run())
+    sound(tab.button(key="save").click().run())
+    sound(tab.button(key="open-price-tax").click().run())
+    tab.radio(key="price-tax").set_value("exclusive")
+    sound(tab.button(key="price-tax-do").click().run())
+    assert "Tax comes on top of them." in words(tab)
+    rows = {row.id: row for row in builders.rows(owner.shop, Product)}
+    assert rows["plan"].tax_code == "business_saas"
+    assert {row.tax_behavior for row in builders.rows(owner.shop, Price) if row.product_id == "plan"} == {"exclusive"}
+    # Stripe's own prices say so too: that of before is archived, and another stands for it.
+    plans_at_stripe.bring(owner.shop, "plan")
+    assert {each["tax_behavior"] for each in owner.stripe.prices.values()} == {"exclusive"}
+    # A code of Stripe's stays what it is while something else is changed.
+    with owner.shop.transaction() as session:
+        session.get_one(Product, "guide").tax_code = "txcd_10401100"
+    tab = opens(owner, "product", id="guide")
+    sound(tab.text_input(key=key_of(tab, "facts")).set_value("PDF").run())
+    sound(tab.button(key="save").click().run())
+    assert {row.id: (row.tax_code, row.facts) for row in builders.rows(owner.shop, Product)}["guide"] == (
+        "txcd_10401100", "PDF",
+    )  # fmt: skip
 
 
 def test_a_workshop_s_dates_are_added_resized_and_taken_off(owner: Visitor) -> None:

@@ -28,6 +28,7 @@ from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from tests.fakes import FakeStripe
 from tests.machine import eventually, free_port
 from tests.worker.postbox import mail_server
 from webhook.app import create_app
@@ -47,8 +48,6 @@ class FakeAccount:
     lacks: set[Right] = field(default_factory=set)
     known: list[dict[str, Any]] = field(default_factory=list)
     prices: dict[str, dict[str, Any]] = field(default_factory=dict)
-    products: dict[str, dict[str, Any]] = field(default_factory=dict)
-    in_portal: dict[str, Any] | None = None
     registered: list[str] = field(default_factory=list)
     api_version: str = "2026-01-01.ours"
 
@@ -82,27 +81,8 @@ class FakeAccount:
             return {**found, "product": {"id": found["product"], "active": True}}
         return found
 
-    def price_by_key(self, lookup_key: str) -> dict[str, Any] | None:
-        return next((each for each in self.prices.values() if each.get("lookup_key") == lookup_key), None)
-
-    def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
-        return self.products.setdefault(key, {"id": f"prod_{len(self.products) + 1}", **parameters})
-
-    def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
-        name = f"price_{len(self.prices) + 1}"
-        self.prices[name] = {"id": name, "active": True, **parameters}
-        return self.prices[name]
-
     def tax_countries(self) -> list[str]:
         return self.registered
-
-    def portal(self) -> dict[str, Any] | None:
-        return self.in_portal
-
-    def set_up_portal(self, configuration: str, features: dict[str, Any]) -> dict[str, Any]:
-        assert self.in_portal
-        self.in_portal["features"] |= features
-        return self.in_portal
 
 
 def endpoint(**changes: Any) -> dict[str, Any]:
@@ -112,14 +92,9 @@ def endpoint(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def portal(*, without: str = "") -> dict[str, Any]:
-    names = {"subscription_cancel", "payment_method_update", "invoice_history"} - {without}
-    return {"id": "bpc_1", "features": {name: {"enabled": True} for name in names}}
-
-
 @pytest.fixture
 def account(clock: Clock) -> FakeAccount:
-    return FakeAccount(clock(), known=[endpoint()], in_portal=portal())
+    return FakeAccount(clock(), known=[endpoint()])
 
 
 @pytest.fixture
@@ -146,8 +121,6 @@ def wrong(shop: Shop, account: FakeAccount, check: str) -> list[str]:
         ("endpoint", lambda account: account.known[0].update(url="https://other.example/webhooks/stripe"), "No webhook endpoint"),
         ("endpoint", lambda account: account.known[0].update(status="disabled"), "is switched off"),
         ("endpoint", lambda account: account.known[0]["enabled_events"].remove("refund.failed"), "not told of refund.failed."),
-        ("portal", lambda account: setattr(account, "in_portal", None), "never set up"),
-        ("portal", lambda account: setattr(account, "in_portal", portal(without="subscription_cancel")), "subscription_cancel"),
         ("permissions", lambda account: account.lacks.add(Right.CHECKOUT), "lacks the permission Checkout Sessions: write."),
     ],
 )  # fmt: skip
@@ -186,44 +159,25 @@ def test_an_endpoint_is_mended_where_that_is_asked_for(own: Shop, account: FakeA
 
 
 @builders.on_sqlite
-def test_plans_get_prices_of_stripes_own_once_and_the_portal_switches_between_them(
-    own: Shop, account: FakeAccount
+def test_plans_and_the_portal_are_brought_to_stripe_where_that_is_asked_for(
+    own: Shop, account: FakeAccount, stripe: FakeStripe
 ) -> None:
-    before = found(own, account, "plans")
-    assert {each.level for each in before} == {Level.LATER}
-    assert "subscription_update" not in (account.in_portal or {})["features"]
-    # One of them is at Stripe already, from a shop before this one; another of the same key costs something else.
-    prices = {row.id: row for row in builders.rows(own, Price) if row.product_id == "plan"}
-    month, year = prices["plan-month"], prices["plan-year"]
-    kept = {"unit_amount": month.amount, "currency": "eur", "recurring": {"interval": "month"}, "active": True}
-    account.prices = {
-        "price_kept": {"id": "price_kept", "lookup_key": month.lookup_key, "product": "prod_kept", **kept},
-        "price_other": {"id": "price_other", "lookup_key": year.lookup_key, "product": "prod_other", **kept},
-    }
-    assert all(each.mended for each in found(own, account, "plans", fix=True))
+    assert [each.level for each in found(own, account, "plans")] == [Level.LATER] * 2
+    assert [each.level for each in found(own, account, "portal")] == [Level.LATER]
+    assert stripe.prices == {} == stripe.portal_configurations
+    mended = [each.check for each in examination.examine(own, account, fix=True) if each.mended]
+    assert mended == ["plans", "plans", "portal"]
+    for check in ("plans", "portal"):
+        assert [each.level for each in found(own, account, check)] == [Level.FINE]
+    # Where they are gone again, that is found as well.
+    next(iter(stripe.prices.values()))["active"] = False
+    next(iter(stripe.portal_configurations.values()))["features"]["subscription_cancel"] = {"enabled": False}
+    assert [each.level for each in found(own, account, "plans")] == [Level.LATER]
+    (what,) = wrong(own, account, "portal")
+    assert "does not offer subscription_cancel" in what
+    mended = [each.check for each in examination.examine(own, account, fix=True) if each.mended]
+    assert mended == ["plans", "portal"]
     assert [each.level for each in found(own, account, "plans")] == [Level.FINE]
-    made = {row.id: row.stripe_price_id for row in builders.rows(own, Price) if row.product_id == "plan"}
-    assert made["plan-month"] == "price_kept"
-    new = account.prices[str(made["plan-year"])]
-    assert (new["unit_amount"], new["lookup_key"], new["product"]) == (year.amount, year.lookup_key, "prod_kept")
-    assert len(account.prices) == 3
-    assert found(own, account, "portal", fix=True)
-    assert account.in_portal
-    switching = account.in_portal["features"]["subscription_update"]
-    assert (switching["enabled"], switching["products"]) == (
-        True,
-        [
-            {
-                "product": "prod_kept", "prices": ["price_kept", new["id"]],
-                "adjustable_quantity": {"enabled": True, "minimum": 1, "maximum": 50},
-            }
-        ],
-    )  # fmt: skip
-
-
-def test_a_portal_is_mended_where_that_is_asked_for(own: Shop, account: FakeAccount) -> None:
-    account.in_portal = {"id": "bpc_1", "features": {"subscription_cancel": {"enabled": False}}}
-    assert [each.mended for each in found(own, account, "portal", fix=True)] == [True]
     assert wrong(own, account, "portal") == []
 
 

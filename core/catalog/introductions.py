@@ -1,0 +1,55 @@
+"""Introductions: a promotion code by which the beginning of a plan costs less, told before it is typed at the payment page.
+
+A plan names it as `introductory_code`. It counts while it may be used: whether it may by this buyer, Stripe says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from core.catalog.promotion_codes import PromotionCode
+from core.foundation.money import Money
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What the code takes off: a `percent` or an amount `off`, of the first payment or `forever` of each. `first_time` if only
+    from those who have never bought anything."""
+
+    code: str
+    percent: float | None
+    off: Money | None
+    forever: bool
+    first_time: bool
+
+    def left_of(self, amount: Money) -> Money | None:
+        """What is left to pay of this amount; None where the code takes another currency off."""
+        if self.percent is not None:
+            rest = Decimal(amount.amount) * (100 - Decimal(str(self.percent))) / 100
+            return Money(int(rest.to_integral_value(ROUND_HALF_UP)), amount.currency)
+        if self.off is None or self.off.currency != amount.currency:
+            return None
+        return Money(max(0, amount.amount - self.off.amount), amount.currency)
+
+
+def of(session: Session, terms: Mapping[str, Any], *, livemode: bool, now: datetime) -> Introduction | None:
+    """The code that a plan with these terms is begun with, None where it has none that may be used now."""
+    code = terms.get("introductory_code")
+    if not code:
+        return None
+    used_up = col(PromotionCode.max_redemptions) <= col(PromotionCode.times_redeemed)
+    query = select(PromotionCode).where(
+        PromotionCode.code == code, PromotionCode.livemode == livemode, col(PromotionCode.active),
+        col(PromotionCode.stripe_id).is_not(None), col(PromotionCode.ended_at).is_(None),
+        or_(col(PromotionCode.expires_at).is_(None), col(PromotionCode.expires_at) > now),
+        or_(col(PromotionCode.max_redemptions).is_(None), ~used_up),
+    )  # fmt: skip
+    row = session.exec(query.order_by(col(PromotionCode.created_at).desc())).first()
+    if row is None:
+        return None
+    off = Money(row.amount_off, row.currency) if row.amount_off is not None and row.currency else None
+    return Introduction(row.code, row.percent_off, off, row.forever, row.first_time)

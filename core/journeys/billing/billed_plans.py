@@ -1,0 +1,68 @@
+"""Billed plans: what Stripe bills a buyer for the plan that they have, as far as they may change it themselves."""
+
+from dataclasses import dataclass
+
+from sqlmodel import col, func, select
+
+from core.catalog.products import Product
+from core.foundation.errors import AccessDenied, PlanNotActive
+from core.foundation.money import Money
+from core.kinds.grants import Grant
+from core.orders.orders import Order
+from core.orders.status import GrantState
+from core.orders.subscription_items import SubscriptionItem
+from core.orders.subscriptions import RENEWING, Subscription
+from core.people import customers
+from core.shop import Shop
+
+
+@dataclass(frozen=True)
+class BilledPlan:
+    """What Stripe bills for a grant's seats. `alone` if nothing else is billed with it, `tried` if nothing is yet."""
+
+    order_id: str
+    subscription: str
+    item: str
+    stripe_price_id: str
+    quantity: int
+    unit: Money
+    interval: str
+    most: int
+    product_id: str
+    product: str
+    alone: bool
+    tried: bool
+    owed: bool
+
+
+def find(shop: Shop, email: str, grant_id: str) -> BilledPlan:
+    """This buyer's own plan. Raises AccessDenied, or PlanNotActive for one that ends, is paused or is not paid."""
+    with shop.reading() as session:
+        mine = customers.whose(session, email)
+        grant = session.get(Grant, grant_id)
+        order = session.get(Order, grant.order_id) if grant else None
+        if grant is None or order is None or mine is None or order.customer_id != mine:
+            raise AccessDenied()
+        query = (
+            select(SubscriptionItem, Subscription)
+            .join(Subscription, col(Subscription.id) == SubscriptionItem.subscription_id)
+            .where(
+                SubscriptionItem.order_line_id == grant.order_line_id, col(Subscription.status).in_(RENEWING),
+                col(Subscription.ends_at).is_(None), col(Subscription.paused).is_(False),
+            )
+            .order_by(col(Subscription.created_at))
+        )  # fmt: skip
+        found = session.exec(query).first()
+        if found is None or grant.state is not GrantState.ACTIVE or order.livemode is not shop.settings.livemode:
+            raise PlanNotActive()
+        item, subscription = found
+        product = session.get_one(Product, grant.product_id)
+        together = session.exec(
+            select(func.count()).where(SubscriptionItem.subscription_id == subscription.id)
+        ).one()  # fmt: skip
+    return BilledPlan(
+        order.id, subscription.id, item.id, item.stripe_price_id, item.quantity,
+        Money(item.unit_amount, subscription.currency), item.interval or "", max(product.max_quantity, item.quantity),
+        product.id, product.name, together == 1, subscription.status == "trialing",
+        subscription.status == "past_due",
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""Who comes by an order and who has its seats, with the ways to the date and to the plan."""
+
+from itertools import groupby
+
+import streamlit as st
+
+from core.kinds.seats import SeatState
+from core.owner.order_book.people import PlaceView, SeatsView
+from storefront import dates, frame, links, words
+from storefront.back_office import states
+
+_SEAT = {
+    SeatState.ACCEPTED: ":green-badge[:material/check: Has a seat]",
+    SeatState.INVITED: ":orange-badge[:material/schedule: Invited]",
+    SeatState.SUSPENDED: ":gray-badge[:material/pause: No seat left]",
+}
+
+
+def draw_places(places: tuple[PlaceView, ...]) -> None:
+    """Its tickets by date: whose each is, and whether they were checked in."""
+    if places:
+        st.header("Tickets", anchor=False)
+    for (date_id, product), theirs in groupby(places, key=lambda each: (each.date_id, each.product)):
+        mine = list(theirs)
+        with frame.card(f"tickets-{date_id}", gap="small"):
+            st.markdown(f"**{words.plain(product)}**, {dates.of(mine[0].times)[0]}")
+            for each in mine:
+                with st.container(gap=None, key=f"ticket-{each.attendee_id}"):
+                    st.markdown(f"{words.plain(each.name)} &nbsp; {_came(each)}")
+                    if each.email != each.name:
+                        words.quiet(words.plain(each.email))
+            links.to(links.WORKSHOP, "To the date", "event", where=f"date-{date_id}", id=date_id)
+
+
+def draw_seats(seats: tuple[SeatsView, ...], order_id: str) -> None:
+    """The seats of an order's plans: who has one, and who is asked to take one."""
+    if seats:
+        st.header("Seats", anchor=False)
+    for number, plan in enumerate(seats):
+        with frame.card(f"seats-{number}", gap="small"):
+            sitting = sum(each.state is SeatState.ACCEPTED for each in plan.people) + plan.buyer_sits
+            st.markdown(
+                f"**{words.plain(plan.product)}**, {sitting} of {words.count(plan.quantity, 'seat', 'seats')} taken"
+            )
+            st.markdown(f"The buyer &nbsp; {_SEAT[SeatState.ACCEPTED] if plan.buyer_sits else ':gray-badge[No seat]'}")
+            for each in plan.people:
+                with st.container(gap=None, key=f"seated-{each.seat_id}"):
+                    st.markdown(f"{words.plain(each.email)} &nbsp; {_SEAT[each.state]}")
+                    words.quiet(f"Since {states.moment(each.since)}")
+            links.to(links.SUBSCRIPTIONS, "To the plans", "autorenew", where=f"plan-{number}", order=order_id)
+
+
+def _came(place: PlaceView) -> str:
+    if place.canceled:
+        return ":gray-badge[Canceled]"
+    if place.checked_in_at:
+        return f":green-badge[:material/check: Here since {states.moment(place.checked_in_at)}]"
+    return ":blue-badge[Expected]" if place.open else ":orange-badge[Closed]"

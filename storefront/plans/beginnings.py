@@ -1,0 +1,51 @@
+"""How a plan begins, in words: when and what is charged first after a trial, and what an introductory code makes of it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from core.catalog import products
+from core.catalog.introductions import Introduction
+from core.foundation.money import Money
+from core.journeys.carts import LineView
+from core.kinds.offers import Offer, PriceTag
+from storefront import dates, words
+from storefront.amounts import price
+
+
+def draw(offer: Offer, tag: PriceTag, total: Money, found: Introduction | None, *, now: datetime) -> None:
+    """How it begins at this price, with the code if one was found; nothing where it begins like any other."""
+    if first := first_charge(offer, tag, total, now=now):
+        st.markdown(f":material/hourglass_top: {first}")
+    if found and (less := introduction(found, tag, total)):
+        st.markdown(f":material/sell: {less}")
+
+
+def first_charge(offer: Offer, tag: PriceTag, total: Money, *, now: datetime) -> str:
+    """What a trial costs, and when what is charged after it; empty without one."""
+    days = products.shortest_trial([offer.terms]) if tag.interval else 0
+    if not days:
+        return ""
+    on = dates.day(now + timedelta(days=days))
+    return (
+        f"Free for {words.count(days, 'day', 'days')}. **{price(total)}** is charged first on **{on}**, then every"
+        f" {tag.interval}. Cancel before that and you pay nothing."
+    )
+
+
+def trial_of(lines: Sequence[LineView]) -> int:
+    """For how many days nothing is charged for the plans among these lines."""
+    return products.shortest_trial([line.offer.terms for line in lines if line.price.interval])
+
+
+def introduction(found: Introduction, tag: PriceTag, total: Money) -> str:
+    """What a plan costs with the code; empty where it takes nothing off this price."""
+    left = found.left_of(total)
+    if left is None or left == total:
+        return ""
+    whose = " if it is your first purchase here" if found.first_time else ""
+    typed = f"with the code **{words.plain(found.code)}**{whose}. You type it on the payment page."
+    if found.forever:
+        return f"**{price(left)}** instead of {price(total)} per {tag.interval} {typed}"
+    return f"First {tag.interval} **{price(left)}** instead of {price(total)} {typed}"

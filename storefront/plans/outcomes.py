@@ -1,0 +1,37 @@
+"""Outcomes: what came of a click on a plan, kept for the page that follows it."""
+
+from collections.abc import Callable
+
+import streamlit as st
+import structlog
+
+from core.foundation.errors import ShopError, StripeTrouble
+from storefront import sentences
+
+log = structlog.get_logger()
+_SAID, _TROUBLE = "plan-said", "plan-trouble"
+
+
+def act(grant_id: str, do: Callable[[], None], said: str) -> None:
+    """Do it, and keep what to say of it: this, or what went wrong."""
+    try:
+        do()
+    except ShopError as error:
+        st.session_state[_TROUBLE] = (grant_id, explained(error))
+    else:
+        st.session_state[_SAID] = (grant_id, said)
+
+
+def explained(error: ShopError) -> str:
+    """What went wrong, as its buyer reads it. Stripe's trouble is for the log, too."""
+    if isinstance(error, StripeTrouble):
+        log.warning("plan_not_changed", code=error.code)
+    return sentences.of(error)
+
+
+def draw(grant_id: str) -> None:
+    """What came of the last click on this plan, once."""
+    for name, draw_it, icon in ((_SAID, st.success, "check_circle"), (_TROUBLE, st.warning, "error")):
+        if (found := st.session_state.get(name)) and found[0] == grant_id:
+            st.session_state.pop(name)
+            draw_it(found[1], icon=f":material/{icon}:")
