@@ -14,6 +14,8 @@ from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
+from core.foundation.telemetry import counters, requests, spans
+from core.foundation.telemetry.counters import Stopwatch
 from core.integrations import versions
 from core.invoicing import corrections
 from core.journeys.billing import plans
@@ -41,14 +43,22 @@ def register(post: Post) -> None:
 
 
 def _discreet(run: Callable[..., None]) -> Callable[..., None]:
-    """DBOS keeps the error of a job whole: it gets one that names no address and no secret."""
+    """DBOS keeps the error of a job whole: it gets one that names no address and no secret. What is logged and owed meanwhile
+    belongs to the request that owed the job."""
 
     def guarded(*arguments: Any) -> None:
-        try:
-            run(*arguments)
-        except Exception as error:
-            log.error("job_failed", exc_info=error)
-            raise JobFailed(masking.described(error)) from None
+        job = DBOS.workflow_id or ""
+        name = job.partition(":")[0]
+        with requests.taken_up(DBOS.authenticated_user or ""), spans.span(f"job {name}", "CONSUMER", job__id=job):
+            taken = Stopwatch()
+            try:
+                run(*arguments)
+            except Exception as error:
+                counters.JOBS.labels(name, type(error).__name__).inc()
+                log.error("job_failed", job=job, exc_info=error)
+                raise JobFailed(masking.described(error)) from None
+            counters.JOBS.labels(name, "done").inc()
+            log.info("job_done", job=job, milliseconds=round(taken.seconds * 1000))
 
     return guarded
 

@@ -15,6 +15,7 @@ from core.correspondence.drafts import Draft
 from core.foundation import outbox
 from core.foundation.errors import NoOwners
 from core.foundation.outbox import Turn
+from core.foundation.telemetry import counters
 from core.messages import letters, mail
 from core.messages.letters import Claim
 from core.shop import Shop
@@ -95,6 +96,7 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
     except Exception as error:
         _note_failure(post, turn, letter, claim, error)
     else:
+        counters.LETTERS.labels("dropped" if message is None else "sent").inc()
         with post.shop.transaction() as session:
             if message is None:
                 letters.dropped(session, claim)
@@ -111,6 +113,7 @@ def _wait_for_owners(post: Post, turn: Turn, letter: Draft, claim: Claim) -> Non
 
 def _note_failure(post: Post, turn: Turn, letter: Draft, claim: Claim, error: Exception) -> None:
     for_good, down = mail.is_final(error), isinstance(error, mail.MailServerDown)
+    counters.LETTERS.labels("refused" if for_good else "server_down" if down else "put_off").inc()
     if down:
         post.breaker.failed()
     if isinstance(error, (*mail.MailTrouble, ClaimLost)):

@@ -10,11 +10,12 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Table, literal, select
+from sqlalchemy import Engine, Table, func, literal, select, true
 from sqlmodel import Session
 
 from core.foundation import masking
 from core.foundation.database import constant
+from core.foundation.telemetry import requests
 from core.foundation.writes import InsertOnce, at_the_end
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Turn:
 # What DBOS writes of a job that is enqueued; all else of it has a default.
 _STATUS = (
     "workflow_uuid", "status", "name", "queue_name", "queue_partition_key", "application_version", "application_name",
-    "priority", "recovery_attempts", "serialization", "delay_until_epoch_ms", "created_at", "updated_at",
+    "priority", "recovery_attempts", "serialization", "authenticated_user", "delay_until_epoch_ms", "created_at", "updated_at",
 )  # fmt: skip
 _INPUT = ("workflow_uuid", "inputs", "retention_timestamp")
 
@@ -216,6 +217,9 @@ def _options(queue: Queue, workflow: str, workflow_id: str, to: str) -> "Enqueue
         "workflow_id": workflow_id,
         "app_version": APPLICATION_VERSION,
     }
+    # DBOS hands it on as the user for whom a job is done; whose letters and questions ours are stands in their arguments.
+    if request := requests.carried():
+        options["authenticated_user"] = request
     if queue in BY_DOMAIN:
         options["queue_partition_key"] = _domain_key(to)
     return options
@@ -286,6 +290,43 @@ _STAGES: dict[Stage, dict[str, tuple[str, ...]]] = {
     Stage.RUNNING: {"PENDING": ("PENDING",)},
     Stage.DEAD: {"ERROR": _ENDED_BADLY, "MAX_RECOVERY_ATTEMPTS_EXCEEDED": _ENDED_BADLY},
 }
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many jobs of a queue are `waiting`, `delayed` until later, `running` or `dead`, and since when the oldest of them is."""
+
+    queue: str
+    stage: str
+    count: int
+    oldest: datetime | None
+
+
+# What is counted, each found by an index that DBOS has of it.
+_TALLIED = {
+    "waiting": ("ENQUEUED", _IN_FLIGHT), "delayed": ("DELAYED", ("DELAYED",)), "running": ("PENDING", _IN_FLIGHT),
+    "dead": ("ERROR", _ENDED_BADLY),
+}  # fmt: skip
+
+
+def tallies(engine: Engine) -> list[Tally]:
+    """How many jobs of each queue are at each stage, also where there are none."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    found: list[Tally] = []
+    with system.engine.connect() as connection:
+        for stage, (status, index) in _TALLIED.items():
+            of_index = jobs.c.status.in_([constant(each) for each in index]) if len(index) > 1 else true()
+            wanted = select(jobs.c.queue_name, func.count(), func.min(jobs.c.created_at)).where(
+                of_index, jobs.c.status == constant(status)
+            )
+            rows = {
+                name: (count, since) for name, count, since in connection.execute(wanted.group_by(jobs.c.queue_name))
+            }
+            for queue in Queue:
+                count, since = rows.get(queue.value, (0, None))
+                found.append(Tally(queue, stage, count, datetime.fromtimestamp(since / 1000, UTC) if since else None))
+    return found
 
 
 @dataclass(frozen=True)

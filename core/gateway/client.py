@@ -93,13 +93,15 @@ class StripeApi:
     def _client(self) -> "stripe.StripeClient":
         import stripe  # half a second: only where Stripe is really called
 
+        from core.gateway.http_client import ToldRequests
+
         if self._base:
             stripe.enable_telemetry = False
         return stripe.StripeClient(
             self._secret_key,
             base_addresses={"api": self._base} if self._base else {},
             max_network_retries=2,  # the client's own default is none
-            http_client=self._http_client or stripe.RequestsClient(timeout=_ANSWER_SECONDS),
+            http_client=self._http_client or ToldRequests(timeout=_ANSWER_SECONDS),
         )
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts:
