@@ -40,9 +40,11 @@ ROOMS: dict[str, set[str]] = {
     "core/catalog": {"core/foundation"},
     # Facts: they take a database session, and never the shop.
     "core/orders": {"core/foundation", "core/gateway", "core/catalog"},
+    "core/mailboxes": {"core/foundation", "core/shop", "core/orders"},
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
     "core/announcements": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds"},
     "core/people": {
+        "core/mailboxes",
         "core/outgoing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
     },
@@ -85,6 +87,7 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/fulfillment", "core/journeys",
     },
     "core/messages": {
+        "core/mailboxes",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/invoicing", "core/seats",
     },
@@ -95,16 +98,19 @@ ROOMS: dict[str, set[str]] = {
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
+        "core/mailboxes",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing", "core/outgoing", "core/attendance",
         "core/people", "core/journeys", "core/events", "core/messages",
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
+        "core/mailboxes",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/invoicing", "core/attendance",
     },
     "core/privacy": {
+        "core/mailboxes",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/journeys", "core/people", "core/events", "core/messages", "core/owner", "core/invoicing",
         "core/outgoing",
@@ -126,6 +132,7 @@ ROOMS: dict[str, set[str]] = {
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
     "core": {
+        "core/mailboxes",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing",
         "core/people",
@@ -144,12 +151,14 @@ ROOMS: dict[str, set[str]] = {
         "core/invoicing", "core/kinds", "webhook/requests",
     },
     "webhook": {
+        "core/mailboxes",
         "webhook/requests", "webhook/buyers",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
         "core/invoicing", "core/integrations", "core/seats", "webhook/attendance",
     },
     "worker": {
+        "core/mailboxes",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/invoicing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",

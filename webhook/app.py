@@ -21,6 +21,7 @@ from webhook import (
     exports,
     health,
     licenses,
+    mail_events,
     metrics,
     pictures,
     products,
@@ -97,7 +98,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     stripe_events.register(app)
     for module in (
         account, backends, checkouts, checkout_form, products, downloads, licenses, cookies, exports, receipts, uploads,
-        pictures, tickets, waiting,
+        pictures, tickets, waiting, mail_events,
     ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)

@@ -19,14 +19,14 @@ class Places:
     look_every: float
 
 
-# A recipient that keeps the mail server waiting holds its place for as long as mail.py waits, at its first turn only:
-# later ones are in RETRIES. Each look is paid for also when there is nothing to do, so that only what somebody awaits at a
+# A recipient that keeps the mail server waiting holds its place for less than a second at its first turn, and for up to ten at
+# later ones, which are in RETRIES. Each look is paid for also when there is nothing to do, so that only what somebody awaits at a
 # screen is looked for more than once in a second.
 PLACES = {
     Queue.CODES: Places(16, 8, look_every=1.0),
     Queue.BUYERS: Places(32, 12, look_every=1.0),
     Queue.STRIPE: Places(8, None, look_every=1.5),
-    Queue.RETRIES: Places(12, 4, look_every=4.0),
+    Queue.RETRIES: Places(48, 8, look_every=2.0),
     # For one endpoint few: one that keeps us waiting until the end holds a place for 15 seconds.
     Queue.WEBHOOKS: Places(16, 4, look_every=1.5),
     Queue.OWNERS: Places(2, None, look_every=4.0),

@@ -117,6 +117,8 @@ BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS}
 MOST_DEAD = 1000
 # A job with a lower number comes first.
 _LAST = 2**31 - 1
+# What was tried more often than this is all alike.
+_TURNS = 1000
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -188,7 +190,7 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
     options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
     if _QUEUES[job] in BY_DOMAIN:
         # The newest first: somebody is waiting for it, and those in front may all be to addresses that make trouble.
-        options["priority"] = _LAST - 10 - int((datetime.now(UTC) - _EPOCH).total_seconds())
+        options["priority"] = _LAST - 10 * _TURNS - int((datetime.now(UTC) - _EPOCH).total_seconds())
     _enqueue(session, options, *arguments)
 
 
@@ -205,8 +207,9 @@ def owe_next(session: Session, turn: Turn, *, wait: timedelta, to: str = "", apa
     number = turn.number + 1
     options = _options(Queue.RETRIES if apart else _QUEUES[turn.job], NEXT_TURN, f"{turn.root}#{number}", to)
     options["delay_seconds"] = wait.total_seconds()
-    # After all first turns; a code is worth nothing when it comes late.
-    options["priority"] = _LAST - 1 if turn.job is Job.SIGN_IN_CODE else _LAST
+    # After all first turns, and after those that were tried less often: what never works keeps nothing waiting that may. A code
+    # is worth nothing when it comes late.
+    options["priority"] = _LAST - (2 if turn.job is Job.SIGN_IN_CODE else 1) * _TURNS + min(number, _TURNS)
     _enqueue(session, options, turn.job.value, turn.root, number, *turn.arguments)
 
 

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     owner_emails: Annotated[tuple[str, ...], NoDecode] = ()
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = ""
+    mail_events_secret: SecretStr = SecretStr("")
     storage_url: str = "file://var/files"
     x_accel_redirect: str = ""
     ops_webhook_url: str = ""
@@ -140,7 +141,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("secret_key", mode="after")
+    @field_validator("mail_events_secret", "secret_key", mode="after")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < 16:

@@ -25,6 +25,8 @@ RECEIPT = "receipt"
 # What opens a place in a workshop, and an entry of a waiting list, for as long as there is one.
 PLACE = "place"
 WAITING = "waiting"
+# What ends the letters that somebody need not have.
+UNSUBSCRIBE = "unsubscribe"
 
 # What is sealed: the keys of licences, and those that licences' answers are signed with.
 LICENSE_KEY = "license-key"

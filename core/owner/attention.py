@@ -16,6 +16,8 @@ from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
 from core.kinds import downloads
+from core.mailboxes import marks
+from core.mailboxes.marks import Kind as MarkKind
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
 from core.orders.balance import payouts
@@ -36,6 +38,9 @@ _RETRIED_FOR = timedelta(hours=1)
 # A mode mismatch is worth a warning while it goes on, not for ever.
 _RECENT = timedelta(days=2)
 _MOST_WITHDRAWALS = 100
+_MOST_MAILBOXES = 100
+# After this a complaint is no news.
+_COMPLAINED_FOR = timedelta(days=14)
 # What lacks a permission is asked for again within this time, at least.
 _LACKING_FOR = timedelta(minutes=15)
 
@@ -70,6 +75,7 @@ def items(shop: Shop) -> list[Item]:
             *_permissions(session),
             *_events(session, now=now),
             *_letters(session, now=now),
+            *_mailboxes(session, shop),
             *_files(session),
             *_endpoints(session),
         ]
@@ -356,7 +362,7 @@ _STILL_ASKING = (
 
 
 def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
-    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP)) | (
+    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP, LetterState.BOUNCED)) | (
         (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
     )
     for row in session.exec(select(Letter).where(OUTSTANDING, stuck)):
@@ -364,6 +370,25 @@ def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
             "letter", row.id, row.order_id, row.created_at, None, row.error,
             "Check the address and the mail server. The order itself is not touched by this.",
         )  # fmt: skip
+
+
+def _mailboxes(session: Session, shop: Shop) -> Iterator[Item]:
+    """Buyers whose letters come back, or are taken for spam, as long as their order has that address."""
+    for row in marks.unreachable(session, signing_key=shop.signing_key, limit=_MOST_MAILBOXES):
+        if row.kind is MarkKind.BOUNCED:
+            advice = _NO_MAILBOX.format(number=row.number)
+            yield Item("mailbox_gone", row.number, row.order_id, row.since, None, row.detail, advice)
+        elif row.since > shop.now() - _COMPLAINED_FOR:
+            yield Item("mail_complaint", row.number, row.order_id, row.since, None, row.detail, _COMPLAINT)
+
+
+_NO_MAILBOX = (
+    "Letters to this buyer come back, and none but sign-in codes are sent any more. Ask them for another address:"
+    " `pushcart resend {number} --to ADDRESS` corrects it. Whoever signs in by a code shows that the mailbox works."
+)
+_COMPLAINT = (
+    "The buyer took a letter of the shop for spam. What their purchases need still goes there, and no news any more."
+)
 
 
 def _jobs(shop: Shop) -> Iterator[Item]:

@@ -22,6 +22,11 @@ def id_of(header: str | None) -> str:
     return new_id("req")
 
 
+def begin() -> None:
+    """All that this thread logs and owes from now on belongs to a request of its own: that of a page, which has no other."""
+    contextvars.bind_contextvars(**{_NAME: new_id("req")})
+
+
 @contextmanager
 def under(request_id: str) -> Iterator[None]:
     """All that is logged and owed meanwhile belongs to this request."""

@@ -84,7 +84,7 @@ def _events(session: Session, now: datetime) -> Iterator[Measured]:
 
 def _letters(session: Session, now: datetime) -> Iterator[Measured]:
     found = _grouped(session, Letter.state, Letter.created_at, OUTSTANDING)
-    states = ("waiting", "retrying", "refused", "given_up")
+    states = ("waiting", "retrying", "refused", "given_up", "bounced")
     yield from _counts("pushcart_letters", "pushcart_letters_oldest_seconds", found, states, now=now)
 
 
