@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import Parameter, signature
 from typing import TypeVar
 
 from sqlmodel import Session
@@ -54,6 +55,11 @@ def of(job: Job, arguments: Sequence[str]) -> Draft:
     """The letter that this job sends. Raises KeyError for a job that sends none."""
     _, build = _DRAFTS[job]
     return build(*arguments)
+
+
+def parameters(job: Job) -> list[Parameter]:
+    """What this job is owed with. Raises KeyError for a job that sends no letter."""
+    return list(signature(_DRAFTS[job][1]).parameters.values())
 
 
 def of_id(letter_id: str) -> Draft | None:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Table, func, literal, select, true
+from sqlalchemy import ColumnElement, Engine, Table, func, literal, select, true
 from sqlmodel import Session
 
 from core.foundation import masking
@@ -111,6 +111,8 @@ _QUEUES = {
     Job.WAITING_LETTER: Queue.BUYERS,
     Job.PLACE_REFUND: Queue.STRIPE,
 }
+# Nobody waits for these, of which there may be thousands at once.
+_UNHURRIED = frozenset({Job.NEW_VERSION})
 # In these, each recipient's domain has a few places of its own; each endpoint that messages go to as well.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS})
 # More of those that gave up nobody reads at once.
@@ -190,7 +192,8 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
     options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
     if _QUEUES[job] in BY_DOMAIN:
         # The newest first: somebody is waiting for it, and those in front may all be to addresses that make trouble.
-        options["priority"] = _LAST - 10 * _TURNS - int((datetime.now(UTC) - _EPOCH).total_seconds())
+        age = int((datetime.now(UTC) - _EPOCH).total_seconds())
+        options["priority"] = _LAST - (5 * _TURNS if job in _UNHURRIED else 10 * _TURNS + age)
     _enqueue(session, options, *arguments)
 
 
@@ -264,6 +267,41 @@ def is_waiting(engine: Engine, jobs: Table, queue: str) -> bool:
     waiting = select(literal(1)).where(jobs.c.queue_name == queue, jobs.c.status == constant("ENQUEUED")).limit(1)
     with engine.connect() as connection:
         return connection.execute(waiting).first() is not None
+
+
+def is_known(jobs: Table, engine: Engine) -> ColumnElement[bool]:
+    """A condition: that this version knows the job, whichever turn of it that is. A later version may owe others as well."""
+    kind = (
+        func.split_part(jobs.c.workflow_uuid, ":", 1)
+        if engine.dialect.name == "postgresql"
+        else func.substr(jobs.c.workflow_uuid, 1, func.instr(jobs.c.workflow_uuid, ":") - 1)
+    )
+    return kind.in_([job.value for job in Job])
+
+
+def unknown(engine: Engine, *, limit: int) -> "list[JobRow]":
+    """The jobs that wait for a worker of a later version, the oldest first."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    of_index = jobs.c.status.in_([constant(each) for each in _IN_FLIGHT])
+    waiting = (of_index, jobs.c.status == constant("ENQUEUED"), ~is_known(jobs, engine))
+    query = select(jobs.c.workflow_uuid, jobs.c.queue_name, jobs.c.created_at).where(*waiting)
+    with system.engine.connect() as connection:
+        rows = connection.execute(query.order_by(jobs.c.created_at).limit(limit)).all()
+    return [
+        JobRow(job_id, queue or "", Stage.WAITING, datetime.fromtimestamp(since / 1000, UTC), "")
+        for job_id, queue, since in rows
+    ]
+
+
+def next_partitions(engine: Engine, jobs: Table, queue: str, *, besides: list[str]) -> list[str]:
+    """The partitions of the jobs of this queue that come next, those first of which each is one; a hundred jobs are looked at."""
+    of_index = jobs.c.status.in_([constant(each) for each in _IN_FLIGHT])
+    waiting = (jobs.c.queue_name == queue, of_index, jobs.c.status == constant("ENQUEUED"), is_known(jobs, engine))
+    query = select(jobs.c.queue_partition_key).where(*waiting, jobs.c.queue_partition_key.is_not(None))
+    query = query.where(jobs.c.queue_partition_key.not_in(besides)) if besides else query
+    with engine.connect() as connection:
+        return list(connection.execute(query.order_by(jobs.c.priority, jobs.c.created_at).limit(100)).scalars())
 
 
 def executors(engine: Engine) -> set[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import OF_THE_OTHER_MODE, StripeEvent
+from core.foundation import outbox
 from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
@@ -39,6 +40,9 @@ _RETRIED_FOR = timedelta(hours=1)
 _RECENT = timedelta(days=2)
 _MOST_WITHDRAWALS = 100
 _MOST_MAILBOXES = 100
+_MOST_UNKNOWN = 100
+# While versions change, both are at work.
+_UPGRADING = timedelta(minutes=5)
 # After this a complaint is no news.
 _COMPLAINED_FOR = timedelta(days=14)
 # What lacks a permission is asked for again within this time, at least.
@@ -372,6 +376,12 @@ def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
         )  # fmt: skip
 
 
+_LATER_VERSION = (
+    "A later version of the shop owes it, which no worker at work knows. Nothing is lost: finish the upgrade, or start a worker of"
+    " that version, and it is done."
+)
+
+
 def _mailboxes(session: Session, shop: Shop) -> Iterator[Item]:
     """Buyers whose letters come back, or are taken for spam, as long as their order has that address."""
     for row in marks.unreachable(session, signing_key=shop.signing_key, limit=_MOST_MAILBOXES):
@@ -392,5 +402,8 @@ _COMPLAINT = (
 
 
 def _jobs(shop: Shop) -> Iterator[Item]:
+    for job in outbox.unknown(shop.engine, limit=_MOST_UNKNOWN):
+        if job.since < datetime.now(UTC) - _UPGRADING:
+            yield Item("unknown_job", job.id, None, job.since, None, f"waits in {job.queue}", _LATER_VERSION)
     for job_id, died_at, error in dead_jobs(shop.engine):
         yield Item("dead_job", job_id, None, died_at, None, error, "Look at the worker's log, and mend the cause.")
