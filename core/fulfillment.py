@@ -5,7 +5,7 @@ many. It may be called from anywhere, any number of times and at once: the order
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from core.catalog.products import Kind
 from core.foundation import addresses
 from core.foundation.money import Money
 from core.foundation.signals import corrections
+from core.foundation.telemetry import requests
 from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
@@ -60,11 +61,13 @@ class Settled:
 
 @dataclass(frozen=True)
 class Case:
-    """An order to settle, and who is behind it. The order must be locked, and `ledger` holds what was learned of it."""
+    """An order to settle, and who is behind it. The order must be locked, and `ledger` holds what was learned of it. What is
+    owed by it belongs to the `request`, as `requests.carried` says it."""
 
     order: Order
     ledger: Ledger
     actor: str
+    request: str = field(default_factory=requests.carried)
 
 
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
@@ -76,10 +79,10 @@ def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Se
     billing = [_summed_up(session, task) for task in tasks]
     _adopt(session, tasks, now=now)
     first: list[Order] = []
-    settled = [
-        _settled(session, task, converged, worries, before, first, now=now)
-        for task, converged, worries, before in zip(tasks, found, billing, earlier, strict=True)
-    ]
+    settled = []
+    for case, task, converged, worries, before in zip(cases, tasks, found, billing, earlier, strict=True):
+        with requests.taken_up(case.request):
+            settled.append(_settled(session, task, converged, worries, before, first, now=now))
     _write(session, first, now=now)
     return settled
 

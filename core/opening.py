@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.foundation import database, migration, settings
 from core.foundation.settings import Mistake, Settings
 from core.foundation.storage import Storage
+from core.foundation.telemetry import destinations
 from core.gateway.client import StripeApi
 from core.outgoing import environment
 from core.owner import live_mode, publishing
@@ -21,7 +22,9 @@ def open_shop() -> Shop:
     mistakes += [mistake for mistake in live_mode.mistakes(chosen) if mistake.subject not in wrong]
     if chosen.livemode and "DATABASE_URL" not in wrong:
         mistakes += _on_the_shelves(chosen, mistakes)
+    mistakes += destinations.mistakes(chosen)
     settings.refuse(mistakes)
+    destinations.open_all(chosen)
     shop = _shop(chosen)
     if chosen.demo:
         publishing.fill_demo(shop)

@@ -11,6 +11,7 @@ from core.journeys.checkout_sessions import lost_orders
 from core.kinds import downloads, entitlement_records, file_versions, grants, licenses, seats, workshops
 from core.kinds.places import attendees, cancellations, waiting_list
 from core.licensing import offline_tokens, rate_limits, signing_keys
+from core.mailboxes import marks
 from core.messages import attendee_messages, digests, letters
 from core.orders import (
     checkouts,

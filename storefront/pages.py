@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from core.catalog import products
+from core.foundation.telemetry import requests
 from core.journeys import carts
 from core.people.staff import Action, Staff
 from storefront import frame, links, pictures, process, visitor, words
 from storefront.back_office import bar, gate
 from storefront.sign_in import provider, second_factor_form
 
+requests.begin()
 shop = process.shop()
 state = st.session_state
 asked = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]

@@ -8,7 +8,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Each takes a tenth of a second to some seconds to import.
-HEAVY = {"alembic", "dbos", "fastapi", "jinja2", "numpy", "pandas", "pyarrow", "streamlit", "stripe"}
+# The last two are for those alone who name a place to send to.
+HEAVY = {
+    "alembic", "dbos", "fastapi", "jinja2", "numpy", "pandas", "pyarrow", "streamlit", "stripe", "sentry_sdk",
+    "opentelemetry.sdk",
+}  # fmt: skip
 # What a process is made of, by the module it starts with.
 NEEDED: dict[str, set[str]] = {
     "core.cli": set(),

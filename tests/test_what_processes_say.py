@@ -8,13 +8,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import PIPE
 from threading import Event, Thread
+from typing import Any
 
 import httpx
 import psycopg
@@ -31,6 +32,7 @@ from core.foundation.outbox import open_client
 from core.messages.letters import LetterState
 from core.owner import attention
 from tests import fork_server
+from tests.collectors import collecting
 from tests.fakes import signed
 from tests.machine import environment, eventually, free_port, process
 from tests.worker.conftest import Trade, open_trade
@@ -105,6 +107,7 @@ class BadStripe:
                 status, body = bad.answer
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body.encode())))
+                self.send_header("Request-Id", "req_OfStripe123")
                 self.end_headers()
                 self.wfile.write(body.encode())
 
@@ -344,6 +347,60 @@ def _all_of(url: str) -> str:
             decoded.append(base64.b64decode(value, validate=True).decode("utf-8", "replace"))
     assert any("no [address]" in each for each in (*kept, *decoded))
     return "\n".join(kept + decoded)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_request_is_followed_through_webhook_event_job_and_stripe_and_what_fails_is_reported(talk: Talk) -> None:
+    trade, port = talk.trade, free_port()
+    buyer = talk.buyer()
+    order_id, session_id = trade.start(buyer, "guide-eur")
+    trade.stripe.pay(session_id, email=buyer)
+    event = trade.stripe.event("completed", session_id)
+    _, failing = talk.pays()
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    known = {"X-Request-ID": "from-the-proxy-1", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    with collecting() as collector, ExitStack() as running:
+        env = talk.env | collector.environment | {"LOG_FORMAT": "json"}
+        for name, command in (
+            ("webhook", ("uvicorn", "webhook.app:app", "--port", str(port))),
+            ("worker", ("worker",)),
+        ):
+            log = running.enter_context(open(talk.folder / f"{name}.log", "wb"))
+            running.enter_context(process(*command, cwd=talk.folder, env=env, output=log))
+        client = running.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30))
+        eventually(lambda: _answers(client))
+        body, signature = signed(event, secret=SECRET)
+        told = client.post("/webhooks/stripe", content=body, headers={**known, "stripe-signature": signature})
+        assert (told.status_code, told.headers["X-Request-ID"]) == (200, "from-the-proxy-1")
+        trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
+        talk.stripe.answer = (400, json.dumps({"error": {"type": "invalid_request_error", "message": f"no {buyer}"}}))
+        cart = {"cart_id": new_id("cart"), "items": [{"price": "kit-eur"}]}
+        refused = client.post("/checkout", json=cart, headers={"X-Request-ID": "jane@example.com"})
+        assert refused.headers["X-Request-ID"].startswith("req_")
+        talk.refuses("orders", "update", f"no <{buyer}> with {SECRET} here")
+        assert _post(client, failing) == 500
+        eventually(lambda: collector.errors)
+        eventually(lambda: collector.named("job receipt"))
+        eventually(lambda: collector.named("Stripe POST"))
+    lines = {name: _lines(talk.folder / f"{name}.log") for name in ("webhook", "worker")}
+    [taken] = [line for line in lines["webhook"] if line["event"] == "event_taken"]
+    assert (taken["request_id"], taken["event_id"], taken["order"]) == ("from-the-proxy-1", event["id"], order_id)
+    [done] = [line for line in lines["worker"] if line.get("job") == f"receipt:{order_id}"]
+    assert (done["event"], done["request_id"]) == ("job_done", "from-the-proxy-1")
+    called = next(line for line in lines["webhook"] if line["event"] == "stripe_call")
+    assert (called["stripe_request_id"], called["status"]) == ("req_OfStripe123", 400)
+    assert called["request_id"] == refused.headers["X-Request-ID"]
+    assert {span.trace_id.hex() for span in collector.named("job receipt")} == {trace}
+    assert {span.trace_id.hex() for span in collector.named("POST /webhooks/stripe")} >= {trace}
+    [reported] = [each for each in collector.errors if each["logentry"]["message"] == "event_failed"]
+    assert reported["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert reported["tags"]["request_id"]
+    assert talk.leaks(talk.output() + collector.words + json.dumps(collector.errors)) == []
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """Those that are lines of the log: a worker also says that it is ready."""
+    return [json.loads(line) for line in path.read_text().splitlines() if line.startswith("{")]
 
 
 def test_a_page_that_fails_tells_nothing(talk: Talk) -> None:

@@ -21,6 +21,8 @@ from webhook import (
     exports,
     health,
     licenses,
+    mail_events,
+    metrics,
     pictures,
     products,
     stripe_events,
@@ -28,7 +30,7 @@ from webhook import (
 )
 from webhook.attendance import tickets, waiting
 from webhook.buyers import account, checkout_form, receipts
-from webhook.requests import cookies, errors
+from webhook.requests import cookies, errors, telemetry
 
 log = structlog.get_logger()
 
@@ -51,6 +53,12 @@ class Sidecar(FastAPI):
                 log.error("shop_not_opened", exc_info=error)
                 await send({"type": "lifespan.startup.failed", "message": ""})
                 return
+        if scope["type"] == "http":
+            await telemetry.observe(self._answer, scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _holds_what_no_text_has(scope):
             await JSONResponse({"error": "BadInput"}, 400)(scope, receive, send)
             return
@@ -90,10 +98,11 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     stripe_events.register(app)
     for module in (
         account, backends, checkouts, checkout_form, products, downloads, licenses, cookies, exports, receipts, uploads,
-        pictures, tickets, waiting,
+        pictures, tickets, waiting, mail_events,
     ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)
+    metrics.register(app)
     return app
 
 

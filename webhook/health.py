@@ -1,8 +1,7 @@
-"""Whether the sidecar lives, whether it can work, and what it has counted."""
+"""Whether the sidecar lives, and whether it can work."""
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from starlette.concurrency import run_in_threadpool
 
 from core.owner.doctor import readiness
@@ -10,20 +9,12 @@ from core.owner.doctor.readiness import Check
 from core.shop import Shop
 from webhook.requests.dependencies import OpenShop
 
-_EVENTS = Counter("pushcart_stripe_events", "Webhook requests by what became of their event.", ["state"])
-
-
-def count_event(state: str) -> None:
-    """Count one webhook request: applied, ignored, parked, failed or refused."""
-    _EVENTS.labels(state=state).inc()
-
 
 def register(app: FastAPI) -> None:
-    """`/healthz` (the process answers), `/readyz` (so does all that the shop is made of), `/metrics` (Prometheus)."""
+    """`/healthz` (the process answers), `/readyz` (so does all that the shop is made of)."""
     app.add_api_route("/healthz", _alive)
     app.add_api_route("/readyz", _ready)
     app.add_api_route("/readyz/{name}", _ready)
-    app.add_api_route("/metrics", _metrics)
 
 
 async def _alive() -> dict[str, str]:
@@ -50,7 +41,3 @@ def _told(check: Check) -> dict[str, object]:
     if check.age is not None:
         told["age_seconds"] = round(check.age.total_seconds())
     return told | ({"error": check.error} if check.error else {})
-
-
-async def _metrics() -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

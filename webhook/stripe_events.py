@@ -5,13 +5,14 @@ from asyncio import wrap_future
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from structlog import contextvars
 
 from core.events import inbox
 from core.events.intake import Intake
 from core.foundation import database
 from core.foundation.errors import EventRefused
+from core.foundation.telemetry import counters
 from core.shop import Shop
-from webhook import health
 
 log = structlog.get_logger()
 
@@ -35,19 +36,21 @@ async def _receive(request: Request) -> Response:
         return JSONResponse({"error": "TooLarge", "most_bytes": MOST_BYTES}, 413)
     try:
         told = inbox.opened(shop, raw, request.headers.get("stripe-signature"))
+        contextvars.bind_contextvars(event_id=told.id, type=told.event["type"])
         outcome = await wrap_future(intake.put(told))
     except EventRefused as refusal:
         # Whoever sends no valid signature learns why; the log keeps nothing of what they sent.
         log.warning("event_refused", reason=str(refusal))
-        health.count_event("refused")
+        counters.EVENTS.labels("refused").inc()
         return JSONResponse({"error": type(refusal).__name__, **vars(refusal)}, 400)
     except Exception as error:
-        health.count_event("failed")
+        counters.EVENTS.labels("failed").inc()
         if database.is_away(error):
             raise
         log.error("event_failed", exc_info=error)
         return JSONResponse({"error": "Failed", "retry": True}, 500)
-    health.count_event(outcome.state)
+    counters.EVENTS.labels(outcome.state).inc()
+    log.info("event_taken", state=outcome.state, order=outcome.order_id, reason=outcome.reason)
     return JSONResponse({"state": outcome.state, "order_id": outcome.order_id, "reason": outcome.reason})
 
 

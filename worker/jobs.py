@@ -1,7 +1,8 @@
 """The jobs: a DBOS workflow for the first turn of each job that core may owe, and one for all later turns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from inspect import Parameter, signature
 from typing import Any
 
 import structlog
@@ -14,6 +15,8 @@ from core.foundation import masking, outbox
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import milestones
+from core.foundation.telemetry import counters, requests, spans
+from core.foundation.telemetry.counters import Stopwatch
 from core.integrations import versions
 from core.invoicing import corrections
 from core.journeys.billing import plans, plans_at_stripe
@@ -41,14 +44,22 @@ def register(post: Post) -> None:
 
 
 def _discreet(run: Callable[..., None]) -> Callable[..., None]:
-    """DBOS keeps the error of a job whole: it gets one that names no address and no secret."""
+    """DBOS keeps the error of a job whole: it gets one that names no address and no secret. What is logged and owed meanwhile
+    belongs to the request that owed the job."""
 
     def guarded(*arguments: Any) -> None:
-        try:
-            run(*arguments)
-        except Exception as error:
-            log.error("job_failed", exc_info=error)
-            raise JobFailed(masking.described(error)) from None
+        job = DBOS.workflow_id or ""
+        name = job.partition(":")[0]
+        with requests.taken_up(DBOS.authenticated_user or ""), spans.span(f"job {name}", "CONSUMER", job__id=job):
+            taken = Stopwatch()
+            try:
+                run(*arguments)
+            except Exception as error:
+                counters.JOBS.labels(name, type(error).__name__).inc()
+                log.error("job_failed", job=job, exc_info=error)
+                raise JobFailed(masking.described(error)) from None
+            counters.JOBS.labels(name, "done").inc()
+            log.info("job_done", job=job, milliseconds=round(taken.seconds * 1000))
 
     return guarded
 
@@ -68,30 +79,47 @@ def _next_turn(post: Post) -> Callable[..., None]:
     return run
 
 
+# What asks or tells Stripe something, and what needs the shop alone. Every other job sends a letter.
+_STRIPE: Mapping[Job, Callable[..., None]] = {
+    Job.ASK_STRIPE: questions.ask,
+    Job.CANCEL_SUBSCRIPTION: plans.end,
+    Job.ARCHIVE_PRICE: stripe_prices.archive,
+    Job.PLAN_PRICES: plans_at_stripe.tell,
+    Job.PROMOTION_CODE: promotions.tell,
+    Job.CORRECT_INVOICES: corrections.correct,
+    Job.PLACE_REFUND: giving_up.pay_back,
+}
+_OWN: Mapping[Job, Callable[..., object]] = {
+    Job.TELL_BUYERS: announcements.spread,
+    Job.ENTITLEMENTS: versions.look_at_order,
+}
+
+
+def parameters(job: Job) -> list[Parameter]:
+    """What a job is owed with, in this order. A worker of another version may be at work beside this one: a parameter is only ever
+    added behind the others, with a default, and a job that needs others has another name."""
+    if job is Job.WEBHOOK:
+        return [Parameter("delivery_id", Parameter.POSITIONAL_OR_KEYWORD)]
+    taken = _STRIPE.get(job) or _OWN.get(job)
+    if taken is None:
+        return drafts.parameters(job)
+    return list(signature(taken).parameters.values())[1:]
+
+
 def _take(post: Post, turn: Turn) -> None:
-    match turn.job:
-        case Job.ASK_STRIPE:
-            _call_stripe(post.shop, turn, questions.ask)
-        case Job.CANCEL_SUBSCRIPTION:
-            _call_stripe(post.shop, turn, plans.end)
-        case Job.ARCHIVE_PRICE:
-            _call_stripe(post.shop, turn, stripe_prices.archive)
-        case Job.PLAN_PRICES:
-            _call_stripe(post.shop, turn, plans_at_stripe.tell)
-        case Job.PROMOTION_CODE:
-            _call_stripe(post.shop, turn, promotions.tell)
-        case Job.CORRECT_INVOICES:
-            _call_stripe(post.shop, turn, corrections.correct)
-        case Job.TELL_BUYERS:
-            announcements.spread(post.shop, *turn.arguments)
-        case Job.WEBHOOK:
-            webhooks.deliver(post.shop, turn)
-        case Job.ENTITLEMENTS:
-            versions.look_at_order(post.shop, *turn.arguments)
-        case Job.PLACE_REFUND:
-            _call_stripe(post.shop, turn, giving_up.pay_back)
-        case _:
-            sending.send(post, turn, drafts.of(turn.job, turn.arguments))
+    if turn.job in _STRIPE:
+        _call_stripe(post.shop, turn, _STRIPE[turn.job])
+    elif turn.job in _OWN:
+        _OWN[turn.job](post.shop, *_understood(turn))
+    elif turn.job is Job.WEBHOOK:
+        webhooks.deliver(post.shop, turn)
+    else:
+        sending.send(post, turn, drafts.of(turn.job, _understood(turn)))
+
+
+def _understood(turn: Turn) -> tuple[str, ...]:
+    """What this version knows of what the job was owed with: more, as a later one may tell, stays for its later turns."""
+    return turn.arguments[: len(parameters(turn.job))]
 
 
 def _call_stripe(shop: Shop, turn: Turn, call: Callable[..., None]) -> None:
@@ -100,7 +128,7 @@ def _call_stripe(shop: Shop, turn: Turn, call: Callable[..., None]) -> None:
     The sweep asks too, so that a question which gives up loses nothing.
     """
     try:
-        call(shop, *turn.arguments)
+        call(shop, *_understood(turn))
     except (StripeUnreachable, StripeKeyRefused) as error:
         subject = turn.arguments[0]
         log.warning("stripe_unanswered", subject=subject, error=str(error))

@@ -1,5 +1,6 @@
 """The queues, each with places of its own: what one purpose waits for takes nothing from the others."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,14 +20,14 @@ class Places:
     look_every: float
 
 
-# A recipient that keeps the mail server waiting holds its place for as long as mail.py waits, at its first turn only:
-# later ones are in RETRIES. Each look is paid for also when there is nothing to do, so that only what somebody awaits at a
+# A recipient that keeps the mail server waiting holds its place for less than a second at its first turn, and for up to ten at
+# later ones, which are in RETRIES. Each look is paid for also when there is nothing to do, so that only what somebody awaits at a
 # screen is looked for more than once in a second.
 PLACES = {
     Queue.CODES: Places(16, 8, look_every=1.0),
     Queue.BUYERS: Places(32, 12, look_every=1.0),
     Queue.STRIPE: Places(8, None, look_every=1.5),
-    Queue.RETRIES: Places(12, 4, look_every=4.0),
+    Queue.RETRIES: Places(48, 8, look_every=2.0),
     # For one endpoint few: one that keeps us waiting until the end holds a place for 15 seconds.
     Queue.WEBHOOKS: Places(16, 4, look_every=1.5),
     Queue.OWNERS: Places(2, None, look_every=4.0),
@@ -65,14 +66,40 @@ def look_first() -> None:
     """
     from dbos._dbos import _get_dbos_instance
 
-    system: Any = _get_dbos_instance()._sys_db
+    dbos: Any = _get_dbos_instance()
+    system = dbos._sys_db
     system.dequeue_scopes = partial(_scopes, system)
     system.get_queue = _Settings(system.get_queue)
+    system.get_queue_partitions = partial(_domains, dbos)
+    # A job of a later version waits for a worker that knows it: here it could only be failed.
+    known = outbox.is_known(system.tables.workflow_status, system.engine)
+    system._claim_gate = lambda _queue, _domain: [known]
 
 
 def _scopes(system: Any, name: str) -> list[None]:
     """Where DBOS takes jobs of a queue from: the one place there is, or nowhere while none waits."""
     return [None] if outbox.is_waiting(system.engine, system.tables.workflow_status, name) else []
+
+
+class _InOrder(list[str]):
+    """A list that stays in its order: DBOS shuffles the domains before it takes jobs for one after the other. Of thousands of
+    domains with a letter each, that of a letter which somebody awaits would have its turn by chance."""
+
+    def __setitem__(self, _place: Any, _value: Any) -> None:
+        """Changes nothing."""
+
+
+def _domains(dbos: Any, queue: str) -> list[str]:
+    """The domains for which jobs of this queue are to be taken now: those of the jobs that come next, without any that has all the
+    places which one may have."""
+    active = dbos._active_workflows_set
+    with active._lock:
+        running = Counter(each[1] for entries in active._m.values() for each in entries if each and each[0] == queue)
+    most = PLACES[Queue(queue)].per_domain or 0
+    full = [domain for domain, count in running.items() if count >= most]
+    system = dbos._sys_db
+    found = outbox.next_partitions(system.engine, system.tables.workflow_status, queue, besides=full)
+    return _InOrder(dict.fromkeys(found))
 
 
 class _Settings:

@@ -15,6 +15,8 @@ from core.correspondence.drafts import Draft
 from core.foundation import outbox
 from core.foundation.errors import NoOwners
 from core.foundation.outbox import Turn
+from core.foundation.telemetry import counters
+from core.mailboxes import marks
 from core.messages import letters, mail
 from core.messages.letters import Claim
 from core.shop import Shop
@@ -23,11 +25,16 @@ from worker.breaker import Breaker
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from core.mailboxes.marks import Refusal
+
 log = structlog.get_logger()
 
 _DOWN = "the mail server is down"
 # Seconds. A recipient is tried again after one second, then twice as long each time, up to half an hour.
 _LONGEST_WAIT = 1800.0
+# How long the mail server may think about a recipient, by how often that was tried. At first for less than the time between two
+# looks into a queue: however many are for servers that are gone, at each look there are places for those that are not.
+_PATIENCE = (0.8, 3.0, 3.0, 10.0)
 # A letter that waits for the mail server looks whether it is back at least this often.
 _LONGEST_HOLD = 300.0
 
@@ -43,6 +50,10 @@ class Post:
 
 class ClaimLost(Exception):
     """Another worker may be at the letter by now: this one was silent for too long."""
+
+
+class MailboxGone(Exception):
+    """Letters to this address come back: another one would only harm the sender's name."""
 
 
 def backoff(attempt: int, *, longest: float = _LONGEST_WAIT) -> float:
@@ -87,19 +98,30 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
         message = drafts.write(post.shop, letter)
         if message is not None and not message.to:
             message = None  # whoever it was for was erased
+        if message is not None and (refusal := _refusal(post, turn, letter, message.to)):
+            if not refusal.wished:
+                raise MailboxGone(refusal.reason)
+            message = None
         if message is not None:
-            mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check)
+            patience = _PATIENCE[min(turn.number, len(_PATIENCE) - 1)]
+            mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check, patience=patience)
             post.breaker.worked()
     except NoOwners:
         _wait_for_owners(post, turn, letter, claim)
     except Exception as error:
         _note_failure(post, turn, letter, claim, error)
     else:
+        counters.LETTERS.labels("dropped" if message is None else "sent").inc()
         with post.shop.transaction() as session:
             if message is None:
                 letters.dropped(session, claim)
             else:
                 letters.sent(session, letter.id, now=post.shop.now())
+
+
+def _refusal(post: Post, turn: Turn, letter: Draft, address: str) -> "Refusal | None":
+    with post.shop.reading() as session:
+        return marks.refusal(session, address, turn.job, letter.stream, signing_key=post.shop.signing_key)
 
 
 def _wait_for_owners(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
@@ -110,10 +132,11 @@ def _wait_for_owners(post: Post, turn: Turn, letter: Draft, claim: Claim) -> Non
 
 
 def _note_failure(post: Post, turn: Turn, letter: Draft, claim: Claim, error: Exception) -> None:
-    for_good, down = mail.is_final(error), isinstance(error, mail.MailServerDown)
+    for_good, down = mail.is_final(error) or isinstance(error, MailboxGone), isinstance(error, mail.MailServerDown)
+    counters.LETTERS.labels("refused" if for_good else "server_down" if down else "put_off").inc()
     if down:
         post.breaker.failed()
-    if isinstance(error, (*mail.MailTrouble, ClaimLost)):
+    if isinstance(error, (*mail.MailTrouble, ClaimLost, MailboxGone)):
         # The mail server's own words may name the buyer's address: they stand with the letter, not in the log.
         log.warning("letter_failed", letter=letter.id, error=type(error).__name__, for_good=for_good)
     else:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import Parameter, signature
 from typing import TypeVar
 
 from sqlmodel import Session
@@ -13,6 +14,8 @@ from core.correspondence.veil import Veil
 from core.foundation.outbox import Job, Notice
 from core.foundation.settings import Settings
 from core.kinds.places import attendees
+from core.mailboxes import unsubscribing
+from core.mailboxes.marks import Kind
 from core.messages import (
     after_purchase,
     contents,
@@ -37,19 +40,26 @@ T = TypeVar("T")
 class Draft:
     """A letter that a job owes: its id, the order it is about if it is about one, and whom it goes to.
 
-    `write` returns None if it is no longer wanted, and raises NoOwners if nobody is known whom to send it to.
+    `write` returns None if it is no longer wanted, and raises NoOwners if nobody is known whom to send it to. One that its reader
+    may do without is of a `stream`: the mark by which they say so.
     """
 
     id: str
     order_id: str | None
     to: Callable[[Session], str]
     write: Callable[[Shop, Veil | None], Message | None]
+    stream: Kind | None = None
 
 
 def of(job: Job, arguments: Sequence[str]) -> Draft:
     """The letter that this job sends. Raises KeyError for a job that sends none."""
     _, build = _DRAFTS[job]
     return build(*arguments)
+
+
+def parameters(job: Job) -> list[Parameter]:
+    """What this job is owed with. Raises KeyError for a job that sends no letter."""
+    return list(signature(_DRAFTS[job][1]).parameters.values())
 
 
 def of_id(letter_id: str) -> Draft | None:
@@ -63,7 +73,10 @@ def of_id(letter_id: str) -> Draft | None:
 
 def write(shop: Shop, draft: Draft) -> Message | None:
     """The letter as it goes out, or None if it is no longer wanted. Raises NoOwners."""
-    return draft.write(shop, None)
+    message = draft.write(shop, None)
+    if message is None or draft.stream is None:
+        return message
+    return wording.with_way_out(message, unsubscribing.link(shop, message.to, draft.stream))
 
 
 def _written(
@@ -186,10 +199,11 @@ def _withdrawal_notice(hour: str) -> Draft:
 
 
 def _new_version(order_id: str, version_id: str) -> Draft:
-    return _to_buyer(
+    draft = _to_buyer(
         Job.NEW_VERSION, order_id, version_id,
         read=lambda shop: new_versions.about(shop, order_id, version_id), word=wording.new_version,
     )  # fmt: skip
+    return replace(draft, stream=Kind.NO_NEWS)
 
 
 def _sign_in_code(code_id: str) -> Draft:
@@ -233,7 +247,8 @@ def _place_letter(order_id: str, attendee_id: str, topic: str, stamp: str) -> Dr
         read=lambda shop: place_letters.about_place(shop, attendee_id, Topic(topic), stamp),
         word=place_wording.about_place,
     )  # fmt: skip
-    return replace(draft, to=partial(attendees.receiver, attendee_id=attendee_id, former=topic == Topic.GONE))
+    to = partial(attendees.receiver, attendee_id=attendee_id, former=topic == Topic.GONE)
+    return replace(draft, to=to, stream=Kind.NO_MESSAGES if topic == Topic.MESSAGE else None)
 
 
 def _waiting_letter(entry_id: str, topic: str, stamp: str) -> Draft:

@@ -21,6 +21,7 @@ from core.events.handlers import (
     ignored,
     not_admitted,
 )  # fmt: skip
+from core.foundation.telemetry import requests
 from core.fulfillment import Case
 from core.gateway.sessions import read_session
 from core.journeys.checkout_sessions import rebuilding
@@ -42,7 +43,7 @@ class _Batch:
 
     def settle_by(self, context: Context, locked: Locked, *, erased: bool = False) -> None:
         """Have this order settled: once, however many of the events are about it."""
-        self.cases.setdefault(locked.order.id, Case(*locked, context.actor))
+        self.cases.setdefault(locked.order.id, Case(*locked, context.actor, context.request))
         self.conclude(context, Outcome(EventState.APPLIED, locked.order.id, erased=erased))
 
     def settle(self, session: Session) -> None:
@@ -105,7 +106,8 @@ def _apply_to_orders(session: Session, batch: _Batch, told: Iterable[tuple[Conte
     admitted = list(_admitted(session, batch, told))
     locked = _locked(session, admitted)
     for context, handler, order_id in admitted:
-        handler.record(session, context, order_id, locked.get(order_id))
+        with requests.taken_up(context.request):
+            handler.record(session, context, order_id, locked.get(order_id))
         if handler.reach is Reach.SETTLE:
             batch.settle_by(context, locked[order_id])
         else:

@@ -42,12 +42,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Context:
-    """An event on its way through the shop."""
+    """An event on its way through the shop. `request` is the one that brought it, as `requests.carried` says it."""
 
     shop_id: str
     event: dict[str, Any]
     actor: str
     now: datetime
+    request: str = ""
 
     @property
     def subject(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Stripe's events: each remembered once, applied in one transaction, and kept when it could not be."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, 
 from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, is_away, repeatable, text_enum
 from core.foundation.errors import EventNotFound, EventReduced
+from core.foundation.telemetry import requests
 from core.foundation.writes import InsertOnce
 from core.gateway import personal_parts
 from core.gateway.signature import verified
@@ -60,12 +61,14 @@ class StripeEvent(Record, table=True):
 
 @dataclass(frozen=True)
 class Told:
-    """An event that is known to be Stripe's, with its text as it came. `again` if it is to be applied once more."""
+    """An event that is known to be Stripe's, with its text as it came. `again` if it is to be applied once more; `request` is
+    the one that brought it, as `requests.carried` says it."""
 
     event: dict[str, Any]
     payload: str
     actor: str
     again: bool = False
+    request: str = field(default_factory=requests.carried)
 
     @property
     def id(self) -> str:
@@ -229,7 +232,7 @@ def _remember_and_apply(session: Session, shop: Shop, told: Sequence[Told]) -> l
     kept |= {row.id: row.payload for row in earlier.values()}
     outcomes = {row.id: row.outcome for row in earlier.values() if row.is_over and not first[row.id].again}
     waiting = [each for each in first.values() if each.id not in outcomes]
-    contexts = [Context(shop.id, each.event, each.actor, now) for each in waiting]
+    contexts = [Context(shop.id, each.event, each.actor, now, each.request) for each in waiting]
     found = application.apply(session, contexts, livemode=shop.settings.livemode)
     for each, outcome in zip(waiting, found, strict=True):
         outcomes[each.id] = outcome

@@ -6,22 +6,27 @@ Stripe waits for a traceback. Tracebacks are Python's own, without the values of
 
 import atexit
 import logging
+import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from logging.handlers import QueueHandler, QueueListener
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 from structlog.typing import Processor
 
-from core.foundation.log_lines import Line
+from core.foundation.telemetry import lines, spans
+from core.foundation.telemetry.lines import Line
+
+if TYPE_CHECKING:
+    from core.foundation.telemetry.sentry import Reporter
 
 OURS = ("core", "storefront", "webhook", "worker")
 
@@ -36,6 +41,8 @@ _DEEP = 5
 
 # Of the kind that may be written to in the middle of being written to, as the collection of garbage may have it.
 _records: "SimpleQueue[Any]" = SimpleQueue()
+# What else is to be sent before a process ends.
+_flushed: list[Callable[[], object]] = [spans.flush]
 
 
 def set_up() -> None:
@@ -57,12 +64,20 @@ def adopt(logger: logging.Logger) -> None:
     logger.propagate = True
 
 
+def report_to(report: "Reporter") -> None:
+    """From now on report each line that is an error there as well; by the thread that writes, so that nobody waits for it."""
+    _line.reported = report
+    _flushed.append(report.flush)
+
+
 def flush(seconds: float = 2) -> None:
-    """Wait until what was logged so far is written; not for ever, should nobody read it."""
+    """Wait until what was logged so far is written, and sent to where errors and spans go; not for ever, should nobody read it."""
     written = threading.Event()
     if _queued in logging.getLogger().handlers:
         _records.put(written)
         written.wait(seconds)
+    for send in _flushed:
+        send()
 
 
 def _begin(root: logging.Logger) -> None:
@@ -83,7 +98,8 @@ def _begin(root: logging.Logger) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     written = logging.StreamHandler(sys.stderr)
-    written.setFormatter(Line(_renderer(sys.stderr)))
+    _line.render = _renderer(sys.stderr)
+    written.setFormatter(_line)
     _Writer(_records, written).start()
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
@@ -92,8 +108,12 @@ def _begin(root: logging.Logger) -> None:
 
 
 def _renderer(stream: TextIO) -> Processor:
-    """How a line looks: for people, in colour on a terminal."""
-    return structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_level=False, pad_event_to=0, sort_keys=False)
+    """How a line looks, as LOG_FORMAT says; else JSON where real money moves and nobody reads it at a terminal."""
+    # Read here and not from the settings, whose own mistakes are lines as well.
+    wanted = os.environ.get("LOG_FORMAT", "")
+    live = "_live_" in os.environ.get("STRIPE_SECRET_KEY", "")[:8]
+    as_json = wanted == "json" or (wanted != "text" and live and not stream.isatty())
+    return lines.for_programs if as_json else lines.for_people(stream)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
@@ -151,7 +171,8 @@ class _Queued(QueueHandler):
         if isinstance(record.msg, dict):
             said = {str(name): _noted(value) for name, value in record.msg.items() if name not in _NOT_SAID}
         else:
-            said = {"event": _message(record)}
+            # structlog adds them to ours.
+            said = {"event": _message(record), **structlog.contextvars.get_contextvars()}
         if error := _error(record):
             said["exception"] = traceback.TracebackException(
                 type(error), error, error.__traceback__, limit=-_DEPTH, lookup_lines=False, compact=True
@@ -249,3 +270,4 @@ class _Writer(QueueListener):
 
 
 _queued = _Queued()
+_line = Line()

@@ -64,8 +64,8 @@ _SHAPES = (
     ),
     # What opens something for whoever has it: in our own paths and queries, in signed addresses, in Stripe's links.
     _shape(
-        r"(/(?:downloads|sign-in|join|ticket|waiting)/)[^\s/?#\"'<>]+", r"\1[token]",
-        "/downloads/", "/sign-in/", "/join/", "/ticket/", "/waiting/",
+        r"(/(?:downloads|sign-in|join|ticket|waiting|unsubscribe)/)[^\s/?#\"'<>]+", r"\1[token]",
+        "/downloads/", "/sign-in/", "/join/", "/ticket/", "/waiting/", "/unsubscribe/",
     ),
     _shape(
         r"(?i)([?&](?:letter|ticket|token|code|key|sig|signature|x-amz-[\w-]+)=)[^\s&#\"'<>]+", r"\1[token]", "?", "&",

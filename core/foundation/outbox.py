@@ -10,11 +10,12 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Table, literal, select
+from sqlalchemy import ColumnElement, Engine, Table, func, literal, select, true
 from sqlmodel import Session
 
 from core.foundation import masking
 from core.foundation.database import constant
+from core.foundation.telemetry import requests
 from core.foundation.writes import InsertOnce, at_the_end
 
 if TYPE_CHECKING:
@@ -123,12 +124,16 @@ _QUEUES = {
     Job.WAITING_LETTER: Queue.BUYERS,
     Job.PLACE_REFUND: Queue.STRIPE,
 }
+# Nobody waits for these, of which there may be thousands at once.
+_UNHURRIED = frozenset({Job.NEW_VERSION})
 # In these, each recipient's domain has a few places of its own; each endpoint that messages go to as well.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS})
 # More of those that gave up nobody reads at once.
 MOST_DEAD = 1000
 # A job with a lower number comes first.
 _LAST = 2**31 - 1
+# What was tried more often than this is all alike.
+_TURNS = 1000
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -145,7 +150,7 @@ class Turn:
 # What DBOS writes of a job that is enqueued; all else of it has a default.
 _STATUS = (
     "workflow_uuid", "status", "name", "queue_name", "queue_partition_key", "application_version", "application_name",
-    "priority", "recovery_attempts", "serialization", "delay_until_epoch_ms", "created_at", "updated_at",
+    "priority", "recovery_attempts", "serialization", "authenticated_user", "delay_until_epoch_ms", "created_at", "updated_at",
 )  # fmt: skip
 _INPUT = ("workflow_uuid", "inputs", "retention_timestamp")
 
@@ -200,7 +205,8 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
     options = _options(_QUEUES[job], job.value, f"{job.value}:{key}", to)
     if _QUEUES[job] in BY_DOMAIN:
         # The newest first: somebody is waiting for it, and those in front may all be to addresses that make trouble.
-        options["priority"] = _LAST - 10 - int((datetime.now(UTC) - _EPOCH).total_seconds())
+        age = int((datetime.now(UTC) - _EPOCH).total_seconds())
+        options["priority"] = _LAST - (5 * _TURNS if job in _UNHURRIED else 10 * _TURNS + age)
     _enqueue(session, options, *arguments)
 
 
@@ -217,8 +223,9 @@ def owe_next(session: Session, turn: Turn, *, wait: timedelta, to: str = "", apa
     number = turn.number + 1
     options = _options(Queue.RETRIES if apart else _QUEUES[turn.job], NEXT_TURN, f"{turn.root}#{number}", to)
     options["delay_seconds"] = wait.total_seconds()
-    # After all first turns; a code is worth nothing when it comes late.
-    options["priority"] = _LAST - 1 if turn.job is Job.SIGN_IN_CODE else _LAST
+    # After all first turns, and after those that were tried less often: what never works keeps nothing waiting that may. A code
+    # is worth nothing when it comes late.
+    options["priority"] = _LAST - (2 if turn.job is Job.SIGN_IN_CODE else 1) * _TURNS + min(number, _TURNS)
     _enqueue(session, options, turn.job.value, turn.root, number, *turn.arguments)
 
 
@@ -229,6 +236,9 @@ def _options(queue: Queue, workflow: str, workflow_id: str, to: str) -> "Enqueue
         "workflow_id": workflow_id,
         "app_version": APPLICATION_VERSION,
     }
+    # DBOS hands it on as the user for whom a job is done; whose letters and questions ours are stands in their arguments.
+    if request := requests.carried():
+        options["authenticated_user"] = request
     if queue in BY_DOMAIN:
         options["queue_partition_key"] = _domain_key(to)
     return options
@@ -272,6 +282,41 @@ def is_waiting(engine: Engine, jobs: Table, queue: str) -> bool:
         return connection.execute(waiting).first() is not None
 
 
+def is_known(jobs: Table, engine: Engine) -> ColumnElement[bool]:
+    """A condition: that this version knows the job, whichever turn of it that is. A later version may owe others as well."""
+    kind = (
+        func.split_part(jobs.c.workflow_uuid, ":", 1)
+        if engine.dialect.name == "postgresql"
+        else func.substr(jobs.c.workflow_uuid, 1, func.instr(jobs.c.workflow_uuid, ":") - 1)
+    )
+    return kind.in_([job.value for job in Job])
+
+
+def unknown(engine: Engine, *, limit: int) -> "list[JobRow]":
+    """The jobs that wait for a worker of a later version, the oldest first."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    of_index = jobs.c.status.in_([constant(each) for each in _IN_FLIGHT])
+    waiting = (of_index, jobs.c.status == constant("ENQUEUED"), ~is_known(jobs, engine))
+    query = select(jobs.c.workflow_uuid, jobs.c.queue_name, jobs.c.created_at).where(*waiting)
+    with system.engine.connect() as connection:
+        rows = connection.execute(query.order_by(jobs.c.created_at).limit(limit)).all()
+    return [
+        JobRow(job_id, queue or "", Stage.WAITING, datetime.fromtimestamp(since / 1000, UTC), "")
+        for job_id, queue, since in rows
+    ]
+
+
+def next_partitions(engine: Engine, jobs: Table, queue: str, *, besides: list[str]) -> list[str]:
+    """The partitions of the jobs of this queue that come next, those first of which each is one; a hundred jobs are looked at."""
+    of_index = jobs.c.status.in_([constant(each) for each in _IN_FLIGHT])
+    waiting = (jobs.c.queue_name == queue, of_index, jobs.c.status == constant("ENQUEUED"), is_known(jobs, engine))
+    query = select(jobs.c.queue_partition_key).where(*waiting, jobs.c.queue_partition_key.is_not(None))
+    query = query.where(jobs.c.queue_partition_key.not_in(besides)) if besides else query
+    with engine.connect() as connection:
+        return list(connection.execute(query.order_by(jobs.c.priority, jobs.c.created_at).limit(100)).scalars())
+
+
 def executors(engine: Engine) -> set[str]:
     """The ids of the workers that jobs are in the hands of, also of workers that are gone."""
     under_way = open_client(engine).list_workflows(status="PENDING", load_input=False, load_output=False)
@@ -299,6 +344,43 @@ _STAGES: dict[Stage, dict[str, tuple[str, ...]]] = {
     Stage.RUNNING: {"PENDING": ("PENDING",)},
     Stage.DEAD: {"ERROR": _ENDED_BADLY, "MAX_RECOVERY_ATTEMPTS_EXCEEDED": _ENDED_BADLY},
 }
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many jobs of a queue are `waiting`, `delayed` until later, `running` or `dead`, and since when the oldest of them is."""
+
+    queue: str
+    stage: str
+    count: int
+    oldest: datetime | None
+
+
+# What is counted, each found by an index that DBOS has of it.
+_TALLIED = {
+    "waiting": ("ENQUEUED", _IN_FLIGHT), "delayed": ("DELAYED", ("DELAYED",)), "running": ("PENDING", _IN_FLIGHT),
+    "dead": ("ERROR", _ENDED_BADLY),
+}  # fmt: skip
+
+
+def tallies(engine: Engine) -> list[Tally]:
+    """How many jobs of each queue are at each stage, also where there are none."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    found: list[Tally] = []
+    with system.engine.connect() as connection:
+        for stage, (status, index) in _TALLIED.items():
+            of_index = jobs.c.status.in_([constant(each) for each in index]) if len(index) > 1 else true()
+            wanted = select(jobs.c.queue_name, func.count(), func.min(jobs.c.created_at)).where(
+                of_index, jobs.c.status == constant(status)
+            )
+            rows = {
+                name: (count, since) for name, count, since in connection.execute(wanted.group_by(jobs.c.queue_name))
+            }
+            for queue in Queue:
+                count, since = rows.get(queue.value, (0, None))
+                found.append(Tally(queue, stage, count, datetime.fromtimestamp(since / 1000, UTC) if since else None))
+    return found
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     owner_emails: Annotated[tuple[str, ...], NoDecode] = ()
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = ""
+    mail_events_secret: SecretStr = SecretStr("")
     storage_url: str = "file://var/files"
     x_accel_redirect: str = ""
     ops_webhook_url: str = ""
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     invoices: Literal["off", "business", "always"] = "off"
     worker: Literal["", "embedded"] = ""
     rate_limits: Literal["on", "off"] = "on"
+    log_format: Literal["", "json", "text"] = ""
+    sentry_dsn: SecretStr = SecretStr("")
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
     most_sessions: int = Field(200, ge=0)
     sweep_seconds: float = Field(30, gt=0)
@@ -140,7 +143,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("secret_key", mode="after")
+    @field_validator("mail_events_secret", "secret_key", mode="after")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < 16:
@@ -152,6 +155,14 @@ class Settings(BaseSettings):
     def _is_smtp(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and not _is_mail_server(value.get_secret_value()):
             raise ValueError("must be an address such as smtps://user:password@host:port, or smtp:// or smtp+tls://")
+        return value
+
+    @field_validator("sentry_dsn", mode="after")
+    @classmethod
+    def _is_sentrys(cls, value: SecretStr) -> SecretStr:
+        address = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and not (address.hostname and address.username and address.path.strip("/")):
+            raise ValueError("must be the DSN of a project, such as https://key@sentry.example/1")
         return value
 
     @field_validator("app_url", "stripe_api_base", "ops_webhook_url", "crm_webhook_url", mode="after")

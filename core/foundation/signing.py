@@ -26,6 +26,8 @@ RECEIPT = "receipt"
 # What opens a place in a workshop, and an entry of a waiting list, for as long as there is one.
 PLACE = "place"
 WAITING = "waiting"
+# What ends the letters that somebody need not have.
+UNSUBSCRIBE = "unsubscribe"
 
 # The copy of an order that its Checkout Session carries.
 ORDER = "order"

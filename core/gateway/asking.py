@@ -43,13 +43,15 @@ class Asking:
     def _client(self) -> "stripe.StripeClient":
         import stripe  # half a second: only where Stripe is really called
 
+        from core.gateway.http_client import ToldRequests
+
         if self._base:
             stripe.enable_telemetry = False
         return stripe.StripeClient(
             self._secret_key,
             base_addresses={"api": self._base} if self._base else {},
             max_network_retries=2,  # the client's own default is none
-            http_client=self._http_client or stripe.RequestsClient(timeout=_ANSWER_SECONDS),
+            http_client=self._http_client or ToldRequests(timeout=_ANSWER_SECONDS),
         )
 
     def _all(self, call: Any) -> Iterator[dict[str, Any]]:

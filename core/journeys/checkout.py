@@ -32,6 +32,7 @@ from core.foundation.errors import (
 from core.foundation.money import Money, check_chargeable
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
+from core.foundation.telemetry import counters
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice
 from core.journeys.billing import plans_at_stripe
@@ -140,6 +141,11 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
     two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, PlanHeld, SoldOut, Withdrawn) or StripeTrouble, after
     which the same call may be made again.
     """
+    with counters.counted(counters.CHECKOUTS, "opened"):
+        return _started(shop, basket)
+
+
+def _started(shop: Shop, basket: Basket) -> PaymentLink:
     if basket.email:
         basket = replace(basket, email=addresses.checked(basket.email, reachable=shop.settings.livemode))
     for _ in range(_ROUNDS):

@@ -1,5 +1,6 @@
 """Letters: which mail the shop owes, and how its sending stands. The worker words and sends them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,7 +25,8 @@ _PATIENCE = timedelta(days=3)
 
 class LetterState(StrEnum):
     """Where a letter stands. One that is retried, that the mail server refused for good, or that was given up after
-    days of trying, never touches its order. `dropped` is one that was overtaken before it could be sent."""
+    days of trying, never touches its order. `dropped` is one that was overtaken before it could be sent, `bounced` one that was
+    sent and came back."""
 
     WAITING = "waiting"
     RETRYING = "retrying"
@@ -32,10 +34,13 @@ class LetterState(StrEnum):
     DROPPED = "dropped"
     REFUSED = "refused"
     GIVEN_UP = "given_up"
+    BOUNCED = "bounced"
 
 
 # Nothing is left to do by itself.
-SETTLED = (LetterState.SENT, LetterState.DROPPED, LetterState.REFUSED, LetterState.GIVEN_UP)
+SETTLED = (
+    LetterState.SENT, LetterState.DROPPED, LetterState.REFUSED, LetterState.GIVEN_UP, LetterState.BOUNCED,
+)  # fmt: skip
 
 
 class Letter(Record, table=True):
@@ -175,6 +180,21 @@ def _troubled(session: Session, letter: Letter, error: str, *, for_good: bool, n
     return letter.state is LetterState.RETRYING
 
 
+def came_back(session: Session, letter_id: str, reason: str) -> None:
+    """A mail server further on had no mailbox for a letter that was sent."""
+    was_sent = (col(Letter.id) == letter_id, col(Letter.state) == LetterState.SENT)
+    said = masking.masked(reason, most=1000)
+    session.exec(update(Letter).where(*was_sent).values(state=LetterState.BOUNCED, error=said))
+
+
+def sent_lately(session: Session, addresses: Iterable[str], *, since: datetime) -> list[str]:
+    """The ids of letters about the orders of these addresses that were sent since then, the newest first; a hundred at most."""
+    theirs = select(Order.id).where(col(Order.email).in_(set(addresses)))
+    query = select(Letter.id).where(col(Letter.order_id).in_(theirs), Letter.state == LetterState.SENT)
+    query = query.where(col(Letter.sent_at) >= since).order_by(col(Letter.sent_at).desc())
+    return list(session.exec(query.limit(100)))
+
+
 def buyer(session: Session, order_id: str) -> str:
     """Where letters about this order go."""
     return session.get_one(Order, order_id).email
@@ -188,7 +208,7 @@ def reader(session: Session, code_id: str) -> str:
 
 def overtake(session: Session, letter_id: str) -> None:
     """Another letter says the same by now: one that could not be sent needs nobody any more."""
-    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP))
+    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP, LetterState.BOUNCED))
     session.exec(update(Letter).where(col(Letter.id) == letter_id, stuck).values(state=LetterState.DROPPED))
 
 

@@ -31,10 +31,13 @@ class NoMailServer(MailServerDown):
     """SMTP_URL is not set, so letters wait until it is."""
 
 
-def send(settings: Settings, message: Message, *, letter_id: str, before_data: Callable[[], None]) -> None:
+def send(
+    settings: Settings, message: Message, *, letter_id: str, before_data: Callable[[], None], patience: float = _TIMEOUT
+) -> None:
     """Hand the letter over. Raises smtplib.SMTPException or OSError; MailServerDown when the recipient is not the reason.
 
-    `before_data` is called when the server has agreed to the recipient, and stops the letter by raising.
+    `before_data` is called when the server has agreed to the recipient, and stops the letter by raising. So many seconds of
+    `patience` the server has for agreeing: it may look for the recipient's own server meanwhile, which may be gone.
     """
     if not settings.mail_url:
         raise NoMailServer("set SMTP_URL, such as smtps://user:password@mail.example.com")
@@ -45,7 +48,15 @@ def send(settings: Settings, message: Message, *, letter_id: str, before_data: C
             before_data()
             return hand_over(msg)
 
-        server.data = data  # type: ignore[method-assign]
+        ask = server.rcpt
+
+        def rcpt(recip: str, options: Any = ()) -> Any:
+            _wait(server, patience)
+            agreed = ask(recip, options)
+            _wait(server, _TIMEOUT)
+            return agreed
+
+        server.data, server.rcpt = data, rcpt  # type: ignore[method-assign]
         try:
             server.send_message(
                 _compose(settings, message, letter_id), from_addr=in_ascii(settings.sender.address),
@@ -63,6 +74,11 @@ def greet(settings: Settings) -> None:
         server.noop()
 
 
+def reference(letter_id: str) -> str:
+    """What a letter is called in its Message-ID."""
+    return sha256(letter_id.encode()).hexdigest()[:32]
+
+
 def is_final(error: Exception) -> bool:
     """Whether trying again is pointless: the server knows this recipient or letter and says no (SMTP 5xx), or it knows no
     addresses of other alphabets than ours."""
@@ -71,6 +87,11 @@ def is_final(error: Exception) -> bool:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
     return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+
+
+def _wait(server: smtplib.SMTP, seconds: float) -> None:
+    if server.sock:
+        server.sock.settimeout(seconds)
 
 
 def _open(settings: Settings) -> smtplib.SMTP:
@@ -114,8 +135,11 @@ def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessa
     composed["Date"] = formatdate()
     # The same letter has the same id: should it ever go out twice, mail programs show it once.
     host = in_ascii(sender.address).rpartition("@")[2]
-    composed["Message-ID"] = f"<{sha256(letter_id.encode()).hexdigest()[:32]}@{host}>"
+    composed["Message-ID"] = f"<{reference(letter_id)}@{host}>"
     composed["Auto-Submitted"] = "auto-generated"
+    if message.unsubscribe:
+        composed["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        composed["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     composed.set_content(message.text)
     composed.add_alternative(message.html, subtype="html")
     for file in message.calendar:

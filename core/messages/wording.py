@@ -34,7 +34,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Message:
-    """A letter in both forms. `calendar` are files for a calendar to take in, by this `method`."""
+    """A letter in both forms. `calendar` are files for a calendar to take in, by this `method`. By the link `unsubscribe` its
+    reader gets no more of them, where they need none."""
 
     to: str
     subject: str
@@ -42,6 +43,7 @@ class Message:
     html: str
     calendar: tuple[str, ...] = ()
     method: str = ""
+    unsubscribe: str = ""
 
 
 def receipt(settings: Settings, letter: OrderLetter) -> Message:
@@ -639,6 +641,16 @@ def signed(letter: Message, lines: Sequence[str]) -> Message:
     under = f'<p class="q" style="margin:12px 0 0;font-size:13px;line-height:19px;color:#4e556b;">{said}</p>'
     text = f"{letter.text.rstrip()}\n\n{chr(10).join(lines)}\n"
     return replace(letter, text=text, html=letter.html.replace(_PLACE, under, 1))
+
+
+def with_way_out(letter: Message, url: str) -> Message:
+    """The letter with a link by which its reader gets no more of them."""
+    under = (
+        '<p class="q" style="margin:12px 0 0;font-size:13px;line-height:19px;color:#4e556b;">'
+        f'<a class="lnk" href="{escape(url)}" style="color:#2443c8;">No more letters like this one</a></p>'
+    )
+    text = f"{letter.text.rstrip()}\n\nNo more letters like this one: {url}\n"
+    return replace(letter, text=text, html=letter.html.replace(_PLACE, under + _PLACE, 1), unsubscribe=url)
 
 
 @cache

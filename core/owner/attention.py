@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import exists
 from sqlalchemy.orm import aliased
@@ -11,12 +11,15 @@ from sqlmodel import Session, col, func, select
 from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import OF_THE_OTHER_MODE, StripeEvent
+from core.foundation import outbox
 from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
 from core.journeys.checkout_sessions import lost_orders
 from core.kinds import downloads
+from core.mailboxes import marks
+from core.mailboxes.marks import Kind as MarkKind
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.orders import setbacks
 from core.orders.balance import payouts
@@ -37,6 +40,12 @@ _RETRIED_FOR = timedelta(hours=1)
 # A mode mismatch is worth a warning while it goes on, not for ever.
 _RECENT = timedelta(days=2)
 _MOST_WITHDRAWALS = 100
+_MOST_MAILBOXES = 100
+_MOST_UNKNOWN = 100
+# While versions change, both are at work.
+_UPGRADING = timedelta(minutes=5)
+# After this a complaint is no news.
+_COMPLAINED_FOR = timedelta(days=14)
 # What lacks a permission is asked for again within this time, at least.
 _LACKING_FOR = timedelta(minutes=15)
 
@@ -72,6 +81,7 @@ def items(shop: Shop) -> list[Item]:
             *_permissions(session),
             *_events(session, livemode=shop.settings.livemode, now=now),
             *_letters(session, now=now),
+            *_mailboxes(session, shop),
             *_files(session),
             *_endpoints(session),
         ]
@@ -377,7 +387,7 @@ _STILL_ASKING = (
 
 
 def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
-    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP)) | (
+    stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP, LetterState.BOUNCED)) | (
         (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
     )
     for row in session.exec(select(Letter).where(OUTSTANDING, stuck)):
@@ -387,6 +397,34 @@ def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
         )  # fmt: skip
 
 
+_LATER_VERSION = (
+    "A later version of the shop owes it, which no worker at work knows. Nothing is lost: finish the upgrade, or start a worker of"
+    " that version, and it is done."
+)
+
+
+def _mailboxes(session: Session, shop: Shop) -> Iterator[Item]:
+    """Buyers whose letters come back, or are taken for spam, as long as their order has that address."""
+    for row in marks.unreachable(session, signing_key=shop.signing_key, limit=_MOST_MAILBOXES):
+        if row.kind is MarkKind.BOUNCED:
+            advice = _NO_MAILBOX.format(number=row.number)
+            yield Item("mailbox_gone", row.number, row.order_id, row.since, None, row.detail, advice)
+        elif row.since > shop.now() - _COMPLAINED_FOR:
+            yield Item("mail_complaint", row.number, row.order_id, row.since, None, row.detail, _COMPLAINT)
+
+
+_NO_MAILBOX = (
+    "Letters to this buyer come back, and none but sign-in codes are sent any more. Ask them for another address:"
+    " `pushcart resend {number} --to ADDRESS` corrects it. Whoever signs in by a code shows that the mailbox works."
+)
+_COMPLAINT = (
+    "The buyer took a letter of the shop for spam. What their purchases need still goes there, and no news any more."
+)
+
+
 def _jobs(shop: Shop) -> Iterator[Item]:
+    for job in outbox.unknown(shop.engine, limit=_MOST_UNKNOWN):
+        if job.since < datetime.now(UTC) - _UPGRADING:
+            yield Item("unknown_job", job.id, None, job.since, None, f"waits in {job.queue}", _LATER_VERSION)
     for job_id, died_at, error in dead_jobs(shop.engine):
         yield Item("dead_job", job_id, None, died_at, None, error, "Look at the worker's log, and mend the cause.")

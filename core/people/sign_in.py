@@ -15,6 +15,8 @@ from core.foundation import addresses, signing
 from core.foundation.addresses import fold
 from core.foundation.database import Record, constant, index_where, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid, NotPermitted
+from core.mailboxes import marks
+from core.mailboxes.marks import Kind
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.people import codes, customers
@@ -72,6 +74,9 @@ def by_code(shop: Shop, email: str, digits: str) -> str:
     codes.limit_trying(address)
     with shop.transaction() as session:
         verdict = codes.judge(session, [Proof(address, digits)], signing_key=shop.signing_key, now=shop.now())
+        if not verdict:
+            # Who reads a code there has a mailbox.
+            marks.lift(session, address, Kind.BOUNCED, signing_key=shop.signing_key)
         ticket = "" if verdict else begin(session, shop, address)
     if verdict:
         raise verdict

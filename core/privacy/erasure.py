@@ -23,6 +23,7 @@ from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.kinds.places import waiting_list
 from core.kinds.places.attendees import Attendee
 from core.kinds.seats import Seat
+from core.mailboxes import marks
 from core.orders import history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -166,6 +167,7 @@ def _erase_rows(shop: Shop, find: _Find, allow: _Allow, named: Mentions) -> Eras
         _forget_beside(session, person)
         mentions.forget(session, person, named)
         _forget_customer(session, person, now=now)
+        marks.forget(session, person.folded, signing_key=shop.signing_key)
     return taken
 
 

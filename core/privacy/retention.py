@@ -24,6 +24,8 @@ from core.foundation.signals.heartbeats import Heartbeat
 from core.foundation.signals.milestones import Milestone, Name
 from core.journeys.carts import Cart, CartLine
 from core.kinds.downloads import WITH_ADDRESS, Download
+from core.mailboxes.marks import Kind as MarkKind
+from core.mailboxes.marks import MailMark
 from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -38,6 +40,8 @@ from core.shop import Shop
 BATCH = 200
 _BATCHES = 10
 _UNPAID = (Status.PENDING, Status.CANCELED, Status.FAILED)
+# Days.
+_MARKED_FOR = 365.0
 _OVER = (EventState.APPLIED, EventState.IGNORED)
 
 
@@ -189,6 +193,17 @@ def _runs(session: Session, before: datetime) -> Batch:
     return Batch(tuple(session.exec(query.limit(BATCH))))
 
 
+def _mail_marks(session: Session, before: datetime) -> Batch:
+    told = (MarkKind.BOUNCED, MarkKind.COMPLAINED)
+    query = select(MailMark.mailbox).where(col(MailMark.kind).in_(told), MailMark.since < before)
+    return Batch(tuple(session.exec(query.order_by(col(MailMark.since)).limit(BATCH))))
+
+
+def _unmarked(session: Session, batch: Batch) -> int:
+    told = col(MailMark.kind).in_((MarkKind.BOUNCED, MarkKind.COMPLAINED))
+    return session.exec(delete(MailMark).where(col(MailMark.mailbox).in_(batch.ids), told)).rowcount
+
+
 def _removed(table: Any) -> Callable[[Session, Batch], int]:
     def forget(session: Session, batch: Batch) -> int:
         if table is Cart:
@@ -231,5 +246,7 @@ PARTS: Mapping[str, _Part] = {
     "unpaid": _Part(
         lambda s: s.retention_unpaid_days, _since_mark(Order, col(Order.created_at), "unpaid"), _forget_unpaid
     ),
+    # A mailbox may be there again by then. What its owner wishes stays.
+    "mail_marks": _Part(lambda _: _MARKED_FOR, _mail_marks, _unmarked),
     "runs": _Part(lambda s: s.retention_jobs_days, _runs, _removed(Heartbeat)),
 }

@@ -68,6 +68,7 @@ LETTER = {
     LetterState.DROPPED: ("Overtaken", "gray", "block"),
     LetterState.REFUSED: ("Refused", "red", "error"),
     LetterState.GIVEN_UP: ("Given up", "red", "error"),
+    LetterState.BOUNCED: ("Came back", "red", "error"),
 }
 # By the job that sends it.
 LETTER_KIND: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""What other programs read: the shelves, whether the sidecar can work, and what it has counted."""
+"""What other programs read: the shelves, and whether the sidecar can work."""
 
 import dataclasses
 
@@ -10,7 +10,6 @@ from core.shop import Shop
 from tests import builders
 from tests.builders import begun, pause_worker
 from tests.conftest import Clock
-from tests.fakes import FakeStripe, signed
 from webhook.app import create_app
 
 PARTS = ("database", "worker", "sweep")
@@ -88,23 +87,6 @@ def test_a_sidecar_without_its_database_lives_and_is_not_ready(shop: Shop) -> No
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
     assert answer.json()["checks"]["database"] == {"ok": False, "error": "OperationalError"}
     assert "127.0.0.1" not in answer.text
-
-
-@builders.on_sqlite
-def test_events_are_counted_by_what_became_of_them(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
-    before = {state: _counted(client, state) for state in ("applied", "refused")}
-    _, session_id = builders.opened(shop)
-    stripe.pay(session_id)
-    body, signature = signed(stripe.event("completed", session_id))
-    client.post("/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
-    client.post("/webhooks/stripe", content=body)
-    assert {state: _counted(client, state) - count for state, count in before.items()} == {"applied": 1, "refused": 1}
-
-
-def _counted(client: TestClient, state: str) -> float:
-    start = f'pushcart_stripe_events_total{{state="{state}"}} '
-    lines = client.get("/metrics").text.splitlines()
-    return next((float(line.removeprefix(start)) for line in lines if line.startswith(start)), 0)
 
 
 @builders.on_sqlite

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
+import pytest
+
 from tests.machine import environment
 
 ROOT = Path(__file__).parents[3]
@@ -23,9 +26,9 @@ def broken(secret):
 """
 
 
-def said(program: str, *, status: int = 0) -> str:
+def said(program: str, *, status: int = 0, **settings: str) -> str:
     """What a process that is set up writes to its standard error; nothing goes elsewhere."""
-    env = environment(pythonpath=ROOT)
+    env = environment(pythonpath=ROOT, **settings)
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + program], env=env, capture_output=True, text=True, encoding="utf-8", timeout=60
     )
@@ -45,6 +48,27 @@ plain.info("libraries only speak of trouble")
     assert first.endswith("[info] sent [core.test] to=[address] seen={'[address]': ['***', ['[address]', 5]]}")
     assert second.endswith("[warning] refused [address] [some.library]")
     assert third.endswith("[warning] and this: *** [dbos]")
+
+
+@pytest.mark.parametrize("settings", [{"log_format": "json"}, {"stripe_secret_key": "sk_live_0123456789"}])
+def test_in_production_each_line_is_an_object_with_all_that_belongs_to_it(settings: dict[str, str]) -> None:
+    told = said(
+        """
+structlog.contextvars.bind_contextvars(request_id="req_12345678")
+log.info("sent", to="jane@example.com", seen={"jane@example.com": [1, None]}, text="a\\nb")
+plain.warning("refused %s", "jane@example.com")
+try:
+    broken("the secret of this test")
+except ValueError as error:
+    log.error("broke", exc_info=error)
+""",
+        **settings,
+    )
+    first, second, third = (orjson.loads(line) for line in told.splitlines())
+    assert (first["event"], first["level"], first["logger"]) == ("sent", "info", "core.test")
+    assert (first["to"], first["seen"], first["text"]) == ("[address]", {"[address]": [1, None]}, "a\nb")
+    assert (second["event"], second["request_id"]) == ("refused [address]", "req_12345678")
+    assert third["exception"].splitlines()[-1] == "ValueError: no ***"
 
 
 def test_tracebacks_are_plain_and_name_no_values() -> None:

@@ -4,10 +4,12 @@ import logging
 import re
 import sysconfig
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
+import orjson
+import structlog
 from structlog.typing import Processor
 
 from core.foundation import masking
@@ -20,12 +22,17 @@ _TRACEBACK = 8000
 _VALUE = 2000
 
 
-class Line(logging.Formatter):
-    """Words a record: masked, bounded, and as the renderer draws it."""
+# Is told of each line that is an error, masked, and of the error itself if it came of one.
+Report = Callable[[Mapping[str, Any], traceback.TracebackException | None], object]
 
-    def __init__(self, render: Processor) -> None:
+
+class Line(logging.Formatter):
+    """Words a record: masked, bounded, and as `render` draws it. Errors are `reported` as well."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self._render = render
+        self.render: Processor = for_programs
+        self.reported: Report | None = None
 
     def format(self, record: logging.LogRecord) -> str:
         said: dict[str, Any] = dict(record.msg)  # type: ignore[arg-type]
@@ -39,7 +46,35 @@ class Line(logging.Formatter):
         if trace:
             _without_libraries(trace)
             told["exception"] = _plain(masking.masked("".join(trace.format()).rstrip(), most=_TRACEBACK))
-        return str(self._render(None, record.levelname, told))
+        if self.reported and record.levelno >= logging.ERROR:
+            self.reported(dict(told), trace)
+        return str(self.render(None, record.levelname, told))
+
+
+def for_people(stream: TextIO) -> Processor:
+    """How a line looks for people: in colour on a terminal. Further lines are indented: what a stranger sent does not pass
+    for a line of ours."""
+    draw = structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_level=False, pad_event_to=0, sort_keys=False)
+
+    def render(logger: Any, name: str, told: Any) -> Any:
+        trace = told.pop("exception", None)
+        drawn = _indented(told)
+        return draw(logger, name, {**drawn, "exception": trace} if trace else drawn)
+
+    return render
+
+
+def for_programs(_logger: Any, _name: str, told: Any) -> str:
+    """The line as one JSON object."""
+    return orjson.dumps(told, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _indented(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _indented(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_indented(each) for each in value]
+    return value.replace("\n", "\n    ") if isinstance(value, str) else value
 
 
 def _without_libraries(trace: traceback.TracebackException) -> None:
@@ -62,10 +97,7 @@ def _masked(value: Any, name: str = "") -> Any:
         return [_masked(each, name) for each in value]
     if masking.is_secret(name, value):
         return "***"
-    # Further lines are indented: what a stranger sent does not pass for a line of ours.
-    return (
-        _plain(masking.masked(value, most=_VALUE).rstrip()).replace("\n", "\n    ") if isinstance(value, str) else value
-    )
+    return _plain(masking.masked(value, most=_VALUE).rstrip()) if isinstance(value, str) else value
 
 
 def _plain(text: str) -> str:

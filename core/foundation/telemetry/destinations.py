@@ -1,0 +1,37 @@
+"""Where errors and spans go beside the log: opened once per process, when its shop is."""
+
+import os
+from importlib.util import find_spec
+
+from core.foundation import logs
+from core.foundation.settings import Mistake, Settings
+from core.foundation.telemetry import spans
+
+
+def mistakes(settings: Settings) -> list[Mistake]:
+    """What was asked for and cannot be done: a library that is not installed, or a protocol that is not spoken."""
+    found = []
+    if settings.sentry_dsn.get_secret_value() and not find_spec("sentry_sdk"):
+        found.append(Mistake("SENTRY_DSN", "needs the library that `pip install 'pushcart[sentry]'` brings"))
+    if spans.wanted():
+        if not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+            found.append(Mistake("OTEL_EXPORTER_OTLP_ENDPOINT", "needs what `pip install 'pushcart[otel]'` brings"))
+        if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") != "http/protobuf":
+            found.append(Mistake("OTEL_EXPORTER_OTLP_PROTOCOL", "must be http/protobuf, the one that is spoken here"))
+    return found
+
+
+def open_all(settings: Settings) -> None:
+    """Report errors and send spans from now on, where the settings say so. Raises ImportError for what `mistakes` told."""
+    if dsn := settings.sentry_dsn.get_secret_value():
+        from core.foundation.telemetry.sentry import Reporter
+
+        logs.report_to(Reporter(dsn))
+    spans.start()
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # nor what it lies in
+        return False

@@ -1,0 +1,103 @@
+"""What mail providers tell of letters after they took them, and the page under letters that nobody need have."""
+
+import html
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from core.foundation.errors import LinkInvalid
+from core.mailboxes import confirmations, reports, unsubscribing
+from core.mailboxes.marks import Kind
+from core.messages import returned
+from core.shop import Shop
+from webhook.requests.dependencies import OpenShop
+
+router = APIRouter()
+log = structlog.get_logger()
+
+# More than a provider reports at once.
+_MOST_BYTES = 1024 * 1024
+_PRIVATE = {
+    "Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+}  # fmt: skip
+_ENDS = {Kind.NO_NEWS: "news of what you bought", Kind.NO_MESSAGES: "messages to all who attend a workshop"}
+
+
+@router.post("/mail-events")
+async def take(request: Request, shop: OpenShop) -> Response:
+    """Take reports of bounces, complaints and unsubscriptions. 404 as long as MAIL_EVENTS_SECRET is not set, 401 for whoever does
+    not know it, 400 for what is in no known form."""
+    secret = shop.settings.mail_events_secret.get_secret_value()
+    if not secret:
+        return JSONResponse({"error": "NotFound"}, 404)
+    body = await _body(request)
+    if body is None:
+        return JSONResponse({"error": "TooLarge", "most_bytes": _MOST_BYTES}, 413)
+    if not reports.is_authentic(secret, request.headers, body, now=shop.now()):
+        return JSONResponse({"error": "SignatureInvalid"}, 401, {"WWW-Authenticate": "Basic"})
+    try:
+        found, confirming = reports.read(body), reports.subscription_to_confirm(body)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return JSONResponse({"error": "BadInput"}, 400)
+    if confirming:
+        confirmed = await run_in_threadpool(confirmations.confirm, confirming)
+        return JSONResponse({"confirmed": confirmed}, 200 if confirmed else 400)
+    marked = await run_in_threadpool(returned.take, shop, found)
+    log.info("mail_events_taken", reports=len(found), marked=marked)
+    return JSONResponse({"reports": len(found), "marked": marked})
+
+
+async def _body(request: Request) -> bytes | None:
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > _MOST_BYTES:
+        return None
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            return None
+    return body
+
+
+@router.get("/unsubscribe/{token}")
+async def ask(token: str, shop: OpenShop) -> HTMLResponse:
+    """Where somebody says that they want no more of these letters. Opening it changes nothing: mail programs open links too."""
+    try:
+        stream = unsubscribing.stream_of(shop, token)
+    except LinkInvalid:
+        return _invalid(shop)
+    form = "<form method=post><button style='font:inherit;padding:.6rem 1.2rem'>Send me none of these</button></form>"
+    return _page(
+        shop, "No more of these letters?", f"You would get no more {_ENDS[stream]}. Receipts still come.", form
+    )
+
+
+@router.post("/unsubscribe/{token}")
+async def unsubscribe(token: str, shop: OpenShop) -> HTMLResponse:
+    """End these letters: a click on that page, or the one click of a mail program (RFC 8058), which has no cookies."""
+    try:
+        stream = await run_in_threadpool(unsubscribing.unsubscribe, shop, token)
+    except LinkInvalid:
+        return _invalid(shop)
+    return _page(
+        shop, "Done", f"You get no more {_ENDS[stream]}. Receipts, and what else your purchases need, still come."
+    )
+
+
+def _invalid(shop: Shop) -> HTMLResponse:
+    text = f"This link is not complete. Write to {shop.settings.support_email}, and we see to it."
+    return _page(shop, "That link does not work", text, status=404)
+
+
+def _page(shop: Shop, title: str, text: str, form: str = "", *, status: int = 200) -> HTMLResponse:
+    name, home = html.escape(shop.settings.shop_name), html.escape(shop.settings.public_url)
+    page = (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>{title}</title>"
+        "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
+        f"<h1 style='font-size:1.6rem'>{title}</h1><p>{html.escape(text)}</p>{form}<p><a href='{home}/'>{name}</a></p>"
+    )
+    return HTMLResponse(page, status, _PRIVATE)
