@@ -8,7 +8,7 @@ from core.invoicing import billing_details, invoices
 from core.journeys import carts, given_orders
 from core.kinds import downloads, entitlement_records, file_versions, grants, licenses, seats, workshops
 from core.kinds.places import attendees, cancellations, waiting_list
-from core.licensing import offline_tokens, rate_limits, signing_keys
+from core.licensing import offline_tokens, signing_keys
 from core.messages import attendee_messages, digests, letters
 from core.orders import (
     checkouts,
@@ -45,3 +45,4 @@ from core.people import (
 )
 from core.privacy import retention
 from core.rights import consents, reminders, withdrawals
+from core.traffic import rate_limits

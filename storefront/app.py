@@ -23,6 +23,7 @@ from storefront import process, sentences
 from storefront.serving import first_html
 from storefront.serving.crowd import CountCrowd, Crowd
 from storefront.serving.headers import PageHeaders
+from storefront.serving.hosts import OneHost
 from webhook.app import create_app
 
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
@@ -36,6 +37,7 @@ crowd = Crowd(shop.settings.most_sessions)
 @asynccontextmanager
 async def _life(_app: st.App) -> AsyncIterator[None]:
     logs.set_up()  # once more: the server has set up its own loggers since
+    sidecar.instruct_server()
     with ExitStack() as closing:
         # In a thread: what starts here blocks, and the worker refuses to start beside a running event loop.
         await run_in_threadpool(_get_ready, closing)
@@ -82,6 +84,10 @@ app = st.App(
     Path(__file__).with_name("pages.py"),
     lifespan=_life,
     routes=[Mount("/api", app=sidecar), *letters_lead_to, *first_html.routes(shop, crowd)],
-    middleware=[Middleware(PageHeaders, shop=shop), Middleware(CountCrowd, crowd=crowd)],
+    middleware=[
+        Middleware(OneHost, settings=shop.settings),
+        Middleware(PageHeaders, shop=shop),
+        Middleware(CountCrowd, crowd=crowd),
+    ],
     on_script_error=sentences.on_script_error,
 )

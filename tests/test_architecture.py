@@ -30,6 +30,8 @@ DOORS = {
 # Every room stands here; a module that stands by itself is a room without the `.py`.
 ROOMS: dict[str, set[str]] = {
     "core/foundation": set(),
+    # Who comes, behind which proxies, and how often.
+    "core/traffic": {"core/foundation"},
     "core/gateway": {"core/foundation"},
     "core/shop": {"core/foundation", "core/gateway"},
     # What is told to the seller's own programs. Facts may announce, so that it stands below them.
@@ -40,6 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
     "core/announcements": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds"},
     "core/people": {
+        "core/traffic",
         "core/outgoing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
     },
@@ -55,10 +58,12 @@ ROOMS: dict[str, set[str]] = {
     },
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements", "core/people",
     },
     # What buyers agreed to, and what they withdraw from: it moves no money.
     "core/rights": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/licensing",
     },
     # What was written about payments, and about whom: it moves no money, and settles no order.
@@ -72,6 +77,7 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/owed_jobs", "core/announcements", "core/seats",
     },
     "core/journeys": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/people", "core/invoicing",
         "core/admission", "core/fulfillment",
@@ -123,6 +129,7 @@ ROOMS: dict[str, set[str]] = {
     "core/cli": {"core/foundation", "core/command_line"},
     # What knows every table.
     "core": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing",
         "core/people",
@@ -134,31 +141,36 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance",
     },
     "webhook/requests": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/licensing", "core/people",
     },
     "webhook/buyers": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/people", "core/journeys", "core/privacy",
         "core/invoicing", "core/kinds", "webhook/requests",
     },
     "webhook": {
+        "core/traffic",
         "webhook/requests", "webhook/buyers",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
         "core/invoicing", "core/integrations", "core/seats", "webhook/attendance",
     },
     "worker": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/invoicing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
         "core/privacy", "core/outgoing", "core/integrations",
     },
     "storefront": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/invoicing",
         "core/people", "core/journeys",
         "core/owner", "core/opening",
     },
-    "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
+    "storefront/sign_in": {"core/traffic", "core/foundation", "core/shop", "core/people", "storefront"},
     # What buyers may do about their own orders, addresses and data.
     "storefront/library": {
         "core/foundation", "core/kinds", "core/orders", "core/people", "core/journeys", "core/privacy", "storefront",
@@ -174,6 +186,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
     },
     "storefront/buyer_pages": {
+        "core/traffic",
         "storefront/workshops",
         "core/attendance", "core/rights", "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
@@ -212,7 +225,9 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront", "storefront/sign_in",
         "storefront/back_office",
     },
-    "storefront/serving": {"core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront"},
+    "storefront/serving": {
+        "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
+    },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},
     "sandbox/ground": set(),

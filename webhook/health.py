@@ -1,6 +1,8 @@
 """Whether the sidecar lives, whether it can work, and what it has counted."""
 
-from fastapi import FastAPI, Response
+import hmac
+
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from starlette.concurrency import run_in_threadpool
@@ -8,9 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from core.owner.doctor import readiness
 from core.owner.doctor.readiness import Check
 from core.shop import Shop
+from core.traffic.senders import LOOPBACK, is_one_of
+from webhook.requests import senders
 from webhook.requests.dependencies import OpenShop
 
 _EVENTS = Counter("pushcart_stripe_events", "Webhook requests by what became of their event.", ["state"])
+
+
+_BY_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
 def count_event(state: str) -> None:
@@ -52,5 +59,19 @@ def _told(check: Check) -> dict[str, object]:
     return told | ({"error": check.error} if check.error else {})
 
 
-async def _metrics() -> Response:
+async def _metrics(request: Request, shop: OpenShop) -> Response:
+    """For whoever has METRICS_TOKEN or, where none is set, for this machine alone: they tell how the shop fares."""
+    token = shop.settings.metrics_token.get_secret_value()
+    if not _may_measure(request, token):
+        if token:
+            return JSONResponse({"error": "TokenInvalid"}, 401, {"WWW-Authenticate": "Bearer"})
+        return JSONResponse({"error": "NotFound"}, 404)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _may_measure(request: Request, token: str) -> bool:
+    if token:
+        return hmac.compare_digest(f"Bearer {token}".encode(), request.headers.get("authorization", "").encode())
+    # What came by a proxy of this machine is somebody else's, whether or not the proxy says whose.
+    by_proxy = any(name in request.headers for name in _BY_PROXY)
+    return is_one_of(senders.address_of(request), LOOPBACK) and not by_proxy

@@ -19,7 +19,6 @@ from core.foundation import database, outbox
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.integrations import versions
-from core.licensing import rate_limits
 from core.messages import letters
 from core.outgoing import attempts
 from core.owner.doctor import examination
@@ -28,6 +27,7 @@ from core.owner.shelves import promotions, uploads
 from core.privacy import retention
 from core.rights import reminders as plan_reminders
 from core.shop import Shop
+from core.traffic import rate_limits
 from worker import jobs, queues
 from worker.breaker import Breaker
 from worker.sending import Post

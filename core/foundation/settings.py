@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     worker: Literal["", "embedded"] = ""
     rate_limits: Literal["on", "off"] = "on"
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
+    metrics_token: SecretStr = SecretStr("")
     most_sessions: int = Field(200, ge=0)
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
@@ -95,7 +96,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         try:
-            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+            return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
             raise ValueError("must be addresses or networks such as 10.0.0.0/8, separated by commas") from None
 
@@ -138,7 +139,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("secret_key", mode="after")
+    @field_validator("secret_key", "metrics_token", mode="after")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < 16:
@@ -159,6 +160,17 @@ class Settings(BaseSettings):
         if value and (address.scheme not in ("http", "https") or not address.hostname or address.port == 0):
             raise ValueError("must be an address that begins with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("app_url", mode="after")
+    @classmethod
+    def _stands_at_the_root(cls, value: str) -> str:
+        address = urlsplit(value)
+        if address.path.strip("/") or address.query or address.fragment or "@" in address.netloc:
+            raise ValueError(
+                "must be a scheme and a host name alone, such as https://shop.example.com: the shop's pages, cookies and "
+                "websocket stand at the root of a host, so that a path is to have a host name of its own instead"
+            )
+        return value
 
     @field_validator("database_url", mode="after")
     @classmethod
@@ -290,6 +302,13 @@ def _address(text: str, *, check: Callable[..., str] = addresses.checked) -> str
         return check(text, reachable=False)
     except AddressUnfit:
         raise ValueError(f"holds no mail address: {text!r}") from None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """The network; an IPv4 one that IPv6 carries is IPv4, as senders are read."""
+    found = ip_network(text)
+    mapped = getattr(found.network_address, "ipv4_mapped", None)
+    return IPv4Network((mapped, found.prefixlen - 96)) if mapped and found.prefixlen >= 96 else found
 
 
 def _is_mail_server(url: str) -> bool:

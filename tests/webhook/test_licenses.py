@@ -15,10 +15,11 @@ from starlette.testclient import TestClient
 
 from core.journeys import refund, revocation
 from core.kinds.licenses import LicenseActivation, LicenseKey
-from core.licensing import calls, rate_limits, signing_keys
+from core.licensing import calls, signing_keys
 from core.licensing.offline_tokens import OfflineToken
-from core.licensing.rate_limits import RateLimit
 from core.shop import Shop
+from core.traffic import rate_limits
+from core.traffic.rate_limits import RateLimit
 from tests import builders
 from tests.conftest import Clock
 from tests.core.licensing.asking import App, sold

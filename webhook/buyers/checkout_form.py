@@ -111,7 +111,7 @@ def _buy(shop: Shop, form: Form, browser: str, signed_in: str) -> str:
     with shop.reading() as session:
         lines = carts.view(session, browser, now=shop.now()).lines
     if len(lines) != 1:
-        return urlsplit(shop.settings.public_url).path + "/cart"
+        return "/cart"
     date = lines[0].date
     items = (Item(form.price, form.quantity, date.id if date else ""),)
     basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents)
