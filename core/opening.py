@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.connections import postgres
 from core.foundation import database, migration, settings
+from core.foundation.errors import DatabaseNewer
 from core.foundation.settings import Mistake, Settings
 from core.foundation.storage import Storage
 from core.gateway.client import StripeApi
@@ -41,9 +44,37 @@ def open_to_restock() -> Shop:
 
 def _shop(chosen: Settings) -> Shop:
     engine = database.connect(chosen.database_url)
-    migration.ensure(engine, chosen.database_url, secret=chosen.signing_key)
+    migrate(chosen, engine, secret=chosen.signing_key)
     stripe = StripeApi(chosen.stripe_secret_key.get_secret_value(), base=chosen.stripe_base)
     return Shop(settings=chosen, engine=engine, stripe=stripe, storage=Storage(chosen.storage_url))
+
+
+def migrate(chosen: Settings, engine: Engine, *, secret: str) -> bool:
+    """Bring the database to this version's schema, past a pooler if there is one; whether anything was to be done.
+
+    Raises SystemExit with one line for what keeps it from that.
+    """
+    direct = database.connect(chosen.direct_database) if chosen.database_direct_url else engine
+    try:
+        if postgres.is_pooled(direct):
+            settings.refuse([_POOLED if direct is engine else _POOLED_TOO])
+        return migration.ensure(direct, chosen.direct_database, secret=secret)
+    except DatabaseNewer as newer:
+        raise SystemExit(
+            f"Pushcart cannot start: the database is of a later version of the shop (schema {newer.found}, and this one knows "
+            f"{newer.known}). Start that version, or go back to a backup of before."
+        ) from None
+    finally:
+        if direct is not engine:
+            direct.dispose()
+
+
+_POOLED = Mistake(
+    "DATABASE_URL",
+    "leads to a pooler such as PgBouncer. The shop works through it, but migrations and the worker cannot: set "
+    "DATABASE_DIRECT_URL to the address of the database itself",
+)
+_POOLED_TOO = Mistake("DATABASE_DIRECT_URL", "leads to a pooler as well, and has to lead to the database itself")
 
 
 def _on_the_shelves(chosen: Settings, mistakes: list[Mistake]) -> list[Mistake]:
@@ -52,7 +83,7 @@ def _on_the_shelves(chosen: Settings, mistakes: list[Mistake]) -> list[Mistake]:
         return []
     engine = database.connect(chosen.database_url)
     try:
-        migration.ensure(engine, chosen.database_url, secret=chosen.secret_key.get_secret_value())
+        migrate(chosen, engine, secret=chosen.secret_key.get_secret_value())
         with database.reading(engine) as session:
             return live_mode.demo_goods(session)
     except SQLAlchemyError:

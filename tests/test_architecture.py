@@ -29,7 +29,9 @@ DOORS = {
 # arrows only go down. What only a type checker reads counts as well: a room must not even know the name of one above it.
 # Every room stands here; a module that stands by itself is a room without the `.py`.
 ROOMS: dict[str, set[str]] = {
-    "core/foundation": set(),
+    # What PostgreSQL is spoken to by.
+    "core/connections": set(),
+    "core/foundation": {"core/connections"},
     # Who comes, behind which proxies, and how often.
     "core/traffic": {"core/foundation"},
     "core/gateway": {"core/foundation"},
@@ -118,6 +120,7 @@ ROOMS: dict[str, set[str]] = {
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",
     },
     "core/opening": {
+        "core/connections",
         "core/foundation", "core/gateway", "core/shop", "core/outgoing", "core/catalog", "core/owner",
     },
     # What is typed into a terminal.
@@ -126,7 +129,7 @@ ROOMS: dict[str, set[str]] = {
         "core/licensing", "core/invoicing", "core/people", "core/journeys", "core/events", "core/owner", "core/privacy",
         "core/outgoing", "core/integrations", "core/registers",
     },
-    "core/cli": {"core/foundation", "core/command_line"},
+    "core/cli": {"core/foundation", "core/opening", "core/command_line"},
     # What knows every table.
     "core": {
         "core/traffic",
@@ -157,6 +160,7 @@ ROOMS: dict[str, set[str]] = {
         "core/invoicing", "core/integrations", "core/seats", "webhook/attendance",
     },
     "worker": {
+        "core/connections",
         "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/invoicing", "core/attendance",

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
 
     app_url: str = ""
     database_url: str = "sqlite:///var/pushcart.db"
+    database_direct_url: str = ""
     stripe_secret_key: SecretStr = SecretStr(SANDBOX_KEY)
     stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = (SecretStr(SANDBOX_WEBHOOK_SECRET),)
     stripe_api_base: str = ""
@@ -172,6 +173,15 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("database_direct_url", mode="after")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        if value.startswith("postgres://"):
+            value = "postgresql://" + value.removeprefix("postgres://")
+        if value and not value.startswith("postgresql://"):
+            raise ValueError("must begin with postgresql://: it is for a DATABASE_URL that leads to a pooler")
+        return value
+
     @field_validator("database_url", mode="after")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
@@ -224,6 +234,11 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """The storefront's address, without a slash at its end."""
         return self.app_url or f"http://localhost:{self.storefront_port}"
+
+    @property
+    def direct_database(self) -> str:
+        """The database itself, for what no pooler can carry: migrations, and what the worker listens for."""
+        return self.database_direct_url or self.database_url
 
     @property
     def stripe_base(self) -> str | None:
