@@ -263,6 +263,18 @@ def is_away(error: Exception) -> bool:
     return state == _LOCKED or state[:2] in _AWAY
 
 
+def answers(engine: Engine) -> bool:
+    """Whether the database can be had right now. One that is away is waited for some seconds at most."""
+    try:
+        with reading(engine) as session:
+            session.execute(text("select 1"))
+    except TROUBLE as error:
+        if not is_away(error):
+            raise
+        return False
+    return True
+
+
 @contextmanager
 def reading(engine: Engine, *, patiently: bool = False) -> Iterator[Session]:
     """A session that only reads: on SQLite it does not queue for the write lock, and nothing is committed. `patiently` for

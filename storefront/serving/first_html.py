@@ -22,6 +22,7 @@ from core.shop import Shop
 from storefront import links, pictures, stylesheets
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPages
+from storefront.serving.while_away import WhileAway
 
 _PAGES = pictures.STATIC.parent / "buyer_pages"
 _FONTS = ("hanken-latin", "bricolage-latin")
@@ -43,6 +44,7 @@ def routes(shop: Shop, crowd: Crowd) -> list[Route]:
     """A route for every page's address. Only of the shop and its products is there a plain page."""
     page = html(shop.settings)
     plain = PlainPages(shop)
+    closed = WhileAway(shop)
 
     async def open_page(_request: Request) -> Response:
         crowd.expect()
@@ -59,7 +61,8 @@ def routes(shop: Shop, crowd: Crowd) -> list[Route]:
     pages = {f"/{file.stem}": open_page for file in sorted(_PAGES.glob("[!_]*.py"))}
     found = {**pages, "/": open_shop, "/shop": open_shop, "/product": open_product}
     found |= {f"/{path}": open_page for path in links.OWNER_PATHS.values()}
-    return [*(Route(path, endpoint) for path, endpoint in found.items()), Route("/owner/{page:str}", _leave_slash)]
+    opened = [Route(path, closed.unless_away(endpoint)) for path, endpoint in found.items()]
+    return [*opened, Route("/owner/{page:str}", _leave_slash)]
 
 
 async def _leave_slash(request: Request) -> RedirectResponse:
