@@ -7,6 +7,7 @@ import streamlit as st
 from core.foundation import signing
 from core.people import sign_in
 from core.traffic import senders
+from core.traffic.counting import Sender
 from storefront import process
 
 _KEPT = "external-id"
@@ -37,6 +38,11 @@ def household() -> str:
     """Where this visitor is on the network, for limits to count by."""
     # The server has looked through the proxies of TRUSTED_PROXIES. Streamlit does not name this machine itself.
     return senders.household_of(st.context.ip_address or "127.0.0.1")
+
+
+def sender() -> Sender:
+    """Who this visitor is to limits."""
+    return Sender(household(), browser_id())
 
 
 def remember_reference() -> None:

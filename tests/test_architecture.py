@@ -32,10 +32,10 @@ ROOMS: dict[str, set[str]] = {
     # What PostgreSQL is spoken to by.
     "core/connections": set(),
     "core/foundation": {"core/connections"},
-    # Who comes, behind which proxies, and how often.
-    "core/traffic": {"core/foundation"},
     "core/gateway": {"core/foundation"},
     "core/shop": {"core/foundation", "core/gateway"},
+    # Who comes, behind which proxies, and how often.
+    "core/traffic": {"core/foundation", "core/shop"},
     # What is told to the seller's own programs. Facts may announce, so that it stands below them.
     "core/outgoing": {"core/foundation", "core/shop"},
     "core/catalog": {"core/foundation"},
@@ -85,6 +85,7 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/fulfillment",
     },
     "core/events": {
+        "core/traffic",
         "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/admission", "core/fulfillment", "core/journeys",
@@ -95,11 +96,13 @@ ROOMS: dict[str, set[str]] = {
     },
     # What becomes of places in workshops once they are bought, and of those who wait for one.
     "core/attendance": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages",
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing", "core/outgoing", "core/attendance",
         "core/people", "core/journeys", "core/events", "core/messages",
@@ -110,6 +113,7 @@ ROOMS: dict[str, set[str]] = {
         "core/journeys", "core/messages", "core/owner", "core/invoicing", "core/attendance",
     },
     "core/privacy": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/journeys", "core/people", "core/events", "core/messages", "core/owner", "core/invoicing",
         "core/outgoing",
@@ -177,6 +181,7 @@ ROOMS: dict[str, set[str]] = {
     "storefront/sign_in": {"core/traffic", "core/foundation", "core/shop", "core/people", "storefront"},
     # What buyers may do about their own orders, addresses and data.
     "storefront/library": {
+        "core/traffic",
         "core/foundation", "core/kinds", "core/orders", "core/people", "core/journeys", "core/privacy", "storefront",
         "storefront/sign_in",
     },
@@ -187,6 +192,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/plans": {"core/foundation", "core/kinds", "core/seats", "core/journeys", "storefront"},
     "storefront/workshops": {
+        "core/traffic",
         "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
     },
     "storefront/buyer_pages": {

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     invoices: Literal["off", "business", "always"] = "off"
     worker: Literal["", "embedded"] = ""
     rate_limits: Literal["on", "off"] = "on"
+    redis_url: str = ""
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
     metrics_token: SecretStr = SecretStr("")
     most_sessions: int = Field(200, ge=0)
@@ -189,6 +191,15 @@ class Settings(BaseSettings):
             value = "postgresql://" + value.removeprefix("postgres://")
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("must begin with redis:// or rediss://")
+        if value and find_spec("redis") is None:
+            raise ValueError("needs a library that is not installed: uv sync --extra redis")
         return value
 
     @field_validator("storage_url", mode="after")

@@ -24,6 +24,8 @@ from storefront import dates, frame, pictures, words
 _BUY = "/api/checkout/form"
 # So many seconds a page is given to others as it is.
 _FRESH = 1.0
+# A field that nobody sees: what fills it in is no person.
+_TRAP = '<p class="trap" aria-hidden="true"><label>Website <input name="website" tabindex="-1" autocomplete="off"></label></p>'
 _MISSING = "We can't find that product"
 
 _STYLE = """
@@ -38,6 +40,7 @@ body { margin: 0 auto; max-width: 70rem; padding: 1rem 1.5rem 3rem; background: 
 h1, h2 { font-family: Bricolage, Hanken, system-ui, sans-serif; line-height: 1.2; margin: 0 0 0.5rem; }
 h1 { font-size: 2.25rem; } h2 { font-size: 1.3125rem; margin-top: 1rem; }
 a { color: var(--link); } img, svg { display: block; width: 100%; height: auto; border-radius: 0.5rem; }
+.trap { position: absolute; left: -9999px; }
 nav { display: flex; gap: 1.5rem; margin-bottom: 2rem; font-weight: 600; } nav :first-child { margin-right: auto; }
 .shelf { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 2.75rem 2rem; }
 .product { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 2rem; }
@@ -140,7 +143,7 @@ def _form(offer: Offer, texts: Mapping[str, str]) -> str:
             return _tag("p", "Every place is taken." if offer.dates else "There is no date for this yet.")
     return (
         f'<form method="post" action="{_BUY}"><input type="hidden" name="product" value="{escape(offer.id)}">'
-        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}<p><button>Buy now</button></p>"
+        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}{_TRAP}<p><button>Buy now</button></p>"
         '<p class="quiet">You pay on Stripe\'s page, not here.</p></form>'
     )
 

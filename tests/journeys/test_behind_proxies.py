@@ -19,7 +19,9 @@ from tests.proxies import PROXIES, program
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """A shop whose address is that of a proxy. Nobody but the proxy reaches its processes."""
     port = free_port()
-    stand = Stand(tmp_path_factory.mktemp("behind"), app_url=f"https://localhost:{port}", sweep_seconds=3600)
+    stand = Stand(
+        tmp_path_factory.mktemp("behind"), app_url=f"https://localhost:{port}", rate_limits="on", sweep_seconds=3600
+    )
     stand.ports["proxy"] = port
     try:
         stand.start("sandbox", "webhook", "worker", "storefront")

@@ -363,7 +363,7 @@ def test_only_a_trusted_proxy_says_who_asks(
     client = TestClient(create_app(replace(shop, settings=settings)), client=(peer, 1))
     client.post("/licenses/validate", json={"key": "x", "product": "kit"}, headers={"X-Forwarded-For": forwarded})
     counted = {row.subject for row in builders.rows(shop, RateLimit)}
-    assert rate_limits._subject(calls.BY_ADDRESS, counts_as) in counted
+    assert rate_limits.subject_of(calls.BY_ADDRESS, counts_as) in counted
 
 
 def test_a_licence_is_moved_three_times_its_machines_in_thirty_days(
