@@ -5,6 +5,7 @@ import sys
 import structlog
 import typer
 
+from core import opening
 from core.command_line import (
     catalog,
     demo,
@@ -22,7 +23,7 @@ from core.command_line import (
 from core.command_line.answers import Json, fail, say
 from core.command_line.operations import backup, doctor, rehearse
 from core.command_line.programs import api_keys, hooks
-from core.foundation import database, logs, migration, settings
+from core.foundation import database, logs, settings
 from core.foundation.errors import ShopError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -67,7 +68,7 @@ def main() -> None:
 def migrate(as_json: Json = False) -> None:
     """Bring the database to this version's schema. Safe to run at any time."""
     chosen = settings.read()
-    changed = migration.ensure(database.connect(chosen.database_url), chosen.database_url, secret=chosen.signing_key)
+    changed = opening.migrate(chosen, database.connect(chosen.database_url), secret=chosen.signing_key)
     say({"migrated": changed}, "The database was migrated." if changed else "The database is up to date.", as_json)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.connections import postgres
 from core.foundation import database, migration, settings
+from core.foundation.errors import DatabaseNewer
 from core.foundation.settings import Mistake, Settings
 from core.foundation.storage import Storage
 from core.foundation.telemetry import destinations
@@ -51,7 +53,7 @@ def closed_shop() -> Shop:
 
 def _shop(chosen: Settings) -> Shop:
     engine = database.connect(chosen.database_url)
-    migration.ensure(engine, chosen.database_url, secret=chosen.signing_key)
+    migrate(chosen, engine, secret=chosen.signing_key)
     return _around(chosen, engine)
 
 
@@ -60,13 +62,41 @@ def _around(chosen: Settings, engine: Engine) -> Shop:
     return Shop(settings=chosen, engine=engine, stripe=stripe, storage=Storage(chosen.storage_url))
 
 
+def migrate(chosen: Settings, engine: Engine, *, secret: str) -> bool:
+    """Bring the database to this version's schema, past a pooler if there is one; whether anything was to be done.
+
+    Raises SystemExit with one line for what keeps it from that.
+    """
+    direct = database.connect(chosen.direct_database) if chosen.database_direct_url else engine
+    try:
+        if postgres.is_pooled(direct):
+            settings.refuse([_POOLED if direct is engine else _POOLED_TOO])
+        return migration.ensure(direct, chosen.direct_database, secret=secret)
+    except DatabaseNewer as newer:
+        raise SystemExit(
+            f"Pushcart cannot start: the database is of a later version of the shop (schema {newer.found}, and this one knows "
+            f"{newer.known}). Start that version, or go back to a backup of before."
+        ) from None
+    finally:
+        if direct is not engine:
+            direct.dispose()
+
+
+_POOLED = Mistake(
+    "DATABASE_URL",
+    "leads to a pooler such as PgBouncer. The shop works through it, but migrations and the worker cannot: set "
+    "DATABASE_DIRECT_URL to the address of the database itself",
+)
+_POOLED_TOO = Mistake("DATABASE_DIRECT_URL", "leads to a pooler as well, and has to lead to the database itself")
+
+
 def _on_the_shelves(chosen: Settings, mistakes: list[Mistake]) -> list[Mistake]:
     """What the shop would sell of the demo's. Looked at beside everything else, so that one list names it all."""
     if _not_made_yet(chosen.database_url):
         return []
     engine = database.connect(chosen.database_url)
     try:
-        migration.ensure(engine, chosen.database_url, secret=chosen.secret_key.get_secret_value())
+        migrate(chosen, engine, secret=chosen.secret_key.get_secret_value())
         with database.reading(engine) as session:
             return live_mode.demo_goods(session)
     except SQLAlchemyError:

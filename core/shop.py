@@ -34,9 +34,9 @@ class Shop:
         """A session that commits on leaving and rolls back on an error. Never call out to the network inside one."""
         return database.transaction(self.engine, now=self.now, secret=self.signing_key)
 
-    def reading(self) -> AbstractContextManager[Session]:
-        """A session for looking only."""
-        return database.reading(self.engine)
+    def reading(self, *, patiently: bool = False) -> AbstractContextManager[Session]:
+        """A session for looking only; `patiently` for an export, which may take its time."""
+        return database.reading(self.engine, patiently=patiently)
 
     @cached_property
     def id(self) -> str:

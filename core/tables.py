@@ -10,7 +10,7 @@ from core.journeys.billing import portal
 from core.journeys.checkout_sessions import lost_orders
 from core.kinds import downloads, entitlement_records, file_versions, grants, licenses, seats, workshops
 from core.kinds.places import attendees, cancellations, waiting_list
-from core.licensing import offline_tokens, rate_limits, signing_keys
+from core.licensing import offline_tokens, signing_keys
 from core.mailboxes import marks
 from core.messages import attendee_messages, digests, letters
 from core.orders import (
@@ -48,3 +48,4 @@ from core.people import (
 )
 from core.privacy import retention
 from core.rights import consents, reminders, withdrawals
+from core.traffic import rate_limits

@@ -24,8 +24,10 @@ from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
 from storefront.serving.headers import PageHeaders
+from storefront.serving.hosts import OneHost
 from storefront.serving.packed_files import PackedFiles
 from storefront.serving.plain_html import PlainPages
+from storefront.serving.while_away import WhileAway
 from webhook.app import create_app
 
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
@@ -39,6 +41,7 @@ crowd = Crowd(shop.settings.most_sessions)
 @asynccontextmanager
 async def _life(_app: st.App) -> AsyncIterator[None]:
     logs.set_up()  # once more: the server has set up its own loggers since
+    sidecar.instruct_server()
     with ExitStack() as closing:
         # In a thread: what starts here blocks, and the worker refuses to start beside a running event loop.
         await run_in_threadpool(_get_ready, closing)
@@ -85,7 +88,7 @@ plain = PlainPages(shop)
 routes: list[BaseRoute] = [
     Mount("/api", app=sidecar),
     *letters_lead_to,
-    *first_html.routes(plain, crowd),
+    *first_html.routes(plain, crowd, WhileAway(shop)),
     *addresses.routes(shop, plain),
 ]
 app = st.App(
@@ -93,6 +96,7 @@ app = st.App(
     lifespan=_life,
     routes=routes,
     middleware=[
+        Middleware(OneHost, settings=shop.settings),
         Middleware(PageHeaders, shop=shop),
         Middleware(PackedFiles),
         Middleware(DeadEnds, known=routes, plain=plain),

@@ -3,6 +3,7 @@
 import streamlit as st
 import structlog
 
+from core.foundation import database
 from core.foundation.errors import (
     AddressUnfit,
     AlreadyPaid,
@@ -185,6 +186,10 @@ def _unfit(why: Unfit) -> str:
 
 def on_script_error(error: Exception) -> bool:
     """Called by Streamlit, which has logged the traceback, when a page fails: buyers get a sentence and no details."""
+    if database.is_away(error):
+        log.warning("database_away", path="page")
+        st.error("We can't get at our records right now. Nothing is lost: reload the page in a minute.")
+        return True
     log.error("page_failed", error=type(error).__name__)
     st.error(f"Something went wrong on our side. Reload the page, and if it stays, {_write_to_us(start='write')}")
     return True

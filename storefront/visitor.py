@@ -5,8 +5,9 @@ import re
 import streamlit as st
 
 from core.foundation import signing
-from core.licensing import senders
 from core.people import sign_in
+from core.traffic import senders
+from core.traffic.counting import Sender
 from storefront import process
 
 _KEPT = "external-id"
@@ -35,11 +36,13 @@ def signed_in() -> str | None:
 
 def household() -> str:
     """Where this visitor is on the network, for limits to count by."""
-    # Streamlit does not name this machine itself, which a proxy in front of it mostly is.
-    peer = st.context.ip_address or "127.0.0.1"
-    forwarded = st.context.headers.get_all("X-Forwarded-For")
-    found = senders.nearest(peer, forwarded, process.shop().settings.trusted_proxies)
-    return senders.household_of(found)
+    # The server has looked through the proxies of TRUSTED_PROXIES. Streamlit does not name this machine itself.
+    return senders.household_of(st.context.ip_address or "127.0.0.1")
+
+
+def sender() -> Sender:
+    """Who this visitor is to limits."""
+    return Sender(household(), browser_id())
 
 
 def remember_reference() -> None:

@@ -32,9 +32,13 @@ DOORS = {
 # arrows only go down. What only a type checker reads counts as well: a room must not even know the name of one above it.
 # Every room stands here; a module that stands by itself is a room without the `.py`.
 ROOMS: dict[str, set[str]] = {
-    "core/foundation": set(),
+    # What PostgreSQL is spoken to by.
+    "core/connections": set(),
+    "core/foundation": {"core/connections"},
     "core/gateway": {"core/foundation"},
     "core/shop": {"core/foundation", "core/gateway"},
+    # Who comes, behind which proxies, and how often.
+    "core/traffic": {"core/foundation", "core/shop"},
     # What is told to the seller's own programs. Facts may announce, so that it stands below them.
     "core/outgoing": {"core/foundation", "core/shop"},
     "core/catalog": {"core/foundation"},
@@ -46,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
     # The whole of it in one file, whatever it means.
     "core/backup": {"core/foundation", "core/shop", "core/orders", "core/kinds"},
     "core/people": {
-        "core/mailboxes",
+        "core/mailboxes", "core/traffic",
         "core/outgoing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
     },
@@ -62,10 +66,12 @@ ROOMS: dict[str, set[str]] = {
     },
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements", "core/people",
     },
     # What buyers agreed to, and what they withdraw from: it moves no money.
     "core/rights": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/licensing",
     },
     # What was written about payments, and about whom: it moves no money, and settles no order.
@@ -79,11 +85,13 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/owed_jobs", "core/announcements", "core/seats",
     },
     "core/journeys": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/people", "core/invoicing",
         "core/admission", "core/fulfillment",
     },
     "core/events": {
+        "core/traffic",
         "core/invoicing",
         "core/foundation", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/admission", "core/fulfillment", "core/journeys",
@@ -95,12 +103,13 @@ ROOMS: dict[str, set[str]] = {
     },
     # What becomes of places in workshops once they are bought, and of those who wait for one.
     "core/attendance": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages",
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
-        "core/mailboxes",
+        "core/mailboxes", "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing", "core/outgoing", "core/attendance",
         "core/people", "core/journeys", "core/events", "core/messages",
@@ -112,7 +121,7 @@ ROOMS: dict[str, set[str]] = {
         "core/journeys", "core/messages", "core/owner", "core/invoicing", "core/attendance",
     },
     "core/privacy": {
-        "core/mailboxes",
+        "core/mailboxes", "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/journeys", "core/people", "core/events", "core/messages", "core/owner", "core/invoicing",
         "core/outgoing",
@@ -127,6 +136,7 @@ ROOMS: dict[str, set[str]] = {
         "core/events", "core/messages", "core/owner",
     },
     "core/opening": {
+        "core/connections",
         "core/foundation", "core/gateway", "core/shop", "core/outgoing", "core/catalog", "core/owner",
     },
     # What is typed into a terminal.
@@ -136,10 +146,10 @@ ROOMS: dict[str, set[str]] = {
         "core/outgoing", "core/integrations", "core/registers", "core/backup",
         "core/rehearsal",
     },
-    "core/cli": {"core/foundation", "core/command_line"},
+    "core/cli": {"core/foundation", "core/opening", "core/command_line"},
     # What knows every table.
     "core": {
-        "core/mailboxes",
+        "core/mailboxes", "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing",
         "core/people",
@@ -151,35 +161,39 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance",
     },
     "webhook/requests": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/licensing", "core/people",
     },
     "webhook/buyers": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/people", "core/journeys", "core/privacy",
         "core/invoicing", "core/kinds", "webhook/requests",
     },
     "webhook": {
-        "core/mailboxes",
+        "core/mailboxes", "core/traffic",
         "webhook/requests", "webhook/buyers",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
         "core/invoicing", "core/integrations", "core/seats", "webhook/attendance",
     },
     "worker": {
-        "core/mailboxes",
+        "core/mailboxes", "core/connections", "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/invoicing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/correspondence",
         "core/privacy", "core/outgoing", "core/integrations",
     },
     "storefront": {
+        "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/invoicing",
         "core/people", "core/journeys",
         "core/owner", "core/opening",
     },
-    "storefront/sign_in": {"core/foundation", "core/shop", "core/people", "storefront"},
+    "storefront/sign_in": {"core/traffic", "core/foundation", "core/shop", "core/people", "storefront"},
     # What buyers may do about their own orders, addresses and data.
     "storefront/library": {
+        "core/traffic",
         "core/foundation", "core/kinds", "core/orders", "core/people", "core/journeys", "core/privacy", "storefront",
         "storefront/sign_in",
     },
@@ -190,9 +204,11 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/plans": {"core/foundation", "core/catalog", "core/kinds", "core/seats", "core/journeys", "storefront"},
     "storefront/workshops": {
+        "core/traffic",
         "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
     },
     "storefront/buyer_pages": {
+        "core/traffic",
         "storefront/workshops",
         "core/attendance", "core/rights", "core/invoicing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
@@ -231,7 +247,9 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/people", "core/journeys", "storefront", "storefront/sign_in",
         "storefront/back_office",
     },
-    "storefront/serving": {"core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront"},
+    "storefront/serving": {
+        "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
+    },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},
     "sandbox/ground": set(),

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from core.foundation import logs, outbox
 from core.opening import open_shop
 from core.shop import Shop
+from core.traffic import senders
 from webhook import (
     backends,
     checkouts,
@@ -25,6 +26,7 @@ from webhook import (
     metrics,
     pictures,
     products,
+    server,
     stripe_events,
     uploads,
 )
@@ -54,6 +56,7 @@ class Sidecar(FastAPI):
                 await send({"type": "lifespan.startup.failed", "message": ""})
                 return
         if scope["type"] == "http":
+            senders.look_through(scope, self.state.shop.settings.trusted_proxies)
             await telemetry.observe(self._answer, scope, receive, send)
         else:
             await self._answer(scope, receive, send)
@@ -65,6 +68,10 @@ class Sidecar(FastAPI):
         if _writes(scope):
             await self._be_warm()
         await super().__call__(scope, receive, send)
+
+    def instruct_server(self) -> None:
+        """Have the server that runs this end in time, and believe no proxies but those of TRUSTED_PROXIES."""
+        server.instruct()
 
     def warm_up(self) -> None:
         """Import and open what the first event needs, while the process answers already what needs none of it."""
@@ -133,6 +140,7 @@ def _warm_up(shop: Shop, *, alone: bool) -> None:
 
 @asynccontextmanager
 async def _life(app: Sidecar) -> AsyncIterator[None]:
+    app.instruct_server()
     app.warm_up()
     yield
     # Uvicorn ends by the signal that told it to, without what Python does at its end.

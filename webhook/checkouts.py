@@ -6,9 +6,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from core.journeys import checkout
-from core.journeys.checkout import Basket, Item
-from webhook.requests import cookies
+from core.journeys import checkout, checkout_limits
+from core.journeys.checkout import Basket, Item, PaymentLink
+from core.shop import Shop
+from core.traffic.counting import Sender
+from core.traffic.senders import household_of
+from webhook.requests import cookies, senders
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -64,9 +67,15 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
         business=body.business,
         person=body.external_id or "",
     )
-    link = await run_in_threadpool(checkout.start, shop, basket)
+    sender = Sender(household_of(senders.address_of(request)), cookies.browser_of(request, shop))
+    link = await run_in_threadpool(_start, shop, basket, sender)
     cookies.remember_browser(response, shop, browser)
     answer: dict[str, Any] = {"url": link.url, "order_id": link.order_id}
     if link.dates:
         answer["dates"] = [{"id": date.date_id, "starts_at": date.starts_at} for date in link.dates]
     return answer
+
+
+def _start(shop: Shop, basket: Basket, sender: Sender) -> PaymentLink:
+    checkout_limits.admit(shop, basket, sender)
+    return checkout.start(shop, basket)

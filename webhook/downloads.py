@@ -59,7 +59,7 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
         if request.headers.get("if-none-match") == _etag(opened):
             return Response(status_code=304, headers={"ETag": _etag(opened)})
         if request.method == "GET" and not _is_guess(request):
-            await run_in_threadpool(_count, shop, opened, senders.address_of(request, shop))
+            await run_in_threadpool(_count, shop, opened, senders.address_of(request))
         if not shop.storage.local:
             return await _from_bucket(request, shop, opened)
     except AccessDenied as refusal:

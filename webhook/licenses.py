@@ -14,8 +14,8 @@ from core.foundation.database import is_away
 from core.licensing import answers, calls, offline_tokens, signing_keys
 from core.licensing.answers import Answer, Code
 from core.licensing.calls import Call, Question, Reply
-from core.licensing.senders import household_of
 from core.shop import Shop
+from core.traffic.senders import household_of
 from webhook.requests import senders
 from webhook.requests.dependencies import OpenShop
 
@@ -143,7 +143,7 @@ def keys(shop: OpenShop) -> Response:
 
 async def _answer(request: Request, shop: Shop, call: Call) -> Response:
     said, problems = _read(await _bytes(request), request, call)
-    address = household_of(senders.address_of(request, shop))
+    address = household_of(senders.address_of(request))
     try:
         if said is None:
             found = await run_in_threadpool(calls.refuse, shop, problems, address=address)

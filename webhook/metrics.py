@@ -1,10 +1,12 @@
 """`/metrics`: what Prometheus reads. What this process counted, and what the database says of the shop as it stands, which is the
 same whichever process is asked."""
 
+import hmac
 import os
 from collections.abc import Iterable
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -14,7 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from core.owner.doctor import measures
 from core.owner.doctor.measures import MEASURES, Measured
 from core.shop import Shop
+from core.traffic.senders import LOOPBACK, is_one_of
+from webhook.requests import senders
 from webhook.requests.dependencies import OpenShop
+
+_BY_PROXY = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
 def register(app: FastAPI) -> None:
@@ -22,8 +28,22 @@ def register(app: FastAPI) -> None:
     app.add_api_route("/metrics", _metrics)
 
 
-async def _metrics(shop: OpenShop) -> Response:
+async def _metrics(request: Request, shop: OpenShop) -> Response:
+    """For whoever has METRICS_TOKEN or, where none is set, for this machine alone: they tell how the shop fares."""
+    token = shop.settings.metrics_token.get_secret_value()
+    if not _may_measure(request, token):
+        if token:
+            return JSONResponse({"error": "TokenInvalid"}, 401, {"WWW-Authenticate": "Bearer"})
+        return JSONResponse({"error": "NotFound"}, 404)
     return Response(await run_in_threadpool(_told, shop), media_type=CONTENT_TYPE_LATEST)
+
+
+def _may_measure(request: Request, token: str) -> bool:
+    if token:
+        return hmac.compare_digest(f"Bearer {token}".encode(), request.headers.get("authorization", "").encode())
+    # What came by a proxy of this machine is somebody else's, whether or not the proxy says whose.
+    by_proxy = any(name in request.headers for name in _BY_PROXY)
+    return is_one_of(senders.address_of(request), LOOPBACK) and not by_proxy
 
 
 def _told(shop: Shop) -> bytes:

@@ -13,14 +13,16 @@ import structlog
 
 from core.attendance import demo_waiting, waiting
 from core.attendance import reminders as workshop_reminders
+from core.connections import postgres
 from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import database, outbox
+from core.foundation.settings import Settings
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.integrations import versions
 from core.journeys.billing import plans_at_stripe
-from core.licensing import expiries, rate_limits
+from core.licensing import expiries
 from core.messages import letters
 from core.outgoing import attempts
 from core.owner.doctor import examination
@@ -29,6 +31,7 @@ from core.owner.shelves import promotions, uploads
 from core.privacy import retention
 from core.rights import reminders as plan_reminders
 from core.shop import Shop
+from core.traffic import rate_limits
 from worker import jobs, queues
 from worker.breaker import Breaker
 from worker.sending import Post
@@ -112,13 +115,13 @@ class _Worker:
         DBOS(
             config={
                 "name": outbox.APPLICATION,
-                "system_database_url": self._shop.settings.database_url,
+                "system_database_url": self._shop.settings.direct_database,
                 "application_version": outbox.APPLICATION_VERSION,
                 # Never the host's name: a container that restarts has another, and two on one host the same.
                 "executor_id": run,
                 "run_migrations": False,
-                # As everywhere: what an error says does not name what was to be written.
-                "db_engine_kwargs": {"hide_parameters": True},
+                # As everywhere: what an error says does not name what was to be written, and nothing is waited for without end.
+                "db_engine_kwargs": {"hide_parameters": True, "connect_args": _limited(self._shop.settings)},
                 "log_level": "WARNING",
                 "enable_otlp": False,
             }
@@ -243,6 +246,13 @@ class _Worker:
         if gone:
             log.info("taking_over", runs=sorted(gone))
             DBOS._recover_pending_workflows(sorted(gone))
+
+
+def _limited(chosen: Settings) -> dict[str, str]:
+    """How DBOS connects: to SQLite as it likes."""
+    if chosen.direct_database.startswith("sqlite"):
+        return {}
+    return {"application_name": "dbos_transact", "options": postgres.options()}
 
 
 def _repeat(every: float, act: Callable[[], None], stopping: Event) -> None:

@@ -19,6 +19,7 @@ from core.people import codes, deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
 from core.shop import Shop
+from core.traffic.counting import NOBODY, Sender
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class WaitingView:
 
 
 @repeatable
-def join(shop: Shop, date_id: str, email: str, *, places: int = 1) -> None:
+def join(shop: Shop, date_id: str, email: str, *, places: int = 1, sender: Sender = NOBODY) -> None:
     """Put an address on a date's list, and owe it the letter that says so. Raises AddressUnfit, TooManyTries, UnknownDate,
     BadQuantity, SoldOut where there is nothing to wait for, or PlacesFree."""
     address = addresses.checked(email, reachable=shop.settings.livemode)
-    codes.limit_asking(address)
+    codes.limit_asking(shop, address, sender)
     with shop.transaction() as session:
         query = select(Product).join(WorkshopDate, col(WorkshopDate.product_id) == Product.id)
         product = session.exec(query.where(WorkshopDate.id == date_id, col(Product.active))).first()

@@ -37,7 +37,7 @@ def export(
 ) -> None:
     """Write the accountant's journal, taxes or payouts of some days, or the list of orders, as CSV for a spreadsheet."""
     shop = open_shop()
-    with shop.reading() as session:
+    with shop.reading(patiently=True) as session:
         lines = _lines(shop, session, file, first.date(), last.date())
         if out is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]

@@ -19,6 +19,8 @@ from core.orders import checkouts, disputes, history, payments, refunds, subscri
 from core.orders.balance import payouts
 from core.orders.ledger import Locked
 from core.orders.orders import AdmittedOrder
+from core.traffic import rate_limits
+from core.traffic.rate_limits import DECLINES
 
 
 class EventState(StrEnum):
@@ -142,6 +144,8 @@ def _note_decline(session: Session, context: Context, order_id: AdmittedOrder, _
     reason = error.get("decline_code") or error.get("code") or error.get("failure_code") or ""
     charge = id_of(error.get("charge")) or context.subject["id"]
     history.note(session, order_id, f"declined:{charge}", actor=context.actor, detail=reason, now=context.now)
+    if context.event["type"] == "payment_intent.payment_failed":  # `charge.failed` tells of the same one
+        rate_limits.hit(session, DECLINES, "cards", now=context.now)
 
 
 def _note_nothing(session: Session, context: Context, _: AdmittedOrder, __: Locked | None) -> None:

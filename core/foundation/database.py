@@ -2,7 +2,6 @@
 
 import random
 import secrets
-import select
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from functools import wraps
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from time import monotonic, sleep
+from time import sleep
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import (
@@ -32,11 +31,13 @@ from sqlalchemy import (
 )
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import select as select_columns
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.attributes import InstrumentedAttribute, set_attribute
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
+
+from core.connections import postgres
 
 # Named constraints, so that later migrations can drop them on both databases.
 SQLModel.metadata.naming_convention = {
@@ -55,6 +56,8 @@ T = TypeVar("T")
 _GIVEN_UP = ("40001", "40P01")
 # The classes of its codes that say that it cannot be had: no connection, no room for one, shutting down.
 _AWAY = ("", "08", "53", "57")
+# Somebody else holds a lock for too long: lock_not_available.
+_LOCKED = "55P03"
 # And SQLite's: somebody else writes for too long, the disk fails or is full, the file cannot be opened.
 _AWAY_SQLITE = (
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
@@ -62,8 +65,6 @@ _AWAY_SQLITE = (
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
 _BREATH = 0.1
-# A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
-_TRUSTED = 5
 # How long one waits for those who write into SQLite, in seconds.
 _SQLITE_WAITS = 30
 # So long, in seconds, a connection to SQLite is used again, and so many rows of each index are looked at for its statistics.
@@ -150,54 +151,12 @@ def connect(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql://…`. Nothing is opened yet."""
     if url.startswith("sqlite"):
         return _sqlite(url)
-    engine = create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1),
-        pool_size=10,
-        max_overflow=10,
-        hide_parameters=True,  # an error would name them, and with them people's addresses
-        # A server that is away is said to be so soon: requests that wait for it would use up all threads.
-        connect_args={} if "connect_timeout=" in url else {"connect_timeout": 5},
-    )
-    _ask_before_use(engine)
-    _send_lists_as_they_are(engine)
-    return engine
+    return postgres.connect(url)
 
 
-def _send_lists_as_they_are(engine: Engine) -> None:
-    """Have the rows of an insert sent in PostgreSQL's own form: as text each letter of a payload would be looked at, whether
-    it must be escaped."""
-
-    @event.listens_for(engine, "connect")
-    def prefer_binary(connection: Any, _record: Any) -> None:
-        from psycopg.types.array import ListBinaryDumper  # here, since not every shop has PostgreSQL
-
-        connection.adapters.register_dumper(list, ListBinaryDumper)
-
-
-def _ask_before_use(engine: Engine) -> None:
-    """Have a connection asked whether it still stands before it is used again, unless there is no doubt of it: asking every
-    time, as the pool itself would, is a round trip for each transaction."""
-
-    @event.listens_for(engine, "checkin")
-    def put_back(_connection: Any, record: Any) -> None:
-        record.info["idle_since"] = monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def taken(connection: Any, record: Any, _proxy: Any) -> None:
-        since = record.info.pop("idle_since", None)  # a new one has not been put back yet
-        if since is None or (monotonic() - since < _TRUSTED and not _was_spoken_to(connection)):
-            return
-        if not engine.dialect._do_ping_w_event(connection):
-            raise InvalidatePoolError
-
-
-def _was_spoken_to(connection: Any) -> bool:
-    """Whether the server has sent what nobody asked for: that it shuts down, most likely, or an end of the connection."""
-    if connection.closed:
-        return True
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+def patient(engine: Engine) -> Engine:
+    """The same engine for what may take as long as it takes, a migration or an export: nothing of it is given up for time."""
+    return engine.execution_options(**{postgres.PATIENT: True})
 
 
 def keep_statistics(engine: Engine) -> None:
@@ -300,13 +259,27 @@ def is_away(error: Exception) -> bool:
         return False
     if isinstance(error.orig, sqlite3.Error):
         return error.orig.sqlite_errorcode & 0xFF in _AWAY_SQLITE
-    return (getattr(error.orig, "sqlstate", None) or "")[:2] in _AWAY
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state == _LOCKED or state[:2] in _AWAY
+
+
+def answers(engine: Engine) -> bool:
+    """Whether the database can be had right now. One that is away is waited for some seconds at most."""
+    try:
+        with reading(engine) as session:
+            session.execute(text("select 1"))
+    except TROUBLE as error:
+        if not is_away(error):
+            raise
+        return False
+    return True
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Session]:
-    """A session that only reads: on SQLite it does not queue for the write lock, and nothing is committed."""
-    reader = engine.execution_options(pushcart_reads=True)
+def reading(engine: Engine, *, patiently: bool = False) -> Iterator[Session]:
+    """A session that only reads: on SQLite it does not queue for the write lock, and nothing is committed. `patiently` for
+    what reads much and is waited for."""
+    reader = (patient(engine) if patiently else engine).execution_options(pushcart_reads=True)
     with Session(reader, expire_on_commit=False, autoflush=False) as session:
         yield session
 

@@ -94,6 +94,7 @@
     │   ├── SignatureInvalid
     │   └── PayloadInvalid
     ├── TooManyTries
+    ├── DatabaseNewer       a later version of the shop has been at work on the database
     ├── JobFailed
     ├── NotTheDemo          only a shop with the sandbox's key does this
     ├── RealMoney           only a shop with a test key does this
@@ -754,6 +755,14 @@ class IdentityRefused(AccessDenied):
     """An identity provider has named somebody who is not let in."""
 
     why: WhyRefused
+
+
+@dataclass(eq=False)
+class DatabaseNewer(ShopError):
+    """A later version of the shop has changed the database's schema: this one would not know what it finds."""
+
+    found: str
+    known: str
 
 
 @dataclass(eq=False)

@@ -7,6 +7,9 @@ from time import sleep
 
 from sqlalchemy import Engine, inspect, text
 
+from core.foundation import database
+from core.foundation.errors import DatabaseNewer
+
 _SCRIPTS = Path(__file__).parent / "migrations"
 # A number of our own for PostgreSQL's advisory locks: "push".
 _LOCK = 0x70757368
@@ -16,17 +19,25 @@ def ensure(engine: Engine, url: str, *, secret: str = "") -> bool:
     """Bring the database to this version's schema; return whether anything was to be done. `secret` is SECRET_KEY, with which
     licence keys of before are sealed.
 
-    Safe from several processes at once. Looking costs one query, so that a second start does not import Alembic.
+    Raises DatabaseNewer where a later version has been at work. Safe from several processes at once. Looking costs one
+    query, so that a second start does not import Alembic.
     """
-    if current(engine) == newest():
+    if _is_current(engine):
         return False
     with _alone(engine, url):
-        if current(engine) == newest():
+        if _is_current(engine):
             return False
         _upgrade(engine, secret)
         _upgrade_dbos(url)
         _stamp(engine)
     return True
+
+
+def _is_current(engine: Engine) -> bool:
+    found, known = current(engine), newest()
+    if found and found > known:
+        raise DatabaseNewer(found=found, known=known)
+    return found == known
 
 
 def newest() -> str:
@@ -48,7 +59,7 @@ def _upgrade(engine: Engine, secret: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
-    config.attributes.update(engine=engine, secret=secret)
+    config.attributes.update(engine=database.patient(engine), secret=secret)
     command.upgrade(config, "head")
 
 

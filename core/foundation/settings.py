@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
 
     app_url: str = ""
     database_url: str = "sqlite:///var/pushcart.db"
+    database_direct_url: str = ""
     stripe_secret_key: SecretStr = SecretStr(SANDBOX_KEY)
     stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = (SecretStr(SANDBOX_WEBHOOK_SECRET),)
     stripe_api_base: str = ""
@@ -67,7 +69,9 @@ class Settings(BaseSettings):
     rate_limits: Literal["on", "off"] = "on"
     log_format: Literal["", "json", "text"] = ""
     sentry_dsn: SecretStr = SecretStr("")
+    redis_url: str = ""
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
+    metrics_token: SecretStr = SecretStr("")
     most_sessions: int = Field(200, ge=0)
     sweep_seconds: float = Field(30, gt=0)
     worker_lost_seconds: float = Field(16, ge=1)
@@ -100,7 +104,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         try:
-            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+            return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
             raise ValueError("must be addresses or networks such as 10.0.0.0/8, separated by commas") from None
 
@@ -143,7 +147,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("mail_events_secret", "secret_key", mode="after")
+    @field_validator("mail_events_secret", "secret_key", "metrics_token", mode="after")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < 16:
@@ -173,6 +177,26 @@ class Settings(BaseSettings):
             raise ValueError("must be an address that begins with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("app_url", mode="after")
+    @classmethod
+    def _stands_at_the_root(cls, value: str) -> str:
+        address = urlsplit(value)
+        if address.path.strip("/") or address.query or address.fragment or "@" in address.netloc:
+            raise ValueError(
+                "must be a scheme and a host name alone, such as https://shop.example.com: the shop's pages, cookies and "
+                "websocket stand at the root of a host, so that a path is to have a host name of its own instead"
+            )
+        return value
+
+    @field_validator("database_direct_url", mode="after")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        if value.startswith("postgres://"):
+            value = "postgresql://" + value.removeprefix("postgres://")
+        if value and not value.startswith("postgresql://"):
+            raise ValueError("must begin with postgresql://: it is for a DATABASE_URL that leads to a pooler")
+        return value
+
     @field_validator("database_url", mode="after")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
@@ -180,6 +204,15 @@ class Settings(BaseSettings):
             value = "postgresql://" + value.removeprefix("postgres://")
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("must begin with redis:// or rediss://")
+        if value and find_spec("redis") is None:
+            raise ValueError("needs a library that is not installed: uv sync --extra redis")
         return value
 
     @field_validator("storage_url", mode="after")
@@ -230,6 +263,11 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """The storefront's address, without a slash at its end."""
         return self.app_url or f"http://localhost:{self.storefront_port}"
+
+    @property
+    def direct_database(self) -> str:
+        """The database itself, for what no pooler can carry: migrations, and what the worker listens for."""
+        return self.database_direct_url or self.database_url
 
     @property
     def stripe_base(self) -> str | None:
@@ -318,6 +356,13 @@ def _address(text: str, *, check: Callable[..., str] = addresses.checked) -> str
         return check(text, reachable=False)
     except AddressUnfit:
         raise ValueError(f"holds no mail address: {text!r}") from None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """The network; an IPv4 one that IPv6 carries is IPv4, as senders are read."""
+    found = ip_network(text)
+    mapped = getattr(found.network_address, "ipv4_mapped", None)
+    return IPv4Network((mapped, found.prefixlen - 96)) if mapped and found.prefixlen >= 96 else found
 
 
 def _is_mail_server(url: str) -> bool:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadSignature, SignatureExpired, Signer, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_encode
+from itsdangerous.url_safe import URLSafeSerializerMixin
 
 from core.foundation.errors import AccessDenied, LinkExpired, LinkInvalid, SealBroken
 
@@ -54,9 +56,17 @@ MAX_AGE = {
 }
 
 
+class _InPaths(URLSafeTimedSerializer):
+    """Tokens that begin with a letter. The library marks a payload that it has compressed by a dot in front, and a part of a
+    path that begins with one is refused by Streamlit and by many a proxy."""
+
+    def dump_payload(self, obj: Any) -> bytes:
+        return base64_encode(super(URLSafeSerializerMixin, self).dump_payload(obj))
+
+
 def sign(key: str, purpose: str, value: Any) -> str:
     """A URL-safe text that carries `value` openly and cannot be changed."""
-    return URLSafeTimedSerializer(key, salt=f"pushcart.{purpose}").dumps(value)
+    return _InPaths(key, salt=f"pushcart.{purpose}").dumps(value)
 
 
 def read(key: str, purpose: str, token: str) -> Any:

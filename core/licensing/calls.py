@@ -12,12 +12,13 @@ from typing import Any, assert_never
 from sqlmodel import Session
 
 from core.foundation.database import repeatable
-from core.licensing import answers, found_licenses, offline_tokens, places, rate_limits, signing_keys
+from core.licensing import answers, found_licenses, offline_tokens, places, signing_keys
 from core.licensing.answers import Answer, Code
 from core.licensing.found_licenses import FoundLicense, Standing
 from core.licensing.places import Full, MovedTooOften, Taken
-from core.licensing.rate_limits import Limit
 from core.shop import Shop
+from core.traffic import rate_limits
+from core.traffic.rate_limits import Limit
 
 BY_ADDRESS = Limit("licence calls by address", 60)
 BY_KEY = Limit("activations by key", 10)

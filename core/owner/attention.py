@@ -34,6 +34,8 @@ from core.owner.doctor import readiness
 from core.owner.doctor.readiness import Check
 from core.rights.withdrawals import State, Withdrawal
 from core.shop import Shop
+from core.traffic import rate_limits
+from core.traffic.rate_limits import DECLINES
 
 _PARKED_FOR = timedelta(hours=1)
 _RETRIED_FOR = timedelta(hours=1)
@@ -70,6 +72,7 @@ def items(shop: Shop) -> list[Item]:
         found = [
             *_stripe(session, now=now),
             *_lost(session, livemode=shop.settings.livemode),
+            *_card_testing(session, now=now),
             *_setbacks(session),
             *_without_owners(session, shop),
             *_disputes(session),
@@ -148,6 +151,23 @@ _PERMISSION = "Give the restricted key the permission that Stripe names, in its 
 _NO_PAYMENTS = (
     "Buyers cannot pay: Stripe does not let this key open payment pages. Set a key that may write Checkout Sessions; this"
     " item goes with the next page that is opened."
+)
+
+
+def _card_testing(session: Session, *, now: datetime) -> Iterator[Item]:
+    row = rate_limits.standing(session, DECLINES, "cards")
+    if row is None or row.hits <= DECLINES.most or row.began_at < now.timestamp() - DECLINES.seconds:
+        return
+    since = datetime.fromtimestamp(row.began_at, UTC)
+    yield Item(
+        "card_testing", "declines", None, since, None, f"{row.hits} payments were declined within an hour", _TESTED,
+    )  # fmt: skip
+
+
+_TESTED = (
+    "Somebody may be trying out stolen cards here. Look at the declined payments in Stripe's dashboard, switch on its rules"
+    " against card testing, and refund what came through: those payments are disputed later. Should it be a sale that goes"
+    " well, nothing is to be done; this item goes an hour after the last such hour."
 )
 
 

@@ -20,19 +20,22 @@ from core.people import codes, customer_notes, customers, past, sign_in
 from core.people.codes import Proof
 from core.people.customers import Customer, CustomerAddress, How
 from core.shop import Shop
+from core.traffic.counting import NOBODY, Sender
 
 
-def request(shop: Shop, old: str, new: str) -> None:
+def request(shop: Shop, old: str, new: str, sender: Sender = NOBODY) -> None:
     """Have a code sent to each of the two addresses: `old` is the one that is signed in. Raises AddressUnfit, TooManyTries."""
     new = addresses.checked(new, reachable=shop.settings.livemode)
     for address in (old, new):
-        codes.limit_asking(address)
+        codes.limit_asking(shop, address, sender)
     with shop.transaction() as session:
         codes.owe(session, old, about=new, now=shop.now())
         codes.owe(session, new, about=old, now=shop.now())
 
 
-def confirm(shop: Shop, old: str, new: str, *, old_digits: str, new_digits: str, keep: bool = False) -> str:
+def confirm(
+    shop: Shop, old: str, new: str, *, old_digits: str, new_digits: str, keep: bool = False, sender: Sender = NOBODY
+) -> str:
     """Change `old` to `new`, or with `keep` let the customer have both, if the digits of both codes are right; return a ticket
     that signs in with `new` where `old` was given up, whose sign-ins are ended, else an empty string.
 
@@ -41,7 +44,7 @@ def confirm(shop: Shop, old: str, new: str, *, old_digits: str, new_digits: str,
     """
     new = addresses.checked(new, reachable=shop.settings.livemode)
     for address in (old, new):
-        codes.limit_trying(address)
+        codes.limit_trying(shop, address, sender)
     proofs = [Proof(old, old_digits, about=new), Proof(new, new_digits, about=old)]
     ticket = ""
     with shop.transaction() as session:

@@ -6,26 +6,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from limits import RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.database import Record, new_id
-from core.foundation.errors import LinkExpired, LinkInvalid, TooManyTries
+from core.foundation.errors import LinkExpired, LinkInvalid
 from core.people import customers
+from core.shop import Shop
+from core.traffic import counting
+from core.traffic.counting import Count, Sender
+from core.traffic.rate_limits import Limit
 
 CODE_MINUTES = 10
 # What a code is about with which somebody has all about them erased.
 ERASURE = "erasure"
 _TRIES_PER_CODE = 5
 
-_limiter = MovingWindowRateLimiter(MemoryStorage())
-_ASKING = RateLimitItemPerMinute(3, 10)
-_TRYING = RateLimitItemPerHour(20)
+# Of one address and by one sender three codes in ten minutes, so that a stranger who asks for them leaves some to its owner.
+_ASKING = Limit("codes for an address by a sender", 3, 600)
+_ASKING_FOR = Limit("codes for an address", 9, 600)
+_ASKING_BY = Limit("codes by an address", 20, 3600)
+_ASKING_BY_BROWSER = Limit("codes by a browser", 12, 3600)
+_ASKING_IN_ALL = Limit("codes in all", 300, 600)
+# Fewer than two codes allow: wrong digits of a stranger's end one code of an address at most, and never the next one.
+_TRYING = Limit("tries for an address by a sender", 8, 600)
+_TRYING_BY = Limit("tries by an address", 60, 3600)
 
 
 class SignInCode(Record, table=True):
@@ -87,16 +94,24 @@ def digits_of(code_id: str, *, signing_key: str) -> str:
     return f"{int.from_bytes(mac[:8]) % 1_000_000:06d}"
 
 
-def limit_asking(address: str) -> None:
-    """Raise TooManyTries when this address was sent enough codes for now."""
-    if not _limiter.hit(_ASKING, "ask", fold(address)):
-        raise TooManyTries(limit=str(_ASKING))
+def limit_asking(shop: Shop, address: str, sender: Sender) -> None:
+    """Raise TooManyTries when this address was sent enough codes for now, or this sender has asked for enough."""
+    about = fold(address)
+    counting.admit(
+        shop,
+        [
+            Count(_ASKING, f"{about} {sender.address}"),
+            Count(_ASKING_BY_BROWSER, sender.browser),
+            Count(_ASKING_BY, sender.address),
+            Count(_ASKING_FOR, about),
+            Count(_ASKING_IN_ALL, "everybody"),
+        ],
+    )
 
 
-def limit_trying(address: str) -> None:
-    """Raise TooManyTries when enough digits were tried for this address for now."""
-    if not _limiter.hit(_TRYING, "try", fold(address)):
-        raise TooManyTries(limit=str(_TRYING))
+def limit_trying(shop: Shop, address: str, sender: Sender) -> None:
+    """Raise TooManyTries when this sender has tried enough digits for this address, or altogether, for now."""
+    counting.admit(shop, [Count(_TRYING, f"{fold(address)} {sender.address}"), Count(_TRYING_BY, sender.address)])
 
 
 def judge(

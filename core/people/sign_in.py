@@ -23,6 +23,7 @@ from core.people import codes, customers
 from core.people.codes import Proof
 from core.people.customers import CustomerAddress
 from core.shop import Shop
+from core.traffic.counting import NOBODY, Sender
 
 _STAYS = timedelta(days=90)
 
@@ -54,24 +55,24 @@ WITH_ADDRESS = col(SignIn.ip) != constant("")
 index_where(WITH_ADDRESS, "ix_sign_ins_with_address", SignIn.created_at)
 
 
-def request_code(shop: Shop, email: str) -> None:
+def request_code(shop: Shop, email: str, sender: Sender = NOBODY) -> None:
     """Have a code sent to this address, whether or not it ever bought: the page must not tell.
 
     Raises AddressUnfit, TooManyTries.
     """
     address = addresses.checked(email, reachable=shop.settings.livemode)
-    codes.limit_asking(address)
+    codes.limit_asking(shop, address, sender)
     with shop.transaction() as session:
         codes.owe(session, address, now=shop.now())
 
 
-def by_code(shop: Shop, email: str, digits: str) -> str:
+def by_code(shop: Shop, email: str, digits: str, sender: Sender = NOBODY) -> str:
     """A ticket for the sidecar's sign-in address.
 
     Raises AddressUnfit, LinkInvalid for wrong digits, LinkExpired for late ones, TooManyTries.
     """
     address = addresses.checked(email, reachable=shop.settings.livemode)
-    codes.limit_trying(address)
+    codes.limit_trying(shop, address, sender)
     with shop.transaction() as session:
         verdict = codes.judge(session, [Proof(address, digits)], signing_key=shop.signing_key, now=shop.now())
         if not verdict:

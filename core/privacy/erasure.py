@@ -44,6 +44,7 @@ from core.privacy.mentions import Mentions
 from core.privacy.persons import Person
 from core.rights.withdrawals import Withdrawal
 from core.shop import Shop
+from core.traffic.counting import NOBODY, Sender
 
 # Who asked for it, in the history of orders.
 _BUYER = "buyer"
@@ -97,20 +98,20 @@ def by_staff(shop: Shop, customer_id: str, *, deed: Deed) -> Erased:
     return _erase(shop, partial(persons.of_customer, customer_id=customer_id), allow)
 
 
-def request(shop: Shop, email: str) -> None:
+def request(shop: Shop, email: str, sender: Sender = NOBODY) -> None:
     """Have a code sent to whoever is signed in with this address, with which they may be erased. Raises TooManyTries."""
-    codes.limit_asking(email)
+    codes.limit_asking(shop, email, sender)
     with shop.transaction() as session:
         codes.owe(session, email, about=codes.ERASURE, now=shop.now())
 
 
-def by_buyer(shop: Shop, email: str, digits: str) -> Erased:
+def by_buyer(shop: Shop, email: str, digits: str, sender: Sender = NOBODY) -> Erased:
     """Erase whoever is signed in with this address and typed the code that was sent there: also a browser that somebody left
     open must not be enough.
 
     Raises NotErasable, LinkInvalid for wrong digits, LinkExpired for late ones, TooManyTries, CustomerNotFound.
     """
-    codes.limit_trying(email)
+    codes.limit_trying(shop, email, sender)
     if held := preview_of_address(shop, email).holds:
         raise NotErasable(holds=[(each.why, each.number) for each in held])
     proof = codes.Proof(email, digits, about=codes.ERASURE)

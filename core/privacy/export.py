@@ -42,7 +42,7 @@ def by_staff(shop: Shop, customer_id: str, *, deed: Deed) -> Iterator[bytes]:
 
 def by_buyer(shop: Shop, email: str) -> Iterator[bytes]:
     """All about whoever is signed in with this address. Raises CustomerNotFound before the first piece."""
-    with shop.reading() as session:
+    with shop.reading(patiently=True) as session:
         person = persons.of_address(session, email)
     return pieces(shop, person)
 
@@ -62,7 +62,7 @@ def pieces(shop: Shop, person: Person) -> Iterator[bytes]:
     """All about them: an object with the rows of each table, in the words of the database."""
     head = {"shop": shop.settings.shop_name, "made_at": shop.now(), "addresses": person.written}
     yield orjson.dumps(head)[:-1]
-    with shop.reading() as session:
+    with shop.reading(patiently=True) as session:
         for table, rows in persons.places(session, person).items():
             found = session.execute(select(table).where(rows).order_by(*table.primary_key), execution_options=_STREAMED)
             yield b',"' + table.name.encode() + b'":['

@@ -14,14 +14,14 @@ from core.foundation.addresses import fold
 from core.foundation.database import lock_names, new_id, repeatable
 from core.foundation.errors import AccessDenied, NothingSaid, TooManyTries
 from core.foundation.outbox import Job
-from core.licensing import rate_limits
-from core.licensing.rate_limits import Limit
 from core.orders import history, orders
 from core.orders.orders import Order
 from core.people import customers, sign_in
 from core.rights import withdrawals
 from core.rights.withdrawals import Proof, Stage, Withdrawal
 from core.shop import Shop
+from core.traffic import rate_limits
+from core.traffic.rate_limits import Limit
 
 # Each declaration brings a letter to the address that was typed, so that nobody can have many sent to somebody else.
 BY_ADDRESS = Limit("withdrawals by address", 5, 3600)

@@ -8,7 +8,7 @@ from core.catalog import introductions
 from core.catalog.products import Interval
 from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money
-from core.journeys import carts, checkout
+from core.journeys import carts, checkout, checkout_limits
 from core.journeys.carts import CartView, LineView
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers
@@ -225,6 +225,7 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
             consents=agreed(asked),
             person=visitor.reference(),
         )
+        checkout_limits.admit(shop, basket, visitor.sender())
         return checkout.start(shop, basket)
     except (StillSettling, PlanHeld):
         st.session_state.warned = cart.id

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.foundation.errors import CustomerNotFound, LinkExpired, LinkInvalid, ShopError
 from core.people import address_changes, codes
-from storefront import process, sentences, words
+from storefront import process, sentences, visitor, words
 from storefront.library import clicks
 from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
@@ -43,7 +43,7 @@ def _draw_form(email: str) -> None:
 
 def _request(email: str, new: str, *, keep: bool) -> None:
     try:
-        address_changes.request(process.shop(), email, new)
+        address_changes.request(process.shop(), email, new, visitor.sender())
     except ShopError as error:
         st.session_state[_TROUBLE] = sentences.of(error)
     else:
@@ -70,7 +70,13 @@ def _confirm(email: str, new: str, digits: tuple[str, str], *, keep: bool) -> No
     old_digits, new_digits = digits
     try:
         ticket = address_changes.confirm(
-            process.shop(), email, new, old_digits=old_digits, new_digits=new_digits, keep=keep
+            process.shop(),
+            email,
+            new,
+            old_digits=old_digits,
+            new_digits=new_digits,
+            keep=keep,
+            sender=visitor.sender(),
         )
     except LinkInvalid:
         st.session_state[_TROUBLE] = "One of the codes isn't right. Check the six digits in the newest emails."

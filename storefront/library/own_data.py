@@ -6,7 +6,7 @@ from core.foundation.errors import CustomerNotFound, Hold, LinkExpired, LinkInva
 from core.people import codes
 from core.privacy import erasure
 from core.privacy.erasure import Preview
-from storefront import links, process, sentences, words
+from storefront import links, process, sentences, visitor, words
 
 _ASKED, _TROUBLE = "erasure-asked", "erasure-trouble"
 ERASED = "/account?erased=yes"
@@ -67,7 +67,7 @@ def held(why: Hold, number: str) -> str:
 
 def _ask(email: str) -> None:
     try:
-        erasure.request(process.shop(), email)
+        erasure.request(process.shop(), email, visitor.sender())
     except ShopError as error:
         st.session_state[_TROUBLE] = sentences.of(error)
     else:
@@ -86,7 +86,7 @@ def _draw_code(email: str) -> None:
 
 def _erase(email: str, digits: str) -> None:
     try:
-        erasure.by_buyer(process.shop(), email, digits)
+        erasure.by_buyer(process.shop(), email, digits, visitor.sender())
     except LinkInvalid:
         st.session_state[_TROUBLE] = "That isn't the code. Check the six digits in the newest email."
     except LinkExpired:

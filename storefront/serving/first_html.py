@@ -22,6 +22,7 @@ from streamlit.file_util import get_static_dir
 from storefront import frame, links, pictures, stylesheets
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPage, PlainPages
+from storefront.serving.while_away import WhileAway
 
 _PAGES = pictures.STATIC.parent / "buyer_pages"
 # What pages without a plain side are called until they are drawn.
@@ -82,8 +83,8 @@ def _packed(html: str) -> bytes:
     return gzip.compress(html.encode(), 6, mtime=0)
 
 
-def routes(plain: PlainPages, crowd: Crowd) -> list[Route]:
-    """A route for every page's address."""
+def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
+    """A route for every page's address; `closed` stands in for it while the database is away."""
     documents = Documents()
 
     def first(request: Request, page: PlainPage) -> Response:
@@ -118,7 +119,8 @@ def routes(plain: PlainPages, crowd: Crowd) -> list[Route]:
     found |= {f"/{path}": opens(_BACK_OFFICE) for path in links.OWNER_PATHS.values()}
     found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
     found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
-    return [*(Route(path, endpoint) for path, endpoint in found.items()), Route("/owner/{page:str}", _leave_slash)]
+    opened = [Route(path, closed.unless_away(endpoint)) for path, endpoint in found.items()]
+    return [*opened, Route("/owner/{page:str}", _leave_slash)]
 
 
 async def _leave_slash(request: Request) -> RedirectResponse:

@@ -28,7 +28,7 @@ class PageHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        new = _asks_for_page(scope) and not self._knows(HTTPConnection(scope))
+        new = asks_for_page(scope) and not self._knows(HTTPConnection(scope))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -54,7 +54,8 @@ class PageHeaders:
         return f"{signing.BROWSER_COOKIE}={value}; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
-def _asks_for_page(scope: Scope) -> bool:
+def asks_for_page(scope: Scope) -> bool:
+    """Whether it is a page that is asked for, and nothing that a page or a machine fetches."""
     return scope["method"] == "GET" and not scope["path"].startswith(_NO_PAGE)
 
 

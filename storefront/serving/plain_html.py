@@ -28,6 +28,8 @@ from storefront.serving.sharing import About
 _BUY = "/api/checkout/form"
 # So many seconds a page is given to others as it is.
 _FRESH = 1.0
+# A field that nobody sees: what fills it in is no person.
+_TRAP = '<p class="trap" aria-hidden="true"><label>Website <input name="website" tabindex="-1" autocomplete="off"></label></p>'
 _MISSING = About("We can't find that product")
 _NOWHERE = About("There is nothing at this address")
 _NEEDS_SCRIPT = (
@@ -219,7 +221,7 @@ def _form(offer: Offer, texts: Mapping[str, str]) -> str:
             return _tag("p", "Every place is taken." if offer.dates else "There is no date for this yet.")
     return (
         f'<form method="post" action="{_BUY}"><input type="hidden" name="product" value="{escape(offer.id)}">'
-        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}<p>"
+        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}{_TRAP}<p>"
         f'<button>Buy now</button><button name="then" value="cart" formnovalidate>Add to cart</button></p>'
         '<p class="quiet">You pay on Stripe\'s page, not here.</p></form>'
     )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.foundation.errors import LinkExpired, LinkInvalid, ShopError
 from core.people import codes, sign_in
-from storefront import links, process, sentences, words
+from storefront import links, process, sentences, visitor, words
 
 _CODE_FOR, _TROUBLE = "code_for", "trouble"
 
@@ -81,7 +81,7 @@ def _send_code() -> None:
     state = st.session_state
     email = state.get("email") or state.get(_CODE_FOR) or ""
     try:
-        sign_in.request_code(process.shop(), email)
+        sign_in.request_code(process.shop(), email, visitor.sender())
     except ShopError as error:
         state[_TROUBLE] = sentences.of(error)
     else:
@@ -90,7 +90,7 @@ def _send_code() -> None:
 
 def _try_code(entrance: Entrance, email: str, digits: str) -> None:
     try:
-        ticket = sign_in.by_code(process.shop(), email, digits)
+        ticket = sign_in.by_code(process.shop(), email, digits, visitor.sender())
     except LinkInvalid:
         st.session_state[_TROUBLE] = "That isn't the code. Check the six digits in the newest email."
     except LinkExpired:

@@ -44,7 +44,7 @@ def _choose(offer: Offer, full: dict[str, DateView]) -> str:
 
 def _join(offer: Offer, date: DateView, email: str, places: int) -> None:
     try:
-        waiting.join(process.shop(), date.id, email, places=places)
+        waiting.join(process.shop(), date.id, email, places=places, sender=visitor.sender())
     except PlacesFree:
         st.info("There is a place free right now. Reload the page to buy it.", icon=":material/event_available:")
     except ShopError as error:

@@ -109,7 +109,8 @@ def webhook(version: Version, database_url: str, folder: Path, **settings: objec
     port = free_port()
     env = version.environment(
         database_url=database_url, secret_key=SECRET_KEY, stripe_webhook_secret=SECRET,
-        app_url="http://localhost:8501", webhook_port=port, **{"storage_url": f"file://{folder}/files", **settings},
+        app_url="http://localhost:8501", webhook_port=port,
+        **{"storage_url": f"file://{folder}/files", "rate_limits": "off", **settings},
     )  # fmt: skip
     line = ["uvicorn", "webhook.app:app", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
     with _serving(line, port, "/healthz", folder, env) as server:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 
-from core import tables
+from core import opening, tables
 from core.foundation import database, migration, outbox
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
@@ -54,6 +54,18 @@ def test_a_migration_that_was_killed_is_made_good_by_the_next(at: str, unmigrate
     _assert_whole(unmigrated_url)
     command.check(alembic_config(shop.engine))
     shop.engine.dispose()
+
+
+def test_a_database_of_a_later_version_is_left_alone_and_said_to_be_one(database_url: str) -> None:
+    engine = database.connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("update schema_ready set version = '9999'"))
+    settings = Settings(database_url=database_url, secret_key="a secret of sixteen letters")
+    with pytest.raises(
+        SystemExit, match=r"^Pushcart cannot start: the database is of a later version of the shop \(schema 9999,"
+    ):
+        opening.migrate(settings, engine, secret="a secret of sixteen letters")
+    engine.dispose()
 
 
 def _assert_whole(url: str) -> None:

@@ -26,7 +26,7 @@ from core.foundation.storage import Storage
 from core.integrations import versions
 from core.kinds import file_versions
 from core.kinds.license_keys import fingerprint
-from core.licensing import administration, calls, expiries, holding, rate_limits
+from core.licensing import administration, calls, expiries, holding
 from core.licensing.calls import Call, Question
 from core.outgoing import attempts, messages
 from core.owner import attention, reports, setting_up
@@ -57,6 +57,7 @@ from core.rights import reminders
 from core.rights import withdrawals as rights
 from core.seats import invitations
 from core.shop import Shop
+from core.traffic import rate_limits
 from tests import builders, seed
 from tests.conftest import DATABASES, Clock, migrated_database
 from tests.fakes import SECRET, FakeStripe

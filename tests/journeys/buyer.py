@@ -38,8 +38,10 @@ _FOCUSED = """() => {
 class Buyer:
     """One browser with one tab. Whatever goes wrong behind the scenes is kept in `troubles`."""
 
-    def __init__(self, browser: Browser, stand: Stand, email: str) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    def __init__(self, browser: Browser, stand: Stand, email: str, *, ignore_https_errors: bool = False) -> None:
+        self.context = browser.new_context(
+            viewport={"width": 1280, "height": 900}, locale="en-GB", ignore_https_errors=ignore_https_errors
+        )
         self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
         self._expected: list[str] = []

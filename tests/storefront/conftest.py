@@ -101,8 +101,6 @@ def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> 
     jar: dict[str, str] = {}
     monkeypatch.setattr("storefront.process.shop", lambda: shop)
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
-    # The limits on codes are kept per process and address: each test begins without any.
-    codes._limiter.storage.reset()
     return Visitor(shop, stripe, jar)
 
 

@@ -15,10 +15,11 @@ from starlette.testclient import TestClient
 
 from core.journeys import refund, revocation
 from core.kinds.licenses import LicenseActivation, LicenseKey
-from core.licensing import calls, rate_limits, signing_keys
+from core.licensing import calls, signing_keys
 from core.licensing.offline_tokens import OfflineToken
-from core.licensing.rate_limits import RateLimit
 from core.shop import Shop
+from core.traffic import rate_limits
+from core.traffic.rate_limits import RateLimit
 from tests import builders
 from tests.conftest import Clock
 from tests.core.licensing.asking import App, sold
@@ -362,7 +363,7 @@ def test_only_a_trusted_proxy_says_who_asks(
     client = TestClient(create_app(replace(shop, settings=settings)), client=(peer, 1))
     client.post("/licenses/validate", json={"key": "x", "product": "kit"}, headers={"X-Forwarded-For": forwarded})
     counted = {row.subject for row in builders.rows(shop, RateLimit)}
-    assert rate_limits._subject(calls.BY_ADDRESS, counts_as) in counted
+    assert rate_limits.subject_of(calls.BY_ADDRESS, counts_as) in counted
 
 
 def test_a_licence_is_moved_three_times_its_machines_in_thirty_days(

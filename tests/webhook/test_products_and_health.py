@@ -1,7 +1,9 @@
 """What other programs read: the shelves, and whether the sidecar can work."""
 
 import dataclasses
+from dataclasses import replace
 
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from core.events import reconciliation
@@ -87,6 +89,26 @@ def test_a_sidecar_without_its_database_lives_and_is_not_ready(shop: Shop) -> No
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
     assert answer.json()["checks"]["database"] == {"ok": False, "error": "OperationalError"}
     assert "127.0.0.1" not in answer.text
+
+
+@builders.on_sqlite
+def test_figures_are_this_machines_or_whoevers_has_the_token(shop: Shop) -> None:
+    def asked(peer: str, token: str = "", **headers: str) -> int:
+        settings = shop.settings.model_copy(update={"metrics_token": SecretStr(token)})
+        client = TestClient(create_app(replace(shop, settings=settings)), client=(peer, 1))
+        return client.get(
+            "/metrics", headers={name.replace("_", "-"): text for name, text in headers.items()}
+        ).status_code
+
+    assert (asked("127.0.0.1"), asked("::1"), asked("::ffff:127.0.0.1")) == (200, 200, 200)
+    assert (asked("203.0.113.7"), asked("203.0.113.7", x_forwarded_for="127.0.0.1")) == (404, 404)
+    # A proxy on this machine brings strangers, whether it says so well, badly or by the way.
+    assert asked("127.0.0.1", x_forwarded_for="203.0.113.7") == 404
+    assert asked("127.0.0.1", x_forwarded_for="127.0.0.1") == 404
+    assert (asked("127.0.0.1", via="1.1 caddy"), asked("127.0.0.1", x_forwarded_proto="https")) == (404, 404)
+    token = "a token of its own"
+    assert asked("203.0.113.7", token, authorization=f"Bearer {token}") == 200
+    assert (asked("127.0.0.1", token), asked("127.0.0.1", token, authorization="Bearer another")) == (401, 401)
 
 
 @builders.on_sqlite

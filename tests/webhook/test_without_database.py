@@ -1,5 +1,6 @@
 """While the database is away, restarts, or has no connection to spare: whoever asks is told to come back."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.testclient import TestClient
 
-from core.foundation import database
+from core.foundation import database, signing
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe, signed
@@ -67,3 +68,60 @@ def test_a_fault_of_ours_is_a_fault(shop: Shop) -> None:
         connection.exec_driver_sql("alter table prices rename to elsewhere_too")
     with TestClient(create_app(shop), raise_server_exceptions=False) as client:
         assert client.get("/products").status_code == 500
+
+
+# What is answered without the database: what is static, and what is refused for what it says.
+WITHOUT = {
+    "GET /openapi.json": 200, "HEAD /openapi.json": 200, "GET /healthz": 200, "GET /metrics": 404,
+    "GET /downloads/{token}": 403, "HEAD /downloads/{token}": 403, "GET /pictures/{digest}/{name}": 404,
+    "HEAD /pictures/{digest}/{name}": 404, "GET /owner/attendees.csv": 400, "GET /owner/upload": 400,
+    "POST /owner/uploads": 400, "PATCH /owner/uploads/{upload_id}": 400, "POST /waiting/{token}": 400,
+}  # fmt: skip
+KEY = {"key": "PUSH-0000-0000-0000-0000-0000", "product": "kit", "fingerprint": "fp", "activation_id": "act"}
+BODIES: dict[str, dict[str, object]] = {
+    "/checkout": BASKET, "/entitlements/lookup": {"email": "nora@lindqvist.example"},
+    "/seats": {"order": "ord_1", "email": "nora@lindqvist.example"},
+    **{f"/licenses/{call}": KEY for call in ("activate", "validate", "deactivate", "lease", "offline")},
+}  # fmt: skip
+FORM = "product=guide&price=guide-eur"
+
+
+def routes_of(router: object) -> Iterator[tuple[str, str]]:
+    for route in router.routes:  # type: ignore[attr-defined]
+        if hasattr(route, "original_router"):
+            yield from routes_of(route.original_router)
+        for method in sorted(getattr(route, "methods", None) or ()):
+            yield method, route.path
+
+
+def filled(path: str, key: str) -> str:
+    """The address with tokens that are ours, so that nothing is refused for being forged."""
+    purpose = {"/downloads": signing.DOWNLOAD, "/sign-in": signing.TICKET, "/owner/uploads": signing.UPLOAD}
+    token = next((signing.sign(key, each, "x") for start, each in purpose.items() if path.startswith(start)), "")
+    lasting = {"/ticket": signing.PLACE, "/waiting": signing.WAITING, "/join": signing.PLACE}
+    for start, each in lasting.items():
+        token = signing.sign_for_good(key, each, "x") if path.startswith(start) else token
+    path = path.replace("{file}", "journal").replace("{file:path}", "x.png").replace("{name}", "database")
+    return re.sub(r"\{\w+(:\w+)?\}", token or "x", path)
+
+
+@builders.on_sqlite
+def test_no_route_takes_it_for_a_fault(shop: Shop, away: Shop) -> None:
+    signed_in = signing.sign(shop.signing_key, signing.SIGN_IN, "in_1")
+    app = create_app(away)
+    found: dict[str, int] = {}
+    with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
+        client.cookies.set(signing.SIGN_IN_COOKIE, signed_in)
+        for method, path in routes_of(app):
+            if "stripe" in path:
+                continue  # above, with an event that is signed
+            body = {"json": BODIES[path]} if path in BODIES else {"content": FORM} if method == "POST" else {}
+            form = {} if path in BODIES else {"Content-Type": "application/x-www-form-urlencoded"}
+            headers = {"Authorization": "Bearer pk_" + "0" * 40, **form}
+            found[f"{method} {path}"] = client.request(
+                method,
+                filled(path, shop.signing_key),
+                headers=headers,
+                **body,  # type: ignore[arg-type]
+            ).status_code
+    assert {name: status for name, status in found.items() if status != 503} == WITHOUT

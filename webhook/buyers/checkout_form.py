@@ -19,13 +19,16 @@ from core.foundation.errors import (
     SoldOut,
     StillSettling,
     StripeTrouble,
+    TooManyTries,
     UnknownDate,
     Withdrawn,
 )
-from core.journeys import carts, checkout
+from core.journeys import carts, checkout, checkout_limits
 from core.journeys.checkout import Basket, Item
 from core.shop import Shop
-from webhook.requests import cookies
+from core.traffic.counting import Sender
+from core.traffic.senders import household_of
+from webhook.requests import cookies, senders
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
 
@@ -51,6 +54,8 @@ class Form(BaseModel):
     again: bool = False
     then: Literal["", "cart"] = ""
     consents: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
+    # What nobody sees and machines fill in.
+    website: Annotated[str, Field(max_length=0)] = ""
 
 
 @router.post("/checkout/form")
@@ -68,7 +73,8 @@ async def start(request: Request, shop: OpenShop) -> Response:
     browser = cookies.browser_of(request, shop) or cookies.new_browser()
     try:
         signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
-        url = await run_in_threadpool(_buy, shop, form, browser, signed_in)
+        sender = Sender(household_of(senders.address_of(request)), cookies.browser_of(request, shop))
+        url = await run_in_threadpool(_buy, shop, form, browser, signed_in, sender)
     except ShopError as error:
         if isinstance(error, StripeTrouble):
             log.error("stripe_trouble", path=request.url.path, error=str(error))
@@ -105,20 +111,20 @@ def _form(body: bytes) -> Form | None:
         return None
 
 
-def _buy(shop: Shop, form: Form, browser: str, signed_in: str) -> str:
+def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -> str:
     """Where the browser goes on."""
     with shop.transaction() as session:
         cart_id = carts.put(session, browser, form.price, form.quantity, date_id=form.date, now=shop.now())
-    to_cart = urlsplit(shop.settings.public_url).path + "/cart"
     if form.then:
-        return to_cart
+        return "/cart"
     with shop.reading() as session:
         lines = carts.view(session, browser, now=shop.now()).lines
     if len(lines) != 1:
-        return to_cart
+        return "/cart"
     date = lines[0].date
     items = (Item(form.price, form.quantity, date.id if date else ""),)
     basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents)
+    checkout_limits.admit(shop, basket, sender)
     return checkout.start(shop, basket).url
 
 
@@ -126,7 +132,7 @@ def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
     """Why not, and where to go on. Who is only warned may go on all the same."""
     more = ""
     if isinstance(error, StillSettling | PlanHeld):
-        fields = [*(form.model_dump(exclude={"consents"}) | {"again": "true"}).items()]
+        fields = [*(form.model_dump(exclude={"consents", "website"}) | {"again": "true"}).items()]
         fields += [(CONSENT, version) for version in form.consents]
         hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
         more = f'<form method="post" action="{escape(path)}">{hidden}<button>Buy it once more</button></form>'
@@ -153,6 +159,8 @@ def _sentence(error: ShopError) -> str:
             return "Your payment for this is still settling at your bank. You don't need to pay again."
         case PlanHeld():
             return "You already have this plan. You don't need to buy it again."
+        case TooManyTries():
+            return "That was a lot of tries in a short time. Nothing was charged. Wait a while, then try again."
         case StripeTrouble():
             return "We can't open the payment page right now. Nothing was charged, your cart is safe. Try again in a minute."
         case _:

@@ -1,7 +1,5 @@
 """Cookies: which browser this is, and who is signed in on it. Both are signed, and no script can read them."""
 
-from urllib.parse import urlsplit
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -51,10 +49,10 @@ def signed_in(request: Request, shop: Shop) -> str:
 async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/purchases") -> Response:
     """Turn a ticket of the last minutes into the cookie; one that is no good leads back to where one is made."""
     try:
-        signed_in = await run_in_threadpool(_redeem, shop, ticket, senders.address_of(request, shop))
+        signed_in = await run_in_threadpool(_redeem, shop, ticket, senders.address_of(request))
     except AccessDenied:
-        return RedirectResponse(_local("/owner" if next == "/owner" else "/purchases", shop), 303)
-    response = RedirectResponse(_local(next, shop), 303)
+        return RedirectResponse(_local("/owner" if next == "/owner" else "/purchases"), 303)
+    response = RedirectResponse(_local(next), 303)
     _set(response, shop, SIGN_IN_COOKIE, signing.SIGN_IN, signed_in)
     return response
 
@@ -64,7 +62,7 @@ async def sign_out(request: Request, shop: OpenShop, next: str = "/") -> Respons
     """End the sign-in on the server and forget the cookie."""
     if signed_in := sign_in_of(request, shop):
         await run_in_threadpool(_sign_out, shop, signed_in)
-    response = RedirectResponse(_local(next, shop), 303)
+    response = RedirectResponse(_local(next), 303)
     response.delete_cookie(SIGN_IN_COOKIE, path="/")
     return response
 
@@ -79,13 +77,13 @@ def _sign_out(shop: Shop, sign_in_id: str) -> None:
         sign_in.sign_out(session, sign_in_id, now=shop.now())
 
 
-def _local(path: str, shop: Shop) -> str:
+def _local(path: str) -> str:
     """A path of this shop: a link from elsewhere must not send people on to another site.
 
     Without a host: whoever came by another name for it (127.0.0.1, say) has their cookies under that name.
     """
     safe = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return urlsplit(shop.settings.public_url).path + (path if safe else "/")
+    return path if safe else "/"
 
 
 def _set(response: Response, shop: Shop, name: str, purpose: str, value: str) -> None:

@@ -50,7 +50,7 @@ def _pieces(shop: Shop, file: File, days: Days) -> Iterator[str]:
 
 def _by_day(shop: Shop, days: Days, lines: Callable[[Session, Days], Iterator[str]]) -> Iterator[str]:
     for place, day in enumerate(days.each()):
-        with shop.reading() as session:
+        with shop.reading(patiently=True) as session:
             found = list(lines(session, Days(day, day, days.zone)))
         # Each begins with the head, which the file has once.
         if piece := "".join(found[1:] if place else found):
@@ -59,6 +59,6 @@ def _by_day(shop: Shop, days: Days, lines: Callable[[Session, Days], Iterator[st
 
 def _taxes(shop: Shop, days: Days) -> Iterator[str]:
     # A sum over all of the days, and only as long as there are quarters, countries, rates and kinds.
-    with shop.reading() as session:
+    with shop.reading(patiently=True) as session:
         found = "".join(tax.lines(session, days, livemode=shop.settings.livemode))
     yield found

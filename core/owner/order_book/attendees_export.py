@@ -34,7 +34,7 @@ def begin(shop: Shop, date_id: str, *, deed: Deed) -> Iterator[str]:
 
 def _pieces(shop: Shop, date_id: str) -> Iterator[str]:
     yield _MARK + _line(_HEADERS)
-    with shop.reading() as session:
+    with shop.reading(patiently=True) as session:
         rows = _read(session, date_id)
     yield from map(_line, rows)
 

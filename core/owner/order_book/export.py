@@ -46,7 +46,7 @@ def _pieces(shop: Shop, filters: Filters) -> Iterator[str]:
     after = ""
     while True:
         # A session for each: nobody holds a connection while a slow reader takes what it was sent.
-        with shop.reading() as session:
+        with shop.reading(patiently=True) as session:
             page = listing.page(
                 session, filters, shop.settings.zone, livemode=shop.settings.livemode, after=after, size=_ROWS
             )

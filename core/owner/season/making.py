@@ -48,7 +48,7 @@ class SeasonShop(Shop):
             outbox.silence(session)
             yield session
 
-    def reading(self) -> AbstractContextManager[Session]:
+    def reading(self, *, patiently: bool = False) -> AbstractContextManager[Session]:
         """The same: what is to be read may not be committed yet."""
         return self.transaction()
 

@@ -10,7 +10,6 @@ from core.kinds.places import attendees
 from core.kinds.places.attendees import Attendee
 from core.messages.wording import Message
 from core.orders.refunds import Refund
-from core.people import codes
 from core.shop import Shop
 from tests import builders
 from tests.builders import bought, deliver
@@ -25,8 +24,6 @@ class Clinic:
 
     def __init__(self, shop: Shop, stripe: FakeStripe) -> None:
         self.shop, self.stripe = shop, stripe
-        # The limits on letters to an address are kept per process: each test begins without any.
-        codes._limiter.storage.reset()
         builders.add_date(shop, "clinic/2", in_days=24)
         builders.change_date(shop, "clinic/1", join_url=MEETING)
         self.agree(cancel_until=48)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 
 from core.catalog.products import Product
+from core.connections import postgres
 from core.foundation import database
 from core.foundation.database import repeatable
 from core.shop import Shop
@@ -109,7 +110,7 @@ def test_only_a_connection_that_lay_idle_is_asked_before_it_is_used(
     assert [one(engine) for _ in range(5)] == [1] * 5
     assert asked == []
     later = monotonic() + 6
-    monkeypatch.setattr(database, "monotonic", lambda: later)
+    monkeypatch.setattr(postgres, "monotonic", lambda: later)
     assert one(engine) == one(engine) == 1
     assert len(asked) == 1
     engine.dispose()

@@ -160,3 +160,19 @@ def test_rate_limits_are_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, RATE_LIMITS="maybe")
     with pytest.raises(SystemExit, match="RATE_LIMITS"):
         settings.read()
+
+
+@pytest.mark.parametrize(
+    ("address", "ok"),
+    [
+        ("https://shop.example.com", True), ("https://shop.example.com/", True), ("http://localhost:8501", True),
+        ("https://example.com/shop", False), ("https://example.com/?shop", False), ("https://u:p@example.com", False),
+    ],
+)  # fmt: skip
+def test_the_shop_stands_at_the_root_of_a_host(monkeypatch: pytest.MonkeyPatch, address: str, ok: bool) -> None:
+    use(monkeypatch, APP_URL=address)
+    if ok:
+        assert settings.read().public_url == address.rstrip("/")
+        return
+    with pytest.raises(SystemExit, match=r"APP_URL: must be a scheme and a host name alone, such as https://shop"):
+        settings.read()

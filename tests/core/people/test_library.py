@@ -11,7 +11,7 @@ from core.invoicing import receipts
 from core.journeys import order_care, refund, revocation
 from core.kinds.grants import Closing
 from core.orders.orders import Order
-from core.people import address_changes, codes, purchases, sign_in
+from core.people import address_changes, purchases, sign_in
 from core.people.purchases import Purchase
 from core.people.sign_in import SignIn
 from core.shop import Shop
@@ -24,14 +24,7 @@ from tests.core.people.test_addresses import paid_by
 from tests.core.test_statements import statements
 from tests.fakes import FakeStripe
 
-pytestmark = pytest.mark.usefixtures("_no_limits")
-
 NORA, OLE = "nora@lindqvist.example", "ole@berg.example"
-
-
-@pytest.fixture
-def _no_limits() -> None:
-    codes._limiter.storage.reset()
 
 
 def library(shop: Shop, email: str = NORA) -> tuple[Purchase, ...]:

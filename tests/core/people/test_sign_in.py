@@ -1,5 +1,7 @@
 """Codes and letters: what they open, how often, for how long, and what a late one still knows."""
 
+import contextlib
+
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
@@ -12,6 +14,8 @@ from core.people import codes, sign_in
 from core.people.codes import SignInCode
 from core.people.sign_in import SignIn
 from core.shop import Shop
+from core.traffic import rate_limits
+from core.traffic.counting import Sender
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
@@ -119,18 +123,43 @@ def test_wrong_digits_are_refused_and_the_sixth_try_is_too_late(shop: Shop) -> N
         sign_in.by_code(shop, email, digits)
 
 
-@builders.on_sqlite
-def test_an_address_may_be_tried_twenty_times_an_hour_however_many_codes_are_made(shop: Shop, clock: Clock) -> None:
-    email = somebody()
-    for _ in range(20):
-        clock.pass_(seconds=1)
-        digits = a_code(shop, email)
-        with pytest.raises(LinkInvalid):
-            sign_in.by_code(shop, email, "000000" if digits != "000000" else "111111")
-    clock.pass_(seconds=1)
-    digits = a_code(shop, email)
+def test_a_strangers_wrong_tries_lock_nobody_out(shop: Shop, clock: Clock) -> None:
+    email, owner, stranger = somebody(), Sender("192.0.2.1", "br_1"), Sender("203.0.113.7", "br_2")
+    for _ in range(3):
+        sign_in.request_code(shop, email, stranger)
     with pytest.raises(TooManyTries):
-        sign_in.by_code(shop, email, digits)
+        sign_in.request_code(shop, email, stranger)
+    for _ in range(8):
+        with pytest.raises((LinkInvalid, LinkExpired)):
+            sign_in.by_code(shop, email, "no digits", stranger)
+    with pytest.raises(TooManyTries):
+        sign_in.by_code(shop, email, "no digits", stranger)
+    clock.pass_(seconds=1)
+    sign_in.request_code(shop, email, owner)
+    newest = max(builders.rows(shop, SignInCode), key=lambda code: code.created_at)
+    with pytest.raises(TooManyTries):
+        sign_in.by_code(shop, email, "no digits", stranger)
+    assert sign_in.by_code(shop, email, codes.digits_of(newest.id, signing_key=shop.signing_key), owner)
+
+
+def test_one_sender_has_no_codes_mailed_to_forty_strangers_and_what_is_refused_counts_for_nobody_else(
+    shop: Shop,
+) -> None:
+    sent = 0
+    for number in range(40):
+        with contextlib.suppress(TooManyTries):
+            sign_in.request_code(shop, f"stranger-{number}@berg.example", Sender("203.0.113.7"))
+            sent += 1
+    assert sent == 20
+    assert rate_limits_of(shop)["codes in all"] == 20
+    sign_in.request_code(shop, somebody(), Sender("192.0.2.1"))
+
+
+def rate_limits_of(shop: Shop) -> dict[str, int]:
+    """How often everybody was counted."""
+    with shop.reading() as session:
+        row = rate_limits.standing(session, codes._ASKING_IN_ALL, "everybody")
+        return {codes._ASKING_IN_ALL.name: row.hits if row else 0}
 
 
 def test_a_newer_code_replaces_the_older(shop: Shop, clock: Clock) -> None:

@@ -16,13 +16,6 @@ from tests.core.privacy import traces
 from tests.core.privacy.test_erasure import sells
 from tests.fakes import FakeStripe
 
-pytestmark = pytest.mark.usefixtures("_no_limits")
-
-
-@pytest.fixture
-def _no_limits() -> None:
-    codes._limiter.storage.reset()
-
 
 def asked(shop: Shop) -> str:
     """The digits that were mailed."""

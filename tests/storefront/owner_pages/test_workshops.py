@@ -7,7 +7,6 @@ from core.kinds.places.attendees import Attendee
 from core.kinds.places.cancellations import PlaceCancellation
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
-from core.people import codes
 from core.people.staff import Role
 from tests import builders
 from tests.builders import bought
@@ -19,7 +18,6 @@ pytestmark = builders.on_sqlite
 @pytest.fixture
 def office(visitor: Visitor) -> Visitor:
     """An owner, in a shop in which three places of five are sold, and one is being paid for."""
-    codes._limiter.storage.reset()
     bought(visitor.shop, visitor.stripe, ("clinic-eur", 2))
     bought(visitor.shop, visitor.stripe, ("clinic-eur", 1), cart="cart_2")
     builders.opened(visitor.shop, ("clinic-eur", 1), cart="cart_3")

@@ -34,22 +34,25 @@ class Limit:
     seconds: int = 60
 
 
+# Payments that were declined, of all buyers: one who mistypes makes some, who tries out stolen cards makes many.
+DECLINES = Limit("declined payments", 20, 3600)
+
 # One statement, so that nobody reads what another is about to change.
 _HIT = text(
-    "insert into rate_limits (subject, began_at, hits) values (:subject, :now, 1) on conflict (subject) do update set"
-    " hits = case when rate_limits.began_at <= :over then 1 else rate_limits.hits + 1 end,"
+    "insert into rate_limits (subject, began_at, hits) values (:subject, :now, :cost) on conflict (subject) do update set"
+    " hits = case when rate_limits.began_at <= :over then excluded.hits else rate_limits.hits + excluded.hits end,"
     " began_at = case when rate_limits.began_at <= :over then excluded.began_at else rate_limits.began_at end"
     " returning hits, began_at"
 )
 
 
-def hit(session: Session, limit: Limit, who: str, *, now: datetime) -> int:
-    """Count one hit; return 0 if it is within the limit, else in how many seconds there is room again.
+def hit(session: Session, limit: Limit, who: str, *, cost: int = 1, now: datetime) -> int:
+    """Count one hit, or so many at once; return 0 if it is within the limit, else in how many seconds there is room again.
 
     Commit it also when it is too much.
     """
     at = now.timestamp()
-    values = {"subject": _subject(limit, who), "now": at, "over": at - limit.seconds}
+    values = {"subject": subject_of(limit, who), "now": at, "cost": cost, "over": at - limit.seconds}
     hits, began_at = session.connection().execute(_HIT, values).one()
     return max(1, ceil(began_at + limit.seconds - at)) if hits > limit.most else 0
 
@@ -64,5 +67,11 @@ def forget(session: Session, *, now: datetime) -> int:
     return len(found)
 
 
-def _subject(limit: Limit, who: str) -> str:
+def standing(session: Session, limit: Limit, who: str) -> RateLimit | None:
+    """The row of a subject, if it has come since its window began. Counts nothing."""
+    return session.get(RateLimit, subject_of(limit, who))
+
+
+def subject_of(limit: Limit, who: str) -> str:
+    """What a subject of a limit is called in the table: it names no address."""
     return sha256(f"{limit.name} {who}".encode()).hexdigest()[:40]

@@ -1,0 +1,107 @@
+"""PostgreSQL's connections: what each is told once it is opened, and before it is used again.
+
+A pooler that lends a connection for one transaction only (PgBouncer's transaction mode) gives the next one to somebody else:
+nothing may be kept on it, neither prepared statements nor settings. That it is one is seen, and needs no setting.
+"""
+
+import select
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
+
+# How long, in milliseconds, one waits for somebody's lock, for a statement, and for a transaction in which nothing happens.
+LIMITS = {"lock_timeout": 10_000, "statement_timeout": 60_000, "idle_in_transaction_session_timeout": 60_000}
+# Under this option a connection has no such limits: a migration or an export takes as long as it takes.
+PATIENT = "pushcart_patient"
+# A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
+_TRUSTED = 5
+# Seconds that one waits for a connection: for the server to take it, and for another thread to be done with one.
+_CONNECTS, _SPARES = 5, 10
+_POOLED = "pushcart_pooled"
+
+
+def connect(url: str) -> Engine:
+    """An engine for `postgresql://…`. Nothing is opened yet."""
+    engine = create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=10,
+        max_overflow=10,
+        pool_timeout=_SPARES,
+        hide_parameters=True,  # an error would name them, and with them people's addresses
+        # A server that is away is said to be so soon: requests that wait for it would use up all threads.
+        connect_args={} if "connect_timeout=" in url else {"connect_timeout": _CONNECTS},
+    )
+    _prepare(engine)
+    _ask_before_use(engine)
+    return engine
+
+
+def is_pooled(engine: Engine) -> bool:
+    """Whether a pooler stands between this process and the database. Opens a connection where none is."""
+    if engine.dialect.name != "postgresql":
+        return False
+    with engine.connect() as connection:
+        return bool(connection.info[_POOLED])
+
+
+def options() -> str:
+    """The limits as libpq's `options`, for connections of a library that makes its own."""
+    return " ".join(f"-c {name}={limit}" for name, limit in LIMITS.items() if not name.startswith("idle"))
+
+
+def _prepare(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def opened(connection: Any, record: Any) -> None:
+        from psycopg.types.array import ListBinaryDumper  # here, since not every shop has PostgreSQL
+
+        # The rows of an insert go in PostgreSQL's own form: as text each letter of a payload would be looked at, whether it
+        # must be escaped.
+        connection.adapters.register_dumper(list, ListBinaryDumper)
+        connection.autocommit = True
+        [backend] = connection.execute("select pg_backend_pid()").fetchone()
+        # A pooler answers with numbers of its own, by which it knows its clients.
+        record.info[_POOLED] = backend != connection.info.backend_pid
+        if record.info[_POOLED]:
+            connection.prepare_threshold = None
+        else:
+            connection.execute(_limiting(LIMITS, of_transaction=False))
+        connection.autocommit = False
+
+    @event.listens_for(engine, "begin")
+    def begins(connection: Connection) -> None:
+        if connection.get_execution_options().get(PATIENT):
+            connection.exec_driver_sql(_limiting(dict.fromkeys(LIMITS, 0), of_transaction=True))
+        elif connection.info[_POOLED]:
+            connection.exec_driver_sql(_limiting(LIMITS, of_transaction=True))
+
+
+def _limiting(limits: dict[str, int], *, of_transaction: bool) -> str:
+    return "select " + ", ".join(f"set_config('{name}', '{most}', {of_transaction})" for name, most in limits.items())
+
+
+def _ask_before_use(engine: Engine) -> None:
+    """Have a connection asked whether it still stands before it is used again, unless there is no doubt of it: asking every
+    time, as the pool itself would, is a round trip for each transaction."""
+
+    @event.listens_for(engine, "checkin")
+    def put_back(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: Any, record: Any, _proxy: Any) -> None:
+        since = record.info.pop("idle_since", None)  # a new one has not been put back yet
+        if since is None or (monotonic() - since < _TRUSTED and not _was_spoken_to(connection)):
+            return
+        if not engine.dialect._do_ping_w_event(connection):
+            raise InvalidatePoolError
+
+
+def _was_spoken_to(connection: Any) -> bool:
+    """Whether the server has sent what nobody asked for: that it shuts down, most likely, or an end of the connection."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,62 @@
+"""Limits of checkouts: how many somebody may begin, and how many places of a workshop they may hold that way without paying.
+
+Each door to a checkout that strangers have counts here first. Whoever pays is not slowed down: the limits are far above what
+people do.
+"""
+
+from collections.abc import Iterator
+
+from sqlmodel import Session
+
+from core.catalog import plan_prices
+from core.catalog.products import Kind, Product
+from core.foundation import addresses
+from core.journeys.checkout import Basket
+from core.kinds import workshops
+from core.shop import Shop
+from core.traffic import counting
+from core.traffic.counting import Count, Sender
+from core.traffic.rate_limits import Limit
+
+BY_ADDRESS = Limit("checkouts by address", 30)
+BY_BROWSER = Limit("checkouts by browser", 10)
+BY_EMAIL = Limit("checkouts by email", 10, 600)
+# As long as a place is held for whoever has not paid yet.
+_HOLDING = 35 * 60
+# So many places of one date somebody may hold at least; otherwise as many as one order may have.
+_FEW = 4
+
+
+def admit(shop: Shop, basket: Basket, sender: Sender) -> None:
+    """Count this checkout. Raises TooManyTries, before anything is ordered or held."""
+    if shop.settings.rate_limits == "off":
+        return
+    counting.admit(
+        shop,
+        [
+            Count(BY_BROWSER, sender.browser),
+            Count(BY_ADDRESS, sender.address),
+            Count(BY_EMAIL, addresses.fold(basket.email)),
+        ],
+    )
+    with shop.reading() as session:
+        places = list(_places(session, basket, sender))
+    counting.admit(shop, places)
+
+
+def _places(session: Session, basket: Basket, sender: Sender) -> Iterator[Count]:
+    """The places that the basket is to hold and does not hold by now, of each date by itself."""
+    priced = plan_prices.priced(session, [item.price for item in basket.items])
+    wanted = [(item, priced[item.price].product) for item in basket.items if item.price in priced]
+    wanted = [(item, product) for item, product in wanted if product.kind is Kind.WORKSHOP]
+    held = workshops.held(session, basket.cart_id) if wanted else {}
+    for item, product in wanted:
+        new = item.quantity - (held.get(item.date, 0) if item.date else sum(held.values()))
+        if new > 0:
+            date = item.date or product.id
+            yield Count(_limit("browser", product), f"{sender.browser} {date}" if sender.browser else "", new)
+            yield Count(_limit("address", product), f"{sender.address} {date}" if sender.address else "", new)
+
+
+def _limit(by: str, product: Product) -> Limit:
+    return Limit(f"places by {by}", max(product.max_quantity, _FEW), _HOLDING)

@@ -1,0 +1,93 @@
+"""Counting who comes: the limits of what is done without a proof of who one is, shared by all processes of the shop.
+
+Counted in the database or, with REDIS_URL, there: a shop that is stormed spares its database that.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from typing import TYPE_CHECKING
+
+import structlog
+
+from core.foundation.database import repeatable
+from core.foundation.errors import TooManyTries
+from core.shop import Shop
+from core.traffic import rate_limits
+from core.traffic.rate_limits import Limit
+
+if TYPE_CHECKING:
+    from limits.strategies import FixedWindowRateLimiter
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Where somebody comes from, for limits alone: the address or network, and the browser. Empty where it is not known."""
+
+    address: str = ""
+    browser: str = ""
+
+
+NOBODY = Sender()
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many hits of one subject of a limit; of nobody, an empty one, none."""
+
+    limit: Limit
+    who: str
+    cost: int = 1
+
+
+def admit(shop: Shop, counts: Iterable[Count]) -> None:
+    """Count these one after the other, up to the first that is too much: what is refused is not counted against all others.
+
+    Raises TooManyTries. For outside any transaction: what is counted stays counted.
+    """
+    known = [each for each in counts if each.who]
+    if shop.settings.rate_limits == "off" or not known:
+        return
+    wait = _by_redis(shop, known) if shop.settings.redis_url else _by_database(shop, known)
+    if wait:
+        raise TooManyTries(limit=f"again in {wait} seconds")
+
+
+@repeatable
+def _by_database(shop: Shop, counts: list[Count]) -> int:
+    now = shop.now()
+    with shop.transaction() as session:
+        for each in counts:
+            if wait := rate_limits.hit(session, each.limit, each.who, cost=each.cost, now=now):
+                return wait
+    return 0
+
+
+def _by_redis(shop: Shop, counts: list[Count]) -> int:
+    from limits import RateLimitItemPerSecond
+    from limits.errors import StorageError
+
+    limiter = _limiter(shop.settings.redis_url)
+    try:
+        for each in counts:
+            item = RateLimitItemPerSecond(each.limit.most, each.limit.seconds)
+            subject = rate_limits.subject_of(each.limit, each.who)
+            if not limiter.hit(item, subject, cost=each.cost):
+                return max(1, ceil(limiter.get_window_stats(item, subject).reset_time - time.time()))
+    except StorageError as error:
+        log.warning("redis_away", error=type(error).__name__)
+        return _by_database(shop, counts)
+    return 0
+
+
+@lru_cache(maxsize=4)
+def _limiter(url: str) -> "FixedWindowRateLimiter":
+    # Here, since most shops have none.
+    from limits.storage import storage_from_string
+    from limits.strategies import FixedWindowRateLimiter
+
+    return FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True))
