@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select, update
 from core.foundation import masking
 from core.foundation.database import Record, text_enum
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 
 class Name(StrEnum):
