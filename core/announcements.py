@@ -15,7 +15,7 @@ from core.catalog.products import Kind
 from core.foundation import outbox
 from core.foundation.database import NOW
 from core.foundation.outbox import Job
-from core.foundation.writes import at_the_end
+from core.foundation.writes.later import at_the_end
 from core.kinds import entitlement_records
 from core.kinds.entitlement_records import EntitlementRecord
 from core.kinds.grants import Grant
@@ -169,9 +169,8 @@ def _standing(row: LicenseKey, grant: GrantState | None, now: datetime) -> str:
 @event.listens_for(Session, "before_flush")
 def _before_flush(session: Session, _context: object, _objects: object) -> None:
     """Whoever changes an attendee, in whatever way, has it announced."""
-    changed = [
-        row.id for row in [*session.new, *session.dirty] if isinstance(row, Attendee) and session.is_modified(row)
-    ]
+    modified = [row for row in session.dirty if isinstance(row, Attendee) and session.is_modified(row)]
+    changed = [row.id for row in [*session.new, *modified] if isinstance(row, Attendee)]
     if changed:
         at_the_end(session, _announce_attendees, *changed)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, inspect, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
@@ -22,6 +21,7 @@ from core.foundation import addresses
 from core.foundation.money import Money
 from core.foundation.signals import corrections
 from core.foundation.telemetry import requests
+from core.foundation.writes.flush import changed_in, update_of
 from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
@@ -72,7 +72,6 @@ class Case:
 
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
     """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
-    session.flush()  # refunds and disputes are about to name payments, which may be new
     earlier = [announcements.before(case.order) for case in cases]
     tasks = [_begun(case, now=now) for case in cases]
     found = convergence.converge(session, tasks, now=now)
@@ -301,20 +300,15 @@ def _write(session: Session, first: Sequence[Order], *, now: datetime) -> None:
     corrections.note_changes(session, first)
     for order in first:
         order.fulfilled_at = now
-        before = inspect(order).committed_state
-        changed = tuple(name for name in before if before[name] != getattr(order, name))
-        groups.setdefault(changed, []).append(order)
+        groups.setdefault(changed_in(order), []).append(order)
     for changed, found in groups.items():
         _write_first(session, changed, found)
     session.flush()
 
 
-def _write_first(session: Session, changed: Sequence[str], found: Sequence[Order]) -> None:
-    table = Order.__table__  # type: ignore[attr-defined]
-    unfulfilled = update(table).where(table.c.id == bindparam("this"), table.c.fulfilled_at.is_(None))
-    statement = unfulfilled.values({name: bindparam(f"new_{name}") for name in changed})
-    rows = [{"this": order.id, **{f"new_{name}": getattr(order, name) for name in changed}} for order in found]
-    if session.connection().execute(statement, rows).rowcount != len(found):
+def _write_first(session: Session, changed: tuple[str, ...], found: Sequence[Order]) -> None:
+    write = update_of(Order.__table__, changed, only="fulfilled_at is null")  # type: ignore[attr-defined]
+    if write(session, [vars(order) for order in found]) != len(found):
         raise RuntimeError("an order was fulfilled by somebody who did not lock it")
     for order in found:
         for name in changed:

@@ -94,9 +94,11 @@ class Clock:
 
 
 @event.listens_for(Session, "before_flush")
-def _no_row_before_what_it_names(session: Session, _context: object, _objects: object) -> None:
-    """Rows of one flush are written in the order of their classes' names: a new row that another of them names by a
-    foreign key must have been flushed before, or it is luck that it comes first."""
+def _no_row_before_what_it_names(session: Session, context: object, _objects: object) -> None:
+    """SQLAlchemy writes the rows of one flush in the order of their classes' names: a new row that another of them names by
+    a foreign key must have been flushed before, or it is luck that it comes first."""
+    if context is None:
+        return  # the shop's own sessions see to it
     new = {(row.__table__.name, row.id) for row in session.new if hasattr(row, "id")}
     for row in [*session.new, *session.dirty] if new else ():
         for key in row.__table__.foreign_keys:

@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Kind, Price, Priced, Product
 from core.foundation.database import Record
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 
 class PlanPrice(Record, table=True):

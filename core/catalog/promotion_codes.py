@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, minor_units
 from core.foundation.money import Money
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 
 class PromotionCode(Record, table=True):

@@ -16,7 +16,7 @@ from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, is_away, repeatable, text_enum
 from core.foundation.errors import EventNotFound, EventReduced
 from core.foundation.telemetry import requests
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.gateway import personal_parts
 from core.gateway.signature import verified
 from core.shop import Shop

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from functools import wraps
+from functools import cache, wraps
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -38,6 +38,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
 from core.connections import postgres
+from core.foundation.writes.flush import BatchedSession
 
 # Named constraints, so that later migrations can drop them on both databases.
 SQLModel.metadata.naming_convention = {
@@ -84,6 +85,13 @@ class Record(SQLModel):
     """What every table's rows are. An attribute that is set is noted for the database and no more: SQLModel would hand it to
     Pydantic as well, which checks nothing of what is in a table."""
 
+    def __init__(self, **values: Any) -> None:
+        defaults, factories = _defaults(type(self))
+        if unknown := values.keys() - defaults.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        made = {name: make() for name, make in factories.items() if name not in values}
+        vars(self).update({**defaults, **made, **values})
+
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(type(self).__dict__.get(name), InstrumentedAttribute):
             # Facts are merged again and again, and mostly say what is known: then there is nothing to note.
@@ -91,6 +99,14 @@ class Record(SQLModel):
                 set_attribute(self, name, value)
         else:
             super().__setattr__(name, value)
+
+
+@cache
+def _defaults(kind: type[Record]) -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
+    """What is in each column of a new row where nothing else is said, and what is made for each of them."""
+    fields = kind.model_fields
+    factories: dict[str, Any] = {name: field.default_factory for name, field in fields.items() if field.default_factory}
+    return {name: None if field.is_required() else field.default for name, field in fields.items()}, factories
 
 
 def new_id(prefix: str) -> str:
@@ -172,7 +188,7 @@ def keep_statistics(engine: Engine) -> None:
 def transaction(engine: Engine, *, now: Callable[[], datetime], secret: str = "") -> Iterator[Session]:
     """A session that commits on leaving and rolls back on an error. On SQLite it holds the write lock from the start."""
     info = {NOW: now, SECRET: secret}
-    with _turn(engine), Session(engine, expire_on_commit=False, autoflush=False, info=info) as session:
+    with _turn(engine), BatchedSession(engine, expire_on_commit=False, autoflush=False, info=info) as session:
         yield session
         session.commit()
 
@@ -182,7 +198,7 @@ def joined(connection: Connection, *, secret: str = "") -> Iterator[Session]:
     """A session that is a part of the transaction which is open on this connection: it is undone by itself on an error, and
     stays only if all of that does."""
     options: dict[str, Any] = {"join_transaction_mode": "create_savepoint", "info": {SECRET: secret}}
-    with Session(connection, expire_on_commit=False, autoflush=False, **options) as session:
+    with BatchedSession(connection, expire_on_commit=False, autoflush=False, **options) as session:
         yield session
         session.commit()
 

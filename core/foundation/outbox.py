@@ -16,7 +16,8 @@ from sqlmodel import Session
 from core.foundation import masking
 from core.foundation.database import constant
 from core.foundation.telemetry import requests
-from core.foundation.writes import InsertOnce, at_the_end
+from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.later import at_the_end
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, EnqueueOptions

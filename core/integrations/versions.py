@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select, tuple_, update
 
 from core.foundation.database import is_away, repeatable
 from core.foundation.errors import BadInput
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.integrations import entitlements, persons
 from core.integrations.entitlements import Entitlements
 from core.kinds.entitlement_records import EntitlementRecord

@@ -15,7 +15,8 @@ from core.catalog.products import Product
 from core.foundation import signing
 from core.foundation.database import SECRET, Record, index_where, new_id, text_enum
 from core.foundation.errors import SealBroken
-from core.foundation.writes import InsertOnce, at_the_end
+from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.later import at_the_end
 from core.kinds import downloads, file_versions, license_keys
 from core.kinds.grants import Delivery, Grant, License, Machine
 from core.orders.orders import Order, OrderLine

@@ -13,7 +13,7 @@ from core.foundation import masking
 from core.foundation.addresses import fold
 from core.foundation.database import Record, text_enum
 from core.foundation.outbox import Job
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.orders.orders import Order
 
 

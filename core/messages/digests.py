@@ -10,7 +10,7 @@ from core.foundation import outbox
 from core.foundation.database import Record
 from core.foundation.money import Money
 from core.foundation.outbox import Job
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 _ONLY = "weekly"
 _MONDAY_AT = time(8)

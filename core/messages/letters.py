@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, select
 from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, text_enum
 from core.foundation.signals import heartbeats
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.kinds.seats import Seat
 from core.orders.orders import Order
 from core.people import codes

@@ -7,7 +7,8 @@ from typing import Any
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record
-from core.foundation.writes import InsertOnce, at_the_end
+from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.later import at_the_end
 
 
 class FulfillmentLog(Record, table=True):

@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, col, delete, select
 
 from core.foundation import masking
 from core.foundation.database import Record
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 # After so many tries an object is for a person: by then it has failed for a quarter of an hour.
 _MANY = 6

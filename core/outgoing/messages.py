@@ -19,7 +19,8 @@ from core.foundation import outbox
 from core.foundation.database import Record, new_id, text_enum
 from core.foundation.errors import HookNotFound
 from core.foundation.outbox import Job
-from core.foundation.writes import InsertOnce, at_the_end
+from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.later import at_the_end
 from core.outgoing import endpoints
 from core.outgoing.endpoints import WebhookEndpoint
 from core.outgoing.topics import Topic

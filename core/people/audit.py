@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, new_id
 from core.foundation.errors import DoneAlready
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 # How an action is kept that came from a terminal, where nobody signs in.
 TERMINAL = "terminal"

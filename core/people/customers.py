@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
 from core.foundation.database import Record, new_id, text_enum
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 
 class Customer(Record, table=True):

@@ -12,7 +12,7 @@ from core.catalog.products import Interval
 from core.foundation import outbox
 from core.foundation.database import Record, new_id, text_enum
 from core.foundation.outbox import Job
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.orders import orders
 from core.orders.orders import Order
 from core.orders.subscriptions import RENEWING, TRIED, Subscription

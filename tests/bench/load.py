@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ async def _answer(reader: asyncio.StreamReader) -> int:
 
 def main(plan: dict[str, Any]) -> dict[str, Any]:
     """Run this plan."""
-    return asdict(uvloop.run(Load(Plan(**plan)).run()))
+    return dict(vars(uvloop.run(Load(Plan(**plan)).run())))
 
 
 if __name__ == "__main__":

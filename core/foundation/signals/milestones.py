@@ -11,7 +11,7 @@ from core.foundation import masking, outbox
 from core.foundation.database import Record, text_enum
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
 from core.foundation.outbox import Job, Notice
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 
 
 class Name(StrEnum):

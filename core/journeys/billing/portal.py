@@ -11,7 +11,7 @@ from core.catalog import plan_prices
 from core.catalog.plan_prices import OnSale
 from core.foundation.database import Record
 from core.foundation.errors import AccessDenied, StripeRefused
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
 from core.people import customers

@@ -7,7 +7,7 @@ from sqlmodel import Field, Session, col, delete, select
 from core.foundation import outbox
 from core.foundation.database import Record, minor_units
 from core.foundation.outbox import Job, Notice
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.gateway.sessions import SessionFacts
 
 # Perhaps the catalogue was applied meanwhile: so often it is tried anew.

@@ -17,7 +17,7 @@ from core.foundation.addresses import fold
 from core.foundation.database import NOW, Record, constant, index_where, new_id, text_enum
 from core.foundation.errors import LinkInvalid, OfferOver, PlacesFree
 from core.foundation.outbox import Job
-from core.foundation.writes import at_the_end
+from core.foundation.writes.later import at_the_end
 from core.kinds import workshops
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders.orders import OrderLine

@@ -16,7 +16,7 @@ from sqlmodel import Field, Session, col, select, update
 from core.foundation.database import constant, index_where, minor_units, text_enum
 from core.foundation.signals import corrections
 from core.foundation.signals.corrections import Dated
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.gateway.objects import id_of, moment
 from core.orders.orders import AdmittedOrder
 

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, update
 from sqlmodel import Session, col, select
 
 from core.foundation.signals.corrections import FRESH, Correction
-from core.foundation.writes import InsertOnce
+from core.foundation.writes.inserts import InsertOnce
 from core.owner.figures.counting import ALL, SALES, Kept, counted
 from core.owner.figures.day_sums import HourSum, SummedDays
 from core.owner.figures.days import day_of, hour_of, hours, midnight, pieces

@@ -1,0 +1,99 @@
+"""A session that writes what has changed of its rows in as few statements as there are tables: SQLAlchemy's own would be
+asked about each row. Rows are written after those that they refer to, so that nobody need see to it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Table, inspect
+from sqlalchemy.orm.exc import StaleDataError
+from sqlmodel import Session, SQLModel
+
+from core.foundation.writes.columns import Row
+from core.foundation.writes.inserts import Insert
+from core.foundation.writes.updates import Delete, Update
+
+
+class BatchedSession(Session):
+    """A session all of whose tables are plain ones: their keys and defaults are made here, and not by the database."""
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Write what is new, has changed or is to go. What has got another key SQLAlchemy writes, in whatever order it does."""
+        if objects is not None or any(map(_has_another_key, self.dirty)):
+            super().flush(objects)
+        elif not self._is_clean():
+            self.dispatch.before_flush(self, None, None)
+            self._write([*self.new], [*self.dirty], [*self.deleted])
+
+    def _write(self, new: Sequence[SQLModel], dirty: Sequence[SQLModel], deleted: Sequence[SQLModel]) -> None:
+        added, changed, gone = _by_table(new), _by_table(dirty), _by_table(deleted)
+        for table in sorted({*added, *changed}, key=_place):
+            _update(self, table, changed.get(table, ()))
+            if rows := added.get(table):
+                _insert(table)(self, [vars(row) for row in rows])
+        for table in sorted(gone, key=_place, reverse=True):
+            _delete(table)(self, [vars(row) for row in gone[table]])
+        self._register_persistent({inspect(row) for row in (*new, *dirty)})
+        self._remove_newly_deleted([inspect(row) for row in deleted])
+
+
+def changed_in(row: SQLModel) -> tuple[str, ...]:
+    """The columns of a row that have another value now than the database has."""
+    before = inspect(row).committed_state
+    return tuple(name for name in before if before[name] != getattr(row, name))
+
+
+def _has_another_key(row: SQLModel) -> bool:
+    return not inspect(row).committed_state.keys().isdisjoint(_names_of_key(row.__table__))  # type: ignore[attr-defined]
+
+
+def _by_table(rows: Iterable[SQLModel]) -> dict[Table, list[SQLModel]]:
+    found: dict[Table, list[SQLModel]] = {}
+    for row in rows:
+        found.setdefault(row.__table__, []).append(row)  # type: ignore[attr-defined]
+    return found
+
+
+def _update(session: Session, table: Table, rows: Iterable[SQLModel]) -> None:
+    groups: dict[tuple[str, ...], list[SQLModel]] = {}
+    for row in rows:
+        if names := changed_in(row):
+            groups.setdefault(names, []).append(row)
+    for names, of_them in groups.items():
+        # In one order for everybody: two who change the same rows would wait for each other.
+        found = update_of(table, names)(session, sorted(map(vars, of_them), key=_key_of(table)))
+        if found != len(of_them):
+            raise StaleDataError(f"{len(of_them)} rows of {table.name} were to be changed, and {found} were there")
+
+
+@cache
+def update_of(table: Table, names: tuple[str, ...], only: str = "") -> Update:
+    """The update of these columns of a table; `only` is what is asked of each row beside its key."""
+    return Update(table, names, only=only)
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return Insert(table, [column.name for column in table.columns])
+
+
+@cache
+def _delete(table: Table) -> Delete:
+    return Delete(table)
+
+
+@cache
+def _names_of_key(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
+
+
+@cache
+def _key_of(table: Table) -> Callable[[Row], tuple[Any, ...]]:
+    names = _names_of_key(table)
+    return lambda row: tuple([row[name] for name in names])
+
+
+@cache
+def _place(table: Table) -> int:
+    """Where a table stands among those that refer to each other: after those that it refers to."""
+    return table.metadata.sorted_tables.index(table)

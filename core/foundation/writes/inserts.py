@@ -1,0 +1,70 @@
+"""Inserts of many rows in one statement, whose words are put together once."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import CursorResult, Dialect, Table
+from sqlmodel import Session, SQLModel
+
+from core.foundation.writes.columns import Columns, Row, mark
+
+# SQLite takes some thirty thousand values in one statement.
+_MOST_ROWS = 500
+
+
+class Insert:
+    """An insert of many rows. `end` is what its statement says after them.
+
+    PostgreSQL takes several rows as arrays, so that one statement is prepared for however many there are.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str], *, name: str = "", end: str = "") -> None:
+        self._columns = Columns(table, names)
+        self._begin = f"insert into {name or table.name} ({', '.join(names)})"
+        self._end, self._returns = end, "returning" in end
+
+    def __call__(self, session: Session, rows: Sequence[Row]) -> list[Any]:
+        """Insert these, each with all its columns; return what the statement returns, if it was told to."""
+        found: list[Any] = []
+        for start in range(0, len(rows), _MOST_ROWS):
+            result = self._insert(session, rows[start : start + _MOST_ROWS])
+            found += result.all() if result.returns_rows else []
+        return found
+
+    def _insert(self, session: Session, rows: Sequence[Row]) -> CursorResult[Any]:
+        connection = session.connection()
+        dialect = connection.dialect
+        if len(rows) > 1 and dialect.name == "postgresql":
+            return connection.exec_driver_sql(self._of_arrays(dialect), self._columns.arrays(rows, dialect))
+        values = [self._columns.values(row, dialect) for row in rows]
+        if len(rows) == 1 or not self._returns:  # then one statement does for however many there are
+            return connection.exec_driver_sql(self._of_values(1, mark(dialect)), values)
+        return connection.exec_driver_sql(self._of_values(len(rows), mark(dialect)), tuple(chain.from_iterable(values)))
+
+    @lru_cache(maxsize=1)  # noqa: B019 - these live as long as the process
+    def _of_arrays(self, dialect: Dialect) -> str:
+        arrays = ", ".join(f"%s::{kind}[]" for kind in self._columns.types(dialect))
+        return f"{self._begin} select * from unnest({arrays}) {self._end}"
+
+    @lru_cache(maxsize=_MOST_ROWS)  # noqa: B019
+    def _of_values(self, count: int, mark: str) -> str:
+        row = "(" + ", ".join([mark] * len(self._columns.names)) + ")"
+        return f"{self._begin} values {', '.join([row] * count)} {self._end}"
+
+
+class InsertOnce(Insert):
+    """An insert that leaves those rows alone which are there already, and says which were not."""
+
+    def __init__(
+        self,
+        of: type[SQLModel] | Table,
+        *names: str,
+        name: str = "",
+        conflict: str = "do nothing",
+        returning: str = "",
+    ) -> None:
+        table: Table = of if isinstance(of, Table) else of.__table__  # type: ignore[attr-defined]
+        end = f"on conflict {conflict}" + (f" returning {returning}" if returning else "")
+        super().__init__(table, names or [column.name for column in table.columns], name=name, end=end)

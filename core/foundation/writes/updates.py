@@ -1,0 +1,61 @@
+"""Updates of many rows in one statement, each to values of its own, and deletes."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import CursorResult, Dialect, Table
+from sqlmodel import Session
+
+from core.foundation.writes.columns import Columns, Row, mark
+
+
+class Update:
+    """An update of these columns of rows that are found by their key; `only` is what is asked of each beside it."""
+
+    def __init__(self, table: Table, names: Sequence[str], *, only: str = "") -> None:
+        self._table, self._changed = table.name, tuple(names)
+        self._key = [column.name for column in table.primary_key]
+        self._only = f" and {self._table}.{only}" if only else ""
+        self._columns = Columns(table, [*names, *self._key])
+
+    def __call__(self, session: Session, rows: Sequence[Row]) -> int:
+        """Update these, each with its key and all of the columns; return how many were found."""
+        connection = session.connection()
+        dialect = connection.dialect
+        result: CursorResult[Any]
+        if len(rows) > 1 and dialect.name == "postgresql":
+            result = connection.exec_driver_sql(self._of_arrays(dialect), self._columns.arrays(rows, dialect))
+        else:
+            values = [self._columns.values(row, dialect) for row in rows]
+            result = connection.exec_driver_sql(self._of_values(mark(dialect)), values)
+        return result.rowcount
+
+    @lru_cache(maxsize=1)  # noqa: B019 - these live as long as the process
+    def _of_arrays(self, dialect: Dialect) -> str:
+        changed = ", ".join(f"{name} = given.{name}" for name in self._changed)
+        arrays = ", ".join(f"%s::{kind}[]" for kind in self._columns.types(dialect))
+        given = f"unnest({arrays}) as given ({', '.join(self._columns.names)})"
+        found = " and ".join(f"{self._table}.{name} = given.{name}" for name in self._key)
+        return f"update {self._table} set {changed} from {given} where {found}{self._only}"
+
+    @lru_cache(maxsize=2)  # noqa: B019
+    def _of_values(self, mark: str) -> str:
+        changed = ", ".join(f"{name} = {mark}" for name in self._changed)
+        found = " and ".join(f"{self._table}.{name} = {mark}" for name in self._key)
+        return f"update {self._table} set {changed} where {found}{self._only}"
+
+
+class Delete:
+    """A delete of rows that are found by their key."""
+
+    def __init__(self, table: Table) -> None:
+        self._table, self._key = table.name, [column.name for column in table.primary_key]
+        self._columns = Columns(table, self._key)
+
+    def __call__(self, session: Session, rows: Sequence[Row]) -> None:
+        """Delete these, each with its key."""
+        connection = session.connection()
+        found = " and ".join(f"{name} = {mark(connection.dialect)}" for name in self._key)
+        keys = [self._columns.values(row, connection.dialect) for row in rows]
+        connection.exec_driver_sql(f"delete from {self._table} where {found}", keys)

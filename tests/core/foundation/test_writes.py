@@ -1,0 +1,165 @@
+"""Rows are written many in a statement, as they are, and after those that they name."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.orm.exc import StaleDataError
+from sqlmodel import Session, col, select, update
+
+from core.foundation.database import Record
+from core.foundation.writes.flush import update_of
+from core.gateway.sessions import CheckoutState
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order
+from core.orders.payments import Payment
+from core.shop import Shop
+from tests.core.test_statements import statements
+
+NOW = datetime(2026, 11, 23, 10, 24, 0, 5, tzinfo=UTC)
+HOURS = timedelta(hours=1)
+
+
+def order(number: int, **more: object) -> Order:
+    return Order(
+        id=f"ord_{number}", number=f"PC-{number}", cart_id=f"cart_{number}", currency="eur", amount_expected=5_000_000_000,
+        livemode=bool(number % 2), created_at=NOW, updated_at=NOW + number * HOURS, **more,
+    )  # fmt: skip
+
+
+def attempt(number: int, **more: object) -> Checkout:
+    return Checkout(
+        id=f"co_{number}", order_id=f"ord_{number}", attempt=1, expires_at=NOW, created_at=NOW, ask_after=NOW, **more,
+    )  # fmt: skip
+
+
+def payment(number: int) -> Payment:
+    return Payment(
+        id=f"pi_{number}", order_id=f"ord_{number}", billing_reason="checkout", amount=1, amount_subtotal=1, amount_discount=0,
+        amount_tax=0, currency="eur", paid_at=NOW, lines_known=True,
+    )  # fmt: skip
+
+
+def stored(shop: Shop, rows: Sequence[Record]) -> None:
+    with shop.transaction() as session:
+        session.add_all(rows)
+
+
+def orders_in(session: Session) -> list[Order]:
+    return list(session.exec(select(Order).order_by(Order.id)))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_new_rows_are_written_as_they_are_and_after_those_that_they_name(shop: Shop, number: int) -> None:
+    parameters = {"mode": "payment", "lines": [{"name": "Größe »L«, 100 %"}], "none": None}
+    numbers = range(number)
+    rows = [[payment(each), attempt(each, parameters=parameters), order(each, paid_at=None)] for each in numbers]
+    with statements(shop.engine) as heard:
+        stored(shop, [row for each in rows for row in each])
+    written = [each.split()[2] for each in heard if each.startswith("insert")]
+    assert written == ["orders", "checkouts", "payments"]
+    with shop.reading() as session:
+        assert orders_in(session) == [order(each, paid_at=None) for each in numbers]
+        found = session.exec(select(Checkout).order_by(Checkout.id)).all()
+        assert found == [attempt(each, parameters=parameters) for each in numbers]
+
+
+def test_a_row_that_was_written_is_known_and_written_no_more(shop: Shop) -> None:
+    with shop.transaction() as session:
+        made = order(1)
+        session.add(made)
+        session.flush()
+        assert session.get(Order, "ord_1") is made
+        with statements(shop.engine) as heard:
+            session.flush()
+            made.currency = str(made.currency)
+            session.flush()
+        assert heard == []
+
+
+def test_each_row_changes_to_values_of_its_own(shop: Shop) -> None:
+    stored(shop, [*map(order, range(4)), attempt(0)])
+    with shop.transaction() as session, statements(shop.engine) as heard:
+        first, *others = orders_in(session)
+        attempts = session.exec(select(Checkout)).all()
+        first.email, first.paid_at = "nora@lindqvist.example", NOW
+        for each in others:
+            each.email, each.attempts = f"{each.id}@lindqvist.example", 2**31 - 1
+        attempts[0].parameters, attempts[0].state = {"mode": "changed"}, CheckoutState.EXPIRED
+        session.flush()
+    # One for each table and what of it has changed.
+    assert len([each for each in heard if each.startswith("update")]) == 3
+    with shop.reading() as session:
+        found = orders_in(session)
+        assert [each.email for each in found][1:] == [f"ord_{each}@lindqvist.example" for each in (1, 2, 3)]
+        assert [each.paid_at for each in found] == [NOW, None, None, None]
+        [row] = session.exec(select(Checkout)).all()
+        assert (row.parameters, row.state) == ({"mode": "changed"}, CheckoutState.EXPIRED)
+
+
+def test_what_goes_goes_before_what_it_names_and_after_what_takes_its_place(shop: Shop) -> None:
+    stored(shop, [order(1), attempt(1), order(2)])
+    with shop.transaction() as session:
+        named, naming = session.get_one(Order, "ord_1"), session.get_one(Checkout, "co_1")
+        naming.order_id = "ord_3"
+        session.add(order(3))
+        session.delete(named)
+        session.flush()
+        session.delete(naming)
+        session.delete(session.get_one(Order, "ord_3"))
+        session.flush()
+        assert session.get(Order, "ord_3") is None
+    with shop.reading() as session:
+        assert [each.id for each in orders_in(session)] == ["ord_2"]
+
+
+def written_in_vain(session: Session, row: Order) -> None:
+    session.add(row)
+    session.flush()
+    raise ZeroDivisionError
+
+
+def test_what_is_rolled_back_was_never_there(shop: Shop) -> None:
+    with pytest.raises(ZeroDivisionError), shop.transaction() as session:
+        written_in_vain(session, order(1))
+    with shop.transaction() as session:
+        with pytest.raises(ZeroDivisionError), session.begin_nested():
+            written_in_vain(session, order(2))
+        session.add(order(3))
+    with shop.reading() as session:
+        assert [each.id for each in orders_in(session)] == ["ord_3"]
+
+
+def test_a_change_of_what_is_gone_is_an_error(shop: Shop) -> None:
+    stored(shop, [order(1), order(2)])
+    with shop.transaction() as session:
+        for row in orders_in(session):
+            row.email = "nora@lindqvist.example"
+        session.connection().exec_driver_sql("delete from orders where id = 'ord_2'")
+        with pytest.raises(StaleDataError):
+            session.flush()
+        session.rollback()
+
+
+def test_a_row_may_get_another_key(shop: Shop) -> None:
+    stored(shop, [order(1)])
+    with shop.transaction() as session:
+        session.get_one(Order, "ord_1").id = "ord_9"
+    with shop.reading() as session:
+        assert [each.id for each in orders_in(session)] == ["ord_9"]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_update_leaves_what_is_not_as_it_asks(shop: Shop, number: int) -> None:
+    stored(shop, [order(each) for each in range(number + 1)])
+    with shop.transaction() as session:
+        session.exec(update(Order).where(col(Order.id) == "ord_0").values(fulfilled_at=NOW))
+        write = update_of(Order.__table__, ("currency",), only="fulfilled_at is null")  # type: ignore[attr-defined]
+        assert write(session, [{"id": f"ord_{each}", "currency": "usd"} for each in range(number)]) == number - 1
+    with shop.reading() as session:
+        assert [each.currency for each in orders_in(session)] == ["eur", *["usd"] * (number - 1), "eur"]
+
+
+def test_a_row_says_what_it_has_not_got(shop: Shop) -> None:
+    with pytest.raises(TypeError, match="Order has no colour"):
+        order(1, colour="red")
