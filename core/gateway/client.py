@@ -43,6 +43,7 @@ class Stripe(Protocol):
     def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
+    def end_later(self, subscription: str) -> dict[str, Any]: ...
     def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int: ...
     def change_item(
         self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str
@@ -159,6 +160,17 @@ class StripeApi(Asking):
             return self._ask(lambda: self._client.v1.subscriptions.cancel(subscription))
         except StripeRefused:
             # Stripe says of one that is over that there is none.
+            found = self.find_subscription(subscription)
+            if found is None or found["status"] not in ("canceled", "incomplete_expired"):
+                raise
+            return found
+
+    def end_later(self, subscription: str) -> dict[str, Any]:
+        """Have a subscription end when the period that was paid for does. One that has ended already is returned as it is."""
+        changes = {"cancel_at_period_end": True}
+        try:
+            return self._ask(lambda: self._client.v1.subscriptions.update(subscription, changes))  # type: ignore[arg-type]
+        except StripeRefused:
             found = self.find_subscription(subscription)
             if found is None or found["status"] not in ("canceled", "incomplete_expired"):
                 raise
