@@ -39,6 +39,7 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
         "cus_nobody", configuration="bpc_nobody", return_url="http://localhost:8501/"
     ),
     "price_by_key": lambda stripe, _: stripe.price_by_key("nobodys"),
+    "find_product": lambda stripe, _: stripe.find_product("prod_nobody"),
     "make_product": lambda stripe, _: stripe.make_product({"name": "Nobody's"}, key="product"),
     "change_product": lambda stripe, _: stripe.change_product("prod_nobody", {"name": "Nobody's"}),
     "portals": lambda stripe, _: stripe.portals(),
