@@ -160,11 +160,15 @@ def _stock(url: str, files: Path) -> None:
     """Apply the tests' catalogue, as of the moment at which the clock of every test begins."""
     settings = Settings(database_url=url, storage_url=f"file://{files}", secret_key="a secret of sixteen letters")
     shop = Shop(settings, database.connect(url), FakeStripe(Clock()), Storage(settings.storage_url), Clock())
-    publishing.apply(shop, CATALOGUE)
-    # As where a worker has had its turn: each test looks at the jobs that it owes itself.
-    outbox.forget(shop.engine, [job.id for job in outbox.jobs(shop.engine, Stage.WAITING, limit=10)])
+    put_on_sale(shop)
     shop.engine.dispose()
     _in_one_file(url)
+
+
+def put_on_sale(shop: Shop) -> None:
+    """Apply the tests' catalogue, and owe nothing of it: each test looks at the jobs that it owes itself."""
+    publishing.apply(shop, CATALOGUE)
+    outbox.forget(shop.engine, [job.id for job in outbox.jobs(shop.engine, Stage.WAITING, limit=10)])
 
 
 def _in_one_file(url: str) -> None:

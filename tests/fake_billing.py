@@ -55,6 +55,15 @@ class FakeBilling(FakePayments):
         self._answer()
         return deepcopy(self.subscriptions[subscription])
 
+    def end_later(self, subscription: str) -> dict[str, Any]:
+        self._called("end_later")
+        if subscription not in self.subscriptions:
+            raise StripeRefused("resource_missing", f"No such subscription: '{subscription}'")
+        if self.subscriptions[subscription]["status"] not in ("canceled", "incomplete_expired"):
+            self.cancel_later(subscription)
+        self._answer()
+        return deepcopy(self.subscriptions[subscription])
+
     def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int:
         self._called("preview_item")
         return sum(each["amount"] for each in self._cost_of_change(subscription, item, changes)[1])

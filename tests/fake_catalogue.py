@@ -48,6 +48,10 @@ class FakeCatalogue:
         there = [each for each in self.prices.values() if each["active"] and each["lookup_key"] == lookup_key]
         return deepcopy({**there[0], "product": self.products[there[0]["product"]]}) if there else None
 
+    def find_product(self, product: str) -> dict[str, Any] | None:
+        self._called("find_product")
+        return deepcopy(self.products.get(product))
+
     def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         self._called("make_product")
         return deepcopy(self.products[self._once(key, parameters, lambda: self._new_product(**parameters))])
@@ -134,6 +138,8 @@ class FakeCatalogue:
         return name
 
     def _new_price(self, asked: dict[str, Any]) -> str:
+        if asked["product"] not in self.products:
+            raise StripeRefused("resource_missing", f"No such product: '{asked['product']}'")
         recurring, key = asked.get("recurring"), asked.get("lookup_key")
         for each in self.prices.values():
             if key and each["lookup_key"] == key:

@@ -46,6 +46,7 @@ class Stripe(Protocol):
     def payment_intent_of_invoice(self, invoice: str) -> str | None: ...
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]: ...
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
+    def end_later(self, subscription: str) -> dict[str, Any]: ...
     def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int: ...
     def change_item(
         self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str
@@ -58,6 +59,7 @@ class Stripe(Protocol):
     def create_price(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def archive_price(self, price: str) -> dict[str, Any]: ...
     def price_by_key(self, lookup_key: str) -> dict[str, Any] | None: ...
+    def find_product(self, product: str) -> dict[str, Any] | None: ...
     def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]: ...
     def change_product(self, product: str, changes: dict[str, Any]) -> dict[str, Any]: ...
     def portals(self) -> list[dict[str, Any]]: ...
@@ -183,6 +185,17 @@ class StripeApi(Asking):
                 raise
             return found
 
+    def end_later(self, subscription: str) -> dict[str, Any]:
+        """Have a subscription end when the period that was paid for does. One that has ended already is returned as it is."""
+        changes = {"cancel_at_period_end": True}
+        try:
+            return self._ask(lambda: self._client.v1.subscriptions.update(subscription, changes))  # type: ignore[arg-type]
+        except StripeRefused:
+            found = self.find_subscription(subscription)
+            if found is None or found["status"] not in ("canceled", "incomplete_expired"):
+                raise
+            return found
+
     def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int:
         """What another quantity or price of an item would bill at once if it were changed at this moment, in minor units: for the
         rest of the period, or for a new one where the price has another interval. Below zero is credited."""
@@ -252,6 +265,10 @@ class StripeApi(Asking):
         """The price on sale with this lookup key, with its product, or None."""
         asked = {"lookup_keys": [lookup_key], "active": True, "limit": 1, "expand": ["data.product"]}
         return self._first(lambda: self._client.v1.prices.list(asked))  # type: ignore[arg-type]
+
+    def find_product(self, product: str) -> dict[str, Any] | None:
+        """A product as it is now."""
+        return self._find(lambda: self._client.v1.products.retrieve(product))
 
     def make_product(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
         """Create a product, or get the one that was created before under this idempotency key."""

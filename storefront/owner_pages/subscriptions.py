@@ -10,6 +10,7 @@ from storefront.amounts import price
 from storefront.back_office import dialogs, gate, lists, states
 
 shop = process.shop()
+_ENDS = {"now": "At once", "later": "When the period that was paid for ends"}
 VIEWS = {"all": "All", "renewals": f"Renewals of the next {subscriptions.AHEAD.days} days"}
 
 
@@ -21,7 +22,7 @@ def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
             st.markdown(line)
         if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
             st.button(
-                "End it now", type="tertiary", icon=":material/cancel:", key=f"open-end-{row.id}",
+                "End it", type="tertiary", icon=":material/cancel:", key=f"open-end-{row.id}",
                 on_click=dialogs.opener(f"end-{row.id}"),
             )  # fmt: skip
 
@@ -70,16 +71,21 @@ def about(row: SubscriptionRow) -> list[str]:
 def end(row: SubscriptionRow) -> None:
     """What it does, and the button."""
     gate.me()
-    st.markdown(
-        f"The plan of order {row.order.number} ends at once, at Stripe too, and its buyer loses access now. Nothing is"
-        " refunded and nothing more is billed. This cannot be undone."
+    st.markdown(f"The plan of order {row.order.number}. Nothing is refunded, and nothing more is billed.")
+    later = (
+        bool(row.renews_at)
+        and st.radio("It ends", list(_ENDS), format_func=_ENDS.__getitem__, key="end-when") == "later"
     )
-    words.quiet("To let it run out with what was paid, end it at Stripe: its page there offers the end of the period.")
-    if st.button("End it now", type="primary", key="end-do"):
+    words.quiet(
+        f"Its buyer keeps access until {dates.day(row.renews_at)}, and may take it back in Stripe's portal until then."
+        if later and row.renews_at
+        else "Its buyer loses access now. This cannot be undone."
+    )
+    if st.button("End it", type="primary", key="end-do"):
 
         def act(deed: Deed) -> str:
-            plans.end_now(shop, row.id, deed=deed)
-            return "It has ended."
+            plans.end_by_staff(shop, row.id, later=later, deed=deed)
+            return "It ends with its period." if later else "It has ended."
 
         dialogs.carry_out(f"end-{row.id}", act)
 

@@ -13,9 +13,8 @@ import pytest
 from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
-from core.owner import publishing
 from core.shop import Shop
-from tests.conftest import CATALOGUE, Clock, migrated_database
+from tests.conftest import Clock, migrated_database, put_on_sale
 from tests.contract.fake_side import FakeSide
 from tests.contract.sandbox_side import SandboxSide, sandbox_side
 from tests.contract.sides import CAPTURE_SECONDS, Side
@@ -71,7 +70,7 @@ def _open_shop(request: pytest.FixtureRequest, folder: Path) -> Shop:
             stripe_webhook_secret=SECRET, app_url="http://localhost:8501",
         )  # fmt: skip
     shop = Shop(settings, database.connect(url), FakeStripe(), Storage(settings.storage_url))
-    publishing.apply(shop, CATALOGUE)
+    put_on_sale(shop)
     with closing(sqlite3.connect(folder / "stocked.db")) as stock, shop.engine.connect() as full:
         cast(sqlite3.Connection, full.connection.driver_connection).backup(stock)
     return shop

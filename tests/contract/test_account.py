@@ -61,6 +61,10 @@ def test_a_plan_s_price_is_made_once_and_found_by_its_lookup_key(account: Stripe
     assert (there["id"], there["product"]["id"]) == (dearer["id"], product["id"])
     renamed = account.change_product(product["id"], {"name": "Team", "tax_code": "txcd_10103000"})
     assert (renamed["name"], renamed["tax_code"]) == ("Team", "txcd_10103000")
+    there = account.find_product(product["id"])
+    assert there
+    assert (there["name"], there["active"]) == ("Team", True)
+    assert account.find_product("prod_nobody") is None
     asked_of_portal = {"features": {"invoice_history": {"enabled": True}}, "metadata": {"shop_id": "shop_1"}}
     portal = account.make_portal(asked_of_portal, key="portal:1")
     assert account.make_portal(asked_of_portal, key="portal:1")["id"] == portal["id"]

@@ -225,6 +225,18 @@ def test_cancelled_in_the_portal_it_names_the_moment_and_ends_then(side: Side) -
     assert (gone.status, gone.ended_at, gone.end_reason) == ("canceled", going.period_end, "cancellation_requested")
 
 
+def test_told_by_the_shop_to_end_later_it_ends_with_its_period_and_stays_ended(side: Side) -> None:
+    name = subscribed(side)
+    side.stripe.end_later(name)
+    going = facts(side, name)
+    assert (going.status, going.ends_at) == ("active", going.period_end)
+    side.end_period(name)
+    assert facts(side, name).status == "canceled"
+    assert side.stripe.end_later(name)["status"] == "canceled"
+    with pytest.raises(StripeRefused):
+        side.stripe.end_later("sub_nobody")
+
+
 def test_cancelled_at_once_it_ends_now(side: Side) -> None:
     name = subscribed(side)
     side.cancel(name)

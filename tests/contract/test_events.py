@@ -31,6 +31,7 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "line_items_of": lambda stripe, _: stripe.line_items_of("cs_test_nobody"),
     "lines_of_invoice": lambda stripe, _: stripe.lines_of_invoice("in_nobody"),
     "invoices_of_subscription": lambda stripe, _: stripe.invoices_of_subscription("sub_nobody"),
+    "end_later": lambda stripe, _: stripe.end_later("sub_nobody"),
     "preview_item": lambda stripe, _: stripe.preview_item("sub_nobody", "si_nobody", {"quantity": 2}, at=1),
     "change_item": lambda stripe, _: stripe.change_item("sub_nobody", "si_nobody", {"quantity": 2}, at=1, key="seats"),
     "cancel_subscription": lambda stripe, _: stripe.cancel_subscription("sub_nobody"),
@@ -38,6 +39,7 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
         "cus_nobody", configuration="bpc_nobody", return_url="http://localhost:8501/"
     ),
     "price_by_key": lambda stripe, _: stripe.price_by_key("nobodys"),
+    "find_product": lambda stripe, _: stripe.find_product("prod_nobody"),
     "make_product": lambda stripe, _: stripe.make_product({"name": "Nobody's"}, key="product"),
     "change_product": lambda stripe, _: stripe.change_product("prod_nobody", {"name": "Nobody's"}),
     "portals": lambda stripe, _: stripe.portals(),

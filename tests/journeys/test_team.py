@@ -78,12 +78,26 @@ def test_five_people_of_one_plan(arrive: Arrive, stand: Stand) -> None:
     finn.page.reload()
     finn.sees("You have a seat")
 
+    # A year in one go: what it costs now is said before, and everybody keeps their seat.
+    maya.page.reload()
+    maya.clicks(re.compile("Pay yearly instead"))
+    maya.sees("Your plan and everybody's seats stay as they are.")
+    assert accessibility.findings(maya.page) == []
+    maya.clicks("Switch to yearly")
+    maya.sees("You pay yearly from now on.")
+    maya.sees("3 of 3 seats taken")
+    assert [each["quantity"] for each in stand.order(order_id)["grants"]] == [3]
+    assert any(each["event"].startswith("plan_switched:") for each in stand.order(order_id)["log"])
+
     stand.happens("fail-next", subscription)
     stand.happens("renew", subscription)
     eventually(lambda: any("renewal" in each["subject"] for each in stand.letters_so_far(maya.email)))
     finn.page.reload()
     finn.sees("You have a seat")
     stand.happens("retry", subscription)
+    eventually(lambda: stand.order(order_id)["status"] == "fulfilled")
+    finn.page.reload()
+    finn.sees("You have a seat")
     stand.happens("cancel", subscription)
     eventually(lambda: [each["state"] for each in stand.order(order_id)["grants"]] == ["revoked"])
     finn.page.reload()

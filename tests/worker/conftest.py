@@ -15,7 +15,6 @@ from sqlmodel import select
 from core.events import inbox
 from core.foundation import outbox
 from core.foundation.database import new_id
-from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.journeys import checkout
@@ -23,9 +22,8 @@ from core.journeys.checkout import Basket, Item
 from core.kinds.workshops import WorkshopDate
 from core.messages import letters
 from core.messages.letters import Letter
-from core.owner import publishing
 from core.shop import Shop
-from tests.conftest import CATALOGUE, DATABASES, Clock, migrated_database
+from tests.conftest import DATABASES, Clock, migrated_database, put_on_sale
 from tests.databases import connected
 from tests.fakes import SECRET, FakeStripe, session_in, signed
 from tests.machine import environment, eventually, free_port, process
@@ -112,9 +110,7 @@ def open_trade(
         sweep_seconds=sweep_seconds,
     )  # fmt: skip
     shop = Shop(settings, connected(url), stripe, Storage(settings.storage_url), clock)
-    publishing.apply(shop, CATALOGUE)
-    # Workers of their own are without Stripe: nothing of the catalogue waits for them to tell it.
-    outbox.forget(shop.engine, [job.id for job in outbox.jobs(shop.engine, Stage.WAITING, limit=10)])
+    put_on_sale(shop)
     with shop.transaction() as session:
         for date in session.exec(select(WorkshopDate)):
             date.capacity = 1000

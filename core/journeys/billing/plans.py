@@ -18,8 +18,8 @@ from core.people.deeds import Deed
 from core.people.staff import Action
 from core.shop import Shop
 
-# Stands for the cause where somebody of the staff said that a plan ends.
-BY_STAFF = "staff"
+# Stand for the cause where somebody of the staff said that a plan ends: at once, or when what was paid for does.
+BY_STAFF, BY_STAFF_LATER = "staff", "staff_later"
 
 
 def refresh(shop: Shop, subscription_id: str) -> bool:
@@ -49,6 +49,10 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
 def end(shop: Shop, subscription_id: str, cause: str) -> None:
     """End a subscription because of a refund or a lost dispute, if that still holds and the policy says so; where the
     policy leaves it to the owners, they are told. What ended BY_STAFF needs neither. Raises StripeTrouble."""
+    if cause == BY_STAFF_LATER:
+        shop.stripe.end_later(subscription_id)
+        refresh(shop, subscription_id)
+        return
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
         wanted = cause == BY_STAFF or _is_unwanted(session, row)
@@ -64,23 +68,27 @@ def end(shop: Shop, subscription_id: str, cause: str) -> None:
         outbox.owe(session, Job.OWNER_NOTICE, row.order_id, topic, key=f"{row.order_id}:{topic}")
 
 
-def end_now(shop: Shop, subscription_id: str, *, deed: Deed) -> None:
-    """End a subscription at once because somebody of the staff says so; nothing is refunded.
+def end_by_staff(shop: Shop, subscription_id: str, *, later: bool = False, deed: Deed) -> None:
+    """End a subscription because somebody of the staff says so: at once, or `later` with its period. Nothing is refunded.
 
     Raises OrderNotFound, OtherMode, NotPermitted, DoneAlready or StripeTrouble. After StripeUnreachable or StripeKeyRefused it
     is remembered, and the worker tells Stripe.
     """
+    cause = BY_STAFF_LATER if later else BY_STAFF
     with shop.transaction() as session:
-        deeds.begin(session, shop.settings, deed, Action.END_PLAN, subject=subscription_id, now=shop.now())
+        detail = "when its period ends" if later else "at once"
+        deeds.begin(
+            session, shop.settings, deed, Action.END_PLAN, subject=subscription_id, detail=detail, now=shop.now()
+        )
         row = session.get(Subscription, subscription_id)
         order = orders.lock(session, row.order_id) if row else None
         if order is None:
             raise OrderNotFound(order=subscription_id)
         if order.livemode is not shop.settings.livemode:
             raise OtherMode(order_id=order.id, livemode=order.livemode)
-        key = f"{subscription_id}:{BY_STAFF}"
-        outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription_id, BY_STAFF, key=key)
-    end(shop, subscription_id, BY_STAFF)
+        key = f"{subscription_id}:{cause}" + (f":{deed.token}" if later else "")
+        outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription_id, cause, key=key)
+    end(shop, subscription_id, cause)
 
 
 def ends_after_refund(settings: Settings, refund: Refund) -> bool:

@@ -12,7 +12,7 @@ import orjson
 from core.catalog import plan_prices, tax
 from core.catalog.plan_prices import OnSale
 from core.catalog.products import Price, Priced, Product
-from core.foundation.errors import StripeKeyRefused, StripeRefused
+from core.foundation.errors import StripeKeyRefused
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.gateway.objects import id_of
@@ -98,17 +98,14 @@ def _bring(shop: Shop, sold: OnSale) -> bool:
     price, product, known = sold.price, sold.product, sold.known
     there = shop.stripe.price_by_key(price.lookup_key)
     if there is None or not _fits(shop, price, there):
-        with shop.reading() as session:  # the price before it may just have made it
-            of_product = plan_prices.product_of(session, product.id, shop.settings.mode)
-        of_product = of_product or _made_product(shop, product)
-        asked = _parameters(price, of_product)
-        # Of what was made under a key before, Stripe says the same again, though it is archived by now.
+        asked = _parameters(price, _product_of(shop, product))
+        # As of a product: not the same again that is archived by now.
         said = sha256(orjson.dumps([asked, known and known.stripe_price_id, there and there["id"]])).hexdigest()[:16]
         there = shop.stripe.create_price(asked, key=f"plan:{shop.id}:{price.id}:{said}")
     _describe(shop, product, there["product"])
     is_news = _keep(shop, sold, there)
     if known and known.stripe_price_id != there["id"]:
-        _archive(shop, known.stripe_price_id)
+        _archive(shop, price, known.stripe_price_id)
     return is_news
 
 
@@ -124,10 +121,16 @@ def _keep(shop: Shop, sold: OnSale, there: dict[str, Any]) -> bool:
     return True
 
 
-def _made_product(shop: Shop, product: Product) -> str:
+def _product_of(shop: Shop, product: Product) -> str:
+    """Stripe's product of this plan: that of another price of it while Stripe sells it, else a new one."""
+    with shop.reading() as session:  # the price before may just have made it
+        known = plan_prices.product_of(session, product.id, shop.settings.mode)
+    if known and (shop.stripe.find_product(known) or {}).get("active"):
+        return known
     named = {**_said(product), "metadata": {"product_id": product.id, "shop_id": shop.id}}
-    key = sha256(orjson.dumps(named)).hexdigest()[:16]
-    return str(shop.stripe.make_product(named, key=f"product:{shop.id}:{product.id}:{key}")["id"])
+    # Of what was made under a key before, Stripe says the same again, though it is gone by now.
+    said = sha256(orjson.dumps([named, known])).hexdigest()[:16]
+    return str(shop.stripe.make_product(named, key=f"product:{shop.id}:{product.id}:{said}")["id"])
 
 
 def _describe(shop: Shop, product: Product, there: Any) -> None:
@@ -164,10 +167,8 @@ def _parameters(price: Price, product: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _archive(shop: Shop, stripe_price_id: str) -> None:
-    """What was in its place is sold no more; what another account has cannot be."""
-    try:
+def _archive(shop: Shop, price: Price, stripe_price_id: str) -> None:
+    """What was made here and stands for it no more is sold no more. A price of the seller's own is theirs to archive."""
+    there = shop.stripe.find_price(stripe_price_id)
+    if there and (there.get("metadata") or {}).get("price_id") == price.id:
         shop.stripe.archive_price(stripe_price_id)
-    except StripeRefused as refusal:
-        if refusal.code != "resource_missing":
-            raise

@@ -121,6 +121,7 @@ def test_prices_that_stripe_no_longer_knows_are_made_anew_by_the_checkout_that_m
     plans_at_stripe.bring(shop, "plan")
     gone = known(shop)["plan-month"]
     stripe.prices.clear()
+    stripe.products.clear()
     stripe.by_key.clear()
     _, session_id = builders.opened(shop, "plan-month")
     assert lines(stripe, session_id)[0]["price"] == known(shop)["plan-month"] != gone

@@ -52,9 +52,9 @@ def test_a_plan_of_test_money_is_not_ended_with_a_live_key(shop: Shop, stripe: F
     me = colleagues.works_as(shop, Role.OWNER)
     owned = replace(shop, settings=shop.settings.model_copy(update={"owner_emails": (colleagues.OWNER,)}))
     with pytest.raises(OtherMode):
-        plans.end_now(builders.live(owned), subscription, deed=colleagues.deed(me))
+        plans.end_by_staff(builders.live(owned), subscription, deed=colleagues.deed(me))
     with pytest.raises(OrderNotFound):
-        plans.end_now(shop, "sub_of_nobody", deed=colleagues.deed(me))
+        plans.end_by_staff(shop, "sub_of_nobody", deed=colleagues.deed(me))
     assert stripe.subscriptions[subscription]["status"] == "active"
     assert builders.rows(shop, AuditEntry) == []
 
@@ -71,7 +71,7 @@ def test_nobody_who_is_not_signed_in_does_anything(shop: Shop, stripe: FakeStrip
         lambda: machinery.reconcile(shop, deed=deed, progress=lambda _: None),
         lambda: machinery.examine(shop, deed=deed, progress=lambda _: None),
         lambda: refunds.resume(shop, "rf_1", deed=deed),
-        lambda: plans.end_now(shop, "sub_1", deed=deed),
+        lambda: plans.end_by_staff(shop, "sub_1", deed=deed),
     ):
         with pytest.raises(NotPermitted):
             act()

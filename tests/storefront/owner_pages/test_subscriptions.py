@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.foundation.errors import StripeUnreachable
+from core.journeys.billing import plans
 from core.orders.subscriptions import Subscription
 from core.people.audit import AuditEntry
 from core.people.staff import Role
@@ -72,6 +73,26 @@ def test_renewals_are_the_next_first_and_without_what_ends(owner: Visitor) -> No
     assert plans[1] not in words(opens(owner, view="renewals")).replace("\\", "")
 
 
+@builders.on_sqlite
+def test_an_owner_lets_a_plan_end_with_its_period_and_its_buyer_keeps_access_until_then(owner: Visitor) -> None:
+    order_id, subscription = builders.subscribed(owner.shop, owner.stripe)
+    tab = sound(opens(owner).button(key=f"open-end-{subscription}").click().run())
+    sound(tab.radio(key="end-when").set_value("later").run())
+    assert "keeps access until" in words(tab)
+    owner.stripe.trouble = [StripeUnreachable("api_connection_error")]
+    sound(tab.button(key="end-do").click().run())
+    # The worker tells Stripe, if nobody else does.
+    jobs = [each for each in builders.jobs(owner.shop) if each.startswith("cancel_subscription:")]
+    assert len(jobs) == 1
+    plans.end(owner.shop, *jobs[0].split(":")[1:3])
+    assert builders.status(owner.shop, order_id) == "fulfilled"
+    (row,) = builders.rows(owner.shop, Subscription)
+    assert (row.status, row.ends_at) == ("active", row.period_end)
+    assert "and is not billed again" in words(opens(owner))
+    (entry,) = builders.rows(owner.shop, AuditEntry)
+    assert entry.detail == "when its period ends"
+
+
 def test_an_owner_ends_a_plan_at_once_and_its_buyer_loses_access(owner: Visitor) -> None:
     order_id, subscription = builders.subscribed(owner.shop, owner.stripe)
     tab, stale = (sound(opens(owner).button(key=f"open-end-{subscription}").click().run()) for _ in range(2))
@@ -105,7 +126,7 @@ def test_nobody_else_ends_a_plan_also_by_a_forged_dialog(visitor: Visitor, role:
     _, subscription = builders.subscribed(visitor.shop, visitor.stripe)
     visitor.works_as(role)
     tab = opens(visitor)
-    assert "End it now" not in labels(tab)
+    assert "End it" not in labels(tab)
     tab.session_state["dialog"] = f"end-{subscription}"
     sound(tab.run())
     sound(tab.button(key="end-do").click().run())
