@@ -24,7 +24,7 @@ from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
 from storefront.serving.headers import PageHeaders
-from storefront.serving.packed_files import PackedFiles
+from storefront.serving.packed_files import AsTheyAre, PackedFiles
 from storefront.serving.plain_html import PlainPages
 from webhook.app import create_app
 
@@ -95,6 +95,7 @@ app = st.App(
     middleware=[
         Middleware(PageHeaders, shop=shop),
         Middleware(PackedFiles),
+        Middleware(AsTheyAre),
         Middleware(DeadEnds, known=routes, plain=plain),
         Middleware(CountCrowd, crowd=crowd),
     ],

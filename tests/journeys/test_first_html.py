@@ -29,6 +29,7 @@ def test_a_shop_that_goes_away_says_so_and_comes_back_by_itself(arrive: Arrive, 
         rosa.expecting("WebSocket connection"),
         rosa.expecting("ERR_CONNECTION_REFUSED"),
         rosa.expecting("Is Streamlit still running"),
+        rosa.expecting("Client Error in reaching server"),
     ):
         stand.kill("storefront")
         expect(away).to_be_visible()
