@@ -81,7 +81,7 @@ class DeadEnds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not self._leads_somewhere(scope):
-            response: Response = self._documents.alone(HTTPConnection(scope), await self._plain.nowhere(), 404)
+            response: Response = self._documents.alone(HTTPConnection(scope), self._plain.nowhere(), 404)
             await response(scope, receive, send)
         else:
             await self._app(scope, receive, send)

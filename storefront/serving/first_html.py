@@ -14,14 +14,18 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
 
+import structlog
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
+from core.foundation import database
 from storefront import frame, links, pictures, stylesheets
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPage, PlainPages
+
+log = structlog.get_logger()
 
 _PAGES = pictures.STATIC.parent / "buyer_pages"
 # What pages without a plain side are called until they are drawn.
@@ -97,7 +101,7 @@ def routes(plain: PlainPages, crowd: Crowd) -> list[Route]:
     async def open_product(request: Request) -> Response:
         page = await plain.product(request.path_params.get("product") or request.query_params.get("p", ""))
         if page is None:
-            return documents.alone(request, await plain.missing(), 404)
+            return documents.alone(request, plain.missing(), 404)
         return documents.alone(request, page) if crowd.is_full else first(request, page)
 
     def opens_document(name: str) -> Endpoint:
@@ -118,7 +122,20 @@ def routes(plain: PlainPages, crowd: Crowd) -> list[Route]:
     found |= {f"/{path}": opens(_BACK_OFFICE) for path in links.OWNER_PATHS.values()}
     found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
     found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
-    return [*(Route(path, endpoint) for path, endpoint in found.items()), Route("/owner/{page:str}", _leave_slash)]
+
+    def or_away(endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except database.TROUBLE as error:
+                if not database.is_away(error):
+                    raise
+                log.warning("database_away", path=request.url.path, error=str(getattr(error, "orig", error)))
+                return documents.alone(request, plain.away(), 503)
+
+        return answer
+
+    return [*(Route(path, or_away(each)) for path, each in found.items()), Route("/owner/{page:str}", _leave_slash)]
 
 
 async def _leave_slash(request: Request) -> RedirectResponse:
