@@ -74,8 +74,7 @@ class PlainPages:
         look = await self._look()
         if offer := look.offers.get(product_id):
             return self._drawn(look, f"/p/{product_id}", lambda: self._product(look, offer))
-        # Off the shelves it still has a page, to which carts and purchases lead.
-        found = await run_in_threadpool(self._one, product_id) if product_id else None
+        found = await self.offer(product_id)
         return self._product(look, found) if found else None
 
     async def document(self, name: str) -> PlainPage:
@@ -103,6 +102,11 @@ class PlainPages:
     async def offers(self) -> Mapping[str, Offer]:
         """What is for sale, by its ids."""
         return (await self._look()).offers
+
+    async def offer(self, product_id: str) -> Offer | None:
+        """One of these, or what is off the shelves: that still has a page, to which carts and purchases lead."""
+        found = (await self._look()).offers.get(product_id)
+        return found or (await run_in_threadpool(self._one, product_id) if product_id else None)
 
     async def texts(self) -> Mapping[str, str]:
         """The seller's own words."""

@@ -192,6 +192,7 @@ def test_a_product_off_the_shelves_keeps_its_page(browser: TestClient, shop: Sho
         session.exec(update(Product).where(Product.id == "guide").values(active=False))
     answer = browser.get("/p/guide")
     assert (answer.status_code, "This is no longer for sale." in answer.text) == (200, True)
+    assert browser.get("/share/guide.png").status_code == 200
 
 
 def test_the_form_puts_in_the_cart_as_well(browser: TestClient, stripe: FakeStripe) -> None:
