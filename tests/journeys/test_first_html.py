@@ -47,7 +47,7 @@ def test_who_is_let_through_to_no_websocket_keeps_a_page_that_sells(browser: Bro
     with browser.new_context() as context:
         page, visits = context.new_page(), []
         page.route_web_socket("**/_stcore/stream", lambda socket: socket.close())
-        page.on("framenavigated", visits.append)
+        page.on("framenavigated", lambda frame: visits.append(frame.url))
         page.goto(f"{stand.url}/p/quiet-launch")
         page.wait_for_timeout(4000)
         expect(page.locator("#first").get_by_role("button", name="Buy now")).to_be_visible()
