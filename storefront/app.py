@@ -25,7 +25,7 @@ from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
 from storefront.serving.headers import PageHeaders
 from storefront.serving.hosts import OneHost
-from storefront.serving.packed_files import PackedFiles
+from storefront.serving.packed_files import AsTheyAre, PackedFiles
 from storefront.serving.plain_html import PlainPages
 from storefront.serving.while_away import WhileAway
 from webhook.app import create_app
@@ -99,6 +99,7 @@ app = st.App(
         Middleware(OneHost, settings=shop.settings),
         Middleware(PageHeaders, shop=shop),
         Middleware(PackedFiles),
+        Middleware(AsTheyAre),
         Middleware(DeadEnds, known=routes, plain=plain),
         Middleware(CountCrowd, crowd=crowd),
     ],

@@ -45,9 +45,10 @@ def cart_label(lines: int) -> str:
     return f"Cart · {lines}" if lines else "Cart"
 
 
-def phone_cart() -> None:
-    """The way to the cart on phones, where the top bar folds away."""
-    with st.container(key="phone-cart", horizontal=True, horizontal_alignment="right"):
+def phone_links() -> None:
+    """The way to one's purchases and to the cart on phones, where the top bar folds away."""
+    with st.container(key="phone-links", horizontal=True, horizontal_alignment="right", gap="small"):
+        links.open_by(links.PURCHASES, "Your purchases", "inventory_2")
         links.open_by(links.CART, cart_label(st.session_state.get("in_cart", 0)), "shopping_bag")
 
 

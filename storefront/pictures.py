@@ -1,6 +1,7 @@
 """Pictures: those of the products, and the shop's own name and icon."""
 
 import re
+import textwrap
 from base64 import b64encode
 from functools import cache
 from html import escape
@@ -77,13 +78,30 @@ def wordmark() -> str:
     """The seller's name for the top bar: the drawn one of the demo's seller, else the name set in type."""
     if _is_demo_brand():
         return inline("plainwork.svg")
-    name = process.shop().settings.shop_name
-    width = 18 * len(name)  # set to this very width: no one knows which font a browser takes
+    return _in_type(process.shop().settings.shop_name)
+
+
+# So many letters of a name stand beside each other before it is set in two lines; what does not fit into these is cut.
+_IN_A_LINE = 18
+_CUT = "…"
+
+
+@cache
+def _in_type(name: str) -> str:
+    lines = textwrap.wrap(
+        name, max(_IN_A_LINE, min(len(name) // 2 + 3, 2 * _IN_A_LINE)), max_lines=2, placeholder=_CUT
+    ) or [name]
+    size, rows = (29, (30,)) if len(lines) == 1 else (16, (16, 36))
+    widths = [round(size * 0.62 * len(line)) for line in lines]
+    # Set to this very width: no one knows which font a browser takes.
+    set_lines = "".join(
+        f'<text y="{y}" textLength="{width}" lengthAdjust="spacingAndGlyphs">{escape(line)}</text>'
+        for line, y, width in zip(lines, rows, widths, strict=True)
+    )
     return _inline(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 40" width="{width}" height="40">'
-        "<style>text{font:700 29px system-ui,sans-serif;fill:#161B2E}"
-        "@media (prefers-color-scheme:dark){text{fill:#E8EBF5}}</style>"
-        f'<text y="30" textLength="{width}" lengthAdjust="spacingAndGlyphs">{escape(name)}</text></svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {max(widths)} 40" width="{max(widths)}" height="40">'
+        f"<style>text{{font:700 {size}px system-ui,sans-serif;fill:#161B2E}}"
+        f"@media (prefers-color-scheme:dark){{text{{fill:#E8EBF5}}}}</style>{set_lines}</svg>"
     )
 
 

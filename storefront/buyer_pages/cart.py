@@ -255,6 +255,7 @@ with shop.reading() as session:
 trouble = st.session_state.pop("trouble", "")
 
 with frame.column(1080):
+    frame.phone_links()
     if not cart.lines:
         draw_empty()
         frame.footer()

@@ -109,7 +109,7 @@ with frame.column(1080):
     frame.title_bar(offer.name)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         links.to(links.SHOP, "All products", "arrow_back")
-        frame.phone_cart()
+        frame.phone_links()
     cover, panel = st.columns([7, 5], gap="medium")
     with panel:
         product_view.draw_head(offer)

@@ -11,7 +11,7 @@ texts = frame.texts()
 
 with frame.column(1120):
     pictures.trim()
-    frame.phone_cart()
+    frame.phone_links()
     st.title(words.plain(texts.get("headline", shop.settings.shop_name)), anchor=False)
     if intro := texts.get("intro"):
         st.markdown(words.plain(intro))

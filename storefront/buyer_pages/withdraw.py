@@ -145,6 +145,7 @@ def ask_anything() -> None:
 
 with frame.column(520):
     pictures.trim()
+    frame.phone_links()
     st.title("Withdraw from contract", anchor=False)
     if DONE in state:
         draw_done(state[DONE])

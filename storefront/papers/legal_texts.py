@@ -16,6 +16,7 @@ def draw(name: str) -> None:
     """The page of one of these texts."""
     with frame.column(760):
         pictures.trim()
+        frame.phone_links()
         st.title(frame.DOCUMENTS[name], anchor=False)
         document = who().document(name)
         if not document:

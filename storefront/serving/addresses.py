@@ -20,17 +20,8 @@ _STREAMLIT = ("/_stcore/", "/app/static/", "/media/", "/component/", "/auth/", "
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
 # Behind these is nothing that is the same for everybody.
 _NOT_FOR_SEARCHING = (
-    "/api/",
-    "/owner",
-    "/cart",
-    "/thanks",
-    "/purchases",
-    "/account",
-    "/seat",
-    "/ticket/",
-    "/join/",
-    "/waiting/",
-)
+    "/api/", "/owner", "/cart", "/thanks", "/purchases", "/account", "/seat", "/ticket/", "/join/", "/waiting/",
+)  # fmt: skip
 
 
 def routes(shop: Shop, plain: PlainPages) -> list[Route]:
@@ -38,7 +29,8 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
     made = SharePictures(shop)
 
     async def robots(_request: Request) -> Response:
-        lines = ["User-agent: *", *(f"Disallow: {path}" for path in _NOT_FOR_SEARCHING)]
+        shut = (f"Disallow: {path}" for path in _NOT_FOR_SEARCHING)
+        lines = ["User-agent: *", "Allow: /api/pictures/", *shut]
         return PlainTextResponse(
             "\n".join([*lines, "", f"Sitemap: {shop.settings.public_url}/sitemap.xml", ""]), headers=_A_DAY
         )
@@ -57,9 +49,8 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
         return Response(await run_in_threadpool(icon, pictures.favicon()), headers=_A_DAY, media_type="image/x-icon")
 
     async def share(request: Request) -> Response:
-        offers = await plain.offers()
         product = request.path_params.get("product")
-        offer = offers.get(product) if product else next(iter(offers.values()), None)
+        offer = await plain.offer(product) if product else next(iter((await plain.offers()).values()), None)
         if product and offer is None:
             return Response(status_code=404)
         image, name = (offer.image, offer.name) if offer else ("", shop.settings.shop_name)
@@ -81,7 +72,7 @@ class DeadEnds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not self._leads_somewhere(scope):
-            response: Response = self._documents.alone(HTTPConnection(scope), await self._plain.nowhere(), 404)
+            response: Response = self._documents.alone(HTTPConnection(scope), self._plain.nowhere(), 404)
             await response(scope, receive, send)
         else:
             await self._app(scope, receive, send)

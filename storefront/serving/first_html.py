@@ -20,6 +20,7 @@ from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from storefront import frame, links, pictures, stylesheets
+from storefront.serving import plain_html
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPage, PlainPages
 from storefront.serving.while_away import WhileAway
@@ -58,10 +59,13 @@ class Documents:
         script = f"<script>{_minified(pictures.STATIC / 'first.js')}</script>"
         self._before, self._between, self._after = _of_streamlit(f"{script}{icon}{style}{_early()}{_FONTS}")
 
-    def alone(self, request: HTTPConnection, page: PlainPage, status: int = 200) -> Response:
-        """The plain page, and no script."""
+    def alone(self, request: HTTPConnection, page: PlainPage, status: int = 200, *, again: int = 0) -> Response:
+        """The plain page, and no script. Whoever asks is told to ask `again` after so many seconds."""
         html = f'{self._alone}{page.head}</head><body><div id="first">{page.content}</div></body></html>'
-        return _answer(request, html, status, "no-store")
+        answer = _answer(request, html, status, "no-store")
+        if again:
+            answer.headers["Retry-After"] = str(again)
+        return answer
 
     def first(self, request: HTTPConnection, page: PlainPage) -> Response:
         """The plain page, until Streamlit has drawn it."""
@@ -98,7 +102,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
     async def open_product(request: Request) -> Response:
         page = await plain.product(request.path_params.get("product") or request.query_params.get("p", ""))
         if page is None:
-            return documents.alone(request, await plain.missing(), 404)
+            return documents.alone(request, plain.missing(), 404)
         return documents.alone(request, page) if crowd.is_full else first(request, page)
 
     def opens_document(name: str) -> Endpoint:
@@ -119,7 +123,11 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
     found |= {f"/{path}": opens(_BACK_OFFICE) for path in links.OWNER_PATHS.values()}
     found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
     found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
-    opened = [Route(path, closed.unless_away(endpoint)) for path, endpoint in found.items()]
+
+    def page_away(request: Request) -> Response:
+        return documents.alone(request, plain.away(), 503, again=plain_html.AGAIN)
+
+    opened = [Route(path, closed.unless_away(endpoint, page_away)) for path, endpoint in found.items()]
     return [*opened, Route("/owner/{page:str}", _leave_slash)]
 
 

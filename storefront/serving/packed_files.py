@@ -100,6 +100,23 @@ class PackedFiles:
             return None
 
 
+class AsTheyAre:
+    """ASGI middleware: answers of the sidecar go out as it made them.
+
+    Streamlit would pack a sold file of gigabytes on its way, with all of a core and at a fiftieth of the speed, and its length
+    would not be known to the browser any more.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            said = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+            scope = {**scope, "headers": said}
+        await self._app(scope, receive, send)
+
+
 def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pushcart", "packed")
 

@@ -8,7 +8,7 @@ checked when the form is sent, as for every other page.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from html import escape
 
@@ -32,6 +32,10 @@ _FRESH = 1.0
 _TRAP = '<p class="trap" aria-hidden="true"><label>Website <input name="website" tabindex="-1" autocomplete="off"></label></p>'
 _MISSING = About("We can't find that product")
 _NOWHERE = About("There is nothing at this address")
+_AWAY = About("We'll be right back")
+_NOTHING_LOST = "We can't get at our records right now. Nothing is lost, and what you paid for stays yours. This page tries again by itself."
+# After so many seconds.
+AGAIN = 5
 _NEEDS_SCRIPT = (
     "This page needs JavaScript, which is switched off in this browser. What is for sale can be bought without: "
     '<a href="/">see everything in the shop</a>.'
@@ -75,8 +79,7 @@ class PlainPages:
         look = await self._look()
         if offer := look.offers.get(product_id):
             return self._drawn(look, f"/p/{product_id}", lambda: self._product(look, offer))
-        # Off the shelves it still has a page, to which carts and purchases lead.
-        found = await run_in_threadpool(self._one, product_id) if product_id else None
+        found = await self.offer(product_id)
         return self._product(look, found) if found else None
 
     async def document(self, name: str) -> PlainPage:
@@ -88,17 +91,27 @@ class PlainPages:
         """A page of which there is nothing to be seen without a script."""
         return self._page(About(title), f"<noscript><p>{_NEEDS_SCRIPT}</p></noscript>", (await self._look()).texts)
 
-    async def missing(self) -> PlainPage:
+    def missing(self) -> PlainPage:
         """That there is no such product."""
-        return await self._dead_end(_MISSING, "It may have been renamed or taken off the shelf.")
+        return self._dead_end(_MISSING, "It may have been renamed or taken off the shelf.")
 
-    async def nowhere(self) -> PlainPage:
+    def nowhere(self) -> PlainPage:
         """That there is no such page."""
-        return await self._dead_end(_NOWHERE, "The link may be an old one, or the address has a slip of the pen in it.")
+        return self._dead_end(_NOWHERE, "The link may be an old one, or there is a slip in the address.")
+
+    def away(self) -> PlainPage:
+        """That nothing can be told for a moment. The page asks again by itself."""
+        page = self._page(_AWAY, f"{_tag('h1', _AWAY.title)}{_tag('p', _NOTHING_LOST)}", {})
+        return replace(page, head=f'{page.head}<meta http-equiv="refresh" content="{AGAIN}">')
 
     async def offers(self) -> Mapping[str, Offer]:
         """What is for sale, by its ids."""
         return (await self._look()).offers
+
+    async def offer(self, product_id: str) -> Offer | None:
+        """One of these, or what is off the shelves: that still has a page, to which carts and purchases lead."""
+        found = (await self._look()).offers.get(product_id)
+        return found or (await run_in_threadpool(self._one, product_id) if product_id else None)
 
     async def texts(self) -> Mapping[str, str]:
         """The seller's own words."""
@@ -144,26 +157,20 @@ class PlainPages:
 
     def _document(self, look: _Look, name: str) -> PlainPage:
         text = seller.of(look.texts, self._shop.settings).document(name)
-        about = About(
-            frame.DOCUMENTS[name],
-            f"{frame.DOCUMENTS[name]} of {self._shop.settings.shop_name}",
-            self._address(f"/{name}"),
-        )
+        title = frame.DOCUMENTS[name]
+        heading = _tag("h1", title)
         if not text:
-            return self._page(
-                About(frame.DOCUMENTS[name]),
-                _tag("h1", frame.DOCUMENTS[name]) + _tag("p", "There is nothing here yet."),
-                look.texts,
-            )
+            return self._page(About(title), f"{heading}{_tag('p', 'There is nothing here yet.')}", look.texts)
         if seller.is_link(text):
             text = f"It stands [on a page of its own]({text})."
-        return self._page(
-            about, f'<div class="text">{_tag("h1", frame.DOCUMENTS[name])}{_rendered(text)}</div>', look.texts
-        )
+        about = About(title, f"{title} of {self._shop.settings.shop_name}", self._address(f"/{name}"))
+        return self._page(about, f'<div class="text">{heading}{_rendered(text)}</div>', look.texts)
 
-    async def _dead_end(self, about: About, text: str) -> PlainPage:
+    def _dead_end(self, about: About, text: str) -> PlainPage:
         more = '<p><a href="/">See everything in the shop</a></p>'
-        return self._page(about, f"{_tag('h1', about.title)}{_tag('p', text)}{more}", (await self._look()).texts)
+        # The database is not asked for it: whoever tries addresses at random would have it asked each time.
+        texts = self._kept.texts if self._kept else {}
+        return self._page(about, f"{_tag('h1', about.title)}{_tag('p', text)}{more}", texts)
 
     def _address(self, path: str) -> str:
         return f"{self._shop.settings.public_url}{path}"

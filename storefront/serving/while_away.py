@@ -3,22 +3,20 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from html import escape
 
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from core.foundation import database
-from core.foundation.settings import Settings
 from core.shop import Shop
 
 log = structlog.get_logger()
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-# So many seconds it is believed to be as it was found, and after so many a browser asks again.
-_FRESH, _AGAIN = 1.0, 5
+# So many seconds it is believed to be as it was found.
+_FRESH = 1.0
 
 
 class WhileAway:
@@ -31,19 +29,19 @@ class WhileAway:
         self._there = True
         self._looking = asyncio.Lock()
 
-    def unless_away(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint of a page, or 503 in its place."""
+    def unless_away(self, endpoint: Endpoint, instead: Callable[[Request], Response]) -> Endpoint:
+        """The endpoint of a page, or another in its place."""
 
         async def answer(request: Request) -> Response:
             if not await self._is_there():
-                return _page(self._shop.settings)
+                return instead(request)
             try:
                 return await endpoint(request)
             except database.TROUBLE as error:
                 if not database.is_away(error):
                     raise
                 log.warning("database_away", path=request.url.path)
-                return _page(self._shop.settings)
+                return instead(request)
 
         return answer
 
@@ -53,18 +51,3 @@ class WhileAway:
                 self._there = await run_in_threadpool(database.answers, self._shop.engine)
                 self._until = self._clock() + _FRESH
             return self._there
-
-
-def _page(settings: Settings) -> HTMLResponse:
-    name, mail = escape(settings.shop_name), escape(settings.support_email)
-    html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Back in a moment</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="refresh" content="{_AGAIN}"><meta name="robots" content="noindex">'
-        "<style>:root { color-scheme: light dark; } body { margin: 15vh auto; max-width: 36rem; padding: 0 1.5rem; "
-        "font: 1.125rem/1.6 system-ui, sans-serif; }</style></head><body>"
-        f"<p>{name}</p><h1>Back in a moment</h1><p>We can't get at our records right now. Nothing is lost, and what you "
-        "paid for stays yours. This page tries again by itself.</p>"
-        f'<p>Is it urgent? <a href="mailto:{mail}">{mail}</a></p></body></html>'
-    )
-    return HTMLResponse(html, 503, headers={"Cache-Control": "no-store", "Retry-After": str(_AGAIN)})

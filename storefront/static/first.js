@@ -15,10 +15,12 @@
     const first = document.getElementById("first");
     const app = document.querySelector("[data-testid=stApp]");
     const main = app && app.querySelector("[data-testid=stMain]");
-    if (!first || !main || !main.querySelector(DRAWN)) return;
+    if (!first || !main || !main.querySelector(DRAWN) || first.querySelector("input:focus")) return;
+    // From now on there is a better page below. Where nothing of it stands above, nobody waits for all of it.
+    first.setAttribute("aria-hidden", "true");
     begun ||= performance.now();
     const goes_on = app.dataset.testScriptState === "running" && performance.now() - begun < 1500;
-    if (goes_on || first.querySelector("input:focus")) return;
+    if (goes_on && first.querySelector("h1")) return;
     clearInterval(looking);
     const scrolled = window.scrollY;
     first.remove();
@@ -27,7 +29,7 @@
 
   // Each page is one connection. While there is none, the page says so itself, and sees to it that there is one again.
   const AWAY = "The shop is away for a moment. It comes back by itself, and nothing is lost.";
-  let connected = null, leaving = false, asking = 0, answered = 0;
+  let connected = null, ever = false, leaving = false, asking = 0, answered = 0;
   addEventListener("pagehide", () => { leaving = true; });
   addEventListener("pageshow", () => { leaving = false; });
   const ask = async () => {
@@ -41,9 +43,11 @@
   const gone = () => {
     if (leaving || connected) return;
     document.documentElement.classList.add("away");
-    document.getElementById("away").textContent = AWAY;
+    // Who never had a connection, maybe since a network lets none through, has a page that works without.
+    const said = document.getElementById("away");
+    if (!ever || said.textContent) return;
+    said.textContent = AWAY;
     answered = 0;
-    clearTimeout(asking);
     asking = setTimeout(ask, 1000);
   };
   const back = () => {
@@ -55,7 +59,7 @@
   window.WebSocket = class extends Socket {
     constructor(...about) {
       super(...about);
-      this.addEventListener("open", () => { connected = this; back(); });
+      this.addEventListener("open", () => { connected = this; ever = true; back(); });
       this.addEventListener("close", () => {
         if (connected === this) connected = null;
         setTimeout(gone, 500);
@@ -63,5 +67,5 @@
     }
   };
   // Part of Streamlit that could not be fetched.
-  addEventListener("vite:preloadError", (event) => { event.preventDefault(); connected = null; gone(); });
+  addEventListener("vite:preloadError", (event) => { event.preventDefault(); connected = null; ever = true; gone(); });
 })();

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import checkout, downloads, entitlements, licenses, scale, webhook
+from tests.bench import checkout, downloads, entitlements, licenses, pages, scale, webhook
 from tests.bench.figures import Figures
 from tests.bench.measures import Bench
 from tests.bench.versions import HERE, checked_out
@@ -20,6 +20,7 @@ MEASURES: dict[str, Callable[[Bench, Figures], None]] = {
     "webhook": webhook.measure,
     "checkout": checkout.measure,
     "downloads": downloads.measure,
+    "pages": pages.measure,
     "licenses": licenses.measure,
     "entitlements": entitlements.measure,
     "reads": scale.measure,

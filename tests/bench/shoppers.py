@@ -61,14 +61,19 @@ class Measured:
     cpu_seconds: float = 0
     failed: int = 0
 
+    @property
+    def times(self) -> list[float]:
+        """Those of all steps together."""
+        return [taken for step in self.steps.values() for taken in step]
+
     def line(self) -> str:
         """All steps together, then each."""
-        every = [taken for step in self.steps.values() for taken in step]
+        every = self.times
         if not every:
             return f"{self.shoppers:>5} shoppers: {self.failed} failed, nothing else happened"
-        each = "  ".join(f"{step} {median(taken):.0f}/{_p95(taken):.0f}" for step, taken in self.steps.items() if taken)
+        each = "  ".join(f"{step} {median(taken):.0f}/{p95(taken):.0f}" for step, taken in self.steps.items() if taken)
         return (
-            f"{self.shoppers:>5} shoppers: p50 {median(every):5.0f} ms  p95 {_p95(every):6.0f} ms  "
+            f"{self.shoppers:>5} shoppers: p50 {median(every):5.0f} ms  p95 {p95(every):6.0f} ms  "
             f"{self.cpu_seconds / len(every) * 1000:6.1f} ms CPU a step  "
             f"{len(every)} steps, {self.failed} failed  ({each})"
         )
@@ -222,7 +227,8 @@ def storefront(tree: Path, **settings: object) -> Iterator[tuple[str, psutil.Pro
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _p95(taken: list[float]) -> float:
+def p95(taken: list[float]) -> float:
+    """What 95 in 100 were within, at most."""
     return quantiles(taken, n=20, method="inclusive")[-1] if len(taken) > 1 else taken[0]
 
 

@@ -22,6 +22,7 @@ from tests.bench import (
     exactness,
     licenses,
     office,
+    pages,
     reads,
     scale,
     stand,
@@ -169,6 +170,18 @@ def test_a_whole_file_is_downloaded_or_said_to_be_wrong(tmp_path: Path, monkeypa
     monkeypatch.setattr(downloads, "_put", lambda *_: None)
     downloads.measure(Bench(tmp_path / "another", (HERE,), ("sqlite",), runs=1, megabytes=3), figures)
     assert len(figures.wrong) == 2  # neither the same nor as long
+
+
+def test_a_launch_day_is_answered_and_each_buyer_has_a_payment_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "VIEWS", 6)
+    monkeypatch.setattr(pages, "PURCHASES", 3)
+    figures = Figures((HERE,))
+    pages.launch_day(Bench(tmp_path, (HERE,), ("sqlite",), runs=1, seconds=1), figures)
+    assert figures.wrong == []
+    assert figures.values["launch day, views", "answered/s"]["here"][0] > 0
+    assert figures.values["launch day, purchases", "answered/s"]["here"][0] > 0
 
 
 # Each script once and each database once: what they read is held on both by `test_scale`.

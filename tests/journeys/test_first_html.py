@@ -29,6 +29,7 @@ def test_a_shop_that_goes_away_says_so_and_comes_back_by_itself(arrive: Arrive, 
         rosa.expecting("WebSocket connection"),
         rosa.expecting("ERR_CONNECTION_REFUSED"),
         rosa.expecting("Is Streamlit still running"),
+        rosa.expecting("Client Error in reaching server"),
     ):
         stand.kill("storefront")
         expect(away).to_be_visible()
@@ -40,6 +41,19 @@ def test_a_shop_that_goes_away_says_so_and_comes_back_by_itself(arrive: Arrive, 
     rosa.sees_heading("The Quiet Launch")
     rosa.goes_to_cart()
     assert not ITS_OWN_WORDS.search(shown(rosa.page))
+
+
+def test_who_is_let_through_to_no_websocket_keeps_a_page_that_sells(browser: Browser, stand: Stand) -> None:
+    with browser.new_context() as context:
+        page, visits = context.new_page(), []
+        page.route_web_socket("**/_stcore/stream", lambda socket: socket.close())
+        page.on("framenavigated", lambda frame: visits.append(frame.url))
+        page.goto(f"{stand.url}/p/quiet-launch")
+        page.wait_for_timeout(4000)
+        expect(page.locator("#first").get_by_role("button", name="Buy now")).to_be_visible()
+        assert not ITS_OWN_WORDS.search(shown(page))
+        # The address became that of the page's own, once.
+        assert len(visits) <= 2
 
 
 def test_without_scripts_the_first_html_stays_and_buys(browser: Browser, stand: Stand) -> None:

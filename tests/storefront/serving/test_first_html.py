@@ -19,13 +19,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
 from core.catalog.products import Product, ShopText
+from core.foundation import database
 from core.shop import Shop
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPages
+from storefront.serving.while_away import WhileAway
 from tests import builders
 from tests.fakes import FakeStripe
+from tests.machine import free_port
 from webhook.app import create_app
 
 pytestmark = builders.on_sqlite
@@ -43,7 +46,7 @@ def browser(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]
     plain = PlainPages(shop)
     routes: list[BaseRoute] = [
         Mount("/api", app=create_app(shop)),
-        *first_html.routes(plain, Crowd(most=0)),
+        *first_html.routes(plain, Crowd(most=0), WhileAway(shop)),
         *addresses.routes(shop, plain),
     ]
     streamlit = Route("/{rest:path}", lambda _: PlainTextResponse("Streamlit"))
@@ -190,6 +193,7 @@ def test_a_product_off_the_shelves_keeps_its_page(browser: TestClient, shop: Sho
         session.exec(update(Product).where(Product.id == "guide").values(active=False))
     answer = browser.get("/p/guide")
     assert (answer.status_code, "This is no longer for sale." in answer.text) == (200, True)
+    assert browser.get("/share/guide.png").status_code == 200
 
 
 def test_the_form_puts_in_the_cart_as_well(browser: TestClient, stripe: FakeStripe) -> None:
@@ -207,3 +211,17 @@ def test_it_goes_out_packed(browser: TestClient) -> None:
     for address in ("/", "/nowhere"):
         assert browser.get(address).headers["content-encoding"] == "gzip"
         assert "content-encoding" not in browser.get(address, headers={"Accept-Encoding": "identity"}).headers
+
+
+def test_while_the_database_is_away_every_page_says_so_and_asks_again(
+    browser: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = database.connect(f"postgresql://127.0.0.1:{free_port()}/shop")
+    monkeypatch.setattr(Shop, "reading", lambda _: database.reading(engine))
+    for address in ("/", "/p/guide", "/cart", "/terms"):
+        answer = browser.get(address)
+        page = parsed(answer.text)
+        assert (answer.status_code, [each.get("http-equiv") for each in page.iter("meta")].count("refresh")) == (503, 1)
+        assert "We'll be right back" in text_of(page)
+    assert browser.get("/nowhere").status_code == 404
+    engine.dispose()

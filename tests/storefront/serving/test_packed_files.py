@@ -7,14 +7,18 @@ from pathlib import Path
 import brotli  # type: ignore[import-untyped]
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
+from streamlit.web.server.starlette.starlette_gzip_middleware import SelectiveGZipMiddleware
 
 from storefront import stylesheets
 from storefront.pictures import STATIC
 from storefront.serving import packed_files
-from storefront.serving.packed_files import PackedFiles
+from storefront.serving.packed_files import AsTheyAre, PackedFiles
 
 STYLE = stylesheets.ADDRESSES[0]
 BODY = (STATIC / "pushcart.css").read_bytes()
@@ -62,7 +66,7 @@ def test_a_disk_that_takes_nothing_hinders_nobody(tmp_path: Path, opened: Opened
 
 def test_it_is_kept_for_good_only_under_a_name_of_what_is_in_it(opened: Opened) -> None:
     browser = opened()
-    script = next(packed_files._FOLDERS["/static/"].glob("js/index.*.js")).name
+    script = next(packed_files._FOLDERS["/static/"].glob("js/Button.*.js")).name
     assert "immutable" in browser.get(STYLE).headers["cache-control"]
     assert "immutable" in browser.get(f"/static/js/{script}").headers["cache-control"]
     for address in ("/app/static/pushcart.css", "/app/static/pushcart.css?000000000000"):
@@ -92,3 +96,17 @@ def test_nothing_else_is_its_business(opened: Opened, address: str) -> None:
 def test_ours_stands_in_for_streamlit_s_font(opened: Opened) -> None:
     answer = opened().get("/static/media/SourceSansVF-Upright.ttf.BsWL4Kly.woff2", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (307, "/app/static/fonts/hanken-latin.woff2")
+
+
+@pytest.mark.parametrize(("ours", "length"), [(True, "5000"), (False, None)])
+def test_a_sold_file_is_not_packed_on_its_way(ours: bool, length: str | None) -> None:
+    async def file(_request: Request) -> Response:
+        return StreamingResponse(
+            iter([b"x" * 2500] * 2), headers={"Content-Length": "5000"}, media_type="application/pdf"
+        )
+
+    stack = (
+        [Middleware(AsTheyAre), Middleware(SelectiveGZipMiddleware)] if ours else [Middleware(SelectiveGZipMiddleware)]
+    )
+    answer = TestClient(Starlette(routes=[Route("/api/file", file)], middleware=stack)).get("/api/file")
+    assert (answer.content, answer.headers.get("content-length")) == (b"x" * 5000, length)

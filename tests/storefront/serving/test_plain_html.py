@@ -17,6 +17,7 @@ from core.orders.orders import Order
 from core.shop import Shop
 from storefront.serving import first_html, plain_html
 from storefront.serving.crowd import Crowd
+from storefront.serving.while_away import WhileAway
 from tests import builders
 from tests.fakes import FakeStripe
 from webhook.app import create_app
@@ -50,7 +51,7 @@ def browser(shop: Shop, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A browser without scripts, in front of a full shop whose pages are drawn anew each time."""
     monkeypatch.setattr("storefront.process.shop", lambda: shop)
     monkeypatch.setattr(plain_html, "_FRESH", 0)
-    pages = first_html.routes(plain_html.PlainPages(shop), crowd)
+    pages = first_html.routes(plain_html.PlainPages(shop), crowd, WhileAway(shop))
     app = Starlette(routes=[Mount("/api", app=create_app(shop)), *pages])
     with TestClient(app, follow_redirects=False) as browser:
         yield browser

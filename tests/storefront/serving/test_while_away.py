@@ -12,6 +12,7 @@ from core.foundation import database
 from core.shop import Shop
 from storefront.serving import first_html, while_away
 from storefront.serving.crowd import Crowd
+from storefront.serving.plain_html import PlainPages
 from tests import builders
 from tests.machine import free_port
 
@@ -22,7 +23,7 @@ def browser(shop: Shop, monkeypatch: pytest.MonkeyPatch, *, full: bool = False) 
     monkeypatch.setattr(while_away, "_FRESH", 0)
     crowd = Crowd(most=1 if full else 0)
     crowd.enter()
-    routes: list[Route] = first_html.routes(shop, crowd)
+    routes: list[Route] = first_html.routes(PlainPages(shop), crowd, while_away.WhileAway(shop))
     return TestClient(Starlette(routes=routes)), [route.path for route in routes if "{" not in route.path]
 
 
