@@ -25,9 +25,9 @@ class Places:
 # screen is looked for more than once in a second.
 PLACES = {
     Queue.CODES: Places(16, 8, look_every=1.0),
-    Queue.BUYERS: Places(32, 12, look_every=1.0),
+    Queue.BUYERS: Places(16, 6, look_every=1.0),
     Queue.STRIPE: Places(8, None, look_every=1.5),
-    Queue.RETRIES: Places(48, 8, look_every=2.0),
+    Queue.RETRIES: Places(16, 4, look_every=4.0),
     # For one endpoint few: one that keeps us waiting until the end holds a place for 15 seconds.
     Queue.WEBHOOKS: Places(16, 4, look_every=1.5),
     Queue.OWNERS: Places(2, None, look_every=4.0),
