@@ -20,10 +20,10 @@ from core.command_line import (
     staff,
     withdrawals,
 )
-from core.command_line.answers import Json, fail, say
+from core.command_line.answers import Json, fail, refuse, say
 from core.command_line.programs import api_keys, hooks
 from core.foundation import database, logs, migration, settings
-from core.foundation.errors import ShopError
+from core.foundation.errors import BadInput, ShopError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, group in {
@@ -51,12 +51,25 @@ log = structlog.get_logger()
 
 
 def main() -> None:
-    """Run the command; mistakes end in one readable line and exit status 1."""
+    """Run the command. What was typed wrongly ends in a readable line and exit status 2, what cannot be done in one and 1."""
     logs.set_up()
     try:
-        app()
+        # What the command ended with, where it says so itself.
+        sys.exit(app(standalone_mode=False) or 0)
+    except BadInput as error:
+        refuse(*errors.lines(error))
     except ShopError as error:
         fail(*errors.lines(error))
+    except typer.BadParameter as error:
+        refuse(errors.of_words(error))
+    except typer.TyperException as error:
+        # Of a command that is nothing by itself, Typer has what there is to say: its help.
+        if error.exit_code != 2 or not error.format_message() or "Usage:" in error.format_message():
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(error.exit_code)
+        refuse(errors.of_words(error))
+    except typer.Abort:
+        fail("Nothing was done.")
     except Exception as error:
         # Here and not by Typer, whose hook would print it as it is.
         log.critical("command_failed", exc_info=error)
