@@ -1,5 +1,6 @@
 """The `pushcart` command: what an owner does at a terminal, each with `--json` for scripts."""
 
+import logging
 import sys
 
 import structlog
@@ -52,7 +53,8 @@ log = structlog.get_logger()
 
 def main() -> None:
     """Run the command. What was typed wrongly ends in a readable line and exit status 2, what cannot be done in one and 1."""
-    logs.set_up()
+    # Whoever sits there is told what came of it in words, and not how it went.
+    logs.set_up(least=logging.ERROR)
     try:
         # What the command ended with, where it says so itself.
         sys.exit(app(standalone_mode=False) or 0)

@@ -107,7 +107,7 @@ def cli_settings(
 ) -> None:
     """The environment of the command, in this very process: to start one for each would take minutes."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.logs, "set_up", lambda: None)
+    monkeypatch.setattr(cli.logs, "set_up", lambda **_: None)
     for name, value in {**shop_settings, "database_url": database_url}.items():
         monkeypatch.setenv(name.upper(), str(value))
 
