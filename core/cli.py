@@ -1,5 +1,6 @@
 """The `pushcart` command: what an owner does at a terminal, each with `--json` for scripts."""
 
+import logging
 import sys
 
 import structlog
@@ -20,11 +21,11 @@ from core.command_line import (
     staff,
     withdrawals,
 )
-from core.command_line.answers import Json, fail, say
+from core.command_line.answers import Json, fail, refuse, say
 from core.command_line.operations import backup, doctor, rehearse
 from core.command_line.programs import api_keys, hooks
 from core.foundation import database, logs, settings
-from core.foundation.errors import ShopError
+from core.foundation.errors import BadInput, ShopError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, group in {
@@ -52,12 +53,26 @@ log = structlog.get_logger()
 
 
 def main() -> None:
-    """Run the command; mistakes end in one readable line and exit status 1."""
-    logs.set_up()
+    """Run the command. What was typed wrongly ends in a readable line and exit status 2, what cannot be done in one and 1."""
+    # Whoever sits there is told what came of it in words, and not how it went.
+    logs.set_up(least=logging.ERROR)
     try:
-        app()
+        # What the command ended with, where it says so itself.
+        sys.exit(app(standalone_mode=False) or 0)
+    except BadInput as error:
+        refuse(*errors.lines(error))
     except ShopError as error:
         fail(*errors.lines(error))
+    except typer.BadParameter as error:
+        refuse(errors.of_words(error))
+    except typer.TyperException as error:
+        # Of a command that is nothing by itself, Typer has what there is to say: its help.
+        if error.exit_code != 2 or not error.format_message() or "Usage:" in error.format_message():
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(error.exit_code)
+        refuse(errors.of_words(error))
+    except typer.Abort:
+        fail("Nothing was done.")
     except Exception as error:
         # Here and not by Typer, whose hook would print it as it is.
         log.critical("command_failed", exc_info=error)

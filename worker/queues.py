@@ -25,9 +25,9 @@ class Places:
 # screen is looked for more than once in a second.
 PLACES = {
     Queue.CODES: Places(16, 8, look_every=1.0),
-    Queue.BUYERS: Places(32, 12, look_every=1.0),
+    Queue.BUYERS: Places(16, 6, look_every=1.0),
     Queue.STRIPE: Places(8, None, look_every=1.5),
-    Queue.RETRIES: Places(48, 8, look_every=2.0),
+    Queue.RETRIES: Places(16, 4, look_every=4.0),
     # For one endpoint few: one that keeps us waiting until the end holds a place for 15 seconds.
     Queue.WEBHOOKS: Places(16, 4, look_every=1.5),
     Queue.OWNERS: Places(2, None, look_every=4.0),
@@ -95,11 +95,15 @@ def _domains(dbos: Any, queue: str) -> list[str]:
     active = dbos._active_workflows_set
     with active._lock:
         running = Counter(each[1] for entries in active._m.values() for each in entries if each and each[0] == queue)
-    most = PLACES[Queue(queue)].per_domain or 0
+    places = PLACES[Queue(queue)]
+    most = places.per_domain or 0
     full = [domain for domain, count in running.items() if count >= most]
     system = dbos._sys_db
     found = outbox.next_partitions(system.engine, system.tables.workflow_status, queue, besides=full)
-    return _InOrder(dict.fromkeys(found))
+    # Half of the places at most, as long as they are not over: the other half is for what comes first at the next looks, so that
+    # it is not worded and handed over beside many others.
+    room = max(1, places.total // 2 - running.total())
+    return _InOrder([*dict.fromkeys(found)][:room])
 
 
 class _Settings:

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import orjson
 import typer
@@ -28,7 +30,7 @@ def table(rows: list[dict[str, Any]], columns: Iterable[str], empty: str) -> str
 def one_of(kind: type[StrEnum], said: str, option: str) -> str:
     """What an option says, if it is one of these; else the command ends and says which there are. Nothing stays nothing."""
     if said and said not in set(kind):
-        fail(f"There is no {option} {said!r}. It is one of {', '.join(kind)}.")
+        refuse(f"There is no {option} {said!r}. It is one of {', '.join(kind)}.")
     return said
 
 
@@ -37,6 +39,18 @@ def fail(*lines: str) -> NoReturn:
     for line in lines:
         typer.echo(line, err=True)
     sys.exit(1)
+
+
+def refuse(*lines: str) -> NoReturn:
+    """Print the lines where errors go and end with exit status 2: what was typed makes no sense, whatever the shop holds."""
+    for line in lines:
+        typer.echo(line, err=True)
+    sys.exit(2)
+
+
+def moment(iso: str | None, zone: ZoneInfo) -> str:
+    """A moment that an answer holds, for people, by the clock of the shop; empty if it holds none."""
+    return f"{datetime.fromisoformat(iso).astimezone(zone):%Y-%m-%d %H:%M}" if iso else ""
 
 
 def _cell(value: Any) -> str:

@@ -1,6 +1,9 @@
 """What the command line says of an error: a sentence or a few, for the person who typed the command."""
 
+import re
 from typing import assert_never
+
+import typer
 
 from core.foundation.currencies import exponent
 from core.foundation.errors import (
@@ -53,6 +56,13 @@ from core.foundation.errors import (
     WithdrawalNotFound,
 )
 from core.foundation.money import Money
+
+
+def of_words(error: typer.TyperException) -> str:
+    """What Typer says of words that it does not understand, in one line, and where there is more about the command."""
+    said = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    return f"{said} `{context.command_path} --help` says what it takes." if context else said
 
 
 def lines(error: ShopError) -> list[str]:
@@ -232,7 +242,16 @@ def _of_a_refund(error: ShopError) -> str:
             paid, key = ("real", "test") if error.livemode else ("test", "live")
             return f"{error.order_id} was placed with {paid} money, which cannot be moved with a {key} key."
         case _:
-            return str(error)
+            return _by_name(error)
+
+
+def _by_name(error: ShopError) -> str:
+    """An error in the words of its own name, with what it tells."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
+    told = ", ".join(
+        f"{field.replace('_', ' ')} {value}" for field, value in error.told.items() if value not in ("", None)
+    )
+    return f"{name}: {told}." if told else f"{name}."
 
 
 def _unclear(error: AmountUnclear) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from core.command_line.answers import Json, fail, say
+from core.command_line.answers import Json, refuse, say
 from core.opening import open_shop
 from core.shop import Shop
 
@@ -93,7 +93,7 @@ def import_licenses(
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}")
+        refuse(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}")
     shop = open_shop()
     with shop.transaction() as session:
         found = imports.read(session, text, livemode=shop.settings.livemode, now=shop.now())

@@ -1,12 +1,13 @@
 """What a terminal shows of orders, and does to one: send its receipt again, give money back, end access, collect the evidence."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import typer
 
-from core.command_line.answers import Json, fail, one_of, say, table
+from core.command_line.answers import Json, fail, moment, one_of, refuse, say, table
 from core.foundation.money import Money
 from core.opening import open_shop
 
@@ -24,7 +25,16 @@ def orders(
     shop = open_shop()
     with shop.reading() as session:
         found = reports.order_list(session, status=status, limit=limit)
-    say(found, table(found, ("number", "status", "amount_total", "currency", "email", "id"), "No orders yet."), as_json)
+    columns = ("number", "status", "total", "fulfilled", "email", "id")
+    say(found, table([_for_people(row, shop.settings.zone) for row in found], columns, "No orders yet."), as_json)
+
+
+def _for_people(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    units = row["amount_expected"] if row["amount_total"] is None else row["amount_total"]
+    return row | {
+        "total": Money(units, row["currency"]).format(), "fulfilled": moment(row["fulfilled_at"], zone),
+        "status": row["status"].replace("_", " "),
+    }  # fmt: skip
 
 
 def order(reference: Annotated[str, typer.Argument(metavar="ORDER")], as_json: Json = False) -> None:
@@ -128,7 +138,7 @@ def revoke(
     from core.owner import reports
 
     if not reason and not restore:
-        fail("Say why with --reason: it stands in the order's history.")
+        refuse("Say why with --reason: it stands in the order's history.")
     shop = open_shop()
     with shop.reading() as session:
         order_id = reports.order_detail(session, reference)["id"]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.command_line.answers import Json, fail, say, table
+from core.command_line.answers import Json, fail, moment, refuse, say, table
 from core.foundation.money import Money
 from core.opening import open_shop
 
@@ -24,7 +24,8 @@ def withdrawals(
     with shop.reading() as session:
         found = reports.withdrawal_list(session, every=every, limit=limit)
     columns = ("id", "state", "proof", "order_id", "reference", "email", "answer_by")
-    say(found, table(found, columns, "No withdrawals."), as_json)
+    rows = [row | {"answer_by": moment(row["answer_by"], shop.settings.zone)} for row in found]
+    say(found, table(rows, columns, "No withdrawals."), as_json)
 
 
 @withdraw_commands.command()
@@ -58,7 +59,7 @@ def accept(
         say({"id": withdrawal, "state": "accepted"}, f"{withdrawal} is accepted; nothing was sent back.", as_json)
         return
     if not found["order_id"]:
-        fail(f"Nobody knows which order {withdrawal} is about. Say it with --order.")
+        refuse(f"Nobody knows which order {withdrawal} is about. Say it with --order.")
     units = None if amount is None else Money.parse(amount, found["currency"]).amount
     # A choice of all lines is all of the order: that may be several refunds, and whole ones end access by themselves.
     wish: dict[str, Any] = {"lines": found["lines"], "take_back": not keep_access and bool(found["lines"] or units)}
@@ -88,6 +89,6 @@ def decline(
     from core.journeys import withdrawal as decisions
 
     if not reason.strip():
-        fail("Say why with --reason: whoever declared it gets to read it.")
+        refuse("Say why with --reason: whoever declared it gets to read it.")
     decisions.decline(open_shop(), withdrawal, reason=reason, actor="pushcart withdraw")
     say({"id": withdrawal, "state": "declined"}, f"{withdrawal} is declined.", as_json)

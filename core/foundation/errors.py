@@ -109,14 +109,20 @@ Core words nothing for people: the sidecar maps these to statuses, the storefron
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(eq=False)
 class ShopError(Exception):
     """The root of the family. `str()` names the class and its fields, for logs."""
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """Its fields. What a library has hung on it on its way is none of them."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
     def __str__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.told.items())
         return f"{type(self).__name__}({fields})"
 
 

@@ -45,11 +45,12 @@ _records: "SimpleQueue[Any]" = SimpleQueue()
 _flushed: list[Callable[[], object]] = [spans.flush]
 
 
-def set_up() -> None:
-    """Route everything through here. Whoever calls again takes over what libraries have set up in the meantime."""
+def set_up(*, least: int = logging.INFO) -> None:
+    """Route everything through here, of our own what is of this level at `least`. Whoever calls again takes over what libraries
+    have set up in the meantime."""
     root = logging.getLogger()
     if _queued not in root.handlers:
-        _begin(root)
+        _begin(root, least)
     for logger in list(logging.Logger.manager.loggerDict.values()):
         # One without handlers that passes nothing on was silenced on purpose, such as uvicorn's of requests.
         if isinstance(logger, logging.Logger) and (logger.handlers or logger.propagate):
@@ -80,13 +81,13 @@ def flush(seconds: float = 2) -> None:
         send()
 
 
-def _begin(root: logging.Logger) -> None:
+def _begin(root: logging.Logger, least: int) -> None:
     logging.raiseExceptions = False  # it would print what could not be logged as it came
     logging.captureWarnings(True)
     root.handlers[:] = [_queued]
     root.setLevel(logging.WARNING)
     for name in OURS:
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).setLevel(least)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

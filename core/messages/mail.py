@@ -6,6 +6,7 @@ from collections.abc import Callable
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -112,17 +113,22 @@ def _open(settings: Settings) -> smtplib.SMTP:
 
 def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
     """`smtps://` is TLS from the start, `smtp+tls://` upgrades and insists, `smtp://` is plain."""
-    context = ssl.create_default_context()
     if scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=context)
+        return smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=_trusted())
     server = smtplib.SMTP(host, port or (587 if scheme == "smtp+tls" else 25), timeout=_TIMEOUT)
     if scheme == "smtp+tls":
         try:
-            server.starttls(context=context)
+            server.starttls(context=_trusted())
         except MailTrouble:
             server.close()
             raise
     return server
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom TLS believes. To read all of the machine's certificates takes longer than to hand over a letter."""
+    return ssl.create_default_context()
 
 
 def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessage:

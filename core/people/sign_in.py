@@ -43,7 +43,7 @@ class SignIn(Record, table=True):
     letter: str | None = Field(default=None, unique=True)
     ip: str = ""
     created_at: datetime
-    expires_at: datetime
+    expires_at: datetime = Field(index=True)
     ended_at: datetime | None = None
     second_factor_at: datetime | None = None
     second_factor_tries: int = 0

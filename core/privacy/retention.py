@@ -24,12 +24,15 @@ from core.foundation.signals.heartbeats import Heartbeat
 from core.foundation.signals.milestones import Milestone, Name
 from core.journeys.carts import Cart, CartLine
 from core.kinds.downloads import WITH_ADDRESS, Download
+from core.kinds.places.waiting_list import WaitingEntry
+from core.kinds.workshops import WorkshopDate
 from core.mailboxes.marks import Kind as MarkKind
 from core.mailboxes.marks import MailMark
 from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.status import Status
+from core.owner.set_aside import SetAside
 from core.people import sign_in
 from core.people.codes import SignInCode
 from core.people.sign_in import SignIn
@@ -188,9 +191,33 @@ def _carts(session: Session, before: datetime) -> Batch:
     return Batch(tuple(session.exec(query.order_by(col(Cart.created_at)).limit(BATCH))))
 
 
+def _over(session: Session, before: datetime) -> Batch:
+    """Sign-ins that have ended, or would have: by their letters nobody signs in any more either."""
+    query = select(SignIn.id).where(SignIn.expires_at < before)
+    return Batch(tuple(session.exec(query.order_by(col(SignIn.expires_at)).limit(BATCH))))
+
+
+def _waiting(session: Session, before: datetime) -> Batch:
+    """Who waited for a date that has begun since: for nothing, or for what they have by an order."""
+    past = select(WorkshopDate.id).where(WorkshopDate.starts_at < before)
+    query = select(WaitingEntry.id).where(col(WaitingEntry.date_id).in_(past))
+    return Batch(tuple(session.exec(query.limit(BATCH))))
+
+
 def _runs(session: Session, before: datetime) -> Batch:
     query = select(Heartbeat.id).where(col(Heartbeat.ended_at).is_not(None), col(Heartbeat.ended_at) < before)
     return Batch(tuple(session.exec(query.limit(BATCH))))
+
+
+def _set_aside(session: Session, before: datetime) -> Batch:
+    query = select(SetAside.item).where(
+        SetAside.since < before, (col(SetAside.until) < before) | col(SetAside.until).is_(None)
+    )
+    return Batch(tuple(session.exec(query.limit(BATCH))))
+
+
+def _unhidden(session: Session, batch: Batch) -> int:
+    return session.exec(delete(SetAside).where(col(SetAside.item).in_(batch.ids))).rowcount
 
 
 def _mail_marks(session: Session, before: datetime) -> Batch:
@@ -241,11 +268,15 @@ PARTS: Mapping[str, _Part] = {
     ),
     "downloads": _Part(lambda s: s.retention_addresses_days, _downloads, _without_ip(Download)),
     "sign_ins": _Part(lambda s: s.retention_addresses_days, _sign_ins, _without_ip(SignIn)),
+    "sign_ins_over": _Part(lambda s: s.retention_addresses_days, _over, _removed(SignIn)),
+    "waiting": _Part(lambda s: s.retention_unpaid_days, _waiting, _removed(WaitingEntry)),
     "codes": _Part(lambda s: s.retention_codes_days, _codes, _removed(SignInCode)),
     "carts": _Part(lambda s: s.retention_unpaid_days, _carts, _removed(Cart)),
     "unpaid": _Part(
         lambda s: s.retention_unpaid_days, _since_mark(Order, col(Order.created_at), "unpaid"), _forget_unpaid
     ),
+    # What was put off, or dismissed, and did not come up again for so long.
+    "set_aside": _Part(lambda _: _MARKED_FOR, _set_aside, _unhidden),
     # A mailbox may be there again by then. What its owner wishes stays.
     "mail_marks": _Part(lambda _: _MARKED_FOR, _mail_marks, _unmarked),
     "runs": _Part(lambda s: s.retention_jobs_days, _runs, _removed(Heartbeat)),

@@ -34,7 +34,7 @@ def test_nobody_is_removed_who_was_not_invited(pushcart: Run) -> None:
 
 
 def test_what_is_no_address_is_refused(pushcart: Run) -> None:
-    assert pushcart("staff", "invite", "sam").status == 1
+    assert pushcart("staff", "invite", "sam").status == 2
 
 
 def test_the_second_factor_of_somebody_who_lost_it_is_reset(pushcart: Run, shop: Shop) -> None:

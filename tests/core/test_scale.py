@@ -31,6 +31,7 @@ from core.licensing.calls import Call, Question
 from core.outgoing import attempts, messages
 from core.owner import attention, reports, setting_up
 from core.owner.accounting import order_list
+from core.owner.doctor import measures
 from core.owner.figures import closing, overview, rows
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import Figure
@@ -274,6 +275,14 @@ def test_a_customers_purchases_are_read_without_reading_tables(old_shop: Shop, h
     with old_shop.reading() as session:
         theirs = purchases.library(session, "buyer99@example.org", livemode=False, signing_key=old_shop.signing_key)
     assert [(each.order_id, len(each.lines), len(each.deliveries)) for each in theirs] == [("ord_99", 1, 1)]
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_the_shop_is_measured_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    found = {(each.name, *each.labels): each.value for each in measures.take(old_shop)}
+    assert found["pushcart_database_up",] == 1
+    assert found["pushcart_letters", "refused"] == found["pushcart_events_unfinished", "failed"] == 20
+    assert outbox.unknown(old_shop.engine, limit=10) == []
     assert _whole_tables(old_shop.engine, heard) == []
 
 

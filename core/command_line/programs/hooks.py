@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from core.command_line.answers import Json, fail, one_of, say, table
+from core.command_line.answers import Json, one_of, refuse, say, table
 from core.integrations import webhook_desk
 from core.opening import open_shop
 from core.outgoing.messages import DeliveryState
@@ -119,5 +119,5 @@ def _moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        fail(f"{text!r} is no moment such as 2026-11-23T10:00.")
+        refuse(f"{text!r} is no moment such as 2026-11-23T10:00.")
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""mail marks"""
+"""mail marks, and when sign-ins are over"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,9 +23,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"]),
         sa.PrimaryKeyConstraint("mailbox", "kind"),
     )
+    op.create_index("ix_sign_ins_expires_at", "sign_ins", ["expires_at"], unique=False)
     op.create_index("ix_mail_marks_kind_since", "mail_marks", ["kind", "since"], unique=False)
     op.create_index("ix_mail_marks_order_id", "mail_marks", ["order_id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_table("mail_marks")
+    op.drop_index("ix_sign_ins_expires_at", table_name="sign_ins")
