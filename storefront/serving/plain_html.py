@@ -29,11 +29,17 @@ _BUY = "/api/checkout/form"
 # So many seconds a page is given to others as it is.
 _FRESH = 1.0
 # A field that nobody sees: what fills it in is no person.
-_TRAP = '<p class="trap" aria-hidden="true"><label>Website <input type="text" name="website" tabindex="-1" autocomplete="off"></label></p>'
+_TRAP = (
+    '<p class="trap" aria-hidden="true"><label>Website '
+    '<input type="text" name="website" value="" tabindex="-1" autocomplete="off"></label></p>'
+)
 _MISSING = About("We can't find that product")
 _NOWHERE = About("There is nothing at this address")
 _AWAY = About("We'll be right back")
-_NOTHING_LOST = "We can't get at our records right now. Nothing is lost, and what you paid for stays yours. This page tries again by itself."
+_NOTHING_LOST = (
+    "We can't get at our records right now. Nothing is lost, and what you paid for stays yours. "
+    "This page tries again by itself."
+)
 # After so many seconds.
 AGAIN = 5
 _NEEDS_SCRIPT = (
