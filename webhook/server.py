@@ -7,7 +7,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 # Seconds that a request may still take when the server is told to end; whoever reads a file more slowly goes on from there
 # with the next one. Supervisors mostly kill after ten.
-ENDS_WITHIN = 7
+ENDS_WITHIN = 5
 
 
 def instruct() -> None:

@@ -216,6 +216,16 @@ class Settings(BaseSettings):
             raise ValueError("must be a path such as /sold-files, which the web server keeps to itself")
         return value.rstrip("/")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _listens_where_it_is_told(cls, values: Any) -> Any:
+        """PORT, by which hosting platforms say where to listen, is the storefront's. Honcho says another one to each process,
+        and means none."""
+        told = os.environ.get("PORT", "")
+        if told and "HONCHO_PROCESS_NAME" not in os.environ and isinstance(values, dict):
+            return {"storefront_port": told, **values}
+        return values
+
     @model_validator(mode="after")
     def _never_told(self) -> "Settings":
         masking.know_settings(self)

@@ -176,3 +176,20 @@ def test_the_shop_stands_at_the_root_of_a_host(monkeypatch: pytest.MonkeyPatch, 
         return
     with pytest.raises(SystemExit, match=r"APP_URL: must be a scheme and a host name alone, such as https://shop"):
         settings.read()
+
+
+def test_a_platform_says_in_port_where_the_storefront_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, PORT="9700")
+    assert settings.read().public_url == "http://localhost:9700"
+    use(monkeypatch, STOREFRONT_PORT="9501")
+    assert settings.read().public_url == "http://localhost:9501"
+    monkeypatch.delenv("STOREFRONT_PORT")
+    # Honcho gives each process another one, and none of them listens there.
+    use(monkeypatch, HONCHO_PROCESS_NAME="worker.1")
+    assert settings.read().public_url == "http://localhost:8501"
+
+
+def test_redis_is_said_by_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, REDIS_URL="localhost:6379")
+    with pytest.raises(SystemExit, match="REDIS_URL: must begin with redis://"):
+        settings.read()
