@@ -175,11 +175,14 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("database_url", "database_direct_url", mode="after")
+    @classmethod
+    def _has_its_full_name(cls, value: str) -> str:
+        return "postgresql://" + value.removeprefix("postgres://") if value.startswith("postgres://") else value
+
     @field_validator("database_direct_url", mode="after")
     @classmethod
     def _is_postgresql(cls, value: str) -> str:
-        if value.startswith("postgres://"):
-            value = "postgresql://" + value.removeprefix("postgres://")
         if value and not value.startswith("postgresql://"):
             raise ValueError("must begin with postgresql://: it is for a DATABASE_URL that leads to a pooler")
         return value
@@ -187,8 +190,6 @@ class Settings(BaseSettings):
     @field_validator("database_url", mode="after")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
-        if value.startswith("postgres://"):
-            value = "postgresql://" + value.removeprefix("postgres://")
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
         return value

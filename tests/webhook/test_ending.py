@@ -55,6 +55,9 @@ def test_a_slow_reader_holds_nothing_up_and_gets_the_rest_of_the_file_later(
         rest = httpx.get(
             f"http://127.0.0.1:{server.port}/downloads/{token}", headers={"Range": f"bytes={len(got)}-"}, timeout=60
         )
+    said = (own / "uvicorn.log").read_text()
+    assert "[warning" in said
+    assert not [word for word in ("[error", "Traceback") if word in said]
     assert rest.status_code == 206
     assert got + rest.content == content
 
