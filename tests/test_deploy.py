@@ -13,6 +13,10 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.machine import environment, eventually, free_port
 
@@ -117,7 +121,11 @@ def test_one_process_runs_the_shop_where_it_may_hardly_do_anything(folder: Path)
         assert process.uids().effective == 65534
         listening = [each.laddr for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN]
         assert {(address.ip, address.port) for address in listening} == {("127.0.0.1", port)}
-        running.terminate()
-        eventually(lambda: running.poll() is not None, seconds=ENDS_WITHIN)
+        page = connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=[Subprotocol("streamlit")])
+        with page:  # that somebody has open
+            page.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+            assert page.recv(timeout=60)
+            running.terminate()
+            eventually(lambda: running.poll() is not None, seconds=ENDS_WITHIN)
     said = (folder / "log").read_text()
     assert not [word for word in ("Traceback", "Permission denied", "Read-only") if word in said], said
