@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.foundation import addresses, masking
@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     worker: Literal["", "embedded"] = ""
     rate_limits: Literal["on", "off"] = "on"
     redis_url: str = ""
+    challenge_site_key: str = ""
+    challenge_secret_key: SecretStr = SecretStr("")
+    challenge: Literal["", "turnstile", "hcaptcha"] = ""  # after its keys, which it needs
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
     metrics_token: SecretStr = SecretStr("")
     most_sessions: int = Field(200, ge=0)
@@ -192,6 +195,13 @@ class Settings(BaseSettings):
     def _is_a_database(cls, value: str) -> str:
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("challenge", mode="after")
+    @classmethod
+    def _has_both_keys(cls, value: str, info: ValidationInfo) -> str:
+        if value and not (info.data["challenge_secret_key"].get_secret_value() and info.data["challenge_site_key"]):
+            raise ValueError("needs CHALLENGE_SITE_KEY and CHALLENGE_SECRET_KEY")
         return value
 
     @field_validator("redis_url", mode="after")

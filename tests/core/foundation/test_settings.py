@@ -193,3 +193,11 @@ def test_redis_is_said_by_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, REDIS_URL="localhost:6379")
     with pytest.raises(SystemExit, match="REDIS_URL: must begin with redis://"):
         settings.read()
+
+
+def test_a_question_needs_both_of_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, CHALLENGE="turnstile", CHALLENGE_SITE_KEY="site")
+    with pytest.raises(SystemExit, match="CHALLENGE: needs CHALLENGE_SITE_KEY and CHALLENGE_SECRET_KEY"):
+        settings.read()
+    use(monkeypatch, CHALLENGE_SECRET_KEY="secret")
+    assert settings.read().challenge == "turnstile"
