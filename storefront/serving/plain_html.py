@@ -25,7 +25,10 @@ _BUY = "/api/checkout/form"
 # So many seconds a page is given to others as it is.
 _FRESH = 1.0
 # A field that nobody sees: what fills it in is no person.
-_TRAP = '<p class="trap" aria-hidden="true"><label>Website <input name="website" tabindex="-1" autocomplete="off"></label></p>'
+_TRAP = (
+    '<p class="trap" aria-hidden="true"><label>Website '
+    '<input type="text" name="website" value="" tabindex="-1" autocomplete="off"></label></p>'
+)
 _MISSING = "We can't find that product"
 
 _STYLE = """
