@@ -16,35 +16,47 @@ from tests.machine import eventually, free_port
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
 
+def has(name: str) -> bool:
+    """Whether a program of Debian's is there; when `CI` is set it has to be."""
+    return bool(_found(name)) or bool(os.environ.get("CI"))
+
+
 def program(name: str) -> str:
     """The path of a program of Debian's. Where it is missing the test is skipped, and fails when `CI` is set."""
-    found = shutil.which(name, path=os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/usr/lib/postgresql/bin")))
+    found = _found(name)
     if not found:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed: apt-get install {name}")
     return found
 
 
+def _found(name: str) -> str | None:
+    # Debian keeps what only root starts where others do not look.
+    return shutil.which(name, path=os.pathsep.join((os.environ["PATH"], "/usr/sbin")))
+
+
 @contextmanager
-def caddy(folder: Path, *, port: int, storefronts: list[int], webhook: int) -> Iterator[None]:
-    """Caddy, with the certificate of its own authority."""
+def caddy(folder: Path, *, port: int, storefronts: list[int], webhooks: list[int], tls: bool = True) -> Iterator[None]:
+    """Caddy, with the certificate of its own authority, or without any."""
     env = {
-        **os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "SHOP_HOST": f"localhost:{port}",
+        **os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "SHOP_HOST": f"localhost:{port}" if tls else f"http://127.0.0.1:{port}",
         "HTTP_PORT": str(free_port()), "STOREFRONTS": " ".join(f"127.0.0.1:{each}" for each in storefronts),
-        "WEBHOOKS": f"127.0.0.1:{webhook}",
+        "WEBHOOKS": " ".join(f"127.0.0.1:{each}" for each in webhooks),
     }  # fmt: skip
     words = [program("caddy"), "run", "--config", str(DEPLOY / "Caddyfile"), "--adapter", "caddyfile"]
-    with _running(words, folder / "caddy.log", port, env):
+    with _running(words, folder / "caddy.log", env["SHOP_HOST"], env):
         yield
 
 
 @contextmanager
-def nginx(folder: Path, *, port: int, storefronts: list[int], webhook: int) -> Iterator[None]:
+def nginx(folder: Path, *, port: int, storefronts: list[int], webhooks: list[int]) -> Iterator[None]:
     """nginx, with a certificate that it is made here."""
+    # Its own user, whom root gives it, is to find what lies here.
+    folder.chmod(0o755)
     _certify(folder)
     config = (DEPLOY / "nginx.conf").read_text()
     servers = "\n    ".join(f"server 127.0.0.1:{each};" for each in storefronts)
     for said, here in (
-        ("server 127.0.0.1:8501;", servers), ("server 127.0.0.1:8000 ", f"server 127.0.0.1:{webhook} "),
+        ("server 127.0.0.1:8501;", servers), ("server 127.0.0.1:8000 ", f"server 127.0.0.1:{webhooks[0]} "),
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"), ("listen 80 ", f"listen 127.0.0.1:{free_port()} "),
         ("/etc/ssl/shop/", f"{folder}/"), ("/run/nginx.pid", f"{folder}/nginx.pid"),
         ("shop.example.com", "localhost"),
@@ -58,7 +70,7 @@ def nginx(folder: Path, *, port: int, storefronts: list[int], webhook: int) -> I
     )
     (folder / "nginx.conf").write_text(config.replace("http {", "http {\n  " + kept, 1))
     words = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", "daemon off;"]
-    with _running(words, folder / "nginx.log", port, dict(os.environ)):
+    with _running(words, folder / "nginx.log", f"localhost:{port}", dict(os.environ)):
         yield
 
 
@@ -66,21 +78,22 @@ PROXIES = {"nginx": nginx, "caddy": caddy}
 
 
 @contextmanager
-def _running(words: list[str], said: Path, port: int, env: dict[str, str]) -> Iterator[None]:
+def _running(words: list[str], said: Path, host: str, env: dict[str, str]) -> Iterator[None]:
     with said.open("wb") as log:
         process = subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
     try:
-        eventually(lambda: _answers(process, said, port), seconds=30)
+        eventually(lambda: _answers(process, said, host), seconds=30)
         yield
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _answers(process: subprocess.Popen[bytes], said: Path, port: int) -> bool:
+def _answers(process: subprocess.Popen[bytes], said: Path, host: str) -> bool:
     assert process.poll() is None, said.read_text()
     try:
-        return httpx.get(f"https://localhost:{port}/api/healthz", verify=False, timeout=5).status_code == 200
+        url = host if host.startswith("http://") else f"https://{host}"
+        return httpx.get(f"{url}/api/healthz", verify=False, timeout=5).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from core.journeys import checkout, checkout_limits
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.shop import Shop
+from core.traffic import challenges
 from core.traffic.counting import Sender
 from core.traffic.senders import household_of
 from webhook.requests import cookies, senders
@@ -70,7 +71,7 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
     sender = Sender(household_of(senders.address_of(request)), cookies.browser_of(request, shop))
     link = await run_in_threadpool(_start, shop, basket, sender)
     cookies.remember_browser(response, shop, browser)
-    answer: dict[str, Any] = {"url": link.url, "order_id": link.order_id}
+    answer: dict[str, Any] = {"url": challenges.way_to(shop, link.url), "order_id": link.order_id}
     if link.dates:
         answer["dates"] = [{"id": date.date_id, "starts_at": date.starts_at} for date in link.dates]
     return answer

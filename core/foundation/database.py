@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import cache, wraps
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Lock
 from time import sleep
 from typing import Any, ParamSpec, TypeVar
@@ -300,6 +301,16 @@ def reading(engine: Engine, *, patiently: bool = False) -> Iterator[Session]:
         yield session
 
 
+@cache
+def _sorts_in() -> str:
+    """Where SQLite is to sort, and to rebuild tables: in files, unless this machine lets the process write none anywhere."""
+    try:
+        gettempdir()
+    except FileNotFoundError:
+        return "memory"
+    return "default"
+
+
 def _sqlite(url: str) -> Engine:
     path = Path(url.removeprefix("sqlite:///")).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -321,7 +332,7 @@ def _sqlite(url: str) -> Engine:
         connection.isolation_level = None  # we begin transactions ourselves, below
         connection.executescript(
             "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; "
-            f"pragma busy_timeout={_SQLITE_WAITS * 1000};"
+            f"pragma busy_timeout={_SQLITE_WAITS * 1000}; pragma temp_store={_sorts_in()};"
         )
 
     @event.listens_for(engine, "begin")

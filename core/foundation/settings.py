@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.foundation import addresses, masking
@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     log_format: Literal["", "json", "text"] = ""
     sentry_dsn: SecretStr = SecretStr("")
     redis_url: str = ""
+    challenge_site_key: str = ""
+    challenge_secret_key: SecretStr = SecretStr("")
+    challenge: Literal["", "turnstile", "hcaptcha"] = ""  # after its keys, which it needs
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
     metrics_token: SecretStr = SecretStr("")
     most_sessions: int = Field(200, ge=0)
@@ -188,11 +191,14 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("database_url", "database_direct_url", mode="after")
+    @classmethod
+    def _has_its_full_name(cls, value: str) -> str:
+        return "postgresql://" + value.removeprefix("postgres://") if value.startswith("postgres://") else value
+
     @field_validator("database_direct_url", mode="after")
     @classmethod
     def _is_postgresql(cls, value: str) -> str:
-        if value.startswith("postgres://"):
-            value = "postgresql://" + value.removeprefix("postgres://")
         if value and not value.startswith("postgresql://"):
             raise ValueError("must begin with postgresql://: it is for a DATABASE_URL that leads to a pooler")
         return value
@@ -200,10 +206,15 @@ class Settings(BaseSettings):
     @field_validator("database_url", mode="after")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
-        if value.startswith("postgres://"):
-            value = "postgresql://" + value.removeprefix("postgres://")
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("challenge", mode="after")
+    @classmethod
+    def _has_both_keys(cls, value: str, info: ValidationInfo) -> str:
+        if value and not (info.data["challenge_secret_key"].get_secret_value() and info.data["challenge_site_key"]):
+            raise ValueError("needs CHALLENGE_SITE_KEY and CHALLENGE_SECRET_KEY")
         return value
 
     @field_validator("redis_url", mode="after")
@@ -228,6 +239,16 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"(/[\w.-]+)+/?", value, re.ASCII):
             raise ValueError("must be a path such as /sold-files, which the web server keeps to itself")
         return value.rstrip("/")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listens_where_it_is_told(cls, values: Any) -> Any:
+        """PORT, by which hosting platforms say where to listen, is the storefront's. Honcho says another one to each process,
+        and means none."""
+        told = os.environ.get("PORT", "")
+        if told and "HONCHO_PROCESS_NAME" not in os.environ and isinstance(values, dict):
+            return {"storefront_port": told, **values}
+        return values
 
     @model_validator(mode="after")
     def _never_told(self) -> "Settings":

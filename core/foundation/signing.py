@@ -39,6 +39,8 @@ LICENSE_KEY = "license-key"
 LICENSE_SIGNING = "license-signing"
 # The secrets of second factors.
 DEVICE = "device"
+# Where a payment page is, until somebody has shown to be a person.
+PAYMENT_PAGE = "payment-page"
 # The secrets that outgoing webhooks are signed with.
 WEBHOOK = "webhook"
 

@@ -15,6 +15,7 @@ from core.kinds import offers
 from core.kinds.offers import Availability
 from core.rights import clauses
 from core.rights.clauses import Asked
+from core.traffic import challenges
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
 from storefront.plans import beginnings
 
@@ -292,7 +293,7 @@ with frame.column(1080):
             with below, st.spinner("Opening Stripe's payment page…"):
                 link = pay(cart, payable, asked)
             with below:
-                links.redirect(link.url, "Open the payment page")
+                links.redirect(challenges.way_to(shop, link.url), "Open the payment page")
         except ShopError as error:
             if isinstance(error, StripeTrouble):
                 log.warning("checkout_not_opened", cart=cart.id, error=type(error).__name__, code=error.code)

@@ -1,6 +1,8 @@
 """Behind nginx and behind Caddy, as `deploy/` sets them up: bought, downloaded and signed in over https."""
 
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -31,15 +33,23 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         stand.stop(*LINES)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that others may look for: those of pytest are shut for all but whoever runs it."""
+    found = Path(tempfile.mkdtemp(prefix="proxy-"))
+    yield found
+    shutil.rmtree(found)
+
+
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_a_guide_is_bought_downloaded_and_found_again(
-    browser: Browser, behind: Stand, sold_files: Path, tmp_path: Path, proxy: str
+    browser: Browser, behind: Stand, sold_files: Path, folder: Path, proxy: str
 ) -> None:
     program(proxy)
     ports = behind.ports
-    running = PROXIES[proxy](tmp_path, port=ports["proxy"], storefronts=[ports["storefront"]], webhook=ports["webhook"])
-    # nginx runs as another user when it is started by root.
-    tmp_path.chmod(0o755)
+    running = PROXIES[proxy](
+        folder, port=ports["proxy"], storefronts=[ports["storefront"]], webhooks=[ports["webhook"]]
+    )
     with running:
         nora = Buyer(browser, behind, email=f"nora-{token_hex(3)}@example.com", ignore_https_errors=True)
         nora.puts_in_cart("The Quiet Launch")

@@ -19,21 +19,22 @@ def main() -> int:
     parser.add_argument("--purchases", type=int, default=2000)
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--doubled", action="store_true", help="two of each process, behind a proxy")
     chosen = parser.parse_args()
     # Whoever ends this ends the processes too: as with Ctrl-C, all blocks are left in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kinds = ("sqlite", "postgres") if chosen.database == "both" else (chosen.database,)
     try:
-        return max(_soak(kind, chosen.purchases, chosen.seed) for kind in kinds)
+        return max(_soak(kind, chosen.purchases, chosen.seed, doubled=chosen.doubled) for kind in kinds)
     except KeyboardInterrupt:
         print("broken off", file=sys.stderr)  # noqa: T201
         return 130
 
 
-def _soak(kind: str, purchases: int, seed: int) -> int:
+def _soak(kind: str, purchases: int, seed: int, *, doubled: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as folder, _database(kind, Path(folder)) as url:
         result = soak(
-            Path(folder) / "stand", url, purchases=purchases, seed=seed,
+            Path(folder) / "stand", url, purchases=purchases, seed=seed, doubled=doubled,
             say=lambda line: print(f"{kind}: {line}", file=sys.stderr, flush=True),  # noqa: T201
         )  # fmt: skip
     print(json.dumps({"database": kind, "seed": seed, **result.figures}, indent=2))  # noqa: T201

@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -26,6 +26,7 @@ from tests.soak.aftermath import Aftermath
 from tests.soak.books import Books
 from tests.soak.callers import Caller, listed
 from tests.soak.crowd import CODES, Crowd
+from tests.soak.doubled import MORE, Doubled, two_of_each
 from tests.soak.weather import storm
 from worker.queues import PLACES
 
@@ -55,19 +56,24 @@ def soak(
     sweep_seconds: float = 20,
     worker_too: bool = True,
     at_once: int = 12,
+    doubled: bool = False,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Result:
-    """Let so many people buy in bad weather, and look at what is left. Ends whatever it started, come what may."""
-    stand = Stand(
+    """Let so many people buy in bad weather, and look at what is left. Ends whatever it started, come what may. `doubled`
+    lets two of each process do the work, behind a proxy; of those the first ones are killed."""
+    stand = (Doubled if doubled else Stand)(
         folder, database_url=database_url, secret_key=_SECRET, sweep_seconds=sweep_seconds, sandbox_settle_seconds=2,
         sandbox_retry_seconds=",".join(["1"] * 120),
     )  # fmt: skip
     shop = _looking_at(stand, database_url)
-    result, stopping = Result(), Event()
+    result, stopping, closing = Result(), Event(), ExitStack()
     caller = Caller(stand, stopping, Counter())
     try:
         with _timed(result, "start", say):
             stand.start("sandbox", "webhook", "worker")
+            if isinstance(stand, Doubled):
+                two_of_each(stand)
+                closing.enter_context(stand.proxy())
             stand.pushcart("catalog", "apply", str(CATALOGUE))
             for code, (percent, duration) in CODES.items():
                 stand.happens("make-code", "", code=code, percent_off=percent, duration=duration)
@@ -102,7 +108,8 @@ def soak(
         result.figures |= _figures(purchases, result, caller.count, kills, report) | _post(stand) | _outcome(found)
         return result
     finally:
-        stand.stop("webhook", "worker", "sandbox")
+        closing.close()
+        stand.stop("webhook", "worker", "sandbox", *MORE)
         caller.close()
         shop.engine.dispose()
 

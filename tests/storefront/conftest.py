@@ -101,6 +101,7 @@ def visitor(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> 
     jar: dict[str, str] = {}
     monkeypatch.setattr("storefront.process.shop", lambda: shop)
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: StreamlitCookies(jar)))
+    monkeypatch.setattr(ContextProxy, "ip_address", property(lambda _: "192.0.2.1"))
     return Visitor(shop, stripe, jar)
 
 

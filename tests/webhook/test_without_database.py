@@ -75,6 +75,7 @@ WITHOUT = {
     "GET /openapi.json": 200, "HEAD /openapi.json": 200, "GET /healthz": 200, "GET /metrics": 404,
     "GET /downloads/{token}": 403, "HEAD /downloads/{token}": 403, "GET /pictures/{digest}/{name}": 404,
     "HEAD /pictures/{digest}/{name}": 404, "GET /owner/attendees.csv": 400, "GET /owner/upload": 400,
+    "GET /checkout/person/{sealed}": 403, "POST /checkout/person/{sealed}": 403,
     "POST /owner/uploads": 400, "PATCH /owner/uploads/{upload_id}": 400, "POST /waiting/{token}": 400,
 }  # fmt: skip
 KEY = {"key": "PUSH-0000-0000-0000-0000-0000", "product": "kit", "fingerprint": "fp", "activation_id": "act"}

@@ -26,6 +26,7 @@ from core.foundation.errors import (
 from core.journeys import carts, checkout, checkout_limits
 from core.journeys.checkout import Basket, Item
 from core.shop import Shop
+from core.traffic import challenges
 from core.traffic.counting import Sender
 from core.traffic.senders import household_of
 from webhook.requests import cookies, senders
@@ -125,7 +126,7 @@ def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -
     items = (Item(form.price, form.quantity, date.id if date else ""),)
     basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents)
     checkout_limits.admit(shop, basket, sender)
-    return checkout.start(shop, basket).url
+    return challenges.way_to(shop, checkout.start(shop, basket).url)
 
 
 def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:

@@ -176,3 +176,28 @@ def test_the_shop_stands_at_the_root_of_a_host(monkeypatch: pytest.MonkeyPatch, 
         return
     with pytest.raises(SystemExit, match=r"APP_URL: must be a scheme and a host name alone, such as https://shop"):
         settings.read()
+
+
+def test_a_platform_says_in_port_where_the_storefront_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, PORT="9700")
+    assert settings.read().public_url == "http://localhost:9700"
+    use(monkeypatch, STOREFRONT_PORT="9501")
+    assert settings.read().public_url == "http://localhost:9501"
+    monkeypatch.delenv("STOREFRONT_PORT")
+    # Honcho gives each process another one, and none of them listens there.
+    use(monkeypatch, HONCHO_PROCESS_NAME="worker.1")
+    assert settings.read().public_url == "http://localhost:8501"
+
+
+def test_redis_is_said_by_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, REDIS_URL="localhost:6379")
+    with pytest.raises(SystemExit, match="REDIS_URL: must begin with redis://"):
+        settings.read()
+
+
+def test_a_question_needs_both_of_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, CHALLENGE="turnstile", CHALLENGE_SITE_KEY="site")
+    with pytest.raises(SystemExit, match="CHALLENGE: needs CHALLENGE_SITE_KEY and CHALLENGE_SECRET_KEY"):
+        settings.read()
+    use(monkeypatch, CHALLENGE_SECRET_KEY="secret")
+    assert settings.read().challenge == "turnstile"

@@ -142,7 +142,8 @@ def test_five_tries_at_a_change_are_enough_and_a_late_code_is_too_late(
     with pytest.raises(LinkExpired):
         address_changes.confirm(shop, old, new, **right)
     assert known(shop) == {old: "checkout"}
-    address_changes.request(shop, old, new)
+    for _ in range(3):
+        address_changes.request(shop, old, new)
     with pytest.raises(TooManyTries):
         address_changes.request(shop, old, new)
 

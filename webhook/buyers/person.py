@@ -1,0 +1,69 @@
+"""The question whether somebody is a person, on the way from a checkout to its payment page."""
+
+from html import escape
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from core.shop import Shop
+from core.traffic import challenges
+from webhook.requests import senders
+from webhook.requests.dependencies import OpenShop
+
+router = APIRouter()
+
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
+# Answers of providers are some thousand letters long.
+_MOST_BYTES = 16 * 1024
+_AGAIN = '<p role="alert">That was not taken for an answer. Nothing was charged. Try once more.</p>'
+
+
+@router.get("/checkout/person/{sealed}")
+async def ask(sealed: str, shop: OpenShop) -> Response:
+    """The question, or the payment page at once where none is asked (any more). 403 for a link that is none of ours."""
+    payment_page = challenges.leads_to(shop, sealed)
+    return _page(shop) if challenges.asked(shop) else RedirectResponse(payment_page, 303, _HEADERS)
+
+
+@router.post("/checkout/person/{sealed}")
+async def answer(sealed: str, request: Request, shop: OpenShop) -> Response:
+    """303 to the payment page, or the question once more."""
+    payment_page = challenges.leads_to(shop, sealed)
+    provider = challenges.asked(shop)
+    said = await _field(request, provider.field) if provider else ""
+    address = senders.address_of(request)
+    if not await run_in_threadpool(challenges.is_person, shop, said, address=address):
+        return _page(shop, _AGAIN, status=403)
+    return RedirectResponse(payment_page, 303, _HEADERS)
+
+
+async def _field(request: Request, name: str) -> str:
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > _MOST_BYTES:
+            return ""
+    return parse_qs(found.decode("ascii", "replace"), max_num_fields=16).get(name, [""])[-1]
+
+
+def _page(shop: Shop, said: str = "", status: int = 200) -> HTMLResponse:
+    provider = challenges.asked(shop)
+    assert provider
+    widget = f'<div class="{provider.css_class}" data-sitekey="{escape(shop.settings.challenge_site_key)}"></div>'
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>One moment</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<script src="{provider.script}" async defer></script>'
+        "<style>:root { color-scheme: light dark; } body { margin: 12vh auto; max-width: 36rem; padding: 0 1.5rem; "
+        "font: 1.125rem/1.6 system-ui, sans-serif; } button { min-height: 2.75rem; padding: 0 1.25rem; font: inherit; "
+        "margin-top: 1rem; }</style></head><body>"
+        f"<p>{escape(shop.settings.shop_name)}</p><h1>One moment</h1><p>Before you pay we ask whether you are a person: "
+        f'machines try out stolen cards. Your order is kept.</p>{said}<form method="post">{widget}'
+        "<button>Go on to payment</button></form>"
+        "<noscript><p>This question needs JavaScript. Allow it for this page, or write to us.</p></noscript>"
+        f'<p><small><a href="mailto:{escape(shop.settings.support_email)}">Write to us</a> · <a href="/cart">Back to the cart'
+        '</a> · <a href="/withdraw">Withdraw from contract here</a></small></p></body></html>'
+    )
+    return HTMLResponse(html, status, headers=_HEADERS)
