@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from sqlmodel import Session
+
 from core.admission import Refused
 from core.events import inbox, questions
 from core.events.attempts import Pass
@@ -28,6 +30,12 @@ _OPEN_FOR = timedelta(days=1)
 PAID_BACK = "an order that is not here, and whose money went back"
 
 _Question = tuple[str, Callable[[], bool]]
+
+
+def look_from(session: Session, since: datetime) -> None:
+    """Let the next pass ask for all of it since then, as after a backup of that moment."""
+    milestones.record(session, Name.RESTORED, at=since)
+    milestones.forget(session, Name.RECOVERED)
 
 
 def ask_since_backup(run: Pass) -> None:

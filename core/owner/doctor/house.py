@@ -1,7 +1,11 @@
 """What the doctor finds in the house: settings, worker, stored files, mail."""
 
+import ssl
 from collections.abc import Iterator
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
+import orjson
 from sqlmodel import col, select
 
 from core.catalog import products, seller
@@ -17,6 +21,7 @@ from core.owner.doctor import readiness
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
+_ANSWER_SECONDS = 10
 _ORDERS_WAIT = "Without it letters are not sent, and what no webhook told is never asked for."
 
 
@@ -75,6 +80,39 @@ def worker(shop: Shop) -> Iterator[Finding]:
             yield Finding(name, Level.FINE, fine)
         else:
             yield Finding(name, Level.WRONG, wrong, _ORDERS_WAIT, "Start `python -m worker` and look at what it logs.")
+
+
+def address(shop: Shop) -> Iterator[Finding]:
+    """Whether buyers reach this shop at its public address, over https that their browsers trust."""
+    if shop.settings.demo:
+        return
+    url = f"{shop.settings.public_url}/api/healthz"
+    trouble = _asked(url)
+    if not trouble:
+        yield Finding("address", Level.FINE, f"{shop.settings.public_url} answers.")
+        return
+    yield Finding(
+        "address", Level.WRONG, f"{url} {trouble}.", "Buyers reach nothing there, and nothing leads back from Stripe's page.",
+        "See that the storefront runs, that the name leads to it, and that its certificate is valid; or correct APP_URL.",
+    )  # fmt: skip
+
+
+def _asked(url: str) -> str:
+    """What is the matter with an address, in words; empty if the shop answers there."""
+    try:
+        with urlopen(url, timeout=_ANSWER_SECONDS) as answer:
+            said = orjson.loads(answer.read())
+            return "" if said == {"status": "ok"} and answer.url == url else "is answered by something else"
+    except HTTPError as error:
+        with error:
+            return f"was answered {error.code}"
+    except (URLError, TimeoutError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return f"has a certificate that is not trusted ({reason.verify_message})"
+        return f"was not answered ({reason})"
+    except ValueError:
+        return "is answered by something else"
 
 
 def storage(shop: Shop) -> Iterator[Finding]:

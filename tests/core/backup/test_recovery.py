@@ -1,6 +1,7 @@
 """After the backup of before was put back: what was bought, refunded and ended since is as it was, once, and what cannot be is
 told at once."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlmodel import Session, delete
 
 from core.backup import making, restoring
 from core.catalog.products import Price, Product
-from core.events import reconciliation
+from core.events import reconciliation, recovery
 from core.events.handlers import EventState
 from core.foundation.signals import milestones
 from core.journeys import success_page
@@ -265,6 +266,23 @@ def test_a_copy_that_was_altered_or_is_of_another_attempt_is_not_believed(shop: 
         if name.startswith("copy") or name in ("order_id", "attempt", "cart_id", "shop_id", "token"):
             assert order_copy.read({**metadata, name: metadata[name] + "0"}, shop.signing_key) is None
     assert order_copy.read(metadata, "another key of many letters") is None
+
+
+@on_sqlite
+def test_a_database_that_was_put_back_by_other_means_is_asked_about_from_a_day_on(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, session_id = opened(shop, "guide-eur")
+    stripe.pay(session_id)
+    lose(shop)
+    clock.pass_(days=2)
+    for _ in range(2):
+        with shop.transaction() as session:
+            recovery.look_from(session, clock.time - timedelta(days=3))
+        clock.pass_(minutes=1)
+        reconciliation.sweep(shop)
+        assert builders.status(shop, order_id) == "fulfilled"
+    assert stripe.calls.count("checkouts_completed") == 2
 
 
 @on_sqlite

@@ -28,6 +28,7 @@ from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from tests.fakes import FakeStripe
 from tests.machine import eventually, free_port
 from tests.worker.postbox import mail_server
 from webhook.app import create_app
@@ -355,6 +356,30 @@ def test_a_ping_arrives_and_leaves_no_trace(shop: Shop, path: str, said: str) ->
     (unanswered,) = ping.send(shop, f"{address}{path}")
     assert "was not answered" in unanswered.what
     assert builders.rows(shop, StripeEvent) == []
+
+
+def test_what_no_endpoint_took_is_found(own: Shop, account: FakeAccount, stripe: FakeStripe, clock: Clock) -> None:
+    assert wrong(own, account, "deliveries") == []
+    _, session_id = builders.opened(own)
+    stripe.undelivered.append(stripe.event("completed", session_id))
+    assert wrong(own, account, "deliveries") == []  # it may still be on its way
+    clock.pass_(minutes=6)
+    account.at = clock()
+    assert "1 were taken by no endpoint" in wrong(own, account, "deliveries")[0]
+    clock.pass_(days=2)
+    assert wrong(own, account, "deliveries") == []
+
+
+def test_the_public_address_must_lead_here(own: Shop, account: FakeAccount) -> None:
+    assert "was not answered" in wrong(own, account, "address")[0]
+    outside = FastAPI()
+    outside.mount("/api", create_app(own))
+    outside.get("/other/api/healthz")(lambda: {"status": "another"})
+    with serving(outside) as address:
+        for path, said in (("", None), ("/other", "answered by something else"), ("/none", "was answered 404")):
+            here = replace(own, settings=own.settings.model_copy(update={"app_url": f"{address}{path}"}))
+            found = wrong(here, account, "address")
+            assert (said in found[0]) if said else found == []
 
 
 def test_the_demo_knows_where_its_webhook_is(shop: Shop, account: FakeAccount) -> None:
