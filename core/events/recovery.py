@@ -21,12 +21,14 @@ from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
 from core.journeys import ownership
 from core.journeys.checkout_sessions import lost_orders
-from core.orders import subscriptions
+from core.orders import setbacks, subscriptions
 from core.shop import Shop
 
 # A Session is open for a day at most: one that was opened before the backup may have been paid after it.
 _OPEN_FOR = timedelta(days=1)
 
+# Under this name it rests, should some of it fail.
+_ALL = "Stripe since the backup"
 PAID_BACK = "an order that is not here, and whose money went back"
 
 _Question = tuple[str, Callable[[], bool]]
@@ -42,16 +44,24 @@ def ask_since_backup(run: Pass) -> None:
     """Once a backup was put back, and until it went through: ask for all that was completed, refunded and disputed since."""
     with run.shop.reading() as session:
         restored, recovered = milestones.last_of(session, (Name.RESTORED, Name.RECOVERED))
+        rests = setbacks.by_subject(session).get(_ALL) if restored else None
     if restored is None or (recovered is not None and recovered.at > restored.at):
+        return
+    if rests and rests > run.shop.now():
         return
     started, failed = run.shop.now(), len(run.report.failed)
     found: list[_Question] = []
-    run.ask("Stripe since the backup", partial(_listed, run.shop, restored.at, found))
+    run.ask(_ALL, partial(_listed, run.shop, restored.at, found))
     for subject, question in found:
-        run.ask(subject, question, id=subject)
-    if run.over or len(run.report.failed) > failed:
-        return  # the next pass asks for all of it again, which changes nothing of what is known by then
+        run.ask(subject, question)
+    if run.report.stopped:
+        return
     with run.shop.transaction() as session:
+        if len(run.report.failed) > failed:
+            # Asked for again in a while, all of it: that changes nothing of what is known by then.
+            setbacks.note(session, _ALL, run.report.failed[-1][1], order_id=None, now=started)
+            return
+        setbacks.clear(session, _ALL)
         subscriptions.refresh_all(session, now=started)
         milestones.record(session, Name.RECOVERED, at=started)
 

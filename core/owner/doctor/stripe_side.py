@@ -55,7 +55,7 @@ def rights(shop: Shop, theirs: Account) -> Iterator[Finding]:
             "Edit the restricted key in Stripe's dashboard, under Developers, API keys.",
         )  # fmt: skip
     if not missing:
-        yield Finding("permissions", Level.FINE, "The key may do all that the shop does.")
+        yield Finding("permissions", Level.FINE, f"The key may do all that the shop does. {'; '.join(asked)}.")
 
 
 def _reckons_tax(shop: Shop) -> bool:

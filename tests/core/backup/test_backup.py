@@ -175,6 +175,25 @@ def test_what_does_not_fit_here_is_refused(
 
 
 @on_sqlite
+@pytest.mark.parametrize("name", ["files/../../outside.txt", "files//outside.txt"])
+def test_no_file_of_a_backup_leads_out_of_the_storage(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path, name: str
+) -> None:
+    made = making.make(shop, tmp_path / "first.backup", with_files=False)
+    (tmp_path / "kept").mkdir()
+    archive.verified(tmp_path / "first.backup", tmp_path / "kept", progress=str)
+    with archive.written(tmp_path / "shop.backup") as writer:
+        writer.add_file("database.sqlite", tmp_path / "kept" / "database.sqlite")
+        writer.add(name, 4, [b"evil"])
+        writer.conclude(made)
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, tmp_path / "shop.backup")
+        assert hindered.value.why is Hindrance.DAMAGED
+        assert os.listdir(tmp_path / "elsewhere") == []
+
+
+@on_sqlite
 def test_a_file_that_is_shorter_than_the_storage_said_makes_no_backup(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
