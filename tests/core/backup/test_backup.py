@@ -53,6 +53,7 @@ def test_what_is_put_back_is_the_shop_as_it_was_and_gives_no_number_twice(
         assert done.after > int(number.removeprefix("PL-"))
 
 
+@on_sqlite  # what pg_dump writes nobody can read as it is
 def test_the_secrets_of_the_settings_are_not_in_it(shop: Shop, stripe: FakeStripe, tmp_path: Path) -> None:
     order_id = bought(shop, stripe, "kit-eur")
     file = tmp_path / "shop.backup"

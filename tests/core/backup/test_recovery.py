@@ -132,6 +132,7 @@ def test_those_who_are_told_at_once_write_it_once(shop: Shop, stripe: FakeStripe
     assert len(builders.rows(shop, Order)) == len(builders.rows(shop, LicenseKey)) == 1
 
 
+@on_sqlite
 def test_what_cannot_be_written_again_is_told_at_once_and_heals_when_the_catalogue_is_back(
     shop: Shop, stripe: FakeStripe, clock: Clock
 ) -> None:
@@ -183,6 +184,7 @@ def _of(session: Session, table: Any, product: str) -> list[Any]:
     return list(session.exec(select(table).where(table.product_id == product)))
 
 
+@on_sqlite
 def test_a_lost_order_whose_money_went_back_needs_nobody(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     _, session_id = opened(shop, "guide-eur")
     session = stripe.pay(session_id)
@@ -199,6 +201,7 @@ def test_a_lost_order_whose_money_went_back_needs_nobody(shop: Shop, stripe: Fak
     assert builders.rows(shop, LostOrder) == []
 
 
+@on_sqlite
 def test_a_refund_of_a_lost_order_brings_the_order_with_it(shop: Shop, stripe: FakeStripe) -> None:
     order_id, session_id = opened(shop, "guide-eur")
     payment = stripe.pay(session_id)["payment_intent"]
@@ -209,6 +212,7 @@ def test_a_refund_of_a_lost_order_brings_the_order_with_it(shop: Shop, stripe: F
     assert builders.status(shop, order_id) == "refunded"
 
 
+@on_sqlite
 @pytest.mark.parametrize("kind", ["expired", "completed"])
 def test_nobody_hears_of_a_lost_order_that_was_never_paid(shop: Shop, stripe: FakeStripe, kind: str) -> None:
     _, session_id = opened(shop, "guide-eur")
