@@ -59,6 +59,7 @@ def _checks(shop: Shop, theirs: Account, *, fix: bool, letter_to: str) -> dict[s
         "portal": partial(stripe_side.portal, shop, theirs, fix=fix),
         "seller": partial(house.who_sells, shop),
         "address": partial(house.address, shop),
+        "trials": partial(house.trials, shop),
         "worker": partial(house.worker, shop),
         "storage": partial(house.storage, shop),
         "mail": partial(house.letters, shop, to=letter_to),

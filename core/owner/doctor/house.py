@@ -6,16 +6,19 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import orjson
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from core.catalog import products, seller
 from core.catalog.products import Product
 from core.foundation.database import new_id
 from core.foundation.settings import Mistake
 from core.kinds.downloads import DownloadFile
+from core.kinds.places.attendees import Attendee
+from core.kinds.workshops import WorkshopDate
 from core.messages import mail
 from core.messages.mail import MailTrouble
 from core.messages.wording import Message
+from core.orders.orders import Order
 from core.owner import live_mode
 from core.owner.doctor import readiness
 from core.owner.doctor.findings import Finding, Level
@@ -67,6 +70,30 @@ def who_sells(shop: Shop) -> Iterator[Finding]:
         f"The shop does not say its {', '.join(missing)}.",
         "Buyers must be told with whom they make a contract; receipts and invoices lack it too.",
         "Say it under [shop] in the catalogue file, and apply it.",
+    )  # fmt: skip
+
+
+def trials(shop: Shop) -> Iterator[Finding]:
+    """Whether trial orders hold places of dates to come, once money is real. Nothing else of them does any more."""
+    if not shop.settings.livemode:
+        return
+    query = (
+        select(Order.number, func.count())
+        .join(Attendee, col(Attendee.order_id) == Order.id)
+        .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
+        .where(col(Order.livemode).is_(False), col(Attendee.holds), col(WorkshopDate.starts_at) > shop.now())
+        .group_by(Order.number)
+        .order_by(Order.number)
+    )
+    with shop.reading() as session:
+        holding = session.exec(query).all()
+    if not holding:
+        yield Finding("trials", Level.FINE, "No trial order holds a place.")
+        return
+    places = sum(count for _, count in holding)
+    yield Finding(
+        "trials", Level.WRONG, f"Trial orders hold {places} places: {', '.join(number for number, _ in holding)}.",
+        "These can't be sold.", "`pushcart revoke ORDER --reason trial` gives back those of each.",
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from core.foundation.errors import EndpointUnfit, PermissionMissing, ShopError, 
 from core.foundation.settings import SANDBOX_KEY
 from core.foundation.storage import Storage
 from core.gateway.account import Right, Standing
+from core.journeys import revocation
 from core.kinds.downloads import DownloadFile
 from core.owner.doctor import examination, findings, ping, stripe_side
 from core.owner.doctor.findings import Finding, Level
@@ -368,6 +369,18 @@ def test_what_no_endpoint_took_is_found(own: Shop, account: FakeAccount, stripe:
     assert "1 were taken by no endpoint" in wrong(own, account, "deliveries")[0]
     clock.pass_(days=2)
     assert wrong(own, account, "deliveries") == []
+
+
+def test_places_that_trials_hold_are_found_once_money_is_real(
+    own: Shop, account: FakeAccount, stripe: FakeStripe
+) -> None:
+    order_id = builders.bought(own, stripe, ("clinic-eur", 2))
+    assert found(own, account, "trials") == []
+    real = builders.live(own)
+    number = builders.order(own, order_id).number
+    assert wrong(real, account, "trials") == [f"Trial orders hold 2 places: {number}."]
+    revocation.revoke(real, order_id, reason="trial", actor="owner")
+    assert [each.level for each in found(real, account, "trials")] == [Level.FINE]
 
 
 def test_the_public_address_must_lead_here(own: Shop, account: FakeAccount) -> None:
