@@ -68,9 +68,9 @@ def ask_since_backup(run: Pass) -> None:
 
 def _listed(shop: Shop, since: datetime, found: list[_Question]) -> bool:
     """What is to be asked about, the oldest first: Sessions before what became of their money."""
-    paid = [read_session(each) for each in shop.stripe.checkouts_completed(since=since - _OPEN_FOR)]
-    ours = [facts for facts in reversed(paid) if facts.shop_id == shop.id]
-    found += [(facts.id, partial(_taken_in, shop, facts)) for facts in ours]
+    listed = map(read_session, shop.stripe.checkouts_completed(since=since - _OPEN_FOR))
+    ours = [facts for facts in listed if facts.shop_id == shop.id]
+    found += [(facts.id, partial(_taken_in, shop, facts)) for facts in reversed(ours)]
     charges = [id_of(each.get("charge")) for each in shop.stripe.refunds_made(since=since)]
     found += [(each, partial(_refunds_of, shop, each)) for each in dict.fromkeys(reversed(charges)) if each]
     raised = reversed(list(shop.stripe.disputes_raised(since=since)))
