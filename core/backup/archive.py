@@ -123,8 +123,8 @@ def verified(path: Path, keep: Path, *, progress: Callable[[str], object]) -> Ma
             progress(name)
             if name == _MANIFEST:
                 manifest = _read(file.read())
-            elif name in found:
-                raise BackupHindered(Hindrance.DAMAGED, f"{name} is in it twice")
+            elif name in found or not _is_a_place(name):
+                raise BackupHindered(Hindrance.DAMAGED, f"{name} is in it twice, or nowhere that a file may be")
             else:
                 found[name] = _looked_through(file, None if name.startswith(FILES) else keep / Path(name).name)
     if manifest is None:
@@ -140,6 +140,11 @@ def files_of(path: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
     for name, file in _members(path):
         if name.startswith(FILES):
             yield name.removeprefix(FILES), iter(lambda file=file: file.read(_CHUNK), b"")  # type: ignore[misc]
+
+
+def _is_a_place(name: str) -> bool:
+    """Whether it leads nowhere but into a backup, whoever made the file."""
+    return not {"", ".", ".."} & set(name.split("/"))
 
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -1,5 +1,6 @@
 """What a terminal shows of Stripe's events, asks Stripe about, and says needs a person."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -35,14 +36,28 @@ def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json
     say(answer, text, as_json)
 
 
-def reconcile(as_json: Json = False) -> None:
+def reconcile(
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since",
+            formats=["%Y-%m-%d"],
+            metavar="DAY",
+            help="Ask also for all that was paid since that day: for a database that was put back by other means than `restore`.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Ask Stripe about everything that is still open, and put right what no webhook told."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from core.events import reconciliation
+    from core.events import reconciliation, recovery
 
     shop = open_shop()
+    if since:
+        with shop.transaction() as session:
+            recovery.look_from(session, since.replace(tzinfo=UTC))
     columns = (
         TextColumn("Checking"),
         BarColumn(),

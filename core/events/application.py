@@ -92,7 +92,7 @@ def _apply_to_sessions(session: Session, batch: _Batch, contexts: Sequence[Conte
             # What the others come to is read anew with what is written here.
             batch.settle(session)
             if rebuilding.rebuild(session, context.shop_id, facts, actor=context.actor, now=context.now):
-                locked |= ledger.lock(session, [facts.order_id])
+                locked = ledger.lock(session, named)
                 admitted = admission.of_locked(locked, context.shop_id, facts)
         if isinstance(admitted, Refused):
             batch.conclude(context, not_admitted(session, context, admitted))

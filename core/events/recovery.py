@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from sqlmodel import Session
+
 from core.admission import Refused
 from core.events import inbox, questions
 from core.events.attempts import Pass
@@ -19,40 +21,56 @@ from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
 from core.journeys import ownership
 from core.journeys.checkout_sessions import lost_orders
-from core.orders import subscriptions
+from core.orders import setbacks, subscriptions
 from core.shop import Shop
 
 # A Session is open for a day at most: one that was opened before the backup may have been paid after it.
 _OPEN_FOR = timedelta(days=1)
 
+# Under this name it rests, should some of it fail.
+_ALL = "Stripe since the backup"
 PAID_BACK = "an order that is not here, and whose money went back"
 
 _Question = tuple[str, Callable[[], bool]]
+
+
+def look_from(session: Session, since: datetime) -> None:
+    """Let the next pass ask for all of it since then, as after a backup of that moment."""
+    milestones.record(session, Name.RESTORED, at=since)
+    milestones.forget(session, Name.RECOVERED)
 
 
 def ask_since_backup(run: Pass) -> None:
     """Once a backup was put back, and until it went through: ask for all that was completed, refunded and disputed since."""
     with run.shop.reading() as session:
         restored, recovered = milestones.last_of(session, (Name.RESTORED, Name.RECOVERED))
+        rests = setbacks.by_subject(session).get(_ALL) if restored else None
     if restored is None or (recovered is not None and recovered.at > restored.at):
+        return
+    if rests and rests > run.shop.now():
         return
     started, failed = run.shop.now(), len(run.report.failed)
     found: list[_Question] = []
-    run.ask("Stripe since the backup", partial(_listed, run.shop, restored.at, found))
+    run.ask(_ALL, partial(_listed, run.shop, restored.at, found))
     for subject, question in found:
-        run.ask(subject, question, id=subject)
-    if run.over or len(run.report.failed) > failed:
-        return  # the next pass asks for all of it again, which changes nothing of what is known by then
+        run.ask(subject, question)
+    if run.report.stopped:
+        return
     with run.shop.transaction() as session:
+        if len(run.report.failed) > failed:
+            # Asked for again in a while, all of it: that changes nothing of what is known by then.
+            setbacks.note(session, _ALL, run.report.failed[-1][1], order_id=None, now=started)
+            return
+        setbacks.clear(session, _ALL)
         subscriptions.refresh_all(session, now=started)
         milestones.record(session, Name.RECOVERED, at=started)
 
 
 def _listed(shop: Shop, since: datetime, found: list[_Question]) -> bool:
     """What is to be asked about, the oldest first: Sessions before what became of their money."""
-    paid = [read_session(each) for each in shop.stripe.checkouts_completed(since=since - _OPEN_FOR)]
-    ours = [facts for facts in reversed(paid) if facts.shop_id == shop.id]
-    found += [(facts.id, partial(_taken_in, shop, facts)) for facts in ours]
+    listed = map(read_session, shop.stripe.checkouts_completed(since=since - _OPEN_FOR))
+    ours = [facts for facts in listed if facts.shop_id == shop.id]
+    found += [(facts.id, partial(_taken_in, shop, facts)) for facts in reversed(ours)]
     charges = [id_of(each.get("charge")) for each in shop.stripe.refunds_made(since=since)]
     found += [(each, partial(_refunds_of, shop, each)) for each in dict.fromkeys(reversed(charges)) if each]
     raised = reversed(list(shop.stripe.disputes_raised(since=since)))

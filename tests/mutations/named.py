@@ -174,4 +174,18 @@ NAMED = (
         "PRESIGNED_SECONDS = 86400",
         "tests/core/foundation/test_storage.py::test_a_link_to_a_bucket_opens_one_file_for_a_minute_under_its_name",
     ),
+    Named(
+        "a copy of an order is believed whoever signed it",
+        "core/journeys/checkout_sessions/order_copy.py",
+        "if not text or not signing.is_signed(",
+        "if not text or not (lambda *_: True)(",
+        "tests/core/backup/test_recovery.py::test_a_copy_that_was_altered_or_is_of_another_attempt_is_not_believed",
+    ),
+    Named(
+        "a backup is put over what is there",
+        "core/backup/restoring.py",
+        "if not databases.is_empty(shop.engine):",
+        "if False:",
+        "tests/core/backup/test_backup.py::test_only_an_empty_database_is_filled",
+    ),
 )

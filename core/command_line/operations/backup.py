@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.command_line.answers import Json, say
+from core.command_line.answers import Json, fail, say
 from core.opening import closed_shop
 
 File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
@@ -27,6 +27,8 @@ def backup(
     """Write the database and the stored files to FILE, while the shop sells on. The settings' secrets are not in it."""
     from core.backup import making
 
+    if not file.absolute().parent.is_dir():
+        fail(f"There is no folder {file.absolute().parent} to put it into.")
     with _shown(as_json) as progress:
         made = making.make(closed_shop(), file, with_files=not without_files, tools=tools, progress=progress)
     size = file.stat().st_size

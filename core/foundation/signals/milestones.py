@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
 from core.foundation import masking, outbox
 from core.foundation.database import Record, text_enum
@@ -67,6 +67,11 @@ def record_refused(session: Session, refusal: StripeKeyRefused, *, at: datetime)
         name, topic, since = Name.KEY_REFUSED, Notice.KEY_REFUSED, f"{answered.at:%Y%m%dT%H}" if answered else "ever"
     record(session, name, at=at, detail=said)
     outbox.owe(session, Job.SHOP_NOTICE, topic, since, key=f"{topic}:{since}")
+
+
+def forget(session: Session, name: Name) -> None:
+    """It never was so."""
+    session.exec(delete(Milestone).where(col(Milestone.name) == name))
 
 
 def last(session: Session, name: Name) -> Milestone | None:

@@ -1,22 +1,30 @@
 """What the doctor finds in the house: settings, worker, stored files, mail."""
 
+import ssl
 from collections.abc import Iterator
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
-from sqlmodel import col, select
+import orjson
+from sqlmodel import col, func, select
 
 from core.catalog import products, seller
 from core.catalog.products import Product
 from core.foundation.database import new_id
 from core.foundation.settings import Mistake
 from core.kinds.downloads import DownloadFile
+from core.kinds.places.attendees import Attendee
+from core.kinds.workshops import WorkshopDate
 from core.messages import mail
 from core.messages.mail import MailTrouble
 from core.messages.wording import Message
+from core.orders.orders import Order
 from core.owner import live_mode
 from core.owner.doctor import readiness
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
+_ANSWER_SECONDS = 10
 _ORDERS_WAIT = "Without it letters are not sent, and what no webhook told is never asked for."
 
 
@@ -65,6 +73,30 @@ def who_sells(shop: Shop) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def trials(shop: Shop) -> Iterator[Finding]:
+    """Whether trial orders hold places of dates to come, once money is real. Nothing else of them does any more."""
+    if not shop.settings.livemode:
+        return
+    query = (
+        select(Order.number, func.count())
+        .join(Attendee, col(Attendee.order_id) == Order.id)
+        .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
+        .where(col(Order.livemode).is_(False), col(Attendee.holds), col(WorkshopDate.starts_at) > shop.now())
+        .group_by(Order.number)
+        .order_by(Order.number)
+    )
+    with shop.reading() as session:
+        holding = session.exec(query).all()
+    if not holding:
+        yield Finding("trials", Level.FINE, "No trial order holds a place.")
+        return
+    places = sum(count for _, count in holding)
+    yield Finding(
+        "trials", Level.WRONG, f"Trial orders hold {places} places: {', '.join(number for number, _ in holding)}.",
+        "These can't be sold.", "`pushcart revoke ORDER --reason trial` gives back those of each.",
+    )  # fmt: skip
+
+
 def worker(shop: Shop) -> Iterator[Finding]:
     """Whether somebody sends letters and asks Stripe for what no webhook told."""
     for name, fine, wrong in (
@@ -75,6 +107,39 @@ def worker(shop: Shop) -> Iterator[Finding]:
             yield Finding(name, Level.FINE, fine)
         else:
             yield Finding(name, Level.WRONG, wrong, _ORDERS_WAIT, "Start `python -m worker` and look at what it logs.")
+
+
+def address(shop: Shop) -> Iterator[Finding]:
+    """Whether buyers reach this shop at its public address, over https that their browsers trust."""
+    if shop.settings.demo:
+        return
+    url = f"{shop.settings.public_url}/api/healthz"
+    trouble = _asked(url)
+    if not trouble:
+        yield Finding("address", Level.FINE, f"{shop.settings.public_url} answers.")
+        return
+    yield Finding(
+        "address", Level.WRONG, f"{url} {trouble}.", "Buyers reach nothing there, and nothing leads back from Stripe's page.",
+        "See that the storefront runs, that the name leads to it, and that its certificate is valid; or correct APP_URL.",
+    )  # fmt: skip
+
+
+def _asked(url: str) -> str:
+    """What is the matter with an address, in words; empty if the shop answers there."""
+    try:
+        with urlopen(url, timeout=_ANSWER_SECONDS) as answer:
+            said = orjson.loads(answer.read())
+            return "" if said == {"status": "ok"} and answer.url == url else "is answered by something else"
+    except HTTPError as error:
+        with error:
+            return f"was answered {error.code}"
+    except (URLError, TimeoutError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return f"has a certificate that is not trusted ({reason.verify_message})"
+        return f"was not answered ({reason})"
+    except ValueError:
+        return "is answered by something else"
 
 
 def storage(shop: Shop) -> Iterator[Finding]:

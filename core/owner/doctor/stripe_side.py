@@ -19,6 +19,7 @@ from core.shop import Shop
 _PATH = "/webhooks/stripe"
 # Further than this from Stripe's time, signatures of webhooks begin to count as too old.
 _CLOCKS_MAY_DIFFER = timedelta(seconds=60)
+_LATELY, _UNDER_WAY = timedelta(days=1), timedelta(minutes=5)
 _NOT_TOLD = "Orders would wait for the worker to ask, and nothing that happens later would be known in time."
 
 
@@ -54,7 +55,7 @@ def rights(shop: Shop, theirs: Account) -> Iterator[Finding]:
             "Edit the restricted key in Stripe's dashboard, under Developers, API keys.",
         )  # fmt: skip
     if not missing:
-        yield Finding("permissions", Level.FINE, "The key may do all that the shop does.")
+        yield Finding("permissions", Level.FINE, f"The key may do all that the shop does. {'; '.join(asked)}.")
 
 
 def _reckons_tax(shop: Shop) -> bool:
@@ -82,6 +83,21 @@ def endpoint(shop: Shop, theirs: Account, *, fix: bool = False) -> Iterator[Find
         )  # fmt: skip
     for each in ours:
         yield from _fit(theirs, each, fix=fix)
+
+
+def deliveries(shop: Shop) -> Iterator[Finding]:
+    """Whether an endpoint took what happened lately. Stripe alone knows: a ping of our own proves nothing of its secret."""
+    since, until = shop.now() - _LATELY, shop.now() - _UNDER_WAY
+    listed = shop.stripe.undelivered_events(since=since, types=sorted(HANDLERS))
+    missed = [each for each in listed if each["created"] <= until.timestamp()]
+    if not missed:
+        yield Finding("deliveries", Level.FINE, "An endpoint took all that Stripe told in the last day.")
+        return
+    yield Finding(
+        "deliveries", Level.WRONG if not shop.settings.demo else Level.LATER,
+        f"Of the last day's events {len(missed)} were taken by no endpoint, the newest {missed[0]['id']}.", _NOT_TOLD,
+        "Compare STRIPE_WEBHOOK_SECRET with the endpoint's at Stripe, and see there what its attempts were answered.",
+    )  # fmt: skip
 
 
 def endpoints_of(shop: Shop, theirs: Account) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ def test_what_is_put_back_is_the_shop_as_it_was_and_gives_no_number_twice(
         assert done.after > int(number.removeprefix("PL-"))
 
 
+@on_sqlite  # what pg_dump writes nobody can read as it is
 def test_the_secrets_of_the_settings_are_not_in_it(shop: Shop, stripe: FakeStripe, tmp_path: Path) -> None:
     order_id = bought(shop, stripe, "kit-eur")
     file = tmp_path / "shop.backup"
@@ -172,6 +173,25 @@ def test_what_does_not_fit_here_is_refused(
         assert os.listdir(tmp_path / "elsewhere") == []
         if why is Hindrance.OTHER_KEY:
             assert restoring.restore(new, file, another_key=True).manifest.shop_id == "shop_another"
+
+
+@on_sqlite
+@pytest.mark.parametrize("name", ["files/../../outside.txt", "files//outside.txt"])
+def test_no_file_of_a_backup_leads_out_of_the_storage(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path, name: str
+) -> None:
+    made = making.make(shop, tmp_path / "first.backup", with_files=False)
+    (tmp_path / "kept").mkdir()
+    archive.verified(tmp_path / "first.backup", tmp_path / "kept", progress=str)
+    with archive.written(tmp_path / "shop.backup") as writer:
+        writer.add_file("database.sqlite", tmp_path / "kept" / "database.sqlite")
+        writer.add(name, 4, [b"evil"])
+        writer.conclude(made)
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, tmp_path / "shop.backup")
+        assert hindered.value.why is Hindrance.DAMAGED
+        assert os.listdir(tmp_path / "elsewhere") == []
 
 
 @on_sqlite

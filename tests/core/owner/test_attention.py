@@ -130,15 +130,28 @@ def test_a_failed_event_until_it_works(shop: Shop, stripe: FakeStripe, monkeypat
     assert topics(shop) == []
 
 
-def test_an_event_of_an_order_that_is_not_here_after_an_hour(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+def test_a_payment_of_an_order_that_is_not_here_at_once_and_once(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     _, session_id = builders.opened(shop)
+    stripe.pay(session_id)
     lost = stripe.event("completed", session_id)
     lost["data"]["object"]["metadata"]["order_id"] = "ord_of_a_backup"
     deliver(shop, lost)
+    for _ in range(2):
+        (item,) = attention.items(shop)
+        assert (item.topic, item.subject) == ("order_lost", session_id)
+        assert "€29.00 for ord_of_a_backup" in item.detail
+        clock.pass_(minutes=61)
+
+
+def test_an_event_that_only_stripe_can_place_after_an_hour(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    payment = stripe.bill(100, "eur", metadata={})
+    stripe.charge(payment)
+    asked = stripe.tell("refund.created", stripe.make_refund(payment["id"], 100))
+    deliver(shop, asked)
     assert topics(shop) == []
     clock.pass_(minutes=61)
-    assert [(item.topic, item.order_id) for item in attention.items(shop)] == [("event_parked", "ord_of_a_backup")]
-    inbox.dismiss(shop, lost["id"], "looked at by hand")
+    assert [(item.topic, item.order_id) for item in attention.items(shop)] == [("event_parked", None)]
+    inbox.dismiss(shop, asked["id"], "looked at by hand")
     assert topics(shop) == []
 
 

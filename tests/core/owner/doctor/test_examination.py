@@ -22,6 +22,7 @@ from core.foundation.errors import EndpointUnfit, PermissionMissing, ShopError, 
 from core.foundation.settings import SANDBOX_KEY
 from core.foundation.storage import Storage
 from core.gateway.account import Right, Standing
+from core.journeys import revocation
 from core.kinds.downloads import DownloadFile
 from core.owner.doctor import examination, findings, ping, stripe_side
 from core.owner.doctor.findings import Finding, Level
@@ -309,6 +310,42 @@ def test_a_ping_arrives_and_leaves_no_trace(shop: Shop, path: str, said: str) ->
     (unanswered,) = ping.send(shop, f"{address}{path}")
     assert "was not answered" in unanswered.what
     assert builders.rows(shop, StripeEvent) == []
+
+
+def test_what_no_endpoint_took_is_found(own: Shop, account: FakeAccount, stripe: FakeStripe, clock: Clock) -> None:
+    assert wrong(own, account, "deliveries") == []
+    _, session_id = builders.opened(own)
+    stripe.undelivered.append(stripe.event("completed", session_id))
+    assert wrong(own, account, "deliveries") == []  # it may still be on its way
+    clock.pass_(minutes=6)
+    account.at = clock()
+    assert "1 were taken by no endpoint" in wrong(own, account, "deliveries")[0]
+    clock.pass_(days=2)
+    assert wrong(own, account, "deliveries") == []
+
+
+def test_places_that_trials_hold_are_found_once_money_is_real(
+    own: Shop, account: FakeAccount, stripe: FakeStripe
+) -> None:
+    order_id = builders.bought(own, stripe, ("clinic-eur", 2))
+    assert found(own, account, "trials") == []
+    real = builders.live(own)
+    number = builders.order(own, order_id).number
+    assert wrong(real, account, "trials") == [f"Trial orders hold 2 places: {number}."]
+    revocation.revoke(real, order_id, reason="trial", actor="owner")
+    assert [each.level for each in found(real, account, "trials")] == [Level.FINE]
+
+
+def test_the_public_address_must_lead_here(own: Shop, account: FakeAccount) -> None:
+    assert "was not answered" in wrong(own, account, "address")[0]
+    outside = FastAPI()
+    outside.mount("/api", create_app(own))
+    outside.get("/other/api/healthz")(lambda: {"status": "another"})
+    with serving(outside) as address:
+        for path, said in (("", None), ("/other", "answered by something else"), ("/none", "was answered 404")):
+            here = replace(own, settings=own.settings.model_copy(update={"app_url": f"{address}{path}"}))
+            found = wrong(here, account, "address")
+            assert (said in found[0]) if said else found == []
 
 
 def test_the_demo_knows_where_its_webhook_is(shop: Shop, account: FakeAccount) -> None:
