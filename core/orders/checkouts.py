@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, and_, not_, or_
+from sqlalchemy import JSON, and_, bindparam, not_, or_
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
@@ -68,6 +68,13 @@ UNDECIDED = or_(OPEN, col(Checkout.money) == constant(Money.PROCESSING))
 index_where(UNDECIDED, "ix_checkouts_undecided", Checkout.id)
 
 
+_OF_ORDERS = (
+    select(Checkout)
+    .where(col(Checkout.order_id).in_(bindparam("orders", expanding=True)))
+    .execution_options(populate_existing=True)
+)
+
+
 def awaits_word(session: Session, order_id: str) -> bool:
     """Whether a Session of the order is one of which Stripe has more to tell, or whose id is not known yet."""
     unheard = or_(UNDECIDED, col(Checkout.stripe_checkout_session_id).is_(None))
@@ -86,8 +93,7 @@ def of_order(session: Session, order_id: str) -> list[Checkout]:
 
 def of_orders(session: Session, order_ids: Collection[str]) -> list[Checkout]:
     """The same of several orders, those of one after those of another."""
-    query = select(Checkout).where(col(Checkout.order_id).in_(order_ids))
-    return sorted(session.exec(query.execution_options(populate_existing=True)), key=_age)
+    return sorted(session.exec(_OF_ORDERS, params={"orders": [*order_ids]}), key=_age)
 
 
 def ask_next(created_at: datetime, now: datetime) -> datetime:
