@@ -142,6 +142,7 @@ def record_session(session: Session, admitted: AdmittedSession, *, now: datetime
     """Record what a Session of ours said of itself, in the ledger of its order as well; return its row."""
     order, book = admitted.order, admitted.book
     row = checkouts.record(session, book.checkouts, admitted.attempt, admitted.facts, now=now)
+    book.hear()
     if admitted.facts.is_paid:
         facts = payments.read_paid_session(admitted.facts, now=now)
         # Money that was not what was ordered is for none of its lines, whatever Stripe says of them.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from core.catalog import products
@@ -132,16 +133,19 @@ def _allowed(
     }
 
 
+_LINES_AND_GRANTS = (
+    select(OrderLine, Grant)
+    .join(Grant, col(Grant.order_line_id) == OrderLine.id, isouter=True)
+    .where(col(OrderLine.order_id).in_(bindparam("orders", expanding=True)))
+    .order_by(col(OrderLine.position))
+    .execution_options(populate_existing=True)
+)
+
+
 def _lines_and_grants(session: Session, order_ids: Collection[str]) -> dict[str, list[tuple[OrderLine, Grant | None]]]:
     """The lines of these orders, each with its grant if it has one yet, by the order's id."""
     found: dict[str, list[tuple[OrderLine, Grant | None]]] = {order_id: [] for order_id in order_ids}
-    query = (
-        select(OrderLine, Grant)
-        .join(Grant, col(Grant.order_line_id) == OrderLine.id, isouter=True)
-        .where(col(OrderLine.order_id).in_(order_ids))
-        .order_by(col(OrderLine.position))
-    )
-    for line, grant in session.exec(query.execution_options(populate_existing=True)) if found else ():
+    for line, grant in session.exec(_LINES_AND_GRANTS, params={"orders": [*order_ids]}) if found else ():
         found[line.order_id].append((line, grant))
     return found
 

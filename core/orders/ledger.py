@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -55,10 +56,14 @@ class Ledger:
         """How far the payment has come."""
         return checkouts.progress(self.checkouts)
 
-    @property
+    @cached_property
     def paid(self) -> Checkout | None:
         """The Session that paid for the order: the first that was paid as it was opened, whatever was learned first."""
         return next((row for row in self._received if self.fits(row)), None)
+
+    def hear(self) -> None:
+        """A Session has said more of itself: what was found out of them by now may be otherwise."""
+        vars(self).pop("paid", None)
 
     @property
     def misfit(self) -> str:

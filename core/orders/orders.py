@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, NewType
 
-from sqlalchemy import ColumnElement, Index, text
+from sqlalchemy import ColumnElement, Index, bindparam, text
 from sqlmodel import Field, Session, col, or_, select, update
 
 from core.catalog import products
@@ -254,6 +254,20 @@ def write_lines(
     return written
 
 
+_LINES = (
+    select(OrderLine)
+    .where(col(OrderLine.order_id).in_(bindparam("orders", expanding=True)))
+    .order_by(col(OrderLine.position))
+)
+_LOCK = (
+    select(Order)
+    .where(col(Order.id).in_(bindparam("orders", expanding=True)))
+    .order_by(col(Order.id))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
 def lines(session: Session, order_id: str) -> list[OrderLine]:
     """The order's lines, in the order of the cart."""
     return lines_of(session, [order_id])[order_id]
@@ -262,8 +276,7 @@ def lines(session: Session, order_id: str) -> list[OrderLine]:
 def lines_of(session: Session, order_ids: Collection[str]) -> dict[str, list[OrderLine]]:
     """The lines of each of these orders, in the order of its cart."""
     found: dict[str, list[OrderLine]] = {order_id: [] for order_id in order_ids}
-    query = select(OrderLine).where(col(OrderLine.order_id).in_(order_ids)).order_by(col(OrderLine.position))
-    for line in session.exec(query):
+    for line in session.exec(_LINES, params={"orders": [*order_ids]}):
         found[line.order_id].append(line)
     return found
 
@@ -275,8 +288,7 @@ def lock(session: Session, order_id: str) -> Order | None:
 
 def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
     """The rows of those of these orders that there are, locked in the order of their ids, as everybody locks them."""
-    query = select(Order).where(col(Order.id).in_(order_ids)).order_by(col(Order.id)).with_for_update()
-    return {order.id: order for order in session.exec(query.execution_options(populate_existing=True))}
+    return {order.id: order for order in session.exec(_LOCK, params={"orders": [*order_ids]})}
 
 
 def lock_cart(session: Session, cart_id: str) -> Order | None:

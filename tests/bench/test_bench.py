@@ -1,7 +1,10 @@
 """The bench runs, and its verification notices what was lost or done twice. What it measures no test asks about."""
 
+import json
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from tests.bench import (
     entitlements,
     exactness,
     licenses,
+    load,
     office,
     pages,
     reads,
@@ -30,6 +34,7 @@ from tests.bench import (
     webhook,
 )
 from tests.bench.figures import Figures
+from tests.bench.load import Load, Plan, Result
 from tests.bench.measures import Bench
 from tests.bench.stand import SECRET_KEY
 from tests.bench.versions import HERE, ROOT, ScriptFailed, Version, checked_out
@@ -113,6 +118,15 @@ def test_what_was_done_twice_is_noticed(sold: str, what: str) -> None:
 def test_what_was_lost_is_noticed(sold: str, what: str) -> None:
     _change(sold, _LOST[what])
     assert any(wrong.startswith(f"{what} is not there") for wrong in exactness.violations(sold, TOLD))
+
+
+def test_what_was_answered_wrongly_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answered(_load: Load) -> Result:
+        return Result(wrong=Counter({"500 in place of 200": 2}))
+
+    monkeypatch.setattr(Load, "run", answered)
+    plan = Plan([1], "/webhooks/stripe", "", "order @", "@", first=0, end=1, requests=1, seconds=1)
+    assert json.loads(json.dumps(load.main(asdict(plan))))["wrong"] == {"500 in place of 200": 2}
 
 
 @pytest.mark.parametrize("kind", DATABASES)

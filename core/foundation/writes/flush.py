@@ -40,7 +40,7 @@ class BatchedSession(Session):
 def changed_in(row: SQLModel) -> tuple[str, ...]:
     """The columns of a row that have another value now than the database has."""
     before = inspect(row).committed_state
-    return tuple(name for name in before if before[name] != getattr(row, name))
+    return tuple(sorted(name for name in before if before[name] != getattr(row, name)))
 
 
 def _has_another_key(row: SQLModel) -> bool:
@@ -60,7 +60,7 @@ def _update(session: Session, table: Table, rows: Iterable[SQLModel]) -> None:
         if names := changed_in(row):
             groups.setdefault(names, []).append(row)
     for names, of_them in groups.items():
-        # In one order for everybody: two who change the same rows would wait for each other.
+        # In one order for everybody, as far as the database keeps to it: two who change the same rows would wait for each other.
         found = update_of(table, names)(session, sorted(map(vars, of_them), key=_key_of(table)))
         if found != len(of_them):
             raise StaleDataError(f"{len(of_them)} rows of {table.name} were to be changed, and {found} were there")

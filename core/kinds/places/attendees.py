@@ -97,8 +97,10 @@ def seat(session: Session, line: OrderLine, *, date_id: str, places: int, now: d
 
 def dates_of(session: Session, line_ids: Collection[str]) -> set[str]:
     """The dates on which places of these lines are counted."""
+    if not line_ids:
+        return set()
     query = select(Attendee.date_id).where(col(Attendee.order_line_id).in_(line_ids), col(Attendee.holds)).distinct()
-    return set(session.exec(query)) if line_ids else set()
+    return set(session.exec(query))
 
 
 def shown(row: Attendee, buyer: str) -> str:

@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import select
 
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
@@ -239,3 +240,18 @@ def test_money_on_its_way_for_the_same_product_in_another_cart_of_this_browser_i
         wanted = {"browser_id": "br_1", "product_ids": {"guide"}, "cart_id": "cart_2", **asked}
         expected = (order_id, row.stripe_checkout_session_id) if found else None
         assert checkouts.settling_elsewhere(session, **wanted) == expected
+
+
+@builders.on_sqlite
+def test_whether_money_is_on_its_way_is_asked_of_the_browsers_own_orders_alone(shop: Shop) -> None:
+    asked: list[tuple[str, Any]] = []
+    event.listen(
+        shop.engine, "before_cursor_execute", lambda _c, _cursor, words, values, *_: asked.append((words, values))
+    )
+    with shop.reading() as session:
+        checkouts.settling_elsewhere(session, "br_1", {"guide"}, cart_id="cart_2")
+        [(words, values)] = [each for each in asked if "JOIN" in each[0]]
+        plan = session.connection().exec_driver_sql(f"explain query plan {words}", values).all()
+    # A product may have been sold a million times; and a new shop has no statistics by which one could know.
+    assert "orders USING INDEX ix_orders_browser_id" in plan[0].detail
+    assert [row.detail for row in plan if "SCAN" in row.detail or "product_id" in row.detail] == []
