@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.licensing import offline_tokens, rate_limits
+from core.licensing import offline_tokens
 from core.outgoing import attempts
 from core.owner.doctor import findings
 from core.owner.figures import closing
 from core.owner.shelves import uploads
+from core.traffic import rate_limits
 
 
 @dataclass(frozen=True)
