@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Table
 from sqlalchemy.orm.exc import StaleDataError
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, SQLModel, col, select, update
 
 from core.foundation.database import Record
 from core.foundation.writes.flush import update_of
@@ -47,6 +48,17 @@ def stored(shop: Shop, rows: Sequence[Record]) -> None:
 
 def orders_in(session: Session) -> list[Order]:
     return list(session.exec(select(Order).order_by(Order.id)))
+
+
+def test_every_table_is_a_plain_one() -> None:
+    mappers = SQLModel._sa_registry.mappers
+    assert {"orders", "checkouts", "payments"} <= {mapper.local_table.name for mapper in mappers}
+    for mapper in mappers:
+        table = mapper.local_table
+        assert isinstance(table, Table)
+        assert [*mapper.columns.keys()] == [column.name for column in table.columns], table.name
+        assert not [column.name for column in table.columns if column.server_default or column.onupdate], table.name
+        assert table.autoincrement_column is None, f"the database would make the keys of {table.name}"
 
 
 @pytest.mark.parametrize("number", [1, 3])
