@@ -65,6 +65,8 @@ OURS = {
 # Ids that are drawn.
 DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus|at|ca|con)_[0-9a-z]{20}\b")
 # What an owner did is noted with its moment.
+# The copy of an order is signed with the token of its attempt, which is drawn.
+SIGNED = re.compile(r'"copy_signature":"[^"]*"')
 STAMP = re.compile(r"(?<=:)(?:\d{4}-\d\d-\d\dT[\d:.]+Z|\d{8}T\d{12})")
 SESSION = re.compile(r"\bcs_test_\d+\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
@@ -444,7 +446,7 @@ def _words(row: dict[str, Any]) -> str:
 
 
 def _drawn(words: str) -> str:
-    return STAMP.sub("then", DRAWN.sub(lambda found: found.group(1), words))
+    return STAMP.sub("then", DRAWN.sub(lambda found: found.group(1), SIGNED.sub("signed", words)))
 
 
 def _passing(row: str) -> bool:
