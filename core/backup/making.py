@@ -28,7 +28,7 @@ def make(
 
     `tools` is the folder of PostgreSQL's programs, if they are not on the PATH. Raises BackupHindered, or StorageUnreachable.
     """
-    url = shop.settings.database_url
+    url = shop.settings.direct_database
     kind = databases.kind_of(url)
     # Looked for first: whoever connects to a SQLite file makes it.
     there = kind != databases.SQLITE or databases.path_of(url).is_file()

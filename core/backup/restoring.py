@@ -41,7 +41,7 @@ def restore(
     `another_key` takes one that was made under another SECRET_KEY. Raises BackupHindered with nothing changed, but for stored
     files that may be there already.
     """
-    url = shop.settings.database_url
+    url = shop.settings.direct_database
     kind = databases.kind_of(url)
     _refuse_if_not_empty(shop)
     databases.check_tools(url, folder=tools)
@@ -63,7 +63,7 @@ def restore(
 
 
 def _refuse_if_not_empty(shop: Shop) -> None:
-    url = shop.settings.database_url
+    url = shop.settings.direct_database
     if databases.kind_of(url) == databases.SQLITE and not databases.path_of(url).exists():
         return
     if not databases.is_empty(shop.engine):

@@ -236,6 +236,20 @@ def test_programs_of_postgresql_that_are_missing_or_too_old_are_named(shop: Shop
     assert "9.6.1" in hindered.value.detail
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_no_pooler_is_asked_for_all_there_is(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> None:
+    def behind_a_pooler(of: Shop) -> Shop:
+        """As such a shop is: what cannot go through the pooler, which takes no such program, has another address."""
+        url = {"database_url": "postgresql://127.0.0.1:1/shop", "database_direct_url": of.settings.database_url}
+        return replace(of, settings=of.settings.model_copy(update=url))
+
+    file = tmp_path / "shop.backup"
+    making.make(behind_a_pooler(shop), file, tools=tools(shop), with_files=False)
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        restoring.restore(behind_a_pooler(new), file, tools=tools(shop))
+        assert everything(new, "counters", "signals") == everything(shop, "counters", "signals")
+
+
 @on_sqlite
 def test_a_backup_of_an_older_version_is_brought_up(
     request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
