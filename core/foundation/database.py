@@ -195,10 +195,10 @@ def transaction(engine: Engine, *, now: Callable[[], datetime], secret: str = ""
 
 
 @contextmanager
-def joined(connection: Connection, *, secret: str = "") -> Iterator[Session]:
+def joined(connection: Connection, *, now: Callable[[], datetime], secret: str = "") -> Iterator[Session]:
     """A session that is a part of the transaction which is open on this connection: it is undone by itself on an error, and
     stays only if all of that does."""
-    options: dict[str, Any] = {"join_transaction_mode": "create_savepoint", "info": {SECRET: secret}}
+    options: dict[str, Any] = {"join_transaction_mode": "create_savepoint", "info": {NOW: now, SECRET: secret}}
     with BatchedSession(connection, expire_on_commit=False, autoflush=False, **options) as session:
         yield session
         session.commit()

@@ -113,8 +113,8 @@ def announce(
 
 
 def is_wanted(session: Session, topic: Topic) -> bool:
-    """Whether any endpoint is to be told of this."""
-    return any(row.wants(topic) for row in endpoints.listening(session))
+    """Whether any endpoint is to be told of this; none is where nothing is owed at all."""
+    return not outbox.is_silent(session) and any(row.wants(topic) for row in endpoints.listening(session))
 
 
 def ping(session: Session, endpoint_id: str, *, now: datetime) -> str:

@@ -47,16 +47,17 @@ Lifetime = Books | Aged | Cleared | With | Few
 
 _BOOKS = (
     "balance_entries", "checkouts", "consents", "disputes", "downloads", "entitlement_records", "fraud_warnings",
-    "fulfillment_log", "given_orders", "grants", "invoices", "letters", "license_activations", "license_keys",
+    "fulfillment_log", "given_orders", "grants", "invoices", "letters", "license_activations", "lost_orders", "license_keys",
     "order_lines", "orders", "past_customers", "past_orders", "payment_lines", "payments", "payouts",
     "place_cancellations", "promotion_uses", "refunds", "reminders", "reservations", "subscription_changes",
     "subscription_items", "subscriptions", "withdrawals", "customers", "attendees", "seats", "audit_log",
 )  # fmt: skip
 _FEW = (
     "api_keys", "applied_entries", "attendee_messages", "balance_days", "counters", "digest_choices", "download_files",
-    "file_versions", "license_signing_keys", "movement_days", "prices", "product_days", "products", "promotion_codes",
-    "promotion_sums", "retention_marks", "sales_days", "saved_views", "seasons", "second_factors", "shop_texts", "signals",
-    "staff", "staff_rules", "stripe_prices", "summed_days", "webhook_endpoints", "workshop_dates",
+    "file_versions", "license_signing_keys", "movement_days", "plan_prices", "portal_setups", "prices", "product_days",
+    "products", "promotion_codes", "promotion_sums", "retention_marks", "sales_days", "saved_views", "seasons",
+    "second_factors", "shop_texts", "signals", "staff", "staff_rules", "stripe_prices", "summed_days", "webhook_endpoints",
+    "workshop_dates",
 )  # fmt: skip
 LIFETIMES: Mapping[str, Lifetime] = {
     **dict.fromkeys(_BOOKS, Books()),

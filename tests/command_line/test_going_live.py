@@ -1,5 +1,6 @@
 """With a live key and anything of the demo, no process starts: each says all that is wrong, once, and ends."""
 
+import json
 import os
 import re
 import subprocess
@@ -46,8 +47,10 @@ def start(process: str, *, folder: Path, **settings: object) -> Said:
 
 def listed(said: Said) -> list[str]:
     """What the one list complains of. There is nothing else but what uvicorn adds of its own."""
-    complaints = [line for line in said.complaints if "Application startup failed" not in line]
-    # The webhook's own are told by uvicorn's logger: with the time and the level before them, and its name behind.
+    # Of a shop that is live the webhook's own are for programs.
+    complaints = [part for line in said.complaints for part in (json.loads(line)["event"] if line[0] == "{" else line).splitlines()]
+    complaints = [line for line in complaints if "Application startup failed" not in line]
+    # Else they are told by uvicorn's logger: with the time and the level before them, and its name behind.
     lines = [re.sub(r"^\S+ \[error\] |\s*\[uvicorn\.error\]$", "", line.strip()).strip() for line in complaints]
     assert lines[0] == HEADING, said
     assert "Traceback" not in said.errors + said.output

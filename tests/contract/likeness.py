@@ -28,6 +28,8 @@ PORT = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")
 # Both began at the same second; since then each has taken its time.
 SECONDS = 60
 EARLIEST_STAMP = 1_500_000_000
+# The shop's, under a key of its own on either side.
+SIGNATURE = ".metadata.copy_signature"
 
 
 class Likeness:
@@ -66,6 +68,9 @@ class Likeness:
             self.same(read(fake), read(sandbox), f"{where} as it is read")
 
     def _same_words(self, fake: str, sandbox: str, where: str) -> None:
+        if where.endswith(SIGNATURE):
+            assert (bool(fake), len(fake)) == (bool(sandbox), len(sandbox)), where
+            return
         ours, theirs = ID.findall(fake), ID.findall(sandbox)
         assert ours == theirs, f"{where}: {fake} by the fake, {sandbox} by the sandbox"
         for our, their in zip(ID.finditer(fake), ID.finditer(sandbox), strict=True):

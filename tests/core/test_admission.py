@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from core import admission
 from core.admission import AdmittedSession, Fate, Refused
-from core.gateway.sessions import SessionFacts
+from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import checkout
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -23,6 +23,7 @@ from tests.fakes import FakeStripe
 NOT_OURS = Refused(Fate.IGNORE, "not an order of this shop")
 ANOTHER_SHOPS = Refused(Fate.IGNORE, "an order of another shop")
 STRANGER = Refused(Fate.IGNORE, "a Session that this shop did not open")
+UNPAID = Refused(Fate.IGNORE, "an order that is not here, and that nobody has paid", "ord_9")
 NOT_YET = Refused(Fate.WAIT, "its order is not known yet", "ord_9")
 ASKING = Refused(Fate.ASK, "asking Stripe which order it belongs to")
 
@@ -83,7 +84,8 @@ def test_a_session_of_an_order_that_is_not_there_may_be_ours_all_the_same(
     shop: Shop, opened: tuple[str, list[SessionFacts]]
 ) -> None:
     _, (facts, _) = opened
-    assert admit(shop, naming(facts, order_id="ord_9")) == NOT_YET
+    assert admit(shop, naming(replace(facts, state=CheckoutState.COMPLETE), order_id="ord_9")) == NOT_YET
+    assert admit(shop, naming(facts, order_id="ord_9")) == UNPAID
     for name in ("77", "", "9_ord_"):
         assert admit(shop, naming(facts, order_id=name)) == NOT_OURS
     assert admit(shop, naming(facts, "shop_id", order_id="ord_9")) == NOT_OURS
@@ -253,7 +255,7 @@ def test_what_carries_no_such_id_is_asked_about_if_it_may_be_ours(shop: Shop, tw
         assert admitted(session) == ASKING
         assert admitted(session, order_id=second) == NOT_OURS
         assert admitted(session, order_id=second, shop_id="shop_9") == ANOTHER_SHOPS
-        assert admitted(session, order_id="ord_9", shop_id=shop.id) == NOT_YET
+        assert admitted(session, order_id="ord_9", shop_id=shop.id) == of(ASKING, "ord_9")
         assert admitted(session, order_id=second, shop_id=shop.id) == of(ASKING, second)
 
 
@@ -263,7 +265,7 @@ def test_whose_something_is_is_looked_up_by_what_it_names_and_not_among_all_ther
         {"object": "charge", "id": "ch_9", "metadata": {"order_id": "ord_9", "shop_id": shop.id}},
     ]  # fmt: skip
     with statements(shop.engine) as heard, shop.reading() as session:
-        assert admission.of_objects(session, shop.id, subjects) == [ASKING, ASKING, NOT_YET]
+        assert admission.of_objects(session, shop.id, subjects) == [ASKING, ASKING, of(ASKING, "ord_9")]
     asked = [each for each in heard if each.startswith("SELECT")]
-    assert len(asked) == 4
+    assert len(asked) == 3
     assert all(" WHERE " in each for each in asked)

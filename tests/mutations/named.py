@@ -107,7 +107,7 @@ NAMED = (
     Named(
         "mail that is to go encrypted goes as it is",
         "core/messages/mail.py",
-        "server.starttls(context=context)",
+        "server.starttls(context=_trusted())",
         "pass",
         "tests/core/messages/test_mail.py::test_a_letter_that_is_to_go_encrypted_goes_no_other_way",
     ),

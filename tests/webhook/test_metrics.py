@@ -36,7 +36,8 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def read(client: TestClient) -> Samples:
     """Every sample by its name and labels; a text that is none of Prometheus's fails."""
-    families = text_string_to_metric_families(client.get("/metrics").text)
+    answer = TestClient(client.app, client=("127.0.0.1", 1)).get("/metrics")
+    families = text_string_to_metric_families(answer.text)
     return {(each.name, frozenset(each.labels.items())): each.value for family in families for each in family.samples}
 
 

@@ -44,7 +44,7 @@ class SeasonShop(Shop):
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A part of the open transaction, in which nothing is owed."""
-        with database.joined(self.connection, secret=self.signing_key) as session:
+        with database.joined(self.connection, now=self.now, secret=self.signing_key) as session:
             outbox.silence(session)
             yield session
 

@@ -121,17 +121,16 @@ def living(shop: Shop, stripe: FakeStripe, clock: Clock, client: TestClient, **t
         yield life
     finally:
         clock.time = time
-        clean(shop)
-        stripe.refunds.clear()
+        clean(shop, stripe, clock)
 
 
-def clean(shop: Shop) -> None:
+def clean(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
     from sqlalchemy import text
 
     with shop.transaction() as session:
         for table in ("license_offline_tokens", "license_activations", "rate_limits", "disputes", "refunds"):
             session.execute(text(f"delete from {table}"))
-    clean_orders(shop)
+    clean_orders(shop, stripe, clock)
 
 
 @pytest.mark.parametrize("floating", [False, True])

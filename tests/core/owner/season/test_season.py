@@ -37,6 +37,7 @@ from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Status
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscriptions import Subscription
+from core.outgoing import endpoints
 from core.owner import attention, publishing, set_aside, setting_up
 from core.owner.figures import closing, overview
 from core.owner.figures.days import Days
@@ -53,17 +54,19 @@ from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
 # Everybody's log, which is only ever added to.
-KEPT = {"audit_log"}
+# What anybody tries is counted for some minutes, the declines of a season as well.
+KEPT = {"audit_log", "rate_limits"}
 SECONDS = 30
 
 
 @pytest.fixture
 def demo(bare_shop: Shop) -> Shop:
-    """A shop that sells the demo's goods, and whose worker is at work."""
+    """A shop that sells the demo's goods, whose worker is at work, and of which another program wants to know everything."""
     publishing.fill_demo(bare_shop)
     with bare_shop.transaction() as session:
         now = heartbeats.database_time(session)
         heartbeats.begin(session, heartbeats.Kind.WORKER, host="tests", pid=1, now=now)
+        endpoints.add(session, "http://127.0.0.1:1/told", livemode=False, now=now)
     return bare_shop
 
 
