@@ -328,7 +328,7 @@ class FakeStripe(FakeCatalogue, FakeBilling):
         for line in self._carts[session_id]:
             listed = _listed(line, self._trial(session_id))
             discount, tax, on_top = line.get("discount", 0), line.get("tax", 0), line.get("on_top", 0)
-            product = line.get("product_data") or {}
+            product = line.get("product_data") or self.products.get(line.get("product", ""), {})
             found.append(
                 {
                     "object": "item", "amount_subtotal": listed, "amount_discount": discount, "amount_tax": tax,

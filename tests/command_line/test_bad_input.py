@@ -38,7 +38,7 @@ WRONG: dict[str, list[list[str]]] = {
     "license": [["KEY", "--limit", "0"], ["KEY", "--until", "soon"], ["KEY", "--disable", "--enable"]],
     "signing-key": [["--turn"]],
     "migrate": [["up"]],
-    "backup": [[], ["nowhere/at/all.backup"]],
+    "backup": [[], ["one", "two"]],
     "restore": [[], ["none.backup"], ["none.backup", "--gap", "-1"]],
     "rehearse": [["--patience", "soon"]],
     "catalog apply": [[]],
