@@ -95,6 +95,12 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
         worker.end()
 
 
+def _is_of_this_run(record: logging.LogRecord) -> bool:
+    """Whether what DBOS says is not of a job in flight that ended after its run: it is done in another, and that is no error."""
+    error = record.exc_info[1] if record.exc_info else None
+    return "System database accessed before DBOS was launched" not in str(error)
+
+
 class _Worker:
     """One run after the other: a run that the others took for gone, as after a long pause, is followed by a new one."""
 
@@ -112,6 +118,7 @@ class _Worker:
             now = heartbeats.database_time(session)
             run = heartbeats.begin(session, self._kind, host=socket.gethostname(), pid=os.getpid(), now=now)
         logging.getLogger("dbos").setLevel(logging.WARNING)
+        logging.getLogger("dbos").addFilter(_is_of_this_run)
         DBOS(
             config={
                 "name": outbox.APPLICATION,

@@ -48,7 +48,11 @@ def start(process: str, *, folder: Path, **settings: object) -> Said:
 def listed(said: Said) -> list[str]:
     """What the one list complains of. There is nothing else but what uvicorn adds of its own."""
     # Of a shop that is live the webhook's own are for programs.
-    complaints = [part for line in said.complaints for part in (json.loads(line)["event"] if line[0] == "{" else line).splitlines()]
+    complaints = [
+        part
+        for line in said.complaints
+        for part in (json.loads(line)["event"] if line[0] == "{" else line).splitlines()
+    ]
     complaints = [line for line in complaints if "Application startup failed" not in line]
     # Else they are told by uvicorn's logger: with the time and the level before them, and its name behind.
     lines = [re.sub(r"^\S+ \[error\] |\s*\[uvicorn\.error\]$", "", line.strip()).strip() for line in complaints]

@@ -36,7 +36,7 @@ class KeptFinding(Record, table=True):
 
     __tablename__ = "doctor_findings"
 
-    position: int = Field(primary_key=True)
+    position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     check_name: str
     level: Level = text_enum(Level)
     what: str
