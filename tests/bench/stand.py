@@ -50,6 +50,8 @@ class SqliteFiles:
         path = self._folder / f"{template}.db"
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("pragma wal_checkpoint(truncate)")  # what still stands in the log beside it
+        for left in self._folder.glob(f"{name}.db-*"):
+            left.unlink()  # the log of a process that was killed is not of the copy
         shutil.copy(path, self._folder / f"{name}.db")
         return self.empty(name)
 

@@ -1,9 +1,11 @@
 """The bench runs, and its verification notices what was lost or done twice. What it measures no test asks about."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ from tests.bench import (
 from tests.bench.figures import Figures
 from tests.bench.load import Load, Plan, Result
 from tests.bench.measures import Bench
-from tests.bench.stand import SECRET_KEY
+from tests.bench.stand import SECRET_KEY, SqliteFiles
 from tests.bench.versions import HERE, ROOT, ScriptFailed, Version, checked_out
 from tests.conftest import DATABASES
 from tests.fakes import SECRET, FakeStripe
@@ -242,3 +244,16 @@ def test_another_version_runs_by_its_own_code_and_leaves_nothing(tmp_path: Path)
 def test_a_script_that_a_version_cannot_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(ScriptFailed, match=r"reads.py does not run under here: (?s:.*)KeyError: 'database_url'"):
         HERE.run("reads", {}, cwd=tmp_path)
+
+
+def test_a_copy_knows_nothing_of_the_run_before_whose_process_was_killed(tmp_path: Path) -> None:
+    files = SqliteFiles(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "template.db", isolation_level=None)) as template:
+        template.execute("create table orders as select 1 as id")
+    used = files.copy("shop", "template").removeprefix("sqlite:///")
+    with closing(sqlite3.connect(used, isolation_level=None)) as running:
+        running.execute("pragma journal_mode = wal")
+        running.execute("insert into orders values (2)")
+        copied = files.copy("shop", "template").removeprefix("sqlite:///")
+        with closing(sqlite3.connect(copied)) as found:
+            assert found.execute("select id from orders").fetchall() == [(1,)]
