@@ -1,6 +1,6 @@
 """Attention: the one list of what needs a person, each with what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +17,7 @@ from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
 from core.journeys.checkout_sessions import lost_orders
+from core.journeys.checkout_sessions.lost_orders import LostOrder
 from core.kinds import downloads
 from core.mailboxes import marks
 from core.mailboxes.marks import Kind as MarkKind
@@ -69,9 +70,10 @@ def items(shop: Shop) -> list[Item]:
     """Everything that needs a person now: what has a deadline first, then the oldest."""
     now = shop.now()
     with shop.reading() as session:
+        lost = lost_orders.everything(session, livemode=shop.settings.livemode)
         found = [
             *_stripe(session, now=now),
-            *_lost(session, livemode=shop.settings.livemode),
+            *_lost(lost),
             *_card_testing(session, now=now),
             *_setbacks(session),
             *_without_owners(session, shop),
@@ -82,7 +84,7 @@ def items(shop: Shop) -> list[Item]:
             *_refunds(session),
             *_payouts(session, livemode=shop.settings.livemode),
             *_permissions(session),
-            *_events(session, livemode=shop.settings.livemode, now=now),
+            *_events(session, {row.order_id for row in lost}, now=now),
             *_letters(session, now=now),
             *_mailboxes(session, shop),
             *_files(session),
@@ -119,9 +121,9 @@ def _stripe(session: Session, *, now: datetime) -> Iterator[Item]:
         yield Item("stripe_key_refused", "checkout", None, page.at, None, page.detail, _NO_PAYMENTS)
 
 
-def _lost(session: Session, *, livemode: bool) -> Iterator[Item]:
+def _lost(rows: Iterable[LostOrder]) -> Iterator[Item]:
     """Payments for orders that this database does not have and that could not be written again."""
-    for row in lost_orders.everything(session, livemode=livemode):
+    for row in rows:
         paid = f"{Money(row.amount, row.currency).format()} for {row.number or row.order_id}: {row.reason}"
         yield Item("order_lost", row.id, None, row.found_at, None, paid, _LOST)
 
@@ -373,7 +375,7 @@ _READABLE = {
 }  # fmt: skip
 
 
-def _events(session: Session, *, livemode: bool, now: datetime) -> Iterator[Item]:
+def _events(session: Session, lost: Container[str], *, now: datetime) -> Iterator[Item]:
     for row in session.exec(select(StripeEvent).where(StripeEvent.state == EventState.FAILED)):
         yield Item(
             "event_failed", row.id, row.order_id, row.received_at, None, row.error,
@@ -382,7 +384,6 @@ def _events(session: Session, *, livemode: bool, now: datetime) -> Iterator[Item
     parked = select(StripeEvent).where(
         StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR
     )
-    lost = {row.order_id for row in lost_orders.everything(session, livemode=livemode)}
     for row in session.exec(parked):
         if row.order_id in lost:
             continue  # the order itself is listed
