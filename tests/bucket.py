@@ -1,14 +1,13 @@
 """A bucket to put files into: moto's server, which speaks S3, in a process of its own on this machine."""
 
-import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.machine import eventually
+from tests.machine import eventually, free_port
 
 BUCKET = "sold-files"
 
@@ -24,9 +23,7 @@ def settings_of(address: str) -> dict[str, str]:
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of a server with one empty bucket, until the block is left."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     with (folder / "bucket.log").open("wb") as log:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]

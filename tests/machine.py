@@ -19,11 +19,43 @@ from tests import fork_server
 Found = TypeVar("Found")
 
 
+# Below the ports that the system takes for outgoing connections, so that one that was given stays free.
+_SLICES, _SLICE_PORTS = range(10_000, 32_000, 200), 200
+_claimed: list[IO[str]] = []
+
+
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """A port that nothing listens on, and that no other test is given: not by this process, nor by another."""
+    return next(_ports)
+
+
+def _given_ports() -> Iterator[int]:
+    """Ports of slices that this process has for itself as long as it lives, all suites on this machine counted."""
+    folder = Path(tempfile.gettempdir(), "pushcart-ports")
+    folder.mkdir(exist_ok=True)
+    for first in _SLICES:
+        claim = (folder / str(first)).open("w")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claim.close()
+            continue
+        _claimed.append(claim)
+        yield from filter(_is_free, range(first, first + _SLICE_PORTS))
+    raise AssertionError(f"no port is left in {_SLICES}")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+_ports = _given_ports()
 
 
 def eventually(look: Callable[[], Found], *, seconds: float = 90) -> Found:

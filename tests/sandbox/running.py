@@ -6,8 +6,6 @@ import contextlib
 import dataclasses
 import http.server
 import json
-import random
-import socket
 import tempfile
 import threading
 import time
@@ -24,25 +22,10 @@ from sandbox import app
 from sandbox.__main__ import Server as Sandbox
 from sandbox.account.settings import Settings
 from sandbox.protocol import conformity, versions
+from tests.machine import free_port
 
 KEY = "sk_test_pushcart_sandbox"
 SECRET = "whsec_tests_of_the_sandbox"
-
-
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """A port outside the range from which the system takes those of outgoing connections, so that it stays free, and
-    not the one given out just before: nobody listens on that yet."""
-    while True:
-        port = random.randrange(20000, 30000)
-        if port in _given:
-            continue
-        _given.add(port)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:

@@ -1,9 +1,7 @@
 """Sold files in a bucket: a real server that speaks S3, files and covers put there, links to it, and what is wrong with it."""
 
 import os
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +22,7 @@ from core.shop import Shop
 from tests import bucket, builders, colleagues
 from tests.conftest import CATALOGUE
 from tests.fakes import FakeStripe
+from tests.machine import free_port
 from tests.webhook.conftest import TestClient
 from tests.webhook.test_downloads import BYTES, NAME
 from tests.webhook.test_uploads import PNG, begun, comes_as, sent
@@ -137,9 +136,7 @@ def test_a_bucket_that_does_not_answer_is_no_missing_file(
     stored: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = builders.bought(stored, stripe)
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr("core.foundation.storage._RETRIES", {"max_retries": 0})
     dead = replace(stored, storage=Storage(stored.storage.url))
     answer = TestClient(create_app(dead)).get(f"/downloads/{token_of(dead, order_id)}")

@@ -93,14 +93,18 @@ def test_a_newer_one_reaches_who_bought_before_and_says_so(shop: Shop, stripe: F
     assert not file_of(shop, order_id).is_newer
 
 
+def versions(shop: Shop) -> list[FileVersion]:
+    """Those of the guide's file, oldest first."""
+    return sorted((row for row in builders.rows(shop, FileVersion) if row.file_id == FILE), key=lambda row: row.number)
+
+
 def test_the_same_bytes_again_are_no_new_version_and_take_its_words(shop: Shop) -> None:
     for notes in ("one", "two"):
         released(shop, "b" * 64, version="2", notes=notes)
-    versions = [row for row in builders.rows(shop, FileVersion) if row.file_id == FILE]
-    assert [(row.number, row.notes) for row in versions] == [(1, ""), (2, "two")]
+    assert [(row.number, row.notes) for row in versions(shop)] == [(1, ""), (2, "two")]
     released(shop, "c" * 64)
     released(shop, "b" * 64)
-    assert [row.number for row in builders.rows(shop, FileVersion) if row.file_id == FILE] == [1, 2, 3, 4]
+    assert [row.number for row in versions(shop)] == [1, 2, 3, 4]
 
 
 def test_a_limit_counts_each_version_anew(shop: Shop, stripe: FakeStripe) -> None:

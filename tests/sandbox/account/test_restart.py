@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sandbox.running import Endpoint, eventually, free_port, running
+from tests.machine import free_port
+from tests.sandbox.running import Endpoint, eventually, running
 
 
 def test_objects_keys_and_payments_survive_a_restart(own_endpoint: Endpoint, tmp_path: Path) -> None:

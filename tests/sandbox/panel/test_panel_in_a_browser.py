@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from sandbox.account.settings import Settings
+from tests.machine import free_port
 from tests.sandbox.panel.test_mailbox import send
-from tests.sandbox.running import KEY, World, free_port, serving
+from tests.sandbox.running import KEY, World, serving
 from tests.sandbox.visitor import Visitor
 
 
