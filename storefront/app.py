@@ -20,6 +20,7 @@ from core.foundation import logs
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
 from storefront import process, sentences
+from storefront.language import SpeakAsAsked
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
@@ -97,6 +98,7 @@ app = st.App(
     routes=routes,
     middleware=[
         Middleware(OneHost, settings=shop.settings),
+        Middleware(SpeakAsAsked),
         Middleware(PageHeaders, shop=shop),
         Middleware(PackedFiles),
         Middleware(AsTheyAre),

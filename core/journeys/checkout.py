@@ -42,6 +42,7 @@ from core.kinds import deliverables, offers, seats, workshops
 from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import DateView, Times
+from core.languages import sentences
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order, OrderLine
@@ -294,14 +295,15 @@ def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: da
         session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
         currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
         amount_expected=orders.total_of(wish.drafts), attempts=1,
-        from_season=basket.from_season, business=basket.business, seller_reference=basket.person, now=now,
+        from_season=basket.from_season, business=basket.business, seller_reference=basket.person,
+        language=sentences.language(), now=now,
     )  # fmt: skip
 
 
 def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
     order.email, order.currency, order.attempts = basket.email, wish.drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
-    order.business = basket.business
+    order.business, order.language = basket.business, sentences.language()
     order.seller_reference = basket.person or order.seller_reference
     return order
 

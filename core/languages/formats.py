@@ -10,7 +10,7 @@ from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_decimal, format_percent
 
 from core.languages import catalogs, sentences
-from core.languages.sentences import _, marked
+from core.languages.sentences import _, marked, ngettext
 
 # Our English is written as in Britain, and so are its dates.
 _DATES = {catalogs.ENGLISH: "en_GB"}
@@ -85,7 +85,7 @@ def size(octets: int) -> str:
         if octets >= factor:
             amount = octets / factor
             return f"{number(amount, digits=1 if amount < 10 else 0)} {unit}"
-    return sentences.ngettext("{number} byte", "{number} bytes", octets).format(number=octets)
+    return ngettext("{number} byte", "{number} bytes", octets).format(number=octets)
 
 
 def listed(names: Sequence[str]) -> str:

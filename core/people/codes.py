@@ -13,6 +13,7 @@ from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid
+from core.languages import sentences
 from core.people import customers
 from core.shop import Shop
 from core.traffic import counting
@@ -39,7 +40,8 @@ class SignInCode(Record, table=True):
     """A code that was asked for. The digits are derived from the id, so that no table and no job ever holds them.
 
     It goes to `email`, and whoever types it is known by the `folded` form. One that proves an address which is to become
-    another, or join it, is `about` that other one, folded, and one that erases is about ERASURE: they sign nobody in.
+    another, or join it, is `about` that other one, folded, and one that erases is about ERASURE: they sign nobody in. The letter
+    speaks the `language` of the page that asked for it.
     """
 
     __tablename__ = "sign_in_codes"
@@ -48,6 +50,7 @@ class SignInCode(Record, table=True):
     email: str
     folded: str = Field(index=True)
     about: str = ""
+    language: str = ""
     tries: int = 0
     used_at: datetime | None = None
     expires_at: datetime
@@ -80,7 +83,8 @@ def make(session: Session, email: str, *, about: str = "", now: datetime) -> Sig
     )
     session.exec(older.values(used_at=now))
     code = SignInCode(
-        id=new_id("code"), email=customers.as_stored(session, email), folded=folded, about=about, created_at=now,
+        id=new_id("code"), email=customers.as_stored(session, email), folded=folded, about=about,
+        language=sentences.language(), created_at=now,
         expires_at=now + timedelta(minutes=CODE_MINUTES),
     )  # fmt: skip
     session.add(code)

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from core.catalog.products import Kind, Product
 from core.kinds.offers import Offer
+from core.languages.sentences import _, marked
 
 
 class Clause(StrEnum):
@@ -24,13 +25,13 @@ class Clause(StrEnum):
 
 # Where the seller has no words of their own.
 _WORDS = {
-    Clause.DIGITAL: "Deliver it at once. I know that my right of withdrawal ends with that.",
-    Clause.SERVICE: (
+    Clause.DIGITAL: marked("Deliver it at once. I know that my right of withdrawal ends with that."),
+    Clause.SERVICE: marked(
         "Begin at once, before the 14 days for withdrawing are over. If I withdraw within them, I pay for what I have used"
         " until then."
     ),
-    Clause.EVENT: "It takes place on a fixed date, so there is no right of withdrawal.",
-    Clause.RENEWAL: "It renews by itself until I cancel, which I can do at any time among my purchases.",
+    Clause.EVENT: marked("It takes place on a fixed date, so there is no right of withdrawal."),
+    Clause.RENEWAL: marked("It renews by itself until I cancel, which I can do at any time among my purchases."),
 }
 # What is agreed to by a box that is not ticked beforehand; the others are told.
 _BOXES = (Clause.TERMS, Clause.DIGITAL, Clause.SERVICE)
@@ -90,6 +91,6 @@ def _of_product(product: Product | Offer, texts: Mapping[str, str]) -> Iterable[
     if said != KEPT:
         clause = Clause(said)
         own = product.terms.get("consent") or texts.get(f"{TEXT}{clause}")
-        yield clause, own or _WORDS[clause]
+        yield clause, own or _(_WORDS[clause])
     if product.kind is Kind.PLAN:
-        yield Clause.RENEWAL, texts.get(f"{TEXT}{Clause.RENEWAL}") or _WORDS[Clause.RENEWAL]
+        yield Clause.RENEWAL, texts.get(f"{TEXT}{Clause.RENEWAL}") or _(_WORDS[Clause.RENEWAL])

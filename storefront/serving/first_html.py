@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
+from core.languages import sentences
 from storefront import frame, links, pictures, stylesheets
 from storefront.serving import plain_html
 from storefront.serving.crowd import Crowd
@@ -76,7 +77,10 @@ class Documents:
 
 def _answer(request: HTTPConnection, html: str, status: int, cache: str) -> Response:
     """Packed here: Streamlit packs no first page."""
-    headers = {"Cache-Control": cache, "Vary": "Accept-Encoding"}
+    headers = {
+        "Cache-Control": cache, "Vary": "Accept-Encoding, Accept-Language", "Content-Language": sentences.tag(),
+    }  # fmt: skip
+    html = html.replace('<html lang="en"', f'<html lang="{sentences.tag()}"', 1)
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return HTMLResponse(html, status, headers)
     return HTMLResponse(_packed(html), status, {**headers, "Content-Encoding": "gzip"})

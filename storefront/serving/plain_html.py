@@ -18,6 +18,7 @@ from core.catalog import products, seller
 from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
+from core.languages import sentences
 from core.rights import clauses
 from core.shop import Shop
 from storefront import dates, frame, pictures, words
@@ -58,11 +59,11 @@ class PlainPage:
 
 @dataclass(frozen=True)
 class _Look:
-    """What the pages were when they were last looked for, and those that were drawn from it."""
+    """What the pages were when they were last looked for, and those that were drawn from it, by their language too."""
 
     offers: Mapping[str, Offer]
     texts: Mapping[str, str]
-    pages: dict[str, PlainPage] = field(default_factory=dict)
+    pages: dict[tuple[str, str], PlainPage] = field(default_factory=dict)
 
 
 class PlainPages:
@@ -141,9 +142,10 @@ class PlainPages:
             return offers.of_product(session, product_id, now=self._shop.now())
 
     def _drawn(self, look: _Look, path: str, draw: Callable[[], PlainPage]) -> PlainPage:
-        if path not in look.pages:
-            look.pages[path] = draw()
-        return look.pages[path]
+        told = (path, sentences.language())
+        if told not in look.pages:
+            look.pages[told] = draw()
+        return look.pages[told]
 
     def _shelf(self, look: _Look) -> PlainPage:
         name = self._shop.settings.shop_name
@@ -282,7 +284,7 @@ def _choice(title: str, name: str, found: list[tuple[str, str]]) -> str:
 
 def _price(tag: PriceTag) -> str:
     each = f" {words.EACH[tag.interval]}" if tag.interval else ""
-    return tag.amount.format("en", short=True) + each
+    return tag.amount.format(short=True) + each
 
 
 def _picture(offer: Offer) -> str:

@@ -27,6 +27,7 @@ from core.foundation.errors import (
 )
 from core.journeys import carts, checkout, checkout_limits
 from core.journeys.checkout import Basket, Item
+from core.languages.sentences import _, ngettext, tag
 from core.shop import Shop
 from core.traffic import challenges
 from core.traffic.counting import Sender
@@ -69,7 +70,7 @@ async def start(request: Request, shop: OpenShop) -> Response:
     says why not. Who comes back without having paid is led to the product."""
     if not _is_ours(request, shop):
         # Another site's form comes without our cookie: the answer would give its visitor a new one in place of theirs.
-        return _page("This form was sent from another site.", 403, "")
+        return _page(_("This form was sent from another site."), 403, "")
     form = _form(await _body(request))
     if form is None:
         return _page(_sentence(BadInput()), 400, "")
@@ -135,10 +136,10 @@ def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
     more = ""
     match error:
         case StillSettling() | PlanHeld():
-            more = _sent_again(form, path, "Buy it once more", again="true")
+            more = _sent_again(form, path, _("Buy it once more"), again="true")
         case CodeUnfit():
-            more = _sent_again(form, path, "Buy it without the code", code="")
-    more += f'<p><a href="/product?p={escape(form.product)}">Back to the product</a></p>'
+            more = _sent_again(form, path, _("Buy it without the code"), code="")
+    more += f'<p><a href="/product?p={escape(form.product)}">{escape(_("Back to the product"))}</a></p>'
     response = _page(_sentence(error), status_of(error), more)
     if response.status_code in (429, 503):
         response.headers["Retry-After"] = "30"
@@ -150,43 +151,51 @@ def _sent_again(form: Form, path: str, button: str, **changed: str) -> str:
     fields = [*(form.model_dump(exclude={"consents", "website"}) | changed).items()]
     fields += [(CONSENT, version) for version in form.consents]
     hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
-    return f'<form method="post" action="{escape(path)}">{hidden}<button>{button}</button></form>'
+    return f'<form method="post" action="{escape(path)}">{hidden}<button>{escape(button)}</button></form>'
 
 
 def _sentence(error: ShopError) -> str:
     match error:
         case SoldOut(left=left):
-            return f"Only {left} left on this date." if left else "No place can be had on this date any more."
+            return (
+                ngettext("Only {number} left on this date.", "Only {number} left on this date.", left).format(
+                    number=left
+                )
+                if left
+                else _("No place can be had on this date any more.")
+            )
         case Withdrawn():
-            return "This is no longer for sale."
+            return _("This is no longer for sale.")
         case UnknownDate():
-            return "That date isn't offered any more. Choose another one."
+            return _("That date isn't offered any more. Choose another one.")
         case BadQuantity(most=most):
-            return f"You can buy up to {most} of this at a time."
+            return _("You can buy up to {number} of this at a time.").format(number=most)
         case CodeUnfit(code=code):
-            return f"The code {code} can't be used for this, or it has ended."
+            return _("The code {code} can't be used for this, or it has ended.").format(code=code)
         case AlreadyPaid():
-            return "This is paid for already. You don't need to pay again."
+            return _("This is paid for already. You don't need to pay again.")
         case StillSettling():
-            return "Your payment for this is still settling at your bank. You don't need to pay again."
+            return _("Your payment for this is still settling at your bank. You don't need to pay again.")
         case PlanHeld():
-            return "You already have this plan. You don't need to buy it again."
+            return _("You already have this plan. You don't need to buy it again.")
         case TooManyTries():
-            return "That was a lot of tries in a short time. Nothing was charged. Wait a while, then try again."
+            return _("That was a lot of tries in a short time. Nothing was charged. Wait a while, then try again.")
         case StripeTrouble():
-            return "We can't open the payment page right now. Nothing was charged. Try again in a minute."
+            return _("We can't open the payment page right now. Nothing was charged. Try again in a minute.")
         case _:
-            return "Something about this isn't right any more. Look at the product again and choose anew."
+            return _("Something about this isn't right any more. Look at the product again and choose anew.")
 
 
 def _page(sentence: str, status: int, more: str) -> HTMLResponse:
+    title = escape(_("Not bought"))
     html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not bought</title>'
+        f'<!doctype html><html lang="{tag()}"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><style>:root { color-scheme: light dark; } '
         "body { margin: 4rem auto; max-width: 36rem; padding: 0 1.5rem; font: 1.125rem/1.6 system-ui, sans-serif; } "
         "button { min-height: 2.5rem; font: inherit; }</style></head><body>"
-        f'<h1>Not bought</h1><p role="alert">{escape(sentence)}</p>{more}<p><a href="/">See everything in the shop</a></p>'
-        '<p><small><a href="/withdraw">Withdraw from contract here</a></small></p>'
+        f'<h1>{title}</h1><p role="alert">{escape(sentence)}</p>{more}'
+        f'<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
+        f'<p><small><a href="/withdraw">{escape(_("Withdraw from contract here"))}</a></small></p>'
         "</body></html>"
     )
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
