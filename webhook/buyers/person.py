@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from core.shop import Shop
 from core.traffic import challenges
-from webhook.requests import senders
+from webhook.requests import branding, senders
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -51,6 +51,7 @@ async def _field(request: Request, name: str) -> str:
 def _page(shop: Shop, said: str = "", status: int = 200) -> HTMLResponse:
     provider = challenges.asked(shop)
     assert provider
+    brand = branding.of(shop)
     widget = f'<div class="{provider.css_class}" data-sitekey="{escape(shop.settings.challenge_site_key)}"></div>'
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>One moment</title>'
@@ -58,12 +59,12 @@ def _page(shop: Shop, said: str = "", status: int = 200) -> HTMLResponse:
         f'<script src="{provider.script}" async defer></script>'
         "<style>:root { color-scheme: light dark; } body { margin: 12vh auto; max-width: 36rem; padding: 0 1.5rem; "
         "font: 1.125rem/1.6 system-ui, sans-serif; } button { min-height: 2.75rem; padding: 0 1.25rem; font: inherit; "
-        "margin-top: 1rem; }</style></head><body>"
-        f"<p>{escape(shop.settings.shop_name)}</p><h1>One moment</h1><p>Before you pay we ask whether you are a person: "
+        "margin-top: 1rem; }</style>"
+        f"{brand.head}</head><body><p>{brand.mark}</p><h1>One moment</h1><p>Before you pay we ask whether you are a person: "
         f'machines try out stolen cards. Your order is kept.</p>{said}<form method="post">{widget}'
         "<button>Go on to payment</button></form>"
         "<noscript><p>This question needs JavaScript. Allow it for this page, or write to us.</p></noscript>"
-        f'<p><small><a href="mailto:{escape(shop.settings.support_email)}">Write to us</a> · <a href="/cart">Back to the cart'
+        f'<p><small><a href="mailto:{escape(brand.support)}">Write to us</a> · <a href="/cart">Back to the cart'
         '</a> · <a href="/withdraw">Withdraw from contract here</a></small></p></body></html>'
     )
     return HTMLResponse(html, status, headers=_HEADERS)

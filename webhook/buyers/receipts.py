@@ -13,7 +13,7 @@ from core.invoicing import receipts
 from core.invoicing.receipts import Receipt, TaxRow
 from core.people import staff
 from core.shop import Shop
-from webhook.requests import cookies
+from webhook.requests import branding, cookies
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -67,8 +67,9 @@ def _drawn(shop: Shop, found: Receipt) -> str:
     environment.filters["day"] = lambda moment: f"{moment.day} {moment:%B %Y}"
     environment.filters["tax_words"] = _tax_words
     zone: ZoneInfo = shop.settings.zone
+    brand = branding.of(shop)
     return environment.get_template("receipt.html.j2").render(
-        shop=shop.settings.shop_name, base_url=shop.settings.public_url, receipt=found, zone=zone
+        shop=brand.shop, brand=brand, base_url=shop.settings.public_url, receipt=found, zone=zone
     )
 
 
