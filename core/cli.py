@@ -26,6 +26,7 @@ from core.command_line.operations import backup, doctor, rehearse
 from core.command_line.programs import api_keys, hooks
 from core.foundation import database, logs, settings
 from core.foundation.errors import BadInput, ShopError
+from core.languages import catalogs, sentences
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, group in {
@@ -56,6 +57,8 @@ def main() -> None:
     """Run the command. What was typed wrongly ends in a readable line and exit status 2, what cannot be done in one and 1."""
     # Whoever sits there is told what came of it in words, and not how it went.
     logs.set_up(least=logging.ERROR)
+    # Owners are spoken to in English, also where their buyers are not.
+    sentences.speak(catalogs.ENGLISH)
     try:
         # What the command ended with, where it says so itself.
         sys.exit(app(standalone_mode=False) or 0)

@@ -12,6 +12,7 @@ from core.foundation.settings import Mistake, Settings
 from core.foundation.storage import Storage
 from core.foundation.telemetry import destinations
 from core.gateway.client import StripeApi
+from core.languages import catalogs
 from core.outgoing import environment
 from core.owner import live_mode, publishing
 from core.shop import Shop
@@ -58,6 +59,7 @@ def _shop(chosen: Settings) -> Shop:
 
 
 def _around(chosen: Settings, engine: Engine) -> Shop:
+    catalogs.set_up(default=chosen.default_language, folder=chosen.languages_folder)
     stripe = StripeApi(chosen.stripe_secret_key.get_secret_value(), base=chosen.stripe_base)
     return Shop(settings=chosen, engine=engine, stripe=stripe, storage=Storage(chosen.storage_url))
 

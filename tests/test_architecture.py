@@ -32,6 +32,8 @@ DOORS = {
 # arrows only go down. What only a type checker reads counts as well: a room must not even know the name of one above it.
 # Every room stands here; a module that stands by itself is a room without the `.py`.
 ROOMS: dict[str, set[str]] = {
+    # The sentences that buyers read, in their languages.
+    "core/languages": set(),
     # What PostgreSQL is spoken to by.
     "core/connections": set(),
     "core/foundation": {"core/connections"},
@@ -207,6 +209,10 @@ ROOMS: dict[str, set[str]] = {
         "core/traffic",
         "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
     },
+    # What stands before the payment page.
+    "storefront/paying": {
+        "core/traffic", "core/foundation", "core/rights", "core/catalog", "core/kinds", "core/journeys", "storefront",
+    },
     "storefront/buyer_pages": {
         "core/traffic",
         "storefront/workshops",
@@ -214,7 +220,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in", "storefront/papers", "storefront/library",
-        "core/seats", "storefront/plans",
+        "core/seats", "storefront/plans", "storefront/paying",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
@@ -286,6 +292,10 @@ ROOMS: dict[str, set[str]] = {
         "sandbox/ground", "sandbox/protocol", "sandbox/account", "sandbox/api", "sandbox/pages", "sandbox/panel",
     },
 }  # fmt: skip
+# Every room of the shop has sentences, so that this one stands below them all.
+for shop_room in ROOMS:
+    if not shop_room.startswith("sandbox") and shop_room != "core/languages":
+        ROOMS[shop_room].add("core/languages")
 MOST_MODULES = 16
 
 

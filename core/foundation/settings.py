@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.foundation import addresses, masking
 from core.foundation.errors import AddressUnfit
+from core.languages import catalogs
 
 # The sandbox has the same words built in: it imports nothing of ours, so they stand in both places.
 SANDBOX_KEY = "sk_test_pushcart_sandbox"
@@ -63,6 +64,8 @@ class Settings(BaseSettings):
     shop_name: str = "Shop"
     support_email: str = "hello@shop.example"
     shop_timezone: str = "UTC"
+    languages_dir: str = ""
+    default_language: str = catalogs.ENGLISH  # after the folder that it may be found in
     tax: Literal["off", "stripe"] = "off"
     invoices: Literal["off", "business", "always"] = "off"
     worker: Literal["", "embedded"] = ""
@@ -133,6 +136,24 @@ class Settings(BaseSettings):
     def _is_a_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"must be a time zone such as Europe/Copenhagen, and {value!r} is none")
+        return value
+
+    @field_validator("languages_dir", mode="after")
+    @classmethod
+    def _is_a_folder(cls, value: str) -> str:
+        if value and not Path(value).is_dir():
+            raise ValueError(f"must be a folder with catalogues such as fr.po, and {value!r} is none")
+        return value
+
+    @field_validator("default_language", mode="after")
+    @classmethod
+    def _has_a_catalogue(cls, value: str, info: ValidationInfo) -> str:
+        folder = info.data.get("languages_dir")
+        known = sorted(catalogs.files(Path(folder) if folder else None))
+        if value not in known:
+            raise ValueError(
+                f"must be a language that there is a catalogue of ({', '.join(known)}), and {value!r} is none"
+            )
         return value
 
     @field_validator("mail_from", mode="after")
@@ -264,6 +285,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """Whose midnight ends a day in reports."""
         return ZoneInfo(self.shop_timezone)
+
+    @property
+    def languages_folder(self) -> Path | None:
+        """Where the seller's own catalogues are, if anywhere."""
+        return Path(self.languages_dir) if self.languages_dir else None
 
     @property
     def grace(self) -> timedelta:
