@@ -26,6 +26,7 @@ WITHDRAWALS = "owner_pages/withdrawals.py"
 WEBHOOKS = "owner_pages/programs/webhooks.py"
 WORKSHOPS, WORKSHOP = "owner_pages/selling/workshops.py", "owner_pages/selling/workshop.py"
 CHECK_IN = "owner_pages/selling/check_in.py"
+SHOP_SETTINGS = "owner_pages/selling/shop_settings.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -52,6 +53,7 @@ OWNER_PATHS = {
     WORKSHOPS: "owner-workshops",
     WORKSHOP: "owner-workshop",
     CHECK_IN: "owner-check-in",
+    SHOP_SETTINGS: "owner-shop",
 }
 
 

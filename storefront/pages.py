@@ -13,7 +13,7 @@ from core.foundation.telemetry import requests
 from core.journeys import carts
 from core.languages import sentences
 from core.people.staff import Action, Staff
-from storefront import frame, language, links, pictures, process, visitor, words
+from storefront import frame, language, links, pictures, process, theming, visitor, words
 from storefront.back_office import bar, gate
 from storefront.sign_in import provider, second_factor_form
 
@@ -77,6 +77,7 @@ def owners_pages(
             owners_page(links.WORKSHOP, "Workshop", "event", hidden=True),
             owners_page(links.CHECK_IN, "Check-in", "how_to_reg", hidden=True),
             owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
+            owners_page(links.SHOP_SETTINGS, "Shop settings", "storefront", hidden=hidden),
             # Everybody has a sign-in of their own there; the others are for owners to see.
             owners_page(links.STAFF, "Staff" if staff_too else "My sign-in", "group", hidden=hidden),
             # Owners alone import, as they alone see who works here.
@@ -101,11 +102,16 @@ def draw_sidebar(me: Staff) -> None:
             st.stop()
 
 
+with shop.reading() as session:
+    # Each run reads them anew: what somebody changes in another process is seen at once.
+    state.update(in_cart=0 if in_office else carts.size(session, visitor.browser_id()), texts=products.texts(session))
+if theming.bring(frame.brand().accent):
+    st.rerun()
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(
     layout="wide",
     initial_sidebar_state=232 if in_office else "auto",
-    page_icon=pictures.inline("pushcart-favicon.svg" if in_office else pictures.favicon()),
+    page_icon=pictures.inline("pushcart-favicon.svg") if in_office else pictures.favicon(frame.brand()),
 )
 me = gate.who() if in_office else None
 needs = bar.needs() if me else []
@@ -121,8 +127,6 @@ elif in_office:
     office = [each for section in owners_pages(hidden=True).values() for each in section]
     page = st.navigation([*office, *buyers_pages(hidden=True)], position="hidden")
 else:
-    with shop.reading() as session:
-        state.update(in_cart=carts.size(session, visitor.browser_id()), texts=products.texts(session))
     office = [each for section in owners_pages(hidden=True).values() for each in section]
     page = st.navigation([*buyers_pages(), *office], position="top")
 if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
@@ -132,7 +136,7 @@ if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
 frame.title_bar(page.title.split(" · ")[0])
 frame.styles()
 if not in_office:
-    st.logo(pictures.wordmark(), size="large")
+    st.logo(pictures.wordmark(frame.brand()), size="large")
     page.run()
 elif me is None:
     gate.draw_form()

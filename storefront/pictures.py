@@ -12,6 +12,7 @@ from typing import Literal
 import streamlit as st
 
 from core.catalog import products
+from core.catalog.brand import Brand
 from core.kinds.workshops import DateView
 from storefront import process
 
@@ -59,14 +60,9 @@ def trim() -> None:
     show("brand/trim.svg", "trim")
 
 
-def favicon() -> str:
-    """The file of the icon in the browser's tab."""
-    return "favicon.svg" if _is_demo_brand() else "pushcart-favicon.svg"
-
-
 @cache
 def inline(name: str) -> str:
-    """A drawing of the brand as an address that holds all of it. By its path Streamlit would read it at every click."""
+    """A drawing of ours as an address that holds all of it. By its path Streamlit would read it at every click."""
     return _inline((STATIC / "brand" / name).read_text(encoding="utf-8"))
 
 
@@ -74,11 +70,15 @@ def _inline(svg: str) -> str:
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
 
 
-def wordmark() -> str:
-    """The seller's name for the top bar: the drawn one of the demo's seller, else the name set in type."""
-    if _is_demo_brand():
-        return inline("plainwork.svg")
-    return _in_type(process.shop().settings.shop_name)
+def favicon(brand: Brand) -> str:
+    """The icon in the browser's tab, for whoever opens the shop."""
+    return _address(brand.icon) if brand.icon else inline("shop-favicon.svg")
+
+
+def wordmark(brand: Brand) -> str:
+    """The seller's logo for the top bar, else the name set in type. On dark pages the style sheet puts the other logo there."""
+    logo = brand.logo or brand.logo_dark
+    return _address(logo) if logo else _in_type(brand.name)
 
 
 # So many letters of a name stand beside each other before it is set in two lines; what does not fit into these is cut.
@@ -103,7 +103,3 @@ def _in_type(name: str) -> str:
         f"<style>text{{font:700 {size}px system-ui,sans-serif;fill:#161B2E}}"
         f"@media (prefers-color-scheme:dark){{text{{fill:#E8EBF5}}}}</style>{set_lines}</svg>"
     )
-
-
-def _is_demo_brand() -> bool:
-    return process.shop().settings.shop_name == "Plainwork"

@@ -20,7 +20,7 @@ def draw_head(offer: Offer) -> None:
 
 def draw_cover(offer: Offer, date: DateView | None) -> None:
     """Its picture, with the places of this date in it where it has dots for them."""
-    pictures.show(pictures.of_date(offer.image, date), offer.id, offer.image_alt)
+    pictures.show(pictures.of_date(offer.picture, date), offer.id, offer.image_alt)
 
 
 def choose_price(offer: Offer) -> PriceTag:

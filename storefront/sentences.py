@@ -43,7 +43,7 @@ from core.foundation.errors import (
     Withdrawn,
 )
 from core.foundation.money import Money
-from storefront import links, process
+from storefront import frame, links
 from storefront.amounts import price
 from storefront.dates import day, weekday
 from storefront.words import count, plain
@@ -206,4 +206,4 @@ def _too_few_places(left: int, on_day: str) -> str:
 
 
 def _write_to_us(start: str = "Write") -> str:
-    return f"{start} to {plain(process.shop().settings.support_email)} and we'll put it right."
+    return f"{start} to {plain(frame.support())} and we'll put it right."

@@ -2,6 +2,9 @@
 
 from hashlib import sha256
 
+from core.catalog import brand_html, products
+from core.catalog.accent import DEFAULT, Accent
+from core.catalog.brand import Brand
 from storefront.pictures import STATIC
 
 
@@ -13,3 +16,32 @@ def address(name: str) -> str:
 
 ADDRESSES = tuple(address(name) for name in ("pushcart.css", "links.css", "office.css"))
 IMPORTS = "".join(f'@import url("{address}");' for address in ADDRESSES)
+
+
+def of_brand(brand: Brand) -> str:
+    """What the theme cannot say of a brand: its logo on dark pages, and its colour on buttons and as text."""
+    return _logo_on_dark(brand) + (_buttons(brand.accent) if brand.accent != DEFAULT else "")
+
+
+def _logo_on_dark(brand: Brand) -> str:
+    if not brand.logo_dark or not brand.logo:
+        return ""
+    address = products.picture_path(brand.logo_dark)
+    return (
+        '@media(prefers-color-scheme:dark){:is([data-testid="stHeaderLogo"],[data-testid="stSidebarLogo"],[data-testid="stLogo"])'
+        f'{{content:url("{address}")}}}}'
+    )
+
+
+def _buttons(accent: Accent) -> str:
+    # The theme's labels are always white, and so is what its colour is made dark enough for: a seller's yellow would be brown.
+    button = (
+        ':is([data-testid="stBaseButton-primary"],[data-testid="stBaseButton-primaryFormSubmit"],'
+        ".files:not(.plain) a:first-child):not(:disabled)"
+    )
+    look = "background:var(--button);border-color:var(--edge);color:var(--on-button)"
+    return (
+        f"{brand_html.colors(accent)}{button}{{{look}}}{button}:hover{{{look};filter:brightness(0.94)}}"
+        f"{button}:focus-visible{{outline:2px solid var(--link);outline-offset:2px}}"
+        f".files a:hover,.leaving a{{border-color:var(--link);color:var(--link)}}"
+    )

@@ -13,7 +13,7 @@ def tile(offer: Offer, *, link: bool = True) -> None:
     """One cell of the grid. Its only link stretches over all of it (see pushcart.css); without one it is only looked at."""
     with st.container(key=f"tile-{offer.id}", height="stretch", gap="xsmall"):
         next_date = next(iter(offer.open_dates or offer.dates), None)
-        pictures.show(pictures.of_date(offer.image, next_date), offer.id, offer.image_alt)
+        pictures.show(pictures.of_date(offer.picture, next_date), offer.id, offer.image_alt)
         st.header(words.plain(offer.name), anchor=False)
         st.markdown(words.plain(offer.summary))
         words.quiet(words.plain(offer.facts))

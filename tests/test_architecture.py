@@ -160,10 +160,10 @@ ROOMS: dict[str, set[str]] = {
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
     "webhook/attendance": {
-        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance",
+        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance", "webhook/requests",
     },
     "webhook/requests": {
-        "core/traffic",
+        "core/traffic", "core/catalog",
         "core/foundation", "core/shop", "core/licensing", "core/people",
     },
     "webhook/buyers": {
@@ -257,7 +257,7 @@ ROOMS: dict[str, set[str]] = {
         "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
     },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
-    "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},
+    "storefront/app": {"core/foundation", "core/shop", "core/catalog", "storefront", "storefront/serving", "webhook", "worker"},
     "sandbox/ground": set(),
     "sandbox/protocol": {"sandbox/ground"},
     "sandbox/account": {"sandbox/ground", "sandbox/protocol"},

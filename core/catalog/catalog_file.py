@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.catalog import catalog_lines, tax, wall_times
+from core.catalog import accent, catalog_mistakes, tax, wall_times
 from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Interval, Kind
-from core.catalog.seller import DOCUMENTS, is_link
+from core.catalog.seller import DOCUMENTS, is_file, is_link
 from core.catalog.workshop_terms import WorkshopEntry
 from core.foundation import addresses
 from core.foundation.errors import (
@@ -184,25 +184,28 @@ class ProductEntry(_Entry):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
-        if self.active and (missing := self.missing):
-            raise ValueError(missing)
+        if wrong := [*self._unfit(), *([self.missing] if self.active and self.missing else [])]:
+            raise ValueError("; ".join(wrong))
+        _each_once("file name", [file.name for file in self.files])
+        _each_once("date", [date.id for date in self.dates if date.id])
+        return self
+
+    def _unfit(self) -> Iterator[str]:
+        """What does not fit together, in words."""
         for price in self.prices:
             if (price.interval is not None) != (self.kind is Kind.PLAN):
-                raise ValueError(f"price {price.id}: plans have an interval, and nothing else has")
+                yield f"price {price.id}: plans have an interval, and nothing else has"
         trial = self.plan.get("trial_days", 0)
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
-            raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
+            yield f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}"
         code = self.plan.get("introductory_code", "")
         if not isinstance(code, str) or not re.fullmatch(r"[A-Za-z0-9-]{0,100}", code):
-            raise ValueError("introductory_code is a promotion code: letters, digits and hyphens")
-        if code and trial:
+            yield "introductory_code is a promotion code: letters, digits and hyphens"
+        elif code and trial:
             # Stripe would take it off the payment of nothing with which a trial begins.
-            raise ValueError("a plan begins with trial_days or with an introductory_code, and not with both")
+            yield "a plan begins with trial_days or with an introductory_code, and not with both"
         if self.tax_code and self.tax_code not in tax.CODES and not re.fullmatch(r"txcd_\d{8}", self.tax_code):
-            raise ValueError(f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000")
-        _each_once("file name", [file.name for file in self.files])
-        _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
-        return self
+            yield f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000"
 
     @property
     def missing(self) -> str:
@@ -227,12 +230,20 @@ class ProductEntry(_Entry):
 
 
 class ShopEntry(_Entry):
-    """`[shop]`: who sells, and what is said on every page. `address` has several lines.
+    """`[shop]`: who sells, how the shop looks, and what is said on every page. `address` has several lines.
 
-    `terms`, `privacy` and `imprint` are each the address of a page, or the text itself in Markdown.
+    `name` is the shop's, and `company` that of whoever sells there, if it is another. `terms`, `privacy` and `imprint` are each
+    the address of a page, a file beside the catalogue such as `terms.md`, or the text itself in Markdown. `logo`, `logo_dark`,
+    `icon` and `cover` are pictures beside the catalogue.
     """
 
     name: str = Field("", max_length=200)
+    company: str = Field("", max_length=200)
+    accent: str = ""
+    logo: str = ""
+    logo_dark: str = ""
+    icon: str = ""
+    cover: str = ""
     headline: str = Field("", max_length=300)
     intro: str = Field("", max_length=2000)
     seller: str = Field("", max_length=500)
@@ -243,6 +254,16 @@ class ShopEntry(_Entry):
     terms: str = ""
     privacy: str = ""
     imprint: str = ""
+    consent_digital: str = Field("", max_length=1000)
+    consent_service: str = Field("", max_length=1000)
+    consent_event: str = Field("", max_length=1000)
+    consent_renewal: str = Field("", max_length=1000)
+    consent_terms: str = Field("", max_length=1000)
+
+    @field_validator("accent")
+    @classmethod
+    def _is_a_color(cls, value: str) -> str:
+        return value and accent.checked(value)
 
     @field_validator("support")
     @classmethod
@@ -258,8 +279,10 @@ class ShopEntry(_Entry):
         link = urlsplit(value.strip())
         if is_link(value.strip()) and (not link.hostname or len(value.split()) > 1):
             raise ValueError(f"{value!r} is no address of a page")
-        if value.strip() and not is_link(value.strip()) and len(value.split()) == 1:
-            raise ValueError("give the address of a page, which begins with https://, or the text itself")
+        if value.strip() and not is_link(value.strip()) and len(value.split()) == 1 and not is_file(value):
+            raise ValueError(
+                "give the address of a page, which begins with https://, a file such as terms.md, or the text itself"
+            )
         return value
 
     @property
@@ -274,62 +297,61 @@ class CatalogFile(_Entry):
     shop: ShopEntry = ShopEntry()
     products: list[ProductEntry] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _unique(self) -> "CatalogFile":
-        _each_once("product", [product.id for product in self.products])
-        _each_once("price", [price.id for product in self.products for price in product.prices])
-        return self
-
 
 def read(path: Path) -> CatalogFile:
-    """The catalogue in this file. Raises CatalogInvalid with every problem found."""
-    text = ""
+    """The catalogue in this file, with the texts that lie beside it. Raises CatalogInvalid with every problem found."""
     try:
         text = path.read_text(encoding="utf-8")
-        catalogue = CatalogFile.model_validate(tomllib.loads(text))
+        data = tomllib.loads(text)
     except FileNotFoundError:
         raise CatalogInvalid([f"there is no file {path}"]) from None
     except OSError as error:
         raise CatalogInvalid([f"{path} cannot be read: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogInvalid([catalog_mistakes.of_syntax(error, path.name)]) from None
+    problems = [*catalog_mistakes.twice(data, text), *_not_beside(data, text, path.parent)]
+    try:
+        catalogue = CatalogFile.model_validate(data)
     except ValidationError as error:
-        raise CatalogInvalid([_sentence(problem, text) for problem in error.errors()]) from None
-    named = [entry.path for entry in files(catalogue) if entry.path]
-    if missing := [name for name in named if not (path.parent / name).is_file()]:
-        raise CatalogInvalid([f"there is no file {name} beside the catalogue" for name in missing])
-    return catalogue
+        raise CatalogInvalid([*catalog_mistakes.of_model(error, data, text, CatalogFile), *problems]) from None
+    if problems:
+        raise CatalogInvalid(problems)
+    return catalogue.model_copy(update={"shop": _with_texts(catalogue.shop, path.parent)})
+
+
+def _not_beside(data: Mapping[str, Any], text: str, folder: Path) -> Iterator[str]:
+    """A sentence for each file that is named and does not lie beside the catalogue."""
+    shop = data.get("shop")
+    documents = [name for name in DOCUMENTS if isinstance(shop, dict) and is_file(str(shop.get(name, "")))]
+    named: list[tuple[tuple[str | int, ...], Any]] = [
+        (("shop", name), shop[name]) for name in documents if isinstance(shop, dict)
+    ]
+    products = data.get("products")
+    for place, product in enumerate(products if isinstance(products, list) else ()):
+        found = product.get("files") if isinstance(product, dict) else None
+        named += [
+            (("products", place, "files", position, "path"), file["path"])
+            for position, file in enumerate(found if isinstance(found, list) else ())
+            if isinstance(file, dict) and isinstance(file.get("path"), str) and file["path"]
+        ]
+    for where, name in named:
+        if not (folder / name.strip()).is_file():
+            yield catalog_mistakes.of_place(where, f"names {name}, and there is no such file in {folder}", data, text)
+
+
+def _with_texts(shop: ShopEntry, folder: Path) -> ShopEntry:
+    """The entry with the documents that lie in files."""
+    found = {name: str(getattr(shop, name)) for name in DOCUMENTS}
+    read = {name: (folder / path.strip()).read_text(encoding="utf-8") for name, path in found.items() if is_file(path)}
+    return shop.model_copy(update=read)
 
 
 def files(catalogue: CatalogFile) -> Iterator[FileEntry]:
     """Every file that the catalogue sells, product by product."""
     for product in catalogue.products:
         yield from product.files
-
-
-def _sentence(problem: Any, text: str) -> str:
-    """What is wrong, in which field and on which line of the file, in words."""
-    where = ".".join(str(part) for part in problem["loc"])
-    line = catalog_lines.line_of(text, problem["loc"]) if where else None
-    at = f" (line {line})" if line else ""
-    return f"{where}: {_words(problem)}{at}" if where else _words(problem)
-
-
-def _words(problem: Any) -> str:
-    more = problem.get("ctx") or {}
-    match problem["type"]:
-        case "extra_forbidden":
-            return "there is no such field"
-        case "missing":
-            return "it is missing"
-        case "string_type":
-            return f"it must be text in quotes, and is {problem['input']!r}"
-        case "string_too_long":
-            return f"it has more than {more['max_length']} letters"
-        case "string_pattern_mismatch" if problem["loc"][-1] == "vat_id":
-            return f"{problem['input']!r} is no VAT id such as DE123456789"
-        case _:
-            return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _each_once(what: str, names: list[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
-from core.catalog import products, tax
+from core.catalog import drawn_covers, products, tax
 from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
@@ -59,7 +59,12 @@ class Offer:
     @property
     def thumb(self) -> str:
         """The square crop of the picture."""
-        return products.thumb(self.image)
+        return products.thumb(self.picture)
+
+    @property
+    def picture(self) -> str:
+        """The picture that is shown of it: its `image`, or one that is drawn from its name."""
+        return drawn_covers.instead(self.image, self.name, self.kind)
 
     @property
     def open_dates(self) -> tuple[DateView, ...]:

@@ -19,6 +19,7 @@ from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
 from core.owner import date_entries, live_mode
+from core.owner.brand import pictures
 from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
 from core.owner.shelves.differences import Difference
@@ -60,7 +61,8 @@ def apply(shop: Shop, path: Path) -> Applied:
     """
     catalogue = catalog_file.read(path)
     _refuse_unknown_prices(shop, catalogue)
-    catalogue = covers.brought(shop, path.parent, catalogue, store=True)
+    _refuse_what_is_not_there(shop, path.parent, catalogue)
+    catalogue = _with_pictures(shop, path.parent, catalogue, store=True)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
         return _apply(session, shop, catalogue, stored, _source(path))
@@ -70,7 +72,8 @@ def preview(shop: Shop, path: Path) -> list[Difference]:
     """What applying this file would change, found by doing so and undoing it. Raises CatalogInvalid as `apply` does."""
     catalogue = catalog_file.read(path)
     _refuse_unknown_prices(shop, catalogue)
-    catalogue = covers.brought(shop, path.parent, catalogue, store=False)
+    _refuse_what_is_not_there(shop, path.parent, catalogue)
+    catalogue = _with_pictures(shop, path.parent, catalogue, store=False)
     stored = {entry: _lies(shop, path.parent, entry) for entry in catalog_file.files(catalogue)}
     with suppress(_Undone), shop.transaction() as session:
         before = entries.of_products(session)
@@ -99,6 +102,25 @@ def _refuse_unknown_prices(shop: Shop, catalogue: CatalogFile) -> None:
         )
 
 
+def _refuse_what_is_not_there(shop: Shop, folder: Path, catalogue: CatalogFile) -> None:
+    """Raise CatalogInvalid that names every picture that is missing or none, and every file that only a fingerprint names and
+    that the shop does not have."""
+    unknown = (
+        f"the shop has no file {entry.name} with the fingerprint {entry.sha256}: give its path"
+        for entry in catalog_file.files(catalogue)
+        if not entry.path and shop.storage.size_of(downloads.key_of(entry.sha256, entry.name)) is None
+    )
+    problems = [*pictures.unfit(shop, folder, catalogue.shop), *covers.unfit(shop, folder, catalogue), *unknown]
+    if problems:
+        raise CatalogInvalid(problems)
+
+
+def _with_pictures(shop: Shop, folder: Path, catalogue: CatalogFile, *, store: bool) -> CatalogFile:
+    """The catalogue with the keys of its pictures."""
+    said = pictures.brought(shop, folder, catalogue.shop, store=store)
+    return covers.brought(shop, folder, catalogue, store=store).model_copy(update={"shop": said})
+
+
 class _Undone(Exception):
     """Leaves a transaction that must change nothing."""
 
@@ -117,13 +139,14 @@ def fill_demo(shop: Shop) -> None:
     with shop.reading() as session:
         if _anything(session):
             return
-    stored = _store_all(shop, demo.PATH.parent, demo.catalogue())
+    catalogue = _with_pictures(shop, demo.PATH.parent, demo.catalogue(), store=True)
+    stored = _store_all(shop, demo.PATH.parent, catalogue)
     with shop.transaction() as session:
         # Two who fill the same empty shelves at once, as processes of a demo do: the later one finds them full.
         products.lock_shelves(session)
         if not _anything(session):
             outbox.silence(session)  # what takes jobs takes seconds to begin with: the worker finds what is to be done
-            _write(session, demo.catalogue(), stored, _source(demo.PATH), now=shop.now())
+            _write(session, catalogue, stored, _source(demo.PATH), now=shop.now())
 
 
 def _source(path: Path) -> Source:
@@ -178,16 +201,13 @@ def _store(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
 
 
 def _lies(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
-    """Where a file lies, or will. Raises CatalogInvalid if the shop does not have one that the catalogue only names."""
+    """Where a file lies, or will."""
     if entry.path:
         with (folder / entry.path).open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         return _Stored(downloads.key_of(digest, entry.name), (folder / entry.path).stat().st_size, digest)
     key = downloads.key_of(entry.sha256, entry.name)
-    size = shop.storage.size_of(key)
-    if size is None:
-        raise CatalogInvalid([f"the shop has no file {entry.name} with the fingerprint {entry.sha256}: give its path"])
-    return _Stored(key, size, entry.sha256)
+    return _Stored(key, shop.storage.size_of(key) or 0, entry.sha256)
 
 
 def write_product(session: Session, entry: ProductEntry, position: int, *, now: datetime) -> None:

@@ -31,7 +31,7 @@ def draw_form(prefilled: str, intro: str) -> None:
     """Whose purchases?"""
     sign_in_form.draw(LIBRARY, intro=intro, prefilled=prefilled)
     if not sign_in_form.awaits_code():
-        support = words.plain(shop.settings.support_email)
+        support = words.plain(frame.support())
         words.quiet(f"Used another address? Write to {support} and we'll find your order.")
 
 

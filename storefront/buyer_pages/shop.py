@@ -12,7 +12,7 @@ texts = frame.texts()
 with frame.column(1120):
     pictures.trim()
     frame.phone_links()
-    st.title(words.plain(texts.get("headline", shop.settings.shop_name)), anchor=False)
+    st.title(words.plain(texts.get("headline") or frame.brand().name), anchor=False)
     if intro := texts.get("intro"):
         st.markdown(words.plain(intro))
     shelves = ["All", *dict.fromkeys(offer.shelf for offer in everything if offer.shelf)]

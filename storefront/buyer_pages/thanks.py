@@ -62,7 +62,7 @@ def draw_nothing_known(title: str, text: str) -> None:
     """No order to show, and no reason to worry."""
     st.title(title, anchor=False)
     st.markdown(text)
-    words.quiet(f"Something missing? Write to {words.plain(shop.settings.support_email)}.")
+    words.quiet(f"Something missing? Write to {words.plain(frame.support())}.")
     links.to(links.PURCHASES, "Your purchases")
 
 

@@ -100,7 +100,7 @@ def send(declaration: Declaration) -> None:
         state[DONE] = declarations.declare(shop, declaration, who())
     except ShopError as error:
         # Whoever cannot send the form right now must not lose days by it.
-        or_write = f" Or write to {words.plain(shop.settings.support_email)}: that counts as well."
+        or_write = f" Or write to {words.plain(frame.support())}: that counts as well."
         said = sentences.of(error) + (or_write if isinstance(error, TooManyTries) else "")
         st.warning(said, icon=":material/error:")
         return

@@ -52,13 +52,12 @@ class Documents:
 
     def __init__(self) -> None:
         style = f"<style>{_minified(pictures.STATIC / 'first.css')}</style>"
-        icon = f'<link rel="icon" href="/app/static/brand/{pictures.favicon()}">'
         self._alone = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">{icon}{style}{_FONTS}'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">{style}{_FONTS}'
         )
         script = f"<script>{_minified(pictures.STATIC / 'first.js')}</script>"
-        self._before, self._between, self._after = _of_streamlit(f"{script}{icon}{style}{_early()}{_FONTS}")
+        self._before, self._between, self._after = _of_streamlit(f"{script}{style}{_early()}{_FONTS}")
 
     def alone(self, request: HTTPConnection, page: PlainPage, status: int = 200, *, again: int = 0) -> Response:
         """The plain page, and no script. Whoever asks is told to ask `again` after so many seconds."""

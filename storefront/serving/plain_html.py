@@ -14,14 +14,16 @@ from html import escape
 
 from starlette.concurrency import run_in_threadpool
 
-from core.catalog import products, seller
+from core.catalog import brand as brands
+from core.catalog import brand_html, products, seller
+from core.catalog.brand import Brand
 from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.languages import sentences
 from core.rights import clauses
 from core.shop import Shop
-from storefront import dates, frame, pictures, words
+from storefront import dates, frame, pictures, stylesheets, theming, words
 from storefront.serving import sharing
 from storefront.serving.sharing import About
 
@@ -135,6 +137,8 @@ class PlainPages:
         with self._shop.reading() as session:
             everything = offers.shelf(session, now=self._shop.now())
             texts = products.texts(session)
+        # A page that is opened from now on is told the colours when it connects.
+        theming.bring(brands.of(texts, self._shop.settings).accent)
         return _Look({offer.id: offer for offer in everything}, texts)
 
     def _one(self, product_id: str) -> Offer | None:
@@ -148,8 +152,8 @@ class PlainPages:
         return look.pages[told]
 
     def _shelf(self, look: _Look) -> PlainPage:
-        name = self._shop.settings.shop_name
-        headline, intro = look.texts.get("headline", name), look.texts.get("intro", "")
+        name = self._brand(look.texts).name
+        headline, intro = look.texts.get("headline") or name, look.texts.get("intro", "")
         tiles = "".join(map(_tile, look.offers.values()))
         about = About(name, intro or headline, self._address("/"), self._address("/share.png"), name)
         return self._page(
@@ -171,7 +175,7 @@ class PlainPages:
             return self._page(About(title), f"{heading}{_tag('p', 'There is nothing here yet.')}", look.texts)
         if seller.is_link(text):
             text = f"It stands [on a page of its own]({text})."
-        about = About(title, f"{title} of {self._shop.settings.shop_name}", self._address(f"/{name}"))
+        about = About(title, f"{title} of {self._brand(look.texts).name}", self._address(f"/{name}"))
         return self._page(about, f'<div class="text">{heading}{_rendered(text)}</div>', look.texts)
 
     def _dead_end(self, about: About, text: str) -> PlainPage:
@@ -180,24 +184,33 @@ class PlainPages:
         texts = self._kept.texts if self._kept else {}
         return self._page(about, f"{_tag('h1', about.title)}{_tag('p', text)}{more}", texts)
 
+    def _brand(self, texts: Mapping[str, str]) -> Brand:
+        return brands.of(texts, self._shop.settings)
+
     def _address(self, path: str) -> str:
         return f"{self._shop.settings.public_url}{path}"
 
     def _page(self, about: About, content: str, texts: Mapping[str, str]) -> PlainPage:
         who = seller.of(texts, self._shop.settings)
-        name = escape(self._shop.settings.shop_name)
+        brand = self._brand(texts)
         written = "".join(
             f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">{title}</a>'
             for each, title in frame.DOCUMENTS.items()
             if who.document(each)
         )
         return PlainPage(
-            sharing.tags(about, self._shop.settings.shop_name),
-            f'<nav><a href="/">{name}</a><a href="/purchases">Your purchases</a><a href="/cart">Cart</a></nav>'
+            f"{sharing.tags(about, brand.name)}{brand_html.icon(brand)}{_colors(brand)}",
+            f'<nav><a href="/">{brand_html.mark(brand)}</a><a href="/purchases">Your purchases</a><a href="/cart">Cart</a></nav>'
             f"<main>{content}</main><footer>{escape(texts.get('seller', who.name))} "
             f'<a href="/withdraw">{frame.WITHDRAW}</a>{written} · '
             f'<a href="mailto:{escape(who.support)}">Contact</a></footer>',
         )
+
+
+def _colors(brand: Brand) -> str:
+    # The page that is drawn over it begins with its look, so that nothing changes before one's eyes.
+    found = f"{stylesheets.of_brand(brand)}{brand_html.colors(brand.accent, '#first')}"
+    return f"<style>{found}</style>" if found else ""
 
 
 @lru_cache(maxsize=256)
@@ -288,7 +301,7 @@ def _price(tag: PriceTag) -> str:
 
 
 def _picture(offer: Offer) -> str:
-    image = pictures.of_date(offer.image, next(iter(offer.open_dates or offer.dates), None))
+    image = pictures.of_date(offer.picture, next(iter(offer.open_dates or offer.dates), None))
     if not image:
         return ""
     if image.startswith("<svg"):

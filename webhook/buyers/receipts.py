@@ -16,7 +16,7 @@ from core.languages import formats
 from core.languages.sentences import _, marked
 from core.people import staff
 from core.shop import Shop
-from webhook.requests import cookies
+from webhook.requests import branding, cookies
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -73,8 +73,9 @@ def _drawn(shop: Shop, found: Receipt) -> str:
     environment.filters["day"] = formats.day
     environment.filters["tax_words"] = _tax_words
     zone: ZoneInfo = shop.settings.zone
+    brand = branding.of(shop)
     return environment.get_template("receipt.html.j2").render(
-        shop=shop.settings.shop_name, base_url=shop.settings.public_url, receipt=found, zone=zone
+        shop=brand.shop, brand=brand, base_url=shop.settings.public_url, receipt=found, zone=zone
     )
 
 

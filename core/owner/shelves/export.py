@@ -2,6 +2,7 @@
 
 from sqlmodel import Session
 
+from core.catalog import brand
 from core.catalog.catalog_file import ProductEntry
 from core.owner.shelves import entries
 from core.owner.shelves.entries import Entry
@@ -23,7 +24,7 @@ def write(session: Session, shop: Shop) -> str:
 
     catalogue = entries.catalogue(session)
     written = {**catalogue, "products": [_fit(each) for each in catalogue["products"]]}
-    head = _HEAD.format(shop=shop.settings.shop_name, now=shop.now())
+    head = _HEAD.format(shop=brand.named(session, shop.settings).shop_name, now=shop.now())
     return head + tomli_w.dumps(written, multiline_strings=True)
 
 
