@@ -19,9 +19,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
+from core.catalog import products
+from core.kinds.offers import Availability
 from core.languages import sentences
 from storefront import frame, links, pictures, stylesheets
 from storefront.serving import plain_html
+from storefront.serving.buy_form import Link
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPage, PlainPages
 from storefront.serving.while_away import WhileAway
@@ -99,7 +102,11 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
         return documents.first(request, page)
 
     async def open_shop(request: Request) -> Response:
-        page = await plain.shop()
+        asked = request.query_params
+        number = asked.get("page", "")
+        page = await plain.shop(
+            int(number) if re.fullmatch("[0-9]{1,6}", number) else 1, asked.get("q", "").strip()[:100]
+        )
         return documents.alone(request, page) if crowd.is_full else first(request, page)
 
     async def open_product(request: Request) -> Response:
@@ -107,6 +114,17 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
         if page is None:
             return documents.alone(request, plain.missing(), 404)
         return documents.alone(request, page) if crowd.is_full else first(request, page)
+
+    async def open_buying(request: Request) -> Response:
+        """A page in plain HTML with a button: whoever only looks where a link leads, as programs do, has ordered nothing."""
+        product = request.path_params["product"]
+        offer = await plain.offer(product)
+        if offer is None:
+            return documents.alone(request, plain.missing(), 404)
+        if offer.availability is not Availability.ON_SALE:
+            return RedirectResponse(products.page_path(product), 303)
+        address = request.client.host if request.client else ""
+        return documents.alone(request, await plain.buying(offer, Link.read(request.query_params), address))
 
     def opens_document(name: str) -> Endpoint:
         async def open_document(request: Request) -> Response:
@@ -126,6 +144,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
     found |= {f"/{path}": opens(_BACK_OFFICE) for path in links.OWNER_PATHS.values()}
     found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
     found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
+    found["/buy/{product}"] = open_buying
 
     def page_away(request: Request) -> Response:
         return documents.alone(request, plain.away(), 503, again=plain_html.AGAIN)
