@@ -57,7 +57,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "lines": letter.lines,
         "adjustment": _adjustment(letter),
         "headline": _thanks(there, missing),
-        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in there],
+        "deliveries": [_item(delivery, letter, base_url=settings.public_url) for delivery in there],
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
         "agreed": letter.agreed,
@@ -104,7 +104,7 @@ def delivered_late(settings: Settings, letter: OrderLetter) -> Message:
         "number": letter.number,
         "headline": "It's ready now.",
         "intro": "What was missing from your order is yours now. Thank you for your patience.",
-        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in letter.deliveries],
+        "deliveries": [_item(delivery, letter, base_url=settings.public_url) for delivery in letter.deliveries],
         "library_url": letter.library_url,
     }
     return _message(
@@ -254,7 +254,7 @@ def access_changed(settings: Settings, letter: AccessLetter) -> Message:
         return _about_order(
             settings, letter.email, f"Order {letter.number} is open again", headline="It's open again.",
             paragraphs=[f"You can use {names} of order {letter.number} again."],
-            button="Go to your purchases", url=letter.library_url, library_url=letter.library_url,
+            button="Open your order", url=letter.order_url or letter.library_url, library_url=letter.library_url,
         )  # fmt: skip
     return _about_order(
         settings, letter.email, f"We closed something of your order {letter.number}", headline="Your access was closed.",
@@ -275,7 +275,7 @@ def new_version(settings: Settings, letter: VersionLetter) -> Message:
     return _about_order(
         settings, letter.email, f"New: {letter.product}, {letter.file}", headline="There is a newer one.",
         paragraphs=[*paragraphs, *([letter.notes] if letter.notes else [])],
-        button="Download it", url=letter.library_url, library_url=letter.library_url,
+        button="Download it", url=letter.order_url or letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 
@@ -551,29 +551,42 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             )
 
 
-def _item(delivery: Delivery, *, base_url: str) -> dict[str, object]:
-    """One thing that was bought, in a sentence and a button's words."""
+def _item(delivery: Delivery, letter: OrderLetter, *, base_url: str) -> dict[str, object]:
+    """One thing that was bought, in a sentence, and a button that leads to what it names."""
+    opens = f"{letter.order_url}?to={delivery.grant_id}" if letter.order_url else letter.library_url
+    tickets = [each for each in delivery.tickets if not each.canceled]
+    name = delivery.product
     match delivery.kind:
         case Kind.DOWNLOAD:
-            text, button = f"{_files(delivery)}. Yours to keep: download it again whenever you like.", "Download"
+            text, button = (
+                f"{_files(delivery)}. Yours to keep: download it again whenever you like.",
+                f"Download {name}",
+            )
         case Kind.LICENSE:
-            text, button = _licence(delivery), "Download"
+            text, button = _licence(delivery), f"Download {name}" if delivery.files else f"See {name}"
         case Kind.PLAN:
             several = f"{delivery.quantity} seats. Give them out whenever you like."
-            text, button = several if delivery.quantity > 1 else "One seat, for whoever you choose.", "Invite teammates"
+            text, button = (
+                several if delivery.quantity > 1 else "One seat, for whoever you choose.",
+                f"Give seats of {name}",
+            )
+            opens = letter.library_url
         case Kind.WORKSHOP:
-            text, button = _when(delivery), "See your place"
+            text, button = (
+                _when(delivery),
+                f"See your place in {name}" if len(tickets) < 2 else f"See your places in {name}",
+            )
+            opens = f"{base_url}/ticket/{tickets[0].token}" if len(tickets) == 1 else opens
     return {
-        "title": delivery.product,
+        "title": name,
         "text": text,
         "key": "\n".join(each.key for each in delivery.licenses),
         "button": button,
+        "url": opens,
         "tickets": [
-            {"name": ticket.name, "url": f"{base_url}/ticket/{ticket.token}"}
-            for ticket in delivery.tickets
-            if not ticket.canceled
-        ],
-    }
+            {"name": f"Ticket of {each.name} for {name}", "url": f"{base_url}/ticket/{each.token}"} for each in tickets
+        ] if len(tickets) > 1 else [],
+    }  # fmt: skip
 
 
 def _licence(delivery: Delivery) -> str:

@@ -20,7 +20,7 @@ _STREAMLIT = ("/_stcore/", "/app/static/", "/media/", "/component/", "/auth/", "
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
 # Behind these is nothing that is the same for everybody.
 _NOT_FOR_SEARCHING = (
-    "/api/", "/owner", "/cart", "/thanks", "/purchases", "/account", "/seat", "/ticket/", "/join/", "/waiting/",
+    "/api/", "/owner", "/cart", "/thanks", "/purchases", "/account", "/seat", "/order", "/ticket/", "/join/", "/waiting/",
 )  # fmt: skip
 
 
