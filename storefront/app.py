@@ -90,7 +90,7 @@ def _where_to_click(settings: Settings, name: str) -> str:
 
 
 # Addresses that stand in letters and calendars have no /api in them: the same sidecar answers.
-letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("ticket", "join", "waiting")]
+letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("order", "ticket", "join", "waiting")]
 plain = PlainPages(shop)
 routes: list[BaseRoute] = [
     Mount("/api", app=sidecar),

@@ -35,6 +35,7 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
         links.page(links.PRODUCT, title="Product", url_path="product", hidden=True),
         links.page(links.SEAT, title="Your seat", url_path="seat", hidden=True),
         links.page(links.THANKS, title="Thank you", url_path="thanks", hidden=True),
+        links.page(links.BOUGHT, title="Your order", url_path="order", hidden=True),
         links.page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", hidden=True),
         links.page(links.TERMS, title="Terms", url_path="terms", hidden=True),
         links.page(links.PRIVACY, title="Privacy", url_path="privacy", hidden=True),

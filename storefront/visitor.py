@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.foundation import signing
 from core.people import sign_in
+from core.people.purchases import Viewer
 from core.traffic import senders
 from core.traffic.counting import Sender
 from storefront import process
@@ -32,6 +33,11 @@ def signed_in() -> str | None:
         return None
     with process.shop().reading() as session:
         return sign_in.who(session, claimed, now=process.shop().now())
+
+
+def viewer() -> Viewer:
+    """Who looks at an order here. The database is asked who is signed in."""
+    return Viewer(browser_id(), signed_in() or "", st.context.cookies.get(signing.ORDERS_COOKIE))
 
 
 def household() -> str:

@@ -201,7 +201,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # What stands in writing: receipts, invoices, and the seller's texts.
     "storefront/papers": {
-        "storefront/library", "core/journeys",
+        "storefront/library", "core/journeys", "core/kinds",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
     },
     "storefront/plans": {"core/foundation", "core/catalog", "core/kinds", "core/seats", "core/journeys", "storefront"},

@@ -30,7 +30,8 @@ from core.messages import (
 )
 from core.messages.place_letters import Topic
 from core.messages.wording import Message
-from core.people import audit, receipt_copies
+from core.people import audit
+from core.people.receipts import receipt_copies
 from core.rights.reminders import About
 from core.rights.withdrawals import Stage
 from core.shop import Shop

@@ -18,6 +18,7 @@ class Customer(Record, table=True):
     """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it.
 
     `seller_reference` is the id that they have in the seller's own programs: `external_id` in what these are told.
+    The links in letters of before `links_since` open nothing any more.
     Whoever was erased keeps the row, to which their orders belong, and has no address any more: `email` is the id then.
     """
 
@@ -28,6 +29,7 @@ class Customer(Record, table=True):
     email: str = Field(unique=True)
     created_at: datetime
     erased_at: datetime | None = None
+    links_since: datetime | None = None
     seller_reference: str | None = Field(default=None, unique=True)
 
 

@@ -142,9 +142,9 @@ def _cost_lines(
     offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code: Introduction | None
 ) -> Iterator[str]:
     each = f" {words.EACH[wanted.tag.interval]}" if wanted.tag.interval else ""
-    written = total.format("en", short=True)
+    written = total.format(short=True)
     if code and less is not None:
-        yield f'<p class="sum"><s>{escape(written)}</s> {escape(less.format("en", short=True))}{each}</p>'
+        yield f'<p class="sum"><s>{escape(written)}</s> {escape(less.format(short=True))}{each}</p>'
         yield _quiet(_with_code(wanted, code))
     else:
         yield f'<p class="sum">{escape(written)}{each}</p>'
@@ -216,7 +216,7 @@ def _choice(title: str, name: str, found: list[tuple[str, str]]) -> str:
 def price(tag: PriceTag) -> str:
     """What it costs, and how often."""
     each = f" {words.EACH[tag.interval]}" if tag.interval else ""
-    return tag.amount.format("en", short=True) + each
+    return tag.amount.format(short=True) + each
 
 
 def tag_of(name: str, text: str) -> str:

@@ -33,7 +33,7 @@ _PAGES = pictures.STATIC.parent / "buyer_pages"
 # What pages without a plain side are called until they are drawn.
 _CALLED = {
     "cart": "Cart", "purchases": "Your purchases", "thanks": "Thank you", "withdraw": "Withdraw from contract",
-    "account": "Your account", "seat": "Your seat",
+    "account": "Your account", "seat": "Your seat", "order": "Your order",
 }  # fmt: skip
 _BACK_OFFICE = "Back office"
 _PARTS = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.foundation import addresses, signing
+from core.foundation import addresses
 from core.foundation.database import new_id
 from core.foundation.errors import (
     AccessDenied,
@@ -19,6 +19,7 @@ from core.journeys.billing import portal
 from core.messages import contents
 from core.people import address_changes, codes, customers, purchases, sign_in
 from core.people.customers import Customer, CustomerAddress, How
+from core.people.receipts import order_links
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -154,17 +155,17 @@ def test_what_is_no_address_cannot_become_one(shop: Shop) -> None:
         address_changes.request(shop, somebody(), "name@gmail")
 
 
-def test_letters_lead_to_the_address_they_went_to_also_after_a_change(shop: Shop, stripe: FakeStripe) -> None:
+def test_letters_to_an_address_that_was_given_up_open_nothing_and_new_ones_do(shop: Shop, stripe: FakeStripe) -> None:
     old, new = somebody(), somebody()
     order_id = paid_by(shop, stripe, old)
-    links = {old: sign_in.letter_link(shop, order_id, old)}
+    before = order_links.link(shop, order_id, old)
     proved(shop, old, new)
-    links[new] = contents.about_order(shop, order_id).library_url
-    read = {each: sign_in.read_letter(shop, link.partition("letter=")[2]) for each, link in links.items()}
-    assert read == {old: old, new: new}
-    with pytest.raises(LinkInvalid):  # of the time when links named the order alone, and went to the old address
-        sign_in.read_letter(shop, signing.sign(shop.signing_key, signing.LETTER, order_id))
-    assert (builders.seen(shop, read[old]), builders.seen(shop, read[new])) == ([], [order_id])
+    with pytest.raises(LinkExpired) as late:
+        order_links.read(shop, before.rpartition("/")[2])
+    assert late.value.subject == old
+    now = contents.about_order(shop, order_id).order_url
+    assert order_links.read(shop, now.rpartition("/")[2]).address == new
+    assert (builders.seen(shop, old), builders.seen(shop, new)) == ([], [order_id])
 
 
 def test_a_plans_billing_follows_its_customer(shop: Shop, stripe: FakeStripe) -> None:
