@@ -12,7 +12,7 @@ from typing import Literal
 import streamlit as st
 
 from core.catalog import products
-from core.catalog.brand import Brand
+from core.catalog.looks.brand import Brand
 from core.kinds.workshops import DateView
 from storefront import process
 

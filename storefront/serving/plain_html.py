@@ -14,15 +14,16 @@ from html import escape
 
 from starlette.concurrency import run_in_threadpool
 
-from core.catalog import brand as brands
-from core.catalog import brand_html, products, seller
-from core.catalog.brand import Brand
+from core.catalog import products, seller
+from core.catalog.looks import brand as brands
+from core.catalog.looks import brand_html
+from core.catalog.looks.brand import Brand
 from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.rights import clauses
 from core.shop import Shop
-from storefront import dates, frame, pictures, stylesheets, theming, words
+from storefront import dates, frame, pictures, stylesheets, words
 from storefront.serving import sharing
 from storefront.serving.sharing import About
 
@@ -137,7 +138,7 @@ class PlainPages:
             everything = offers.shelf(session, now=self._shop.now())
             texts = products.texts(session)
         # A page that is opened from now on is told the colours when it connects.
-        theming.bring(brands.of(texts, self._shop.settings).accent)
+        stylesheets.bring(brands.of(texts, self._shop.settings).accent)
         return _Look({offer.id: offer for offer in everything}, texts)
 
     def _one(self, product_id: str) -> Offer | None:

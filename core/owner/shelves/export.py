@@ -2,8 +2,8 @@
 
 from sqlmodel import Session
 
-from core.catalog import brand
 from core.catalog.catalog_file import ProductEntry
+from core.catalog.looks import brand
 from core.owner.shelves import entries
 from core.owner.shelves.entries import Entry
 from core.people import deeds

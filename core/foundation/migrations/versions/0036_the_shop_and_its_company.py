@@ -7,7 +7,7 @@ and `company` the seller's, so that for every seller all stays as it is. The dem
 from alembic import op
 
 revision = "0036"
-down_revision = "0031"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
