@@ -62,16 +62,18 @@ def _ask_about(changes: "list[Difference]") -> None:
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to write it; without one it is printed.")] = None,
 ) -> None:
-    """Write the shelves as a catalogue file, from which `catalog apply` makes the very same shelves."""
+    """Write the shelves as a catalogue file, from which `catalog apply` makes the very same shelves.
+
+    Beside FILE it puts the pictures and the seller's texts.
+    """
     from core.owner.shelves import export as shelves
 
     shop = open_to_restock()
     with shop.reading() as session:
-        text = shelves.write(session, shop)
-    if file is None:
-        typer.echo(text, nl=False)
-        return
-    file.write_text(text, encoding="utf-8")
+        if file is None:
+            typer.echo(shelves.write(session, shop), nl=False)
+            return
+        shelves.lay_out(session, shop, file)
     typer.echo(f"The catalogue is in {file}.")
 
 
