@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from core.catalog import brand
+from core.catalog.looks import brand
 from core.foundation import logs
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind

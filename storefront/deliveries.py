@@ -6,7 +6,8 @@ from typing import Any, assert_never
 
 import streamlit as st
 
-from core.catalog import drawn_covers, products
+from core.catalog import products
+from core.catalog.looks import drawn_covers
 from core.catalog.products import Kind
 from core.kinds.grants import Closing, Delivery, File, License
 from core.languages.sentences import _, marked, ngettext

@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalog import brand as brands
 from core.catalog import seller
-from core.catalog.brand import Brand
+from core.catalog.looks import brand as brands
+from core.catalog.looks.brand import Brand
 from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
 

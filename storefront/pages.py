@@ -13,7 +13,7 @@ from core.foundation.telemetry import requests
 from core.journeys import carts
 from core.languages import sentences
 from core.people.staff import Action, Staff
-from storefront import frame, language, links, pictures, process, theming, visitor, words
+from storefront import frame, language, links, pictures, process, stylesheets, visitor, words
 from storefront.back_office import bar, gate
 from storefront.sign_in import provider, second_factor_form
 
@@ -106,7 +106,7 @@ def draw_sidebar(me: Staff) -> None:
 with shop.reading() as session:
     # Each run reads them anew: what somebody changes in another process is seen at once.
     state.update(in_cart=0 if in_office else carts.size(session, visitor.browser_id()), texts=products.texts(session))
-if theming.bring(frame.brand().accent):
+if stylesheets.bring(frame.brand().accent):
     st.rerun()
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(

@@ -12,7 +12,7 @@ from typing import Literal
 import streamlit as st
 
 from core.catalog import products
-from core.catalog.brand import Brand
+from core.catalog.looks.brand import Brand
 from core.kinds.workshops import DateView
 from storefront import process
 
@@ -86,11 +86,18 @@ _IN_A_LINE = 18
 _CUT = "…"
 
 
+def _two_lines(name: str) -> list[str]:
+    """The name in two lines, as short as they can be; what does not fit into two that are twice as long is cut."""
+    for width in range(max(_IN_A_LINE, len(name) // 2), 2 * _IN_A_LINE):
+        lines = textwrap.wrap(name, width)
+        if len(lines) <= 2:
+            return lines
+    return textwrap.wrap(name, 2 * _IN_A_LINE, max_lines=2, placeholder=_CUT)
+
+
 @cache
 def _in_type(name: str) -> str:
-    lines = textwrap.wrap(
-        name, max(_IN_A_LINE, min(len(name) // 2 + 3, 2 * _IN_A_LINE)), max_lines=2, placeholder=_CUT
-    ) or [name]
+    lines = _two_lines(name) if len(name) > _IN_A_LINE else [name]
     size, rows = (29, (30,)) if len(lines) == 1 else (16, (16, 36))
     widths = [round(size * 0.62 * len(line)) for line in lines]
     # Set to this very width: no one knows which font a browser takes.

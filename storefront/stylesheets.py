@@ -1,10 +1,14 @@
-"""Style sheets: what the theme cannot say, fetched once by each browser and kept there until it changes."""
+"""Style sheets: what the theme cannot say, fetched once by each browser and kept there until it changes; and the theme's colours,
+which Streamlit keeps for the whole process."""
 
 from hashlib import sha256
 
-from core.catalog import brand_html, products
-from core.catalog.accent import DEFAULT, Accent
-from core.catalog.brand import Brand
+from streamlit import config
+
+from core.catalog import products
+from core.catalog.looks import brand_html
+from core.catalog.looks.accent import DEFAULT, Accent
+from core.catalog.looks.brand import Brand
 from storefront.pictures import STATIC
 
 
@@ -45,3 +49,20 @@ def _buttons(accent: Accent) -> str:
         f"{button}:focus-visible{{outline:2px solid var(--link);outline-offset:2px}}"
         f".files a:hover,.leaving a{{border-color:var(--link);color:var(--link)}}"
     )
+
+
+def bring(accent: Accent) -> bool:
+    """Have every page that begins to be drawn from now on in these colours; whether others stood until now.
+
+    Streamlit tells a browser the theme when a run begins: whoever is drawing a page runs once more.
+    """
+    chosen = {
+        "light.primaryColor": accent.ink, "light.linkColor": accent.ink, "dark.primaryColor": accent.ground_on_dark,
+        "dark.linkColor": accent.ink_on_dark,
+    }  # fmt: skip
+    changed = {f"theme.{name}": color.upper() for name, color in chosen.items()}
+    if all(config.get_option(name) == color for name, color in changed.items()):
+        return False
+    for name, color in changed.items():
+        config.set_option(name, color)
+    return True

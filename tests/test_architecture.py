@@ -159,12 +159,12 @@ ROOMS: dict[str, set[str]] = {
         "core/outgoing",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
-    "webhook/attendance": {
-        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance", "webhook/requests",
-    },
     "webhook/requests": {
         "core/traffic", "core/catalog",
         "core/foundation", "core/shop", "core/licensing", "core/people",
+    },
+    "webhook/attendance": {
+        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance", "webhook/requests",
     },
     "webhook/buyers": {
         "core/traffic",

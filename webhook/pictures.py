@@ -4,7 +4,8 @@ that it never changes."""
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
-from core.catalog import drawn_covers, products
+from core.catalog import products
+from core.catalog.looks import drawn_covers
 from core.shop import Shop
 from webhook.requests.dependencies import OpenShop
 

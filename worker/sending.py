@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from core.catalog import brand
+from core.catalog.looks import brand
 from core.correspondence import drafts
 from core.correspondence.drafts import Draft
 from core.foundation import outbox

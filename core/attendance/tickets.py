@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from core.catalog import brand, workshop_terms
+from core.catalog import workshop_terms
+from core.catalog.looks import brand
 from core.catalog.products import Product
 from core.catalog.workshop_terms import CancelTerms
 from core.foundation.errors import Fixed

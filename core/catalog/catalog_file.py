@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.catalog import accent, catalog_mistakes, tax, wall_times
+from core.catalog import catalog_mistakes, tax, wall_times
 from core.catalog.license_terms import LicenseEntry
+from core.catalog.looks import accent
 from core.catalog.products import Interval, Kind
 from core.catalog.seller import DOCUMENTS, is_file, is_link
 from core.catalog.workshop_terms import WorkshopEntry

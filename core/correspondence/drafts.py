@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from core.catalog import brand, products, seller
+from core.catalog import products, seller
+from core.catalog.looks import brand
 from core.correspondence import digest, samples, shop_notices
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job, Notice

@@ -4,7 +4,8 @@ each kind. What only the letter's reader may have is covered."""
 from collections.abc import Callable
 from dataclasses import replace
 
-from core.catalog import brand, products
+from core.catalog import products
+from core.catalog.looks import brand
 from core.correspondence import drafts, samples
 from core.correspondence.veil import Veil
 from core.foundation import outbox

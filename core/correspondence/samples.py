@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.catalog import brand, products
+from core.catalog import products
+from core.catalog.looks import brand
 from core.catalog.products import Kind
 from core.correspondence import shop_notices
 from core.correspondence.shop_notices import ShopNotice

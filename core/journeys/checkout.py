@@ -4,7 +4,7 @@ The order is committed before Stripe hears of it, so that whatever happens at St
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -111,7 +111,8 @@ class _Wish:
     """What a basket comes to: the lines, the dates among them, and the prices that they were copied from.
 
     `asked` is what its buyer is to agree to, and `held` how many places its order holds by now, by date: so many are
-    free to it beside those that the dates say. `promotion` is Stripe's id of the code that is taken off.
+    free to it beside those that the dates say. `promotion` is Stripe's id of the code that is taken off, and `texts` are the
+    seller's own words.
     """
 
     drafts: list[LineDraft]
@@ -121,6 +122,7 @@ class _Wish:
     asked: tuple[Asked, ...]
     offered: WaitingEntry | None = None
     promotion: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def is_of(self, lines: Sequence[OrderLine]) -> bool:
         """Whether an order with these lines is the same purchase, in whatever order they stand."""
@@ -218,10 +220,11 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         live = None
     standing = orders.lines(session, order.id) if order else []
     dated = date_choice.dated(session, drafts, standing, now=now)
-    asked = clauses.asked(_products(priced), products.texts(session))
+    texts = products.texts(session)
+    asked = clauses.asked(_products(priced), texts)
     promotion = _promotion(session, basket, livemode=shop.settings.livemode, now=now)
     held = workshops.held(session, order.cart_id) if order else {}
-    wish = _Wish(*dated, priced, held, asked, promotion=promotion)
+    wish = _Wish(*dated, priced, held, asked, promotion=promotion, texts=texts)
     if basket.offer:
         wish = _offered(session, wish, basket.offer, order.id if order else "", now=now)
     if order is None or live is None:
@@ -317,13 +320,13 @@ def _opening(
     plans = [draft.product_id for draft in wish.drafts if draft.interval]
     trial = products.trial_days(session, plans) if plans else 0
     # Only an invoice says who sells.
-    who = seller.of(products.texts(session), shop.settings) if shop.settings.invoices != "off" else None
+    who = seller.of(wish.texts, shop.settings) if shop.settings.invoices != "off" else None
     return Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
         parameters=parameters.build(
             shop, order, wish.drafts, wish.dates, expires_at, trial, who, agreed,
-            back=basket.back, promotion=wish.promotion,
+            back=basket.back, promotion=wish.promotion, texts=wish.texts,
         ),
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
-from core.catalog import drawn_covers, products, tax
+from core.catalog import products, tax
+from core.catalog.looks import drawn_covers
 from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.catalog import products
-from core.catalog.accent import DEFAULT
-from core.catalog.brand import Brand
+from core.catalog.looks.accent import DEFAULT
+from core.catalog.looks.brand import Brand
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings

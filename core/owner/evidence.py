@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core.catalog import brand
+from core.catalog.looks import brand
 from core.foundation.addresses import fold
 from core.kinds.downloads import Download, DownloadFile
 from core.kinds.grants import Grant

@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select, update
 
 from core.catalog import catalog_file, products
@@ -19,9 +20,9 @@ from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
 from core.owner import date_entries, live_mode
-from core.owner.brand import pictures
 from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
+from core.owner.shelves.brand import pictures
 from core.owner.shelves.differences import Difference
 from core.shop import Shop
 
@@ -30,8 +31,8 @@ from core.shop import Shop
 class Applied:
     """What applying a catalogue did.
 
-    `left_alone` are products that the shop has and the file does not name; `taken_off` are those among them that were the
-    demo's and are no longer sold.
+    `left_alone` are products that the shop has and the file does not name; `taken_off` are those among them that are no longer
+    sold: the demo's, or all where the file was to be all that is sold.
     """
 
     products: int
@@ -53,8 +54,9 @@ class _Stored:
 _Files = Mapping[FileEntry, _Stored]
 
 
-def apply(shop: Shop, path: Path) -> Applied:
-    """Bring the shop's shelves to what the file says; products that it does not name are left as they are.
+def apply(shop: Shop, path: Path, *, only: bool = False) -> Applied:
+    """Bring the shop's shelves to what the file says; products that it does not name are left as they are, or with `only` taken
+    off the shelves, where whoever bought them keeps them.
 
     Only the demo's own make room for a catalogue that sells anything else: they are taken off the shelves, and orders keep
     them. Raises CatalogInvalid with every problem found, having changed nothing. Orders keep the prices they were placed at.
@@ -65,10 +67,10 @@ def apply(shop: Shop, path: Path) -> Applied:
     catalogue = _with_pictures(shop, path.parent, catalogue, store=True)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
-        return _apply(session, shop, catalogue, stored, _source(path))
+        return _apply(session, shop, catalogue, stored, _source(path), only=only)
 
 
-def preview(shop: Shop, path: Path) -> list[Difference]:
+def preview(shop: Shop, path: Path, *, only: bool = False) -> list[Difference]:
     """What applying this file would change, found by doing so and undoing it. Raises CatalogInvalid as `apply` does."""
     catalogue = catalog_file.read(path)
     _refuse_unknown_prices(shop, catalogue)
@@ -78,7 +80,7 @@ def preview(shop: Shop, path: Path) -> list[Difference]:
     with suppress(_Undone), shop.transaction() as session:
         before = entries.of_products(session)
         texts = products.texts(session)
-        _apply(session, shop, catalogue, stored, _source(path))
+        _apply(session, shop, catalogue, stored, _source(path), only=only)
         found = differences.between(before, entries.of_products(session))
         found += differences.of_texts(texts, products.texts(session))
         raise _Undone
@@ -125,9 +127,11 @@ class _Undone(Exception):
     """Leaves a transaction that must change nothing."""
 
 
-def _apply(session: Session, shop: Shop, catalogue: CatalogFile, stored: _Files, source: Source) -> Applied:
+def _apply(
+    session: Session, shop: Shop, catalogue: CatalogFile, stored: _Files, source: Source, *, only: bool
+) -> Applied:  # fmt: skip
     products.lock_shelves(session)
-    done = _write(session, catalogue, stored, source, now=shop.now())
+    done = _write(session, catalogue, stored, source, only=only, now=shop.now())
     # A shop that is open would sell it at once, and would not open again.
     if shop.settings.livemode and (found := live_mode.demo_goods(session)):
         raise CatalogInvalid([mistake.sentence for mistake in found])
@@ -157,7 +161,9 @@ def _anything(session: Session) -> bool:
     return session.exec(select(Product.id).limit(1)).first() is not None
 
 
-def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Source, *, now: datetime) -> Applied:
+def _write(
+    session: Session, catalogue: CatalogFile, stored: _Files, source: Source, *, only: bool = False, now: datetime
+) -> Applied:  # fmt: skip
     dates = date_entries.known(session, [product.id for product in catalogue.products])
     for position, product in enumerate(catalogue.products):
         write_product(session, product, position, now=now)
@@ -171,6 +177,8 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
     applied.remember(session, named, source, now=now)
     makes_room = any(not demo.sells(product) for product in catalogue.products)
     taken_off = _take_off_the_demos(session, named, list(catalogue.shop.said), now=now) if makes_room else ()
+    if only:
+        taken_off = tuple(sorted({*taken_off, *_take_off(session, named, now=now)}))
     others = select(Product.id).where(col(Product.id).not_in([*named, *taken_off]))
     # What was the demo's and is gone already is nobody's concern any more.
     left_alone = session.exec(others.where(col(Product.active) | ~col(Product.from_demo)).order_by(Product.id)).all()
@@ -180,11 +188,19 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
 
 def _take_off_the_demos(session: Session, named: list[str], keys: list[str], *, now: datetime) -> tuple[str, ...]:
     """Withdraw the demo's products and words but those that the file itself has chosen to keep."""
-    theirs = (col(Product.from_demo), col(Product.active), col(Product.id).not_in(named))
+    found = _take_off(session, named, col(Product.from_demo).is_(True), now=now)
+    session.exec(delete(ShopText).where(col(ShopText.from_demo), col(ShopText.key).not_in(keys)))
+    return found
+
+
+def _take_off(
+    session: Session, named: list[str], *which: ColumnElement[bool], now: datetime
+) -> tuple[str, ...]:  # fmt: skip
+    """Have the shop sell no more what it sells and the file does not name."""
+    theirs = (*which, col(Product.active), col(Product.id).not_in(named))
     found = session.exec(select(Product.id).where(*theirs).order_by(Product.id)).all()
     session.exec(update(Product).where(*theirs).values(active=False, updated_at=now))
     applied.forget(session, found)
-    session.exec(delete(ShopText).where(col(ShopText.from_demo), col(ShopText.key).not_in(keys)))
     return tuple(found)
 
 

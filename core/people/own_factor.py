@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from core.catalog import brand
+from core.catalog.looks import brand
 from core.foundation.errors import FactorWrong, NotPermitted, TooManyTries
 from core.people import audit, second_factor, staff
 from core.people.second_factor import TRIES, Device, Standing, Verdict

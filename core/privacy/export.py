@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Table, select
 
-from core.catalog import brand
+from core.catalog.looks import brand
 from core.people import audit, deeds
 from core.people.deeds import Deed
 from core.people.staff import Action, Role

@@ -4,7 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalog import drawn_covers, products
+from core.catalog import products
+from core.catalog.looks import drawn_covers
 from core.foundation.errors import OrderNotFound, ShopError
 from core.journeys.given_orders import Given
 from core.kinds.grants import Delivery

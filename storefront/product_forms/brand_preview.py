@@ -6,8 +6,9 @@ from html import escape
 
 import streamlit as st
 
-from core.catalog import accent, products
-from core.catalog.brand import Brand
+from core.catalog import products
+from core.catalog.looks import accent
+from core.catalog.looks.brand import Brand
 from storefront import process, words
 
 

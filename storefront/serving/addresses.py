@@ -8,7 +8,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.catalog import brand, seller
+from core.catalog import seller
+from core.catalog.looks import brand
 from core.shop import Shop
 from storefront import frame
 from storefront.serving.first_html import Documents

@@ -15,10 +15,11 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 
-from core.catalog import brand as brands
-from core.catalog import brand_html, introductions, products, seller
-from core.catalog.brand import Brand
+from core.catalog import introductions, products, seller
 from core.catalog.introductions import Introduction
+from core.catalog.looks import brand as brands
+from core.catalog.looks import brand_html
+from core.catalog.looks.brand import Brand
 from core.foundation.errors import TooManyTries
 from core.kinds import offers, shelf_pages
 from core.kinds.offers import Offer
@@ -30,7 +31,7 @@ from core.traffic import counting
 from core.traffic.counting import Count
 from core.traffic.rate_limits import Limit
 from core.traffic.senders import household_of
-from storefront import frame, pictures, stylesheets, theming
+from storefront import frame, pictures, stylesheets
 from storefront.serving import buy_form, sharing
 from storefront.serving.buy_form import Link, tag_of
 from storefront.serving.sharing import About
@@ -150,7 +151,7 @@ class PlainPages:
             everything = offers.shelf(session, now=self._shop.now())
             texts = products.texts(session)
         # A page that is opened from now on is told the colours when it connects.
-        theming.bring(brands.of(texts, self._shop.settings).accent)
+        stylesheets.bring(brands.of(texts, self._shop.settings).accent)
         return _Look({offer.id: offer for offer in everything}, texts)
 
     def _one(self, product_id: str) -> Offer | None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from core.catalog import drawn_covers, products
-from core.catalog.brand import Brand
+from core.catalog import products
+from core.catalog.looks import drawn_covers
+from core.catalog.looks.brand import Brand
 from core.shop import Shop
 from storefront import pictures
 

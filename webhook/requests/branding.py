@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from core.catalog import brand, brand_html, products
+from core.catalog import products
+from core.catalog.looks import brand, brand_html
 from core.foundation import database
 from core.shop import Shop
 

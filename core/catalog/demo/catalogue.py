@@ -4,8 +4,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from core.catalog import brand, catalog_file, products
+from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, ProductEntry
+from core.catalog.looks import brand
 
 PATH = Path(__file__).with_name("catalogue.toml")
 

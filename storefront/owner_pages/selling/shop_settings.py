@@ -2,10 +2,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.catalog import accent, products, seller
-from core.catalog import brand as brands
+from core.catalog import products, seller
+from core.catalog.looks import accent
+from core.catalog.looks import brand as brands
 from core.foundation.errors import FileUnfit, ShopError
-from core.owner.brand import changes, pictures
+from core.owner.shelves.brand import changes, pictures
 from core.people.staff import Action
 from storefront import frame, process, words
 from storefront.back_office import dialogs, gate, refusals

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from core.catalog import brand, products
+from core.catalog import products
 from core.catalog.catalog_file import ShopEntry
+from core.catalog.looks import brand
 from core.foundation.errors import FileUnfit, Misfit
 from core.shop import Shop
 

@@ -3,8 +3,8 @@
 from html import escape
 
 from core.catalog import products
-from core.catalog.accent import DEFAULT, Accent
-from core.catalog.brand import Brand
+from core.catalog.looks.accent import DEFAULT, Accent
+from core.catalog.looks.brand import Brand
 
 
 def colors(accent: Accent, of: str = ":root") -> str:

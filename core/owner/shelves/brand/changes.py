@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from core.catalog import brand, products
+from core.catalog import products
 from core.catalog.catalog_file import ShopEntry
 from core.catalog.demo import catalogue as demo
+from core.catalog.looks import brand
 from core.catalog.products import ShopText
 from core.foundation.errors import Problem, ProductUnfit
 from core.owner import live_mode
-from core.owner.brand import pictures
 from core.owner.shelves import checking
+from core.owner.shelves.brand import pictures
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from core.catalog import accent, products
-from core.catalog.accent import Accent
+from core.catalog import products
+from core.catalog.looks import accent
+from core.catalog.looks.accent import Accent
 from core.foundation.settings import Settings
 
 # The pictures of a brand, by their names in the catalogue.
