@@ -13,7 +13,7 @@ from core.foundation.telemetry import requests
 from core.journeys import carts
 from core.languages import sentences
 from core.people.staff import Action, Staff
-from storefront import frame, language, links, pictures, process, visitor, words
+from storefront import frame, links, pictures, process, visitor, words
 from storefront.back_office import bar, gate
 from storefront.sign_in import provider, second_factor_form
 
@@ -22,7 +22,9 @@ shop = process.shop()
 state = st.session_state
 asked = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
 in_office: bool = state.setdefault("in_office", asked in links.OWNER_PATHS.values())
-sentences.speak(language.of_page())
+# Callbacks and fragments run before, or without, what says it for the whole page.
+sentences.listen(visitor.language)
+sentences.speak(visitor.language())
 
 
 def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
