@@ -19,6 +19,7 @@ from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.languages import sentences
+from core.languages.sentences import _
 from core.rights import clauses
 from core.shop import Shop
 from storefront import dates, frame, pictures, words
@@ -165,7 +166,7 @@ class PlainPages:
 
     def _document(self, look: _Look, name: str) -> PlainPage:
         text = seller.of(look.texts, self._shop.settings).document(name)
-        title = frame.DOCUMENTS[name]
+        title = _(frame.DOCUMENTS[name])
         heading = _tag("h1", title)
         if not text:
             return self._page(About(title), f"{heading}{_tag('p', 'There is nothing here yet.')}", look.texts)
@@ -187,16 +188,18 @@ class PlainPages:
         who = seller.of(texts, self._shop.settings)
         name = escape(self._shop.settings.shop_name)
         written = "".join(
-            f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">{title}</a>'
+            f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">'
+            f"{escape(_(title))}</a>"
             for each, title in frame.DOCUMENTS.items()
             if who.document(each)
         )
         return PlainPage(
             sharing.tags(about, self._shop.settings.shop_name),
-            f'<nav><a href="/">{name}</a><a href="/purchases">Your purchases</a><a href="/cart">Cart</a></nav>'
+            f'<nav><a href="/">{name}</a><a href="/purchases">{escape(_("Your purchases"))}</a>'
+            f'<a href="/cart">{escape(_("Cart"))}</a></nav>'
             f"<main>{content}</main><footer>{escape(texts.get('seller', who.name))} "
-            f'<a href="/withdraw">{frame.WITHDRAW}</a>{written} · '
-            f'<a href="mailto:{escape(who.support)}">Contact</a></footer>',
+            f'<a href="/withdraw">{escape(_(frame.WITHDRAW))}</a>{written} · '
+            f'<a href="mailto:{escape(who.support)}">{escape(_("Contact"))}</a></footer>',
         )
 
 
