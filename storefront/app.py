@@ -21,7 +21,6 @@ from core.foundation import logs
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
 from storefront import process, sentences
-from storefront.language import SpeakAsAsked
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
@@ -29,6 +28,7 @@ from storefront.serving.headers import PageHeaders
 from storefront.serving.hosts import OneHost
 from storefront.serving.packed_files import AsTheyAre, PackedFiles
 from storefront.serving.plain_html import PlainPages
+from storefront.serving.spoken import SpeakAsAsked
 from storefront.serving.while_away import WhileAway
 from webhook.app import create_app
 

@@ -12,8 +12,9 @@ from core.catalog import products
 from core.foundation.telemetry import requests
 from core.journeys import carts
 from core.languages import sentences
+from core.languages.sentences import _
 from core.people.staff import Action, Staff
-from storefront import frame, language, links, pictures, process, stylesheets, visitor, words
+from storefront import frame, links, pictures, process, stylesheets, visitor, words
 from storefront.back_office import bar, gate
 from storefront.sign_in import provider, second_factor_form
 
@@ -22,25 +23,27 @@ shop = process.shop()
 state = st.session_state
 asked = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
 in_office: bool = state.setdefault("in_office", asked in links.OWNER_PATHS.values())
-sentences.speak(language.of_page())
+# Callbacks and fragments run before, or without, what says it for the whole page.
+sentences.listen(visitor.language)
+sentences.speak(visitor.language())
 
 
 def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
     """The shop. `hidden` from the menu of the other side."""
     in_cart = frame.cart_label(state.get("in_cart", 0))
     return [
-        links.page(links.SHOP, title="Shop", icon="storefront", default=True, hidden=hidden),
-        links.page(links.PURCHASES, title="Your purchases", icon="inventory_2", url_path="purchases", hidden=hidden),
+        links.page(links.SHOP, title=_("Shop"), icon="storefront", default=True, hidden=hidden),
+        links.page(links.PURCHASES, title=_("Your purchases"), icon="inventory_2", url_path="purchases", hidden=hidden),
         links.page(links.CART, title=in_cart, icon="shopping_bag", url_path="cart", hidden=hidden),
-        links.page(links.PRODUCT, title="Product", url_path="product", hidden=True),
-        links.page(links.SEAT, title="Your seat", url_path="seat", hidden=True),
-        links.page(links.THANKS, title="Thank you", url_path="thanks", hidden=True),
-        links.page(links.BOUGHT, title="Your order", url_path="order", hidden=True),
-        links.page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", hidden=True),
-        links.page(links.TERMS, title="Terms", url_path="terms", hidden=True),
-        links.page(links.PRIVACY, title="Privacy", url_path="privacy", hidden=True),
-        links.page(links.IMPRINT, title="Imprint", url_path="imprint", hidden=True),
-        links.page(links.ACCOUNT, title="Your account", url_path="account", hidden=True),
+        links.page(links.PRODUCT, title=_("Product"), url_path="product", hidden=True),
+        links.page(links.SEAT, title=_("Your seat"), url_path="seat", hidden=True),
+        links.page(links.THANKS, title=_("Thank you"), url_path="thanks", hidden=True),
+        links.page(links.BOUGHT, title=_("Your order"), url_path="order", hidden=True),
+        links.page(links.WITHDRAW, title=_("Withdraw from contract"), url_path="withdraw", hidden=True),
+        links.page(links.TERMS, title=_("Terms"), url_path="terms", hidden=True),
+        links.page(links.PRIVACY, title=_("Privacy"), url_path="privacy", hidden=True),
+        links.page(links.IMPRINT, title=_("Imprint"), url_path="imprint", hidden=True),
+        links.page(links.ACCOUNT, title=_("Your account"), url_path="account", hidden=True),
     ]
 
 

@@ -2,13 +2,8 @@
 
 from functools import cache
 
-from core.languages import sentences
 from core.opening import open_shop
 from core.shop import Shop
-from storefront import language
-
-# Callbacks and fragments run before, or without, what says it for the whole page.
-sentences.listen(language.of_page)
 
 
 @cache

@@ -3,8 +3,10 @@
 import re
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.foundation import signing
+from core.languages import catalogs
 from core.people import sign_in
 from core.people.purchases import Viewer
 from core.traffic import senders
@@ -61,6 +63,16 @@ def remember_reference() -> None:
 def reference() -> str:
     """That id, or an empty string."""
     return str(st.session_state.get(_KEPT, ""))
+
+
+def language() -> str:
+    """What the page that is being drawn speaks: the browser's language if the shop has it, and English for who runs the shop.
+    Empty where no page is drawn."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ""
+    if st.session_state.get("in_office"):
+        return catalogs.ENGLISH
+    return catalogs.nearest(st.context.locale or "") or catalogs.default()
 
 
 def _in_cookie(name: str, purpose: str) -> str:

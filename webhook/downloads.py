@@ -217,7 +217,7 @@ def _refusal(refusal: AccessDenied, shop: Shop) -> Response:
             text = _("This download link has run out. It works for a few minutes only, so that nobody else can use it.")
         case DownloadsUsedUp():
             text = ngettext(
-                "This file was downloaded once already, which is as often as this purchase allows.",
+                "This file was downloaded {number} time already, which is as often as this purchase allows.",
                 "This file was downloaded {number} times already, which is as often as this purchase allows.",
                 refusal.limit,
             ).format(number=refusal.limit)

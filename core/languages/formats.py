@@ -6,7 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_location
 from babel.numbers import format_decimal, format_percent
 
 from core.languages import catalogs, sentences
@@ -63,7 +63,9 @@ def each(interval: str) -> str:
 
 def place(timezone: str) -> str:
     """Whose clock a zone is, such as Berlin."""
-    return timezone.rpartition("/")[2].replace("_", " ")
+    if timezone.partition("/")[0] in (timezone, "Etc"):
+        return timezone.rpartition("/")[2]
+    return get_timezone_location(timezone, locale=_locale(), return_city=True).rpartition("/")[2]
 
 
 def number(value: int | float | Decimal, *, digits: int | None = None) -> str:

@@ -22,6 +22,7 @@ from streamlit.file_util import get_static_dir
 from core.catalog import products
 from core.kinds.offers import Availability
 from core.languages import sentences
+from core.languages.sentences import _, marked
 from storefront import frame, links, pictures, stylesheets
 from storefront.serving import plain_html
 from storefront.serving.buy_form import Link
@@ -32,8 +33,9 @@ from storefront.serving.while_away import WhileAway
 _PAGES = pictures.STATIC.parent / "buyer_pages"
 # What pages without a plain side are called until they are drawn.
 _CALLED = {
-    "cart": "Cart", "purchases": "Your purchases", "thanks": "Thank you", "withdraw": "Withdraw from contract",
-    "account": "Your account", "seat": "Your seat", "order": "Your order",
+    "cart": marked("Cart"), "purchases": marked("Your purchases"), "thanks": marked("Thank you"),
+    "withdraw": marked("Withdraw from contract"), "account": marked("Your account"), "seat": marked("Your seat"),
+    "order": marked("Your order"),
 }  # fmt: skip
 _BACK_OFFICE = "Back office"
 _PARTS = (
@@ -134,7 +136,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
 
     def opens(title: str) -> Endpoint:
         async def open_page(request: Request) -> Response:
-            return first(request, await plain.other(title))
+            return first(request, await plain.other(_(title) if title else ""))
 
         return open_page
 

@@ -200,7 +200,7 @@ class PlainPages:
 
     def _document(self, look: _Look, name: str) -> PlainPage:
         text = seller.of(look.texts, self._shop.settings).document(name)
-        title = frame.DOCUMENTS[name]
+        title = _(frame.DOCUMENTS[name])
         heading = tag_of("h1", title)
         if not text:
             return self._page(About(title), f"{heading}{tag_of('p', 'There is nothing here yet.')}", look.texts)
@@ -225,16 +225,18 @@ class PlainPages:
         who = seller.of(texts, self._shop.settings)
         brand = self._brand(texts)
         written = "".join(
-            f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">{title}</a>'
+            f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">'
+            f"{escape(_(title))}</a>"
             for each, title in frame.DOCUMENTS.items()
             if who.document(each)
         )
         return PlainPage(
             f"{sharing.tags(about, brand.name)}{brand_html.icon(brand)}{_colors(brand)}",
-            f'<nav><a href="/">{brand_html.mark(brand)}</a><a href="/purchases">Your purchases</a><a href="/cart">Cart</a></nav>'
+            f'<nav><a href="/">{brand_html.mark(brand)}</a><a href="/purchases">{escape(_("Your purchases"))}</a>'
+            f'<a href="/cart">{escape(_("Cart"))}</a></nav>'
             f"<main>{content}</main><footer>{escape(texts.get('seller', who.name))} "
-            f'<a href="/withdraw">{frame.WITHDRAW}</a>{written} · '
-            f'<a href="mailto:{escape(who.support)}">Contact</a></footer>',
+            f'<a href="/withdraw">{escape(_(frame.WITHDRAW))}</a>{written} · '
+            f'<a href="mailto:{escape(who.support)}">{escape(_("Contact"))}</a></footer>',
         )
 
 
