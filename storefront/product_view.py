@@ -9,6 +9,7 @@ from core.catalog.products import Interval, Kind
 from core.foundation.money import Money
 from core.kinds.offers import Offer, PriceTag
 from core.kinds.workshops import DateView
+from core.languages.sentences import _
 from storefront import amounts, dates, pictures, process, words
 
 
@@ -64,8 +65,11 @@ def draw_tax(tag: PriceTag) -> None:
 def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     """What is to be paid, and what that is for."""
     total = tag.amount * quantity
+    if tag.interval is None and not total:
+        st.html(f'<p class="sum"><strong>{escape(_("Free"))}</strong></p>')
+        return
     if tag.interval is None:
-        _draw_sum("One payment", total)
+        _draw_sum("One payment", total, before=tag.before * quantity if tag.before else None)
         if quantity > 1:
             words.quiet(f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}.")
         return
@@ -74,9 +78,14 @@ def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     words.quiet(f"{each} {_saving(offer, tag, quantity)}".strip())
 
 
-def _draw_sum(label: str, total: Money, each: str = "") -> None:
+def _draw_sum(label: str, total: Money, each: str = "", *, before: Money | None = None) -> None:
     """A sum in large figures. st.metric would have every browser fetch what draws its charts."""
     amount = escape(amounts.written(total, short=True))
+    if before:
+        # The line through it is seen and not heard.
+        was = escape(_("Before: {price}").format(price=amounts.written(before, short=True)))
+        old = escape(amounts.written(before, short=True))
+        amount += f' <s class="before" aria-hidden="true">{old}</s><span class="heard">{was}</span>'
     st.html(
         f'<p class="sum"><span>{label}</span> <strong>{amount}</strong>{f" <small>{each}</small>" if each else ""}</p>'
     )

@@ -5,7 +5,7 @@ import re
 import streamlit as st
 
 from core.foundation import signing
-from core.people import sign_in
+from core.people import sign_in, staff
 from core.traffic import senders
 from core.traffic.counting import Sender
 from storefront import process
@@ -32,6 +32,15 @@ def signed_in() -> str | None:
         return None
     with process.shop().reading() as session:
         return sign_in.who(session, claimed, now=process.shop().now())
+
+
+def works_here() -> bool:
+    """Whether somebody who works here is signed in. Without a cookie nothing is asked."""
+    shop, claimed = process.shop(), sign_in_id()
+    if not claimed:
+        return False
+    with shop.reading() as session:
+        return staff.of_sign_in(session, claimed, owners=shop.settings.owners, now=shop.now()) is not None
 
 
 def household() -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.catalog import catalog_lines, tax, wall_times
 from core.catalog.license_terms import LicenseEntry
@@ -33,8 +33,18 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SaleEntry(_Entry):
+    """`sale = { amount = 1900, until = 2027-01-31T23:59:00+01:00 }`: what it costs until then, in minor units."""
+
+    amount: int = Field(ge=0, le=99_999_999, strict=True)
+    until: AwareDatetime
+
+
 class PriceEntry(_Entry):
-    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`."""
+    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`.
+
+    With a `minimum` buyers say what they pay, that at least; `amount` is then what is suggested to them.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
     # Strict: 29.00 in the file means major units to its writer, and must not become 29 cents.
@@ -43,13 +53,30 @@ class PriceEntry(_Entry):
     interval: Interval | None = None
     stripe_price_id: str | None = None
     tax_behavior: Literal["", "inclusive", "exclusive"] = ""
+    minimum: int | None = Field(None, ge=0, le=99_999_999, strict=True)
+    sale: SaleEntry | None = None
 
     @model_validator(mode="after")
     def _chargeable(self) -> "PriceEntry":
         try:
-            check_chargeable(Money(self.amount, self.currency))
+            for amount in (self.amount, self.minimum or 0, self.sale.amount if self.sale else 0):
+                check_chargeable(Money(amount, self.currency))
         except BadInput as error:
             raise ValueError(_refusal(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "PriceEntry":
+        if (self.sale or self.minimum is not None) and (self.interval or self.stripe_price_id):
+            raise ValueError(
+                "what a plan costs, or a price of Stripe's, is the same for everybody: it has no sale and no minimum"
+            )
+        if self.sale and self.minimum is not None:
+            raise ValueError("give a sale or a minimum: who says what they pay needs no sale")
+        if self.sale and self.sale.amount >= self.amount:
+            raise ValueError("a sale costs less than the amount")
+        if self.minimum is not None and self.minimum > self.amount:
+            raise ValueError("the amount is what is suggested, and no less than the minimum")
         return self
 
 
@@ -152,7 +179,7 @@ class ProductEntry(_Entry):
     `features` is what a program asks of whoever may use it, such as `{ projects = 10, sso = true }`. `on_refund = "keep"` leaves
     buyers what they have even when all their money goes back. `withdrawal` is what the law says of withdrawing from it, if that
     is not what its kind has, and `consent` what buyers read of it. Only what is `active` must be complete: what is not on the
-    shelves may still lack its price, its file or its dates.
+    shelves may still lack its price, its file or its dates. Of a `draft` nobody learns but who works here.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
@@ -166,6 +193,7 @@ class ProductEntry(_Entry):
     image_alt: str = ""
     call_to_action: str = "See more"
     active: bool = True
+    draft: bool = False
     max_quantity: int = Field(1, ge=1, le=999)
     gets: list[tuple[str, str]] = []
     faq: list[tuple[str, str]] = []
@@ -184,7 +212,7 @@ class ProductEntry(_Entry):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
-        if self.active and (missing := self.missing):
+        if self.active and not self.draft and (missing := self.missing):
             raise ValueError(missing)
         for price in self.prices:
             if (price.interval is not None) != (self.kind is Kind.PLAN):
@@ -318,6 +346,8 @@ def _sentence(problem: Any, text: str) -> str:
 def _words(problem: Any) -> str:
     more = problem.get("ctx") or {}
     match problem["type"]:
+        case "timezone_aware":
+            return "it needs an offset, such as 2027-01-31T23:59:00+01:00"
         case "extra_forbidden":
             return "there is no such field"
         case "missing":

@@ -206,17 +206,18 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
         {
             **entry.model_dump(
                 include={
-                    "name", "summary", "facts", "description", "image", "image_alt", "call_to_action", "active",
-                    "max_quantity", "terms", "tax_code",
+                    "name", "summary", "facts", "description", "image", "image_alt", "call_to_action",
+                    "max_quantity", "terms", "tax_code", "draft",
                 }
             ),
+            "active": entry.active and not entry.draft,
             "shelf": entry.group, "gets": [list(pair) for pair in entry.gets], "faq": [list(pair) for pair in entry.faq],
             "terms": entry.terms, "position": position, "from_demo": demo.sells(entry), "updated_at": now,
         }
     )  # fmt: skip
     session.add(row)
     session.flush()
-    if entry.kind is Kind.PLAN and entry.active:
+    if entry.kind is Kind.PLAN and row.active:
         prices.make_known(session, entry.id, now=now)
 
 

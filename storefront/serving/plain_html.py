@@ -129,7 +129,9 @@ class PlainPages:
     async def offer(self, product_id: str) -> Offer | None:
         """One of these, or what is off the shelves: that still has a page, to which carts and purchases lead."""
         found = (await self._look()).offers.get(product_id)
-        return found or (await run_in_threadpool(self._one, product_id) if product_id else None)
+        found = found or (await run_in_threadpool(self._one, product_id) if product_id else None)
+        # Who works here sees drafts once the page is drawn; nobody else learns of them.
+        return None if found is None or found.draft else found
 
     async def texts(self) -> Mapping[str, str]:
         """The seller's own words."""
@@ -273,7 +275,7 @@ def _search(sought: str, page: ShelfPage) -> str:
 
 def _tile(offer: Offer) -> str:
     tag = min(offer.prices, key=lambda each: each.amount.amount, default=None)
-    cost = f"<strong>{buy_form.price(tag)}</strong> " if tag else ""
+    cost = f"<strong>{buy_form.priced(tag)}</strong> " if tag else ""
     link = f'<a href="/product?p={escape(offer.id)}">{escape(offer.call_to_action or "See more")}</a>'
     return (
         f"<section>{_picture(offer)}{tag_of('h2', offer.name)}{tag_of('p', offer.summary)}"

@@ -29,7 +29,8 @@ def create(
     shop: Shop, fields: Mapping[str, Any], *, costs: Money | None, interval: str | None = None, deed: Deed
 ) -> str:
     """Write a new product, which stands on no shelf yet; its id. Raises ProductUnfit, NotPermitted or DoneAlready."""
-    entry = checking.product({**fields, "active": False})
+    # Nobody need learn of it before it is for sale.
+    entry = checking.product({**fields, "active": False, "draft": True})
     now = shop.now()
     with shop.transaction() as session:
         products.lock_shelves(session)
@@ -67,7 +68,7 @@ def put_on_shelf(shop: Shop, product_id: str, *, deed: Deed) -> None:
     with shop.transaction() as session:
         product, standing = _standing(session, shop, product_id, deed)
         _begin(session, shop, deed, product_id, "put on the shelves")
-        _write(session, shop, product, {**standing, "active": True})
+        _write(session, shop, product, {**standing, "active": True, "draft": False})
 
 
 def archive(shop: Shop, product_id: str, *, deed: Deed) -> None:
