@@ -5,6 +5,7 @@ from html import escape
 
 import streamlit as st
 
+from core.catalog import products
 from core.catalog.products import Interval, Kind
 from core.foundation.money import Money
 from core.kinds.offers import Offer, PriceTag
@@ -155,12 +156,27 @@ def draw_promises(offer: Offer) -> None:
     st.markdown("  \n".join(f":gray[:small[:material/{icon}: &nbsp;{text}]]" for icon, text in promises))
 
 
+def _apart(offer: Offer) -> Money | None:
+    """What the parts of a bundle cost by themselves, None where that is not to be told in its currency."""
+    if not offer.parts or not offer.prices:
+        return None
+    currency = offer.prices[0].amount.currency
+    each = [[tag.amount for tag in part.prices if tag.amount.currency == currency] for part in offer.parts]
+    if not all(each):
+        return None
+    return sum((min(some, key=lambda amount: amount.amount) for some in each), start=Money(0, currency))
+
+
 def draw_details(offer: Offer, *, narrow: bool = False) -> None:
     """What one gets, and what others asked before: beside each other, or where it is `narrow` below."""
     about, questions = (st.container(), st.container()) if narrow else st.columns([7, 5], gap="medium")
     with about:
         st.header("What you get", anchor=False)
         st.markdown(offer.description)
+        for part in offer.parts:
+            st.markdown(f"**[{words.plain(part.name)}]({products.page_path(part.id)})**  \n{words.plain(part.summary)}")
+        if apart := _apart(offer):
+            words.quiet(_("Bought one by one they cost {price}.").format(price=amounts.price(apart, short=True)))
         st.markdown("  \n".join(f":material/{icon}: &nbsp;{words.plain(text)}" for icon, text in offer.gets))
     with questions:
         if offer.faq:

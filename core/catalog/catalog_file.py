@@ -199,6 +199,7 @@ class ProductEntry(_Entry):
     faq: list[tuple[str, str]] = []
     prices: list[PriceEntry] = []
     files: list[FileEntry] = []
+    parts: list[str] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
     features: Annotated[dict[str, bool | int | str], Field(max_length=50)] = {}
@@ -214,6 +215,8 @@ class ProductEntry(_Entry):
     def _fits_its_kind(self) -> "ProductEntry":
         if self.active and not self.draft and (missing := self.missing):
             raise ValueError(missing)
+        if why := self._no_bundle():
+            raise ValueError(why)
         for price in self.prices:
             if (price.interval is not None) != (self.kind is Kind.PLAN):
                 raise ValueError(f"price {price.id}: plans have an interval, and nothing else has")
@@ -232,12 +235,24 @@ class ProductEntry(_Entry):
         _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
         return self
 
+    def _no_bundle(self) -> str:
+        """Why it cannot have these parts, in words; empty if it can, or has none."""
+        if not self.parts:
+            return ""
+        _each_once("part", self.parts)
+        if self.kind is not Kind.DOWNLOAD or self.files:
+            return "a bundle is of the kind download, and has its parts in place of files"
+        if len(self.parts) < 2 or self.id in self.parts:
+            return "a bundle has two parts or more, and is none of them itself"
+        at_stripe = any(price.stripe_price_id for price in self.prices)
+        return "what a bundle costs is told apart for its parts: it has no price of Stripe's" if at_stripe else ""
+
     @property
     def missing(self) -> str:
         """What it lacks to be sold, in words; empty if nothing."""
         if not self.prices:
             return "it needs a price"
-        if self.kind is Kind.DOWNLOAD and not self.files:
+        if self.kind is Kind.DOWNLOAD and not self.files and not self.parts:
             return "a download needs at least one file"
         return "a workshop needs a date" if self.kind is Kind.WORKSHOP and not self.dates else ""
 
@@ -250,6 +265,8 @@ class ProductEntry(_Entry):
             policy["withdrawal"] = self.withdrawal
         if self.consent:
             policy["consent"] = self.consent
+        if self.parts:
+            counts["parts"] = self.parts
         features = {"features": self.features} if self.features else {}
         return {**self.plan, **features, **self.license.written(), **self.workshop.written(), **counts, **policy}
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, update
 from sqlmodel import Field, Session, col, func, or_, select
 
-from core.catalog import costs
+from core.catalog.prices import costs
 from core.catalog.products import Kind, Price
 from core.foundation.database import Record, lock_names, minor_units, new_id
 from core.foundation.errors import BadQuantity, UnknownDate, UnknownPrice, Withdrawn

@@ -12,8 +12,9 @@ from sqlmodel import Session
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.catalog import costs, plan_prices, products, promotion_codes, seller, tax
-from core.catalog.products import Kind, Priced, Product
+from core.catalog import plan_prices, products, promotion_codes, seller, tax
+from core.catalog.prices import costs
+from core.catalog.products import Kind, Priced
 from core.foundation import addresses
 from core.foundation.database import repeatable
 from core.foundation.errors import (
@@ -37,7 +38,7 @@ from core.foundation.telemetry import counters
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice
 from core.journeys.billing import plans_at_stripe
-from core.journeys.checkout_sessions import free_orders, parameters, stand_in
+from core.journeys.checkout_sessions import bundle_lines, free_orders, parameters, stand_in
 from core.kinds import deliverables, offers, seats, workshops
 from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
@@ -219,7 +220,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     # What is made up asks nobody: its plans are only described.
     mode = "" if basket.from_season else shop.settings.mode
     priced = plan_prices.priced(session, [item.price for item in basket.items], mode)
-    drafts = _drafts(basket, priced, now=now)
+    drafts = bundle_lines.opened(session, _drafts(basket, priced, now=now), priced, now=now)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
         _refuse_if_held(session, basket, drafts, livemode=shop.settings.livemode)
@@ -236,7 +237,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         live = None
     standing = orders.lines(session, order.id) if order else []
     dated = date_choice.dated(session, drafts, standing, now=now)
-    asked = clauses.asked(_products(priced), products.texts(session))
+    asked = clauses.asked(bundle_lines.sold(session, priced), products.texts(session))
     promotion = _promotion(session, basket, livemode=shop.settings.livemode, now=now)
     held = workshops.held(session, order.cart_id) if order else {}
     free = basket.pageless and free_orders.are_free(drafts)
@@ -358,11 +359,6 @@ def _opening(
     )  # fmt: skip
 
 
-def _products(priced: Mapping[str, Priced]) -> list[Product]:
-    """What the prices are of, each once."""
-    return list({each.product.id: each.product for each in priced.values()}.values())
-
-
 def _check_to_be_had(wish: _Wish, *, now: datetime) -> None:
     by_id = {date.id: date for date in wish.dates}
     for offer in offers.of_priced(wish.priced.values(), wish.dates, now=now):
@@ -460,7 +456,9 @@ def _drafts(basket: Basket, priced: Mapping[str, Priced], *, now: datetime) -> l
 
 def _as_set(drafts: list[LineDraft]) -> list[LineDraft]:
     """The same purchase is the same in any order of its lines."""
-    return sorted(drafts, key=lambda draft: (draft.price_id, draft.workshop_date_id or "", draft.quantity))
+    return sorted(
+        drafts, key=lambda draft: (draft.price_id, draft.product_id, draft.workshop_date_id or "", draft.quantity)
+    )
 
 
 def draft(item: Item, found: Mapping[str, Priced], *, now: datetime) -> LineDraft:

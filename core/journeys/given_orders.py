@@ -19,7 +19,7 @@ from core.foundation.errors import BadInput, BadQuantity, EmptyBasket, MixedBask
 from core.foundation.money import Money
 from core.journeys import checkout, date_choice
 from core.journeys.checkout import Item
-from core.journeys.checkout_sessions import stand_in
+from core.journeys.checkout_sessions import bundle_lines, stand_in
 from core.kinds import deliverables
 from core.orders import history, orders
 from core.orders.orders import LineDraft, Order
@@ -130,6 +130,7 @@ def _drafts(session: Session, gift: Gift, *, now: datetime) -> list[LineDraft]:
         raise EmptyBasket
     priced = plan_prices.priced(session, [item.price for item in gift.items])
     drafts = [replace(checkout.draft(item, priced, now=now), unit_amount=0) for item in gift.items]
+    drafts = bundle_lines.opened(session, drafts, priced, now=now)
     for draft in drafts:
         if draft.kind is Kind.PLAN or draft.interval:
             raise PlanNotGiven(product=draft.product_id)

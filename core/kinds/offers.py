@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
-from core.catalog import costs, products, tax
+from core.catalog import products, tax
+from core.catalog.prices import bundles, costs
 from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
@@ -47,8 +48,8 @@ class PriceTag:
 
 @dataclass(frozen=True)
 class Offer:
-    """A product as a buyer meets it, or a `draft` as those do who work here. `dates` are those of a workshop that have
-    not begun, the next one first."""
+    """A product as a buyer meets it, or a `draft` as those do who work here. A bundle has `parts`. `dates` are those of a
+    workshop that have not begun, the next one first."""
 
     id: str
     name: str
@@ -68,6 +69,7 @@ class Offer:
     dates: tuple[DateView, ...] = ()
     terms: Mapping[str, Any] = field(default_factory=dict)
     draft: bool = False
+    parts: tuple["Offer", ...] = ()
 
     @property
     def thumb(self) -> str:
@@ -142,7 +144,20 @@ def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tup
     for price in session.exec(_PRICES, params={"ids": ids}):
         tags.setdefault(price.product_id, []).append(tag(price, now=now))
     dates = workshops.coming(session, ids, now=now)
-    return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ())) for product in found)
+    parts = _parts(session, found, now=now)
+    return tuple(
+        _offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ()), parts.get(product.id, ()))
+        for product in found
+    )
+
+
+def _parts(session: Session, found: Sequence[Product], *, now: datetime) -> dict[str, tuple[Offer, ...]]:
+    """The parts of the bundles among these, by bundle. A bundle in a bundle has no parts here: it cannot be sold anyway."""
+    named = {product.id: bundles.part_ids(product.terms) for product in found if bundles.part_ids(product.terms)}
+    known = bundles.parts_of(session, [product for product in found if product.id in named])
+    whole = [part for part in known.values() if not bundles.part_ids(part.terms)]
+    offered = {offer.id: offer for offer in _offers(session, whole, now=now)} if whole else {}
+    return {key: tuple(offered[part] for part in theirs if part in offered) for key, theirs in named.items()}
 
 
 def tag(price: Price, *, now: datetime) -> PriceTag:
@@ -155,13 +170,17 @@ def tag(price: Price, *, now: datetime) -> PriceTag:
     )  # fmt: skip
 
 
-def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...]) -> Offer:
-    to_be_had = product.active and bool(tags)
+def _offer(
+    product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...], parts: tuple[Offer, ...] = ()
+) -> Offer:
+    whole = len(parts) == len(bundles.part_ids(product.terms))
+    apart = any(part.availability is Availability.WITHDRAWN or part.kind not in bundles.KINDS for part in parts)
+    to_be_had = product.active and bool(tags) and whole and not apart
     return Offer(
         id=product.id, name=product.name, kind=product.kind, shelf=product.shelf, summary=product.summary,
         facts=product.facts, description=product.description, image=product.image, image_alt=product.image_alt,
         call_to_action=product.call_to_action, gets=tuple((i, t) for i, t in product.gets),
         faq=tuple((q, a) for q, a in product.faq), prices=tags, max_quantity=product.max_quantity,
         availability=availability(product, dates) if to_be_had else Availability.WITHDRAWN, dates=dates,
-        terms=product.terms, draft=product.draft,
+        terms=product.terms, draft=product.draft, parts=parts,
     )  # fmt: skip

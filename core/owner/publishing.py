@@ -12,6 +12,7 @@ from sqlmodel import Session, col, delete, select, update
 from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
+from core.catalog.prices import bundles
 from core.catalog.products import Kind, Product, ShopText
 from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid, StripeTrouble
@@ -144,6 +145,7 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
     for key, text in catalogue.shop.said.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
     session.flush()
+    _refuse_loose_bundles(session)
     named = [product.id for product in catalogue.products]
     applied.remember(session, named, source, now=now)
     makes_room = any(not demo.sells(product) for product in catalogue.products)
@@ -153,6 +155,13 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
     left_alone = session.exec(others.where(col(Product.active) | ~col(Product.from_demo)).order_by(Product.id)).all()
     sold_at = sum(len(product.prices) for product in catalogue.products)
     return Applied(len(catalogue.products), sold_at, len(stored), tuple(left_alone), taken_off)
+
+
+def _refuse_loose_bundles(session: Session) -> None:
+    """Of what is on the shelves now no bundle may lack a part."""
+    on_shelf = session.exec(select(Product).where(col(Product.active)).order_by(Product.id)).all()
+    if found := [f"{each.id}: {why}" for each in on_shelf for why in bundles.problems(session, each)]:
+        raise CatalogInvalid(found)
 
 
 def _take_off_the_demos(session: Session, named: list[str], keys: list[str], *, now: datetime) -> tuple[str, ...]:

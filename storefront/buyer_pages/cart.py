@@ -4,7 +4,7 @@ from typing import Any
 import streamlit as st
 import structlog
 
-from core.catalog import introductions
+from core.catalog.prices import introductions
 from core.catalog.products import Interval
 from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money

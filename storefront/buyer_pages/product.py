@@ -1,6 +1,7 @@
 import streamlit as st
 
-from core.catalog import introductions, products
+from core.catalog import products
+from core.catalog.prices import introductions
 from core.foundation.errors import ShopError
 from core.journeys import carts
 from core.journeys.carts import LineView

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from core.catalog import products
-from core.catalog.introductions import Introduction
+from core.catalog.prices.introductions import Introduction
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.kinds.offers import Availability, Offer, PriceTag

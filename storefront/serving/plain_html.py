@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 
-from core.catalog import introductions, products, seller
-from core.catalog.introductions import Introduction
+from core.catalog import products, seller
+from core.catalog.prices import introductions
+from core.catalog.prices.introductions import Introduction
 from core.foundation.errors import TooManyTries
 from core.kinds import offers, shelf_pages
 from core.kinds.offers import Offer
@@ -284,7 +285,8 @@ def _tile(offer: Offer) -> str:
 
 
 def _product(offer: Offer, texts: Mapping[str, str]) -> str:
-    gets = "".join(tag_of("li", text) for _icon, text in offer.gets)
+    gets = "".join(tag_of("li", f"{part.name}. {part.summary}") for part in offer.parts)
+    gets += "".join(tag_of("li", text) for _icon, text in offer.gets)
     faq = "".join(f"<details>{tag_of('summary', q)}{tag_of('p', a)}</details>" for q, a in offer.faq)
     return (
         f'<div class="product"><div>{_picture(offer)}</div><div>{tag_of("h1", offer.name)}{tag_of("p", offer.summary)}'

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from core.catalog import products
+from core.catalog.prices import bundles
 from core.catalog.products import Product
 from core.foundation.errors import Problem, ProductChanged, ProductNotFound, ProductUnfit
 from core.foundation.money import Money
@@ -21,7 +22,7 @@ from core.shop import Shop
 # What a save may change. Prices, files and dates have deeds of their own; kind and id never change.
 FIELDS = (
     "name", "group", "summary", "facts", "description", "image", "image_alt", "call_to_action", "max_quantity", "gets",
-    "faq", "on_refund", "withdrawal", "consent", "plan", "license", "download", "tax_code",
+    "faq", "parts", "on_refund", "withdrawal", "consent", "plan", "license", "download", "tax_code",
 )  # fmt: skip
 
 
@@ -96,6 +97,8 @@ def _begin(session: Session, shop: Shop, deed: Deed, product_id: str, detail: st
 
 def _write(session: Session, shop: Shop, product: Product, wanted: Entry) -> None:
     publishing.write_product(session, checking.product(wanted), product.position, now=shop.now())
+    if product.active and (why := bundles.problems(session, product)):
+        raise ProductUnfit([Problem("parts", place, each) for place, each in enumerate(why, 1)])
     # As where a catalogue is applied: a live shop that sells what is the demo's would not open again.
     if shop.settings.livemode and (found := live_mode.demo_goods(session)):
         raise ProductUnfit([Problem("", 0, mistake.sentence) for mistake in found])

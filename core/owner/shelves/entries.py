@@ -60,6 +60,7 @@ def _product(row: Product) -> Entry:
     terms = dict(row.terms)
     policy = {"on_refund": terms.pop("on_refund", "revoke")}
     policy |= {name: terms.pop(name) for name in ("withdrawal", "consent") if name in terms}
+    parts = {"parts": terms.pop("parts")} if "parts" in terms else {}
     # Those of a licence are among its other terms.
     tables: Entry = {"features": terms.pop("features")} if "features" in terms and row.kind is not Kind.LICENSE else {}
     for name, (table, said) in _TERMS.items():
@@ -72,7 +73,7 @@ def _product(row: Product) -> Entry:
         "id": row.id, "kind": str(row.kind), **texts, "group": row.shelf, "active": row.active,
         "max_quantity": row.max_quantity, "gets": [list(each) for each in row.gets],
         "faq": [list(each) for each in row.faq], **policy, **tables,
-        **({"tax_code": row.tax_code} if row.tax_code else {}), **({"draft": True} if row.draft else {}),
+        **({"tax_code": row.tax_code} if row.tax_code else {}), **({"draft": True} if row.draft else {}), **parts,
     }  # fmt: skip
 
 
