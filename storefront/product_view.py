@@ -150,7 +150,9 @@ def _left(date: DateView) -> str:
 
 
 def draw_promises(offer: Offer) -> None:
-    """What buyers wonder about before they click."""
+    """What buyers wonder about before they click: nothing, where there is nothing to pay."""
+    if all(tag.is_free for tag in offer.prices):
+        return
     speed = "Your place is held while you pay" if offer.kind is Kind.WORKSHOP else "Yours within seconds of paying"
     promises = (("lock", "You pay on Stripe's page, not here"), ("bolt", speed))
     st.markdown("  \n".join(f":gray[:small[:material/{icon}: &nbsp;{text}]]" for icon, text in promises))

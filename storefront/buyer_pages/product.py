@@ -66,7 +66,7 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     ready = not free or free_order.draw_address([offer], products.page_path(offer.id))
     with st.container(horizontal=True, gap="small", key="ways-to-buy"):
         draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
-        go = ready and buy_now.draw_button(free_order.button() if free else buy_now.button())
+        go = ready and buy_now.draw_button(free_order.button() if free else buy_now.button(), first=free)
     if go:
         buy_now.go(
             offer.id,
@@ -87,12 +87,14 @@ def draw_button(
 ) -> None:
     """The one thing to do next: put it in the cart, change what is there, or go and pay."""
     if as_chosen:
-        if st.button("Go to cart", type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"):
+        if st.button(
+            _("Go to cart"), type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"
+        ):
             st.switch_page(links.CART)
         return
     st.button(
-        "Change what's in the cart" if in_cart else "Add to cart",
-        type="primary",
+        _("Change what's in the cart") if in_cart else _("Add to cart"),
+        type="secondary" if tag.is_free else "primary",
         width="stretch",
         icon=":material/shopping_bag:",
         key="add",

@@ -1,7 +1,7 @@
 """Buying one product at once: from its page to the payment page, beside the cart and without a change to it."""
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 import structlog
@@ -19,9 +19,10 @@ from storefront.paying import consent_boxes, free_order
 log = structlog.get_logger()
 
 
-def draw_button(label: str) -> bool:
-    """The button; whether it was clicked."""
-    return bool(st.button(label, width="stretch", icon=":material/bolt:", key="buy-now"))
+def draw_button(label: str, *, first: bool = False) -> bool:
+    """The button, which may be the first to look at; whether it was clicked."""
+    look: Literal["primary", "secondary"] = "primary" if first else "secondary"
+    return bool(st.button(label, type=look, width="stretch", icon=":material/bolt:", key="buy-now"))
 
 
 def button() -> str:

@@ -13,7 +13,7 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
-from core.languages.sentences import _
+from core.languages.sentences import _, ngettext
 from core.rights import clauses
 from storefront import dates, words
 
@@ -143,9 +143,11 @@ def _wanted(offer: Offer, link: Link) -> _Wanted:
     quantity = min(max(asked, 1), most)
     if link.quantity and asked != quantity:
         notes.append(
-            _("This link asks for a number that can't be had: you can buy from 1 to {most} at a time.").format(
-                most=most
-            )
+            ngettext(
+                "This link asks for a number that can't be had: you can buy one at a time.",
+                "This link asks for a number that can't be had: you can buy from 1 to {most} at a time.",
+                most,
+            ).format(most=most)
         )
     return _Wanted(tag, quantity, date, tuple(notes))
 
