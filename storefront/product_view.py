@@ -5,10 +5,12 @@ from html import escape
 
 import streamlit as st
 
+from core.catalog import products
 from core.catalog.products import Interval, Kind
 from core.foundation.money import Money
 from core.kinds.offers import Offer, PriceTag
 from core.kinds.workshops import DateView
+from core.languages.sentences import _
 from storefront import amounts, dates, pictures, process, words
 
 
@@ -64,8 +66,11 @@ def draw_tax(tag: PriceTag) -> None:
 def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     """What is to be paid, and what that is for."""
     total = tag.amount * quantity
+    if tag.interval is None and not total:
+        st.html(f'<p class="sum"><strong>{escape(_("Free"))}</strong></p>')
+        return
     if tag.interval is None:
-        _draw_sum("One payment", total)
+        _draw_sum("One payment", total, before=tag.before * quantity if tag.before else None)
         if quantity > 1:
             words.quiet(f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}.")
         return
@@ -74,9 +79,14 @@ def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     words.quiet(f"{each} {_saving(offer, tag, quantity)}".strip())
 
 
-def _draw_sum(label: str, total: Money, each: str = "") -> None:
+def _draw_sum(label: str, total: Money, each: str = "", *, before: Money | None = None) -> None:
     """A sum in large figures. st.metric would have every browser fetch what draws its charts."""
     amount = escape(amounts.written(total, short=True))
+    if before:
+        # The line through it is seen and not heard.
+        was = escape(_("Before: {price}").format(price=amounts.written(before, short=True)))
+        old = escape(amounts.written(before, short=True))
+        amount += f' <s class="before" aria-hidden="true">{old}</s><span class="heard">{was}</span>'
     st.html(
         f'<p class="sum"><span>{label}</span> <strong>{amount}</strong>{f" <small>{each}</small>" if each else ""}</p>'
     )
@@ -140,10 +150,23 @@ def _left(date: DateView) -> str:
 
 
 def draw_promises(offer: Offer) -> None:
-    """What buyers wonder about before they click."""
+    """What buyers wonder about before they click: nothing, where there is nothing to pay."""
+    if all(tag.is_free for tag in offer.prices):
+        return
     speed = "Your place is held while you pay" if offer.kind is Kind.WORKSHOP else "Yours within seconds of paying"
     promises = (("lock", "You pay on Stripe's page, not here"), ("bolt", speed))
     st.markdown("  \n".join(f":gray[:small[:material/{icon}: &nbsp;{text}]]" for icon, text in promises))
+
+
+def _apart(offer: Offer) -> Money | None:
+    """What the parts of a bundle cost by themselves, None where that is not to be told in its currency."""
+    if not offer.parts or not offer.prices:
+        return None
+    currency = offer.prices[0].amount.currency
+    each = [[tag.amount for tag in part.prices if tag.amount.currency == currency] for part in offer.parts]
+    if not all(each):
+        return None
+    return sum((min(some, key=lambda amount: amount.amount) for some in each), start=Money(0, currency))
 
 
 def draw_details(offer: Offer, *, narrow: bool = False) -> None:
@@ -152,6 +175,10 @@ def draw_details(offer: Offer, *, narrow: bool = False) -> None:
     with about:
         st.header("What you get", anchor=False)
         st.markdown(offer.description)
+        for part in offer.parts:
+            st.markdown(f"**[{words.plain(part.name)}]({products.page_path(part.id)})**  \n{words.plain(part.summary)}")
+        if apart := _apart(offer):
+            words.quiet(_("Bought one by one they cost {price}.").format(price=amounts.price(apart, short=True)))
         st.markdown("  \n".join(f":material/{icon}: &nbsp;{words.plain(text)}" for icon, text in offer.gets))
     with questions:
         if offer.faq:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.kinds.offers import Availability, Offer, PriceTag
+from core.languages.sentences import _
 from storefront import amounts, links, pictures, words
 
 # From so few free places on, the number is worth knowing.
@@ -31,6 +32,8 @@ def badge(offer: Offer) -> str:
     match offer.availability:
         case Availability.SOLD_OUT:
             return ":gray-badge[Sold out]" if offer.dates else ":gray-badge[No date yet]"
+        case Availability.WITHDRAWN if offer.draft:
+            return f":violet-badge[:material/edit_note: {_('Draft')}]"
         case Availability.WITHDRAWN:
             return ":gray-badge[No longer for sale]"
         case Availability.ON_SALE:
@@ -52,4 +55,9 @@ def _price_line(offer: Offer) -> str:
         if tag.interval
         else ""
     )
-    return f"**{amounts.price(tag.amount, short=True)}**{each} {badge(offer)}".rstrip()
+    cost = amounts.price(tag.amount, short=True) if tag.amount or tag.interval else _("Free")
+    if tag.before:
+        cost = f"{cost}** ~~{amounts.price(tag.before, short=True)}~~**"
+    if tag.least is not None:
+        cost = _("From {price}").format(price=amounts.price(tag.least, short=True))
+    return f"**{cost}**{each} {badge(offer)}".rstrip().replace("****", "")

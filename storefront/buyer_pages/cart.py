@@ -4,7 +4,7 @@ from typing import Any
 import streamlit as st
 import structlog
 
-from core.catalog import introductions
+from core.catalog.prices import introductions
 from core.catalog.products import Interval
 from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money
@@ -13,11 +13,11 @@ from core.journeys.carts import CartView, LineView
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers
 from core.kinds.offers import Availability
+from core.languages.sentences import _
 from core.rights import clauses
 from core.rights.clauses import Asked
-from core.traffic import challenges
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
-from storefront.paying import consent_boxes
+from storefront.paying import buy_now, consent_boxes, free_order, prices
 from storefront.plans import beginnings
 
 log = structlog.get_logger()
@@ -38,7 +38,8 @@ def change_quantity(line: LineView) -> None:
     try:
         with shop.transaction() as session:
             quantity = st.session_state[quantity_key(line)]
-            carts.put(session, browser, line.price.id, quantity, date_id=date_id(line), now=shop.now())
+            amount = line.price.amount.amount
+            carts.put(session, browser, line.price.id, quantity, date_id=date_id(line), amount=amount, now=shop.now())
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
@@ -81,6 +82,7 @@ def draw_line(line: LineView, cart: CartView) -> None:
                     links.to(links.PRODUCT, "See other dates", "event", where=f"line-{line.key}", p=line.offer.id)
             else:
                 words.quiet(described(line))
+                prices.draw_change(line)
                 if line.date and line.quantity > line.date.left:
                     few = words.count(line.date.left, "place is", "places are")
                     st.markdown(f":orange-badge[:material/warning: Only {few} left on this date]")
@@ -157,10 +159,19 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
         draw_introduction(lines)
         draw_tax(lines)
         consent_boxes.draw(asked)
-        go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
+        free = is_free(lines)
+        ready = not free or free_order.draw_address([line.offer for line in lines], "/cart")
+        label = free_order.button() if free else _("Go to payment")
+        go = ready and st.button(label, type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
-        words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
+        if not free:
+            words.quiet(_("You pay on Stripe's page. We never see your card number. Discount codes are entered there."))
     return go, below
+
+
+def is_free(lines: list[LineView]) -> bool:
+    """Whether nothing is to be paid for these, now or later."""
+    return not any(line.total or line.price.interval for line in lines)
 
 
 def draw_introduction(lines: list[LineView]) -> None:
@@ -185,7 +196,7 @@ def draw_tax(lines: list[LineView]) -> None:
 
 def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
-    items = tuple(Item(line.price.id, line.quantity, date_id(line)) for line in lines)
+    items = tuple(Item(line.price.id, line.quantity, date_id(line), line.price.amount.amount) for line in lines)
     # Whoever was told that they have this plan, or that an earlier payment is still settling, and clicks again, means it.
     again = st.session_state.get("warned") == cart.id
     signed_in = visitor.signed_in() or ""
@@ -200,6 +211,8 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
             business=business,
             consents=consent_boxes.agreed(asked),
             person=visitor.reference(),
+            email=free_order.address() if is_free(lines) else "",
+            pageless=True,
         )
         checkout_limits.admit(shop, basket, visitor.sender())
         return checkout.start(shop, basket)
@@ -258,7 +271,8 @@ with frame.column(1080):
         below_on_phone = st.container(gap="small")
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{today(payable)}** today", width="content")
-            go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
+            if not is_free(payable):
+                go |= st.button(_("Go to payment"), type="primary", icon=":material/lock:", key="pay-phone")
     if go and consent_boxes.lacking(asked):
         for place in (below, below_on_phone):
             with place:
@@ -268,7 +282,7 @@ with frame.column(1080):
             with below, st.spinner("Opening Stripe's payment page…"):
                 link = pay(cart, payable, asked)
             with below:
-                links.redirect(challenges.way_to(shop, link.url), "Open the payment page")
+                buy_now.leave_for(link)
         except ShopError as error:
             if isinstance(error, StripeTrouble):
                 log.warning("checkout_not_opened", cart=cart.id, error=type(error).__name__, code=error.code)

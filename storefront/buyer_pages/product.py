@@ -1,6 +1,7 @@
 import streamlit as st
 
-from core.catalog import introductions
+from core.catalog import products
+from core.catalog.prices import introductions
 from core.foundation.errors import ShopError
 from core.journeys import carts
 from core.journeys.carts import LineView
@@ -8,16 +9,17 @@ from core.journeys.checkout import Item
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
+from core.languages.sentences import _
 from core.rights import clauses
 from storefront import dates, frame, links, process, product_view, sentences, visitor, words
-from storefront.paying import buy_now, consent_boxes
+from storefront.paying import buy_now, consent_boxes, free_order, prices
 from storefront.plans import beginnings
 from storefront.workshops import waiting_form
 
 shop = process.shop()
 
 
-def put_in_cart(price_id: str, product_id: str, date_id: str) -> None:
+def put_in_cart(price_id: str, product_id: str, date_id: str, amount: int) -> None:
     """Put what is chosen into the browser's cart."""
     browser = visitor.browser_id()
     if not browser:
@@ -26,7 +28,7 @@ def put_in_cart(price_id: str, product_id: str, date_id: str) -> None:
     try:
         with shop.transaction() as session:
             quantity = st.session_state.get(f"quantity-{product_id}", 1)
-            carts.put(session, browser, price_id, quantity, date_id=date_id, now=shop.now())
+            carts.put(session, browser, price_id, quantity, date_id=date_id, amount=amount, now=shop.now())
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
@@ -34,6 +36,9 @@ def put_in_cart(price_id: str, product_id: str, date_id: str) -> None:
 def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], trouble: str) -> None:
     """Everything from the price to the button, or why there is none; and what became of the last click."""
     match offer.availability:
+        case Availability.WITHDRAWN if offer.draft:
+            st.info(_("This is a draft: nobody but you and your colleagues sees it."), icon=":material/edit_note:")
+            return
         case Availability.WITHDRAWN:
             st.info("This is no longer for sale.", icon=":material/remove_shopping_cart:")
             return
@@ -44,18 +49,31 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
             return
     line = next((line for line in in_cart if line.date == date), None)
     tag = product_view.choose_price(offer)
+    same_price = line.price.amount if line and line.price.id == tag.id else None
+    chosen = prices.choose_amount(offer, tag, same_price)
+    if chosen is None:
+        return
+    tag = chosen
     quantity = product_view.choose_quantity(offer, date, line.quantity if line else 0)
     product_view.draw_price(offer, tag, quantity)
+    prices.draw_sale(tag)
     beginnings.draw(offer, tag, tag.amount * quantity, introduction, now=shop.now())
     product_view.draw_tax(tag)
     consent_boxes.draw_business()
     asked = clauses.asked([offer], frame.texts())
     consent_boxes.draw(asked)
+    free = tag.is_free
+    ready = not free or free_order.draw_address([offer], products.page_path(offer.id))
     with st.container(horizontal=True, gap="small", key="ways-to-buy"):
         draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
-        go = buy_now.draw_button()
+        go = ready and buy_now.draw_button(free_order.button() if free else buy_now.button(), first=free)
     if go:
-        buy_now.go(offer.id, Item(tag.id, quantity, date.id if date else ""), asked, st.container(gap="small"))
+        buy_now.go(
+            offer.id,
+            Item(tag.id, quantity, date.id if date else "", tag.amount.amount),
+            asked,
+            st.container(gap="small"),
+        )
     if trouble:
         st.warning(trouble, icon=":material/error:")
     elif in_cart:
@@ -69,23 +87,25 @@ def draw_button(
 ) -> None:
     """The one thing to do next: put it in the cart, change what is there, or go and pay."""
     if as_chosen:
-        if st.button("Go to cart", type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"):
+        if st.button(
+            _("Go to cart"), type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"
+        ):
             st.switch_page(links.CART)
         return
     st.button(
-        "Change what's in the cart" if in_cart else "Add to cart",
-        type="primary",
+        _("Change what's in the cart") if in_cart else _("Add to cart"),
+        type="secondary" if tag.is_free else "primary",
         width="stretch",
         icon=":material/shopping_bag:",
         key="add",
         on_click=put_in_cart,
-        args=(tag.id, offer.id, date.id if date else ""),
+        args=(tag.id, offer.id, date.id if date else "", tag.amount.amount),
     )
 
 
 def is_chosen(line: LineView, tag: PriceTag, quantity: int) -> bool:
     """Whether the cart holds exactly what is chosen here."""
-    return line.price.id == tag.id and line.quantity == quantity
+    return (line.price.id, line.price.amount, line.quantity) == (tag.id, tag.amount, quantity)
 
 
 def described(line: LineView) -> str:
@@ -108,6 +128,8 @@ with shop.reading() as session:
         introductions.of(session, offer.terms, livemode=shop.settings.livemode, now=shop.now()) if offer else None
     )
 trouble = st.session_state.pop("trouble", "")
+if offer and offer.draft and not visitor.works_here():
+    offer = None
 
 with frame.column(1080):
     if offer is None:

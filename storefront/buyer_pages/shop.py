@@ -5,7 +5,7 @@ import streamlit as st
 from core.kinds import offers, shelf_pages
 from core.kinds.offers import Offer
 from core.languages.sentences import _, ngettext
-from storefront import frame, pictures, process, tiles, words
+from storefront import frame, pictures, process, tiles, visitor, words
 from storefront.sign_in import sign_in_form
 
 ALL = "All"
@@ -13,6 +13,7 @@ ALL = "All"
 shop = process.shop()
 with shop.reading() as session:
     everything = offers.shelf(session, now=shop.now())
+    drafts = offers.drafts(session, now=shop.now()) if visitor.works_here() else ()
 texts = frame.texts()
 
 
@@ -87,6 +88,11 @@ with frame.column(1120):
         draw_found(shelf_pages.searched(on_shelf, sought), sought)
     else:
         st.markdown(_("The shelves are empty right now."))
+    if drafts:
+        st.header(_("Drafts, which you alone see"), anchor=False)
+        with st.grid(3, min_column_width=250, gap=(44, 32)):
+            for offer in drafts:
+                tiles.tile(offer)
     if shop.settings.demo:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="demo"):
             words.quiet(_("This is a demo: nothing costs real money."), width="content")

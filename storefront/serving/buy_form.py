@@ -3,17 +3,17 @@
 It is sent to the sidecar, which checks all of it: a link may say whatever it likes, and to open it orders nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from core.catalog import products
-from core.catalog.introductions import Introduction
+from core.catalog.prices.introductions import Introduction
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
-from core.languages.sentences import _
+from core.languages.sentences import _, ngettext
 from core.rights import clauses
 from storefront import dates, words
 
@@ -62,10 +62,31 @@ def drawn(offer: Offer, texts: Mapping[str, str]) -> str:
             return tag_of("p", "Every place is taken." if offer.dates else "There is no date for this yet.")
     return (
         f'<form method="post" action="{_BUY}"><input type="hidden" name="product" value="{escape(offer.id)}">'
-        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}{_TRAP}<p>"
-        f'<button>Buy now</button><button name="then" value="cart" formnovalidate>Add to cart</button></p>'
-        '<p class="quiet">You pay on Stripe\'s page, not here.</p></form>'
+        f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}{_address(offer.prices)}{_TRAP}<p>"
+        f"<button>{escape(_label(offer.prices, _('Buy now')))}</button>"
+        f'<button name="then" value="cart" formnovalidate>{escape(_("Add to cart"))}</button></p>{_how(offer.prices)}</form>'
     )
+
+
+def _all_free(tags: Sequence[PriceTag]) -> bool:
+    return all(tag.is_free and tag.least is None for tag in tags)
+
+
+def _label(tags: Sequence[PriceTag], otherwise: str) -> str:
+    return _("Get it free") if _all_free(tags) else otherwise
+
+
+def _address(tags: Sequence[PriceTag]) -> str:
+    """Where what costs nothing goes, or may be had for nothing."""
+    if not any(tag.is_free or tag.least == Money(0, tag.amount.currency) for tag in tags):
+        return ""
+    required = " required" if _all_free(tags) else ""
+    field = f'<input type="email" name="email" autocomplete="email" maxlength="254"{required}>'
+    return f"<p><label>{escape(_('Your email'))} {field}</label></p>"
+
+
+def _how(tags: Sequence[PriceTag]) -> str:
+    return "" if _all_free(tags) else _quiet(_("You pay on Stripe’s page, not here."))
 
 
 def page(offer: Offer, texts: Mapping[str, str], link: Link, code: Introduction | None) -> str:
@@ -98,8 +119,8 @@ def page(offer: Offer, texts: Mapping[str, str], link: Link, code: Introduction 
     return (
         f'<div class="text">{tag_of("h1", offer.name)}{tag_of("p", offer.summary)}{said}'
         f'<form method="post" action="{_BUY}">{hidden}{_date_of(offer, wanted)}{_cost(offer, wanted, total, less, code)}'
-        f"{_consents(offer, texts)}{_TRAP}<p><button>{escape(_('Go to payment'))}</button></p>"
-        f"{_quiet(_('You pay on Stripe’s page, not here.'))}</form>"
+        f"{_consents(offer, texts)}{_address([wanted.tag])}{_TRAP}"
+        f"<p><button>{escape(_label([wanted.tag], _('Go to payment')))}</button></p>{_how([wanted.tag])}</form>"
         f'<p><a href="{escape(products.page_path(offer.id))}">{escape(_("See more about it first"))}</a></p></div>'
     )
 
@@ -122,9 +143,11 @@ def _wanted(offer: Offer, link: Link) -> _Wanted:
     quantity = min(max(asked, 1), most)
     if link.quantity and asked != quantity:
         notes.append(
-            _("This link asks for a number that can't be had: you can buy from 1 to {most} at a time.").format(
-                most=most
-            )
+            ngettext(
+                "This link asks for a number that can't be had: you can buy one at a time.",
+                "This link asks for a number that can't be had: you can buy from 1 to {most} at a time.",
+                most,
+            ).format(most=most)
         )
     return _Wanted(tag, quantity, date, tuple(notes))
 
@@ -142,13 +165,17 @@ def _cost_lines(
     offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code: Introduction | None
 ) -> Iterator[str]:
     each = f" {words.EACH[wanted.tag.interval]}" if wanted.tag.interval else ""
-    written = total.format(short=True)
+    written = total.format(short=True) if total or each else _("Free")
     if code and less is not None:
         yield f'<p class="sum"><s>{escape(written)}</s> {escape(less.format(short=True))}{each}</p>'
         yield _quiet(_with_code(wanted, code))
     else:
-        yield f'<p class="sum">{escape(written)}{each}</p>'
-    if wanted.quantity > 1:
+        before = (
+            f" <s>{escape((wanted.tag.before * wanted.quantity).format(short=True))}</s>" if wanted.tag.before else ""
+        )
+        yield f'<p class="sum">{escape(written)}{each}{before}</p>'
+    yield _shown(wanted.tag) + _sale([wanted.tag]) + _own_amount([wanted.tag])
+    if wanted.quantity > 1 and wanted.tag.least is None:
         yield _quiet(f"{words.amount_of(offer.kind, wanted.quantity)} × {price(wanted.tag)}")
     for other in offer.prices:
         if other is not wanted.tag:
@@ -179,10 +206,50 @@ def _dates(offer: Offer) -> str:
 
 
 def _prices(offer: Offer) -> str:
+    more = "".join(map(_shown, offer.prices)) + _sale(offer.prices) + _own_amount(offer.prices)
     if len(offer.prices) > 1:
-        return _choice("Price", "price", [(tag.id, price(tag)) for tag in offer.prices])
+        return _choice("Price", "price", [(tag.id, price(tag)) for tag in offer.prices]) + more
     (tag,) = offer.prices
-    return f'<input type="hidden" name="price" value="{escape(tag.id)}"><p class="sum">{escape(price(tag))}</p>'
+    return f'<input type="hidden" name="price" value="{escape(tag.id)}"><p class="sum">{priced(tag)}</p>{more}'
+
+
+def priced(tag: PriceTag) -> str:
+    """What it costs in HTML, and what it cost before its sale."""
+    before = f" <s>{escape(tag.before.format(short=True))}</s>" if tag.before else ""
+    return escape(price(tag)) + before
+
+
+def _shown(tag: PriceTag) -> str:
+    """What this form says that one costs: nobody is charged anything else."""
+    return f'<input type="hidden" name="shown" value="{escape(tag.id)}:{tag.amount.amount}">'
+
+
+def _sale(tags: Sequence[PriceTag]) -> str:
+    """Until when it costs less."""
+    return "".join(
+        _quiet(
+            _("Instead of {price}, until {date}.").format(
+                price=tag.before.format(short=True), date=dates.day(tag.until)
+            )
+        )
+        for tag in tags
+        if tag.before and tag.until
+    )
+
+
+def _own_amount(tags: Sequence[PriceTag]) -> str:
+    """The field in which buyers say what they pay, where they may."""
+    found = next((tag for tag in tags if tag.least is not None), None)
+    if found is None or found.least is None:
+        return ""
+    label = _("What you pay, in {currency}").format(currency=found.amount.currency.upper())
+    hint = _("{amount} is suggested, {least} is the least.").format(
+        amount=found.amount.format(short=True), least=found.least.format(short=True)
+    )
+    field = (
+        f'<input type="text" name="amount" inputmode="decimal" maxlength="20" value="{found.amount.major}" required>'
+    )
+    return f"<p><label>{escape(label)} {field}</label></p>{_quiet(hint)}"
 
 
 def _quantity(offer: Offer) -> str:
@@ -215,6 +282,10 @@ def _choice(title: str, name: str, found: list[tuple[str, str]]) -> str:
 
 def price(tag: PriceTag) -> str:
     """What it costs, and how often."""
+    if not tag.amount and not tag.interval:
+        return _("Free")
+    if tag.least is not None:
+        return _("From {price}").format(price=tag.least.format(short=True))
     each = f" {words.EACH[tag.interval]}" if tag.interval else ""
     return tag.amount.format(short=True) + each
 

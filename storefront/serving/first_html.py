@@ -20,6 +20,7 @@ from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 from core.catalog import products
+from core.foundation import signing
 from core.kinds.offers import Availability
 from core.languages import sentences
 from core.languages.sentences import _, marked
@@ -72,11 +73,11 @@ class Documents:
             answer.headers["Retry-After"] = str(again)
         return answer
 
-    def first(self, request: HTTPConnection, page: PlainPage) -> Response:
+    def first(self, request: HTTPConnection, page: PlainPage, status: int = 200) -> Response:
         """The plain page, until Streamlit has drawn it."""
         content = f'<div id="first">{page.content}</div>{_AWAY}'
         html = "".join((self._before, page.head, self._between, content, self._after))
-        return _answer(request, html, 200, "no-cache")
+        return _answer(request, html, status, "no-cache")
 
 
 def _answer(request: HTTPConnection, html: str, status: int, cache: str) -> Response:
@@ -114,7 +115,10 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
     async def open_product(request: Request) -> Response:
         page = await plain.product(request.path_params.get("product") or request.query_params.get("p", ""))
         if page is None:
-            return documents.alone(request, plain.missing(), 404)
+            missing = plain.missing()
+            # Who works here may be about to see a draft: the page itself finds that out, once it is drawn.
+            signed_in = signing.SIGN_IN_COOKIE in request.cookies and not crowd.is_full
+            return documents.first(request, missing, 404) if signed_in else documents.alone(request, missing, 404)
         return documents.alone(request, page) if crowd.is_full else first(request, page)
 
     async def open_buying(request: Request) -> Response:

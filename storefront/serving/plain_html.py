@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 
-from core.catalog import introductions, products, seller
-from core.catalog.introductions import Introduction
+from core.catalog import products, seller
 from core.catalog.looks import brand as brands
 from core.catalog.looks import brand_html
 from core.catalog.looks.brand import Brand
+from core.catalog.prices import introductions
+from core.catalog.prices.introductions import Introduction
 from core.foundation.errors import TooManyTries
 from core.kinds import offers, shelf_pages
 from core.kinds.offers import Offer
@@ -133,7 +134,9 @@ class PlainPages:
     async def offer(self, product_id: str) -> Offer | None:
         """One of these, or what is off the shelves: that still has a page, to which carts and purchases lead."""
         found = (await self._look()).offers.get(product_id)
-        return found or (await run_in_threadpool(self._one, product_id) if product_id else None)
+        found = found or (await run_in_threadpool(self._one, product_id) if product_id else None)
+        # Who works here sees drafts once the page is drawn; nobody else learns of them.
+        return None if found is None or found.draft else found
 
     async def texts(self) -> Mapping[str, str]:
         """The seller's own words."""
@@ -291,7 +294,7 @@ def _search(sought: str, page: ShelfPage) -> str:
 
 def _tile(offer: Offer) -> str:
     tag = min(offer.prices, key=lambda each: each.amount.amount, default=None)
-    cost = f"<strong>{buy_form.price(tag)}</strong> " if tag else ""
+    cost = f"<strong>{buy_form.priced(tag)}</strong> " if tag else ""
     link = f'<a href="/product?p={escape(offer.id)}">{escape(offer.call_to_action or "See more")}</a>'
     return (
         f"<section>{_picture(offer)}{tag_of('h2', offer.name)}{tag_of('p', offer.summary)}"
@@ -300,7 +303,8 @@ def _tile(offer: Offer) -> str:
 
 
 def _product(offer: Offer, texts: Mapping[str, str]) -> str:
-    gets = "".join(tag_of("li", text) for _icon, text in offer.gets)
+    gets = "".join(tag_of("li", f"{part.name}. {part.summary}") for part in offer.parts)
+    gets += "".join(tag_of("li", text) for _icon, text in offer.gets)
     faq = "".join(f"<details>{tag_of('summary', q)}{tag_of('p', a)}</details>" for q, a in offer.faq)
     return (
         f'<div class="product"><div>{_picture(offer)}</div><div>{tag_of("h1", offer.name)}{tag_of("p", offer.summary)}'

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -163,6 +164,29 @@ def test_what_is_put_in_the_cart_by_form_is_in_the_cart_of_the_pages(browser: Te
     answer = browser.post(form.action, data=form.fields | {"then": "cart"})
     assert (answer.headers["location"], builders.rows(shop, Order)) == ("/cart", [])
     assert [(row.price_id, row.quantity) for row in builders.rows(shop, CartLine)] == [("guide-eur", 1)]
+
+
+@builders.on_sqlite
+def test_no_stranger_learns_of_a_draft(browser: TestClient, shop: Shop) -> None:
+    with shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(active=False, draft=True))
+    for address in ("/product?p=guide", "/p/guide", "/buy/guide"):
+        assert browser.get(address).status_code == 404
+    for address in ("/", "/?q=guide", "/api/products"):
+        assert "Field Guide" not in browser.get(address).text
+
+
+@builders.on_sqlite
+def test_the_form_says_what_is_reduced_and_until_when(browser: TestClient, shop: Shop) -> None:
+    ends = shop.now() + timedelta(days=2)
+    with shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == "guide-eur").values(sale_amount=1900, sale_until=ends))
+    for address in ("/product?p=guide", "/buy/guide"):
+        html = browser.get(address).text
+        assert "€19 <s>€29</s>" in html
+        assert "Instead of €29, until 25 November 2026." in html
+        assert Form(html).fields["shown"] == "guide-eur:1900"
+    assert f'"priceValidUntil": "{ends.isoformat()}"' in browser.get("/p/guide").text
 
 
 @builders.on_sqlite
