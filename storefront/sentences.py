@@ -11,6 +11,7 @@ from core.foundation.errors import (
     AmountTooSmall,
     BadInput,
     BadQuantity,
+    CodeUnfit,
     DetailsTooLate,
     DetailsUnfit,
     EmptyBasket,
@@ -54,9 +55,10 @@ NO_COOKIES = (
 )
 
 
-def explain(error: ShopError, *, where: str) -> None:
-    """Say what went wrong, and where to go on. `where` tells the places apart that say it on one page."""
-    st.warning(of(error), icon=":material/error:")
+def explain(error: ShopError, *, where: str, button: str = "Go to payment") -> None:
+    """Say what went wrong, and where to go on. `where` tells the places apart that say it on one page, `button` is the one that
+    may be chosen again."""
+    st.warning(of(error, button=button), icon=":material/error:")
     match error:
         case AlreadyPaid(session_id=session_id) | StillSettling(session_id=session_id):
             links.to(links.THANKS, "See this order", where=where, session_id=session_id)
@@ -64,8 +66,8 @@ def explain(error: ShopError, *, where: str) -> None:
             links.to(links.PURCHASES, "Your purchases", where=where)
 
 
-def of(error: ShopError) -> str:
-    """What a member of the family means for a buyer."""
+def of(error: ShopError, *, button: str = "Go to payment") -> str:
+    """What a member of the family means for a buyer, who may choose this `button` again."""
     match error:
         case SoldOut(left=left, starts_at=starts_at, timezone=timezone):
             return _too_few_places(left, f" on {weekday(starts_at, timezone)}" if starts_at else "")
@@ -95,23 +97,25 @@ def of(error: ShopError) -> str:
         case UnknownDate():
             return "That date isn't offered any more. Choose another one to go on."
         case Withdrawn():
-            return "This is no longer for sale. Remove it from your cart to go on."
+            return "This is no longer for sale. If it is in your cart, remove it to go on."
         case AlreadyPaid():
             return "This cart is paid for already. **You don't need to pay again.**"
         case StillSettling():
             return (
                 "Your payment for this is still settling at your bank. **You don't need to pay again.** "
-                "To buy it once more all the same, choose Go to payment again."
+                f"To buy it once more all the same, choose {button} again."
             )
         case PlanHeld():
             return (
                 "You already have this plan. **You don't need to buy it again.** More seats, another card or its end are in "
-                "Your purchases. To have it twice all the same, choose Go to payment again."
+                f"Your purchases. To have it twice all the same, choose {button} again."
             )
         case AddressUnfit(why=why):
             return _unfit(why)
         case UnknownPrice():
             return "The price of something in your cart has changed. Remove it and add it again to go on."
+        case CodeUnfit(code=code):
+            return f"The code {plain(code)} can't be used for this, or it has ended. Check for typing mistakes, or pay without it."
         case BadQuantity(most=most):
             return f"You can buy up to {most} of this at a time."
         case MixedBasket(field="interval"):

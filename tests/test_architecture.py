@@ -209,6 +209,10 @@ ROOMS: dict[str, set[str]] = {
         "core/traffic",
         "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
     },
+    # What stands before the payment page.
+    "storefront/paying": {
+        "core/traffic", "core/foundation", "core/rights", "core/catalog", "core/kinds", "core/journeys", "storefront",
+    },
     "storefront/buyer_pages": {
         "core/traffic",
         "storefront/workshops",
@@ -216,7 +220,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in", "storefront/papers", "storefront/library",
-        "core/seats", "storefront/plans",
+        "core/seats", "storefront/plans", "storefront/paying",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {

@@ -142,6 +142,11 @@ def picture_path(image: str) -> str:
     return quote(f"/api/{image}" if image.startswith(UPLOADED) else f"/app/static/{image}")
 
 
+def page_path(product_id: str) -> str:
+    """The path of a product's page at the storefront."""
+    return f"/product?p={quote(product_id)}"
+
+
 _TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks
 
 

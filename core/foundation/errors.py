@@ -22,6 +22,7 @@
     │   ├── FileUnfit
     │   ├── UnknownFile
     │   ├── PromotionUnfit
+    │   ├── CodeUnfit       a promotion code that takes nothing off here
     │   ├── FileUnreadable  a file to import that is not what it should be
     │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
     │   ├── UnknownScope
@@ -360,6 +361,13 @@ class PromotionUnfit(BadInput):
     """A promotion code that cannot be made as it is described: everything that is wrong with it."""
 
     problems: list[Problem]
+
+
+@dataclass(eq=False)
+class CodeUnfit(BadInput):
+    """A promotion code that nobody can use now, or not for this purchase."""
+
+    code: str
 
 
 @dataclass(eq=False)

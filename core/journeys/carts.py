@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, update
-from sqlmodel import Field, Session, col, func, select
+from sqlmodel import Field, Session, col, func, or_, select
 
 from core.catalog import tax
 from core.catalog.products import Kind, Price
-from core.foundation.database import Record, new_id
+from core.foundation.database import Record, lock_names, new_id
 from core.foundation.errors import BadQuantity, UnknownDate, UnknownPrice, Withdrawn
 from core.foundation.money import Money
 from core.journeys import date_choice
@@ -24,12 +24,16 @@ _STILL_A_CART = (Status.PENDING, Status.CANCELED, Status.FAILED)
 
 
 class Cart(Record, table=True):
-    """What one browser is about to buy. Its id becomes the order's `cart_id`."""
+    """What one browser is about to buy. Its id becomes the order's `cart_id`.
+
+    `buys_now` is the product that is bought beside the browser's cart, straight away; empty for that cart itself.
+    """
 
     __tablename__ = "carts"
 
     id: str = Field(primary_key=True)
     browser_id: str = Field(index=True)
+    buys_now: str = ""
     created_at: datetime = Field(index=True)
 
 
@@ -156,6 +160,13 @@ def put(session: Session, browser_id: str, price_id: str, quantity: int, *, date
     return cart.id
 
 
+def beside(session: Session, browser_id: str, product_id: str, *, now: datetime) -> str:
+    """The id of the purchase of this product alone that the browser makes beside its cart: the same one until it is paid."""
+    lock_names(session, f"{browser_id} buys {product_id}")
+    found = session.exec(_BESIDE, params={"browser": browser_id, "product": product_id}).first()
+    return found[0] if found else _new(session, browser_id, buys_now=product_id, now=now).id
+
+
 def remove(session: Session, browser_id: str, price_id: str, *, date_id: str = "") -> None:
     """Take a price, of a workshop on this date, out of the cart; that it is not there is fine."""
     if cart := _current(session, browser_id):
@@ -187,13 +198,13 @@ def _is_still_a_cart(status: Status | None) -> bool:
     return status is None or status in _STILL_A_CART
 
 
-def _newest(column: Any) -> Any:
-    """This of a browser's newest cart, and the status of its order."""
+def _newest(column: Any, buys_now: Any = "") -> Any:
+    """This of a browser's newest cart, or of its newest purchase beside it, and the status of its order."""
     return (
         select(column, Order.status)
         .select_from(Cart)
         .join(Order, col(Order.cart_id) == Cart.id, isouter=True)
-        .where(col(Cart.browser_id) == bindparam("browser"))
+        .where(col(Cart.browser_id) == bindparam("browser"), col(Cart.buys_now) == buys_now)
         .order_by(col(Cart.created_at).desc(), col(Cart.id))
         .limit(1)
     )
@@ -201,6 +212,9 @@ def _newest(column: Any) -> Any:
 
 # Built once: every page asks, and building them would cost more than the databases need to answer.
 _NEWEST = _newest(Cart)
+_BESIDE = _newest(Cart.id, bindparam("product")).where(
+    or_(col(Order.status).is_(None), col(Order.status).in_(_STILL_A_CART))
+)
 _SIZE = _newest(select(func.count()).where(col(CartLine.cart_id) == Cart.id).scalar_subquery())
 _LINES = (
     select(CartLine, Price)
@@ -210,8 +224,8 @@ _LINES = (
 )
 
 
-def _new(session: Session, browser_id: str, *, now: datetime) -> Cart:
-    cart = Cart(id=new_id("cart"), browser_id=browser_id, created_at=now)
+def _new(session: Session, browser_id: str, *, buys_now: str = "", now: datetime) -> Cart:
+    cart = Cart(id=new_id("cart"), browser_id=browser_id, buys_now=buys_now, created_at=now)
     session.add(cart)
     session.flush()
     return cart

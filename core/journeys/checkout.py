@@ -12,13 +12,14 @@ from sqlmodel import Session
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.catalog import plan_prices, products, seller, tax
+from core.catalog import plan_prices, products, promotion_codes, seller, tax
 from core.catalog.products import Kind, Priced, Product
 from core.foundation import addresses
 from core.foundation.database import repeatable
 from core.foundation.errors import (
     AlreadyPaid,
     BadInput,
+    CodeUnfit,
     EmptyBasket,
     MixedBasket,
     PlanHeld,
@@ -76,8 +77,8 @@ class Basket:
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
     `business` if they buy for one, and want an invoice that says so. `person` is the id that the buyer has in the seller's own
-    programs. `offer` is the entry of the waiting list to which its places are offered. `from_season` if nobody wants it at all:
-    it is made up, to show a demo at work.
+    programs. `offer` is the entry of the waiting list to which its places are offered. `code` is a promotion code to take off, and
+    who leaves the payment page goes `back` there. `from_season` if nobody wants it at all: it is made up, to show a demo at work.
     """
 
     cart_id: str
@@ -90,6 +91,8 @@ class Basket:
     business: bool = False
     person: str = ""
     offer: str = ""
+    code: str = ""
+    back: str = "/cart"
     from_season: bool = False
 
 
@@ -107,7 +110,7 @@ class _Wish:
     """What a basket comes to: the lines, the dates among them, and the prices that they were copied from.
 
     `asked` is what its buyer is to agree to, and `held` how many places its order holds by now, by date: so many are
-    free to it beside those that the dates say.
+    free to it beside those that the dates say. `promotion` is Stripe's id of the code that is taken off.
     """
 
     drafts: list[LineDraft]
@@ -116,6 +119,7 @@ class _Wish:
     held: dict[str, int]
     asked: tuple[Asked, ...]
     offered: WaitingEntry | None = None
+    promotion: str = ""
 
     def is_of(self, lines: Sequence[OrderLine]) -> bool:
         """Whether an order with these lines is the same purchase, in whatever order they stand."""
@@ -157,9 +161,12 @@ def _started(shop: Shop, basket: Basket) -> PaymentLink:
         try:
             facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
         except StripeRefused:
-            if not plans_at_stripe.forget_unfit(shop, _prices_in(ticket)):
-                raise
-            continue
+            if plans_at_stripe.forget_unfit(shop, _prices_in(ticket)):
+                continue
+            if basket.code and not ticket.ending:
+                # Which buyers and which products a code is for, Stripe alone knows.
+                raise CodeUnfit(code=basket.code) from None
+            raise
         _record(shop, ticket, facts)
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
             return PaymentLink(ticket.order_id, facts.url, tuple(date.times for date in ticket.dates))
@@ -211,18 +218,29 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     standing = orders.lines(session, order.id) if order else []
     dated = date_choice.dated(session, drafts, standing, now=now)
     asked = clauses.asked(_products(priced), products.texts(session))
-    wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {}, asked)
+    promotion = _promotion(session, basket, livemode=shop.settings.livemode, now=now)
+    held = workshops.held(session, order.cart_id) if order else {}
+    wish = _Wish(*dated, priced, held, asked, promotion=promotion)
     if basket.offer:
         wish = _offered(session, wish, basket.offer, order.id if order else "", now=now)
     if order is None or live is None:
         return _new_attempt(session, shop, order, standing, basket, wish, now=now)
     same = wish.is_of(standing) and (order.email, order.business) == (basket.email, basket.business)
+    same = same and parameters.promotion_in(live.parameters) == promotion
     if not same:
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
         _check_to_be_had(wish)
     else:
         consents.record(session, order.id, wish.asked, basket.consents, known=True, now=now)
     return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, wish.dates, ending=not same)
+
+
+def _promotion(session: Session, basket: Basket, *, livemode: bool, now: datetime) -> str:
+    """Stripe's id of the code that the basket comes with, empty without one. Raises CodeUnfit."""
+    found = promotion_codes.usable(session, basket.code, livemode=livemode, now=now) if basket.code else None
+    if basket.code and found is None:
+        raise CodeUnfit(code=basket.code)
+    return (found.stripe_id or "") if found else ""
 
 
 def _offered(session: Session, wish: _Wish, entry_id: str, order_id: str, *, now: datetime) -> _Wish:
@@ -261,7 +279,7 @@ def _new_attempt(
         waiting_list.hand_over(session, wish.offered, order.id)
     deliverables.hold_all(session, lines, now=now)
     agreed = consents.record(session, order.id, wish.asked, basket.consents, known=known is not None, now=now)
-    row = _opening(session, shop, order, wish, agreed, now=now)
+    row = _opening(session, shop, order, basket, wish, agreed, now=now)
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
@@ -289,7 +307,7 @@ def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
 
 
 def _opening(
-    session: Session, shop: Shop, order: Order, wish: _Wish, agreed: tuple[str, ...], *, now: datetime
+    session: Session, shop: Shop, order: Order, basket: Basket, wish: _Wish, agreed: tuple[str, ...], *, now: datetime
 ) -> Checkout:
     """The order's attempt to be, with all that Stripe is asked for. `agreed` are the versions of clauses that it is under."""
     holding = any(draft.kind is Kind.WORKSHOP for draft in wish.drafts)
@@ -301,7 +319,10 @@ def _opening(
     return Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
-        parameters=parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial, who, agreed),
+        parameters=parameters.build(
+            shop, order, wish.drafts, wish.dates, expires_at, trial, who, agreed,
+            back=basket.back, promotion=wish.promotion,
+        ),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from core.rights import clauses
 from core.rights.clauses import Asked
 from core.traffic import challenges
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
+from storefront.paying import consent_boxes
 from storefront.plans import beginnings
 
 log = structlog.get_logger()
@@ -155,7 +156,7 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
             words.quiet(then)
         draw_introduction(lines)
         draw_tax(lines)
-        draw_consents(asked)
+        consent_boxes.draw(asked)
         go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
         words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
@@ -174,38 +175,12 @@ def draw_introduction(lines: list[LineView]) -> None:
         st.markdown(f":material/sell: {said}")
 
 
-def draw_consents(asked: tuple[Asked, ...]) -> None:
-    """A box for each clause that is to be agreed to, not ticked beforehand; the others in words."""
-    for each in asked:
-        about = f" ({words.plain(', '.join(each.names))})" if len({each.products for each in asked}) > 1 else ""
-        wording = f"{words.linked(each.wording)}{about}"
-        if each.box:
-            st.checkbox(f":small[{wording}]", key=consent_key(each))
-        else:
-            words.quiet(wording)
-
-
-def consent_key(each: Asked) -> str:
-    return f"consent-{each.version}"
-
-
-def agreed(asked: tuple[Asked, ...]) -> tuple[str, ...]:
-    """The versions of what was ticked, and of what was shown."""
-    return tuple(each.version for each in asked if not each.box or st.session_state.get(consent_key(each)))
-
-
-def lacking(asked: tuple[Asked, ...]) -> bool:
-    """Whether a box is not ticked without which the seller sells nothing."""
-    return any(each.required and each.version not in agreed(asked) for each in asked)
-
-
 def draw_tax(lines: list[LineView]) -> None:
     """Whether tax is in the sum, and for whom it is bought, where that makes a difference."""
     if shop.settings.tax == "stripe":
         on_top = any(line.price.plus_tax for line in lines)
         words.quiet("Tax is added on Stripe's page, by where you live." if on_top else "Tax is included.")
-    if (shop.settings.tax, shop.settings.invoices) != ("off", "off"):
-        st.checkbox("I'm buying for a business", key="for-business", help="Stripe asks for its VAT or tax id.")
+    consent_boxes.draw_business()
 
 
 def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> PaymentLink:
@@ -215,7 +190,7 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
     again = st.session_state.get("warned") == cart.id
     signed_in = visitor.signed_in() or ""
     try:
-        business = bool(st.session_state.get("for-business"))
+        business = consent_boxes.for_business()
         basket = Basket(
             cart.id,
             items,
@@ -223,7 +198,7 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
             signed_in=signed_in,
             again=again,
             business=business,
-            consents=agreed(asked),
+            consents=consent_boxes.agreed(asked),
             person=visitor.reference(),
         )
         checkout_limits.admit(shop, basket, visitor.sender())
@@ -284,10 +259,10 @@ with frame.column(1080):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{today(payable)}** today", width="content")
             go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
-    if go and lacking(asked):
+    if go and consent_boxes.lacking(asked):
         for place in (below, below_on_phone):
             with place:
-                st.warning("Tick the box of the terms first.", icon=":material/check_box_outline_blank:")
+                consent_boxes.explain_lacking()
     elif go:
         try:
             with below, st.spinner("Opening Stripe's payment page…"):

@@ -4,10 +4,13 @@ from core.catalog import introductions
 from core.foundation.errors import ShopError
 from core.journeys import carts
 from core.journeys.carts import LineView
+from core.journeys.checkout import Item
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
+from core.rights import clauses
 from storefront import dates, frame, links, process, product_view, sentences, visitor, words
+from storefront.paying import buy_now, consent_boxes
 from storefront.plans import beginnings
 from storefront.workshops import waiting_form
 
@@ -45,7 +48,14 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     product_view.draw_price(offer, tag, quantity)
     beginnings.draw(offer, tag, tag.amount * quantity, introduction, now=shop.now())
     product_view.draw_tax(tag)
-    draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
+    consent_boxes.draw_business()
+    asked = clauses.asked([offer], frame.texts())
+    consent_boxes.draw(asked)
+    with st.container(horizontal=True, gap="small", key="ways-to-buy"):
+        draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
+        go = buy_now.draw_button()
+    if go:
+        buy_now.go(offer.id, Item(tag.id, quantity, date.id if date else ""), asked, st.container(gap="small"))
     if trouble:
         st.warning(trouble, icon=":material/error:")
     elif in_cart:

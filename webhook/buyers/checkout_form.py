@@ -10,10 +10,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from core.catalog import products
 from core.foundation.errors import (
     AlreadyPaid,
     BadInput,
     BadQuantity,
+    CodeUnfit,
     PlanHeld,
     ShopError,
     SoldOut,
@@ -44,7 +46,8 @@ CONSENT = "consent"
 
 class Form(BaseModel):
     """One product. `consents` are the versions of the clauses that were ticked or shown. `again` is for who was told that they
-    have it already, or that its money is on its way. `then` is where to go on, if it is only put in the cart."""
+    have it already, or that its money is on its way. `then` is where to go on, if it is only put in the cart. `code` is a promotion
+    code to take off."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +57,7 @@ class Form(BaseModel):
     date: Annotated[str, Field(max_length=161, pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")] = ""
     again: bool = False
     then: Literal["", "cart"] = ""
+    code: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9-]*$")] = ""
     consents: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
     # What nobody sees and machines fill in.
     website: Annotated[str, Field(max_length=0)] = ""
@@ -61,10 +65,8 @@ class Form(BaseModel):
 
 @router.post("/checkout/form")
 async def start(request: Request, shop: OpenShop) -> Response:
-    """303 to Stripe's payment page, or to the cart where something else is in it; a page that says why not.
-
-    What is bought is put in the browser's cart, so that it is still there for who comes back without having paid.
-    """
+    """303 to Stripe's payment page, beside whatever is in the browser's cart, or to the cart where it is put there; a page that
+    says why not. Who comes back without having paid is led to the product."""
     if not _is_ours(request, shop):
         # Another site's form comes without our cookie: the answer would give its visitor a new one in place of theirs.
         return _page("This form was sent from another site.", 403, "")
@@ -115,16 +117,15 @@ def _form(body: bytes) -> Form | None:
 def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -> str:
     """Where the browser goes on."""
     with shop.transaction() as session:
-        cart_id = carts.put(session, browser, form.price, form.quantity, date_id=form.date, now=shop.now())
-    if form.then:
-        return "/cart"
-    with shop.reading() as session:
-        lines = carts.view(session, browser, now=shop.now()).lines
-    if len(lines) != 1:
-        return "/cart"
-    date = lines[0].date
-    items = (Item(form.price, form.quantity, date.id if date else ""),)
-    basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents)
+        if form.then:
+            carts.put(session, browser, form.price, form.quantity, date_id=form.date, now=shop.now())
+            return "/cart"
+        cart_id = carts.beside(session, browser, form.product, now=shop.now())
+    items = (Item(form.price, form.quantity, form.date),)
+    basket = Basket(
+        cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents, code=form.code,
+        back=products.page_path(form.product),
+    )  # fmt: skip
     checkout_limits.admit(shop, basket, sender)
     return challenges.way_to(shop, checkout.start(shop, basket).url)
 
@@ -132,16 +133,24 @@ def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -
 def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
     """Why not, and where to go on. Who is only warned may go on all the same."""
     more = ""
-    if isinstance(error, StillSettling | PlanHeld):
-        fields = [*(form.model_dump(exclude={"consents", "website"}) | {"again": "true"}).items()]
-        fields += [(CONSENT, version) for version in form.consents]
-        hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
-        more = f'<form method="post" action="{escape(path)}">{hidden}<button>Buy it once more</button></form>'
+    match error:
+        case StillSettling() | PlanHeld():
+            more = _sent_again(form, path, "Buy it once more", again="true")
+        case CodeUnfit():
+            more = _sent_again(form, path, "Buy it without the code", code="")
     more += f'<p><a href="/product?p={escape(form.product)}">Back to the product</a></p>'
     response = _page(_sentence(error), status_of(error), more)
     if response.status_code in (429, 503):
         response.headers["Retry-After"] = "30"
     return response
+
+
+def _sent_again(form: Form, path: str, button: str, **changed: str) -> str:
+    """The same form once more, but for what is changed in it."""
+    fields = [*(form.model_dump(exclude={"consents", "website"}) | changed).items()]
+    fields += [(CONSENT, version) for version in form.consents]
+    hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
+    return f'<form method="post" action="{escape(path)}">{hidden}<button>{button}</button></form>'
 
 
 def _sentence(error: ShopError) -> str:
@@ -154,6 +163,8 @@ def _sentence(error: ShopError) -> str:
             return "That date isn't offered any more. Choose another one."
         case BadQuantity(most=most):
             return f"You can buy up to {most} of this at a time."
+        case CodeUnfit(code=code):
+            return f"The code {code} can't be used for this, or it has ended."
         case AlreadyPaid():
             return "This is paid for already. You don't need to pay again."
         case StillSettling():
@@ -163,7 +174,7 @@ def _sentence(error: ShopError) -> str:
         case TooManyTries():
             return "That was a lot of tries in a short time. Nothing was charged. Wait a while, then try again."
         case StripeTrouble():
-            return "We can't open the payment page right now. Nothing was charged, your cart is safe. Try again in a minute."
+            return "We can't open the payment page right now. Nothing was charged. Try again in a minute."
         case _:
             return "Something about this isn't right any more. Look at the product again and choose anew."
 

@@ -1,6 +1,6 @@
 """The parameters of a Checkout Session: what Stripe is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,9 +26,14 @@ def build(
     trial: int,
     seller: Seller | None,
     agreed: tuple[str, ...],
+    *,
+    back: str = "/cart",
+    promotion: str = "",
 ) -> dict[str, Any]:
     """What Stripe is asked for; `trial` is in days, the `seller` stands on invoices, and `agreed` are the versions of clauses
-    that the order is under. Metadata names the order and what is bought, never the person; a retry sends the same again.
+    that the order is under. Who leaves the payment page goes `back` there, and `promotion` is Stripe's id of the code that is
+    taken off already: else one may be typed. Metadata names the order and what is bought, never the person; a retry sends the
+    same again.
 
     The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
     """
@@ -50,9 +55,10 @@ def build(
         "metadata": {**own, **order_copy.written(copy, shop.signing_key, own)},
         "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata, **tried},
         "success_url": f"{base}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{base}/cart",
+        "cancel_url": f"{base}{back}",
         "expires_at": int(expires_at.timestamp()),
-        "allow_promotion_codes": True,
+        # Stripe takes the one or the other.
+        **({"discounts": [{"promotion_code": promotion}]} if promotion else {"allow_promotion_codes": True}),
         # Stripe would offer to pay in the buyer's own currency, which is not what was ordered.
         "adaptive_pricing": {"enabled": False},
         **_taxed(shop, order),
@@ -64,6 +70,11 @@ def build(
     if order.email:
         parameters["customer_email"] = order.email
     return parameters
+
+
+def promotion_in(parameters: Mapping[str, Any]) -> str:
+    """Stripe's id of the promotion code that was taken off from the beginning, empty if none was."""
+    return next((str(each["promotion_code"]) for each in parameters.get("discounts") or ()), "")
 
 
 def _taxed(shop: Shop, order: Order) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from core.catalog.products import ShopText
 from core.kinds import workshops
 from core.kinds.places.waiting_list import WaitingEntry
+from core.rights.consents import Consent
 from storefront import pictures
 from tests import builders
 from tests.builders import opened
-from tests.storefront.conftest import Visitor, labels, sound, words
+from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
 
 def test_a_product_goes_into_the_cart_of_this_browser(visitor: Visitor) -> None:
@@ -15,6 +17,36 @@ def test_a_product_goes_into_the_cart_of_this_browser(visitor: Visitor) -> None:
     assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("kit-eur", 1)]
     assert tab.success[0].value == "Template Kit is in your cart."
     assert "Go to cart" in labels(tab)
+
+
+def test_buying_at_once_leads_to_the_payment_page_and_leaves_the_cart_as_it_is(visitor: Visitor) -> None:
+    visitor.puts("kit-eur")
+    tab = visitor.opens("product", p="guide")
+    tab.number_input(key="quantity-guide").set_value(2).run()
+    tab.checkbox[0].check()
+    sound(tab.button(key="buy-now").click().run())
+    (session,) = visitor.stripe.sessions.values()
+    assert session["amount_total"] == 5800
+    assert session["url"].partition("#")[0] in left_for(tab)
+    assert [line.price.id for line in visitor.cart.lines] == ["kit-eur"]
+    assert [row.given for row in builders.rows(visitor.shop, Consent)] == [True]
+
+
+def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: Visitor) -> None:
+    tab = sound(visitor.opens("product", p="plan").button(key="buy-now").click().run())
+    visitor.stripe.pay(paid := max(visitor.stripe.sessions))
+    builders.deliver(visitor.shop, visitor.stripe.event("completed", paid))
+    tab = sound(visitor.opens("product", p="plan").button(key="buy-now").click().run())
+    assert "choose Buy now again" in tab.warning[0].value
+    assert "window.location.assign" in left_for(sound(tab.button(key="buy-now").click().run()))
+
+
+def test_without_the_box_of_the_terms_nothing_is_bought_at_once(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.add(ShopText(key="consent_terms", text="I agree to the terms."))
+    tab = sound(visitor.opens("product", p="guide").button(key="buy-now").click().run())
+    assert tab.warning[0].value == "Tick the box of the terms first."
+    assert visitor.stripe.sessions == {}
 
 
 def test_a_plan_takes_seats_and_a_way_to_be_billed(visitor: Visitor) -> None:
