@@ -121,8 +121,7 @@ def library(session: Session, email: str, *, livemode: bool, signing_key: str) -
 
     Test money buys nothing in a shop that is live.
     """
-    owner = customers.whose(session, email)
-    theirs = {fold(email), *(row.folded for row in (customers.addresses_of(session, owner) if owner else ()))}
+    owner, theirs = customers.whose_with_all(session, email)
     coming = checkouts.settling_for(theirs)
     bought = and_(col(Order.customer_id) == owner, col(Order.status).not_in(_NEVER_PAID))
     settles = and_(col(Order.customer_id).is_(None), col(Order.status) == Status.PROCESSING, col(Order.id).in_(coming))

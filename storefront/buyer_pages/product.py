@@ -17,6 +17,10 @@ from storefront.workshops import waiting_form
 shop = process.shop()
 
 
+# That the click of this run has put something in the cart.
+JUST_PUT = "just-put"
+
+
 def put_in_cart(price_id: str, product_id: str, date_id: str) -> None:
     """Put what is chosen into the browser's cart."""
     browser = visitor.browser_id()
@@ -27,6 +31,7 @@ def put_in_cart(price_id: str, product_id: str, date_id: str) -> None:
         with shop.transaction() as session:
             quantity = st.session_state.get(f"quantity-{product_id}", 1)
             carts.put(session, browser, price_id, quantity, date_id=date_id, now=shop.now())
+        st.session_state[JUST_PUT] = True
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
@@ -67,20 +72,19 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
 def draw_button(
     offer: Offer, tag: PriceTag, date: DateView | None, in_cart: LineView | None, *, as_chosen: bool
 ) -> None:
-    """The one thing to do next: put it in the cart, change what is there, or go and pay."""
-    if as_chosen:
-        if st.button("Go to cart", type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"):
-            st.switch_page(links.CART)
-        return
-    st.button(
-        "Change what's in the cart" if in_cart else "Add to cart",
-        type="primary",
-        width="stretch",
-        icon=":material/shopping_bag:",
-        key="add",
-        on_click=put_in_cart,
+    """The one thing to do next: put it in the cart, change what is there, or go and pay.
+
+    It is one button all the while, by its key, so that whoever presses it by keyboard stays on it.
+    """
+    label = "Go to cart" if as_chosen else "Change what's in the cart" if in_cart else "Add to cart"
+    icon = ":material/arrow_forward:" if as_chosen else ":material/shopping_bag:"
+    pressed = st.button(
+        label, type="primary", width="stretch", icon=icon, key="add", on_click=None if as_chosen else put_in_cart,
         args=(tag.id, offer.id, date.id if date else ""),
-    )
+    )  # fmt: skip
+    # In the run of the click that put it there, it was another button.
+    if pressed and as_chosen and not just_put:
+        st.switch_page(links.CART)
 
 
 def is_chosen(line: LineView, tag: PriceTag, quantity: int) -> bool:
@@ -108,6 +112,7 @@ with shop.reading() as session:
         introductions.of(session, offer.terms, livemode=shop.settings.livemode, now=shop.now()) if offer else None
     )
 trouble = st.session_state.pop("trouble", "")
+just_put = st.session_state.pop(JUST_PUT, False)
 
 with frame.column(1080):
     if offer is None:
