@@ -321,9 +321,9 @@ def new_version(settings: Settings, letter: VersionLetter) -> Message:
         else _("There is a new version of {file} of {product}, which you bought. It is yours, and waits for you.")
     ).format(version=letter.version, file=letter.file, product=letter.product)
     return _about_order(
-            settings, letter.email, _("New: {product}, {file}").format(product=letter.product, file=letter.file),
-            headline=_("There is a newer one."), paragraphs=[said, *([letter.notes] if letter.notes else [])],
-            button=_("Download it"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
+        settings, letter.email, _("New: {product}, {file}").format(product=letter.product, file=letter.file),
+        headline=_("There is a newer one."), paragraphs=[said, *([letter.notes] if letter.notes else [])],
+        button=_("Download it"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 
@@ -612,38 +612,34 @@ def _item(delivery: Delivery, letter: OrderLetter, *, base_url: str) -> dict[str
     """One thing that was bought, in a sentence, and a button that leads to what it names."""
     opens = f"{letter.order_url}?to={delivery.grant_id}" if letter.order_url else letter.library_url
     tickets = [each for each in delivery.tickets if not each.canceled]
-    name = delivery.product
     match delivery.kind:
         case Kind.DOWNLOAD:
             text = _("{files}. Yours to keep: download it again whenever you like.").format(files=_files(delivery))
-            button = _("Download {product}")
+            button = _("Download {name}")
         case Kind.LICENSE:
-            text, button = _licence(delivery), _("Download {product}") if delivery.files else _("See {product}")
+            text, button = _licence(delivery), _("Download {name}") if delivery.files else _("See {name}")
         case Kind.PLAN:
             text = ngettext(
                 "One seat, for whoever you choose.",
                 "{number} seats. Give them out whenever you like.",
                 delivery.quantity,
             ).format(number=delivery.quantity)
-            button, opens = _("Give seats of {product}"), letter.library_url
+            button, opens = _("Give seats of {name}"), letter.library_url
         case Kind.WORKSHOP:
-            text = _when(delivery)
-            button = ngettext("See your place in {product}", "See your places in {product}", max(1, len(tickets)))
+            text, button = (
+                _when(delivery),
+                _("See your places in {name}") if tickets[1:] else _("See your place in {name}"),
+            )
             opens = f"{base_url}/ticket/{tickets[0].token}" if len(tickets) == 1 else opens
     return {
-        "title": name,
+        "title": delivery.product,
         "text": text,
         "key": "\n".join(each.key for each in delivery.licenses),
-        "button": button.format(product=name),
+        "button": button.format(name=delivery.product),
         "url": opens,
-        "tickets": [
-            {
-                "name": _("Ticket of {name} for {product}").format(name=each.name, product=name),
-                "url": f"{base_url}/ticket/{each.token}",
-            }
-            for each in tickets
-        ] if len(tickets) > 1 else [],
-    }  # fmt: skip
+        # Of a single one the button is the way to it.
+        "tickets": [{"name": each.name, "url": f"{base_url}/ticket/{each.token}"} for each in tickets if tickets[1:]],
+    }
 
 
 def _licence(delivery: Delivery) -> str:

@@ -110,6 +110,14 @@ def whose(session: Session, address: str) -> str | None:
     return session.exec(found).first()
 
 
+def whose_with_all(session: Session, address: str) -> tuple[str | None, set[str]]:
+    """The id of the customer whose address this is, with all of theirs, folded; None and this one alone if it is nobody's."""
+    owner = select(CustomerAddress.customer_id).where(CustomerAddress.folded == fold(address)).scalar_subquery()
+    query = select(CustomerAddress.customer_id, CustomerAddress.folded)
+    rows = session.exec(query.where(CustomerAddress.customer_id == owner)).all()
+    return next((customer_id for customer_id, _ in rows), None), {fold(address), *(folded for _, folded in rows)}
+
+
 def as_stored(session: Session, address: str) -> str:
     """The address as its customer's is kept, whatever the capitals of this one; itself if it is nobody's."""
     kept = session.exec(select(CustomerAddress.address).where(CustomerAddress.folded == fold(address))).first()

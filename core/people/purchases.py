@@ -10,7 +10,6 @@ from sqlmodel import Session, col, select
 from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.money import Money
-from core.gateway.sessions import Money as Moved
 from core.kinds import deliverables, standings, workshops
 from core.kinds.grants import Delivery
 from core.kinds.standings import PlanStanding
@@ -114,9 +113,7 @@ def _belongs_to(session: Session, order: Order, email: str) -> bool:
 
 
 def _settling(session: Session, theirs: Sequence[Order]) -> list[Checkout]:
-    """The Sessions of these orders whose money is on its way."""
-    ids = [order.id for order in theirs if order.status is Status.PROCESSING]
-    return [row for row in checkouts.of_orders(session, ids) if row.money is Moved.PROCESSING] if ids else []
+    return checkouts.settling(session, [order.id for order in theirs if order.status is Status.PROCESSING])
 
 
 def library(session: Session, email: str, *, livemode: bool, signing_key: str) -> tuple[Purchase, ...]:
@@ -124,9 +121,8 @@ def library(session: Session, email: str, *, livemode: bool, signing_key: str) -
 
     Test money buys nothing in a shop that is live.
     """
-    owner = customers.whose(session, email)
-    theirs = {fold(email), *(row.folded for row in (customers.addresses_of(session, owner) if owner else ()))}
-    coming = select(Checkout.order_id).where(col(Checkout.folded).in_(theirs), col(Checkout.money) == Moved.PROCESSING)
+    owner, theirs = customers.whose_with_all(session, email)
+    coming = checkouts.settling_for(theirs)
     bought = and_(col(Order.customer_id) == owner, col(Order.status).not_in(_NEVER_PAID))
     settles = and_(col(Order.customer_id).is_(None), col(Order.status) == Status.PROCESSING, col(Order.id).in_(coming))
     query = (

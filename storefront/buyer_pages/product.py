@@ -19,6 +19,10 @@ from storefront.workshops import waiting_form
 shop = process.shop()
 
 
+# That the click of this run has put something in the cart.
+JUST_PUT = "just-put"
+
+
 def put_in_cart(price_id: str, product_id: str, date_id: str, amount: int) -> None:
     """Put what is chosen into the browser's cart."""
     browser = visitor.browser_id()
@@ -29,6 +33,7 @@ def put_in_cart(price_id: str, product_id: str, date_id: str, amount: int) -> No
         with shop.transaction() as session:
             quantity = st.session_state.get(f"quantity-{product_id}", 1)
             carts.put(session, browser, price_id, quantity, date_id=date_id, amount=amount, now=shop.now())
+        st.session_state[JUST_PUT] = True
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
@@ -85,22 +90,23 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
 def draw_button(
     offer: Offer, tag: PriceTag, date: DateView | None, in_cart: LineView | None, *, as_chosen: bool
 ) -> None:
-    """The one thing to do next: put it in the cart, change what is there, or go and pay."""
-    if as_chosen:
-        if st.button(
-            _("Go to cart"), type="primary", width="stretch", icon=":material/arrow_forward:", key="go-to-cart"
-        ):
-            st.switch_page(links.CART)
-        return
-    st.button(
-        _("Change what's in the cart") if in_cart else _("Add to cart"),
-        type="secondary" if tag.is_free else "primary",
+    """The one thing to do next: put it in the cart, change what is there, or go and pay.
+
+    It is one button all the while, by its key, so that whoever presses it by keyboard stays on it.
+    """
+    label = _("Go to cart") if as_chosen else _("Change what's in the cart") if in_cart else _("Add to cart")
+    pressed = st.button(
+        label,
+        type="secondary" if tag.is_free and not as_chosen else "primary",
         width="stretch",
-        icon=":material/shopping_bag:",
+        icon=":material/arrow_forward:" if as_chosen else ":material/shopping_bag:",
         key="add",
-        on_click=put_in_cart,
+        on_click=None if as_chosen else put_in_cart,
         args=(tag.id, offer.id, date.id if date else "", tag.amount.amount),
     )
+    # In the run of the click that put it there, it was another button.
+    if pressed and as_chosen and not just_put:
+        st.switch_page(links.CART)
 
 
 def is_chosen(line: LineView, tag: PriceTag, quantity: int) -> bool:
@@ -130,6 +136,7 @@ with shop.reading() as session:
 trouble = st.session_state.pop("trouble", "")
 if offer and offer.draft and not visitor.works_here():
     offer = None
+just_put = st.session_state.pop(JUST_PUT, False)
 
 with frame.column(1080):
     if offer is None:

@@ -252,4 +252,4 @@ def test_a_placeholder_that_was_never_filled_points_to_the_mail(visitor: Visitor
 def test_an_unknown_session_is_no_reason_to_fail(visitor: Visitor, session_id: str) -> None:
     tab = visitor.opens("thanks", session_id=session_id)
     assert heading(tab) in ("We don't know this payment", "Looking for an order?")
-    assert "Your purchases" in labels(tab)
+    assert "See all you bought" in labels(tab)
