@@ -9,7 +9,7 @@ from core.journeys.checkout import Item
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
-from core.languages.sentences import _
+from core.languages.sentences import _, ngettext
 from core.rights import clauses
 from storefront import dates, frame, links, process, product_view, sentences, visitor, words
 from storefront.paying import buy_now, consent_boxes, free_order, prices
@@ -45,10 +45,10 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
             st.info(_("This is a draft: nobody but you and your colleagues sees it."), icon=":material/edit_note:")
             return
         case Availability.WITHDRAWN:
-            st.info("This is no longer for sale.", icon=":material/remove_shopping_cart:")
+            st.info(_("This is no longer for sale."), icon=":material/remove_shopping_cart:")
             return
         case Availability.SOLD_OUT:
-            text = "Every place is taken." if offer.dates else "There is no date for this yet."
+            text = _("Every place is taken.") if offer.dates else _("There is no date for this yet.")
             st.warning(trouble or text, icon=":material/event_busy:")
             waiting_form.draw(offer)
             return
@@ -82,7 +82,7 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     if trouble:
         st.warning(trouble, icon=":material/error:")
     elif in_cart:
-        st.success("  \n".join(f"{described(each)} in your cart." for each in in_cart), icon=":material/check_circle:")
+        st.success("  \n".join(map(described, in_cart)), icon=":material/check_circle:")
     product_view.draw_promises(offer)
     waiting_form.draw(offer)
 
@@ -115,13 +115,27 @@ def is_chosen(line: LineView, tag: PriceTag, quantity: int) -> bool:
 
 
 def described(line: LineView) -> str:
-    """What the cart holds of it."""
+    """That the cart holds this of it."""
     name = words.plain(line.offer.name)
     if line.offer.max_quantity == 1:
-        return f"{name} is"
-    each = f", {words.EACH[line.price.interval]}," if line.price.interval else ""
-    each = f" on {dates.of(line.date)[0]}," if line.date else each
-    return f"{name}, {words.amount_of(line.offer.kind, line.quantity)}{each} {'is' if line.quantity == 1 else 'are'}"
+        return _("{name} is in your cart.").format(name=name)
+    quantity = words.amount_of(line.offer.kind, line.quantity)
+    if line.date:
+        said = ngettext(
+            "{name}, {quantity} on {day}, is in your cart.",
+            "{name}, {quantity} on {day}, are in your cart.",
+            line.quantity,
+        )
+        return said.format(name=name, quantity=quantity, day=dates.of(line.date)[0])
+    if line.price.interval:
+        said = ngettext(
+            "{name}, {quantity}, {each}, is in your cart.",
+            "{name}, {quantity}, {each}, are in your cart.",
+            line.quantity,
+        )
+        return said.format(name=name, quantity=quantity, each=words.EACH[line.price.interval])
+    said = ngettext("{name}, {quantity} is in your cart.", "{name}, {quantity} are in your cart.", line.quantity)
+    return said.format(name=name, quantity=quantity)
 
 
 asked_for = st.query_params.get("p", "")
@@ -140,14 +154,14 @@ just_put = st.session_state.pop(JUST_PUT, False)
 
 with frame.column(1080):
     if offer is None:
-        st.title("We can't find that product", anchor=False)
-        st.markdown("It may have been renamed or taken off the shelf.")
-        links.to(links.SHOP, "See everything in the shop", "arrow_back")
+        st.title(_("We can't find that product"), anchor=False)
+        st.markdown(_("It may have been renamed or taken off the shelf."))
+        links.to(links.SHOP, _("See everything in the shop"), "arrow_back")
         frame.footer()
         st.stop()
     frame.title_bar(offer.name)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        links.to(links.SHOP, "All products", "arrow_back")
+        links.to(links.SHOP, _("All products"), "arrow_back")
         frame.phone_links()
     cover, panel = st.columns([7, 5], gap="medium")
     with panel:
