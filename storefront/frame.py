@@ -7,13 +7,14 @@ import streamlit as st
 from core.catalog import seller
 from core.catalog.looks import brand as brands
 from core.catalog.looks.brand import Brand
+from core.languages.sentences import _, marked
 from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
 
 # The law's own words for what leads to the page on which one withdraws.
-WITHDRAW = "Withdraw from contract here"
+WITHDRAW = marked("Withdraw from contract here")
 # What the seller's texts are called.
-DOCUMENTS = {"terms": "Terms", "privacy": "Privacy", "imprint": "Imprint"}
+DOCUMENTS = {"terms": marked("Terms"), "privacy": marked("Privacy"), "imprint": marked("Imprint")}
 
 
 def styles() -> None:
@@ -54,13 +55,13 @@ def card(key: str, **options: Any) -> Any:
 
 def cart_label(lines: int) -> str:
     """What the cart is called in the top bar."""
-    return f"Cart · {lines}" if lines else "Cart"
+    return _("Cart · {lines}").format(lines=lines) if lines else _("Cart")
 
 
 def phone_links() -> None:
     """The way to one's purchases and to the cart on phones, where the top bar folds away."""
     with st.container(key="phone-links", horizontal=True, horizontal_alignment="right", gap="small"):
-        links.open_by(links.PURCHASES, "Your purchases", "inventory_2")
+        links.open_by(links.PURCHASES, _("Your purchases"), "inventory_2")
         links.open_by(links.CART, cart_label(st.session_state.get("in_cart", 0)), "shopping_bag")
 
 
@@ -69,7 +70,7 @@ def footer() -> None:
     said = texts()
     who = seller.of(said, process.shop().settings)
     written = [
-        f"[{title}]({who.document(name) if seller.is_link(who.document(name)) else f'/{name}'})"
+        f"[{_(title)}]({who.document(name) if seller.is_link(who.document(name)) else f'/{name}'})"
         for name, title in DOCUMENTS.items()
         if who.document(name)
     ]
@@ -81,5 +82,8 @@ def footer() -> None:
                 quiet(plain(", ".join(who.lines[1:])), width="content")
         with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content", key="foot-links"):
             with st.container(key="flush-withdraw", width="content"):
-                links.open_by(links.WITHDRAW, WITHDRAW)
-            quiet(" · ".join([*written, f"[Contact](mailto:{who.support})", "Runs on Pushcart"]), width="content")
+                links.open_by(links.WITHDRAW, _(WITHDRAW))
+            quiet(
+                " · ".join([*written, f"[{_('Contact')}](mailto:{who.support})", _("Runs on Pushcart")]),
+                width="content",
+            )

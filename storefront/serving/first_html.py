@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
+from core.languages.sentences import _, marked
 from storefront import frame, links, pictures, stylesheets
 from storefront.serving import plain_html
 from storefront.serving.crowd import Crowd
@@ -28,8 +29,8 @@ from storefront.serving.while_away import WhileAway
 _PAGES = pictures.STATIC.parent / "buyer_pages"
 # What pages without a plain side are called until they are drawn.
 _CALLED = {
-    "cart": "Cart", "purchases": "Your purchases", "thanks": "Thank you", "withdraw": "Withdraw from contract",
-    "account": "Your account", "seat": "Your seat",
+    "cart": marked("Cart"), "purchases": marked("Your purchases"), "thanks": marked("Thank you"),
+    "withdraw": marked("Withdraw from contract"), "account": marked("Your account"), "seat": marked("Your seat"),
 }  # fmt: skip
 _BACK_OFFICE = "Back office"
 _PARTS = (
@@ -112,7 +113,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
 
     def opens(title: str) -> Endpoint:
         async def open_page(request: Request) -> Response:
-            return first(request, await plain.other(title))
+            return first(request, await plain.other(_(title) if title else ""))
 
         return open_page
 

@@ -21,6 +21,7 @@ from core.catalog.looks.brand import Brand
 from core.catalog.products import Kind
 from core.kinds import offers
 from core.kinds.offers import Availability, Offer, PriceTag
+from core.languages.sentences import _, language
 from core.rights import clauses
 from core.shop import Shop
 from storefront import dates, frame, pictures, stylesheets, words
@@ -36,19 +37,8 @@ _TRAP = (
     '<p class="trap" aria-hidden="true"><label>Website '
     '<input type="text" name="website" value="" tabindex="-1" autocomplete="off"></label></p>'
 )
-_MISSING = About("We can't find that product")
-_NOWHERE = About("There is nothing at this address")
-_AWAY = About("We'll be right back")
-_NOTHING_LOST = (
-    "We can't get at our records right now. Nothing is lost, and what you paid for stays yours. "
-    "This page tries again by itself."
-)
 # After so many seconds.
 AGAIN = 5
-_NEEDS_SCRIPT = (
-    "This page needs JavaScript, which is switched off in this browser. What is for sale can be bought without: "
-    '<a href="/">see everything in the shop</a>.'
-)
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ class _Look:
 
     offers: Mapping[str, Offer]
     texts: Mapping[str, str]
-    pages: dict[str, PlainPage] = field(default_factory=dict)
+    pages: dict[tuple[str, str], PlainPage] = field(default_factory=dict)
 
 
 class PlainPages:
@@ -98,19 +88,28 @@ class PlainPages:
 
     async def other(self, title: str) -> PlainPage:
         """A page of which there is nothing to be seen without a script."""
-        return self._page(About(title), f"<noscript><p>{_NEEDS_SCRIPT}</p></noscript>", (await self._look()).texts)
+        text = _(
+            "This page needs JavaScript, which is switched off in this browser. What is for sale can be bought without."
+        )
+        more = f'{_tag("p", text)}<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
+        return self._page(About(title), f"<noscript>{more}</noscript>", (await self._look()).texts)
 
     def missing(self) -> PlainPage:
         """That there is no such product."""
-        return self._dead_end(_MISSING, "It may have been renamed or taken off the shelf.")
+        about = About(_("We can't find that product"))
+        return self._dead_end(about, _("It may have been renamed or taken off the shelf."))
 
     def nowhere(self) -> PlainPage:
         """That there is no such page."""
-        return self._dead_end(_NOWHERE, "The link may be an old one, or there is a slip in the address.")
+        about = About(_("There is nothing at this address"))
+        return self._dead_end(about, _("The link may be an old one, or there is a slip in the address."))
 
     def away(self) -> PlainPage:
         """That nothing can be told for a moment. The page asks again by itself."""
-        page = self._page(_AWAY, f"{_tag('h1', _AWAY.title)}{_tag('p', _NOTHING_LOST)}", {})
+        about = About(_("We'll be right back"))
+        lost = _("We can't get at our records right now. Nothing is lost, and what you paid for stays yours.")
+        text = f"{_tag('h1', about.title)}{_tag('p', lost)}{_tag('p', _('This page tries again by itself.'))}"
+        page = self._page(about, text, self._kept.texts if self._kept else {})
         return replace(page, head=f'{page.head}<meta http-equiv="refresh" content="{AGAIN}">')
 
     async def offers(self) -> Mapping[str, Offer]:
@@ -146,9 +145,10 @@ class PlainPages:
             return offers.of_product(session, product_id, now=self._shop.now())
 
     def _drawn(self, look: _Look, path: str, draw: Callable[[], PlainPage]) -> PlainPage:
-        if path not in look.pages:
-            look.pages[path] = draw()
-        return look.pages[path]
+        spoken = (path, language())
+        if spoken not in look.pages:
+            look.pages[spoken] = draw()
+        return look.pages[spoken]
 
     def _shelf(self, look: _Look) -> PlainPage:
         name = self._brand(look.texts).name
@@ -168,17 +168,18 @@ class PlainPages:
 
     def _document(self, look: _Look, name: str) -> PlainPage:
         text = seller.of(look.texts, self._shop.settings).document(name)
-        title = frame.DOCUMENTS[name]
+        title = _(frame.DOCUMENTS[name])
         heading = _tag("h1", title)
         if not text:
-            return self._page(About(title), f"{heading}{_tag('p', 'There is nothing here yet.')}", look.texts)
+            return self._page(About(title), f"{heading}{_tag('p', _('There is nothing here yet.'))}", look.texts)
         if seller.is_link(text):
-            text = f"It stands [on a page of its own]({text})."
-        about = About(title, f"{title} of {self._brand(look.texts).name}", self._address(f"/{name}"))
+            text = _("It stands [on a page of its own]({address}).").format(address=text)
+        called = _("{document} of {shop}").format(document=title, shop=self._brand(look.texts).name)
+        about = About(title, called, self._address(f"/{name}"))
         return self._page(about, f'<div class="text">{heading}{_rendered(text)}</div>', look.texts)
 
     def _dead_end(self, about: About, text: str) -> PlainPage:
-        more = '<p><a href="/">See everything in the shop</a></p>'
+        more = f'<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
         # The database is not asked for it: whoever tries addresses at random would have it asked each time.
         texts = self._kept.texts if self._kept else {}
         return self._page(about, f"{_tag('h1', about.title)}{_tag('p', text)}{more}", texts)
@@ -193,16 +194,17 @@ class PlainPages:
         who = seller.of(texts, self._shop.settings)
         brand = self._brand(texts)
         written = "".join(
-            f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">{title}</a>'
+            f' · <a href="{escape(address if seller.is_link(address) else f"/{each}")}">{escape(_(title))}</a>'
             for each, title in frame.DOCUMENTS.items()
-            if who.document(each)
+            if (address := who.document(each))
         )
         return PlainPage(
             f"{sharing.tags(about, brand.name)}{brand_html.icon(brand)}{_colors(brand)}",
-            f'<nav><a href="/">{brand_html.mark(brand)}</a><a href="/purchases">Your purchases</a><a href="/cart">Cart</a></nav>'
+            f'<nav><a href="/">{brand_html.mark(brand)}</a><a href="/purchases">{escape(_("Your purchases"))}</a>'
+            f'<a href="/cart">{escape(_("Cart"))}</a></nav>'
             f"<main>{content}</main><footer>{escape(texts.get('seller', who.name))} "
-            f'<a href="/withdraw">{frame.WITHDRAW}</a>{written} · '
-            f'<a href="mailto:{escape(who.support)}">Contact</a></footer>',
+            f'<a href="/withdraw">{escape(_(frame.WITHDRAW))}</a>{written} · '
+            f'<a href="mailto:{escape(who.support)}">{escape(_("Contact"))}</a></footer>',
         )
 
 
@@ -223,7 +225,7 @@ def _rendered(text: str) -> str:
 def _tile(offer: Offer) -> str:
     tag = min(offer.prices, key=lambda each: each.amount.amount, default=None)
     cost = f"<strong>{_price(tag)}</strong> " if tag else ""
-    link = f'<a href="/product?p={escape(offer.id)}">{escape(offer.call_to_action or "See more")}</a>'
+    link = f'<a href="/product?p={escape(offer.id)}">{escape(offer.call_to_action or _("See more"))}</a>'
     return (
         f"<section>{_picture(offer)}{_tag('h2', offer.name)}{_tag('p', offer.summary)}"
         f'<p class="quiet">{escape(offer.facts)}</p><p>{cost}{link}</p></section>'
@@ -235,33 +237,35 @@ def _product(offer: Offer, texts: Mapping[str, str]) -> str:
     faq = "".join(f"<details>{_tag('summary', q)}{_tag('p', a)}</details>" for q, a in offer.faq)
     return (
         f'<div class="product"><div>{_picture(offer)}</div><div>{_tag("h1", offer.name)}{_tag("p", offer.summary)}'
-        f"{_form(offer, texts)}</div><div>{_tag('h2', 'What you get')}{_rendered(offer.description)}<ul>{gets}</ul></div>"
-        f"<div>{_tag('h2', 'Before you buy') if faq else ''}{faq}</div></div>"
+        f"{_form(offer, texts)}</div><div>{_tag('h2', _('What you get'))}{_rendered(offer.description)}<ul>{gets}</ul></div>"
+        f"<div>{_tag('h2', _('Before you buy')) if faq else ''}{faq}</div></div>"
     )
 
 
 def _form(offer: Offer, texts: Mapping[str, str]) -> str:
     match offer.availability:
         case Availability.WITHDRAWN:
-            return _tag("p", "This is no longer for sale.")
+            return _tag("p", _("This is no longer for sale."))
         case Availability.SOLD_OUT:
-            return _tag("p", "Every place is taken." if offer.dates else "There is no date for this yet.")
+            return _tag("p", _("Every place is taken.") if offer.dates else _("There is no date for this yet."))
+    on_stripe = _("You pay on Stripe's page, not here.")
     return (
         f'<form method="post" action="{_BUY}"><input type="hidden" name="product" value="{escape(offer.id)}">'
         f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}{_TRAP}<p>"
-        f'<button>Buy now</button><button name="then" value="cart" formnovalidate>Add to cart</button></p>'
-        '<p class="quiet">You pay on Stripe\'s page, not here.</p></form>'
+        f"<button>{escape(_('Buy now'))}</button>"
+        f'<button name="then" value="cart" formnovalidate>{escape(_("Add to cart"))}</button></p>'
+        f'<p class="quiet">{escape(on_stripe)}</p></form>'
     )
 
 
 def _dates(offer: Offer) -> str:
     found = [(date.id, ", ".join(dates.of(date))) for date in offer.open_dates]
-    return _choice("Date", "date", found) if offer.kind is Kind.WORKSHOP else ""
+    return _choice(_("Date"), "date", found) if offer.kind is Kind.WORKSHOP else ""
 
 
 def _prices(offer: Offer) -> str:
     if len(offer.prices) > 1:
-        return _choice("Price", "price", [(tag.id, _price(tag)) for tag in offer.prices])
+        return _choice(_("Price"), "price", [(tag.id, _price(tag)) for tag in offer.prices])
     (tag,) = offer.prices
     return f'<input type="hidden" name="price" value="{escape(tag.id)}"><p class="sum">{escape(_price(tag))}</p>'
 
@@ -291,7 +295,7 @@ def _choice(title: str, name: str, found: list[tuple[str, str]]) -> str:
         f"{escape(text)}</label></div>"
         for index, (value, text) in enumerate(found)
     )
-    return f"<fieldset><legend>{title}</legend>{options}</fieldset>"
+    return f"<fieldset><legend>{escape(title)}</legend>{options}</fieldset>"
 
 
 def _price(tag: PriceTag) -> str:
