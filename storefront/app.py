@@ -28,6 +28,7 @@ from storefront.serving.headers import PageHeaders
 from storefront.serving.hosts import OneHost
 from storefront.serving.packed_files import AsTheyAre, PackedFiles
 from storefront.serving.plain_html import PlainPages
+from storefront.serving.spoken import SpeakAsAsked
 from storefront.serving.while_away import WhileAway
 from webhook.app import create_app
 
@@ -89,7 +90,7 @@ def _where_to_click(settings: Settings, name: str) -> str:
 
 
 # Addresses that stand in letters and calendars have no /api in them: the same sidecar answers.
-letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("ticket", "join", "waiting")]
+letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("order", "ticket", "join", "waiting")]
 plain = PlainPages(shop)
 routes: list[BaseRoute] = [
     Mount("/api", app=sidecar),
@@ -103,6 +104,7 @@ app = st.App(
     routes=routes,
     middleware=[
         Middleware(OneHost, settings=shop.settings),
+        Middleware(SpeakAsAsked),
         Middleware(PageHeaders, shop=shop),
         Middleware(PackedFiles),
         Middleware(AsTheyAre),

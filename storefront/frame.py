@@ -55,7 +55,7 @@ def card(key: str, **options: Any) -> Any:
 
 def cart_label(lines: int) -> str:
     """What the cart is called in the top bar."""
-    return _("Cart · {lines}").format(lines=lines) if lines else _("Cart")
+    return f"{_('Cart')} · {lines}" if lines else _("Cart")
 
 
 def phone_links() -> None:

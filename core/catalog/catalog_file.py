@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.catalog import catalog_mistakes, tax, wall_times
 from core.catalog.license_terms import LicenseEntry
@@ -34,8 +34,18 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SaleEntry(_Entry):
+    """`sale = { amount = 1900, until = 2027-01-31T23:59:00+01:00 }`: what it costs until then, in minor units."""
+
+    amount: int = Field(ge=0, le=99_999_999, strict=True)
+    until: AwareDatetime
+
+
 class PriceEntry(_Entry):
-    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`."""
+    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`.
+
+    With a `minimum` buyers say what they pay, that at least; `amount` is then what is suggested to them.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
     # Strict: 29.00 in the file means major units to its writer, and must not become 29 cents.
@@ -44,13 +54,30 @@ class PriceEntry(_Entry):
     interval: Interval | None = None
     stripe_price_id: str | None = None
     tax_behavior: Literal["", "inclusive", "exclusive"] = ""
+    minimum: int | None = Field(None, ge=0, le=99_999_999, strict=True)
+    sale: SaleEntry | None = None
 
     @model_validator(mode="after")
     def _chargeable(self) -> "PriceEntry":
         try:
-            check_chargeable(Money(self.amount, self.currency))
+            for amount in (self.amount, self.minimum or 0, self.sale.amount if self.sale else 0):
+                check_chargeable(Money(amount, self.currency))
         except BadInput as error:
             raise ValueError(_refusal(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "PriceEntry":
+        if (self.sale or self.minimum is not None) and (self.interval or self.stripe_price_id):
+            raise ValueError(
+                "what a plan costs, or a price of Stripe's, is the same for everybody: it has no sale and no minimum"
+            )
+        if self.sale and self.minimum is not None:
+            raise ValueError("give a sale or a minimum: who says what they pay needs no sale")
+        if self.sale and self.sale.amount >= self.amount:
+            raise ValueError("a sale costs less than the amount")
+        if self.minimum is not None and self.minimum > self.amount:
+            raise ValueError("the amount is what is suggested, and no less than the minimum")
         return self
 
 
@@ -153,7 +180,7 @@ class ProductEntry(_Entry):
     `features` is what a program asks of whoever may use it, such as `{ projects = 10, sso = true }`. `on_refund = "keep"` leaves
     buyers what they have even when all their money goes back. `withdrawal` is what the law says of withdrawing from it, if that
     is not what its kind has, and `consent` what buyers read of it. Only what is `active` must be complete: what is not on the
-    shelves may still lack its price, its file or its dates.
+    shelves may still lack its price, its file or its dates. Of a `draft` nobody learns but who works here.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
@@ -167,11 +194,13 @@ class ProductEntry(_Entry):
     image_alt: str = ""
     call_to_action: str = "See more"
     active: bool = True
+    draft: bool = False
     max_quantity: int = Field(1, ge=1, le=999)
     gets: list[tuple[str, str]] = []
     faq: list[tuple[str, str]] = []
     prices: list[PriceEntry] = []
     files: list[FileEntry] = []
+    parts: list[str] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
     features: Annotated[dict[str, bool | int | str], Field(max_length=50)] = {}
@@ -185,7 +214,8 @@ class ProductEntry(_Entry):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
-        if wrong := [*self._unfit(), *([self.missing] if self.active and self.missing else [])]:
+        lacking = self.missing if self.active and not self.draft else ""
+        if wrong := [why for why in (*self._unfit(), lacking, self._no_bundle()) if why]:
             raise ValueError("; ".join(wrong))
         _each_once("file name", [file.name for file in self.files])
         _each_once("date", [date.id for date in self.dates if date.id])
@@ -208,12 +238,24 @@ class ProductEntry(_Entry):
         if self.tax_code and self.tax_code not in tax.CODES and not re.fullmatch(r"txcd_\d{8}", self.tax_code):
             yield f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000"
 
+    def _no_bundle(self) -> str:
+        """Why it cannot have these parts, in words; empty if it can, or has none."""
+        if not self.parts:
+            return ""
+        _each_once("part", self.parts)
+        if self.kind is not Kind.DOWNLOAD or self.files:
+            return "a bundle is of the kind download, and has its parts in place of files"
+        if len(self.parts) < 2 or self.id in self.parts:
+            return "a bundle has two parts or more, and is none of them itself"
+        at_stripe = any(price.stripe_price_id for price in self.prices)
+        return "what a bundle costs is told apart for its parts: it has no price of Stripe's" if at_stripe else ""
+
     @property
     def missing(self) -> str:
         """What it lacks to be sold, in words; empty if nothing."""
         if not self.prices:
             return "it needs a price"
-        if self.kind is Kind.DOWNLOAD and not self.files:
+        if self.kind is Kind.DOWNLOAD and not self.files and not self.parts:
             return "a download needs at least one file"
         return "a workshop needs a date" if self.kind is Kind.WORKSHOP and not self.dates else ""
 
@@ -226,6 +268,8 @@ class ProductEntry(_Entry):
             policy["withdrawal"] = self.withdrawal
         if self.consent:
             policy["consent"] = self.consent
+        if self.parts:
+            counts["parts"] = self.parts
         features = {"features": self.features} if self.features else {}
         return {**self.plan, **features, **self.license.written(), **self.workshop.written(), **counts, **policy}
 

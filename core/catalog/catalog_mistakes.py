@@ -33,6 +33,7 @@ _WORDS = {
     "too_short": "must have at least {min_length}, and has {actual_length}", "too_long": "must have no more than {max_length}",
     "greater_than_equal": "must be at least {ge}, and is {input}", "less_than_equal": "must be at most {le}, and is {input}",
     "greater_than": "must be more than {gt}, and is {input}", "less_than": "must be less than {lt}, and is {input}",
+    "timezone_aware": "needs an offset, such as 2027-01-31T23:59:00+01:00",
     "enum": "must be one of {expected}, and is {input}", "literal_error": "must be one of {expected}, and is {input}",
     "datetime_type": "must be a day and time such as 2027-03-11T17:00:00, and is {input}",
     "datetime_parsing": "must be a day and time such as 2027-03-11T17:00:00, and is {input}",

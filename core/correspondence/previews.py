@@ -12,6 +12,7 @@ from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
 from core.journeys.refund import RefundPlan
+from core.languages import sentences
 from core.messages import after_purchase, contents, wording
 from core.messages.after_purchase import Access, RefundLetter
 from core.messages.wording import Message
@@ -28,7 +29,7 @@ def of_letter(shop: Shop, letter_id: str) -> Message | None:
     """The letter as it would read if it were written now; None if it would not be sent any more, or is of a kind that this
     version does not know. Raises NoOwners for one to the owners where nobody knows who they are."""
     draft = drafts.of_id(letter_id)
-    return draft.write(shop, _veil(shop)) if draft else None
+    return drafts.veiled(shop, draft, _veil(shop)) if draft else None
 
 
 def of_refund(shop: Shop, plan: RefundPlan) -> Message | None:
@@ -49,9 +50,14 @@ def of_refund(shop: Shop, plan: RefundPlan) -> Message | None:
         expected_on=after_purchase.expected_on(shop.settings, shop.now()), asks_for_account=False, access=access,
         library_url=_veil(shop).library_url,
     )  # fmt: skip
-    never = {line for line, each in enumerate(access, 1) if not each.ever and each.state is GrantState.REVOKED}
+    with sentences.spoken(order.language):
+        return _worded(shop, letter, order.id, concerned)
+
+
+def _worded(shop: Shop, letter: RefundLetter, order_id: str, concerned: set[int]) -> Message:
+    never = {line for line, each in enumerate(letter.access, 1) if not each.ever and each.state is GrantState.REVOKED}
     if concerned and concerned <= never:
-        return _branded(shop, lambda settings: _given_up(shop, settings, letter, order.id, never))
+        return _branded(shop, lambda settings: _given_up(shop, settings, letter, order_id, never))
     return _branded(shop, lambda settings: wording.refunded(settings, letter))
 
 

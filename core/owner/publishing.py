@@ -13,6 +13,7 @@ from sqlmodel import Session, col, delete, select, update
 from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
+from core.catalog.prices import bundles
 from core.catalog.products import Kind, Product, ShopText
 from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid, StripeTrouble
@@ -173,6 +174,7 @@ def _write(
     for key, text in catalogue.shop.said.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
     session.flush()
+    _refuse_loose_bundles(session)
     named = [product.id for product in catalogue.products]
     applied.remember(session, named, source, now=now)
     makes_room = any(not demo.sells(product) for product in catalogue.products)
@@ -184,6 +186,13 @@ def _write(
     left_alone = session.exec(others.where(col(Product.active) | ~col(Product.from_demo)).order_by(Product.id)).all()
     sold_at = sum(len(product.prices) for product in catalogue.products)
     return Applied(len(catalogue.products), sold_at, len(stored), tuple(left_alone), taken_off)
+
+
+def _refuse_loose_bundles(session: Session) -> None:
+    """Of what is on the shelves now no bundle may lack a part."""
+    on_shelf = session.exec(select(Product).where(col(Product.active)).order_by(Product.id)).all()
+    if found := [f"{each.id}: {why}" for each in on_shelf for why in bundles.problems(session, each)]:
+        raise CatalogInvalid(found)
 
 
 def _take_off_the_demos(session: Session, named: list[str], keys: list[str], *, now: datetime) -> tuple[str, ...]:
@@ -242,17 +251,18 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
         {
             **entry.model_dump(
                 include={
-                    "name", "summary", "facts", "description", "image", "image_alt", "call_to_action", "active",
-                    "max_quantity", "terms", "tax_code",
+                    "name", "summary", "facts", "description", "image", "image_alt", "call_to_action",
+                    "max_quantity", "terms", "tax_code", "draft",
                 }
             ),
+            "active": entry.active and not entry.draft,
             "shelf": entry.group, "gets": [list(pair) for pair in entry.gets], "faq": [list(pair) for pair in entry.faq],
             "terms": entry.terms, "position": position, "from_demo": demo.sells(entry), "updated_at": now,
         }
     )  # fmt: skip
     session.add(row)
     session.flush()
-    if entry.kind is Kind.PLAN and entry.active:
+    if entry.kind is Kind.PLAN and row.active:
         prices.make_known(session, entry.id, now=now)
 
 

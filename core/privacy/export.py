@@ -22,7 +22,7 @@ _AT_ONCE = 200
 _SECRET = {
     "checkouts": ("parameters",),
     "sign_ins": ("id", "letter"),
-    "sign_in_codes": ("id",),
+    "sign_in_codes": ("id", "browser_id"),
     "orders": ("browser_id",),
     "withdrawals": ("token",),
     # Somebody else, who had the place before.

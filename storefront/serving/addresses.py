@@ -23,7 +23,8 @@ _SOON = {"Cache-Control": "public, max-age=600"}
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
 # Behind these is nothing that is the same for everybody.
 _NOT_FOR_SEARCHING = (
-    "/api/", "/owner", "/cart", "/thanks", "/purchases", "/account", "/seat", "/ticket/", "/join/", "/waiting/",
+    "/api/", "/owner", "/buy/", "/cart", "/thanks", "/purchases", "/account", "/seat", "/order", "/ticket/", "/join/",
+    "/waiting/",
 )  # fmt: skip
 
 

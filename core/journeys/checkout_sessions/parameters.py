@@ -17,6 +17,15 @@ from core.shop import Shop
 # Stripe's bounds of what an invoice of its says in the seller's words.
 _LONGEST_FOOTER = 5000
 
+# What Stripe's page speaks, beside what it finds out by itself, by the languages that differ only by their names.
+_LOCALES = {
+    **{name: name for name in (
+        "bg", "cs", "da", "de", "el", "es", "et", "fi", "fil", "fr", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt",
+        "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh",
+    )},
+    "en_GB": "en-GB", "fr_CA": "fr-CA", "pt_BR": "pt-BR", "es_419": "es-419", "zh_HK": "zh-HK", "zh_TW": "zh-TW",
+}  # fmt: skip
+
 
 def build(
     shop: Shop,
@@ -70,6 +79,8 @@ def build(
     if any(draft.stripe_price_id for draft in drafts):
         # A price of Stripe's may have several currencies.
         parameters["currency"] = order.currency
+    if locale := _LOCALES.get(order.language):
+        parameters["locale"] = locale
     if order.email:
         parameters["customer_email"] = order.email
     return parameters

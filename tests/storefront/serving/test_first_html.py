@@ -33,7 +33,19 @@ from webhook.app import create_app
 
 pytestmark = builders.on_sqlite
 
-PAGES = ("/", "/p/guide", "/product?p=clinic", "/terms", "/imprint", "/cart", "/owner", "/p/nothing", "/nowhere")
+PAGES = (
+    "/",
+    "/p/guide",
+    "/product?p=clinic",
+    "/terms",
+    "/imprint",
+    "/cart",
+    "/owner",
+    "/p/nothing",
+    "/nowhere",
+    "/buy/guide?code=NO",
+    "/buy/plan",
+)
 
 
 @pytest.fixture
