@@ -1,11 +1,8 @@
 """What the shop holds about a buyer: theirs to take along, and to have erased."""
 
-from html import escape
-
 import streamlit as st
 
 from core.foundation.errors import CustomerNotFound, Hold, LinkExpired, LinkInvalid, NotErasable, ShopError
-from core.languages.sentences import _, marked, ngettext
 from core.people import codes
 from core.privacy import erasure
 from core.privacy.erasure import Preview
@@ -17,41 +14,35 @@ ERASED = "/account?erased=yes"
 
 def draw(email: str) -> None:
     """The file with everything, and the way to be forgotten."""
-    st.header(_("Your data"), anchor=False)
-    st.markdown(_("Everything that is kept about you, as one JSON file: orders, addresses, downloads, letters."))
-    label = escape(_("Download your data"))
-    st.html(f'<div class="files"><a href="/api/account/data.json" download target="_self">{label}</a></div>')
-    with st.expander(_("Erase my data"), icon=":material/person_off:", expanded=bool(st.session_state.get(_ASKED))):
+    st.header("Your data", anchor=False)
+    st.markdown("Everything that is kept about you, as one JSON file: orders, addresses, downloads, letters.")
+    st.html('<div class="files"><a href="/api/account/data.json" download target="_self">Download your data</a></div>')
+    with st.expander("Erase my data", icon=":material/person_off:", expanded=bool(st.session_state.get(_ASKED))):
         try:
             _draw_erasure(email, erasure.preview_of_address(process.shop(), email))
         except CustomerNotFound:
-            st.markdown(_("Nothing is known about you."))
+            st.markdown("Nothing is known about you.")
 
 
 def _draw_erasure(email: str, foreseen: Preview) -> None:
     takes = foreseen.takes
+    orders = words.count(takes.orders, "order", "orders")
     st.markdown(
-        _(
-            "**What goes:** your name and addresses wherever they stand, your sign-ins, notes about you, from where files were "
-            "taken, and who has your seats. **What you bought can't be opened here any more:** download it first."
-        )
+        "**What goes:** your name and addresses wherever they stand, your sign-ins, notes about you, from where files were "
+        "taken, and who has your seats. **What you bought can't be opened here any more:** download it first."
     )
     if takes.orders:
-        stays = ngettext(
-            "**What stays, since the law wants books kept:** {number} order with number, amounts, taxes, country and tax id,"
-            " and without who you are. Licence keys go on working.",
-            "**What stays, since the law wants books kept:** {number} orders with number, amounts, taxes, country and tax id,"
-            " and without who you are. Licence keys go on working.",
-            takes.orders,
+        st.markdown(
+            f"**What stays, since the law wants books kept:** {orders} with number, amounts, taxes, country and tax id, and "
+            "without who you are. Licence keys go on working."
         )
-        st.markdown(stays.format(number=takes.orders))
     for each in foreseen.holds:
-        st.warning(_("Not yet: {why}").format(why=held(each.why, each.number)), icon=":material/hourglass_top:")
+        st.warning(f"Not yet: {held(each.why, each.number)}", icon=":material/hourglass_top:")
     if foreseen.holds:
         return
     if st.session_state.get(_ASKED) == email:
         _draw_code(email)
-    elif st.button(_("Send me the code for it"), icon=":material/mail:", key="erase-ask"):
+    elif st.button("Send me the code for it", icon=":material/mail:", key="erase-ask"):
         _ask(email)
     if trouble := st.session_state.pop(_TROUBLE, None):
         st.warning(trouble, icon=":material/error:")
@@ -59,16 +50,19 @@ def _draw_erasure(email: str, foreseen: Preview) -> None:
 
 def held(why: Hold, number: str) -> str:
     """Why somebody cannot be erased yet, in words for them."""
-    return _(_HELD[why]).format(number=words.plain(number))
-
-
-_HELD = {
-    Hold.ORDER: marked("order {number} isn't settled yet. Wait until it is, or write to us."),
-    Hold.DISPUTE: marked("your bank is still asking about order {number}."),
-    Hold.PLAN: marked("the plan of order {number} still runs. End it first: Manage billing in Your purchases."),
-    Hold.WITHDRAWAL: marked("nobody has decided yet about your withdrawal from order {number}."),
-    Hold.WORKSHOP: marked("a workshop of order {number} is still to come, and we expect you there."),
-}
+    match why:
+        case Hold.ORDER:
+            return f"order {words.plain(number)} isn't settled yet. Wait until it is, or write to us."
+        case Hold.DISPUTE:
+            return f"your bank is still asking about order {words.plain(number)}."
+        case Hold.PLAN:
+            return (
+                f"the plan of order {words.plain(number)} still runs. End it first: Manage billing in Your purchases."
+            )
+        case Hold.WITHDRAWAL:
+            return f"nobody has decided yet about your withdrawal from order {words.plain(number)}."
+        case Hold.WORKSHOP:
+            return f"a workshop of order {words.plain(number)} is still to come, and we expect you there."
 
 
 def _ask(email: str) -> None:
@@ -82,11 +76,10 @@ def _ask(email: str) -> None:
 
 
 def _draw_code(email: str) -> None:
-    sent_to = _("We sent a code to **{address}**. It works for {minutes} minutes.")
-    st.markdown(sent_to.format(address=words.plain(email), minutes=codes.CODE_MINUTES))
+    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {codes.CODE_MINUTES} minutes.")
     with st.form("erase", border=False):
-        digits = st.text_input(_("The code that erases your data"), max_chars=6, key="erase-digits")
-        sent = st.form_submit_button(_("Erase for good"), type="primary")
+        digits = st.text_input("The code that erases your data", max_chars=6, key="erase-digits")
+        sent = st.form_submit_button("Erase for good", type="primary")
     if sent and digits:
         _erase(email, digits)
 
@@ -95,15 +88,15 @@ def _erase(email: str, digits: str) -> None:
     try:
         erasure.by_buyer(process.shop(), email, digits, visitor.sender())
     except LinkInvalid:
-        st.session_state[_TROUBLE] = _("That isn't the code. Check the six digits in the newest email.")
+        st.session_state[_TROUBLE] = "That isn't the code. Check the six digits in the newest email."
     except LinkExpired:
         st.session_state.pop(_ASKED, None)
-        st.session_state[_TROUBLE] = _("That code has run out. Send a new one.")
+        st.session_state[_TROUBLE] = "That code has run out. Send a new one."
     except NotErasable as error:
-        st.session_state[_TROUBLE] = _("Not yet: {why}").format(why=" ".join(held(*each) for each in error.holds))
+        st.session_state[_TROUBLE] = "Not yet: " + " ".join(held(why, number) for why, number in error.holds)
     except ShopError as error:
         st.session_state[_TROUBLE] = sentences.of(error)
     else:
         st.session_state.pop(_ASKED, None)
-        links.redirect(f"/api/sign-out?next={ERASED}", _("Go on"))
+        links.redirect(f"/api/sign-out?next={ERASED}", "Go on")
         st.stop()

@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.catalog import seller
 from core.catalog.seller import Seller
-from core.languages.sentences import _
 from storefront import frame, links, pictures, process
 
 
@@ -18,13 +17,13 @@ def draw(name: str) -> None:
     with frame.column(760):
         pictures.trim()
         frame.phone_links()
-        st.title(_(frame.DOCUMENTS[name]), anchor=False)
+        st.title(frame.DOCUMENTS[name], anchor=False)
         document = who().document(name)
         if not document:
-            st.markdown(_("There is nothing here yet."))
-            links.to(links.SHOP, _("To the shop"), "storefront")
+            st.markdown("There is nothing here yet.")
+            links.to(links.SHOP, "To the shop", "storefront")
         elif seller.is_link(document):
-            st.markdown(_("It stands [on a page of its own]({address}).").format(address=document))
+            st.markdown(f"It stands [on a page of its own]({document}).")
         else:
             # The seller's own words, who writes them as Markdown.
             st.markdown(document)

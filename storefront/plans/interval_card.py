@@ -8,25 +8,12 @@ from core.foundation.errors import ShopError
 from core.foundation.money import Money
 from core.journeys.billing import interval_switch
 from core.journeys.billing.interval_switch import Choice, Switch
-from core.languages import formats
-from core.languages.sentences import _, marked
 from storefront import process
 from storefront.amounts import price
 from storefront.plans import outcomes
 
 _ASKED = "interval-asked"
-_INSTEAD = {
-    "month": marked("Pay monthly instead: {price} a month"),
-    "year": marked("Pay yearly instead: {price} a year"),
-}
-_LEFT = {
-    "month": marked("**{amount}** now. What is left of the month you have paid for is taken off already."),
-    "year": marked("**{amount}** now. What is left of the year you have paid for is taken off already."),
-}
-_PAY = {"month": marked("**Pay monthly**"), "year": marked("**Pay yearly**")}
-_SWITCH = {"month": marked("Switch to monthly"), "year": marked("Switch to yearly")}
-_KEEP = {"month": marked("Keep paying monthly"), "year": marked("Keep paying yearly")}
-_DONE = {"month": marked("You pay monthly from now on."), "year": marked("You pay yearly from now on.")}
+_RHYTHM = {"month": "monthly", "year": "yearly"}
 
 
 def draw(email: str, grant_id: str) -> None:
@@ -35,7 +22,8 @@ def draw(email: str, grant_id: str) -> None:
     if choice is None:
         return
     if st.session_state.get(_ASKED) != grant_id:
-        st.button(_(_INSTEAD[choice.after]).format(price=price(choice.then)), type="tertiary", icon=":material/autorenew:",
+        each = f"{price(choice.then)} a {choice.after}"
+        st.button(f"Pay {_RHYTHM[choice.after]} instead: {each}", type="tertiary", icon=":material/autorenew:",
                   key=f"interval-{grant_id}", on_click=_ask, args=(grant_id,))  # fmt: skip
         return
     _draw_preview(email, choice)
@@ -45,19 +33,16 @@ def cost(switch: Switch) -> list[str]:
     """What a switch comes to, in words."""
     due, choice = switch.due, switch.choice
     if switch.tried:
-        now = _("Nothing now. The trial goes on to its end.")
+        now = "Nothing now. The trial goes on to its end."
     elif due.amount > 0:
-        now = _(_LEFT[choice.before]).format(amount=price(due))
+        now = f"**{price(due)}** now. What is left of the {choice.before} you have paid for is taken off already."
     elif due.amount < 0:
-        now = _("Nothing now. {amount} that you have paid ahead is taken off what comes next.").format(
-            amount=price(Money(-due.amount, due.currency))
-        )
+        now = f"Nothing now. {price(Money(-due.amount, due.currency))} that you have paid ahead is taken off what comes next."
     else:
-        now = _("Nothing now.")
-    each = f"{price(choice.then)} {formats.each(choice.after)}"
-    then = _("Then {price}, without taxes and discounts.").format(price=each)
-    begins = [] if switch.tried else [_("A new period begins today.")]
-    return [now, " ".join([then, *begins]), _("Your plan and everybody's seats stay as they are.")]
+        now = "Nothing now."
+    begins = "" if switch.tried else " A new period begins today."
+    then = f"Then {price(choice.then)} every {choice.after}, without taxes and discounts.{begins}"
+    return [now, then, "Your plan and everybody's seats stay as they are."]
 
 
 def _draw_preview(email: str, choice: Choice) -> None:
@@ -68,13 +53,13 @@ def _draw_preview(email: str, choice: Choice) -> None:
         st.warning(outcomes.explained(error), icon=":material/error:")
         return
     with st.container(border=True, gap="small", key=f"interval-card-{choice.grant_id}"):
-        st.markdown(_(_PAY[choice.after]))
+        st.markdown(f"**Pay {_RHYTHM[choice.after]}**")
         for line in cost(switch):
             st.markdown(line)
         with st.container(horizontal=True, gap="small"):
-            st.button(_(_SWITCH[choice.after]), type="primary", key=f"switch-{choice.grant_id}",
+            st.button(f"Switch to {_RHYTHM[choice.after]}", type="primary", key=f"switch-{choice.grant_id}",
                       on_click=_carry_out, args=(email, switch))  # fmt: skip
-            st.button(_(_KEEP[choice.before]), type="tertiary", key=f"keep-{choice.grant_id}",
+            st.button(f"Keep paying {_RHYTHM[choice.before]}", type="tertiary", key=f"keep-{choice.grant_id}",
                       on_click=_forget)  # fmt: skip
 
 
@@ -88,6 +73,6 @@ def _forget() -> None:
 
 def _carry_out(email: str, switch: Switch) -> None:
     _forget()
-    said = _(_DONE[switch.choice.after])
+    said = f"You pay {_RHYTHM[switch.choice.after]} from now on."
     act = partial(interval_switch.carry_out, process.shop(), email, switch)
     outcomes.act(switch.choice.grant_id, act, said)

@@ -44,7 +44,7 @@ def test_a_buyer_sees_what_paying_yearly_costs_before_the_plan_is_switched(visit
     assert any("Pay yearly instead: €180" in each for each in labels(tab))
     sound(tab.button(key=f"interval-{grant}").click().run())
     assert "€162" in words(tab)
-    assert "per year, without taxes" in words(tab)
+    assert "every year, without taxes" in words(tab)
     sound(tab.button(key=f"keep-{grant}").click().run())
     assert "change_item" not in stripe.calls
     sound(tab.button(key=f"interval-{grant}").click().run())
