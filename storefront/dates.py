@@ -1,10 +1,11 @@
 """Dates and hours, as they are shown."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.foundation import settings
 from core.kinds.workshops import DateView, Times
 from core.languages import formats
 from core.languages.sentences import _, ngettext
@@ -23,7 +24,7 @@ def hours(starts_at: datetime, ends_at: datetime, timezone: str) -> tuple[str, s
 def yours(starts_at: datetime, ends_at: datetime, timezone: str) -> str:
     """The same by the clock of whoever reads it, if theirs shows another time; else an empty string."""
     known = st.context.timezone
-    if not known or known not in available_timezones():
+    if not known or known not in settings.zones():
         return ""
     begins = starts_at.astimezone(ZoneInfo(known))
     if begins.utcoffset() == starts_at.astimezone(ZoneInfo(timezone)).utcoffset():

@@ -5,6 +5,8 @@ from typing import Any
 import streamlit as st
 
 from core.catalog import seller
+from core.catalog.looks import brand as brands
+from core.catalog.looks.brand import Brand
 from core.languages.sentences import _, marked
 from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
@@ -17,18 +19,28 @@ DOCUMENTS = {"terms": marked("Terms"), "privacy": marked("Privacy"), "imprint": 
 
 def styles() -> None:
     """The little that the theme cannot say, by its address: nothing of it is sent again with every click."""
-    st.html(f"<style>{stylesheets.IMPORTS}</style>")
+    st.html(f"<style>{stylesheets.IMPORTS}{stylesheets.of_brand(brand())}</style>")
 
 
 def texts() -> dict[str, str]:
     """The seller's own words, as they were read when this page began to be drawn."""
-    found: dict[str, str] = st.session_state["texts"]
+    found: dict[str, str] = st.session_state.get("texts", {})
     return found
+
+
+def brand() -> Brand:
+    """How the shop looks, and what it is called."""
+    return brands.of(texts(), process.shop().settings)
+
+
+def support() -> str:
+    """The mail address that buyers write to."""
+    return seller.of(texts(), process.shop().settings).support
 
 
 def title_bar(title: str) -> None:
     """Name the browser's tab."""
-    st.set_page_config(page_title=f"{title} · {process.shop().settings.shop_name}")
+    st.set_page_config(page_title=f"{title} · {brand().name}")
 
 
 def column(width: int = 1080) -> Any:

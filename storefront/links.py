@@ -14,6 +14,7 @@ SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pa
 TERMS, PRIVACY, IMPRINT = "buyer_pages/terms.py", "buyer_pages/privacy.py", "buyer_pages/imprint.py"
 THANKS, PURCHASES, ACCOUNT = "buyer_pages/thanks.py", "buyer_pages/purchases.py", "buyer_pages/account.py"
 WITHDRAW, SEAT = "buyer_pages/withdraw.py", "buyer_pages/seat.py"
+BOUGHT = "buyer_pages/order.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
@@ -28,6 +29,7 @@ WITHDRAWALS = "owner_pages/withdrawals.py"
 WEBHOOKS = "owner_pages/programs/webhooks.py"
 WORKSHOPS, WORKSHOP = "owner_pages/selling/workshops.py", "owner_pages/selling/workshop.py"
 CHECK_IN = "owner_pages/selling/check_in.py"
+SHOP_SETTINGS = "owner_pages/selling/shop_settings.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -54,6 +56,7 @@ OWNER_PATHS = {
     WORKSHOPS: "owner-workshops",
     WORKSHOP: "owner-workshop",
     CHECK_IN: "owner-check-in",
+    SHOP_SETTINGS: "owner-shop",
 }
 
 

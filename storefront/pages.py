@@ -14,7 +14,7 @@ from core.journeys import carts
 from core.languages import sentences
 from core.languages.sentences import _
 from core.people.staff import Action, Staff
-from storefront import frame, links, pictures, process, visitor, words
+from storefront import frame, links, pictures, process, stylesheets, visitor, words
 from storefront.back_office import bar, gate
 from storefront.sign_in import provider, second_factor_form
 
@@ -38,6 +38,7 @@ def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
         links.page(links.PRODUCT, title=_("Product"), url_path="product", hidden=True),
         links.page(links.SEAT, title=_("Your seat"), url_path="seat", hidden=True),
         links.page(links.THANKS, title=_("Thank you"), url_path="thanks", hidden=True),
+        links.page(links.BOUGHT, title=_("Your order"), url_path="order", hidden=True),
         links.page(links.WITHDRAW, title=_("Withdraw from contract"), url_path="withdraw", hidden=True),
         links.page(links.TERMS, title=_("Terms"), url_path="terms", hidden=True),
         links.page(links.PRIVACY, title=_("Privacy"), url_path="privacy", hidden=True),
@@ -80,6 +81,7 @@ def owners_pages(
             owners_page(links.WORKSHOP, "Workshop", "event", hidden=True),
             owners_page(links.CHECK_IN, "Check-in", "how_to_reg", hidden=True),
             owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
+            owners_page(links.SHOP_SETTINGS, "Shop settings", "storefront", hidden=hidden),
             # Everybody has a sign-in of their own there; the others are for owners to see.
             owners_page(links.STAFF, "Staff" if staff_too else "My sign-in", "group", hidden=hidden),
             # Owners alone import, as they alone see who works here.
@@ -104,11 +106,16 @@ def draw_sidebar(me: Staff) -> None:
             st.stop()
 
 
+with shop.reading() as session:
+    # Each run reads them anew: what somebody changes in another process is seen at once.
+    state.update(in_cart=0 if in_office else carts.size(session, visitor.browser_id()), texts=products.texts(session))
+if stylesheets.bring(frame.brand().accent):
+    st.rerun()
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(
     layout="wide",
     initial_sidebar_state=232 if in_office else "auto",
-    page_icon=pictures.inline("pushcart-favicon.svg" if in_office else pictures.favicon()),
+    page_icon=pictures.inline("pushcart-favicon.svg") if in_office else pictures.favicon(frame.brand()),
 )
 me = gate.who() if in_office else None
 needs = bar.needs() if me else []
@@ -124,8 +131,6 @@ elif in_office:
     office = [each for section in owners_pages(hidden=True).values() for each in section]
     page = st.navigation([*office, *buyers_pages(hidden=True)], position="hidden")
 else:
-    with shop.reading() as session:
-        state.update(in_cart=carts.size(session, visitor.browser_id()), texts=products.texts(session))
     office = [each for section in owners_pages(hidden=True).values() for each in section]
     page = st.navigation([*buyers_pages(), *office], position="top")
 if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
@@ -135,7 +140,7 @@ if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
 frame.title_bar(page.title.split(" · ")[0])
 frame.styles()
 if not in_office:
-    st.logo(pictures.wordmark(), size="large")
+    st.logo(pictures.wordmark(frame.brand()), size="large")
     page.run()
 elif me is None:
     gate.draw_form()

@@ -6,11 +6,14 @@ import structlog
 from core.foundation import database
 from core.foundation.errors import (
     AddressUnfit,
+    AddressUnproven,
     AlreadyPaid,
     AmountTooBig,
     AmountTooSmall,
+    AmountUnclear,
     BadInput,
     BadQuantity,
+    BelowMinimum,
     CodeUnfit,
     DetailsTooLate,
     DetailsUnfit,
@@ -27,6 +30,7 @@ from core.foundation.errors import (
     PlanChanged,
     PlanHeld,
     PlanNotActive,
+    PriceChanged,
     ReplacedLately,
     SeatNotFound,
     SeatsTaken,
@@ -43,7 +47,8 @@ from core.foundation.errors import (
     Withdrawn,
 )
 from core.foundation.money import Money
-from storefront import links, process
+from core.languages.sentences import _
+from storefront import frame, links
 from storefront.amounts import price
 from storefront.dates import day, weekday
 from storefront.words import count, plain
@@ -114,8 +119,19 @@ def of(error: ShopError, *, button: str = "Go to payment") -> str:
             return _unfit(why)
         case UnknownPrice():
             return "The price of something in your cart has changed. Remove it and add it again to go on."
+        case AddressUnproven():
+            return _("It's free, and there are only so many places. Confirm your email first.")
         case CodeUnfit(code=code):
             return f"The code {plain(code)} can't be used for this, or it has ended. Check for typing mistakes, or pay without it."
+        case PriceChanged(amount=amount, currency=currency):
+            costs = price(Money(amount, currency))
+            return _(
+                "Its price has changed: it costs {price} now. Nothing was charged. Try again to buy it at that."
+            ).format(price=costs)
+        case BelowMinimum(least=least, currency=currency):
+            return _("{least} is the least that it is had for.").format(least=price(Money(least, currency)))
+        case AmountUnclear(currency=currency):
+            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).major)
         case BadQuantity(most=most):
             return f"You can buy up to {most} of this at a time."
         case MixedBasket(field="interval"):
@@ -206,4 +222,4 @@ def _too_few_places(left: int, on_day: str) -> str:
 
 
 def _write_to_us(start: str = "Write") -> str:
-    return f"{start} to {plain(process.shop().settings.support_email)} and we'll put it right."
+    return f"{start} to {plain(frame.support())} and we'll put it right."

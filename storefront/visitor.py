@@ -7,7 +7,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.foundation import signing
 from core.languages import catalogs
-from core.people import sign_in
+from core.people import sign_in, staff
+from core.people.purchases import Viewer
 from core.traffic import senders
 from core.traffic.counting import Sender
 from storefront import process
@@ -34,6 +35,20 @@ def signed_in() -> str | None:
         return None
     with process.shop().reading() as session:
         return sign_in.who(session, claimed, now=process.shop().now())
+
+
+def viewer() -> Viewer:
+    """Who looks at an order here. The database is asked who is signed in."""
+    return Viewer(browser_id(), signed_in() or "", st.context.cookies.get(signing.ORDERS_COOKIE))
+
+
+def works_here() -> bool:
+    """Whether somebody who works here is signed in. Without a cookie nothing is asked."""
+    shop, claimed = process.shop(), sign_in_id()
+    if not claimed:
+        return False
+    with shop.reading() as session:
+        return staff.of_sign_in(session, claimed, owners=shop.settings.owners, now=shop.now()) is not None
 
 
 def household() -> str:

@@ -32,7 +32,7 @@ from webhook import (
     uploads,
 )
 from webhook.attendance import tickets, waiting
-from webhook.buyers import account, checkout_form, person, receipts
+from webhook.buyers import account, checkout_form, order_page, person, receipts
 from webhook.requests import cookies, errors, telemetry
 
 log = structlog.get_logger()
@@ -106,8 +106,8 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     errors.register(app)
     stripe_events.register(app)
     for module in (
-        account, backends, checkouts, checkout_form, person, products, downloads, licenses, cookies, exports, receipts, uploads,
-        pictures, tickets, waiting, mail_events,
+        account, backends, checkouts, checkout_form, order_page, person, products, downloads, licenses, cookies, exports,
+        receipts, uploads, pictures, tickets, waiting, mail_events,
     ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)

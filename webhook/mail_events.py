@@ -13,6 +13,7 @@ from core.mailboxes import confirmations, reports, unsubscribing
 from core.mailboxes.marks import Kind
 from core.messages import returned
 from core.shop import Shop
+from webhook.requests import branding
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -98,13 +99,13 @@ async def unsubscribe(token: str, shop: OpenShop) -> HTMLResponse:
 
 def _invalid(shop: Shop) -> HTMLResponse:
     text = _("This link is not complete. Write to {support}, and we see to it.").format(
-        support=shop.settings.support_email
+        support=branding.of(shop).support
     )
     return _page(shop, _("That link does not work"), text, status=404)
 
 
 def _page(shop: Shop, title: str, text: str, form: str = "", *, status: int = 200) -> HTMLResponse:
-    name, home = html.escape(shop.settings.shop_name), html.escape(shop.settings.public_url)
+    name, home = branding.of(shop).mark, html.escape(shop.settings.public_url)
     page = (
         f"<!doctype html><html lang={tag()}><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>{html.escape(title)}</title>"

@@ -10,6 +10,7 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from core.catalog import products, seller
+from core.catalog.looks import brand
 from core.correspondence import digest, samples, shop_notices
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job, Notice
@@ -30,7 +31,8 @@ from core.messages import (
 )
 from core.messages.place_letters import Topic
 from core.messages.wording import Message
-from core.people import audit, receipt_copies
+from core.people import audit
+from core.people.receipts import receipt_copies
 from core.rights.reminders import About
 from core.rights.withdrawals import Stage
 from core.shop import Shop
@@ -99,16 +101,18 @@ def _written(
     read: Callable[[Shop], T | None], word: Callable[[Settings, T], Message]
 ) -> Callable[[Shop, Veil | None], Message | None]:
     def write(shop: Shop, veil: Veil | None) -> Message | None:
-        letter = read(shop)
-        if letter is None:
-            return None
-        written = word(shop.settings, veil.over(letter) if veil else letter)
         with shop.reading() as session:
             texts = products.texts(session)
-        who = seller.of(texts, shop.settings)
+        settings = brand.over(texts, shop.settings)
+        letter = read(replace(shop, settings=settings))
+        if letter is None:
+            return None
+        written = word(settings, veil.over(letter) if veil else letter)
+        who = seller.of(texts, settings)
         # The shop's name stands under each letter already, and so does all that is known where the catalogue says nothing.
-        lines = who.lines[1:] if who.name == shop.settings.shop_name else who.lines
-        return wording.signed(written, lines if texts.get("address") else ())
+        lines = who.lines[1:] if who.name == settings.shop_name else who.lines
+        signed = wording.signed(written, lines if texts.get("address") else ())
+        return wording.branded(signed, brand.of(texts, settings), settings)
 
     return write
 

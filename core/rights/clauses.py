@@ -1,7 +1,7 @@
 """Clauses: what the law has a buyer agree to, or be told, before they pay, by what they buy. The words are the seller's to
 change, and each wording is known by a version that follows from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -74,7 +74,7 @@ class Asked:
 def asked(bought: Iterable[Product | Offer], texts: Mapping[str, str]) -> tuple[Asked, ...]:
     """The clauses about these products, each wording once."""
     found: dict[tuple[Clause, str], dict[str, str]] = {}
-    for product in bought:
+    for product in _whole(bought):
         for clause, wording in _of_product(product, texts):
             found.setdefault((clause, wording), {})[product.id] = product.name
     order = list(Clause)
@@ -82,6 +82,12 @@ def asked(bought: Iterable[Product | Offer], texts: Mapping[str, str]) -> tuple[
         Asked(clause, wording, tuple(sorted(about)), tuple(about.values()))
         for (clause, wording), about in sorted(found.items(), key=lambda each: order.index(each[0][0]))
     )
+
+
+def _whole(bought: Iterable[Product | Offer]) -> Iterator[Product | Offer]:
+    """These products, and in place of a bundle its parts."""
+    for product in bought:
+        yield from product.parts if isinstance(product, Offer) and product.parts else (product,)
 
 
 def _of_product(product: Product | Offer, texts: Mapping[str, str]) -> Iterable[tuple[Clause, str]]:

@@ -10,6 +10,7 @@ from core.invoicing import billing_details, receipts
 from core.invoicing.billing_details import Details
 from core.invoicing.receipts import OrderPapers
 from core.journeys import order_care
+from core.languages.sentences import _
 from core.orders.status import Status
 from core.people.purchases import Purchase, PurchasedLine
 from storefront import amounts, dates, process, sentences, words
@@ -51,7 +52,7 @@ def _draw_order(purchase: Purchase, papers: OrderPapers) -> None:
             words.quiet(f"{amounts.price(sum(returned[1:], start=returned[0]))} of it went back.")
         clicks.draw_said(f"papers-{purchase.order_id}")
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            if found := links_of(papers):
+            if found := links_of(papers, purchase.number):
                 st.markdown(" · ".join(found), width="content")
             if purchase.paid and purchase.email:
                 _draw_resend(purchase)
@@ -73,16 +74,20 @@ def item(line: PurchasedLine) -> str:
     return words.plain(line.name) + (f", {dates.day_of(line.times)}" if line.times else "")
 
 
-def links_of(papers: OrderPapers) -> list[str]:
-    """The links to an order's receipts and invoices, the newest of each payment."""
+def links_of(papers: OrderPapers, number: str, *, invoices: bool = True) -> list[str]:
+    """The links to the receipts of the order of this number and, with `invoices`, to what Stripe wrote of each payment."""
     found = []
     for place, payment in enumerate(papers.payments, 1):
-        which = f" of {dates.day(payment.paid_at)}" if place > 1 else ""
-        found.append(f"[Receipt{which}]({receipts.path(payment.id)})")
+        name = (
+            _("Receipt {number} of {day}").format(number=number, day=dates.day(payment.paid_at))
+            if place > 1
+            else _("Receipt {number}").format(number=number)
+        )
+        found.append(f"[{name}]({receipts.path(payment.id)})")
         found += [
             f"[{paper.title} {words.plain(paper.number)}]({paper.url or paper.pdf_url})"
             for paper in payment.papers
-            if paper.url or paper.pdf_url
+            if invoices and (paper.url or paper.pdf_url)
         ]
     return found
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import streamlit as st
 
 from core.catalog import products
-from core.catalog.introductions import Introduction
+from core.catalog.prices.introductions import Introduction
 from core.foundation.money import Money
 from core.journeys.carts import LineView
 from core.kinds.offers import Offer, PriceTag

@@ -52,8 +52,7 @@ def stand(_stand: Stand, expected_complaints: list[str]) -> Iterator[Stand]:
 
 @pytest.fixture
 def arrive(browser: Browser, stand: Stand) -> Iterator[Arrive]:
-    """Has somebody of this name arrive with a browser, its language, and an address of their own. Trouble in a
-    browser fails the test."""
+    """Has somebody of this name arrive with a browser, its language and an address of their own. Its trouble fails the test."""
     buyers: list[Buyer] = []
 
     def new(name: str, language: str = "en-GB") -> Buyer:

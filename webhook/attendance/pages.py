@@ -28,6 +28,7 @@ from core.languages.sentences import _, marked
 from core.messages import place_wording
 from core.people import sign_in
 from core.shop import Shop
+from webhook.requests import branding
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,8 +51,9 @@ def shop_of(request: Request) -> Shop:
 def drawn(request: Request, template: str, status: int = 200, **words: Any) -> HTMLResponse:
     """A page of this template."""
     shop = shop_of(request)
+    brand = branding.of(shop)
     html = _environment().get_template(template).render(
-        shop=shop.settings.shop_name, support=shop.settings.support_email, home=shop.settings.public_url or "/", **words
+        shop=brand.shop, support=brand.support, brand=brand, home=shop.settings.public_url or "/", **words
     )  # fmt: skip
     return HTMLResponse(html, status, _PRIVATE)
 

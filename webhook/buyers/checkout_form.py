@@ -11,12 +11,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from starlette.concurrency import run_in_threadpool
 
 from core.catalog import products
+from core.catalog.products import Price
 from core.foundation.errors import (
+    AddressUnfit,
+    AddressUnproven,
     AlreadyPaid,
+    AmountUnclear,
     BadInput,
     BadQuantity,
+    BelowMinimum,
     CodeUnfit,
     PlanHeld,
+    PriceChanged,
     ShopError,
     SoldOut,
     StillSettling,
@@ -25,6 +31,7 @@ from core.foundation.errors import (
     UnknownDate,
     Withdrawn,
 )
+from core.foundation.money import Money
 from core.journeys import carts, checkout, checkout_limits
 from core.journeys.checkout import Basket, Item
 from core.languages.sentences import _, ngettext, tag
@@ -41,8 +48,8 @@ router = APIRouter()
 
 # Far more than the form's few fields take.
 _MOST_BYTES = 4096
-# The field of each clause that is agreed to or shown.
-CONSENT = "consent"
+# Fields that a form may have several of: each clause that is agreed to or shown, and each price that is.
+_SEVERAL = {"consents": "consent", "shown": "shown"}
 
 
 class Form(BaseModel):
@@ -58,6 +65,13 @@ class Form(BaseModel):
     date: Annotated[str, Field(max_length=161, pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")] = ""
     again: bool = False
     then: Literal["", "cart"] = ""
+    # What its buyer says that they pay, in major units, and what each price was shown as, `PRICE:AMOUNT` in minor units.
+    amount: Annotated[str, Field(max_length=20)] = ""
+    shown: Annotated[
+        tuple[Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9-]+:[0-9]{1,12}$")], ...], Field(max_length=20)
+    ] = ()
+    # Where what costs nothing goes.
+    email: Annotated[str, Field(max_length=1000)] = ""
     code: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9-]*$")] = ""
     consents: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
     # What nobody sees and machines fill in.
@@ -108,9 +122,9 @@ async def _body(request: Request) -> bytes:
 
 def _form(body: bytes) -> Form | None:
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
-        agreed = [value for name, value in pairs if name == CONSENT]
-        return Form.model_validate({**{name: value for name, value in pairs if name != CONSENT}, "consents": agreed})
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=40)
+        several = {field: [value for name, value in pairs if name == said] for field, said in _SEVERAL.items()}
+        return Form.model_validate({name: value for name, value in pairs if name not in _SEVERAL.values()} | several)
     except (ValidationError, ValueError):
         return None
 
@@ -119,16 +133,27 @@ def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -
     """Where the browser goes on."""
     with shop.transaction() as session:
         if form.then:
-            carts.put(session, browser, form.price, form.quantity, date_id=form.date, now=shop.now())
+            amount = _amount(session.get(Price, form.price), form)
+            carts.put(session, browser, form.price, form.quantity, date_id=form.date, amount=amount, now=shop.now())
             return "/cart"
+        amount = _amount(session.get(Price, form.price), form)
         cart_id = carts.beside(session, browser, form.product, now=shop.now())
-    items = (Item(form.price, form.quantity, form.date),)
+    items = (Item(form.price, form.quantity, form.date, amount),)
     basket = Basket(
         cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents, code=form.code,
-        back=products.page_path(form.product),
+        back=products.page_path(form.product), email=form.email, pageless=True,
     )  # fmt: skip
     checkout_limits.admit(shop, basket, sender)
-    return challenges.way_to(shop, checkout.start(shop, basket).url)
+    link = checkout.start(shop, basket)
+    return link.url if link.is_paid else challenges.way_to(shop, link.url)
+
+
+def _amount(price: Price | None, form: Form) -> int | None:
+    """What one is to cost, in minor units: as its buyer says where they may, else as it was shown. Raises AmountUnclear."""
+    if price and price.minimum is not None and form.amount:
+        return Money.parse(form.amount.strip(), price.currency).amount
+    shown = dict(each.split(":") for each in form.shown)
+    return int(shown[form.price]) if form.price in shown else None
 
 
 def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
@@ -139,6 +164,8 @@ def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
             more = _sent_again(form, path, _("Buy it once more"), again="true")
         case CodeUnfit():
             more = _sent_again(form, path, _("Buy it without the code"), code="")
+        case AddressUnproven():
+            more = f'<p><a href="/purchases">{escape(_("Your purchases"))}</a></p>'
     more += f'<p><a href="/product?p={escape(form.product)}">{escape(_("Back to the product"))}</a></p>'
     response = _page(_sentence(error), status_of(error), more)
     if response.status_code in (429, 503):
@@ -148,8 +175,8 @@ def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
 
 def _sent_again(form: Form, path: str, button: str, **changed: str) -> str:
     """The same form once more, but for what is changed in it."""
-    fields = [*(form.model_dump(exclude={"consents", "website"}) | changed).items()]
-    fields += [(CONSENT, version) for version in form.consents]
+    fields = [*(form.model_dump(exclude={*_SEVERAL, "website"}) | changed).items()]
+    fields += [(name, each) for field, name in _SEVERAL.items() for each in getattr(form, field)]
     hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
     return f'<form method="post" action="{escape(path)}">{hidden}<button>{escape(button)}</button></form>'
 
@@ -170,6 +197,19 @@ def _sentence(error: ShopError) -> str:
             return _("That date isn't offered any more. Choose another one.")
         case BadQuantity(most=most):
             return _("You can buy up to {number} of this at a time.").format(number=most)
+        case PriceChanged(amount=amount, currency=currency):
+            costs = Money(amount, currency).format()
+            return _("Its price has changed: it costs {price} now. Nothing was charged.").format(price=costs)
+        case BelowMinimum(least=least, currency=currency):
+            return _("{least} is the least that it is had for.").format(least=Money(least, currency).format())
+        case AmountUnclear(currency=currency):
+            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).major)
+        case AddressUnfit():
+            return _("Type your full email, such as name@company.com.")
+        case AddressUnproven():
+            return _(
+                "It's free, and there are only so many places. Confirm your email first: sign in at Your purchases."
+            )
         case CodeUnfit(code=code):
             return _("The code {code} can't be used for this, or it has ended.").format(code=code)
         case AlreadyPaid():

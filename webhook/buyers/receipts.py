@@ -16,7 +16,7 @@ from core.languages import formats
 from core.languages.sentences import _, marked
 from core.people import staff
 from core.shop import Shop
-from webhook.requests import cookies
+from webhook.requests import branding, cookies
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -31,10 +31,10 @@ _HEADERS = {
 
 
 @router.get("/receipts/{payment_id}")
-async def of_buyer(payment_id: str, request: Request, shop: OpenShop, token: str = "") -> Response:
+async def of_buyer(payment_id: str, request: Request, shop: OpenShop) -> Response:
     """The receipt for its buyer. Whoever is not known to be them is led to where one signs in."""
     try:
-        found = await run_in_threadpool(_for_buyer, shop, payment_id, request, token)
+        found = await run_in_threadpool(_for_buyer, shop, payment_id, request)
     except OrderNotFound:
         return RedirectResponse(f"{shop.settings.public_url}/purchases", 303, headers=_HEADERS)
     return await _page(shop, found)
@@ -46,9 +46,8 @@ async def of_staff(payment_id: str, request: Request, shop: OpenShop) -> Respons
     return await _page(shop, await run_in_threadpool(_for_staff, shop, payment_id, cookies.sign_in_of(request, shop)))
 
 
-def _for_buyer(shop: Shop, payment_id: str, request: Request, token: str) -> Receipt:
-    email, browser = cookies.signed_in(request, shop), cookies.browser_of(request, shop)
-    return receipts.for_buyer(shop, payment_id, email=email, browser=browser, token=token)
+def _for_buyer(shop: Shop, payment_id: str, request: Request) -> Receipt:
+    return receipts.for_buyer(shop, payment_id, cookies.viewer_of(request, shop))
 
 
 def _for_staff(shop: Shop, payment_id: str, sign_in_id: str) -> Receipt:
@@ -73,8 +72,9 @@ def _drawn(shop: Shop, found: Receipt) -> str:
     environment.filters["day"] = formats.day
     environment.filters["tax_words"] = _tax_words
     zone: ZoneInfo = shop.settings.zone
+    brand = branding.of(shop)
     return environment.get_template("receipt.html.j2").render(
-        shop=shop.settings.shop_name, base_url=shop.settings.public_url, receipt=found, zone=zone
+        shop=brand.shop, brand=brand, base_url=shop.settings.public_url, receipt=found, zone=zone
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ def build(
     *,
     back: str = "/cart",
     promotion: str = "",
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What Stripe is asked for; `trial` is in days, the `seller` stands on invoices, and `agreed` are the versions of clauses
     that the order is under. Who leaves the payment page goes `back` there, and `promotion` is Stripe's id of the code that is
@@ -72,6 +74,7 @@ def build(
         "adaptive_pricing": {"enabled": False},
         **_taxed(shop, order),
         **invoiced,
+        **_branded(texts),
     }
     if any(draft.stripe_price_id for draft in drafts):
         # A price of Stripe's may have several currencies.
@@ -86,6 +89,14 @@ def build(
 def promotion_in(parameters: Mapping[str, Any]) -> str:
     """Stripe's id of the promotion code that was taken off from the beginning, empty if none was."""
     return next((str(each["promotion_code"]) for each in parameters.get("discounts") or ()), "")
+
+
+def _branded(texts: Mapping[str, str]) -> dict[str, Any]:
+    """That Stripe's page bears the name and the colour of the shop, where the seller has said what they are; else it has those of
+    the account."""
+    said = {"display_name": texts.get("name", ""), "button_color": texts.get("accent", "")}
+    given = {name: text for name, text in said.items() if text}
+    return {"branding_settings": given} if given else {}
 
 
 def _taxed(shop: Shop, order: Order) -> dict[str, Any]:
