@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import streamlit as st
 
 from core.catalog import products
+from core.catalog.looks import drawn_covers
 from core.catalog.products import Kind
 from core.kinds.grants import Closing, Delivery, File, License
 from core.languages.sentences import _, marked, ngettext
@@ -196,7 +197,8 @@ def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
     key = f"{where}-{delivery.grant_id}"
     panel = frame.card(key, gap="small")
     with panel.container(horizontal=True, gap="small", vertical_alignment="center"):
-        pictures.show(products.thumb(delivery.image), key, width=72)
+        cover = drawn_covers.instead(delivery.image, delivery.product, delivery.kind)
+        pictures.show(products.thumb(cover), key, width=72)
         with st.container(width="stretch", gap="xxsmall"):
             (st.header if level == 2 else st.subheader)(words.plain(delivery.product), anchor=False)
             for line in (note, *(words.plain(each) for each in delivery.notes)):

@@ -8,6 +8,8 @@ from typing import Literal
 
 import streamlit as st
 
+from core.languages.sentences import _
+
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 TERMS, PRIVACY, IMPRINT = "buyer_pages/terms.py", "buyer_pages/privacy.py", "buyer_pages/imprint.py"
 THANKS, PURCHASES, ACCOUNT = "buyer_pages/thanks.py", "buyer_pages/purchases.py", "buyer_pages/account.py"
@@ -27,6 +29,7 @@ WITHDRAWALS = "owner_pages/withdrawals.py"
 WEBHOOKS = "owner_pages/programs/webhooks.py"
 WORKSHOPS, WORKSHOP = "owner_pages/selling/workshops.py", "owner_pages/selling/workshop.py"
 CHECK_IN = "owner_pages/selling/check_in.py"
+SHOP_SETTINGS = "owner_pages/selling/shop_settings.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -53,6 +56,7 @@ OWNER_PATHS = {
     WORKSHOPS: "owner-workshops",
     WORKSHOP: "owner-workshop",
     CHECK_IN: "owner-check-in",
+    SHOP_SETTINGS: "owner-shop",
 }
 
 
@@ -118,4 +122,6 @@ def redirect(url: str, label: str) -> None:
     """Go elsewhere in this same tab; `label` is the link for browsers that do not move by themselves."""
     target = json.dumps(url).replace("<", "\\u003c")
     st.html(f"<script>window.location.assign({target})</script>", unsafe_allow_javascript=True)
-    st.html(f'<p class="leaving">Not moving? <a href="{escape(url)}" target="_self">{escape(label)}</a></p>')
+    st.html(
+        f'<p class="leaving">{escape(_("Not moving?"))} <a href="{escape(url)}" target="_self">{escape(label)}</a></p>'
+    )

@@ -6,11 +6,14 @@ import structlog
 from core.foundation import database
 from core.foundation.errors import (
     AddressUnfit,
+    AddressUnproven,
     AlreadyPaid,
     AmountTooBig,
     AmountTooSmall,
+    AmountUnclear,
     BadInput,
     BadQuantity,
+    BelowMinimum,
     CodeUnfit,
     DetailsTooLate,
     DetailsUnfit,
@@ -27,6 +30,7 @@ from core.foundation.errors import (
     PlanChanged,
     PlanHeld,
     PlanNotActive,
+    PriceChanged,
     ReplacedLately,
     SeatNotFound,
     SeatsTaken,
@@ -44,7 +48,7 @@ from core.foundation.errors import (
 )
 from core.foundation.money import Money
 from core.languages.sentences import _, marked, ngettext
-from storefront import links, process
+from storefront import frame, links
 from storefront.amounts import price
 from storefront.dates import day, weekday
 from storefront.words import plain
@@ -64,7 +68,7 @@ def explain(error: ShopError, *, where: str, button: str = "") -> None:
         case AlreadyPaid(session_id=session_id) | StillSettling(session_id=session_id):
             links.to(links.THANKS, _("See this order"), where=where, session_id=session_id)
         case PlanHeld():
-            links.to(links.PURCHASES, _("Your purchases"), where=where)
+            links.to(links.PURCHASES, _("See all you bought"), where=where)
 
 
 def of(error: ShopError, *, button: str = "") -> str:
@@ -126,10 +130,21 @@ def of(error: ShopError, *, button: str = "") -> str:
             return _unfit(why)
         case UnknownPrice():
             return _("The price of something in your cart has changed. Remove it and add it again to go on.")
+        case AddressUnproven():
+            return _("It's free, and there are only so many places. Confirm your email first.")
         case CodeUnfit(code=code):
             return _(
                 "The code {code} can't be used for this, or it has ended. Check for typing mistakes, or pay without it."
             ).format(code=plain(code))
+        case PriceChanged(amount=amount, currency=currency):
+            costs = price(Money(amount, currency))
+            return _(
+                "Its price has changed: it costs {price} now. Nothing was charged. Try again to buy it at that."
+            ).format(price=costs)
+        case BelowMinimum(least=least, currency=currency):
+            return _("{least} is the least that it is had for.").format(least=price(Money(least, currency)))
+        case AmountUnclear(currency=currency):
+            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).major)
         case BadQuantity(most=most):
             return _("You can buy up to {most} of this at a time.").format(most=most)
         case MixedBasket(field="interval"):
@@ -227,7 +242,7 @@ def on_script_error(error: Exception) -> bool:
     said = _(
         "Something went wrong on our side. Reload the page, and if it stays, write to {address} and we'll put it right."
     )
-    st.error(said.format(address=plain(process.shop().settings.support_email)))
+    st.error(said.format(address=plain(frame.support())))
     return True
 
 
@@ -255,5 +270,4 @@ def _too_few_places(left: int, day: str) -> str:
 
 
 def _write_to_us() -> str:
-    said = _("Write to {address} and we'll put it right.")
-    return said.format(address=plain(process.shop().settings.support_email))
+    return _("Write to {address} and we'll put it right.").format(address=plain(frame.support()))

@@ -25,8 +25,9 @@ def draw(delivery: Delivery) -> None:
 
 def _link(ticket: Ticket) -> str:
     """The way to a ticket's page, on which it is changed, joined and kept in a calendar."""
-    whose = _("Ticket of {name}").format(name=ticket.name) if ticket.name else _("Your ticket")
-    label = _("Canceled: {ticket}").format(ticket=whose) if ticket.canceled else whose
+    label = _("Ticket of {name}").format(name=ticket.name) if ticket.name else _("Your ticket")
+    if ticket.canceled:
+        label = _("Canceled: {ticket}").format(ticket=label)
     return f'<a href="/ticket/{escape(ticket.token)}" target="_self">{escape(label)}</a>'
 
 

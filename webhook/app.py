@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from core.foundation import logs, outbox
+from core.languages import asked, sentences
 from core.opening import open_shop
 from core.shop import Shop
 from core.traffic import senders
@@ -57,7 +58,8 @@ class Sidecar(FastAPI):
                 return
         if scope["type"] == "http":
             senders.look_through(scope, self.state.shop.settings.trusted_proxies)
-            await telemetry.observe(self._answer, scope, receive, send)
+            with sentences.spoken(asked.of_request(scope)):
+                await telemetry.observe(self._answer, scope, receive, send)
         else:
             await self._answer(scope, receive, send)
 

@@ -18,6 +18,8 @@ from core.invoicing.billing_details import Details
 from core.invoicing.invoices import Invoice
 from core.kinds import workshops
 from core.kinds.workshops import Times
+from core.languages import sentences
+from core.languages.sentences import marked
 from core.orders import orders, payment_lines, payments, refunds
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import Share
@@ -215,7 +217,7 @@ def _buyer(order: Order) -> tuple[str, ...]:
 
 def country(code: str) -> str:
     """What a country of two letters is called."""
-    return str(Locale("en").territories.get(code, code))
+    return str(Locale.parse(sentences.language()).territories.get(code, code))
 
 
 def _rows(session: Session, payment: Payment, shares: list[Share], lines: list[OrderLine]) -> tuple[Row, ...]:
@@ -253,7 +255,7 @@ def _taxes(payment: Payment, shares: list[Share]) -> tuple[TaxRow, ...]:
 def _papers(rows: Sequence[Invoice]) -> tuple[Paper, ...]:
     found: list[Paper] = []
     for row in rows:
-        found.append(Paper("Invoice", row.number, row.hosted_url, row.pdf_url))
+        found.append(Paper(marked("Invoice"), row.number, row.hosted_url, row.pdf_url))
         if row.credit_note:
-            found.append(Paper("Credit note", row.credit_note_number, "", row.credit_note_pdf_url))
+            found.append(Paper(marked("Credit note"), row.credit_note_number, "", row.credit_note_pdf_url))
     return tuple(found)

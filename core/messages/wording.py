@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from core.catalog import products
+from core.catalog.looks.accent import DEFAULT
+from core.catalog.looks.brand import Brand
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
@@ -700,7 +703,7 @@ def _message(settings: Settings, name: str, to: str, subject: str, context: dict
 
 # Those who run the shop have no contract to withdraw from.
 _TO_STAFF = ("owner_notice", "shop_notice", "invitation", "digest")
-_PLACE = "<!-- seller -->"
+_PLACE, _LOGO = "<!-- seller -->", "<!-- logo -->"
 
 
 def signed(letter: Message, lines: Sequence[str]) -> Message:
@@ -711,6 +714,30 @@ def signed(letter: Message, lines: Sequence[str]) -> Message:
     under = f'<p class="q" style="margin:12px 0 0;font-size:13px;line-height:19px;color:#4e556b;">{said}</p>'
     text = f"{letter.text.rstrip()}\n\n{chr(10).join(lines)}\n"
     return replace(letter, text=text, html=letter.html.replace(_PLACE, under, 1))
+
+
+def branded(letter: Message, brand: Brand, settings: Settings) -> Message:
+    """The letter in the colours of the shop, with its logo on top if it has one."""
+    html = letter.html.replace(DEFAULT.ink, brand.accent.ink).replace(DEFAULT.ink_on_dark, brand.accent.ink_on_dark)
+    html = html.replace(DEFAULT.ground_on_dark, brand.accent.ground_on_dark)
+    return replace(letter, html=html.replace(_LOGO, _logo(brand, settings.public_url), 1))
+
+
+def _logo(brand: Brand, base: str) -> str:
+    """Both logos, of which a mail program shows the one for its ground; one that knows no dark ground shows the first."""
+    if not brand.logo_on_dark:
+        return ""
+    light, dark = (base + products.picture_path(key) for key in (brand.logo or brand.logo_dark, brand.logo_on_dark))
+    style = "border:0;height:32px;max-width:100%;font-size:20px;font-weight:700;"
+    name = escape(brand.name)
+    shown = f'<img class="t day" src="{escape(light)}" alt="{name}" height="32" style="display:block;{style}color:#161b2e;">'
+    at_night = (
+        f'<img class="t night" src="{escape(dark)}" alt="" height="32" style="display:none;{style}color:#161b2e;">'
+    )
+    return (
+        '<tr><td class="pad" style="padding:28px 40px 0;font-family:-apple-system,\'Segoe UI\',Roboto,Helvetica,Arial,sans-serif;">'
+        f"{shown}{at_night}</td></tr>"
+    )
 
 
 def with_way_out(letter: Message, url: str) -> Message:

@@ -16,6 +16,7 @@ from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid
+from core.languages import sentences
 from core.people import customers
 from core.shop import Shop
 from core.traffic import counting
@@ -42,8 +43,9 @@ class SignInCode(Record, table=True):
     """A code that was asked for. The digits are derived from the id, so that no table and no job ever holds them.
 
     It goes to `email`, and whoever types it is known by the `folded` form. One that proves an address which is to become
-    another, or join it, is `about` that other one, folded, and one that erases is about ERASURE: they sign nobody in.
-    `browser_id` is where it was asked for, and `veiled` if the address must not be read there.
+    another, or join it, is `about` that other one, folded, and one that erases is about ERASURE: they sign nobody in. The letter
+    speaks the `language` of the page that asked for it. `browser_id` is where it was asked for, and `veiled` if the address
+    must not be read there.
     """
 
     __tablename__ = "sign_in_codes"
@@ -52,6 +54,7 @@ class SignInCode(Record, table=True):
     email: str
     folded: str = Field(index=True)
     about: str = ""
+    language: str = ""
     browser_id: str = Field(default="", index=True)
     veiled: bool = False
     tries: int = 0
@@ -95,7 +98,8 @@ def make(
     """
     code = SignInCode(
         id=new_id("code"), email=customers.as_stored(session, email), folded=fold(email), about=about and fold(about),
-        browser_id=browser, veiled=veiled, created_at=now, expires_at=now + timedelta(minutes=CODE_MINUTES),
+        language=sentences.language(), browser_id=browser, veiled=veiled, created_at=now,
+        expires_at=now + timedelta(minutes=CODE_MINUTES),
     )  # fmt: skip
     session.add(code)
     session.flush()

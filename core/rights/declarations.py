@@ -15,6 +15,7 @@ from core.foundation.addresses import fold
 from core.foundation.database import lock_names, new_id, repeatable
 from core.foundation.errors import NothingSaid, TooManyTries
 from core.foundation.outbox import Job
+from core.languages import sentences
 from core.orders import history, orders
 from core.orders.orders import Order
 from core.people import customers
@@ -158,7 +159,7 @@ def _keep(session: Session, shop: Shop, declaration: Declaration, chosen: Offere
     lines = sorted(set(declaration.lines) & set(known))
     row = Withdrawal(
         id=new_id("wd"), token=declaration.token, order_id=order.id if order else None, reference=reference,
-        email=email, folded=fold(email), name=declaration.name.strip()[:MOST_NAME],
+        language=sentences.language(), email=email, folded=fold(email), name=declaration.name.strip()[:MOST_NAME],
         words=declaration.words.strip()[:MOST_WORDS], lines=lines,
         proof=Proof.PROVEN if chosen else Proof.MATCHED if order else Proof.UNVERIFIED, created_at=now,
     )  # fmt: skip

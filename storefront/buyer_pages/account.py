@@ -27,7 +27,7 @@ def draw_signed_out() -> None:
 
 def draw_account(email: str) -> None:
     """Addresses, sign-ins and data of whoever is signed in."""
-    links.back(links.PURCHASES, _("Your purchases"))
+    links.back(links.PURCHASES, _("Back to your purchases"))
     st.title(_("Your account"), anchor=False)
     words.quiet(_("Signed in as {email}").format(email=words.plain(email)))
     with shop.reading() as session:

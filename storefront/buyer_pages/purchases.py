@@ -53,7 +53,7 @@ def draw_signed_out() -> None:
     sign_in_form.draw(LIBRARY, intro=intro, known=known)
     if not sign_in_form.awaited():
         told = _("Used another address? Write to {support} and we'll find your order.")
-        words.quiet(told.format(support=words.plain(shop.settings.support_email)))
+        words.quiet(told.format(support=words.plain(frame.support())))
 
 
 def sign_out() -> None:

@@ -25,7 +25,7 @@ def draw_offer(offer: Offer) -> None:
     st.title(_("A seat of {product}").format(product=words.plain(offer.product)), anchor=False)
     if offer.state is not SeatState.INVITED:
         st.markdown(_("This seat was taken already. Sign in to see it."))
-        links.to(links.PURCHASES, _("Your purchases"), "inventory_2")
+        links.to(links.PURCHASES, _("See all you bought"), "inventory_2")
         return
     st.markdown(
         _("Somebody gives you a seat of their plan. It costs you nothing. Type the code of the letter to take it.")

@@ -63,7 +63,7 @@ def draw_nothing_known(title: str, text: str) -> None:
     st.title(title, anchor=False)
     st.markdown(text)
     told = _("Something missing? Write to {address}.")
-    words.quiet(told.format(address=words.plain(shop.settings.support_email)))
+    words.quiet(told.format(address=words.plain(frame.support())))
     links.to(links.PURCHASES, _("See all you bought"))
 
 
@@ -178,7 +178,7 @@ def draw_visit(session_id: str) -> None:
 session_id = st.query_params.get("session_id", "")
 with frame.column(760):
     pictures.trim()
-    if re.fullmatch(r"cs_\w{1,200}", session_id, re.ASCII):
+    if re.fullmatch(r"(cs|given)_\w{1,200}", session_id, re.ASCII):
         draw_visit(session_id)
     elif "CHECKOUT_SESSION_ID" in session_id:
         # Whoever opened the Session encoded the braces, so that Stripe did not fill them in.

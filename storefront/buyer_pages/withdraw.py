@@ -102,8 +102,7 @@ def send(declaration: Declaration) -> None:
         state[DONE] = declarations.declare(shop, declaration, who())
     except ShopError as error:
         # Whoever cannot send the form right now must not lose days by it.
-        support = words.plain(shop.settings.support_email)
-        or_write = _("Or write to {support}: that counts as well.").format(support=support)
+        or_write = _("Or write to {support}: that counts as well.").format(support=words.plain(frame.support()))
         said = [sentences.of(error), *([or_write] if isinstance(error, TooManyTries) else [])]
         st.warning(" ".join(said), icon=":material/error:")
         return

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import streamlit as st
 
 from core.catalog import products
-from core.catalog.introductions import Introduction
+from core.catalog.prices.introductions import Introduction
 from core.foundation.money import Money
 from core.journeys.carts import LineView
 from core.kinds.offers import Offer, PriceTag
@@ -61,11 +61,27 @@ def introduction(found: Introduction, tag: PriceTag, total: Money) -> str:
         return ""
     named = {"less": price(left), "total": price(total), "code": words.plain(found.code)}
     yearly = tag.interval == products.Interval.YEAR
-    if found.forever:
+    if found.forever and found.first_time:
+        costs = (
+            _("**{less}** instead of {total} per year with the code **{code}** if it is your first purchase here.")
+            if yearly
+            else _(
+                "**{less}** instead of {total} per month with the code **{code}** if it is your first purchase here."
+            )
+        )
+    elif found.forever:
         costs = (
             _("**{less}** instead of {total} per year with the code **{code}**.")
             if yearly
             else _("**{less}** instead of {total} per month with the code **{code}**.")
+        )
+    elif found.first_time:
+        costs = (
+            _("First year **{less}** instead of {total} with the code **{code}** if it is your first purchase here.")
+            if yearly
+            else _(
+                "First month **{less}** instead of {total} with the code **{code}** if it is your first purchase here."
+            )
         )
     else:
         costs = (
@@ -73,5 +89,4 @@ def introduction(found: Introduction, tag: PriceTag, total: Money) -> str:
             if yearly
             else _("First month **{less}** instead of {total} with the code **{code}**.")
         )
-    first = [_("It is for your first purchase here.")] if found.first_time else []
-    return " ".join([costs.format(**named), *first, _("You type it on the payment page.")])
+    return " ".join([costs.format(**named), _("You type it on the payment page.")])

@@ -38,9 +38,11 @@ _FOCUSED = """() => {
 class Buyer:
     """One browser with one tab. Whatever goes wrong behind the scenes is kept in `troubles`."""
 
-    def __init__(self, browser: Browser, stand: Stand, email: str, *, ignore_https_errors: bool = False) -> None:
+    def __init__(
+        self, browser: Browser, stand: Stand, email: str, *, language: str = "en-GB", ignore_https_errors: bool = False
+    ) -> None:
         self.context = browser.new_context(
-            viewport={"width": 1280, "height": 900}, locale="en-GB", ignore_https_errors=ignore_https_errors
+            viewport={"width": 1280, "height": 900}, locale=language, ignore_https_errors=ignore_https_errors
         )
         self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []

@@ -67,7 +67,7 @@ def test_a_receipt_says_who_sold_what_to_whom_at_which_tax(taxed: Shop, paid: Pa
     page = answer.text
     for said in (
         "Plainwork ApS", "Nansensgade 41", "VAT id DK12345674", "Nora Lindqvist", "&lt;b&gt;Torstraße&lt;/b&gt; 9", "DE123456789",
-        "Field Guide × 2", "€58.00", "Template Kit", "€79.00", "€137.00", "−€68.50", "€68.50", "Of which tax 19 % on €57.57",
+        "Field Guide × 2", "€58.00", "Template Kit", "€79.00", "€137.00", "−€68.50", "€68.50", "Of which tax 19% on €57.57",
         "€10.93", "−€10.00", "€58.50",
     ):  # fmt: skip
         assert said in page, said

@@ -37,9 +37,9 @@ def test_a_purchase_is_answered_by_one_letter_that_holds_everything(trade: Trade
         )
 
     (letter,) = trade.postbox.to(buyer)
-    assert letter["Subject"] == f"Your Plainwork order {order.number}"
-    assert letter["From"] == "Plainwork <hello@plainwork.example>"
-    assert letter["Message-ID"].endswith("@plainwork.example>")
+    assert letter["Subject"] == f"Your Shop order {order.number}"
+    assert letter["From"] == "Shop <hello@shop.example>"
+    assert letter["Message-ID"].endswith("@shop.example>")
     for form in (text_of(letter), html_of(letter)):
         assert all(name in form for name in ("Field Guide", "Template Kit", "Clinic", "€248.00", order.number))
         assert key in form

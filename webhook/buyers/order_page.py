@@ -19,7 +19,7 @@ from core.people import purchases
 from core.people.receipts import order_links
 from core.people.receipts.order_links import OrderLink
 from core.shop import Shop
-from webhook.requests import cookies
+from webhook.requests import branding, cookies
 from webhook.requests.dependencies import OpenShop
 
 if TYPE_CHECKING:
@@ -85,9 +85,10 @@ def _to_code(shop: Shop, token: str) -> RedirectResponse:
 
 
 def _drawn(shop: Shop, found: OrderLink, to: str) -> str:
+    brand = branding.of(shop)
     return _environment().get_template("order_link.html.j2").render(
-        shop=shop.settings.shop_name, support=shop.settings.support_email, home=shop.settings.public_url or "/",
-        number=found.number, receipt=to == RECEIPT,
+        shop=brand.shop, support=brand.support, home=shop.settings.public_url or "/",
+        brand=brand, number=found.number, receipt=to == RECEIPT,
     )  # fmt: skip
 
 
@@ -95,5 +96,11 @@ def _drawn(shop: Shop, found: OrderLink, to: str) -> str:
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not before somebody opens a page
 
+    from core.languages import templates
+
     folders = [_HERE / "templates", _HERE / "attendance" / "templates"]
-    return Environment(loader=FileSystemLoader(folders), undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(folders), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+    )
+    templates.equip(environment)
+    return environment

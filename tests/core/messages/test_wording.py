@@ -157,7 +157,7 @@ def test_the_html_is_whole_escaped_and_asks_for_nothing_from_elsewhere(letter: M
     assert "None" not in words
     assert " ." not in words
     assert " ," not in words
-    assert all(link.startswith(("http://localhost:8501/", "mailto:hello@plainwork.example")) for link in page.links)
+    assert all(link.startswith(("http://localhost:8501/", "mailto:hello@shop.example")) for link in page.links)
     assert "<for>" not in letter.html
 
 

@@ -138,7 +138,7 @@ def test_of_what_was_overtaken_the_page_says_so(owner: Visitor) -> None:
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_each_kind_is_shown_and_a_test_of_it_sent_to_whoever_asks(owner: Visitor, kind: Job) -> None:
     tab = opens(owner, view="kinds", kind=kind.value)
-    assert "Plainwork" in framed(tab)
+    assert "Shop" in framed(tab)
     sound(tab.button(key="send-test").click().run())
     assert "A test goes to owner" in words(tab)
     sound(tab.button(key="send-test").click().run())  # another one, since it was asked for anew
