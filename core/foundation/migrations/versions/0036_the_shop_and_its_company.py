@@ -7,7 +7,7 @@ and `company` the seller's, so that for every seller all stays as it is. The dem
 from alembic import op
 
 revision = "0036"
-down_revision = "0034"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
