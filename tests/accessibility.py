@@ -49,6 +49,7 @@ def same_names(page: Page) -> list[str]:
 
 _LINKS = """() => [...document.querySelectorAll('a[href]')]
     .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.closest('[aria-hidden=true]'))
+    .filter(each => { const box = each.getBoundingClientRect(); return box.right > 0 && box.left < innerWidth; })
     .map(each => (each.ariaLabel || [...each.querySelectorAll('[data-testid=stIconMaterial]')].reduce(
         (text, icon) => text.replace(icon.innerText, ''), each.innerText) || each.querySelector('img')?.alt || '').trim())"""
 

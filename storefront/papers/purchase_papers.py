@@ -16,7 +16,7 @@ from core.people.purchases import Purchase, PurchasedLine
 from storefront import amounts, dates, process, sentences, words
 from storefront.library import clicks
 
-STATES = {
+_STATES = {
     Status.PROCESSING: ("orange", marked("Settling")),
     Status.PAID: ("orange", marked("Being prepared")),
     Status.FULFILLED: ("green", marked("Paid")),
@@ -27,12 +27,6 @@ STATES = {
     Status.CANCELED: ("gray", marked("Ended")),
 }
 _SAID = "details-said"
-
-
-def badge(status: Status) -> str:
-    """How an order stands, as a badge; nothing for one that was not paid."""
-    color, word = STATES.get(status, ("", ""))
-    return f":{color}-badge[{_(word)}]" if color else ""
 
 
 def draw(bought: Sequence[Purchase], email: str) -> None:
@@ -50,19 +44,25 @@ def draw(bought: Sequence[Purchase], email: str) -> None:
 def _draw_order(purchase: Purchase, papers: OrderPapers) -> None:
     with st.container(border=True, gap="xxsmall", key=f"papers-{purchase.order_id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
-            st.markdown(f"**{purchase.number}** &nbsp; {badge(purchase.status)}", width="content")
+            st.markdown(f"**{purchase.number}** &nbsp; {_badge(purchase.status)}", width="content")
             st.markdown(f"**{amounts.price(purchase.total)}**", width="content")
         words.quiet(f"{dates.day(purchase.placed_at)} · {', '.join(map(item, purchase.lines))}")
         returned = [each.returned for each in purchase.paid if each.returned.amount]
         if returned:
-            total = amounts.price(sum(returned[1:], start=returned[0]))
-            words.quiet(_("{amount} of it went back.").format(amount=total))
+            words.quiet(
+                _("{amount} of it went back.").format(amount=amounts.price(sum(returned[1:], start=returned[0])))
+            )
         clicks.draw_said(f"papers-{purchase.order_id}")
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if found := links_of(papers, purchase.number):
                 st.markdown(" · ".join(found), width="content")
             if purchase.paid and purchase.email:
                 _draw_resend(purchase)
+
+
+def _badge(status: Status) -> str:
+    color, label = _STATES.get(status, ("gray", ""))
+    return f":{color}-badge[{_(label)}]" if label else ""
 
 
 def _draw_resend(purchase: Purchase) -> None:
@@ -106,8 +106,8 @@ def _draw_details(open_ones: Sequence[Purchase], papers: dict[str, OrderPapers],
     with st.expander(_("Made out to a company"), icon=":material/domain:"):
         words.quiet(
             _(
-                "For {days} days after a payment you can say to whom its receipt and invoice are made out. An invoice that was "
-                "written already is taken back by a credit note, and another one is written."
+                "For {days} days after a payment you can say to whom its receipt and invoice are made out. An "
+                "invoice that was written already is taken back by a credit note, and another one is written."
             ).format(days=billing_details.OPEN_FOR.days)
         )
         by_id = {each.order_id: each for each in open_ones}
@@ -133,10 +133,14 @@ def _fields(order_id: str, known: Details | None) -> Details:
     line1, line2 = text(_("Street and number"), "line1", 200), text(_("More of the address"), "line2", 200)
     left, right = st.columns(2)
     return Details(
-        name, line1, line2=line2, postal_code=text(_("Postcode"), "postal_code", 20, left),
+        name,
+        line1,
+        line2=line2,
+        postal_code=text(_("Postcode"), "postal_code", 20, left),
         city=text(_("Town"), "city", 100, right),
-        country=text(_("Country, in two letters"), "country", 2, left, "DE"), tax_id=text(_("VAT or tax id"), "tax_id", 30, right),
-    )  # fmt: skip
+        country=text(_("Country, in two letters"), "country", 2, left, "DE"),
+        tax_id=text(_("VAT or tax id"), "tax_id", 30, right),
+    )
 
 
 def _keep(order_id: str, number: str, details: Details, email: str) -> None:
@@ -146,6 +150,7 @@ def _keep(order_id: str, number: str, details: Details, email: str) -> None:
         st.warning(sentences.of(error), icon=":material/error:")
         return
     st.session_state[_SAID] = _(
-        "The receipt of {number} is made out to {company} now. If there is an invoice, a new one follows within minutes."
+        "The receipt of {number} is made out to {company} now. If there is an invoice, a new one "
+        "follows within minutes."
     ).format(number=words.plain(number), company=words.plain(details.name.strip()))
     st.rerun()

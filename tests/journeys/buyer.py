@@ -242,6 +242,11 @@ def link_in(letter: dict[str, str]) -> str:
     return _found(re.compile(r"(http\S+/purchases\?letter=\S+)"), letter["text"])
 
 
+def order_link_in(letter: dict[str, str]) -> str:
+    """The link to its order that a letter holds."""
+    return _found(re.compile(r"(http\S+/order/\S+)"), letter["text"])
+
+
 def _found(pattern: re.Pattern[str], text: str) -> str:
     match = pattern.search(text)
     assert match, f"{pattern.pattern} is not in {text!r}"
