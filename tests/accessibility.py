@@ -41,6 +41,19 @@ def findings(page: Page, *, only: Sequence[str] = ()) -> list[str]:
     ]
 
 
+def same_names(page: Page) -> list[str]:
+    """The names that several links bear which are to be seen: who hears of the links alone cannot tell them apart."""
+    found: list[str] = page.evaluate(_LINKS)
+    return sorted({each for each in found if found.count(each) > 1})
+
+
+_LINKS = """() => [...document.querySelectorAll('a[href]')]
+    .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.closest('[aria-hidden=true]'))
+    .filter(each => { const box = each.getBoundingClientRect(); return box.right > 0 && box.left < innerWidth; })
+    .map(each => (each.ariaLabel || [...each.querySelectorAll('[data-testid=stIconMaterial]')].reduce(
+        (text, icon) => text.replace(icon.innerText, ''), each.innerText) || each.querySelector('img')?.alt || '').trim())"""
+
+
 def _is_not_ours(page: Page, rule: str, element: str) -> bool:
     return any(
         rule in rules and page.locator(element).first.evaluate("(each, name) => !!each.closest(name)", name)

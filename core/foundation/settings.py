@@ -61,8 +61,8 @@ class Settings(BaseSettings):
     ops_webhook_url: str = ""
     crm_webhook_url: str = ""
     private_webhooks: Literal["", "allow", "refuse"] = ""
-    shop_name: str = "Plainwork"
-    support_email: str = "hello@plainwork.example"
+    shop_name: str = "Shop"
+    support_email: str = "hello@shop.example"
     shop_timezone: str = "UTC"
     languages_dir: str = ""
     default_language: str = catalogs.ENGLISH  # after the folder that it may be found in

@@ -6,11 +6,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_location
 from babel.numbers import format_decimal, format_percent
 
 from core.languages import catalogs, sentences
-from core.languages.sentences import _, marked
+from core.languages.sentences import _, marked, ngettext
 
 # Our English is written as in Britain, and so are its dates.
 _DATES = {catalogs.ENGLISH: "en_GB"}
@@ -63,7 +63,9 @@ def each(interval: str) -> str:
 
 def place(timezone: str) -> str:
     """Whose clock a zone is, such as Berlin."""
-    return timezone.rpartition("/")[2].replace("_", " ")
+    if timezone.partition("/")[0] in (timezone, "Etc"):
+        return timezone.rpartition("/")[2]
+    return get_timezone_location(timezone, locale=_locale(), return_city=True).rpartition("/")[2]
 
 
 def number(value: int | float | Decimal, *, digits: int | None = None) -> str:
@@ -85,7 +87,7 @@ def size(octets: int) -> str:
         if octets >= factor:
             amount = octets / factor
             return f"{number(amount, digits=1 if amount < 10 else 0)} {unit}"
-    return sentences.ngettext("{number} byte", "{number} bytes", octets).format(number=octets)
+    return ngettext("{number} byte", "{number} bytes", octets).format(number=octets)
 
 
 def listed(names: Sequence[str]) -> str:

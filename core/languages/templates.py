@@ -15,12 +15,7 @@ from core.languages import formats, sentences
 
 def equip(environment: Environment) -> None:
     """Give templates `_` and `ngettext`, and the dates of the language that is spoken."""
-    environment.globals.update(_=_said, ngettext=_counted, language=_tag, formats=formats)
-
-
-def _tag() -> str:
-    """The language for the page's `lang`."""
-    return sentences.language().replace("_", "-")
+    environment.globals.update(_=_said, ngettext=_counted, language=sentences.tag, formats=formats)
 
 
 @pass_eval_context

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from core.catalog import products
+from core.catalog.looks.accent import DEFAULT
+from core.catalog.looks.brand import Brand
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
@@ -59,7 +62,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "lines": letter.lines,
         "adjustment": _adjustment(letter),
         "headline": _thanks(there, missing),
-        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in there],
+        "deliveries": [_item(delivery, letter, base_url=settings.public_url) for delivery in there],
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
         "agreed": letter.agreed,
@@ -115,7 +118,7 @@ def delivered_late(settings: Settings, letter: OrderLetter) -> Message:
         "number": letter.number,
         "headline": _("It's ready now."),
         "intro": _("What was missing from your order is yours now. Thank you for your patience."),
-        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in letter.deliveries],
+        "deliveries": [_item(delivery, letter, base_url=settings.public_url) for delivery in letter.deliveries],
         "library_url": letter.library_url,
     }
     return _message(
@@ -298,7 +301,7 @@ def access_changed(settings: Settings, letter: AccessLetter) -> Message:
             settings, letter.email, _("Order {number} is open again").format(number=number),
             headline=_("It's open again."),
             paragraphs=[_("You can use {names} of order {number} again.").format(names=names, number=number)],
-            button=_("Go to your purchases"), url=letter.library_url, library_url=letter.library_url,
+            button=_("Open your order"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
         )  # fmt: skip
     closed = _("We closed {names} of order {number}.").format(names=names, number=number)
     return _about_order(
@@ -320,7 +323,7 @@ def new_version(settings: Settings, letter: VersionLetter) -> Message:
     return _about_order(
         settings, letter.email, _("New: {product}, {file}").format(product=letter.product, file=letter.file),
         headline=_("There is a newer one."), paragraphs=[said, *([letter.notes] if letter.notes else [])],
-        button=_("Download it"), url=letter.library_url, library_url=letter.library_url,
+        button=_("Download it"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 
@@ -605,33 +608,37 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             )
 
 
-def _item(delivery: Delivery, *, base_url: str) -> dict[str, object]:
-    """One thing that was bought, in a sentence and a button's words."""
+def _item(delivery: Delivery, letter: OrderLetter, *, base_url: str) -> dict[str, object]:
+    """One thing that was bought, in a sentence, and a button that leads to what it names."""
+    opens = f"{letter.order_url}?to={delivery.grant_id}" if letter.order_url else letter.library_url
+    tickets = [each for each in delivery.tickets if not each.canceled]
     match delivery.kind:
         case Kind.DOWNLOAD:
-            text = _("{files}. Yours to keep: download it again whenever you like.").format(files=_files(delivery))
-            button = _("Download")
+            text = _("{files}. Yours to keep.").format(files=_files(delivery))
+            button = _("Download {name}")
         case Kind.LICENSE:
-            text, button = _licence(delivery), _("Download")
+            text, button = _licence(delivery), _("Download {name}") if delivery.files else _("See {name}")
         case Kind.PLAN:
             text = ngettext(
                 "One seat, for whoever you choose.",
                 "{number} seats. Give them out whenever you like.",
                 delivery.quantity,
             ).format(number=delivery.quantity)
-            button = _("Invite teammates")
+            button, opens = _("Give seats of {name}"), letter.library_url
         case Kind.WORKSHOP:
-            text, button = _when(delivery), _("See your place")
+            text, button = (
+                _when(delivery),
+                _("See your places in {name}") if tickets[1:] else _("See your place in {name}"),
+            )
+            opens = f"{base_url}/ticket/{tickets[0].token}" if len(tickets) == 1 else opens
     return {
         "title": delivery.product,
         "text": text,
         "key": "\n".join(each.key for each in delivery.licenses),
-        "button": button,
-        "tickets": [
-            {"name": ticket.name, "url": f"{base_url}/ticket/{ticket.token}"}
-            for ticket in delivery.tickets
-            if not ticket.canceled
-        ],
+        "button": button.format(name=delivery.product),
+        "url": opens,
+        # Of a single one the button is the way to it.
+        "tickets": [{"name": each.name, "url": f"{base_url}/ticket/{each.token}"} for each in tickets if tickets[1:]],
     }
 
 
@@ -696,7 +703,7 @@ def _message(settings: Settings, name: str, to: str, subject: str, context: dict
 
 # Those who run the shop have no contract to withdraw from.
 _TO_STAFF = ("owner_notice", "shop_notice", "invitation", "digest")
-_PLACE = "<!-- seller -->"
+_PLACE, _LOGO = "<!-- seller -->", "<!-- logo -->"
 
 
 def signed(letter: Message, lines: Sequence[str]) -> Message:
@@ -707,6 +714,30 @@ def signed(letter: Message, lines: Sequence[str]) -> Message:
     under = f'<p class="q" style="margin:12px 0 0;font-size:13px;line-height:19px;color:#4e556b;">{said}</p>'
     text = f"{letter.text.rstrip()}\n\n{chr(10).join(lines)}\n"
     return replace(letter, text=text, html=letter.html.replace(_PLACE, under, 1))
+
+
+def branded(letter: Message, brand: Brand, settings: Settings) -> Message:
+    """The letter in the colours of the shop, with its logo on top if it has one."""
+    html = letter.html.replace(DEFAULT.ink, brand.accent.ink).replace(DEFAULT.ink_on_dark, brand.accent.ink_on_dark)
+    html = html.replace(DEFAULT.ground_on_dark, brand.accent.ground_on_dark)
+    return replace(letter, html=html.replace(_LOGO, _logo(brand, settings.public_url), 1))
+
+
+def _logo(brand: Brand, base: str) -> str:
+    """Both logos, of which a mail program shows the one for its ground; one that knows no dark ground shows the first."""
+    if not brand.logo_on_dark:
+        return ""
+    light, dark = (base + products.picture_path(key) for key in (brand.logo or brand.logo_dark, brand.logo_on_dark))
+    style = "border:0;height:32px;max-width:100%;font-size:20px;font-weight:700;"
+    name = escape(brand.name)
+    shown = f'<img class="t day" src="{escape(light)}" alt="{name}" height="32" style="display:block;{style}color:#161b2e;">'
+    at_night = (
+        f'<img class="t night" src="{escape(dark)}" alt="" height="32" style="display:none;{style}color:#161b2e;">'
+    )
+    return (
+        '<tr><td class="pad" style="padding:28px 40px 0;font-family:-apple-system,\'Segoe UI\',Roboto,Helvetica,Arial,sans-serif;">'
+        f"{shown}{at_night}</td></tr>"
+    )
 
 
 def with_way_out(letter: Message, url: str) -> Message:

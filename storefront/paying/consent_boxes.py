@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.languages.sentences import _
 from core.rights.clauses import Asked
 from storefront import process, words
 
@@ -29,14 +30,14 @@ def lacking(asked: tuple[Asked, ...]) -> bool:
 
 def explain_lacking() -> None:
     """Say what is still to be done."""
-    st.warning("Tick the box of the terms first.", icon=":material/check_box_outline_blank:")
+    st.warning(_("Tick the box of the terms first."), icon=":material/check_box_outline_blank:")
 
 
 def draw_business() -> None:
     """For whom it is bought, where that makes a difference."""
     settings = process.shop().settings
     if (settings.tax, settings.invoices) != ("off", "off"):
-        st.checkbox("I'm buying for a business", key=_BUSINESS, help="Stripe asks for its VAT or tax id.")
+        st.checkbox(_("I'm buying for a business"), key=_BUSINESS, help=_("Stripe asks for its VAT or tax id."))
 
 
 def for_business() -> bool:

@@ -50,9 +50,11 @@ _GO_ON = """to => new Promise(done => {
 class Buyer:
     """One browser with one tab. Whatever goes wrong behind the scenes is kept in `troubles`."""
 
-    def __init__(self, browser: Browser, stand: Stand, email: str, *, ignore_https_errors: bool = False) -> None:
+    def __init__(
+        self, browser: Browser, stand: Stand, email: str, *, language: str = "en-GB", ignore_https_errors: bool = False
+    ) -> None:
         self.context = browser.new_context(
-            viewport={"width": 1280, "height": 900}, locale="en-GB", ignore_https_errors=ignore_https_errors
+            viewport={"width": 1280, "height": 900}, locale=language, ignore_https_errors=ignore_https_errors
         )
         self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
@@ -238,6 +240,11 @@ class Buyer:
 def link_in(letter: dict[str, str]) -> str:
     """The link to the library that a letter holds."""
     return _found(re.compile(r"(http\S+/purchases\?letter=\S+)"), letter["text"])
+
+
+def order_link_in(letter: dict[str, str]) -> str:
+    """The link to its order that a letter holds."""
+    return _found(re.compile(r"(http\S+/order/\S+)"), letter["text"])
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str:

@@ -1,8 +1,10 @@
 """Buying by a form of plain HTML: the browser goes to pay, or reads why not."""
 
 import pytest
+from sqlmodel import update
 from starlette.testclient import TestClient
 
+from core.catalog.products import Price
 from core.foundation import signing
 from core.foundation.errors import StripeRefused, StripeUnreachable
 from core.journeys import carts
@@ -97,6 +99,44 @@ def test_what_is_only_put_in_the_cart_leads_there(shop: Shop, stripe: FakeStripe
     assert stripe.sessions == {}
 
 
+def test_what_is_free_goes_to_the_address_and_its_browser_sees_it(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    gift = {"product": "gift", "price": "gift-eur"}
+    assert "Type your full email" in client.post(FORM, data=gift | {"email": "ann"}).text
+    answer = client.post(FORM, data=gift | {"email": "ann@buyer.example"})
+    (order,) = builders.rows(shop, Order)
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, f"http://localhost:8501/thanks?session_id=given_{order.id}",
+    )  # fmt: skip
+    assert (order.status, order.browser_id, stripe.calls) == ("fulfilled", browser_of(shop, client), [])
+
+
+@builders.on_sqlite
+def test_a_form_that_shows_another_price_than_counts_now_charges_neither(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    answer = client.post(FORM, data=GUIDE | {"shown": ["kit-eur:1", "guide-eur:1900"]})
+    assert (answer.status_code, "it costs €29.00 now" in answer.text) == (409, True)
+    assert stripe.calls == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "charged"), [("7,50", 750), ("12", 1200), ("4.99", "€5.00 is the least"), ("a lot", "such as 12.50")]
+)
+@builders.on_sqlite
+def test_buyers_say_what_they_pay_where_they_may(
+    shop: Shop, client: TestClient, amount: str, charged: int | str
+) -> None:
+    with shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == "guide-eur").values(minimum=500))
+    answer = client.post(FORM, data=GUIDE | {"amount": amount, "shown": "guide-eur:2900"})
+    if isinstance(charged, str):
+        assert (answer.status_code, charged in answer.text) == (400, True)
+    else:
+        assert [line.unit_amount for line in builders.rows(shop, OrderLine)] == [charged]
+
+
 def test_a_code_is_taken_off_from_the_beginning(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
     builders.add_code(shop, "SPRING")
     assert client.post(FORM, data=GUIDE | {"code": "spring"}).status_code == 303
@@ -146,7 +186,7 @@ def test_why_not_is_a_page_that_leads_back(
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"price=guide-eur", b"product=guide&price=guide-eur&quantity=0", b"product=guide&price=guide-eur&amount=1",
+        b"", b"price=guide-eur", b"product=guide&price=guide-eur&quantity=0", b"product=guide&price=guide-eur&sum=1",
         b"product=%3Cscript%3E&price=guide-eur", b"product=guide&price=guide%00", "product=gu\u00efde&price=guide-eur".encode(),
         b"product=guide&price=guide-eur&again=perhaps", b"product=guide&price=guide-eur&date=" + b"a" * 5000,
         b"&".join([b"product=guide"] * 11),

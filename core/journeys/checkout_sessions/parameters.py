@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,15 @@ from core.shop import Shop
 # Stripe's bounds of what an invoice of its says in the seller's words.
 _LONGEST_FOOTER = 5000
 
+# What Stripe's page speaks, beside what it finds out by itself, by the languages that differ only by their names.
+_LOCALES = {
+    **{name: name for name in (
+        "bg", "cs", "da", "de", "el", "es", "et", "fi", "fil", "fr", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt",
+        "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh",
+    )},
+    "en_GB": "en-GB", "fr_CA": "fr-CA", "pt_BR": "pt-BR", "es_419": "es-419", "zh_HK": "zh-HK", "zh_TW": "zh-TW",
+}  # fmt: skip
+
 
 def build(
     shop: Shop,
@@ -29,6 +39,7 @@ def build(
     *,
     back: str = "/cart",
     promotion: str = "",
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What Stripe is asked for; `trial` is in days, the `seller` stands on invoices, and `agreed` are the versions of clauses
     that the order is under. Who leaves the payment page goes `back` there, and `promotion` is Stripe's id of the code that is
@@ -63,10 +74,13 @@ def build(
         "adaptive_pricing": {"enabled": False},
         **_taxed(shop, order),
         **invoiced,
+        **_branded(texts),
     }
     if any(draft.stripe_price_id for draft in drafts):
         # A price of Stripe's may have several currencies.
         parameters["currency"] = order.currency
+    if locale := _LOCALES.get(order.language):
+        parameters["locale"] = locale
     if order.email:
         parameters["customer_email"] = order.email
     return parameters
@@ -75,6 +89,14 @@ def build(
 def promotion_in(parameters: Mapping[str, Any]) -> str:
     """Stripe's id of the promotion code that was taken off from the beginning, empty if none was."""
     return next((str(each["promotion_code"]) for each in parameters.get("discounts") or ()), "")
+
+
+def _branded(texts: Mapping[str, str]) -> dict[str, Any]:
+    """That Stripe's page bears the name and the colour of the shop, where the seller has said what they are; else it has those of
+    the account."""
+    said = {"display_name": texts.get("name", ""), "button_color": texts.get("accent", "")}
+    given = {name: text for name, text in said.items() if text}
+    return {"branding_settings": given} if given else {}
 
 
 def _taxed(shop: Shop, order: Order) -> dict[str, Any]:
