@@ -164,7 +164,7 @@ def _cost(offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code:
 def _cost_lines(
     offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code: Introduction | None
 ) -> Iterator[str]:
-    each = f" {words.EACH[wanted.tag.interval]}" if wanted.tag.interval else ""
+    each = f" {words.each(wanted.tag.interval)}" if wanted.tag.interval else ""
     written = total.format(short=True) if total or each else _("Free")
     if code and less is not None:
         yield f'<p class="sum"><s>{escape(written)}</s> {escape(less.format(short=True))}{each}</p>'
@@ -286,7 +286,7 @@ def price(tag: PriceTag) -> str:
         return _("Free")
     if tag.least is not None:
         return _("From {price}").format(price=tag.least.format(short=True))
-    each = f" {words.EACH[tag.interval]}" if tag.interval else ""
+    each = f" {words.each(tag.interval)}" if tag.interval else ""
     return tag.amount.format(short=True) + each
 
 
