@@ -99,7 +99,7 @@ def keep_links_fresh() -> None:
 
 
 def _draw_download(delivery: Delivery, where: str, level: int) -> Any:
-    card = _card(delivery, where, level, _("Yours to keep: download it again whenever you like."))
+    card = _card(delivery, where, level, _("Yours to keep."))
     with card:
         _draw_files(delivery.files, delivery.product, f"{where}-{delivery.grant_id}")
     return card

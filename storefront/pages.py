@@ -106,10 +106,12 @@ def draw_sidebar(me: Staff) -> None:
             st.stop()
 
 
-with shop.reading() as session:
-    # Each run reads them anew: what somebody changes in another process is seen at once.
-    state.update(in_cart=0 if in_office else carts.size(session, visitor.browser_id()), texts=products.texts(session))
-if stylesheets.bring(frame.brand().accent):
+me = gate.who() if in_office else None
+if me or not in_office:
+    # Each run reads them anew: what somebody changes in another process is seen at once. Of strangers nothing is asked.
+    with shop.reading() as session:
+        state.update(in_cart=0 if me else carts.size(session, visitor.browser_id()), texts=products.texts(session))
+if frame.texts() and stylesheets.bring(frame.brand().accent):
     st.rerun()
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(
@@ -117,7 +119,6 @@ st.set_page_config(
     initial_sidebar_state=232 if in_office else "auto",
     page_icon=pictures.inline("pushcart-favicon.svg") if in_office else pictures.favicon(frame.brand()),
 )
-me = gate.who() if in_office else None
 needs = bar.needs() if me else []
 if not in_office:
     visitor.remember_reference()

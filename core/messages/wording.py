@@ -614,7 +614,7 @@ def _item(delivery: Delivery, letter: OrderLetter, *, base_url: str) -> dict[str
     tickets = [each for each in delivery.tickets if not each.canceled]
     match delivery.kind:
         case Kind.DOWNLOAD:
-            text = _("{files}. Yours to keep: download it again whenever you like.").format(files=_files(delivery))
+            text = _("{files}. Yours to keep.").format(files=_files(delivery))
             button = _("Download {name}")
         case Kind.LICENSE:
             text, button = _licence(delivery), _("Download {name}") if delivery.files else _("See {name}")

@@ -40,19 +40,8 @@ from storefront.serving.sharing import About
 _CODES = Limit("codes by address", 20)
 # So many seconds a page is given to others as it is.
 _FRESH = 1.0
-_MISSING = About("We can't find that product")
-_NOWHERE = About("There is nothing at this address")
-_AWAY = About("We'll be right back")
-_NOTHING_LOST = (
-    "We can't get at our records right now. Nothing is lost, and what you paid for stays yours. "
-    "This page tries again by itself."
-)
 # After so many seconds.
 AGAIN = 5
-_NEEDS_SCRIPT = (
-    "This page needs JavaScript, which is switched off in this browser. What is for sale can be bought without: "
-    '<a href="/">see everything in the shop</a>.'
-)
 
 
 @dataclass(frozen=True)
@@ -112,19 +101,28 @@ class PlainPages:
 
     async def other(self, title: str) -> PlainPage:
         """A page of which there is nothing to be seen without a script."""
-        return self._page(About(title), f"<noscript><p>{_NEEDS_SCRIPT}</p></noscript>", (await self._look()).texts)
+        text = _(
+            "This page needs JavaScript, which is switched off in this browser. What is for sale can be bought without."
+        )
+        more = f'{tag_of("p", text)}<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
+        return self._page(About(title), f"<noscript>{more}</noscript>", (await self._look()).texts)
 
     def missing(self) -> PlainPage:
         """That there is no such product."""
-        return self._dead_end(_MISSING, "It may have been renamed or taken off the shelf.")
+        about = About(_("We can't find that product"))
+        return self._dead_end(about, _("It may have been renamed or taken off the shelf."))
 
     def nowhere(self) -> PlainPage:
         """That there is no such page."""
-        return self._dead_end(_NOWHERE, "The link may be an old one, or there is a slip in the address.")
+        about = About(_("There is nothing at this address"))
+        return self._dead_end(about, _("The link may be an old one, or there is a slip in the address."))
 
     def away(self) -> PlainPage:
         """That nothing can be told for a moment. The page asks again by itself."""
-        page = self._page(_AWAY, f"{tag_of('h1', _AWAY.title)}{tag_of('p', _NOTHING_LOST)}", {})
+        about = About(_("We'll be right back"))
+        lost = _("We can't get at our records right now. Nothing is lost, and what you paid for stays yours.")
+        text = f"{tag_of('h1', about.title)}{tag_of('p', lost)}{tag_of('p', _('This page tries again by itself.'))}"
+        page = self._page(about, text, self._kept.texts if self._kept else {})
         return replace(page, head=f'{page.head}<meta http-equiv="refresh" content="{AGAIN}">')
 
     async def offers(self) -> Mapping[str, Offer]:
@@ -206,14 +204,15 @@ class PlainPages:
         title = _(frame.DOCUMENTS[name])
         heading = tag_of("h1", title)
         if not text:
-            return self._page(About(title), f"{heading}{tag_of('p', 'There is nothing here yet.')}", look.texts)
+            return self._page(About(title), f"{heading}{tag_of('p', _('There is nothing here yet.'))}", look.texts)
         if seller.is_link(text):
-            text = f"It stands [on a page of its own]({text})."
-        about = About(title, f"{title} of {self._brand(look.texts).name}", self._address(f"/{name}"))
+            text = _("It stands [on a page of its own]({address}).").format(address=text)
+        called = _("{document} of {shop}").format(document=title, shop=self._brand(look.texts).name)
+        about = About(title, called, self._address(f"/{name}"))
         return self._page(about, f'<div class="text">{heading}{_rendered(text)}</div>', look.texts)
 
     def _dead_end(self, about: About, text: str) -> PlainPage:
-        more = '<p><a href="/">See everything in the shop</a></p>'
+        more = f'<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
         # The database is not asked for it: whoever tries addresses at random would have it asked each time.
         texts = self._kept.texts if self._kept else {}
         return self._page(about, f"{tag_of('h1', about.title)}{tag_of('p', text)}{more}", texts)
@@ -228,10 +227,9 @@ class PlainPages:
         who = seller.of(texts, self._shop.settings)
         brand = self._brand(texts)
         written = "".join(
-            f' · <a href="{escape(who.document(each) if seller.is_link(who.document(each)) else f"/{each}")}">'
-            f"{escape(_(title))}</a>"
+            f' · <a href="{escape(address if seller.is_link(address) else f"/{each}")}">{escape(_(title))}</a>'
             for each, title in frame.DOCUMENTS.items()
-            if who.document(each)
+            if (address := who.document(each))
         )
         return PlainPage(
             f"{sharing.tags(about, brand.name)}{brand_html.icon(brand)}{_colors(brand)}",
@@ -309,8 +307,8 @@ def _product(offer: Offer, texts: Mapping[str, str]) -> str:
     return (
         f'<div class="product"><div>{_picture(offer)}</div><div>{tag_of("h1", offer.name)}{tag_of("p", offer.summary)}'
         f"{buy_form.drawn(offer, texts)}</div>"
-        f"<div>{tag_of('h2', 'What you get')}{_rendered(offer.description)}<ul>{gets}</ul></div>"
-        f"<div>{tag_of('h2', 'Before you buy') if faq else ''}{faq}</div></div>"
+        f"<div>{tag_of('h2', _('What you get'))}{_rendered(offer.description)}<ul>{gets}</ul></div>"
+        f"<div>{tag_of('h2', _('Before you buy')) if faq else ''}{faq}</div></div>"
     )
 
 

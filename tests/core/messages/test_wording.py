@@ -170,7 +170,7 @@ def test_the_subject_is_one_short_line(letter: Message) -> None:
 @pytest.mark.parametrize(
     ("kind", "quantity", "sentence"),
     [
-        (Kind.DOWNLOAD, 1, "PDF, EPUB. Yours to keep: download it again whenever you like."),
+        (Kind.DOWNLOAD, 1, "PDF, EPUB. Yours to keep."),
         (Kind.LICENSE, 1, "Your licence key, for up to 3 computers:"),
         (Kind.LICENSE, 2, "Your 2 licence keys, each for up to 3 computers:"),
         (Kind.LICENSE, 2, f"{KEY}-0"),

@@ -110,7 +110,7 @@ def test_the_same_form_sent_twice_is_one_declaration(shop: Shop) -> None:
 @builders.on_sqlite
 def test_a_form_that_says_nothing_is_asked_to_say_something(shop: Shop) -> None:
     with pytest.raises(AddressUnfit):
-        declares(shop, email="nobody", reference="PL-1001")
+        declares(shop, email="nobody", reference="SH-1001")
     with pytest.raises(NothingSaid):
         declares(shop, email=STRANGER, words="  ")
     assert builders.rows(shop, Withdrawal) == []

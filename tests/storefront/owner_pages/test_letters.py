@@ -119,7 +119,7 @@ def test_everybody_reads_a_letter_as_it_would_be_today_without_what_signs_its_re
     visitor.works_as(role)
     tab = sound(opens(visitor).button(key=f"open-read-{letter_id}").click().run())
     assert "As it would read today" in words(tab)
-    assert "order PL-1001" in words(tab)
+    assert "order SH-1001" in words(tab)
     shown = framed(tab)
     assert "Field Guide" in shown
     assert "?letter=" not in shown
