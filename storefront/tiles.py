@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.catalog.products import Interval
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.languages.sentences import _, ngettext
 from storefront import amounts, links, pictures, words
@@ -52,14 +53,17 @@ def _price_line(offer: Offer) -> str:
     if not offer.prices:
         return badge(offer)
     tag = cheapest(offer.prices)
-    each = (
-        f"{f' per {words.unit(offer.kind)[0]},' if offer.max_quantity > 1 else ''} {words.EACH[tag.interval]}"
-        if tag.interval
-        else ""
-    )
+    each = f" {_often(offer, tag.interval)}" if tag.interval else ""
     cost = amounts.price(tag.amount, short=True) if tag.amount or tag.interval else _("Free")
     if tag.before:
         cost = f"{cost}** ~~{amounts.price(tag.before, short=True)}~~**"
     if tag.least is not None:
         cost = _("From {price}").format(price=amounts.price(tag.least, short=True))
     return f"**{cost}**{each} {badge(offer)}".rstrip().replace("****", "")
+
+
+def _often(offer: Offer, interval: Interval) -> str:
+    """How often a plan is billed, and for what."""
+    if offer.max_quantity == 1:
+        return words.each(interval)
+    return _("per {unit}, {often}").format(unit=words.unit(offer.kind)[0], often=words.each(interval))
