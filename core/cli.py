@@ -22,7 +22,7 @@ from core.command_line import (
     withdrawals,
 )
 from core.command_line.answers import Json, fail, refuse, say
-from core.command_line.operations import backup, doctor, rehearse
+from core.command_line.operations import backup, doctor, languages, rehearse
 from core.command_line.programs import api_keys, hooks
 from core.foundation import database, logs, settings
 from core.foundation.errors import BadInput, ShopError
@@ -38,6 +38,7 @@ for name, group in {
     "webhook": doctor.webhook_commands,
     "hooks": hooks.hook_commands,
     "import": imports.import_commands,
+    "languages": languages.language_commands,
     "withdraw": withdrawals.withdraw_commands,
 }.items():
     app.add_typer(group, name=name)

@@ -41,11 +41,11 @@ from core.people import (
     customer_notes,
     customers,
     past,
-    receipt_copies,
     second_factor,
     sign_in,
     staff,
 )
+from core.people.receipts import receipt_copies
 from core.privacy import retention
 from core.rights import consents, reminders, withdrawals
 from core.traffic import rate_limits

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
+from core.catalog.looks import brand
 from core.foundation import logs
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
@@ -27,6 +28,7 @@ from storefront.serving.headers import PageHeaders
 from storefront.serving.hosts import OneHost
 from storefront.serving.packed_files import AsTheyAre, PackedFiles
 from storefront.serving.plain_html import PlainPages
+from storefront.serving.spoken import SpeakAsAsked
 from storefront.serving.while_away import WhileAway
 from webhook.app import create_app
 
@@ -45,7 +47,7 @@ async def _life(_app: st.App) -> AsyncIterator[None]:
     with ExitStack() as closing:
         # In a thread: what starts here blocks, and the worker refuses to start beside a running event loop.
         await run_in_threadpool(_get_ready, closing)
-        sys.stdout.write(_where_to_click(shop.settings))
+        sys.stdout.write(_where_to_click(shop.settings, await run_in_threadpool(_name)))
         sys.stdout.flush()
         yield
         await run_in_threadpool(closing.close)
@@ -73,17 +75,22 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _where_to_click(settings: Settings) -> str:
+def _name() -> str:
+    with shop.reading() as session:
+        return brand.named(session, shop.settings).shop_name
+
+
+def _where_to_click(settings: Settings, name: str) -> str:
     places = {"Shop": "/", "Cart": "/cart", "Your purchases": "/purchases", "Back office": "/owner"}
     lines = [f"  {name:<16}{settings.public_url}{path}" for name, path in places.items()]
     if settings.demo:
         sandbox = f"http://127.0.0.1:{settings.sandbox_port}"
         lines += [f"  {'Sandbox':<16}{sandbox}/", f"  {'Mailbox':<16}{sandbox}/inbox"]
-    return "\n".join(["", f"{settings.shop_name} is open:", *lines, "", ""])
+    return "\n".join(["", f"{name} is open:", *lines, "", ""])
 
 
 # Addresses that stand in letters and calendars have no /api in them: the same sidecar answers.
-letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("ticket", "join", "waiting")]
+letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("order", "ticket", "join", "waiting")]
 plain = PlainPages(shop)
 routes: list[BaseRoute] = [
     Mount("/api", app=sidecar),
@@ -97,6 +104,7 @@ app = st.App(
     routes=routes,
     middleware=[
         Middleware(OneHost, settings=shop.settings),
+        Middleware(SpeakAsAsked),
         Middleware(PageHeaders, shop=shop),
         Middleware(PackedFiles),
         Middleware(AsTheyAre),

@@ -1,42 +1,41 @@
 """Dates and hours, as they are shown."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.foundation import settings
 from core.kinds.workshops import DateView, Times
+from core.languages import formats
+from core.languages.sentences import _, ngettext
 
 
 def day(moment: datetime) -> str:
     """A date such as 23 November 2026."""
-    return f"{moment.day} {moment:%B %Y}"
+    return formats.day(moment)
 
 
 def hours(starts_at: datetime, ends_at: datetime, timezone: str) -> tuple[str, str]:
     """The day and the hours of something that takes place, by the clock of where it does."""
-    zone = ZoneInfo(timezone)
-    start, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
-    place = timezone.rpartition("/")[2].replace("_", " ")
-    return weekday(starts_at, timezone), f"{start:%H:%M} to {end:%H:%M}, {place} time"
+    return weekday(starts_at, timezone), formats.hours(starts_at, ends_at, timezone)
 
 
 def yours(starts_at: datetime, ends_at: datetime, timezone: str) -> str:
     """The same by the clock of whoever reads it, if theirs shows another time; else an empty string."""
     known = st.context.timezone
-    if not known or known not in available_timezones():
+    if not known or known not in settings.zones():
         return ""
     begins = starts_at.astimezone(ZoneInfo(known))
     if begins.utcoffset() == starts_at.astimezone(ZoneInfo(timezone)).utcoffset():
         return ""
     there, span = hours(starts_at, ends_at, known)
-    return f"Where you are: {there}, {span}"
+    return _("Where you are: {day}, {hours}").format(day=there, hours=span)
 
 
 def weekday(moment: datetime, timezone: str) -> str:
     """The day in this zone, such as Thursday 10 December 2026."""
-    there = moment.astimezone(ZoneInfo(timezone))
-    return f"{there:%A} {day(there)}"
+    return formats.weekday(moment.astimezone(ZoneInfo(timezone)))
 
 
 def day_of(date: DateView | Times) -> str:
@@ -52,7 +51,10 @@ def of(date: DateView | Times) -> tuple[str, str]:
 def age(span: timedelta) -> str:
     """How long something took or is ago: 40 seconds, 3 hours."""
     seconds = max(0, int(span.total_seconds()))
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if number := seconds // length:
-            return f"{number} {unit}{'' if number == 1 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+    if days := seconds // 86400:
+        return ngettext("{number} day", "{number} days", days).format(number=days)
+    if hours := seconds // 3600:
+        return ngettext("{number} hour", "{number} hours", hours).format(number=hours)
+    if minutes := seconds // 60:
+        return ngettext("{number} minute", "{number} minutes", minutes).format(number=minutes)
+    return ngettext("{number} second", "{number} seconds", seconds).format(number=seconds)

@@ -7,49 +7,63 @@ from typing import Any, assert_never
 import streamlit as st
 
 from core.catalog import products
+from core.catalog.looks import drawn_covers
 from core.catalog.products import Kind
 from core.kinds.grants import Closing, Delivery, File, License
+from core.languages.sentences import _, marked, ngettext
 from core.orders.status import GrantState
 from storefront import amounts, dates, frame, licenses, pictures, process, tickets, words
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
 LINKS_LAST = timedelta(minutes=8)
+# What may be used stands above what waits for somebody, and what is over comes last.
+TURNS = {GrantState.ACTIVE: 0, GrantState.BLOCKED: 1, GrantState.SUSPENDED: 2, GrantState.REVOKED: 3}
 
 _CLOSED = {
-    GrantState.BLOCKED: ("orange", "hourglass_top", "We're on it", ""),
+    GrantState.BLOCKED: ("orange", "hourglass_top", marked("We're on it"), ""),
     GrantState.SUSPENDED: (
         "orange",
         "pause",
-        "On hold",
-        "Your bank is asking about this payment. It opens again after that.",
+        marked("On hold"),
+        marked("Your bank is asking about this payment. It opens again after that."),
     ),
-    GrantState.REVOKED: ("violet", "undo", "Closed", "Its money went back, or its time is over."),
+    GrantState.REVOKED: ("violet", "undo", marked("Closed"), marked("Its money went back, or its time is over.")),
 }
 # The same where it is known why.
 _WHY = {
-    Closing.REFUNDED: ("violet", "undo", "Refunded", "Its money went back to you, so it doesn't open any more."),
+    Closing.REFUNDED: (
+        "violet",
+        "undo",
+        marked("Refunded"),
+        marked("Its money went back to you, so it doesn't open any more."),
+    ),
     Closing.CHARGED_BACK: (
         "violet",
         "gavel",
-        "Taken back by your bank",
-        "Your bank took the payment back, so it doesn't open any more.",
+        marked("Taken back by your bank"),
+        marked("Your bank took the payment back, so it doesn't open any more."),
     ),
     Closing.DISPUTED: (
         "orange",
         "gavel",
-        "On hold",
-        "Your bank is asking about this payment. It opens again if the bank decides that it stands.",
+        marked("On hold"),
+        marked("Your bank is asking about this payment. It opens again if the bank decides that it stands."),
     ),
     Closing.UNPAID: (
         "orange",
         "credit_card_off",
-        "Not paid",
-        "Its last payment hasn't come through. Pay it, or change the card, and it opens again.",
+        marked("Not paid"),
+        marked("Its last payment hasn't come through. Pay it, or change the card, and it opens again."),
     ),
-    Closing.ENDED: ("gray", "event_busy", "Ended", "The plan has ended. Nothing more is charged."),
-    Closing.TAKEN_BACK: ("violet", "block", "Closed", "We closed this. Write to us if you think that is wrong."),
+    Closing.ENDED: ("gray", "event_busy", marked("Ended"), marked("The plan has ended. Nothing more is charged.")),
+    Closing.TAKEN_BACK: (
+        "violet",
+        "block",
+        marked("Closed"),
+        marked("We closed this. Write to us if you think that is wrong."),
+    ),
 }
-_ENDED_UNPAID = ("gray", "event_busy", "Ended", "The plan ended because its renewal was not paid.")
+_ENDED_UNPAID = ("gray", "event_busy", marked("Ended"), marked("The plan ended because its renewal was not paid."))
 
 
 def draw(delivery: Delivery, *, where: str, level: int = 2) -> Any:
@@ -85,25 +99,20 @@ def keep_links_fresh() -> None:
 
 
 def _draw_download(delivery: Delivery, where: str, level: int) -> Any:
-    card = _card(delivery, where, level, "Yours to keep: download it again whenever you like.")
+    card = _card(delivery, where, level, _("Yours to keep."))
     with card:
-        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
+        _draw_files(delivery.files, delivery.product, f"{where}-{delivery.grant_id}")
     return card
 
 
 def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
-    several = len(delivery.licenses) > 1
-    most = words.count(max((each.most for each in delivery.licenses), default=1), "computer", "computers")
-    note = (
-        f"{len(delivery.licenses)} licence keys, each for up to {most}."
-        if several
-        else f"Your licence key, for up to {most}."
-    )
-    card = _card(delivery, where, level, note)
+    most = max((each.most for each in delivery.licenses), default=1)
+    keys = len(delivery.licenses)
+    card = _card(delivery, where, level, _keys(keys, most) if keys > 1 else _key(most))
     with card:
         for each in delivery.licenses:
             licenses.draw(each, where)
-        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
+        _draw_files(delivery.files, delivery.product, f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -111,21 +120,42 @@ def draw_given(product: str, license: License) -> None:
     """A licence that nobody bought here."""
     with frame.card(f"given-{license.id}", gap="small"):
         st.subheader(words.plain(product), anchor=False)
-        words.quiet(f"Your licence key, for up to {words.count(license.most, 'computer', 'computers')}.")
+        words.quiet(_key(license.most))
         licenses.draw(license, "library")
+
+
+def _key(most: int) -> str:
+    said = ngettext(
+        "Your licence key, for up to {number} computer.", "Your licence key, for up to {number} computers.", most
+    )
+    return said.format(number=most)
+
+
+def _keys(keys: int, most: int) -> str:
+    said = ngettext(
+        "{keys} licence keys, each for up to {number} computer.",
+        "{keys} licence keys, each for up to {number} computers.",
+        most,
+    )
+    return said.format(keys=keys, number=most)
 
 
 def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
     seats = words.amount_of(delivery.kind, delivery.quantity)
-    more = "It is yours." if delivery.quantity == 1 else "The first is yours, the others you give in Your purchases."
-    card = _card(delivery, where, level, seats if where == "library" else f"{seats}. {more}")
+    more = (
+        _("{seats}. It is yours.")
+        if delivery.quantity == 1
+        else _("{seats}. The first is yours, the others you give in Your purchases.")
+    )
+    card = _card(delivery, where, level, seats if where == "library" else more.format(seats=seats))
     with card:
-        _draw_files(delivery.files, f"{where}-{delivery.grant_id}")
+        _draw_files(delivery.files, delivery.product, f"{where}-{delivery.grant_id}")
     return card
 
 
 def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
-    card = _card(delivery, where, level, f"{words.amount_of(delivery.kind, delivery.quantity)}, paid for and kept.")
+    places = words.amount_of(delivery.kind, delivery.quantity)
+    card = _card(delivery, where, level, _("{places}, paid for and kept.").format(places=places))
     with card:
         tickets.draw(delivery)
     return card
@@ -138,7 +168,8 @@ def _draw_closed(delivery: Delivery, where: str, level: int) -> Any:
         delivery, where, level, dates.weekday(delivery.starts_at, delivery.timezone) if delivery.starts_at else ""
     )
     with card:
-        st.markdown(f":{color}-badge[:material/{icon}: {label}]  \n{why or _blocked(delivery)}")
+        said = _(why) if why else _blocked(delivery)
+        st.markdown(f":{color}-badge[:material/{icon}: {_(label)}]  \n{said}")
     return card
 
 
@@ -151,14 +182,14 @@ def _why_closed(delivery: Delivery) -> tuple[str, str, str, str]:
 
 def _blocked(delivery: Delivery) -> str:
     if delivery.reason == "sold_out":
-        return (
+        return _(
             "The last place went while your payment was on its way. We'll offer you another date, or your money back."
         )
     if delivery.reason == "date_canceled":
-        return "It was canceled while your payment was on its way. We'll offer you another date, or your money back."
+        return _("It was canceled while your payment was on its way. We'll offer you another date, or your money back.")
     if delivery.reason == "date_passed":
-        return "It had begun when your payment arrived. We'll offer you another date, or your money back."
-    return "Something needs a person to look at it. We'll write to you. **You don't need to pay again.**"
+        return _("It had begun when your payment arrived. We'll offer you another date, or your money back.")
+    return _("Something needs a person to look at it. We'll write to you. **You don't need to pay again.**")
 
 
 def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
@@ -166,7 +197,8 @@ def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
     key = f"{where}-{delivery.grant_id}"
     panel = frame.card(key, gap="small")
     with panel.container(horizontal=True, gap="small", vertical_alignment="center"):
-        pictures.show(products.thumb(delivery.image), key, width=72)
+        cover = drawn_covers.instead(delivery.image, delivery.product, delivery.kind)
+        pictures.show(products.thumb(cover), key, width=72)
         with st.container(width="stretch", gap="xxsmall"):
             (st.header if level == 2 else st.subheader)(words.plain(delivery.product), anchor=False)
             for line in (note, *(words.plain(each) for each in delivery.notes)):
@@ -175,21 +207,22 @@ def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
     return panel
 
 
-def _draw_files(files: tuple[File, ...], where: str) -> None:
+def _draw_files(files: tuple[File, ...], product: str, where: str) -> None:
     """Links to the sidecar: it counts, checks the grant and speaks Range, which no download button does."""
-    links = [_link(file, first=index == 0) for index, file in enumerate(files) if file.token]
+    links = [_link(file, product, first=index == 0) for index, file in enumerate(files) if file.token]
     if not links:
         return
     st.html(f'<div class="files">{"".join(links)}</div>')
     for file in files:
         if file.covered_until:
-            words.quiet(
-                f"Updates of this licence ended on {dates.day(file.covered_until)}. You keep"
-                f" {words.plain(file.label or file.name)} as it was then; a newer one has come since."
+            said = _(
+                "Updates of this licence ended on {day}. You keep {file} as it was then; a newer one has come since."
             )
+            words.quiet(said.format(day=dates.day(file.covered_until), file=words.plain(file.label or file.name)))
         elif file.is_newer:
-            st.markdown(f":green-badge[:material/update: Newer than yours] {_newer(file)}")
-    with st.popover("Versions and checksums", type="tertiary", icon=":material/info:", key=f"about-files-{where}"):
+            newer = _("Newer than yours")
+            st.markdown(f":green-badge[:material/update: {newer}] {_newer(file)}")
+    with st.popover(_("Versions and checksums"), type="tertiary", icon=":material/info:", key=f"about-files-{where}"):
         for file in files:
             st.markdown(f"**{words.plain(file.name)}**")
             if file.version or file.number > 1:
@@ -200,16 +233,25 @@ def _draw_files(files: tuple[File, ...], where: str) -> None:
 
 
 def _called(file: File) -> str:
-    since = f", {dates.day(file.released_at)}" if file.released_at else ""
-    return f"Version {words.plain(file.version)}{since}" if file.version else f"Version number {file.number}{since}"
+    """Which version a file is, and since when there is that."""
+    named = {"version": words.plain(file.version), "number": file.number}
+    if file.released_at is None:
+        said = _("Version {version}") if file.version else _("Version number {number}")
+        return said.format(**named)
+    said = _("Version {version}, {day}") if file.version else _("Version number {number}, {day}")
+    return said.format(**named, day=dates.day(file.released_at))
 
 
 def _newer(file: File) -> str:
     notes = f": {words.plain(file.notes)}" if file.notes else "."
-    called = _called(file)
-    return f"{words.plain(file.label or file.name)}, {called[0].lower()}{called[1:]}{notes}"
+    return f"{words.plain(file.label or file.name)}, {_called(file)}{notes}"
 
 
-def _link(file: File, *, first: bool) -> str:
-    label = f"{'Download ' if first else ''}{file.label or file.name}, {amounts.size(file.size)}"
-    return f'<a href="/api/downloads/{escape(file.token)}" download target="_self">{escape(label)}</a>'
+def _link(file: File, product: str, *, first: bool) -> str:
+    """A link that says of what it is, since there may be several of one label on a page."""
+    label = _("Download {file}, {size}") if first else _("{file}, {size}")
+    label = label.format(file=file.label or file.name, size=amounts.size(file.size))
+    whose = f'<span class="sr"> · {escape(product)}</span>'
+    return (
+        f'<a href="/api/downloads/{escape(file.token)}" download target="_self"><span>{escape(label)}{whose}</span></a>'
+    )

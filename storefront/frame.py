@@ -5,29 +5,42 @@ from typing import Any
 import streamlit as st
 
 from core.catalog import seller
+from core.catalog.looks import brand as brands
+from core.catalog.looks.brand import Brand
+from core.languages.sentences import _, marked
 from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
 
 # The law's own words for what leads to the page on which one withdraws.
-WITHDRAW = "Withdraw from contract here"
+WITHDRAW = marked("Withdraw from contract here")
 # What the seller's texts are called.
-DOCUMENTS = {"terms": "Terms", "privacy": "Privacy", "imprint": "Imprint"}
+DOCUMENTS = {"terms": marked("Terms"), "privacy": marked("Privacy"), "imprint": marked("Imprint")}
 
 
 def styles() -> None:
     """The little that the theme cannot say, by its address: nothing of it is sent again with every click."""
-    st.html(f"<style>{stylesheets.IMPORTS}</style>")
+    st.html(f"<style>{stylesheets.IMPORTS}{stylesheets.of_brand(brand())}</style>")
 
 
 def texts() -> dict[str, str]:
     """The seller's own words, as they were read when this page began to be drawn."""
-    found: dict[str, str] = st.session_state["texts"]
+    found: dict[str, str] = st.session_state.get("texts", {})
     return found
+
+
+def brand() -> Brand:
+    """How the shop looks, and what it is called."""
+    return brands.of(texts(), process.shop().settings)
+
+
+def support() -> str:
+    """The mail address that buyers write to."""
+    return seller.of(texts(), process.shop().settings).support
 
 
 def title_bar(title: str) -> None:
     """Name the browser's tab."""
-    st.set_page_config(page_title=f"{title} · {process.shop().settings.shop_name}")
+    st.set_page_config(page_title=f"{title} · {brand().name}")
 
 
 def column(width: int = 1080) -> Any:
@@ -42,13 +55,13 @@ def card(key: str, **options: Any) -> Any:
 
 def cart_label(lines: int) -> str:
     """What the cart is called in the top bar."""
-    return f"Cart · {lines}" if lines else "Cart"
+    return f"{_('Cart')} · {lines}" if lines else _("Cart")
 
 
 def phone_links() -> None:
     """The way to one's purchases and to the cart on phones, where the top bar folds away."""
     with st.container(key="phone-links", horizontal=True, horizontal_alignment="right", gap="small"):
-        links.open_by(links.PURCHASES, "Your purchases", "inventory_2")
+        links.open_by(links.PURCHASES, _("Your purchases"), "inventory_2")
         links.open_by(links.CART, cart_label(st.session_state.get("in_cart", 0)), "shopping_bag")
 
 
@@ -57,7 +70,7 @@ def footer() -> None:
     said = texts()
     who = seller.of(said, process.shop().settings)
     written = [
-        f"[{title}]({who.document(name) if seller.is_link(who.document(name)) else f'/{name}'})"
+        f"[{_(title)}]({who.document(name) if seller.is_link(who.document(name)) else f'/{name}'})"
         for name, title in DOCUMENTS.items()
         if who.document(name)
     ]
@@ -69,5 +82,8 @@ def footer() -> None:
                 quiet(plain(", ".join(who.lines[1:])), width="content")
         with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content", key="foot-links"):
             with st.container(key="flush-withdraw", width="content"):
-                links.open_by(links.WITHDRAW, WITHDRAW)
-            quiet(" · ".join([*written, f"[Contact](mailto:{who.support})", "Runs on Pushcart"]), width="content")
+                links.open_by(links.WITHDRAW, _(WITHDRAW))
+            quiet(
+                " · ".join([*written, f"[{_('Contact')}](mailto:{who.support})", _("Runs on Pushcart")]),
+                width="content",
+            )

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.foundation.errors import ShopError
 from core.kinds.grants import License, Machine
+from core.languages.sentences import _
 from core.licensing import holding
 from storefront import dates, process, sentences, visitor, words
 
@@ -19,7 +20,9 @@ def draw(license: License, where: str) -> None:
             st.code(license.key, language=None)
     else:
         words.quiet(
-            f"The key that ends in {license.hint} works, but can't be shown any more. Replace it to see a new one."
+            _("The key that ends in {hint} works, but can't be shown any more. Replace it to see a new one.").format(
+                hint=license.hint
+            )
         )
     words.quiet(" ".join(about(license)))
     if where == "library":
@@ -35,13 +38,14 @@ def about(license: License) -> list[str]:
     """What is worth knowing of a key, a sentence each."""
     now = process.shop().now()
     used = license.used(now)
-    found = [f"In use on {used} of {license.most}." if used else "None in use yet."]
+    found = [_("In use on {used} of {most}.").format(used=used, most=license.most) if used else _("None in use yet.")]
     if license.disabled:
-        found = ["Switched off by the seller."]
+        found = [_("Switched off by the seller.")]
     if license.expires_at:
-        found.append(f"{'Ended' if license.expires_at <= now else 'Valid until'} {dates.day(license.expires_at)}.")
+        said = _("Ended {day}.") if license.expires_at <= now else _("Valid until {day}.")
+        found.append(said.format(day=dates.day(license.expires_at)))
     if license.updates_until:
-        found.append(f"Updates until {dates.day(license.updates_until)}.")
+        found.append(_("Updates until {day}.").format(day=dates.day(license.updates_until)))
     return found
 
 
@@ -50,27 +54,29 @@ def _draw_machine(license: License, machine: Machine) -> None:
         with st.container(width="stretch", gap=None):
             st.markdown(f":material/computer: {words.plain(machine.label or 'A computer without a name')}")
             ago = dates.age(process.shop().now() - machine.last_seen_at)
-            words.quiet(f"Last used {ago} ago, since {dates.day(machine.created_at)}")
-        if st.button("Remove", type="tertiary", icon=":material/close:", key=f"remove-{machine.id}"):
+            words.quiet(_("Last used {ago} ago, since {day}").format(ago=ago, day=dates.day(machine.created_at)))
+        if st.button(_("Remove"), type="tertiary", icon=":material/close:", key=f"remove-{machine.id}"):
 
             def act(email: str) -> str:
                 holding.release(process.shop(), email, license.id, machine.id)
-                return "Removed. Its place is free for another computer."
+                return _("Removed. Its place is free for another computer.")
 
             _carry_out(license, act)
 
 
 def _draw_replacement(license: License) -> None:
-    with st.popover("Replace this key", type="tertiary", icon=":material/sync:", key=f"replacing-{license.id}"):
+    with st.popover(_("Replace this key"), type="tertiary", icon=":material/sync:", key=f"replacing-{license.id}"):
         st.markdown(
-            "If somebody else got hold of it: you get a new key, and the old one stops working at once. Your computers keep"
-            " their places, but each asks for the new key. Once a day."
+            _(
+                "If somebody else got hold of it: you get a new key, and the old one stops working at once. Your computers keep"
+                " their places, but each asks for the new key. Once a day."
+            )
         )
-        if st.button("Replace it now", type="primary", key=f"replace-{license.id}"):
+        if st.button(_("Replace it now"), type="primary", key=f"replace-{license.id}"):
 
             def act(email: str) -> str:
                 holding.replace(process.shop(), email, license.id)
-                return "This is your new key. The old one works no longer."
+                return _("This is your new key. The old one works no longer.")
 
             _carry_out(license, act)
 

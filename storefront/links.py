@@ -8,10 +8,13 @@ from typing import Literal
 
 import streamlit as st
 
+from core.languages.sentences import _
+
 SHOP, PRODUCT, CART = "buyer_pages/shop.py", "buyer_pages/product.py", "buyer_pages/cart.py"
 TERMS, PRIVACY, IMPRINT = "buyer_pages/terms.py", "buyer_pages/privacy.py", "buyer_pages/imprint.py"
 THANKS, PURCHASES, ACCOUNT = "buyer_pages/thanks.py", "buyer_pages/purchases.py", "buyer_pages/account.py"
 WITHDRAW, SEAT = "buyer_pages/withdraw.py", "buyer_pages/seat.py"
+BOUGHT = "buyer_pages/order.py"
 OVERVIEW, ORDERS, ORDER = "owner_pages/overview.py", "owner_pages/orders.py", "owner_pages/order.py"
 STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
@@ -26,6 +29,7 @@ WITHDRAWALS = "owner_pages/withdrawals.py"
 WEBHOOKS = "owner_pages/programs/webhooks.py"
 WORKSHOPS, WORKSHOP = "owner_pages/selling/workshops.py", "owner_pages/selling/workshop.py"
 CHECK_IN = "owner_pages/selling/check_in.py"
+SHOP_SETTINGS = "owner_pages/selling/shop_settings.py"
 # The addresses of the owner's side. Streamlit allows no slashes in them.
 OWNER_PATHS = {
     OVERVIEW: "owner",
@@ -52,6 +56,7 @@ OWNER_PATHS = {
     WORKSHOPS: "owner-workshops",
     WORKSHOP: "owner-workshop",
     CHECK_IN: "owner-check-in",
+    SHOP_SETTINGS: "owner-shop",
 }
 
 
@@ -117,4 +122,6 @@ def redirect(url: str, label: str) -> None:
     """Go elsewhere in this same tab; `label` is the link for browsers that do not move by themselves."""
     target = json.dumps(url).replace("<", "\\u003c")
     st.html(f"<script>window.location.assign({target})</script>", unsafe_allow_javascript=True)
-    st.html(f'<p class="leaving">Not moving? <a href="{escape(url)}" target="_self">{escape(label)}</a></p>')
+    st.html(
+        f'<p class="leaving">{escape(_("Not moving?"))} <a href="{escape(url)}" target="_self">{escape(label)}</a></p>'
+    )

@@ -11,8 +11,10 @@ import streamlit as st
 from core.catalog import products
 from core.foundation.telemetry import requests
 from core.journeys import carts
+from core.languages import sentences
+from core.languages.sentences import _
 from core.people.staff import Action, Staff
-from storefront import frame, links, pictures, process, visitor, words
+from storefront import frame, links, pictures, process, stylesheets, visitor, words
 from storefront.back_office import bar, gate
 from storefront.sign_in import provider, second_factor_form
 
@@ -21,23 +23,27 @@ shop = process.shop()
 state = st.session_state
 asked = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
 in_office: bool = state.setdefault("in_office", asked in links.OWNER_PATHS.values())
+# Callbacks and fragments run before, or without, what says it for the whole page.
+sentences.listen(visitor.language)
+sentences.speak(visitor.language())
 
 
 def buyers_pages(*, hidden: bool = False) -> list[st.Page]:
     """The shop. `hidden` from the menu of the other side."""
     in_cart = frame.cart_label(state.get("in_cart", 0))
     return [
-        links.page(links.SHOP, title="Shop", icon="storefront", default=True, hidden=hidden),
-        links.page(links.PURCHASES, title="Your purchases", icon="inventory_2", url_path="purchases", hidden=hidden),
+        links.page(links.SHOP, title=_("Shop"), icon="storefront", default=True, hidden=hidden),
+        links.page(links.PURCHASES, title=_("Your purchases"), icon="inventory_2", url_path="purchases", hidden=hidden),
         links.page(links.CART, title=in_cart, icon="shopping_bag", url_path="cart", hidden=hidden),
-        links.page(links.PRODUCT, title="Product", url_path="product", hidden=True),
-        links.page(links.SEAT, title="Your seat", url_path="seat", hidden=True),
-        links.page(links.THANKS, title="Thank you", url_path="thanks", hidden=True),
-        links.page(links.WITHDRAW, title="Withdraw from contract", url_path="withdraw", hidden=True),
-        links.page(links.TERMS, title="Terms", url_path="terms", hidden=True),
-        links.page(links.PRIVACY, title="Privacy", url_path="privacy", hidden=True),
-        links.page(links.IMPRINT, title="Imprint", url_path="imprint", hidden=True),
-        links.page(links.ACCOUNT, title="Your account", url_path="account", hidden=True),
+        links.page(links.PRODUCT, title=_("Product"), url_path="product", hidden=True),
+        links.page(links.SEAT, title=_("Your seat"), url_path="seat", hidden=True),
+        links.page(links.THANKS, title=_("Thank you"), url_path="thanks", hidden=True),
+        links.page(links.BOUGHT, title=_("Your order"), url_path="order", hidden=True),
+        links.page(links.WITHDRAW, title=_("Withdraw from contract"), url_path="withdraw", hidden=True),
+        links.page(links.TERMS, title=_("Terms"), url_path="terms", hidden=True),
+        links.page(links.PRIVACY, title=_("Privacy"), url_path="privacy", hidden=True),
+        links.page(links.IMPRINT, title=_("Imprint"), url_path="imprint", hidden=True),
+        links.page(links.ACCOUNT, title=_("Your account"), url_path="account", hidden=True),
     ]
 
 
@@ -75,6 +81,7 @@ def owners_pages(
             owners_page(links.WORKSHOP, "Workshop", "event", hidden=True),
             owners_page(links.CHECK_IN, "Check-in", "how_to_reg", hidden=True),
             owners_page(links.PROMOTION_CODES, "Promotion codes", "sell", hidden=hidden),
+            owners_page(links.SHOP_SETTINGS, "Shop settings", "storefront", hidden=hidden),
             # Everybody has a sign-in of their own there; the others are for owners to see.
             owners_page(links.STAFF, "Staff" if staff_too else "My sign-in", "group", hidden=hidden),
             # Owners alone import, as they alone see who works here.
@@ -99,13 +106,19 @@ def draw_sidebar(me: Staff) -> None:
             st.stop()
 
 
+me = gate.who() if in_office else None
+if me or not in_office:
+    # Each run reads them anew: what somebody changes in another process is seen at once. Of strangers nothing is asked.
+    with shop.reading() as session:
+        state.update(in_cart=0 if me else carts.size(session, visitor.browser_id()), texts=products.texts(session))
+if frame.texts() and stylesheets.bring(frame.brand().accent):
+    st.rerun()
 # An icon set before st.navigation stays local: else the icons of its pages are fetched from a font server as favicons.
 st.set_page_config(
     layout="wide",
     initial_sidebar_state=232 if in_office else "auto",
-    page_icon=pictures.inline("pushcart-favicon.svg" if in_office else pictures.favicon()),
+    page_icon=pictures.inline("pushcart-favicon.svg") if in_office else pictures.favicon(frame.brand()),
 )
-me = gate.who() if in_office else None
 needs = bar.needs() if me else []
 if not in_office:
     visitor.remember_reference()
@@ -119,8 +132,6 @@ elif in_office:
     office = [each for section in owners_pages(hidden=True).values() for each in section]
     page = st.navigation([*office, *buyers_pages(hidden=True)], position="hidden")
 else:
-    with shop.reading() as session:
-        state.update(in_cart=carts.size(session, visitor.browser_id()), texts=products.texts(session))
     office = [each for section in owners_pages(hidden=True).values() for each in section]
     page = st.navigation([*buyers_pages(), *office], position="top")
 if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
@@ -130,7 +141,7 @@ if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
 frame.title_bar(page.title.split(" · ")[0])
 frame.styles()
 if not in_office:
-    st.logo(pictures.wordmark(), size="large")
+    st.logo(pictures.wordmark(frame.brand()), size="large")
     page.run()
 elif me is None:
     gate.draw_form()

@@ -12,6 +12,7 @@ from typing import Literal
 import streamlit as st
 
 from core.catalog import products
+from core.catalog.looks.brand import Brand
 from core.kinds.workshops import DateView
 from storefront import process
 
@@ -59,14 +60,9 @@ def trim() -> None:
     show("brand/trim.svg", "trim")
 
 
-def favicon() -> str:
-    """The file of the icon in the browser's tab."""
-    return "favicon.svg" if _is_demo_brand() else "pushcart-favicon.svg"
-
-
 @cache
 def inline(name: str) -> str:
-    """A drawing of the brand as an address that holds all of it. By its path Streamlit would read it at every click."""
+    """A drawing of ours as an address that holds all of it. By its path Streamlit would read it at every click."""
     return _inline((STATIC / "brand" / name).read_text(encoding="utf-8"))
 
 
@@ -74,11 +70,15 @@ def _inline(svg: str) -> str:
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
 
 
-def wordmark() -> str:
-    """The seller's name for the top bar: the drawn one of the demo's seller, else the name set in type."""
-    if _is_demo_brand():
-        return inline("plainwork.svg")
-    return _in_type(process.shop().settings.shop_name)
+def favicon(brand: Brand) -> str:
+    """The icon in the browser's tab, for whoever opens the shop."""
+    return _address(brand.icon) if brand.icon else inline("shop-favicon.svg")
+
+
+def wordmark(brand: Brand) -> str:
+    """The seller's logo for the top bar, else the name set in type. On dark pages the style sheet puts the other logo there."""
+    logo = brand.logo or brand.logo_dark
+    return _address(logo) if logo else _in_type(brand.name)
 
 
 # So many letters of a name stand beside each other before it is set in two lines; what does not fit into these is cut.
@@ -86,11 +86,18 @@ _IN_A_LINE = 18
 _CUT = "…"
 
 
+def _two_lines(name: str) -> list[str]:
+    """The name in two lines, as short as they can be; what does not fit into two that are twice as long is cut."""
+    for width in range(max(_IN_A_LINE, len(name) // 2), 2 * _IN_A_LINE):
+        lines = textwrap.wrap(name, width)
+        if len(lines) <= 2:
+            return lines
+    return textwrap.wrap(name, 2 * _IN_A_LINE, max_lines=2, placeholder=_CUT)
+
+
 @cache
 def _in_type(name: str) -> str:
-    lines = textwrap.wrap(
-        name, max(_IN_A_LINE, min(len(name) // 2 + 3, 2 * _IN_A_LINE)), max_lines=2, placeholder=_CUT
-    ) or [name]
+    lines = _two_lines(name) if len(name) > _IN_A_LINE else [name]
     size, rows = (29, (30,)) if len(lines) == 1 else (16, (16, 36))
     widths = [round(size * 0.62 * len(line)) for line in lines]
     # Set to this very width: no one knows which font a browser takes.
@@ -103,7 +110,3 @@ def _in_type(name: str) -> str:
         f"<style>text{{font:700 {size}px system-ui,sans-serif;fill:#161B2E}}"
         f"@media (prefers-color-scheme:dark){{text{{fill:#E8EBF5}}}}</style>{set_lines}</svg>"
     )
-
-
-def _is_demo_brand() -> bool:
-    return process.shop().settings.shop_name == "Plainwork"

@@ -9,7 +9,8 @@ from core.catalog.products import Interval, Kind
 from core.foundation.money import Money
 from core.kinds.offers import Offer, PriceTag
 from core.kinds.workshops import DateView
-from storefront import amounts, dates, pictures, process, words
+from core.languages.sentences import _, ngettext
+from storefront import amounts, dates, links, pictures, process, words
 
 
 def draw_head(offer: Offer) -> None:
@@ -20,7 +21,7 @@ def draw_head(offer: Offer) -> None:
 
 def draw_cover(offer: Offer, date: DateView | None) -> None:
     """Its picture, with the places of this date in it where it has dots for them."""
-    pictures.show(pictures.of_date(offer.image, date), offer.id, offer.image_alt)
+    pictures.show(pictures.of_date(offer.picture, date), offer.id, offer.image_alt)
 
 
 def choose_price(offer: Offer) -> PriceTag:
@@ -29,7 +30,7 @@ def choose_price(offer: Offer) -> PriceTag:
     if len(tags) == 1:
         return offer.prices[0]
     chosen = st.segmented_control(
-        "Billing" if offer.kind is Kind.PLAN else "Price",
+        _("Billing") if offer.kind is Kind.PLAN else _("Price"),
         list(tags),
         default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
         format_func=lambda tag_id: _named(tags[tag_id]),
@@ -58,25 +59,39 @@ def choose_quantity(offer: Offer, date: DateView | None, in_cart: int = 0) -> in
 def draw_tax(tag: PriceTag) -> None:
     """Whether the price is all that is paid, where the shop takes tax."""
     if process.shop().settings.tax == "stripe":
-        words.quiet("Plus tax, by where you live." if tag.plus_tax else "Tax is included.")
+        words.quiet(_("Plus tax, by where you live.") if tag.plus_tax else _("Tax is included."))
 
 
 def draw_price(offer: Offer, tag: PriceTag, quantity: int) -> None:
     """What is to be paid, and what that is for."""
     total = tag.amount * quantity
-    if tag.interval is None:
-        _draw_sum("One payment", total)
-        if quantity > 1:
-            words.quiet(f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}.")
+    if tag.interval is None and not total:
+        st.html(f'<p class="sum"><strong>{escape(_("Free"))}</strong></p>')
         return
-    _draw_sum("You pay", total, f"per {tag.interval}")
-    each = f"{words.amount_of(offer.kind, quantity)} at {amounts.price(tag.amount, short=True)}."
+    if tag.interval is None:
+        _draw_sum(_("One payment"), total, before=tag.before * quantity if tag.before else None)
+        if quantity > 1:
+            words.quiet(_at(offer, tag, quantity))
+        return
+    _draw_sum(_("You pay"), total, _("per month") if tag.interval is Interval.MONTH else _("per year"))
+    each = _at(offer, tag, quantity)
     words.quiet(f"{each} {_saving(offer, tag, quantity)}".strip())
 
 
-def _draw_sum(label: str, total: Money, each: str = "") -> None:
+def _at(offer: Offer, tag: PriceTag, quantity: int) -> str:
+    """How many, and what each of them costs."""
+    price = amounts.price(tag.amount, short=True)
+    return _("{quantity} at {price}.").format(quantity=words.amount_of(offer.kind, quantity), price=price)
+
+
+def _draw_sum(label: str, total: Money, each: str = "", *, before: Money | None = None) -> None:
     """A sum in large figures. st.metric would have every browser fetch what draws its charts."""
     amount = escape(amounts.written(total, short=True))
+    if before:
+        # The line through it is seen and not heard.
+        was = escape(_("Before: {price}").format(price=amounts.written(before, short=True)))
+        old = escape(amounts.written(before, short=True))
+        amount += f' <s class="before" aria-hidden="true">{old}</s><span class="heard">{was}</span>'
     st.html(
         f'<p class="sum"><span>{label}</span> <strong>{amount}</strong>{f" <small>{each}</small>" if each else ""}</p>'
     )
@@ -88,7 +103,9 @@ def _saving(offer: Offer, tag: PriceTag, quantity: int) -> str:
     if tag.interval is not Interval.YEAR or month is None or month.amount.currency != tag.amount.currency:
         return ""
     saved = (month.amount * 12 - tag.amount) * quantity
-    return f"Saves {amounts.price(saved, short=True)} a year compared with monthly." if saved.amount > 0 else ""
+    if saved.amount <= 0:
+        return ""
+    return _("Saves {amount} a year compared with monthly.").format(amount=amounts.price(saved, short=True))
 
 
 def choose_date(offer: Offer, in_cart: Collection[str] = ()) -> DateView | None:
@@ -105,10 +122,11 @@ def choose_date(offer: Offer, in_cart: Collection[str] = ()) -> DateView | None:
         _draw_yours(date)
         full = [dates.day_of(each) for each in offer.dates if not each.left]
         if full:
-            words.quiet(f"Sold out: {', '.join(full)}")
+            words.quiet(_("Sold out: {dates}").format(dates=", ".join(full)))
     if date:
         taken = date.capacity - date.left
-        st.progress(taken / date.capacity, text=f"{taken} of {date.capacity} places taken")
+        text = _("{taken} of {capacity} places taken").format(taken=taken, capacity=date.capacity)
+        st.progress(taken / date.capacity, text=text)
     return date
 
 
@@ -123,7 +141,7 @@ def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:
     by_id = {date.id: date for date in offer.open_dates}
     first = next((place for place, date_id in enumerate(by_id) if date_id in in_cart), 0)
     chosen = st.radio(
-        "Date",
+        _("Date"),
         list(by_id),
         index=first,
         format_func=lambda date_id: dates.of(by_id[date_id])[0],
@@ -136,26 +154,45 @@ def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:
 
 def _left(date: DateView) -> str:
     """How many places are free."""
-    return f"{words.count(date.left, 'place', 'places')} left"
+    return ngettext("{number} place left", "{number} places left", date.left).format(number=date.left)
 
 
 def draw_promises(offer: Offer) -> None:
-    """What buyers wonder about before they click."""
-    speed = "Your place is held while you pay" if offer.kind is Kind.WORKSHOP else "Yours within seconds of paying"
-    promises = (("lock", "You pay on Stripe's page, not here"), ("bolt", speed))
+    """What buyers wonder about before they click: nothing, where there is nothing to pay."""
+    if all(tag.is_free for tag in offer.prices):
+        return
+    held = offer.kind is Kind.WORKSHOP
+    speed = _("Your place is held while you pay") if held else _("Yours within seconds of paying")
+    promises = (("lock", _("You pay on Stripe's page, not here")), ("bolt", speed))
     st.markdown("  \n".join(f":gray[:small[:material/{icon}: &nbsp;{text}]]" for icon, text in promises))
+
+
+def _apart(offer: Offer) -> Money | None:
+    """What the parts of a bundle cost by themselves, None where that is not to be told in its currency."""
+    if not offer.parts or not offer.prices:
+        return None
+    currency = offer.prices[0].amount.currency
+    each = [[tag.amount for tag in part.prices if tag.amount.currency == currency] for part in offer.parts]
+    if not all(each):
+        return None
+    return sum((min(some, key=lambda amount: amount.amount) for some in each), start=Money(0, currency))
 
 
 def draw_details(offer: Offer, *, narrow: bool = False) -> None:
     """What one gets, and what others asked before: beside each other, or where it is `narrow` below."""
     about, questions = (st.container(), st.container()) if narrow else st.columns([7, 5], gap="medium")
     with about:
-        st.header("What you get", anchor=False)
+        st.header(_("What you get"), anchor=False)
         st.markdown(offer.description)
+        for part in offer.parts:
+            links.to(links.PRODUCT, words.plain(part.name), where=f"part-{part.id}", p=part.id)
+            st.markdown(words.plain(part.summary))
+        if apart := _apart(offer):
+            words.quiet(_("Bought one by one they cost {price}.").format(price=amounts.price(apart, short=True)))
         st.markdown("  \n".join(f":material/{icon}: &nbsp;{words.plain(text)}" for icon, text in offer.gets))
     with questions:
         if offer.faq:
-            st.header("Before you buy", anchor=False)
+            st.header(_("Before you buy"), anchor=False)
         for question, answer in offer.faq:
             with st.expander(words.plain(question)):
                 st.markdown(words.plain(answer))

@@ -1,7 +1,14 @@
-"""Style sheets: what the theme cannot say, fetched once by each browser and kept there until it changes."""
+"""Style sheets: what the theme cannot say, fetched once by each browser and kept there until it changes; and the theme's colours,
+which Streamlit keeps for the whole process."""
 
 from hashlib import sha256
 
+from streamlit import config
+
+from core.catalog import products
+from core.catalog.looks import brand_html
+from core.catalog.looks.accent import DEFAULT, Accent
+from core.catalog.looks.brand import Brand
 from storefront.pictures import STATIC
 
 
@@ -13,3 +20,49 @@ def address(name: str) -> str:
 
 ADDRESSES = tuple(address(name) for name in ("pushcart.css", "links.css", "office.css"))
 IMPORTS = "".join(f'@import url("{address}");' for address in ADDRESSES)
+
+
+def of_brand(brand: Brand) -> str:
+    """What the theme cannot say of a brand: its logo on dark pages, and its colour on buttons and as text."""
+    return _logo_on_dark(brand) + (_buttons(brand.accent) if brand.accent != DEFAULT else "")
+
+
+def _logo_on_dark(brand: Brand) -> str:
+    if not brand.logo_dark or not brand.logo:
+        return ""
+    address = products.picture_path(brand.logo_dark)
+    return (
+        '@media(prefers-color-scheme:dark){:is([data-testid="stHeaderLogo"],[data-testid="stSidebarLogo"],[data-testid="stLogo"])'
+        f'{{content:url("{address}")}}}}'
+    )
+
+
+def _buttons(accent: Accent) -> str:
+    # The theme's labels are always white, and so is what its colour is made dark enough for: a seller's yellow would be brown.
+    button = (
+        ':is([data-testid="stBaseButton-primary"],[data-testid="stBaseButton-primaryFormSubmit"],'
+        ".files:not(.plain) a:first-child):not(:disabled)"
+    )
+    look = "background:var(--button);border-color:var(--edge);color:var(--on-button)"
+    return (
+        f"{brand_html.colors(accent)}{button}{{{look}}}{button}:hover{{{look};filter:brightness(0.94)}}"
+        f"{button}:focus-visible{{outline:2px solid var(--link);outline-offset:2px}}"
+        f".files a:hover,.leaving a{{border-color:var(--link);color:var(--link)}}"
+    )
+
+
+def bring(accent: Accent) -> bool:
+    """Have every page that begins to be drawn from now on in these colours; whether others stood until now.
+
+    Streamlit tells a browser the theme when a run begins: whoever is drawing a page runs once more.
+    """
+    chosen = {
+        "light.primaryColor": accent.ink, "light.linkColor": accent.ink, "dark.primaryColor": accent.ground_on_dark,
+        "dark.linkColor": accent.ink_on_dark,
+    }  # fmt: skip
+    changed = {f"theme.{name}": color.upper() for name, color in chosen.items()}
+    if all(config.get_option(name) == color for name, color in changed.items()):
+        return False
+    for name, color in changed.items():
+        config.set_option(name, color)
+    return True

@@ -7,6 +7,7 @@ from itertools import groupby
 import streamlit as st
 
 from core.kinds.grants import Delivery, Ticket
+from core.languages.sentences import _
 from storefront import dates, words
 
 
@@ -24,8 +25,9 @@ def draw(delivery: Delivery) -> None:
 
 def _link(ticket: Ticket) -> str:
     """The way to a ticket's page, on which it is changed, joined and kept in a calendar."""
-    whose = f"Ticket of {ticket.name}" if ticket.name else "Your ticket"
-    label = f"Canceled: {ticket.name or 'your ticket'}" if ticket.canceled else whose
+    label = _("Ticket of {name}").format(name=ticket.name) if ticket.name else _("Your ticket")
+    if ticket.canceled:
+        label = _("Canceled: {ticket}").format(ticket=label)
     return f'<a href="/ticket/{escape(ticket.token)}" target="_self">{escape(label)}</a>'
 
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.kinds.offers import Availability, Offer, PriceTag
+from core.languages.sentences import _, ngettext
 from storefront import amounts, links, pictures, words
 
 # From so few free places on, the number is worth knowing.
@@ -13,7 +14,7 @@ def tile(offer: Offer, *, link: bool = True) -> None:
     """One cell of the grid. Its only link stretches over all of it (see pushcart.css); without one it is only looked at."""
     with st.container(key=f"tile-{offer.id}", height="stretch", gap="xsmall"):
         next_date = next(iter(offer.open_dates or offer.dates), None)
-        pictures.show(pictures.of_date(offer.image, next_date), offer.id, offer.image_alt)
+        pictures.show(pictures.of_date(offer.picture, next_date), offer.id, offer.image_alt)
         st.header(words.plain(offer.name), anchor=False)
         st.markdown(words.plain(offer.summary))
         words.quiet(words.plain(offer.facts))
@@ -21,21 +22,25 @@ def tile(offer: Offer, *, link: bool = True) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_price_line(offer), width="content")
             if link:
-                links.trailing(links.PRODUCT, words.plain(offer.call_to_action or "See more"), p=offer.id)
+                links.trailing(links.PRODUCT, words.plain(offer.call_to_action or _("See more")), p=offer.id)
             else:
-                st.markdown(words.plain(offer.call_to_action or "See more"), width="content")
+                st.markdown(words.plain(offer.call_to_action or _("See more")), width="content")
 
 
 def badge(offer: Offer) -> str:
     """What is special about getting it right now, or an empty string."""
     match offer.availability:
         case Availability.SOLD_OUT:
-            return ":gray-badge[Sold out]" if offer.dates else ":gray-badge[No date yet]"
+            return f":gray-badge[{_('Sold out') if offer.dates else _('No date yet')}]"
+        case Availability.WITHDRAWN if offer.draft:
+            return f":violet-badge[:material/edit_note: {_('Draft')}]"
         case Availability.WITHDRAWN:
-            return ":gray-badge[No longer for sale]"
+            return f":gray-badge[{_('No longer for sale')}]"
         case Availability.ON_SALE:
             few = offer.left is not None and offer.left <= _FEW
-            return f":orange-badge[{words.count(offer.left or 0, 'place', 'places')} left]" if few else ""
+            left = offer.left or 0
+            said = ngettext("{number} place left", "{number} places left", left).format(number=left)
+            return f":orange-badge[{said}]" if few else ""
 
 
 def cheapest(tags: tuple[PriceTag, ...]) -> PriceTag:
@@ -52,4 +57,9 @@ def _price_line(offer: Offer) -> str:
         if tag.interval
         else ""
     )
-    return f"**{amounts.price(tag.amount, short=True)}**{each} {badge(offer)}".rstrip()
+    cost = amounts.price(tag.amount, short=True) if tag.amount or tag.interval else _("Free")
+    if tag.before:
+        cost = f"{cost}** ~~{amounts.price(tag.before, short=True)}~~**"
+    if tag.least is not None:
+        cost = _("From {price}").format(price=amounts.price(tag.least, short=True))
+    return f"**{cost}**{each} {badge(offer)}".rstrip().replace("****", "")

@@ -3,9 +3,12 @@
 import re
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.foundation import signing
-from core.people import sign_in
+from core.languages import catalogs
+from core.people import sign_in, staff
+from core.people.purchases import Viewer
 from core.traffic import senders
 from core.traffic.counting import Sender
 from storefront import process
@@ -34,6 +37,20 @@ def signed_in() -> str | None:
         return sign_in.who(session, claimed, now=process.shop().now())
 
 
+def viewer() -> Viewer:
+    """Who looks at an order here. The database is asked who is signed in."""
+    return Viewer(browser_id(), signed_in() or "", st.context.cookies.get(signing.ORDERS_COOKIE))
+
+
+def works_here() -> bool:
+    """Whether somebody who works here is signed in. Without a cookie nothing is asked."""
+    shop, claimed = process.shop(), sign_in_id()
+    if not claimed:
+        return False
+    with shop.reading() as session:
+        return staff.of_sign_in(session, claimed, owners=shop.settings.owners, now=shop.now()) is not None
+
+
 def household() -> str:
     """Where this visitor is on the network, for limits to count by."""
     # The server has looked through the proxies of TRUSTED_PROXIES. Streamlit does not name this machine itself.
@@ -55,6 +72,16 @@ def remember_reference() -> None:
 def reference() -> str:
     """That id, or an empty string."""
     return str(st.session_state.get(_KEPT, ""))
+
+
+def language() -> str:
+    """What the page that is being drawn speaks: the browser's language if the shop has it, and English for who runs the shop.
+    Empty where no page is drawn."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ""
+    if st.session_state.get("in_office"):
+        return catalogs.ENGLISH
+    return catalogs.nearest(st.context.locale or "") or catalogs.default()
 
 
 def _in_cookie(name: str, purpose: str) -> str:

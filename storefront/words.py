@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.catalog.products import Interval, Kind
+from core.languages.sentences import ngettext
 
 # How often a plan is billed.
 EACH = {Interval.MONTH: "monthly", Interval.YEAR: "yearly"}
@@ -54,4 +55,13 @@ def unit(kind: Kind) -> tuple[str, str]:
 
 def amount_of(kind: Kind, quantity: int) -> str:
     """So many of it: `5 seats`."""
-    return count(quantity, *unit(kind))
+    match kind:
+        case Kind.PLAN:
+            said = ngettext("{number} seat", "{number} seats", quantity)
+        case Kind.WORKSHOP:
+            said = ngettext("{number} place", "{number} places", quantity)
+        case Kind.LICENSE:
+            said = ngettext("{number} licence", "{number} licences", quantity)
+        case Kind.DOWNLOAD:
+            said = ngettext("{number} copy", "{number} copies", quantity)
+    return said.format(number=quantity)

@@ -1,7 +1,13 @@
 """Accessibility: what axe finds wrong with a page as it stands in a browser, and when a page has come to rest."""
 
+from collections.abc import Sequence
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+
+_AXE = Axe().axe_script
+# The rules that ask what a page looks like: in other colours, or at another width, they may find something else.
+OF_LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
 
 # Streamlit's own menu puts an element between its list and the entries: nothing of ours can change that, and browsers tell
 # screen readers of the list all the same. Whatever else is wrong in it is found by the other rules.
@@ -21,16 +27,31 @@ def wait_for_rest(page: Page) -> None:
     page.wait_for_function("() => document.getAnimations().every(each => each.playState !== 'running' || !each.effect)")
 
 
-def findings(page: Page) -> list[str]:
-    """What is wrong with the page, each with the rule and the element."""
-    found = Axe().run(page).response["violations"]
-    assert page.evaluate("() => typeof axe") == "object"
+def findings(page: Page, *, only: Sequence[str] = ()) -> list[str]:
+    """What is wrong with the page by all rules, or only by these: each with the rule and the element."""
+    if page.evaluate("() => typeof axe") != "object":
+        page.evaluate(_AXE)
+    chosen = {"runOnly": {"type": "rule", "values": list(only)}} if only else {}
+    found = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"], **chosen})["violations"]
     return [
         f"{rule['id']}: {node['html'][:200]} ({node['failureSummary']})"
         for rule in found
         for node in rule["nodes"]
         if not _is_not_ours(page, rule["id"], node["target"][0])
     ]
+
+
+def same_names(page: Page) -> list[str]:
+    """The names that several links bear which are to be seen: who hears of the links alone cannot tell them apart."""
+    found: list[str] = page.evaluate(_LINKS)
+    return sorted({each for each in found if found.count(each) > 1})
+
+
+_LINKS = """() => [...document.querySelectorAll('a[href]')]
+    .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.closest('[aria-hidden=true]'))
+    .filter(each => { const box = each.getBoundingClientRect(); return box.right > 0 && box.left < innerWidth; })
+    .map(each => (each.ariaLabel || [...each.querySelectorAll('[data-testid=stIconMaterial]')].reduce(
+        (text, icon) => text.replace(icon.innerText, ''), each.innerText) || each.querySelector('img')?.alt || '').trim())"""
 
 
 def _is_not_ours(page: Page, rule: str, element: str) -> bool:

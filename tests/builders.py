@@ -13,6 +13,7 @@ from sqlalchemy import text, update
 from sqlmodel import Session, SQLModel, select
 
 from core.catalog.products import Interval, Kind, Price, Product
+from core.catalog.promotion_codes import PromotionCode
 from core.events import inbox, questions
 from core.events.handlers import Outcome
 from core.events.inbox import StripeEvent
@@ -97,6 +98,17 @@ def add_date(shop: Shop, date_id: str, *, in_days: int, capacity: int = 5) -> No
             WorkshopDate(
                 id=date_id, product_id=date_id.partition("/")[0], starts_at=begins,
                 ends_at=begins + timedelta(hours=2), timezone="Europe/Copenhagen", capacity=capacity,
+            )
+        )  # fmt: skip
+
+
+def add_code(shop: Shop, code: str, *, percent: float = 25) -> None:
+    """A promotion code that Stripe knows as `promo_` and its name."""
+    with shop.transaction() as session:
+        session.add(
+            PromotionCode(
+                id=f"promo_{code}", stripe_id=f"promo_{code}", livemode=shop.settings.livemode, code=code,
+                percent_off=percent, created_at=shop.now(),
             )
         )  # fmt: skip
 

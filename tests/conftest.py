@@ -226,15 +226,18 @@ def stripe(clock: Clock) -> FakeStripe:
     return FakeStripe(clock)
 
 
-@pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
+@pytest.fixture(scope="session")
+def usual_settings() -> Settings:
+    """What the settings of all tests have in common, looked at once."""
     return Settings(
-        database_url=database_url,
-        storage_url=f"file://{tmp_path}/files",
-        secret_key="a secret of sixteen letters",
-        stripe_webhook_secret=SECRET,
-        app_url="http://localhost:8501",
+        secret_key="a secret of sixteen letters", stripe_webhook_secret=SECRET, app_url="http://localhost:8501"
     )
+
+
+@pytest.fixture
+def settings(usual_settings: Settings, database_url: str, tmp_path: Path) -> Settings:
+    own = {"database_url": database_url, "storage_url": f"file://{tmp_path}/files"}
+    return usual_settings.model_copy(update=own)
 
 
 @pytest.fixture

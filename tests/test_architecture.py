@@ -159,12 +159,12 @@ ROOMS: dict[str, set[str]] = {
         "core/outgoing",
     },
     # From here on nobody admits, fulfils or calls Stripe: that is asked of core's journeys and events.
-    "webhook/attendance": {
-        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance",
-    },
     "webhook/requests": {
-        "core/traffic",
+        "core/traffic", "core/catalog",
         "core/foundation", "core/shop", "core/licensing", "core/people",
+    },
+    "webhook/attendance": {
+        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance", "webhook/requests",
     },
     "webhook/buyers": {
         "core/traffic",
@@ -201,13 +201,18 @@ ROOMS: dict[str, set[str]] = {
     },
     # What stands in writing: receipts, invoices, and the seller's texts.
     "storefront/papers": {
-        "storefront/library", "core/journeys",
+        "storefront/library", "core/journeys", "core/kinds",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
     },
     "storefront/plans": {"core/foundation", "core/catalog", "core/kinds", "core/seats", "core/journeys", "storefront"},
     "storefront/workshops": {
         "core/traffic",
         "core/foundation", "core/kinds", "core/attendance", "core/registers", "storefront",
+    },
+    # What stands before the payment page.
+    "storefront/paying": {
+        "core/traffic", "core/foundation", "core/rights", "core/catalog", "core/kinds", "core/journeys", "storefront",
+        "storefront/sign_in",
     },
     "storefront/buyer_pages": {
         "core/traffic",
@@ -216,7 +221,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in", "storefront/papers", "storefront/library",
-        "core/seats", "storefront/plans",
+        "core/seats", "storefront/plans", "storefront/paying",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
@@ -253,7 +258,7 @@ ROOMS: dict[str, set[str]] = {
         "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
     },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
-    "storefront/app": {"core/foundation", "core/shop", "storefront", "storefront/serving", "webhook", "worker"},
+    "storefront/app": {"core/foundation", "core/shop", "core/catalog", "storefront", "storefront/serving", "webhook", "worker"},
     "sandbox/ground": set(),
     "sandbox/protocol": {"sandbox/ground"},
     "sandbox/account": {"sandbox/ground", "sandbox/protocol"},
@@ -473,7 +478,7 @@ RECORDS = {
     "core.fulfillment.list_lines": {"core/journeys/payment_contents.py"},
     "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
-        "core/events/reconciliation.py", "core/journeys/checkout.py", "core/journeys/given_orders.py",
+        "core/events/reconciliation.py", "core/journeys/checkout.py", "core/journeys/checkout_sessions/stand_in.py",
         "core/journeys/ownership.py",
     },
     "core.orders.balance.entries.record": {"core/events/balance_questions.py"},

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from core.foundation import logs, outbox
+from core.languages import asked, sentences
 from core.opening import open_shop
 from core.shop import Shop
 from core.traffic import senders
@@ -31,7 +32,7 @@ from webhook import (
     uploads,
 )
 from webhook.attendance import tickets, waiting
-from webhook.buyers import account, checkout_form, person, receipts
+from webhook.buyers import account, checkout_form, order_page, person, receipts
 from webhook.requests import cookies, errors, telemetry
 
 log = structlog.get_logger()
@@ -57,7 +58,8 @@ class Sidecar(FastAPI):
                 return
         if scope["type"] == "http":
             senders.look_through(scope, self.state.shop.settings.trusted_proxies)
-            await telemetry.observe(self._answer, scope, receive, send)
+            with sentences.spoken(asked.of_request(scope)):
+                await telemetry.observe(self._answer, scope, receive, send)
         else:
             await self._answer(scope, receive, send)
 
@@ -104,8 +106,8 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     errors.register(app)
     stripe_events.register(app)
     for module in (
-        account, backends, checkouts, checkout_form, person, products, downloads, licenses, cookies, exports, receipts, uploads,
-        pictures, tickets, waiting, mail_events,
+        account, backends, checkouts, checkout_form, order_page, person, products, downloads, licenses, cookies, exports,
+        receipts, uploads, pictures, tickets, waiting, mail_events,
     ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)

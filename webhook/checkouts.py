@@ -19,13 +19,15 @@ router = APIRouter()
 
 
 class ItemBody(BaseModel):
-    """So many of one price, of a workshop on this date of `GET /products`; without one on the next with room."""
+    """So many of one price, of a workshop on this date of `GET /products`; without one on the next with room. `amount` is what the
+    buyer was shown that one costs, or pays where the price has a `minimum`, in minor units."""
 
     model_config = ConfigDict(extra="forbid")
 
     price: Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9-]+$")]
     quantity: Annotated[int, Field(ge=1, le=9999)] = 1
     date: Annotated[str, Field(max_length=161, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")] | None = None
+    amount: Annotated[int, Field(ge=0, le=99_999_999)] | None = None
 
 
 class BasketBody(BaseModel):
@@ -55,7 +57,7 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
     400 for bad input, 409 when sold out or no longer open, 503 to try again.
     """
     browser = cookies.browser_of(request, shop) or cookies.new_browser()
-    items = tuple(Item(item.price, item.quantity, item.date or "") for item in body.items)
+    items = tuple(Item(item.price, item.quantity, item.date or "", item.amount) for item in body.items)
     signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
     basket = Basket(
         body.cart_id,

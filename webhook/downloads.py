@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired, S
 from core.foundation.storage import disposition
 from core.kinds import downloads, file_versions
 from core.kinds.downloads import OpenedFile
+from core.languages.sentences import _, ngettext, tag
 from core.shop import Shop
 from webhook.requests import senders
 from webhook.requests.dependencies import OpenShop
@@ -212,32 +214,37 @@ def _refusal(refusal: AccessDenied, shop: Shop) -> Response:
     """People follow these links, so they get a page that leads on."""
     match refusal:
         case LinkExpired():
-            text = "This download link has run out. It works for a few minutes only, so that nobody else can use it."
+            text = _("This download link has run out. It works for a few minutes only, so that nobody else can use it.")
         case DownloadsUsedUp():
-            text = f"This file was downloaded {refusal.limit} times already, which is as often as this purchase allows."
+            text = ngettext(
+                "This file was downloaded {number} time already, which is as often as this purchase allows.",
+                "This file was downloaded {number} times already, which is as often as this purchase allows.",
+                refusal.limit,
+            ).format(number=refusal.limit)
         case _:
-            text = (
+            text = _(
                 "This download link does not open anything. It may have been copied incompletely, or access has ended."
             )
-    return _page(shop, "No download here", text, status_of(refusal))
+    return _page(shop, _("No download here"), text, status_of(refusal))
 
 
 def _gone(shop: Shop) -> Response:
     """The file is paid for and not there: that is nothing of the buyer's, and passes."""
-    text = (
+    text = _(
         "This file is not there at the moment, which is our fault and not yours. We have been told. Your purchase stands, "
         "and nothing was counted: please try again later."
     )
-    return _page(shop, "Not there at the moment", text, 503)
+    return _page(shop, _("Not there at the moment"), text, 503)
 
 
 def _page(shop: Shop, title: str, text: str, status: int) -> Response:
     page = (
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        "<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>Download</title>"
+        f"<!doctype html><html lang={tag()}><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        "<meta name=robots content=noindex><meta name=color-scheme content='light dark'>"
+        f"<title>{_('Download')}</title>"
         "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
-        f"<h1 style='font-size:1.6rem'>{title}</h1><p>{text}</p>"
-        f"<p><a href='{shop.settings.public_url}/purchases'>Get a fresh link from your purchases</a></p>"
-        f"<p><small><a href='{shop.settings.public_url}/withdraw'>Withdraw from contract here</a></small></p>"
+        f"<h1 style='font-size:1.6rem'>{escape(title)}</h1><p>{escape(text)}</p>"
+        f"<p><a href='{shop.settings.public_url}/purchases'>{escape(_('Get a fresh link from your purchases'))}</a></p>"
+        f"<p><small><a href='{shop.settings.public_url}/withdraw'>{escape(_('Withdraw from contract here'))}</a></small></p>"
     )
     return HTMLResponse(page, status, _PRIVATE | ({"Retry-After": "600"} if status == 503 else {}))

@@ -8,10 +8,12 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from core.foundation.errors import LinkInvalid
+from core.languages.sentences import _, marked, tag
 from core.mailboxes import confirmations, reports, unsubscribing
 from core.mailboxes.marks import Kind
 from core.messages import returned
 from core.shop import Shop
+from webhook.requests import branding
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -23,7 +25,18 @@ _PRIVATE = {
     "Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
 }  # fmt: skip
-_ENDS = {Kind.NO_NEWS: "news of what you bought", Kind.NO_MESSAGES: "messages to all who attend a workshop"}
+_WOULD_END = {
+    Kind.NO_NEWS: marked("You would get no more news of what you bought. Receipts still come."),
+    Kind.NO_MESSAGES: marked("You would get no more messages to all who attend a workshop. Receipts still come."),
+}
+_ENDED = {
+    Kind.NO_NEWS: marked(
+        "You get no more news of what you bought. Receipts, and what else your purchases need, still come."
+    ),
+    Kind.NO_MESSAGES: marked(
+        "You get no more messages to all who attend a workshop. Receipts, and what else your purchases need, still come."
+    ),
+}
 
 
 @router.post("/mail-events")
@@ -69,10 +82,9 @@ async def ask(token: str, shop: OpenShop) -> HTMLResponse:
         stream = unsubscribing.stream_of(shop, token)
     except LinkInvalid:
         return _invalid(shop)
-    form = "<form method=post><button style='font:inherit;padding:.6rem 1.2rem'>Send me none of these</button></form>"
-    return _page(
-        shop, "No more of these letters?", f"You would get no more {_ENDS[stream]}. Receipts still come.", form
-    )
+    label = html.escape(_("Send me none of these"))
+    form = f"<form method=post><button style='font:inherit;padding:.6rem 1.2rem'>{label}</button></form>"
+    return _page(shop, _("No more of these letters?"), _(_WOULD_END[stream]), form)
 
 
 @router.post("/unsubscribe/{token}")
@@ -82,22 +94,22 @@ async def unsubscribe(token: str, shop: OpenShop) -> HTMLResponse:
         stream = await run_in_threadpool(unsubscribing.unsubscribe, shop, token)
     except LinkInvalid:
         return _invalid(shop)
-    return _page(
-        shop, "Done", f"You get no more {_ENDS[stream]}. Receipts, and what else your purchases need, still come."
-    )
+    return _page(shop, _("Done"), _(_ENDED[stream]))
 
 
 def _invalid(shop: Shop) -> HTMLResponse:
-    text = f"This link is not complete. Write to {shop.settings.support_email}, and we see to it."
-    return _page(shop, "That link does not work", text, status=404)
+    text = _("This link is not complete. Write to {support}, and we see to it.").format(
+        support=branding.of(shop).support
+    )
+    return _page(shop, _("That link does not work"), text, status=404)
 
 
 def _page(shop: Shop, title: str, text: str, form: str = "", *, status: int = 200) -> HTMLResponse:
-    name, home = html.escape(shop.settings.shop_name), html.escape(shop.settings.public_url)
+    name, home = branding.of(shop).mark, html.escape(shop.settings.public_url)
     page = (
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>{title}</title>"
+        f"<!doctype html><html lang={tag()}><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>{html.escape(title)}</title>"
         "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
-        f"<h1 style='font-size:1.6rem'>{title}</h1><p>{html.escape(text)}</p>{form}<p><a href='{home}/'>{name}</a></p>"
+        f"<h1 style='font-size:1.6rem'>{html.escape(title)}</h1><p>{html.escape(text)}</p>{form}<p><a href='{home}/'>{name}</a></p>"
     )
     return HTMLResponse(page, status, _PRIVATE)

@@ -1,9 +1,11 @@
-"""Pictures: the covers that owners have uploaded, for everybody. Their address names what is in them, so it never changes."""
+"""Pictures: those that owners have uploaded, and covers that are drawn, for everybody. Their address names what is in them, so
+that it never changes."""
 
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.catalog import products
+from core.catalog.looks import drawn_covers
 from core.shop import Shop
 from webhook.requests.dependencies import OpenShop
 
@@ -16,7 +18,7 @@ _TYPES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"RIFF", 
 @router.head("/pictures/{digest}/{name}", include_in_schema=False)
 @router.get("/pictures/{digest}/{name}")
 async def picture(digest: str, name: str, shop: OpenShop) -> Response:
-    """A cover as it was uploaded, as the type that it is. 404 where there is none."""
+    """A picture as it was uploaded, as the type that it is, or as it is drawn. 404 where there is none."""
     found = await run_in_threadpool(_read, shop, f"{products.UPLOADED}{digest}/{name}")
     media_type = next((each for beginning, each in _TYPES if found and found.startswith(beginning)), None)
     if found is None or media_type is None:
@@ -25,6 +27,8 @@ async def picture(digest: str, name: str, shop: OpenShop) -> Response:
 
 
 def _read(shop: Shop, key: str) -> bytes | None:
+    if drawing := drawn_covers.drawn(key):
+        return drawing
     try:
         return b"".join(shop.storage.read_in_chunks(key))
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from core.catalog.products import Kind
 from core.catalog.products import texts as texts_of
 from core.kinds import offers
-from core.kinds.offers import Availability, Offer
+from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
 from core.rights import clauses
 from webhook.requests.dependencies import OpenShop
@@ -28,10 +28,7 @@ def products(shop: OpenShop) -> list[dict[str, Any]]:
 
 
 def _product(offer: Offer, texts: Mapping[str, str]) -> dict[str, Any]:
-    prices = [
-        {"id": tag.id, "amount": tag.amount.amount, "currency": tag.amount.currency, "interval": tag.interval}
-        for tag in offer.prices
-    ]
+    prices = [_price(tag) for tag in offer.prices]
     available = offer.availability is Availability.ON_SALE
     asked = [
         {"version": each.version, "clause": each.clause, "wording": each.wording, "box": each.box}
@@ -46,6 +43,12 @@ def _product(offer: Offer, texts: Mapping[str, str]) -> dict[str, Any]:
         "consents": asked,
     }
     return found | {"dates": [_date(date) for date in offer.dates]} if offer.kind is Kind.WORKSHOP else found
+
+
+def _price(tag: PriceTag) -> dict[str, Any]:
+    found = {"id": tag.id, "amount": tag.amount.amount, "currency": tag.amount.currency, "interval": tag.interval}
+    sale = {"amount_before": tag.before.amount, "until": tag.until} if tag.before else {}
+    return {**found, **sale, **({"minimum": tag.least.amount} if tag.least is not None else {})}
 
 
 def _date(date: DateView) -> dict[str, Any]:

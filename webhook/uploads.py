@@ -18,7 +18,7 @@ from core.owner.shelves import attachments, uploads
 from core.owner.shelves.attachments import Purpose
 from core.owner.shelves.uploads import PIECE, Progress
 from core.shop import Shop
-from webhook.requests import cookies
+from webhook.requests import branding, cookies
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
 
@@ -127,5 +127,6 @@ def _headers(progress: Progress) -> dict[str, str]:
 def _drawn(template: str, shop: Shop, **words: object) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # here, since hardly any process needs it
 
+    brand = branding.of(shop)
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=True)
-    return environment.get_template(template).render(shop=shop.settings.shop_name, **words)
+    return environment.get_template(template).render(shop=brand.shop, brand=brand, **words)

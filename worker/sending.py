@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from core.catalog.looks import brand
 from core.correspondence import drafts
 from core.correspondence.drafts import Draft
 from core.foundation import outbox
@@ -104,7 +105,9 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
             message = None
         if message is not None:
             patience = _PATIENCE[min(turn.number, len(_PATIENCE) - 1)]
-            mail.send(post.shop.settings, message, letter_id=letter.id, before_data=check, patience=patience)
+            with post.shop.reading() as session:
+                settings = brand.named(session, post.shop.settings)
+            mail.send(settings, message, letter_id=letter.id, before_data=check, patience=patience)
             post.breaker.worked()
     except NoOwners:
         _wait_for_owners(post, turn, letter, claim)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from core.catalog import workshop_terms
+from core.catalog.looks import brand
 from core.catalog.products import Product
 from core.catalog.workshop_terms import CancelTerms
 from core.foundation.errors import Fixed
@@ -164,6 +165,7 @@ def calendar_file(shop: Shop, token: str) -> str:
     """The ticket as a calendar's file, to be kept. Raises LinkInvalid."""
     with shop.reading() as session:
         found = place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
+        settings = brand.named(session, shop.settings)
     entry = entry_of(shop, found.row, found.date, found.order, found.line.name)
     method = Method.CANCEL if found.shut() is Fixed.CANCELED else Method.PUBLISH
-    return calendar_entries.written(shop.settings, entry, method, now=shop.now())
+    return calendar_entries.written(settings, entry, method, now=shop.now())

@@ -2,19 +2,20 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.catalog import catalog_lines, tax, wall_times
+from core.catalog import catalog_mistakes, tax, wall_times
 from core.catalog.license_terms import LicenseEntry
+from core.catalog.looks import accent
 from core.catalog.products import Interval, Kind
-from core.catalog.seller import DOCUMENTS, is_link
+from core.catalog.seller import DOCUMENTS, is_file, is_link
 from core.catalog.workshop_terms import WorkshopEntry
 from core.foundation import addresses
 from core.foundation.errors import (
@@ -33,8 +34,18 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SaleEntry(_Entry):
+    """`sale = { amount = 1900, until = 2027-01-31T23:59:00+01:00 }`: what it costs until then, in minor units."""
+
+    amount: int = Field(ge=0, le=99_999_999, strict=True)
+    until: AwareDatetime
+
+
 class PriceEntry(_Entry):
-    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`."""
+    """`[[products.prices]]`: `amount` in minor units; `interval` for plans alone. Taxes are in it unless it is `exclusive`.
+
+    With a `minimum` buyers say what they pay, that at least; `amount` is then what is suggested to them.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
     # Strict: 29.00 in the file means major units to its writer, and must not become 29 cents.
@@ -43,13 +54,30 @@ class PriceEntry(_Entry):
     interval: Interval | None = None
     stripe_price_id: str | None = None
     tax_behavior: Literal["", "inclusive", "exclusive"] = ""
+    minimum: int | None = Field(None, ge=0, le=99_999_999, strict=True)
+    sale: SaleEntry | None = None
 
     @model_validator(mode="after")
     def _chargeable(self) -> "PriceEntry":
         try:
-            check_chargeable(Money(self.amount, self.currency))
+            for amount in (self.amount, self.minimum or 0, self.sale.amount if self.sale else 0):
+                check_chargeable(Money(amount, self.currency))
         except BadInput as error:
             raise ValueError(_refusal(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "PriceEntry":
+        if (self.sale or self.minimum is not None) and (self.interval or self.stripe_price_id):
+            raise ValueError(
+                "what a plan costs, or a price of Stripe's, is the same for everybody: it has no sale and no minimum"
+            )
+        if self.sale and self.minimum is not None:
+            raise ValueError("give a sale or a minimum: who says what they pay needs no sale")
+        if self.sale and self.sale.amount >= self.amount:
+            raise ValueError("a sale costs less than the amount")
+        if self.minimum is not None and self.minimum > self.amount:
+            raise ValueError("the amount is what is suggested, and no less than the minimum")
         return self
 
 
@@ -152,7 +180,7 @@ class ProductEntry(_Entry):
     `features` is what a program asks of whoever may use it, such as `{ projects = 10, sso = true }`. `on_refund = "keep"` leaves
     buyers what they have even when all their money goes back. `withdrawal` is what the law says of withdrawing from it, if that
     is not what its kind has, and `consent` what buyers read of it. Only what is `active` must be complete: what is not on the
-    shelves may still lack its price, its file or its dates.
+    shelves may still lack its price, its file or its dates. Of a `draft` nobody learns but who works here.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
@@ -166,11 +194,13 @@ class ProductEntry(_Entry):
     image_alt: str = ""
     call_to_action: str = "See more"
     active: bool = True
+    draft: bool = False
     max_quantity: int = Field(1, ge=1, le=999)
     gets: list[tuple[str, str]] = []
     faq: list[tuple[str, str]] = []
     prices: list[PriceEntry] = []
     files: list[FileEntry] = []
+    parts: list[str] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
     features: Annotated[dict[str, bool | int | str], Field(max_length=50)] = {}
@@ -184,32 +214,48 @@ class ProductEntry(_Entry):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ProductEntry":
-        if self.active and (missing := self.missing):
-            raise ValueError(missing)
+        lacking = self.missing if self.active and not self.draft else ""
+        if wrong := [why for why in (*self._unfit(), lacking, self._no_bundle()) if why]:
+            raise ValueError("; ".join(wrong))
+        _each_once("file name", [file.name for file in self.files])
+        _each_once("date", [date.id for date in self.dates if date.id])
+        return self
+
+    def _unfit(self) -> Iterator[str]:
+        """What does not fit together, in words."""
         for price in self.prices:
             if (price.interval is not None) != (self.kind is Kind.PLAN):
-                raise ValueError(f"price {price.id}: plans have an interval, and nothing else has")
+                yield f"price {price.id}: plans have an interval, and nothing else has"
         trial = self.plan.get("trial_days", 0)
         if not isinstance(trial, int) or not 0 <= trial <= _LONGEST_TRIAL:
-            raise ValueError(f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}")
+            yield f"trial_days is a whole number from 0 to {_LONGEST_TRIAL}"
         code = self.plan.get("introductory_code", "")
         if not isinstance(code, str) or not re.fullmatch(r"[A-Za-z0-9-]{0,100}", code):
-            raise ValueError("introductory_code is a promotion code: letters, digits and hyphens")
-        if code and trial:
+            yield "introductory_code is a promotion code: letters, digits and hyphens"
+        elif code and trial:
             # Stripe would take it off the payment of nothing with which a trial begins.
-            raise ValueError("a plan begins with trial_days or with an introductory_code, and not with both")
+            yield "a plan begins with trial_days or with an introductory_code, and not with both"
         if self.tax_code and self.tax_code not in tax.CODES and not re.fullmatch(r"txcd_\d{8}", self.tax_code):
-            raise ValueError(f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000")
-        _each_once("file name", [file.name for file in self.files])
-        _each_once(f"{self.id}: date", [date.id for date in self.dates if date.id])
-        return self
+            yield f"tax_code is one of {', '.join(tax.CODES)}, or a code of Stripe's such as txcd_10000000"
+
+    def _no_bundle(self) -> str:
+        """Why it cannot have these parts, in words; empty if it can, or has none."""
+        if not self.parts:
+            return ""
+        _each_once("part", self.parts)
+        if self.kind is not Kind.DOWNLOAD or self.files:
+            return "a bundle is of the kind download, and has its parts in place of files"
+        if len(self.parts) < 2 or self.id in self.parts:
+            return "a bundle has two parts or more, and is none of them itself"
+        at_stripe = any(price.stripe_price_id for price in self.prices)
+        return "what a bundle costs is told apart for its parts: it has no price of Stripe's" if at_stripe else ""
 
     @property
     def missing(self) -> str:
         """What it lacks to be sold, in words; empty if nothing."""
         if not self.prices:
             return "it needs a price"
-        if self.kind is Kind.DOWNLOAD and not self.files:
+        if self.kind is Kind.DOWNLOAD and not self.files and not self.parts:
             return "a download needs at least one file"
         return "a workshop needs a date" if self.kind is Kind.WORKSHOP and not self.dates else ""
 
@@ -222,17 +268,27 @@ class ProductEntry(_Entry):
             policy["withdrawal"] = self.withdrawal
         if self.consent:
             policy["consent"] = self.consent
+        if self.parts:
+            counts["parts"] = self.parts
         features = {"features": self.features} if self.features else {}
         return {**self.plan, **features, **self.license.written(), **self.workshop.written(), **counts, **policy}
 
 
 class ShopEntry(_Entry):
-    """`[shop]`: who sells, and what is said on every page. `address` has several lines.
+    """`[shop]`: who sells, how the shop looks, and what is said on every page. `address` has several lines.
 
-    `terms`, `privacy` and `imprint` are each the address of a page, or the text itself in Markdown.
+    `name` is the shop's, and `company` that of whoever sells there, if it is another. `terms`, `privacy` and `imprint` are each
+    the address of a page, a file beside the catalogue such as `terms.md`, or the text itself in Markdown. `logo`, `logo_dark`,
+    `icon` and `cover` are pictures beside the catalogue.
     """
 
     name: str = Field("", max_length=200)
+    company: str = Field("", max_length=200)
+    accent: str = ""
+    logo: str = ""
+    logo_dark: str = ""
+    icon: str = ""
+    cover: str = ""
     headline: str = Field("", max_length=300)
     intro: str = Field("", max_length=2000)
     seller: str = Field("", max_length=500)
@@ -243,6 +299,16 @@ class ShopEntry(_Entry):
     terms: str = ""
     privacy: str = ""
     imprint: str = ""
+    consent_digital: str = Field("", max_length=1000)
+    consent_service: str = Field("", max_length=1000)
+    consent_event: str = Field("", max_length=1000)
+    consent_renewal: str = Field("", max_length=1000)
+    consent_terms: str = Field("", max_length=1000)
+
+    @field_validator("accent")
+    @classmethod
+    def _is_a_color(cls, value: str) -> str:
+        return value and accent.checked(value)
 
     @field_validator("support")
     @classmethod
@@ -258,8 +324,10 @@ class ShopEntry(_Entry):
         link = urlsplit(value.strip())
         if is_link(value.strip()) and (not link.hostname or len(value.split()) > 1):
             raise ValueError(f"{value!r} is no address of a page")
-        if value.strip() and not is_link(value.strip()) and len(value.split()) == 1:
-            raise ValueError("give the address of a page, which begins with https://, or the text itself")
+        if value.strip() and not is_link(value.strip()) and len(value.split()) == 1 and not is_file(value):
+            raise ValueError(
+                "give the address of a page, which begins with https://, a file such as terms.md, or the text itself"
+            )
         return value
 
     @property
@@ -274,62 +342,61 @@ class CatalogFile(_Entry):
     shop: ShopEntry = ShopEntry()
     products: list[ProductEntry] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _unique(self) -> "CatalogFile":
-        _each_once("product", [product.id for product in self.products])
-        _each_once("price", [price.id for product in self.products for price in product.prices])
-        return self
-
 
 def read(path: Path) -> CatalogFile:
-    """The catalogue in this file. Raises CatalogInvalid with every problem found."""
-    text = ""
+    """The catalogue in this file, with the texts that lie beside it. Raises CatalogInvalid with every problem found."""
     try:
         text = path.read_text(encoding="utf-8")
-        catalogue = CatalogFile.model_validate(tomllib.loads(text))
+        data = tomllib.loads(text)
     except FileNotFoundError:
         raise CatalogInvalid([f"there is no file {path}"]) from None
     except OSError as error:
         raise CatalogInvalid([f"{path} cannot be read: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise CatalogInvalid([f"{path} is not TOML: {error}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogInvalid([catalog_mistakes.of_syntax(error, path.name)]) from None
+    problems = [*catalog_mistakes.twice(data, text), *_not_beside(data, text, path.parent)]
+    try:
+        catalogue = CatalogFile.model_validate(data)
     except ValidationError as error:
-        raise CatalogInvalid([_sentence(problem, text) for problem in error.errors()]) from None
-    named = [entry.path for entry in files(catalogue) if entry.path]
-    if missing := [name for name in named if not (path.parent / name).is_file()]:
-        raise CatalogInvalid([f"there is no file {name} beside the catalogue" for name in missing])
-    return catalogue
+        raise CatalogInvalid([*catalog_mistakes.of_model(error, data, text, CatalogFile), *problems]) from None
+    if problems:
+        raise CatalogInvalid(problems)
+    return catalogue.model_copy(update={"shop": _with_texts(catalogue.shop, path.parent)})
+
+
+def _not_beside(data: Mapping[str, Any], text: str, folder: Path) -> Iterator[str]:
+    """A sentence for each file that is named and does not lie beside the catalogue."""
+    shop = data.get("shop")
+    documents = [name for name in DOCUMENTS if isinstance(shop, dict) and is_file(str(shop.get(name, "")))]
+    named: list[tuple[tuple[str | int, ...], Any]] = [
+        (("shop", name), shop[name]) for name in documents if isinstance(shop, dict)
+    ]
+    products = data.get("products")
+    for place, product in enumerate(products if isinstance(products, list) else ()):
+        found = product.get("files") if isinstance(product, dict) else None
+        named += [
+            (("products", place, "files", position, "path"), file["path"])
+            for position, file in enumerate(found if isinstance(found, list) else ())
+            if isinstance(file, dict) and isinstance(file.get("path"), str) and file["path"]
+        ]
+    for where, name in named:
+        if not (folder / name.strip()).is_file():
+            yield catalog_mistakes.of_place(where, f"names {name}, and there is no such file in {folder}", data, text)
+
+
+def _with_texts(shop: ShopEntry, folder: Path) -> ShopEntry:
+    """The entry with the documents that lie in files."""
+    found = {name: str(getattr(shop, name)) for name in DOCUMENTS}
+    read = {name: (folder / path.strip()).read_text(encoding="utf-8") for name, path in found.items() if is_file(path)}
+    return shop.model_copy(update=read)
 
 
 def files(catalogue: CatalogFile) -> Iterator[FileEntry]:
     """Every file that the catalogue sells, product by product."""
     for product in catalogue.products:
         yield from product.files
-
-
-def _sentence(problem: Any, text: str) -> str:
-    """What is wrong, in which field and on which line of the file, in words."""
-    where = ".".join(str(part) for part in problem["loc"])
-    line = catalog_lines.line_of(text, problem["loc"]) if where else None
-    at = f" (line {line})" if line else ""
-    return f"{where}: {_words(problem)}{at}" if where else _words(problem)
-
-
-def _words(problem: Any) -> str:
-    more = problem.get("ctx") or {}
-    match problem["type"]:
-        case "extra_forbidden":
-            return "there is no such field"
-        case "missing":
-            return "it is missing"
-        case "string_type":
-            return f"it must be text in quotes, and is {problem['input']!r}"
-        case "string_too_long":
-            return f"it has more than {more['max_length']} letters"
-        case "string_pattern_mismatch" if problem["loc"][-1] == "vat_id":
-            return f"{problem['input']!r} is no VAT id such as DE123456789"
-        case _:
-            return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def _each_once(what: str, names: list[str]) -> None:

@@ -32,7 +32,8 @@ class Interval(StrEnum):
 class Product(Record, table=True):
     """Something for sale. `id` is its slug, and never changes. `from_demo` marks what came with the demo's catalogue.
 
-    `tax_code` is what its seller says that it is to the tax office, empty where its kind says so.
+    `tax_code` is what its seller says that it is to the tax office, empty where its kind says so. A `draft` is not `active`, and
+    nobody but who works here learns that there is such a product.
     """
 
     __tablename__ = "products"
@@ -52,6 +53,7 @@ class Product(Record, table=True):
     terms: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     max_quantity: int = 1
     active: bool = True
+    draft: bool = False
     position: int = 0
     tax_code: str = ""
     from_demo: bool = False
@@ -62,7 +64,8 @@ class Product(Record, table=True):
 class Price(Record, table=True):
     """What a product costs, in minor units. `interval` is null for one payment, else how often a plan is billed.
 
-    `tax_behavior` is `exclusive` where taxes come on top of it; else it includes them.
+    `tax_behavior` is `exclusive` where taxes come on top of it; else it includes them. Before `sale_until` it is `sale_amount`.
+    With a `minimum` buyers say what they pay: that at least, and `amount` is what is suggested to them.
     """
 
     __tablename__ = "prices"
@@ -76,6 +79,9 @@ class Price(Record, table=True):
     stripe_price_id: str | None = None
     lookup_key: str
     tax_behavior: str = ""
+    minimum: int | None = minor_units(default=None)
+    sale_amount: int | None = minor_units(default=None)
+    sale_until: datetime | None = None
     active: bool = True
     position: int = 0
 
@@ -140,6 +146,11 @@ def thumb(image: str) -> str:
 def picture_path(image: str) -> str:
     """The path of a product's picture at the storefront."""
     return quote(f"/api/{image}" if image.startswith(UPLOADED) else f"/app/static/{image}")
+
+
+def page_path(product_id: str) -> str:
+    """The path of a product's page at the storefront."""
+    return f"/product?p={quote(product_id)}"
 
 
 _TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks

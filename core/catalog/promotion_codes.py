@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Index, update
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, func, or_, select
 
 from core.foundation.database import Record, minor_units
 from core.foundation.money import Money
@@ -89,6 +89,18 @@ def note_use(
     theirs = (col(PromotionSum.stripe_id) == stripe_id, col(PromotionSum.currency) == off.currency)
     more = {"uses": col(PromotionSum.uses) + 1, "taken": col(PromotionSum.taken) + off.amount}
     session.execute(update(PromotionSum).where(*theirs).values(more))
+
+
+def usable(session: Session, code: str, *, livemode: bool, now: datetime) -> PromotionCode | None:
+    """The code of this name that may be used now, as far as the shop knows: whether it may by this buyer, Stripe says."""
+    used_up = col(PromotionCode.max_redemptions) <= col(PromotionCode.times_redeemed)
+    query = select(PromotionCode).where(
+        func.lower(PromotionCode.code) == code.lower(), PromotionCode.livemode == livemode, col(PromotionCode.active),
+        col(PromotionCode.stripe_id).is_not(None), col(PromotionCode.ended_at).is_(None),
+        or_(col(PromotionCode.expires_at).is_(None), col(PromotionCode.expires_at) > now),
+        or_(col(PromotionCode.max_redemptions).is_(None), ~used_up),
+    )  # fmt: skip
+    return session.exec(query.order_by(col(PromotionCode.created_at).desc())).first()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ DOCUMENTS = ("terms", "privacy", "imprint")
 
 @dataclass(frozen=True)
 class Seller:
-    """Who sells. `address` has a line for each of its lines; `register` is the number in the register of companies.
+    """Who sells: `name` is the company where that is called otherwise than its shop. `address` has a line for each of its
+    lines; `register` is the number in the register of companies.
 
     `terms`, `privacy` and `imprint` are addresses of pages, or whole texts. `support` is a mail address. What is not known is
     empty. `missing` are those of REQUIRED that are.
@@ -43,9 +44,10 @@ class Seller:
 def of(texts: Mapping[str, str], settings: Settings) -> Seller:
     """The seller by the words that stand in the database; who has no name there is called what the shop is."""
     said = {name: texts.get(name, "").strip() for name in ("address", "vat_id", "register", *DOCUMENTS)}
-    missing = tuple(name for name in REQUIRED if not texts.get(name, "").strip())
+    name = texts.get("company", "").strip() or texts.get("name", "").strip()
+    missing = tuple(each for each in REQUIRED if not (name if each == "name" else texts.get(each, "").strip()))
     return Seller(
-        name=texts.get("name", "").strip() or settings.shop_name,
+        name=name or settings.shop_name,
         support=texts.get("support", "").strip() or settings.support_email, missing=missing, **said,
     )  # fmt: skip
 
@@ -53,3 +55,8 @@ def of(texts: Mapping[str, str], settings: Settings) -> Seller:
 def is_link(document: str) -> bool:
     """Whether a document stands elsewhere."""
     return document.startswith(("https://", "http://"))
+
+
+def is_file(document: str) -> bool:
+    """Whether a document is named by a file in Markdown, beside the catalogue."""
+    return document.strip().endswith(".md") and len(document.split()) == 1

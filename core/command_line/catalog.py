@@ -25,37 +25,55 @@ def catalog() -> None:
 def apply(
     file: Path,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    only: Annotated[bool, typer.Option("--only", help="Take everything else off the shelves.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before anything is taken off.")] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the shop's shelves to what FILE says. Products it does not name are left alone, but for the demo's."""
     from core.owner import publishing
 
+    shop = open_to_restock()
+    changes = publishing.preview(shop, file, only=only) if dry_run or (only and not yes) else []
     if dry_run:
-        _say_changes(publishing.preview(open_to_restock(), file), as_json)
+        _say_changes(changes, as_json)
         return
-    done = publishing.apply(open_to_restock(), file)
+    if only and not yes:
+        _ask_about(changes)
+    done = publishing.apply(shop, file, only=only)
     text = f"{done.products} products with {done.prices} prices and {done.files} files are on the shelves."
     if done.taken_off:
-        text += f" Taken off them, since they were the demo's: {', '.join(done.taken_off)}."
+        why = "since the file does not name them" if only else "since they were the demo's"
+        text += f" Taken off them, {why}: {', '.join(done.taken_off)}."
     if done.left_alone:
         text += f" Left alone, since the file does not name them: {', '.join(done.left_alone)}."
     say(vars(done), text, as_json)
+
+
+def _ask_about(changes: "list[Difference]") -> None:
+    """Have whoever sits there agree to what leaves the shelves. Raises typer.Abort if they do not."""
+    leaving = [each.product for each in changes if each.field == "active" and each.after == "no"]
+    if leaving:
+        typer.confirm(
+            f"No longer sold, and kept by whoever bought it: {', '.join(leaving)}. Go on?", abort=True, err=True
+        )
 
 
 @catalog_commands.command("export")
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to write it; without one it is printed.")] = None,
 ) -> None:
-    """Write the shelves as a catalogue file, from which `catalog apply` makes the very same shelves."""
+    """Write the shelves as a catalogue file, from which `catalog apply` makes the very same shelves.
+
+    Beside FILE it puts the pictures and the seller's texts.
+    """
     from core.owner.shelves import export as shelves
 
     shop = open_to_restock()
     with shop.reading() as session:
-        text = shelves.write(session, shop)
-    if file is None:
-        typer.echo(text, nl=False)
-        return
-    file.write_text(text, encoding="utf-8")
+        if file is None:
+            typer.echo(shelves.write(session, shop), nl=False)
+            return
+        shelves.lay_out(session, shop, file)
     typer.echo(f"The catalogue is in {file}.")
 
 

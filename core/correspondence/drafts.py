@@ -1,6 +1,7 @@
 """Drafts: which letter a job owes, whom it goes to, and what it says when it is written."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import Parameter, signature
@@ -9,11 +10,13 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from core.catalog import products, seller
+from core.catalog.looks import brand
 from core.correspondence import digest, samples, shop_notices
 from core.correspondence.veil import Veil
 from core.foundation.outbox import Job, Notice
 from core.foundation.settings import Settings
 from core.kinds.places import attendees
+from core.languages import catalogs, sentences
 from core.mailboxes import unsubscribing
 from core.mailboxes.marks import Kind
 from core.messages import (
@@ -28,7 +31,8 @@ from core.messages import (
 )
 from core.messages.place_letters import Topic
 from core.messages.wording import Message
-from core.people import audit, receipt_copies
+from core.people import audit
+from core.people.receipts import receipt_copies
 from core.rights.reminders import About
 from core.rights.withdrawals import Stage
 from core.shop import Shop
@@ -41,7 +45,8 @@ class Draft:
     """A letter that a job owes: its id, the order it is about if it is about one, and whom it goes to.
 
     `write` returns None if it is no longer wanted, and raises NoOwners if nobody is known whom to send it to. One that its reader
-    may do without is of a `stream`: the mark by which they say so.
+    may do without is of a `stream`: the mark by which they say so. `language` is what its reader is spoken to in, empty for the
+    shop's own; those who run the shop read English.
     """
 
     id: str
@@ -49,6 +54,7 @@ class Draft:
     to: Callable[[Session], str]
     write: Callable[[Shop, Veil | None], Message | None]
     stream: Kind | None = None
+    language: Callable[[Session], str] = lambda _: catalogs.ENGLISH
 
 
 def of(job: Job, arguments: Sequence[str]) -> Draft:
@@ -73,26 +79,40 @@ def of_id(letter_id: str) -> Draft | None:
 
 def write(shop: Shop, draft: Draft) -> Message | None:
     """The letter as it goes out, or None if it is no longer wanted. Raises NoOwners."""
-    message = draft.write(shop, None)
-    if message is None or draft.stream is None:
-        return message
-    return wording.with_way_out(message, unsubscribing.link(shop, message.to, draft.stream))
+    with _spoken(shop, draft):
+        message = draft.write(shop, None)
+        if message is None or draft.stream is None:
+            return message
+        return wording.with_way_out(message, unsubscribing.link(shop, message.to, draft.stream))
+
+
+def veiled(shop: Shop, draft: Draft, veil: Veil) -> Message | None:
+    """The letter for somebody who only looks at it, or None if it is no longer wanted. Raises NoOwners."""
+    with _spoken(shop, draft):
+        return draft.write(shop, veil)
+
+
+def _spoken(shop: Shop, draft: Draft) -> AbstractContextManager[None]:
+    with shop.reading() as session:
+        return sentences.spoken(draft.language(session))
 
 
 def _written(
     read: Callable[[Shop], T | None], word: Callable[[Settings, T], Message]
 ) -> Callable[[Shop, Veil | None], Message | None]:
     def write(shop: Shop, veil: Veil | None) -> Message | None:
-        letter = read(shop)
-        if letter is None:
-            return None
-        written = word(shop.settings, veil.over(letter) if veil else letter)
         with shop.reading() as session:
             texts = products.texts(session)
-        who = seller.of(texts, shop.settings)
+        settings = brand.over(texts, shop.settings)
+        letter = read(replace(shop, settings=settings))
+        if letter is None:
+            return None
+        written = word(settings, veil.over(letter) if veil else letter)
+        who = seller.of(texts, settings)
         # The shop's name stands under each letter already, and so does all that is known where the catalogue says nothing.
-        lines = who.lines[1:] if who.name == shop.settings.shop_name else who.lines
-        return wording.signed(written, lines if texts.get("address") else ())
+        lines = who.lines[1:] if who.name == settings.shop_name else who.lines
+        signed = wording.signed(written, lines if texts.get("address") else ())
+        return wording.branded(signed, brand.of(texts, settings), settings)
 
     return write
 
@@ -101,7 +121,10 @@ def _to_buyer(
     job: Job, order_id: str, *more: str, read: Callable[[Shop], T | None], word: Callable[[Settings, T], Message]
 ) -> Draft:
     told = ":".join(filter(None, (job, order_id, *more)))
-    return Draft(told, order_id, partial(letters.buyer, order_id=order_id), _written(read, word))
+    return Draft(
+        told, order_id, partial(letters.buyer, order_id=order_id), _written(read, word),
+        language=partial(letters.language, order_id=order_id),
+    )  # fmt: skip
 
 
 def _receipt(order_id: str, copy: str = "") -> Draft:
@@ -188,6 +211,7 @@ def _withdrawal(withdrawal_id: str, stage: str) -> Draft:
         f"{Job.WITHDRAWAL}:{withdrawal_id}:{stage}", None,
         partial(withdrawal_letters.receiver, withdrawal_id=withdrawal_id),
         _written(lambda shop: withdrawal_letters.about(shop, withdrawal_id, Stage(stage)), wording.withdrawal),
+        language=partial(withdrawal_letters.language, withdrawal_id=withdrawal_id),
     )  # fmt: skip
 
 
@@ -210,6 +234,7 @@ def _sign_in_code(code_id: str) -> Draft:
     return Draft(
         f"{Job.SIGN_IN_CODE}:{code_id}", None, partial(letters.reader, code_id=code_id),
         _written(lambda shop: contents.with_code(shop, code_id), wording.sign_in_code),
+        language=partial(letters.language_of_code, code_id=code_id),
     )  # fmt: skip
 
 
@@ -238,6 +263,7 @@ def _seat_invitation(seat_id: str, time: str) -> Draft:
     return Draft(
         f"{Job.SEAT_INVITATION}:{seat_id}:{time}", None, partial(letters.guest, seat_id=seat_id),
         _written(lambda shop: contents.seat_invitation(shop, seat_id, time), wording.seat_invitation),
+        language=partial(letters.language_of_guest, seat_id=seat_id),
     )  # fmt: skip
 
 
@@ -255,6 +281,7 @@ def _waiting_letter(entry_id: str, topic: str, stamp: str) -> Draft:
     return Draft(
         f"{Job.WAITING_LETTER}:{entry_id}:{topic}:{stamp}", None, partial(place_letters.waiter, entry_id=entry_id),
         _written(lambda shop: place_letters.about_waiting(shop, entry_id, topic, stamp), place_wording.waiting),
+        language=partial(place_letters.waiters_language, entry_id=entry_id),
     )  # fmt: skip
 
 
@@ -271,7 +298,7 @@ def _test_letter(kind: str, token: str) -> Draft:
         made = samples.of(shop, Job(kind))
         return replace(made, to=address, subject=f"Test: {made.subject}") if address else None
 
-    return Draft(f"{Job.TEST_LETTER}:{kind}:{token}", None, to, write)
+    return Draft(f"{Job.TEST_LETTER}:{kind}:{token}", None, to, write, language=lambda _: "")
 
 
 def _digest(week: str) -> Draft:

@@ -1,13 +1,18 @@
 """Previews: how a letter reads, for the staff: one that was sent or is owed, the one that a refund would bring, and a test of
 each kind. What only the letter's reader may have is covered."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from core.catalog import products
+from core.catalog.looks import brand
 from core.correspondence import drafts, samples
 from core.correspondence.veil import Veil
 from core.foundation import outbox
 from core.foundation.outbox import Job
+from core.foundation.settings import Settings
 from core.journeys.refund import RefundPlan
+from core.languages import sentences
 from core.messages import after_purchase, contents, wording
 from core.messages.after_purchase import Access, RefundLetter
 from core.messages.wording import Message
@@ -24,7 +29,7 @@ def of_letter(shop: Shop, letter_id: str) -> Message | None:
     """The letter as it would read if it were written now; None if it would not be sent any more, or is of a kind that this
     version does not know. Raises NoOwners for one to the owners where nobody knows who they are."""
     draft = drafts.of_id(letter_id)
-    return draft.write(shop, _veil(shop)) if draft else None
+    return drafts.veiled(shop, draft, _veil(shop)) if draft else None
 
 
 def of_refund(shop: Shop, plan: RefundPlan) -> Message | None:
@@ -45,10 +50,15 @@ def of_refund(shop: Shop, plan: RefundPlan) -> Message | None:
         expected_on=after_purchase.expected_on(shop.settings, shop.now()), asks_for_account=False, access=access,
         library_url=_veil(shop).library_url,
     )  # fmt: skip
-    never = {line for line, each in enumerate(access, 1) if not each.ever and each.state is GrantState.REVOKED}
+    with sentences.spoken(order.language):
+        return _worded(shop, letter, order.id, concerned)
+
+
+def _worded(shop: Shop, letter: RefundLetter, order_id: str, concerned: set[int]) -> Message:
+    never = {line for line, each in enumerate(letter.access, 1) if not each.ever and each.state is GrantState.REVOKED}
     if concerned and concerned <= never:
-        return _given_up(shop, letter, order.id, never)
-    return wording.refunded(shop.settings, letter)
+        return _branded(shop, lambda settings: _given_up(shop, settings, letter, order_id, never))
+    return _branded(shop, lambda settings: wording.refunded(settings, letter))
 
 
 def send_test(shop: Shop, kind: Job, *, deed: Deed) -> str:
@@ -75,8 +85,16 @@ def _by_lines(plan: RefundPlan) -> bool:
     return all(portion.lines for portion in plan.portions)
 
 
-def _given_up(shop: Shop, letter: RefundLetter, order_id: str, lines: set[int]) -> Message:
+def _branded(shop: Shop, word: Callable[[Settings], Message]) -> Message:
+    """The letter under the shop's own name, and in its colours."""
+    with shop.reading() as session:
+        texts = products.texts(session)
+    settings = brand.over(texts, shop.settings)
+    return wording.branded(word(settings), brand.of(texts, settings), settings)
+
+
+def _given_up(shop: Shop, settings: Settings, letter: RefundLetter, order_id: str, lines: set[int]) -> Message:
     """What could never be delivered has a letter of its own, which tells of the money too."""
     order = _veil(shop).over(contents.about_order(shop, order_id))
     deliveries = tuple(each for line, each in enumerate(order.deliveries, 1) if line in lines)
-    return wording.given_up(shop.settings, replace(order, deliveries=deliveries, returned=letter.returned))
+    return wording.given_up(settings, replace(order, deliveries=deliveries, returned=letter.returned))

@@ -1,8 +1,11 @@
 """Samples: each kind of letter with made-up data, for whoever wants to see how the shop writes before it has to."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from core.catalog import products
+from core.catalog.looks import brand
 from core.catalog.products import Kind
 from core.correspondence import shop_notices
 from core.correspondence.shop_notices import ShopNotice
@@ -42,7 +45,10 @@ _LICENSE = License("lic_1", "ABCDE-FGHJK-MNPQR-STUVW", "RSTUVW", 3)
 
 def of(shop: Shop, kind: Job) -> Message:
     """A letter of this kind about an order that nobody has placed. Raises KeyError for a job that sends none."""
-    return SAMPLES[kind](shop)
+    with shop.reading() as session:
+        texts = products.texts(session)
+    named = replace(shop, settings=brand.over(texts, shop.settings))
+    return wording.branded(SAMPLES[kind](named), brand.of(texts, shop.settings), named.settings)
 
 
 def _library(shop: Shop) -> str:

@@ -28,11 +28,13 @@ class Veil:
         match letter:
             case OrderLetter():
                 return replace(
-                    letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url,
+                    letter, deliveries=tuple(map(_without_keys, letter.deliveries)), library_url=self.library_url, order_url="",
                     withdraw_url=self.withdraw_url, receipt_url=self.library_url if letter.receipt_url else "", invoices=(),
                     calendars=(),
                 )  # fmt: skip
-            case RefundLetter() | AccessLetter() | VersionLetter():
+            case AccessLetter() | VersionLetter():
+                return replace(letter, library_url=self.library_url, order_url="")
+            case RefundLetter():
                 return replace(letter, library_url=self.library_url)
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""

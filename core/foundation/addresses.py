@@ -82,6 +82,12 @@ def fold(address: str) -> str:
     return local.translate(_ASCII) + at + _folded_domain(domain)
 
 
+def veiled(address: str) -> str:
+    """An address that only its owner knows again: `n…@lindqvist.example`."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}…{at}{domain}" if at else ""
+
+
 def mark(address: str) -> str:
     """Stands for an address where it must not be read, such as in a link."""
     return "cus_" + sha256(fold(address).encode()).hexdigest()[:24]

@@ -6,6 +6,7 @@
     │   ├── UnknownPrice
     │   ├── UnknownDate
     │   ├── BadQuantity
+    │   ├── BelowMinimum    less than a price that buyers choose is had for
     │   ├── MixedBasket     lines that one Checkout Session cannot hold together
     │   ├── DetailsUnfit    what no invoice can be made out to
     │   ├── DetailsTooLate
@@ -22,6 +23,7 @@
     │   ├── FileUnfit
     │   ├── UnknownFile
     │   ├── PromotionUnfit
+    │   ├── CodeUnfit       a promotion code that takes nothing off here
     │   ├── FileUnreadable  a file to import that is not what it should be
     │   ├── PlanNotGiven    a plan is billed by Stripe, which nobody else can do
     │   ├── UnknownScope
@@ -32,6 +34,7 @@
     ├── NotOpen             too late: the order can no longer be paid or changed
     │   ├── SoldOut
     │   ├── Withdrawn
+    │   ├── PriceChanged    it costs something else than its buyer was shown
     │   ├── AlreadyPaid
     │   ├── StillSettling
     │   ├── PlanHeld
@@ -81,6 +84,7 @@
     │   ├── SeatCodeWrong   not the code of the letter that offers a seat
     │   ├── FactorWrong     no code of the second factor
     │   ├── IdentityRefused what an identity provider says opens nothing here
+    │   ├── AddressUnproven what is free and limited goes to proven addresses alone
     │   ├── NotPermitted    what somebody's role does not allow, or not so much of it
     │   └── OverLimit
     ├── StripeTrouble       Stripe refused, is limiting us, or could not be reached
@@ -152,6 +156,16 @@ class BadQuantity(BadInput):
     product: str
     quantity: int
     most: int
+
+
+@dataclass(eq=False)
+class BelowMinimum(BadInput):
+    """Less than the least for which this is had; amounts in minor units."""
+
+    price: str
+    amount: int
+    least: int
+    currency: str
 
 
 @dataclass(eq=False)
@@ -363,6 +377,13 @@ class PromotionUnfit(BadInput):
 
 
 @dataclass(eq=False)
+class CodeUnfit(BadInput):
+    """A promotion code that nobody can use now, or not for this purchase."""
+
+    code: str
+
+
+@dataclass(eq=False)
 class UnknownFile(BadInput):
     """Not a file that buyers get (any more)."""
 
@@ -387,6 +408,15 @@ class SoldOut(NotOpen):
 @dataclass(eq=False)
 class Withdrawn(NotOpen):
     product: str
+
+
+@dataclass(eq=False)
+class PriceChanged(NotOpen):
+    """Its buyer was shown another amount than this, which it costs now, in minor units."""
+
+    price: str
+    amount: int
+    currency: str
 
 
 @dataclass(eq=False)
@@ -699,6 +729,13 @@ class CheckoutNotFound(NotFound):
 
 class AccessDenied(ShopError):
     """A link or a grant that does not open (any more)."""
+
+
+@dataclass(eq=False)
+class AddressUnproven(AccessDenied):
+    """What is free and of which there is little goes to those who have proved their address: `product` is such."""
+
+    product: str
 
 
 @dataclass(eq=False)

@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
+from babel import Locale
 from babel.numbers import format_currency
 
 from core.foundation.currencies import check_amount, exponent
 from core.foundation.errors import AmountUnclear, Unclear
+from core.languages import sentences
 
 # Spelled out in ASCII: `\d` and int() would take the digits of every script.
 _DECIMAL = re.compile(r"(?P<whole>0|[1-9][0-9]*)(?:(?P<mark>[.,])(?P<part>[0-9]+))?")
@@ -58,17 +61,24 @@ class Money:
         """The amount in major units: `Money(1900, "eur").major == Decimal("19.00")`."""
         return Decimal(self.amount).scaleb(-exponent(self.currency))
 
-    def format(self, locale: str = "en", *, short: bool = False) -> str:
-        """How a reader of `locale` writes it. `short` leaves out decimals that are all zero."""
+    def format(self, locale: str = "", *, short: bool = False) -> str:
+        """How a reader of `locale` writes it, or of the language that is spoken. `short` leaves out decimals that are all zero."""
+        locale = locale or sentences.language()
         whole = short and self.major == self.major.to_integral_value()
         digits = 0 if whole else exponent(self.currency)
-        pattern = "¤#,##0" + ("." + "0" * digits if digits else "")
+        pattern = _pattern(locale).replace("0.00", "0" + ("." + "0" * digits if digits else ""))
         return format_currency(self.major, self.currency.upper(), pattern, locale=locale, currency_digits=False)
 
     def _same(self, other: "Money") -> int:
         if other.currency != self.currency:
             raise ValueError(f"cannot combine {self.currency} with {other.currency}")
         return other.amount
+
+
+@cache
+def _pattern(locale: str) -> str:
+    """Where the currency stands, and how thousands are set apart, as in `¤#,##0.00`."""
+    return str(Locale.parse(locale).currency_formats["standard"].pattern)
 
 
 def _could_be_thousands(found: re.Match[str], currency: str) -> bool:

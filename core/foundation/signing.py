@@ -22,9 +22,9 @@ BROWSER = "browser"
 LETTER = "letter"
 TICKET = "ticket"
 SIGN_IN = "sign-in"
-WITHDRAWAL = "withdrawal"
 UPLOAD = "upload"
-RECEIPT = "receipt"
+# Which orders a browser has open by the links in letters.
+OPENED = "opened"
 # What opens a place in a workshop, and an entry of a waiting list, for as long as there is one.
 PLACE = "place"
 WAITING = "waiting"
@@ -48,13 +48,11 @@ _MINUTE = 60
 MAX_AGE = {
     DOWNLOAD: 15 * _MINUTE,
     BROWSER: 400 * 24 * 60 * _MINUTE,
-    LETTER: 7 * 24 * 60 * _MINUTE,
+    LETTER: 366 * 24 * 60 * _MINUTE,
+    OPENED: 366 * 24 * 60 * _MINUTE,
     TICKET: 2 * _MINUTE,
     SIGN_IN: 90 * 24 * 60 * _MINUTE,
     UPLOAD: 60 * _MINUTE,
-    # Longer than anybody has the right to withdraw.
-    WITHDRAWAL: 90 * 24 * 60 * _MINUTE,
-    RECEIPT: 30 * 24 * 60 * _MINUTE,
 }
 
 
@@ -138,9 +136,10 @@ def _box(key: str, purpose: str) -> "Fernet":
     return Fernet(urlsafe_b64encode(derived))
 
 
-# The two cookies: which browser this is (it may open what it bought), and who is signed in on it.
+# The cookies: which browser this is (it may open what it bought), who is signed in on it, and which orders are open on it.
 BROWSER_COOKIE = "pushcart_browser"
 SIGN_IN_COOKIE = "pushcart_sign_in"
+ORDERS_COOKIE = "pushcart_orders"
 
 
 def in_cookie(key: str, purpose: str, cookie: str | None) -> str:
@@ -150,3 +149,12 @@ def in_cookie(key: str, purpose: str, cookie: str | None) -> str:
     except AccessDenied:
         return ""
     return value if isinstance(value, str) else ""
+
+
+def listed_in_cookie(key: str, purpose: str, cookie: str | None) -> list[str]:
+    """The same of a cookie that says several things: each of them, or nothing."""
+    try:
+        values = read(key, purpose, cookie or "")
+    except AccessDenied:
+        return []
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []

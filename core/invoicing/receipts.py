@@ -1,7 +1,7 @@
 """Receipts of our own: a page for each payment, with who sold what to whom, for how much, at which tax, and what went back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
@@ -10,20 +10,24 @@ from sqlmodel import Session, col, select
 
 from core.catalog import products, seller
 from core.catalog.seller import Seller
-from core.foundation import signing
-from core.foundation.errors import LinkExpired, LinkInvalid, OrderNotFound
+from core.foundation import addresses
+from core.foundation.errors import OrderNotFound
 from core.foundation.money import Money
 from core.invoicing import billing_details, invoices
 from core.invoicing.billing_details import Details
 from core.invoicing.invoices import Invoice
 from core.kinds import workshops
 from core.kinds.workshops import Times
+from core.languages import sentences
+from core.languages.sentences import marked
 from core.orders import orders, payment_lines, payments, refunds
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import Share
 from core.orders.payments import Payment
 from core.orders.refunds import GONE
-from core.people import customers, purchases
+from core.people import purchases
+from core.people.purchases import Viewer
+from core.people.receipts import order_links
 from core.shop import Shop
 
 
@@ -71,7 +75,8 @@ class Paper:
 
 @dataclass(frozen=True)
 class Receipt:
-    """One payment on paper. `buyer` has a line for each of its lines; `papers` are what Stripe wrote, the newest last."""
+    """One payment on paper. `buyer` has a line for each of its lines; `papers` are what Stripe wrote, the newest last.
+    `by_link` if it lacks what only a code shows."""
 
     payment_id: str
     number: str
@@ -89,6 +94,7 @@ class Receipt:
     refunds: tuple[Back, ...]
     papers: tuple[Paper, ...]
     livemode: bool
+    by_link: bool = False
 
     @property
     def left(self) -> Money:
@@ -174,47 +180,35 @@ def papers_of(session: Session, order_ids: Sequence[str]) -> dict[str, tuple[Pap
     return {payment_id: _papers(rows) for payment_id, rows in written.items()}
 
 
-def for_buyer(shop: Shop, payment_id: str, *, email: str = "", browser: str = "", token: str = "") -> Receipt:
-    """The receipt for whoever may see it: its signed-in buyer, the browser that bought, or who has the link of the letter.
+def for_buyer(shop: Shop, payment_id: str, viewer: Viewer) -> Receipt:
+    """The receipt for whoever may see it: its signed-in buyer, and the browser that bought; whoever has its order open by the link
+    of a letter reads no address in full on it.
 
     Raises OrderNotFound for anybody else, as for a payment that there is none of.
     """
     with shop.reading() as session:
         payment = session.get(Payment, payment_id)
         order = session.get(Order, payment.order_id) if payment else None
-        if order is None:
+        if payment is None or order is None:
             raise OrderNotFound(order=payment_id)
-        if not (_is_theirs(session, order, payment, email, browser) or _opens(shop, token, payment_id, order)):
+        if purchases.is_anothers(payment, purchases.others_sessions(session, [order])):
             raise OrderNotFound(order=payment_id)
-        return of_payment(session, shop, payment_id)
+        if purchases.is_theirs(session, order, viewer):
+            return of_payment(session, shop, payment_id)
+        if order_links.opens(session, viewer.cookie, order, signing_key=shop.signing_key, now=shop.now()):
+            return _veiled(of_payment(session, shop, payment_id), order)
+        raise OrderNotFound(order=payment_id)
 
 
-def _is_theirs(session: Session, order: Order, payment: Payment | None, email: str, browser: str) -> bool:
-    """Whether the order is theirs, and what came in for it was not somebody else's money."""
-    known = bool(email and order.customer_id) and customers.whose(session, email) == order.customer_id
-    here = bool(browser) and order.browser_id == browser
-    own = payment is not None and not purchases.is_anothers(payment, purchases.others_sessions(session, [order]))
-    return own and (known or here)
-
-
-def link(shop: Shop, order: Order, payment_id: str) -> str:
-    """The address of a receipt for letters, which opens it without a sign-in for as long as it lasts, and as long as the order is
-    its customer's: whoever it was taken from has a letter of it too."""
-    token = signing.sign(shop.signing_key, signing.RECEIPT, [payment_id, order.customer_id])
-    return f"{shop.settings.public_url}{path(payment_id)}?token={token}"
+def _veiled(found: Receipt, order: Order) -> Receipt:
+    """Without the buyer's addresses, and without Stripe's papers, which have them: their name, and the country."""
+    name = addresses.veiled(order.email) if found.buyer[0] == order.email else found.buyer[0]
+    return replace(found, buyer=tuple(filter(None, [name, country(order.country)])), papers=(), by_link=True)
 
 
 def path(payment_id: str) -> str:
     """The path of a receipt at the storefront, for who is signed in."""
     return f"/api/receipts/{payment_id}"
-
-
-def _opens(shop: Shop, token: str, payment_id: str, order: Order) -> bool:
-    try:
-        named = signing.read(shop.signing_key, signing.RECEIPT, token)
-    except (LinkExpired, LinkInvalid):
-        return False
-    return bool(named == [payment_id, order.customer_id])
 
 
 def _buyer(order: Order) -> tuple[str, ...]:
@@ -223,7 +217,7 @@ def _buyer(order: Order) -> tuple[str, ...]:
 
 def country(code: str) -> str:
     """What a country of two letters is called."""
-    return str(Locale("en").territories.get(code, code))
+    return str(Locale.parse(sentences.language()).territories.get(code, code))
 
 
 def _rows(session: Session, payment: Payment, shares: list[Share], lines: list[OrderLine]) -> tuple[Row, ...]:
@@ -261,7 +255,7 @@ def _taxes(payment: Payment, shares: list[Share]) -> tuple[TaxRow, ...]:
 def _papers(rows: Sequence[Invoice]) -> tuple[Paper, ...]:
     found: list[Paper] = []
     for row in rows:
-        found.append(Paper("Invoice", row.number, row.hosted_url, row.pdf_url))
+        found.append(Paper(marked("Invoice"), row.number, row.hosted_url, row.pdf_url))
         if row.credit_note:
-            found.append(Paper("Credit note", row.credit_note_number, "", row.credit_note_pdf_url))
+            found.append(Paper(marked("Credit note"), row.credit_note_number, "", row.credit_note_pdf_url))
     return tuple(found)

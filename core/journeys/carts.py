@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, update
-from sqlmodel import Field, Session, col, func, select
+from sqlmodel import Field, Session, col, func, or_, select
 
-from core.catalog import tax
+from core.catalog.prices import costs
 from core.catalog.products import Kind, Price
-from core.foundation.database import Record, new_id
+from core.foundation.database import Record, lock_names, minor_units, new_id
 from core.foundation.errors import BadQuantity, UnknownDate, UnknownPrice, Withdrawn
 from core.foundation.money import Money
 from core.journeys import date_choice
@@ -24,17 +24,22 @@ _STILL_A_CART = (Status.PENDING, Status.CANCELED, Status.FAILED)
 
 
 class Cart(Record, table=True):
-    """What one browser is about to buy. Its id becomes the order's `cart_id`."""
+    """What one browser is about to buy. Its id becomes the order's `cart_id`.
+
+    `buys_now` is the product that is bought beside the browser's cart, straight away; empty for that cart itself.
+    """
 
     __tablename__ = "carts"
 
     id: str = Field(primary_key=True)
     browser_id: str = Field(index=True)
+    buys_now: str = ""
     created_at: datetime = Field(index=True)
 
 
 class CartLine(Record, table=True):
-    """One price in a cart, and of a workshop one date: `workshop_date_id` is empty for everything else."""
+    """One price in a cart, and of a workshop one date: `workshop_date_id` is empty for everything else. `unit_amount` is what one
+    cost when it was put there, or what its buyer chose to pay, in minor units."""
 
     __tablename__ = "cart_lines"
 
@@ -42,17 +47,20 @@ class CartLine(Record, table=True):
     price_id: str = Field(primary_key=True, foreign_key="prices.id")
     workshop_date_id: str = Field(default="", primary_key=True)
     quantity: int
+    unit_amount: int | None = minor_units(default=None)
     added_at: datetime
 
 
 @dataclass(frozen=True)
 class LineView:
-    """A cart's line as its buyer sees it. `date` is a workshop's, also once it is over; `availability` is the line's own."""
+    """A cart's line as its buyer sees it. `date` is a workshop's, also once it is over; `availability` is the line's own.
+    `shown` is what one cost when it was put in the cart, if that is not what it costs now."""
 
     offer: Offer
     price: PriceTag
     quantity: int
     date: DateView | None = None
+    shown: Money | None = None
 
     @property
     def total(self) -> Money:
@@ -104,7 +112,7 @@ def view(session: Session, browser_id: str, *, now: datetime) -> CartView:
     return CartView(
         cart.id,
         tuple(
-            _line(line, price, with_own(found[price.product_id], held), dates.get(line.workshop_date_id))
+            _line(line, price, with_own(found[price.product_id], held), dates.get(line.workshop_date_id), now=now)
             for line, price in rows
         ),
     )
@@ -116,15 +124,26 @@ def size(session: Session, browser_id: str) -> int:
     return found[0] if found and _is_still_a_cart(found[1]) else 0
 
 
-def put(session: Session, browser_id: str, price_id: str, quantity: int, *, date_id: str = "", now: datetime) -> str:
-    """Set how many of this price, on this date, are in the cart, making one if need be; return the cart's id.
+def put(
+    session: Session,
+    browser_id: str,
+    price_id: str,
+    quantity: int,
+    *,
+    date_id: str = "",
+    amount: int | None = None,
+    now: datetime,
+) -> str:
+    """Set how many of this price, on this date, are in the cart, making one if need be; return the cart's id. `amount` is what
+    its buyer was shown that one costs, or chose to pay.
 
-    Without a date a workshop's next one with room is taken. Raises UnknownPrice, UnknownDate, BadQuantity, Withdrawn or
-    SoldOut. Prices of the same product on the same date replace each other.
+    Without a date a workshop's next one with room is taken. Raises UnknownPrice, UnknownDate, BadQuantity, Withdrawn, SoldOut,
+    PriceChanged or BelowMinimum. Prices of the same product on the same date replace each other.
     """
     price = session.get(Price, price_id)
     if price is None or not price.active:
         raise UnknownPrice(price=price_id)
+    unit_amount = costs.agreed(price, amount, now=now)
     cart = _current(session, browser_id)
     offer = offers.of_product(session, price.product_id, now=now)
     assert offer is not None
@@ -146,14 +165,24 @@ def put(session: Session, browser_id: str, price_id: str, quantity: int, *, date
             col(CartLine.workshop_date_id) == date_id,
         )
     )
-    changed = session.exec(update(CartLine).where(*_is(cart, price_id, date_id)).values(quantity=quantity))
+    changed = session.exec(
+        update(CartLine).where(*_is(cart, price_id, date_id)).values(quantity=quantity, unit_amount=unit_amount)
+    )
     if not changed.rowcount:
         line = CartLine(
-            cart_id=cart.id, price_id=price_id, workshop_date_id=date_id, quantity=quantity, added_at=now
+            cart_id=cart.id, price_id=price_id, workshop_date_id=date_id, quantity=quantity, unit_amount=unit_amount,
+            added_at=now,
         )  # fmt: skip
         session.add(line)
     session.flush()
     return cart.id
+
+
+def beside(session: Session, browser_id: str, product_id: str, *, now: datetime) -> str:
+    """The id of the purchase of this product alone that the browser makes beside its cart: the same one until it is paid."""
+    lock_names(session, f"{browser_id} buys {product_id}")
+    found = session.exec(_BESIDE, params={"browser": browser_id, "product": product_id}).first()
+    return found[0] if found else _new(session, browser_id, buys_now=product_id, now=now).id
 
 
 def remove(session: Session, browser_id: str, price_id: str, *, date_id: str = "") -> None:
@@ -187,13 +216,13 @@ def _is_still_a_cart(status: Status | None) -> bool:
     return status is None or status in _STILL_A_CART
 
 
-def _newest(column: Any) -> Any:
-    """This of a browser's newest cart, and the status of its order."""
+def _newest(column: Any, buys_now: Any = "") -> Any:
+    """This of a browser's newest cart, or of its newest purchase beside it, and the status of its order."""
     return (
         select(column, Order.status)
         .select_from(Cart)
         .join(Order, col(Order.cart_id) == Cart.id, isouter=True)
-        .where(col(Cart.browser_id) == bindparam("browser"))
+        .where(col(Cart.browser_id) == bindparam("browser"), col(Cart.buys_now) == buys_now)
         .order_by(col(Cart.created_at).desc(), col(Cart.id))
         .limit(1)
     )
@@ -201,6 +230,9 @@ def _newest(column: Any) -> Any:
 
 # Built once: every page asks, and building them would cost more than the databases need to answer.
 _NEWEST = _newest(Cart)
+_BESIDE = _newest(Cart.id, bindparam("product")).where(
+    or_(col(Order.status).is_(None), col(Order.status).in_(_STILL_A_CART))
+)
 _SIZE = _newest(select(func.count()).where(col(CartLine.cart_id) == Cart.id).scalar_subquery())
 _LINES = (
     select(CartLine, Price)
@@ -210,8 +242,8 @@ _LINES = (
 )
 
 
-def _new(session: Session, browser_id: str, *, now: datetime) -> Cart:
-    cart = Cart(id=new_id("cart"), browser_id=browser_id, created_at=now)
+def _new(session: Session, browser_id: str, *, buys_now: str = "", now: datetime) -> Cart:
+    cart = Cart(id=new_id("cart"), browser_id=browser_id, buys_now=buys_now, created_at=now)
     session.add(cart)
     session.flush()
     return cart
@@ -238,6 +270,10 @@ def _is(cart: Cart, price_id: str, date_id: str) -> tuple[Any, ...]:
     )
 
 
-def _line(line: CartLine, price: Price, offer: Offer, date: DateView | None) -> LineView:
-    tag = PriceTag(price.id, Money(price.amount, price.currency), price.interval, price.tax_behavior == tax.EXCLUSIVE)
-    return LineView(offer, tag, line.quantity, date)
+def _line(line: CartLine, price: Price, offer: Offer, date: DateView | None, *, now: datetime) -> LineView:
+    tag = offers.tag(price, now=now)
+    before = None if line.unit_amount is None else Money(line.unit_amount, price.currency)
+    if before is not None and tag.least is not None:
+        # What its buyer chose, unless it is less by now than anybody may.
+        tag = replace(tag, amount=max(before, tag.least, key=lambda each: each.amount))
+    return LineView(offer, tag, line.quantity, date, before if before != tag.amount else None)

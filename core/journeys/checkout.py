@@ -4,7 +4,7 @@ The order is committed before Stripe hears of it, so that whatever happens at St
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,13 +12,15 @@ from sqlmodel import Session
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.catalog import plan_prices, products, seller, tax
-from core.catalog.products import Kind, Priced, Product
+from core.catalog import plan_prices, products, promotion_codes, seller, tax
+from core.catalog.prices import costs
+from core.catalog.products import Kind, Priced
 from core.foundation import addresses
 from core.foundation.database import repeatable
 from core.foundation.errors import (
     AlreadyPaid,
     BadInput,
+    CodeUnfit,
     EmptyBasket,
     MixedBasket,
     PlanHeld,
@@ -36,11 +38,12 @@ from core.foundation.telemetry import counters
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice
 from core.journeys.billing import plans_at_stripe
-from core.journeys.checkout_sessions import parameters
+from core.journeys.checkout_sessions import bundle_lines, free_orders, parameters, stand_in
 from core.kinds import deliverables, offers, seats, workshops
 from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import DateView, Times
+from core.languages import sentences
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order, OrderLine
@@ -61,11 +64,13 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class Item:
-    """So many of one price. Without a `date` a workshop's next one with room is taken, and kept from then on."""
+    """So many of one price. Without a `date` a workshop's next one with room is taken, and kept from then on. `amount` is what the
+    buyer was shown that one costs, or has chosen, in minor units; None if they were shown nothing."""
 
     price: str
     quantity: int
     date: str = ""
+    amount: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,10 @@ class Basket:
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
     `business` if they buy for one, and want an invoice that says so. `person` is the id that the buyer has in the seller's own
-    programs. `offer` is the entry of the waiting list to which its places are offered. `from_season` if nobody wants it at all:
-    it is made up, to show a demo at work.
+    programs. `offer` is the entry of the waiting list to which its places are offered. `code` is a promotion code to take off, and
+    who leaves the payment page goes `back` there. `pageless` if no payment page is to be opened for what costs nothing: then it is
+    confirmed at once, for the proven address or the typed one. `from_season` if nobody wants it at all: it is made up, to show a
+    demo at work.
     """
 
     cart_id: str
@@ -90,16 +97,21 @@ class Basket:
     business: bool = False
     person: str = ""
     offer: str = ""
+    code: str = ""
+    back: str = "/cart"
+    pageless: bool = False
     from_season: bool = False
 
 
 @dataclass(frozen=True)
 class PaymentLink:
-    """Where the buyer pays, and on which dates the workshops among it take place."""
+    """Where the buyer pays, or sees what they have where nothing was to be paid, and on which dates the workshops among it take
+    place."""
 
     order_id: str
     url: str
     dates: tuple[Times, ...] = ()
+    is_paid: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,8 @@ class _Wish:
     """What a basket comes to: the lines, the dates among them, and the prices that they were copied from.
 
     `asked` is what its buyer is to agree to, and `held` how many places its order holds by now, by date: so many are
-    free to it beside those that the dates say.
+    free to it beside those that the dates say. `promotion` is Stripe's id of the code that is taken off, and `texts` are the
+    seller's own words. It is `free` if nothing is to be paid and no page is to be opened for that.
     """
 
     drafts: list[LineDraft]
@@ -116,6 +129,9 @@ class _Wish:
     held: dict[str, int]
     asked: tuple[Asked, ...]
     offered: WaitingEntry | None = None
+    promotion: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
 
     def is_of(self, lines: Sequence[OrderLine]) -> bool:
         """Whether an order with these lines is the same purchase, in whatever order they stand."""
@@ -124,7 +140,8 @@ class _Wish:
 
 @dataclass(frozen=True)
 class _Ticket:
-    """An attempt that stands in the database: `session_id` once Stripe has opened it, `ending` if it must not be paid."""
+    """An attempt that stands in the database: `session_id` once Stripe has opened it, `ending` if it must not be paid, and
+    `confirmed` if there was nothing to pay."""
 
     checkout_id: str
     order_id: str
@@ -132,14 +149,15 @@ class _Ticket:
     session_id: str | None
     dates: tuple[DateView, ...]
     ending: bool = False
+    confirmed: bool = False
 
 
 def start(shop: Shop, basket: Basket) -> PaymentLink:
     """Open the payment page for a basket, or the one that is open for it already.
 
     A changed basket, or one whose Session has ended, makes a new attempt; the old Session is expired first, so that never
-    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, PlanHeld, SoldOut, Withdrawn) or StripeTrouble, after
-    which the same call may be made again.
+    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, PlanHeld, SoldOut, Withdrawn, PriceChanged) or
+    StripeTrouble, after which the same call may be made again.
     """
     with counters.counted(counters.CHECKOUTS, "opened"):
         return _started(shop, basket)
@@ -154,16 +172,27 @@ def _started(shop: Shop, basket: Basket) -> PaymentLink:
         except plans_at_stripe.Unknown as unknown:
             plans_at_stripe.make_known(shop, unknown)
             continue
+        if ticket.confirmed:
+            return PaymentLink(
+                ticket.order_id, _shown_at(shop, ticket), tuple(date.times for date in ticket.dates), True
+            )
         try:
             facts = _ended(shop, ticket) if ticket.ending else _opened(shop, ticket)
         except StripeRefused:
-            if not plans_at_stripe.forget_unfit(shop, _prices_in(ticket)):
-                raise
-            continue
+            if plans_at_stripe.forget_unfit(shop, _prices_in(ticket)):
+                continue
+            if basket.code and not ticket.ending:
+                # Which buyers and which products a code is for, Stripe alone knows.
+                raise CodeUnfit(code=basket.code) from None
+            raise
         _record(shop, ticket, facts)
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
             return PaymentLink(ticket.order_id, facts.url, tuple(date.times for date in ticket.dates))
     raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
+
+
+def _shown_at(shop: Shop, ticket: _Ticket) -> str:
+    return f"{shop.settings.public_url}/thanks?session_id={ticket.session_id}"
 
 
 def _prices_in(ticket: _Ticket) -> list[str]:
@@ -193,7 +222,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     # What is made up asks nobody: its plans are only described.
     mode = "" if basket.from_season else shop.settings.mode
     priced = plan_prices.priced(session, [item.price for item in basket.items], mode)
-    drafts = _drafts(basket, priced)
+    drafts = bundle_lines.opened(session, _drafts(basket, priced, now=now), priced, now=now)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
         _refuse_if_held(session, basket, drafts, livemode=shop.settings.livemode)
@@ -210,19 +239,40 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
         live = None
     standing = orders.lines(session, order.id) if order else []
     dated = date_choice.dated(session, drafts, standing, now=now)
-    asked = clauses.asked(_products(priced), products.texts(session))
-    wish = _Wish(*dated, priced, workshops.held(session, order.cart_id) if order else {}, asked)
+    texts = products.texts(session)
+    asked = clauses.asked(bundle_lines.sold(session, priced), texts)
+    promotion = _promotion(session, basket, livemode=shop.settings.livemode, now=now)
+    held = workshops.held(session, order.cart_id) if order else {}
+    free = basket.pageless and free_orders.are_free(drafts)
+    if free:
+        basket = replace(basket, email=_address_of(shop, basket))
+        free_orders.check(session, dated[0], basket.signed_in)
+    wish = _Wish(*dated, priced, held, asked, promotion=promotion, texts=texts, free=free)
     if basket.offer:
         wish = _offered(session, wish, basket.offer, order.id if order else "", now=now)
     if order is None or live is None:
         return _new_attempt(session, shop, order, standing, basket, wish, now=now)
     same = wish.is_of(standing) and (order.email, order.business) == (basket.email, basket.business)
+    same = same and parameters.promotion_in(live.parameters) == promotion and not wish.free
     if not same:
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
-        _check_to_be_had(wish)
+        _check_to_be_had(wish, now=now)
     else:
         consents.record(session, order.id, wish.asked, basket.consents, known=True, now=now)
     return _Ticket(live.id, order.id, live.parameters, live.stripe_checkout_session_id, wish.dates, ending=not same)
+
+
+def _address_of(shop: Shop, basket: Basket) -> str:
+    """Where what costs nothing goes. Raises AddressUnfit."""
+    return basket.signed_in or addresses.checked(basket.email, reachable=shop.settings.livemode)
+
+
+def _promotion(session: Session, basket: Basket, *, livemode: bool, now: datetime) -> str:
+    """Stripe's id of the code that the basket comes with, empty without one. Raises CodeUnfit."""
+    found = promotion_codes.usable(session, basket.code, livemode=livemode, now=now) if basket.code else None
+    if basket.code and found is None:
+        raise CodeUnfit(code=basket.code)
+    return (found.stripe_id or "") if found else ""
 
 
 def _offered(session: Session, wish: _Wish, entry_id: str, order_id: str, *, now: datetime) -> _Wish:
@@ -253,7 +303,7 @@ def _new_attempt(
     now: datetime,
 ) -> _Ticket:
     """Another attempt of the order that is known already, or the first of one that is placed now."""
-    _check_to_be_had(wish)
+    _check_to_be_had(wish, now=now)
     deliverables.release_all(session, standing)
     order = _renewed(known, basket, wish) if known else _first(session, shop, basket, wish, now=now)
     lines = orders.write_lines(session, order, wish.drafts, instead_of=standing, now=now)
@@ -261,7 +311,11 @@ def _new_attempt(
         waiting_list.hand_over(session, wish.offered, order.id)
     deliverables.hold_all(session, lines, now=now)
     agreed = consents.record(session, order.id, wish.asked, basket.consents, known=known is not None, now=now)
-    row = _opening(session, shop, order, wish, agreed, now=now)
+    if wish.free:
+        history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
+        named = stand_in.fulfil(session, shop, order, basket.email, actor="buyer", now=now)
+        return _Ticket("", order.id, {}, named, wish.dates, confirmed=True)
+    row = _opening(session, shop, order, basket, wish, agreed, now=now)
     session.add(row)
     session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
@@ -276,20 +330,21 @@ def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: da
         session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
         currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
         amount_expected=orders.total_of(wish.drafts), attempts=1,
-        from_season=basket.from_season, business=basket.business, seller_reference=basket.person, now=now,
+        from_season=basket.from_season, business=basket.business, seller_reference=basket.person,
+        language=sentences.language(), now=now,
     )  # fmt: skip
 
 
 def _renewed(order: Order, basket: Basket, wish: _Wish) -> Order:
     order.email, order.currency, order.attempts = basket.email, wish.drafts[0].currency, order.attempts + 1
     order.browser_id = order.browser_id or basket.browser_id
-    order.business = basket.business
+    order.business, order.language = basket.business, sentences.language()
     order.seller_reference = basket.person or order.seller_reference
     return order
 
 
 def _opening(
-    session: Session, shop: Shop, order: Order, wish: _Wish, agreed: tuple[str, ...], *, now: datetime
+    session: Session, shop: Shop, order: Order, basket: Basket, wish: _Wish, agreed: tuple[str, ...], *, now: datetime
 ) -> Checkout:
     """The order's attempt to be, with all that Stripe is asked for. `agreed` are the versions of clauses that it is under."""
     holding = any(draft.kind is Kind.WORKSHOP for draft in wish.drafts)
@@ -297,22 +352,20 @@ def _opening(
     plans = [draft.product_id for draft in wish.drafts if draft.interval]
     trial = products.trial_days(session, plans) if plans else 0
     # Only an invoice says who sells.
-    who = seller.of(products.texts(session), shop.settings) if shop.settings.invoices != "off" else None
+    who = seller.of(wish.texts, shop.settings) if shop.settings.invoices != "off" else None
     return Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
-        parameters=parameters.build(shop, order, wish.drafts, wish.dates, expires_at, trial, who, agreed),
+        parameters=parameters.build(
+            shop, order, wish.drafts, wish.dates, expires_at, trial, who, agreed,
+            back=basket.back, promotion=wish.promotion, texts=wish.texts,
+        ),
     )  # fmt: skip
 
 
-def _products(priced: Mapping[str, Priced]) -> list[Product]:
-    """What the prices are of, each once."""
-    return list({each.product.id: each.product for each in priced.values()}.values())
-
-
-def _check_to_be_had(wish: _Wish) -> None:
+def _check_to_be_had(wish: _Wish, *, now: datetime) -> None:
     by_id = {date.id: date for date in wish.dates}
-    for offer in offers.of_priced(wish.priced.values(), wish.dates):
+    for offer in offers.of_priced(wish.priced.values(), wish.dates, now=now):
         wanted: dict[str | None, int] = {}
         for draft in wish.drafts:
             if draft.product_id == offer.id:
@@ -396,8 +449,8 @@ def _refuse_if_unreadable(basket: Basket) -> None:
         raise EmptyBasket()
 
 
-def _drafts(basket: Basket, priced: Mapping[str, Priced]) -> list[LineDraft]:
-    drafts = [draft(item, priced) for item in basket.items]
+def _drafts(basket: Basket, priced: Mapping[str, Priced], *, now: datetime) -> list[LineDraft]:
+    drafts = [draft(item, priced, now=now) for item in basket.items]
     for name in ("currency", "interval"):
         if len({getattr(each, name) for each in drafts} - {None}) > 1:
             raise MixedBasket(field=name)
@@ -407,18 +460,20 @@ def _drafts(basket: Basket, priced: Mapping[str, Priced]) -> list[LineDraft]:
 
 def _as_set(drafts: list[LineDraft]) -> list[LineDraft]:
     """The same purchase is the same in any order of its lines."""
-    return sorted(drafts, key=lambda draft: (draft.price_id, draft.workshop_date_id or "", draft.quantity))
+    return sorted(
+        drafts, key=lambda draft: (draft.price_id, draft.product_id, draft.workshop_date_id or "", draft.quantity)
+    )
 
 
-def draft(item: Item, found: Mapping[str, Priced]) -> LineDraft:
-    """The line that an item comes to, at the price that is on sale. Raises UnknownPrice."""
+def draft(item: Item, found: Mapping[str, Priced], *, now: datetime) -> LineDraft:
+    """The line that an item comes to, at the price that is on sale. Raises UnknownPrice, PriceChanged or BelowMinimum."""
     priced = found.get(item.price)
     if priced is None or not priced.price.active:
         raise UnknownPrice(price=item.price)
     price, product = priced.price, priced.product
     return LineDraft(
         product_id=product.id, price_id=price.id, kind=product.kind, name=product.name, quantity=item.quantity,
-        unit_amount=price.amount, currency=price.currency, interval=price.interval, image=product.image,
-        stripe_price_id=priced.at_stripe, workshop_date_id=item.date or None,
+        unit_amount=costs.agreed(price, item.amount, now=now), currency=price.currency, interval=price.interval,
+        image=product.image, stripe_price_id=priced.at_stripe, workshop_date_id=item.date or None,
         tax_code=tax.code_of(product.kind, product.tax_code), tax_behavior=price.tax_behavior or tax.INCLUSIVE,
     )  # fmt: skip

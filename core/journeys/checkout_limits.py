@@ -4,14 +4,14 @@ Each door to a checkout that strangers have counts here first. Whoever pays is n
 people do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlmodel import Session
 
 from core.catalog import plan_prices
-from core.catalog.products import Kind, Product
+from core.catalog.products import Kind, Priced, Product
 from core.foundation import addresses
-from core.journeys.checkout import Basket
+from core.journeys.checkout import Basket, Item
 from core.kinds import workshops
 from core.shop import Shop
 from core.traffic import counting
@@ -21,6 +21,9 @@ from core.traffic.rate_limits import Limit
 BY_ADDRESS = Limit("checkouts by address", 30)
 BY_BROWSER = Limit("checkouts by browser", 10)
 BY_EMAIL = Limit("checkouts by email", 10, 600)
+# Letters to an address that somebody only typed, and free orders of one household.
+FREE_BY_EMAIL = Limit("free orders by email", 5, 3600)
+FREE_BY_ADDRESS = Limit("free orders by address", 20, 3600)
 # As long as a place is held for whoever has not paid yet.
 _HOLDING = 35 * 60
 # So many places of one date somebody may hold at least; otherwise as many as one order may have.
@@ -40,13 +43,26 @@ def admit(shop: Shop, basket: Basket, sender: Sender) -> None:
         ],
     )
     with shop.reading() as session:
-        places = list(_places(session, basket, sender))
-    counting.admit(shop, places)
+        found = plan_prices.priced(session, [item.price for item in basket.items])
+        places = list(_places(session, basket, sender, found))
+    free = basket.pageless and not any(_cost(item, found) for item in basket.items)
+    counting.admit(shop, [*_free(basket, sender), *places] if free else places)
 
 
-def _places(session: Session, basket: Basket, sender: Sender) -> Iterator[Count]:
+def _cost(item: Item, found: Mapping[str, Priced]) -> int:
+    """What the item is said to cost; who says something else is refused at the checkout."""
+    priced = found.get(item.price)
+    return (priced.price.amount if priced else 0) if item.amount is None else item.amount
+
+
+def _free(basket: Basket, sender: Sender) -> Iterator[Count]:
+    """What costs nothing is sent to whatever address was typed: so nobody is sent much of it."""
+    yield Count(FREE_BY_ADDRESS, sender.address)
+    yield Count(FREE_BY_EMAIL, addresses.fold(basket.signed_in or basket.email))
+
+
+def _places(session: Session, basket: Basket, sender: Sender, priced: Mapping[str, Priced]) -> Iterator[Count]:
     """The places that the basket is to hold and does not hold by now, of each date by itself."""
-    priced = plan_prices.priced(session, [item.price for item in basket.items])
     wanted = [(item, priced[item.price].product) for item in basket.items if item.price in priced]
     wanted = [(item, product) for item, product in wanted if product.kind is Kind.WORKSHOP]
     held = workshops.held(session, basket.cart_id) if wanted else {}

@@ -11,21 +11,17 @@ from enum import StrEnum
 
 from sqlmodel import Field, Session, col, select
 
-from core import admission, fulfillment
-from core.admission import Refused
 from core.catalog import plan_prices
 from core.catalog.products import Kind, Price, Product
 from core.foundation import addresses
 from core.foundation.database import Record, minor_units, new_id, repeatable, text_enum
 from core.foundation.errors import BadInput, BadQuantity, EmptyBasket, MixedBasket, PlanNotGiven, SoldOut
 from core.foundation.money import Money
-from core.gateway.sessions import CheckoutState, SessionFacts
-from core.gateway.sessions import Money as Progress
 from core.journeys import checkout, date_choice
 from core.journeys.checkout import Item
+from core.journeys.checkout_sessions import bundle_lines, stand_in
 from core.kinds import deliverables
-from core.orders import checkouts, history, orders
-from core.orders.checkouts import Checkout
+from core.orders import history, orders
 from core.orders.orders import LineDraft, Order
 from core.people import deeds
 from core.people.deeds import Deed
@@ -119,7 +115,7 @@ def give(shop: Shop, gift: Gift, *, deed: Deed) -> str:
             )
         )  # fmt: skip
         history.note(session, order.id, "given", actor=who.role, detail=gift.kind, now=now)
-        _fulfil(session, shop, order, email, name, actor=who.role, now=now)
+        stand_in.fulfil(session, shop, order, email, name, actor=who.role, now=now)
         return order.id
 
 
@@ -133,7 +129,8 @@ def _drafts(session: Session, gift: Gift, *, now: datetime) -> list[LineDraft]:
     if not gift.items:
         raise EmptyBasket
     priced = plan_prices.priced(session, [item.price for item in gift.items])
-    drafts = [replace(checkout.draft(item, priced), unit_amount=0) for item in gift.items]
+    drafts = [replace(checkout.draft(item, priced, now=now), unit_amount=0) for item in gift.items]
+    drafts = bundle_lines.opened(session, drafts, priced, now=now)
     for draft in drafts:
         if draft.kind is Kind.PLAN or draft.interval:
             raise PlanNotGiven(product=draft.product_id)
@@ -160,23 +157,3 @@ def _placed(
     lines = orders.write_lines(session, order, drafts, instead_of=(), now=now)
     deliverables.hold_all(session, lines, now=now)
     return order
-
-
-def _fulfil(session: Session, shop: Shop, order: Order, email: str, name: str, *, actor: str, now: datetime) -> None:
-    """Say that nothing was to be paid, as a Session would, and let follow what follows from that."""
-    metadata = {"order_id": order.id, "shop_id": shop.id, "attempt": "1"}
-    attempt = Checkout(
-        id=f"checkout:{order.id}:1", order_id=order.id, attempt=1, parameters={"metadata": metadata}, expires_at=now,
-        created_at=now, ask_after=now,
-    )  # fmt: skip
-    session.add(attempt)
-    session.flush()
-    facts = SessionFacts(
-        id=f"{checkouts.GIVEN}{order.id}", metadata=metadata, recovered_from=None, livemode=order.livemode,
-        state=CheckoutState.COMPLETE, money=Progress.PAID, amount_subtotal=0, amount_total=0, amount_discount=0,
-        amount_tax=0, currency=order.currency, email=email, name=name, country="", tax_id="", payment_intent=None,
-        invoice=None, subscription=None, customer=None, expires_at=now, told_at=now,
-    )  # fmt: skip
-    admitted = admission.of_session(session, shop.id, facts, opened_as=attempt.id)
-    assert not isinstance(admitted, Refused)
-    fulfillment.apply(session, admitted, actor=actor, now=now)

@@ -24,7 +24,7 @@ from core.orders.orders import Order
 from core.people import address_changes, customers, deeds
 from core.people.customers import How
 from core.people.deeds import Deed
-from core.people.receipt_copies import ReceiptCopy
+from core.people.receipts.receipt_copies import ReceiptCopy
 from core.people.staff import Action, Staff
 from core.shop import Shop
 

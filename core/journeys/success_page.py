@@ -11,6 +11,8 @@ from core.shop import Shop
 
 # What an address of ours may bring back from Stripe: anything else need not be asked for.
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
+# And what stands for one where nothing was to be paid: of it the shop alone knows.
+_STANDS_IN = re.compile(f"{checkouts.GIVEN}ord_[A-Za-z0-9]{{1,100}}")
 
 
 def confirm(shop: Shop, session_id: str) -> str:
@@ -18,11 +20,16 @@ def confirm(shop: Shop, session_id: str) -> str:
 
     Raises CheckoutNotFound if the Session is not one of ours, or StripeTrouble.
     """
-    if not _SESSION_ID.fullmatch(session_id):
+    stands_in = _STANDS_IN.fullmatch(session_id) is not None
+    if not stands_in and not _SESSION_ID.fullmatch(session_id):
         raise CheckoutNotFound(session_id=session_id)
     with shop.reading() as session:
+        if stands_in and (order_id := checkouts.order_of_session(session, session_id)):
+            return order_id
         if known := checkouts.fulfilled_order(session, session_id):
             return known
+    if stands_in:
+        raise CheckoutNotFound(session_id=session_id)
     # In a process that has just started this takes a while: not in a transaction, where others would wait for its locks.
     outbox.open_client(shop.engine)
     settled = ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="return page")

@@ -10,6 +10,8 @@ from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, col, select
 
 from core.catalog import products, tax
+from core.catalog.looks import drawn_covers
+from core.catalog.prices import bundles, costs
 from core.catalog.products import Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
@@ -26,17 +28,29 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True)
 class PriceTag:
-    """A price as a buyer meets it; `plus_tax` if taxes come on top of it, where any are taken."""
+    """A price as a buyer meets it; `plus_tax` if taxes come on top of it, where any are taken.
+
+    In a sale `before` is what it costs after `until`. With a `least` the buyer says what they pay, and `amount` is suggested.
+    """
 
     id: str
     amount: Money
     interval: Interval | None
     plus_tax: bool = False
+    before: Money | None = None
+    until: datetime | None = None
+    least: Money | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is paid for it, now or later."""
+        return not self.amount and self.interval is None
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A product as a buyer meets it. `dates` are those of a workshop that have not begun, the next one first."""
+    """A product as a buyer meets it, or a `draft` as those do who work here. A bundle has `parts`. `dates` are those of a
+    workshop that have not begun, the next one first."""
 
     id: str
     name: str
@@ -55,11 +69,18 @@ class Offer:
     max_quantity: int
     dates: tuple[DateView, ...] = ()
     terms: Mapping[str, Any] = field(default_factory=dict)
+    draft: bool = False
+    parts: tuple["Offer", ...] = ()
 
     @property
     def thumb(self) -> str:
         """The square crop of the picture."""
-        return products.thumb(self.image)
+        return products.thumb(self.picture)
+
+    @property
+    def picture(self) -> str:
+        """The picture that is shown of it: its `image`, or one that is drawn from its name."""
+        return drawn_covers.instead(self.image, self.name, self.kind)
 
     @property
     def open_dates(self) -> tuple[DateView, ...]:
@@ -80,6 +101,7 @@ class Offer:
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _ORDER = col(Product.position), col(Product.id)
 _ON_THE_SHELF = select(Product).where(col(Product.active)).order_by(*_ORDER)
+_DRAFTS = select(Product).where(col(Product.draft)).order_by(*_ORDER)
 _NAMED = select(Product).where(col(Product.id).in_(_IDS)).order_by(*_ORDER)
 _PRICES = select(Price).where(col(Price.product_id).in_(_IDS), col(Price.active)).order_by(col(Price.position))
 
@@ -87,6 +109,11 @@ _PRICES = select(Price).where(col(Price.product_id).in_(_IDS), col(Price.active)
 def shelf(session: Session, *, now: datetime) -> tuple[Offer, ...]:
     """Everything on sale or sold out, in the shop's order; withdrawn products are left out."""
     return _offers(session, session.exec(_ON_THE_SHELF).all(), now=now)
+
+
+def drafts(session: Session, *, now: datetime) -> tuple[Offer, ...]:
+    """What is being written and was never for sale, for those who work here."""
+    return _offers(session, session.exec(_DRAFTS).all(), now=now)
 
 
 def of_product(session: Session, product_id: str, *, now: datetime) -> Offer | None:
@@ -99,13 +126,13 @@ def of_products(session: Session, product_ids: Sequence[str], *, now: datetime) 
     return _offers(session, session.exec(_NAMED, params={"ids": product_ids}).all(), now=now)
 
 
-def of_priced(priced: Collection[Priced], dates: Sequence[DateView]) -> tuple[Offer, ...]:
+def of_priced(priced: Collection[Priced], dates: Sequence[DateView], *, now: datetime) -> tuple[Offer, ...]:
     """The products of these prices, in the shop's order, each with no more of its prices and dates than these."""
     found = {each.product.id: each.product for each in priced}
     tags: dict[str, list[PriceTag]] = {}
     for each in priced:
         if each.price.active:
-            tags.setdefault(each.product.id, []).append(_tag(each.price))
+            tags.setdefault(each.product.id, []).append(tag(each.price, now=now))
     offered = {key: tuple(date for date in dates if date.product_id == key and date.bookable) for key in found}
     in_order = sorted(found.values(), key=lambda product: (product.position, product.id))
     return tuple(_offer(product, tuple(tags.get(product.id, ())), offered[product.id]) for product in in_order)
@@ -121,23 +148,45 @@ def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tup
     ids = [product.id for product in found]
     tags: dict[str, list[PriceTag]] = {}
     for price in session.exec(_PRICES, params={"ids": ids}):
-        tags.setdefault(price.product_id, []).append(_tag(price))
+        tags.setdefault(price.product_id, []).append(tag(price, now=now))
     dates = workshops.coming(session, ids, now=now)
-    return tuple(_offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ())) for product in found)
+    parts = _parts(session, found, now=now)
+    return tuple(
+        _offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ()), parts.get(product.id, ()))
+        for product in found
+    )
 
 
-def _tag(price: Price) -> PriceTag:
-    plus_tax = price.tax_behavior == tax.EXCLUSIVE
-    return PriceTag(price.id, Money(price.amount, price.currency), price.interval, plus_tax)
+def _parts(session: Session, found: Sequence[Product], *, now: datetime) -> dict[str, tuple[Offer, ...]]:
+    """The parts of the bundles among these, by bundle. A bundle in a bundle has no parts here: it cannot be sold anyway."""
+    named = {product.id: bundles.part_ids(product.terms) for product in found if bundles.part_ids(product.terms)}
+    known = bundles.parts_of(session, [product for product in found if product.id in named])
+    whole = [part for part in known.values() if not bundles.part_ids(part.terms)]
+    offered = {offer.id: offer for offer in _offers(session, whole, now=now)} if whole else {}
+    return {key: tuple(offered[part] for part in theirs if part in offered) for key, theirs in named.items()}
 
 
-def _offer(product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...]) -> Offer:
-    to_be_had = product.active and bool(tags)
+def tag(price: Price, *, now: datetime) -> PriceTag:
+    """A price as buyers meet it at this moment."""
+    reduced = costs.is_reduced(price, now=now)
+    return PriceTag(
+        price.id, Money(costs.at(price, now=now), price.currency), price.interval, price.tax_behavior == tax.EXCLUSIVE,
+        before=Money(price.amount, price.currency) if reduced else None, until=price.sale_until if reduced else None,
+        least=None if price.minimum is None else Money(price.minimum, price.currency),
+    )  # fmt: skip
+
+
+def _offer(
+    product: Product, tags: tuple[PriceTag, ...], dates: tuple[DateView, ...], parts: tuple[Offer, ...] = ()
+) -> Offer:
+    whole = len(parts) == len(bundles.part_ids(product.terms))
+    apart = any(part.availability is Availability.WITHDRAWN or part.kind not in bundles.KINDS for part in parts)
+    to_be_had = product.active and bool(tags) and whole and not apart
     return Offer(
         id=product.id, name=product.name, kind=product.kind, shelf=product.shelf, summary=product.summary,
         facts=product.facts, description=product.description, image=product.image, image_alt=product.image_alt,
         call_to_action=product.call_to_action, gets=tuple((i, t) for i, t in product.gets),
         faq=tuple((q, a) for q, a in product.faq), prices=tags, max_quantity=product.max_quantity,
         availability=availability(product, dates) if to_be_had else Availability.WITHDRAWN, dates=dates,
-        terms=product.terms,
+        terms=product.terms, draft=product.draft, parts=parts,
     )  # fmt: skip

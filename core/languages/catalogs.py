@@ -49,6 +49,11 @@ def default() -> str:
     return nearest(_house.default) or ENGLISH
 
 
+def known() -> list[str]:
+    """The languages that can be spoken, the shop's own first."""
+    return sorted(files(_house.folder), key=lambda language: (language != default(), language))
+
+
 def files(folder: Path | None) -> Mapping[str, list[Path]]:
     """The catalogues by their languages, the seller's of this folder before ours."""
     found: dict[str, list[Path]] = {ENGLISH: []}

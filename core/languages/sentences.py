@@ -12,7 +12,7 @@ from core.languages import catalogs
 
 _spoken: ContextVar[str] = ContextVar("spoken", default="")
 # Asked where nobody has said which language it is, such as in a callback of a page.
-_listeners: list[Callable[[], str]] = []
+_listener: Callable[[], str] = str
 
 
 def _(sentence: str) -> str:
@@ -35,7 +35,12 @@ def marked(sentence: str) -> str:
 
 def language() -> str:
     """The language that is spoken now, such as `en` or `de`; the shop's own where nobody has said."""
-    return _spoken.get() or next(filter(None, (listen() for listen in _listeners)), "") or catalogs.default()
+    return _spoken.get() or _listener() or catalogs.default()
+
+
+def tag() -> str:
+    """The same as pages say it in `lang`: `de-CH`."""
+    return language().replace("_", "-")
 
 
 def speak(language: str) -> None:
@@ -55,5 +60,5 @@ def spoken(language: str) -> Iterator[None]:
 
 def listen(listener: Callable[[], str]) -> None:
     """Ask this one where nobody has said which language is spoken; it answers with an empty string if it cannot know."""
-    if listener not in _listeners:
-        _listeners.append(listener)
+    global _listener
+    _listener = listener

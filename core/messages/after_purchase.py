@@ -17,7 +17,7 @@ from core.orders.orders import Order, OrderLine
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
-from core.people import sign_in
+from core.people.receipts import order_links
 from core.rights.reminders import About
 from core.shop import Shop
 
@@ -81,6 +81,7 @@ class AccessLetter:
     names: tuple[str, ...]
     opened: bool
     library_url: str
+    order_url: str = ""
 
 
 def about_refund(shop: Shop, order_id: str, request: str) -> RefundLetter | None:
@@ -100,7 +101,7 @@ def about_refund(shop: Shop, order_id: str, request: str) -> RefundLetter | None
             paid=Money(order.amount_total or 0, order.currency),
             expected_on=expected_on(shop.settings, max(row.created_at for row in gone)),
             asks_for_account=any(row.status is RefundStatus.REQUIRES_ACTION for row in gone),
-            access=access, library_url=sign_in.letter_link(shop, order_id, order.email),
+            access=access, library_url=order_links.library_link(shop, order_id, order.email),
         )  # fmt: skip
 
 
@@ -178,8 +179,11 @@ def about_access(shop: Shop, order_id: str, done: str, lines: Collection[int]) -
             if line.position + 1 in lines and grant.state is state and bool(line.taken_back_at) is not opened
         )
         order = session.get_one(Order, order_id)
-        link = sign_in.letter_link(shop, order_id, order.email)
-        return AccessLetter(order.email, order.number, names, opened, link) if names else None
+        if not names:
+            return None
+        library = order_links.library_link(shop, order_id, order.email)
+        opens = order_links.link(shop, order_id, order.email)
+        return AccessLetter(order.email, order.number, names, opened, library, opens)
 
 
 def _about_plan(
@@ -192,7 +196,7 @@ def _about_plan(
         email=order.email, number=order.number, plans=tuple(name for name, _ in plans),
         day=day.astimezone(shop.settings.zone).date() if day else None, owed=owed, pay_url=pay_url, why=why,
         closed=all(state is GrantState.REVOKED for _, state in plans),
-        library_url=sign_in.letter_link(shop, order_id, order.email),
+        library_url=order_links.library_link(shop, order_id, order.email),
     )  # fmt: skip
 
 

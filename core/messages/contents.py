@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core.foundation import outbox
 from core.foundation.errors import NoOwners
 from core.foundation.money import Money
-from core.invoicing import invoices, receipts
+from core.invoicing import invoices
 from core.kinds import deliverables, workshops
 from core.kinds.grants import Delivery
 from core.kinds.seats import Seat, SeatState
@@ -22,7 +22,8 @@ from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
-from core.people import codes, customers, receipt_copies, sign_in
+from core.people import codes, customers
+from core.people.receipts import order_links, receipt_copies
 from core.people.staff import Role, StaffMember
 from core.rights import consents, declarations
 from core.seats import invitations
@@ -42,11 +43,11 @@ class ReceiptLine:
 
 @dataclass(frozen=True)
 class OrderLetter:
-    """What a letter about an order needs: `library_url` signs its reader in, once; `withdraw_url` shows its reader what they may
-    withdraw from, else that page asks them. `returned` is what went back, `agreed` the clauses that they agreed to or were told,
-    `calendars` the workshops that its reader goes to, as files.
+    """What a letter about an order needs: `order_url` opens the order after a click, `library_url` leads to all purchases, for
+    which a code is sent, and `withdraw_url` to where its reader may withdraw from it. `returned` is what went back, `agreed` the
+    clauses that they agreed to or were told, `calendars` the workshops that its reader goes to, as files.
 
-    `receipt_url` opens the receipt without a sign-in, and `invoices` are their numbers and pages. A copy for somebody else has
+    `receipt_url` opens the receipt after a click, and `invoices` are their numbers and pages. A copy for somebody else has
     neither: they say where the buyer lives.
     """
 
@@ -63,6 +64,7 @@ class OrderLetter:
     receipt_url: str = ""
     invoices: tuple[tuple[str, str], ...] = ()
     calendars: tuple[str, ...] = ()
+    order_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
             total=Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency),
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines),
             deliveries=deliverables.deliveries(session, order_id, signing_key=shop.signing_key),
-            library_url=_library(session, shop, order, email),
+            **_links(session, shop, order, email),
             returned=Money(order.amount_refunded, order.currency), calendars=() if copy else calendars,
             withdraw_url=_withdrawal(session, shop, order, email),
             agreed=tuple(_agreed(session, order_id)), **_papers(session, shop, order, email),
@@ -151,14 +153,16 @@ def _papers(session: Session, shop: Shop, order: Order, email: str) -> dict[str,
         return {}
     rows = invoices.of_payment(session, received[0].id)
     written = tuple((row.number, row.hosted_url) for row in rows[-1:] if row.hosted_url)
-    return {"receipt_url": receipts.link(shop, order, received[0].id), "invoices": written}
+    return {"receipt_url": order_links.link(shop, order.id, email, to="receipt"), "invoices": written}
 
 
-def _library(session: Session, shop: Shop, order: Order, email: str) -> str:
-    """The link to the library. It signs in the order's customer, and nobody else to whom a copy of the receipt is sent."""
+def _links(session: Session, shop: Shop, order: Order, email: str) -> dict[str, Any]:
+    """To the order and to the library, for the order's customer; to nothing of theirs for anybody else whom a copy is sent to."""
     if email != order.email and customers.whose(session, email) != order.customer_id:
-        return f"{shop.settings.public_url}/purchases"
-    return sign_in.letter_link(shop, order.id, email)
+        page = f"{shop.settings.public_url}/purchases"
+        return {"library_url": page}
+    library = order_links.library_link(shop, order.id, email)
+    return {"library_url": library, "order_url": order_links.link(shop, order.id, email)}
 
 
 def _agreed(session: Session, order_id: str) -> Iterator[str]:
@@ -172,7 +176,7 @@ def _withdrawal(session: Session, shop: Shop, order: Order, email: str) -> str:
     """The link to withdraw by. It names the order to its customer, and to nobody else to whom a copy of the receipt is sent."""
     if email != order.email and customers.whose(session, email) != order.customer_id:
         return declarations.page(shop)
-    return declarations.link(shop, order.id, email)
+    return declarations.page(shop, order.number)
 
 
 def about_late_lines(shop: Shop, order_id: str, ending: str, lines: Sequence[int]) -> OrderLetter | None:

@@ -12,6 +12,7 @@ from core.foundation import masking
 from core.foundation.database import Record, constant, index_where, text_enum
 from core.foundation.signals import heartbeats
 from core.foundation.writes.inserts import InsertOnce
+from core.kinds.grants import Grant
 from core.kinds.seats import Seat
 from core.orders.orders import Order
 from core.people import codes
@@ -200,10 +201,21 @@ def buyer(session: Session, order_id: str) -> str:
     return session.get_one(Order, order_id).email
 
 
+def language(session: Session, order_id: str) -> str:
+    """What letters about this order speak; empty for the shop's own language."""
+    return session.get_one(Order, order_id).language
+
+
 def reader(session: Session, code_id: str) -> str:
     """Where the letter with this code goes; an empty string if the code is gone."""
     code = session.get(codes.SignInCode, code_id)
     return code.email if code else ""
+
+
+def language_of_code(session: Session, code_id: str) -> str:
+    """What the letter with this code speaks."""
+    code = session.get(codes.SignInCode, code_id)
+    return code.language if code else ""
 
 
 def overtake(session: Session, letter_id: str) -> None:
@@ -222,6 +234,14 @@ def guest(session: Session, seat_id: str) -> str:
     """Where the letter to somebody who is asked to take a seat goes; an empty string if nobody is."""
     seat = session.get(Seat, seat_id)
     return seat.email if seat else ""
+
+
+def language_of_guest(session: Session, seat_id: str) -> str:
+    """What that letter speaks: the language of whoever bought the plan."""
+    bought = (
+        select(Order.language).join(Grant, col(Grant.order_id) == Order.id).join(Seat, col(Seat.grant_id) == Grant.id)
+    )
+    return session.exec(bought.where(Seat.id == seat_id)).first() or ""
 
 
 def of_order(session: Session, order_id: str) -> list[Letter]:

@@ -11,7 +11,7 @@ from core.kinds.file_versions import FileVersion
 from core.kinds.grants import Grant
 from core.orders.orders import Order
 from core.orders.status import GrantState
-from core.people import sign_in
+from core.people.receipts import order_links
 from core.shop import Shop
 
 
@@ -25,6 +25,7 @@ class VersionLetter:
     version: str
     notes: str
     library_url: str
+    order_url: str = ""
 
 
 def about(shop: Shop, order_id: str, version_id: str) -> VersionLetter | None:
@@ -38,7 +39,7 @@ def about(shop: Shop, order_id: str, version_id: str) -> VersionLetter | None:
         product = session.get_one(Product, file.product_id)
         return VersionLetter(
             order.email, product.name, file.label or file.name, file.version, file.notes,
-            sign_in.letter_link(shop, order.id, order.email),
+            order_links.library_link(shop, order.id, order.email), order_links.link(shop, order.id, order.email),
         )  # fmt: skip
 
 

@@ -147,6 +147,12 @@ def waiter(session: Session, entry_id: str) -> str:
     return row.email if row else ""
 
 
+def waiters_language(session: Session, entry_id: str) -> str:
+    """What those letters speak."""
+    row = session.get(WaitingEntry, entry_id)
+    return row.language if row else ""
+
+
 def calendars_of(shop: Shop, order_id: str) -> tuple[str, ...]:
     """The entry of each workshop that an order's buyer goes to themselves: of the first place of each line, while it is theirs."""
     with shop.reading() as session:

@@ -48,6 +48,12 @@ def receiver(session: Session, withdrawal_id: str) -> str:
     return row.email if row else ""
 
 
+def language(session: Session, withdrawal_id: str) -> str:
+    """What those letters speak."""
+    row = session.get(Withdrawal, withdrawal_id)
+    return row.language if row else ""
+
+
 def about(shop: Shop, withdrawal_id: str, stage: Stage) -> WithdrawalLetter | None:
     """What to write about this stage, or None if whoever declared it was erased."""
     with shop.reading() as session:

@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from core.catalog import products
+from core.catalog.looks.accent import DEFAULT
+from core.catalog.looks.brand import Brand
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
+from core.languages import formats
+from core.languages.sentences import _, marked, ngettext
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, SeatLetter
 from core.messages.digests import DigestLetter, WeekSales
@@ -57,7 +62,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "lines": letter.lines,
         "adjustment": _adjustment(letter),
         "headline": _thanks(there, missing),
-        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in there],
+        "deliveries": [_item(delivery, letter, base_url=settings.public_url) for delivery in there],
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
         "agreed": letter.agreed,
@@ -66,70 +71,84 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
     }
     if letter.withdraw_url:
         context["withdraw_url"] = letter.withdraw_url
-    message = _message(settings, "receipt", letter.email, f"Your {settings.shop_name} order {letter.number}", context)
+    message = _message(
+        settings,
+        "receipt",
+        letter.email,
+        _("Your {shop} order {number}").format(shop=settings.shop_name, number=letter.number),
+        context,
+    )
     return replace(message, calendar=letter.calendars, method="REQUEST")
 
 
 def _thanks(there: list[Delivery], missing: list[Delivery]) -> str:
     if not missing:
-        return "Thank you. It's all yours."
-    return "Thank you. Part of it is yours already." if there else "Thank you. We have your payment."
+        return _("Thank you. It's all yours.")
+    return _("Thank you. Part of it is yours already.") if there else _("Thank you. We have your payment.")
 
 
 def _absence(delivery: Delivery) -> dict[str, str]:
-    yet = " yet" if delivery.state is GrantState.BLOCKED else ""
-    return {"title": f"{delivery.product}: not open{yet}", "text": _why_missing(delivery)}
+    title = _("{product}: not open yet") if delivery.state is GrantState.BLOCKED else _("{product}: not open")
+    return {"title": title.format(product=delivery.product), "text": _why_missing(delivery)}
 
 
 def _why_missing(delivery: Delivery) -> str:
     match delivery.state:
         case GrantState.BLOCKED:
-            why = (
-                "The last place went while you were paying."
-                if delivery.reason == "sold_out"
-                else "It was canceled while you were paying."
-                if delivery.reason == "date_canceled"
-                else "This one needs a hand from us before it is yours."
-            )
-            return f"{why} We know, and we write again as soon as it is solved or your money is on its way back."
+            return " ".join([
+                _(_BLOCKED_BY.get(delivery.reason, _BLOCKED)),
+                _("We know, and we write again as soon as it is solved or your money is on its way back."),
+            ])  # fmt: skip
         case GrantState.REVOKED:
-            return "This was closed again, since its payment went back."
+            return _("This was closed again, since its payment went back.")
         case GrantState.SUSPENDED | GrantState.ACTIVE:
-            return "This can't be opened at the moment."
+            return _("This can't be opened at the moment.")
+
+
+_BLOCKED = marked("This one needs a hand from us before it is yours.")
+_BLOCKED_BY = {
+    "sold_out": marked("The last place went while you were paying."),
+    "date_canceled": marked("It was canceled while you were paying."),
+}
 
 
 def delivered_late(settings: Settings, letter: OrderLetter) -> Message:
     """What could not be delivered with the receipt is there now."""
     context: dict[str, object] = {
         "number": letter.number,
-        "headline": "It's ready now.",
-        "intro": "What was missing from your order is yours now. Thank you for your patience.",
-        "deliveries": [_item(delivery, base_url=settings.public_url) for delivery in letter.deliveries],
+        "headline": _("It's ready now."),
+        "intro": _("What was missing from your order is yours now. Thank you for your patience."),
+        "deliveries": [_item(delivery, letter, base_url=settings.public_url) for delivery in letter.deliveries],
         "library_url": letter.library_url,
     }
     return _message(
-        settings, "late_delivery", letter.email, f"The rest of your order {letter.number} is ready", context
+        settings,
+        "late_delivery",
+        letter.email,
+        _("The rest of your order {number} is ready").format(number=letter.number),
+        context,
     )
 
 
 def given_up(settings: Settings, letter: OrderLetter) -> Message:
     """What could not be delivered will not be: its money went back."""
-    names = " and ".join(delivery.product for delivery in letter.deliveries)
+    sorry = _(
+        "We are sorry: we couldn't give you {names}. {amount} went back the way you paid. Banks take five to ten days to show it."
+    ).format(
+        names=formats.listed([delivery.product for delivery in letter.deliveries]), amount=_format(letter.returned)
+    )
     context: dict[str, object] = {
-        "number": letter.number,
-        "headline": "Your money is on its way back.",
-        "intro": f"We are sorry: we couldn't give you {names}. {_format(letter.returned)} went back the way you paid."
-        " Banks take five to ten days to show it.",
-        "deliveries": [],
+        "number": letter.number, "headline": _("Your money is on its way back."), "intro": sorry, "deliveries": [],
         "library_url": letter.library_url,
-    }
-    return _message(settings, "late_delivery", letter.email, f"Your money for order {letter.number} goes back", context)
+    }  # fmt: skip
+    subject = _("Your money for order {number} goes back").format(number=letter.number)
+    return _message(settings, "late_delivery", letter.email, subject, context)
 
 
 def payment_failed(settings: Settings, letter: OrderLetter) -> Message:
     """The bank did not pay after all: nothing was charged, and what to do."""
     context = {"number": letter.number, "total": letter.total, "cart_url": f"{settings.public_url}/cart"}
-    subject = f"The payment for order {letter.number} didn't go through"
+    subject = _("The payment for order {number} didn't go through").format(number=letter.number)
     return _message(settings, "payment_failed", letter.email, subject, context)
 
 
@@ -138,90 +157,114 @@ def paid_after_end(settings: Settings, letter: PaymentLetter) -> Message:
     context = {
         "number": letter.number, "amount": letter.amount, "date": _date(letter.paid_at),
     }  # fmt: skip
-    subject = f"Your payment for order {letter.number} came after the plan had ended"
+    subject = _("Your payment for order {number} came after the plan had ended").format(number=letter.number)
     return _message(settings, "paid_after_end", letter.email, subject, context)
 
 
 def refunded(settings: Settings, letter: RefundLetter) -> Message:
     """Money went back: how much of how much, by when the bank shows it, and what becomes of what was bought."""
-    amount, paid = _format(letter.amount), _format(letter.paid)
     part = letter.returned.amount < letter.paid.amount
-    said = f"We sent back {amount} of the {paid}" if letter.amount != letter.paid else f"We sent back the {paid}"
-    said += f" that you paid for order {letter.number}, the way you paid."
-    if letter.returned != letter.amount:
-        said += f" With what went back before, that makes {_format(letter.returned)}."
-    when = (
-        "To receive it you tell Stripe, which handles our payments, where it is to go: Stripe asks you by email."
-        if letter.asks_for_account
-        else f"Banks take five to ten working days to show it: look for it by {_date(letter.expected_on)}."
+    subject, headline = (
+        (_("Part of your money for order {number} goes back"), _("Part of your money is on its way back."))
+        if part
+        else (_("Your money for order {number} goes back"), _("Your money is on its way back."))
     )
-    subject = f"{'Part of your' if part else 'Your'} money for order {letter.number} goes back"
+    when = (
+        _("To receive it you tell Stripe, which handles our payments, where it is to go: Stripe asks you by email.")
+        if letter.asks_for_account
+        else _("Banks take five to ten working days to show it: look for it by {day}.").format(
+            day=_date(letter.expected_on)
+        )
+    )
     return _about_order(
-        settings, letter.email, subject,
-        headline=f"{'Part of your' if part else 'Your'} money is on its way back.", paragraphs=[said, when],
-        items=[_access(each) for each in letter.access], library_url=letter.library_url,
+        settings, letter.email, subject.format(number=letter.number), headline=headline,
+        paragraphs=[_sent_back(letter), when], items=[_access(each) for each in letter.access],
+        library_url=letter.library_url,
     )  # fmt: skip
+
+
+def _sent_back(letter: RefundLetter) -> str:
+    amount, paid = _format(letter.amount), _format(letter.paid)
+    said = (
+        _("We sent back {amount} of the {paid} that you paid for order {number}, the way you paid.")
+        if letter.amount != letter.paid
+        else _("We sent back the {amount} that you paid for order {number}, the way you paid.")
+    ).format(amount=amount, paid=paid, number=letter.number)
+    if letter.returned == letter.amount:
+        return said
+    so_far = _("With what went back before, that makes {amount}.").format(amount=_format(letter.returned))
+    return f"{said} {so_far}"
 
 
 def renewal_failed(settings: Settings, letter: PlanLetter) -> Message:
     """A plan's renewal was not paid: until when it stays open, and where to pay."""
     plan = _plans(letter)
-    amount = f" of {_format(letter.owed)}" if letter.owed else ""
-    said = f"The payment{amount} for the renewal of {plan}, order {letter.number}, didn't go through."
+    said = (
+        _("The payment of {amount} for the renewal of {plan}, order {number}, didn't go through.").format(
+            amount=_format(letter.owed), plan=plan, number=letter.number
+        )
+        if letter.owed
+        else _("The payment for the renewal of {plan}, order {number}, didn't go through.").format(
+            plan=plan, number=letter.number
+        )
+    )
     stays = (
-        f"Everything stays open until {_date(letter.day)}. If it isn't paid by then, it closes until it is."
+        _("Everything stays open until {day}. If it isn't paid by then, it closes until it is.").format(
+            day=_date(letter.day)
+        )
         if letter.day
-        else "It is closed until the renewal is paid."
+        else _("It is closed until the renewal is paid.")
     )
     how = (
-        "Another card usually works."
+        _("Another card usually works.")
         if letter.pay_url
-        else "Another card usually works: choose “Manage billing” there."
+        else _("Another card usually works: choose “Manage billing” there.")
     )
     return _about_order(
-        settings, letter.email, f"The renewal of {plan} didn't go through",
-        headline="That renewal didn't go through.", paragraphs=[said, f"{stays} {how}"],
-        button="Pay now" if letter.pay_url else "Go to your plan", url=letter.pay_url or letter.library_url,
+        settings, letter.email, _("The renewal of {plan} didn't go through").format(plan=plan),
+        headline=_("That renewal didn't go through."), paragraphs=[said, f"{stays} {how}"],
+        button=_("Pay now") if letter.pay_url else _("Go to your plan"), url=letter.pay_url or letter.library_url,
         library_url=letter.library_url,
     )  # fmt: skip
 
 
 def plan_reminder(settings: Settings, letter: PlanLetter, *, about: About) -> Message:
     """A yearly plan is about to renew, or a trial to end: what will be billed and when, and how to cancel."""
-    plan, day, amount = (
-        _plans(letter),
-        _date(letter.day) if letter.day else "",
-        _format(letter.owed) if letter.owed else "",
-    )
+    told = {
+        "plan": _plans(letter), "day": _date(letter.day) if letter.day else "",
+        "amount": _format(letter.owed) if letter.owed else "", "number": letter.number,
+    }  # fmt: skip
     if about is About.RENEWAL:
-        subject, headline = f"{plan} renews on {day}", "Your plan renews soon."
-        said = f"{plan}, order {letter.number}, renews on {day} for another year. {amount} will be charged the way you paid."
+        subject, headline = _("{plan} renews on {day}"), _("Your plan renews soon.")
+        said = _("{plan}, order {number}, renews on {day} for another year. {amount} will be charged the way you paid.")
     else:
-        subject, headline = f"Your trial of {plan} ends on {day}", "Your trial ends soon."
-        said = (
-            f"Your trial of {plan}, order {letter.number}, ends on {day}. It goes on as a plan then, and {amount} will be"
-            " charged."
+        subject, headline = _("Your trial of {plan} ends on {day}"), _("Your trial ends soon.")
+        said = _(
+            "Your trial of {plan}, order {number}, ends on {day}. It goes on as a plan then, and {amount} will be charged."
         )
+    keep = _(
+        "To keep it you need to do nothing. To cancel it, open Your purchases, choose “Cancel plan” and confirm: then nothing is"
+        " charged on {day}."
+    )
     return _about_order(
-        settings, letter.email, subject, headline=headline,
-        paragraphs=[
-            said,
-            "To keep it you need to do nothing. To cancel it, open Your purchases, choose “Cancel plan” and confirm: then"
-            f" nothing is charged on {day}.",
-        ],
-        button="Go to your plan", url=letter.library_url, library_url=letter.library_url,
+        settings, letter.email, subject.format(**told), headline=headline,
+        paragraphs=[said.format(**told), keep.format(**told)],
+        button=_("Go to your plan"), url=letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 
 def plan_ending(settings: Settings, letter: PlanLetter) -> Message:
     """A plan was cancelled, and ends on a day to come."""
     plan, day = _plans(letter), _date(letter.day) if letter.day else ""
+    ends = _(
+        "{plan}, order {number}, ends on {day}. What you have paid for stays open until then, and it doesn't renew after that."
+    )
     return _about_order(
-        settings, letter.email, f"{plan} ends on {day}", headline="Your plan is cancelled.",
+        settings, letter.email, _("{plan} ends on {day}").format(plan=plan, day=day),
+        headline=_("Your plan is cancelled."),
         paragraphs=[
-            f"{plan}, order {letter.number}, ends on {day}. What you have paid for stays open until then, and it doesn't"
-            " renew after that.",
-            "Changed your mind? Until then you can keep it: choose “Manage billing” in Your purchases.",
+            ends.format(plan=plan, number=letter.number, day=day),
+            _("Changed your mind? Until then you can keep it: choose “Manage billing” in Your purchases."),
         ],
         library_url=letter.library_url,
     )  # fmt: skip
@@ -230,74 +273,75 @@ def plan_ending(settings: Settings, letter: PlanLetter) -> Message:
 def plan_ended(settings: Settings, letter: PlanLetter) -> Message:
     """A plan has ended: why, if it was not the buyer who ended it, and that nothing more is billed."""
     plan = _plans(letter)
-    day = f" on {_date(letter.day)}" if letter.day else ""
-    why = _ENDED_BY.get(letter.why, "")
-    closed = " What it opened is closed." if letter.closed else ""
+    ended = _(_ENDED_BY.get(letter.why, _ENDED)) if letter.day else _("{plan}, order {number}, ended.")
+    said = [
+        ended.format(plan=plan, number=letter.number, day=_date(letter.day) if letter.day else ""),
+        _("It won't be billed any more."),
+        *([_("What it opened is closed.")] if letter.closed else []),
+    ]
     return _about_order(
-        settings, letter.email, f"{plan} has ended", headline="Your plan has ended.",
-        paragraphs=[f"{plan}, order {letter.number}, ended{day}{why}. It won't be billed any more.{closed}"],
-        library_url=letter.library_url,
+        settings, letter.email, _("{plan} has ended").format(plan=plan), headline=_("Your plan has ended."),
+        paragraphs=[" ".join(said)], library_url=letter.library_url,
     )  # fmt: skip
 
 
+_ENDED = marked("{plan}, order {number}, ended on {day}.")
 # By Stripe's word for the reason; that its buyer asked for it they know.
 _ENDED_BY = {
-    "payment_failed": ", because its renewal wasn't paid",
-    "payment_disputed": ", because its payment was disputed",
+    "payment_failed": marked("{plan}, order {number}, ended on {day}, because its renewal wasn't paid."),
+    "payment_disputed": marked("{plan}, order {number}, ended on {day}, because its payment was disputed."),
 }
 
 
 def access_changed(settings: Settings, letter: AccessLetter) -> Message:
     """The shop closed what an order gave, or opened it again."""
-    names = _listed(letter.names)
+    names, number = formats.listed(letter.names), letter.number
     if letter.opened:
         return _about_order(
-            settings, letter.email, f"Order {letter.number} is open again", headline="It's open again.",
-            paragraphs=[f"You can use {names} of order {letter.number} again."],
-            button="Go to your purchases", url=letter.library_url, library_url=letter.library_url,
+            settings, letter.email, _("Order {number} is open again").format(number=number),
+            headline=_("It's open again."),
+            paragraphs=[_("You can use {names} of order {number} again.").format(names=names, number=number)],
+            button=_("Open your order"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
         )  # fmt: skip
+    closed = _("We closed {names} of order {number}.").format(names=names, number=number)
     return _about_order(
-        settings, letter.email, f"We closed something of your order {letter.number}", headline="Your access was closed.",
-        paragraphs=[
-            f"We closed {names} of order {letter.number}. If you think that this is a mistake, reply to this email: a person"
-            " reads it."
-        ],
-        library_url=letter.library_url,
+        settings, letter.email, _("We closed something of your order {number}").format(number=number),
+        headline=_("Your access was closed."), paragraphs=[f"{closed} {_(_MISTAKE)}"], library_url=letter.library_url,
     )  # fmt: skip
+
+
+_MISTAKE = marked("If you think that this is a mistake, reply to this email: a person reads it.")
 
 
 def new_version(settings: Settings, letter: VersionLetter) -> Message:
     """A file that was bought has become newer."""
-    called = f"version {letter.version}" if letter.version else "a new version"
-    paragraphs = [
-        f"There is {called} of {letter.file} of {letter.product}, which you bought. It is yours, and waits for you."
-    ]
+    said = (
+        _("There is version {version} of {file} of {product}, which you bought. It is yours, and waits for you.")
+        if letter.version
+        else _("There is a new version of {file} of {product}, which you bought. It is yours, and waits for you.")
+    ).format(version=letter.version, file=letter.file, product=letter.product)
     return _about_order(
-        settings, letter.email, f"New: {letter.product}, {letter.file}", headline="There is a newer one.",
-        paragraphs=[*paragraphs, *([letter.notes] if letter.notes else [])],
-        button="Download it", url=letter.library_url, library_url=letter.library_url,
+        settings, letter.email, _("New: {product}, {file}").format(product=letter.product, file=letter.file),
+        headline=_("There is a newer one."), paragraphs=[said, *([letter.notes] if letter.notes else [])],
+        button=_("Download it"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 
 
 def _access(access: Access) -> dict[str, str]:
     match access.state:
         case GrantState.ACTIVE:
-            text = "Stays open for you."
+            text = _("Stays open for you.")
         case GrantState.SUSPENDED:
-            text = "Can't be opened at the moment."
+            text = _("Can't be opened at the moment.")
         case GrantState.BLOCKED:
-            text = "Isn't open yet. We write again when it is."
+            text = _("Isn't open yet. We write again when it is.")
         case GrantState.REVOKED:
-            text = "Is closed." if access.ever else "We couldn't give it to you, and are sorry."
+            text = _("Is closed.") if access.ever else _("We couldn't give it to you, and are sorry.")
     return {"title": access.name, "text": text}
 
 
 def _plans(letter: PlanLetter) -> str:
-    return _listed(letter.plans)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return formats.listed(letter.plans)
 
 
 def _about_order(
@@ -371,16 +415,16 @@ def _coming(letter: DigestLetter) -> dict[str, object]:
 
 def sign_in_code(settings: Settings, letter: CodeLetter) -> Message:
     """Six digits that sign in, that prove an address which is to become another, or that erase."""
+    told: dict[str, object] = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email}
     if letter.about == codes.ERASURE:
-        erasing: dict[str, object] = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email}
-        subject = f"{letter.digits} erases what {settings.shop_name} knows of you"
-        return _message(settings, "erasure_code", letter.email, subject, erasing)
-    if letter.about:
-        context = {"digits": letter.digits, "minutes": letter.minutes, "address": letter.email, "about": letter.about}
-        return _message(settings, "address_code", letter.email, f"{letter.digits} confirms your address", context)
-    subject = f"{letter.digits} is your {settings.shop_name} code"
+        template, subject = "erasure_code", _("{digits} erases what {shop} knows of you")
+    elif letter.about:
+        template, subject = "address_code", _("{digits} confirms your address")
+        told["about"] = letter.about
+    else:
+        template, subject = "sign_in_code", _("{digits} is your {shop} code")
     return _message(
-        settings, "sign_in_code", letter.email, subject, {"digits": letter.digits, "minutes": letter.minutes}
+        settings, template, letter.email, subject.format(digits=letter.digits, shop=settings.shop_name), told
     )
 
 
@@ -398,42 +442,54 @@ def owner_notice(settings: Settings, letter: NoticeLetter) -> Message:
 
 def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
     """A withdrawal has arrived, with all that was declared and when; or was accepted, or declined and why."""
-    about = f" from order {letter.reference}" if letter.reference else ""
     said: tuple[str, ...]
+    known = bool(letter.reference)
     match letter.stage:
         case Stage.RECEIVED:
-            subject, headline = f"We have received your withdrawal{about}", "We have received your withdrawal."
+            subject = (
+                _("We have received your withdrawal from order {number}")
+                if known
+                else _("We have received your withdrawal")
+            )
+            headline = _("We have received your withdrawal.")
+            what = _("You declared to {shop} that you withdraw from a contract. This is what reached us, and when.")
             said = (
-                f"You declared to {settings.shop_name} that you withdraw from a contract. This is what reached us, and when.",
-                "A person looks at it and answers you at this address. Keep this letter.",
+                what.format(shop=settings.shop_name),
+                _("A person looks at it and answers you at this address. Keep this letter."),
             )
         case Stage.ACCEPTED:
-            subject, headline = f"Your withdrawal{about} is accepted", "Your withdrawal is accepted."
-            said = (_going_back(letter),)
+            subject = (
+                _("Your withdrawal from order {number} is accepted") if known else _("Your withdrawal is accepted")
+            )
+            headline, said = _("Your withdrawal is accepted."), (_going_back(letter),)
         case Stage.DECLINED:
-            subject, headline = f"About your withdrawal{about}", "We can't accept your withdrawal."
-            said = (letter.reason, "If you think that this is a mistake, reply to this email: a person reads it.")
+            subject = _("About your withdrawal from order {number}") if known else _("About your withdrawal")
+            headline, said = _("We can't accept your withdrawal."), (letter.reason, _(_MISTAKE))
     return _about_order(
-        settings, letter.email, subject, headline=headline, paragraphs=said, items=_declared(letter),
-        library_url=f"{settings.public_url}/purchases",
+        settings, letter.email, subject.format(number=letter.reference), headline=headline, paragraphs=said,
+        items=_declared(letter), library_url=f"{settings.public_url}/purchases",
     )  # fmt: skip
 
 
 def _going_back(letter: WithdrawalLetter) -> str:
     if letter.amount:
-        return f"{_format(letter.amount)} goes back the way you paid. We write again when it is on its way."
+        going = _("{amount} goes back the way you paid. We write again when it is on its way.")
+        return going.format(amount=_format(letter.amount))
     if letter.refused:
-        return "Your money could not go back the way you paid. We find another way, and write to you about it."
-    return "Nothing is left to be sent back for it."
+        return _("Your money could not go back the way you paid. We find another way, and write to you about it.")
+    return _("Nothing is left to be sent back for it.")
 
 
 def _declared(letter: WithdrawalLetter) -> list[dict[str, str]]:
     said = [
-        ("Received", f"{_date(letter.at)}, {letter.at:%H:%M} ({letter.at.tzname()})"),
-        ("Order", letter.reference or "None was named."),
-        ("Withdrawn from", _listed(letter.lines) if letter.lines else "" if letter.words else "All of it."),
-        ("In your words", letter.words),
-        ("Name", letter.name),
+        (_("Received"), f"{_date(letter.at)}, {formats.time(letter.at)} ({letter.at.tzname()})"),
+        (_("Order"), letter.reference or _("None was named.")),
+        (
+            _("Withdrawn from"),
+            formats.listed(letter.lines) if letter.lines else "" if letter.words else _("All of it."),
+        ),
+        (_("In your words"), letter.words),
+        (_("Name"), letter.name),
     ]
     return [{"title": title, "text": text} for title, text in said if text]
 
@@ -472,10 +528,11 @@ def invitation(settings: Settings, letter: InvitationLetter) -> Message:
 def seat_invitation(settings: Settings, letter: SeatLetter) -> Message:
     """Somebody is asked to take a seat of a plan."""
     context: dict[str, object] = {
-        "product": letter.product, "by": letter.by, "digits": letter.digits, "until": _moment(letter.until),
-        "url": letter.url,
+        "product": letter.product, "by": letter.by, "digits": letter.digits, "url": letter.url,
+        "until": _("{day}, {time} UTC").format(day=formats.weekday(letter.until), time=formats.time(letter.until)),
     }  # fmt: skip
-    return _message(settings, "seat_invitation", letter.email, f"A seat of {letter.product} is yours", context)
+    subject = _("A seat of {product} is yours").format(product=letter.product)
+    return _message(settings, "seat_invitation", letter.email, subject, context)
 
 
 _ROLES = {
@@ -551,39 +608,51 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             )
 
 
-def _item(delivery: Delivery, *, base_url: str) -> dict[str, object]:
-    """One thing that was bought, in a sentence and a button's words."""
+def _item(delivery: Delivery, letter: OrderLetter, *, base_url: str) -> dict[str, object]:
+    """One thing that was bought, in a sentence, and a button that leads to what it names."""
+    opens = f"{letter.order_url}?to={delivery.grant_id}" if letter.order_url else letter.library_url
+    tickets = [each for each in delivery.tickets if not each.canceled]
     match delivery.kind:
         case Kind.DOWNLOAD:
-            text, button = f"{_files(delivery)}. Yours to keep: download it again whenever you like.", "Download"
+            text = _("{files}. Yours to keep.").format(files=_files(delivery))
+            button = _("Download {name}")
         case Kind.LICENSE:
-            text, button = _licence(delivery), "Download"
+            text, button = _licence(delivery), _("Download {name}") if delivery.files else _("See {name}")
         case Kind.PLAN:
-            several = f"{delivery.quantity} seats. Give them out whenever you like."
-            text, button = several if delivery.quantity > 1 else "One seat, for whoever you choose.", "Invite teammates"
+            text = ngettext(
+                "One seat, for whoever you choose.",
+                "{number} seats. Give them out whenever you like.",
+                delivery.quantity,
+            ).format(number=delivery.quantity)
+            button, opens = _("Give seats of {name}"), letter.library_url
         case Kind.WORKSHOP:
-            text, button = _when(delivery), "See your place"
+            text, button = (
+                _when(delivery),
+                _("See your places in {name}") if tickets[1:] else _("See your place in {name}"),
+            )
+            opens = f"{base_url}/ticket/{tickets[0].token}" if len(tickets) == 1 else opens
     return {
         "title": delivery.product,
         "text": text,
         "key": "\n".join(each.key for each in delivery.licenses),
-        "button": button,
-        "tickets": [
-            {"name": ticket.name, "url": f"{base_url}/ticket/{ticket.token}"}
-            for ticket in delivery.tickets
-            if not ticket.canceled
-        ],
+        "button": button.format(name=delivery.product),
+        "url": opens,
+        # Of a single one the button is the way to it.
+        "tickets": [{"name": each.name, "url": f"{base_url}/ticket/{each.token}"} for each in tickets if tickets[1:]],
     }
 
 
 def _licence(delivery: Delivery) -> str:
     """What comes before the keys."""
     most = max((each.most for each in delivery.licenses), default=1)
-    many = f"up to {most} computers" if most > 1 else "one computer"
-    several = len(delivery.licenses) > 1
-    return (
-        f"Your {len(delivery.licenses)} licence keys, each for {many}:" if several else f"Your licence key, for {many}:"
-    )
+    if len(delivery.licenses) > 1:
+        several = ngettext(
+            "Your {keys} licence keys, each for one computer:", "Your {keys} licence keys, each for up to {number} computers:",
+            most,
+        )  # fmt: skip
+        return several.format(keys=len(delivery.licenses), number=most)
+    one = ngettext("Your licence key, for one computer:", "Your licence key, for up to {number} computers:", most)
+    return one.format(number=most)
 
 
 def _adjustment(letter: OrderLetter) -> Money:
@@ -597,11 +666,15 @@ def _files(delivery: Delivery) -> str:
 
 def _when(delivery: Delivery) -> str:
     if not delivery.starts_at:
-        return "Your place is booked."
+        return _("Your place is booked.")
     begins = delivery.starts_at.astimezone(ZoneInfo(delivery.timezone))
-    places = f"{delivery.quantity} places" if delivery.quantity > 1 else "Your place"
-    zone = delivery.timezone.rpartition("/")[2].replace("_", " ")
-    return f"{places}: {begins:%A} {begins.day} {begins:%B %Y}, {begins:%H:%M}, {zone} time."
+    said = ngettext(
+        "Your place: {day}, {time}, {place} time.", "{number} places: {day}, {time}, {place} time.", delivery.quantity
+    )
+    return said.format(
+        number=delivery.quantity, day=formats.weekday(begins), time=formats.time(begins),
+        place=formats.place(delivery.timezone),
+    )  # fmt: skip
 
 
 def plain(
@@ -624,13 +697,13 @@ def _message(settings: Settings, name: str, to: str, subject: str, context: dict
     told = {**common, **context, "subject": subject}
     text, html = (_environment().get_template(f"{name}.{form}.j2").render(**told) for form in ("txt", "html"))
     if told["withdraw_url"]:
-        text = f"{text.rstrip()}\nWithdraw from contract here: {told['withdraw_url']}"
+        text = f"{text.rstrip()}\n{_('Withdraw from contract here')}: {told['withdraw_url']}"
     return Message(to, subject, text, html)
 
 
 # Those who run the shop have no contract to withdraw from.
 _TO_STAFF = ("owner_notice", "shop_notice", "invitation", "digest")
-_PLACE = "<!-- seller -->"
+_PLACE, _LOGO = "<!-- seller -->", "<!-- logo -->"
 
 
 def signed(letter: Message, lines: Sequence[str]) -> Message:
@@ -643,19 +716,48 @@ def signed(letter: Message, lines: Sequence[str]) -> Message:
     return replace(letter, text=text, html=letter.html.replace(_PLACE, under, 1))
 
 
+def branded(letter: Message, brand: Brand, settings: Settings) -> Message:
+    """The letter in the colours of the shop, with its logo on top if it has one."""
+    html = letter.html.replace(DEFAULT.ink, brand.accent.ink).replace(DEFAULT.ink_on_dark, brand.accent.ink_on_dark)
+    html = html.replace(DEFAULT.ground_on_dark, brand.accent.ground_on_dark)
+    return replace(letter, html=html.replace(_LOGO, _logo(brand, settings.public_url), 1))
+
+
+def _logo(brand: Brand, base: str) -> str:
+    """Both logos, of which a mail program shows the one for its ground; one that knows no dark ground shows the first."""
+    if not brand.logo_on_dark:
+        return ""
+    light, dark = (base + products.picture_path(key) for key in (brand.logo or brand.logo_dark, brand.logo_on_dark))
+    style = "border:0;height:32px;max-width:100%;font-size:20px;font-weight:700;"
+    name = escape(brand.name)
+    shown = f'<img class="t day" src="{escape(light)}" alt="{name}" height="32" style="display:block;{style}color:#161b2e;">'
+    at_night = (
+        f'<img class="t night" src="{escape(dark)}" alt="" height="32" style="display:none;{style}color:#161b2e;">'
+    )
+    return (
+        '<tr><td class="pad" style="padding:28px 40px 0;font-family:-apple-system,\'Segoe UI\',Roboto,Helvetica,Arial,sans-serif;">'
+        f"{shown}{at_night}</td></tr>"
+    )
+
+
 def with_way_out(letter: Message, url: str) -> Message:
     """The letter with a link by which its reader gets no more of them."""
+    said = _("No more letters like this one")
     under = (
         '<p class="q" style="margin:12px 0 0;font-size:13px;line-height:19px;color:#4e556b;">'
-        f'<a class="lnk" href="{escape(url)}" style="color:#2443c8;">No more letters like this one</a></p>'
+        f'<a class="lnk" href="{escape(url)}" style="color:#2443c8;">{escape(said)}</a></p>'
     )
-    text = f"{letter.text.rstrip()}\n\nNo more letters like this one: {url}\n"
+    text = f"{letter.text.rstrip()}\n\n{said}: {url}\n"
     return replace(letter, text=text, html=letter.html.replace(_PLACE, under + _PLACE, 1), unsubscribe=url)
 
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not before there is a letter to write
+    # Not before there is a letter to write.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from core.languages import templates
 
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -664,13 +766,16 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         autoescape=lambda name: not (name or "").endswith(".txt.j2"),
     )
+    templates.equip(environment)
+    environment.globals["strong"] = Markup('<b style="white-space:nowrap;">{}</b>').format
+    environment.globals["link"] = Markup('<a class="lnk" href="{url}" style="color:#2443c8;">{text}</a>').format
     environment.filters["money"] = _format
     environment.filters["day"] = _day
     return environment
 
 
 def _format(money: Money) -> str:
-    return money.format("en")
+    return money.format()
 
 
 def _day(times: Times) -> str:
@@ -678,4 +783,4 @@ def _day(times: Times) -> str:
 
 
 def _date(moment: date) -> str:
-    return f"{moment.day} {moment:%B %Y}"
+    return formats.day(moment)

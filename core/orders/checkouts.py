@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import JSON, and_, not_, or_
 from sqlmodel import Field, Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from core.foundation.addresses import fold
 from core.foundation.database import beside, constant, index_where, minor_units, text_enum
@@ -133,6 +134,16 @@ def settling_elsewhere(
         )
     )
     return session.exec(query).first()
+
+
+def settling(session: Session, order_ids: Collection[str]) -> list[Checkout]:
+    """The Sessions of these orders whose money is on its way."""
+    return [row for row in of_orders(session, order_ids) if row.money is Money.PROCESSING] if order_ids else []
+
+
+def settling_for(folded: Collection[str]) -> SelectOfScalar[str]:
+    """The orders for which money of these addresses, folded, is on its way."""
+    return select(Checkout.order_id).where(col(Checkout.folded).in_(folded), col(Checkout.money) == Money.PROCESSING)
 
 
 def record(

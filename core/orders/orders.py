@@ -21,6 +21,7 @@ class Order(Dated, table=True):
 
     Those of what came in are the sums of its payments. Who bought it is as Stripe's page says, `external_id` what it was
     called in the shop that it was imported from, `seller_reference` the id that its buyer has in the seller's own programs.
+    `language` is what they were spoken to in when they went to pay, empty for the shop's own.
     `country` is that of their billing address, and `card_country` where their card is from: the two pieces of evidence by which
     a sale is taxed. `business` if they said to buy for one. `entitlements_due` is since when it is to be looked at again what its
     people may use, null when that was done. `from_season` if it was made up for the demo: nobody is owed anything by it, and
@@ -64,6 +65,7 @@ class Order(Dated, table=True):
     business: bool = False
     external_id: str | None = Field(default=None, unique=True)
     seller_reference: str = ""
+    language: str = ""
     livemode: bool
     attempts: int = 0
     stripe_checkout_session_id: str | None = Field(default=None, unique=True)
@@ -188,6 +190,7 @@ def add(
     from_season: bool = False,
     business: bool = False,
     seller_reference: str = "",
+    language: str = "",
     now: datetime,
 ) -> Order:
     """Write a new order without lines. The number is `PREFIX-1001` and up.
@@ -197,7 +200,8 @@ def add(
     order = Order(
         id=new_id("ord"), number=f"{prefix}-{_next_number(session)}", cart_id=cart_id, browser_id=browser_id,
         email=email, currency=currency, amount_expected=amount_expected, livemode=livemode, attempts=attempts,
-        from_season=from_season, business=business, seller_reference=seller_reference, created_at=now, updated_at=now,
+        from_season=from_season, business=business, seller_reference=seller_reference, language=language,
+        created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(order)
     session.flush()

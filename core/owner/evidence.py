@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from core.catalog.looks import brand
 from core.foundation.addresses import fold
 from core.kinds.downloads import Download, DownloadFile
 from core.kinds.grants import Grant
@@ -32,7 +33,7 @@ def pack(shop: Shop, reference: str) -> dict[str, Any]:
     with shop.reading() as session:
         order = reports.order_detail(session, reference)
         return {
-            "shop": shop.settings.shop_name,
+            "shop": brand.named(session, shop.settings).shop_name,
             "made_at": shop.now().isoformat(),
             "order": order,
             "disputes": [_dispute(row) for row in disputes.of_order(session, order["id"])],

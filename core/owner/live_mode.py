@@ -66,8 +66,8 @@ def _forgeable(chosen: Settings) -> Iterator[Mistake]:
 def _brand(chosen: Settings) -> Iterator[Mistake]:
     if not chosen.shop_name.strip():
         yield Mistake("SHOP_NAME", "is empty")
-    elif chosen.shop_name.strip().casefold() == _default("shop_name").casefold():
-        yield Mistake("SHOP_NAME", f"is the demo's ({_default('shop_name')}) or not set")
+    elif chosen.shop_name.strip().casefold() in _of_the_demo("name", "shop_name"):
+        yield Mistake("SHOP_NAME", f"is the demo's ({chosen.shop_name.strip()}) or not set")
 
 
 def _addresses(chosen: Settings) -> Iterator[Mistake]:
@@ -80,7 +80,7 @@ def _addresses(chosen: Settings) -> Iterator[Mistake]:
         *(("OWNER_EMAILS", owner) for owner in chosen.owner_emails),
         *([("MAIL_FROM", chosen.sender.address)] if chosen.mail_from else []),
     ]:
-        if address.casefold() == _default("support_email"):
+        if address.casefold() in _of_the_demo("support", "support_email"):
             yield Mistake(variable, f"is the demo's ({address}) or not set")
         elif not _is_public(address.rpartition("@")[2]):
             yield Mistake(variable, f"{address} is an address that no mail can reach")
@@ -132,6 +132,11 @@ def _storage(chosen: Settings) -> Iterator[Mistake]:
         )
     elif chosen.storage_url.startswith("memory:"):
         yield Mistake("STORAGE_URL", "forgets the sold files at every start")
+
+
+def _of_the_demo(key: str, field: str) -> set[str]:
+    """What the demo says under this key of its `[shop]`, and what this setting is where nobody says anything."""
+    return {demo.catalogue().shop.said[key].casefold(), _default(field).casefold()}
 
 
 def _default(field: str) -> str:

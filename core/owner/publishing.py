@@ -7,11 +7,13 @@ from datetime import datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select, update
 
 from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
+from core.catalog.prices import bundles
 from core.catalog.products import Kind, Product, ShopText
 from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid, StripeTrouble
@@ -21,6 +23,7 @@ from core.kinds.file_versions import NewFile
 from core.owner import date_entries, live_mode
 from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
+from core.owner.shelves.brand import pictures
 from core.owner.shelves.differences import Difference
 from core.shop import Shop
 
@@ -29,8 +32,8 @@ from core.shop import Shop
 class Applied:
     """What applying a catalogue did.
 
-    `left_alone` are products that the shop has and the file does not name; `taken_off` are those among them that were the
-    demo's and are no longer sold.
+    `left_alone` are products that the shop has and the file does not name; `taken_off` are those among them that are no longer
+    sold: the demo's, or all where the file was to be all that is sold.
     """
 
     products: int
@@ -52,30 +55,33 @@ class _Stored:
 _Files = Mapping[FileEntry, _Stored]
 
 
-def apply(shop: Shop, path: Path) -> Applied:
-    """Bring the shop's shelves to what the file says; products that it does not name are left as they are.
+def apply(shop: Shop, path: Path, *, only: bool = False) -> Applied:
+    """Bring the shop's shelves to what the file says; products that it does not name are left as they are, or with `only` taken
+    off the shelves, where whoever bought them keeps them.
 
     Only the demo's own make room for a catalogue that sells anything else: they are taken off the shelves, and orders keep
     them. Raises CatalogInvalid with every problem found, having changed nothing. Orders keep the prices they were placed at.
     """
     catalogue = catalog_file.read(path)
     _refuse_unknown_prices(shop, catalogue)
-    catalogue = covers.brought(shop, path.parent, catalogue, store=True)
+    _refuse_what_is_not_there(shop, path.parent, catalogue)
+    catalogue = _with_pictures(shop, path.parent, catalogue, store=True)
     stored = _store_all(shop, path.parent, catalogue)
     with shop.transaction() as session:
-        return _apply(session, shop, catalogue, stored, _source(path))
+        return _apply(session, shop, catalogue, stored, _source(path), only=only)
 
 
-def preview(shop: Shop, path: Path) -> list[Difference]:
+def preview(shop: Shop, path: Path, *, only: bool = False) -> list[Difference]:
     """What applying this file would change, found by doing so and undoing it. Raises CatalogInvalid as `apply` does."""
     catalogue = catalog_file.read(path)
     _refuse_unknown_prices(shop, catalogue)
-    catalogue = covers.brought(shop, path.parent, catalogue, store=False)
+    _refuse_what_is_not_there(shop, path.parent, catalogue)
+    catalogue = _with_pictures(shop, path.parent, catalogue, store=False)
     stored = {entry: _lies(shop, path.parent, entry) for entry in catalog_file.files(catalogue)}
     with suppress(_Undone), shop.transaction() as session:
         before = entries.of_products(session)
         texts = products.texts(session)
-        _apply(session, shop, catalogue, stored, _source(path))
+        _apply(session, shop, catalogue, stored, _source(path), only=only)
         found = differences.between(before, entries.of_products(session))
         found += differences.of_texts(texts, products.texts(session))
         raise _Undone
@@ -99,13 +105,34 @@ def _refuse_unknown_prices(shop: Shop, catalogue: CatalogFile) -> None:
         )
 
 
+def _refuse_what_is_not_there(shop: Shop, folder: Path, catalogue: CatalogFile) -> None:
+    """Raise CatalogInvalid that names every picture that is missing or none, and every file that only a fingerprint names and
+    that the shop does not have."""
+    unknown = (
+        f"the shop has no file {entry.name} with the fingerprint {entry.sha256}: give its path"
+        for entry in catalog_file.files(catalogue)
+        if not entry.path and shop.storage.size_of(downloads.key_of(entry.sha256, entry.name)) is None
+    )
+    problems = [*pictures.unfit(shop, folder, catalogue.shop), *covers.unfit(shop, folder, catalogue), *unknown]
+    if problems:
+        raise CatalogInvalid(problems)
+
+
+def _with_pictures(shop: Shop, folder: Path, catalogue: CatalogFile, *, store: bool) -> CatalogFile:
+    """The catalogue with the keys of its pictures."""
+    said = pictures.brought(shop, folder, catalogue.shop, store=store)
+    return covers.brought(shop, folder, catalogue, store=store).model_copy(update={"shop": said})
+
+
 class _Undone(Exception):
     """Leaves a transaction that must change nothing."""
 
 
-def _apply(session: Session, shop: Shop, catalogue: CatalogFile, stored: _Files, source: Source) -> Applied:
+def _apply(
+    session: Session, shop: Shop, catalogue: CatalogFile, stored: _Files, source: Source, *, only: bool
+) -> Applied:  # fmt: skip
     products.lock_shelves(session)
-    done = _write(session, catalogue, stored, source, now=shop.now())
+    done = _write(session, catalogue, stored, source, only=only, now=shop.now())
     # A shop that is open would sell it at once, and would not open again.
     if shop.settings.livemode and (found := live_mode.demo_goods(session)):
         raise CatalogInvalid([mistake.sentence for mistake in found])
@@ -117,13 +144,14 @@ def fill_demo(shop: Shop) -> None:
     with shop.reading() as session:
         if _anything(session):
             return
-    stored = _store_all(shop, demo.PATH.parent, demo.catalogue())
+    catalogue = _with_pictures(shop, demo.PATH.parent, demo.catalogue(), store=True)
+    stored = _store_all(shop, demo.PATH.parent, catalogue)
     with shop.transaction() as session:
         # Two who fill the same empty shelves at once, as processes of a demo do: the later one finds them full.
         products.lock_shelves(session)
         if not _anything(session):
             outbox.silence(session)  # what takes jobs takes seconds to begin with: the worker finds what is to be done
-            _write(session, demo.catalogue(), stored, _source(demo.PATH), now=shop.now())
+            _write(session, catalogue, stored, _source(demo.PATH), now=shop.now())
 
 
 def _source(path: Path) -> Source:
@@ -134,7 +162,9 @@ def _anything(session: Session) -> bool:
     return session.exec(select(Product.id).limit(1)).first() is not None
 
 
-def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Source, *, now: datetime) -> Applied:
+def _write(
+    session: Session, catalogue: CatalogFile, stored: _Files, source: Source, *, only: bool = False, now: datetime
+) -> Applied:  # fmt: skip
     dates = date_entries.known(session, [product.id for product in catalogue.products])
     for position, product in enumerate(catalogue.products):
         write_product(session, product, position, now=now)
@@ -144,10 +174,13 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
     for key, text in catalogue.shop.said.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
     session.flush()
+    _refuse_loose_bundles(session)
     named = [product.id for product in catalogue.products]
     applied.remember(session, named, source, now=now)
     makes_room = any(not demo.sells(product) for product in catalogue.products)
     taken_off = _take_off_the_demos(session, named, list(catalogue.shop.said), now=now) if makes_room else ()
+    if only:
+        taken_off = tuple(sorted({*taken_off, *_take_off(session, named, now=now)}))
     others = select(Product.id).where(col(Product.id).not_in([*named, *taken_off]))
     # What was the demo's and is gone already is nobody's concern any more.
     left_alone = session.exec(others.where(col(Product.active) | ~col(Product.from_demo)).order_by(Product.id)).all()
@@ -155,13 +188,28 @@ def _write(session: Session, catalogue: CatalogFile, stored: _Files, source: Sou
     return Applied(len(catalogue.products), sold_at, len(stored), tuple(left_alone), taken_off)
 
 
+def _refuse_loose_bundles(session: Session) -> None:
+    """Of what is on the shelves now no bundle may lack a part."""
+    on_shelf = session.exec(select(Product).where(col(Product.active)).order_by(Product.id)).all()
+    if found := [f"{each.id}: {why}" for each in on_shelf for why in bundles.problems(session, each)]:
+        raise CatalogInvalid(found)
+
+
 def _take_off_the_demos(session: Session, named: list[str], keys: list[str], *, now: datetime) -> tuple[str, ...]:
     """Withdraw the demo's products and words but those that the file itself has chosen to keep."""
-    theirs = (col(Product.from_demo), col(Product.active), col(Product.id).not_in(named))
+    found = _take_off(session, named, col(Product.from_demo).is_(True), now=now)
+    session.exec(delete(ShopText).where(col(ShopText.from_demo), col(ShopText.key).not_in(keys)))
+    return found
+
+
+def _take_off(
+    session: Session, named: list[str], *which: ColumnElement[bool], now: datetime
+) -> tuple[str, ...]:  # fmt: skip
+    """Have the shop sell no more what it sells and the file does not name."""
+    theirs = (*which, col(Product.active), col(Product.id).not_in(named))
     found = session.exec(select(Product.id).where(*theirs).order_by(Product.id)).all()
     session.exec(update(Product).where(*theirs).values(active=False, updated_at=now))
     applied.forget(session, found)
-    session.exec(delete(ShopText).where(col(ShopText.from_demo), col(ShopText.key).not_in(keys)))
     return tuple(found)
 
 
@@ -178,16 +226,13 @@ def _store(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
 
 
 def _lies(shop: Shop, folder: Path, entry: FileEntry) -> _Stored:
-    """Where a file lies, or will. Raises CatalogInvalid if the shop does not have one that the catalogue only names."""
+    """Where a file lies, or will."""
     if entry.path:
         with (folder / entry.path).open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         return _Stored(downloads.key_of(digest, entry.name), (folder / entry.path).stat().st_size, digest)
     key = downloads.key_of(entry.sha256, entry.name)
-    size = shop.storage.size_of(key)
-    if size is None:
-        raise CatalogInvalid([f"the shop has no file {entry.name} with the fingerprint {entry.sha256}: give its path"])
-    return _Stored(key, size, entry.sha256)
+    return _Stored(key, shop.storage.size_of(key) or 0, entry.sha256)
 
 
 def write_product(session: Session, entry: ProductEntry, position: int, *, now: datetime) -> None:
@@ -206,17 +251,18 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
         {
             **entry.model_dump(
                 include={
-                    "name", "summary", "facts", "description", "image", "image_alt", "call_to_action", "active",
-                    "max_quantity", "terms", "tax_code",
+                    "name", "summary", "facts", "description", "image", "image_alt", "call_to_action",
+                    "max_quantity", "terms", "tax_code", "draft",
                 }
             ),
+            "active": entry.active and not entry.draft,
             "shelf": entry.group, "gets": [list(pair) for pair in entry.gets], "faq": [list(pair) for pair in entry.faq],
             "terms": entry.terms, "position": position, "from_demo": demo.sells(entry), "updated_at": now,
         }
     )  # fmt: skip
     session.add(row)
     session.flush()
-    if entry.kind is Kind.PLAN and entry.active:
+    if entry.kind is Kind.PLAN and row.active:
         prices.make_known(session, entry.id, now=now)
 
 

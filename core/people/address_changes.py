@@ -19,6 +19,7 @@ from core.orders.orders import Order
 from core.people import codes, customer_notes, customers, past, sign_in
 from core.people.codes import Proof
 from core.people.customers import Customer, CustomerAddress, How
+from core.people.receipts import order_links
 from core.shop import Shop
 from core.traffic.counting import NOBODY, Sender
 
@@ -149,4 +150,6 @@ def _join(session: Session, other: str, customer: str, *, now: datetime) -> None
     past.join(session, other, customer)
     announcements.joined(session, other, customer, now=now)
     customer_notes.move(session, other, customer)
+    # What either of them has ended stays so.
+    order_links.end_of_both(session, other, customer)
     session.exec(delete(Customer).where(col(Customer.id) == other))

@@ -1,4 +1,7 @@
-"""Codes: six digits that are mailed to an address, and prove that mail to it reaches whoever types them."""
+"""Codes: six digits that are mailed to an address, and prove that mail to it reaches whoever types them.
+
+Several may be good at once, each with tries of its own: who asks twice may type either. With the first that is used all end.
+"""
 
 import hmac
 from collections.abc import Sequence
@@ -6,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid
+from core.languages import sentences
 from core.people import customers
 from core.shop import Shop
 from core.traffic import counting
@@ -39,7 +43,9 @@ class SignInCode(Record, table=True):
     """A code that was asked for. The digits are derived from the id, so that no table and no job ever holds them.
 
     It goes to `email`, and whoever types it is known by the `folded` form. One that proves an address which is to become
-    another, or join it, is `about` that other one, folded, and one that erases is about ERASURE: they sign nobody in.
+    another, or join it, is `about` that other one, folded, and one that erases is about ERASURE: they sign nobody in. The letter
+    speaks the `language` of the page that asked for it. `browser_id` is where it was asked for, and `veiled` if the address
+    must not be read there.
     """
 
     __tablename__ = "sign_in_codes"
@@ -48,6 +54,9 @@ class SignInCode(Record, table=True):
     email: str
     folded: str = Field(index=True)
     about: str = ""
+    language: str = ""
+    browser_id: str = Field(default="", index=True)
+    veiled: bool = False
     tries: int = 0
     used_at: datetime | None = None
     expires_at: datetime
@@ -63,29 +72,53 @@ class Proof:
     about: str = ""
 
 
-def owe(session: Session, email: str, *, about: str = "", now: datetime) -> None:
+@dataclass(frozen=True)
+class Awaited:
+    """A code that was asked for on a browser and not typed yet: where it went, and until when it is good."""
+
+    address: str
+    until: datetime
+    veiled: bool
+
+
+def owe(
+    session: Session, email: str, *, about: str = "", browser: str = "", veiled: bool = False, now: datetime
+) -> None:
     """Write a new code for this address, and owe the letter that brings it."""
-    code = make(session, email, about=about, now=now)
+    code = make(session, email, about=about, browser=browser, veiled=veiled, now=now)
     outbox.owe(session, outbox.Job.SIGN_IN_CODE, code.id, key=code.id, to=code.email)
 
 
-def make(session: Session, email: str, *, about: str = "", now: datetime) -> SignInCode:
-    """Write a new code for this address; older ones of its purpose stop working.
+def make(
+    session: Session, email: str, *, about: str = "", browser: str = "", veiled: bool = False, now: datetime
+) -> SignInCode:
+    """Write a new code for this address; older ones stay as good as they were.
 
     It goes to the address as a customer's is kept: in other capitals it may be somebody else's mailbox.
     """
-    folded, about = fold(email), about and fold(about)
-    older = update(SignInCode).where(
-        col(SignInCode.folded) == folded, col(SignInCode.about) == about, col(SignInCode.used_at).is_(None)
-    )
-    session.exec(older.values(used_at=now))
     code = SignInCode(
-        id=new_id("code"), email=customers.as_stored(session, email), folded=folded, about=about, created_at=now,
+        id=new_id("code"), email=customers.as_stored(session, email), folded=fold(email), about=about and fold(about),
+        language=sentences.language(), browser_id=browser, veiled=veiled, created_at=now,
         expires_at=now + timedelta(minutes=CODE_MINUTES),
     )  # fmt: skip
     session.add(code)
     session.flush()
     return code
+
+
+def awaited(session: Session, browser: str, *, now: datetime) -> Awaited | None:
+    """The newest code that would sign somebody in on this browser, as long as it may still be typed; None if there is none."""
+    if not browser:
+        return None
+    theirs = select(SignInCode).where(SignInCode.browser_id == browser, SignInCode.about == "", *_alive(now))
+    row = session.exec(theirs.order_by(col(SignInCode.created_at).desc()).limit(1)).first()
+    return Awaited(row.email, row.expires_at, row.veiled) if row else None
+
+
+def await_no_more(session: Session, browser: str) -> None:
+    """Forget which codes this browser waits for. They stay good for whoever has them."""
+    if browser:
+        session.exec(update(SignInCode).where(col(SignInCode.browser_id) == browser).values(browser_id=""))
 
 
 def digits_of(code_id: str, *, signing_key: str) -> str:
@@ -124,9 +157,9 @@ def judge(
     verdicts: list[LinkExpired | LinkInvalid | None] = []
     codes: list[SignInCode] = []
     for proof in sorted(proofs, key=lambda proof: fold(proof.address)):  # locked by everybody in the same order
-        code = _newest_code(session, proof)
-        verdicts.append(_judge(code, proof.digits.strip(), signing_key=signing_key, now=now))
-        codes += [code] if code else []
+        alive = _alive_codes(session, proof, now=now)
+        verdicts.append(_judge(alive, proof.digits.strip(), signing_key=signing_key))
+        codes += alive
     verdict = next((each for each in verdicts if each), None)
     for code in codes:
         code.tries += 1
@@ -136,17 +169,24 @@ def judge(
     return verdict
 
 
-def _newest_code(session: Session, proof: Proof) -> SignInCode | None:
-    query = select(SignInCode).where(
-        SignInCode.folded == fold(proof.address), SignInCode.about == (proof.about and fold(proof.about))
-    )
-    return session.exec(query.order_by(col(SignInCode.created_at).desc()).limit(1).with_for_update()).first()
+def _alive(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Those that may still be typed."""
+    return (
+        col(SignInCode.used_at).is_(None), col(SignInCode.expires_at) >= now, col(SignInCode.tries) < _TRIES_PER_CODE,
+    )  # fmt: skip
 
 
-def _judge(
-    code: SignInCode | None, digits: str, *, signing_key: str, now: datetime
-) -> LinkExpired | LinkInvalid | None:
-    if code is None or code.used_at or code.expires_at < now or code.tries >= _TRIES_PER_CODE:
+def _alive_codes(session: Session, proof: Proof, *, now: datetime) -> list[SignInCode]:
+    about = proof.about and fold(proof.about)
+    query = select(SignInCode).where(SignInCode.folded == fold(proof.address), SignInCode.about == about, *_alive(now))
+    return list(session.exec(query.order_by(SignInCode.id).with_for_update()))
+
+
+def _judge(alive: Sequence[SignInCode], digits: str, *, signing_key: str) -> LinkExpired | LinkInvalid | None:
+    if not alive:
         return LinkExpired()
-    right = hmac.compare_digest(digits_of(code.id, signing_key=signing_key).encode(), digits.encode())
-    return None if right else LinkInvalid()
+    # Each is looked at, so that how long it takes says nothing.
+    right = [
+        hmac.compare_digest(digits_of(code.id, signing_key=signing_key).encode(), digits.encode()) for code in alive
+    ]
+    return None if any(right) else LinkInvalid()

@@ -18,6 +18,7 @@ class Customer(Record, table=True):
     """Somebody who bought. `email` is the folded form of their main address: one is found by `whose`, never by it.
 
     `seller_reference` is the id that they have in the seller's own programs: `external_id` in what these are told.
+    The links in letters of before `links_since` open nothing any more.
     Whoever was erased keeps the row, to which their orders belong, and has no address any more: `email` is the id then.
     """
 
@@ -28,6 +29,7 @@ class Customer(Record, table=True):
     email: str = Field(unique=True)
     created_at: datetime
     erased_at: datetime | None = None
+    links_since: datetime | None = None
     seller_reference: str | None = Field(default=None, unique=True)
 
 
@@ -106,6 +108,14 @@ def whose(session: Session, address: str) -> str | None:
     """The id of the customer whose address this is, or None."""
     found = select(CustomerAddress.customer_id).where(CustomerAddress.folded == fold(address))
     return session.exec(found).first()
+
+
+def whose_with_all(session: Session, address: str) -> tuple[str | None, set[str]]:
+    """The id of the customer whose address this is, with all of theirs, folded; None and this one alone if it is nobody's."""
+    owner = select(CustomerAddress.customer_id).where(CustomerAddress.folded == fold(address)).scalar_subquery()
+    query = select(CustomerAddress.customer_id, CustomerAddress.folded)
+    rows = session.exec(query.where(CustomerAddress.customer_id == owner)).all()
+    return next((customer_id for customer_id, _ in rows), None), {fold(address), *(folded for _, folded in rows)}
 
 
 def as_stored(session: Session, address: str) -> str:

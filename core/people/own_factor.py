@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
+from core.catalog.looks import brand
 from core.foundation.errors import FactorWrong, NotPermitted, TooManyTries
 from core.people import audit, second_factor, staff
 from core.people.second_factor import TRIES, Device, Standing, Verdict
@@ -44,7 +45,11 @@ def offer(shop: Shop, sign_in_id: str) -> Device:
     with shop.transaction() as session:
         arrival = _without_device(session, shop, sign_in_id)
         return second_factor.offer(
-            session, arrival.row, shop_name=shop.settings.shop_name, signing_key=shop.signing_key, now=shop.now()
+            session,
+            arrival.row,
+            shop_name=brand.named(session, shop.settings).shop_name,
+            signing_key=shop.signing_key,
+            now=shop.now(),
         )
 
 

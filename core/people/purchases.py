@@ -4,21 +4,25 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
+from core.foundation import addresses
+from core.foundation.addresses import fold
 from core.foundation.money import Money
 from core.kinds import deliverables, standings, workshops
 from core.kinds.grants import Delivery
 from core.kinds.standings import PlanStanding
 from core.kinds.workshops import Times
-from core.orders import orders, payments, subscriptions
+from core.orders import checkouts, orders, payments, subscriptions
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.status import Status
 from core.orders.subscriptions import Subscription
 from core.people import customers
-from core.people.customers import CustomerAddress
+from core.people.customers import Customer, CustomerAddress
+from core.people.receipts import order_links
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,21 @@ class PaidOnce:
 
 
 @dataclass(frozen=True)
-class Purchase:
-    """An order as its buyer sees it. All but number, status and `total` is empty for anybody else (`mine` is False).
+class Viewer:
+    """Who looks at an order: their browser, the address that is signed in on it, and the cookie of the orders that it has open by
+    links in letters."""
 
-    `total` is what was really paid once it was, else what is due.
+    browser: str = ""
+    email: str = ""
+    cookie: str | None = None
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """An order as its buyer sees it. All but number, status and `total` is empty for anybody else (`mine` is False). Whoever has it
+    open by a link alone (`by_link`) reads no address in full.
+
+    `total` is what was really paid once it was, what is on its way while it settles, else what is due.
     """
 
     order_id: str
@@ -63,30 +78,56 @@ class Purchase:
     deliveries: tuple[Delivery, ...]
     plan: PlanStanding | None = None
     paid: tuple[PaidOnce, ...] = ()
+    by_link: bool = False
 
 
-def seen_by_browser(session: Session, order_id: str, browser_id: str, *, signing_key: str) -> Purchase | None:
-    """The order as this browser may see it: whole if it is the one that bought, else number and status alone."""
+def seen(session: Session, order_id: str, viewer: Viewer, *, signing_key: str, now: datetime) -> Purchase | None:
+    """The order as somebody may see it: whole on the browser that bought and for its customer who is signed in on any other;
+    without addresses by a letter's link; else number and status alone."""
     order = session.get(Order, order_id)
     if order is None:
         return None
-    mine = bool(browser_id) and order.browser_id == browser_id
-    return _purchases(session, [order], signing_key=signing_key)[0] if mine else _purchase(order, mine=False)
+    if is_theirs(session, order, viewer):
+        return _purchases(session, [order], signing_key=signing_key)[0]
+    if not order_links.opens(session, viewer.cookie, order, signing_key=signing_key, now=now):
+        return _purchase(order, mine=False)
+    [found] = _purchases(session, [order], signing_key=signing_key)
+    return replace(found, by_link=True, email=addresses.veiled(found.email))
+
+
+def is_theirs(session: Session, order: Order, viewer: Viewer) -> bool:
+    """Whether it is the browser that bought, or the order's customer is signed in on it."""
+    if viewer.email and _belongs_to(session, order, viewer.email):
+        return True
+    if not viewer.browser or order.browser_id != viewer.browser:
+        return False
+    owner = session.get(Customer, order.customer_id) if order.customer_id else None
+    # Whoever signed out everywhere has signed out here as well.
+    return owner is None or owner.links_since is None or order.created_at > owner.links_since
+
+
+def _belongs_to(session: Session, order: Order, email: str) -> bool:
+    if order.customer_id:
+        return customers.whose(session, email) == order.customer_id
+    return any(row.folded == fold(email) for row in _settling(session, [order]))
+
+
+def _settling(session: Session, theirs: Sequence[Order]) -> list[Checkout]:
+    return checkouts.settling(session, [order.id for order in theirs if order.status is Status.PROCESSING])
 
 
 def library(session: Session, email: str, *, livemode: bool, signing_key: str) -> tuple[Purchase, ...]:
-    """What the customer with this address paid for, under any of theirs, newest first.
+    """What the customer with this address paid for, under any of theirs, newest first, with what is on its way.
 
     Test money buys nothing in a shop that is live.
     """
+    owner, theirs = customers.whose_with_all(session, email)
+    coming = checkouts.settling_for(theirs)
+    bought = and_(col(Order.customer_id) == owner, col(Order.status).not_in(_NEVER_PAID))
+    settles = and_(col(Order.customer_id).is_(None), col(Order.status) == Status.PROCESSING, col(Order.id).in_(coming))
     query = (
         select(Order)
-        .where(
-            Order.customer_id == customers.whose(session, email),
-            col(Order.customer_id).is_not(None),
-            Order.livemode == livemode,
-            col(Order.status).not_in(_NEVER_PAID),
-        )
+        .where(or_(bought, settles) if owner else settles, Order.livemode == livemode)
         .order_by(col(Order.created_at).desc())
     )
     return tuple(_purchases(session, session.exec(query).all(), signing_key=signing_key))
@@ -103,11 +144,12 @@ def _purchases(session: Session, theirs: Sequence[Order], *, signing_key: str) -
     given = deliverables.deliveries_of(session, ids, signing_key=signing_key)
     plans = {row.order_id: row for row in subscriptions.of_orders(session, ids)}
     paid = _paid(session, theirs)
+    settling = {row.order_id: row for row in _settling(session, theirs)}
     return [
         _purchase(
             order, mine=True, deliveries=_explained(order, lines[order.id], given[order.id], plans.get(order.id)),
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines[order.id]),
-            plan=plans.get(order.id), paid=paid[order.id],
+            plan=plans.get(order.id), paid=paid[order.id], settling=settling.get(order.id),
         )
         for order in theirs
     ]  # fmt: skip
@@ -123,12 +165,16 @@ def _explained(
 
 def _purchase(
     order: Order, *, mine: bool, lines: tuple[PurchasedLine, ...] = (), deliveries: tuple[Delivery, ...] = (),
-    plan: Subscription | None = None, paid: tuple[PaidOnce, ...] = (),
+    plan: Subscription | None = None, paid: tuple[PaidOnce, ...] = (), settling: Checkout | None = None,
 ) -> Purchase:  # fmt: skip
     due = order.amount_expected if order.amount_total is None else order.amount_total
+    email = order.email
+    if settling:
+        # What the payment page took, with codes and taxes, and where it said that letters go.
+        due, email = due if settling.amount_total is None else settling.amount_total, settling.email or email
     return Purchase(
         order_id=order.id, number=order.number, status=order.status, mine=mine, total=Money(due, order.currency),
-        email=order.email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
+        email=email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
         cart_id=order.cart_id if mine else "", lines=lines, deliveries=deliveries,
         plan=standings.of_plan(plan) if plan else None, paid=paid,
     )  # fmt: skip

@@ -148,7 +148,7 @@ def of_sign_in(session: Session, sign_in_id: str, *, owners: Collection[str], no
     """Who works here on this sign-in, or None: for a stranger, a buyer, whoever was removed, after 12 hours, and for whoever has
     a second factor, or is to have one, and did not give it.
 
-    A letter's link opens a library for a week and signs nobody in here: only a code does. Without a sign-in nothing is asked.
+    What is taken up by a letter signs nobody in here: only a code does. Without a sign-in nothing is asked.
     """
     found = arrived(session, sign_in_id, owners=owners, now=now)
     return found.staff if found and found.standing is Standing.OPEN else None

@@ -35,7 +35,7 @@ from core.people.customer_notes import CustomerNote
 from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed
 from core.people.past import PastCustomer, PastOrder
-from core.people.receipt_copies import ReceiptCopy
+from core.people.receipts.receipt_copies import ReceiptCopy
 from core.people.sign_in import SignIn
 from core.people.staff import Action, Role
 from core.privacy import holds, mentions, persons

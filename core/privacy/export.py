@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Table, select
 
+from core.catalog.looks import brand
 from core.people import audit, deeds
 from core.people.deeds import Deed
 from core.people.staff import Action, Role
@@ -21,7 +22,7 @@ _AT_ONCE = 200
 _SECRET = {
     "checkouts": ("parameters",),
     "sign_ins": ("id", "letter"),
-    "sign_in_codes": ("id",),
+    "sign_in_codes": ("id", "browser_id"),
     "orders": ("browser_id",),
     "withdrawals": ("token",),
     # Somebody else, who had the place before.
@@ -60,9 +61,9 @@ def from_terminal(shop: Shop, address: str) -> Iterator[bytes]:
 
 def pieces(shop: Shop, person: Person) -> Iterator[bytes]:
     """All about them: an object with the rows of each table, in the words of the database."""
-    head = {"shop": shop.settings.shop_name, "made_at": shop.now(), "addresses": person.written}
-    yield orjson.dumps(head)[:-1]
     with shop.reading(patiently=True) as session:
+        name = brand.named(session, shop.settings).shop_name
+        yield orjson.dumps({"shop": name, "made_at": shop.now(), "addresses": person.written})[:-1]
         for table, rows in persons.places(session, person).items():
             found = session.execute(select(table).where(rows).order_by(*table.primary_key), execution_options=_STREAMED)
             yield b',"' + table.name.encode() + b'":['

@@ -1,13 +1,14 @@
 """Clauses: what the law has a buyer agree to, or be told, before they pay, by what they buy. The words are the seller's to
 change, and each wording is known by a version that follows from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
 from core.catalog.products import Kind, Product
 from core.kinds.offers import Offer
+from core.languages.sentences import _, marked
 
 
 class Clause(StrEnum):
@@ -24,13 +25,13 @@ class Clause(StrEnum):
 
 # Where the seller has no words of their own.
 _WORDS = {
-    Clause.DIGITAL: "Deliver it at once. I know that my right of withdrawal ends with that.",
-    Clause.SERVICE: (
+    Clause.DIGITAL: marked("Deliver it at once. I know that my right of withdrawal ends with that."),
+    Clause.SERVICE: marked(
         "Begin at once, before the 14 days for withdrawing are over. If I withdraw within them, I pay for what I have used"
         " until then."
     ),
-    Clause.EVENT: "It takes place on a fixed date, so there is no right of withdrawal.",
-    Clause.RENEWAL: "It renews by itself until I cancel, which I can do at any time among my purchases.",
+    Clause.EVENT: marked("It takes place on a fixed date, so there is no right of withdrawal."),
+    Clause.RENEWAL: marked("It renews by itself until I cancel, which I can do at any time among my purchases."),
 }
 # What is agreed to by a box that is not ticked beforehand; the others are told.
 _BOXES = (Clause.TERMS, Clause.DIGITAL, Clause.SERVICE)
@@ -73,7 +74,7 @@ class Asked:
 def asked(bought: Iterable[Product | Offer], texts: Mapping[str, str]) -> tuple[Asked, ...]:
     """The clauses about these products, each wording once."""
     found: dict[tuple[Clause, str], dict[str, str]] = {}
-    for product in bought:
+    for product in _whole(bought):
         for clause, wording in _of_product(product, texts):
             found.setdefault((clause, wording), {})[product.id] = product.name
     order = list(Clause)
@@ -83,6 +84,12 @@ def asked(bought: Iterable[Product | Offer], texts: Mapping[str, str]) -> tuple[
     )
 
 
+def _whole(bought: Iterable[Product | Offer]) -> Iterator[Product | Offer]:
+    """These products, and in place of a bundle its parts."""
+    for product in bought:
+        yield from product.parts if isinstance(product, Offer) and product.parts else (product,)
+
+
 def _of_product(product: Product | Offer, texts: Mapping[str, str]) -> Iterable[tuple[Clause, str]]:
     if terms := texts.get(f"{TEXT}{Clause.TERMS}", ""):
         yield Clause.TERMS, terms
@@ -90,6 +97,6 @@ def _of_product(product: Product | Offer, texts: Mapping[str, str]) -> Iterable[
     if said != KEPT:
         clause = Clause(said)
         own = product.terms.get("consent") or texts.get(f"{TEXT}{clause}")
-        yield clause, own or _WORDS[clause]
+        yield clause, own or _(_WORDS[clause])
     if product.kind is Kind.PLAN:
-        yield Clause.RENEWAL, texts.get(f"{TEXT}{Clause.RENEWAL}") or _WORDS[Clause.RENEWAL]
+        yield Clause.RENEWAL, texts.get(f"{TEXT}{Clause.RENEWAL}") or _(_WORDS[Clause.RENEWAL])

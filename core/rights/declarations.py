@@ -6,17 +6,19 @@ order or not. What they declare counts all the same.
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from sqlmodel import Session, select
 
-from core.foundation import addresses, outbox, signing
+from core.foundation import addresses, outbox
 from core.foundation.addresses import fold
 from core.foundation.database import lock_names, new_id, repeatable
-from core.foundation.errors import AccessDenied, NothingSaid, TooManyTries
+from core.foundation.errors import NothingSaid, TooManyTries
 from core.foundation.outbox import Job
+from core.languages import sentences
 from core.orders import history, orders
 from core.orders.orders import Order
-from core.people import customers, sign_in
+from core.people import customers
 from core.rights import withdrawals
 from core.rights.withdrawals import Proof, Stage, Withdrawal
 from core.shop import Shop
@@ -35,11 +37,10 @@ _MOST_OFFERED = 50
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who declares: `signed_in` is an address that they have proven, `link` what the link in a letter of an order bears.
-    `sender` stands for where they are on the network, for the limits alone; it is kept nowhere."""
+    """Who declares: `signed_in` is an address that they have proven. `sender` stands for where they are on the network, for the
+    limits alone; it is kept nowhere."""
 
     signed_in: str = ""
-    link: str = ""
     sender: str = ""
 
 
@@ -87,20 +88,15 @@ class Receipt:
     lines: tuple[str, ...]
 
 
-def link(shop: Shop, order_id: str, email: str) -> str:
-    """The address of the page in a letter about an order: it shows what can be withdrawn from, and signs nobody in."""
-    token = signing.sign(shop.signing_key, signing.WITHDRAWAL, f"{order_id}/{addresses.mark(email)}")
-    return f"{page(shop)}?letter={token}"
-
-
-def page(shop: Shop) -> str:
-    """The public address of the page."""
-    return f"{shop.settings.public_url}/withdraw"
+def page(shop: Shop, number: str = "") -> str:
+    """The public address of the page; in a letter about an order with its number, which is all that is filled in by that."""
+    query = f"?order={quote(number)}" if number else ""
+    return f"{shop.settings.public_url}/withdraw{query}"
 
 
 def offered(shop: Shop, visitor: Visitor) -> tuple[Offered, ...]:
     """The orders that this visitor has proven to be theirs, newest first. Without any proof nothing is looked up."""
-    if not (visitor.signed_in or visitor.link):
+    if not visitor.signed_in:
         return ()
     with shop.reading() as session:
         return _offered(session, shop, visitor)
@@ -163,7 +159,7 @@ def _keep(session: Session, shop: Shop, declaration: Declaration, chosen: Offere
     lines = sorted(set(declaration.lines) & set(known))
     row = Withdrawal(
         id=new_id("wd"), token=declaration.token, order_id=order.id if order else None, reference=reference,
-        email=email, folded=fold(email), name=declaration.name.strip()[:MOST_NAME],
+        language=sentences.language(), email=email, folded=fold(email), name=declaration.name.strip()[:MOST_NAME],
         words=declaration.words.strip()[:MOST_WORDS], lines=lines,
         proof=Proof.PROVEN if chosen else Proof.MATCHED if order else Proof.UNVERIFIED, created_at=now,
     )  # fmt: skip
@@ -186,29 +182,13 @@ def _owe(session: Session, row: Withdrawal, *, now: datetime) -> None:
 
 
 def _offered(session: Session, shop: Shop, visitor: Visitor) -> tuple[Offered, ...]:
-    found: dict[str, tuple[Order, str]] = {}
-    if visitor.link and (linked := _of_link(session, shop, visitor.link)):
-        found[linked[0].id] = linked
-    if visitor.signed_in:
-        theirs = customers.whose(session, visitor.signed_in)
-        bought = withdrawals.of_buyer(session, theirs, livemode=shop.settings.livemode, limit=_MOST_OFFERED)
-        found = {order.id: (order, visitor.signed_in) for order in bought} | found
-    lines = orders.lines_of(session, found)
+    theirs = customers.whose(session, visitor.signed_in)
+    bought = withdrawals.of_buyer(session, theirs, livemode=shop.settings.livemode, limit=_MOST_OFFERED)
+    lines = orders.lines_of(session, [order.id for order in bought])
     return tuple(
         Offered(
-            order.id, order.number, order.created_at, email,
+            order.id, order.number, order.created_at, visitor.signed_in,
             tuple(OfferedLine(line.position + 1, line.name) for line in lines[order.id]),
         )
-        for order, email in found.values()
+        for order in bought
     )  # fmt: skip
-
-
-def _of_link(session: Session, shop: Shop, token: str) -> tuple[Order, str] | None:
-    """The order that a letter's link is about and the address that the letter went to; None for a link that is not good."""
-    try:
-        subject = str(signing.read(shop.signing_key, signing.WITHDRAWAL, token))
-    except AccessDenied:
-        return None
-    order_id, _, mark = subject.partition("/")
-    order, email = session.get(Order, order_id), sign_in.addressee(session, order_id, mark)
-    return (order, email) if order and email and order.livemode is shop.settings.livemode else None

@@ -69,6 +69,7 @@ class Withdrawal(Record, table=True):
     token: str = Field(unique=True)
     order_id: str | None = Field(default=None, foreign_key="orders.id", index=True)
     reference: str = ""
+    language: str = ""
     email: str
     folded: str = Field(index=True)
     name: str = ""

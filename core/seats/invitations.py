@@ -160,7 +160,7 @@ def accept(shop: Shop, seat_id: str, digits: str) -> str:
             person = customers.remember(session, seat.email, how=How.CODE, now=now)
             if seat.state is SeatState.INVITED:
                 seating.accept(session, table, seat, person, now=now)
-            # As a letter's link does: it opens a library, and not the owner's side.
+            # It opens a library, and not the owner's side.
             used, seat.invited_at = f"{seat.id}:{seat.invited_at}", None
             ticket = sign_in.begin(session, shop, seat.email, letter=sha256(used.encode()).hexdigest())
     if wrong:

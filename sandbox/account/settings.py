@@ -27,7 +27,7 @@ class Settings:
     data: str = "var/sandbox.db"
     webhook_url: str = "http://127.0.0.1:8000/webhooks/stripe"
     webhook_secret: str = DEFAULT_SECRET
-    shop_name: str = "Plainwork"
+    shop_name: str = "Shop"
     shop_url: str = "http://localhost:8501"
     # Stripe retries over hours; here the same happens within a minute and a half.
     retry_seconds: tuple[float, ...] = (1, 3, 8, 20, 60)

@@ -150,7 +150,7 @@ class HostedPage:
         return rendering.render(
             "pay",
             status=refused.status if refused else 200,
-            merchant=(session.get("branding_settings") or {}).get("display_name") or self.account.settings.shop_name,
+            merchant=self._merchant(session),
             session=session,
             names=_names(session),
             tax_id=session_taxes.asked_id(session),
@@ -190,10 +190,14 @@ class HostedPage:
             **adjustable_quantities.untouched(self.account, session),
         }
 
+    def _merchant(self, session: Object | None) -> str:
+        """What the page says whom one pays."""
+        chosen = ((session or {}).get("branding_settings") or {}).get("display_name")
+        return str(chosen or self.account.settings.shop_name)
+
     def closed(self, session: Object | None) -> Response:
         """What is shown instead when there is nothing to pay."""
-        shop = self.account.settings.shop_name
-        back = f"Back to {shop}"
+        back = f"Back to {self._merchant(session)}"
         link: tuple[str, str] | None = None
         if session is None:
             status, title = 404, "Nothing to pay here"

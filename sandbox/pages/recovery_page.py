@@ -32,7 +32,8 @@ class RecoveryPage:
             return rendering.render("closed", title="Already paid", text=text, link=None)
         if recoveries.is_over(self.account, session):
             text = "Nothing was charged. Go back to the shop to start again."
-            link = (session["cancel_url"], f"Back to {self.account.settings.shop_name}")
+            merchant = (session.get("branding_settings") or {}).get("display_name") or self.account.settings.shop_name
+            link = (session["cancel_url"], f"Back to {merchant}")
             link_if_known = link if session["cancel_url"] else None
             return rendering.render("closed", title="This link has expired", text=text, link=link_if_known)
         copy = recoveries.recover(self.account, session)

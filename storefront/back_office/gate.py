@@ -64,12 +64,12 @@ def draw_form() -> None:
             )
         if why := provider.enter():
             st.warning(why, icon=":material/error:")
-        if not sign_in_form.awaits_code():
+        if not sign_in_form.awaited():
             provider.draw_buttons()
         sign_in_form.draw(
             OFFICE, intro="For those who run this shop. Type your email and we'll send you a six-digit code."
         )
-        if shop.settings.demo and not sign_in_form.awaits_code():
+        if shop.settings.demo and not sign_in_form.awaited():
             words.quiet("This is the demo: no code is needed.")
             sign_in_form.draw_demo_button()
         words.quiet(f"Only looking around? [To the shop]({shop.settings.public_url})")

@@ -18,6 +18,7 @@ from core.foundation.errors import (
     EventNotFound,
     EventReduced,
     FileTrouble,
+    FileUnfit,
     FileUnreadable,
     Fixed,
     Hold,
@@ -27,6 +28,7 @@ from core.foundation.errors import (
     LinkInvalid,
     MachineNotFound,
     MadeUp,
+    Misfit,
     MixedBasket,
     NameMissing,
     NeverPaid,
@@ -158,6 +160,8 @@ def of(error: ShopError) -> str:
             return "That product has no licence keys."
         case ProductUnfit(problems=problems) | PromotionUnfit(problems=problems):
             return "  \n".join(_problem(each) for each in problems)
+        case FileUnfit(why=why, most=most):
+            return _MISFITS[why].format(most=most // 1024**2)
         case ProductChanged():
             return "Somebody has changed this product since you opened it, so nothing was kept. Look at what it is now."
         case ProductNotFound():
@@ -214,6 +218,11 @@ def of(error: ShopError) -> str:
             return f"Nothing was done: {type(error).__name__}."
 
 
+_MISFITS = {
+    Misfit.NAME: "That is no name that a file may have.", Misfit.EMPTY: "There is nothing in that file.",
+    Misfit.TOO_BIG: "That file is too big: no more than {most} MB, please.",
+    Misfit.TYPE: "That is no picture that can be shown. A drawing must have a size, and may not link to anything outside itself.",
+}  # fmt: skip
 _HOOK = {
     "address": "That is no address that messages can be sent to. Write it like https://app.example.com/hooks.",
     "credentials": "Leave passwords and # out of the address: messages are signed instead.",

@@ -4,7 +4,7 @@ from typing import Any
 import streamlit as st
 import structlog
 
-from core.catalog import introductions
+from core.catalog.prices import introductions
 from core.catalog.products import Interval
 from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money
@@ -13,23 +13,23 @@ from core.journeys.carts import CartView, LineView
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers
 from core.kinds.offers import Availability
+from core.languages.sentences import _, ngettext
 from core.rights import clauses
 from core.rights.clauses import Asked
-from core.traffic import challenges
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
+from storefront.paying import buy_now, consent_boxes, free_order, prices
 from storefront.plans import beginnings
 
 log = structlog.get_logger()
 shop = process.shop()
 browser = visitor.browser_id()
-STAYS_OUT = "This stays out of your payment."
 
 
 def remove(line: LineView) -> None:
     """Take a line out."""
     with shop.transaction() as session:
         carts.remove(session, browser, line.price.id, date_id=date_id(line))
-    st.toast(f"{words.plain(named(line))} removed.", icon=":material/delete:")
+    st.toast(_("{name} removed.").format(name=words.plain(named(line))), icon=":material/delete:")
 
 
 def change_quantity(line: LineView) -> None:
@@ -37,7 +37,8 @@ def change_quantity(line: LineView) -> None:
     try:
         with shop.transaction() as session:
             quantity = st.session_state[quantity_key(line)]
-            carts.put(session, browser, line.price.id, quantity, date_id=date_id(line), now=shop.now())
+            amount = line.price.amount.amount
+            carts.put(session, browser, line.price.id, quantity, date_id=date_id(line), amount=amount, now=shop.now())
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
@@ -58,11 +59,11 @@ def named(line: LineView) -> str:
 def left_out(line: LineView) -> str:
     """Why a line cannot be paid, or an empty string."""
     if line.availability is Availability.SOLD_OUT:
-        return "Sold out" if line.date and line.date.bookable else "This date can't be booked any more"
+        return _("Sold out") if line.date and line.date.bookable else _("This date can't be booked any more")
     if line.availability is Availability.WITHDRAWN:
-        return "No longer for sale"
+        return _("No longer for sale")
     if line.price.id not in {tag.id for tag in line.offer.prices}:
-        return "Its price has changed"
+        return _("Its price has changed")
     return ""
 
 
@@ -75,14 +76,19 @@ def draw_line(line: LineView, cart: CartView) -> None:
             st.markdown(f"**{words.plain(line.offer.name)}**")
             if reason:
                 st.markdown(f":orange-badge[:material/remove_shopping_cart: {reason}]")
-                words.quiet(f"{described(line)}. {STAYS_OUT}" if line.date else STAYS_OUT)
+                stays_out = _("This stays out of your payment.")
+                words.quiet(f"{described(line)}. {stays_out}" if line.date else stays_out)
                 if line.offer.open_dates:
-                    links.to(links.PRODUCT, "See other dates", "event", where=f"line-{line.key}", p=line.offer.id)
+                    links.to(links.PRODUCT, _("See other dates"), "event", where=f"line-{line.key}", p=line.offer.id)
             else:
                 words.quiet(described(line))
+                prices.draw_change(line)
                 if line.date and line.quantity > line.date.left:
-                    few = words.count(line.date.left, "place is", "places are")
-                    st.markdown(f":orange-badge[:material/warning: Only {few} left on this date]")
+                    left = line.date.left
+                    few = ngettext(
+                        "Only {number} place is left on this date", "Only {number} places are left on this date", left
+                    ).format(number=left)
+                    st.markdown(f":orange-badge[:material/warning: {few}]")
             draw_controls(line, cart, fixed=bool(reason))
         st.markdown(
             f":gray[~~{amounts.price(line.total)}~~]" if reason else f"**{amounts.price(line.total)}**", width="content"
@@ -96,34 +102,50 @@ def draw_controls(line: LineView, cart: CartView, *, fixed: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if line.offer.max_quantity > 1 and not fixed:
             st.number_input(
-                f"{words.unit(line.offer.kind)[1].capitalize()} of {line.offer.name if alone else named(line)}",
+                _("{units} of {name}").format(
+                    units=words.unit(line.offer.kind)[1].capitalize(), name=line.offer.name if alone else named(line)
+                ),
                 1, max(most, line.quantity), line.quantity, key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
         what = dates.day_of(line.date) if line.date else line.offer.name
-        st.button(f"Remove {what}", key=f"remove-{line.key}", type="tertiary", on_click=remove, args=(line,))
+        st.button(
+            _("Remove {what}").format(what=what),
+            key=f"remove-{line.key}",
+            type="tertiary",
+            on_click=remove,
+            args=(line,),
+        )
 
 
 def described(line: LineView) -> str:
     """What a line is about, below its name."""
     each = amounts.price(line.price.amount, short=True)
     if line.price.interval:
-        return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}, billed {words.EACH[line.price.interval]}"
+        quantity = words.amount_of(line.offer.kind, line.quantity)
+        often = words.EACH[line.price.interval]
+        return _("{quantity} at {price}, billed {often}").format(quantity=quantity, price=each, often=often)
     if line.date:
         day, hours = dates.of(line.date)
         return f"{words.amount_of(line.offer.kind, line.quantity)}, {day}, {words.plain(hours)}"
     if line.quantity > 1:
-        return f"{words.amount_of(line.offer.kind, line.quantity)} at {each}"
+        quantity = words.amount_of(line.offer.kind, line.quantity)
+        return _("{quantity} at {price}").format(quantity=quantity, price=each)
     return words.plain(line.offer.facts)
 
 
 def later(lines: list[LineView]) -> str:
     """What will be charged after today, or an empty string."""
     billed = {each: [line for line in lines if line.price.interval is each] for each in Interval}
-    parts = [f"{total_of(some)} every {each}" for each, some in billed.items() if some]
-    days = beginnings.trial_of(lines)
-    begins = f" from {dates.day(shop.now() + timedelta(days=days))} on" if days else ""
-    return f"Then {' and '.join(parts)}{begins}, until you cancel." if parts else ""
+    every = {Interval.MONTH: _("{amount} every month"), Interval.YEAR: _("{amount} every year")}
+    parts = [every[each].format(amount=total_of(some)) for each, some in billed.items() if some]
+    if not parts:
+        return ""
+    what, days = _(" and ").join(parts), beginnings.trial_of(lines)
+    if not days:
+        return _("Then {what}, until you cancel.").format(what=what)
+    day = dates.day(shop.now() + timedelta(days=days))
+    return _("Then {what} from {day} on, until you cancel.").format(what=what, day=day)
 
 
 def today(lines: list[LineView]) -> str:
@@ -138,28 +160,42 @@ def total_of(lines: list[LineView]) -> str:
     sums: dict[str, Money] = {}
     for line in lines:
         sums[line.total.currency] = line.total + sums.get(line.total.currency, Money(0, line.total.currency))
-    return " and ".join(amounts.price(amount) for amount in sums.values())
+    return _(" and ").join(amounts.price(amount) for amount in sums.values())
 
 
 def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool, Any]:
     """The sum, what is to be agreed to and the button; returns whether it was clicked, and where to say what comes of it."""
     with frame.card("summary", gap="small"):
-        st.header("Summary", anchor=False)
+        st.header(_("Summary"), anchor=False)
         with st.container(gap="xxsmall"):
             for line in lines:
                 amounts.pair(words.plain(named(line)), amounts.price(line.total))
-        amounts.pair("Today", today(lines), strong=True)
+        amounts.pair(_("Today"), today(lines), strong=True)
         if days := beginnings.trial_of(lines):
-            words.quiet(f"Your plan is free for {words.count(days, 'day', 'days')}: cancel before and you pay nothing.")
+            free_for = ngettext(
+                "Your plan is free for {number} day: cancel before and you pay nothing.",
+                "Your plan is free for {number} days: cancel before and you pay nothing.",
+                days,
+            ).format(number=days)
+            words.quiet(free_for)
         if then := later(lines):
             words.quiet(then)
         draw_introduction(lines)
         draw_tax(lines)
-        draw_consents(asked)
-        go = st.button("Go to payment", type="primary", width="stretch", icon=":material/lock:", key="pay")
+        consent_boxes.draw(asked)
+        free = is_free(lines)
+        ready = not free or free_order.draw_address([line.offer for line in lines], "/cart")
+        label = free_order.button() if free else _("Go to payment")
+        go = ready and st.button(label, type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
-        words.quiet("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
+        if not free:
+            words.quiet(_("You pay on Stripe's page. We never see your card number. Discount codes are entered there."))
     return go, below
+
+
+def is_free(lines: list[LineView]) -> bool:
+    """Whether nothing is to be paid for these, now or later."""
+    return not any(line.total or line.price.interval for line in lines)
 
 
 def draw_introduction(lines: list[LineView]) -> None:
@@ -174,48 +210,22 @@ def draw_introduction(lines: list[LineView]) -> None:
         st.markdown(f":material/sell: {said}")
 
 
-def draw_consents(asked: tuple[Asked, ...]) -> None:
-    """A box for each clause that is to be agreed to, not ticked beforehand; the others in words."""
-    for each in asked:
-        about = f" ({words.plain(', '.join(each.names))})" if len({each.products for each in asked}) > 1 else ""
-        wording = f"{words.linked(each.wording)}{about}"
-        if each.box:
-            st.checkbox(f":small[{wording}]", key=consent_key(each))
-        else:
-            words.quiet(wording)
-
-
-def consent_key(each: Asked) -> str:
-    return f"consent-{each.version}"
-
-
-def agreed(asked: tuple[Asked, ...]) -> tuple[str, ...]:
-    """The versions of what was ticked, and of what was shown."""
-    return tuple(each.version for each in asked if not each.box or st.session_state.get(consent_key(each)))
-
-
-def lacking(asked: tuple[Asked, ...]) -> bool:
-    """Whether a box is not ticked without which the seller sells nothing."""
-    return any(each.required and each.version not in agreed(asked) for each in asked)
-
-
 def draw_tax(lines: list[LineView]) -> None:
     """Whether tax is in the sum, and for whom it is bought, where that makes a difference."""
     if shop.settings.tax == "stripe":
         on_top = any(line.price.plus_tax for line in lines)
-        words.quiet("Tax is added on Stripe's page, by where you live." if on_top else "Tax is included.")
-    if (shop.settings.tax, shop.settings.invoices) != ("off", "off"):
-        st.checkbox("I'm buying for a business", key="for-business", help="Stripe asks for its VAT or tax id.")
+        words.quiet(_("Tax is added on Stripe's page, by where you live.") if on_top else _("Tax is included."))
+    consent_boxes.draw_business()
 
 
 def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> PaymentLink:
     """Open the payment page for what can be paid. Raises what `checkout.start` raises."""
-    items = tuple(Item(line.price.id, line.quantity, date_id(line)) for line in lines)
+    items = tuple(Item(line.price.id, line.quantity, date_id(line), line.price.amount.amount) for line in lines)
     # Whoever was told that they have this plan, or that an earlier payment is still settling, and clicks again, means it.
     again = st.session_state.get("warned") == cart.id
     signed_in = visitor.signed_in() or ""
     try:
-        business = bool(st.session_state.get("for-business"))
+        business = consent_boxes.for_business()
         basket = Basket(
             cart.id,
             items,
@@ -223,8 +233,10 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
             signed_in=signed_in,
             again=again,
             business=business,
-            consents=agreed(asked),
+            consents=consent_boxes.agreed(asked),
             person=visitor.reference(),
+            email=free_order.address() if is_free(lines) else "",
+            pageless=True,
         )
         checkout_limits.admit(shop, basket, visitor.sender())
         return checkout.start(shop, basket)
@@ -235,7 +247,7 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
 
 def draw_empty() -> None:
     """Something to begin with."""
-    st.title("Your cart is empty", anchor=False)
+    st.title(_("Your cart is empty"), anchor=False)
     if not browser:
         st.warning(sentences.NO_COOKIES, icon=":material/cookie_off:")
     with shop.reading() as session:
@@ -243,7 +255,7 @@ def draw_empty() -> None:
             offer for offer in offers.shelf(session, now=shop.now()) if offer.availability is Availability.ON_SALE
         ][:3]
     if first:
-        st.markdown("Most people start with one of these.")
+        st.markdown(_("Most people start with one of these."))
         with st.grid(3, min_column_width=250, gap=(44, 32)):
             for offer in first:
                 tiles.tile(offer)
@@ -261,7 +273,7 @@ with frame.column(1080):
         draw_empty()
         frame.footer()
         st.stop()
-    st.title("Your cart", anchor=False)
+    st.title(_("Your cart"), anchor=False)
     if trouble:
         st.warning(trouble, icon=":material/error:")
     payable = [line for line in cart.lines if not left_out(line)]
@@ -271,9 +283,9 @@ with frame.column(1080):
             draw_line(line, cart)
     if not payable:
         with summary, frame.card("summary", gap="small"):
-            st.header("Nothing to pay", anchor=False)
-            st.markdown("Nothing in your cart can be bought right now. Remove it, or come back later.")
-            links.to(links.SHOP, "Back to the shop", "arrow_back")
+            st.header(_("Nothing to pay"), anchor=False)
+            st.markdown(_("Nothing in your cart can be bought right now. Remove it, or come back later."))
+            links.to(links.SHOP, _("Back to the shop"), "arrow_back")
         frame.footer()
         st.stop()
     asked = clauses.asked([line.offer for line in payable], frame.texts())
@@ -282,18 +294,19 @@ with frame.column(1080):
     with st.container(key="phone-pay", gap="small"):
         below_on_phone = st.container(gap="small")
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{today(payable)}** today", width="content")
-            go |= st.button("Go to payment", type="primary", icon=":material/lock:", key="pay-phone")
-    if go and lacking(asked):
+            st.markdown(_("**{amount}** today").format(amount=today(payable)), width="content")
+            if not is_free(payable):
+                go |= st.button(_("Go to payment"), type="primary", icon=":material/lock:", key="pay-phone")
+    if go and consent_boxes.lacking(asked):
         for place in (below, below_on_phone):
             with place:
-                st.warning("Tick the box of the terms first.", icon=":material/check_box_outline_blank:")
+                consent_boxes.explain_lacking()
     elif go:
         try:
-            with below, st.spinner("Opening Stripe's payment page…"):
+            with below, st.spinner(_("Opening Stripe's payment page…")):
                 link = pay(cart, payable, asked)
             with below:
-                links.redirect(challenges.way_to(shop, link.url), "Open the payment page")
+                buy_now.leave_for(link)
         except ShopError as error:
             if isinstance(error, StripeTrouble):
                 log.warning("checkout_not_opened", cart=cart.id, error=type(error).__name__, code=error.code)

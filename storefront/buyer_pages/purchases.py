@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import streamlit as st
 import structlog
@@ -8,14 +8,16 @@ from core.catalog.products import Kind
 from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTrouble
 from core.journeys.billing import portal
 from core.kinds.grants import Delivery, License
+from core.languages.sentences import _, marked
 from core.licensing import holding
-from core.orders.status import GrantState
+from core.orders.status import GrantState, Status
 from core.people import purchases, sign_in
 from core.people.purchases import Purchase
+from core.people.receipts import order_links
 from core.seats import invitations
 from storefront import deliveries, frame, links, pictures, process, sentences, visitor, words
 from storefront.library import plans
-from storefront.papers import purchase_papers
+from storefront.papers import order_view, purchase_papers
 from storefront.plans import interval_card, seats_card
 from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
@@ -24,98 +26,107 @@ log = structlog.get_logger()
 shop = process.shop()
 
 
-LIBRARY = Entrance("/purchases", "Open your purchases")
+LIBRARY = Entrance("/purchases", marked("Open your purchases"))
 
 
-def draw_form(prefilled: str, intro: str) -> None:
-    """Whose purchases?"""
-    sign_in_form.draw(LIBRARY, intro=intro, prefilled=prefilled)
-    if not sign_in_form.awaits_code():
-        support = words.plain(shop.settings.support_email)
-        words.quiet(f"Used another address? Write to {support} and we'll find your order.")
-
-
-def draw_letter(token: str) -> None:
-    """Somebody came with the link of a letter. Mail scanners do that too: only the button signs in."""
+def sent_to(token: str) -> str:
+    """The address that a letter with this link went to; empty for a link that is none of ours."""
     try:
-        email = sign_in.read_letter(shop, token)
-        st.markdown("You came from one of our letters.")
-        if st.button(f"Continue as {words.plain(email)}", type="primary", width="stretch", key="continue"):
-            sign_in_form.enter(LIBRARY, sign_in.by_letter(shop, token))
-        words.quiet("Not you? Then this letter was meant for somebody else: close this page.")
+        return order_links.read(shop, token).address
     except LinkExpired as late:
-        draw_form(late.subject, "That link was used before or is older than a week. Let us send you a code instead.")
+        return late.subject
     except LinkInvalid:
-        draw_form("", "That link isn't complete. Type the email you bought with and we'll send you a code instead.")
+        return ""
 
 
 def draw_signed_out() -> None:
-    """What somebody sees who is not signed in."""
+    """What somebody sees who is not signed in. Whoever comes from a letter need not type the address that it went to."""
     pictures.trim()
-    st.title("Your purchases", anchor=False)
-    token = st.query_params.get("letter")
-    if token and not sign_in_form.awaits_code():
-        draw_letter(token)
-    else:
-        draw_form("", "Type the email you bought with and we'll send you a six-digit code. There is no password.")
+    st.title(_("Your purchases"), anchor=False)
+    token = st.query_params.get("letter", "")
+    known = sent_to(token) if token else ""
+    intro = (
+        _("You came from one of our letters. For all your purchases, and to change them, we send a six-digit code.")
+        if known
+        else _("Type the email you bought with and we'll send you a six-digit code. There is no password.")
+    )
+    sign_in_form.draw(LIBRARY, intro=intro, known=known)
+    if not sign_in_form.awaited():
+        told = _("Used another address? Write to {support} and we'll find your order.")
+        words.quiet(told.format(support=words.plain(frame.support())))
 
 
 def sign_out() -> None:
     """End it on the server, and let the sidecar take the cookie away."""
     with shop.transaction() as session:
         sign_in.sign_out(session, visitor.sign_in_id(), now=shop.now())
-    links.redirect("/api/sign-out?next=/purchases", "Go on")
+    links.redirect("/api/sign-out?next=/purchases", _("Go on"))
     st.stop()
 
 
 def draw_library(email: str) -> None:
     """Everything this address has bought."""
-    st.title("Your purchases", anchor=False)
+    st.title(_("Your purchases"), anchor=False)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        words.quiet(f"Signed in as {words.plain(email)}", width="content")
-        st.page_link(links.ACCOUNT, label="Your account", icon=":material/person:")
-        if st.button("Sign out", type="tertiary", key="sign-out"):
+        words.quiet(_("Signed in as {email}").format(email=words.plain(email)), width="content")
+        links.open_by(links.ACCOUNT, _("Your account"), "person")
+        if st.button(_("Sign out"), type="tertiary", key="sign-out"):
             sign_out()
     with shop.reading() as session:
         bought = purchases.library(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
         given = holding.given(session, email, livemode=shop.settings.livemode, signing_key=shop.signing_key)
         names = products.names(session) if given else {}
         seats = invitations.held_by(session, email, livemode=shop.settings.livemode)
-    draw_given(given, names)
-    seats_card.draw_held(seats)
+    open_ones = [each for each in seats if each.active]
+    seats_card.draw_held(open_ones)
     if not (bought or given or seats):
-        st.markdown("Nothing was bought with this email yet. Bought with another one? Add it in your account.")
-        links.to(links.SHOP, "To the shop", "storefront")
+        st.markdown(_("Nothing was bought with this email yet. Bought with another one? Add it in your account."))
+        links.to(links.SHOP, _("To the shop"), "storefront")
         return
+    draw_coming_money(bought)
+    draw_goods(bought, email, lambda: draw_given(given, names))
+    seats_card.draw_held([each for each in seats if not each.active])
     if bought:
-        draw_goods(bought, email)
         purchase_papers.draw(bought, email)
+
+
+def draw_coming_money(bought: tuple[Purchase, ...]) -> None:
+    """What is bought, and not paid yet: a bank is settling it."""
+    coming = [each for each in bought if each.status is Status.PROCESSING]
+    if coming:
+        st.header(_("On its way"), anchor=False)
+    for purchase in coming:
+        with frame.card(f"coming-{purchase.order_id}", gap="xxsmall"):
+            settling = _("Settling")
+            st.markdown(f":orange-badge[:material/hourglass_top: {settling}] &nbsp; {order_view.about(purchase)}")
+            words.quiet(", ".join(map(purchase_papers.item, purchase.lines)))
+            st.markdown(_("Your bank is settling this, which can take a few days. **You don't need to pay again.**"))
 
 
 def draw_given(given: tuple[tuple[str, License], ...], names: dict[str, str]) -> None:
     """Licences that nobody bought here: the seller gave them, or brought them along from another shop."""
     if given:
-        st.header("Given to you", anchor=False)
+        st.header(_("Given to you"), anchor=False)
     for product, license in given:
         deliveries.draw_given(names.get(product, product), license)
 
 
-def draw_goods(bought: tuple[Purchase, ...], email: str) -> None:
-    """What was bought, by what one does with it: what is coming up first, and what is over last."""
+def draw_goods(bought: tuple[Purchase, ...], email: str, draw_more: Callable[[], None]) -> None:
+    """What was bought, by what one does with it: what is coming up first, and what is over last. `draw_more` draws what may be
+    used and was not bought here."""
     now = shop.now()
     goods = [delivery for purchase in bought for delivery in purchase.deliveries]
-    kept = sorted((each for each in goods if each.state is not GrantState.REVOKED), key=lambda each: TURNS[each.state])
+    kept = sorted(
+        (each for each in goods if each.state is not GrantState.REVOKED), key=lambda each: deliveries.TURNS[each.state]
+    )
     live = [each for each in kept if each.kind is Kind.WORKSHOP]
     coming = [each for each in live if each.ends_at is None or each.ends_at > now]
-    draw_section("Coming up", sorted(coming, key=lambda each: (each.starts_at is None, each.starts_at)))
-    draw_section("Downloads and keys", [each for each in kept if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)])
+    draw_section(_("Coming up"), sorted(coming, key=lambda each: (each.starts_at is None, each.starts_at)))
+    draw_section(_("Downloads and keys"), [each for each in kept if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)])
     draw_plans(bought, email)
-    draw_section("Past sessions", [each for each in live if each not in coming])
-    draw_section("Over", [each for each in goods if each.state is GrantState.REVOKED])
-
-
-# What may be used stands above what waits for somebody.
-TURNS = {GrantState.ACTIVE: 0, GrantState.BLOCKED: 1, GrantState.SUSPENDED: 2}
+    draw_more()
+    draw_section(_("Past sessions"), [each for each in live if each not in coming])
+    draw_section(_("Over"), [each for each in goods if each.state is GrantState.REVOKED])
 
 
 def draw_section(title: str, goods: Iterable[Delivery]) -> None:
@@ -131,8 +142,8 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
     kept = [(each, plan) for each in bought for plan in each.deliveries if plan.kind is Kind.PLAN]
     kept = [(each, plan) for each, plan in kept if plan.state is not GrantState.REVOKED]
     if kept:
-        st.header("Plans", anchor=False)
-    for purchase, plan in sorted(kept, key=lambda pair: TURNS[pair[1].state]):
+        st.header(_("Plans"), anchor=False)
+    for purchase, plan in sorted(kept, key=lambda pair: deliveries.TURNS[pair[1].state]):
         with deliveries.draw(plan, where="library", level=3):
             if purchase.plan:
                 plans.draw(purchase.plan)
@@ -145,19 +156,22 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
 def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:
     """A button that leads to Stripe's page about this plan, and one to the end of it; or it says why they do not."""
     with st.container(horizontal=True, gap="small"):
-        manage = st.button("Manage billing", icon=":material/credit_card:", key=f"billing-{plan.grant_id}")
-        cancel = st.button("Cancel plan", type="tertiary", icon=":material/cancel:", key=f"cancel-{plan.grant_id}")
+        manage = st.button(_("Manage billing"), icon=":material/credit_card:", key=f"billing-{plan.grant_id}")
+        # Of one that was told to end, Stripe's page asks whether it goes on after all.
+        ends = purchase.plan is not None and purchase.plan.runs_until is not None
+        label, icon = (_("Keep this plan"), "undo") if ends else (_("Cancel plan"), "cancel")
+        cancel = st.button(label, type="tertiary", icon=f":material/{icon}:", key=f"cancel-{plan.grant_id}")
     if not (manage or cancel):
         return
     try:
         address = portal.open_page(shop, email, purchase.order_id, cancel=cancel)
     except StripeTrouble as error:
         log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
-        st.warning("We can't reach the billing page right now. Try again in a minute.", icon=":material/error:")
+        st.warning(_("We can't reach the billing page right now. Try again in a minute."), icon=":material/error:")
     except ShopError as error:
         st.warning(sentences.of(error), icon=":material/error:")
     else:
-        links.redirect(address, "Manage billing")
+        links.redirect(address, _("Manage billing"))
         st.stop()
 
 

@@ -2,6 +2,7 @@ import streamlit as st
 
 from core.foundation.errors import LinkExpired, PlanNotActive, SeatCodeWrong, SeatNotFound, SeatsTaken, ShopError
 from core.kinds.seats import SeatState
+from core.languages.sentences import _, marked, ngettext
 from core.seats import invitations
 from core.seats.invitations import Offer
 from storefront import frame, links, pictures, process, sentences, words
@@ -9,34 +10,34 @@ from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
 
 shop = process.shop()
-LIBRARY = Entrance("/purchases", "Open your purchases")
+LIBRARY = Entrance("/purchases", marked("Open your purchases"))
 
 
 def draw_gone() -> None:
     """A seat that nobody is asked to take."""
-    st.title("No seat waits here", anchor=False)
-    st.markdown("The invitation was taken back, or its link isn't whole. Ask whoever invited you for a new one.")
-    links.to(links.SHOP, "To the shop", "storefront")
+    st.title(_("No seat waits here"), anchor=False)
+    st.markdown(_("The invitation was taken back, or its link isn't whole. Ask whoever invited you for a new one."))
+    links.to(links.SHOP, _("To the shop"), "storefront")
 
 
 def draw_offer(offer: Offer) -> None:
     """What it is, and the field for the code of the letter."""
-    st.title(f"A seat of {words.plain(offer.product)}", anchor=False)
+    st.title(_("A seat of {product}").format(product=words.plain(offer.product)), anchor=False)
     if offer.state is not SeatState.INVITED:
-        st.markdown("This seat was taken already. Sign in to see it.")
-        links.to(links.PURCHASES, "Your purchases", "inventory_2")
+        st.markdown(_("This seat was taken already. Sign in to see it."))
+        links.to(links.PURCHASES, _("See all you bought"), "inventory_2")
         return
     st.markdown(
-        "Somebody gives you a seat of their plan. It costs you nothing. Type the code of the letter to take it."
+        _("Somebody gives you a seat of their plan. It costs you nothing. Type the code of the letter to take it.")
     )
     with st.form("take-seat", border=False, clear_on_submit=True):
         digits = st.text_input(
-            "Code of the letter", max_chars=9, required=True, autocomplete="one-time-code", placeholder="00000000"
+            _("Code of the letter"), max_chars=9, required=True, autocomplete="one-time-code", placeholder="00000000"
         )
-        asked = st.form_submit_button("Take the seat", type="primary", width="stretch")
+        asked = st.form_submit_button(_("Take the seat"), type="primary", width="stretch")
     if asked and digits:
         take(offer, digits)
-    words.quiet(f"It was sent to {masked(offer.email)}.")
+    words.quiet(_("It was sent to {email}.").format(email=masked(offer.email)))
 
 
 def masked(email: str) -> str:
@@ -59,13 +60,18 @@ def why(error: ShopError) -> str:
     """Why a seat was not taken."""
     match error:
         case SeatCodeWrong(left=left):
-            return f"That isn't the code. Check the newest letter. You have {words.count(left, 'try', 'tries')} left."
+            said = ngettext(
+                "That isn't the code. Check the newest letter. You have {number} try left.",
+                "That isn't the code. Check the newest letter. You have {number} tries left.",
+                left,
+            )
+            return said.format(number=left)
         case LinkExpired():
-            return "This code doesn't work any more. Ask whoever invited you to send it again."
+            return _("This code doesn't work any more. Ask whoever invited you to send it again.")
         case SeatsTaken():
-            return "All seats are taken by now. Ask whoever invited you for another one."
+            return _("All seats are taken by now. Ask whoever invited you for another one.")
         case PlanNotActive():
-            return "The plan is on hold or has ended. Ask whoever invited you."
+            return _("The plan is on hold or has ended. Ask whoever invited you.")
         case _:
             return sentences.of(error)
 

@@ -6,14 +6,14 @@ import streamlit as st
 import structlog
 
 from core.foundation.errors import CheckoutNotFound, StripeTrouble
-from core.invoicing import receipts
 from core.journeys import success_page
+from core.languages.sentences import _
 from core.orders import checkouts
-from core.orders.status import GrantState, Status
+from core.orders.status import Status
 from core.people import purchases
 from core.people.purchases import Purchase
-from storefront import amounts, deliveries, frame, links, pictures, process, visitor, words
-from storefront.papers import purchase_papers
+from storefront import deliveries, frame, links, pictures, process, visitor, words
+from storefront.papers import order_view
 
 log = structlog.get_logger()
 # Stripe usually confirms within seconds. After a minute the page says so, and looks less often.
@@ -21,7 +21,7 @@ PATIENCE = timedelta(minutes=1)
 SETTLED = (Status.FULFILLED, Status.PARTIALLY_REFUNDED, Status.REFUNDED, Status.DISPUTED, Status.CHARGED_BACK)
 
 shop = process.shop()
-browser = visitor.browser_id()
+viewer = visitor.viewer()
 
 
 @dataclass
@@ -47,10 +47,10 @@ def ask_stripe(visit: Visit, session_id: str) -> None:
 
 
 def look(visit: Visit, session_id: str) -> Purchase | None:
-    """The order as the database has it now, for this browser."""
+    """The order as the database has it now, for whoever looks at it."""
     with shop.reading() as session:
         visit.order_id = visit.order_id or checkouts.order_of_session(session, session_id) or ""
-        return purchases.seen_by_browser(session, visit.order_id, browser, signing_key=shop.signing_key)
+        return purchases.seen(session, visit.order_id, viewer, signing_key=shop.signing_key, now=shop.now())
 
 
 def ask_again() -> None:
@@ -62,8 +62,9 @@ def draw_nothing_known(title: str, text: str) -> None:
     """No order to show, and no reason to worry."""
     st.title(title, anchor=False)
     st.markdown(text)
-    words.quiet(f"Something missing? Write to {words.plain(shop.settings.support_email)}.")
-    links.to(links.PURCHASES, "Your purchases")
+    told = _("Something missing? Write to {address}.")
+    words.quiet(told.format(address=words.plain(frame.support())))
+    links.to(links.PURCHASES, _("See all you bought"))
 
 
 def step(label: str, icon: str, detail: str) -> None:
@@ -74,137 +75,43 @@ def step(label: str, icon: str, detail: str) -> None:
 
 def draw_waiting(purchase: Purchase | None, *, slow: bool) -> None:
     """Money is on its way, as far as we know: never call that a failure."""
-    st.title("Still waiting for confirmation" if slow else "Confirming your payment", anchor=False)
+    st.title(_("Still waiting for confirmation") if slow else _("Confirming your payment"), anchor=False)
     if purchase:
-        st.markdown(
-            f"{about(purchase)} You can close this page: everything also goes to {address(purchase, 'your email')}."
-        )
+        st.markdown(order_view.about(purchase))
+    if purchase and purchase.email:
+        told = _("You can close this page: everything also goes to {address}.")
+        st.markdown(told.format(address=f"**{words.plain(purchase.email)}**"))
     else:
-        st.markdown("You can close this page: everything also goes to your email.")
+        st.markdown(_("You can close this page: everything also goes to your email."))
     if slow:
         st.warning(
-            "This is taking longer than usual. Your order is saved. **You don't need to pay again.**",
-            title="Nothing is lost", icon=":material/hourglass_top:",
+            _("This is taking longer than usual. Your order is saved. **You don't need to pay again.**"),
+            title=_("Nothing is lost"), icon=":material/hourglass_top:",
         )  # fmt: skip
     with st.container(gap="small", key="steps"):
-        step("Payment sent", ":material/check_circle:", "You paid on Stripe's page.")
-        step(":shimmer[Waiting for Stripe to confirm]", "spinner", "Usually a few seconds. Some banks take a minute.")
-        step("Preparing what you bought", ":material/radio_button_unchecked:", "This happens by itself.")
+        step(_("Payment sent"), ":material/check_circle:", _("You paid on Stripe's page."))
+        waiting = _("Waiting for Stripe to confirm")
+        step(f":shimmer[{waiting}]", "spinner", _("Usually a few seconds. Some banks take a minute."))
+        step(_("Preparing what you bought"), ":material/radio_button_unchecked:", _("This happens by itself."))
     if slow:
-        st.button("Check again", icon=":material/refresh:", type="primary", on_click=ask_again)
+        st.button(_("Check again"), icon=":material/refresh:", type="primary", on_click=ask_again)
 
 
-def draw_unpaid() -> None:
+def draw_unpaid(*, closed: bool) -> None:
     """The payment page was left, or has closed, before anything was paid."""
-    st.title("Nothing has been paid yet", anchor=False)
-    st.markdown("**Nothing was charged.** Your cart is as you left it.")
-    links.to(links.CART, "Back to your cart", "shopping_bag")
-    words.quiet("Paid in another tab just now? Then this page changes by itself in a moment.")
-
-
-def draw_processing(purchase: Purchase) -> None:
-    """Paid by a method whose money takes its time."""
-    st.title("Your bank is settling this", anchor=False)
-    st.markdown(f":orange-badge[:material/hourglass_top: Settling] &nbsp; {about(purchase)}")
-    st.markdown(
-        f"That can take a few days. We'll email {address(purchase, 'you')} as soon as it is through, with everything you "
-        "bought. **You don't need to pay again.**"
-    )
-
-
-def draw_failed() -> None:
-    """The bank said no, later."""
-    st.title("That payment didn't go through", anchor=False)
-    st.markdown("**Nothing was charged.** Your cart is as you left it. Another card or method usually works.")
-    links.to(links.CART, "Back to your cart", "shopping_bag")
+    st.title(_("Nothing has been paid yet"), anchor=False)
+    if closed:
+        st.markdown(_("The payment page has closed. **Nothing was charged.** Your cart is as you left it."))
+    else:
+        st.markdown(_("**Nothing was charged.** Your cart is as you left it."))
+    links.to(links.CART, _("Back to your cart"), "shopping_bag")
+    words.quiet(_("Paid in another tab just now? Then this page changes by itself in a moment."))
 
 
 def draw_bought(purchase: Purchase) -> None:
-    """Everything that was paid for, as far as it may be used."""
-    st.title(headline(purchase), anchor=False)
-    receipt = f" The receipt goes to {words.plain(purchase.email)}." if purchase.email else ""
-    st.markdown(f"{badge(purchase.status)} &nbsp; {about(purchase)}{receipt}")
-    if purchase.status is Status.PAID:
-        st.info(
-            "Your payment arrived, and something you bought couldn't be handed over yet. We've been told and will "
-            "write to you. **You don't need to pay again.**",
-            icon=":material/support_agent:",
-        )
-    for delivery in purchase.deliveries:
-        deliveries.draw(delivery, where="thanks")
-    draw_papers(purchase)
-    draw_library_link("All of this also lives in Your purchases. Sign in with your email, no password.")
-
-
-def draw_papers(purchase: Purchase) -> None:
-    """The receipt, and the invoice once Stripe has written it."""
-    with shop.reading() as session:
-        papers = receipts.of_orders(session, shop, [purchase.order_id])[purchase.order_id]
-    if found := purchase_papers.links_of(papers):
-        st.markdown(" · ".join(found))
-
-
-def draw_for_others(purchase: Purchase) -> None:
-    """What anybody may know who has the address of this page."""
-    paid = purchase.status in (*SETTLED, Status.PAID)
-    st.title("This order is paid" if paid else "This order is not paid yet", anchor=False)
-    mail = (
-        "What was bought was sent by mail to its buyer." if paid else "Everything goes to its buyer by mail once it is."
-    )
-    st.markdown(f"Order **{purchase.number}** was placed in another browser. {mail}")
-    draw_library_link("Is it yours? Sign in with the email you used, no password.")
-
-
-def draw_library_link(text: str) -> None:
-    """Where everything is found again."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        words.quiet(text, width="content")
-        links.trailing(links.PURCHASES, "Your purchases")
-
-
-def headline(purchase: Purchase) -> str:
-    """What has become of it, in a few words."""
-    match purchase.status:
-        case Status.PAID:
-            return "Thank you. Your payment is here."
-        case Status.REFUNDED:
-            return "Your money went back"
-        case Status.CHARGED_BACK:
-            return "Your bank took the payment back"
-        case Status.DISPUTED:
-            return "Your bank is looking into this"
-        case Status.CANCELED:
-            return "This has ended"
-        case _:
-            open_now = all(delivery.state is GrantState.ACTIVE for delivery in purchase.deliveries)
-            return "Thank you. It's all yours." if open_now else "Thank you"
-
-
-def badge(status: Status) -> str:
-    """The state of the money."""
-    match status:
-        case Status.REFUNDED:
-            return ":violet-badge[:material/undo: Refunded]"
-        case Status.CHARGED_BACK:
-            return ":violet-badge[:material/gavel: Taken back by your bank]"
-        case Status.PARTIALLY_REFUNDED:
-            return ":violet-badge[:material/undo: Partly refunded]"
-        case Status.DISPUTED:
-            return ":orange-badge[:material/gavel: On hold]"
-        case Status.CANCELED:
-            return ":gray-badge[:material/event_busy: Ended]"
-        case _:
-            return ":green-badge[:material/check: Paid]"
-
-
-def about(purchase: Purchase) -> str:
-    """Number and sum."""
-    return f"Order **{purchase.number}**, {amounts.price(purchase.total)}."
-
-
-def address(purchase: Purchase, otherwise: str) -> str:
-    """Where its letters go, as far as it is known already."""
-    return f"**{words.plain(purchase.email)}**" if purchase.email else otherwise
+    """Everything that was paid for, and where it is found again."""
+    order_view.draw(purchase, where="thanks")
+    order_view.draw_library_link(_("All of this also lives in Your purchases. Sign in with your email, no password."))
 
 
 def draw(visit: Visit, purchase: Purchase | None) -> None:
@@ -214,18 +121,18 @@ def draw(visit: Visit, purchase: Purchase | None) -> None:
         draw_waiting(None, slow=slow)
         return
     if not purchase.mine:
-        draw_for_others(purchase)
+        order_view.draw_for_others(purchase)
         return
     match purchase.status:
         case Status.PENDING | Status.CANCELED if purchase.fulfilled_at is None:
             if visit.asked:
-                draw_unpaid()
+                draw_unpaid(closed=purchase.status is Status.CANCELED)
             else:
                 draw_waiting(purchase, slow=slow)
         case Status.PROCESSING:
-            draw_processing(purchase)
+            order_view.draw_processing(purchase)
         case Status.FAILED:
-            draw_failed()
+            order_view.draw_failed()
         case _:
             draw_bought(purchase)
 
@@ -260,7 +167,7 @@ def draw_visit(session_id: str) -> None:
     visit = visits[session_id]
     if visit.unknown:
         draw_nothing_known(
-            "We don't know this payment", "If you paid, check your email: everything you bought is there."
+            _("We don't know this payment"), _("If you paid, check your email: everything you bought is there.")
         )
         return
     purchase = look(visit, session_id)
@@ -271,14 +178,15 @@ def draw_visit(session_id: str) -> None:
 session_id = st.query_params.get("session_id", "")
 with frame.column(760):
     pictures.trim()
-    if re.fullmatch(r"cs_\w{1,200}", session_id, re.ASCII):
+    if re.fullmatch(r"(cs|given)_\w{1,200}", session_id, re.ASCII):
         draw_visit(session_id)
     elif "CHECKOUT_SESSION_ID" in session_id:
         # Whoever opened the Session encoded the braces, so that Stripe did not fill them in.
         log.error("placeholder_not_filled", session=session_id)
-        draw_nothing_known("Thank you. Check your email.", "Everything you bought is on its way to you by mail.")
+        draw_nothing_known(_("Thank you. Check your email."), _("Everything you bought is on its way to you by mail."))
     else:
         draw_nothing_known(
-            "Looking for an order?", "Everything you bought is in the email we sent you, and among your purchases."
+            _("Looking for an order?"),
+            _("Everything you bought is in the email we sent you, and among your purchases."),
         )
     frame.footer()

@@ -2,6 +2,7 @@ import streamlit as st
 
 from core.foundation.database import new_id
 from core.foundation.errors import ShopError, TooManyTries
+from core.languages.sentences import _
 from core.rights import declarations
 from core.rights.declarations import Declaration, Offered, Receipt, Visitor
 from storefront import dates, frame, links, pictures, process, sentences, visitor, words
@@ -14,21 +15,21 @@ REFERENCE, DONE, TOKEN = "withdraw-reference", "withdraw-done", "withdraw-token"
 
 def who() -> Visitor:
     """Whoever looks at this page, as far as they have proven it."""
-    return Visitor(visitor.signed_in() or "", st.query_params.get("letter", ""), visitor.household())
+    return Visitor(visitor.signed_in() or "", visitor.household())
 
 
 def draw_start() -> None:
     """The first question, for everybody: nothing is looked up for it."""
-    st.markdown("You can withdraw from a contract that you made with us. Tell us which one: no sign-in is needed.")
+    st.markdown(_("You can withdraw from a contract that you made with us. Tell us which one: no sign-in is needed."))
     with st.form("withdraw-start", border=False):
-        typed = st.text_input("Order number or email", key="withdraw-which", max_chars=254, placeholder="PL-1001")
-        sent = st.form_submit_button("Continue", type="primary", width="stretch")
+        typed = st.text_input(_("Order number or email"), key="withdraw-which", max_chars=254, placeholder="PL-1001")
+        sent = st.form_submit_button(_("Continue"), type="primary", width="stretch")
     if sent and typed.strip():
         state[REFERENCE] = typed.strip()
         st.rerun()
     if sent:
-        st.warning("Type the number of your order, or the email that you bought with.", icon=":material/error:")
-    words.quiet("The order number is in the subject of your receipt.")
+        st.warning(_("Type the number of your order, or the email that you bought with."), icon=":material/error:")
+    words.quiet(_("The order number is in the subject of your receipt."))
 
 
 def draw_details(typed: str) -> None:
@@ -36,25 +37,25 @@ def draw_details(typed: str) -> None:
     is_address = "@" in typed
     with st.form("withdraw-details", border=False):
         email = st.text_input(
-            "Email for our acknowledgement",
+            _("Email for our acknowledgement"),
             typed if is_address else "",
             key="withdraw-email",
             type="email",
             max_chars=254,
         )
         reference = st.text_input(
-            "Order number", "" if is_address else typed, key="withdraw-number", max_chars=declarations.MOST_REFERENCE,
+            _("Order number"), "" if is_address else typed, key="withdraw-number", max_chars=declarations.MOST_REFERENCE,
         )  # fmt: skip
         said = st.text_area(
-            "What do you withdraw from?", key="withdraw-words", max_chars=declarations.MOST_WORDS, height=96,
-            placeholder="Everything in this order, or what of it",
+            _("What do you withdraw from?"), key="withdraw-words", max_chars=declarations.MOST_WORDS, height=96,
+            placeholder=_("Everything in this order, or what of it"),
         )  # fmt: skip
-        name = st.text_input("Your name (optional)", key="withdraw-name", max_chars=declarations.MOST_NAME)
-        words.quiet("By sending this you declare that you withdraw from the contract. You need to give no reason.")
-        sent = st.form_submit_button("Confirm withdrawal", type="primary", width="stretch")
+        name = st.text_input(_("Your name (optional)"), key="withdraw-name", max_chars=declarations.MOST_NAME)
+        words.quiet(_("By sending this you declare that you withdraw from the contract. You need to give no reason."))
+        sent = st.form_submit_button(_("Confirm withdrawal"), type="primary", width="stretch")
     if sent:
         send(Declaration(token(), email or "", reference or "", name or "", said or ""))
-    st.button("Back", type="tertiary", icon=":material/arrow_back:", key="withdraw-back", on_click=begin_anew)
+    st.button(_("Back"), type="tertiary", icon=":material/arrow_back:", key="withdraw-back", on_click=begin_anew)
 
 
 def choose_order(offered: tuple[Offered, ...]) -> Offered:
@@ -62,14 +63,14 @@ def choose_order(offered: tuple[Offered, ...]) -> Offered:
     by_id = {each.order_id: each for each in offered}
     names = {each.order_id: f"{each.number}, {dates.day(each.placed_at)}" for each in offered}
     if len(offered) == 1:
-        st.markdown(f"**Order {words.plain(names[offered[0].order_id])}**")
+        st.markdown(_("**Order {number}**").format(number=words.plain(names[offered[0].order_id])))
         return offered[0]
-    return by_id[st.selectbox("Order", list(by_id), key="withdraw-order", format_func=names.__getitem__)]
+    return by_id[st.selectbox(_("Order"), list(by_id), key="withdraw-order", format_func=names.__getitem__)]
 
 
 def draw_offered(offered: tuple[Offered, ...]) -> None:
     """What somebody bought who has proven it: which order, and what of it."""
-    st.markdown("Choose what you withdraw from.")
+    st.markdown(_("Choose what you withdraw from."))
     chosen = choose_order(offered)
     with st.form("withdraw-lines", border=False):
         lines = [
@@ -80,18 +81,19 @@ def draw_offered(offered: tuple[Offered, ...]) -> None:
             )
         ]
         said = st.text_area(
-            "Anything to add? (optional)", key="withdraw-words", max_chars=declarations.MOST_WORDS, height=80
+            _("Anything to add? (optional)"), key="withdraw-words", max_chars=declarations.MOST_WORDS, height=80
         )
-        words.quiet(
-            f"By sending this you declare that you withdraw from the contract. Our acknowledgement goes to "
-            f"{words.plain(chosen.email)}. You need to give no reason."
+        told = _(
+            "By sending this you declare that you withdraw from the contract. Our acknowledgement goes to {email}. "
+            "You need to give no reason."
         )
-        sent = st.form_submit_button("Confirm withdrawal", type="primary", width="stretch")
+        words.quiet(told.format(email=words.plain(chosen.email)))
+        sent = st.form_submit_button(_("Confirm withdrawal"), type="primary", width="stretch")
     if sent and not lines:
-        st.warning("Choose at least one thing that you withdraw from.", icon=":material/error:")
+        st.warning(_("Choose at least one thing that you withdraw from."), icon=":material/error:")
     elif sent:
         send(Declaration(token(), words=said or "", order_id=chosen.order_id, lines=tuple(lines)))
-    st.button("It is about another order", type="tertiary", key="withdraw-other", on_click=ask_anything)
+    st.button(_("It is about another order"), type="tertiary", key="withdraw-other", on_click=ask_anything)
 
 
 def send(declaration: Declaration) -> None:
@@ -100,9 +102,9 @@ def send(declaration: Declaration) -> None:
         state[DONE] = declarations.declare(shop, declaration, who())
     except ShopError as error:
         # Whoever cannot send the form right now must not lose days by it.
-        or_write = f" Or write to {words.plain(shop.settings.support_email)}: that counts as well."
-        said = sentences.of(error) + (or_write if isinstance(error, TooManyTries) else "")
-        st.warning(said, icon=":material/error:")
+        or_write = _("Or write to {support}: that counts as well.").format(support=words.plain(frame.support()))
+        said = [sentences.of(error), *([or_write] if isinstance(error, TooManyTries) else [])]
+        st.warning(" ".join(said), icon=":material/error:")
         return
     st.rerun()
 
@@ -110,20 +112,21 @@ def send(declaration: Declaration) -> None:
 def draw_done(receipt: Receipt) -> None:
     """That it has arrived: what, when, and that a letter says so."""
     at = receipt.at.astimezone(shop.settings.zone)
-    st.success("We have received your withdrawal.", icon=":material/check_circle:")
+    st.success(_("We have received your withdrawal."), icon=":material/check_circle:")
+    what = ", ".join(receipt.lines) or receipt.words or _("All of it")
     with frame.card("withdrawn", gap="xxsmall"):
-        st.markdown(f"**Received** {dates.day(at)}, {at:%H:%M} ({shop.settings.zone.key})")
-        st.markdown(f"**Order** {words.plain(receipt.reference) or 'None was named'}")
-        what = ", ".join(receipt.lines) or receipt.words or "All of it"
-        st.markdown(f"**Withdrawn from** {words.plain(what)}")
+        received = {"day": dates.day(at), "time": f"{at:%H:%M}", "zone": shop.settings.zone.key}
+        st.markdown(_("**Received** {day}, {time} ({zone})").format(**received))
+        st.markdown(_("**Order** {number}").format(number=words.plain(receipt.reference) or _("None was named")))
+        st.markdown(_("**Withdrawn from** {what}").format(what=words.plain(what)))
         if receipt.lines and receipt.words:
             st.markdown(words.plain(receipt.words))
-    st.markdown(
-        f"An acknowledgement that says the same is on its way to **{words.plain(receipt.email)}**. "
-        "A person looks at it and answers you there."
+    told = _(
+        "An acknowledgement that says the same is on its way to **{email}**. A person looks at it and answers you there."
     )
-    st.button("Withdraw from something else", type="tertiary", key="withdraw-again", on_click=begin_anew)
-    links.to(links.SHOP, "To the shop", "storefront")
+    st.markdown(told.format(email=words.plain(receipt.email)))
+    st.button(_("Withdraw from something else"), type="tertiary", key="withdraw-again", on_click=begin_anew)
+    links.to(links.SHOP, _("To the shop"), "storefront")
 
 
 def token() -> str:
@@ -136,6 +139,7 @@ def begin_anew() -> None:
     """Another declaration, from the first question on."""
     for name in (REFERENCE, DONE, TOKEN, "withdraw-any"):
         state.pop(name, None)
+    st.query_params.pop("order", None)
 
 
 def ask_anything() -> None:
@@ -146,13 +150,17 @@ def ask_anything() -> None:
 with frame.column(520):
     pictures.trim()
     frame.phone_links()
-    st.title("Withdraw from contract", anchor=False)
+    st.title(_("Withdraw from contract"), anchor=False)
+    # The link of a letter names its order, and proves nothing.
+    named = str(st.query_params.get("order", ""))[: declarations.MOST_REFERENCE]
     if DONE in state:
         draw_done(state[DONE])
     elif REFERENCE in state:
         draw_details(state[REFERENCE])
     elif (offered := declarations.offered(shop, who())) and "withdraw-any" not in state:
         draw_offered(offered)
+    elif named:
+        draw_details(named)
     else:
         draw_start()
     frame.footer()

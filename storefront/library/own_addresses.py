@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.foundation.errors import CustomerNotFound, LinkExpired, LinkInvalid, ShopError
+from core.languages.sentences import _, marked
 from core.people import address_changes, codes
 from storefront import process, sentences, visitor, words
 from storefront.library import clicks
@@ -10,16 +11,17 @@ from storefront.sign_in import sign_in_form
 from storefront.sign_in.sign_in_form import Entrance
 
 _WANTED, _TROUBLE, _WHERE = "address-wanted", "address-trouble", "addresses"
-_BOTH, _INSTEAD = "Both are mine", "Use it instead"
-ACCOUNT = Entrance("/account", "Open your account")
+_BOTH, _INSTEAD = marked("Both are mine"), marked("Use it instead")
+ACCOUNT = Entrance("/account", marked("Open your account"))
 
 
 def draw(email: str, known: tuple[str, ...]) -> None:
     """The addresses, and the form."""
-    st.header("Your addresses", anchor=False)
+    st.header(_("Your addresses"), anchor=False)
     clicks.draw_said(_WHERE)
     for each in known or (email,):
-        st.markdown(f":material/mail: {words.plain(each)}" + (" (signed in)" if each == email else ""))
+        said = _("{address} (signed in)") if each == email else "{address}"
+        st.markdown(f":material/mail: {said.format(address=words.plain(each))}")
     wanted = st.session_state.get(_WANTED)
     if wanted and wanted[0] == email:
         _draw_codes(email, wanted[1], keep=wanted[2])
@@ -29,13 +31,15 @@ def draw(email: str, known: tuple[str, ...]) -> None:
 
 def _draw_form(email: str) -> None:
     words.quiet(
-        "Bought with another address, or have a new one? We send a code to both mailboxes: with the two, everything is found "
-        "in one place."
+        _(
+            "Bought with another address, or have a new one? We send a code to both mailboxes: with the two, everything is found "
+            "in one place."
+        )
     )
     with st.form("another-address", border=False):
-        new = st.text_input("Another email of yours", type="email", autocomplete="email", key="another-email")
-        how = st.radio("What about it?", (_BOTH, _INSTEAD), key="another-how", horizontal=True)
-        sent = st.form_submit_button("Send both codes", type="primary")
+        new = st.text_input(_("Another email of yours"), type="email", autocomplete="email", key="another-email")
+        how = st.radio(_("What about it?"), (_BOTH, _INSTEAD), format_func=_, key="another-how", horizontal=True)
+        sent = st.form_submit_button(_("Send both codes"), type="primary")
     if sent and new:
         _request(email, new.strip(), keep=how == _BOTH)
     _draw_trouble()
@@ -53,17 +57,18 @@ def _request(email: str, new: str, *, keep: bool) -> None:
 
 def _draw_codes(email: str, new: str, *, keep: bool) -> None:
     st.markdown(
-        f"We sent a code to **{words.plain(email)}** and another to **{words.plain(new)}**. They work for {codes.CODE_MINUTES} "
-        "minutes."
+        _("We sent a code to **{email}** and another to **{new}**. They work for {minutes} minutes.").format(
+            email=words.plain(email), new=words.plain(new), minutes=codes.CODE_MINUTES
+        )
     )
     with st.form("both-codes", border=False):
-        old_digits = st.text_input(f"The code sent to {email}", max_chars=6, key="old-digits")
-        new_digits = st.text_input(f"The code sent to {new}", max_chars=6, key="new-digits")
-        sent = st.form_submit_button("Keep both" if keep else "Change it", type="primary")
+        old_digits = st.text_input(_("The code sent to {email}").format(email=email), max_chars=6, key="old-digits")
+        new_digits = st.text_input(_("The code sent to {new}").format(new=new), max_chars=6, key="new-digits")
+        sent = st.form_submit_button(_("Keep both") if keep else _("Change it"), type="primary")
     if sent and old_digits and new_digits:
         _confirm(email, new, (old_digits, new_digits), keep=keep)
     _draw_trouble()
-    st.button("Leave it as it is", type="tertiary", key="address-leave", on_click=_forget)
+    st.button(_("Leave it as it is"), type="tertiary", key="address-leave", on_click=_forget)
 
 
 def _confirm(email: str, new: str, digits: tuple[str, str], *, keep: bool) -> None:
@@ -79,12 +84,14 @@ def _confirm(email: str, new: str, digits: tuple[str, str], *, keep: bool) -> No
             sender=visitor.sender(),
         )
     except LinkInvalid:
-        st.session_state[_TROUBLE] = "One of the codes isn't right. Check the six digits in the newest emails."
+        st.session_state[_TROUBLE] = _("One of the codes isn't right. Check the six digits in the newest emails.")
     except LinkExpired:
-        st.session_state[_TROUBLE] = "The codes have run out. Leave it, and ask for new ones."
+        st.session_state[_TROUBLE] = _("The codes have run out. Leave it, and ask for new ones.")
     except CustomerNotFound:
         _forget()
-        st.session_state[_TROUBLE] = "Nothing was bought with either of the two, so there is nothing to bring together."
+        st.session_state[_TROUBLE] = _(
+            "Nothing was bought with either of the two, so there is nothing to bring together."
+        )
         st.rerun()
     except ShopError as error:
         st.session_state[_TROUBLE] = sentences.of(error)
@@ -92,7 +99,8 @@ def _confirm(email: str, new: str, digits: tuple[str, str], *, keep: bool) -> No
         _forget()
         if ticket:
             sign_in_form.enter(ACCOUNT, ticket)
-        clicks.carry_out(_WHERE, lambda _: "Both are yours now. What was bought with either is in Your purchases.")
+        said = _("Both are yours now. What was bought with either is in Your purchases.")
+        clicks.carry_out(_WHERE, lambda _email: said)
 
 
 def _forget() -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.foundation.errors import CustomerNotFound, Hold, LinkExpired, LinkInvalid, NotErasable, ShopError
+from core.languages.sentences import _, ngettext
 from core.people import codes
 from core.privacy import erasure
 from core.privacy.erasure import Preview
@@ -14,35 +15,41 @@ ERASED = "/account?erased=yes"
 
 def draw(email: str) -> None:
     """The file with everything, and the way to be forgotten."""
-    st.header("Your data", anchor=False)
-    st.markdown("Everything that is kept about you, as one JSON file: orders, addresses, downloads, letters.")
+    st.header(_("Your data"), anchor=False)
+    st.markdown(_("Everything that is kept about you, as one JSON file: orders, addresses, downloads, letters."))
     st.html('<div class="files"><a href="/api/account/data.json" download target="_self">Download your data</a></div>')
-    with st.expander("Erase my data", icon=":material/person_off:", expanded=bool(st.session_state.get(_ASKED))):
+    with st.expander(_("Erase my data"), icon=":material/person_off:", expanded=bool(st.session_state.get(_ASKED))):
         try:
             _draw_erasure(email, erasure.preview_of_address(process.shop(), email))
         except CustomerNotFound:
-            st.markdown("Nothing is known about you.")
+            st.markdown(_("Nothing is known about you."))
 
 
 def _draw_erasure(email: str, foreseen: Preview) -> None:
     takes = foreseen.takes
-    orders = words.count(takes.orders, "order", "orders")
     st.markdown(
-        "**What goes:** your name and addresses wherever they stand, your sign-ins, notes about you, from where files were "
-        "taken, and who has your seats. **What you bought can't be opened here any more:** download it first."
+        _(
+            "**What goes:** your name and addresses wherever they stand, your sign-ins, notes about you, from where files were "
+            "taken, and who has your seats. **What you bought can't be opened here any more:** download it first."
+        )
     )
     if takes.orders:
         st.markdown(
-            f"**What stays, since the law wants books kept:** {orders} with number, amounts, taxes, country and tax id, and "
-            "without who you are. Licence keys go on working."
+            ngettext(
+                "**What stays, since the law wants books kept:** {number} order with number, amounts, taxes, country and tax "
+                "id, and without who you are. Licence keys go on working.",
+                "**What stays, since the law wants books kept:** {number} orders with number, amounts, taxes, country and tax "
+                "id, and without who you are. Licence keys go on working.",
+                takes.orders,
+            ).format(number=takes.orders)
         )
     for each in foreseen.holds:
-        st.warning(f"Not yet: {held(each.why, each.number)}", icon=":material/hourglass_top:")
+        st.warning(_("Not yet: {why}").format(why=held(each.why, each.number)), icon=":material/hourglass_top:")
     if foreseen.holds:
         return
     if st.session_state.get(_ASKED) == email:
         _draw_code(email)
-    elif st.button("Send me the code for it", icon=":material/mail:", key="erase-ask"):
+    elif st.button(_("Send me the code for it"), icon=":material/mail:", key="erase-ask"):
         _ask(email)
     if trouble := st.session_state.pop(_TROUBLE, None):
         st.warning(trouble, icon=":material/error:")
@@ -52,17 +59,23 @@ def held(why: Hold, number: str) -> str:
     """Why somebody cannot be erased yet, in words for them."""
     match why:
         case Hold.ORDER:
-            return f"order {words.plain(number)} isn't settled yet. Wait until it is, or write to us."
+            return _("order {number} isn't settled yet. Wait until it is, or write to us.").format(
+                number=words.plain(number)
+            )
         case Hold.DISPUTE:
-            return f"your bank is still asking about order {words.plain(number)}."
+            return _("your bank is still asking about order {number}.").format(number=words.plain(number))
         case Hold.PLAN:
-            return (
-                f"the plan of order {words.plain(number)} still runs. End it first: Manage billing in Your purchases."
+            return _("the plan of order {number} still runs. End it first: Manage billing in Your purchases.").format(
+                number=words.plain(number)
             )
         case Hold.WITHDRAWAL:
-            return f"nobody has decided yet about your withdrawal from order {words.plain(number)}."
+            return _("nobody has decided yet about your withdrawal from order {number}.").format(
+                number=words.plain(number)
+            )
         case Hold.WORKSHOP:
-            return f"a workshop of order {words.plain(number)} is still to come, and we expect you there."
+            return _("a workshop of order {number} is still to come, and we expect you there.").format(
+                number=words.plain(number)
+            )
 
 
 def _ask(email: str) -> None:
@@ -76,10 +89,14 @@ def _ask(email: str) -> None:
 
 
 def _draw_code(email: str) -> None:
-    st.markdown(f"We sent a code to **{words.plain(email)}**. It works for {codes.CODE_MINUTES} minutes.")
+    st.markdown(
+        _("We sent a code to **{email}**. It works for {minutes} minutes.").format(
+            email=words.plain(email), minutes=codes.CODE_MINUTES
+        )
+    )
     with st.form("erase", border=False):
-        digits = st.text_input("The code that erases your data", max_chars=6, key="erase-digits")
-        sent = st.form_submit_button("Erase for good", type="primary")
+        digits = st.text_input(_("The code that erases your data"), max_chars=6, key="erase-digits")
+        sent = st.form_submit_button(_("Erase for good"), type="primary")
     if sent and digits:
         _erase(email, digits)
 
@@ -88,15 +105,17 @@ def _erase(email: str, digits: str) -> None:
     try:
         erasure.by_buyer(process.shop(), email, digits, visitor.sender())
     except LinkInvalid:
-        st.session_state[_TROUBLE] = "That isn't the code. Check the six digits in the newest email."
+        st.session_state[_TROUBLE] = _("That isn't the code. Check the six digits in the newest email.")
     except LinkExpired:
         st.session_state.pop(_ASKED, None)
-        st.session_state[_TROUBLE] = "That code has run out. Send a new one."
+        st.session_state[_TROUBLE] = _("That code has run out. Send a new one.")
     except NotErasable as error:
-        st.session_state[_TROUBLE] = "Not yet: " + " ".join(held(why, number) for why, number in error.holds)
+        st.session_state[_TROUBLE] = _("Not yet: {why}").format(
+            why=" ".join(held(why, number) for why, number in error.holds)
+        )
     except ShopError as error:
         st.session_state[_TROUBLE] = sentences.of(error)
     else:
         st.session_state.pop(_ASKED, None)
-        links.redirect(f"/api/sign-out?next={ERASED}", "Go on")
+        links.redirect(f"/api/sign-out?next={ERASED}", _("Go on"))
         st.stop()

@@ -6,35 +6,50 @@ from html import escape
 import streamlit as st
 
 from core.kinds.standings import PlanStanding
+from core.languages.sentences import _
 from storefront import amounts, dates
-
-_EACH = {"day": "each day", "week": "each week", "month": "each month", "year": "each year"}
 
 
 def draw(standing: PlanStanding) -> None:
     """How it stands, and the way to pay what is owed, in this same tab."""
     st.markdown(" ".join(said(standing)))
     if standing.owed and standing.pay_url:
-        label = f"Pay {amounts.price(standing.owed)}".replace("\\$", "$")
+        label = _("Pay {amount}").format(amount=amounts.written(standing.owed))
         link = f'<a href="{escape(standing.pay_url)}" target="_self">{escape(label)}</a>'
         st.html(f'<div class="files">{link}</div>')
 
 
 def said(standing: PlanStanding) -> Iterator[str]:
     """A sentence each."""
-    price = amounts.price(standing.price) if standing.price else ""
-    billed = f"{price} {_EACH.get(standing.interval or '', '')}".strip()
     if standing.ended_at:
-        yield f"It ended on **{dates.day(standing.ended_at)}**. Nothing more is charged."
-    elif standing.runs_until:
-        yield f"{billed}. It runs until **{dates.day(standing.runs_until)}** and ends then: nothing more is charged."
-    elif standing.tried_until:
-        yield f"Free until **{dates.day(standing.tried_until)}**, then {billed}."
+        yield _("It ended on **{day}**. Nothing more is charged.").format(day=dates.day(standing.ended_at))
+        return
+    if standing.tried_until:
+        yield _("Free until **{day}**.").format(day=dates.day(standing.tried_until))
+    if standing.price:
+        yield _billed(standing.interval, tried=bool(standing.tried_until)).format(price=amounts.price(standing.price))
+    if standing.runs_until:
+        yield _("It runs until **{day}** and ends then: nothing more is charged.").format(
+            day=dates.day(standing.runs_until)
+        )
     elif standing.renews_at:
-        yield f"{billed}. It renews on **{dates.day(standing.renews_at)}**."
-    elif billed:
-        yield f"{billed}."
+        yield _("It renews on **{day}**.").format(day=dates.day(standing.renews_at))
     if standing.paused:
-        yield "Its billing is paused."
+        yield _("Its billing is paused.")
     if standing.owed:
-        yield f"**{amounts.price(standing.owed)} of it is not paid yet.**"
+        yield _("**{amount} of it is not paid yet.**").format(amount=amounts.price(standing.owed))
+
+
+def _billed(interval: str | None, *, tried: bool) -> str:
+    """What it costs how often, as a sentence with a place for the price."""
+    match interval:
+        case "day":
+            return _("Then {price} each day.") if tried else _("{price} each day.")
+        case "week":
+            return _("Then {price} each week.") if tried else _("{price} each week.")
+        case "month":
+            return _("Then {price} each month.") if tried else _("{price} each month.")
+        case "year":
+            return _("Then {price} each year.") if tried else _("{price} each year.")
+        case _other:
+            return _("Then {price}.") if tried else _("{price}.")

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core.catalog import products
+from core.catalog.looks import drawn_covers
 from core.foundation.errors import OrderNotFound, ShopError
 from core.journeys.given_orders import Given
 from core.kinds.grants import Delivery
@@ -102,7 +103,8 @@ def draw_deliveries(sheet: Sheet) -> None:
         for line, delivery in zip_longest(sheet.lines, sheet.deliveries):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 if delivery:
-                    pictures.show(products.thumb(delivery.image), f"line-{line.position}", width=48)
+                    cover = drawn_covers.instead(delivery.image, delivery.product, delivery.kind)
+                    pictures.show(products.thumb(cover), f"line-{line.position}", width=48)
                 with st.container(width="stretch", gap="xxsmall"):
                     many = f" × {line.quantity}" if line.quantity > 1 else ""
                     badge = states.of_delivery(delivery) if delivery else ""

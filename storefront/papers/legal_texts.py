@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.catalog import seller
 from core.catalog.seller import Seller
+from core.languages.sentences import _
 from storefront import frame, links, pictures, process
 
 
@@ -17,13 +18,13 @@ def draw(name: str) -> None:
     with frame.column(760):
         pictures.trim()
         frame.phone_links()
-        st.title(frame.DOCUMENTS[name], anchor=False)
+        st.title(_(frame.DOCUMENTS[name]), anchor=False)
         document = who().document(name)
         if not document:
-            st.markdown("There is nothing here yet.")
-            links.to(links.SHOP, "To the shop", "storefront")
+            st.markdown(_("There is nothing here yet."))
+            links.to(links.SHOP, _("To the shop"), "storefront")
         elif seller.is_link(document):
-            st.markdown(f"It stands [on a page of its own]({document}).")
+            st.markdown(_("It stands [on a page of its own]({address}).").format(address=document))
         else:
             # The seller's own words, who writes them as Markdown.
             st.markdown(document)

@@ -10,20 +10,21 @@ from core.invoicing import billing_details, receipts
 from core.invoicing.billing_details import Details
 from core.invoicing.receipts import OrderPapers
 from core.journeys import order_care
+from core.languages.sentences import _, marked
 from core.orders.status import Status
 from core.people.purchases import Purchase, PurchasedLine
 from storefront import amounts, dates, process, sentences, words
 from storefront.library import clicks
 
-STATES = {
-    Status.PROCESSING: ":orange-badge[Settling]",
-    Status.PAID: ":orange-badge[Being prepared]",
-    Status.FULFILLED: ":green-badge[Paid]",
-    Status.PARTIALLY_REFUNDED: ":violet-badge[Partly refunded]",
-    Status.REFUNDED: ":violet-badge[Refunded]",
-    Status.DISPUTED: ":orange-badge[Your bank is asking]",
-    Status.CHARGED_BACK: ":violet-badge[Taken back by your bank]",
-    Status.CANCELED: ":gray-badge[Ended]",
+_STATES = {
+    Status.PROCESSING: ("orange", marked("Settling")),
+    Status.PAID: ("orange", marked("Being prepared")),
+    Status.FULFILLED: ("green", marked("Paid")),
+    Status.PARTIALLY_REFUNDED: ("violet", marked("Partly refunded")),
+    Status.REFUNDED: ("violet", marked("Refunded")),
+    Status.DISPUTED: ("orange", marked("Your bank is asking")),
+    Status.CHARGED_BACK: ("violet", marked("Taken back by your bank")),
+    Status.CANCELED: ("gray", marked("Ended")),
 }
 _SAID = "details-said"
 
@@ -33,7 +34,7 @@ def draw(bought: Sequence[Purchase], email: str) -> None:
     shop = process.shop()
     with shop.reading() as session:
         papers = receipts.of_orders(session, shop, [each.order_id for each in bought])
-    st.header("Receipts", anchor=False)
+    st.header(_("Receipts"), anchor=False)
     for purchase in bought:
         _draw_order(purchase, papers[purchase.order_id])
     if open_ones := [each for each in bought if papers[each.order_id].correctable]:
@@ -43,27 +44,34 @@ def draw(bought: Sequence[Purchase], email: str) -> None:
 def _draw_order(purchase: Purchase, papers: OrderPapers) -> None:
     with st.container(border=True, gap="xxsmall", key=f"papers-{purchase.order_id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
-            st.markdown(f"**{purchase.number}** &nbsp; {STATES.get(purchase.status, '')}", width="content")
+            st.markdown(f"**{purchase.number}** &nbsp; {_badge(purchase.status)}", width="content")
             st.markdown(f"**{amounts.price(purchase.total)}**", width="content")
         words.quiet(f"{dates.day(purchase.placed_at)} · {', '.join(map(item, purchase.lines))}")
         returned = [each.returned for each in purchase.paid if each.returned.amount]
         if returned:
-            words.quiet(f"{amounts.price(sum(returned[1:], start=returned[0]))} of it went back.")
+            words.quiet(
+                _("{amount} of it went back.").format(amount=amounts.price(sum(returned[1:], start=returned[0])))
+            )
         clicks.draw_said(f"papers-{purchase.order_id}")
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            if found := links_of(papers):
+            if found := links_of(papers, purchase.number):
                 st.markdown(" · ".join(found), width="content")
             if purchase.paid and purchase.email:
                 _draw_resend(purchase)
 
 
+def _badge(status: Status) -> str:
+    color, label = _STATES.get(status, ("gray", ""))
+    return f":{color}-badge[{_(label)}]" if label else ""
+
+
 def _draw_resend(purchase: Purchase) -> None:
-    label = f"Email {purchase.number} again"
+    label = _("Email {number} again").format(number=purchase.number)
     if st.button(label, type="tertiary", icon=":material/forward_to_inbox:", key=f"resend-{purchase.order_id}"):
 
         def act(email: str) -> str:
             to = order_care.resend_to_buyer(process.shop(), email, purchase.order_id)
-            return f"On its way to {words.plain(to)}."
+            return _("On its way to {address}.").format(address=words.plain(to))
 
         clicks.carry_out(f"papers-{purchase.order_id}", act)
 
@@ -73,16 +81,20 @@ def item(line: PurchasedLine) -> str:
     return words.plain(line.name) + (f", {dates.day_of(line.times)}" if line.times else "")
 
 
-def links_of(papers: OrderPapers) -> list[str]:
-    """The links to an order's receipts and invoices, the newest of each payment."""
+def links_of(papers: OrderPapers, number: str, *, invoices: bool = True) -> list[str]:
+    """The links to the receipts of the order of this number and, with `invoices`, to what Stripe wrote of each payment."""
     found = []
     for place, payment in enumerate(papers.payments, 1):
-        which = f" of {dates.day(payment.paid_at)}" if place > 1 else ""
-        found.append(f"[Receipt{which}]({receipts.path(payment.id)})")
+        name = (
+            _("Receipt {number} of {day}").format(number=number, day=dates.day(payment.paid_at))
+            if place > 1
+            else _("Receipt {number}").format(number=number)
+        )
+        found.append(f"[{name}]({receipts.path(payment.id)})")
         found += [
             f"[{paper.title} {words.plain(paper.number)}]({paper.url or paper.pdf_url})"
             for paper in payment.papers
-            if paper.url or paper.pdf_url
+            if invoices and (paper.url or paper.pdf_url)
         ]
     return found
 
@@ -91,20 +103,22 @@ def _draw_details(open_ones: Sequence[Purchase], papers: dict[str, OrderPapers],
     """The form that makes out the papers of an order to a company."""
     if said := st.session_state.pop(_SAID, ""):
         st.success(said, icon=":material/check_circle:")
-    with st.expander("Made out to a company", icon=":material/domain:"):
+    with st.expander(_("Made out to a company"), icon=":material/domain:"):
         words.quiet(
-            f"For {billing_details.OPEN_FOR.days} days after a payment you can say to whom its receipt and invoice are made out. "
-            "An invoice that was written already is taken back by a credit note, and another one is written."
+            _(
+                "For {days} days after a payment you can say to whom its receipt and invoice are made out. An "
+                "invoice that was written already is taken back by a credit note, and another one is written."
+            ).format(days=billing_details.OPEN_FOR.days)
         )
         by_id = {each.order_id: each for each in open_ones}
         order_id = next(iter(by_id))
         if len(by_id) > 1:
             order_id = st.selectbox(
-                "Order", list(by_id), format_func=lambda each: by_id[each].number, key="details-order"
+                _("Order"), list(by_id), format_func=lambda each: by_id[each].number, key="details-order"
             )  # fmt: skip
         with st.form("details", border=False):
             wanted = _fields(order_id, papers[order_id].details)
-            if st.form_submit_button("Make it out to this company", type="primary"):
+            if st.form_submit_button(_("Make it out to this company"), type="primary"):
                 _keep(order_id, by_id[order_id].number, wanted, email)
 
 
@@ -115,13 +129,18 @@ def _fields(order_id: str, known: Details | None) -> Details:
         value = getattr(known, name) if known else ""
         return place.text_input(label, value, key=f"details-{name}-{order_id}", max_chars=most, placeholder=hint) or ""
 
-    name = text("Company", "name", 200)
-    line1, line2 = text("Street and number", "line1", 200), text("More of the address", "line2", 200)
+    name = text(_("Company"), "name", 200)
+    line1, line2 = text(_("Street and number"), "line1", 200), text(_("More of the address"), "line2", 200)
     left, right = st.columns(2)
     return Details(
-        name, line1, line2=line2, postal_code=text("Postcode", "postal_code", 20, left), city=text("Town", "city", 100, right),
-        country=text("Country, in two letters", "country", 2, left, "DE"), tax_id=text("VAT or tax id", "tax_id", 30, right),
-    )  # fmt: skip
+        name,
+        line1,
+        line2=line2,
+        postal_code=text(_("Postcode"), "postal_code", 20, left),
+        city=text(_("Town"), "city", 100, right),
+        country=text(_("Country, in two letters"), "country", 2, left, "DE"),
+        tax_id=text(_("VAT or tax id"), "tax_id", 30, right),
+    )
 
 
 def _keep(order_id: str, number: str, details: Details, email: str) -> None:
@@ -130,8 +149,8 @@ def _keep(order_id: str, number: str, details: Details, email: str) -> None:
     except ShopError as error:
         st.warning(sentences.of(error), icon=":material/error:")
         return
-    st.session_state[_SAID] = (
-        f"The receipt of {words.plain(number)} is made out to {words.plain(details.name.strip())} now. "
-        "If there is an invoice, a new one follows within minutes."
-    )
+    st.session_state[_SAID] = _(
+        "The receipt of {number} is made out to {company} now. If there is an invoice, a new one "
+        "follows within minutes."
+    ).format(number=words.plain(number), company=words.plain(details.name.strip()))
     st.rerun()

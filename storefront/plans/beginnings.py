@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import streamlit as st
 
 from core.catalog import products
-from core.catalog.introductions import Introduction
+from core.catalog.prices.introductions import Introduction
 from core.foundation.money import Money
 from core.journeys.carts import LineView
 from core.kinds.offers import Offer, PriceTag
+from core.languages.sentences import _, ngettext
 from storefront import dates, words
 from storefront.amounts import price
 
@@ -28,10 +29,24 @@ def first_charge(offer: Offer, tag: PriceTag, total: Money, *, now: datetime) ->
     if not days:
         return ""
     on = dates.day(now + timedelta(days=days))
-    return (
-        f"Free for {words.count(days, 'day', 'days')}. **{price(total)}** is charged first on **{on}**, then every"
-        f" {tag.interval}. Cancel before that and you pay nothing."
+    said = (
+        ngettext(
+            "Free for {number} day. **{amount}** is charged first on **{day}**, then every year. Cancel before that and "
+            "you pay nothing.",
+            "Free for {number} days. **{amount}** is charged first on **{day}**, then every year. Cancel before that and "
+            "you pay nothing.",
+            days,
+        )
+        if tag.interval == products.Interval.YEAR
+        else ngettext(
+            "Free for {number} day. **{amount}** is charged first on **{day}**, then every month. Cancel before that and "
+            "you pay nothing.",
+            "Free for {number} days. **{amount}** is charged first on **{day}**, then every month. Cancel before that and "
+            "you pay nothing.",
+            days,
+        )
     )
+    return said.format(number=days, amount=price(total), day=on)
 
 
 def trial_of(lines: Sequence[LineView]) -> int:
@@ -44,8 +59,34 @@ def introduction(found: Introduction, tag: PriceTag, total: Money) -> str:
     left = found.left_of(total)
     if left is None or left == total:
         return ""
-    whose = " if it is your first purchase here" if found.first_time else ""
-    typed = f"with the code **{words.plain(found.code)}**{whose}. You type it on the payment page."
-    if found.forever:
-        return f"**{price(left)}** instead of {price(total)} per {tag.interval} {typed}"
-    return f"First {tag.interval} **{price(left)}** instead of {price(total)} {typed}"
+    named = {"less": price(left), "total": price(total), "code": words.plain(found.code)}
+    yearly = tag.interval == products.Interval.YEAR
+    if found.forever and found.first_time:
+        costs = (
+            _("**{less}** instead of {total} per year with the code **{code}** if it is your first purchase here.")
+            if yearly
+            else _(
+                "**{less}** instead of {total} per month with the code **{code}** if it is your first purchase here."
+            )
+        )
+    elif found.forever:
+        costs = (
+            _("**{less}** instead of {total} per year with the code **{code}**.")
+            if yearly
+            else _("**{less}** instead of {total} per month with the code **{code}**.")
+        )
+    elif found.first_time:
+        costs = (
+            _("First year **{less}** instead of {total} with the code **{code}** if it is your first purchase here.")
+            if yearly
+            else _(
+                "First month **{less}** instead of {total} with the code **{code}** if it is your first purchase here."
+            )
+        )
+    else:
+        costs = (
+            _("First year **{less}** instead of {total} with the code **{code}**.")
+            if yearly
+            else _("First month **{less}** instead of {total} with the code **{code}**.")
+        )
+    return " ".join([costs.format(**named), _("You type it on the payment page.")])

@@ -8,12 +8,12 @@ from core.foundation.errors import ShopError
 from core.foundation.money import Money
 from core.journeys.billing import interval_switch
 from core.journeys.billing.interval_switch import Choice, Switch
+from core.languages.sentences import _
 from storefront import process
 from storefront.amounts import price
 from storefront.plans import outcomes
 
 _ASKED = "interval-asked"
-_RHYTHM = {"month": "monthly", "year": "yearly"}
 
 
 def draw(email: str, grant_id: str) -> None:
@@ -22,9 +22,15 @@ def draw(email: str, grant_id: str) -> None:
     if choice is None:
         return
     if st.session_state.get(_ASKED) != grant_id:
-        each = f"{price(choice.then)} a {choice.after}"
-        st.button(f"Pay {_RHYTHM[choice.after]} instead: {each}", type="tertiary", icon=":material/autorenew:",
-                  key=f"interval-{grant_id}", on_click=_ask, args=(grant_id,))  # fmt: skip
+        each = price(choice.then)
+        st.button(
+            _ways(choice).format(price=each),
+            type="tertiary",
+            icon=":material/autorenew:",
+            key=f"interval-{grant_id}",
+            on_click=_ask,
+            args=(grant_id,),
+        )
         return
     _draw_preview(email, choice)
 
@@ -33,16 +39,31 @@ def cost(switch: Switch) -> list[str]:
     """What a switch comes to, in words."""
     due, choice = switch.due, switch.choice
     if switch.tried:
-        now = "Nothing now. The trial goes on to its end."
+        now = _("Nothing now. The trial goes on to its end.")
     elif due.amount > 0:
-        now = f"**{price(due)}** now. What is left of the {choice.before} you have paid for is taken off already."
+        now = _ahead(choice).format(amount=price(due))
     elif due.amount < 0:
-        now = f"Nothing now. {price(Money(-due.amount, due.currency))} that you have paid ahead is taken off what comes next."
+        now = _("Nothing now. {amount} that you have paid ahead is taken off what comes next.").format(
+            amount=price(Money(-due.amount, due.currency))
+        )
     else:
-        now = "Nothing now."
-    begins = "" if switch.tried else " A new period begins today."
-    then = f"Then {price(choice.then)} every {choice.after}, without taxes and discounts.{begins}"
-    return [now, then, "Your plan and everybody's seats stay as they are."]
+        now = _("Nothing now.")
+    then = [outcomes.then(choice.then, choice.after), *([] if switch.tried else [_("A new period begins today.")])]
+    return [now, " ".join(then), _("Your plan and everybody's seats stay as they are.")]
+
+
+def _ways(choice: Choice) -> str:
+    return (
+        _("Pay yearly instead: {price} a year") if choice.after == "year" else _("Pay monthly instead: {price} a month")
+    )
+
+
+def _ahead(choice: Choice) -> str:
+    return (
+        _("**{amount}** now. What is left of the year you have paid for is taken off already.")
+        if choice.before == "year"
+        else _("**{amount}** now. What is left of the month you have paid for is taken off already.")
+    )
 
 
 def _draw_preview(email: str, choice: Choice) -> None:
@@ -53,14 +74,23 @@ def _draw_preview(email: str, choice: Choice) -> None:
         st.warning(outcomes.explained(error), icon=":material/error:")
         return
     with st.container(border=True, gap="small", key=f"interval-card-{choice.grant_id}"):
-        st.markdown(f"**Pay {_RHYTHM[choice.after]}**")
+        st.markdown(_("**Pay yearly**") if choice.after == "year" else _("**Pay monthly**"))
         for line in cost(switch):
             st.markdown(line)
         with st.container(horizontal=True, gap="small"):
-            st.button(f"Switch to {_RHYTHM[choice.after]}", type="primary", key=f"switch-{choice.grant_id}",
-                      on_click=_carry_out, args=(email, switch))  # fmt: skip
-            st.button(f"Keep paying {_RHYTHM[choice.before]}", type="tertiary", key=f"keep-{choice.grant_id}",
-                      on_click=_forget)  # fmt: skip
+            st.button(
+                _("Switch to yearly") if choice.after == "year" else _("Switch to monthly"),
+                type="primary",
+                key=f"switch-{choice.grant_id}",
+                on_click=_carry_out,
+                args=(email, switch),
+            )
+            st.button(
+                _("Keep paying yearly") if choice.before == "year" else _("Keep paying monthly"),
+                type="tertiary",
+                key=f"keep-{choice.grant_id}",
+                on_click=_forget,
+            )
 
 
 def _ask(grant_id: str) -> None:
@@ -73,6 +103,6 @@ def _forget() -> None:
 
 def _carry_out(email: str, switch: Switch) -> None:
     _forget()
-    said = f"You pay {_RHYTHM[switch.choice.after]} from now on."
+    said = _("You pay yearly from now on.") if switch.choice.after == "year" else _("You pay monthly from now on.")
     act = partial(interval_switch.carry_out, process.shop(), email, switch)
     outcomes.act(switch.choice.grant_id, act, said)

@@ -6,7 +6,10 @@ import streamlit as st
 import structlog
 
 from core.foundation.errors import ShopError, StripeTrouble
+from core.foundation.money import Money
+from core.languages.sentences import _
 from storefront import sentences
+from storefront.amounts import price
 
 log = structlog.get_logger()
 _SAID, _TROUBLE = "plan-said", "plan-trouble"
@@ -27,6 +30,16 @@ def explained(error: ShopError) -> str:
     if isinstance(error, StripeTrouble):
         log.warning("plan_not_changed", code=error.code)
     return sentences.of(error)
+
+
+def then(amount: Money, interval: str) -> str:
+    """What a plan costs from its next period on."""
+    said = (
+        _("Then {amount} every year, without taxes and discounts.")
+        if interval == "year"
+        else _("Then {amount} every month, without taxes and discounts.")
+    )
+    return said.format(amount=price(amount))
 
 
 def draw(grant_id: str) -> None:

@@ -10,6 +10,7 @@ from core.foundation.money import Money
 from core.journeys.billing import seat_quantity
 from core.journeys.billing.seat_quantity import Change
 from core.kinds.seats import SeatState
+from core.languages.sentences import _, marked, ngettext
 from core.seats import invitations
 from core.seats.invitations import Offer, Seats, SeatView
 from storefront import frame, process, words
@@ -17,9 +18,9 @@ from storefront.amounts import price
 from storefront.plans import outcomes
 
 _BADGES = {
-    SeatState.INVITED: ":orange-badge[:material/schedule: Invited]",
-    SeatState.ACCEPTED: ":green-badge[:material/check: Has a seat]",
-    SeatState.SUSPENDED: ":gray-badge[:material/pause: No seat left]",
+    SeatState.INVITED: ("orange", "schedule", marked("Invited")),
+    SeatState.ACCEPTED: ("green", "check", marked("Has a seat")),
+    SeatState.SUSPENDED: ("gray", "pause", marked("No seat left")),
 }
 
 
@@ -32,8 +33,13 @@ def draw(email: str, grant_id: str) -> None:
         outcomes.draw(grant_id)
         if found.short:
             st.markdown(
-                f":orange[:material/error:] {words.count(found.short, 'person has', 'people have')} no seat, since the plan"
-                " has fewer than people. Choose who has one, or take more seats."
+                ngettext(
+                    ":orange[:material/error:] {number} person has no seat, since the plan has fewer than people. Choose who has "
+                    "one, or take more seats.",
+                    ":orange[:material/error:] {number} people have no seat, since the plan has fewer than people. Choose who has "
+                    "one, or take more seats.",
+                    found.short,
+                ).format(number=found.short)
             )
         _draw_buyer(email, found)
         for person in found.people:
@@ -46,53 +52,87 @@ def draw(email: str, grant_id: str) -> None:
 def draw_held(offers: Sequence[Offer]) -> None:
     """The seats that somebody has of other people's plans."""
     if offers:
-        st.header("Plans you have a seat of", anchor=False)
+        st.header(_("Plans you have a seat of"), anchor=False)
     for offer in offers:
         with frame.card(f"held-{offer.seat_id}", gap="xxsmall"):
             st.subheader(words.plain(offer.product), anchor=False)
             if not offer.active:
-                st.markdown(":orange-badge[:material/pause: On hold]  \nIts plan isn't paid, or has ended.")
+                _draw_state("orange", "pause", _("On hold"), _("Its plan isn't paid, or has ended."))
             elif offer.state is SeatState.SUSPENDED:
-                st.markdown(":orange-badge[:material/pause: No seat left]  \nThe plan has fewer seats than people.")
+                _draw_state("orange", "pause", _("No seat left"), _("The plan has fewer seats than people."))
             else:
-                st.markdown(":green-badge[:material/check: You have a seat]")
-            words.quiet(f"Given to you by {words.plain(offer.by)}.")
+                _draw_state("green", "check", _("You have a seat"))
+            words.quiet(_("Given to you by {by}.").format(by=words.plain(offer.by)))
+
+
+def _draw_state(color: str, icon: str, label: str, why: str = "") -> None:
+    st.markdown("  \n".join(filter(None, [f":{color}-badge[:material/{icon}: {label}]", why])))
 
 
 def taken(found: Seats) -> str:
     """How many seats there are, and how many of them are taken."""
     there = len(found.people) + found.buyer_sits - found.short
-    return f"{there} of {words.count(found.quantity, 'seat', 'seats')} taken"
+    said = ngettext("{there} of {number} seat taken", "{there} of {number} seats taken", found.quantity)
+    return said.format(there=there, number=found.quantity)
+
+
+def _badge(state: SeatState) -> str:
+    color, icon, label = _BADGES[state]
+    return f":{color}-badge[:material/{icon}: {_(label)}]"
 
 
 def _draw_buyer(email: str, found: Seats) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"seat-own-{found.grant_id}"):
-        badge = _BADGES[SeatState.ACCEPTED] if found.buyer_sits else ":gray-badge[No seat]"
-        st.markdown(f"You &nbsp; {badge}", width="stretch")
+        badge = _badge(SeatState.ACCEPTED) if found.buyer_sits else f":gray-badge[{_('No seat')}]"
+        st.markdown(_("You &nbsp; {badge}").format(badge=badge), width="stretch")
         if found.buyer_sits and found.quantity > 1:
-            _button(found.grant_id, "Give my seat away", "logout", f"own-{found.grant_id}",
-                    lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=False),
-                    "Your seat is free. The plan stays yours.")  # fmt: skip
+            _button(
+                found.grant_id,
+                _("Give my seat away"),
+                "logout",
+                f"own-{found.grant_id}",
+                lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=False),
+                _("Your seat is free. The plan stays yours."),
+            )
         elif not found.buyer_sits and found.free:
-            _button(found.grant_id, "Take a seat", "login", f"own-{found.grant_id}",
-                    lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=True), "You have a seat.")  # fmt: skip
+            _button(
+                found.grant_id,
+                _("Take a seat"),
+                "login",
+                f"own-{found.grant_id}",
+                lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=True),
+                _("You have a seat."),
+            )
 
 
 def _draw_person(email: str, found: Seats, person: SeatView) -> None:
     """One seat of somebody else's, and what may be done about it."""
     shop, grant_id, name = process.shop(), found.grant_id, words.plain(person.email)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"seat-{person.id}"):
-        st.markdown(f"{name} &nbsp; {_BADGES[person.state]}", width="stretch")
+        st.markdown(f"{name} &nbsp; {_badge(person.state)}", width="stretch")
         if person.state is SeatState.INVITED:
-            _button(grant_id, "Send again", "mail", f"again-{person.id}",
-                    lambda: invitations.invite(shop, email, grant_id, person.email), f"A new code goes to {name}.")  # fmt: skip
+            _button(
+                grant_id,
+                _("Send again"),
+                "mail",
+                f"again-{person.id}",
+                lambda: invitations.invite(shop, email, grant_id, person.email),
+                _("A new code goes to {name}.").format(name=name),
+            )
         if person.state is SeatState.SUSPENDED:
             _draw_choice(email, found, person)
         else:
             _draw_replacing(email, grant_id, person)
-        _button(grant_id, "Remove", "person_remove", f"remove-{person.id}",
-                lambda: invitations.remove(shop, email, person.id),
-                f"{name} has no seat any more. The plan costs what it did: fewer seats are chosen below.")  # fmt: skip
+        _button(
+            grant_id,
+            _("Remove"),
+            "person_remove",
+            f"remove-{person.id}",
+            lambda: invitations.remove(shop, email, person.id),
+            _("{name} has no seat any more. The plan costs what it did: fewer seats are chosen below.").format(
+                name=name
+            ),
+        )
 
 
 def _draw_choice(email: str, found: Seats, person: SeatView) -> None:
@@ -100,45 +140,58 @@ def _draw_choice(email: str, found: Seats, person: SeatView) -> None:
     sitting = [each for each in found.people if each.state is SeatState.ACCEPTED]
     if not sitting:
         return
-    with st.popover("Let them have one", icon=":material/swap_horiz:", type="tertiary"):
-        st.markdown("In whose place?")
+    with st.popover(_("Let them have one"), icon=":material/swap_horiz:", type="tertiary"):
+        st.markdown(_("In whose place?"))
         for each in sitting:
             act = partial(invitations.choose, process.shop(), email, person.id, each.id)
             key = f"choose-{person.id}-{each.id}"
             _button(
-                found.grant_id, words.plain(each.email), "person", key, act, f"{words.plain(person.email)} has a seat."
+                found.grant_id,
+                words.plain(each.email),
+                "person",
+                key,
+                act,
+                _("{email} has a seat.").format(email=words.plain(person.email)),
             )
 
 
 def _draw_replacing(email: str, grant_id: str, person: SeatView) -> None:
     """A field for who is to have this seat instead."""
-    with st.popover("Replace", icon=":material/swap_horiz:", type="tertiary"):
-        guest = st.text_input("Their email", type="email", key=f"replace-with-{person.id}") or ""
-        _button(grant_id, "Give them this seat", "send", f"replace-{person.id}",
-                lambda: invitations.replace(process.shop(), email, person.id, guest),
-                f"{words.plain(guest)} is asked to take the seat.")  # fmt: skip
+    with st.popover(_("Replace"), icon=":material/swap_horiz:", type="tertiary"):
+        guest = st.text_input(_("Their email"), type="email", key=f"replace-with-{person.id}") or ""
+        _button(
+            grant_id,
+            _("Give them this seat"),
+            "send",
+            f"replace-{person.id}",
+            lambda: invitations.replace(process.shop(), email, person.id, guest),
+            _("{guest} is asked to take the seat.").format(guest=words.plain(guest)),
+        )
 
 
 def _draw_invitation(email: str, grant_id: str) -> None:
     row = st.form(f"invite-{grant_id}", clear_on_submit=True, border=False)
     with row, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         guest = st.text_input(
-            "Give somebody a seat", type="email", placeholder="their@email.com", key=f"guest-{grant_id}"
+            _("Give somebody a seat"), type="email", placeholder="their@email.com", key=f"guest-{grant_id}"
         )
-        asked = st.form_submit_button("Send invitation", icon=":material/send:")
+        asked = st.form_submit_button(_("Send invitation"), icon=":material/send:")
     guest = guest or ""
     if asked and guest.strip():
-        outcomes.act(grant_id, lambda: invitations.invite(process.shop(), email, grant_id, guest),
-             f"{words.plain(guest.strip())} gets a letter with a code.")  # fmt: skip
+        outcomes.act(
+            grant_id,
+            lambda: invitations.invite(process.shop(), email, grant_id, guest),
+            _("{guest} gets a letter with a code.").format(guest=words.plain(guest.strip())),
+        )
         st.rerun()
 
 
 def _draw_number(email: str, found: Seats) -> None:
     """Another number of seats: what it costs is shown before anything is billed."""
-    with st.popover("More or fewer seats", icon=":material/group:"):
-        wanted = int(st.number_input("Seats", 1, 999, found.quantity, key=f"wanted-{found.grant_id}"))
+    with st.popover(_("More or fewer seats"), icon=":material/group:"):
+        wanted = int(st.number_input(_("Seats"), 1, 999, found.quantity, key=f"wanted-{found.grant_id}"))
         if wanted == found.quantity:
-            words.quiet("Removing a person doesn't make the plan cheaper; fewer seats do.")
+            words.quiet(_("Removing a person doesn't make the plan cheaper; fewer seats do."))
             return
         try:
             change = seat_quantity.preview(process.shop(), email, found.grant_id, wanted)
@@ -147,10 +200,15 @@ def _draw_number(email: str, found: Seats) -> None:
             return
         for line in cost(change):
             st.markdown(line)
-        label = f"Change to {words.count(wanted, 'seat', 'seats')}"
+        label = ngettext("Change to {number} seat", "Change to {number} seats", wanted).format(number=wanted)
         if st.button(label, type="primary", key=f"change-{found.grant_id}"):
-            outcomes.act(found.grant_id, lambda: seat_quantity.carry_out(process.shop(), email, change),
-                 f"The plan has {words.count(wanted, 'seat', 'seats')} now.")  # fmt: skip
+            outcomes.act(
+                found.grant_id,
+                lambda: seat_quantity.carry_out(process.shop(), email, change),
+                ngettext("The plan has {number} seat now.", "The plan has {number} seats now.", wanted).format(
+                    number=wanted
+                ),
+            )
             st.rerun()
 
 
@@ -158,13 +216,15 @@ def cost(change: Change) -> list[str]:
     """What a change comes to, in words."""
     due = change.due
     now = (
-        f"**{price(due)}** now, for the rest of the period."
+        _("**{due}** now, for the rest of the period.").format(due=price(due))
         if due.amount > 0
-        else f"Nothing now. {price(Money(-due.amount, due.currency))} is taken off what comes next."
+        else _("Nothing now. {amount} is taken off what comes next.").format(
+            amount=price(Money(-due.amount, due.currency))
+        )
         if due.amount < 0
-        else "Nothing now."
+        else _("Nothing now.")
     )
-    return [now, f"Then {price(change.then)} every {change.interval}, without taxes and discounts."]
+    return [now, outcomes.then(change.then, change.interval)]
 
 
 def _button(grant_id: str, label: str, icon: str, key: str, act: Callable[[], None], said: str) -> None:

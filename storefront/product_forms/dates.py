@@ -2,11 +2,12 @@
 
 from datetime import date as Day
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from core.catalog import wall_times
+from core.foundation import settings
 from core.kinds.offers import Offer
 from core.kinds.workshops import DateView
 from core.owner.shelves import checking, dates
@@ -81,7 +82,7 @@ def add(offer: Offer, *, name: str = "date-more") -> None:
     gate.me()
     shop = process.shop()
     last = max((date.starts_at for date in offer.dates), default=shop.now())
-    zones = sorted(available_timezones())
+    zones = sorted(settings.zones())
     usual = offer.dates[-1].timezone if offer.dates else shop.settings.zone.key
     zone = st.selectbox("Time zone", zones, zones.index(usual), key="date-zone") or usual
     starts = choose_beginning(zone, (last.astimezone(ZoneInfo(zone)) + timedelta(days=7)).date(), time(17), "date")

@@ -71,6 +71,14 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
             limit = int(entry.get("download", {}).get("downloads", 0))
             limit = int(right.number_input("Downloads of each file, 0 for any", 0, 10_000, limit, key=f"limit-{key}"))
             said["download"] = {"downloads": limit} if limit else {}
+            parts = left.text_input(
+                "Parts of a bundle",
+                ", ".join(entry.get("parts", [])),
+                key=f"parts-{key}",
+                placeholder="guide, kit",
+                help="The addresses of two or more downloads or licences that are sold together, in place of files.",
+            )
+            said["parts"] = [each.strip() for each in parts.split(",") if each.strip()]
         case Kind.PLAN:
             plan = entry.get("plan", {})
             days = int(right.number_input("Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}"))

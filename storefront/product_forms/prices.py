@@ -1,5 +1,8 @@
 """The prices of a product: what it costs, with a new price in place of one, or beside it."""
 
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
 import streamlit as st
 
 from core.catalog.products import Interval, Kind
@@ -13,6 +16,9 @@ from storefront.amounts import price
 from storefront.back_office import dialogs, gate
 
 _TAX = {INCLUSIVE: "include tax", EXCLUSIVE: "have tax come on top"}
+# How a price that is paid once may be not the same for everybody.
+_SAME, _LESS, _OWN = "same", "less", "own"
+_WAYS = {_SAME: "The same at all times", _LESS: "Less, until a day", _OWN: "What buyers say, this at least"}
 INTERVALS = {Interval.MONTH: "Monthly", Interval.YEAR: "Yearly"}
 
 
@@ -48,17 +54,30 @@ def draw_open(offer: Offer) -> None:
     for tag in offer.prices:
         if dialogs.is_open(f"price-new-{tag.id}"):
             _replace(tag)
+        if dialogs.is_open(f"price-way-{tag.id}"):
+            _choose_way(tag)
         if dialogs.is_open(f"price-end-{tag.id}"):
             _end(tag)
 
 
 def said(tag: PriceTag) -> str:
-    """A price and how often it is billed."""
+    """A price and how often it is billed, or how else it is not the same for everybody."""
+    if tag.least is not None:
+        return f"What buyers say, from {price(tag.least)}, {price(tag.amount)} suggested"
+    if tag.before and tag.until:
+        return (
+            f"{price(tag.amount)} instead of {price(tag.before)} until {tag.until.astimezone(_zone()):%d %B %Y, %H:%M}"
+        )
     return f"{price(tag.amount)}{f' {words.EACH[tag.interval]}' if tag.interval else ''}"
 
 
+def _zone() -> ZoneInfo:
+    return process.shop().settings.zone
+
+
 def _draw_buttons(tag: PriceTag) -> None:
-    for name, label, icon in (("new", "New price", "edit"), ("end", "Archive", "archive")):
+    ways = [] if tag.interval else [("way", "Sale", "sell")]
+    for name, label, icon in (("new", "New price", "edit"), *ways, ("end", "Archive", "archive")):
         st.button(
             label, type="tertiary", icon=f":material/{icon}:", key=f"open-price-{name}-{tag.id}",
             on_click=dialogs.opener(f"price-{name}-{tag.id}"),
@@ -81,6 +100,38 @@ def _replace(tag: PriceTag) -> None:
             return f"It costs {price(costs)} from now on."
 
         dialogs.carry_out(f"price-new-{tag.id}", act)
+
+
+@st.dialog("Sale, or what buyers say", icon=":material/sell:", on_dismiss=dialogs.close)
+def _choose_way(tag: PriceTag) -> None:
+    gate.me()
+    ordinary = tag.before or tag.amount
+    standing = _OWN if tag.least is not None else _LESS if tag.before else _SAME
+    way = st.radio("It costs", list(_WAYS), list(_WAYS).index(standing), format_func=_WAYS.__getitem__, key="price-way")
+    text, day = "", None
+    if way != _SAME:
+        text = (
+            st.text_input(f"Amount in {ordinary.currency.upper()}", key="price-way-amount", placeholder="19.00") or ""
+        )
+    if way == _LESS:
+        day = st.date_input("The last day of the sale", key="price-way-day")
+        words.quiet("From the day after it costs what it did before, also in carts that were filled earlier.")
+    if st.button("Keep it so", type="primary", key="price-way-do"):
+
+        def act(deed: Deed) -> str:
+            if way == _SAME:
+                pricing.reduce(process.shop(), tag.id, None, deed=deed)
+                return f"It costs {price(ordinary)}."
+            costs = Money.parse(text.strip(), ordinary.currency)
+            if way == _OWN:
+                pricing.let_choose(process.shop(), tag.id, costs, deed=deed)
+                return f"Buyers say what they pay, from {price(costs)}."
+            assert isinstance(day, date)
+            until = datetime.combine(day, time(23, 59, 59), _zone())
+            pricing.reduce(process.shop(), tag.id, costs, until=until, deed=deed)
+            return f"It costs {price(costs)} until the end of {day:%d %B %Y}."
+
+        dialogs.carry_out(f"price-way-{tag.id}", act)
 
 
 @st.dialog("Another price", icon=":material/add:", on_dismiss=dialogs.close)

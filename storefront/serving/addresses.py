@@ -9,18 +9,22 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.catalog import seller
+from core.catalog.looks import brand
 from core.shop import Shop
-from storefront import frame, pictures
+from storefront import frame
 from storefront.serving.first_html import Documents
 from storefront.serving.plain_html import PlainPages
-from storefront.serving.share_pictures import SharePictures, icon
+from storefront.serving.share_pictures import SharePictures
 
 # Streamlit's own, which no route of ours matches. Its static files are served before this is asked.
 _STREAMLIT = ("/_stcore/", "/app/static/", "/media/", "/component/", "/auth/", "/oauth2callback")
+# The address stays when the icon changes.
+_SOON = {"Cache-Control": "public, max-age=600"}
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
 # Behind these is nothing that is the same for everybody.
 _NOT_FOR_SEARCHING = (
-    "/api/", "/owner", "/cart", "/thanks", "/purchases", "/account", "/seat", "/ticket/", "/join/", "/waiting/",
+    "/api/", "/owner", "/buy/", "/cart", "/thanks", "/purchases", "/account", "/seat", "/order", "/ticket/", "/join/",
+    "/waiting/",
 )  # fmt: skip
 
 
@@ -46,19 +50,28 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
         return Response(f"{xml}{places}</urlset>", media_type="application/xml")
 
     async def favicon(_request: Request) -> Response:
-        return Response(await run_in_threadpool(icon, pictures.favicon()), headers=_A_DAY, media_type="image/x-icon")
+        found = brand.of(await plain.texts(), shop.settings)
+        drawn = await run_in_threadpool(made.icon, found, "ICO")
+        return Response(drawn, headers=_SOON, media_type="image/x-icon")
+
+    async def touch_icon(_request: Request) -> Response:
+        found = brand.of(await plain.texts(), shop.settings)
+        return Response(await run_in_threadpool(made.icon, found, "PNG"), headers=_SOON, media_type="image/png")
 
     async def share(request: Request) -> Response:
         product = request.path_params.get("product")
         offer = await plain.offer(product) if product else next(iter((await plain.offers()).values()), None)
         if product and offer is None:
             return Response(status_code=404)
-        image, name = (offer.image, offer.name) if offer else ("", shop.settings.shop_name)
+        about = brand.of(await plain.texts(), shop.settings)
+        image, name = (offer.picture, offer.name) if offer else ("", about.name)
+        if not product and about.cover:
+            image, name = about.cover, about.name
         return Response(await run_in_threadpool(made.of, image, name), headers=_A_DAY, media_type="image/png")
 
     found = {
         "/robots.txt": robots, "/sitemap.xml": sitemap, "/favicon.ico": favicon, "/favicon.png": favicon,
-        "/share.png": share, "/share/{product}.png": share,
+        "/apple-touch-icon.png": touch_icon, "/share.png": share, "/share/{product}.png": share,
     }  # fmt: skip
     return [Route(path, endpoint) for path, endpoint in found.items()]
 

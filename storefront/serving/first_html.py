@@ -19,8 +19,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
+from core.catalog import products
+from core.foundation import signing
+from core.kinds.offers import Availability
+from core.languages import sentences
+from core.languages.sentences import _, marked
 from storefront import frame, links, pictures, stylesheets
 from storefront.serving import plain_html
+from storefront.serving.buy_form import Link
 from storefront.serving.crowd import Crowd
 from storefront.serving.plain_html import PlainPage, PlainPages
 from storefront.serving.while_away import WhileAway
@@ -28,8 +34,9 @@ from storefront.serving.while_away import WhileAway
 _PAGES = pictures.STATIC.parent / "buyer_pages"
 # What pages without a plain side are called until they are drawn.
 _CALLED = {
-    "cart": "Cart", "purchases": "Your purchases", "thanks": "Thank you", "withdraw": "Withdraw from contract",
-    "account": "Your account", "seat": "Your seat",
+    "cart": marked("Cart"), "purchases": marked("Your purchases"), "thanks": marked("Thank you"),
+    "withdraw": marked("Withdraw from contract"), "account": marked("Your account"), "seat": marked("Your seat"),
+    "order": marked("Your order"),
 }  # fmt: skip
 _BACK_OFFICE = "Back office"
 _PARTS = (
@@ -51,13 +58,12 @@ class Documents:
 
     def __init__(self) -> None:
         style = f"<style>{_minified(pictures.STATIC / 'first.css')}</style>"
-        icon = f'<link rel="icon" href="/app/static/brand/{pictures.favicon()}">'
         self._alone = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">{icon}{style}{_FONTS}'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">{style}{_FONTS}'
         )
         script = f"<script>{_minified(pictures.STATIC / 'first.js')}</script>"
-        self._before, self._between, self._after = _of_streamlit(f"{script}{icon}{style}{_early()}{_FONTS}")
+        self._before, self._between, self._after = _of_streamlit(f"{script}{style}{_early()}{_FONTS}")
 
     def alone(self, request: HTTPConnection, page: PlainPage, status: int = 200, *, again: int = 0) -> Response:
         """The plain page, and no script. Whoever asks is told to ask `again` after so many seconds."""
@@ -67,16 +73,19 @@ class Documents:
             answer.headers["Retry-After"] = str(again)
         return answer
 
-    def first(self, request: HTTPConnection, page: PlainPage) -> Response:
+    def first(self, request: HTTPConnection, page: PlainPage, status: int = 200) -> Response:
         """The plain page, until Streamlit has drawn it."""
         content = f'<div id="first">{page.content}</div>{_AWAY}'
         html = "".join((self._before, page.head, self._between, content, self._after))
-        return _answer(request, html, 200, "no-cache")
+        return _answer(request, html, status, "no-cache")
 
 
 def _answer(request: HTTPConnection, html: str, status: int, cache: str) -> Response:
     """Packed here: Streamlit packs no first page."""
-    headers = {"Cache-Control": cache, "Vary": "Accept-Encoding"}
+    headers = {
+        "Cache-Control": cache, "Vary": "Accept-Encoding, Accept-Language", "Content-Language": sentences.tag(),
+    }  # fmt: skip
+    html = html.replace('<html lang="en"', f'<html lang="{sentences.tag()}"', 1)
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return HTMLResponse(html, status, headers)
     return HTMLResponse(_packed(html), status, {**headers, "Content-Encoding": "gzip"})
@@ -96,14 +105,32 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
         return documents.first(request, page)
 
     async def open_shop(request: Request) -> Response:
-        page = await plain.shop()
+        asked = request.query_params
+        number = asked.get("page", "")
+        page = await plain.shop(
+            int(number) if re.fullmatch("[0-9]{1,6}", number) else 1, asked.get("q", "").strip()[:100]
+        )
         return documents.alone(request, page) if crowd.is_full else first(request, page)
 
     async def open_product(request: Request) -> Response:
         page = await plain.product(request.path_params.get("product") or request.query_params.get("p", ""))
         if page is None:
-            return documents.alone(request, plain.missing(), 404)
+            missing = plain.missing()
+            # Who works here may be about to see a draft: the page itself finds that out, once it is drawn.
+            signed_in = signing.SIGN_IN_COOKIE in request.cookies and not crowd.is_full
+            return documents.first(request, missing, 404) if signed_in else documents.alone(request, missing, 404)
         return documents.alone(request, page) if crowd.is_full else first(request, page)
+
+    async def open_buying(request: Request) -> Response:
+        """A page in plain HTML with a button: whoever only looks where a link leads, as programs do, has ordered nothing."""
+        product = request.path_params["product"]
+        offer = await plain.offer(product)
+        if offer is None:
+            return documents.alone(request, plain.missing(), 404)
+        if offer.availability is not Availability.ON_SALE:
+            return RedirectResponse(products.page_path(product), 303)
+        address = request.client.host if request.client else ""
+        return documents.alone(request, await plain.buying(offer, Link.read(request.query_params), address))
 
     def opens_document(name: str) -> Endpoint:
         async def open_document(request: Request) -> Response:
@@ -113,7 +140,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
 
     def opens(title: str) -> Endpoint:
         async def open_page(request: Request) -> Response:
-            return first(request, await plain.other(title))
+            return first(request, await plain.other(_(title) if title else ""))
 
         return open_page
 
@@ -123,6 +150,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
     found |= {f"/{path}": opens(_BACK_OFFICE) for path in links.OWNER_PATHS.values()}
     found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
     found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
+    found["/buy/{product}"] = open_buying
 
     def page_away(request: Request) -> Response:
         return documents.alone(request, plain.away(), 503, again=plain_html.AGAIN)

@@ -2,13 +2,14 @@
 
 import io
 from collections import OrderedDict
-from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
 from core.catalog import products
+from core.catalog.looks import drawn_covers
+from core.catalog.looks.brand import Brand
 from core.shop import Shop
 from storefront import pictures
 
@@ -26,6 +27,9 @@ _MOST_KEPT = 128
 # Behind a name where there is no picture: the brand's blue, and white.
 _BLUE, _WHITE = "#2443c8", "#ffffff"
 _ICON_SIZES = (16, 32, 48)
+_TOUCH = 180
+# What stands for a shop without an icon of its own.
+_NO_ICON = "brand/shop-favicon.svg"
 
 
 class SharePictures:
@@ -46,6 +50,29 @@ class SharePictures:
                 self._made.popitem(last=False)
             return self._made[image, name]
 
+    def icon(self, brand: Brand, form: Literal["ICO", "PNG"]) -> bytes:
+        """The shop's icon as a file of several sizes, or as the one picture that home screens take."""
+        with self._making:
+            if (brand.icon, form) not in self._made:
+                self._made[brand.icon, form] = self._make_icon(brand.icon, form)
+            return self._made[brand.icon, form]
+
+    def _make_icon(self, key: str, form: Literal["ICO", "PNG"]) -> bytes:
+        from PIL import Image
+
+        drawing = (
+            self._read(key) if key else _rendered((pictures.STATIC / _NO_ICON).read_text(encoding="utf-8"), _TOUCH)
+        )
+        found = Image.open(io.BytesIO(drawing)).convert("RGBA")
+        square = Image.new("RGBA", (max(found.size),) * 2)
+        square.paste(found, ((square.width - found.width) // 2, (square.height - found.height) // 2))
+        written = io.BytesIO()
+        if form == "PNG":
+            square.resize((_TOUCH, _TOUCH), Image.Resampling.LANCZOS).save(written, "PNG")
+        else:
+            square.save(written, "ICO", sizes=[(size, size) for size in _ICON_SIZES])
+        return written.getvalue()
+
     def _make(self, image: str, name: str) -> bytes:
         from PIL import Image, ImageOps  # not before somebody shares a link
 
@@ -57,23 +84,14 @@ class SharePictures:
         return _png(ImageOps.fit(found, SIZE))
 
     def _read(self, image: str) -> bytes:
+        if drawing := drawn_covers.drawn(image):
+            return drawing
         if image.startswith(products.UPLOADED):
             return b"".join(self._shop.storage.read_in_chunks(image))
         if image.startswith("<svg"):
             return _rendered(image, SIZE[0])
         path = pictures.STATIC / image
         return _rendered(path.read_text(encoding="utf-8"), SIZE[0]) if path.suffix == ".svg" else path.read_bytes()
-
-
-@cache
-def icon(name: str) -> bytes:
-    """A drawing of the brand as an icon file of several sizes."""
-    from PIL import Image
-
-    drawn = _rendered((pictures.STATIC / "brand" / name).read_text(encoding="utf-8"), _ICON_SIZES[-1])
-    written = io.BytesIO()
-    Image.open(io.BytesIO(drawn)).save(written, "ICO", sizes=[(size, size) for size in _ICON_SIZES])
-    return written.getvalue()
 
 
 def _rendered(svg: str, width: int) -> bytes:

@@ -78,6 +78,7 @@ def _offer(offer: Offer, tag: PriceTag, url: str, *, available: bool) -> Mapping
         "@type": "Offer", "url": url, "price": str(tag.amount.major), "priceCurrency": tag.amount.currency.upper(),
         "availability": f"https://schema.org/{'InStock' if available else 'SoldOut'}",
         **({"name": f"{offer.name}, each {tag.interval}"} if tag.interval else {}),
+        **({"priceValidUntil": tag.until.isoformat()} if tag.until else {}),
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from core.attendance import waiting
 from core.foundation.errors import PlacesFree, ShopError
 from core.kinds.offers import Offer
 from core.kinds.workshops import DateView
+from core.languages.sentences import _
 from storefront import dates, process, sentences, visitor, words
 
 
@@ -14,7 +15,7 @@ def draw(offer: Offer) -> None:
     full = {date.id: date for date in offer.dates if not date.left}
     if not full:
         return
-    with st.expander("Wait for a place", icon=":material/hourglass_top:", expanded=len(full) == len(offer.dates)):
+    with st.expander(_("Wait for a place"), icon=":material/hourglass_top:", expanded=len(full) == len(offer.dates)):
         if said := st.session_state.pop(f"waiting-{offer.id}", ""):
             st.success(said, icon=":material/check_circle:")
             return
@@ -22,11 +23,15 @@ def draw(offer: Offer) -> None:
             date_id = _choose(offer, full)
             places = 1
             if offer.max_quantity > 1:
-                places = int(st.number_input("Places", 1, offer.max_quantity, 1, key=f"wait-places-{offer.id}"))
-            email = st.text_input("Your email", visitor.signed_in() or "", type="email", key=f"wait-email-{offer.id}")
-            sent = st.form_submit_button("Put me on the list", type="primary", width="stretch")
+                places = int(st.number_input(_("Places"), 1, offer.max_quantity, 1, key=f"wait-places-{offer.id}"))
+            email = st.text_input(
+                _("Your email"), visitor.signed_in() or "", type="email", key=f"wait-email-{offer.id}"
+            )
+            sent = st.form_submit_button(_("Put me on the list"), type="primary", width="stretch")
         words.quiet(
-            "When a place is free and it's your turn, we hold it for you and write. Nothing is charged until you pay."
+            _(
+                "When a place is free and it's your turn, we hold it for you and write. Nothing is charged until you pay."
+            )
         )
         if sent:
             _join(offer, full[date_id], (email or "").strip(), places)
@@ -38,7 +43,7 @@ def _choose(offer: Offer, full: dict[str, DateView]) -> str:
         st.markdown(f":material/event: **{dates.of(date)[0]}**")
         return date.id
     return st.selectbox(
-        "Date", list(full), format_func=lambda date_id: dates.of(full[date_id])[0], key=f"wait-date-{offer.id}"
+        _("Date"), list(full), format_func=lambda date_id: dates.of(full[date_id])[0], key=f"wait-date-{offer.id}"
     )
 
 
@@ -46,10 +51,10 @@ def _join(offer: Offer, date: DateView, email: str, places: int) -> None:
     try:
         waiting.join(process.shop(), date.id, email, places=places, sender=visitor.sender())
     except PlacesFree:
-        st.info("There is a place free right now. Reload the page to buy it.", icon=":material/event_available:")
+        st.info(_("There is a place free right now. Reload the page to buy it."), icon=":material/event_available:")
     except ShopError as error:
         st.warning(sentences.of(error), icon=":material/error:")
     else:
-        said = f"You are on the list for {dates.of(date)[0]}. We have written to {words.plain(email)}."
-        st.session_state[f"waiting-{offer.id}"] = said
+        said = _("You are on the list for {day}. We have written to {email}.")
+        st.session_state[f"waiting-{offer.id}"] = said.format(day=dates.of(date)[0], email=words.plain(email))
         st.rerun()

@@ -70,6 +70,8 @@ WRONG: dict[str, list[list[str]]] = {
     "import customers": [["none.csv"]],
     "import orders": [["none.csv"]],
     "import licenses": [["none.csv"]],
+    "languages template": [[], ["x.po", "--language", "klingon"]],
+    "languages check": [["--everything"]],
     "withdraw accept": [[]],
     "withdraw decline": [["wd_1"]],
 }

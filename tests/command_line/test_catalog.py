@@ -47,8 +47,8 @@ def test_a_catalogue_with_mistakes_is_refused_with_a_sentence_for_each(pushcart:
     heading, *mistakes = said.complaints
     assert heading == "The catalogue was not applied:"
     assert mistakes == [
-        "products.0.prices.0: Stripe charges no less than €0.50 (line 6)",
-        "products.1.colour: there is no such field (line 15)",
+        "Line 6: price “guide-eur” of product “Field Guide”: Stripe charges no less than €0.50",
+        "Line 15: product “Plan”: `colour` is not known here",
     ]
 
 

@@ -10,7 +10,7 @@ from core.journeys.checkout import Basket, Item
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
 from core.people import sign_in
-from core.people.receipt_copies import ReceiptCopy
+from core.people.receipts.receipt_copies import ReceiptCopy
 from core.shop import Shop
 from tests import builders
 from tests.command_line.conftest import Run

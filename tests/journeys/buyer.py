@@ -34,13 +34,27 @@ _FOCUSED = """() => {
     return it.ariaLabel || it.labels?.[0]?.innerText || it.innerText;
 }"""
 
+# Done when the page's script has run. What is too quick to be seen running has run after a while.
+_GO_ON = """to => new Promise(done => {
+    const app = document.querySelector("[data-testid=stApp]"), rests = () => app.dataset.testScriptState === "notRunning";
+    const seen = new MutationObserver(changes => {
+        if (rests() && changes.some(each => each.oldValue === "running")) { seen.disconnect(); done(); }
+    });
+    seen.observe(app, { attributeFilter: ["data-test-script-state"], attributeOldValue: true });
+    setTimeout(done, 3000);
+    history.pushState(null, "", to);
+    dispatchEvent(new PopStateEvent("popstate"));
+})"""
+
 
 class Buyer:
     """One browser with one tab. Whatever goes wrong behind the scenes is kept in `troubles`."""
 
-    def __init__(self, browser: Browser, stand: Stand, email: str, *, ignore_https_errors: bool = False) -> None:
+    def __init__(
+        self, browser: Browser, stand: Stand, email: str, *, language: str = "en-GB", ignore_https_errors: bool = False
+    ) -> None:
         self.context = browser.new_context(
-            viewport={"width": 1280, "height": 900}, locale="en-GB", ignore_https_errors=ignore_https_errors
+            viewport={"width": 1280, "height": 900}, locale=language, ignore_https_errors=ignore_https_errors
         )
         self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
@@ -59,6 +73,14 @@ class Buyer:
         """Type an address of the shop, or a whole one. A page that begins as plain HTML is the page itself by then."""
         self.page.goto(address if address.startswith("http") else self.stand.url + address)
         expect(self.page.locator("body:has(#root) #first")).to_have_count(0)
+
+    def goes_on_to(self, address: str) -> None:
+        """Another page of the shop in the page that is open, as by the browser's own buttons: it need not begin anew."""
+        before, elsewhere = self.page.title(), urlsplit(address).path != urlsplit(self.page.url).path
+        self.page.evaluate(_GO_ON, address)
+        if elsewhere:
+            expect(self.page).not_to_have_title(before)
+        self.page.get_by_role("heading", level=1).first.wait_for()
 
     def opens_in_new_tab(self, address: str) -> None:
         """The same in another tab, which is the one in use from now on."""
@@ -218,6 +240,11 @@ class Buyer:
 def link_in(letter: dict[str, str]) -> str:
     """The link to the library that a letter holds."""
     return _found(re.compile(r"(http\S+/purchases\?letter=\S+)"), letter["text"])
+
+
+def order_link_in(letter: dict[str, str]) -> str:
+    """The link to its order that a letter holds."""
+    return _found(re.compile(r"(http\S+/order/\S+)"), letter["text"])
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str:

@@ -11,7 +11,7 @@ from tests.browser import for_tests
 from tests.journeys.buyer import PATIENCE, Buyer
 from tests.journeys.stand import LINES, ROOT, Stand
 
-Arrive = Callable[[str], Buyer]
+Arrive = Callable[..., Buyer]
 
 
 # Both end with this folder, so that the tests after it have their thread's event loop back.
@@ -52,11 +52,11 @@ def stand(_stand: Stand, expected_complaints: list[str]) -> Iterator[Stand]:
 
 @pytest.fixture
 def arrive(browser: Browser, stand: Stand) -> Iterator[Arrive]:
-    """Has somebody of this name arrive with a browser and an address of their own. Trouble in a browser fails the test."""
+    """Has somebody of this name arrive with a browser, its language and an address of their own. Its trouble fails the test."""
     buyers: list[Buyer] = []
 
-    def new(name: str) -> Buyer:
-        buyers.append(Buyer(browser, stand, email=f"{name}-{token_hex(3)}@example.com"))
+    def new(name: str, language: str = "en-GB") -> Buyer:
+        buyers.append(Buyer(browser, stand, email=f"{name}-{token_hex(3)}@example.com", language=language))
         return buyers[-1]
 
     yield new

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.journeys.buyer import Buyer, link_in
+from tests.journeys.buyer import Buyer, order_link_in
 from tests.journeys.stand import LINES, Stand
 from tests.machine import free_port
 from tests.proxies import PROXIES, program
@@ -62,11 +62,11 @@ def test_a_guide_is_bought_downloaded_and_found_again(
         assert all(cookie["secure"] for cookie in nora.context.cookies() if cookie["name"].startswith("pushcart"))
 
         [receipt] = behind.letters(nora.email)
-        link = link_in(receipt)
-        assert link.startswith(f"{behind.url}/purchases?letter=")
+        link = order_link_in(receipt)
+        assert link.startswith(f"{behind.url}/order/")
         later = Buyer(browser, behind, email=nora.email, ignore_https_errors=True)
         later.opens(link)
-        later.clicks(re.compile("Open|Show|Continue|Sign in"))
+        later.clicks(re.compile("^Open order"))
         later.sees(number)
         assert not nora.troubles + later.troubles
         nora.context.close()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.journeys.buyer import ASKS_THE_BANK, DECLINED, PAYMENT_REQUIRED, Buyer, link_in
@@ -53,6 +54,39 @@ def test_a_guide_is_bought_in_one_tab_and_downloaded_at_once(arrive: Arrive, sta
     stranger.does_not_see(nora.email)
     expect(stranger.page.locator("a[href*='/downloads/']")).to_have_count(0)
     assert "nora" not in stranger.page.content()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_is_bought_at_once_by_a_link_together_and_for_nothing(arrive: Arrive, stand: Stand, width: int) -> None:
+    mia = arrive("mia")
+    mia.page.set_viewport_size({"width": width, "height": 844})
+    mia.opens("/product?p=quiet-launch")
+    mia.tabs_to("Buy now")
+    mia.page.keyboard.press("Enter")
+    mia.arrives_at_payment()
+    mia.opens("/cart")
+    mia.sees_heading("Your cart is empty")
+
+    mia.opens("/buy/first-launch?quantity=7")
+    mia.sees("€89")
+    mia.sees("you can buy one at a time")
+    mia.clicks("Go to payment")
+    mia.arrives_at_payment()
+    mia.pays()
+    mia.returns()
+    together = stand.order(mia.sees_everything_delivered())
+    assert [(line["product"], line["unit_amount"]) for line in together["lines"]] == [
+        ("quiet-launch", 2390), ("proposal-kit", 6510),
+    ]  # fmt: skip
+    assert mia.downloads("PDF")
+
+    mia.opens("/product?p=nine-week-plan")
+    mia.page.get_by_label("Your email", exact=True).fill(mia.email)
+    mia.clicks("Get it free")
+    free = stand.order(mia.sees_everything_delivered())
+    assert (free["amount_total"], free["stripe"]["payment_intent"]) == (0, None)
+    assert mia.downloads("Spreadsheet")
+    assert len(stand.letters(mia.email)) == 2
 
 
 def test_a_declined_card_is_said_so_and_another_one_pays(arrive: Arrive, stand: Stand) -> None:

@@ -1,4 +1,4 @@
-"""Coming back weeks later: by the letter's link, or by a code. Reading a letter changes nothing, only a click does."""
+"""Coming back weeks later: to one order by the letter's link, to all by a code. Reading a letter changes nothing, a click does."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.buyer import Buyer, link_in
+from tests.journeys.buyer import ALL_YOURS, Buyer, link_in, order_link_in
 from tests.journeys.conftest import Arrive
 from tests.journeys.stand import Stand
 
@@ -32,46 +32,41 @@ def sees_nobody_signed_in(buyer: Buyer) -> None:
     buyer.does_not_see("Signed in as")
 
 
-def test_a_letter_signs_in_once_after_a_click_and_for_this_browser_alone(
+def test_a_letter_opens_its_order_after_a_click_and_on_this_browser_alone(
     arrive: Arrive, letter: dict[str, str], sold_files: Path
 ) -> None:
     scanner = arrive("scanner")
-    scanner.opens(link_in(letter))
-    scanner.page.get_by_role("button", name=f"Continue as {letter['to']}").wait_for()
+    scanner.opens(order_link_in(letter))
+    scanner.page.get_by_role("button", name=re.compile("^Open order")).wait_for()
+    assert not [each for each in scanner.context.cookies() if each["name"] == "pushcart_orders"]
     lea = arrive("lea")
-    lea.opens(link_in(letter))
-    lea.clicks(f"Continue as {letter['to']}")
-    sees_library_of(letter["to"], lea)
+    lea.opens(order_link_in(letter))
+    lea.clicks(re.compile("^Open order"))
+    lea.sees_heading(ALL_YOURS)
+    lea.does_not_see(letter["to"])
     assert lea.downloads("PDF") == (sold_files / "the-quiet-launch.pdf").read_bytes()
     lea.page.reload()
-    sees_library_of(letter["to"], lea)
-    lea.opens_in_new_tab("/purchases")
-    sees_library_of(letter["to"], lea)
+    lea.sees_heading(ALL_YOURS)
+    opened = lea.page.url
 
     cookies: list[Any] = lea.context.cookies()
     forger = arrive("forger")
     forger.context.add_cookies([each | {"value": each["value"][:-4] + "AAAA"} for each in cookies])
-    forger.opens("/purchases")
-    sees_nobody_signed_in(forger)
-    lea.clicks("Sign out")
+    forger.opens(opened)
+    forger.sees_heading("This order isn't open here")
+    lea.opens("/purchases")
     sees_nobody_signed_in(lea)
-    thief = arrive("thief")
-    thief.context.add_cookies(cookies)
-    thief.opens("/purchases")
-    sees_nobody_signed_in(thief)
 
 
-def test_a_used_letter_leads_to_a_code_with_the_address_filled_in(
+def test_the_library_takes_a_code_for_which_a_letter_needs_no_typing(
     arrive: Arrive, stand: Stand, letter: dict[str, str], sold_files: Path
 ) -> None:
-    elsewhere, lea = arrive("elsewhere"), arrive("lea")
-    elsewhere.opens(link_in(letter))
-    elsewhere.clicks(f"Continue as {letter['to']}")
-    sees_library_of(letter["to"], elsewhere)
+    lea = arrive("lea")
     lea.opens(link_in(letter))
-    lea.sees("That link was used before")
-    expect(lea.page.get_by_label("Email")).to_have_value(letter["to"])
-    lea.clicks("Send code")
+    lea.clicks(re.compile("^Send a code to"))
+    lea.sees("We sent a code to")
+    lea.does_not_see(letter["to"])
+    lea.page.reload()
     lea.sees("We sent a code to")
     digits = re.findall(r"\b\d{6}\b", stand.letters(letter["to"], 2)[-1]["subject"])[0]
     for tried, outcome in ((f"{(int(digits) + 1) % 1_000_000:06d}", "That isn't the code."), (digits, "Signed in as")):
@@ -80,3 +75,10 @@ def test_a_used_letter_leads_to_a_code_with_the_address_filled_in(
         lea.sees(outcome)
     sees_library_of(letter["to"], lea)
     assert lea.downloads("EPUB") == (sold_files / "the-quiet-launch.epub").read_bytes()
+    cookies: list[Any] = lea.context.cookies()
+    lea.clicks("Sign out")
+    sees_nobody_signed_in(lea)
+    thief = arrive("thief")
+    thief.context.add_cookies(cookies)
+    thief.opens("/purchases")
+    sees_nobody_signed_in(thief)

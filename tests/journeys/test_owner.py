@@ -92,3 +92,46 @@ def test_the_doctor_finds_the_demo_well_and_the_page_says_so(arrive: Arrive, sta
     owner.sees("The key may do all that the shop does.")
     owner.clicks(re.compile("Look again$"))
     owner.sees(re.compile("A signed ping to .* arrived"))
+
+
+LOGO = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 60"><script>alert(1)</script>'
+    '<rect width="900" height="60" fill="#c04"/></svg>'
+)
+
+
+def test_a_shop_that_looks_like_its_sellers_is_seen_at_once_on_either_ground_and_at_either_width(
+    arrive: Arrive, stand: Stand
+) -> None:
+    owner, buyer = arrive("owner"), arrive("opal")
+    enters(owner)
+    owner.opens("/owner-shop")
+    owner.sees_heading("Shop settings")
+    owner.page.get_by_label("Name of the shop").fill("Kräuterhof & Töchter")
+    owner.page.get_by_label("Colour", exact=True).fill("#fd0")
+    owner.page.get_by_label("Colour", exact=True).press("Enter")
+    owner.page.get_by_test_id("stFileUploader").first.locator("input").set_input_files(
+        {"name": "logo.svg", "mimeType": "image/svg+xml", "buffer": LOGO.encode()}
+    )
+    expect(owner.page.get_by_text("logo.svg").first).to_be_visible()
+    owner.page.get_by_text("Without this logo on dark pages").click()
+    owner.clicks(re.compile("Save$"))
+    owner.sees("Everybody sees it now.")
+    try:
+        for width, ground in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
+            buyer.page.set_viewport_size({"width": width, "height": 844})
+            buyer.page.emulate_media(color_scheme="dark" if ground == "dark" else "light")
+            buyer.opens("/product?p=quiet-launch")
+            button = buyer.page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Add to cart$"))
+            expect(button).to_have_css("background-color", "rgb(255, 221, 0)")
+            expect(button).to_have_css("color", "rgb(0, 0, 0)")
+            expect(buyer.page).to_have_title("The Quiet Launch · Kräuterhof & Töchter")
+            logo = buyer.page.get_by_test_id("stHeaderLogo").first
+            assert re.search(r"/api/pictures/[0-9a-f]{64}/logo\.png$", logo.get_attribute("src") or "")
+            assert logo.evaluate("image => image.naturalWidth > 0 && image.getBoundingClientRect().right <= innerWidth")
+            assert buyer.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    finally:
+        catalogue = stand.folder / "core" / "catalog" / "demo" / "catalogue.toml"
+        stand.pushcart("catalog", "apply", str(catalogue))
+    buyer.opens("/")
+    expect(buyer.page).to_have_title("Shop · Plainwork")

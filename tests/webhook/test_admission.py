@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 from core.catalog.products import Product
 from core.events import inbox, reconciliation
 from core.events.inbox import StripeEvent
-from core.foundation import signing
 from core.foundation.errors import CheckoutNotFound, LinkExpired, LinkInvalid
 from core.journeys import refund, success_page
 from core.kinds.workshops import WorkshopDate
@@ -19,7 +18,9 @@ from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.orders.subscriptions import Subscription
 from core.owner import attention, reports
-from core.people import sign_in
+from core.people import customers
+from core.people.customers import How
+from core.people.receipts import order_links
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -385,43 +386,27 @@ def test_a_discount_where_none_was_offered_is_a_mismatch(shop: Shop, stripe: Fak
 
 
 def token(shop: Shop, order_id: str, email: str) -> str:
-    return sign_in.letter_link(shop, order_id, email).partition("letter=")[2]
+    return order_links.link(shop, order_id, email).rpartition("/")[2]
 
 
-def move(shop: Shop, order_id: str, email: str) -> None:
-    with shop.transaction() as session:
-        session.get_one(builders.Order, order_id).email = email
-
-
-def test_a_letters_link_signs_in_as_the_address_it_went_to_whatever_the_orders_is_by_now(
+def test_a_letters_link_opens_nothing_for_an_address_that_the_order_is_not_of_any_more(
     shop: Shop, stripe: FakeStripe
 ) -> None:
     order_id = builders.bought(shop, stripe)
-    to_nora = token(shop, order_id, NORA.title())
-    move(shop, order_id, MALLORY)
-    to_mallory = token(shop, order_id, MALLORY)
-    assert sign_in.read_letter(shop, to_nora) == NORA
-    assert sign_in.read_letter(shop, to_mallory) == MALLORY
-    sign_in.by_letter(shop, to_nora)
-    assert {row.email for row in builders.rows(shop, sign_in.SignIn)} == {NORA}
+    assert order_links.read(shop, token(shop, order_id, NORA.title())).address == NORA
+    with shop.transaction() as session:
+        row = session.get_one(builders.Order, order_id)
+        row.email, row.customer_id = MALLORY, customers.remember(session, MALLORY, how=How.OWNER, now=shop.now())
     with pytest.raises(LinkExpired) as late:
-        sign_in.read_letter(shop, to_nora)
+        order_links.read(shop, token(shop, order_id, NORA))
     assert late.value.subject == NORA
+    assert order_links.read(shop, token(shop, order_id, MALLORY)).address == MALLORY
 
 
 def test_a_link_for_an_address_that_was_never_the_orders_opens_nothing(shop: Shop, stripe: FakeStripe) -> None:
     order_id = builders.bought(shop, stripe)
     with pytest.raises(LinkInvalid):
-        sign_in.read_letter(shop, token(shop, order_id, MALLORY))
-
-
-def test_a_link_of_before_is_good_while_the_order_has_the_address_that_paid(shop: Shop, stripe: FakeStripe) -> None:
-    order_id = builders.bought(shop, stripe)
-    old = signing.sign(shop.signing_key, signing.LETTER, order_id)
-    assert sign_in.read_letter(shop, old) == NORA
-    move(shop, order_id, MALLORY)
-    with pytest.raises(LinkInvalid):
-        sign_in.read_letter(shop, old)
+        order_links.read(shop, token(shop, order_id, MALLORY))
 
 
 def test_the_events_list_files_nothing_foreign_under_our_order(

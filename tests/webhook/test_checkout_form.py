@@ -1,13 +1,16 @@
 """Buying by a form of plain HTML: the browser goes to pay, or reads why not."""
 
 import pytest
+from sqlmodel import update
 from starlette.testclient import TestClient
 
+from core.catalog.products import Price
 from core.foundation import signing
-from core.foundation.errors import StripeUnreachable
+from core.foundation.errors import StripeRefused, StripeUnreachable
 from core.journeys import carts
 from core.journeys.carts import CartView
-from core.orders.orders import Order
+from core.orders.checkouts import Checkout
+from core.orders.orders import Order, OrderLine
 from core.rights.consents import Consent
 from core.shop import Shop
 from tests import builders
@@ -46,15 +49,34 @@ def test_the_boxes_that_were_ticked_are_kept(shop: Shop, client: TestClient, tic
     assert {row.clause: row.given for row in builders.rows(shop, Consent)} == {"service": ticked, "renewal": True}
 
 
-def test_what_is_bought_stays_in_the_cart_until_it_is_paid(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+def test_what_is_bought_at_once_leaves_the_cart_as_it_was(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    client.post(FORM, data={"product": "kit", "price": "kit-eur", "then": "cart"})
     client.post(FORM, data=GUIDE)
-    cart = cart_of(shop, client)
-    assert [(line.price.id, line.quantity) for line in cart.lines] == [("guide-eur", 2)]
-    assert builders.rows(shop, Order)[0].cart_id == cart.id
+    assert [line.price.id for line in cart_of(shop, client).lines] == ["kit-eur"]
+    (paid,) = stripe.sessions
+    assert builders.rows(shop, Checkout)[0].parameters["cancel_url"] == "http://localhost:8501/product?p=guide"
+    stripe.pay(paid)
+    builders.deliver(shop, stripe.event("completed", paid))
+    assert [line.price.id for line in cart_of(shop, client).lines] == ["kit-eur"]
+
+
+def test_what_is_paid_for_can_be_bought_at_once_again(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    client.post(FORM, data=GUIDE)
     (paid,) = stripe.sessions
     stripe.pay(paid)
     builders.deliver(shop, stripe.event("completed", paid))
-    assert cart_of(shop, client).lines == ()
+    assert client.post(FORM, data=GUIDE).status_code == 303
+    assert len(builders.rows(shop, Order)) == len(stripe.sessions) == 2
+
+
+def test_buying_less_at_once_ends_the_page_that_was_open_for_more(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    client.post(FORM, data=GUIDE)
+    client.post(FORM, data=GUIDE | {"quantity": "1"})
+    first, second = stripe.sessions.values()
+    assert (first["status"], second["status"], second["amount_total"]) == ("expired", "open", 2900)
+    assert len(builders.rows(shop, Order)) == 1
 
 
 def test_the_same_form_sent_twice_is_one_purchase(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
@@ -65,18 +87,78 @@ def test_the_same_form_sent_twice_is_one_purchase(shop: Shop, stripe: FakeStripe
 
 def test_a_place_is_booked_on_the_date_that_was_chosen(shop: Shop, client: TestClient) -> None:
     assert client.post(FORM, data=CLINIC).status_code == 303
-    (line,) = cart_of(shop, client).lines
-    assert (line.date and line.date.id, line.quantity) == ("clinic/1", 1)
+    (line,) = builders.rows(shop, OrderLine)
+    assert (line.workshop_date_id, line.quantity) == ("clinic/1", 1)
 
 
-def test_who_has_something_else_in_the_cart_sees_the_cart_first(
-    shop: Shop, stripe: FakeStripe, client: TestClient
-) -> None:
-    client.post(FORM, data=GUIDE)
-    answer = client.post(FORM, data={"product": "kit", "price": "kit-eur"})
+def test_what_is_only_put_in_the_cart_leads_there(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    client.post(FORM, data=GUIDE | {"then": "cart"})
+    answer = client.post(FORM, data={"product": "kit", "price": "kit-eur", "then": "cart"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/cart")
     assert {line.price.id for line in cart_of(shop, client).lines} == {"guide-eur", "kit-eur"}
-    assert len(stripe.sessions) == 1
+    assert stripe.sessions == {}
+
+
+def test_what_is_free_goes_to_the_address_and_its_browser_sees_it(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    gift = {"product": "gift", "price": "gift-eur"}
+    assert "Type your full email" in client.post(FORM, data=gift | {"email": "ann"}).text
+    answer = client.post(FORM, data=gift | {"email": "ann@buyer.example"})
+    (order,) = builders.rows(shop, Order)
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, f"http://localhost:8501/thanks?session_id=given_{order.id}",
+    )  # fmt: skip
+    assert (order.status, order.browser_id, stripe.calls) == ("fulfilled", browser_of(shop, client), [])
+
+
+@builders.on_sqlite
+def test_a_form_that_shows_another_price_than_counts_now_charges_neither(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    answer = client.post(FORM, data=GUIDE | {"shown": ["kit-eur:1", "guide-eur:1900"]})
+    assert (answer.status_code, "it costs €29.00 now" in answer.text) == (409, True)
+    assert stripe.calls == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "charged"), [("7,50", 750), ("12", 1200), ("4.99", "€5.00 is the least"), ("a lot", "such as 12.50")]
+)
+@builders.on_sqlite
+def test_buyers_say_what_they_pay_where_they_may(
+    shop: Shop, client: TestClient, amount: str, charged: int | str
+) -> None:
+    with shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == "guide-eur").values(minimum=500))
+    answer = client.post(FORM, data=GUIDE | {"amount": amount, "shown": "guide-eur:2900"})
+    if isinstance(charged, str):
+        assert (answer.status_code, charged in answer.text) == (400, True)
+    else:
+        assert [line.unit_amount for line in builders.rows(shop, OrderLine)] == [charged]
+
+
+def test_a_code_is_taken_off_from_the_beginning(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
+    builders.add_code(shop, "SPRING")
+    assert client.post(FORM, data=GUIDE | {"code": "spring"}).status_code == 303
+    asked = builders.rows(shop, Checkout)[0].parameters
+    assert (asked["discounts"], asked.get("allow_promotion_codes")) == ([{"promotion_code": "promo_SPRING"}], None)
+    client.post(FORM, data=GUIDE)
+    assert [each["status"] for each in stripe.sessions.values()] == ["expired", "open"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_code_that_takes_nothing_off_is_said_to_and_the_rest_is_kept(
+    shop: Shop, stripe: FakeStripe, client: TestClient, refused: bool
+) -> None:
+    if refused:
+        builders.add_code(shop, "SPRING")
+        stripe.trouble.append(StripeRefused("promotion_code_invalid", "This promotion code is for somebody else"))
+    answer = client.post(FORM, data=GUIDE | {"code": "SPRING"})
+    assert (answer.status_code, "The code SPRING can&#x27;t be used" in answer.text) == (400, True)
+    assert '<input type="hidden" name="quantity" value="2">' in answer.text
+    assert '<input type="hidden" name="code" value="">' in answer.text
+    assert all(row.status in ("pending", "canceled") for row in builders.rows(shop, Order))
+    assert client.post(FORM, data=GUIDE).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -104,7 +186,7 @@ def test_why_not_is_a_page_that_leads_back(
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"price=guide-eur", b"product=guide&price=guide-eur&quantity=0", b"product=guide&price=guide-eur&amount=1",
+        b"", b"price=guide-eur", b"product=guide&price=guide-eur&quantity=0", b"product=guide&price=guide-eur&sum=1",
         b"product=%3Cscript%3E&price=guide-eur", b"product=guide&price=guide%00", "product=gu\u00efde&price=guide-eur".encode(),
         b"product=guide&price=guide-eur&again=perhaps", b"product=guide&price=guide-eur&date=" + b"a" * 5000,
         b"&".join([b"product=guide"] * 11),
@@ -161,4 +243,3 @@ def test_stripe_s_trouble_is_told_without_its_words(shop: Shop, stripe: FakeStri
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
     assert "Nothing was charged" in answer.text
     assert "acct_123" not in answer.text
-    assert [line.price.id for line in cart_of(shop, client).lines] == ["guide-eur"]

@@ -199,7 +199,7 @@ def test_a_link_that_was_counted_goes_on_when_the_limit_is_reached(
     assert [client.get(url).status_code for _ in range(3)] == [200, 200, 200]
     refusal = client.get(link())
     assert (refusal.status_code, counted(shop)) == (403, 1)
-    assert "1 times already" in refusal.text
+    assert "1 time already" in refusal.text
 
 
 @pytest.mark.parametrize("state", [GrantState.SUSPENDED, GrantState.REVOKED, GrantState.BLOCKED])

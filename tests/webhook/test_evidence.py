@@ -41,11 +41,12 @@ def order_id(shop: Shop, stripe: FakeStripe, client: TestClient, tmp_path: Path)
 
 
 def use(shop: Shop, client: TestClient, order_id: str) -> None:
-    """Download the file, sign in by the letter, put the key on a machine."""
+    """Download the file, sign in, put the key on a machine."""
     token = next(file.token for file in builders.deliveries(shop, order_id)[0].files if file.name == FILE)
     assert client.get(f"/downloads/{token}").status_code == 200
-    letter_link = sign_in.letter_link(shop, order_id, builders.order(shop, order_id).email).partition("letter=")[2]
-    client.get(f"/sign-in/{sign_in.by_letter(shop, letter_link)}")
+    with shop.transaction() as session:
+        ticket = sign_in.begin(session, shop, builders.order(shop, order_id).email)
+    client.get(f"/sign-in/{ticket}")
     (key,) = builders.rows(shop, LicenseKey)
     now = shop.now()
     with shop.transaction() as session:

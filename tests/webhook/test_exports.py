@@ -140,7 +140,7 @@ def test_evidence_is_handed_out_to_whoever_may_take_it_and_written_down(
     answer = client.get(f"/owner/evidence/{order_id}")
     assert answer.status_code == 200
     assert answer.headers["content-disposition"].startswith("attachment")
-    assert "PL-1001" in answer.text
+    assert "SH-1001" in answer.text
     assert [(each.subject, each.detail) for each in builders.rows(shop, AuditEntry)] == [(order_id, "evidence")]
     assert client.get("/owner/evidence/ord_x").status_code == 404
 

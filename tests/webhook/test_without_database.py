@@ -98,7 +98,12 @@ def routes_of(router: object) -> Iterator[tuple[str, str]]:
 
 def filled(path: str, key: str) -> str:
     """The address with tokens that are ours, so that nothing is refused for being forged."""
-    purpose = {"/downloads": signing.DOWNLOAD, "/sign-in": signing.TICKET, "/owner/uploads": signing.UPLOAD}
+    purpose = {
+        "/downloads": signing.DOWNLOAD,
+        "/sign-in": signing.TICKET,
+        "/owner/uploads": signing.UPLOAD,
+        "/order": signing.LETTER,
+    }
     token = next((signing.sign(key, each, "x") for start, each in purpose.items() if path.startswith(start)), "")
     lasting = {"/ticket": signing.PLACE, "/waiting": signing.WAITING, "/join": signing.PLACE}
     for start, each in lasting.items():

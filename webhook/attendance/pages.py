@@ -24,9 +24,11 @@ from core.foundation.errors import (
     UnknownDate,
 )
 from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
+from core.languages.sentences import _, marked
 from core.messages import place_wording
 from core.people import sign_in
 from core.shop import Shop
+from webhook.requests import branding
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -49,8 +51,9 @@ def shop_of(request: Request) -> Shop:
 def drawn(request: Request, template: str, status: int = 200, **words: Any) -> HTMLResponse:
     """A page of this template."""
     shop = shop_of(request)
+    brand = branding.of(shop)
     html = _environment().get_template(template).render(
-        shop=shop.settings.shop_name, support=shop.settings.support_email, home=shop.settings.public_url or "/", **words
+        shop=brand.shop, support=brand.support, brand=brand, home=shop.settings.public_url or "/", **words
     )  # fmt: skip
     return HTMLResponse(html, status, _PRIVATE)
 
@@ -68,7 +71,7 @@ def away(address: str) -> RedirectResponse:
 def refused(request: Request, error: ShopError) -> HTMLResponse:
     """Why something was not done, and where to go on."""
     missing = isinstance(error, LinkInvalid)
-    title = "This link opens nothing" if missing else "That was not done"
+    title = _("This link opens nothing") if missing else _("That was not done")
     way = "" if missing else request.url.path
     return drawn(request, "plain.html.j2", status_of(error), title=title, sentence=sentence(error), way=way)
 
@@ -92,31 +95,35 @@ def sentence(error: ShopError) -> str:
     """What a member of the family means for whoever holds a ticket, or waits for one."""
     match error:
         case LinkInvalid():
-            return "It may have been copied incompletely, or the place belongs to somebody else by now."
+            return _("It may have been copied incompletely, or the place belongs to somebody else by now.")
         case PlaceFixed(why=why):
-            return FIXED[why]
+            return _(FIXED[why])
         case OfferOver():
-            return "What was offered is not held for you any more: it went to the next on the list."
+            return _("What was offered is not held for you any more: it went to the next on the list.")
         case SoldOut():
-            return "No place is free on that date any more. Nothing was changed."
+            return _("No place is free on that date any more. Nothing was changed.")
         case UnknownDate():
-            return "That date isn't offered any more."
+            return _("That date isn't offered any more.")
         case NameMissing():
-            return "Type the name of whoever comes."
+            return _("Type the name of whoever comes.")
         case AddressUnfit():
-            return "This email can't be right. Type their full email, such as name@company.com."
+            return _("This email can't be right. Type their full email, such as name@company.com.")
         case StripeTrouble():
-            return "We can't open the payment page right now. Nothing was charged, and your places are held. Try again in a minute."
+            return _(
+                "We can't open the payment page right now. Nothing was charged, and your places are held. Try again in a minute."
+            )
         case _:
-            return "Something about this isn't right any more. Open your ticket again and look at it."
+            return _("Something about this isn't right any more. Open your ticket again and look at it.")
 
 
 FIXED = {
-    Fixed.BEGUN: "It has begun, so nothing can be changed any more.",
-    Fixed.CANCELED: "This place is canceled.",
-    Fixed.CLOSED: "This place is closed: its payment went back, or a bank is asking about it.",
-    Fixed.RULES: "It is too late to cancel this place, or it can't be canceled here. Write to us if something came up.",
-    Fixed.BUYER: "Only whoever bought this place can cancel it.",
+    Fixed.BEGUN: marked("It has begun, so nothing can be changed any more."),
+    Fixed.CANCELED: marked("This place is canceled."),
+    Fixed.CLOSED: marked("This place is closed: its payment went back, or a bank is asking about it."),
+    Fixed.RULES: marked(
+        "It is too late to cancel this place, or it can't be canceled here. Write to us if something came up."
+    ),
+    Fixed.BUYER: marked("Only whoever bought this place can cancel it."),
 }
 
 
@@ -168,12 +175,18 @@ def _who(shop: Shop, claimed: str) -> str:
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not before somebody opens a page
+    # Not before somebody opens a page.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from core.languages import templates
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined, autoescape=True,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    templates.equip(environment)
+    environment.globals["strong"] = Markup("<strong>{}</strong>").format
     environment.filters["when"] = place_wording.when_of
     environment.filters["moment"] = place_wording.moment_of
     return environment

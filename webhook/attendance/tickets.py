@@ -7,15 +7,17 @@ from core.attendance import changes, check_in, giving_up, tickets
 from core.attendance.tickets import TicketView
 from core.foundation.database import new_id
 from core.foundation.errors import BadInput, ShopError
+from core.languages import formats
+from core.languages.sentences import _, marked
 from core.people.deeds import Deed
 from webhook.attendance import pages
 
 router = APIRouter()
 
 _DONE = {
-    "renamed": "The name is changed.",
-    "moved": "You come on this date now. A letter with the entry for your calendar is on its way.",
-    "canceled": "The place is canceled. A letter is on its way.",
+    "renamed": marked("The name is changed."),
+    "moved": marked("You come on this date now. A letter with the entry for your calendar is on its way."),
+    "canceled": marked("The place is canceled. A letter is on its way."),
     "checked-in": "Checked in.",
     "undone": "Not checked in any more.",
 }
@@ -32,7 +34,7 @@ async def show(token: str, request: Request, done: str = "") -> Response:
         view = await run_in_threadpool(tickets.view, shop, token, signed_in=await pages.signed_in(request))
     except ShopError as error:
         return pages.refused(request, error)
-    said = _DONE.get(done, "")
+    said = _(_DONE[done]) if done in _DONE else ""
     return pages.drawn(
         request, "ticket.html.j2", view=view, code=_code(view.url), said=said, staff=staff, shut=_why(view),
         refund=_refund(view),
@@ -49,8 +51,10 @@ async def change(token: str, request: Request) -> Response:
         if form.get("do") == "hand-over":
             name, email = form.get("name", ""), form.get("email", "")
             await run_in_threadpool(changes.hand_over, shop, token, name, email)
-            said = f"The place is {changes.cleaned(name)}'s now. Their ticket is on its way to them, and this one opens nothing."
-            return pages.drawn(request, "plain.html.j2", title="Handed over", sentence=said, way="")
+            said = _("The place is {name}'s now. Their ticket is on its way to them, and this one opens nothing.")
+            return pages.drawn(
+                request, "plain.html.j2", title=_("Handed over"), sentence=said.format(name=changes.cleaned(name)), way=""
+            )  # fmt: skip
         signed_in = await pages.signed_in(request)
         done = await run_in_threadpool(_changed, request, token, form, signed_in)
     except ShopError as error:
@@ -78,7 +82,7 @@ async def join(token: str, request: Request) -> Response:
         return pages.refused(request, error)
     if door.address:
         return pages.away(door.address)
-    shut = pages.FIXED[door.shut] if door.shut else ""
+    shut = _(pages.FIXED[door.shut]) if door.shut else ""
     return pages.drawn(request, "door.html.j2", 403 if shut else 200, door=door, shut=shut)
 
 
@@ -131,15 +135,17 @@ def _code(url: str) -> str:
 
 
 def _why(view: TicketView) -> str:
-    return pages.FIXED[view.shut] if view.shut else ""
+    return _(pages.FIXED[view.shut]) if view.shut else ""
 
 
 def _refund(view: TicketView) -> str:
     """What comes of giving the place up."""
     match view.percent:
         case 0:
-            return "No money goes back."
+            return _("No money goes back.")
         case 100:
-            return "All that was paid for it goes back the way it was paid."
+            return _("All that was paid for it goes back the way it was paid.")
         case part:
-            return f"{part}% of what was paid for it goes back the way it was paid."
+            return _("{percent} of what was paid for it goes back the way it was paid.").format(
+                percent=formats.percent(part)
+            )

@@ -10,11 +10,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from core.catalog import products
+from core.catalog.products import Price
 from core.foundation.errors import (
+    AddressUnfit,
+    AddressUnproven,
     AlreadyPaid,
+    AmountUnclear,
     BadInput,
     BadQuantity,
+    BelowMinimum,
+    CodeUnfit,
     PlanHeld,
+    PriceChanged,
     ShopError,
     SoldOut,
     StillSettling,
@@ -23,8 +31,10 @@ from core.foundation.errors import (
     UnknownDate,
     Withdrawn,
 )
+from core.foundation.money import Money
 from core.journeys import carts, checkout, checkout_limits
 from core.journeys.checkout import Basket, Item
+from core.languages.sentences import _, ngettext, tag
 from core.shop import Shop
 from core.traffic import challenges
 from core.traffic.counting import Sender
@@ -38,13 +48,14 @@ router = APIRouter()
 
 # Far more than the form's few fields take.
 _MOST_BYTES = 4096
-# The field of each clause that is agreed to or shown.
-CONSENT = "consent"
+# Fields that a form may have several of: each clause that is agreed to or shown, and each price that is.
+_SEVERAL = {"consents": "consent", "shown": "shown"}
 
 
 class Form(BaseModel):
     """One product. `consents` are the versions of the clauses that were ticked or shown. `again` is for who was told that they
-    have it already, or that its money is on its way. `then` is where to go on, if it is only put in the cart."""
+    have it already, or that its money is on its way. `then` is where to go on, if it is only put in the cart. `code` is a promotion
+    code to take off."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +65,14 @@ class Form(BaseModel):
     date: Annotated[str, Field(max_length=161, pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")] = ""
     again: bool = False
     then: Literal["", "cart"] = ""
+    # What its buyer says that they pay, in major units, and what each price was shown as, `PRICE:AMOUNT` in minor units.
+    amount: Annotated[str, Field(max_length=20)] = ""
+    shown: Annotated[
+        tuple[Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9-]+:[0-9]{1,12}$")], ...], Field(max_length=20)
+    ] = ()
+    # Where what costs nothing goes.
+    email: Annotated[str, Field(max_length=1000)] = ""
+    code: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9-]*$")] = ""
     consents: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
     # What nobody sees and machines fill in.
     website: Annotated[str, Field(max_length=0)] = ""
@@ -61,13 +80,11 @@ class Form(BaseModel):
 
 @router.post("/checkout/form")
 async def start(request: Request, shop: OpenShop) -> Response:
-    """303 to Stripe's payment page, or to the cart where something else is in it; a page that says why not.
-
-    What is bought is put in the browser's cart, so that it is still there for who comes back without having paid.
-    """
+    """303 to Stripe's payment page, beside whatever is in the browser's cart, or to the cart where it is put there; a page that
+    says why not. Who comes back without having paid is led to the product."""
     if not _is_ours(request, shop):
         # Another site's form comes without our cookie: the answer would give its visitor a new one in place of theirs.
-        return _page("This form was sent from another site.", 403, "")
+        return _page(_("This form was sent from another site."), 403, "")
     form = _form(await _body(request))
     if form is None:
         return _page(_sentence(BadInput()), 400, "")
@@ -105,9 +122,9 @@ async def _body(request: Request) -> bytes:
 
 def _form(body: bytes) -> Form | None:
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
-        agreed = [value for name, value in pairs if name == CONSENT]
-        return Form.model_validate({**{name: value for name, value in pairs if name != CONSENT}, "consents": agreed})
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=40)
+        several = {field: [value for name, value in pairs if name == said] for field, said in _SEVERAL.items()}
+        return Form.model_validate({name: value for name, value in pairs if name not in _SEVERAL.values()} | several)
     except (ValidationError, ValueError):
         return None
 
@@ -115,67 +132,110 @@ def _form(body: bytes) -> Form | None:
 def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -> str:
     """Where the browser goes on."""
     with shop.transaction() as session:
-        cart_id = carts.put(session, browser, form.price, form.quantity, date_id=form.date, now=shop.now())
-    if form.then:
-        return "/cart"
-    with shop.reading() as session:
-        lines = carts.view(session, browser, now=shop.now()).lines
-    if len(lines) != 1:
-        return "/cart"
-    date = lines[0].date
-    items = (Item(form.price, form.quantity, date.id if date else ""),)
-    basket = Basket(cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents)
+        if form.then:
+            amount = _amount(session.get(Price, form.price), form)
+            carts.put(session, browser, form.price, form.quantity, date_id=form.date, amount=amount, now=shop.now())
+            return "/cart"
+        amount = _amount(session.get(Price, form.price), form)
+        cart_id = carts.beside(session, browser, form.product, now=shop.now())
+    items = (Item(form.price, form.quantity, form.date, amount),)
+    basket = Basket(
+        cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents, code=form.code,
+        back=products.page_path(form.product), email=form.email, pageless=True,
+    )  # fmt: skip
     checkout_limits.admit(shop, basket, sender)
-    return challenges.way_to(shop, checkout.start(shop, basket).url)
+    link = checkout.start(shop, basket)
+    return link.url if link.is_paid else challenges.way_to(shop, link.url)
+
+
+def _amount(price: Price | None, form: Form) -> int | None:
+    """What one is to cost, in minor units: as its buyer says where they may, else as it was shown. Raises AmountUnclear."""
+    if price and price.minimum is not None and form.amount:
+        return Money.parse(form.amount.strip(), price.currency).amount
+    shown = dict(each.split(":") for each in form.shown)
+    return int(shown[form.price]) if form.price in shown else None
 
 
 def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
     """Why not, and where to go on. Who is only warned may go on all the same."""
     more = ""
-    if isinstance(error, StillSettling | PlanHeld):
-        fields = [*(form.model_dump(exclude={"consents", "website"}) | {"again": "true"}).items()]
-        fields += [(CONSENT, version) for version in form.consents]
-        hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
-        more = f'<form method="post" action="{escape(path)}">{hidden}<button>Buy it once more</button></form>'
-    more += f'<p><a href="/product?p={escape(form.product)}">Back to the product</a></p>'
+    match error:
+        case StillSettling() | PlanHeld():
+            more = _sent_again(form, path, _("Buy it once more"), again="true")
+        case CodeUnfit():
+            more = _sent_again(form, path, _("Buy it without the code"), code="")
+        case AddressUnproven():
+            more = f'<p><a href="/purchases">{escape(_("Your purchases"))}</a></p>'
+    more += f'<p><a href="/product?p={escape(form.product)}">{escape(_("Back to the product"))}</a></p>'
     response = _page(_sentence(error), status_of(error), more)
     if response.status_code in (429, 503):
         response.headers["Retry-After"] = "30"
     return response
 
 
+def _sent_again(form: Form, path: str, button: str, **changed: str) -> str:
+    """The same form once more, but for what is changed in it."""
+    fields = [*(form.model_dump(exclude={*_SEVERAL, "website"}) | changed).items()]
+    fields += [(name, each) for field, name in _SEVERAL.items() for each in getattr(form, field)]
+    hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
+    return f'<form method="post" action="{escape(path)}">{hidden}<button>{escape(button)}</button></form>'
+
+
 def _sentence(error: ShopError) -> str:
     match error:
         case SoldOut(left=left):
-            return f"Only {left} left on this date." if left else "No place can be had on this date any more."
+            return (
+                ngettext("Only {number} left on this date.", "Only {number} left on this date.", left).format(
+                    number=left
+                )
+                if left
+                else _("No place can be had on this date any more.")
+            )
         case Withdrawn():
-            return "This is no longer for sale."
+            return _("This is no longer for sale.")
         case UnknownDate():
-            return "That date isn't offered any more. Choose another one."
+            return _("That date isn't offered any more. Choose another one.")
         case BadQuantity(most=most):
-            return f"You can buy up to {most} of this at a time."
+            return _("You can buy up to {number} of this at a time.").format(number=most)
+        case PriceChanged(amount=amount, currency=currency):
+            costs = Money(amount, currency).format()
+            return _("Its price has changed: it costs {price} now. Nothing was charged.").format(price=costs)
+        case BelowMinimum(least=least, currency=currency):
+            return _("{least} is the least that it is had for.").format(least=Money(least, currency).format())
+        case AmountUnclear(currency=currency):
+            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).major)
+        case AddressUnfit():
+            return _("Type your full email, such as name@company.com.")
+        case AddressUnproven():
+            return _(
+                "It's free, and there are only so many places. Confirm your email first: sign in at Your purchases."
+            )
+        case CodeUnfit(code=code):
+            return _("The code {code} can't be used for this, or it has ended.").format(code=code)
         case AlreadyPaid():
-            return "This is paid for already. You don't need to pay again."
+            return _("This is paid for already. You don't need to pay again.")
         case StillSettling():
-            return "Your payment for this is still settling at your bank. You don't need to pay again."
+            return _("Your payment for this is still settling at your bank. You don't need to pay again.")
         case PlanHeld():
-            return "You already have this plan. You don't need to buy it again."
+            return _("You already have this plan. You don't need to buy it again.")
         case TooManyTries():
-            return "That was a lot of tries in a short time. Nothing was charged. Wait a while, then try again."
+            return _("That was a lot of tries in a short time. Nothing was charged. Wait a while, then try again.")
         case StripeTrouble():
-            return "We can't open the payment page right now. Nothing was charged, your cart is safe. Try again in a minute."
+            return _("We can't open the payment page right now. Nothing was charged. Try again in a minute.")
         case _:
-            return "Something about this isn't right any more. Look at the product again and choose anew."
+            return _("Something about this isn't right any more. Look at the product again and choose anew.")
 
 
 def _page(sentence: str, status: int, more: str) -> HTMLResponse:
+    title = escape(_("Not bought"))
     html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not bought</title>'
+        f'<!doctype html><html lang="{tag()}"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><style>:root { color-scheme: light dark; } '
         "body { margin: 4rem auto; max-width: 36rem; padding: 0 1.5rem; font: 1.125rem/1.6 system-ui, sans-serif; } "
         "button { min-height: 2.5rem; font: inherit; }</style></head><body>"
-        f'<h1>Not bought</h1><p role="alert">{escape(sentence)}</p>{more}<p><a href="/">See everything in the shop</a></p>'
-        '<p><small><a href="/withdraw">Withdraw from contract here</a></small></p>'
+        f'<h1>{title}</h1><p role="alert">{escape(sentence)}</p>{more}'
+        f'<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
+        f'<p><small><a href="/withdraw">{escape(_("Withdraw from contract here"))}</a></small></p>'
         "</body></html>"
     )
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from core.languages.sentences import _, marked, tag
 from core.shop import Shop
 from core.traffic import challenges
-from webhook.requests import senders
+from webhook.requests import branding, senders
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -17,7 +18,7 @@ router = APIRouter()
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
 # Answers of providers are some thousand letters long.
 _MOST_BYTES = 16 * 1024
-_AGAIN = '<p role="alert">That was not taken for an answer. Nothing was charged. Try once more.</p>'
+_AGAIN = marked("That was not taken for an answer. Nothing was charged. Try once more.")
 
 
 @router.get("/checkout/person/{sealed}")
@@ -35,7 +36,7 @@ async def answer(sealed: str, request: Request, shop: OpenShop) -> Response:
     said = await _field(request, provider.field) if provider else ""
     address = senders.address_of(request)
     if not await run_in_threadpool(challenges.is_person, shop, said, address=address):
-        return _page(shop, _AGAIN, status=403)
+        return _page(shop, f'<p role="alert">{escape(_(_AGAIN))}</p>', status=403)
     return RedirectResponse(payment_page, 303, _HEADERS)
 
 
@@ -51,19 +52,22 @@ async def _field(request: Request, name: str) -> str:
 def _page(shop: Shop, said: str = "", status: int = 200) -> HTMLResponse:
     provider = challenges.asked(shop)
     assert provider
+    brand = branding.of(shop)
     widget = f'<div class="{provider.css_class}" data-sitekey="{escape(shop.settings.challenge_site_key)}"></div>'
+    title = escape(_("One moment"))
+    why = _("Before you pay we ask whether you are a person: machines try out stolen cards. Your order is kept.")
     html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>One moment</title>'
+        f'<!doctype html><html lang="{tag()}"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<script src="{provider.script}" async defer></script>'
         "<style>:root { color-scheme: light dark; } body { margin: 12vh auto; max-width: 36rem; padding: 0 1.5rem; "
         "font: 1.125rem/1.6 system-ui, sans-serif; } button { min-height: 2.75rem; padding: 0 1.25rem; font: inherit; "
-        "margin-top: 1rem; }</style></head><body>"
-        f"<p>{escape(shop.settings.shop_name)}</p><h1>One moment</h1><p>Before you pay we ask whether you are a person: "
-        f'machines try out stolen cards. Your order is kept.</p>{said}<form method="post">{widget}'
-        "<button>Go on to payment</button></form>"
-        "<noscript><p>This question needs JavaScript. Allow it for this page, or write to us.</p></noscript>"
-        f'<p><small><a href="mailto:{escape(shop.settings.support_email)}">Write to us</a> · <a href="/cart">Back to the cart'
-        '</a> · <a href="/withdraw">Withdraw from contract here</a></small></p></body></html>'
+        "margin-top: 1rem; }</style>"
+        f"{brand.head}</head><body><p>{brand.mark}</p><h1>{title}</h1><p>{escape(why)}</p>"
+        f'{said}<form method="post">{widget}<button>{escape(_("Go on to payment"))}</button></form>'
+        f"<noscript><p>{escape(_('This question needs JavaScript. Allow it for this page, or write to us.'))}</p></noscript>"
+        f'<p><small><a href="mailto:{escape(brand.support)}">{escape(_("Write to us"))}</a> · '
+        f'<a href="/cart">{escape(_("Back to the cart"))}</a> · '
+        f'<a href="/withdraw">{escape(_("Withdraw from contract here"))}</a></small></p></body></html>'
     )
     return HTMLResponse(html, status, headers=_HEADERS)

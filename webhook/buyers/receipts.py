@@ -1,5 +1,6 @@
 """Receipts: a page for each payment, for its buyer and for whoever works here, that prints as it should."""
 
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,9 +12,11 @@ from core.foundation.errors import NotPermitted, OrderNotFound
 from core.foundation.money import Money
 from core.invoicing import receipts
 from core.invoicing.receipts import Receipt, TaxRow
+from core.languages import formats
+from core.languages.sentences import _, marked
 from core.people import staff
 from core.shop import Shop
-from webhook.requests import cookies
+from webhook.requests import branding, cookies
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -28,10 +31,10 @@ _HEADERS = {
 
 
 @router.get("/receipts/{payment_id}")
-async def of_buyer(payment_id: str, request: Request, shop: OpenShop, token: str = "") -> Response:
+async def of_buyer(payment_id: str, request: Request, shop: OpenShop) -> Response:
     """The receipt for its buyer. Whoever is not known to be them is led to where one signs in."""
     try:
-        found = await run_in_threadpool(_for_buyer, shop, payment_id, request, token)
+        found = await run_in_threadpool(_for_buyer, shop, payment_id, request)
     except OrderNotFound:
         return RedirectResponse(f"{shop.settings.public_url}/purchases", 303, headers=_HEADERS)
     return await _page(shop, found)
@@ -43,9 +46,8 @@ async def of_staff(payment_id: str, request: Request, shop: OpenShop) -> Respons
     return await _page(shop, await run_in_threadpool(_for_staff, shop, payment_id, cookies.sign_in_of(request, shop)))
 
 
-def _for_buyer(shop: Shop, payment_id: str, request: Request, token: str) -> Receipt:
-    email, browser = cookies.signed_in(request, shop), cookies.browser_of(request, shop)
-    return receipts.for_buyer(shop, payment_id, email=email, browser=browser, token=token)
+def _for_buyer(shop: Shop, payment_id: str, request: Request) -> Receipt:
+    return receipts.for_buyer(shop, payment_id, cookies.viewer_of(request, shop))
 
 
 def _for_staff(shop: Shop, payment_id: str, sign_in_id: str) -> Receipt:
@@ -62,29 +64,35 @@ async def _page(shop: Shop, found: Receipt) -> HTMLResponse:
 def _drawn(shop: Shop, found: Receipt) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # here, since hardly any process needs it
 
+    from core.languages import templates
+
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=True)
     environment.filters["money"] = Money.format
-    environment.filters["day"] = lambda moment: f"{moment.day} {moment:%B %Y}"
+    templates.equip(environment)
+    environment.filters["day"] = formats.day
     environment.filters["tax_words"] = _tax_words
     zone: ZoneInfo = shop.settings.zone
+    brand = branding.of(shop)
     return environment.get_template("receipt.html.j2").render(
-        shop=shop.settings.shop_name, base_url=shop.settings.public_url, receipt=found, zone=zone
+        shop=brand.shop, brand=brand, base_url=shop.settings.public_url, receipt=found, zone=zone
     )
 
 
 _WORDS = {
-    "reverse_charge": "Reverse charge: the tax is owed by the buyer",
-    "not_collecting": "No tax taken in this country",
-    "customer_exempt": "The buyer is exempt from tax",
-    "product_exempt": "Exempt from tax",
-    "zero_rated": "Taxed at nought",
-    "not_subject_to_tax": "Not subject to tax",
+    "reverse_charge": marked("Reverse charge: the tax is owed by the buyer"),
+    "not_collecting": marked("No tax taken in this country"),
+    "customer_exempt": marked("The buyer is exempt from tax"),
+    "product_exempt": marked("Exempt from tax"),
+    "zero_rated": marked("Taxed at nought"),
+    "not_subject_to_tax": marked("Not subject to tax"),
 }
 
 
 def _tax_words(row: TaxRow) -> str:
     """What stands before the amount of a tax."""
     if not row.tax.amount and row.reason in _WORDS:
-        return _WORDS[row.reason]
-    rate = f" {row.rate} %" if row.rate else ""
-    return f"{'Of which tax' if row.included else 'Tax'}{rate} on {row.net.format()}"
+        return _(_WORDS[row.reason])
+    if row.rate:
+        said = _("Of which tax {rate} on {amount}") if row.included else _("Tax {rate} on {amount}")
+        return said.format(rate=formats.percent(Decimal(row.rate)), amount=row.net.format())
+    return (_("Of which tax on {amount}") if row.included else _("Tax on {amount}")).format(amount=row.net.format())

@@ -1,4 +1,5 @@
-"""Cookies: which browser this is, and who is signed in on it. Both are signed, and no script can read them."""
+"""Cookies: which browser this is, who is signed in on it, and which orders are open on it. All are signed, and no script can read
+them."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -7,8 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from core.foundation import signing
 from core.foundation.database import new_id
 from core.foundation.errors import AccessDenied
-from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
+from core.foundation.signing import BROWSER_COOKIE, ORDERS_COOKIE, SIGN_IN_COOKIE
 from core.people import sign_in
+from core.people.purchases import Viewer
 from core.shop import Shop
 from webhook.requests import senders
 from webhook.requests.dependencies import OpenShop
@@ -45,6 +47,16 @@ def signed_in(request: Request, shop: Shop) -> str:
         return sign_in.who(session, claimed, now=shop.now()) or ""
 
 
+def viewer_of(request: Request, shop: Shop) -> Viewer:
+    """Who looks at an order, as far as this request tells. It asks the database."""
+    return Viewer(browser_of(request, shop), signed_in(request, shop), request.cookies.get(ORDERS_COOKIE))
+
+
+def remember_orders(response: Response, shop: Shop, said: str) -> None:
+    """Let the browser keep which orders are open on it; what is `said` is signed already."""
+    _keep(response, shop, ORDERS_COOKIE, signing.OPENED, said)
+
+
 @router.get("/sign-in/{ticket}")
 async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/purchases") -> Response:
     """Turn a ticket of the last minutes into the cookie; one that is no good leads back to where one is made."""
@@ -59,11 +71,12 @@ async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/pur
 
 @router.get("/sign-out")
 async def sign_out(request: Request, shop: OpenShop, next: str = "/") -> Response:
-    """End the sign-in on the server and forget the cookie."""
+    """End the sign-in on the server and forget the cookie, with that of the orders that are open here."""
     if signed_in := sign_in_of(request, shop):
         await run_in_threadpool(_sign_out, shop, signed_in)
     response = RedirectResponse(_local(next), 303)
-    response.delete_cookie(SIGN_IN_COOKIE, path="/")
+    for name in (SIGN_IN_COOKIE, ORDERS_COOKIE):
+        response.delete_cookie(name, path="/")
     return response
 
 
@@ -87,9 +100,13 @@ def _local(path: str) -> str:
 
 
 def _set(response: Response, shop: Shop, name: str, purpose: str, value: str) -> None:
+    _keep(response, shop, name, purpose, signing.sign(shop.signing_key, purpose, value))
+
+
+def _keep(response: Response, shop: Shop, name: str, purpose: str, said: str) -> None:
     response.set_cookie(
         name,
-        signing.sign(shop.signing_key, purpose, value),
+        said,
         max_age=signing.MAX_AGE[purpose],
         httponly=True,
         samesite="lax",

@@ -4,8 +4,9 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from core.catalog import catalog_file
+from core.catalog import catalog_file, products
 from core.catalog.catalog_file import CatalogFile, ProductEntry
+from core.catalog.looks import brand
 
 PATH = Path(__file__).with_name("catalogue.toml")
 
@@ -26,8 +27,17 @@ def sells(entry: ProductEntry) -> bool:
 
 
 def says(key: str, text: str) -> bool:
-    """Whether these are the demo's words for the shop page."""
-    return catalogue().shop.said.get(key) == text
+    """Whether these are the demo's words for the shop, or its pictures."""
+    return _said().get(key) == text
+
+
+@cache
+def _said() -> dict[str, str]:
+    """What the demo says of its shop, with its pictures by where they lie in the storage."""
+    said = catalogue().shop.said
+    shown = {name: (PATH.parent / said[name]).read_bytes() for name in brand.PICTURES if name in said}
+    kept = {name: f"{products.UPLOADED}{sha256(data).hexdigest()}/{name}.png" for name, data in shown.items()}
+    return {**said, **kept}
 
 
 @cache

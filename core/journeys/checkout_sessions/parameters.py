@@ -1,7 +1,8 @@
 """The parameters of a Checkout Session: what Stripe is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,15 @@ from core.shop import Shop
 # Stripe's bounds of what an invoice of its says in the seller's words.
 _LONGEST_FOOTER = 5000
 
+# What Stripe's page speaks, beside what it finds out by itself, by the languages that differ only by their names.
+_LOCALES = {
+    **{name: name for name in (
+        "bg", "cs", "da", "de", "el", "es", "et", "fi", "fil", "fr", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt",
+        "nb", "nl", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh",
+    )},
+    "en_GB": "en-GB", "fr_CA": "fr-CA", "pt_BR": "pt-BR", "es_419": "es-419", "zh_HK": "zh-HK", "zh_TW": "zh-TW",
+}  # fmt: skip
+
 
 def build(
     shop: Shop,
@@ -26,9 +36,15 @@ def build(
     trial: int,
     seller: Seller | None,
     agreed: tuple[str, ...],
+    *,
+    back: str = "/cart",
+    promotion: str = "",
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What Stripe is asked for; `trial` is in days, the `seller` stands on invoices, and `agreed` are the versions of clauses
-    that the order is under. Metadata names the order and what is bought, never the person; a retry sends the same again.
+    that the order is under. Who leaves the payment page goes `back` there, and `promotion` is Stripe's id of the code that is
+    taken off already: else one may be typed. Metadata names the order and what is bought, never the person; a retry sends the
+    same again.
 
     The token proves the Session ours before we know its id. It goes nowhere else: nobody but Stripe is ever told it.
     """
@@ -50,20 +66,37 @@ def build(
         "metadata": {**own, **order_copy.written(copy, shop.signing_key, own)},
         "subscription_data" if subscribes else "payment_intent_data": {"metadata": metadata, **tried},
         "success_url": f"{base}/thanks?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{base}/cart",
+        "cancel_url": f"{base}{back}",
         "expires_at": int(expires_at.timestamp()),
-        "allow_promotion_codes": True,
+        # Stripe takes the one or the other.
+        **({"discounts": [{"promotion_code": promotion}]} if promotion else {"allow_promotion_codes": True}),
         # Stripe would offer to pay in the buyer's own currency, which is not what was ordered.
         "adaptive_pricing": {"enabled": False},
         **_taxed(shop, order),
         **invoiced,
+        **_branded(texts),
     }
     if any(draft.stripe_price_id for draft in drafts):
         # A price of Stripe's may have several currencies.
         parameters["currency"] = order.currency
+    if locale := _LOCALES.get(order.language):
+        parameters["locale"] = locale
     if order.email:
         parameters["customer_email"] = order.email
     return parameters
+
+
+def promotion_in(parameters: Mapping[str, Any]) -> str:
+    """Stripe's id of the promotion code that was taken off from the beginning, empty if none was."""
+    return next((str(each["promotion_code"]) for each in parameters.get("discounts") or ()), "")
+
+
+def _branded(texts: Mapping[str, str]) -> dict[str, Any]:
+    """That Stripe's page bears the name and the colour of the shop, where the seller has said what they are; else it has those of
+    the account."""
+    said = {"display_name": texts.get("name", ""), "button_color": texts.get("accent", "")}
+    given = {name: text for name, text in said.items() if text}
+    return {"branding_settings": given} if given else {}
 
 
 def _taxed(shop: Shop, order: Order) -> dict[str, Any]:

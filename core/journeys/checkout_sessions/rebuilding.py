@@ -1,7 +1,7 @@
 """Rebuilding: an order that was paid for and that the database does not have, or not as it was paid, is written again from the copy
 that its Session carries. What follows from its payment is then admission's and fulfilment's to say, as for any other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,13 @@ from core.journeys.checkout_sessions.order_copy import CopiedLine, OrderCopy
 from core.kinds import deliverables
 from core.kinds.places import line_places
 from core.kinds.workshops import WorkshopDate
+from core.languages import catalogs, sentences
 from core.orders import checkouts, history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order
 from core.orders.status import Progress
 from core.rights import clauses, consents
+from core.rights.clauses import Asked
 
 UNREADABLE = "it does not say what was bought, or not in this shop's hand"
 
@@ -85,7 +87,7 @@ def _write(
             session, facts.order_id, number=copy.number, cart_id=facts.metadata.get("cart_id", ""),
             currency=facts.currency, livemode=facts.livemode, business=copy.business, placed_at=copy.placed_at,
         )  # fmt: skip
-        asked = clauses.asked(sold.values(), products.texts(session))
+        order.language, asked = _asked(session, copy, sold.values())
         consents.record(session, order.id, asked, copy.agreed, known=False, now=copy.placed_at)
     order.attempts = max(order.attempts, facts.attempt)
     if checkouts.progress(known) not in (Progress.PAID, Progress.PROCESSING):
@@ -93,6 +95,18 @@ def _write(
     session.add(_attempt(order, copy, facts, now=now))
     session.flush()
     history.note(session, order.id, f"rebuilt:{facts.id}", actor=actor, now=now)
+
+
+def _asked(session: Session, copy: OrderCopy, sold: Iterable[Product]) -> tuple[str, tuple[Asked, ...]]:
+    """The clauses in the language in which they were agreed to, and which that is; empty if none of them says."""
+    bought, texts = list(sold), products.texts(session)
+    for language in catalogs.known():
+        with sentences.spoken(language):
+            found = clauses.asked(bought, texts)
+        if copy.agreed and set(copy.agreed) <= {each.version for each in found}:
+            return language, found
+    with sentences.spoken(""):
+        return "", clauses.asked(bought, texts)
 
 
 def _give_lines(

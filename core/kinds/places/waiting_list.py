@@ -20,6 +20,7 @@ from core.foundation.outbox import Job
 from core.foundation.writes.later import at_the_end
 from core.kinds import workshops
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
+from core.languages import sentences
 from core.orders.orders import OrderLine
 
 # So long an offer stands, and no longer than half of the time that is left.
@@ -58,6 +59,7 @@ class WaitingEntry(Record, table=True):
     date_id: str = Field(foreign_key="workshop_dates.id", ondelete="CASCADE")
     email: str
     folded: str = Field(index=True)
+    language: str = ""
     places: int
     state: Waiting = text_enum(Waiting)
     turn: int = 0
@@ -105,6 +107,7 @@ def join(session: Session, date_id: str, email: str, *, places: int, now: dateti
     )  # fmt: skip
     row.email, row.places, row.since, row.turn = email, places, now, row.turn + 1
     row.state, row.offer_until, row.order_id = Waiting.WAITING, None, None
+    row.language = sentences.language()
     session.add(row)
     session.flush()
     _owe_letter(session, row, "joined")

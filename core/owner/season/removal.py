@@ -25,9 +25,10 @@ from core.owner import notes
 from core.owner.figures import closing
 from core.owner.season import log_entry, seasons
 from core.owner.set_aside import SetAside
-from core.people import past, receipt_copies
+from core.people import past
 from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed
+from core.people.receipts import receipt_copies
 from core.rights import consents, reminders, withdrawals
 from core.shop import Shop
 

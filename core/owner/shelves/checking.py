@@ -16,7 +16,7 @@ def product(fields: Mapping[str, Any]) -> ProductEntry:
     try:
         return ProductEntry.model_validate(fields)
     except ValidationError as error:
-        raise ProductUnfit(_problems(error)) from None
+        raise ProductUnfit(problems(error)) from None
 
 
 def price(fields: Mapping[str, Any]) -> PriceEntry:
@@ -24,7 +24,7 @@ def price(fields: Mapping[str, Any]) -> PriceEntry:
     try:
         return PriceEntry.model_validate(fields)
     except ValidationError as error:
-        raise ProductUnfit(_problems(error, "prices")) from None
+        raise ProductUnfit(problems(error, "prices")) from None
 
 
 def date(fields: Mapping[str, Any]) -> DateEntry:
@@ -32,7 +32,7 @@ def date(fields: Mapping[str, Any]) -> DateEntry:
     try:
         return DateEntry.model_validate(fields)
     except ValidationError as error:
-        raise ProductUnfit(_problems(error, "dates")) from None
+        raise ProductUnfit(problems(error, "dates")) from None
 
 
 def slug(name: str) -> str:
@@ -41,7 +41,8 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:80].rstrip("-")
 
 
-def _problems(error: ValidationError, field: str = "") -> list[Problem]:
+def problems(error: ValidationError, field: str = "") -> list[Problem]:
+    """What is wrong, field by field."""
     return [_problem(each, field) for each in error.errors()]
 
 

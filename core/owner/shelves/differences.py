@@ -72,7 +72,10 @@ def _part(name: str, part: Entry) -> str:
         each = f" per {part['interval']}" if part.get("interval") else ""
         at_stripe = f", {part['stripe_price_id']} at Stripe" if part.get("stripe_price_id") else ""
         taxed = {"exclusive": ", plus tax", "inclusive": ", including tax"}.get(part.get("tax_behavior", ""), "")
-        return f"{Money(part['amount'], part['currency']).format()}{each}{taxed}{at_stripe}"
+        least = f", {Money(part['minimum'], part['currency']).format()} at least" if "minimum" in part else ""
+        sale = part.get("sale")
+        reduced = f", {Money(sale['amount'], part['currency']).format()} until {_said(sale['until'])}" if sale else ""
+        return f"{Money(part['amount'], part['currency']).format()}{each}{taxed}{at_stripe}{least}{reduced}"
     if name == "files":
         version = f", version {part['version']}" if part.get("version") else ""
         notes = f", {part['notes']}" if part.get("notes") else ""

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from core.catalog import products
+from core.catalog.prices import bundles
 from core.catalog.products import Product
 from core.foundation.errors import Problem, ProductChanged, ProductNotFound, ProductUnfit
 from core.foundation.money import Money
@@ -21,7 +22,7 @@ from core.shop import Shop
 # What a save may change. Prices, files and dates have deeds of their own; kind and id never change.
 FIELDS = (
     "name", "group", "summary", "facts", "description", "image", "image_alt", "call_to_action", "max_quantity", "gets",
-    "faq", "on_refund", "withdrawal", "consent", "plan", "license", "download", "tax_code",
+    "faq", "parts", "on_refund", "withdrawal", "consent", "plan", "license", "download", "tax_code",
 )  # fmt: skip
 
 
@@ -29,7 +30,8 @@ def create(
     shop: Shop, fields: Mapping[str, Any], *, costs: Money | None, interval: str | None = None, deed: Deed
 ) -> str:
     """Write a new product, which stands on no shelf yet; its id. Raises ProductUnfit, NotPermitted or DoneAlready."""
-    entry = checking.product({**fields, "active": False})
+    # Nobody need learn of it before it is for sale.
+    entry = checking.product({**fields, "active": False, "draft": True})
     now = shop.now()
     with shop.transaction() as session:
         products.lock_shelves(session)
@@ -67,7 +69,7 @@ def put_on_shelf(shop: Shop, product_id: str, *, deed: Deed) -> None:
     with shop.transaction() as session:
         product, standing = _standing(session, shop, product_id, deed)
         _begin(session, shop, deed, product_id, "put on the shelves")
-        _write(session, shop, product, {**standing, "active": True})
+        _write(session, shop, product, {**standing, "active": True, "draft": False})
 
 
 def archive(shop: Shop, product_id: str, *, deed: Deed) -> None:
@@ -95,6 +97,8 @@ def _begin(session: Session, shop: Shop, deed: Deed, product_id: str, detail: st
 
 def _write(session: Session, shop: Shop, product: Product, wanted: Entry) -> None:
     publishing.write_product(session, checking.product(wanted), product.position, now=shop.now())
+    if product.active and (why := bundles.problems(session, product)):
+        raise ProductUnfit([Problem("parts", place, each) for place, each in enumerate(why, 1)])
     # As where a catalogue is applied: a live shop that sells what is the demo's would not open again.
     if shop.settings.livemode and (found := live_mode.demo_goods(session)):
         raise ProductUnfit([Problem("", 0, mistake.sentence) for mistake in found])

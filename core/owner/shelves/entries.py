@@ -60,6 +60,7 @@ def _product(row: Product) -> Entry:
     terms = dict(row.terms)
     policy = {"on_refund": terms.pop("on_refund", "revoke")}
     policy |= {name: terms.pop(name) for name in ("withdrawal", "consent") if name in terms}
+    parts = {"parts": terms.pop("parts")} if "parts" in terms else {}
     # Those of a licence are among its other terms.
     tables: Entry = {"features": terms.pop("features")} if "features" in terms and row.kind is not Kind.LICENSE else {}
     for name, (table, said) in _TERMS.items():
@@ -72,7 +73,7 @@ def _product(row: Product) -> Entry:
         "id": row.id, "kind": str(row.kind), **texts, "group": row.shelf, "active": row.active,
         "max_quantity": row.max_quantity, "gets": [list(each) for each in row.gets],
         "faq": [list(each) for each in row.faq], **policy, **tables,
-        **({"tax_code": row.tax_code} if row.tax_code else {}),
+        **({"tax_code": row.tax_code} if row.tax_code else {}), **({"draft": True} if row.draft else {}), **parts,
     }  # fmt: skip
 
 
@@ -80,7 +81,18 @@ def _price(row: Price) -> Entry:
     interval = {"interval": str(row.interval)} if row.interval else {}
     at_stripe = {"stripe_price_id": row.stripe_price_id} if row.stripe_price_id else {}
     taxed = {"tax_behavior": row.tax_behavior} if row.tax_behavior else {}
-    return {"id": row.id, "amount": row.amount, "currency": row.currency, **interval, **at_stripe, **taxed}
+    least = {"minimum": row.minimum} if row.minimum is not None else {}
+    sale = {"sale": {"amount": row.sale_amount, "until": row.sale_until}} if row.sale_amount is not None else {}
+    return {
+        "id": row.id,
+        "amount": row.amount,
+        "currency": row.currency,
+        **interval,
+        **at_stripe,
+        **taxed,
+        **least,
+        **sale,
+    }
 
 
 def _file(row: DownloadFile) -> Entry:

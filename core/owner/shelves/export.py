@@ -1,8 +1,12 @@
 """Export: the shelves as a catalogue file, which applied again gives the very same shelves."""
 
+from pathlib import Path
+
 from sqlmodel import Session
 
+from core.catalog import products, seller
 from core.catalog.catalog_file import ProductEntry
+from core.catalog.looks import brand
 from core.owner.shelves import entries
 from core.owner.shelves.entries import Entry
 from core.people import deeds
@@ -19,12 +23,42 @@ _HEAD = """\
 
 def write(session: Session, shop: Shop) -> str:
     """All that stands on the shelves and that was taken off them, as a text that `catalog apply` reads back."""
+    return _written(session, shop, entries.catalogue(session))
+
+
+def _written(session: Session, shop: Shop, catalogue: Entry) -> str:
     import tomli_w  # here, since hardly any process needs it
 
-    catalogue = entries.catalogue(session)
     written = {**catalogue, "products": [_fit(each) for each in catalogue["products"]]}
-    head = _HEAD.format(shop=shop.settings.shop_name, now=shop.now())
+    head = _HEAD.format(shop=brand.named(session, shop.settings).shop_name, now=shop.now())
     return head + tomli_w.dumps(written, multiline_strings=True)
+
+
+def lay_out(session: Session, shop: Shop, file: Path) -> None:
+    """Write the same into this file, and beside it what it names: the pictures in `pictures`, and the seller's texts in `texts`.
+
+    Applied to a shop that has none of them, it gives the same shelves. What is sold stays in the storage.
+    """
+    catalogue = entries.catalogue(session)
+    shown = [
+        *(each["image"] for each in catalogue["products"]),
+        *(catalogue["shop"].get(name, "") for name in brand.PICTURES),
+    ]
+    for key in shown:
+        if key.startswith(products.UPLOADED) and shop.storage.has(key):
+            _put_beside(file.parent / key, b"".join(shop.storage.read_in_chunks(key)))
+    texts = dict(catalogue["shop"])
+    for name in seller.DOCUMENTS:
+        if texts.get(name) and not seller.is_link(texts[name]):
+            _put_beside(file.parent / "texts" / f"{name}.md", texts[name].encode())
+            texts[name] = f"texts/{name}.md"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(_written(session, shop, {**catalogue, "shop": texts}), encoding="utf-8")
+
+
+def _put_beside(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def hand_out(shop: Shop, *, deed: Deed) -> str:

@@ -1,7 +1,7 @@
 """Prices on the shelves. An amount is never edited: another amount is another price, and the old one is archived, at Stripe too."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain, count
 
 from sqlmodel import Session, col, select, update
@@ -94,6 +94,8 @@ def _put(
     row = Price(
         id=row_id, product_id=product_id, amount=entry.amount, currency=entry.currency, interval=entry.interval,
         stripe_price_id=stripe_price_id, lookup_key=row_id, tax_behavior=entry.tax_behavior, position=position, active=True,
+        minimum=entry.minimum, sale_amount=entry.sale.amount if entry.sale else None,
+        sale_until=entry.sale.until.astimezone(UTC) if entry.sale else None,
     )  # fmt: skip
     session.merge(row)
     session.flush()

@@ -1,5 +1,7 @@
 """Pricing: what a product costs from now on. The price of before is archived, and orders keep what they were placed at."""
 
+from datetime import UTC, datetime
+
 from sqlmodel import Session
 
 from core.catalog import products
@@ -44,6 +46,36 @@ def replace(shop: Shop, price_id: str, costs: Money, *, deed: Deed) -> str:
         if old.interval:
             prices.make_known(session, old.product_id, now=shop.now())
         return new
+
+
+def reduce(shop: Shop, price_id: str, costs: Money | None, *, until: datetime | None = None, deed: Deed) -> None:
+    """Sell for less at this price until then; without an amount its sale ends now.
+
+    Raises ProductUnfit, UnknownPrice, NotPermitted or DoneAlready.
+    """
+    said: dict[str, object] = {"sale": {"amount": costs.amount, "until": until}} if costs else {}
+    _say_otherwise(shop, price_id, said, deed, f"sale {costs.format()} until {until}" if costs else "sale ended")
+
+
+def let_choose(shop: Shop, price_id: str, least: Money, *, deed: Deed) -> None:
+    """Have buyers say what they pay, this at least; what the price is stays suggested to them. It has no sale then.
+
+    Raises ProductUnfit, UnknownPrice, NotPermitted or DoneAlready.
+    """
+    _say_otherwise(shop, price_id, {"minimum": least.amount}, deed, f"what buyers say, from {least.format()}")
+
+
+def _say_otherwise(shop: Shop, price_id: str, said: dict[str, object], deed: Deed, detail: str) -> None:
+    """Have a price say this of its sale and its minimum, and nothing else of them."""
+    with shop.transaction() as session:
+        row = _on_sale(session, shop, price_id, deed, detail)
+        costs = Money(row.amount, row.currency)
+        at_stripe = {"stripe_price_id": row.stripe_price_id}
+        entry = checking.price(_fields(row.id, costs, row.interval, row.tax_behavior) | at_stripe | said)
+        row.minimum = entry.minimum
+        row.sale_amount = entry.sale.amount if entry.sale else None
+        row.sale_until = entry.sale.until.astimezone(UTC) if entry.sale else None
+        session.add(row)
 
 
 def end(shop: Shop, price_id: str, *, deed: Deed) -> None:

@@ -94,9 +94,8 @@ def draw_head(sheet: ProductSheet, entry: Entry, *, may: bool) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         with st.container(width="content", gap="xxsmall"):
             st.title(words.plain(sheet.row.offer.name), anchor=False, width="content")
-            on_shelf = (
-                ":green-badge[On the shelves]" if sheet.row.active else ":gray-badge[:material/archive: Archived]"
-            )
+            off = "edit_note: Draft" if sheet.row.offer.draft else "archive: Archived"
+            on_shelf = ":green-badge[On the shelves]" if sheet.row.active else f":gray-badge[:material/{off}]"
             st.markdown(f"{on_shelf} &nbsp; :gray[{words.plain(sheet.row.offer.id)}]")
         if not may:
             return

@@ -1,12 +1,13 @@
 from datetime import timedelta
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from core.attendance import dates as changes
 from core.attendance import waiting
 from core.attendance.dates import Concerned
+from core.foundation import settings
 from core.kinds.places.waiting_list import Waiting
 from core.kinds.workshops import Times
 from core.people.deeds import Deed
@@ -41,7 +42,7 @@ def move(sheet: DateSheet) -> None:
     """When instead, and who is told."""
     gate.me()
     times = sheet.row.times
-    zones = sorted(available_timezones())
+    zones = sorted(settings.zones())
     zone = st.selectbox("Time zone", zones, zones.index(times.timezone), key="move-zone") or times.timezone
     there = times.starts_at.astimezone(ZoneInfo(zone))
     starts = choose_beginning(zone, there.date(), there.time(), "move")

@@ -111,7 +111,7 @@ def lose(shop: Shop) -> None:
 
 
 def test_an_event_of_a_lost_order_writes_it_again_and_delivers_it_once(shop: Shop, told: dict[str, Any]) -> None:
-    number = "PL-1001"
+    number = "SH-1001"
     for _ in range(2):
         assert deliver(shop, told).state is EventState.APPLIED
     order = builders.order(shop, told["order"])
@@ -248,7 +248,7 @@ def test_a_number_that_somebody_has_by_now_is_not_given_twice(shop: Shop, stripe
         session.execute(Order.metadata.tables["counters"].update().values(value=1000))
     other = bought(shop, stripe, "guide-eur", cart="other")
     deliver(shop, stripe.event("completed", session_id))
-    assert (builders.order(shop, other).number, builders.order(shop, order_id).number) == ("PL-1001", "PL-1002")
+    assert (builders.order(shop, other).number, builders.order(shop, order_id).number) == ("SH-1001", "SH-1002")
 
 
 @on_sqlite

@@ -68,7 +68,9 @@ def test_every_file_exists_and_is_what_its_media_type_says(product: str, file: d
 
 def test_every_download_and_licence_brings_files_and_all_prices_are_unique() -> None:
     for product in CATALOGUE["products"]:
-        assert bool(product.get("files")) == (product["kind"] in {"download", "license"})
+        # A bundle is what its parts are.
+        brings = product.get("files") or product.get("parts")
+        assert bool(brings) == (product["kind"] in {"download", "license"})
     prices = [price["id"] for product in CATALOGUE["products"] for price in product["prices"]]
     assert len(prices) == len(set(prices))
 

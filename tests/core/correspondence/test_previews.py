@@ -95,7 +95,7 @@ def test_every_kind_of_letter_has_a_sample_and_every_job_that_sends_one_a_draft(
 def test_a_sample_reads_like_a_letter_and_signs_nobody_in(shop: Shop, kind: Job) -> None:
     letter = previews.of_kind(shop, kind)
     assert len(letter.subject) > 10
-    assert "Plainwork" in letter.text
+    assert "Shop" in letter.text
     assert "?letter=" not in letter.html
 
 

@@ -26,7 +26,8 @@ from tests.fakes import FakeStripe
     [
         (Money(1900, "eur"), "en", "€19.00"),
         (Money(123456789, "usd"), "en", "$1,234,567.89"),
-        (Money(1900, "eur"), "de", "€19,00"),
+        (Money(123450, "eur"), "de", "1.234,50€"),
+        (Money(12340, "kwd"), "de", "12,340KWD"),
         (Money(500, "jpy"), "en", "¥500"),
         (Money(12340, "kwd"), "en", "KWD12.340"),
         (Money(0, "eur"), "en", "€0.00"),

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from core import fulfillment
 from core.catalog import products
-from core.catalog.products import Price
+from core.catalog.products import Price, ShopText
 from core.events import questions, reconciliation
 from core.foundation.errors import (
     AlreadyPaid,
@@ -533,3 +533,12 @@ def know(shop: Shop, session_id: str | None) -> None:
     with shop.transaction() as session:
         (attempt,) = builders.attempts(shop)
         session.get_one(Checkout, attempt.id).stripe_checkout_session_id = session_id
+
+
+def test_stripes_page_bears_the_name_and_colour_that_the_seller_chose(shop: Shop, stripe: FakeStripe) -> None:
+    builders.opened(shop, cart="before")
+    with shop.transaction() as session:
+        session.add_all([ShopText(key="name", text="Berg"), ShopText(key="accent", text="#ffdd00")])
+    builders.opened(shop, cart="after")
+    before, after = (row.parameters.get("branding_settings") for row in builders.rows(shop, Checkout))
+    assert (before, after) == (None, {"display_name": "Berg", "button_color": "#ffdd00"})

@@ -22,9 +22,10 @@ from core.messages import contents
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.owner import notes
-from core.people import customers, sign_in, staff
+from core.people import customers, staff
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed
+from core.people.receipts import order_links
 from core.people.staff import MAY, Action, Role
 from core.shop import Shop
 from tests import builders
@@ -160,13 +161,14 @@ def test_the_receipt_goes_out_again_and_stands_in_the_history(shop: Shop, stripe
     assert "resent:do_1" in builders.log(shop, order_id)
 
 
-def test_a_copy_of_the_receipt_goes_to_another_address_and_signs_nobody_else_in(shop: Shop, stripe: FakeStripe) -> None:
+def test_a_copy_of_the_receipt_goes_to_another_address_and_opens_nothing_there(shop: Shop, stripe: FakeStripe) -> None:
     order_id = bought(shop, stripe)
     said = order_care.resend(shop, order_id, to="Ida@Berg.example", deed=deed(works_as(shop, Role.OWNER), "do_1"))
     assert said == "Ida@berg.example"
     assert f"receipt:{order_id}:do_1" in builders.jobs(shop)
     letter = contents.about_order(shop, order_id, copy="do_1")
     assert (letter.email, letter.library_url) == (said, f"{shop.settings.public_url}/purchases")
+    assert letter.order_url == letter.receipt_url == ""
     assert "?letter=" in contents.about_order(shop, order_id).library_url
     assert contents.about_order(shop, order_id).email == "nora@lindqvist.example"
     assert builders.detail(shop, order_id)["email"] == "nora@lindqvist.example"
@@ -174,15 +176,15 @@ def test_a_copy_of_the_receipt_goes_to_another_address_and_signs_nobody_else_in(
     assert (entry.action, entry.detail) == ("resend", "to another address")
 
 
-def test_a_copy_for_another_address_of_the_same_customer_signs_them_in(shop: Shop, stripe: FakeStripe) -> None:
+def test_a_copy_for_another_address_of_the_same_customer_opens_the_order(shop: Shop, stripe: FakeStripe) -> None:
     order_id = bought(shop, stripe)
     with shop.transaction() as session:
         owner = session.get_one(Order, order_id).customer_id
         assert owner
         customers.take(session, "nora@work.example", owner, how=customers.How.OWNER, now=shop.now())
     order_care.resend(shop, order_id, to="nora@work.example", deed=deed(works_as(shop, Role.OWNER), "do_1"))
-    token = contents.about_order(shop, order_id, copy="do_1").library_url.partition("?letter=")[2]
-    assert sign_in.read_letter(shop, token) == "nora@work.example"
+    token = contents.about_order(shop, order_id, copy="do_1").order_url.rpartition("/")[2]
+    assert order_links.read(shop, token).address == "nora@work.example"
 
 
 def test_support_sends_to_the_order_s_own_address_alone(shop: Shop, stripe: FakeStripe) -> None:

@@ -157,7 +157,7 @@ def test_the_html_is_whole_escaped_and_asks_for_nothing_from_elsewhere(letter: M
     assert "None" not in words
     assert " ." not in words
     assert " ," not in words
-    assert all(link.startswith(("http://localhost:8501/", "mailto:hello@plainwork.example")) for link in page.links)
+    assert all(link.startswith(("http://localhost:8501/", "mailto:hello@shop.example")) for link in page.links)
     assert "<for>" not in letter.html
 
 
@@ -170,7 +170,7 @@ def test_the_subject_is_one_short_line(letter: Message) -> None:
 @pytest.mark.parametrize(
     ("kind", "quantity", "sentence"),
     [
-        (Kind.DOWNLOAD, 1, "PDF, EPUB. Yours to keep: download it again whenever you like."),
+        (Kind.DOWNLOAD, 1, "PDF, EPUB. Yours to keep."),
         (Kind.LICENSE, 1, "Your licence key, for up to 3 computers:"),
         (Kind.LICENSE, 2, "Your 2 licence keys, each for up to 3 computers:"),
         (Kind.LICENSE, 2, f"{KEY}-0"),

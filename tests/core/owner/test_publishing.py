@@ -108,46 +108,52 @@ def test_one_file_sold_under_two_names_keeps_both(bare_shop: Shop, folder: Path)
 
 FILE = '{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = "text/plain" }'
 WRONG = [
-    ("", "products: it is missing"),
-    ("products = []", "products: List should have at least 1 item"),
-    ("[[products]\n", "is not TOML"),
-    (GUIDE.replace('id = "guide"', 'id = "The Guide"'), "products.0.id: String should match pattern"),
-    (GUIDE.replace('name = "Field Guide"', ""), "products.0.name: it is missing"),
-    (GUIDE.replace('"download"', '"poem"'), "products.0.kind: Input should be 'download'"),
-    (GUIDE.replace('kind = "download"', 'kind = "download"\nprize = 1'), "products.0.prize: there is no such field"),
-    (GUIDE.replace("2900", "49"), "products.0.prices.0: Stripe charges no less than €0.50"),
-    (GUIDE.replace('2900, currency = "eur"', '12345, currency = "kwd"'), "products.0.prices.0: Stripe does not"),
+    ("", "`products` is missing"),
+    ("products = []", "Line 1: `products` must have at least 1, and has 0"),
+    ("[[products]\n", "Line 1, column 11: shop.toml is not TOML: expected"),
+    (GUIDE.replace('id = "guide"', 'id = "The Guide"'), "Line 3: product “Field Guide”: `id` may have small letters, digits"),
+    (GUIDE.replace('name = "Field Guide"', ""), "Line 2: product “guide”: `name` is missing"),
+    (GUIDE.replace('"download"', '"poem"'), "`kind` must be one of download, license, plan or workshop"),
+    (GUIDE.replace('kind = "download"', 'kind = "download"\nprize = 1'), "`prize` is not known here. Did you mean `prices`?"),
+    (GUIDE.replace("2900", "49"), "Line 6: price “guide-eur” of product “Field Guide”: Stripe charges no less than €0.50"),
+    (GUIDE.replace('2900, currency = "eur"', '12345, currency = "kwd"'), "of product “Field Guide”: Stripe does not"),
     (GUIDE.replace('2900, currency = "eur"', '12345, currency = "kwd"'), "make it KWD12.340 (12340) or KWD12.350 (12350)"),
     (GUIDE.replace('2900, currency = "eur"', '550, currency = "isk"'), "Stripe does not charge ISK5.50: make it ISK5.00 (500) or"),
-    (GUIDE.replace('"eur"', '"xau"'), "products.0.prices.0: Stripe charges nothing in XAU"),
+    (GUIDE.replace('"eur"', '"xau"'), "price “guide-eur” of product “Field Guide”: Stripe charges nothing in XAU"),
     (GUIDE.replace('"eur"', '"xau"').replace("2900", "0"), "Stripe charges nothing in XAU"),
-    (GUIDE.replace("2900", "100000000"), "products.0.prices.0.amount: Input should be less than"),
-    (GUIDE.replace("2900", "-1"), "products.0.prices.0.amount: Input should be greater than or equal to 0"),
-    (GUIDE.replace("2900", "29.5"), "products.0.prices.0.amount: Input should be a valid integer"),
-    (GUIDE.replace('"eur"', '"EUR"'), "products.0.prices.0.currency: String should match pattern"),
+    (GUIDE.replace("2900", "100000000"), "`amount` must be at most 99999999, and is 100000000"),
+    (GUIDE.replace("2900", "-1"), "`amount` must be at least 0, and is -1"),
+    (GUIDE.replace("2900", "29.5"), "`amount` must be a whole number of minor units, 2900 for 29.00, and is 29.5"),
+    (GUIDE.replace('"eur"', '"EUR"'), "`currency` must be a code of three small letters such as eur, and is “EUR”"),
     (GUIDE.replace('"eur" }', '"eur", interval = "month" }'), "price guide-eur: plans have an interval, and nothing else has"),
     (GUIDE.replace('"download"', '"plan"'), "price guide-eur: plans have an interval, and nothing else has"),
     (GUIDE.replace(FILE, ""), "a download needs at least one file"),
-    (GUIDE.replace("guide.txt", "gone.txt"), "there is no file gone.txt beside the catalogue"),
-    (GUIDE.replace('name = "guide.txt"', 'name = "../guide.txt"'), "products.0.files.0.name: String should match pattern"),
-    (GUIDE.replace("text/plain", "text"), "products.0.files.0.media_type: String should match pattern"),
+    (GUIDE.replace("guide.txt", "gone.txt"), "`path` names gone.txt, and there is no such file in /"),
+    (GUIDE.replace('name = "guide.txt"', 'name = "../guide.txt"'), "file “../guide.txt” of product “Field Guide”: `name`"),
+    (GUIDE.replace("text/plain", "text"), "`media_type` must be a media type such as application/pdf, and is “text”"),
     (GUIDE.replace(FILE, f"{FILE}, {FILE}"), "file name guide.txt stands in the file more than once"),
     (
         CLINIC.replace("{ in_days = 3, capacity = 5 }", ", ".join(['{ id = "a", in_days = 3, capacity = 5 }'] * 2)),
-        "clinic: date a stands in the file more than once",
+        "product “Clinic”: date a stands in the file more than once",
     ),
-    (GUIDE + GUIDE, "product guide stands in the file more than once"),
-    (GUIDE + GUIDE.replace('"guide"', '"other"'), "price guide-eur stands in the file more than once"),
-    (GUIDE + "download = { downloads = -1 }", "products.0.download.downloads: Input should be greater than or equal to 1"),
-    (GUIDE + 'license = { machines = "three" }', "products.0.license.machines: Input should be a valid integer"),
-    (GUIDE + "license = { machines = 0 }", "products.0.license.machines: Input should be greater than or equal to 1"),
-    (GUIDE + "max_quantity = 0", "products.0.max_quantity: Input should be greater than or equal to 1"),
+    (GUIDE + GUIDE, "Lines 3 and 10: product “guide” stands in the file more than once"),
+    (GUIDE + GUIDE.replace('"guide"', '"other"'), "Lines 6 and 13: price “guide-eur” stands in the file more than once"),
+    (GUIDE + "download = { downloads = -1 }", "`download.downloads` must be at least 1, and is -1"),
+    (GUIDE + 'license = { machines = "three" }', "`license.machines` must be a whole number, and is “three”"),
+    (GUIDE + "license = { machines = 0 }", "`license.machines` must be at least 1, and is 0"),
+    (GUIDE + "max_quantity = 0", "`max_quantity` must be at least 1, and is 0"),
+    (GUIDE + 'features = { sso = 1.5 }', "`features.sso` must be true, false, a whole number or text"),
+    (GUIDE + 'gets = [["star"]]', "`gets.1.2` is missing"),
+    (GUIDE + 'on_refund = "maybe"', "`on_refund` must be one of keep or revoke, and is “maybe”"),
+    (GUIDE + "currency = 'eur'", "`currency` is not known here. It belongs to [[products.prices]]"),
+    (GUIDE + GUIDE.replace('"guide"', '"other"').partition("prices")[0] + "prices = 7", "`prices` must be a list"),
+    ("a = 1\na = 2\n", "shop.toml is not TOML: this key stands there already"),
     (CLINIC.replace("dates = [", "# ["), "a workshop needs a date"),
     (CLINIC.replace("in_days = 3, ", ""), "give either starts_at or in_days"),
     (CLINIC.replace("in_days = 3", "in_days = 3, starts_at = 2027-01-01T09:00:00Z"), "give either starts_at or in_days"),
     (CLINIC.replace("capacity = 5", "capacity = 5, taken = 6"), "more places are taken than there are"),
     (CLINIC.replace("capacity = 5", 'capacity = 5, timezone = "Mars/Phobos"'), "there is no time zone 'Mars/Phobos'"),
-    (CLINIC.replace("capacity = 5", 'capacity = 5, at = "25:00"'), "products.0.dates.0.at: Input should be in a valid time format"),
+    (CLINIC.replace("capacity = 5", 'capacity = 5, at = "25:00"'), "`at` must be a time such as \"17:00\", and is “25:00”"),
     (
         CLINIC.replace("in_days = 3", "starts_at = 2027-01-02T09:00:00Z, ends_at = 2027-01-01T09:00:00Z"),
         "it ends before it begins",
@@ -173,6 +179,13 @@ def test_all_mistakes_are_told_at_once(bare_shop: Shop, folder: Path) -> None:
     with pytest.raises(CatalogInvalid) as refusal:
         publishing.apply(bare_shop, write(folder, text))
     assert len(refusal.value.problems) == 3
+    text = (GUIDE + GUIDE).replace("guide.txt", "gone.txt", 1).replace("2900", "29.0", 1)
+    with pytest.raises(CatalogInvalid) as refusal:
+        publishing.apply(bare_shop, write(folder, text))
+    assert [problem.partition(": ")[2].partition(" of")[0] for problem in refusal.value.problems] == [
+        "price “guide-eur”", "product “guide” stands in the file more than once",
+        "price “guide-eur” stands in the file more than once", "file “guide.txt”",
+    ]  # fmt: skip
 
 
 @builders.on_sqlite
@@ -308,16 +321,18 @@ def test_who_sells_is_kept_said_beforehand_and_written_out_again(shop: Shop, tmp
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('vat = "NO1"', "shop.vat: there is no such field (line 2)"),
-        ('vat_id = "no"', "shop.vat_id: 'no' is no VAT id such as DE123456789 (line 2)"),
-        ('support = "hello"', "shop.support: 'hello' is no mail address (line 2)"),
-        ("address = 7", "shop.address: it must be text in quotes, and is 7 (line 2)"),
-        ('name = "' + "x" * 201 + '"', "shop.name: it has more than 200 letters (line 2)"),
+        ('vat = "NO1"', "Line 2: [shop]: `vat` is not known here. Did you mean `vat_id`?"),
+        ('vat_id = "no"', "Line 2: [shop]: `vat_id` must be a VAT id such as DE123456789, and is “no”"),
+        ('support = "hello"', "Line 2: [shop]: `support`: 'hello' is no mail address"),
+        ("address = 7", "Line 2: [shop]: `address` must be text in quotes, and is 7"),
+        ('name = "' + "x" * 201 + '"', "Line 2: [shop]: `name` has more than 200 letters"),
         (
             'terms = "berg.example/terms"',
-            "shop.terms: give the address of a page, which begins with https://, or the text itself (line 2)",
+            "Line 2: [shop]: `terms`: give the address of a page, which begins with https://, a file such as terms.md, "
+            "or the text itself",
         ),
-        ('imprint = "https://"', "shop.imprint: 'https://' is no address of a page (line 2)"),
+        ('accent = "yelow"', "Line 2: [shop]: `accent`: 'yelow' is no colour: write it as six digits, such as #2443c8"),
+        ('imprint = "https://"', "Line 2: [shop]: `imprint`: 'https://' is no address of a page"),
     ],
 )  # fmt: skip
 @builders.on_sqlite

@@ -12,7 +12,7 @@ from core.journeys import order_care, refund, revocation
 from core.kinds.grants import Closing
 from core.orders.orders import Order
 from core.people import address_changes, purchases, sign_in
-from core.people.purchases import Purchase
+from core.people.purchases import Purchase, Viewer
 from core.people.sign_in import SignIn
 from core.shop import Shop
 from tests import builders
@@ -126,14 +126,14 @@ def test_two_who_paid_one_order_see_what_is_theirs_alone(shop: Shop, stripe: Fak
     assert mine.amount == Money(2900, "eur")
     assert library(shop, OLE) == ()
     payments = [row for row in stripe.payment_intents if row in str(builders.detail(shop, order_id))]
-    assert receipts.for_buyer(shop, mine.id, email=NORA).total == mine.amount
+    assert receipts.for_buyer(shop, mine.id, Viewer(email=NORA)).total == mine.amount
     for payment in payments:
         with pytest.raises(OrderNotFound):
-            receipts.for_buyer(shop, payment, email=OLE)
+            receipts.for_buyer(shop, payment, Viewer(email=OLE))
     [other] = set(stripe.payment_intents) - {mine.id}
-    for known in ({"email": NORA}, {"browser": builders.order(shop, order_id).browser_id}):
+    for known in (Viewer(email=NORA), Viewer(builders.order(shop, order_id).browser_id)):
         with pytest.raises(OrderNotFound):
-            receipts.for_buyer(shop, other, **known)
+            receipts.for_buyer(shop, other, known)
     with shop.reading() as session:
         papers = receipts.of_orders(session, shop, [order_id])[order_id]
     assert [each.id for each in papers.payments] == [mine.id]

@@ -4,6 +4,7 @@ import pytest
 
 from core.journeys import checkout
 from core.people import purchases
+from core.people.purchases import Viewer
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -21,6 +22,7 @@ def test_only_the_browser_that_bought_sees_the_order_whole(
     stripe.pay(builders.session_id(link))
     builders.deliver(shop, stripe.event("completed", builders.session_id(link)))
     with shop.reading() as session:
-        seen = purchases.seen_by_browser(session, link.order_id, seen_by, signing_key=shop.signing_key)
+        viewer = Viewer(seen_by)
+        seen = purchases.seen(session, link.order_id, viewer, signing_key=shop.signing_key, now=shop.now())
     assert seen
     assert (seen.mine, bool(seen.email), len(seen.lines), len(seen.deliveries)) == (whole, whole, whole, whole)

@@ -1,18 +1,16 @@
 """Codes and letters: what they open, how often, for how long, and what a late one still knows."""
 
 import contextlib
+from datetime import timedelta
 
 import pytest
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
-from core.foundation import signing
 from core.foundation.database import new_id
 from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
 from core.kinds import license_keys
 from core.messages import contents
 from core.people import codes, sign_in
 from core.people.codes import SignInCode
-from core.people.sign_in import SignIn
 from core.shop import Shop
 from core.traffic import rate_limits
 from core.traffic.counting import Sender
@@ -34,12 +32,6 @@ def a_code(shop: Shop, email: str) -> str:
     return codes.digits_of(code.id, signing_key=shop.signing_key)
 
 
-def a_letter(shop: Shop, stripe: FakeStripe) -> str:
-    """The token of the link in a receipt."""
-    order_id = builders.bought(shop, stripe, cart=new_id("cart"))
-    return contents.about_order(shop, order_id).library_url.partition("letter=")[2]
-
-
 def test_a_receipt_carries_what_was_bought_the_key_and_the_way_to_the_library(shop: Shop, stripe: FakeStripe) -> None:
     order_id = builders.bought(shop, stripe, ("guide-eur", 2), "kit-eur", "clinic-eur")
     letter = contents.about_order(shop, order_id)
@@ -54,51 +46,6 @@ def test_a_receipt_carries_what_was_bought_the_key_and_the_way_to_the_library(sh
     assert (license.most, license.machines, license.hint) == (3, (), license_keys.hint(license.key))
     assert letter.library_url.startswith("http://localhost:8501/purchases?letter=")
     assert NORA not in letter.library_url
-
-
-def test_reading_a_letters_link_any_number_of_times_uses_up_nothing(shop: Shop, stripe: FakeStripe) -> None:
-    token = a_letter(shop, stripe)
-    assert [sign_in.read_letter(shop, token) for _ in range(3)] == [NORA] * 3
-    assert builders.rows(shop, SignIn) == []
-    assert sign_in.by_letter(shop, token)
-
-
-def test_a_used_link_gives_the_address_to_sign_in_with(shop: Shop, stripe: FakeStripe) -> None:
-    token = a_letter(shop, stripe)
-    sign_in.by_letter(shop, token)
-    for again in (sign_in.read_letter, sign_in.by_letter):
-        with pytest.raises(LinkExpired) as late:
-            again(shop, token)
-        assert late.value.subject == NORA
-
-
-def test_a_link_clicked_twice_at_once_signs_in_once(shop: Shop, stripe: FakeStripe) -> None:
-    token = a_letter(shop, stripe)
-    results = builders.at_once(*[lambda: sign_in.by_letter(shop, token)] * 4)
-    late = [result for result in results if not isinstance(result, str)]
-    assert [(type(each), each.subject) for each in late] == [(LinkExpired, NORA)] * 3
-    assert len(builders.rows(shop, SignIn)) == 1
-
-
-@builders.on_sqlite
-def test_an_expired_link_gives_the_address_to_sign_in_with(shop: Shop, stripe: FakeStripe) -> None:
-    class LastMonth(TimestampSigner):
-        def get_timestamp(self) -> int:
-            return super().get_timestamp() - 8 * 24 * 3600
-
-    subject = signing.read(shop.signing_key, signing.LETTER, a_letter(shop, stripe))
-    old = URLSafeTimedSerializer(shop.signing_key, salt="pushcart.letter", signer=LastMonth).dumps(subject)
-    with pytest.raises(LinkExpired) as late:
-        sign_in.read_letter(shop, str(old))
-    assert late.value.subject == NORA
-
-
-@builders.on_sqlite
-def test_a_forged_link_tells_nothing(shop: Shop, stripe: FakeStripe) -> None:
-    token = a_letter(shop, stripe)
-    for forged in (token[:-1], "nonsense", "", signing.sign("x" * 16, signing.LETTER, "ord_1")):
-        with pytest.raises(LinkInvalid):
-            sign_in.read_letter(shop, forged)
 
 
 def test_a_code_signs_in_once_whatever_the_capitals(shop: Shop) -> None:
@@ -162,14 +109,53 @@ def rate_limits_of(shop: Shop) -> dict[str, int]:
         return {codes._ASKING_IN_ALL.name: row.hits if row else 0}
 
 
-def test_a_newer_code_replaces_the_older(shop: Shop, clock: Clock) -> None:
+def test_a_second_letter_does_not_kill_the_first_and_one_use_ends_both(shop: Shop, clock: Clock) -> None:
     email = somebody()
     older = a_code(shop, email)
-    clock.pass_(seconds=1)
+    clock.pass_(minutes=2)
     newer = a_code(shop, email)
-    with pytest.raises(LinkInvalid):
+    assert sign_in.by_code(shop, email, older)
+    with pytest.raises(LinkExpired):
+        sign_in.by_code(shop, email, newer)
+
+
+def test_each_of_several_codes_has_its_own_tries_and_its_own_end(shop: Shop, clock: Clock) -> None:
+    email = somebody()
+    older = a_code(shop, email)
+    clock.pass_(minutes=6)
+    for _ in range(3):
+        with pytest.raises(LinkInvalid):
+            sign_in.by_code(shop, email, "no digits")
+    newer = a_code(shop, email)
+    for _ in range(2):
+        with pytest.raises(LinkInvalid):
+            sign_in.by_code(shop, email, "no digits")
+    with pytest.raises(LinkInvalid):  # five were wrong since it was sent
         sign_in.by_code(shop, email, older)
+    clock.pass_(minutes=5)
     assert sign_in.by_code(shop, email, newer)
+
+
+def test_a_browser_knows_the_code_that_it_waits_for_until_it_is_used_or_late(shop: Shop, clock: Clock) -> None:
+    email, browser = somebody(), Sender("192.0.2.1", new_id("br"))
+
+    def awaited(sender: Sender = browser) -> codes.Awaited | None:
+        with shop.reading() as session:
+            return codes.awaited(session, sender.browser, now=shop.now())
+
+    assert awaited() is None
+    sign_in.request_code(shop, email, browser, veiled=True)
+    until = shop.now() + timedelta(minutes=10)
+    assert awaited() == codes.Awaited(email, until, veiled=True)
+    assert awaited(Sender("192.0.2.1", "br_another")) is awaited(Sender()) is None
+    clock.pass_(minutes=11)
+    assert awaited() is None
+    sign_in.request_code(shop, email, browser)
+    with shop.transaction() as session:
+        codes.await_no_more(session, browser.browser)
+    assert awaited() is None
+    newest = max(builders.rows(shop, SignInCode), key=lambda code: code.created_at)
+    assert sign_in.by_code(shop, email, codes.digits_of(newest.id, signing_key=shop.signing_key))
 
 
 @builders.on_sqlite

@@ -13,7 +13,6 @@ from core.shop import Shop
 from tests import builders, colleagues
 from tests.colleagues import deed, signed_in, works_as
 from tests.conftest import Clock
-from tests.fakes import FakeStripe
 
 NORA = "nora@lindqvist.example"
 
@@ -65,12 +64,9 @@ def test_a_sign_in_opens_the_owner_s_side_for_twelve_hours(shop: Shop, clock: Cl
         assert sign_in.who(session, sign_in_id, now=shop.now()) == colleagues.OWNER
 
 
-def test_a_letter_s_link_opens_a_library_and_not_the_owner_s_side(shop: Shop, stripe: FakeStripe) -> None:
-    order_id, session_id = builders.opened(shop)
-    stripe.pay(session_id, email=colleagues.OWNER)
-    builders.deliver(shop, stripe.event("completed", session_id))
-    link = sign_in.letter_link(shop, order_id, colleagues.OWNER)
-    ticket = sign_in.by_letter(shop, link.partition("letter=")[2])
+def test_what_a_letter_signs_in_opens_a_library_and_not_the_owner_s_side(shop: Shop) -> None:
+    with shop.transaction() as session:
+        ticket = sign_in.begin(session, shop, colleagues.OWNER, letter="of a seat")
     with shop.reading() as session:
         sign_in_id = sign_in.redeem(session, ticket, ip="", signing_key=shop.signing_key, now=shop.now())
     assert who(shop, sign_in_id) is None

@@ -26,7 +26,7 @@ from core.people import codes, customer_notes, customers, sign_in
 from core.people.audit import AuditEntry
 from core.people.customers import Customer
 from core.people.past import PastCustomer, PastOrder
-from core.people.receipt_copies import ReceiptCopy
+from core.people.receipts.receipt_copies import ReceiptCopy
 from core.people.staff import Role
 from core.privacy import erasure
 from core.privacy.erasure import Erased

@@ -24,7 +24,7 @@ def asked(shop: Shop) -> str:
     [code] = newest
     letter = contents.with_code(shop, code.id)
     assert letter
-    assert "wants Plainwork to forget them" in wording.sign_in_code(shop.settings, letter).text.replace("\n", " ")
+    assert "wants Shop to forget them" in wording.sign_in_code(shop.settings, letter).text.replace("\n", " ")
     return letter.digits
 
 

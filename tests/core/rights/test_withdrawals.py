@@ -20,6 +20,7 @@ from core.foundation.errors import (
 )
 from core.foundation.outbox import Job
 from core.journeys import refund, withdrawal
+from core.messages import contents
 from core.messages.wording import Message
 from core.owner import attention, evidence
 from core.people.audit import AuditEntry
@@ -109,7 +110,7 @@ def test_the_same_form_sent_twice_is_one_declaration(shop: Shop) -> None:
 @builders.on_sqlite
 def test_a_form_that_says_nothing_is_asked_to_say_something(shop: Shop) -> None:
     with pytest.raises(AddressUnfit):
-        declares(shop, email="nobody", reference="PL-1001")
+        declares(shop, email="nobody", reference="SH-1001")
     with pytest.raises(NothingSaid):
         declares(shop, email=STRANGER, words="  ")
     assert builders.rows(shop, Withdrawal) == []
@@ -128,22 +129,21 @@ def test_nobody_is_sent_many_letters_and_who_has_a_proof_is_not_kept_out(shop: S
 
 
 @builders.on_sqlite
-def test_the_link_of_a_letter_shows_its_order_and_no_other(shop: Shop, stripe: FakeStripe) -> None:
+def test_the_link_of_a_letter_names_its_order_and_proves_nothing(shop: Shop, stripe: FakeStripe) -> None:
     order_id = bought(shop, stripe, "guide-eur", "kit-eur")
-    bought(shop, stripe, cart="cart_2")
-    token = declarations.link(shop, order_id, NORA).partition("letter=")[2]
-    [shown] = declarations.offered(shop, Visitor(link=token))
+    receipt = contents.about_order(shop, order_id)
+    assert receipt.withdraw_url == f"http://localhost:8501/withdraw?order={receipt.number}"
+    [shown] = declarations.offered(shop, Visitor(signed_in=NORA))
     assert (shown.order_id, shown.email, [line.name for line in shown.lines]) == (
         order_id,
         NORA,
         ["Field Guide", "Template Kit"],
     )
-    elsewhere = declarations.link(shop, order_id, STRANGER).partition("letter=")[2]
-    for nothing in (Visitor(), Visitor(link=elsewhere), Visitor(link="forged"), Visitor(signed_in=STRANGER)):
+    for nothing in (Visitor(), Visitor(signed_in=STRANGER)):
         assert declarations.offered(shop, nothing) == ()
-    with pytest.raises(NothingSaid):
-        declares(shop, by=Visitor(signed_in=STRANGER), order_id=order_id, lines=(1,))
-    declares(shop, by=Visitor(link=token), order_id=order_id, lines=(2, 9))
+        with pytest.raises(NothingSaid):
+            declares(shop, by=nothing, order_id=order_id, lines=(1,))
+    declares(shop, by=Visitor(signed_in=NORA), order_id=order_id, lines=(2, 9))
     row = only(shop)
     assert (row.proof, row.lines, row.email) == (Proof.PROVEN, [2], NORA)
     assert "Kit" in letter(shop, f"withdrawal:{row.id}:received").text

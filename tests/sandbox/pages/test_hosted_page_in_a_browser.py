@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests import accessibility
 from tests.sandbox.running import World
 from tests.sandbox.visitor import Visitor
 
@@ -37,6 +38,26 @@ def _fill(page: Page, number: str) -> None:
 
 def _submit(page: Page) -> None:
     page.get_by_test_id("hosted-payment-submit-button").click()
+
+
+def test_axe_finds_nothing_at_all_on_the_page_when_it_complains_and_when_the_bank_asks(
+    world: World, visitor: Visitor
+) -> None:
+    session, page = _session(world), visitor.page
+    page.goto(session.url)
+    found = accessibility.findings(page)
+    _submit(page)
+    page.get_by_role("alert").first.wait_for()
+    found += accessibility.findings(page)
+    _fill(page, "4000 0000 0000 0002")
+    _submit(page)
+    page.get_by_role("alert").filter(has_text="declined").first.wait_for()
+    found += accessibility.findings(page)
+    _fill(page, "4000 0025 0000 3155")
+    _submit(page)
+    page.wait_for_url(re.compile("/challenge/"))
+    found += accessibility.findings(page)
+    assert found == []
 
 
 def test_a_suite_that_fills_by_id_pays(world: World, visitor: Visitor) -> None:

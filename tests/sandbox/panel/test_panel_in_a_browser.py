@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from sandbox.account.settings import Settings
+from tests import accessibility
 from tests.machine import free_port
 from tests.sandbox.panel.test_mailbox import send
 from tests.sandbox.running import KEY, World, serving
@@ -221,8 +222,10 @@ def test_whoever_wants_no_motion_gets_none(world: World, browser: Browser) -> No
     still.leaves()
 
 
-def test_on_a_phone_no_page_scrolls_sideways(world: World, browser: Browser) -> None:
+def test_on_a_phone_no_page_scrolls_sideways_and_axe_finds_nothing_at_all(world: World, browser: Browser) -> None:
     _a_bit_of_everything(world)
+    subscription, invoice = world.api.subscriptions.list().data[0], world.api.invoices.list().data[0]
+    portal = world.api.billing_portal.sessions.create({"customer": subscription.customer}).url
     phone = Visitor(browser, world.settings.base_url, viewport={"width": 390, "height": 844})
     event, intent = world.events("customer.subscription.created")[0].id, world.api.payment_intents.list().data[0].id
     for address in (
@@ -232,9 +235,13 @@ def test_on_a_phone_no_page_scrolls_sideways(world: World, browser: Browser) -> 
         f"/panel/objects/{intent}",
         "/panel/faults",
         "/inbox",
+        "/inbox?q=nothing",
+        portal,
+        invoice.hosted_invoice_url,
     ):
         phone.opens(address)
         assert not phone.overflows, address
+        assert accessibility.findings(phone.page) == [], address
     phone.leaves()
 
 

@@ -6,6 +6,7 @@ from core.foundation.addresses import fold
 from core.journeys import refund
 from core.people import codes
 from core.people.codes import SignInCode
+from tests import builders
 from tests.builders import bought, on_sqlite, rows, subscribed
 from tests.storefront.conftest import Visitor, left_for, sound, words
 
@@ -113,7 +114,8 @@ def test_a_receipt_is_sent_again_and_opened(visitor: Visitor) -> None:
     sound(tab.button(key=f"resend-{order_id}").click().run())
     assert f"On its way to {NORA}" in words(tab)
     [payment] = visitor.stripe.payment_intents
-    assert f"[Receipt](/api/receipts/{payment})" in words(tab)
+    number = builders.order(visitor.shop, order_id).number
+    assert f"[Receipt {number}](/api/receipts/{payment})" in words(tab)
 
 
 @on_sqlite

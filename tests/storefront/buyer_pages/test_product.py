@@ -1,13 +1,21 @@
 """The product page: what one gets, what it costs, and the way into the cart."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
+from sqlmodel import update
+
+from core.catalog.products import Price, Product, ShopText
 from core.kinds import workshops
 from core.kinds.places.waiting_list import WaitingEntry
+from core.orders.orders import Order
+from core.people.staff import Role
+from core.rights.consents import Consent
 from storefront import pictures
 from tests import builders
 from tests.builders import opened
-from tests.storefront.conftest import Visitor, labels, sound, words
+from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
 
 def test_a_product_goes_into_the_cart_of_this_browser(visitor: Visitor) -> None:
@@ -15,6 +23,119 @@ def test_a_product_goes_into_the_cart_of_this_browser(visitor: Visitor) -> None:
     assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("kit-eur", 1)]
     assert tab.success[0].value == "Template Kit is in your cart."
     assert "Go to cart" in labels(tab)
+
+
+def test_buying_at_once_leads_to_the_payment_page_and_leaves_the_cart_as_it_is(visitor: Visitor) -> None:
+    visitor.puts("kit-eur")
+    tab = visitor.opens("product", p="guide")
+    tab.number_input(key="quantity-guide").set_value(2).run()
+    tab.checkbox[0].check()
+    sound(tab.button(key="buy-now").click().run())
+    (session,) = visitor.stripe.sessions.values()
+    assert session["amount_total"] == 5800
+    assert session["url"].partition("#")[0] in left_for(tab)
+    assert [line.price.id for line in visitor.cart.lines] == ["kit-eur"]
+    assert [row.given for row in builders.rows(visitor.shop, Consent)] == [True]
+
+
+def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: Visitor) -> None:
+    tab = sound(visitor.opens("product", p="plan").button(key="buy-now").click().run())
+    visitor.stripe.pay(paid := max(visitor.stripe.sessions))
+    builders.deliver(visitor.shop, visitor.stripe.event("completed", paid))
+    tab = sound(visitor.opens("product", p="plan").button(key="buy-now").click().run())
+    assert "choose Buy now again" in tab.warning[0].value
+    assert "window.location.assign" in left_for(sound(tab.button(key="buy-now").click().run()))
+
+
+def test_without_the_box_of_the_terms_nothing_is_bought_at_once(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.add(ShopText(key="consent_terms", text="I agree to the terms."))
+    tab = sound(visitor.opens("product", p="guide").button(key="buy-now").click().run())
+    assert tab.warning[0].value == "Tick the box of the terms first."
+    assert visitor.stripe.sessions == {}
+
+
+def test_what_is_free_asks_for_an_address_and_is_there_at_once(visitor: Visitor) -> None:
+    tab = visitor.opens("product", p="gift")
+    assert "Free" in words(tab)
+    tab.text_input(key="free-email").set_value("ann@buyer.example")
+    sound(tab.button(key="buy-now").click().run())
+    (order,) = builders.rows(visitor.shop, Order)
+    assert (order.status, order.email, visitor.stripe.calls) == ("fulfilled", "ann@buyer.example", [])
+    assert f"session_id=given_{order.id}" in left_for(tab)
+    assert "It's all yours." in visitor.opens("thanks", session_id=f"given_{order.id}").title[0].value
+    visitor.returns_as("br_2")
+    assert "was placed in another browser" in words(visitor.opens("thanks", session_id=f"given_{order.id}"))
+
+
+@builders.on_sqlite
+def test_who_wants_a_free_place_proves_their_address_first(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == "clinic-eur").values(amount=0))
+    tab = visitor.opens("product", p="clinic")
+    assert "Confirm your email first" in words(tab)
+    assert "Get it free" not in labels(tab)
+    visitor.signs_in("ann@buyer.example")
+    sound(visitor.opens("product", p="clinic").button(key="buy-now").click().run())
+    assert [order.status for order in builders.rows(visitor.shop, Order)] == ["fulfilled"]
+
+
+@builders.on_sqlite
+def test_a_cart_of_free_things_needs_no_payment_page(visitor: Visitor) -> None:
+    visitor.puts("gift-eur")
+    tab = visitor.opens("cart")
+    tab.text_input(key="free-email").set_value("ann@buyer.example")
+    sound(tab.button(key="pay").click().run())
+    assert [order.status for order in builders.rows(visitor.shop, Order)] == ["fulfilled"]
+    assert visitor.cart.lines == ()
+
+
+@builders.on_sqlite
+def test_in_a_sale_the_price_of_before_and_its_end_are_said(visitor: Visitor) -> None:
+    ends = visitor.shop.now() + timedelta(hours=1)
+    changed(visitor, "guide-eur", sale_amount=1900, sale_until=ends)
+    text = words(visitor.opens("product", p="guide"))
+    assert "€19" in text
+    assert "Before: €29" in text
+    assert "Instead of €29, until 23 November 2026 at " in text
+    visitor.puts("guide-eur")
+    visitor.shop.now.pass_(hours=1)  # type: ignore[attr-defined]
+    assert "Instead of" not in words(visitor.opens("product", p="guide"))
+    assert "It costs €29 now. When you put it here it was €19." in words(visitor.opens("cart"))
+
+
+@builders.on_sqlite
+def test_buyers_say_what_they_pay_on_the_page(visitor: Visitor) -> None:
+    changed(visitor, "guide-eur", minimum=500)
+    tab = visitor.opens("product", p="guide")
+    field = tab.text_input(key="amount-guide-guide-eur")
+    assert field.value == "29.00"
+    field.set_value("4").run()
+    assert tab.warning[0].value == "€5 is the least that it is had for."
+    assert "Add to cart" not in labels(tab)
+    tab.text_input(key="amount-guide-guide-eur").set_value("7,50").run()
+    sound(tab.button(key="add").click().run())
+    assert [line.price.amount.amount for line in visitor.cart.lines] == [750]
+    sound(tab.button(key="buy-now").click().run())
+    assert [each["amount_total"] for each in visitor.stripe.sessions.values()] == [750]
+
+
+@builders.on_sqlite
+def test_a_draft_is_there_for_those_who_work_here_alone(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(active=False, draft=True))
+    assert visitor.opens("product", p="guide").title[0].value == "We can't find that product"
+    assert "Field Guide" not in [each.value for each in visitor.opens("shop").header]
+    visitor.works_as(Role.VIEWER)
+    tab = visitor.opens("product", p="guide")
+    assert (tab.title[0].value, "This is a draft" in tab.info[0].value) == ("Field Guide", True)
+    assert "Buy now" not in labels(tab)
+    assert ":violet-badge[:material/edit_note: Draft]" in words(visitor.opens("shop"))
+
+
+def changed(visitor: Visitor, price_id: str, **values: Any) -> None:
+    with visitor.shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == price_id).values(**values))
 
 
 def test_a_plan_takes_seats_and_a_way_to_be_billed(visitor: Visitor) -> None:

@@ -4,8 +4,12 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
+from core.foundation import signing
 from core.foundation.errors import StripeUnreachable
+from core.journeys import refund
 from core.kinds import license_keys
+from core.people.receipts import order_links
+from tests import builders
 from tests.builders import deliver
 from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, sound, words
@@ -30,6 +34,20 @@ def test_a_buyer_who_returns_finds_everything(visitor: Visitor) -> None:
     assert "1 seat." in words(tab)
     assert "Thursday 10 December 2026" in words(tab)
     assert visitor.cart.lines == ()
+
+
+def test_its_buyer_who_is_signed_in_sees_everything_in_any_browser(visitor: Visitor) -> None:
+    visitor.puts("guide-eur")
+    paid = visitor.goes_to_payment()
+    visitor.stripe.pay(paid)
+    visitor.returns_as("br_2")
+    assert "sent by mail to its buyer" in words(visitor.opens("thanks", session_id=paid))
+    visitor.signs_in("nora@lindqvist.example")
+    tab = visitor.opens("thanks", session_id=paid)
+    assert heading(tab) == ALL_YOURS
+    assert "/api/downloads/" in words(tab)
+    visitor.signs_in("ole@berg.example")
+    assert "/api/downloads/" not in words(visitor.opens("thanks", session_id=paid))
 
 
 def test_stripe_is_asked_once_and_not_in_every_run(visitor: Visitor) -> None:
@@ -98,6 +116,24 @@ def test_slow_money_is_settling_and_then_arrives(visitor: Visitor) -> None:
     assert heading(sound(tab.run())) == ALL_YOURS
 
 
+def test_settling_shows_what_is_really_charged_and_names_the_address(visitor: Visitor) -> None:
+    visitor.puts("kit-eur")
+    paid = visitor.goes_to_payment()
+    visitor.stripe.discount(paid, 25)
+    visitor.stripe.pay(paid, slowly=True)
+    tab = visitor.opens("thanks", session_id=paid)
+    assert heading(tab) == "Your bank is settling this"
+    assert "€59.25" in words(tab)
+    assert "€79.00" not in words(tab)
+    assert "nora@lindqvist.example" in words(tab)
+    visitor.signs_in("nora@lindqvist.example")
+    library = visitor.opens("purchases")
+    assert [each.value for each in library.header] == ["On its way", "Receipts"]
+    assert "€59.25" in words(library)
+    visitor.signs_in("ole@berg.example")
+    assert "€59.25" not in words(visitor.opens("purchases"))
+
+
 def test_slow_money_that_bounces_is_said_not_to_have_gone_through(visitor: Visitor) -> None:
     visitor.puts("kit-eur")
     paid = visitor.goes_to_payment()
@@ -143,6 +179,61 @@ def test_later_states_are_told_as_they_are(visitor: Visitor, status: str, title:
     assert heading(sound(tab.run())) == title
 
 
+def test_money_that_went_back_in_part_is_named_and_what_is_over_stands_last(visitor: Visitor) -> None:
+    order_id = builders.bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur")
+    refund.request(visitor.shop, order_id, lines=(1,), take_back=True, actor="owner")
+    tab = visitor.opens("order", id=order_id)
+    assert "€29.00 of €108.00 went back to you." in words(tab)
+    assert [each.value for each in tab.header] == ["Template Kit", "Field Guide"]
+    assert "Its money went back to you" in words(tab)
+
+
+def test_a_plan_says_what_it_costs_and_when_it_renews_or_ends(visitor: Visitor) -> None:
+    order_id, _ = builders.subscribed(visitor.shop, visitor.stripe)
+    assert "€9.00 each month. It renews on **23 December 2026**." in words(visitor.opens("order", id=order_id))
+
+    def becomes(changes: str) -> AppTest:
+        with visitor.shop.transaction() as session:
+            session.execute(text(f"update subscriptions set {changes}"))
+            session.execute(text("update orders set status = status"))
+        return visitor.opens("order", id=order_id)
+
+    assert "It runs until **23 December 2026** and ends then: nothing more is charged." in words(
+        becomes("ends_at = period_end")
+    )
+    with visitor.shop.transaction() as session:
+        session.execute(text("update orders set status = 'canceled'"))
+        session.execute(text("update grants set state = 'revoked'"))
+    ended = becomes("status = 'canceled', ended_at = period_end, end_reason = 'payment_failed'")
+    assert heading(ended) == "Your plan has ended"
+    assert "It ended on **23 December 2026**. Nothing more is charged." in words(ended)
+    assert "because its renewal was not paid" in words(ended)
+
+
+def test_a_letters_link_shows_its_one_order_and_nothing_that_changes_it(visitor: Visitor) -> None:
+    order_id, _ = builders.subscribed(visitor.shop, visitor.stripe, "guide-eur", "plan-month")
+    visitor.returns_as("br_2")
+    closed = visitor.opens("order", id=order_id)
+    assert heading(closed) == "This order isn't open here"
+    assert "Field Guide" not in words(closed)
+    token = order_links.link(visitor.shop, order_id, "nora@lindqvist.example").rpartition("/")[2]
+    visitor.cookies[signing.ORDERS_COOKIE] = order_links.click(visitor.shop, token, None)[1]
+    tab = visitor.opens("order", id=order_id)
+    assert heading(tab) == ALL_YOURS
+    assert "/api/downloads/" in words(tab)
+    assert "n…@lindqvist.example" in words(tab)
+    assert "nora@lindqvist.example" not in words(tab)
+    assert not tab.button
+    assert heading(visitor.opens("order", id="ord_nobody")) == "This order isn't open here"
+
+
+def test_what_the_letter_named_stands_first(visitor: Visitor) -> None:
+    order_id = builders.bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur")
+    kit = builders.deliveries(visitor.shop, order_id)[1].grant_id
+    assert visitor.opens("order", id=order_id).header[0].value == "Field Guide"
+    assert visitor.opens("order", id=order_id, to=kit).header[0].value == "Template Kit"
+
+
 def test_links_to_files_are_made_anew(visitor: Visitor) -> None:
     visitor.puts("guide-eur")
     paid = visitor.goes_to_payment()
@@ -161,4 +252,4 @@ def test_a_placeholder_that_was_never_filled_points_to_the_mail(visitor: Visitor
 def test_an_unknown_session_is_no_reason_to_fail(visitor: Visitor, session_id: str) -> None:
     tab = visitor.opens("thanks", session_id=session_id)
     assert heading(tab) in ("We don't know this payment", "Looking for an order?")
-    assert "Your purchases" in labels(tab)
+    assert "See all you bought" in labels(tab)

@@ -56,10 +56,21 @@ def test_an_email_typed_first_is_where_the_acknowledgement_goes(visitor: Visitor
     assert [each.key for each in tab.text_input] == ["withdraw-which"]
 
 
-def test_whoever_came_by_a_letter_chooses_what_of_their_order(visitor: Visitor) -> None:
+def test_whoever_came_by_a_letter_finds_the_order_named_and_no_address(visitor: Visitor) -> None:
+    number = builders.order(visitor.shop, bought(visitor.shop, visitor.stripe)).number
+    tab = visitor.opens("withdraw", order=number)
+    assert tab.text_input(key="withdraw-number").value == number
+    assert tab.text_input(key="withdraw-email").value == ""
+    assert not tab.checkbox
+    assert "lindqvist" not in words(tab)
+    sound(tab.button(key="withdraw-back").click().run())
+    assert [each.key for each in tab.text_input] == ["withdraw-which"]
+
+
+def test_whoever_is_signed_in_chooses_what_of_their_order(visitor: Visitor) -> None:
     order_id = bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur")
-    token = declarations.link(visitor.shop, order_id, NORA).partition("letter=")[2]
-    tab = visitor.opens("withdraw", letter=token)
+    visitor.signs_in(NORA)
+    tab = visitor.opens("withdraw")
     assert [each.label for each in tab.checkbox] == ["Field Guide", "Template Kit"]
     sound(next(each for each in tab.button if each.label == "Confirm withdrawal").click().run())
     assert "Choose at least one thing" in words(tab)

@@ -62,7 +62,7 @@ def test_the_newest_come_first_and_are_found_by_address_name_and_order(owner: Vi
     sells_to(owner.shop, owner.stripe, ADA, cart="cart_2")
     assert len(listed(opens(owner))) == 2
     assert ADA in words(opens(owner)).partition(NORA)[0]
-    for text in ("nora@", NORA.upper(), "PL-1001"):
+    for text in ("nora@", NORA.upper(), "SH-1001"):
         said = words(opens(owner, text=text))
         assert NORA in said, text
         assert ADA not in said, text
@@ -77,7 +77,7 @@ def test_what_was_spent_is_said_per_currency_and_never_added_up(owner: Visitor) 
     sells_to(owner.shop, owner.stripe, NORA, "kit-eur", cart="cart_2")
     with owner.shop.transaction() as session:
         for order in session.exec(builders.select(builders.Order)):
-            order.currency = "usd" if order.number == "PL-1002" else "eur"
+            order.currency = "usd" if order.number == "SH-1002" else "eur"
     with owner.shop.reading() as session:
         [row] = customers.page(session, "", livemode=False, place=customers.Place()).rows
     assert [(each.paid.currency, each.orders) for each in row.spent] == [("eur", 1), ("usd", 1)]
@@ -98,8 +98,8 @@ def test_one_customer_has_everything_on_one_page(owner: Visitor) -> None:
         )
     tab = opens(owner, "customer", id=customer_of(owner.shop, NORA))
     said = words(tab)
-    assert "PL-1001" in "".join(labels(tab))
-    assert "PL-1002" not in "".join(labels(tab))
+    assert "SH-1001" in "".join(labels(tab))
+    assert "SH-1002" not in "".join(labels(tab))
     for each in ("€29.00", "Receipt", "still signed in", "From a payment"):
         assert each in said, each
     assert ADA not in said
@@ -191,11 +191,11 @@ def test_two_customers_are_merged_once_it_was_shown_what_moves(owner: Visitor) -
         session.add(CustomerNote(id="note_1", customer_id=other, text="Known", who="x", created_at=owner.shop.now()))
     tab = dialog(owner, "merge")
     assert tab.button(key="merge-do").disabled
-    for wrong in (NORA, "PL-1001", "nobody@example.com"):
+    for wrong in (NORA, "SH-1001", "nobody@example.com"):
         sound(tab.text_input(key="merge-text").set_value(wrong).run())
         assert "no other customer" in tab.warning[0].value
         assert tab.button(key="merge-do").disabled
-    sound(tab.text_input(key="merge-text").set_value("PL-1002").run())
+    sound(tab.text_input(key="merge-text").set_value("SH-1002").run())
     assert "**1 order** and 1 note" in words(tab)
     sound(tab.button(key="merge-do").click().run())
     assert "is theirs now" in words(tab)
@@ -222,7 +222,7 @@ def test_a_customer_is_erased_once_it_was_shown_what_goes(owner: Visitor) -> Non
     assert tab.title[0].value == "Somebody who was erased"
     assert "They were erased." in words(tab)
     assert "lindqvist" not in words(tab).lower()
-    assert "PL-1001" in "".join(labels(tab))
+    assert "SH-1001" in "".join(labels(tab))
     assert listed(opens(owner)) == []
     assert "Somebody who was erased" in words(opens(owner, "order", id=order_id))
     assert opens(owner, "customer", id=customer_id).title[0].value == "Somebody who was erased"

@@ -119,7 +119,7 @@ def test_everybody_reads_a_letter_as_it_would_be_today_without_what_signs_its_re
     visitor.works_as(role)
     tab = sound(opens(visitor).button(key=f"open-read-{letter_id}").click().run())
     assert "As it would read today" in words(tab)
-    assert "order PL-1001" in words(tab)
+    assert "order SH-1001" in words(tab)
     shown = framed(tab)
     assert "Field Guide" in shown
     assert "?letter=" not in shown
@@ -138,7 +138,7 @@ def test_of_what_was_overtaken_the_page_says_so(owner: Visitor) -> None:
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_each_kind_is_shown_and_a_test_of_it_sent_to_whoever_asks(owner: Visitor, kind: Job) -> None:
     tab = opens(owner, view="kinds", kind=kind.value)
-    assert "Plainwork" in framed(tab)
+    assert "Shop" in framed(tab)
     sound(tab.button(key="send-test").click().run())
     assert "A test goes to owner" in words(tab)
     sound(tab.button(key="send-test").click().run())  # another one, since it was asked for anew

@@ -50,11 +50,11 @@ def test_the_address_says_what_is_listed(owner: Visitor, clock: Clock) -> None:
     bought(owner.shop, owner.stripe)
     clock.pass_(minutes=1)
     builders.opened(owner.shop, "kit-eur", cart="cart_2")
-    assert numbers(opens(owner, "orders")) == ["PL-1002", "PL-1001"]
-    assert numbers(opens(owner, "orders", sort="oldest")) == ["PL-1001", "PL-1002"]
-    assert numbers(opens(owner, "orders", status="pending")) == ["PL-1002"]
-    assert numbers(opens(owner, "orders", text="nora")) == ["PL-1001"]
-    assert numbers(opens(owner, "orders", status="nonsense", after="ord_x", country="'")) == ["PL-1002", "PL-1001"]
+    assert numbers(opens(owner, "orders")) == ["SH-1002", "SH-1001"]
+    assert numbers(opens(owner, "orders", sort="oldest")) == ["SH-1001", "SH-1002"]
+    assert numbers(opens(owner, "orders", status="pending")) == ["SH-1002"]
+    assert numbers(opens(owner, "orders", text="nora")) == ["SH-1001"]
+    assert numbers(opens(owner, "orders", status="nonsense", after="ord_x", country="'")) == ["SH-1002", "SH-1001"]
 
 
 def test_the_fields_bring_what_they_say_into_the_address(owner: Visitor, clock: Clock) -> None:
@@ -63,7 +63,7 @@ def test_the_fields_bring_what_they_say_into_the_address(owner: Visitor, clock: 
     tab = opens(owner, "orders")
     sound(tab.text_input(key="f-text").set_value("nora").run())
     assert tab.query_params["text"] in ("nora", ["nora"])
-    assert numbers(tab) == ["PL-1001"]
+    assert numbers(tab) == ["SH-1001"]
     sound(tab.selectbox(key="f-product").select("kit").run())
     assert "No orders match" in words(tab)
     sound(tab.button(key="clear-all").click().run())
@@ -78,10 +78,10 @@ def test_long_lists_are_leafed(owner: Visitor, monkeypatch: pytest.MonkeyPatch, 
     tab = opens(owner, "orders")
     assert tab.button(key="leaf-back").disabled
     sound(tab.button(key="leaf-on").click().run())
-    assert numbers(tab) == ["PL-1001"]
+    assert numbers(tab) == ["SH-1001"]
     assert tab.button(key="leaf-on").disabled
     sound(tab.button(key="leaf-back").click().run())
-    assert numbers(tab) == ["PL-1003", "PL-1002"]
+    assert numbers(tab) == ["SH-1003", "SH-1002"]
 
 
 def test_the_search_leads_to_the_order_or_to_those_it_may_be(owner: Visitor) -> None:
@@ -89,12 +89,12 @@ def test_the_search_leads_to_the_order_or_to_those_it_may_be(owner: Visitor) -> 
     tab = opens(owner, "overview")
     tab.text_input(key="find-text").set_value("pl-1001")
     sound(next(button for button in tab.button if button.label == "Find").click().run())
-    assert tab.title[0].value == "PL-1001"
+    assert tab.title[0].value == "SH-1001"
     bought(owner.shop, owner.stripe, cart="cart_2")
     tab.text_input(key="find-text").set_value("nora@")
     sound(next(button for button in tab.button if button.label == "Find").click().run())
     assert tab.title[0].value == "Orders"
-    assert sorted(numbers(tab)) == ["PL-1001", "PL-1002"]
+    assert sorted(numbers(tab)) == ["SH-1001", "SH-1002"]
 
 
 def test_the_only_order_that_is_found_is_opened(owner: Visitor) -> None:
@@ -102,7 +102,7 @@ def test_the_only_order_that_is_found_is_opened(owner: Visitor) -> None:
     tab = opens(owner, "overview")
     tab.text_input(key="find-text").set_value("nora@")
     sound(next(button for button in tab.button if button.label == "Find").click().run())
-    assert tab.title[0].value == "PL-1001"
+    assert tab.title[0].value == "SH-1001"
 
 
 def test_what_needs_somebody_is_counted_on_every_page_and_listed_on_the_first(owner: Visitor) -> None:
@@ -116,13 +116,13 @@ def test_what_needs_somebody_is_counted_on_every_page_and_listed_on_the_first(ow
 def test_it_is_set_aside_with_a_note_until_a_day(owner: Visitor, clock: Clock) -> None:
     needing_attention(owner)
     tab = opens(owner, "overview")
-    sound(tab.button(key="aside-paid_twice:PL-1001").click().run())
+    sound(tab.button(key="aside-paid_twice:SH-1001").click().run())
     assert tab.button(key="aside-do").disabled
     sound(tab.text_input(key="aside-note").set_value("Wrote to them").run())
     sound(tab.button(key="aside-do").click().run())
     assert "**Paid twice**" not in words(tab)
     (entry,) = builders.rows(owner.shop, AuditEntry)
-    assert (entry.action, entry.subject) == ("set_aside", "paid_twice:PL-1001")
+    assert (entry.action, entry.subject) == ("set_aside", "paid_twice:SH-1001")
     assert entry.detail.endswith(": Wrote to them")
     clock.pass_(days=4)
     owner.comes_with(colleagues.signed_in(owner.shop, colleagues.OWNER))
@@ -131,7 +131,7 @@ def test_it_is_set_aside_with_a_note_until_a_day(owner: Visitor, clock: Clock) -
 
 def test_what_happens_anew_is_shown_though_it_was_dismissed(owner: Visitor, clock: Clock) -> None:
     order_id = needing_attention(owner)
-    tab = sound(opens(owner, "overview").button(key="aside-paid_twice:PL-1001").click().run())
+    tab = sound(opens(owner, "overview").button(key="aside-paid_twice:SH-1001").click().run())
     sound(tab.selectbox(key="aside-days").select(0).run())
     sound(tab.text_input(key="aside-note").set_value("fine").run())
     sound(tab.button(key="aside-do").click().run())
@@ -191,7 +191,7 @@ def test_receipts_of_chosen_orders_go_out_again(owner: Visitor, monkeypatch: pyt
     tab = opens(owner, "orders")
     sound(tab.button(key="resend-chosen").click().run())
     assert "1 receipt goes out again" in tab.success[0].value
-    assert "PL-1002: Nothing was ever paid" in tab.warning[0].value
+    assert "SH-1002: Nothing was ever paid" in tab.warning[0].value
     # The second click of a double click finds the first one done, and says what that came to.
     sound(tab.button(key="resend-chosen").click().run())
     assert "1 receipt goes out again" in tab.success[0].value

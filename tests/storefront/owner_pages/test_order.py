@@ -43,7 +43,7 @@ def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str)
     tab = opens(visitor, order_id)
     said = words(tab) + "".join(each.label for each in tab.expander)
     for text in (
-        "PL-1001", "€108.00", "Field Guide", "Template Kit", "Everything was handed over", "Paid", "Went to the payment page",
+        "SH-1001", "€108.00", "Field Guide", "Template Kit", "Everything was handed over", "Paid", "Went to the payment page",
         "nora@lindqvist.example", "pi_", "Test money", "Stripe's fee is known within minutes",
     ):  # fmt: skip
         assert text in said, text
@@ -133,10 +133,10 @@ def test_a_licence_key_is_not_shown_whole(visitor: Visitor, order_id: str) -> No
 def test_an_order_is_opened_by_what_it_is_called_elsewhere(visitor: Visitor, order_id: str, name: str) -> None:
     found = builders.detail(visitor.shop, order_id)
     tab = opens(visitor, found.get(name) or found["stripe"][name])
-    assert tab.title[0].value == "PL-1001"
+    assert tab.title[0].value == "SH-1001"
 
 
-@pytest.mark.parametrize("name", ["", "PL-9", "ord_x", "<b>", "x" * 3000])
+@pytest.mark.parametrize("name", ["", "SH-9", "ord_x", "<b>", "x" * 3000])
 def test_what_is_no_order_says_so(visitor: Visitor, order_id: str, name: str) -> None:
     assert opens(visitor, name).title[0].value == "No such order"
 
@@ -155,10 +155,10 @@ def test_everything_goes_back_and_the_page_shows_it(visitor: Visitor, order_id: 
 
 def test_the_buyers_letter_about_exactly_this_refund_is_shown_before_it(visitor: Visitor, order_id: str) -> None:
     tab = begins(visitor, order_id, "refund")
-    assert "Your money for order PL-1001 goes back" in tab.expander[-1].label
+    assert "Your money for order SH-1001 goes back" in tab.expander[-1].label
     sound(tab.button_group(key="refund-how").set_value("Some lines").run())
     sound(tab.multiselect(key="refund-lines").select(2).run())
-    assert "Part of your money for order PL-1001 goes back" in tab.expander[-1].label
+    assert "Part of your money for order SH-1001 goes back" in tab.expander[-1].label
     [frame] = tab.get("iframe")
     assert "We sent back €79.00 of the €108.00" in b64decode(frame.proto.src.partition("base64,")[2]).decode()
 

@@ -64,7 +64,7 @@ def test_refunds_are_listed_by_how_far_they_have_come(owner: Visitor) -> None:
     said = words(opens(owner))
     assert "€5.00" in said
     assert "bought twice" in said
-    assert "**PL-1001**" in labels(opens(owner))
+    assert "**SH-1001**" in labels(opens(owner))
     assert "No refund of this state" in words(opens(owner, state="failed"))
     tab = opens(owner)
     sound(tab.button_group(key="f-state").set_value(RefundStatus.SUCCEEDED).run())

@@ -43,7 +43,7 @@ def test_plans_are_listed_by_how_they_stand(owner: Visitor) -> None:
     tab = opens(owner)
     assert "3 seats" in words(tab)
     assert "Renews" in words(tab)
-    assert "**PL-1001**" in labels(tab)
+    assert "**SH-1001**" in labels(tab)
     sound(tab.button_group(key="f-standing").set_value(Standing.ENDED).run())
     assert "No plan stands like that" in words(tab)
     change(owner, subscription, status="canceled", ended_at=owner.shop.now(), end_reason="cancellation_requested")

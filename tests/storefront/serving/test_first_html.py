@@ -33,7 +33,19 @@ from webhook.app import create_app
 
 pytestmark = builders.on_sqlite
 
-PAGES = ("/", "/p/guide", "/product?p=clinic", "/terms", "/imprint", "/cart", "/owner", "/p/nothing", "/nowhere")
+PAGES = (
+    "/",
+    "/p/guide",
+    "/product?p=clinic",
+    "/terms",
+    "/imprint",
+    "/cart",
+    "/owner",
+    "/p/nothing",
+    "/nowhere",
+    "/buy/guide?code=NO",
+    "/buy/plan",
+)
 
 
 @pytest.fixture
@@ -85,7 +97,7 @@ def text_of(page: Element) -> str:
 def test_each_page_is_sound_html_without_a_word_of_streamlit_s(browser: TestClient, address: str) -> None:
     html = browser.get(address).text
     page = parsed(html)
-    assert (page.findtext("head/title") or "").endswith("Plainwork")
+    assert (page.findtext("head/title") or "").endswith("Shop")
     assert "treamlit" not in text_of(page)
     assert not re.search(r'(src|href)="\./', html), "it may be asked for below any address"
 
@@ -96,7 +108,7 @@ def test_a_product_is_told_whole(browser: TestClient, shop: Shop) -> None:
         session.exec(update(Product).where(Product.id == "guide").values(name=name, summary=summary))
     page = parsed(browser.get("/p/guide").text)
     url, head = f"{shop.settings.public_url}/p/guide", told(page)
-    assert page.findtext("head/title") == f"{name} · Plainwork"
+    assert page.findtext("head/title") == f"{name} · Shop"
     assert (head["canonical"], head["og:url"], head["og:title"]) == (url, url, name)
     assert head["description"] == head["og:description"] == head["twitter:description"] == summary
     assert (head["og:image:width"], head["og:image:height"], head["twitter:card"]) == (

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -12,7 +13,8 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from core.catalog.products import Price, Product, ShopText
-from core.journeys import carts
+from core.journeys.carts import Cart, CartLine
+from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.shop import Shop
 from storefront.serving import first_html, plain_html
@@ -20,6 +22,7 @@ from storefront.serving.crowd import Crowd
 from storefront.serving.while_away import WhileAway
 from tests import builders
 from tests.fakes import FakeStripe
+from tests.storefront.buyer_pages.test_shop import many
 from webhook.app import create_app
 
 
@@ -156,9 +159,117 @@ def test_many_who_ask_at_once_are_answered_by_one_look(
     assert len(looks) == 2
 
 
-def test_what_is_bought_by_form_is_in_the_cart_of_the_pages(browser: TestClient, shop: Shop) -> None:
+def test_what_is_put_in_the_cart_by_form_is_in_the_cart_of_the_pages(browser: TestClient, shop: Shop) -> None:
     form = Form(browser.get("/product?p=guide").text)
-    browser.post(form.action, data=form.fields)
-    with shop.reading() as session:
-        cart = carts.view(session, builders.rows(shop, Order)[0].browser_id, now=shop.now())
-    assert [line.price.id for line in cart.lines] == ["guide-eur"]
+    answer = browser.post(form.action, data=form.fields | {"then": "cart"})
+    assert (answer.headers["location"], builders.rows(shop, Order)) == ("/cart", [])
+    assert [(row.price_id, row.quantity) for row in builders.rows(shop, CartLine)] == [("guide-eur", 1)]
+
+
+@builders.on_sqlite
+def test_no_stranger_learns_of_a_draft(browser: TestClient, shop: Shop) -> None:
+    with shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(active=False, draft=True))
+    for address in ("/product?p=guide", "/p/guide", "/buy/guide"):
+        assert browser.get(address).status_code == 404
+    for address in ("/", "/?q=guide", "/api/products"):
+        assert "Field Guide" not in browser.get(address).text
+
+
+@builders.on_sqlite
+def test_the_form_says_what_is_reduced_and_until_when(browser: TestClient, shop: Shop) -> None:
+    ends = shop.now() + timedelta(days=2)
+    with shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == "guide-eur").values(sale_amount=1900, sale_until=ends))
+    for address in ("/product?p=guide", "/buy/guide"):
+        html = browser.get(address).text
+        assert "€19 <s>€29</s>" in html
+        assert "Instead of €29, until 25 November 2026." in html
+        assert Form(html).fields["shown"] == "guide-eur:1900"
+    assert f'"priceValidUntil": "{ends.isoformat()}"' in browser.get("/p/guide").text
+
+
+@builders.on_sqlite
+def test_a_large_shop_is_searched_and_leafed_through_without_scripts(browser: TestClient, shop: Shop) -> None:
+    assert 'role="search"' not in browser.get("/").text
+    many(shop, 30)
+    first, second = browser.get("/").text, browser.get("/?page=2").text
+    assert first.count("<section>") == 24
+    assert '<link rel="next" href="http://localhost:8501/?page=2">' in first
+    assert '<link rel="prev" href="http://localhost:8501/">' in second
+    assert '<link rel="canonical" href="http://localhost:8501/?page=2">' in second
+    assert "Product 30" not in first
+    found = browser.get("/?q=resume").text
+    assert (found.count("<section>"), "1 product matches." in found) == (1, True)
+    assert 'content="noindex"' in found
+    assert "Nothing here is called so." in browser.get("/?q=%22%3E%3Cscript%3E").text
+    assert browser.get("/?page=99999999999999999999").status_code == 200
+
+
+# -- links that lead straight to the payment page
+
+
+def test_a_link_leads_by_one_button_to_the_payment_of_what_it_names(
+    browser: TestClient, shop: Shop, stripe: FakeStripe
+) -> None:
+    builders.add_code(shop, "SPRING")
+    html = browser.get("/buy/guide?price=guide-eur&quantity=2&code=spring").text
+    assert '<p class="sum"><s>€58</s> €43.50</p>' in html
+    assert "With the code SPRING." in html
+    answer = browser.post("/api/checkout/form", data=Form(html).fields)
+    (session,) = stripe.sessions.values()
+    assert (answer.status_code, answer.headers["location"]) == (303, session["url"])
+    (row,) = builders.rows(shop, Checkout)
+    assert row.parameters["line_items"][0]["quantity"] == 2
+    assert row.parameters["discounts"] == [{"promotion_code": "promo_SPRING"}]
+
+
+@builders.on_sqlite
+def test_whoever_only_looks_where_a_link_leads_orders_and_holds_nothing(
+    browser: TestClient, shop: Shop, stripe: FakeStripe
+) -> None:
+    for _ in range(3):
+        answer = browser.get("/buy/clinic?quantity=4")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+        assert '<meta name="robots" content="noindex">' in answer.text
+        assert "set-cookie" not in answer.headers
+        assert browser.head("/buy/clinic").status_code == 200
+    assert builders.rows(shop, Order) == builders.rows(shop, Cart) == []
+    assert stripe.calls == []
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence", "fields"),
+    [
+        ("price=kit-eur&quantity=2", "price that this link names", {"price": "guide-eur", "quantity": "2"}),
+        ("quantity=9", "from 1 to 5 at a time", {"price": "guide-eur", "quantity": "5"}),
+        ("quantity=0", "from 1 to 5 at a time", {"quantity": "1"}),
+        ("quantity=-%31", "from 1 to 5 at a time", {"quantity": "1"}),
+        ("quantity=%D9%A3", "from 1 to 5 at a time", {"quantity": "1"}),
+        ("quantity=3&code=%3Cscript%3E", "The code &lt;script&gt; isn&#x27;t one", {"quantity": "3", "code": ""}),
+        ("date=clinic/1", "The date that this link names", {"price": "guide-eur"}),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_what_of_a_link_does_not_hold_is_said_and_the_rest_is_kept(
+    browser: TestClient, query: str, sentence: str, fields: dict[str, str]
+) -> None:
+    html = browser.get(f"/buy/guide?{query}").text
+    assert sentence in html
+    assert fields.items() <= Form(html).fields.items()
+
+
+@builders.on_sqlite
+def test_a_link_to_what_cannot_be_bought_leads_to_its_page(browser: TestClient) -> None:
+    for product in ("full", "old"):
+        answer = browser.get(f"/buy/{product}?quantity=1")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/product?p={product}")
+    assert browser.get("/buy/nothing").status_code == 404
+
+
+@builders.on_sqlite
+def test_nobody_is_told_of_many_codes(browser: TestClient, shop: Shop) -> None:
+    builders.add_code(shop, "SPRING")
+    for number in range(20):
+        browser.get(f"/buy/guide?code=TRY{number}")
+    assert "With the code" not in browser.get("/buy/guide?code=SPRING").text

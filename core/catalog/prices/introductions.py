@@ -9,9 +9,9 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session
 
-from core.catalog.promotion_codes import PromotionCode
+from core.catalog import promotion_codes
 from core.foundation.money import Money
 
 
@@ -41,14 +41,12 @@ def of(session: Session, terms: Mapping[str, Any], *, livemode: bool, now: datet
     code = terms.get("introductory_code")
     if not code:
         return None
-    used_up = col(PromotionCode.max_redemptions) <= col(PromotionCode.times_redeemed)
-    query = select(PromotionCode).where(
-        PromotionCode.code == code, PromotionCode.livemode == livemode, col(PromotionCode.active),
-        col(PromotionCode.stripe_id).is_not(None), col(PromotionCode.ended_at).is_(None),
-        or_(col(PromotionCode.expires_at).is_(None), col(PromotionCode.expires_at) > now),
-        or_(col(PromotionCode.max_redemptions).is_(None), ~used_up),
-    )  # fmt: skip
-    row = session.exec(query.order_by(col(PromotionCode.created_at).desc())).first()
+    return by_code(session, code, livemode=livemode, now=now)
+
+
+def by_code(session: Session, code: str, *, livemode: bool, now: datetime) -> Introduction | None:
+    """What a code of this name takes off, None where none may be used now."""
+    row = promotion_codes.usable(session, code, livemode=livemode, now=now)
     if row is None:
         return None
     off = Money(row.amount_off, row.currency) if row.amount_off is not None and row.currency else None

@@ -1,0 +1,150 @@
+"""Every page and state that a buyer meets, and every letter: axe finds nothing at all, and no two links are called alike."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests import accessibility
+from tests.core.messages.test_wording import LETTERS
+from tests.journeys.buyer import DEBIT, Buyer
+from tests.journeys.conftest import Arrive
+from tests.journeys.stand import Stand
+from tests.machine import eventually
+
+
+class Findings:
+    """What was found on pages, by where it was."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.all: list[str] = []
+
+    def look(self, where: str, *, plain: bool = False) -> None:
+        """Look at the page as it stands: light and wide, then dark and as narrow as a phone. `plain` is none of Streamlit's."""
+        for scheme, width in (("light", 1280), ("dark", 390)):
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.set_viewport_size({"width": width, "height": 844})
+            if not plain:
+                accessibility.wait_for_rest(self.page)
+            found = accessibility.findings(self.page) + accessibility.same_names(self.page)
+            self.all += [f"{where} ({scheme}): {each}" for each in found]
+
+
+@pytest.fixture
+def buyer(arrive: Arrive) -> Buyer:
+    return arrive("nora")
+
+
+@pytest.fixture
+def found(buyer: Buyer) -> Iterator[Findings]:
+    """Fails the test that found anything."""
+    made = Findings(buyer.page)
+    yield made
+    assert not made.all, "\n".join(made.all)
+
+
+def settles(buyer: Buyer) -> str:
+    """Pay by a bank whose money takes its time."""
+    session = buyer.checks_out("proposal-kit-eur")
+    buyer.pays(DEBIT)
+    return session
+
+
+def opened(address: str, words: str) -> Callable[[Buyer], None]:
+    def act(buyer: Buyer) -> None:
+        buyer.opens(address)
+        buyer.sees(words)
+
+    return act
+
+
+BEFORE = {
+    "the shop": opened("/", "The Quiet Launch"),
+    "a product": opened("/p/quiet-launch", "Add to cart"),
+    "an empty cart": opened("/cart", "Your cart is empty"),
+    "nothing known": opened("/thanks", "Looking for an order?"),
+    "no such order": opened("/order?id=ord_nobody", "This order isn't open here"),
+    "no seat": opened("/seat?id=seat_nobody", "No seat waits here"),
+    "an account": opened("/account", "Your account"),
+    "a withdrawal": opened("/withdraw", "Order number or email"),
+    "the details of a withdrawal": opened("/withdraw?order=PL-1", "Email for our acknowledgement"),
+    "the seller's terms": opened("/terms", "Terms"),
+}
+
+
+def test_a_stranger_s_pages(buyer: Buyer, found: Findings) -> None:
+    for where, act in BEFORE.items():
+        act(buyer)
+        found.look(where)
+    buyer.opens("/purchases")
+    buyer.page.get_by_label("Email").fill(buyer.email)
+    found.look("where one signs in")
+    buyer.clicks("Send code")
+    buyer.sees("We sent a code to")
+    found.look("the field for the code")
+    buyer.page.reload()
+    buyer.sees("We sent a code to")
+    buyer.page.get_by_label("Six-digit code").fill("000000")
+    buyer.clicks("Sign in")
+    buyer.sees(re.compile("isn't the code|Signed in as"))
+    found.look("a code that is wrong")
+
+
+def test_a_buyer_s_pages(buyer: Buyer, found: Findings, stand: Stand, browser: Browser) -> None:
+    for price in ("quiet-launch-eur", "proposal-kit-eur", "tally-month-eur"):
+        buyer.buys(price)
+    session = buyer.buys("pricing-clinic-eur")
+    buyer.opens(f"/thanks?session_id={session}")
+    number = buyer.sees_everything_delivered()
+    found.look("everything is there")
+    buyer.opens(f"/thanks?session_id={settles(buyer)}")
+    buyer.sees_heading("Your bank is settling this")
+    found.look("settling")
+    buyer.signs_in()
+    buyer.sees("On its way")
+    found.look("the library")
+    buyer.opens("/account")
+    buyer.sees_heading("Where you are signed in")
+    found.look("the account")
+    stand.pushcart("refund", number, "--yes")
+    eventually(lambda: stand.order(number)["status"] == "refunded")
+    buyer.opens(f"/thanks?session_id={session}")
+    buyer.sees_heading("Your money went back")
+    found.look("refunded")
+
+
+def test_what_a_letter_leads_to(buyer: Buyer, found: Findings, stand: Stand, arrive: Arrive) -> None:
+    buyer.buys("quiet-launch-eur")
+    [letter] = stand.letters(buyer.email)
+    link = re.search(r"http\S+/order/\S+", letter["text"])
+    assert link
+    stranger = arrive("somebody")
+    found.page = stranger.page
+    stranger.opens(link[0])
+    stranger.sees("You came from one of our letters.")
+    found.look("the link of a letter", plain=True)
+    stranger.clicks(re.compile("^Open order"))
+    stranger.sees_heading("Thank you. It's all yours.")
+    stranger.does_not_see(buyer.email)
+    found.look("an order by the link of a letter")
+    stranger.clicks(re.compile("^Receipt"), role="link")
+    stranger.sees_heading("Receipt")
+    found.look("a receipt", plain=True)
+    stranger.opens(link[0])
+    stranger.sees_heading("Thank you. It's all yours.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_letter(browser: Browser, scheme: str) -> None:
+    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    found = []
+    for name, letter in LETTERS.items():
+        page.set_content(letter.html)
+        # What is bought in the first is all called alike.
+        names = [] if name == "everything" else accessibility.same_names(page)
+        found += [f"{name}: {each}" for each in accessibility.findings(page) + names]
+    context.close()
+    assert found == []
