@@ -244,7 +244,7 @@ def _called(file: File) -> str:
 
 def _newer(file: File) -> str:
     notes = f": {words.plain(file.notes)}" if file.notes else "."
-    return f"{words.plain(file.label or file.name)}, {_called(file)}{notes}"
+    return f"{words.plain(file.label or file.name)} · {_called(file)}{notes}"
 
 
 def _link(file: File, product: str, *, first: bool) -> str:

@@ -51,5 +51,5 @@ def test_a_buyer_reads_that_there_is_a_newer_one_and_its_checksum(visitor: Visit
     released(visitor.shop, "b" * 64, version="1.1", notes="A chapter more.")
     visitor.signs_in("nora@lindqvist.example")
     said = words(visitor.opens("purchases"))
-    assert "Newer than yours] TOML, version 1.1, 24 November 2026: A chapter more." in said
+    assert "Newer than yours] TOML · Version 1.1, 24 November 2026: A chapter more." in said
     assert f"SHA-256 `{'b' * 64}`" in said
