@@ -84,7 +84,7 @@ BAD = [
     {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 1.5}]},
     {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 6}]},
     {"cart_id": "c1", "items": [{"price": "guide-eur", "quantity": 10**12}]},
-    {"cart_id": "c1", "items": [{"price": "guide-eur", "amount": 1}]},
+    {"cart_id": "c1", "items": [{"price": "guide-eur", "sum": 1}]},
     {"cart_id": "c1", "items": [{"price": "guide-eur"}, {"price": "yen-jpy"}]},
     {"cart_id": "c1", "items": [{"price": "plan-month"}, {"price": "plan-year"}]},
     {"cart_id": "c1", "items": GUIDE, "email": "nora"},
