@@ -87,7 +87,7 @@ def test_long_lists_are_leafed(owner: Visitor, monkeypatch: pytest.MonkeyPatch, 
 def test_the_search_leads_to_the_order_or_to_those_it_may_be(owner: Visitor) -> None:
     bought(owner.shop, owner.stripe)
     tab = opens(owner, "overview")
-    tab.text_input(key="find-text").set_value("pl-1001")
+    tab.text_input(key="find-text").set_value("sh-1001")
     sound(next(button for button in tab.button if button.label == "Find").click().run())
     assert tab.title[0].value == "SH-1001"
     bought(owner.shop, owner.stripe, cart="cart_2")
