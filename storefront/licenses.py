@@ -52,7 +52,7 @@ def about(license: License) -> list[str]:
 def _draw_machine(license: License, machine: Machine) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"machine-{machine.id}"):
         with st.container(width="stretch", gap=None):
-            st.markdown(f":material/computer: {words.plain(machine.label or 'A computer without a name')}")
+            st.markdown(f":material/computer: {words.plain(machine.label or _('A computer without a name'))}")
             ago = dates.age(process.shop().now() - machine.last_seen_at)
             words.quiet(_("Last used {ago} ago, since {day}").format(ago=ago, day=dates.day(machine.created_at)))
         if st.button(_("Remove"), type="tertiary", icon=":material/close:", key=f"remove-{machine.id}"):

@@ -43,7 +43,7 @@ def choose_price(offer: Offer) -> PriceTag:
 
 def _named(tag: PriceTag) -> str:
     """What a price is called beside the others."""
-    return words.EACH[tag.interval].capitalize() if tag.interval else amounts.price(tag.amount)
+    return words.each(tag.interval).capitalize() if tag.interval else amounts.price(tag.amount)
 
 
 def choose_quantity(offer: Offer, date: DateView | None, in_cart: int = 0) -> int:

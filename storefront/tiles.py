@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.catalog.products import Interval
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.languages.sentences import _, ngettext
 from storefront import amounts, links, pictures, words
@@ -22,9 +23,15 @@ def tile(offer: Offer, *, link: bool = True) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_price_line(offer), width="content")
             if link:
-                links.trailing(links.PRODUCT, words.plain(offer.call_to_action or _("See more")), p=offer.id)
+                links.trailing(links.PRODUCT, words.plain(link_words(offer)), p=offer.id)
             else:
-                st.markdown(words.plain(offer.call_to_action or _("See more")), width="content")
+                st.markdown(words.plain(link_words(offer)), width="content")
+
+
+def link_words(offer: Offer) -> str:
+    """What the link to it is called: the seller's own words or, so that no two on a page are called alike, by its name."""
+    own = offer.call_to_action
+    return own if own and own != "See more" else _("See {name}").format(name=offer.name)
 
 
 def badge(offer: Offer) -> str:
@@ -52,14 +59,17 @@ def _price_line(offer: Offer) -> str:
     if not offer.prices:
         return badge(offer)
     tag = cheapest(offer.prices)
-    each = (
-        f"{f' per {words.unit(offer.kind)[0]},' if offer.max_quantity > 1 else ''} {words.EACH[tag.interval]}"
-        if tag.interval
-        else ""
-    )
+    each = f" {_often(offer, tag.interval)}" if tag.interval else ""
     cost = amounts.price(tag.amount, short=True) if tag.amount or tag.interval else _("Free")
     if tag.before:
         cost = f"{cost}** ~~{amounts.price(tag.before, short=True)}~~**"
     if tag.least is not None:
         cost = _("From {price}").format(price=amounts.price(tag.least, short=True))
     return f"**{cost}**{each} {badge(offer)}".rstrip().replace("****", "")
+
+
+def _often(offer: Offer, interval: Interval) -> str:
+    """How often a plan is billed, and for what."""
+    if offer.max_quantity == 1:
+        return words.each(interval)
+    return _("per {unit}, {often}").format(unit=words.unit(offer.kind)[0], often=words.each(interval))

@@ -6,10 +6,15 @@ from typing import Any
 import streamlit as st
 
 from core.catalog.products import Interval, Kind
-from core.languages.sentences import ngettext
+from core.languages.sentences import _, marked, ngettext
 
 # How often a plan is billed.
-EACH = {Interval.MONTH: "monthly", Interval.YEAR: "yearly"}
+EACH = {Interval.MONTH: marked("monthly"), Interval.YEAR: marked("yearly")}
+
+
+def each(interval: Interval) -> str:
+    """The same in the language of the page."""
+    return _(EACH[interval])
 
 
 def plain(text: str) -> str:
@@ -44,13 +49,13 @@ def unit(kind: Kind) -> tuple[str, str]:
     """What one of it is called, and several of it."""
     match kind:
         case Kind.PLAN:
-            return "seat", "seats"
+            return _("seat"), _("seats")
         case Kind.WORKSHOP:
-            return "place", "places"
+            return _("place"), _("places")
         case Kind.LICENSE:
-            return "licence", "licences"
+            return _("licence"), _("licences")
         case Kind.DOWNLOAD:
-            return "copy", "copies"
+            return _("copy"), _("copies")
 
 
 def amount_of(kind: Kind, quantity: int) -> str:

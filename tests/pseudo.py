@@ -22,7 +22,7 @@ from tests.conftest import CATALOGUE
 LANGUAGE = "eo"
 _BRACKETED = re.compile("⟦[^⟦⟧]*⟧")
 # Two words or more one after another, and not what is typed by machines.
-_WORDS = re.compile(r"[A-Za-z][A-Za-z’']+(?:[ ,:;.–—-]+[A-Za-z’']+)+")
+_WORDS = re.compile(r"[A-Za-z][A-Za-z’']+(?:[,;:–—-]* [A-Za-z’']+)+")
 _ATTRIBUTES = re.compile(r"\b(?:alt|title|aria-label|placeholder)=(?:\"([^\"]*)\"|'([^']*)')")
 
 

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from core.catalog import catalog_mistakes, tax, wall_times
 from core.catalog.license_terms import LicenseEntry
 from core.catalog.looks import accent
-from core.catalog.products import Interval, Kind
+from core.catalog.products import SEE_MORE, Interval, Kind
 from core.catalog.seller import DOCUMENTS, is_file, is_link
 from core.catalog.workshop_terms import WorkshopEntry
 from core.foundation import addresses
@@ -192,7 +192,7 @@ class ProductEntry(_Entry):
     description: str = ""
     image: str = ""
     image_alt: str = ""
-    call_to_action: str = "See more"
+    call_to_action: str = SEE_MORE
     active: bool = True
     draft: bool = False
     max_quantity: int = Field(1, ge=1, le=999)

@@ -22,6 +22,10 @@ class Kind(StrEnum):
     WORKSHOP = "workshop"
 
 
+# On the link to a product whose seller chose no words for it: pages say it in their own language.
+SEE_MORE = "See more"
+
+
 class Interval(StrEnum):
     """How often a plan is billed."""
 

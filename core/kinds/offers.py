@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from core.catalog import products, tax
 from core.catalog.looks import drawn_covers
 from core.catalog.prices import bundles, costs
-from core.catalog.products import Interval, Kind, Price, Priced, Product
+from core.catalog.products import SEE_MORE, Interval, Kind, Price, Priced, Product
 from core.foundation.money import Money
 from core.kinds import workshops
 from core.kinds.workshops import DateView
@@ -144,6 +144,11 @@ def availability(product: Product | Offer, dates: Sequence[DateView]) -> Availab
     return Availability.SOLD_OUT if full else Availability.ON_SALE
 
 
+def _call_to_action(product: Product) -> str:
+    """The seller's words for the link to it; empty where pages have their own."""
+    return "" if product.call_to_action == SEE_MORE else product.call_to_action
+
+
 def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tuple[Offer, ...]:
     ids = [product.id for product in found]
     tags: dict[str, list[PriceTag]] = {}
@@ -185,7 +190,7 @@ def _offer(
     return Offer(
         id=product.id, name=product.name, kind=product.kind, shelf=product.shelf, summary=product.summary,
         facts=product.facts, description=product.description, image=product.image, image_alt=product.image_alt,
-        call_to_action=product.call_to_action, gets=tuple((i, t) for i, t in product.gets),
+        call_to_action=_call_to_action(product), gets=tuple((i, t) for i, t in product.gets),
         faq=tuple((q, a) for q, a in product.faq), prices=tags, max_quantity=product.max_quantity,
         availability=availability(product, dates) if to_be_had else Availability.WITHDRAWN, dates=dates,
         terms=product.terms, draft=product.draft, parts=parts,

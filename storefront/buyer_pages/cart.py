@@ -123,7 +123,7 @@ def described(line: LineView) -> str:
     each = amounts.price(line.price.amount, short=True)
     if line.price.interval:
         quantity = words.amount_of(line.offer.kind, line.quantity)
-        often = words.EACH[line.price.interval]
+        often = words.each(line.price.interval)
         return _("{quantity} at {price}, billed {often}").format(quantity=quantity, price=each, often=often)
     if line.date:
         day, hours = dates.of(line.date)

@@ -133,7 +133,7 @@ def described(line: LineView) -> str:
             "{name}, {quantity}, {each}, are in your cart.",
             line.quantity,
         )
-        return said.format(name=name, quantity=quantity, each=words.EACH[line.price.interval])
+        return said.format(name=name, quantity=quantity, each=words.each(line.price.interval))
     said = ngettext("{name}, {quantity} is in your cart.", "{name}, {quantity} are in your cart.", line.quantity)
     return said.format(name=name, quantity=quantity)
 

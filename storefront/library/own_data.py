@@ -1,5 +1,7 @@
 """What the shop holds about a buyer: theirs to take along, and to have erased."""
 
+from html import escape
+
 import streamlit as st
 
 from core.foundation.errors import CustomerNotFound, Hold, LinkExpired, LinkInvalid, NotErasable, ShopError
@@ -17,7 +19,8 @@ def draw(email: str) -> None:
     """The file with everything, and the way to be forgotten."""
     st.header(_("Your data"), anchor=False)
     st.markdown(_("Everything that is kept about you, as one JSON file: orders, addresses, downloads, letters."))
-    st.html('<div class="files"><a href="/api/account/data.json" download target="_self">Download your data</a></div>')
+    label = escape(_("Download your data"))
+    st.html(f'<div class="files"><a href="/api/account/data.json" download target="_self">{label}</a></div>')
     with st.expander(_("Erase my data"), icon=":material/person_off:", expanded=bool(st.session_state.get(_ASKED))):
         try:
             _draw_erasure(email, erasure.preview_of_address(process.shop(), email))

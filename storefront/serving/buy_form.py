@@ -57,9 +57,9 @@ def drawn(offer: Offer, texts: Mapping[str, str]) -> str:
     """The form of a product's page, or why there is none."""
     match offer.availability:
         case Availability.WITHDRAWN:
-            return tag_of("p", "This is no longer for sale.")
+            return tag_of("p", _("This is no longer for sale."))
         case Availability.SOLD_OUT:
-            return tag_of("p", "Every place is taken." if offer.dates else "There is no date for this yet.")
+            return tag_of("p", _("Every place is taken.") if offer.dates else _("There is no date for this yet."))
     return (
         f'<form method="post" action="{_BUY}"><input type="hidden" name="product" value="{escape(offer.id)}">'
         f"{_dates(offer)}{_prices(offer)}{_quantity(offer)}{_consents(offer, texts)}{_address(offer.prices)}{_TRAP}<p>"
@@ -164,7 +164,7 @@ def _cost(offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code:
 def _cost_lines(
     offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code: Introduction | None
 ) -> Iterator[str]:
-    each = f" {words.EACH[wanted.tag.interval]}" if wanted.tag.interval else ""
+    each = f" {words.each(wanted.tag.interval)}" if wanted.tag.interval else ""
     written = total.format(short=True) if total or each else _("Free")
     if code and less is not None:
         yield f'<p class="sum"><s>{escape(written)}</s> {escape(less.format(short=True))}{each}</p>'
@@ -202,13 +202,13 @@ def _quiet(text: str) -> str:
 
 def _dates(offer: Offer) -> str:
     found = [(date.id, ", ".join(dates.of(date))) for date in offer.open_dates]
-    return _choice("Date", "date", found) if offer.kind is Kind.WORKSHOP else ""
+    return _choice(_("Date"), "date", found) if offer.kind is Kind.WORKSHOP else ""
 
 
 def _prices(offer: Offer) -> str:
     more = "".join(map(_shown, offer.prices)) + _sale(offer.prices) + _own_amount(offer.prices)
     if len(offer.prices) > 1:
-        return _choice("Price", "price", [(tag.id, price(tag)) for tag in offer.prices]) + more
+        return _choice(_("Price"), "price", [(tag.id, price(tag)) for tag in offer.prices]) + more
     (tag,) = offer.prices
     return f'<input type="hidden" name="price" value="{escape(tag.id)}"><p class="sum">{priced(tag)}</p>{more}'
 
@@ -277,7 +277,7 @@ def _choice(title: str, name: str, found: list[tuple[str, str]]) -> str:
         f"{escape(text)}</label></div>"
         for index, (value, text) in enumerate(found)
     )
-    return f"<fieldset><legend>{title}</legend>{options}</fieldset>"
+    return f"<fieldset><legend>{escape(title)}</legend>{options}</fieldset>"
 
 
 def price(tag: PriceTag) -> str:
@@ -286,7 +286,7 @@ def price(tag: PriceTag) -> str:
         return _("Free")
     if tag.least is not None:
         return _("From {price}").format(price=tag.least.format(short=True))
-    each = f" {words.EACH[tag.interval]}" if tag.interval else ""
+    each = f" {words.each(tag.interval)}" if tag.interval else ""
     return tag.amount.format(short=True) + each
 
 

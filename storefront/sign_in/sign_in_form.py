@@ -52,7 +52,7 @@ OFFICE = Entrance("/owner", marked("Open the back office"))
 
 def draw_demo_button() -> None:
     """Shows the demo as its owner sees it. Core refuses wherever real money could move."""
-    if st.button("See it as the owner", icon=":material/monitoring:", key="as-owner"):
+    if st.button(_("See it as the owner"), icon=":material/monitoring:", key="as-owner"):
         enter(OFFICE, sign_in.as_demo_owner(process.shop()))
 
 

@@ -147,3 +147,25 @@ def test_a_code_for_everything_off_buys_for_nothing(arrive: Arrive, stand: Stand
     dora.presses_pay()
     dora.returns()
     assert_bought_once(stand, dora, dora.sees_everything_delivered(), amount=0)
+
+
+def test_a_german_browser_reads_german_from_the_shelf_to_the_letter(arrive: Arrive, stand: Stand) -> None:
+    greta = arrive("greta", "de-DE")
+    greta.opens("/product?p=quiet-launch")
+    expect(greta.page.locator("html")).to_have_attribute("lang", "de")
+    greta.sees("29 €")
+    greta.clicks("In den Warenkorb")
+    greta.clicks("Zum Warenkorb")
+    greta.sees_heading("Ihr Warenkorb")
+    greta.clicks("Zur Zahlung")
+    session = greta.arrives_at_payment()
+    assert stand.stripe(f"checkout/sessions/{session}")["locale"] == "de"
+    greta.pays()
+    greta.returns()
+    greta.sees_heading("Vielen Dank. Es gehört alles Ihnen.")
+    [letter] = stand.letters(greta.email)
+    assert letter["subject"].startswith("Ihre Bestellung")
+    assert "29,00\xa0€" in letter["text"]
+    [receipt] = re.findall(r"Der Beleg, zum Drucken oder Aufbewahren: (\S+)", letter["text"])
+    greta.opens(receipt)
+    greta.sees("Bezahlt")

@@ -1,0 +1,69 @@
+"""Buyers' pages in their language: no sentence of them is left in English, and a German browser reads German."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests import builders, pseudo
+from tests.storefront.conftest import Visitor
+
+pytestmark = builders.on_sqlite
+
+OWN = ("Nora Lindqvist", "nora@lindqvist.example", "Copenhagen", "Stripe", "Back office", "JavaScript")
+# What of an element is read.
+_SAID = ("value", "label", "help", "placeholder", "options", "captions", "body")
+
+
+@pytest.fixture
+def pseudo_language(tmp_path: Path) -> Iterator[None]:
+    with pseudo.spoken(tmp_path):
+        yield
+
+
+def texts(tab: AppTest) -> Iterator[str]:
+    """Everything that is to be read on a page."""
+    for element in tab.main:
+        # What is chosen among options is one of these, by a name of its own.
+        for name in _SAID if not hasattr(element, "options") else _SAID[1:]:
+            yield from _strings(getattr(element, name, None))
+        yield from _strings(getattr(getattr(element, "proto", None), "label", None))
+
+
+def _strings(found: Any) -> Iterable[str]:
+    if isinstance(found, str):
+        return [pseudo.seen(found)]
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list | tuple) else []
+
+
+def untranslated(visitor: Visitor, tab: AppTest) -> list[str]:
+    own = (*OWN, visitor.shop.settings.shop_name, visitor.shop.settings.support_email)
+    return sorted({found for text in texts(tab) for found in pseudo.untranslated(text, own)})
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [("shop", {}), ("product", {"p": "guide"}), ("product", {"p": "plan"}), ("product", {"p": "clinic"}), ("cart", {}),
+     ("purchases", {}), ("withdraw", {}), ("account", {}), ("thanks", {}), ("seat", {}), ("terms", {}), ("imprint", {})],
+)  # fmt: skip
+def test_no_sentence_of_a_page_is_left_in_english(
+    visitor: Visitor, pseudo_language: None, page: str, query: dict[str, str]
+) -> None:
+    assert untranslated(visitor, visitor.opens(page, **query)) == []
+
+
+def test_nor_of_a_full_cart(visitor: Visitor, pseudo_language: None) -> None:
+    visitor.puts("guide-eur", 2)
+    visitor.puts("plan-month", 3)
+    assert untranslated(visitor, visitor.opens("cart")) == []
+
+
+def test_nor_of_what_was_bought(visitor: Visitor, pseudo_language: None) -> None:
+    builders.bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur", ("clinic-eur", 2))
+    builders.bought(visitor.shop, visitor.stripe, ("plan-month", 3), cart="cart_2")
+    assert untranslated(visitor, visitor.opens("thanks", session_id=max(visitor.stripe.sessions))) == []
+    visitor.signs_in("nora@lindqvist.example")
+    for page in ("purchases", "account", "withdraw"):
+        assert untranslated(visitor, visitor.opens(page)) == []
