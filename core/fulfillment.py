@@ -7,6 +7,7 @@ many. It may be called from anywhere, any number of times and at once: the order
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm.attributes import set_committed_value
@@ -21,7 +22,7 @@ from core.foundation import addresses
 from core.foundation.money import Money
 from core.foundation.signals import corrections
 from core.foundation.telemetry import requests
-from core.foundation.writes.flush import changed_in, update_of
+from core.foundation.writes.flush import changed_in, tell, update_of
 from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
@@ -231,7 +232,8 @@ def _sum_up(order: Order, ledger: Ledger) -> None:
     for payment in ledger.payments:
         payment.amount_refunded = ledger.back(payment)
         payment.tax_included = payment_lines.tax_included(payment, ledger.listed.get(payment.id, ()))
-        allocation.write_taxes(ledger.refunds_of(payment), ledger.shares(payment))
+        if back := ledger.refunds_of(payment):
+            allocation.write_taxes(back, ledger.shares(payment))
     first = ledger.payment_of(ledger.paid) if ledger.paid else None
     if not ledger.payments:
         return  # it was paid in another shop
@@ -303,17 +305,17 @@ def _write(session: Session, first: Sequence[Order], *, now: datetime) -> None:
         order.fulfilled_at = now
         groups.setdefault(changed_in(order), []).append(order)
     for changed, found in groups.items():
-        _write_first(session, changed, found)
-    session.flush()
+        write = update_of(Order.__table__, changed, only="fulfilled_at is null")  # type: ignore[attr-defined]
+        write(session, [vars(order) for order in found], partial(_all_were_locked, len(found)))
+        for order in found:
+            for name in changed:
+                set_committed_value(order, name, getattr(order, name))
+    tell(session)
 
 
-def _write_first(session: Session, changed: tuple[str, ...], found: Sequence[Order]) -> None:
-    write = update_of(Order.__table__, changed, only="fulfilled_at is null")  # type: ignore[attr-defined]
-    if write(session, [vars(order) for order in found]) != len(found):
+def _all_were_locked(expected: int, found: int) -> None:
+    if found != expected:
         raise RuntimeError("an order was fulfilled by somebody who did not lock it")
-    for order in found:
-        for name in changed:
-            set_committed_value(order, name, getattr(order, name))
 
 
 def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_now: bool) -> None:

@@ -23,9 +23,15 @@ def tile(offer: Offer, *, link: bool = True) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_price_line(offer), width="content")
             if link:
-                links.trailing(links.PRODUCT, words.plain(offer.call_to_action or _("See more")), p=offer.id)
+                links.trailing(links.PRODUCT, words.plain(link_words(offer)), p=offer.id)
             else:
-                st.markdown(words.plain(offer.call_to_action or _("See more")), width="content")
+                st.markdown(words.plain(link_words(offer)), width="content")
+
+
+def link_words(offer: Offer) -> str:
+    """What the link to it is called: the seller's own words or, so that no two on a page are called alike, by its name."""
+    own = offer.call_to_action
+    return own if own and own != "See more" else _("See {name}").format(name=offer.name)
 
 
 def badge(offer: Offer) -> str:

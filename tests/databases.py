@@ -60,7 +60,9 @@ def connected(url: str) -> Engine:
 
 
 def _open(connect: Callable[..., psycopg.Connection], *words: Any, **more: Any) -> psycopg.Connection:
-    idle = _OPEN.setdefault(str((words, more)), [])
+    # How values are adapted is the same for all, though each engine has an object of its own that says so.
+    named = {name: value for name, value in more.items() if name != "context"}
+    idle = _OPEN.setdefault(str((words, named)), [])
     while idle:
         connection = idle.pop()
         try:

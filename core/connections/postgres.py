@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
+from core.connections import statements
+
 # How long, in milliseconds, one waits for somebody's lock, for a statement, and for a transaction in which nothing happens.
 LIMITS = {"lock_timeout": 10_000, "statement_timeout": 60_000, "idle_in_transaction_session_timeout": 60_000}
 # Under this option a connection has no such limits: a migration or an export takes as long as it takes.
@@ -33,6 +35,7 @@ def connect(url: str) -> Engine:
         # A server that is away is said to be so soon: requests that wait for it would use up all threads.
         connect_args={} if "connect_timeout=" in url else {"connect_timeout": _CONNECTS},
     )
+    statements.send_in_time(engine)
     _prepare(engine)
     _ask_before_use(engine)
     return engine
@@ -72,9 +75,9 @@ def _prepare(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begins(connection: Connection) -> None:
         if connection.get_execution_options().get(PATIENT):
-            connection.exec_driver_sql(_limiting(dict.fromkeys(LIMITS, 0), of_transaction=True))
+            statements.tell(connection, _limiting(dict.fromkeys(LIMITS, 0), of_transaction=True), ())
         elif connection.info[_POOLED]:
-            connection.exec_driver_sql(_limiting(LIMITS, of_transaction=True))
+            statements.tell(connection, _limiting(LIMITS, of_transaction=True), ())
 
 
 def _limiting(limits: dict[str, int], *, of_transaction: bool) -> str:

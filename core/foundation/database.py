@@ -34,7 +34,7 @@ from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import select as select_columns
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm.attributes import InstrumentedAttribute, set_attribute
+from sqlalchemy.orm.attributes import InstrumentedAttribute
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
@@ -94,12 +94,18 @@ class Record(SQLModel):
         vars(self).update({**defaults, **made, **values})
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(type(self).__dict__.get(name), InstrumentedAttribute):
-            # Facts are merged again and again, and mostly say what is known: then there is nothing to note.
-            if self.__dict__.get(name, _UNKNOWN) != value:
-                set_attribute(self, name, value)
-        else:
+        column = _columns(type(self)).get(name)
+        if column is None:
             super().__setattr__(name, value)
+        # Facts are merged again and again, and mostly say what is known: then there is nothing to note.
+        elif self.__dict__.get(name, _UNKNOWN) != value:
+            column.__set__(self, value)
+
+
+@cache
+def _columns(kind: type[Record]) -> dict[str, InstrumentedAttribute[Any]]:
+    """What notes for the database that an attribute has changed, by the attribute's name."""
+    return {name: each for name, each in vars(kind).items() if isinstance(each, InstrumentedAttribute)}
 
 
 @cache

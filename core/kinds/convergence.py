@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import new_id
 from core.foundation.errors import SoldOut
+from core.foundation.writes.rows import Pairs
 from core.kinds import access, deliverables
 from core.kinds.grants import Grant
 from core.orders.history import Entries
@@ -133,19 +133,14 @@ def _allowed(
     }
 
 
-_LINES_AND_GRANTS = (
-    select(OrderLine, Grant)
-    .join(Grant, col(Grant.order_line_id) == OrderLine.id, isouter=True)
-    .where(col(OrderLine.order_id).in_(bindparam("orders", expanding=True)))
-    .order_by(col(OrderLine.position))
-    .execution_options(populate_existing=True)
-)
+_LINES_AND_GRANTS = Pairs(OrderLine, "order_id", Grant, "order_line_id")
 
 
 def _lines_and_grants(session: Session, order_ids: Collection[str]) -> dict[str, list[tuple[OrderLine, Grant | None]]]:
     """The lines of these orders, each with its grant if it has one yet, by the order's id."""
     found: dict[str, list[tuple[OrderLine, Grant | None]]] = {order_id: [] for order_id in order_ids}
-    for line, grant in session.exec(_LINES_AND_GRANTS, params={"orders": [*order_ids]}) if found else ():
+    rows = _LINES_AND_GRANTS.of(session, order_ids) if found else []
+    for line, grant in sorted(rows, key=lambda row: row[0].position):
         found[line.order_id].append((line, grant))
     return found
 

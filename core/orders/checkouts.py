@@ -1,17 +1,18 @@
 """What Stripe has told us of each Checkout Session of an order: facts that merge in any order and any number of times."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, and_, bindparam, not_, or_
+from sqlalchemy import JSON, and_, not_, or_
 from sqlmodel import Field, Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from core.foundation.addresses import fold
 from core.foundation.database import beside, constant, index_where, minor_units, text_enum
 from core.foundation.signals.corrections import Dated
+from core.foundation.writes.rows import Rows
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress, Status
@@ -69,11 +70,7 @@ UNDECIDED = or_(OPEN, col(Checkout.money) == constant(Money.PROCESSING))
 index_where(UNDECIDED, "ix_checkouts_undecided", Checkout.id)
 
 
-_OF_ORDERS = (
-    select(Checkout)
-    .where(col(Checkout.order_id).in_(bindparam("orders", expanding=True)))
-    .execution_options(populate_existing=True)
-)
+OF_ORDERS = Rows(Checkout, "order_id")
 
 
 def awaits_word(session: Session, order_id: str) -> bool:
@@ -94,7 +91,12 @@ def of_order(session: Session, order_id: str) -> list[Checkout]:
 
 def of_orders(session: Session, order_ids: Collection[str]) -> list[Checkout]:
     """The same of several orders, those of one after those of another."""
-    return sorted(session.exec(_OF_ORDERS, params={"orders": [*order_ids]}), key=_age)
+    return in_order(OF_ORDERS.of(session, order_ids))
+
+
+def in_order(rows: Iterable[Checkout]) -> list[Checkout]:
+    """These, the oldest of each order first."""
+    return sorted(rows, key=_age)
 
 
 def ask_next(created_at: datetime, now: datetime) -> datetime:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
+from core.foundation.writes.rows import read_together
 from core.gateway.sessions import Money
 from core.orders import (
     checkouts,
@@ -234,26 +235,26 @@ def lock(session: Session, order_ids: Collection[str], *, eventful: bool = False
     """Those of these orders that there are, each locked and then read; `eventful` if there is to be more to know of them
     than their payment."""
     session.flush()  # what is read is read anew
-    found = list(orders.lock_all(session, order_ids).values())
+    # In a statement after the lock: what was read with it could be older than what another just wrote.
+    found, attempts = read_together(session, (orders.LOCKED, checkouts.OF_ORDERS), order_ids)
     for order in found:
         order.eventful = order.eventful or eventful
-    # Read in statements after the lock: what was read with it could be older than what another just wrote.
-    books = read_all(session, found)
+    books = _books(session, found, attempts)
     return {order.id: Locked(order, books[order.id]) for order in found}
 
 
 def read(session: Session, order: Order) -> Ledger:
     """The ledger of one order as it is now. The order must be locked, in a statement before this one."""
-    return read_all(session, [order])[order.id]
+    return _books(session, [order], checkouts.OF_ORDERS.of(session, [order.id]))[order.id]
 
 
-def read_all(session: Session, found: Collection[Order]) -> dict[str, Ledger]:
-    """The ledgers of these orders as they are now, by the order's id. They must be locked.
+def _books(session: Session, found: Collection[Order], attempts: Iterable[Checkout]) -> dict[str, Ledger]:
+    """The ledgers of these orders, by the order's id, whose attempts to pay are read already.
 
-    Orders of which nothing was paid yet cost one query, and those to which nothing happened but being paid two more:
+    To read the rest costs nothing more where nothing was paid yet, and two statements where nothing happened but being paid:
     `eventful` says that there is more.
     """
-    known = _by_order(checkouts.of_orders(session, [order.id for order in found]))
+    known = _by_order(checkouts.in_order(attempts))
     in_trial = _in_trial(session, [row for rows in known.values() for row in rows if checkouts.is_trial(row)])
     books = {
         order.id: Ledger(

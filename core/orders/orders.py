@@ -12,6 +12,7 @@ from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import Record, constant, index_where, lock_names, minor_units, new_id, text_enum
 from core.foundation.signals.corrections import Dated
+from core.foundation.writes.rows import Rows
 from core.orders.status import Handed, Status
 
 
@@ -263,13 +264,8 @@ _LINES = (
     .where(col(OrderLine.order_id).in_(bindparam("orders", expanding=True)))
     .order_by(col(OrderLine.position))
 )
-_LOCK = (
-    select(Order)
-    .where(col(Order.id).in_(bindparam("orders", expanding=True)))
-    .order_by(col(Order.id))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
+# An order's row, which nobody else changes until the transaction ends.
+LOCKED = Rows(Order, "id", locked=True)
 
 
 def lines(session: Session, order_id: str) -> list[OrderLine]:
@@ -292,7 +288,7 @@ def lock(session: Session, order_id: str) -> Order | None:
 
 def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
     """The rows of those of these orders that there are, locked in the order of their ids, as everybody locks them."""
-    return {order.id: order for order in session.exec(_LOCK, params={"orders": [*order_ids]})}
+    return {order.id: order for order in LOCKED.of(session, order_ids)}
 
 
 def lock_cart(session: Session, cart_id: str) -> Order | None:

@@ -142,6 +142,8 @@ def tax_included(payment: Payment, listed: Sequence[PaymentLine]) -> int:
 
 def spread(amount: int, weights: Sequence[int]) -> list[int]:
     """An amount in minor units in parts as these weights say, to the cent: what is left over goes to the largest rests."""
+    if len(weights) == 1:
+        return [amount]
     whole = sum(weights)
     if whole <= 0:
         weights, whole = [1] * len(weights), len(weights)

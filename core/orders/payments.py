@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, bindparam, literal_column
+from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Field, Session, col, or_, select
 
 from core.foundation.database import index_where, minor_units
 from core.foundation.signals.corrections import Dated
+from core.foundation.writes.rows import Rows
 from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts
 from core.orders import setbacks
@@ -66,11 +67,7 @@ class Payment(Dated, table=True):
         )  # fmt: skip
 
 
-_OF_ORDERS = (
-    select(Payment)
-    .where(col(Payment.order_id).in_(bindparam("orders", expanding=True)))
-    .execution_options(populate_existing=True)
-)
+_OF_ORDERS = Rows(Payment, "order_id")
 _LINES_UNKNOWN = col(Payment.lines_known).is_(False)
 index_where(_LINES_UNKNOWN, "ix_payments_lines_unknown", Payment.id)
 # Few payments have any, and who asks for them asks by the day.
@@ -184,7 +181,7 @@ def of_order(session: Session, order_id: str) -> list[Payment]:
 
 def of_orders(session: Session, order_ids: Collection[str]) -> list[Payment]:
     """The same of several orders."""
-    return sorted(session.exec(_OF_ORDERS, params={"orders": [*order_ids]}), key=_age)
+    return sorted(_OF_ORDERS.of(session, order_ids), key=_age)
 
 
 def named(payments: Sequence[Payment], *names: str | None) -> Payment | None:

@@ -200,7 +200,7 @@ def _owe(session: Session, announced: Sequence[Announcement], listening: Sequenc
         {"id": name, "topic": each.topic, "body": each.body, "person": each.person, "created_at": each.at}
         for name, each in sorted(by_id.items())
     ]
-    new = [by_id[row.id] for row in _MESSAGES(session, rows)]
+    new = [by_id[message_id] for (message_id,) in _MESSAGES(session, rows)]
     found = [
         _delivery(each, row) for each in new for row in listening if row.wants(each.topic) or each.topic is Topic.PING
     ]

@@ -174,13 +174,13 @@ def _write(
     for key, text in catalogue.shop.said.items():
         session.merge(ShopText(key=key, text=text, from_demo=demo.says(key, text)))
     session.flush()
-    _refuse_loose_bundles(session)
     named = [product.id for product in catalogue.products]
     applied.remember(session, named, source, now=now)
     makes_room = any(not demo.sells(product) for product in catalogue.products)
     taken_off = _take_off_the_demos(session, named, list(catalogue.shop.said), now=now) if makes_room else ()
     if only:
         taken_off = tuple(sorted({*taken_off, *_take_off(session, named, now=now)}))
+    _refuse_loose_bundles(session)
     others = select(Product.id).where(col(Product.id).not_in([*named, *taken_off]))
     # What was the demo's and is gone already is nobody's concern any more.
     left_alone = session.exec(others.where(col(Product.active) | ~col(Product.from_demo)).order_by(Product.id)).all()

@@ -78,7 +78,7 @@ def remember_all(session: Session, addresses: Iterable[str], *, how: How, now: d
     # In one order for everybody: two who take the same addresses would wait for each other.
     new = {folded: new_id("cus") for folded in sorted(by_folded)}
     rows = [_row(by_folded[folded], customer_id, how=how, now=now) for folded, customer_id in new.items()]
-    owners = {row.folded: str(row.customer_id) for row in _TAKE(session, rows)}
+    owners: dict[str, str] = dict(_TAKE(session, rows))
     made = [(folded, customer_id) for folded, customer_id in new.items() if owners[folded] == customer_id]
     _NEW_CUSTOMER(session, [{"id": made_id, "email": folded, "created_at": now} for folded, made_id in made])
     return owners
@@ -86,8 +86,8 @@ def remember_all(session: Session, addresses: Iterable[str], *, how: How, now: d
 
 def take(session: Session, address: str, customer_id: str, *, how: How, now: datetime) -> str:
     """Let the address be this customer's if it is nobody's yet; return whose it is, which nobody else changes meanwhile."""
-    [row] = _TAKE(session, [_row(address, customer_id, how=how, now=now)])
-    return str(row.customer_id)
+    [(_, owner)] = _TAKE(session, [_row(address, customer_id, how=how, now=now)])
+    return str(owner)
 
 
 def refer(session: Session, customer_id: str, reference: str) -> None:

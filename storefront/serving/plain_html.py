@@ -32,7 +32,7 @@ from core.traffic import counting
 from core.traffic.counting import Count
 from core.traffic.rate_limits import Limit
 from core.traffic.senders import household_of
-from storefront import frame, pictures, stylesheets
+from storefront import frame, pictures, stylesheets, tiles
 from storefront.serving import buy_form, sharing
 from storefront.serving.buy_form import Link, tag_of
 from storefront.serving.sharing import About
@@ -293,7 +293,7 @@ def _search(sought: str, page: ShelfPage) -> str:
 def _tile(offer: Offer) -> str:
     tag = min(offer.prices, key=lambda each: each.amount.amount, default=None)
     cost = f"<strong>{buy_form.priced(tag)}</strong> " if tag else ""
-    link = f'<a href="/product?p={escape(offer.id)}">{escape(offer.call_to_action or _("See more"))}</a>'
+    link = f'<a href="/product?p={escape(offer.id)}">{escape(tiles.link_words(offer))}</a>'
     return (
         f"<section>{_picture(offer)}{tag_of('h2', offer.name)}{tag_of('p', offer.summary)}"
         f'<p class="quiet">{escape(offer.facts)}</p><p>{cost}{link}</p></section>'

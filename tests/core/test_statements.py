@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
+from core.connections import statements as driver_statements
 from core.outgoing import endpoints
 from core.shop import Shop
 from tests import builders
@@ -63,6 +64,23 @@ def test_a_paid_event_takes_one_transaction_and_few_statements(
     assert around == ["BEGIN", "COMMIT"]
     assert len(asked) <= MOST, "\n".join(asked)
     assert builders.status(shop, order_id) == "fulfilled"
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_what_a_paid_event_asks_goes_out_together(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoints, "_BELIEVED", 3600)
+    builders.bought(shop, stripe, cart="earlier")
+    _, paid = builders.opened(shop, "guide-eur")
+    stripe.pay(paid)
+    completed = stripe.event("completed", paid)
+    waits: list[int] = []
+    run = driver_statements._run
+    monkeypatch.setattr(driver_statements, "_run", lambda to, each: (waits.append(len(each)), run(to, each))[1])
+    builders.deliver(shop, completed)
+    # The event; its order and attempts; lines and grants; whose the address is; and all that is written.
+    assert len(waits) <= 5, waits
 
 
 def test_a_second_delivery_only_looks(shop: Shop, stripe: FakeStripe) -> None:

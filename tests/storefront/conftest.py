@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import col, select
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, app_test
 
 from core.foundation import signing
 from core.journeys import carts
@@ -28,7 +28,12 @@ with warnings.catch_warnings():
 # Looks through the metadata of every library that is installed, each time that a page is opened: they stay the same.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
+# Scripts stay the same as well: each is compiled once.
+app_test.ScriptCache = cache(app_test.ScriptCache)  # type: ignore[misc]
+
 PAGES = STATIC.parent / "pages.py"
+# What Streamlit calls the pages that were opened so far.
+_HASHES: dict[str, str] = {}
 
 
 class Visitor:
@@ -46,8 +51,13 @@ class Visitor:
 
     def opens(self, page: str, *, folder: str = "buyer_pages", **query: str) -> AppTest:
         """Open a page in a new tab; nothing may fail on it."""
-        tab = AppTest.from_file(PAGES, default_timeout=30).run()
-        tab.switch_page(f"{folder}/{page}.py")
+        tab = AppTest.from_file(PAGES, default_timeout=30)
+        path = f"{folder}/{page}.py"
+        if path in _HASHES:
+            tab._page_hash = _HASHES[path]
+        else:
+            # What a page is called is known once some page has been shown.
+            _HASHES[path] = tab.run().switch_page(path)._page_hash
         for name, value in query.items():
             tab.query_params[name] = value
         return sound(tab.run())

@@ -2,13 +2,14 @@
 asked about each row. Rows are written after those that they refer to, so that nobody need see to it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Table, inspect
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, SQLModel
 
+from core.connections.statements import send
 from core.foundation.writes.columns import Row
 from core.foundation.writes.inserts import Insert
 from core.foundation.writes.updates import Delete, Update
@@ -19,8 +20,17 @@ class BatchedSession(Session):
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Write what is new, has changed or is to go. What has got another key SQLAlchemy writes, in whatever order it does."""
-        if objects is not None or any(map(_has_another_key, self.dirty)):
+        if objects is not None:
             super().flush(objects)
+            return
+        self.tell()
+        if self.in_transaction():
+            send(self.connection())
+
+    def tell(self) -> None:
+        """The same, with whatever statement comes next: what is wrong with it is raised then."""
+        if any(map(_has_another_key, self.dirty)):
+            super().flush()
         elif not self._is_clean():
             self.dispatch.before_flush(self, None, None)
             self._write([*self.new], [*self.dirty], [*self.deleted])
@@ -35,6 +45,11 @@ class BatchedSession(Session):
             _delete(table)(self, [vars(row) for row in gone[table]])
         self._register_persistent({inspect(row) for row in (*new, *dirty)})
         self._remove_newly_deleted([inspect(row) for row in deleted])
+
+
+def tell(session: Session) -> None:
+    """Write what has changed in a session, with whatever statement comes next, or before the commit."""
+    session.tell() if isinstance(session, BatchedSession) else session.flush()
 
 
 def changed_in(row: SQLModel) -> tuple[str, ...]:
@@ -61,9 +76,13 @@ def _update(session: Session, table: Table, rows: Iterable[SQLModel]) -> None:
             groups.setdefault(names, []).append(row)
     for names, of_them in groups.items():
         # In one order for everybody, as far as the database keeps to it: two who change the same rows would wait for each other.
-        found = update_of(table, names)(session, sorted(map(vars, of_them), key=_key_of(table)))
-        if found != len(of_them):
-            raise StaleDataError(f"{len(of_them)} rows of {table.name} were to be changed, and {found} were there")
+        in_order = sorted(map(vars, of_them), key=_key_of(table))
+        update_of(table, names)(session, in_order, partial(_all_were_there, table, len(of_them)))
+
+
+def _all_were_there(table: Table, expected: int, found: int) -> None:
+    if found != expected:
+        raise StaleDataError(f"{expected} rows of {table.name} were to be changed, and {found} were there")
 
 
 @cache

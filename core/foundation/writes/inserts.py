@@ -1,13 +1,14 @@
 """Inserts of many rows in one statement, whose words are put together once."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import CursorResult, Dialect, Table
+from sqlalchemy import Dialect, Table
 from sqlmodel import Session, SQLModel
 
+from core.connections.statements import ask, tell, tell_each
 from core.foundation.writes.columns import Columns, Row, mark
 
 # SQLite takes some thirty thousand values in one statement.
@@ -24,31 +25,38 @@ class Insert:
         self._columns = Columns(table, names)
         self._begin = f"insert into {name or table.name} ({', '.join(names)})"
         self._end, self._returns = end, "returning" in end
+        self._unnested = ""
 
     def __call__(self, session: Session, rows: Sequence[Row]) -> list[Any]:
-        """Insert these, each with all its columns; return what the statement returns, if it was told to."""
+        """Insert these, each with all its columns; return what the statement returns, each row a tuple, if it was told to."""
         found: list[Any] = []
         for start in range(0, len(rows), _MOST_ROWS):
-            result = self._insert(session, rows[start : start + _MOST_ROWS])
-            found += result.all() if result.returns_rows else []
+            found += self._insert(session, rows[start : start + _MOST_ROWS])
         return found
 
-    def _insert(self, session: Session, rows: Sequence[Row]) -> CursorResult[Any]:
+    def _insert(self, session: Session, rows: Sequence[Row]) -> list[Any]:
         connection = session.connection()
         dialect = connection.dialect
         if len(rows) > 1 and dialect.name == "postgresql":
-            return connection.exec_driver_sql(self._of_arrays(dialect), self._columns.arrays(rows, dialect))
-        values = [self._columns.values(row, dialect) for row in rows]
-        if len(rows) == 1 or not self._returns:  # then one statement does for however many there are
-            return connection.exec_driver_sql(self._of_values(1, mark(dialect)), values)
-        return connection.exec_driver_sql(self._of_values(len(rows), mark(dialect)), tuple(chain.from_iterable(values)))
+            self._unnested = self._unnested or self._of_arrays(dialect)
+            words, given = self._unnested, self._columns.arrays(rows, dialect)
+        elif len(rows) == 1 or self._returns:
+            words = self._of_values(len(rows), mark(dialect))
+            given = tuple(chain.from_iterable([self._columns.values(row, dialect) for row in rows]))
+        else:  # one statement does for however many there are
+            every = [self._columns.values(row, dialect) for row in rows]
+            tell_each(connection, self._of_values(1, mark(dialect)), every)
+            return []
+        if self._returns:
+            return ask(connection, words, given)
+        tell(connection, words, given)
+        return []
 
-    @lru_cache(maxsize=1)  # noqa: B019 - these live as long as the process
     def _of_arrays(self, dialect: Dialect) -> str:
         arrays = ", ".join(f"%s::{kind}[]" for kind in self._columns.types(dialect))
         return f"{self._begin} select * from unnest({arrays}) {self._end}"
 
-    @lru_cache(maxsize=_MOST_ROWS)  # noqa: B019
+    @cache  # noqa: B019 - these live as long as the process
     def _of_values(self, count: int, mark: str) -> str:
         row = "(" + ", ".join([mark] * len(self._columns.names)) + ")"
         return f"{self._begin} values {', '.join([row] * count)} {self._end}"

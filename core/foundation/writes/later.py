@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import event
 from sqlmodel import Session
 
+from core.foundation.writes.flush import tell
+
 _LATER = "pushcart_later"
 
 
@@ -16,12 +18,12 @@ def at_the_end(session: Session, write: Callable[[Session, list[Any]], object], 
 
 @event.listens_for(Session, "before_commit")
 def _write(session: Session) -> None:
-    session.flush()  # what they refer to; and what only that leaves to be written
+    tell(session)  # what they refer to; and what only that leaves to be written
     # Again, as long as what is written leaves something to be written after it.
     while waiting := session.info.pop(_LATER, None):
         for write, rows in waiting.items():
             write(session, rows)
-        session.flush()
+        tell(session)
 
 
 @event.listens_for(Session, "after_rollback")

@@ -1,12 +1,12 @@
 """Updates of many rows in one statement, each to values of its own, and deletes."""
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache
 
-from sqlalchemy import CursorResult, Dialect, Table
+from sqlalchemy import Dialect, Table
 from sqlmodel import Session
 
+from core.connections.statements import tell, tell_each
 from core.foundation.writes.columns import Columns, Row, mark
 
 
@@ -18,20 +18,19 @@ class Update:
         self._key = [column.name for column in table.primary_key]
         self._only = f" and {self._table}.{only}" if only else ""
         self._columns = Columns(table, [*names, *self._key])
+        self._unnested = ""
 
-    def __call__(self, session: Session, rows: Sequence[Row]) -> int:
-        """Update these, each with its key and all of the columns; return how many were found."""
+    def __call__(self, session: Session, rows: Sequence[Row], changed: Callable[[int], object]) -> None:
+        """Update these, each with its key and all of the columns; `changed` is told how many were found."""
         connection = session.connection()
         dialect = connection.dialect
-        result: CursorResult[Any]
         if len(rows) > 1 and dialect.name == "postgresql":
-            result = connection.exec_driver_sql(self._of_arrays(dialect), self._columns.arrays(rows, dialect))
+            self._unnested = self._unnested or self._of_arrays(dialect)
+            tell(connection, self._unnested, self._columns.arrays(rows, dialect), changed=changed)
         else:
             values = [self._columns.values(row, dialect) for row in rows]
-            result = connection.exec_driver_sql(self._of_values(mark(dialect)), values)
-        return result.rowcount
+            tell_each(connection, self._of_values(mark(dialect)), values, changed=changed)
 
-    @lru_cache(maxsize=1)  # noqa: B019 - these live as long as the process
     def _of_arrays(self, dialect: Dialect) -> str:
         changed = ", ".join(f"{name} = given.{name}" for name in self._changed)
         arrays = ", ".join(f"%s::{kind}[]" for kind in self._columns.types(dialect))
@@ -39,7 +38,7 @@ class Update:
         found = " and ".join(f"{self._table}.{name} = given.{name}" for name in self._key)
         return f"update {self._table} set {changed} from {given} where {found}{self._only}"
 
-    @lru_cache(maxsize=2)  # noqa: B019
+    @cache  # noqa: B019 - these live as long as the process
     def _of_values(self, mark: str) -> str:
         changed = ", ".join(f"{name} = {mark}" for name in self._changed)
         found = " and ".join(f"{self._table}.{name} = {mark}" for name in self._key)
@@ -58,4 +57,4 @@ class Delete:
         connection = session.connection()
         found = " and ".join(f"{name} = {mark(connection.dialect)}" for name in self._key)
         keys = [self._columns.values(row, connection.dialect) for row in rows]
-        connection.exec_driver_sql(f"delete from {self._table} where {found}", keys)
+        tell_each(connection, f"delete from {self._table} where {found}", keys)

@@ -144,7 +144,7 @@ def record(session: Session, found: Sequence[EntryFacts], *, livemode: bool, fet
     fresh = [_row(each, livemode=livemode, fetched_at=fetched_at) for each in facts.values()]
     if not fresh:
         return
-    corrections.note(session, [row.created_at for row in _INSERT(session, fresh)])
+    corrections.note(session, [facts[entry].created_at for (entry,) in _INSERT(session, fresh)])
     known = select(BalanceEntry).where(col(BalanceEntry.id).in_(facts)).order_by(col(BalanceEntry.id)).with_for_update()
     for row in session.exec(known.execution_options(populate_existing=True)):
         _merge(row, facts[row.id], fetched_at)
@@ -203,7 +203,7 @@ def _of(movement: Movement) -> ColumnElement[bool]:
     )
 
 
-_INSERT = InsertOnce(BalanceEntry, returning="created_at")
+_INSERT = InsertOnce(BalanceEntry, returning="id")
 
 
 def _row(facts: EntryFacts, *, livemode: bool, fetched_at: datetime) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """Rows are written many in a statement, as they are, and after those that they name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Table
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, SQLModel, col, select, update
 
+from core.connections.statements import send
 from core.foundation.database import Record
-from core.foundation.writes.flush import update_of
+from core.foundation.writes.flush import tell, update_of
+from core.foundation.writes.rows import Pairs, Rows
 from core.gateway.sessions import CheckoutState
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -167,7 +170,10 @@ def test_an_update_leaves_what_is_not_as_it_asks(shop: Shop, number: int) -> Non
     with shop.transaction() as session:
         session.exec(update(Order).where(col(Order.id) == "ord_0").values(fulfilled_at=NOW))
         write = update_of(Order.__table__, ("currency",), only="fulfilled_at is null")  # type: ignore[attr-defined]
-        assert write(session, [{"id": f"ord_{each}", "currency": "usd"} for each in range(number)]) == number - 1
+        changed: list[int] = []
+        write(session, [{"id": f"ord_{each}", "currency": "usd"} for each in range(number)], changed.append)
+        send(session.connection())
+        assert changed == [number - 1]
     with shop.reading() as session:
         assert [each.currency for each in orders_in(session)] == ["eur", *["usd"] * (number - 1), "eur"]
 
@@ -175,3 +181,63 @@ def test_an_update_leaves_what_is_not_as_it_asks(shop: Shop, number: int) -> Non
 def test_a_row_says_what_it_has_not_got(shop: Shop) -> None:
     with pytest.raises(TypeError, match="Order has no colour"):
         order(1, colour="red")
+
+
+def test_what_is_wrong_with_what_was_told_is_raised_before_anything_comes_after_it(shop: Shop) -> None:
+    def written(and_then: Callable[[Session], object]) -> None:
+        with shop.transaction() as session:
+            session.add(payment(9))  # of an order that is not there
+            tell(session)
+            and_then(session)
+
+    for later in (orders_in, lambda session: session.flush(), lambda session: session.commit()):
+        with pytest.raises(IntegrityError, match="insert into payments"):
+            written(later)
+
+
+def test_what_was_told_is_undone_with_its_transaction(shop: Shop) -> None:
+    def given_up() -> None:
+        with shop.transaction() as session:
+            session.add(order(1))
+            tell(session)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        given_up()
+    with shop.transaction() as session:
+        assert orders_in(session) == []
+
+
+def test_what_was_told_within_a_savepoint_is_undone_with_that_alone(shop: Shop) -> None:
+    with shop.transaction() as session:
+        session.add(order(1))
+        tell(session)
+        part = session.begin_nested()
+        session.add(order(2))
+        tell(session)
+        part.rollback()
+        session.add(order(3))
+    with shop.reading() as session:
+        assert [each.id for each in orders_in(session)] == ["ord_1", "ord_3"]
+
+
+def test_rows_are_read_as_they_are_now_and_stay_the_sessions_own(shop: Shop) -> None:
+    stored(shop, [order(each, fulfilled_at=NOW) for each in range(3)])
+    with shop.transaction() as session:
+        known = session.get_one(Order, "ord_1")
+        known.currency = "usd"  # and not written: it is read over
+        read = Rows(Order, "id", locked=True).of(session, ["ord_2", "ord_1", "ord_7"])
+        assert [each.id for each in read] == ["ord_1", "ord_2"]
+        assert (read[0] is known, known.currency, session.is_modified(known)) == (True, "eur", False)
+        read[1].email = "mira@example.org"
+    with shop.reading() as session:
+        every = orders_in(session)
+        assert [each.email for each in every] == ["", "", "mira@example.org"]
+        assert [vars(each)["fulfilled_at"] for each in Rows(Order, "id").of(session, ["ord_1"])] == [NOW]
+
+
+def test_rows_stand_beside_those_that_name_them(shop: Shop) -> None:
+    stored(shop, [order(1), order(2), payment(1)])
+    with shop.reading() as session:
+        found = Pairs(Order, "id", Payment, "order_id").of(session, ["ord_1", "ord_2"])
+    assert {each.id: other and other.id for each, other in found} == {"ord_1": "pi_1", "ord_2": None}

@@ -1,6 +1,6 @@
 """What tests of single tables do to a database: orders to hang rows on, and changes that a session does not notice."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import Result, event, update
 from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session, SQLModel
 
+from core.foundation.writes.rows import Rows
 from core.journeys import checkout
 from core.orders.orders import AdmittedOrder, Order
 from core.orders.setbacks import Setback
@@ -46,9 +47,28 @@ def locking(session: Session) -> Iterator[list[str]]:
 
     event.listen(session, "do_orm_execute", executed)
     try:
-        yield found
+        with _hearing_locked(lambda _session, of, _rows: found.append(str(of.__tablename__))):
+            yield found
     finally:
         event.remove(session, "do_orm_execute", executed)
+
+
+@contextmanager
+def _hearing_locked(hear: Callable[[Session, type[SQLModel], list[Any]], object]) -> Iterator[None]:
+    """Let somebody hear of rows that are locked by a read of their own kind."""
+    rows_of = Rows.rows
+
+    def read(self: Rows[Any], session: Session, *args: Any) -> list[Any]:
+        rows = rows_of(self, session, *args)
+        if self.locked:
+            hear(session, self.kind, rows)
+        return rows
+
+    Rows.rows = read  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        Rows.rows = rows_of  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -61,13 +81,21 @@ def locking_rows(of: type[SQLModel]) -> Iterator[list[list[str]]]:
             return None
         rows = state.invoke_statement().freeze()
         if of.__table__ in state.statement.get_final_froms():  # type: ignore[attr-defined]
-            found.append([row[0].id for row in rows().all()])
-            state.session.info["locked"] = state.session.info.get("locked", set()).union(found[-1])
+            note(state.session, [row[0].id for row in rows().all()])
         return rows()
+
+    def note(session: Any, ids: list[str]) -> None:
+        found.append(ids)
+        session.info["locked"] = session.info.get("locked", set()).union(ids)
+
+    def read(session: Session, kind: type[SQLModel], rows: list[Any]) -> None:
+        if kind is of:
+            note(session, [row.id for row in rows])
 
     event.listen(Session, "do_orm_execute", executed)
     try:
-        yield found
+        with _hearing_locked(read):
+            yield found
     finally:
         event.remove(Session, "do_orm_execute", executed)
 

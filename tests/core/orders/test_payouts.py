@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from core.events import reconciliation
+from core.foundation.signals.corrections import Correction
 from core.orders.balance import entries, payouts
 from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.balance.payouts import Gap, Payout, PayoutStatus
@@ -81,6 +82,8 @@ def test_of_a_movement_listed_twice_the_later_list_counts_and_its_payout_stays(b
             entries.record(session, [facts, facts], livemode=True, fetched_at=NOON + timedelta(minutes=minutes))
 
     list_at(5, payout_id="po_1")
+    # Days that are over are summed anew with it.
+    assert [each.at.timestamp() for each in builders.rows(bare_shop, Correction)] == [1_795_000_000]
     list_at(9, available_on=1_795_259_200)
     list_at(7)
     (row,) = builders.rows(bare_shop, BalanceEntry)

@@ -1,0 +1,112 @@
+"""Reads of whole rows, whose words are put together once: SQLAlchemy would do so for each number of names that are looked for.
+Several go to PostgreSQL together."""
+
+from collections.abc import Collection, Sequence
+from functools import cache, cached_property
+from typing import Any, Generic, TypeVar
+
+import orjson
+from sqlalchemy import Dialect, Table
+from sqlalchemy.orm import Mapper, class_mapper
+from sqlalchemy.orm.attributes import instance_dict, instance_state
+from sqlmodel import Session, SQLModel
+
+from core.connections.statements import Question, ask_all
+from core.foundation.writes.columns import Columns
+
+R = TypeVar("R", bound=SQLModel)
+S = TypeVar("S", bound=SQLModel)
+
+
+class Rows(Generic[R]):
+    """The rows of a table that have one of some names in the column `by`, as they are now. `locked`: in the order of that
+    column, each so that nobody else changes it before the transaction ends."""
+
+    def __init__(self, kind: type[R], by: str, *, locked: bool = False) -> None:
+        self.kind, self.locked, self._loaded = kind, locked, _Loaded(kind)
+        self._by = f"{self._loaded.table.name}.{by}"
+
+    def of(self, session: Session, names: Collection[str]) -> list[Any]:
+        """Those of these names, if there are any."""
+        [found] = read_together(session, [self], names)
+        return found
+
+    def question(self, names: Collection[str], dialect: Dialect) -> Question:
+        """What the database is asked."""
+        postgres = dialect.name == "postgresql"
+        return Question(self._words(postgres), ([*names] if postgres else orjson.dumps([*names]).decode(),))
+
+    def rows(self, session: Session, answer: Sequence[Any], dialect: Dialect) -> list[Any]:
+        """What it answered, as the session's own rows."""
+        return [self._loaded.row(session, values, dialect) for values in answer]
+
+    def _selected(self) -> str:
+        return f"select {self._loaded.names} from {self._loaded.table.name}"
+
+    @cache  # noqa: B019 - these live as long as the process
+    def _words(self, postgres: bool) -> str:
+        named = "= any(%s::text[])" if postgres else "in (select value from json_each(?))"
+        end = f" order by {self._by}" + (" for update" if postgres else "")
+        return f"{self._selected()} where {self._by} {named}" + (end if self.locked else "")
+
+
+class Pairs(Rows[R], Generic[R, S]):
+    """The same, each row beside the one of another table that names its key in the column `on`, or None where there is none."""
+
+    def __init__(self, kind: type[R], by: str, other: type[S], on: str) -> None:
+        super().__init__(kind, by)
+        self._other, self._on = _Loaded(other), on
+
+    def rows(self, session: Session, answer: Sequence[Any], dialect: Dialect) -> list[tuple[R, S | None]]:
+        """What it answered, as the session's own rows."""
+        width = len(self._loaded.columns.names)
+        return [
+            (
+                self._loaded.row(session, values[:width], dialect),
+                None if values[width] is None else self._other.row(session, values[width:], dialect),
+            )
+            for values in answer
+        ]
+
+    def _selected(self) -> str:
+        table, other = self._loaded.table.name, self._other.table.name
+        joined = f"{table} left join {other} on {other}.{self._on} = {table}.{self._loaded.key[0]}"
+        return f"select {self._loaded.names}, {self._other.names} from {joined}"
+
+
+class _Loaded(Generic[R]):
+    """Makes rows of a session's own out of what the driver gave. A table's key comes first among its columns."""
+
+    def __init__(self, kind: type[R]) -> None:
+        self.table: Table = kind.__table__  # type: ignore[attr-defined]
+        self.key = [column.name for column in self.table.primary_key]
+        self.columns = Columns(self.table, [column.name for column in self.table.columns])
+        self.names = ", ".join(f"{self.table.name}.{name}" for name in self.columns.names)
+        self._kind = kind
+
+    def row(self, session: Session, values: Sequence[Any], dialect: Dialect) -> R:
+        """The row of these values: the one that the session has of it, if it has one, and as it is now."""
+        read = self.columns.read(values, dialect)
+        key = self._mapper.identity_key_from_primary_key(tuple([read[name] for name in self.key]))
+        row: R | None = session.identity_map.get(key)
+        if row is None:
+            row = self._mapper.class_manager.new_instance()
+            state = instance_state(row)
+            state.key, state.session_id = key, session.hash_key
+            session.identity_map.add(state)
+        known = instance_dict(row)
+        known.update(read)
+        instance_state(row)._commit_all(known, session.identity_map)
+        return row
+
+    @cached_property
+    def _mapper(self) -> Mapper[R]:
+        return class_mapper(self._kind)  # once all tables are known
+
+
+def read_together(session: Session, reads: Sequence[Rows[Any]], names: Collection[str]) -> list[list[Any]]:
+    """What each of these reads finds by these names: in their order, and so that each sees what those before it waited for."""
+    connection = session.connection()
+    dialect = connection.dialect
+    answers = ask_all(connection, [each.question(names, dialect) for each in reads])
+    return [each.rows(session, answer, dialect) for each, answer in zip(reads, answers, strict=True)]
