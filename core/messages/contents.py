@@ -198,10 +198,11 @@ def about_payment(shop: Shop, order_id: str, payment_id: str) -> PaymentLetter |
 
 
 def with_code(shop: Shop, code_id: str) -> CodeLetter | None:
-    """What to write with this code, or None if it was replaced, used or has run out: then it need not be sent."""
+    """What to write with this code, or None if it was used, has run out, or a newer one goes too: then it need not be sent."""
     with shop.reading() as session:
         code = session.get(codes.SignInCode, code_id)
-    if code is None or code.used_at or code.expires_at < shop.now():
+        overtaken = code is not None and codes.is_overtaken(session, code)
+    if code is None or overtaken or code.used_at or code.expires_at < shop.now():
         return None
     digits = codes.digits_of(code.id, signing_key=shop.signing_key)
     return CodeLetter(code.email, digits, codes.CODE_MINUTES, code.about)

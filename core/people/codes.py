@@ -115,6 +115,14 @@ def awaited(session: Session, browser: str, *, now: datetime) -> Awaited | None:
     return Awaited(row.email, row.expires_at, row.veiled) if row else None
 
 
+def is_overtaken(session: Session, code: SignInCode) -> bool:
+    """Whether a newer code of its purpose was asked for, so that a letter that did not go yet would only be one more."""
+    newer = select(SignInCode.id).where(
+        SignInCode.folded == code.folded, SignInCode.about == code.about, col(SignInCode.created_at) > code.created_at
+    )
+    return session.exec(newer.limit(1)).first() is not None
+
+
 def await_no_more(session: Session, browser: str) -> None:
     """Forget which codes this browser waits for. They stay good for whoever has them."""
     if browser:

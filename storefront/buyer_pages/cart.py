@@ -249,7 +249,7 @@ def draw_empty() -> None:
     """Something to begin with."""
     st.title(_("Your cart is empty"), anchor=False)
     if not browser:
-        st.warning(sentences.NO_COOKIES, icon=":material/cookie_off:")
+        st.warning(_(sentences.NO_COOKIES), icon=":material/cookie_off:")
     with shop.reading() as session:
         first = [
             offer for offer in offers.shelf(session, now=shop.now()) if offer.availability is Availability.ON_SALE

@@ -27,7 +27,7 @@ def put_in_cart(price_id: str, product_id: str, date_id: str, amount: int) -> No
     """Put what is chosen into the browser's cart."""
     browser = visitor.browser_id()
     if not browser:
-        st.session_state["trouble"] = sentences.NO_COOKIES
+        st.session_state["trouble"] = _(sentences.NO_COOKIES)
         return
     try:
         with shop.transaction() as session:

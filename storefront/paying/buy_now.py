@@ -34,7 +34,7 @@ def go(product_id: str, item: Item, asked: tuple[Asked, ...], below: AbstractCon
     """Go to pay for this, or say `below` why that is not to be."""
     with below:
         if not visitor.browser_id():
-            st.warning(sentences.NO_COOKIES, icon=":material/cookie_off:")
+            st.warning(_(sentences.NO_COOKIES), icon=":material/cookie_off:")
         elif consent_boxes.lacking(asked):
             consent_boxes.explain_lacking()
         else:
