@@ -15,6 +15,7 @@ from core.kinds.plan_billing import Billing
 from core.orders import disputes
 from core.orders.ledger import Ledger
 from core.orders.orders import Order
+from core.orders.payments import RENEWAL, Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import Status
 from core.orders.subscriptions import Subscription
@@ -73,6 +74,9 @@ def _letters(due: Due, *, now: datetime) -> Iterator[tuple[Job, *tuple[str, ...]
             yield Job.REFUNDED, request
         for subscription in filter(None, ledger.own_subscriptions):
             yield from _of_plan(subscription, now=now)
+            for payment in ledger.payments:
+                if _renews(payment, subscription) and _is_news(payment.paid_at, now):
+                    yield Job.RENEWED, payment.id
 
 
 def _refunded(ledger: Ledger, *, now: datetime) -> list[str]:
@@ -96,6 +100,16 @@ def _of_plan(row: Subscription, *, now: datetime) -> Iterator[tuple[Job, *tuple[
         yield Job.PLAN_ENDING, row.id, outbox.stamp(row.ends_at)
     if row.status == "canceled" and row.ended_at and _is_news(row.ended_at, now):
         yield Job.PLAN_ENDED, row.id
+
+
+def _renews(payment: Payment, row: Subscription) -> bool:
+    """Whether a payment was for a further period of this plan, while that ran, and Stripe has told of the plan since.
+
+    Until when a payment is stands in the plan alone, about which Stripe is asked in the transaction that records the payment.
+    """
+    of_plan = payment.stripe_subscription_id == row.id and payment.billing_reason == RENEWAL and payment.amount > 0
+    late = row.ended_at is not None and payment.paid_at > row.ended_at
+    return of_plan and not late and row.fetched_at is not None and row.fetched_at >= payment.paid_at
 
 
 def _is_news(moment: datetime, now: datetime) -> bool:

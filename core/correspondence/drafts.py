@@ -167,6 +167,13 @@ def _refunded(order_id: str, request: str) -> Draft:
     )  # fmt: skip
 
 
+def _renewed(order_id: str, payment_id: str) -> Draft:
+    return _to_buyer(
+        Job.RENEWED, order_id, payment_id,
+        read=lambda shop: after_purchase.about_renewed(shop, order_id, payment_id), word=wording.renewed,
+    )  # fmt: skip
+
+
 def _renewal_failed(order_id: str, subscription_id: str, since: str) -> Draft:
     return _to_buyer(
         Job.RENEWAL_FAILED, order_id, subscription_id, since,
@@ -319,6 +326,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.PAYMENT_FAILED: (2, _payment_failed),
     Job.PAID_AFTER_END: (2, _paid_after_end),
     Job.REFUNDED: (2, _refunded),
+    Job.RENEWED: (2, _renewed),
     Job.RENEWAL_FAILED: (3, _renewal_failed),
     Job.PLAN_REMINDER: (4, _plan_reminder),
     Job.PLAN_ENDING: (3, _plan_ending),

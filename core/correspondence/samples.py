@@ -14,7 +14,7 @@ from core.foundation.outbox import Job, Notice
 from core.kinds.grants import Delivery, File, License
 from core.kinds.workshops import Times
 from core.messages import after_purchase, place_wording, wording
-from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
+from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
 from core.messages.contents import (
     CodeLetter,
     InvitationLetter,
@@ -117,6 +117,15 @@ def _plan(shop: Shop, *, in_days: int, owed: Money | None = None, closed: bool =
     return PlanLetter(BUYER, _NUMBER, names, day, owed, "", "", closed, _library(shop))
 
 
+def _renewed(shop: Shop) -> Message:
+    today = shop.now().astimezone(shop.settings.zone).date()
+    letter = RenewedLetter(
+        BUYER, _NUMBER, ("A plan for teams",), Money(5700, "eur"), Money(910, "eur"), today, today + timedelta(days=30),
+        renews=True, ends=False, receipt_url=_library(shop), library_url=_library(shop),
+    )  # fmt: skip
+    return wording.renewed(shop.settings, letter)
+
+
 def _access(shop: Shop) -> AccessLetter:
     return AccessLetter(BUYER, _NUMBER, ("A field guide",), opened=False, library_url=_library(shop))
 
@@ -206,6 +215,7 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.LATE_DELIVERY: _late,
     Job.PAYMENT_FAILED: lambda shop: wording.payment_failed(shop.settings, _order(shop)),
     Job.REFUNDED: _refunded,
+    Job.RENEWED: _renewed,
     Job.RENEWAL_FAILED: lambda shop: wording.renewal_failed(
         shop.settings, _plan(shop, in_days=7, owed=Money(5700, "eur"))
     ),

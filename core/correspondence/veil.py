@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core.kinds.grants import Delivery
-from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter
+from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter, RenewedLetter
 from core.messages.contents import CodeLetter, OrderLetter, SeatLetter
 from core.messages.new_versions import VersionLetter
 from core.messages.place_letters import PlaceLetter, WaitingLetter
@@ -39,6 +39,8 @@ class Veil:
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""
                 return replace(letter, library_url=self.library_url, pay_url=pay_url)
+            case RenewedLetter():
+                return replace(letter, library_url=self.library_url, receipt_url=self.library_url)
             case PlaceLetter():
                 return replace(letter, url=self.library_url, join_url=self.library_url, calendar="")
             case WaitingLetter():

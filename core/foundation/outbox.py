@@ -38,6 +38,7 @@ class Job(StrEnum):
     PAYMENT_FAILED = "payment_failed"
     PAID_AFTER_END = "paid_after_end"
     REFUNDED = "refunded"
+    RENEWED = "renewed"
     RENEWAL_FAILED = "renewal_failed"
     PLAN_ENDING = "plan_ending"
     PLAN_ENDED = "plan_ended"
@@ -97,6 +98,7 @@ _QUEUES = {
     Job.PAYMENT_FAILED: Queue.BUYERS,
     Job.PAID_AFTER_END: Queue.BUYERS,
     Job.REFUNDED: Queue.BUYERS,
+    Job.RENEWED: Queue.BUYERS,
     Job.RENEWAL_FAILED: Queue.BUYERS,
     Job.PLAN_ENDING: Queue.BUYERS,
     Job.PLAN_ENDED: Queue.BUYERS,
@@ -126,7 +128,7 @@ _QUEUES = {
     Job.PLACE_REFUND: Queue.STRIPE,
 }
 # Nobody waits for these, of which there may be thousands at once.
-_UNHURRIED = frozenset({Job.NEW_VERSION})
+_UNHURRIED = frozenset({Job.NEW_VERSION, Job.RENEWED})
 # In these, each recipient's domain has a few places of its own; each endpoint that messages go to as well.
 BY_DOMAIN = frozenset({Queue.CODES, Queue.BUYERS, Queue.RETRIES, Queue.WEBHOOKS})
 # More of those that gave up nobody reads at once.

@@ -14,6 +14,7 @@ from core.kinds import deliverables
 from core.kinds.grants import Grant
 from core.orders import refunds
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
@@ -69,6 +70,28 @@ class PlanLetter:
     pay_url: str
     why: str
     closed: bool
+    library_url: str
+
+
+@dataclass(frozen=True)
+class RenewedLetter:
+    """What the letter about a renewal that was paid needs. `amount` is what was paid, `tax` what of it is tax, None where nobody
+    taxed it or that is not known.
+
+    `until` is the day until which the plan is paid for, None where that is not known: it `renews` then, or `ends`, or neither is
+    certain. `receipt_url` opens the receipt of this payment after a click.
+    """
+
+    email: str
+    number: str
+    plans: tuple[str, ...]
+    amount: Money
+    tax: Money | None
+    paid_on: date
+    until: date | None
+    renews: bool
+    ends: bool
+    receipt_url: str
     library_url: str
 
 
@@ -136,6 +159,33 @@ def about_renewal(shop: Shop, order_id: str, subscription_id: str, since: str) -
         owed = Money(row.unpaid_amount, row.currency) if row.unpaid_amount else None
         closes = row.access_until if row.access_until and row.access_until > shop.now() else None
         return _about_plan(session, shop, order_id, day=closes, owed=owed, pay_url=row.payment_url)
+
+
+def about_renewed(shop: Shop, order_id: str, payment_id: str) -> RenewedLetter | None:
+    """What to write about this payment for a further period of a plan; None if it went back by now, or turned out to have come
+    after the plan's end: other letters tell of that."""
+    with shop.reading() as session:
+        payment = session.get_one(Payment, payment_id)
+        row = session.get_one(Subscription, payment.stripe_subscription_id)
+        if payment.amount_refunded >= payment.amount or (row.ended_at and payment.paid_at > row.ended_at):
+            return None
+        order, zone = session.get_one(Order, order_id), shop.settings.zone
+        until = row.paid_until if row.paid_until and row.paid_until > payment.paid_at else None
+        return RenewedLetter(
+            email=order.email, number=order.number, plans=tuple(name for name, _ in deliverables.plans_of(session, order_id)),
+            amount=Money(payment.amount, payment.currency), tax=_tax_of(payment),
+            paid_on=payment.paid_at.astimezone(zone).date(), until=until.astimezone(zone).date() if until else None,
+            renews=bool(until) and row.bills_on and row.period_end == until, ends=bool(until) and row.ends_at == until,
+            receipt_url=order_links.link(shop, order_id, order.email, to=payment.id),
+            library_url=order_links.library_link(shop, order_id, order.email),
+        )  # fmt: skip
+
+
+def _tax_of(payment: Payment) -> Money | None:
+    """The tax in what was paid. Of an invoice that was paid in part by a credit, nobody says how much of the rest is tax."""
+    billed = payment.amount_subtotal - payment.amount_discount + payment.amount_tax - payment.tax_included
+    known = payment.amount_tax and payment.amount == billed
+    return Money(payment.amount_tax, payment.currency) if known else None
 
 
 def about_reminder(shop: Shop, order_id: str, subscription_id: str, about: About, at: str) -> PlanLetter | None:

@@ -19,7 +19,7 @@ from core.kinds.grants import Delivery
 from core.kinds.workshops import Times
 from core.languages import formats
 from core.languages.sentences import _, marked, ngettext
-from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
+from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, SeatLetter
 from core.messages.digests import DigestLetter, WeekSales
 from core.messages.new_versions import VersionLetter
@@ -196,6 +196,33 @@ def _sent_back(letter: RefundLetter) -> str:
     return f"{said} {so_far}"
 
 
+def renewed(settings: Settings, letter: RenewedLetter) -> Message:
+    """A plan's renewal was paid: how much, with which tax, until when that is, and where the receipt is."""
+    told = {"plan": formats.listed(letter.plans), "number": letter.number}
+    said = _("{amount} was charged on {day} for the renewal of {plan}, order {number}.").format(
+        amount=_format(letter.amount), day=_date(letter.paid_on), **told
+    )
+    taxed = [_("That includes {tax} of tax.").format(tax=_format(letter.tax))] if letter.tax else []
+    return _about_order(
+        settings, letter.email, _("{plan} was renewed: order {number}").format(**told),
+        headline=_("Your plan was renewed."), paragraphs=[" ".join([said, *taxed]), *_paid_until(letter)],
+        button=_("See the receipt"), url=letter.receipt_url,
+        more=_("Change or cancel your plan") if letter.renews else "", library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def _paid_until(letter: RenewedLetter) -> list[str]:
+    if letter.until is None:
+        return []
+    if letter.ends:
+        said = _("It is paid for until {day}. It ends then, and doesn't renew any more.")
+    elif letter.renews:
+        said = _("It is paid for until {day}, and renews then.")
+    else:
+        said = _("It is paid for until {day}.")
+    return [said.format(day=_date(letter.until))]
+
+
 def renewal_failed(settings: Settings, letter: PlanLetter) -> Message:
     """A plan's renewal was not paid: until when it stays open, and where to pay."""
     plan = _plans(letter)
@@ -346,12 +373,13 @@ def _plans(letter: PlanLetter) -> str:
 
 def _about_order(
     settings: Settings, to: str, subject: str, *, headline: str, paragraphs: Sequence[str],
-    items: Sequence[Mapping[str, str]] = (), button: str = "", url: str = "", library_url: str,
+    items: Sequence[Mapping[str, str]] = (), button: str = "", url: str = "", more: str = "", library_url: str,
 ) -> Message:  # fmt: skip
-    """A letter of a few sentences, perhaps with a line for each thing that was bought and with a button."""
+    """A letter of a few sentences, perhaps with a line for each thing that was bought and with a button; `more` is what there is
+    to be done in the library."""
     context: dict[str, object] = {
         "headline": headline, "paragraphs": paragraphs, "items": items, "button": button, "url": url,
-        "library_url": library_url,
+        "more": more, "library_url": library_url,
     }  # fmt: skip
     return _message(settings, "about_order", to, subject, context)
 
@@ -683,7 +711,8 @@ def plain(
 ) -> Message:  # fmt: skip
     """A letter that is about no order, to somebody who may have none: a headline, some paragraphs and a button."""
     context: dict[str, object] = {
-        "headline": headline, "paragraphs": paragraphs, "button": button, "url": url, "items": [], "library_url": "",
+        "headline": headline, "paragraphs": paragraphs, "button": button, "url": url, "more": "", "items": [],
+        "library_url": "",
         "closing": closing,
     }  # fmt: skip
     return replace(_message(settings, "place", to, subject, context), calendar=calendar, method=method)

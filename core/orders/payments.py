@@ -22,6 +22,7 @@ from core.orders.orders import AdmittedOrder, Order, asked_about
 
 CHECKOUT = "checkout"
 FIRST_OF_PLAN = "subscription_create"
+RENEWAL = "subscription_cycle"
 
 
 class Payment(Dated, table=True):

@@ -169,6 +169,10 @@ def _wrong_letters(books: Books, cases: dict[str, Case]) -> Iterator[str]:
         # Of what went back before the letter was written, its buyer need not hear.
         if not sum(not money.over for money in late) <= came["late"] <= len(late):
             yield f"{order['number']}: {came['late']} letters said that a payment came too late, and {len(late)} did"
+        renewed = case.renewals() if case else []
+        # Of what came too late it may not have been known that it did.
+        if not sum(not money.over for money in renewed) <= came["renewal"] <= len(renewed) + len(late):
+            yield f"{order['number']}: {came['renewal']} letters said that a plan was renewed, and {len(renewed)} were paid"
         least, most = _money_back(order, case)
         if not least <= came["money"] <= most:
             yield f"{order['number']}: {came['money']} letters said that money goes back, and {least} to {most} were due"
@@ -222,6 +226,8 @@ def _sort(letter: Row) -> str:
         return "notice"
     if "came after the plan had ended" in letter["subject"]:
         return "late"
+    if "was renewed" in letter["subject"]:
+        return "renewal"
     if letter["subject"].startswith("We closed something") or "is open again" in letter["subject"]:
         return "access"
     if "goes back" in letter["subject"]:

@@ -96,6 +96,15 @@ class Case:
         ends = {plan["id"]: plan["ended_at"] for plan in self.plans if plan["ended_at"]}
         return [money for money in self.money if money.plan in ends and money.at > ends[money.plan] and money.amount]
 
+    def renewals(self) -> list[Money]:
+        """What came in for further periods of its plans, while they ran."""
+        late, plans = self.paid_after_end(), {plan["id"] for plan in self.plans}
+        return [
+            money
+            for money in self.money
+            if money.renewal and money.amount and money.plan in plans and money not in late
+        ]
+
     def _ended(self) -> bool:
         plan_alone = all(line["kind"] == "plan" for line in self.lines)
         over = bool(self.plans) and all(plan["status"] in _OVER for plan in self.plans)

@@ -29,6 +29,7 @@ class Money:
     currency: str
     at: int
     first: bool
+    renewal: bool
     refunds: tuple[Row, ...]
     disputes: tuple[Row, ...]
 
@@ -136,8 +137,9 @@ class _Book:
         intent, totals = session["payment_intent"], session["total_details"]
         return [
             self._money(
-                intent or session["id"], intent, None, at=session["created"], first=True, currency=session["currency"],
-                subtotal=session["amount_subtotal"], discount=totals["amount_discount"], tax=totals["amount_tax"],
+                intent or session["id"], intent, None, at=session["created"], first=True, renewal=False,
+                currency=session["currency"], subtotal=session["amount_subtotal"], discount=totals["amount_discount"],
+                tax=totals["amount_tax"],
             )
         ]  # fmt: skip
 
@@ -145,7 +147,7 @@ class _Book:
         return self._money(
             invoice["id"], self._intents.get(invoice["id"]), invoice["parent"]["subscription_details"]["subscription"],
             at=invoice["status_transitions"]["paid_at"], first=invoice["billing_reason"] == "subscription_create",
-            currency=invoice["currency"], subtotal=invoice["subtotal"],
+            renewal=invoice["billing_reason"] == "subscription_cycle", currency=invoice["currency"], subtotal=invoice["subtotal"],
             discount=sum(each["amount"] for each in invoice["total_discount_amounts"] or []),
             tax=sum(each["amount"] for each in invoice["total_taxes"] or []),
         )  # fmt: skip

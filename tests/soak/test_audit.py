@@ -127,6 +127,7 @@ def books() -> Books:
         stripe=_stripe(),
         letters=[
             *receipts, receipts[0],  # sent again by a worker that was killed: under the same id
+            _letter("p1", "plan@example.com", "Tools was renewed: order PL-1002"),
             _letter("m1", "two@example.com", "Part of your money for order PL-1001 goes back"),
             _letter("n1", OWNER, "A payment was disputed: order PL-1002"),
             _letter("n2", OWNER, "A refund failed: order PL-1003"),
@@ -219,8 +220,13 @@ ALTERED: dict[str, tuple[Callable[[Books], None], str]] = {
     "a receipt that never came": (lambda books: books.letters.pop(2), "0 receipts came"),
     "a receipt that came twice": (_again, "2 receipts came"),
     "a buyer who was not told of the money": (
-        lambda books: books.letters.pop(4),
+        lambda books: books.letters.pop(5),
         "0 letters said that money goes back",
+    ),
+    "a renewal that nobody was told of": (lambda books: books.letters.pop(4), "0 letters said that a plan was renewed"),
+    "a renewal that was none": (
+        lambda books: books.letters.append(_letter("p2", "two@example.com", "Tools was renewed: order PL-1001")),
+        "1 letters said that a plan was renewed, and 0 were paid",
     ),
     "access that nobody closed": (_closed_by_nobody, "1 letters told of access, and 0 to 0 were due"),
     "money told of twice": (_money_again, "2 letters said that money goes back, and 1 to 1 were due"),

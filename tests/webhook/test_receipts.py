@@ -10,12 +10,13 @@ from core.foundation import signing
 from core.invoicing import billing_details
 from core.invoicing.billing_details import Details
 from core.journeys import checkout
-from core.messages import contents
+from core.messages import after_purchase, contents
 from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.shop import Shop
 from tests import builders
 from tests.colleagues import signed_in
+from tests.conftest import Clock
 from tests.core.journeys.test_taxes import learn
 from tests.fakes import FakeStripe
 from webhook.app import create_app
@@ -111,6 +112,26 @@ def test_by_the_link_of_a_letter_a_receipt_opens_after_a_click_and_shows_no_addr
         session.get_one(Order, paid.order_id).customer_id = None
     assert somebody.get(path).status_code == 303
     assert somebody.post(link).headers["location"].startswith("/purchases?letter=")
+
+
+@builders.on_sqlite
+def test_the_letter_about_a_renewal_opens_the_receipt_of_that_payment(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    [renewal] = [row.id for row in builders.rows(shop, Payment) if row.billing_reason == "subscription_cycle"]
+    letter = after_purchase.about_renewed(shop, order_id, renewal)
+    assert letter
+    link, somebody = letter.receipt_url.removeprefix("http://localhost:8501"), browser(shop)
+    assert "Open the receipt" in somebody.get(link).text
+    assert somebody.post(link).headers["location"] == f"/api/receipts/{renewal}"
+    number = builders.order(shop, order_id).number
+    assert f"{number}-2" in somebody.get(f"/receipts/{renewal}").text
+    # A payment of another order is no way of this one's.
+    other = somebody.post(link.replace(renewal, "in_of_another"))
+    assert other.headers["location"] == f"/order?id={order_id}"
 
 
 @builders.on_sqlite

@@ -72,12 +72,17 @@ def _look(shop: Shop, token: str, request: Request) -> tuple[OrderLink, bool]:
 def _to_order(found: OrderLink, to: str) -> RedirectResponse:
     """To what the letter's button named: the receipt, or one of the things that were bought."""
     way = f"/order?id={found.order_id}"
-    if to == RECEIPT and found.payment_id:
-        way = receipts.path(found.payment_id)
+    if paid := _of_receipt(found, to):
+        way = receipts.path(paid)
     elif _A_THING.fullmatch(to):
         way += f"&to={to}"
     # Without a host: whoever came by another name for the shop has their cookies under that name.
     return RedirectResponse(way, 303, _PRIVATE)
+
+
+def _of_receipt(found: OrderLink, to: str) -> str:
+    """The payment whose receipt the letter's button named: the first one, or that of this id."""
+    return next((paid for paid in found.payments if to in (RECEIPT, paid)), "")
 
 
 def _to_code(shop: Shop, token: str) -> RedirectResponse:
@@ -88,7 +93,7 @@ def _drawn(shop: Shop, found: OrderLink, to: str) -> str:
     brand = branding.of(shop)
     return _environment().get_template("order_link.html.j2").render(
         shop=brand.shop, support=brand.support, home=shop.settings.public_url or "/",
-        brand=brand, number=found.number, receipt=to == RECEIPT,
+        brand=brand, number=found.number, receipt=bool(_of_receipt(found, to)),
     )  # fmt: skip
 
 

@@ -30,13 +30,13 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class OrderLink:
-    """Which order a link opens, the first of its payments, and the address that it was sent to, which its reader must not be
+    """Which order a link opens, its payments, the oldest first, and the address that it was sent to, which its reader must not be
     told."""
 
     order_id: str
     number: str
     address: str
-    payment_id: str
+    payments: tuple[str, ...]
 
 
 def link(shop: Shop, order_id: str, email: str, *, to: str = "") -> str:
@@ -76,7 +76,7 @@ def read(shop: Shop, token: str) -> OrderLink:
             raise LinkExpired(subject=address)
         received = payments.of_order(session, order_id)
         number = session.get_one(Order, order_id).number
-        return OrderLink(order_id, number, address, received[0].id if received else "")
+        return OrderLink(order_id, number, address, tuple(each.id for each in received))
 
 
 def click(shop: Shop, token: str, cookie: str | None) -> tuple[OrderLink, str]:

@@ -1,14 +1,16 @@
 """Letters about what happens to an order after it was bought: owed once in the transaction that settles it, true when written."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from core.correspondence import drafts
 from core.correspondence.veil import Veil
 from core.journeys import refund, revocation
+from core.languages import sentences
 from core.messages import after_purchase, wording
 from core.messages.wording import Message
+from core.orders.payments import Payment
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests import builders
@@ -141,6 +143,111 @@ def test_without_a_page_of_stripes_a_failed_renewal_leads_to_the_plan(
     stripe.fail_renewal(name)
     settle(shop, stripe, name)
     assert "Go to your plan: http://localhost:8501/purchases?letter=" in text(shop, "renewal_failed")
+
+
+def renewed(shop: Shop, stripe: FakeStripe, name: str) -> Payment:
+    """A renewal is paid, and told of."""
+    invoice = stripe.renew(name)
+    builders.deliver(shop, stripe.tell("invoice.paid", invoice))
+    builders.ask_stripe(shop)
+    with shop.reading() as session:
+        return session.get_one(Payment, invoice["id"])
+
+
+def test_whoever_renewed_reads_what_was_paid_until_when_and_finds_the_receipt_of_it(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    payment = renewed(shop, stripe, name)
+    assert owed(shop, "renewed") == [f"renewed:{order_id}:{payment.id}"]
+    [row] = builders.rows(shop, Subscription)
+    assert row.period_end
+    number, today, end = builders.order(shop, order_id).number, clock(), row.period_end
+    letter = written(shop, "renewed")
+    assert letter
+    assert letter.subject.endswith(f" was renewed: order {number}")
+    assert f"€9.00 was charged on {today.day} {today:%B %Y} for the renewal of " in letter.text
+    assert f"It is paid for until {end.day} {end:%B %Y}, and renews then." in letter.text
+    assert f"?to={payment.id}" in letter.text
+    assert "Change or cancel your plan: http://localhost:8501/purchases?letter=" in letter.text
+    assert "tax" not in letter.text
+    # Heard of again, it is the same letter.
+    builders.deliver(shop, stripe.tell("invoice.payment_succeeded", stripe.invoices[payment.id]))
+    assert len(owed(shop, "renewed")) == 1
+    clock.pass_(days=31)
+    renewed(shop, stripe, name)
+    assert len(owed(shop, "renewed")) == 2
+
+
+def test_the_first_that_is_paid_after_a_trial_is_told_and_the_trial_is_not(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.let_try(shop, days=14)
+    _, name = builders.subscribed(shop, stripe)
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.invoices_of(name)[0]))
+    builders.ask_stripe(shop)
+    assert owed(shop, "renewed") == []
+    clock.pass_(days=14, minutes=1)
+    renewed(shop, stripe, name)
+    assert "€9.00 was charged on" in text(shop, "renewed")
+
+
+def test_a_renewal_that_went_back_or_came_after_the_end_is_not_told(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    payment = renewed(shop, stripe, name)
+    assert written(shop, "renewed")
+    with shop.transaction() as session:
+        session.get_one(Subscription, name).ended_at = payment.paid_at - timedelta(seconds=1)
+    assert written(shop, "renewed") is None
+    with shop.transaction() as session:
+        session.get_one(Subscription, name).ended_at = payment.paid_at
+    assert written(shop, "renewed")
+    refund.request(shop, order_id, payment.amount - 1, payment=payment.id, actor="owner", key="one")
+    assert written(shop, "renewed")
+    refund.request(shop, order_id, 1, payment=payment.id, actor="owner", key="two")
+    assert written(shop, "renewed") is None
+
+
+def test_a_renewal_names_its_tax_and_the_end_of_a_plan_that_was_cancelled(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    payment = renewed(shop, stripe, name)
+    stripe.cancel_later(name)
+    settle(shop, stripe, name)
+    with shop.transaction() as session:
+        session.get_one(Payment, payment.id).sqlmodel_update({"amount_tax": 144, "tax_included": 144})
+    said = text(shop, "renewed")
+    assert "That includes €1.44 of tax." in said
+    assert "It ends then, and doesn't renew any more." in said
+    assert "Change or cancel" not in said
+    # On top of a price that the buyer had a part of to their credit.
+    with shop.transaction() as session:
+        session.get_one(Payment, payment.id).tax_included = 0
+        session.get_one(Subscription, name).sqlmodel_update({"ends_at": None, "paused": True})
+    said = text(shop, "renewed")
+    assert "tax" not in said
+    assert "It is paid for until" in said
+    assert "then" not in said
+    with shop.transaction() as session:
+        session.get_one(Subscription, name).sqlmodel_update({"paused": False, "paid_until": payment.paid_at})
+    assert "It is paid for" not in text(shop, "renewed")
+
+
+def test_a_renewal_speaks_the_language_of_its_order(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    with sentences.spoken("de"):
+        _, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    renewed(shop, stripe, name)
+    letter = written(shop, "renewed")
+    assert letter
+    assert " wurde verlängert: Bestellung " in letter.subject
+    assert "Beleg ansehen: http://localhost:8501/order/" in letter.text
 
 
 def test_whose_plan_was_cancelled_reads_until_when_it_runs_unless_they_took_that_back(

@@ -13,7 +13,7 @@ from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File, License
 from core.messages import wording
-from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter
+from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.messages.wording import Message
 from core.orders.disputes import Stage
@@ -71,6 +71,14 @@ def _plan(**changes: Any) -> PlanLetter:
     return replace(letter, **changes)
 
 
+def _renewed(**changes: Any) -> Message:
+    letter = RenewedLetter(
+        "nora@lindqvist.example", "AS-1001", ("Tools <for> teams",), Money(900, "eur"), Money(144, "eur"), date(2026, 12, 11),
+        date(2027, 1, 11), renews=True, ends=False, receipt_url="http://localhost:8501/order/x?to=in_1", library_url=LIBRARY,
+    )  # fmt: skip
+    return wording.renewed(SETTINGS, replace(letter, **changes))
+
+
 def _access(*, opened: bool) -> AccessLetter:
     names = ("Field Guide", "Tools <for> teams", "Kit")
     return AccessLetter("nora@lindqvist.example", "AS-1001", names, opened, LIBRARY)
@@ -98,6 +106,9 @@ LETTERS = {
     **{f"refunded {state}": _refunded(state) for state in GrantState},
     "refunded all": _refunded(GrantState.REVOKED, amount=2900, returned=2900),
     "refunded to an account": _refunded(GrantState.REVOKED, asks_for_account=True),
+    "renewed": _renewed(),
+    "renewed, to end": _renewed(tax=None, renews=False, ends=True),
+    "renewed, until nobody knows when": _renewed(until=None, renews=False),
     "renewal failed": wording.renewal_failed(SETTINGS, _plan()),
     "renewal failed, closed": wording.renewal_failed(SETTINGS, _plan(day=None, owed=None, pay_url="")),
     "plan ending": wording.plan_ending(SETTINGS, _plan()),
@@ -242,6 +253,11 @@ def test_what_came_late_is_handed_over_and_what_never_came_is_paid_back() -> Non
         ("refunded revoked", "Tools <for> teams: We couldn't give it to you, and are sorry."),
         ("refunded all", "We sent back the €29.00 that you paid for order AS-1001, the way you paid."),
         ("refunded to an account", "Stripe asks you by email."),
+        ("renewed", "€9.00 was charged on 11 December 2026 for the renewal of Tools <for> teams, order AS-1001. That includes"
+         " €1.44 of tax."),
+        ("renewed", "It is paid for until 11 January 2027, and renews then."),
+        ("renewed", f"Change or cancel your plan: {LIBRARY}"),
+        ("renewed, to end", "It is paid for until 11 January 2027. It ends then, and doesn't renew any more."),
         ("renewal failed", "The payment of €9.00 for the renewal of Tools <for> teams, order AS-1001, didn't go through."),
         ("renewal failed", f"Pay now: {LIBRARY}"),
         ("renewal failed, closed", "It is closed until the renewal is paid."),

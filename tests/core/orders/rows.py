@@ -58,7 +58,8 @@ def dispute(payment: str | None, status: str) -> Dispute:
 
 
 def plan(name: str = "sub_1", status: str = "active", **more: Any) -> Subscription:
-    return Subscription(id=name, order_id="ord_1", status=status, created_at=DAY, fetched_at=DAY, **more)
+    known = {"fetched_at": DAY, **more}
+    return Subscription(id=name, order_id="ord_1", status=status, created_at=DAY, **known)
 
 
 def line(name: str, amount: int, *, interval: str | None = None, **more: Any) -> OrderLine:
