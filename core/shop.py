@@ -46,10 +46,3 @@ class Shop:
     @property
     def signing_key(self) -> str:
         return self.settings.signing_key
-
-    @property
-    def order_prefix(self) -> str:
-        """What order numbers begin with: the initials of the shop's name, or its first two letters."""
-        words = "".join(letter if letter.isalnum() else " " for letter in self.settings.shop_name).split()
-        initials = "".join(word[0] for word in words)
-        return (initials if len(words) > 1 else (words or ["PC"])[0][:2]).upper()[:4]

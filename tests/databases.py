@@ -1,5 +1,6 @@
 """Databases for one test after the other: to empty one of a PostgreSQL server again takes a tenth of making another."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,6 +89,16 @@ def _put_by(connection: psycopg.Connection) -> None:
     connection.prepare_threshold = 5
     connection.autocommit = False
     idle.append(connection)
+
+
+def _leave_to_the_parent() -> None:
+    # What is open belongs to the process that opened it: a child must neither use it nor end it.
+    _PARENTS.append(dict(_OPEN))
+    _OPEN.clear()
+
+
+_PARENTS: list[dict[str, list[psycopg.Connection]]] = []
+os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def _kept_open() -> list[psycopg.Connection]:

@@ -32,7 +32,7 @@ from core.foundation.outbox import open_client
 from core.messages.letters import LetterState
 from core.owner import attention
 from tests import fork_server
-from tests.collectors import collecting
+from tests.collectors import Collector, collecting
 from tests.fakes import signed
 from tests.machine import environment, eventually, free_port, process
 from tests.worker.conftest import Trade, open_trade
@@ -379,7 +379,7 @@ def test_a_request_is_followed_through_webhook_event_job_and_stripe_and_what_fai
         assert refused.headers["X-Request-ID"].startswith("req_")
         talk.refuses("orders", "update", f"no <{buyer}> with {SECRET} here")
         assert _post(client, failing) == 500
-        eventually(lambda: collector.errors)
+        eventually(lambda: _failed_events(collector))
         eventually(lambda: collector.named("job receipt"))
         eventually(lambda: collector.named("Stripe POST"))
     lines = {name: _lines(talk.folder / f"{name}.log") for name in ("webhook", "worker")}
@@ -392,10 +392,14 @@ def test_a_request_is_followed_through_webhook_event_job_and_stripe_and_what_fai
     assert called["request_id"] == refused.headers["X-Request-ID"]
     assert {span.trace_id.hex() for span in collector.named("job receipt")} == {trace}
     assert {span.trace_id.hex() for span in collector.named("POST /webhooks/stripe")} >= {trace}
-    [reported] = [each for each in collector.errors if each["logentry"]["message"] == "event_failed"]
+    [reported] = _failed_events(collector)
     assert reported["exception"]["values"][-1]["stacktrace"]["frames"]
     assert reported["tags"]["request_id"]
     assert talk.leaks(talk.output() + collector.words + json.dumps(collector.errors)) == []
+
+
+def _failed_events(collector: Collector) -> list[dict[str, Any]]:
+    return [each for each in list(collector.errors) if each["logentry"]["message"] == "event_failed"]
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

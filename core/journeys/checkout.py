@@ -13,6 +13,7 @@ from sqlmodel import Session
 from core import admission, fulfillment
 from core.admission import Refused
 from core.catalog import plan_prices, products, promotion_codes, seller, tax
+from core.catalog.looks import brand
 from core.catalog.prices import costs
 from core.catalog.products import Kind, Priced
 from core.foundation import addresses
@@ -328,7 +329,8 @@ def _first(session: Session, shop: Shop, basket: Basket, wish: _Wish, *, now: da
     """The order, placed now. Nothing has happened to it yet that its status could follow from."""
     return orders.add(
         session, cart_id=basket.cart_id, browser_id=basket.browser_id, email=basket.email,
-        currency=wish.drafts[0].currency, livemode=shop.settings.livemode, prefix=shop.order_prefix,
+        currency=wish.drafts[0].currency, livemode=shop.settings.livemode,
+        prefix=brand.order_prefix(wish.texts, shop.settings),
         amount_expected=orders.total_of(wish.drafts), attempts=1,
         from_season=basket.from_season, business=basket.business, seller_reference=basket.person,
         language=sentences.language(), now=now,

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from sqlmodel import Field, Session, col, select
 
-from core.catalog import plan_prices
+from core.catalog import plan_prices, products
+from core.catalog.looks import brand
 from core.catalog.products import Kind, Price, Product
 from core.foundation import addresses
 from core.foundation.database import Record, minor_units, new_id, repeatable, text_enum
@@ -152,7 +153,8 @@ def _placed(
     """The order with its lines and whatever they hold."""
     order = orders.add(
         session, cart_id=cart_id, browser_id="", email=email, currency=drafts[0].currency,
-        livemode=shop.settings.livemode, prefix=shop.order_prefix, attempts=1, now=now,
+        livemode=shop.settings.livemode,
+        prefix=brand.order_prefix(products.texts(session), shop.settings), attempts=1, now=now,
     )  # fmt: skip
     lines = orders.write_lines(session, order, drafts, instead_of=(), now=now)
     deliverables.hold_all(session, lines, now=now)

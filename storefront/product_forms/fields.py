@@ -78,7 +78,8 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
                 placeholder="guide, kit",
                 help="The addresses of two or more downloads or licences that are sold together, in place of files.",
             )
-            said["parts"] = [each.strip() for each in parts.split(",") if each.strip()]
+            if parts.strip() or entry.get("parts"):
+                said["parts"] = [each.strip() for each in parts.split(",") if each.strip()]
         case Kind.PLAN:
             plan = entry.get("plan", {})
             days = int(right.number_input("Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}"))

@@ -74,7 +74,7 @@ def test_an_order_that_is_paid_for_is_delivered_told_and_its_buyers(shop: Shop) 
         "amount_expected": 2900, "amount_subtotal": 2900, "amount_discount": 0, "amount_tax": 0, "amount_total": 2900,
         "amount_refunded": 0,
         "name": "Nora", "country": "SE", "tax_id": "SE1", "external_id": None, "livemode": False,
-        "address": "Storgatan 1", "card_country": "", "business": False,
+        "address": "Storgatan 1", "card_country": "", "business": False, "language": "en",
         "stripe_checkout_session_id": "cs_1", "stripe_payment_intent_id": "pi_1", "stripe_subscription_id": None,
         "attention": "", "eventful": False, "from_season": False, "paid_at": DAY, "fulfilled_at": FIRST, "updated_at": FIRST,
         "entitlements_due": FIRST, "seller_reference": "",

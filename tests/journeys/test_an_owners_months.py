@@ -144,7 +144,7 @@ def test_by_direct_address_strangers_and_buyers_see_a_form_and_get_no_file(come:
     # Some of them: everybody who may not look is sent to each of them in `test_who`.
     for path in list(OWNER_PATHS.values())[::12]:
         for each in (stranger, buyer):
-            each.opens(f"/{path}?id=SH-1001")
+            each.opens(f"/{path}?id=PL-1001")
             each.sees_heading("Back office")
             assert each.page.locator("[data-testid=stSidebarNav]").count() == 0
     for each in (stranger, buyer):

@@ -49,3 +49,10 @@ def over(texts: Mapping[str, str], settings: Settings) -> Settings:
     """The same by the words that stand in the database."""
     said = {"shop_name": texts.get("name", "").strip(), "support_email": texts.get("support", "").strip()}
     return settings.model_copy(update={name: text for name, text in said.items() if text})
+
+
+def order_prefix(texts: Mapping[str, str], settings: Settings) -> str:
+    """What order numbers begin with: the initials of the shop's name, or its first two letters."""
+    words = "".join(letter if letter.isalnum() else " " for letter in of(texts, settings).name).split()
+    initials = "".join(word[0] for word in words)
+    return (initials if len(words) > 1 else (words or ["PC"])[0][:2]).upper()[:4]

@@ -8,6 +8,8 @@ from typing import assert_never
 
 from sqlmodel import Session, col, select
 
+from core.catalog import products
+from core.catalog.looks import brand
 from core.catalog.products import Product
 from core.foundation.addresses import fold
 from core.foundation.database import lock_names
@@ -204,9 +206,8 @@ def _open(shop: Shop, session: Session, entry: OrderEntry, customer_id: str, *, 
     assert entry.product
     product = session.get_one(Product, entry.product.id)
     bought = PastPurchase(entry.key, entry.email, customer_id, product, entry.amount.currency, entry.placed_at)
-    order = past_access.give(
-        session, bought, livemode=shop.settings.livemode, prefix=shop.order_prefix, actor="import", now=now
-    )
+    prefix = brand.order_prefix(products.texts(session), shop.settings)
+    order = past_access.give(session, bought, livemode=shop.settings.livemode, prefix=prefix, actor="import", now=now)
     return order.id
 
 

@@ -49,8 +49,8 @@ def test_what_is_put_back_is_the_shop_as_it_was_and_gives_no_number_twice(
         assert restored
         assert restored.at == made_at
         again, number = bought(new, stripe, "guide-eur", cart="cart_3"), builders.order(shop, lost).number
-        assert builders.order(new, again).number == f"PL-{done.after + 1}"
-        assert done.after > int(number.removeprefix("PL-"))
+        assert builders.order(new, again).number == f"SH-{done.after + 1}"
+        assert done.after > int(number.removeprefix("SH-"))
 
 
 @on_sqlite  # what pg_dump writes nobody can read as it is

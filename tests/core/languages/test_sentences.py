@@ -1,6 +1,7 @@
 """Sentences from catalogues: which language is spoken, what stands in for what is missing, and files that are wrong."""
 
 from collections.abc import Iterator
+from contextvars import Context
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,7 @@ def test_a_file_that_cannot_be_read_leaves_english(folder: Path) -> None:
 
 def test_where_nobody_has_said_the_listener_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentences, "_listener", lambda: "de")
-    assert _("Your purchases") == "Ihre Einkäufe"
+    nobody_has_said = Context()
+    assert nobody_has_said.run(_, "Your purchases") == "Ihre Einkäufe"
     with sentences.spoken("en"):
         assert _("Your purchases") == "Your purchases"

@@ -224,7 +224,7 @@ def test_what_others_have_stays_as_it_is(few: None, demo: Shop, stripe: FakeStri
     own = order_rows(demo, order_id)
     removal.remove(demo)
     assert order_rows(demo, order_id) == own
-    assert builders.order(demo, builders.opened(demo, "contract-shelf-eur", cart="next")[0]).number == "SH-1023"
+    assert builders.order(demo, builders.opened(demo, "contract-shelf-eur", cart="next")[0]).number == "PL-1023"
 
 
 def order_rows(shop: Shop, order_id: str) -> dict[str, Any]:
