@@ -103,13 +103,14 @@ def _of_plan(row: Subscription, *, now: datetime) -> Iterator[tuple[Job, *tuple[
 
 
 def _renews(payment: Payment, row: Subscription) -> bool:
-    """Whether a payment was for a further period of this plan, while that ran, and Stripe has told of the plan since.
+    """Whether a payment was for a further period of a buyer's plan, while it ran, and Stripe has told of the plan since.
 
     Until when a payment is stands in the plan alone, about which Stripe is asked in the transaction that records the payment.
     """
+    assert row.fetched_at  # one that Stripe has not told of is not among the buyer's
     of_plan = payment.stripe_subscription_id == row.id and payment.billing_reason == RENEWAL and payment.amount > 0
     late = row.ended_at is not None and payment.paid_at > row.ended_at
-    return of_plan and not late and row.fetched_at is not None and row.fetched_at >= payment.paid_at
+    return of_plan and not late and row.fetched_at >= payment.paid_at
 
 
 def _is_news(moment: datetime, now: datetime) -> bool:

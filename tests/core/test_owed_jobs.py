@@ -124,6 +124,7 @@ RENEWALS: dict[str, tuple[Payment, dict[str, Any], list[str]]] = {
     "paid": (at(DAY), {}, RENEWED),
     "paid just lately enough": (at(JUST_NEWS), {}, RENEWED),
     "paid long ago": (at(LONG_AGO), {}, []),
+    "paid with the least sum": (at(DAY, 1), {}, RENEWED),
     "paid by a credit": (at(DAY, 0), {}, []),
     "of another plan": (at(DAY, plan="sub_2"), {}, []),
     "more seats": (at(DAY, billing_reason="subscription_update"), {}, []),
