@@ -77,7 +77,7 @@ def test_a_business_gets_an_invoice_and_has_it_made_out_to_another_company(nora:
         "CVR 12345674",
         "Germany",
         "VAT or tax id DE123456789",
-        "Of which tax 19 % on €24.37",
+        "Of which tax 19% on €24.37",
         f"Invoice {first}",
     ):
         nora.sees(re.compile(re.escape(words)))

@@ -73,11 +73,23 @@ BEFORE = {
     "the seller's terms": opened("/terms", "Terms"),
 }
 
+# These have no script of Streamlit's.
+PLAIN = {
+    "a link that buys": "/buy/quiet-launch",
+    "an unknown address": "/nowhere",
+    "an unknown product": "/p/nothing",
+    "no ticket": "/ticket/nobody",
+}
+
 
 def test_a_stranger_s_pages(buyer: Buyer, found: Findings) -> None:
     for where, act in BEFORE.items():
         act(buyer)
         found.look(where)
+    with buyer.expecting("404"):
+        for where, address in PLAIN.items():
+            buyer.page.goto(f"{buyer.stand.url}{address}")
+            found.look(where, plain=True)
     buyer.opens("/purchases")
     buyer.page.get_by_label("Email").fill(buyer.email)
     found.look("where one signs in")
@@ -99,6 +111,10 @@ def test_a_buyer_s_pages(buyer: Buyer, found: Findings, stand: Stand, browser: B
     buyer.opens(f"/thanks?session_id={session}")
     number = buyer.sees_everything_delivered()
     found.look("everything is there")
+    ticket = re.search(r"http\S+/ticket/\S+", stand.letters(buyer.email, 4)[-1]["text"])
+    assert ticket
+    buyer.page.goto(ticket[0])
+    found.look("a ticket", plain=True)
     buyer.opens(f"/thanks?session_id={settles(buyer)}")
     buyer.sees_heading("Your bank is settling this")
     found.look("settling")
@@ -113,6 +129,13 @@ def test_a_buyer_s_pages(buyer: Buyer, found: Findings, stand: Stand, browser: B
     buyer.opens(f"/thanks?session_id={session}")
     buyer.sees_heading("Your money went back")
     found.look("refunded")
+    buyer.opens(f"/thanks?session_id={buyer.buys('contract-shelf-eur')}")
+    lost = buyer.sees_everything_delivered()
+    stand.happens("lose", stand.happens("dispute", stand.order(lost)["stripe"]["payment_intent"])["id"])
+    eventually(lambda: stand.order(lost)["status"] == "charged_back")
+    buyer.opens("/purchases")
+    buyer.sees("Your bank took the payment back")
+    found.look("a library of what went well and what did not")
 
 
 def test_what_a_letter_leads_to(buyer: Buyer, found: Findings, stand: Stand, arrive: Arrive) -> None:

@@ -129,7 +129,8 @@ def test_a_stranger_sees_a_form_and_causes_no_look_at_the_shop(
     assert not tab.sidebar.button
     # Nothing of the shop but what the sign-in itself needs.
     tables = {name for each in said for name in re.findall(r"from (\w+)", each)}
-    factor = {"second_factors", "staff_rules"} if stranger in LACKING else set()
+    # A second factor bears the shop's name.
+    factor = {"second_factors", "staff_rules", "shop_texts"} if stranger in LACKING else set()
     assert tables <= {"sign_ins", "sign_in_codes", "staff", "customer_addresses"} | factor
     # Whether this browser waits for a code.
     assert stranger not in ("anonymous", "forged") or tables <= {"sign_in_codes"}
