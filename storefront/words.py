@@ -70,3 +70,8 @@ def amount_of(kind: Kind, quantity: int) -> str:
         case Kind.DOWNLOAD:
             said = ngettext("{number} copy", "{number} copies", quantity)
     return said.format(number=quantity)
+
+
+def email_rule() -> tuple[str, str]:
+    """What a field for an address takes, and what it says of anything else: Streamlit's own words are English."""
+    return r"^[^@\s]+@[^@\s]+\.[^@\s]+$", _("Type your full email, such as name@company.com.")

@@ -32,11 +32,13 @@ def draw_offer(offer: Offer) -> None:
     )
     with st.form("take-seat", border=False, clear_on_submit=True):
         digits = st.text_input(
-            _("Code of the letter"), max_chars=9, required=True, autocomplete="one-time-code", placeholder="00000000"
+            _("Code of the letter"), max_chars=9, autocomplete="one-time-code", placeholder="00000000"
         )
         asked = st.form_submit_button(_("Take the seat"), type="primary", width="stretch")
     if asked and digits:
         take(offer, digits)
+    elif asked:
+        st.warning(_("Type the digits from the letter."), icon=":material/error:")
     words.quiet(_("It was sent to {email}.").format(email=masked(offer.email)))
 
 

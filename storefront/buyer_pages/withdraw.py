@@ -42,6 +42,7 @@ def draw_details(typed: str) -> None:
             key="withdraw-email",
             type="email",
             max_chars=254,
+            validate=words.email_rule(),
         )
         reference = st.text_input(
             _("Order number"), "" if is_address else typed, key="withdraw-number", max_chars=declarations.MOST_REFERENCE,

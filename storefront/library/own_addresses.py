@@ -37,7 +37,13 @@ def _draw_form(email: str) -> None:
         )
     )
     with st.form("another-address", border=False):
-        new = st.text_input(_("Another email of yours"), type="email", autocomplete="email", key="another-email")
+        new = st.text_input(
+            _("Another email of yours"),
+            type="email",
+            autocomplete="email",
+            key="another-email",
+            validate=words.email_rule(),
+        )
         how = st.radio(_("What about it?"), (_BOTH, _INSTEAD), format_func=_, key="another-how", horizontal=True)
         sent = st.form_submit_button(_("Send both codes"), type="primary")
     if sent and new:

@@ -89,7 +89,7 @@ def _draw_known(address: str) -> None:
 
 def _draw_email_form() -> None:
     with st.form("ask-for-code", border=False):
-        st.text_input(_("Email"), type="email", autocomplete="email", required=True, key="email")
+        st.text_input(_("Email"), type="email", autocomplete="email", key="email", validate=words.email_rule())
         st.form_submit_button(_("Send code"), type="primary", width="stretch", on_click=_send_code)
         st.form_submit_button(_("I have a code"), type="tertiary", width="stretch", on_click=_have_code)
 
@@ -109,12 +109,14 @@ def _draw_code_form(entrance: Entrance, found: Awaited) -> None:
     st.markdown(told.format(address=words.plain(shown), minutes=left))
     with st.form("enter-code", border=False, clear_on_submit=True):
         digits = st.text_input(
-            _("Six-digit code"), max_chars=6, required=True, autocomplete="one-time-code", placeholder="000000",
+            _("Six-digit code"), max_chars=6, autocomplete="one-time-code", placeholder="000000",
             validate=(r"^\d{6}$", _("Type the six digits from the email.")),
         )  # fmt: skip
         submitted = st.form_submit_button(_("Sign in"), type="primary", width="stretch")
     if submitted and digits:
         _try_code(entrance, found.address, digits)
+    elif submitted:
+        st.session_state[_TROUBLE] = _("Type the six digits from the email.")
     _draw_trouble()
     with st.container(horizontal=True):
         st.button(_("Use another email"), type="tertiary", icon=":material/arrow_back:", on_click=_use_another)
