@@ -37,7 +37,8 @@ def draw_business() -> None:
     """For whom it is bought, where that makes a difference."""
     settings = process.shop().settings
     if (settings.tax, settings.invoices) != ("off", "off"):
-        st.checkbox(_("I'm buying for a business"), key=_BUSINESS, help=_("Stripe asks for its VAT or tax id."))
+        st.checkbox(_("I'm buying for a business"), key=_BUSINESS)
+        words.quiet(_("Stripe asks for its VAT or tax id."))
 
 
 def for_business() -> bool:

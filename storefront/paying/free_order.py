@@ -31,8 +31,8 @@ def draw_address(offers: list[Offer], back: str) -> bool:
         return False
     st.text_input(
         _("Your email"), type="email", autocomplete="email", key=_EMAIL, validate=words.email_rule(),
-        help=_("We send everything there. You can find it again with this address, without a password."),
     )  # fmt: skip
+    words.quiet(_("We send everything there. You can find it again with this address, without a password."))
     return True
 
 
