@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import select as select_columns
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 from sqlalchemy.pool import QueuePool
@@ -271,13 +271,17 @@ def _was_given_up(error: DBAPIError) -> bool:
 
 
 # What a database that cannot be had is known by. Not each of these says so: `is_away` does.
-TROUBLE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout)
+TROUBLE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout, PendingRollbackError)
+# SQLAlchemy's code for what is asked on a connection that was lost within its transaction.
+_LOST = "8s2b"
 
 
 def is_away(error: Exception) -> bool:
     """Whether it is the database itself that cannot be had: then it is of no use to try another unit of work."""
     if isinstance(error, PoolTimeout):
         return True
+    if isinstance(error, PendingRollbackError):
+        return error.code == _LOST
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False
     if isinstance(error.orig, sqlite3.Error):

@@ -137,7 +137,8 @@ class Buyer:
 
     def goes_to_payment(self) -> str:
         """From the cart to the payment page; the id of its Session."""
-        self.clicks("Go to payment")
+        # Before the style has come, the one for phones is to be seen as well.
+        self.page.get_by_role("button", name="Go to payment").first.click()
         return self.arrives_at_payment()
 
     def arrives_at_payment(self) -> str:

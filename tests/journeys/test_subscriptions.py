@@ -44,9 +44,10 @@ class Plan:
 
     @property
     def receipts(self) -> int:
-        """How many letters about the order have come."""
+        """How many receipts of the order have come; what renewals were paid is told in letters of their own."""
         number = self.order["number"]
-        return sum(number in letter["subject"] for letter in self.stand.letters_so_far(self.buyer.email))
+        subjects = [letter["subject"] for letter in self.stand.letters_so_far(self.buyer.email)]
+        return sum(number in each and "was renewed" not in each for each in subjects)
 
     def comes_to(self, status: str, state: str, quantity: int) -> None:
         """The shop has heard of it, or soon does."""

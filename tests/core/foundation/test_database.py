@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from core.catalog.products import Product
 from core.connections import postgres
@@ -183,3 +183,13 @@ def test_sqlite_goes_by_what_few_rows_have_once_it_has_looked_how_they_are_sprea
         shop.engine.dispose()  # whoever is connected knows what was known then
     assert "livemode=?" in plans[0]
     assert "customer_id=?" in plans[1]
+
+
+def test_what_is_asked_of_a_connection_that_was_lost_midway_says_that_the_database_is_away(shop: Shop) -> None:
+    with shop.reading() as session:
+        connection = session.connection()
+        connection.invalidate()
+        with pytest.raises(PendingRollbackError) as lost:
+            connection.exec_driver_sql("select 1")
+    assert database.is_away(lost.value)
+    assert not database.is_away(PendingRollbackError("an earlier mistake", code="7s2a"))
