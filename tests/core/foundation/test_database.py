@@ -186,8 +186,8 @@ def test_sqlite_goes_by_what_few_rows_have_once_it_has_looked_how_they_are_sprea
 
 
 def test_what_is_asked_of_a_connection_that_was_lost_midway_says_that_the_database_is_away(shop: Shop) -> None:
-    with shop.reading() as session:
-        connection = session.connection()
+    with shop.engine.connect() as connection:
+        connection.begin()
         connection.invalidate()
         with pytest.raises(PendingRollbackError) as lost:
             connection.exec_driver_sql("select 1")
