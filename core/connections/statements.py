@@ -119,7 +119,9 @@ def _taken(connection: Connection) -> list[Question]:
 
 
 def _forget(connection: Connection) -> None:
-    connection.info.pop(_UNSENT, None)
+    # With one that was lost, what it was told is gone; to ask for it would be refused.
+    if not connection.invalidated:
+        connection.info.pop(_UNSENT, None)
 
 
 def _announce(connection: Connection, words: str, values: Any, *, many: bool) -> None:
