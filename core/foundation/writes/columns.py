@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
-import orjson
-from sqlalchemy import JSON, DateTime, Dialect, Enum, Table
+from sqlalchemy import DateTime, Dialect, Enum, Table
 from sqlalchemy.types import TypeEngine
 
 Row = Mapping[str, Any]
@@ -34,21 +34,10 @@ class Columns:
             values[place] = convert(values[place])
         return values
 
-    def document(self, rows: Sequence[Row], dialect: Dialect) -> str:
-        """The same of several rows as one text, which PostgreSQL reads as `records` says."""
-        found = [dict(zip(self.names, self.values(row, dialect), strict=True)) for row in rows]
-        return orjson.dumps(found, default=_written).decode()
-
-    def records(self, dialect: Dialect) -> str:
-        """What PostgreSQL makes of such a text: rows that are called `given`."""
-        kinds = ["text" if isinstance(kind, JSON) else kind.compile(dialect) for kind in self._types]
-        columns = ", ".join(f"{name} {kind}" for name, kind in zip(self.names, kinds, strict=True))
-        return f"json_to_recordset(%s) as given ({columns})"
-
-    def given(self) -> list[str]:
-        """What each of these columns is in them."""
-        pairs = zip(self.names, self._types, strict=True)
-        return [f"given.{name}::json" if isinstance(kind, JSON) else f"given.{name}" for name, kind in pairs]
+    def arrays(self, rows: Sequence[Row], dialect: Dialect) -> list[str]:
+        """The same of several rows, each column by itself, as PostgreSQL writes an array. The driver would look at each value."""
+        columns = zip(*(self.values(row, dialect) for row in rows), strict=True)
+        return ["{" + ",".join(map(_element, column)) + "}" for column in columns]
 
     def read(self, values: Sequence[Any], dialect: Dialect) -> dict[str, Any]:
         """A row as the driver gave it, by the names of these columns."""
@@ -56,6 +45,10 @@ class Columns:
         for place, name, convert in self._read_by(dialect):
             row[name] = convert(values[place])
         return row
+
+    def types(self, dialect: Dialect) -> list[str]:
+        """What the database calls the types of these columns."""
+        return [kind.compile(dialect) for kind in self._types]
 
     def _converted(self, dialect: Dialect) -> list[tuple[int, _Convert]]:
         known = self._converters.get(dialect.name)
@@ -85,9 +78,15 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     return lru_cache(_REMEMBERED)(convert) if isinstance(plain, Enum) else convert
 
 
-def _written(value: Any) -> str:
-    """What is kept as JSON, as the driver would write it: in a text of its own, so that none of it is taken for a null."""
-    return json.dumps(value.obj)
+def _element(value: Any) -> str:
+    """A value within an array of PostgreSQL's."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    # What is kept as JSON comes wrapped in what the driver knows it by.
+    text = value if isinstance(value, str) else str(value) if isinstance(value, date) else json.dumps(value.obj)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def mark(dialect: Dialect) -> str:
