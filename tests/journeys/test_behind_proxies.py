@@ -69,8 +69,8 @@ def test_a_guide_is_bought_downloaded_and_found_again(
         later.clicks(re.compile("^Open order"))
         later.sees(number)
         assert not nora.troubles + later.troubles
-        nora.context.close()
-        later.context.close()
+        nora.leaves()
+        later.leaves()
 
         with httpx.Client(base_url=behind.url, verify=False) as machine:
             assert machine.post("/webhooks/stripe", content=b"{}").status_code == 400
