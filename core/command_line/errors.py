@@ -15,6 +15,7 @@ from core.foundation.errors import (
     BackupHindered,
     CatalogInvalid,
     CustomerNotFound,
+    EndpointUnfit,
     EventNotFound,
     EventReduced,
     FileTrouble,
@@ -45,6 +46,7 @@ from core.foundation.errors import (
     SeasonThere,
     SeasonUnderWay,
     ShopError,
+    StorageUnreachable,
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
@@ -109,6 +111,10 @@ def lines(error: ShopError) -> list[str]:
             return ["Give it a name, by which you will know it among others."]
         case ApiKeyNotFound():
             return [f"There is no API key {error.key} that works. `pushcart api-key list` has their ids."]
+        case EndpointUnfit():
+            return [f"No endpoint was made at {error.url}: {_NO_ENDPOINT[error.why]}."]
+        case StorageUnreachable():
+            return [f"Where files are kept (STORAGE_URL) does not answer, or refuses: {error.said}"]
         case HookUnfit():
             return [_HOOK[error.why]]
         case HookNotFound():
@@ -242,10 +248,10 @@ def _of_a_refund(error: ShopError) -> str:
             paid, key = ("real", "test") if error.livemode else ("test", "live")
             return f"{error.order_id} was placed with {paid} money, which cannot be moved with a {key} key."
         case _:
-            return _by_name(error)
+            return by_name(error)
 
 
-def _by_name(error: ShopError) -> str:
+def by_name(error: ShopError) -> str:
     """An error in the words of its own name, with what it tells."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
     told = ", ".join(
