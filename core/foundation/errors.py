@@ -452,6 +452,10 @@ class PlanChanged(NotOpen):
     """The plan is not any more what it was when its change was worked out."""
 
 
+class PlanChangeUnsure(NotOpen):
+    """Stripe did not say whether it changed the plan."""
+
+
 class PlanNotActive(NotOpen):
     """The plan ended, or is on hold."""
 

@@ -46,6 +46,9 @@ from core.foundation.errors import (
     OverLimit,
     PlaceFixed,
     PlacesTaken,
+    PlanChanged,
+    PlanChangeUnsure,
+    PlanNotActive,
     PlanNotGiven,
     Problem,
     ProductChanged,
@@ -58,6 +61,8 @@ from core.foundation.errors import (
     RevocationChanged,
     SeasonThere,
     SeasonUnderWay,
+    SeatNotFound,
+    SeatsTaken,
     ShopError,
     SoldOut,
     StripeKeyRefused,
@@ -208,6 +213,16 @@ def of(error: ShopError) -> str:
             return "This event is so old that only its ids are kept, so it can't be applied again."
         case PlanNotGiven():
             return "A plan isn't given by hand: Stripe bills each of its seats. Make a promotion code for it instead."
+        case SeatsTaken(seats=number):
+            return f"All {number} seats of the plan are taken."
+        case SeatNotFound():
+            return "Nobody has that seat any more. Open the order again."
+        case PlanChanged():
+            return "The plan has other seats by now. Open the dialog again and look at it anew."
+        case PlanChangeUnsure():
+            return "Stripe didn't answer, so it isn't certain that the plan has changed. Look at it in a minute."
+        case PlanNotActive():
+            return "The plan ends, is on hold or isn't paid, so it can't be changed."
         case EmptyBasket() | BadQuantity() | MixedBasket() | SoldOut():
             return sentences.of(error)
         case StripeUnreachable():
