@@ -11,6 +11,7 @@ from core.foundation.errors import (
     AddressUnfit,
     AmountTooSmall,
     AmountUnclear,
+    AmountUneven,
     ApiKeyNotFound,
     BackupHindered,
     CatalogInvalid,
@@ -227,6 +228,9 @@ def _of_a_refund(error: ShopError) -> str:
             return _unclear(error)
         case AmountTooSmall():
             return f"{_money(error.amount, error.currency)} is too little: the least is {_money(error.least, error.currency)}."
+        case AmountUneven():
+            near = (Money(amount, error.currency).format() for amount in error.near)
+            return f"{_money(error.amount, error.currency)} is no amount that Stripe moves: say {' or '.join(near)}."
         case RefundTooBig():
             asked, left = _money(error.amount, error.currency), _money(error.left, error.currency)
             return f"{asked} is more than there is: only {left} is left to refund."

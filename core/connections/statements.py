@@ -126,7 +126,8 @@ def _forget(connection: Connection) -> None:
 
 def _announce(connection: Connection, words: str, values: Any, *, many: bool) -> None:
     """Let whoever listens to SQLAlchemy's statements hear of ours."""
-    connection.dispatch.before_cursor_execute(connection, None, words, values, None, many)
+    if listeners := connection.dispatch.before_cursor_execute:
+        listeners(connection, None, words, values, None, many)
 
 
 def _run(connection: Connection, statements: Sequence[Question]) -> list[Any]:

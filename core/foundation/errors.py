@@ -217,6 +217,12 @@ class AmountUneven(BadInput):
     step: int
     currency: str
 
+    @property
+    def near(self) -> tuple[int, int]:
+        """The nearest amounts that it takes, below and above."""
+        below = self.amount // self.step * self.step
+        return below, below + self.step
+
 
 @dataclass(eq=False)
 class CurrencyUnknown(BadInput):

@@ -8,6 +8,7 @@ from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     AmountUnclear,
+    AmountUneven,
     ApiKeyNotFound,
     BadQuantity,
     CustomerNotFound,
@@ -119,6 +120,9 @@ def of(error: ShopError) -> str:
             return f"That is more than there is: {price(Money(left, currency))} can still go back."
         case AmountTooSmall(least=least, currency=currency):
             return f"That is too little: the least is {price(Money(least, currency))}."
+        case AmountUneven(near=near, currency=currency):
+            said = " or ".join(price(Money(amount, currency)) for amount in near)
+            return f"Stripe doesn't move so small a part of this currency. Say {said}."
         case AmountUnclear():
             return "That is not clearly an amount. Write it like 27 or 27.00."
         case NothingToRefund():

@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, WebError, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebError, WebSocket, expect
 
 from core.people import sign_in
 from tests.journeys import contexts
@@ -58,28 +58,25 @@ class Buyer:
     def __init__(
         self, browser: Browser, stand: Stand, email: str, *, language: str = "en-GB", ignore_https_errors: bool = False
     ) -> None:
-        self.context = contexts.borrowed(
-            browser,
-            viewport={"width": 1280, "height": 900},
-            locale=language,
-            ignore_https_errors=ignore_https_errors,
-        )
+        self.context, self.page = contexts.borrowed(browser, locale=language, ignore_https_errors=ignore_https_errors)
         self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
         self._expected: list[str] = []
-        self._has_left = False
+        self._attended: list[Page] = []
         for event, hear in self._ears.items():
             self.context.on(event, hear)  # type: ignore[call-overload]
+        self._attend(self.page)
         self.stand = stand
         self.email = email
-        self.page = self.context.new_page()
 
     def leaves(self) -> None:
         """Close the browser for good, if that was not done before."""
-        if not self._has_left:
-            self._has_left = True
+        if self._attended:
             for event, hear in self._ears.items():
                 self.context.remove_listener(event, hear)
+            for page in self._attended:
+                page.remove_listener("websocket", self._watch_socket)
+            self._attended.clear()
             contexts.given_back(self.context)
 
     # ------------------------------------------------------------------ looking around
@@ -266,8 +263,15 @@ class Buyer:
             "console": self._hear,
             "weberror": self._note_error,
             "request": lambda request: self._watch(request.url),
-            "page": lambda page: page.on("websocket", lambda socket: self._watch(socket.url)),
+            "page": self._attend,
         }
+
+    def _attend(self, page: Page) -> None:
+        page.on("websocket", self._watch_socket)
+        self._attended.append(page)
+
+    def _watch_socket(self, socket: WebSocket) -> None:
+        self._watch(socket.url)
 
     @contextmanager
     def expecting(self, words: str) -> Iterator[None]:
