@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis.internal.conjecture import providers
 from sqlalchemy import Pool, event
 from sqlmodel import Session
 
@@ -35,6 +36,11 @@ os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
 # What was compiled is kept, for the processes that tests start and for the next run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Hypothesis would read each module for numbers and words that it then tries too: other examples after each change anywhere and
+# with each other order of tests, for seconds at the start of each process.
+_NO_CONSTANTS = providers.Constants()
+providers._get_local_constants = lambda: _NO_CONSTANTS
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")

@@ -17,13 +17,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from io import FileIO, TextIOWrapper
 from pathlib import Path
-from threading import Lock
 from typing import Any, TextIO
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ class _Server:
     """The process that others are forked from, as those who ask it see it."""
 
     def __init__(self) -> None:
-        self._asking = Lock()
+        self._asking = threading.Lock()
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -117,12 +117,16 @@ def _adopting() -> Iterator[None]:
 
 
 def _import_all() -> None:
+    from sqlalchemy.orm import configure_mappers
+
     for name in LIBRARIES:
         importlib.import_module(name)
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name not in RUN and not module.name.endswith("__main__") and ".migrations" not in module.name:
                 importlib.import_module(module.name)
+    # What the tables have to do with each other is found out at the first question otherwise, by each child once more.
+    configure_mappers()
     # A child has no other thread than the one that forks it.
     assert len(os.listdir("/proc/self/task")) == 1
     gc.collect()
@@ -186,7 +190,25 @@ def main(number: int) -> None:
     line = socket.socket(fileno=number)
     module, *words = _serve(line)
     sys.argv = [module, *words]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    status: Any = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code or 0
+        if not isinstance(status, int):
+            raise
+    _end(status)
+
+
+def _end(status: int) -> None:
+    """End as Python does: once the threads have ended, and what was put off is done. But for taking apart all that was imported,
+    which takes longer than most commands."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status & 0xFF)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, UniqueConstraint, event, text
+from sqlalchemy import Engine, UniqueConstraint, event, insert, text
 
-from core.catalog import promotion_codes
+from core.catalog.promotion_codes import PromotionCode, PromotionSum, PromotionUse
 from core.correspondence import digest
 from core.events import reconciliation
 from core.foundation import database, outbox
 from core.foundation.errors import CustomerNotFound
-from core.foundation.money import Money
 from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
@@ -169,9 +168,14 @@ def _of_the_catalogue(said: tuple[str, Any]) -> bool:
 
 def test_promotion_codes_and_uploads_are_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
     with old_shop.transaction() as session:
-        for number in range(3000):
-            used = {"checkout": f"cs_promo_{number}", "order_id": "ord_1", "off": Money(100, "eur"), "livemode": False}
-            promotion_codes.note_use(session, f"promo_{number}", **used, now=old_shop.now())
+        names = [f"promo_{number}" for number in range(3000)]
+        now, taken = old_shop.now(), {"currency": "eur", "taken": 100, "uses": 1}
+        use = {"order_id": "ord_1", "currency": "eur", "amount": 100, "created_at": now}
+        uses = [{"stripe_checkout_session_id": f"cs_{name}", "stripe_id": name, **use} for name in names]
+        codes = [PromotionCode(id=name, stripe_id=name, livemode=False, created_at=now).model_dump() for name in names]
+        sums = [{"stripe_id": name, **taken} for name in names]
+        for table, found in ((PromotionUse, uses), (PromotionCode, codes), (PromotionSum, sums)):
+            session.execute(insert(table), found)
         session.execute(text("update promotion_codes set seen_at = created_at where id != 'promo_7'"))
     with old_shop.transaction() as session:
         # Those alone: SQLite, which no shop has look at its tables, would choose otherwise for all of them.
@@ -442,14 +446,16 @@ def test_the_overview_of_a_long_past_is_read_from_the_sums_of_its_days(old_shop:
 
 def test_a_file_of_many_rows_takes_no_more_memory_than_one_of_few(old_shop: Shop) -> None:
     zone, peaks = old_shop.settings.zone, []
-    for last in (date(2025, 1, 2), date(2025, 1, 2), date(2025, 1, 4)):  # the first time statements are put together
+    with old_shop.reading() as session:  # the first time statements are put together
+        assert list(order_list.lines(session, Days(date(2025, 1, 1), date(2025, 1, 1), zone), livemode=False))
+    for last in (date(2025, 1, 2), date(2025, 1, 3)):
         tracemalloc.start()
         with old_shop.reading() as session:
             count = sum(1 for _ in order_list.lines(session, Days(date(2025, 1, 2), last, zone), livemode=False))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert count == 3 * 2880 + 1
-    assert peaks[2] < 1.2 * peaks[1]
+    assert count == 2 * 2880 + 1
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 def test_a_pass_of_the_worker_reads_no_whole_table(old_shop: Shop, heard: Heard) -> None:
@@ -472,7 +478,9 @@ def _whole_tables(engine: Engine, heard: Heard, growing: AbstractSet[str] = seed
     found = []
     with engine.connect() as connection:
         for statement, parameters in dict(reversed(heard)).items():
-            if tables := look(connection, statement, parameters, growing):
+            # The values of one row, which drivers take as a list, SQLAlchemy takes as a tuple alone.
+            given = tuple(parameters) if isinstance(parameters, list) else parameters
+            if tables := look(connection, statement, given, growing):
                 found.append(f"{tables}: {' '.join(statement.split())}")
         connection.rollback()
     return found

@@ -166,7 +166,7 @@ def test_a_key_is_bought_used_moved_to_another_computer_and_gone_with_its_money(
     kim.sees("None in use yet.")
     assert here.runs("activate", key) == ""
     assert "All of it" in here.runs("1", "2", "3")
-    kim.page.reload()
+    kim.looks_again()
     kim.sees("In use on 1 of 5.")
     kim.sees("Last used")
     assert accessibility.findings(kim.page) == []
@@ -190,6 +190,6 @@ def test_a_key_is_bought_used_moved_to_another_computer_and_gone_with_its_money(
     eventually(lambda: stand.order(number)["status"] == "refunded")
     there.days_pass()
     assert there.runs("1", "2", "3") == "The licence has ended: what was paid for it went back."
-    kim.page.reload()
+    kim.looks_again()
     kim.sees_heading("Proposal Kit")
     assert kim.page.get_by_test_id("stCode").count() == 0

@@ -13,11 +13,7 @@ from typing import Any
 
 import httpx
 
-from core.foundation import database
 from core.foundation.outbox import Queue
-from core.foundation.settings import Settings
-from core.foundation.storage import Storage
-from core.gateway.client import StripeApi
 from core.shop import Shop
 from tests.journeys.stand import ROOT, Stand
 from tests.machine import eventually
@@ -65,7 +61,7 @@ def soak(
         folder, database_url=database_url, secret_key=_SECRET, sweep_seconds=sweep_seconds, sandbox_settle_seconds=2,
         sandbox_retry_seconds=",".join(["1"] * 120),
     )  # fmt: skip
-    shop = _looking_at(stand, database_url)
+    shop = stand.shop
     result, stopping, closing = Result(), Event(), ExitStack()
     caller = Caller(stand, stopping, Counter())
     try:
@@ -111,17 +107,6 @@ def soak(
         closing.close()
         stand.stop("webhook", "worker", "sandbox", *MORE)
         caller.close()
-        shop.engine.dispose()
-
-
-def _looking_at(stand: Stand, database_url: str) -> Shop:
-    """The same shop, for this process to look into."""
-    settings = Settings(
-        database_url=database_url, secret_key=_SECRET, sandbox_port=stand.ports["sandbox"],
-        storage_url=f"file://{stand.folder}/var/files",
-    )  # fmt: skip
-    stripe = StripeApi(settings.stripe_secret_key.get_secret_value(), base=settings.stripe_base)
-    return Shop(settings, database.connect(database_url), stripe, Storage(settings.storage_url))
 
 
 @contextmanager
