@@ -239,7 +239,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/people": {
         "core/foundation", "core/shop", "core/people", "core/privacy", "core/registers", "storefront", "storefront/sign_in",
-        "storefront/back_office",
+        "storefront/back_office", "core/rights",
     },
     "storefront/owner_pages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",

@@ -1,10 +1,12 @@
 """Columns: how their values are handed to a database's driver. What SQLAlchemy looks up at every call is looked up once."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, Table
+import orjson
+from sqlalchemy import JSON, DateTime, Dialect, Enum, Table
 from sqlalchemy.types import TypeEngine
 
 Row = Mapping[str, Any]
@@ -32,12 +34,21 @@ class Columns:
             values[place] = convert(values[place])
         return values
 
-    def arrays(self, rows: Sequence[Row], dialect: Dialect) -> list[list[Any]]:
-        """The same of several rows, each column by itself."""
-        columns = [[row[name] for row in rows] for name in self.names]
-        for place, convert in self._converted(dialect):
-            columns[place] = [convert(value) for value in columns[place]]
-        return columns
+    def document(self, rows: Sequence[Row], dialect: Dialect) -> str:
+        """The same of several rows as one text, which PostgreSQL reads as `records` says."""
+        found = [dict(zip(self.names, self.values(row, dialect), strict=True)) for row in rows]
+        return orjson.dumps(found, default=_written).decode()
+
+    def records(self, dialect: Dialect) -> str:
+        """What PostgreSQL makes of such a text: rows that are called `given`."""
+        kinds = ["text" if isinstance(kind, JSON) else kind.compile(dialect) for kind in self._types]
+        columns = ", ".join(f"{name} {kind}" for name, kind in zip(self.names, kinds, strict=True))
+        return f"json_to_recordset(%s) as given ({columns})"
+
+    def given(self) -> list[str]:
+        """What each of these columns is in them."""
+        pairs = zip(self.names, self._types, strict=True)
+        return [f"given.{name}::json" if isinstance(kind, JSON) else f"given.{name}" for name, kind in pairs]
 
     def read(self, values: Sequence[Any], dialect: Dialect) -> dict[str, Any]:
         """A row as the driver gave it, by the names of these columns."""
@@ -45,10 +56,6 @@ class Columns:
         for place, name, convert in self._read_by(dialect):
             row[name] = convert(values[place])
         return row
-
-    def types(self, dialect: Dialect) -> list[str]:
-        """What the database calls the types of these columns."""
-        return [kind.compile(dialect) for kind in self._types]
 
     def _converted(self, dialect: Dialect) -> list[tuple[int, _Convert]]:
         known = self._converters.get(dialect.name)
@@ -76,6 +83,11 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     if isinstance(plain, DateTime):
         return _remembering.setdefault((type(kind), dialect.name), lru_cache(_REMEMBERED)(convert))
     return lru_cache(_REMEMBERED)(convert) if isinstance(plain, Enum) else convert
+
+
+def _written(value: Any) -> str:
+    """What is kept as JSON, as the driver would write it: in a text of its own, so that none of it is taken for a null."""
+    return json.dumps(value.obj)
 
 
 def mark(dialect: Dialect) -> str:

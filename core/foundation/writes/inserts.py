@@ -18,14 +18,15 @@ _MOST_ROWS = 500
 class Insert:
     """An insert of many rows. `end` is what its statement says after them.
 
-    PostgreSQL takes several rows as arrays, so that one statement is prepared for however many there are.
+    PostgreSQL takes several rows as one text, so that one statement is prepared for however many there are, and the driver
+    looks at none of their values.
     """
 
     def __init__(self, table: Table, names: Sequence[str], *, name: str = "", end: str = "") -> None:
         self._columns = Columns(table, names)
         self._begin = f"insert into {name or table.name} ({', '.join(names)})"
         self._end, self._returns = end, "returning" in end
-        self._unnested = ""
+        self._of_document = ""
 
     def __call__(self, session: Session, rows: Sequence[Row]) -> list[Any]:
         """Insert these, each with all its columns; return what the statement returns, each row a tuple, if it was told to."""
@@ -38,8 +39,8 @@ class Insert:
         connection = session.connection()
         dialect = connection.dialect
         if len(rows) > 1 and dialect.name == "postgresql":
-            self._unnested = self._unnested or self._of_arrays(dialect)
-            words, given = self._unnested, self._columns.arrays(rows, dialect)
+            self._of_document = self._of_document or self._of_records(dialect)
+            words, given = self._of_document, [self._columns.document(rows, dialect)]
         elif len(rows) == 1 or self._returns:
             words = self._of_values(len(rows), mark(dialect))
             given = [*chain.from_iterable([self._columns.values(row, dialect) for row in rows])]
@@ -52,9 +53,9 @@ class Insert:
         tell(connection, words, given)
         return []
 
-    def _of_arrays(self, dialect: Dialect) -> str:
-        arrays = ", ".join(f"%s::{kind}[]" for kind in self._columns.types(dialect))
-        return f"{self._begin} select * from unnest({arrays}) {self._end}"
+    def _of_records(self, dialect: Dialect) -> str:
+        records, given = self._columns.records(dialect), ", ".join(self._columns.given())
+        return f"{self._begin} select {given} from {records} {self._end}"
 
     @cache  # noqa: B019 - these live as long as the process
     def _of_values(self, count: int, mark: str) -> str:

@@ -18,25 +18,24 @@ class Update:
         self._key = [column.name for column in table.primary_key]
         self._only = f" and {self._table}.{only}" if only else ""
         self._columns = Columns(table, [*names, *self._key])
-        self._unnested = ""
+        self._of_document = ""
 
     def __call__(self, session: Session, rows: Sequence[Row], changed: Callable[[int], object]) -> None:
         """Update these, each with its key and all of the columns; `changed` is told how many were found."""
         connection = session.connection()
         dialect = connection.dialect
         if len(rows) > 1 and dialect.name == "postgresql":
-            self._unnested = self._unnested or self._of_arrays(dialect)
-            tell(connection, self._unnested, self._columns.arrays(rows, dialect), changed=changed)
+            self._of_document = self._of_document or self._of_records(dialect)
+            tell(connection, self._of_document, [self._columns.document(rows, dialect)], changed=changed)
         else:
             values = [self._columns.values(row, dialect) for row in rows]
             tell_each(connection, self._of_values(mark(dialect)), values, changed=changed)
 
-    def _of_arrays(self, dialect: Dialect) -> str:
-        changed = ", ".join(f"{name} = given.{name}" for name in self._changed)
-        arrays = ", ".join(f"%s::{kind}[]" for kind in self._columns.types(dialect))
-        given = f"unnest({arrays}) as given ({', '.join(self._columns.names)})"
-        found = " and ".join(f"{self._table}.{name} = given.{name}" for name in self._key)
-        return f"update {self._table} set {changed} from {given} where {found}{self._only}"
+    def _of_records(self, dialect: Dialect) -> str:
+        given = dict(zip(self._columns.names, self._columns.given(), strict=True))
+        changed = ", ".join(f"{name} = {given[name]}" for name in self._changed)
+        found = " and ".join(f"{self._table}.{name} = {given[name]}" for name in self._key)
+        return f"update {self._table} set {changed} from {self._columns.records(dialect)} where {found}{self._only}"
 
     @cache  # noqa: B019 - these live as long as the process
     def _of_values(self, mark: str) -> str:
