@@ -102,7 +102,8 @@ class Stand:
             )  # fmt: skip
 
     def stop(self, *names: str) -> None:
-        """End these processes, as far as they run, and see that they are gone with all they started."""
+        """End these processes, as far as they run, and see that they are gone with all they started. What this process has
+        open of the shop is closed as well."""
         leaving = [self._running.pop(name) for name in names if name in self._running]
         for process in leaving:
             tell(process, signal.SIGTERM)

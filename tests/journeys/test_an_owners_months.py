@@ -247,6 +247,8 @@ def test_a_months_end_adds_up_to_what_the_screen_says(owner: Buyer) -> None:
     owner.sees_heading("Net sales in EUR")
     owner.goes_on_to("/owner-money?range=90")
     owner.sees_heading("Balance at Stripe, in EUR")
+    # What is read once below must all have come.
+    accessibility.wait_for_rest(owner.page)
     journal = taken(owner, "Journal")
     payouts, taxes = taken(owner, "Payouts"), taken(owner, "Tax")
     ours = [Decimal(row["settled_net"]) for row in journal if row["order"] and row["settled_currency"] == "eur"]

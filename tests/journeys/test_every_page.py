@@ -168,6 +168,8 @@ def test_every_letter(browser: Browser, scheme: str) -> None:
         page.set_content(letter.html)
         # What is bought in the first is all called alike.
         names = [] if name == "everything" else accessibility.same_names(page)
-        found += [f"{name}: {each}" for each in accessibility.findings(page) + names]
+        # By night a letter is built as it is by day, and only looks otherwise.
+        rules = accessibility.OF_LOOKS if scheme == "dark" else ()
+        found += [f"{name}: {each}" for each in accessibility.findings(page, only=rules) + names]
     context.close()
     assert found == []

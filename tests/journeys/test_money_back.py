@@ -48,6 +48,7 @@ class Bought:
         self.buyer.sees(words)
 
     def shows_the_same_key(self) -> bool:
+        """Opened anew, once it was seen without it or otherwise."""
         self.buyer.looks_again()
         return self._key() == self.key
 
@@ -77,6 +78,7 @@ def test_a_refund_by_its_owner_that_comes_back_gives_access_back_and_tells_the_o
     asked = stand.pushcart("refund", kit.number, "--yes")
     assert asked["amount"] == 7900
     kit.comes_to("refunded", "revoked")
+    kit.shows("Your money went back")
     stand.happens("refund-fails", kit.payment)
     kit.comes_to("fulfilled", "active")
     assert kit.order["amount_refunded"] == 0

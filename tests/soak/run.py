@@ -31,6 +31,7 @@ _SECRET = "a secret for one soak only"
 # What is to happen when all is calm happens soon, or something is stuck: in so many seconds, and as many more as purchases
 # were made, since the worker asks Stripe about some things a few times a second at most.
 _CALM_WITHIN = 240
+_BETWEEN_LOOKS = 0.3
 
 
 @dataclass
@@ -79,7 +80,7 @@ def soak(
         with _timed(result, "storm", say), weather as kills:
             crowd.buy(purchases)
         with _timed(result, "calm", say):
-            eventually(lambda: _is_calm(stand), seconds=_CALM_WITHIN + purchases)
+            eventually(_now_and_then(lambda: _is_calm(stand)), seconds=_CALM_WITHIN + purchases)
         with _timed(result, "reconcile", say):
             report = _reconciled(stand, within=_CALM_WITHIN + purchases)
         with _timed(result, "jobs", say):
@@ -147,9 +148,21 @@ def _reconciled(stand: Stand, *, within: float) -> dict[str, Any]:
 def _wait_until_idle(stand: Stand, shop: Shop, *, within: float) -> None:
     """Until no job is left, nor an event that one of them caused, nor a job for that."""
     for _ in range(2):
-        eventually(lambda: not books.jobs_left(shop), seconds=within)
-        eventually(lambda: _is_calm(stand), seconds=within)
-    eventually(lambda: not books.jobs_left(shop), seconds=within)
+        eventually(_now_and_then(lambda: not books.jobs_left(shop)), seconds=within)
+        eventually(_now_and_then(lambda: _is_calm(stand)), seconds=within)
+    eventually(_now_and_then(lambda: not books.jobs_left(shop)), seconds=within)
+
+
+def _now_and_then(look: Callable[[], bool]) -> Callable[[], bool]:
+    """The same look, but without hurry: to look through all that Stripe holds takes the time of those who are waited for."""
+
+    def looks() -> bool:
+        if found := look():
+            return found
+        time.sleep(_BETWEEN_LOOKS)
+        return False
+
+    return looks
 
 
 def _figures(
