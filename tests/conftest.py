@@ -11,8 +11,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis.internal.conjecture import providers
 from sqlalchemy import Pool, event
 from sqlmodel import Session
@@ -30,7 +32,8 @@ from tests.machine import alone, postgres
 
 # Stripe's SDK keeps a random id in the home folder; tests leave nothing there.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="pushcart-tests-")
-os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.environ["XDG_CONFIG_HOME"]
+# What Hypothesis finds out about letters takes seconds, and is the same for all.
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(tempfile.gettempdir(), "pushcart-hypothesis"))
 # Where the PostgreSQL of the tests keeps its locks; there is no such folder without a desktop session.
 os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
 # What was compiled is kept, for the processes that tests start and for the next run.
@@ -41,6 +44,11 @@ sys.dont_write_bytecode = False
 # with each other order of tests, for seconds at the start of each process.
 _NO_CONSTANTS = providers.Constants()
 providers._get_local_constants = lambda: _NO_CONSTANTS
+# Nor does what is tried, or whether that is found to be slow, depend on the day or on how busy the machine is.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("tests")
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")
@@ -222,6 +230,14 @@ def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
         return
     with request.getfixturevalue("postgres_server").database() as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    """The event loop in which all requests of a module's tests are answered: else each request starts one, and its threads,
+    which takes longer than most answers."""
+    with start_blocking_portal() as running:
+        yield running
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -190,18 +190,13 @@ def check(shop: Shop, stripe: FakeStripe, clock: Clock, name: str, steps: list[i
     assert outcome(purchase) == known[name]
 
 
-quietly = settings(
-    deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_any_order_of_a_purchases_events_ends_in_the_same_rows_on_sqlite(
     shop: Shop, stripe: FakeStripe, clock: Clock
 ) -> None:
     known: dict[str, Any] = {}
 
-    @settings(quietly, max_examples=60)
+    @settings(max_examples=60)
     @given(disorder=disorders())
     def examples(disorder: tuple[str, list[int | str]]) -> None:
         check(shop, stripe, clock, *disorder, known)
@@ -215,7 +210,7 @@ def test_any_order_of_a_purchases_events_ends_in_the_same_rows_on_postgres(
 ) -> None:
     known: dict[str, Any] = {}
 
-    @settings(quietly, max_examples=25)
+    @settings(max_examples=25)
     @given(disorder=disorders())
     def examples(disorder: tuple[str, list[int | str]]) -> None:
         check(shop, stripe, clock, *disorder, known)

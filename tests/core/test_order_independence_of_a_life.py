@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
@@ -73,6 +73,8 @@ SESSION = re.compile(r"\bcs_test_\d+\b")
 PASSING = ("processing", "canceled", "failed", "blocked")
 # What a plan passed through its buyer is told of if it was seen; by when it is written, it may have been overtaken.
 PASSING_JOBS = ("ask_stripe:", "renewal_failed:", "plan_ending:")
+# A letter about what was taken back names the lines that it closed: not one that the end of its plan had closed before.
+CLOSED = re.compile(r"(?<=:taken_back:)[0-9,]+(?=:)")
 
 
 class Life:
@@ -426,7 +428,8 @@ def every_row(life: Life) -> dict[str, list[str]]:
             for table in metadata.sorted_tables
             if table.name not in SHELVES - {"workshop_dates"}
         }
-    found["jobs"] = [_drawn(job) for job in builders.jobs(life.shop) if not job.startswith(PASSING_JOBS)]
+    owed = [job for job in builders.jobs(life.shop) if not job.startswith(PASSING_JOBS)]
+    found["jobs"] = [_drawn(CLOSED.sub("lines", job)) for job in owed]
     found["fulfillment_log"] = [row for row in found["fulfillment_log"] if not _passing(row)]
     if life.paid_twice:  # by which of its Sessions an order came to be fulfilled is history too
         found["fulfillment_log"] = sorted(SESSION.sub("a Session", row) for row in found["fulfillment_log"])
@@ -453,15 +456,10 @@ def _passing(row: str) -> bool:
     return orjson.loads(row)["event"].partition(":")[0] in PASSING
 
 
-quietly = settings(
-    deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
 def check_examples(shop: Shop, stripe: FakeStripe, clock: Clock, *, examples: int) -> None:
     in_order: dict[str, dict[str, list[str]]] = {}
 
-    @settings(quietly, max_examples=examples)
+    @settings(max_examples=examples)
     @given(disorder=disorders())
     def check(disorder: tuple[str, list[int | str]]) -> None:
         name, steps = disorder

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.integrations import versions
@@ -81,7 +81,7 @@ def test_messages_in_any_order_and_twice_leave_the_newest_known_and_revive_nobod
         headers = signatures.headers(id, told[number], [secret], at=datetime.now(UTC))
         return int(client.post("/hooks", content=told[number], headers=headers).status_code)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40)
     @given(st.permutations([*range(len(told))] * 2))
     def in_any_order(order: list[int]) -> None:
         backend.known.clear()

@@ -5,7 +5,7 @@ import contextlib
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 
@@ -138,16 +138,11 @@ def clean(shop: Shop, clock: Clock) -> None:
     clock.time = Clock().time
 
 
-quietly = settings(
-    deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
 @pytest.mark.parametrize(("database_url", "examples"), [("sqlite", 40), ("postgres", 15)], indirect=["database_url"])
 def test_whatever_happens_no_place_is_counted_twice_and_nobody_waits_for_what_is_free(
     clinic: Clinic, stripe: FakeStripe, clock: Clock, examples: int
 ) -> None:
-    @settings(quietly, max_examples=examples)
+    @settings(max_examples=examples)
     @example([("buy", "", 3), ("buy", "", 2), ("join", "ann", 2), ("join", "bob", 1), ("expire", "", 1), ("accept", "ann", 0),
               ("expire", "", 1), ("wait", "", 25), ("pay", "", 0), ("refund", "", 0)])  # fmt: skip
     @example([("buy", "", 3), ("pay", "", 0), ("buy", "", 2), ("join", "ann", 1), ("cancel", "", 0), ("accept", "ann", 0),

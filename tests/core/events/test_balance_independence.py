@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -21,9 +21,6 @@ from tests.fakes import FakeStripe
 
 # When we did something; `told_at` is when Stripe said it, by its own clock or by ours.
 OURS = {"fetched_at", "ask_after", "listed_at", "told_at", "failed_at"}
-quietly = settings(
-    deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 class Account:
@@ -152,7 +149,7 @@ def lived(shop: Shop, stripe: FakeStripe, clock: Clock, steps: list[int | str]) 
 def check(shop: Shop, stripe: FakeStripe, clock: Clock, examples: int) -> None:
     wanted = lived(shop, stripe, clock, list(range(step_count())))
 
-    @settings(quietly, max_examples=examples)
+    @settings(max_examples=examples)
     @given(steps=disorders())
     def any_order(steps: list[int | str]) -> None:
         assert lived(shop, stripe, clock, steps) == wanted
@@ -206,7 +203,7 @@ def test_any_reports_of_a_payout_in_any_order_merge_to_the_same_row(shop: Shop) 
         (row,) = builders.rows(shop, Payout)
         return row.model_dump(exclude={"ask_after"})
 
-    @settings(quietly, max_examples=60)
+    @settings(max_examples=60)
     @given(reports=REPORTS, data=st.data())
     def any_order(reports: list[Report], data: st.DataObject) -> None:
         again = data.draw(st.lists(st.sampled_from(reports), max_size=3))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -134,7 +134,7 @@ def clean(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("floating", [False, True])
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15)
 @given(steps=st.lists(STEPS, max_size=14))
 @example(steps=[("activate", machine) for machine in MACHINES])
 @example(steps=[("activate", "a"), ("limit 1", ""), ("activate", "b"), ("deactivate", "a"), ("activate", "b")])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.correspondence import drafts
@@ -362,7 +362,7 @@ def numbers() -> Iterator[int]:
 
 
 @builders.on_sqlite
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(steps=st.lists(STEPS, max_size=10))
 def test_whatever_happens_no_more_sit_than_were_paid_for_and_the_first_stay(
     shop: Shop, stripe: FakeStripe, clock: Clock, numbers: Iterator[int], steps: list[tuple[str, int]]

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 from sqlmodel import SQLModel, select
@@ -146,18 +146,15 @@ def forget(shop: Shop) -> None:
         session.execute(delete(SummedDays))
 
 
-quietly = settings(
-    # To make several hundred rows fewer takes minutes and shows little: what differs is printed.
-    deadline=None, derandomize=True, database=None, phases=(Phase.generate,),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)  # fmt: skip
+# To make several hundred rows fewer takes minutes and shows little: what differs is printed.
+PHASES = (Phase.generate,)
 
 
 def check_lives(shop: Shop, stripe: FakeStripe, clock: Clock, *, examples: int) -> int:
     """Let lives be told in two parts, the later of which also changes what was told, and compare at each turn."""
     seen = 0
 
-    @settings(quietly, max_examples=examples)
+    @settings(max_examples=examples, phases=PHASES)
     @given(data=st.data())
     def check(data: st.DataObject) -> None:
         nonlocal seen

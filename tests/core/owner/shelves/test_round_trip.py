@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.foundation.storage import Storage
@@ -76,7 +76,7 @@ def written(folder: Path, shop: dict[str, Any], found: list[dict[str, Any]]) -> 
 
 
 @builders.on_sqlite
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8)
 @given(said=SHOPS, found=PRODUCTS)
 def test_what_is_exported_makes_the_same_of_an_empty_shop(
     bare_shop: Shop, tmp_path_factory: Any, said: dict[str, Any], found: list[dict[str, Any]]
