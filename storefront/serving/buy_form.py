@@ -103,17 +103,23 @@ def page(offer: Offer, texts: Mapping[str, str], link: Link, code: Introduction 
     total = wanted.total
     less = code.left_of(total) if code else None
     notes = [*wanted.notes]
-    if link.code and (less is None or less == total):
+    is_links = code is not None and code.code.casefold() == link.code.casefold()
+    if link.code and less not in (None, total) and not is_links:
+        # Where the plan's own is taken off, the payment page has no field for another.
+        notes.append(
+            _("The code {code} isn't one that takes something off this, or it has ended.").format(code=link.code)
+        )
+    elif link.code and less in (None, total):
         notes.append(
             _(
                 "The code {code} isn't one that takes something off this, or it has ended. If you think it should, type it on the"
                 " payment page."
             ).format(code=link.code)
         )
-    if less is None or less == total or not (link.code or wanted.tag.interval):
+    if less in (None, total) or not (is_links or wanted.tag.interval):
         code = None
     # The one that a plan is begun with is found again, and given up where this buyer may not use it.
-    named = code.code if code and link.code else ""
+    named = code.code if code and is_links else ""
     said = "".join(f'<p role="status">{escape(note)}</p>' for note in notes)
     fields = {
         "product": offer.id,

@@ -160,17 +160,17 @@ class PlainPages:
             return offers.of_product(session, product_id, now=self._shop.now())
 
     def _code(self, offer: Offer, code: str, address: str) -> Introduction | None:
-        """What a code takes off, or the one that a plan is begun with where none is named. Nobody is told of many of them."""
+        """What a code takes off, or the one that a plan is begun with where none is named that may be used. Nobody is told of
+        many of them."""
         livemode, now = self._shop.settings.livemode, self._shop.now()
-        if not code:
-            with self._shop.reading() as session:
-                return introductions.of(session, offer.terms, livemode=livemode, now=now)
-        try:
-            counting.admit(self._shop, [Count(_CODES, household_of(address))])
-        except TooManyTries:
-            return None
+        if code:
+            try:
+                counting.admit(self._shop, [Count(_CODES, household_of(address))])
+            except TooManyTries:
+                return None
         with self._shop.reading() as session:
-            return introductions.by_code(session, code, livemode=livemode, now=now)
+            named = introductions.by_code(session, code, livemode=livemode, now=now) if code else None
+            return named or introductions.of(session, offer.terms, livemode=livemode, now=now)
 
     def _drawn(self, look: _Look, path: str, draw: Callable[[], PlainPage]) -> PlainPage:
         told = (path, sentences.language())

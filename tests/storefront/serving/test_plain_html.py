@@ -294,6 +294,12 @@ def test_a_link_to_a_plan_tells_of_the_code_that_it_is_begun_with(browser: TestC
     assert answer.status_code == 303
     (row,) = builders.rows(shop, Checkout)
     assert row.parameters["discounts"] == [{"promotion_code": "promo_HELLO"}]
+    # A link's own code that is none leaves the plan's, beside which the payment page has no field.
+    html = browser.get("/buy/plan?price=plan-month&code=GONE").text
+    assert "The code GONE isn&#x27;t one that takes something off this, or it has ended." in html
+    assert "With the code HELLO, for the first payment." in html
+    assert "type it on the payment page" not in html
+    assert Form(html).fields["code"] == ""
 
 
 @builders.on_sqlite
