@@ -9,7 +9,6 @@ import typer
 from core import opening
 from core.command_line import (
     catalog,
-    demo,
     errors,
     events,
     export,
@@ -22,7 +21,7 @@ from core.command_line import (
     withdrawals,
 )
 from core.command_line.answers import Json, fail, refuse, say
-from core.command_line.operations import backup, doctor, languages, rehearse
+from core.command_line.operations import backup, demo, doctor, languages, rehearse
 from core.command_line.programs import api_keys, hooks
 from core.foundation import database, logs, settings
 from core.foundation.errors import BadInput, ShopError

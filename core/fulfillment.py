@@ -10,7 +10,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session
 
 from core import announcements, owed_jobs
@@ -22,7 +21,7 @@ from core.foundation import addresses
 from core.foundation.money import Money
 from core.foundation.signals import corrections
 from core.foundation.telemetry import requests
-from core.foundation.writes.flush import changed_in, tell, update_of
+from core.foundation.writes.flush import changed_in, register_written, tell, update_of
 from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
@@ -307,9 +306,7 @@ def _write(session: Session, first: Sequence[Order], *, now: datetime) -> None:
     for changed, found in groups.items():
         write = update_of(Order.__table__, changed, only="fulfilled_at is null")  # type: ignore[attr-defined]
         write(session, [vars(order) for order in found], partial(_all_were_locked, len(found)))
-        for order in found:
-            for name in changed:
-                set_committed_value(order, name, getattr(order, name))
+        register_written(session, found)
     tell(session)
 
 

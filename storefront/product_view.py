@@ -162,7 +162,7 @@ def draw_promises(offer: Offer) -> None:
     if all(tag.is_free for tag in offer.prices):
         return
     held = offer.kind is Kind.WORKSHOP
-    speed = _("Your place is held while you pay") if held else _("Yours within seconds of paying")
+    speed = _("Your place is held while you pay") if held else _("Yours as soon as your payment is through")
     promises = (("lock", _("You pay on Stripe's page, not here")), ("bolt", speed))
     st.markdown("  \n".join(f":gray[:small[:material/{icon}: &nbsp;{text}]]" for icon, text in promises))
 

@@ -11,6 +11,7 @@ from core.foundation.errors import (
     AmountTooBig,
     AmountTooSmall,
     AmountUnclear,
+    AmountUneven,
     BadInput,
     BadQuantity,
     BelowMinimum,
@@ -160,6 +161,11 @@ def of(error: ShopError, *, button: str = "") -> str:
         case AmountTooBig(most=most, currency=currency):
             return _("One payment can be up to {most}. Buy some of this separately.").format(
                 most=price(Money(most, currency))
+            )
+        case AmountUneven(near=near, currency=currency):
+            below, above = (price(Money(amount, currency)) for amount in near)
+            return _("That can't be charged to the last digit. Make it {below} or {above}.").format(
+                below=below, above=above
             )
         case EmptyBasket():
             return _("There is nothing in your cart to pay for.")

@@ -118,14 +118,16 @@ def _adopting() -> Iterator[None]:
 
 
 def _import_all() -> None:
+    from sqlalchemy.orm import configure_mappers
+
     for name in LIBRARIES:
         importlib.import_module(name)
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name not in RUN and not module.name.endswith("__main__") and ".migrations" not in module.name:
                 importlib.import_module(module.name)
-    # Else each child would do that at its first statement.
-    importlib.import_module("sqlalchemy.orm").configure_mappers()
+    # What the tables have to do with each other is found out at the first question otherwise, by each child once more.
+    configure_mappers()
     # A child has no other thread than the one that forks it.
     assert len(os.listdir("/proc/self/task")) == 1
     gc.collect()

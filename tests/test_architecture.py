@@ -235,11 +235,11 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/order_desk": {
         "core/foundation", "core/rights", "core/shop", "core/kinds", "core/journeys", "core/people", "core/owner", "storefront",
-        "storefront/back_office",
+        "storefront/back_office", "core/seats", "core/catalog",
     },
     "storefront/people": {
         "core/foundation", "core/shop", "core/people", "core/privacy", "core/registers", "storefront", "storefront/sign_in",
-        "storefront/back_office",
+        "storefront/back_office", "core/rights",
     },
     "storefront/owner_pages": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from core.events.intake import Intake
 from core.foundation import logs, outbox
 from core.languages import asked, sentences
 from core.opening import open_shop
@@ -56,12 +57,18 @@ class Sidecar(FastAPI):
                 log.error("shop_not_opened", exc_info=error)
                 await send({"type": "lifespan.startup.failed", "message": ""})
                 return
-        if scope["type"] == "http":
+        if stripe_events.is_meant(scope):
+            await telemetry.observe(self._take_event, scope, receive, send)
+        elif scope["type"] == "http":
             senders.look_through(scope, self.state.shop.settings.trusted_proxies)
             with sentences.spoken(asked.of_request(scope)):
                 await telemetry.observe(self._answer, scope, receive, send)
         else:
             await self._answer(scope, receive, send)
+
+    async def _take_event(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._be_warm()
+        await stripe_events.receive(self.state.shop, self.state.intake, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _holds_what_no_text_has(scope):
@@ -101,10 +108,10 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     """
     app = Sidecar(title="Pushcart", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_life)
     app.state.shop = shop
+    app.state.intake = Intake(lambda: app.state.shop)
     app.state.warming = None
     app.state.alone = False
     errors.register(app)
-    stripe_events.register(app)
     for module in (
         account, backends, checkouts, checkout_form, order_page, person, products, downloads, licenses, cookies, exports,
         receipts, uploads, pictures, tickets, waiting, mail_events,

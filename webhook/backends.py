@@ -3,14 +3,14 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.integrations import versions
-from core.integrations.versions import Versioned
+from core.people import api_keys
 from core.people.api_keys import Caller, Scope
 from core.seats import claims
-from webhook.requests.dependencies import OpenShop, caller_for
+from webhook.requests.dependencies import OpenShop, bearer, caller_for, note_use
 
 router = APIRouter()
 
@@ -45,15 +45,26 @@ def changed(
 def lookup(body: Lookup, shop: OpenShop, _: Asking) -> Response:
     """What whoever has this address may use, or of one product. 404 for an address that nobody has."""
     found = versions.of_address(shop, body.email)
-    return Response(_json(found.told(body.product)), media_type="application/json", headers=_headers(found))
+    return Response(_json(found.told(body.product)), media_type="application/json", headers=_headers(found.version))
 
 
 @router.get("/entitlements/{person}")
-def one(person: Annotated[str, Path(max_length=200)], request: Request, shop: OpenShop, _: Asking) -> Response:
+def one(
+    person: Annotated[str, Path(max_length=200)], request: Request, shop: OpenShop, later: BackgroundTasks
+) -> Response:
     """What somebody may use, by our id or the seller's own. 304 where the version is the one that is known."""
+    known = _known(request)
+    with shop.reading() as session:
+        # Both at once: it is asked again and again, and nearly always nothing has changed.
+        caller = api_keys.check(session, bearer(request), Scope.ENTITLEMENTS)
+        mode = shop.settings.livemode
+        standing = versions.standing(session, person, livemode=mode, now=shop.now()) if known else None
+    note_use(shop, caller, later)
+    if standing is not None and _etag(standing) in known:
+        return Response(status_code=304, headers=_headers(standing))
     found = versions.of(shop, person)
-    headers = _headers(found)
-    if headers["ETag"] in _known(request):
+    headers = _headers(found.version)
+    if headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
     return Response(_json(found.told()), media_type="application/json", headers=headers)
 
@@ -80,13 +91,17 @@ def take_seat(seat: Annotated[str, Path(max_length=80)], shop: OpenShop, _: Seat
     claims.release(shop, seat)
 
 
-def _headers(found: Versioned) -> dict[str, str]:
-    return {"ETag": f'"{found.version}"', "Cache-Control": _FRESH}
+def _headers(version: int) -> dict[str, str]:
+    return {"ETag": _etag(version), "Cache-Control": _FRESH}
+
+
+def _etag(version: int) -> str:
+    return f'"{version}"'
 
 
 def _known(request: Request) -> set[str]:
     said = request.headers.get("If-None-Match", "")
-    return {each.strip().removeprefix("W/") for each in said.split(",")}
+    return {each.strip().removeprefix("W/") for each in said.split(",")} - {""}
 
 
 def _json(said: Any) -> bytes:

@@ -1,69 +1,103 @@
-"""Stripe's webhook: the raw bytes, their signature, one transaction, an answer."""
+"""Stripe's webhook: the raw bytes, their signature, one transaction, an answer. Most of what reaches a busy shop are its
+events, so it stands before whatever else the app does for a request."""
 
-from asyncio import wrap_future
+from typing import Any
 
+import orjson
 import structlog
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 from structlog import contextvars
 
 from core.events import inbox
+from core.events.handlers import Outcome
 from core.events.intake import Intake
 from core.foundation import database
 from core.foundation.errors import EventRefused
 from core.foundation.telemetry import counters
 from core.shop import Shop
+from webhook.requests import errors
 
 log = structlog.get_logger()
 
 # Stripe's largest events are a few hundred kilobytes.
 MOST_BYTES = 1024 * 1024
+_PATHS = ("/webhooks/stripe", "/webhooks/stripe/")
+
+_Said = tuple[int, dict[str, Any], dict[str, str]]
 
 
-def register(app: FastAPI) -> None:
-    """Serve the webhook: as plain routes, since most of what reaches a busy shop are its events."""
-    app.state.intake = Intake(lambda: app.state.shop)
-    for path in ("/webhooks/stripe", "/webhooks/stripe/"):
-        app.add_route(path, _receive, methods=["POST"], include_in_schema=False)
+def is_meant(scope: Scope) -> bool:
+    """Whether a request is for the webhook."""
+    return scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) in _PATHS
 
 
-async def _receive(request: Request) -> Response:
+async def receive(shop: Shop, intake: Intake, scope: Scope, messages: Receive, send: Send) -> None:
     """2xx when the event is remembered and applied (or rightly ignored), 400 when it is not Stripe's, 500 to be retried."""
-    shop: Shop = request.app.state.shop
-    intake: Intake = request.app.state.intake
-    raw = await _body(request)
-    if raw is None:
-        return JSONResponse({"error": "TooLarge", "most_bytes": MOST_BYTES}, 413)
+    scope["endpoint"] = receive
+    if scope["method"] != "POST":
+        await _answer(send, 405, {"error": "MethodNotAllowed"}, {"allow": "POST"})
+        return
+    signature = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"stripe-signature"), None)
     try:
-        told = inbox.opened(shop, raw, request.headers.get("stripe-signature"))
-        contextvars.bind_contextvars(event_id=told.id, type=told.event["type"])
-        outcome = await wrap_future(intake.put(told))
-    except EventRefused as refusal:
-        # Whoever sends no valid signature learns why; the log keeps nothing of what they sent.
-        log.warning("event_refused", reason=str(refusal))
-        counters.EVENTS.labels("refused").inc()
-        return JSONResponse({"error": type(refusal).__name__, **vars(refusal)}, 400)
+        raw = await _body(scope, messages)
+    except ClientDisconnect:
+        return
+    if raw is None:
+        await _answer(send, 413, {"error": "TooLarge", "most_bytes": MOST_BYTES}, {})
+        return
+    try:
+        outcome = await _taken(shop, intake, raw, signature)
     except Exception as error:
-        counters.EVENTS.labels("failed").inc()
-        if database.is_away(error):
-            raise
-        log.error("event_failed", exc_info=error)
-        return JSONResponse({"error": "Failed", "retry": True}, 500)
+        await _answer(send, *_failed(scope, error))
+        return
+    await _answer(send, 200, {"state": outcome.state, "order_id": outcome.order_id, "reason": outcome.reason}, {})
+
+
+async def _taken(shop: Shop, intake: Intake, raw: bytes, signature: str | None) -> Outcome:
+    told = inbox.opened(shop, raw, signature)
+    contextvars.bind_contextvars(event_id=told.id, type=told.event["type"])
+    outcome = await intake.take(told)
     counters.EVENTS.labels(outcome.state).inc()
     log.info("event_taken", state=outcome.state, order=outcome.order_id, reason=outcome.reason)
-    return JSONResponse({"state": outcome.state, "order_id": outcome.order_id, "reason": outcome.reason})
+    return outcome
 
 
-async def _body(request: Request) -> bytes | None:
-    """The body as it came, or None as soon as it is longer than any event can be."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > MOST_BYTES:
+def _failed(scope: Scope, error: Exception) -> _Said:
+    if isinstance(error, EventRefused):
+        # Whoever sends no valid signature learns why; the log keeps nothing of what they sent.
+        log.warning("event_refused", reason=str(error))
+        counters.EVENTS.labels("refused").inc()
+        return 400, {"error": type(error).__name__, **vars(error)}, {}
+    counters.EVENTS.labels("failed").inc()
+    if database.is_away(error):
+        return errors.without_database(scope["path"], error)
+    log.error("event_failed", exc_info=error)
+    return 500, {"error": "Failed", "retry": True}, {}
+
+
+async def _body(scope: Scope, messages: Receive) -> bytes | None:
+    """The body as it came, or None as soon as it is longer than any event can be. Raises ClientDisconnect."""
+    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if announced.isdigit() and int(announced) > MOST_BYTES:
         return None
     chunks: list[bytes] = []
-    length = 0
-    async for chunk in request.stream():
+    length, more = 0, True
+    while more:
+        message = await messages()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         length += len(chunk)
         if length > MOST_BYTES:
             return None
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def _answer(send: Send, status: int, said: dict[str, Any], headers: dict[str, str]) -> None:
+    body = orjson.dumps(said)
+    length = {"content-type": "application/json", "content-length": str(len(body))}
+    raw = [(name.encode(), value.encode()) for name, value in {**length, **headers}.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -162,10 +162,9 @@ def _refusal(error: BadInput) -> str:
             return f"Stripe charges no less than {Money(least, currency).format()}"
         case AmountTooBig(most=most, currency=currency):
             return f"Stripe charges no more than {Money(most, currency).format()}"
-        case AmountUneven(amount=amount, step=step, currency=currency):
-            below = Money(amount // step * step, currency)
-            near = f"{below.format()} ({below.amount}) or {Money(below.amount + step, currency).format()}"
-            return f"Stripe does not charge {Money(amount, currency).format()}: make it {near} ({below.amount + step})"
+        case AmountUneven(amount=amount, currency=currency):
+            near = " or ".join(f"{Money(each, currency).format()} ({each})" for each in error.near)
+            return f"Stripe does not charge {Money(amount, currency).format()}: make it {near}"
         case _:
             return str(error)
 

@@ -6,7 +6,7 @@ What is only described to Checkout becomes a new product of Stripe's at every pu
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import bindparam, delete, or_, update
 from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Kind, Price, Priced, Product
@@ -48,14 +48,17 @@ class OnSale:
         return self.price.stripe_price_id or (self.known.stripe_price_id if self.known else None)
 
 
+_PRICED = (
+    select(Price, Product, PlanPrice.stripe_price_id)
+    .join(Product, col(Price.product_id) == Product.id)
+    .outerjoin(PlanPrice, (col(PlanPrice.price_id) == Price.id) & (col(PlanPrice.mode) == bindparam("mode")))
+    .where(col(Price.id).in_(bindparam("prices", expanding=True)))
+)
+
+
 def priced(session: Session, price_ids: Sequence[str], mode: str = "") -> dict[str, Priced]:
     """The known ones among these prices of any kind, by id; with a `mode`, with what was found or made for them in it."""
-    rows = session.exec(
-        select(Price, Product, PlanPrice.stripe_price_id)
-        .join(Product, col(Price.product_id) == Product.id)
-        .outerjoin(PlanPrice, (col(PlanPrice.price_id) == Price.id) & (col(PlanPrice.mode) == mode))
-        .where(col(Price.id).in_(price_ids))
-    )
+    rows = session.exec(_PRICED, params={"mode": mode, "prices": [*price_ids]})
     return {price.id: Priced(price, product, price.stripe_price_id or known) for price, product, known in rows}
 
 

@@ -11,10 +11,12 @@ from core.foundation.errors import (
     AddressUnfit,
     AmountTooSmall,
     AmountUnclear,
+    AmountUneven,
     ApiKeyNotFound,
     BackupHindered,
     CatalogInvalid,
     CustomerNotFound,
+    EndpointUnfit,
     EventNotFound,
     EventReduced,
     FileTrouble,
@@ -45,6 +47,7 @@ from core.foundation.errors import (
     SeasonThere,
     SeasonUnderWay,
     ShopError,
+    StorageUnreachable,
     StripeKeyRefused,
     StripeRefused,
     StripeUnreachable,
@@ -109,6 +112,10 @@ def lines(error: ShopError) -> list[str]:
             return ["Give it a name, by which you will know it among others."]
         case ApiKeyNotFound():
             return [f"There is no API key {error.key} that works. `pushcart api-key list` has their ids."]
+        case EndpointUnfit():
+            return [f"No endpoint was made at {error.url}: {_NO_ENDPOINT[error.why]}."]
+        case StorageUnreachable():
+            return [f"Where files are kept (STORAGE_URL) does not answer, or refuses: {error.said}"]
         case HookUnfit():
             return [_HOOK[error.why]]
         case HookNotFound():
@@ -221,6 +228,9 @@ def _of_a_refund(error: ShopError) -> str:
             return _unclear(error)
         case AmountTooSmall():
             return f"{_money(error.amount, error.currency)} is too little: the least is {_money(error.least, error.currency)}."
+        case AmountUneven():
+            near = (Money(amount, error.currency).format() for amount in error.near)
+            return f"{_money(error.amount, error.currency)} is no amount that Stripe moves: say {' or '.join(near)}."
         case RefundTooBig():
             asked, left = _money(error.amount, error.currency), _money(error.left, error.currency)
             return f"{asked} is more than there is: only {left} is left to refund."
@@ -242,10 +252,10 @@ def _of_a_refund(error: ShopError) -> str:
             paid, key = ("real", "test") if error.livemode else ("test", "live")
             return f"{error.order_id} was placed with {paid} money, which cannot be moved with a {key} key."
         case _:
-            return _by_name(error)
+            return by_name(error)
 
 
-def _by_name(error: ShopError) -> str:
+def by_name(error: ShopError) -> str:
     """An error in the words of its own name, with what it tells."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
     told = ", ".join(

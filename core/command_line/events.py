@@ -1,17 +1,18 @@
 """What a terminal shows of Stripe's events, asks Stripe about, and says needs a person."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 import typer
 
 from core.command_line.answers import Json, one_of, say, table
+from core.command_line.arguments import Limit, day
 from core.opening import open_shop
 
 
 def events(
     state: Annotated[str, typer.Option(help="applied, ignored, parked or failed.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 100,
+    limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
     """The newest events from Stripe and what became of them."""
@@ -38,10 +39,10 @@ def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json
 
 def reconcile(
     since: Annotated[
-        datetime | None,
+        date | None,
         typer.Option(
             "--since",
-            formats=["%Y-%m-%d"],
+            parser=day,
             metavar="DAY",
             help="Ask also for all that was paid since that day: for a database that was put back by other means than `restore`.",
         ),
@@ -57,7 +58,7 @@ def reconcile(
     shop = open_shop()
     if since:
         with shop.transaction() as session:
-            recovery.look_from(session, since.replace(tzinfo=UTC))
+            recovery.look_from(session, datetime.combine(since, time(), UTC))
     columns = (
         TextColumn("Checking"),
         BarColumn(),

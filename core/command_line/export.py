@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
+from core.command_line.arguments import in_order
 from core.command_line.report import From, To
 from core.opening import open_shop
 from core.shop import Shop
@@ -36,9 +37,10 @@ def export(
     ] = None,
 ) -> None:
     """Write the accountant's journal, taxes or payouts of some days, or the list of orders, as CSV for a spreadsheet."""
+    in_order(first, last)
     shop = open_shop()
     with shop.reading(patiently=True) as session:
-        lines = _lines(shop, session, file, first.date(), last.date())
+        lines = _lines(shop, session, file, first, last)
         if out is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
             for line in lines:

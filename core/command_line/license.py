@@ -1,6 +1,6 @@
 """`pushcart license`: one licence, and what an owner does about it at a terminal; the keys of another shop; the signing key."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +8,7 @@ import typer
 from sqlmodel import Session
 
 from core.command_line.answers import Json, refuse, say
+from core.command_line.arguments import MOST, day
 from core.opening import open_shop
 from core.shop import Shop
 
@@ -17,9 +18,9 @@ def license(
     disable: Annotated[bool, typer.Option("--disable", help="Switch it off at once.")] = False,
     enable: Annotated[bool, typer.Option("--enable", help="Switch it on again.")] = False,
     rotate: Annotated[bool, typer.Option("--rotate", help="Replace the key; machines keep their places.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, max=100_000, help="On how many machines it may be used.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=MOST, help="On how many machines it may be used.")] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Until which day (UTC, included) it may be used.")
+        date | None, typer.Option(parser=day, metavar="DAY", help="Until which day (UTC, included) it may be used.")
     ] = None,
     release: Annotated[
         str, typer.Option(metavar="MACHINE", help="Free a machine's place, by id, name or fingerprint.")
@@ -45,7 +46,7 @@ def license(
             administration.allow(session, row, limit)
             _note(session, shop, license_id, f"{limit} machines")
         if until is not None:
-            administration.extend(session, row, until.replace(hour=23, minute=59, second=59, tzinfo=UTC))
+            administration.extend(session, row, datetime.combine(until, time(23, 59, 59), UTC))
             _note(session, shop, license_id, f"until {until:%Y-%m-%d}")
         if release:
             administration.release(session, row, release, now=now)

@@ -8,13 +8,14 @@ import orjson
 import typer
 
 from core.command_line.answers import Json, fail, moment, one_of, refuse, say, table
+from core.command_line.arguments import MOST, Limit
 from core.foundation.money import Money
 from core.opening import open_shop
 
 
 def orders(
     status: Annotated[str, typer.Option(help="Only orders in this status.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 100,
+    limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
     """The newest orders."""
@@ -72,7 +73,9 @@ def refund(
     amount: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="Such as 27 or 27.00; without it all that is left.")
     ] = None,
-    line: Annotated[list[int] | None, typer.Option(help="The lines to pay back, counted from 1.")] = None,
+    line: Annotated[
+        list[int] | None, typer.Option(min=1, max=MOST, help="The lines to pay back, counted from 1.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="duplicate, fraudulent, requested_by_customer, or your own words.")] = "",
     payment: Annotated[
         str, typer.Option(metavar="ID", help="The payment to pay back, by any of its ids; without it the newest first.")
@@ -126,7 +129,9 @@ def refund(
 
 def revoke(
     reference: Annotated[str, typer.Argument(metavar="ORDER")],
-    line: Annotated[list[int] | None, typer.Option(help="The lines to end, counted from 1; without it all.")] = None,
+    line: Annotated[
+        list[int] | None, typer.Option(min=1, max=MOST, help="The lines to end, from 1; without it all.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the order's history.")] = "",
     restore: Annotated[bool, typer.Option("--restore", help="Give back what was ended.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,

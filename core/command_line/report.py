@@ -1,21 +1,19 @@
 """What `pushcart report` prints: figures for a span of days, for people, scripts and spreadsheets."""
 
-from datetime import datetime
+from datetime import date
 from typing import Annotated, Any
 
 import typer
 
 from core.command_line.answers import Json, say
+from core.command_line.arguments import day, in_order
 from core.foundation.money import Money
 from core.opening import open_shop
 
 report_commands = typer.Typer(no_args_is_help=True, help="Figures for a span of days.")
 
-_DAYS = ["%Y-%m-%d"]
-From = Annotated[
-    datetime, typer.Option("--from", formats=_DAYS, metavar="DAY", help="The first day, such as 2026-11-01.")
-]
-To = Annotated[datetime, typer.Option("--to", formats=_DAYS, metavar="DAY", help="The last day; it counts.")]
+From = Annotated[date, typer.Option("--from", parser=day, metavar="DAY", help="The first day, such as 2026-11-01.")]
+To = Annotated[date, typer.Option("--to", parser=day, metavar="DAY", help="The last day; it counts.")]
 
 
 @report_commands.command("sales")
@@ -23,19 +21,20 @@ def sales(
     first: From,
     last: To,
     known: Annotated[
-        datetime | None,
-        typer.Option("--known-on", formats=_DAYS, metavar="DAY", help="As it was known when this day ended."),
+        date | None,
+        typer.Option("--known-on", parser=day, metavar="DAY", help="As it was known when this day ended."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """What was sold on these days in each currency, and what went back; both days included."""
     from core.owner.figures import sales_report
 
+    in_order(first, last)
     shop = open_shop()
     with shop.reading() as session:
         found = sales_report.of_days(
-            session, first.date(), last.date(), shop.settings.zone, livemode=shop.settings.livemode,
-            known_on=known.date() if known else None,
+            session, first, last, shop.settings.zone, livemode=shop.settings.livemode,
+            known_on=known,
         )  # fmt: skip
     say(found, "\n".join(sales_report.words(found)) or "Nothing was sold on these days.", as_json)
 
@@ -64,8 +63,9 @@ def tax(
     from core.owner.accounting import tax as report
     from core.owner.figures.days import Days
 
+    in_order(first, last)
     shop = open_shop()
-    days, livemode = Days(first.date(), last.date(), shop.settings.zone), shop.settings.livemode
+    days, livemode = Days(first, last, shop.settings.zone), shop.settings.livemode
     with shop.reading() as session:
         if as_csv:
             for line in report.lines(session, days, livemode=livemode):
@@ -92,8 +92,9 @@ def payouts(
     """What reached the bank on these days, what is in it, and what does not add up."""
     from core.owner.accounting import payouts as report
 
+    in_order(first, last)
     shop = open_shop()
-    span, livemode = (first.date(), last.date()), shop.settings.livemode
+    span, livemode = (first, last), shop.settings.livemode
     with shop.reading() as session:
         if as_csv:
             for line in report.lines(session, *span, livemode=livemode):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from core.command_line.answers import Json, fail, moment, refuse, say, table
+from core.command_line.arguments import Limit
 from core.foundation.money import Money
 from core.opening import open_shop
 
@@ -14,7 +15,7 @@ Withdrawal = Annotated[str, typer.Argument(metavar="WITHDRAWAL", help="Its id, a
 
 def withdrawals(
     every: Annotated[bool, typer.Option("--all", help="Also those that were decided.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 100,
+    limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
     """The withdrawals that nobody has decided about."""

@@ -57,11 +57,6 @@ def options() -> str:
 def _prepare(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def opened(connection: Any, record: Any) -> None:
-        from psycopg.types.array import ListBinaryDumper  # here, since not every shop has PostgreSQL
-
-        # The rows of an insert go in PostgreSQL's own form: as text each letter of a payload would be looked at, whether it
-        # must be escaped.
-        connection.adapters.register_dumper(list, ListBinaryDumper)
         connection.autocommit = True
         [backend] = connection.execute("select pg_backend_pid()").fetchone()
         # A pooler answers with numbers of its own, by which it knows its clients.

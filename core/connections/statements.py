@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-_UNSENT = "pushcart_unsent"
+_UNSENT, _CURSORS = "pushcart_unsent", "pushcart_cursors"
+# So many cursors are kept of each connection.
+_KEPT = 16
 # What libpq says of a connection on which no transaction has begun.
 _IDLE = 0
 
@@ -126,7 +128,8 @@ def _forget(connection: Connection) -> None:
 
 def _announce(connection: Connection, words: str, values: Any, *, many: bool) -> None:
     """Let whoever listens to SQLAlchemy's statements hear of ours."""
-    connection.dispatch.before_cursor_execute(connection, None, words, values, None, many)
+    if listeners := connection.dispatch.before_cursor_execute:
+        listeners(connection, None, words, values, None, many)
 
 
 def _run(connection: Connection, statements: Sequence[Question]) -> list[Any]:
@@ -134,12 +137,14 @@ def _run(connection: Connection, statements: Sequence[Question]) -> list[Any]:
     driver: Any = connection.connection.dbapi_connection
     cursors: list[Any] = []
     try:
+        spare = _spare(connection, len(statements))
         if connection.dialect.name == "postgresql" and not _is_one_alone(driver, statements):
             with driver.pipeline():
-                _execute(driver, statements, cursors)
+                _execute(spare, statements, cursors)
         else:
-            _execute(driver, statements, cursors)
+            _execute(spare, statements, cursors)
     except Exception as error:
+        connection.info.pop(_CURSORS, None)  # SQLAlchemy closes the one at which it failed
         answered = sum(map(_has_answered, cursors))
         failed = statements[min(answered, len(statements) - 1)]
         cursor = cursors[answered] if answered < len(cursors) else None
@@ -155,10 +160,19 @@ def _is_one_alone(driver: Any, statements: Sequence[Question]) -> bool:
     return len(statements) == 1 and driver.pgconn.transaction_status != _IDLE
 
 
-def _execute(driver: Any, statements: Sequence[Question], cursors: list[Any]) -> None:
-    for statement in statements:
-        cursors.append(driver.cursor())
-        cursors[-1].execute(statement.words, statement.values)
+def _spare(connection: Connection, count: int) -> list[Any]:
+    """So many cursors of a connection. Each is read before the next statements are sent, so that theirs may be the same ones:
+    one costs more to make than to use."""
+    driver: Any = connection.connection.dbapi_connection
+    kept: list[Any] = connection.info.setdefault(_CURSORS, [])
+    kept += [driver.cursor() for _ in range(len(kept), min(count, _KEPT))]
+    return kept if count <= _KEPT else [*kept, *(driver.cursor() for _ in range(_KEPT, count))]
+
+
+def _execute(spare: Sequence[Any], statements: Sequence[Question], cursors: list[Any]) -> None:
+    for cursor, statement in zip(spare, statements, strict=False):
+        cursors.append(cursor)
+        cursor.execute(statement.words, statement.values)
 
 
 def _has_answered(cursor: Any) -> bool:

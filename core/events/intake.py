@@ -3,10 +3,12 @@
 There is no timer: an event that comes alone waits for nothing, and while one batch is committed the next one gathers.
 """
 
+from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Condition, Thread
+from typing import NamedTuple
 
 from core.events import inbox
 from core.events.handlers import Outcome
@@ -19,7 +21,13 @@ _MOST_AT_ONCE = 64
 # How long the thread stays when nothing comes, in seconds.
 _IDLE = 10
 
-_Waiting = tuple[Told, "Future[Outcome]"]
+
+class _Waiting(NamedTuple):
+    """An event that waits, and where its answer is waited for."""
+
+    told: Told
+    loop: AbstractEventLoop
+    answer: "Future[Outcome]"
 
 
 class Intake:
@@ -34,34 +42,53 @@ class Intake:
         self._changed = Condition()
         self._taking = False
 
-    def put(self, told: Told) -> "Future[Outcome]":
-        """Have an event taken; the answer is there when its transaction is committed, or is the error that it failed by."""
-        answer: Future[Outcome] = Future()
+    async def take(self, told: Told) -> Outcome:
+        """Have an event taken; return what became of it once its transaction is committed, or raise what it failed by.
+
+        Who asked may go away meanwhile: the event is taken all the same.
+        """
+        loop = get_running_loop()
+        answer: Future[Outcome] = loop.create_future()
         with self._changed:
-            self._waiting.append((told, answer))
+            self._waiting.append(_Waiting(told, loop, answer))
             if not self._taking:
                 self._taking = True
                 Thread(target=self._take, name="intake", daemon=True).start()
             self._changed.notify()
-        return answer
+        return await answer
 
     def _take(self) -> None:
         while batch := self._next():
-            # Who asked may have gone away meanwhile: the event is taken all the same.
-            answers = [answer if answer.set_running_or_notify_cancel() else None for _, answer in batch]
+            found: Sequence[Outcome | Exception]
             try:
-                found = inbox.take_all(self._shop(), [told for told, _ in batch])
+                found = inbox.take_all(self._shop(), [each.told for each in batch])
             except Exception as error:
                 found = [error] * len(batch)
-            for answer, outcome in zip(answers, found, strict=True):
-                if answer is not None and isinstance(outcome, Exception):
-                    answer.set_exception(outcome)
-                elif answer is not None and isinstance(outcome, Outcome):
-                    answer.set_result(outcome)
+            _hand_back(batch, found)
 
     def _next(self) -> list[_Waiting]:
         with self._changed:
             if not self._waiting:
                 self._changed.wait(_IDLE)
-            self._taking = bool(self._waiting)  # if nothing came, the next put starts another thread
+            self._taking = bool(self._waiting)  # if nothing came, the next one starts another thread
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
+
+
+def _hand_back(batch: Sequence[_Waiting], found: Sequence[Outcome | Exception]) -> None:
+    """Wake each loop once, with all of its answers: each time that one is woken it takes the interpreter from this thread."""
+    answers: dict[AbstractEventLoop, list[tuple[Future[Outcome], Outcome | Exception]]] = {}
+    for each, outcome in zip(batch, found, strict=True):
+        answers.setdefault(each.loop, []).append((each.answer, outcome))
+    for loop, of_loop in answers.items():
+        with suppress(RuntimeError):  # it has ended, and nobody waits there any more
+            loop.call_soon_threadsafe(_answer, of_loop)
+
+
+def _answer(found: Sequence[tuple["Future[Outcome]", Outcome | Exception]]) -> None:
+    for answer, outcome in found:
+        if answer.done():
+            continue
+        if isinstance(outcome, Exception):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)

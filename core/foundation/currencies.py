@@ -56,7 +56,7 @@ def check_amount(amount: int, currency: str) -> None:
     Nothing at all is fine: a free order has no charge.
     """
     check_charged(currency)
-    least, step = _LEAST_CHARGE.get(currency, 0), _step(currency)
+    least, step = _LEAST_CHARGE.get(currency, 0), step_of(currency)
     if 0 < amount < least:
         raise AmountTooSmall(amount=amount, least=least, currency=currency)
     if amount > _MOST:
@@ -65,7 +65,7 @@ def check_amount(amount: int, currency: str) -> None:
         raise AmountUneven(amount=amount, step=step, currency=currency)
 
 
-def _step(currency: str) -> int:
+def step_of(currency: str) -> int:
     """What amounts must be divisible by: the card networks know two decimals, and some currencies none."""
     if currency in _WHOLE:
         return 100

@@ -34,7 +34,7 @@ from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import select as select_columns
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm.attributes import InstrumentedAttribute
+from sqlalchemy.orm.attributes import InstrumentedAttribute, instance_state
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
@@ -75,7 +75,8 @@ _SQLITE_KEEPS, _SAMPLED = 3600, 1000
 NOW = "pushcart_now"
 # And under this one the key that its shop signs and seals with.
 SECRET = "pushcart_secret"
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+# What each byte of an id is written as.
+_LETTERS = b"0123456789abcdefghjkmnpqrstvwxyz" * 8
 
 
 # What no attribute is equal to.
@@ -97,9 +98,18 @@ class Record(SQLModel):
         column = _columns(type(self)).get(name)
         if column is None:
             super().__setattr__(name, value)
+            return
+        before = self.__dict__.get(name, _UNKNOWN)
         # Facts are merged again and again, and mostly say what is known: then there is nothing to note.
-        elif self.__dict__.get(name, _UNKNOWN) != value:
+        if before == value:
+            return
+        state = instance_state(self)
+        if state._strong_obj is None or before is _UNKNOWN:
             column.__set__(self, value)
+        else:
+            # That the row has changed is known already: what remains is what SQLAlchemy keeps of this attribute.
+            state.committed_state.setdefault(name, before)
+            self.__dict__[name] = value
 
 
 @cache
@@ -118,7 +128,7 @@ def _defaults(kind: type[Record]) -> tuple[dict[str, Any], dict[str, Callable[[]
 
 def new_id(prefix: str) -> str:
     """An unguessable id such as `ord_3k9…`, made before the insert so that it can be an idempotency key (100 bits)."""
-    return prefix + "_" + "".join(_ALPHABET[byte % 32] for byte in secrets.token_bytes(20))
+    return f"{prefix}_{secrets.token_bytes(20).translate(_LETTERS).decode()}"
 
 
 def text_enum(kind: type[StrEnum], **options: Any) -> Any:

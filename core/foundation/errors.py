@@ -217,6 +217,12 @@ class AmountUneven(BadInput):
     step: int
     currency: str
 
+    @property
+    def near(self) -> tuple[int, int]:
+        """The nearest amounts that it takes, below and above."""
+        below = self.amount // self.step * self.step
+        return below, below + self.step
+
 
 @dataclass(eq=False)
 class CurrencyUnknown(BadInput):
@@ -444,6 +450,10 @@ class SeatsTaken(NotOpen):
 
 class PlanChanged(NotOpen):
     """The plan is not any more what it was when its change was worked out."""
+
+
+class PlanChangeUnsure(NotOpen):
+    """Stripe did not say whether it changed the plan."""
 
 
 class PlanNotActive(NotOpen):

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -99,6 +100,7 @@ def know(*secrets: str) -> None:
     if not new:
         return
     _known.update(new)
+    masked_name.cache_clear()
     # The longest first: a short one may be part of a long one.
     forms = sorted({form for secret in _known for form in _written(secret)}, key=len, reverse=True)
     _forms = tuple(form for form in forms if len(form) >= _WORD)
@@ -123,14 +125,28 @@ def masked(text: str, *, most: int = _MOST) -> str:
         text = _words.sub("***", text)
     text = _shortened(text, most)
     for hints, pattern, replace in _SHAPES:
-        if any(hint in text for hint in hints):
-            text = pattern.sub(replace, text)
+        for hint in hints:
+            if hint in text:
+                text = pattern.sub(replace, text)
+                break
     return text
+
+
+@lru_cache(512)
+def masked_name(name: str, *, most: int = _MOST) -> str:
+    """The same of what a value is called by, which is one of few."""
+    return masked(name, most=most)
+
+
+@lru_cache(512)
+def _may_be_secret(name: str) -> tuple[bool, bool]:
+    return bool(_SECRET_NAME.search(name)), bool(_CODE_NAME.search(name))
 
 
 def is_secret(name: str, value: Any) -> bool:
     """Whether a value of this name is a secret or a sign-in code, whatever it looks like."""
-    return bool(_SECRET_NAME.search(name)) or bool(_CODE_NAME.search(name) and re.fullmatch(r"\d{6}", str(value)))
+    secret, code = _may_be_secret(name)
+    return secret or bool(code and re.fullmatch(r"\d{6}", str(value)))
 
 
 def described(error: BaseException, *, most: int = 1000) -> str:

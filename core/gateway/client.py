@@ -76,9 +76,7 @@ class StripeApi(Asking):
 
     def open_checkout(self, parameters: dict[str, Any], *, key: str) -> SessionFacts:
         """Create a Checkout Session, or get the one that was created before under this idempotency key."""
-        return read_session(
-            self._ask(lambda: self._client.v1.checkout.sessions.create(parameters, {"idempotency_key": key}))  # type: ignore[arg-type]
-        )
+        return read_session(self._make("/v1/checkout/sessions", parameters, key=key))
 
     def retrieve_checkout(self, session_id: str) -> SessionFacts:
         """The Session as it is at Stripe now. Raises CheckoutNotFound if Stripe does not know it."""

@@ -1,6 +1,7 @@
 """The signature of Stripe's webhooks, checked on the raw body."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import orjson
@@ -17,25 +18,30 @@ def verified(raw: bytes, header: str | None, secrets: Sequence[str]) -> dict[str
     Raises SignatureInvalid for a missing, wrong or old signature; PayloadInvalid for what is not a snapshot event.
     Verifying takes 20 µs; the SDK's `construct_event` would take 600, for objects that nobody needs.
     """
-    from stripe import SignatureVerificationError, WebhookSignature
-
+    signature, refusal = _library()
     reason = "no secret is set"
     for secret in secrets:
         try:
-            WebhookSignature.verify_header(raw, header, secret, TOLERANCE)
+            signature.verify_header(raw, header, secret, TOLERANCE)
             return _snapshot(raw)
         except UnicodeDecodeError:
             raise PayloadInvalid("the body is not UTF-8") from None
-        except SignatureVerificationError as error:
+        except refusal as error:
             reason = str(error)
     raise SignatureInvalid(reason)
 
 
 def signed(raw: bytes, secret: str) -> str:
     """The header that says that somebody who knows the secret sent this now."""
-    from stripe import WebhookSignature
+    return str(_library()[0].generate_signature_header(raw.decode(), secret))
 
-    return str(WebhookSignature.generate_signature_header(raw.decode(), secret))
+
+@cache
+def _library() -> tuple[Any, type[Exception]]:
+    """What checks signatures, and how it says that one is wrong. Imported once: the SDK looks each name up at every import."""
+    from stripe import SignatureVerificationError, WebhookSignature
+
+    return WebhookSignature, SignatureVerificationError
 
 
 def _snapshot(raw: bytes) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from core import admission, fulfillment
 from core.admission import Refused
 from core.catalog import plan_prices, products, promotion_codes, seller, tax
 from core.catalog.looks import brand
-from core.catalog.prices import costs
+from core.catalog.prices import costs, introductions
 from core.catalog.products import Kind, Priced
 from core.foundation import addresses
 from core.foundation.database import repeatable
@@ -82,10 +82,10 @@ class Basket:
     of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
     `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
     `business` if they buy for one, and want an invoice that says so. `person` is the id that the buyer has in the seller's own
-    programs. `offer` is the entry of the waiting list to which its places are offered. `code` is a promotion code to take off, and
-    who leaves the payment page goes `back` there. `pageless` if no payment page is to be opened for what costs nothing: then it is
-    confirmed at once, for the proven address or the typed one. `from_season` if nobody wants it at all: it is made up, to show a
-    demo at work.
+    programs. `offer` is the entry of the waiting list to which its places are offered. `code` is a promotion code to take off;
+    without one, and if `introduced`, it is the one that a plan is begun with. Who leaves the payment page goes `back` there.
+    `pageless` if no payment page is to be opened for what costs nothing: then it is confirmed at once, for the proven address or
+    the typed one. `from_season` if nobody wants it at all: it is made up, to show a demo at work.
     """
 
     cart_id: str
@@ -99,6 +99,7 @@ class Basket:
     person: str = ""
     offer: str = ""
     code: str = ""
+    introduced: bool = True
     back: str = "/cart"
     pageless: bool = False
     from_season: bool = False
@@ -185,6 +186,10 @@ def _started(shop: Shop, basket: Basket) -> PaymentLink:
             if basket.code and not ticket.ending:
                 # Which buyers and which products a code is for, Stripe alone knows.
                 raise CodeUnfit(code=basket.code) from None
+            if basket.introduced and parameters.promotion_in(ticket.parameters):
+                # Nobody has asked for this one: without it the plan is to be had all the same.
+                basket = replace(basket, introduced=False)
+                continue
             raise
         _record(shop, ticket, facts)
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
@@ -242,7 +247,7 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     dated = date_choice.dated(session, drafts, standing, now=now)
     texts = products.texts(session)
     asked = clauses.asked(bundle_lines.sold(session, priced), texts)
-    promotion = _promotion(session, basket, livemode=shop.settings.livemode, now=now)
+    promotion = _promotion(session, basket, drafts, priced, livemode=shop.settings.livemode, now=now)
     held = workshops.held(session, order.cart_id) if order else {}
     free = basket.pageless and free_orders.are_free(drafts)
     if free:
@@ -268,12 +273,21 @@ def _address_of(shop: Shop, basket: Basket) -> str:
     return basket.signed_in or addresses.checked(basket.email, reachable=shop.settings.livemode)
 
 
-def _promotion(session: Session, basket: Basket, *, livemode: bool, now: datetime) -> str:
-    """Stripe's id of the code that the basket comes with, empty without one. Raises CodeUnfit."""
-    found = promotion_codes.usable(session, basket.code, livemode=livemode, now=now) if basket.code else None
-    if basket.code and found is None:
-        raise CodeUnfit(code=basket.code)
-    return (found.stripe_id or "") if found else ""
+def _promotion(
+    session: Session, basket: Basket, drafts: Sequence[LineDraft], priced: Mapping[str, Priced], *, livemode: bool,
+    now: datetime,
+) -> str:  # fmt: skip
+    """Stripe's id of the code that the basket comes with, or that its plan is begun with; empty without. Raises CodeUnfit."""
+    if basket.code:
+        found = promotion_codes.usable(session, basket.code, livemode=livemode, now=now)
+        if found is None:
+            raise CodeUnfit(code=basket.code)
+        return found.stripe_id or ""
+    if not basket.introduced or basket.from_season:
+        return ""
+    total = Money(orders.total_of(drafts), drafts[0].currency)
+    begun = introductions.of_alone(session, [*priced.values()], total, livemode=livemode, now=now)
+    return begun.stripe_id if begun else ""
 
 
 def _offered(session: Session, wish: _Wish, entry_id: str, order_id: str, *, now: datetime) -> _Wish:

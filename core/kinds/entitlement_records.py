@@ -9,10 +9,14 @@ from datetime import datetime
 from sqlalchemy import Index, or_, update
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record
+from core.foundation.database import Record, lock_names
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat
 from core.orders.orders import Order
+
+# Who has people looked at locks this name. Whoever fills somebody's first record waits for that, since it was not there to be
+# marked.
+_FIRST = "entitlement records"
 
 
 class EntitlementRecord(Record, table=True):
@@ -29,14 +33,28 @@ class EntitlementRecord(Record, table=True):
     look_at: datetime | None = Field(default=None, index=True)
 
 
+def wait_for_marks(session: Session) -> None:
+    """Wait for those who are having people looked at: a record that is new they do not see."""
+    lock_names(session, shared=[_FIRST])
+
+
 def look(session: Session, customer_ids: Collection[str], *, now: datetime) -> None:
     """Have these people's entitlements looked at soon, because something else about them has changed."""
+    lock_names(session, _FIRST)
     theirs = col(EntitlementRecord.customer_id).in_(customer_ids)
     session.exec(update(EntitlementRecord).where(theirs).values(look_at=now))
 
 
+def renew(session: Session, customer_id: str, *, now: datetime) -> None:
+    """The same where what is told of somebody is news, though what they may use is not: then that has a new version too."""
+    look(session, [customer_id], now=now)
+    theirs = col(EntitlementRecord.customer_id) == customer_id
+    session.exec(update(EntitlementRecord).where(theirs).values(digest=""))
+
+
 def look_at_holders(session: Session, product_id: str, *, now: datetime) -> None:
     """The same of all who have this product, or a seat of it."""
+    lock_names(session, _FIRST)
     bought = (
         select(Order.customer_id).join(Grant, col(Grant.order_id) == Order.id).where(Grant.product_id == product_id)
     )

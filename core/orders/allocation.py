@@ -6,7 +6,8 @@ What goes back for a line takes back the same part of the tax that was paid for 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from core.foundation.errors import AmountTooSmall, NoSuchPayment, NothingToRefund, RefundTooBig
+from core.foundation.currencies import step_of
+from core.foundation.errors import AmountTooSmall, AmountUneven, NoSuchPayment, NothingToRefund, RefundTooBig
 from core.orders import refunds
 from core.orders.ledger import Ledger
 from core.orders.payment_lines import Share, spread
@@ -54,20 +55,24 @@ def left(payments: Sequence[Refundable]) -> int:
 def allocate(payments: Sequence[Refundable], wanted: Wanted, *, order_id: str, currency: str) -> list[Portion]:
     """Take what is wanted from the payments in their order, each as far as it goes; all there is, if no amount is named.
 
-    Raises NoSuchPayment, NothingToRefund, AmountTooSmall or RefundTooBig.
+    Stripe sends back what it could have charged: of a line that is left with part of a step of its currency, that part stays.
+    Raises NoSuchPayment, NothingToRefund, AmountTooSmall, AmountUneven or RefundTooBig.
     """
+    step = step_of(currency)
     if not payments:
         raise NothingToRefund(order_id=order_id)  # opened for nothing, since it was bought in another shop
     chosen = [payment for payment in payments if wanted.payment_id in ("", payment.payment_id)]
     if not chosen:
         raise NoSuchPayment(payment=wanted.payment_id)
-    most = [(payment, _most(payment, wanted.line_ids)) for payment in chosen]
+    most = [(payment, _most(payment, wanted.line_ids) // step * step) for payment in chosen]
     available = sum(amount for _, amount in most)
     if available <= 0:
         raise NothingToRefund(order_id=order_id)
     rest = available if wanted.amount is None else wanted.amount
     if rest <= 0:
-        raise AmountTooSmall(amount=rest, least=1, currency=currency)
+        raise AmountTooSmall(amount=rest, least=step, currency=currency)
+    if rest % step:
+        raise AmountUneven(amount=rest, step=step, currency=currency)
     if rest > available:
         raise RefundTooBig(amount=rest, left=available, currency=currency)
     portions = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, and_, not_, or_
+from sqlalchemy import JSON, and_, bindparam, not_, or_
 from sqlmodel import Field, Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -116,24 +116,27 @@ def fulfilled_order(session: Session, session_id: str) -> str | None:
     return session.exec(query).first()
 
 
+_SETTLING_ELSEWHERE = (
+    select(Order.id, Checkout.stripe_checkout_session_id)
+    .join(OrderLine, col(OrderLine.order_id) == Order.id)
+    .join(Checkout, col(Checkout.order_id) == Order.id)
+    .where(
+        Order.browser_id == bindparam("browser"),
+        Order.status == Status.PROCESSING,
+        Order.cart_id != bindparam("cart"),
+        Checkout.state == CheckoutState.COMPLETE,
+        # By their product all that were ever sold would be looked through: a browser has few orders.
+        beside(OrderLine.product_id).in_(bindparam("products", expanding=True)),
+    )
+)
+
+
 def settling_elsewhere(
     session: Session, browser_id: str, product_ids: set[str], *, cart_id: str
 ) -> tuple[str, str | None] | None:
     """The order and Session of another cart of this browser whose money for one of these products is on its way, or None."""
-    query = (
-        select(Order.id, Checkout.stripe_checkout_session_id)
-        .join(OrderLine, col(OrderLine.order_id) == Order.id)
-        .join(Checkout, col(Checkout.order_id) == Order.id)
-        .where(
-            Order.browser_id == browser_id,
-            Order.status == Status.PROCESSING,
-            Order.cart_id != cart_id,
-            Checkout.state == CheckoutState.COMPLETE,
-            # By their product all that were ever sold would be looked through: a browser has few orders.
-            beside(OrderLine.product_id).in_(product_ids),
-        )
-    )
-    return session.exec(query).first()
+    asked = {"browser": browser_id, "products": [*product_ids], "cart": cart_id}
+    return session.exec(_SETTLING_ELSEWHERE, params=asked).first()
 
 
 def settling(session: Session, order_ids: Collection[str]) -> list[Checkout]:

@@ -52,7 +52,7 @@ class Ledger:
     items: list[SubscriptionItem] = field(default_factory=list)
     decided: Mapping[str, bool] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def progress(self) -> Progress:
         """How far the payment has come."""
         return checkouts.progress(self.checkouts)
@@ -64,7 +64,8 @@ class Ledger:
 
     def hear(self) -> None:
         """A Session has said more of itself: what was found out of them by now may be otherwise."""
-        vars(self).pop("paid", None)
+        for found in ("paid", "progress", "_received", "_misfits"):
+            vars(self).pop(found, None)
 
     @property
     def misfit(self) -> str:
@@ -74,7 +75,8 @@ class Ledger:
     @property
     def trouble(self) -> str:
         """The same, until it went back."""
-        return next(filter(None, (self._misfit(row) for row in self._received if not self._gone(row))), "")
+        found = ((row, self._misfit(row)) for row in self._received)
+        return next((misfit for row, misfit in found if misfit and not self._gone(row)), "")
 
     def fits(self, row: Checkout) -> bool:
         """Whether a Session's money is what the order costs: of any other, nothing becomes the order's own."""
@@ -88,6 +90,8 @@ class Ledger:
     @property
     def to_pay_back(self) -> list[Payment]:
         """The payments beyond the first that came in by a Session of their own, for as long as they have not gone back."""
+        if not self.paid_twice:
+            return []
         brought = [payment for row in self._received if (payment := self.payment_of(row)) and not self.is_gone(payment)]
         return [payment for payment in brought[1:] if payment.amount or payment.stripe_subscription_id]
 
@@ -95,6 +99,8 @@ class Ledger:
     def paid_after_end(self) -> list[Payment]:
         """The payments that came in for a plan that had ended, for as long as they have not gone back. What it began with
         is none of them, whenever that was heard of."""
+        if not self.subscriptions:
+            return []
         ended: dict[str | None, datetime | None] = {plan.id: plan.ended_at for plan in self.subscriptions}
         return [
             payment
@@ -112,6 +118,8 @@ class Ledger:
     def refunded(self) -> int:
         """All that went back, in minor units. Whatever is said of a payment, no more can go back than came in."""
         unknown = refunds.gone([refund for refund in self.refunds if refund.payment_id is None])
+        if not self.refunds:
+            return 0
         return min(sum(map(self.back, self.payments)) + unknown, self.total)
 
     @property
@@ -126,8 +134,9 @@ class Ledger:
         What somebody else bought by a second Session is theirs, and opens nothing here.
         """
         known = {row.id: row for row in self.subscriptions if row.fetched_at}
-        own = {row.stripe_subscription_id for row in self._received if self.fits(row) and self._is_buyers(row)}
-        unheard = [None for name in own - {None} if name not in known]
+        made = [row for row in self._received if row.stripe_subscription_id]
+        own = {row.stripe_subscription_id for row in made if self.fits(row) and self._is_buyers(row)}
+        unheard = [None for name in own if name not in known]
         return [*(row for row in self.subscriptions if row.id in own & known.keys()), *unheard]
 
     def is_taken_back(self, line: OrderLine) -> bool:
@@ -144,11 +153,13 @@ class Ledger:
 
     def standing(self, payment: Payment) -> str:
         """What the disputes about a payment come to. One of which only the order is known may be about any of them."""
-        return disputes.standing([each for each in self.disputes if each.payment_id in (payment.id, None)])
+        about = [each for each in self.disputes if each.payment_id in (payment.id, None)]
+        return disputes.standing(about) if about else ""
 
     def back(self, payment: Payment) -> int:
         """How much of a payment went back, in minor units."""
-        return min(refunds.gone(self.refunds_of(payment)), payment.amount)
+        found = self.refunds_of(payment)
+        return min(refunds.gone(found), payment.amount) if found else 0
 
     def is_gone(self, payment: Payment) -> bool:
         """Whether nothing of a payment is left: it went back, or was lost to a dispute. What cost nothing is never gone."""
@@ -212,12 +223,16 @@ class Ledger:
             if dispute.payment_id is None and (payment := payments.named(self.payments, *names)):
                 dispute.payment_id = payment.id
 
-    @property
+    @cached_property
     def _received(self) -> list[Checkout]:
         return [row for row in self.checkouts if row.money is Money.PAID]
 
+    @cached_property
+    def _misfits(self) -> dict[str, str]:
+        return {row.id: checkouts.misfit(row, row, self.due) for row in self.checkouts}
+
     def _misfit(self, row: Checkout) -> str:
-        return checkouts.misfit(row, row, self.due)
+        return self._misfits[row.id]
 
     def _gone(self, row: Checkout) -> bool:
         payment = self.payment_of(row)

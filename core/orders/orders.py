@@ -291,13 +291,17 @@ def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
     return {order.id: order for order in LOCKED.of(session, order_ids)}
 
 
+_OF_CART = (
+    select(Order).where(Order.cart_id == bindparam("cart")).with_for_update().execution_options(populate_existing=True)
+)
+
+
 def lock_cart(session: Session, cart_id: str) -> Order | None:
     """The order of this cart, locked, or None. Before this transaction ends nobody else places one for the cart, nor
     changes what is sold: what is read of the shelves from here on stays true."""
     # Two clicks at once would both find none: the later one waits for the earlier one, and then finds its order.
     lock_names(session, f"cart {cart_id}", shared=[products.SHELVES])
-    query = select(Order).where(Order.cart_id == cart_id).with_for_update()
-    return session.exec(query.execution_options(populate_existing=True)).first()
+    return session.exec(_OF_CART, params={"cart": cart_id}).first()
 
 
 def leave_out(session: Session, count: int) -> int:

@@ -11,7 +11,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import JSON, Index, or_, update
+from sqlalchemy import JSON, Index, bindparam, or_, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, new_id
@@ -51,6 +52,11 @@ class ApiKey(Record, table=True):
     created_at: datetime
     last_used_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+_WORKING = select_columns(col(ApiKey.id), col(ApiKey.name), col(ApiKey.scopes), col(ApiKey.last_used_at)).where(
+    col(ApiKey.digest) == bindparam("digest"), col(ApiKey.ended_at).is_(None)
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def check(session: Session, bearer: str, scope: Scope) -> Caller:
 
     It is found by its digest, so that the time which looking for it takes tells nothing of any key.
     """
-    found = session.exec(select(ApiKey).where(ApiKey.digest == _digest(bearer), col(ApiKey.ended_at).is_(None))).first()
+    found = session.connection().execute(_WORKING, {"digest": _digest(bearer)}).first()
     if found is None:
         raise ApiKeyInvalid()
     if scope not in found.scopes:
@@ -123,10 +129,15 @@ def check(session: Session, bearer: str, scope: Scope) -> Caller:
     return Caller(found.id, found.name, found.last_used_at)
 
 
+def is_to_be_noted(caller: Caller, *, now: datetime) -> bool:
+    """Whether it is to be remembered that the key is in use: not if that was noted within this minute."""
+    return caller.noted is None or _minute(now) - caller.noted >= _EXACT
+
+
 def note_use(shop: Shop, caller: Caller) -> None:
-    """Remember that the key is in use, unless that was noted within this minute. For after the answer: it may wait."""
-    now = shop.now().replace(second=0, microsecond=0)
-    if caller.noted is not None and now - caller.noted < _EXACT:
+    """Remember that the key is in use, if that is to be. For after the answer: it may wait."""
+    now = _minute(shop.now())
+    if not is_to_be_noted(caller, now=now):
         return
     earlier = or_(col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) < now)
     with shop.transaction() as session:
@@ -158,6 +169,10 @@ def described(row: ApiKey) -> dict[str, Any]:
     moments = {"created_at": row.created_at, "last_used_at": row.last_used_at, "ended_at": row.ended_at}
     said = {name: moment.isoformat() if moment else None for name, moment in moments.items()}
     return {"id": row.id, "name": row.name, "key": row.shown, "scopes": row.scopes, "made_by": row.made_by, **said}
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def _digest(key: str) -> str:

@@ -10,8 +10,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
-from core.foundation.database import Record, new_id, text_enum
+from core.foundation.database import NOW, Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
+from core.kinds import entitlement_records
 
 
 class Customer(Record, table=True):
@@ -95,7 +96,8 @@ def refer(session: Session, customer_id: str, reference: str) -> None:
     another = aliased(Customer)
     other = select(another.id).where(another.seller_reference == reference).exists()
     mine = (col(Customer.id) == customer_id, col(Customer.seller_reference).is_(None), ~other)
-    session.exec(update(Customer).where(*mine).values(seller_reference=reference))
+    if session.exec(update(Customer).where(*mine).values(seller_reference=reference)).rowcount:
+        entitlement_records.renew(session, customer_id, now=session.info[NOW]())
 
 
 def _row(address: str, customer_id: str, *, how: How, now: datetime) -> dict[str, Any]:

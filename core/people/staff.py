@@ -47,6 +47,9 @@ class Action(StrEnum):
     SET_ASIDE = "set_aside"
     EXPORT = "export"
     END_PLAN = "end_plan"
+    # What its buyer pays for; and who has a seat of what was paid for.
+    CHANGE_PLAN = "change_plan"
+    SEATS = "seats"
     STAFF = "staff"
     API_KEYS = "api_keys"
     SEASON = "season"
@@ -72,6 +75,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.READDRESS,
         Action.TAKE_BACK,
         Action.END_PLAN,
+        Action.CHANGE_PLAN,
         Action.STAFF,
         Action.SEASON,
         Action.REHEARSE,

@@ -17,6 +17,7 @@ from core.foundation.database import new_id, repeatable
 from core.foundation.errors import NotErasable
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
+from core.kinds import entitlement_records
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
@@ -165,7 +166,7 @@ def _erase_rows(shop: Shop, find: _Find, allow: _Allow, named: Mentions) -> Eras
         _forget_orders(session, theirs, actor=actor, now=now)
         _forget_attempts(attempts, person, erased_as=person.customer_id or new_id("gone"))
         session.flush()
-        _forget_beside(session, person)
+        _forget_beside(session, person, now=now)
         mentions.forget(session, person, named)
         _forget_customer(session, person, now=now)
         marks.forget(session, person.folded, signing_key=shop.signing_key)
@@ -200,11 +201,13 @@ def _forget_attempts(attempts: Iterable[Checkout], person: Person, *, erased_as:
             row.parameters = mentions.without_wish(row)
 
 
-def _forget_beside(session: Session, person: Person) -> None:
+def _forget_beside(session: Session, person: Person, *, now: datetime) -> None:
     """What stands beside their orders: who took a file from where, who has a seat, what was noted."""
     grants = select(Grant.id).where(col(Grant.order_id).in_(person.order_ids))
     session.exec(update(Download).where(col(Download.grant_id).in_(grants)).values(ip=""))
     in_seat = or_(col(Seat.grant_id).in_(grants), func.lower(col(Seat.email)).in_(person.folded))
+    sitting = session.exec(select(Seat.customer_id).where(in_seat)).all()
+    entitlement_records.look(session, [each for each in sitting if each], now=now)
     session.exec(delete(Seat).where(in_seat))
     of_keys = select(LicenseKey.id).where(
         or_(col(LicenseKey.grant_id).in_(grants), col(LicenseKey.holder).in_(person.folded))

@@ -76,9 +76,10 @@ class Merging:
 
 @dataclass(frozen=True)
 class AddressView:
-    """An address of theirs, and how it came to be."""
+    """An address of theirs, and how it came to be. `folded` is what it is compared by."""
 
     address: str
+    folded: str
     how: How
     verified_at: datetime
 
@@ -137,7 +138,7 @@ def sheet(shop: Shop, customer_id: str) -> CustomerSheet:
         orders = session.exec(newest).all()
         return CustomerSheet(
             _rows(session, [customer], livemode=livemode)[0],
-            tuple(AddressView(each.address, each.how, each.verified_at) for each in theirs),
+            tuple(AddressView(each.address, each.folded, each.how, each.verified_at) for each in theirs),
             listing.described(session, orders), _letters(session, [order.id for order in orders]),
             _sign_ins(session, [each.folded for each in theirs], now=shop.now()),
             tuple(NoteView(row.text, row.who, row.created_at) for row in customer_notes.of_customer(session, customer_id)),

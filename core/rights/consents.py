@@ -72,6 +72,15 @@ def of_order(session: Session, order_id: str) -> Sequence[Consent]:
     return sorted(found, key=lambda row: (order.index(row.clause), row.wording))
 
 
+def of_orders(session: Session, order_ids: Collection[str]) -> list[Consent]:
+    """The same of several orders, the last first."""
+    found = session.exec(select(Consent).where(col(Consent.order_id).in_(order_ids))).all()
+    order = list(Clause)
+    return sorted(
+        found, key=lambda row: (-row.created_at.timestamp(), row.order_id, order.index(row.clause), row.wording)
+    )
+
+
 def _row(
     order_id: str, each: Asked, agreed: Collection[str] | None, before: dict[tuple[str, str], Consent], *, now: datetime
 ) -> dict[str, Any]:

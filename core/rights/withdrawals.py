@@ -3,11 +3,11 @@
 A declaration is never refused: what cannot be matched with an order is kept as well, and a person looks at it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import JSON, ColumnElement, Index
+from sqlalchemy import JSON, ColumnElement, Index, or_
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
@@ -179,6 +179,16 @@ def of_order(session: Session, order_id: str) -> Sequence[Withdrawal]:
     """The withdrawals from this order, oldest first."""
     query = select(Withdrawal).where(Withdrawal.order_id == order_id)
     return session.exec(query.order_by(col(Withdrawal.created_at), col(Withdrawal.id))).all()
+
+
+def of_person(session: Session, order_ids: Collection[str], folded: Collection[str]) -> Sequence[Withdrawal]:
+    """What was withdrawn from these orders, or under one of these addresses from what nobody knows yet; the last first."""
+    theirs = or_(
+        col(Withdrawal.order_id).in_(order_ids),
+        col(Withdrawal.order_id).is_(None) & col(Withdrawal.folded).in_([each for each in folded if each]),
+    )
+    query = select(Withdrawal).where(theirs)
+    return session.exec(query.order_by(col(Withdrawal.created_at).desc(), col(Withdrawal.id))).all()
 
 
 def names_of(session: Session, row: Withdrawal) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from core.foundation.addresses import fold
 from core.foundation.database import new_id
 from core.foundation.errors import PlanNotActive, SeatNotFound, SeatsTaken
 from core.foundation.outbox import Job
+from core.kinds import entitlement_records
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState
 from core.orders import orders
@@ -170,6 +171,9 @@ def _row(session: Session, table: Table, email: str, *, now: datetime) -> Seat:
     seat = session.exec(known).first() or Seat(
         id=new_id("seat"), grant_id=table.grant.id, email=email, since=now, created_at=now
     )
+    if seat.customer_id:
+        # From now on nothing leads from the order to whoever lost it: they are looked at by themselves.
+        entitlement_records.look(session, [seat.customer_id], now=now)
     seat.since, seat.removed_at, seat.accepted_at, seat.customer_id, seat.tries = now, None, None, None, 0
     session.add(seat)
     session.flush()

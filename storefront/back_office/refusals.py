@@ -8,6 +8,7 @@ from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
     AmountUnclear,
+    AmountUneven,
     ApiKeyNotFound,
     BadQuantity,
     CustomerNotFound,
@@ -45,6 +46,9 @@ from core.foundation.errors import (
     OverLimit,
     PlaceFixed,
     PlacesTaken,
+    PlanChanged,
+    PlanChangeUnsure,
+    PlanNotActive,
     PlanNotGiven,
     Problem,
     ProductChanged,
@@ -57,6 +61,8 @@ from core.foundation.errors import (
     RevocationChanged,
     SeasonThere,
     SeasonUnderWay,
+    SeatNotFound,
+    SeatsTaken,
     ShopError,
     SoldOut,
     StripeKeyRefused,
@@ -114,6 +120,9 @@ def of(error: ShopError) -> str:
             return f"That is more than there is: {price(Money(left, currency))} can still go back."
         case AmountTooSmall(least=least, currency=currency):
             return f"That is too little: the least is {price(Money(least, currency))}."
+        case AmountUneven(near=near, currency=currency):
+            said = " or ".join(price(Money(amount, currency)) for amount in near)
+            return f"Stripe doesn't move so small a part of this currency. Say {said}."
         case AmountUnclear():
             return "That is not clearly an amount. Write it like 27 or 27.00."
         case NothingToRefund():
@@ -204,6 +213,16 @@ def of(error: ShopError) -> str:
             return "This event is so old that only its ids are kept, so it can't be applied again."
         case PlanNotGiven():
             return "A plan isn't given by hand: Stripe bills each of its seats. Make a promotion code for it instead."
+        case SeatsTaken(seats=number):
+            return f"All {number} seats of the plan are taken."
+        case SeatNotFound():
+            return "Nobody has that seat any more. Open the order again."
+        case PlanChanged():
+            return "The plan has other seats by now. Open the dialog again and look at it anew."
+        case PlanChangeUnsure():
+            return "Stripe didn't answer, so it isn't certain that the plan has changed. Look at it in a minute."
+        case PlanNotActive():
+            return "The plan ends, is on hold or isn't paid, so it can't be changed."
         case EmptyBasket() | BadQuantity() | MixedBasket() | SoldOut():
             return sentences.of(error)
         case StripeUnreachable():

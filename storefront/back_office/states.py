@@ -13,6 +13,7 @@ from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
 from core.registers import disputes
 from core.registers.subscriptions import Standing
+from core.rights.consents import Consent
 from core.rights.withdrawals import State
 from storefront import process
 
@@ -138,3 +139,15 @@ def moment(at: datetime) -> str:
     """A moment as short as a list needs it, by the shop's own clock."""
     at = at.astimezone(process.shop().settings.zone)
     return f"{at.day} {at:%b %Y, %H:%M}"
+
+
+def mark_of(row: Consent) -> str:
+    """Whether it was agreed to, as a mark."""
+    return ":green[:material/check_circle:]" if row.given else ":gray[:material/check_box_outline_blank:]"
+
+
+def how_agreed(row: Consent) -> str:
+    """How it came to be agreed to, or not."""
+    if row.given:
+        return "ticked" if row.box else "told"
+    return "not ticked" if row.box else "not told"

@@ -180,7 +180,9 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
             words.quiet(free_for)
         if then := later(lines):
             words.quiet(then)
-        draw_introduction(lines)
+        introduced = introduces(lines)
+        if introduced:
+            st.markdown(f":material/sell: {introduced}")
         draw_tax(lines)
         consent_boxes.draw(asked)
         free = is_free(lines)
@@ -189,7 +191,12 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
         go = ready and st.button(label, type="primary", width="stretch", icon=":material/lock:", key="pay")
         below = st.container(gap="small")
         if not free:
-            words.quiet(_("You pay on Stripe's page. We never see your card number. Discount codes are entered there."))
+            words.quiet(
+                # Stripe takes one code.
+                _("You pay on Stripe's page. We never see your card number.")
+                if introduced
+                else _("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
+            )
     return go, below
 
 
@@ -198,16 +205,11 @@ def is_free(lines: list[LineView]) -> bool:
     return not any(line.total or line.price.interval for line in lines)
 
 
-def draw_introduction(lines: list[LineView]) -> None:
-    """What the first plan among these costs with its introductory code, where nothing else would cost less by that as well."""
-    plan = next((line for line in lines if line.price.interval), None)
-    if (
-        plan
-        and len(lines) == 1
-        and introduction
-        and (said := beginnings.introduction(introduction, plan.price, plan.total))
-    ):
-        st.markdown(f":material/sell: {said}")
+def introduces(lines: list[LineView]) -> str:
+    """What the plan costs with its introductory code, where it is bought alone; empty where nothing is taken off that way."""
+    if introduction is None or len(lines) != 1 or not lines[0].price.interval:
+        return ""
+    return beginnings.introduction(introduction, lines[0].price, lines[0].total)
 
 
 def draw_tax(lines: list[LineView]) -> None:

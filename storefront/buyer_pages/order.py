@@ -4,7 +4,7 @@ from core.languages.sentences import _
 from core.orders.status import Status
 from core.people import purchases
 from core.people.purchases import Purchase
-from storefront import deliveries, frame, links, pictures, process, visitor
+from storefront import deliveries, frame, links, pictures, process, visitor, words
 from storefront.papers import order_view
 
 shop = process.shop()
@@ -29,9 +29,12 @@ def draw(purchase: Purchase, first: str) -> None:
             order_view.draw(purchase, where="order", first=first)
     if purchase.by_link:
         order_view.draw_library_link(
-            _("You see this one order by the link of a letter. All else, and every change, takes a code sent to {address}.")
-            .format(address=purchase.email)
-        )  # fmt: skip
+            _("You see this one order by the link of a letter. All else takes a code sent to {address}.").format(
+                address=purchase.email
+            )
+        )
+        if any(delivery.tickets for delivery in purchase.deliveries):
+            words.quiet(_("Whoever has the link of a ticket can change its place: pass it on only to who comes."))
     else:
         order_view.draw_library_link(_("All of this also lives in Your purchases."))
 

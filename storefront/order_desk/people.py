@@ -5,9 +5,10 @@ from itertools import groupby
 import streamlit as st
 
 from core.kinds.seats import SeatState
-from core.owner.order_book.people import PlaceView, SeatsView
+from core.owner.order_book.people import PlaceView, SeatedView, SeatsView
+from core.people.staff import Action, Staff
 from storefront import dates, frame, links, words
-from storefront.back_office import states
+from storefront.back_office import dialogs, states
 
 _SEAT = {
     SeatState.ACCEPTED: ":green-badge[:material/check: Has a seat]",
@@ -32,8 +33,8 @@ def draw_places(places: tuple[PlaceView, ...]) -> None:
             links.to(links.WORKSHOP, "To the date", "event", where=f"date-{date_id}", id=date_id)
 
 
-def draw_seats(seats: tuple[SeatsView, ...], order_id: str) -> None:
-    """The seats of an order's plans: who has one, and who is asked to take one."""
+def draw_seats(seats: tuple[SeatsView, ...], order_id: str, me: Staff) -> None:
+    """The seats of an order's plans: who has one, who is asked to take one, and what this person may do about them."""
     if seats:
         st.header("Seats", anchor=False)
     for number, plan in enumerate(seats):
@@ -44,10 +45,26 @@ def draw_seats(seats: tuple[SeatsView, ...], order_id: str) -> None:
             )
             st.markdown(f"The buyer &nbsp; {_SEAT[SeatState.ACCEPTED] if plan.buyer_sits else ':gray-badge[No seat]'}")
             for each in plan.people:
-                with st.container(gap=None, key=f"seated-{each.seat_id}"):
-                    st.markdown(f"{words.plain(each.email)} &nbsp; {_SEAT[each.state]}")
-                    words.quiet(f"Since {states.moment(each.since)}")
-            links.to(links.SUBSCRIPTIONS, "To the plans", "autorenew", where=f"plan-{number}", order=order_id)
+                _draw_seated(each, me)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"seat-actions-{number}"):
+                if plan.active and plan.free and me.may(Action.SEATS):
+                    _opener("Give a seat", "person_add", f"give-{plan.grant_id}")
+                if plan.active and me.may(Action.CHANGE_PLAN):
+                    _opener("More or fewer seats", "group", f"seats-{plan.grant_id}")
+                links.to(links.SUBSCRIPTIONS, "To the plans", "autorenew", where=f"plan-{number}", order=order_id)
+
+
+def _draw_seated(each: SeatedView, me: Staff) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"seated-{each.seat_id}"):
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f"{words.plain(each.email)} &nbsp; {_SEAT[each.state]}")
+            words.quiet(f"Since {states.moment(each.since)}")
+        if me.may(Action.SEATS):
+            _opener("Take back", "person_remove", f"take-{each.seat_id}")
+
+
+def _opener(label: str, icon: str, name: str) -> None:
+    st.button(label, type="tertiary", icon=f":material/{icon}:", key=f"open-{name}", on_click=dialogs.opener(name))
 
 
 def _came(place: PlaceView) -> str:

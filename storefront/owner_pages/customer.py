@@ -11,7 +11,7 @@ from core.registers.customers import CustomerSheet
 from storefront import amounts, dates, frame, links, process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, lists, order_rows, states
-from storefront.people import customer_data_card, customer_notes_card
+from storefront.people import customer_data_card, customer_notes_card, rights_card
 
 shop = process.shop()
 HOW = {How.CHECKOUT: "from a payment", How.CODE: "proved by a code", How.OWNER: "on an owner's word"}
@@ -141,6 +141,7 @@ with frame.column(1180):
             st.markdown("None in this mode.")
         order_rows.draw_list(sheet.orders)
         draw_past(sheet)
+        rights_card.draw(sheet)
         draw_letters(sheet)
     with right:
         draw_spent(sheet)

@@ -17,7 +17,7 @@ from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, order_dialogs, refusals, rehearsal_card, states
 from storefront.back_office.order_rows import who
-from storefront.order_desk import agreed, people
+from storefront.order_desk import agreed, people, seat_dialogs
 
 shop = process.shop()
 
@@ -308,7 +308,7 @@ with frame.column(1180):
     with left:
         draw_deliveries(sheet)
         people.draw_places(sheet.places)
-        people.draw_seats(sheet.seats, sheet.row.id)
+        people.draw_seats(sheet.seats, sheet.row.id, me)
         draw_timeline(sheet)
     with right:
         draw_money(sheet, me)
@@ -318,3 +318,4 @@ with frame.column(1180):
         draw_notes(sheet, me)
         rehearsal_card.draw(sheet, me)
     order_dialogs.draw_open(sheet)
+    seat_dialogs.draw_open(sheet.seats)

@@ -89,4 +89,4 @@ def introduction(found: Introduction, tag: PriceTag, total: Money) -> str:
             if yearly
             else _("First month **{less}** instead of {total} with the code **{code}**.")
         )
-    return " ".join([costs.format(**named), _("You type it on the payment page.")])
+    return " ".join([costs.format(**named), _("It is taken off on the payment page.")])

@@ -10,6 +10,7 @@ from html import escape
 from core.catalog import products
 from core.catalog.prices.introductions import Introduction
 from core.catalog.products import Kind
+from core.foundation.errors import AmountUnclear
 from core.foundation.money import Money
 from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
@@ -36,6 +37,7 @@ class Link:
     quantity: str = ""
     date: str = ""
     code: str = ""
+    amount: str = ""
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "Link":
@@ -45,12 +47,17 @@ class Link:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a link comes to, and in `notes` what of it does not hold."""
+    """What a link comes to, and in `notes` what of it does not hold. `said` is what it says that is paid, where buyers may."""
 
     tag: PriceTag
     quantity: int
     date: DateView | None
     notes: tuple[str, ...]
+    said: Money | None = None
+
+    @property
+    def total(self) -> Money:
+        return (self.said or self.tag.amount) * self.quantity
 
 
 def drawn(offer: Offer, texts: Mapping[str, str]) -> str:
@@ -91,9 +98,9 @@ def _how(tags: Sequence[PriceTag]) -> str:
 
 def page(offer: Offer, texts: Mapping[str, str], link: Link, code: Introduction | None) -> str:
     """What a link leads to: what is bought for how much, and the one button that goes on to pay for it. `code` is what the code of
-    the link takes off, None where that is nothing that is known here."""
+    the link takes off, or the one that a plan is begun with; None where that is nothing that is known here."""
     wanted = _wanted(offer, link)
-    total = wanted.tag.amount * wanted.quantity
+    total = wanted.total
     less = code.left_of(total) if code else None
     notes = [*wanted.notes]
     if link.code and (less is None or less == total):
@@ -103,13 +110,16 @@ def page(offer: Offer, texts: Mapping[str, str], link: Link, code: Introduction 
                 " payment page."
             ).format(code=link.code)
         )
+    if less is None or less == total or not (link.code or wanted.tag.interval):
         code = None
+    # The one that a plan is begun with is found again, and given up where this buyer may not use it.
+    named = code.code if code and link.code else ""
     said = "".join(f'<p role="status">{escape(note)}</p>' for note in notes)
     fields = {
         "product": offer.id,
         "price": wanted.tag.id,
         "quantity": wanted.quantity,
-        "code": code.code if code else "",
+        "code": named,
     }
     if wanted.date:
         fields["date"] = wanted.date.id
@@ -118,7 +128,7 @@ def page(offer: Offer, texts: Mapping[str, str], link: Link, code: Introduction 
     )
     return (
         f'<div class="text">{tag_of("h1", offer.name)}{tag_of("p", offer.summary)}{said}'
-        f'<form method="post" action="{_BUY}">{hidden}{_date_of(offer, wanted)}{_cost(offer, wanted, total, less, code)}'
+        f'<form method="post" action="{_BUY}">{hidden}{_date_of(offer, wanted)}{_cost(offer, wanted, less, code, named)}'
         f"{_consents(offer, texts)}{_address([wanted.tag])}{_TRAP}"
         f"<p><button>{escape(_label([wanted.tag], _('Go to payment')))}</button></p>{_how([wanted.tag])}</form>"
         f'<p><a href="{escape(products.page_path(offer.id))}">{escape(_("See more about it first"))}</a></p></div>'
@@ -149,7 +159,24 @@ def _wanted(offer: Offer, link: Link) -> _Wanted:
                 most,
             ).format(most=most)
         )
-    return _Wanted(tag, quantity, date, tuple(notes))
+    said, wrong = _said(tag, link.amount)
+    return _Wanted(tag, quantity, date, (*notes, *filter(None, [wrong])), said)
+
+
+def _said(tag: PriceTag, amount: str) -> tuple[Money | None, str]:
+    """What a link says that is paid, written as in the field for it; None, and why, where that does not hold."""
+    if not amount:
+        return None, ""
+    if tag.least is None:
+        return None, _("This link names an amount, but this has a fixed price.")
+    try:
+        said = Money.parse(amount, tag.least.currency)
+    except AmountUnclear:
+        return None, _("The amount that this link names can't be read. Type what you pay below.")
+    if said.amount < tag.least.amount:
+        least = tag.least.format(short=True)
+        return None, _("The link names less than {least}, which is the least that it is had for.").format(least=least)
+    return said, ""
 
 
 def _date_of(offer: Offer, wanted: _Wanted) -> str:
@@ -157,13 +184,14 @@ def _date_of(offer: Offer, wanted: _Wanted) -> str:
     return tag_of("p", ", ".join(dates.of(wanted.date))) if wanted.date else _dates(offer)
 
 
-def _cost(offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code: Introduction | None) -> str:
-    return "".join(_cost_lines(offer, wanted, total, less, code))
+def _cost(offer: Offer, wanted: _Wanted, less: Money | None, code: Introduction | None, named: str) -> str:
+    return "".join(_cost_lines(offer, wanted, less, code, named))
 
 
 def _cost_lines(
-    offer: Offer, wanted: _Wanted, total: Money, less: Money | None, code: Introduction | None
+    offer: Offer, wanted: _Wanted, less: Money | None, code: Introduction | None, named: str
 ) -> Iterator[str]:
+    total = wanted.total
     each = f" {words.each(wanted.tag.interval)}" if wanted.tag.interval else ""
     written = total.format(short=True) if total or each else _("Free")
     if code and less is not None:
@@ -174,12 +202,12 @@ def _cost_lines(
             f" <s>{escape((wanted.tag.before * wanted.quantity).format(short=True))}</s>" if wanted.tag.before else ""
         )
         yield f'<p class="sum">{escape(written)}{each}{before}</p>'
-    yield _shown(wanted.tag) + _sale([wanted.tag]) + _own_amount([wanted.tag])
+    yield _shown(wanted.tag) + _sale([wanted.tag]) + _own_amount([wanted.tag], wanted.said)
     if wanted.quantity > 1 and wanted.tag.least is None:
         yield _quiet(f"{words.amount_of(offer.kind, wanted.quantity)} × {price(wanted.tag)}")
     for other in offer.prices:
         if other is not wanted.tag:
-            address = f"/buy/{offer.id}?price={other.id}&quantity={wanted.quantity}&code={code.code if code else ''}"
+            address = f"/buy/{offer.id}?price={other.id}&quantity={wanted.quantity}&code={named}"
             yield f'<p class="quiet"><a href="{escape(address)}">{escape(price(other))}</a></p>'
 
 
@@ -237,8 +265,8 @@ def _sale(tags: Sequence[PriceTag]) -> str:
     )
 
 
-def _own_amount(tags: Sequence[PriceTag]) -> str:
-    """The field in which buyers say what they pay, where they may."""
+def _own_amount(tags: Sequence[PriceTag], said: Money | None = None) -> str:
+    """The field in which buyers say what they pay, where they may; what is `said` already stands in it."""
     found = next((tag for tag in tags if tag.least is not None), None)
     if found is None or found.least is None:
         return ""
@@ -246,9 +274,7 @@ def _own_amount(tags: Sequence[PriceTag]) -> str:
     hint = _("{amount} is suggested, {least} is the least.").format(
         amount=found.amount.format(short=True), least=found.least.format(short=True)
     )
-    field = (
-        f'<input type="text" name="amount" inputmode="decimal" maxlength="20" value="{found.amount.major}" required>'
-    )
+    field = f'<input type="text" name="amount" inputmode="decimal" maxlength="20" value="{(said or found.amount).major}" required>'
     return f"<p><label>{escape(label)} {field}</label></p>{_quiet(hint)}"
 
 

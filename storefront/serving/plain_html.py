@@ -90,7 +90,7 @@ class PlainPages:
 
     async def buying(self, offer: Offer, link: Link, address: str) -> PlainPage:
         """What leads from a link to the payment page of a product that can be bought, for somebody at this address."""
-        code = await run_in_threadpool(self._code, link.code, address) if link.code else None
+        code = await run_in_threadpool(self._code, offer, link.code, address)
         texts = await self.texts()
         return self._page(About(offer.name), buy_form.page(offer, texts, link, code), texts)
 
@@ -159,14 +159,18 @@ class PlainPages:
         with self._shop.reading() as session:
             return offers.of_product(session, product_id, now=self._shop.now())
 
-    def _code(self, code: str, address: str) -> Introduction | None:
-        """What a code takes off. Nobody is told of many of them."""
+    def _code(self, offer: Offer, code: str, address: str) -> Introduction | None:
+        """What a code takes off, or the one that a plan is begun with where none is named. Nobody is told of many of them."""
+        livemode, now = self._shop.settings.livemode, self._shop.now()
+        if not code:
+            with self._shop.reading() as session:
+                return introductions.of(session, offer.terms, livemode=livemode, now=now)
         try:
             counting.admit(self._shop, [Count(_CODES, household_of(address))])
         except TooManyTries:
             return None
         with self._shop.reading() as session:
-            return introductions.by_code(session, code, livemode=self._shop.settings.livemode, now=self._shop.now())
+            return introductions.by_code(session, code, livemode=livemode, now=now)
 
     def _drawn(self, look: _Look, path: str, draw: Callable[[], PlainPage]) -> PlainPage:
         told = (path, sentences.language())

@@ -43,7 +43,7 @@ def begin(*words: str, folder: Path, **settings: object) -> subprocess.Popen[str
 
 def end(running: subprocess.Popen[str]) -> Said:
     """Wait for a command that was begun."""
-    output, errors = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=300)
     return Said(running.returncode, output, errors)
 
 

@@ -1,15 +1,25 @@
 """Every command with what it cannot take: one readable line, exit status 2 where the words are wrong, and never a traceback."""
 
+import ast
+import importlib
+import inspect
+import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.main import get_command
 
-from core import cli
-from core.command_line import errors
+from core import cli, command_line
+from core.command_line import arguments, errors
 from core.foundation import errors as family
 from core.foundation.errors import BadInput, ShopError
 from tests import fork_server
@@ -17,25 +27,38 @@ from tests.command_line.conftest import Run
 from tests.machine import environment
 from tests.shop_errors import every_error
 
+# More than any database counts to.
+HUGE = "99999999999999999999"
+
 # Words that make no sense to anybody, by command: each is refused whatever the shop holds.
 WRONG: dict[str, list[list[str]]] = {
-    "orders": [["--status", "payed"], ["--limit", "0"], ["--limit", "many"]],
+    "orders": [["--status", "payed"], ["--limit", "0"], ["--limit", "many"], ["--limit", HUGE]],
     "order": [[]],
     "resend": [[], ["PW-1", "--nothing"]],
-    "refund": [[], ["PW-1", "--line", "one"]],
-    "revoke": [["PW-1"], ["PW-1", "--line", "x", "--reason", "r"]],
+    "refund": [[], ["PW-1", "--line", "one"], ["PW-1", "--line", HUGE]],
+    "revoke": [["PW-1"], ["PW-1", "--line", "x", "--reason", "r"], ["PW-1", "--line", "0", "--reason", "r"]],
     "evidence": [[]],
     "events": [["--state", "broken"], ["--limit", "-1"]],
     "replay": [[]],
-    "reconcile": [["everything"]],
+    "reconcile": [["everything"], ["--since", "0001-01-01"], ["--since", "yesterday"]],
     "attention": [["now"]],
     "withdrawals": [["--limit", "0"]],
     "customer": [[], ["a@b.com", "--keep"], ["a@b.com", "--erase", "--change-email", "c@d.com"]],
     "sign-in-code": [["notmail"], ["a@b@c.com"], [""]],
     "retention": [["--dry"]],
-    "export": [["nothing"], ["journal", "--from", "yesterday", "--to", "2026-01-01"]],
+    "export": [
+        ["nothing"],
+        ["journal", "--from", "yesterday", "--to", "2026-01-01"],
+        ["tax", "--from", "2026-01-01", "--to", "9999-12-31"],
+        ["orders", "--from", "2026-02-01", "--to", "2026-01-31"],
+    ],
     "doctor": [["--letter-to", "notmail"]],
-    "license": [["KEY", "--limit", "0"], ["KEY", "--until", "soon"], ["KEY", "--disable", "--enable"]],
+    "license": [
+        ["KEY", "--limit", "0"],
+        ["KEY", "--until", "soon"],
+        ["KEY", "--until", "9999-12-31"],
+        ["KEY", "--disable", "--enable"],
+    ],
     "signing-key": [["--turn"]],
     "migrate": [["up"]],
     "backup": [[], ["one", "two"]],
@@ -46,8 +69,8 @@ WRONG: dict[str, list[list[str]]] = {
     "catalog list": [["everything"]],
     "report sales": [[], ["--from", "2026-13-01", "--to", "2026-01-01"], ["--from", "2026-01-01"]],
     "report subscriptions": [["--from", "2026-01-01"]],
-    "report tax": [["--from", "x", "--to", "y"]],
-    "report payouts": [["--from", "x", "--to", "y"]],
+    "report tax": [["--from", "x", "--to", "y"], ["--from", "2026-01-01", "--to", "9999-12-31"]],
+    "report payouts": [["--from", "x", "--to", "y"], ["--from", "2026-02-01", "--to", "2026-01-31"]],
     "staff list": [["owners"]],
     "staff invite": [["notmail"], ["a@b.com", "--role", "king"]],
     "staff remove": [["nobody@example.com"]],
@@ -56,7 +79,7 @@ WRONG: dict[str, list[list[str]]] = {
     "api-key list": [["x"]],
     "api-key revoke": [[]],
     "demo season": [["--add"]],
-    "webhook register": [[]],
+    "webhook register": [[], ["notaurl"]],
     "webhook test": [["a", "b"]],
     "hooks add": [["ftp://x"], ["https://example.com/h", "--topics", "weather"]],
     "hooks list": [["x"]],
@@ -66,7 +89,11 @@ WRONG: dict[str, list[list[str]]] = {
     "hooks on": [[]],
     "hooks off": [[]],
     "hooks remove": [[]],
-    "hooks replay": [["we_1", "--since", "yesterday"]],
+    "hooks replay": [
+        ["we_1", "--since", "yesterday"],
+        ["we_1", "--since", "9999-12-31T23:00-12:00"],
+        ["we_1", "--until", "2026-01-01"],
+    ],
     "import customers": [["none.csv"]],
     "import orders": [["none.csv"]],
     "import licenses": [["none.csv"]],
@@ -87,6 +114,56 @@ def commands(command: Any, *before: str) -> list[str]:
 
 def test_no_command_is_left_out() -> None:
     assert set(commands(get_command(cli.app))) == set(WRONG)
+
+
+def _ends(command: Any) -> list[Any]:
+    """The commands below this one that do something themselves."""
+    inner = getattr(command, "commands", None)
+    return [end for each in inner.values() for end in _ends(each)] if inner else [command]
+
+
+def test_every_number_has_a_least_and_a_most() -> None:
+    taken = [each for command in _ends(get_command(cli.app)) for each in command.params]
+    numbers = [each for each in taken if each.type_descriptor.annotation in (int, float, list[int], list[float])]
+    assert len(numbers) > 6
+    assert [(each.name, each.help) for each in numbers if None in (each.min, each.max)] == []
+
+
+@given(text=st.one_of(st.text(), st.datetimes().map(str), st.dates().map(str)))
+def test_a_day_or_moment_is_one_that_can_be_counted_with(text: str) -> None:
+    with suppress(typer.BadParameter):
+        arguments.day(text) + timedelta(days=31)
+    with suppress(typer.BadParameter):
+        arguments.moment(text).astimezone(ZoneInfo("Pacific/Kiritimati")) + timedelta(days=31)
+
+
+def _called() -> Iterator[tuple[str, str]]:
+    """What the commands' modules call of other modules of the core, and what that says of itself."""
+    for source in sorted(Path(command_line.__file__).parent.rglob("*.py")):
+        tree = ast.parse(source.read_text())
+        modules = {
+            name.asname or name.name: f"{each.module}.{name.name}"
+            for each in ast.walk(tree) if isinstance(each, ast.ImportFrom) and each.module for name in each.names
+        }  # fmt: skip
+        for each in ast.walk(tree):
+            match each:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)) if module in modules:
+                    with suppress(ImportError):
+                        called = getattr(importlib.import_module(modules[module]), name, None)
+                        yield f"{source.stem}: {module}.{name}", inspect.getdoc(called) or ""
+
+
+def test_what_commands_may_meet_has_words_of_its_own() -> None:
+    found = {type(each).__name__: each for each in every_error()}
+    # These two are told to people at the owner's pages, who have a role and may press a button twice.
+    del found["NotPermitted"], found["DoneAlready"]
+    meets = {
+        (name, where)
+        for where, doc in _called() for raised in re.findall(r"Raises ([^.]+)\.", doc) for name in re.findall(r"\w+", raised)
+        if name in found and not type(found[name]).__subclasses__()
+    }  # fmt: skip
+    assert len({name for name, _ in meets}) > 20
+    assert [each for each in sorted(meets) if errors.lines(found[each[0]]) == [errors.by_name(found[each[0]])]] == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -478,7 +478,9 @@ def _whole_tables(engine: Engine, heard: Heard, growing: AbstractSet[str] = seed
     found = []
     with engine.connect() as connection:
         for statement, parameters in dict(reversed(heard)).items():
-            if tables := look(connection, statement, parameters, growing):
+            # The values of one row, which drivers take as a list, SQLAlchemy takes as a tuple alone.
+            given = tuple(parameters) if isinstance(parameters, list) else parameters
+            if tables := look(connection, statement, given, growing):
                 found.append(f"{tables}: {' '.join(statement.split())}")
         connection.rollback()
     return found

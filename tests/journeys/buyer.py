@@ -1,15 +1,18 @@
 """A buyer at a browser of their own: what people do in the shop, in the words of the pages."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, WebError, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebError, WebSocket, expect
 
+from core.people import sign_in
+from tests.journeys import contexts
 from tests.journeys.stand import Stand
 from tests.machine import eventually
 
@@ -41,7 +44,9 @@ _GO_ON = """to => new Promise(done => {
         if (rests() && changes.some(each => each.oldValue === "running")) { seen.disconnect(); done(); }
     });
     seen.observe(app, { attributeFilter: ["data-test-script-state"], attributeOldValue: true });
-    setTimeout(done, 3000);
+    const named = document.title;
+    const asked = setInterval(() => { if (rests() && document.title !== named) { clearInterval(asked); done(); } }, 200);
+    setTimeout(() => { clearInterval(asked); done(); }, 3000);
     history.pushState(null, "", to);
     dispatchEvent(new PopStateEvent("popstate"));
 })"""
@@ -53,19 +58,26 @@ class Buyer:
     def __init__(
         self, browser: Browser, stand: Stand, email: str, *, language: str = "en-GB", ignore_https_errors: bool = False
     ) -> None:
-        self.context = browser.new_context(
-            viewport={"width": 1280, "height": 900}, locale=language, ignore_https_errors=ignore_https_errors
-        )
+        self.context, self.page = contexts.borrowed(browser, locale=language, ignore_https_errors=ignore_https_errors)
         self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
         self._expected: list[str] = []
-        self.context.on("console", self._hear)
-        self.context.on("weberror", self._note_error)
-        self.context.on("request", lambda request: self._watch(request.url))
-        self.context.on("page", lambda page: page.on("websocket", lambda socket: self._watch(socket.url)))
+        self._attended: list[Page] = []
+        for event, hear in self._ears.items():
+            self.context.on(event, hear)  # type: ignore[call-overload]
+        self._attend(self.page)
         self.stand = stand
         self.email = email
-        self.page = self.context.new_page()
+
+    def leaves(self) -> None:
+        """Close the browser for good, if that was not done before."""
+        if self._attended:
+            for event, hear in self._ears.items():
+                self.context.remove_listener(event, hear)
+            for page in self._attended:
+                page.remove_listener("websocket", self._watch_socket)
+            self._attended.clear()
+            contexts.given_back(self.context)
 
     # ------------------------------------------------------------------ looking around
 
@@ -81,6 +93,15 @@ class Buyer:
         if elsewhere:
             expect(self.page).not_to_have_title(before)
         self.page.get_by_role("heading", level=1).first.wait_for()
+
+    def comes_to(self, address: str) -> None:
+        """A page of the shop by whichever way is shorter: from the one that is open, or by its address."""
+        is_inside = self.page.url.startswith(self.stand.url) and self.page.locator("[data-testid=stApp]").count()
+        (self.goes_on_to if is_inside else self.opens)(address)
+
+    def looks_again(self) -> None:
+        """The same page anew, as it is now: whoever wants to see the browser load it has the page reloaded."""
+        self.goes_on_to(self.page.url.removeprefix(self.stand.url))
 
     def opens_in_new_tab(self, address: str) -> None:
         """The same in another tab, which is the one in use from now on."""
@@ -209,14 +230,48 @@ class Buyer:
 
     def signs_in(self) -> None:
         """Open the library with a code that the owner has read out."""
-        self.opens("/purchases")
+        self.comes_to("/purchases")
         self.page.get_by_label("Email").fill(self.email)
         self.clicks("Send code")
         self.page.get_by_label("Six-digit code").fill(self.stand.pushcart("sign-in-code", self.email)["code"])
         self.clicks("Sign in")
         self.sees(f"Signed in as {self.email}")
 
+    def is_signed_in(self) -> None:
+        """Open the library as whoever has typed a code, where typing one is not what is to be seen."""
+        shop = self.stand.shop
+        with shop.transaction() as session:
+            ticket = sign_in.begin(session, shop, self.email)
+        self._redeems(ticket)
+        self.opens("/purchases")
+        self.sees(f"Signed in as {self.email}")
+
+    def works_here(self, address: str = "/owner") -> None:
+        """Open a page of the owner's as whoever has come in by the demo's button, where that is not what is to be seen."""
+        self._redeems(sign_in.as_demo_owner(self.stand.shop))
+        self.opens(address)
+
+    def _redeems(self, ticket: str) -> None:
+        answer = self.context.request.get(f"{self.stand.url}/api/sign-in/{quote(ticket)}", max_redirects=0)
+        assert answer.status == 303, answer.status
+
     # ------------------------------------------------------------------ what goes wrong
+
+    @cached_property
+    def _ears(self) -> dict[str, Callable[[Any], None]]:
+        return {
+            "console": self._hear,
+            "weberror": self._note_error,
+            "request": lambda request: self._watch(request.url),
+            "page": self._attend,
+        }
+
+    def _attend(self, page: Page) -> None:
+        page.on("websocket", self._watch_socket)
+        self._attended.append(page)
+
+    def _watch_socket(self, socket: WebSocket) -> None:
+        self._watch(socket.url)
 
     @contextmanager
     def expecting(self, words: str) -> Iterator[None]:

@@ -61,7 +61,7 @@ def arrive(browser: Browser, stand: Stand) -> Iterator[Arrive]:
 
     yield new
     for buyer in buyers:
-        buyer.context.close()
+        buyer.leaves()
     assert not [trouble for buyer in buyers for trouble in buyer.troubles]
 
 

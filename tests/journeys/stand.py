@@ -10,13 +10,20 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 from honcho.environ import parse_procfile  # type: ignore[import-untyped]
 
+from core.foundation import database
+from core.foundation.settings import KEPT_SECRET, Settings
+from core.foundation.storage import Storage
+from core.gateway.client import StripeApi
+from core.owner import reports
+from core.shop import Shop
 from tests import fork_server
 from tests.machine import environment, eventually, free_port
 
@@ -95,10 +102,13 @@ class Stand:
             )  # fmt: skip
 
     def stop(self, *names: str) -> None:
-        """End these processes, as far as they run, and see that they are gone with all they started."""
+        """End these processes, as far as they run, and see that they are gone with all they started. What this process has
+        open of the shop is closed as well."""
         leaving = [self._running.pop(name) for name in names if name in self._running]
         for process in leaving:
             tell(process, signal.SIGTERM)
+        if "shop" in self.__dict__:
+            self.shop.engine.dispose()
         stubborn = [process for process in leaving if not has_ended(process)]
         for process in stubborn:
             tell(process, signal.SIGKILL)
@@ -176,9 +186,26 @@ class Stand:
         assert not done.stderr
         return done.stdout
 
+    @cached_property
+    def shop(self) -> Shop:
+        """The same shop, for this process to look into: what is asked again and again need not take a process each time."""
+        known = {name.lower(): value for name, value in self.env.items() if name.lower() in Settings.model_fields}
+        kept = self.folder / KEPT_SECRET
+        settings = Settings(
+            **{
+                "database_url": f"sqlite:///{self.folder}/var/pushcart.db",
+                "storage_url": f"file://{self.folder}/var/files",
+                "secret_key": kept.read_text() if kept.exists() else "",
+                **known,
+            }
+        )
+        stripe = StripeApi(settings.stripe_secret_key.get_secret_value(), base=settings.stripe_base)
+        return Shop(settings, database.connect(settings.database_url), stripe, Storage(settings.storage_url))
+
     def order(self, reference: str) -> dict[str, Any]:
-        """An order by number or id."""
-        found: dict[str, Any] = self.pushcart("order", reference)
+        """What `pushcart order … --json` prints, for an order by number or id."""
+        with self.shop.reading() as session:
+            found: dict[str, Any] = orjson.loads(orjson.dumps(reports.order_detail(session, reference)))
         return found
 
     def letters(self, email: str, count: int = 1) -> list[dict[str, Any]]:

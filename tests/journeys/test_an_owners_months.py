@@ -52,7 +52,7 @@ def come(browser: Browser, demo: Stand) -> Iterator[Come]:
 
     yield new
     for each in people:
-        each.context.close()
+        each.leaves()
     assert not [trouble for each in people for trouble in each.troubles]
     assert not demo.complaints()
 
@@ -64,8 +64,10 @@ def _owner(browser: Browser, demo: Stand) -> Iterator[Buyer]:
     owner.opens("/owner")
     owner.clicks("See it as the owner")
     owner.sees_heading("Overview")
+    # Pages are looked at as they are when nothing moves any more.
+    owner.page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
     yield owner
-    owner.context.close()
+    owner.leaves()
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def owner(_owner: Buyer, come: Come) -> Iterator[Buyer]:
     """The owner at the overview. Trouble in the browser fails the test."""
     _owner.page.set_viewport_size(DESK)
     _owner.page.emulate_media(color_scheme="light")
-    _owner.opens("/owner")
+    _owner.goes_on_to("/owner")
     _owner.sees_heading("Overview")
     yield _owner
     assert not _owner.troubles
@@ -82,19 +84,20 @@ def owner(_owner: Buyer, come: Come) -> Iterator[Buyer]:
 def looks_through(owner: Buyer, addresses: list[str], *, by_day: bool = True) -> list[str]:
     """Open each of these pages, and say what is wrong with it on a desk by day and on a phone by night."""
     found = []
-    owner.opens(addresses[-1])
-    owner.page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
+    by_night, in_turns = (PHONE, "dark"), [(DESK, "light"), (PHONE, "dark")]
     for address in addresses:
         owner.goes_on_to(address)
-        for size, scheme in ((DESK, "light"), (PHONE, "dark"))[not by_day :]:
+        for nth, (size, scheme) in enumerate(in_turns if by_day else [by_night]):
             owner.page.set_viewport_size(size)
             owner.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             accessibility.wait_for_rest(owner.page)
             assert owner.page.evaluate(_IS_DARK) == (scheme == "dark")
-            # What is built like this was looked at by day: by night and on a phone it only looks otherwise.
-            rules = accessibility.OF_LOOKS if by_day and scheme == "dark" else ()
+            # The second time it is built as it was, and only looks otherwise.
+            rules = accessibility.OF_LOOKS if nth else ()
             found += [f"{address} ({scheme}): {each}" for each in accessibility.findings(owner.page, only=rules)]
             assert owner.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+        # The next one begins as this one ended: to turn all of a page over is dear.
+        in_turns.reverse()
     owner.page.set_viewport_size(DESK)
     owner.page.emulate_media(color_scheme="light")
     return found
@@ -102,8 +105,9 @@ def looks_through(owner: Buyer, addresses: list[str], *, by_day: bool = True) ->
 
 def looks_into(owner: Buyer, address: str, *labels: str) -> list[str]:
     """What is wrong once these were clicked on a page, one after the other."""
-    owner.goes_on_to(address)
-    accessibility.wait_for_rest(owner.page)
+    if not owner.page.url.endswith(address):
+        owner.goes_on_to(address)
+        accessibility.wait_for_rest(owner.page)
     for label in labels:
         owner.page.get_by_role("button", name=label).first.click()
         accessibility.wait_for_rest(owner.page)
@@ -140,11 +144,13 @@ def test_what_is_wrong_with_a_page_is_found(browser: Browser) -> None:
 
 def test_by_direct_address_strangers_and_buyers_see_a_form_and_get_no_file(come: Come, demo: Stand) -> None:
     stranger, buyer = come("stranger"), come("bea")
-    buyer.signs_in()
+    stranger.opens("/owner")
+    buyer.is_signed_in()
+    buyer.opens("/owner")
     # Some of them: everybody who may not look is sent to each of them in `test_who`.
     for path in list(OWNER_PATHS.values())[::12]:
         for each in (stranger, buyer):
-            each.opens(f"/{path}?id=PL-1001")
+            each.comes_to(f"/{path}?id=PL-1001")
             each.sees_heading("Back office")
             assert each.page.locator("[data-testid=stSidebarNav]").count() == 0
     for each in (stranger, buyer):
@@ -156,7 +162,7 @@ def test_the_first_hour_ticks_off_what_is_done(owner: Buyer, come: Come, demo: S
     empty = [f"/{path}" for path in OWNER_PATHS.values()]
     # Of what an empty page has, the narrow one by night is the hardest; full they are looked at in both ways below.
     assert looks_through(owner, empty, by_day=False) == []
-    owner.opens("/owner")
+    owner.goes_on_to("/owner")
     owner.sees("Buy something yourself")
     done = owner.page.get_by_text(re.compile(r"^Setting up")).first.inner_text()
     myself = come("owner")
@@ -167,7 +173,7 @@ def test_the_first_hour_ticks_off_what_is_done(owner: Buyer, come: Come, demo: S
     myself.returns()
     myself.sees_everything_delivered()
     demo.letters(myself.email)
-    owner.opens("/owner")
+    owner.looks_again()
     expect(owner.page.get_by_text(re.compile(r"^Setting up")).first).not_to_have_text(done)
     owner.does_not_see("Go through your own checkout once, to the end.")
 
@@ -181,7 +187,7 @@ def test_a_day_answers_a_dispute_sends_money_and_a_receipt_and_keeps_a_note(
     number = next(each["number"] for each in demo.pushcart("orders") if each["email"] == buyer.email)
     demo.happens("dispute", payment)
     eventually(lambda: demo.order(number)["status"] == "disputed")
-    owner.opens("/owner")
+    owner.looks_again()
     needs = owner.page.locator(".st-key-box-needs")
     expect(needs.get_by_text("Dispute", exact=True)).to_be_visible()
     needs.get_by_role("button", name="Set aside").first.click()
@@ -195,7 +201,7 @@ def test_a_day_answers_a_dispute_sends_money_and_a_receipt_and_keeps_a_note(
     second.buys("quiet-launch-eur")
     order = next(each for each in demo.pushcart("orders") if each["email"] == second.email)
     demo.letters(second.email)
-    owner.opens(f"/owner-order?id={order['number']}")
+    owner.goes_on_to(f"/owner-order?id={order['number']}")
     owner.sees_heading(order["number"])
     owner.clicks(re.compile("Send receipt again$"))
     owner.clicks("Send it")
@@ -214,7 +220,7 @@ def test_a_day_answers_a_dispute_sends_money_and_a_receipt_and_keeps_a_note(
 def test_an_order_by_hand_reaches_its_reader_and_its_name_is_no_formula_in_the_export(
     owner: Buyer, demo: Stand
 ) -> None:
-    owner.opens("/owner-orders")
+    owner.goes_on_to("/owner-orders")
     owner.clicks(re.compile("New order$"))
     dialog = owner.page.get_by_role("dialog")
     for label, text in (
@@ -229,7 +235,7 @@ def test_an_order_by_hand_reaches_its_reader_and_its_name_is_no_formula_in_the_e
     dialog.get_by_role("button", name="Give it").click()
     owner.sees(re.compile("^Given to"))
     demo.letters("gina@example.com")
-    owner.opens("/owner-orders?text=gina@example.com")
+    owner.goes_on_to("/owner-orders?text=gina@example.com")
     (row,) = taken(owner, "Export as CSV")
     assert row["name"].startswith("'=HYPERLINK")
     assert (row["status"], row["total"]) == ("fulfilled", "0.00")
@@ -237,10 +243,12 @@ def test_an_order_by_hand_reaches_its_reader_and_its_name_is_no_formula_in_the_e
 
 @pytest.mark.usefixtures("season")
 def test_a_months_end_adds_up_to_what_the_screen_says(owner: Buyer) -> None:
-    owner.opens("/owner?range=30&step=month")
+    owner.goes_on_to("/owner?range=30&step=month")
     owner.sees_heading("Net sales in EUR")
-    owner.opens("/owner-money?range=90")
+    owner.goes_on_to("/owner-money?range=90")
     owner.sees_heading("Balance at Stripe, in EUR")
+    # What is read once below must all have come.
+    accessibility.wait_for_rest(owner.page)
     journal = taken(owner, "Journal")
     payouts, taxes = taken(owner, "Payouts"), taken(owner, "Tax")
     ours = [Decimal(row["settled_net"]) for row in journal if row["order"] and row["settled_currency"] == "eur"]
@@ -275,7 +283,7 @@ def test_no_page_full_or_with_a_dialog_open_has_findings(owner: Buyer, demo: Sta
         *looks_into(owner, "/owner-orders", "More filters"),
     ]  # fmt: skip
     order = f"/owner-order?id={real['number']}"
-    owner.opens(order)
+    owner.goes_on_to(order)
     owner.sees_heading(real["number"])
     accessibility.wait_for_rest(owner.page)
     actions = owner.page.locator(".st-key-order-actions").get_by_role("button").all_inner_texts()
@@ -292,6 +300,6 @@ def test_an_own_catalogue_is_ticked_off_as_well(owner: Buyer, demo: Stand) -> No
     owner.sees("Sell your own things")
     owner.sees("Write a catalogue and apply it with")
     demo.pushcart("catalog", "apply", str(ROOT / "tests" / "catalogue.toml"))
-    owner.opens("/owner")
+    owner.goes_on_to("/owner")
     owner.sees("Sell your own things")
     owner.does_not_see("Write a catalogue and apply it with")

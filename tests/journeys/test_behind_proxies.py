@@ -61,6 +61,7 @@ def test_a_guide_is_bought_downloaded_and_found_again(
         assert nora.downloads("PDF") == (sold_files / "the-quiet-launch.pdf").read_bytes()
         assert all(cookie["secure"] for cookie in nora.context.cookies() if cookie["name"].startswith("pushcart"))
 
+        nora.leaves()
         [receipt] = behind.letters(nora.email)
         link = order_link_in(receipt)
         assert link.startswith(f"{behind.url}/order/")
@@ -68,9 +69,8 @@ def test_a_guide_is_bought_downloaded_and_found_again(
         later.opens(link)
         later.clicks(re.compile("^Open order"))
         later.sees(number)
+        later.leaves()
         assert not nora.troubles + later.troubles
-        nora.context.close()
-        later.context.close()
 
         with httpx.Client(base_url=behind.url, verify=False) as machine:
             assert machine.post("/webhooks/stripe", content=b"{}").status_code == 400

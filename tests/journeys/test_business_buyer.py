@@ -30,7 +30,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 def nora(browser: Browser, stand: Stand) -> Iterator[Buyer]:
     buyer = Buyer(browser, stand, email="nora@lindqvist.example")
     yield buyer
-    buyer.context.close()
+    buyer.leaves()
     assert not buyer.troubles
 
 
@@ -67,7 +67,7 @@ def test_a_business_gets_an_invoice_and_has_it_made_out_to_another_company(nora:
     eventually(lambda: papers_of(stand, "invoices"))
     [first] = papers_of(stand, "invoices")
 
-    nora.signs_in()
+    nora.is_signed_in()
     nora.sees(f"Invoice {first}")
     is_accessible(nora)
     nora.page.get_by_role("link", name=re.compile("^Receipt")).first.evaluate("each => each.target = '_self'")
@@ -96,7 +96,7 @@ def test_a_business_gets_an_invoice_and_has_it_made_out_to_another_company(nora:
     eventually(lambda: len(papers_of(stand, "invoices")) == 2 and papers_of(stand, "credit_notes"))
     second, _ = papers_of(stand, "invoices")
     eventually(lambda: stand.stripe("invoices")["data"][0]["status"] == "paid")
-    nora.page.reload()
+    nora.looks_again()
     nora.sees(f"Invoice {second}")
     is_accessible(nora)
     expect(nora.page.get_by_role("link", name=INVOICE)).to_have_count(2)
@@ -104,6 +104,6 @@ def test_a_business_gets_an_invoice_and_has_it_made_out_to_another_company(nora:
     assert (written["customer_name"], written["total"]) == ("Lindqvist Studio GmbH", 2900)
     assert [each["value"] for each in written["customer_tax_ids"]][-1] == "DE987654321"
     assert stand.order(number)["amount_total"] == 2900
-    nora.opens("/terms")
+    nora.goes_on_to("/terms")
     nora.sees_heading("Terms")
     is_accessible(nora)

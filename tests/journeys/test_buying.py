@@ -44,7 +44,7 @@ def test_a_guide_is_bought_in_one_tab_and_downloaded_at_once(arrive: Arrive, sta
     nora.page.reload()
     assert nora.sees_everything_delivered() == number
     assert nora.downloads("EPUB") == (sold_files / "the-quiet-launch.epub").read_bytes()
-    nora.opens("/cart")
+    nora.goes_on_to("/cart")
     nora.sees_heading("Your cart is empty")
 
     stranger = arrive("stranger")
@@ -80,7 +80,7 @@ def test_what_is_bought_at_once_by_a_link_together_and_for_nothing(arrive: Arriv
     ]  # fmt: skip
     assert mia.downloads("PDF")
 
-    mia.opens("/product?p=nine-week-plan")
+    mia.goes_on_to("/product?p=nine-week-plan")
     mia.page.get_by_label("Your email", exact=True).fill(mia.email)
     mia.clicks("Get it free")
     free = stand.order(mia.sees_everything_delivered())

@@ -59,10 +59,10 @@ def test_a_withdrawn_product_is_off_the_shelf_and_says_so_at_its_address(
     olga.opens("/product?p=old-almanac")
     olga.sees("This is no longer for sale.")
     cannot_buy(olga)
-    olga.opens("/cart")
+    olga.goes_on_to("/cart")
     olga.sees("No longer for sale")
     olga.sees_heading("Nothing to pay")
-    olga.opens("/")
+    olga.goes_on_to("/")
     olga.sees("The Quiet Launch")
     olga.does_not_see("Old Almanac")
 

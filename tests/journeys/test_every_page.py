@@ -54,7 +54,7 @@ def settles(buyer: Buyer) -> str:
 
 def opened(address: str, words: str) -> Callable[[Buyer], None]:
     def act(buyer: Buyer) -> None:
-        buyer.opens(address)
+        buyer.comes_to(address)
         buyer.sees(words)
 
     return act
@@ -62,7 +62,7 @@ def opened(address: str, words: str) -> Callable[[Buyer], None]:
 
 BEFORE = {
     "the shop": opened("/", "The Quiet Launch"),
-    "a product": opened("/p/quiet-launch", "Add to cart"),
+    "a product": opened("/product?p=quiet-launch", "Add to cart"),
     "an empty cart": opened("/cart", "Your cart is empty"),
     "nothing known": opened("/thanks", "Looking for an order?"),
     "no such order": opened("/order?id=ord_nobody", "This order isn't open here"),
@@ -96,8 +96,6 @@ def test_a_stranger_s_pages(buyer: Buyer, found: Findings) -> None:
     buyer.clicks("Send code")
     buyer.sees("We sent a code to")
     found.look("the field for the code")
-    buyer.page.reload()
-    buyer.sees("We sent a code to")
     buyer.page.get_by_label("Six-digit code").fill("000000")
     buyer.clicks("Sign in")
     buyer.sees(re.compile("isn't the code|Signed in as"))
@@ -118,22 +116,22 @@ def test_a_buyer_s_pages(buyer: Buyer, found: Findings, stand: Stand, browser: B
     buyer.opens(f"/thanks?session_id={settles(buyer)}")
     buyer.sees_heading("Your bank is settling this")
     found.look("settling")
-    buyer.signs_in()
+    buyer.is_signed_in()
     buyer.sees("On its way")
     found.look("the library")
-    buyer.opens("/account")
+    buyer.goes_on_to("/account")
     buyer.sees_heading("Where you are signed in")
     found.look("the account")
     stand.pushcart("refund", number, "--yes")
     eventually(lambda: stand.order(number)["status"] == "refunded")
-    buyer.opens(f"/thanks?session_id={session}")
+    buyer.goes_on_to(f"/thanks?session_id={session}")
     buyer.sees_heading("Your money went back")
     found.look("refunded")
-    buyer.opens(f"/thanks?session_id={buyer.buys('contract-shelf-eur')}")
+    buyer.goes_on_to(f"/thanks?session_id={buyer.buys('contract-shelf-eur')}")
     lost = buyer.sees_everything_delivered()
     stand.happens("lose", stand.happens("dispute", stand.order(lost)["stripe"]["payment_intent"])["id"])
     eventually(lambda: stand.order(lost)["status"] == "charged_back")
-    buyer.opens("/purchases")
+    buyer.goes_on_to("/purchases")
     buyer.sees("Your bank took the payment back")
     found.look("a library of what went well and what did not")
 
@@ -170,6 +168,8 @@ def test_every_letter(browser: Browser, scheme: str) -> None:
         page.set_content(letter.html)
         # What is bought in the first is all called alike.
         names = [] if name == "everything" else accessibility.same_names(page)
-        found += [f"{name}: {each}" for each in accessibility.findings(page) + names]
+        # By night a letter is built as it is by day, and only looks otherwise.
+        rules = accessibility.OF_LOOKS if scheme == "dark" else ()
+        found += [f"{name}: {each}" for each in accessibility.findings(page, only=rules) + names]
     context.close()
     assert found == []

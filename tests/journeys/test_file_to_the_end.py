@@ -45,14 +45,13 @@ def test_a_file_its_newer_version_the_money_back_and_the_end_of_ones_data(
     arrive: Arrive, stand: Stand, tmp_path: Path
 ) -> None:
     owner, lea = arrive("owner"), arrive("lea")
-    owner.opens("/owner")
-    owner.clicks("See it as the owner")
+    owner.works_here()
     owner.sees_heading("Overview")
     uploads(owner, tmp_path, "Clause one.", version="1.0", notes="")
     session = lea.checks_out(f"{PRODUCT}-eur", email=lea.email)
     stand.stripe(f"payment_pages/{session}/confirm", payment_method="pm_card_visa")
     stand.letters(lea.email)
-    lea.signs_in()
+    lea.is_signed_in()
     assert lea.downloads("Clauses") == b"Clause one."
 
     uploads(owner, tmp_path, "Clause one. Clause two.", version="1.1", notes="A clause more.")
@@ -75,7 +74,7 @@ def test_a_file_its_newer_version_the_money_back_and_the_end_of_ones_data(
     assert httpx.get(f"{stand.url}{link}").status_code == 200
     stand.pushcart("refund", number, "--yes")
     assert httpx.get(f"{stand.url}{link}").status_code == 403
-    lea.page.reload()
+    lea.looks_again()
     lea.sees("Its money went back to you")
     expect(lea.page.locator("a[href*='/downloads/']")).to_have_count(0)
 

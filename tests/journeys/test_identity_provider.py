@@ -50,7 +50,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider) 
 def owner(browser: Browser, stand: Stand) -> Iterator[Buyer]:
     found = Buyer(browser, stand, email="owner@example.com")
     yield found
-    found.context.close()
+    found.leaves()
     assert not found.troubles
 
 

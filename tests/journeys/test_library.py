@@ -17,7 +17,7 @@ def letter(arrive: Arrive, stand: Stand) -> dict[str, str]:
     """The letter to somebody who has bought the guide in a browser that is gone."""
     lea = arrive("lea")
     session = lea.checks_out("quiet-launch-eur", email=lea.email)
-    lea.context.close()
+    lea.leaves()
     stand.stripe(f"payment_pages/{session}/confirm", payment_method="pm_card_visa")
     return stand.letters(lea.email)[0]
 
@@ -54,7 +54,7 @@ def test_a_letter_opens_its_order_after_a_click_and_on_this_browser_alone(
     forger.context.add_cookies([each | {"value": each["value"][:-4] + "AAAA"} for each in cookies])
     forger.opens(opened)
     forger.sees_heading("This order isn't open here")
-    lea.opens("/purchases")
+    lea.goes_on_to("/purchases")
     sees_nobody_signed_in(lea)
 
 

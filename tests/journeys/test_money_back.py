@@ -44,11 +44,12 @@ class Bought:
 
     def shows(self, words: str) -> None:
         """The thank-you page says this when it is opened anew."""
-        self.buyer.page.reload()
+        self.buyer.looks_again()
         self.buyer.sees(words)
 
     def shows_the_same_key(self) -> bool:
-        self.buyer.page.reload()
+        """Opened anew, once it was seen without it or otherwise."""
+        self.buyer.looks_again()
         return self._key() == self.key
 
     def _key(self) -> str:
@@ -67,7 +68,7 @@ def test_a_refund_at_stripe_ends_access_at_once_even_by_a_link_handed_out_before
     assert kit.order["amount_refunded"] == 7900
     kit.shows("Your money went back")
     expect(kit.buyer.page.locator("a[href*='/downloads/']")).to_have_count(0)
-    kit.buyer.signs_in()
+    kit.buyer.is_signed_in()
     kit.buyer.sees("Its money went back to you")
     kit.buyer.sees("Refunded")
     kit.buyer.does_not_see(kit.key)
@@ -77,6 +78,7 @@ def test_a_refund_by_its_owner_that_comes_back_gives_access_back_and_tells_the_o
     asked = stand.pushcart("refund", kit.number, "--yes")
     assert asked["amount"] == 7900
     kit.comes_to("refunded", "revoked")
+    kit.shows("Your money went back")
     stand.happens("refund-fails", kit.payment)
     kit.comes_to("fulfilled", "active")
     assert kit.order["amount_refunded"] == 0
@@ -110,5 +112,5 @@ def test_a_dispute_that_is_lost_ends_access_for_good(kit: Bought, stand: Stand) 
     stand.happens("lose", dispute)
     kit.comes_to("charged_back", "revoked")
     kit.shows("Your bank took the payment back")
-    kit.buyer.signs_in()
+    kit.buyer.is_signed_in()
     kit.buyer.sees("Your bank took the payment back, so it doesn't open any more.")

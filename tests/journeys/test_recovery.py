@@ -46,7 +46,7 @@ def test_the_return_page_delivers_alone_and_the_late_webhook_changes_nothing(arr
 def test_the_worker_delivers_when_the_browser_is_closed_and_no_webhook_comes(arrive: Arrive, stand: Stand) -> None:
     gwen = arrive("gwen")
     session = gwen.checks_out("quiet-launch-eur", email=gwen.email)
-    gwen.context.close()
+    gwen.leaves()
     with stand.without("webhook", "worker"):
         stand.start("worker", sweep_seconds=1)
         stand.stripe(f"payment_pages/{session}/confirm", payment_method="pm_card_visa")

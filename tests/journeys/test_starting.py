@@ -20,9 +20,11 @@ ENDS_WITHIN = 20
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Stand:
+def fresh(tmp_path: Path) -> Iterator[Stand]:
     """A checkout in which nothing was ever started."""
-    return Stand(tmp_path / "checkout")
+    stand = Stand(tmp_path / "checkout")
+    yield stand
+    stand.stop()
 
 
 @contextmanager

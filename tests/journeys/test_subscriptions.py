@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core.foundation import database
 from core.orders.subscriptions import Subscription
 from tests.journeys.buyer import Buyer
 from tests.journeys.conftest import Arrive
@@ -37,8 +36,7 @@ class Plan:
     @property
     def known_as(self) -> str:
         """The status that the shop has fetched from Stripe."""
-        engine = database.connect(f"sqlite:///{self.stand.folder}/var/pushcart.db")
-        with database.reading(engine) as session:
+        with self.stand.shop.reading() as session:
             found = session.get(Subscription, self.id)
         return found.status if found else ""
 
@@ -68,11 +66,11 @@ def plan(arrive: Arrive, stand: Stand) -> Plan:
 def test_seats_follow_what_is_billed_and_the_library_shows_them(plan: Plan, stand: Stand) -> None:
     stand.happens("quantity", plan.id, quantity=5)
     plan.comes_to("fulfilled", "active", 5)
-    plan.buyer.signs_in()
+    plan.buyer.is_signed_in()
     plan.buyer.sees("5 seats")
     stand.happens("quantity", plan.id, quantity=2)
     plan.comes_to("fulfilled", "active", 2)
-    plan.buyer.page.reload()
+    plan.buyer.looks_again()
     plan.buyer.sees("2 seats")
     assert plan.receipts == 1
 
@@ -103,7 +101,7 @@ def test_what_is_paid_for_stays_though_collection_is_paused_or_fails(plan: Plan,
         stand.happens("resume", plan.id)
         eventually(lambda: plan.known_as == "past_due")
         assert plan.access == ("fulfilled", "active", 3)
-        plan.buyer.signs_in()
+        plan.buyer.is_signed_in()
         plan.buyer.sees("3 seats")
         plan.buyer.does_not_see(re.compile("^Not paid$"))
         expect(plan.buyer.page.get_by_role("button", name="Manage billing")).to_be_visible()
@@ -118,7 +116,7 @@ def test_a_plan_that_is_canceled_for_later_is_kept_until_then(plan: Plan, stand:
     assert plan.access == ("fulfilled", "active", 3)
     stand.happens("renew", plan.id)
     plan.comes_to("canceled", "revoked", 3)
-    plan.buyer.signs_in()
+    plan.buyer.is_signed_in()
     plan.buyer.sees("The plan has ended. Nothing more is charged.")
     plan.buyer.sees("Ended")
     expect(plan.buyer.page.get_by_role("button", name="Manage billing")).to_have_count(0)
@@ -126,21 +124,21 @@ def test_a_plan_that_is_canceled_for_later_is_kept_until_then(plan: Plan, stand:
 
 def test_its_buyer_manages_a_plan_at_stripe_in_the_same_tab_and_comes_back(plan: Plan, stand: Stand) -> None:
     maya = plan.buyer
-    maya.signs_in()
+    maya.is_signed_in()
     maya.clicks("Manage billing")
     maya.page.wait_for_url(PORTAL)
     assert len(maya.context.pages) == 1
     stand.happens("cancel", plan.id)
     maya.page.goto(f"{stand.url}/purchases")
     plan.comes_to("canceled", "revoked", 3)
-    maya.page.reload()
+    maya.looks_again()
     maya.sees("Ended")
 
 
 def test_the_library_says_so_when_stripe_cannot_be_reached(
     plan: Plan, stand: Stand, expected_complaints: list[str]
 ) -> None:
-    plan.buyer.signs_in()
+    plan.buyer.is_signed_in()
     stand.tell_sandbox("faults", api="500_before", api_next=-1, api_path="/v1/billing_portal")
     try:
         plan.buyer.clicks("Manage billing")

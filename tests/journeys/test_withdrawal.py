@@ -58,8 +58,7 @@ def test_a_buyer_withdraws_without_signing_in_and_has_the_money_back(arrive: Arr
     expect(buyer.page.get_by_label("Email for our acknowledgement")).to_have_value("")
     is_accessible(buyer)
 
-    owner.opens("/owner")
-    owner.clicks("See it as the owner")
+    owner.works_here()
     owner.sees_heading("Overview")
     owner.clicks(re.compile("Decide about it"), role="link")
     owner.sees_heading("Withdrawals")

@@ -10,7 +10,6 @@ from tests import accessibility
 from tests.journeys.buyer import Buyer
 from tests.journeys.conftest import Arrive
 from tests.journeys.stand import Stand
-from tests.journeys.test_owner import enters
 from tests.machine import eventually
 
 LAB = "Onboarding Lab, live"
@@ -20,7 +19,7 @@ TICKET = re.compile(r"http\S+/ticket/\S+")
 
 def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand) -> None:
     owner, wanda, otto, zoe = (arrive(name) for name in ("owner", "wanda", "otto", "zoe"))
-    enters(owner)
+    owner.works_here("/owner-workshops")
     adds_a_date(owner, places=2)
 
     # Two places, two tickets, an entry for the calendar, and a way in that says when.
@@ -80,7 +79,7 @@ def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand
     eventually(lambda: refunded(stand, wanda) == 14000)
 
     # The door.
-    owner.opens(f"/owner-check-in?id={DATE}")
+    owner.goes_on_to(f"/owner-check-in?id={DATE}")
     owner.sees("0 of 2 are here.")
     accessible(owner)
     owner.page.get_by_label("Search people").fill("otto")
@@ -92,9 +91,9 @@ def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand
     owner.sees("0 of 2 are here.")
 
     # Another time, told to both; then none at all, and all the money back.
-    owner.opens("/owner/workshops")
+    owner.goes_on_to("/owner-workshops")
     owner.sees("2 of 2 places")
-    owner.opens(f"/owner-workshop?id={DATE}")
+    owner.goes_on_to(f"/owner-workshop?id={DATE}")
     owner.sees("Otto Berg")
     accessible(owner)
     owner.clicks(re.compile("Move the date"))
@@ -110,7 +109,7 @@ def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand
     owner.sees("The date is canceled.")
     assert any("is canceled" in each["subject"] for each in stand.letters(otto.email, 3))
     eventually(lambda: (refunded(stand, wanda), refunded(stand, zoe)) == (28000, 14000))
-    owner.opens(owner.page.url)
+    owner.looks_again()
     owner.sees("2 of 2 refunds")
     otto.opens(his)
     otto.sees("This place is canceled.")
@@ -118,7 +117,6 @@ def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand
 
 def adds_a_date(owner: Buyer, *, places: int) -> None:
     """One more of the lab, online, after all others."""
-    owner.opens("/owner/workshops")
     owner.clicks(re.compile("Add a date"))
     owner.page.get_by_role("combobox", name=re.compile("Workshop")).click()
     owner.page.get_by_role("option", name=LAB).click()

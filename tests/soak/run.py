@@ -13,11 +13,7 @@ from typing import Any
 
 import httpx
 
-from core.foundation import database
 from core.foundation.outbox import Queue
-from core.foundation.settings import Settings
-from core.foundation.storage import Storage
-from core.gateway.client import StripeApi
 from core.shop import Shop
 from tests.journeys.stand import ROOT, Stand
 from tests.machine import eventually
@@ -35,6 +31,7 @@ _SECRET = "a secret for one soak only"
 # What is to happen when all is calm happens soon, or something is stuck: in so many seconds, and as many more as purchases
 # were made, since the worker asks Stripe about some things a few times a second at most.
 _CALM_WITHIN = 240
+_BETWEEN_LOOKS = 0.3
 
 
 @dataclass
@@ -65,7 +62,7 @@ def soak(
         folder, database_url=database_url, secret_key=_SECRET, sweep_seconds=sweep_seconds, sandbox_settle_seconds=2,
         sandbox_retry_seconds=",".join(["1"] * 120),
     )  # fmt: skip
-    shop = _looking_at(stand, database_url)
+    shop = stand.shop
     result, stopping, closing = Result(), Event(), ExitStack()
     caller = Caller(stand, stopping, Counter())
     try:
@@ -83,7 +80,7 @@ def soak(
         with _timed(result, "storm", say), weather as kills:
             crowd.buy(purchases)
         with _timed(result, "calm", say):
-            eventually(lambda: _is_calm(stand), seconds=_CALM_WITHIN + purchases)
+            eventually(_now_and_then(lambda: _is_calm(stand)), seconds=_CALM_WITHIN + purchases)
         with _timed(result, "reconcile", say):
             report = _reconciled(stand, within=_CALM_WITHIN + purchases)
         with _timed(result, "jobs", say):
@@ -111,17 +108,6 @@ def soak(
         closing.close()
         stand.stop("webhook", "worker", "sandbox", *MORE)
         caller.close()
-        shop.engine.dispose()
-
-
-def _looking_at(stand: Stand, database_url: str) -> Shop:
-    """The same shop, for this process to look into."""
-    settings = Settings(
-        database_url=database_url, secret_key=_SECRET, sandbox_port=stand.ports["sandbox"],
-        storage_url=f"file://{stand.folder}/var/files",
-    )  # fmt: skip
-    stripe = StripeApi(settings.stripe_secret_key.get_secret_value(), base=settings.stripe_base)
-    return Shop(settings, database.connect(database_url), stripe, Storage(settings.storage_url))
 
 
 @contextmanager
@@ -162,9 +148,21 @@ def _reconciled(stand: Stand, *, within: float) -> dict[str, Any]:
 def _wait_until_idle(stand: Stand, shop: Shop, *, within: float) -> None:
     """Until no job is left, nor an event that one of them caused, nor a job for that."""
     for _ in range(2):
-        eventually(lambda: not books.jobs_left(shop), seconds=within)
-        eventually(lambda: _is_calm(stand), seconds=within)
-    eventually(lambda: not books.jobs_left(shop), seconds=within)
+        eventually(_now_and_then(lambda: not books.jobs_left(shop)), seconds=within)
+        eventually(_now_and_then(lambda: _is_calm(stand)), seconds=within)
+    eventually(_now_and_then(lambda: not books.jobs_left(shop)), seconds=within)
+
+
+def _now_and_then(look: Callable[[], bool]) -> Callable[[], bool]:
+    """The same look, but without hurry: to look through all that Stripe holds takes the time of those who are waited for."""
+
+    def looks() -> bool:
+        if found := look():
+            return found
+        time.sleep(_BETWEEN_LOOKS)
+        return False
+
+    return looks
 
 
 def _figures(

@@ -26,10 +26,21 @@ def caller_for(scope: Scope) -> Callable[..., Caller]:
     """
 
     def check(request: Request, shop: OpenShop, later: BackgroundTasks) -> Caller:
-        kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
         with shop.reading() as session:
-            caller = api_keys.check(session, bearer.strip() if kind.lower() == "bearer" else "", scope)
-        later.add_task(api_keys.note_use, shop, caller)
+            caller = api_keys.check(session, bearer(request), scope)
+        note_use(shop, caller, later)
         return caller
 
     return check
+
+
+def bearer(request: Request) -> str:
+    """The key that the request came with, or nothing."""
+    kind, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
+
+
+def note_use(shop: Shop, caller: Caller, later: BackgroundTasks) -> None:
+    """Have it noted, once the answer is on its way, that the key is in use."""
+    if api_keys.is_to_be_noted(caller, now=shop.now()):
+        later.add_task(api_keys.note_use, shop, caller)

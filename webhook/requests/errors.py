@@ -77,12 +77,18 @@ async def _bad_request(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": "BadInput", "problems": problems}, 400)
 
 
+def without_database(path: str, error: Exception) -> tuple[int, dict[str, str], dict[str, str]]:
+    """What is answered while the database is away or has no connection to spare: status, body and headers. Whoever asks is to
+    come back, and nothing is broken."""
+    log.warning("database_away", path=path, error=str(getattr(error, "orig", error)))
+    return 503, {"error": "Unavailable"}, {"retry-after": "5"}
+
+
 async def _without_database(request: Request, error: Exception) -> JSONResponse:
-    """While the database is away or has no connection to spare, whoever asks is to come back, and nothing is broken."""
     if not database.is_away(error):
         raise error
-    log.warning("database_away", path=request.url.path, error=str(getattr(error, "orig", error)))
-    return JSONResponse({"error": "Unavailable"}, 503, {"Retry-After": "5"})
+    status, said, headers = without_database(request.url.path, error)
+    return JSONResponse(said, status, headers)
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:

@@ -11,6 +11,8 @@ from sqlmodel import Session, col, select
 
 from core.catalog.prices import costs
 from core.catalog.products import Kind, Price, Product
+from core.foundation.currencies import step_of
+from core.foundation.money import Money
 
 # A plan is billed by itself, and a workshop's date is chosen by itself.
 KINDS = (Kind.DOWNLOAD, Kind.LICENSE)
@@ -50,14 +52,16 @@ def weights(session: Session, parts: Sequence[Product], currency: str, *, now: d
     return found if all(found) else [1] * len(named)
 
 
-def shares(total: int, weights: Sequence[int]) -> list[int]:
-    """A total told apart by these weights: whole minor units that add up to it, the first parts taking what is left over."""
-    whole = sum(weights)
-    found = [total * weight // whole for weight in weights]
-    by_rest = sorted(range(len(weights)), key=lambda place: (-(total * weights[place] % whole), place))
-    for place in by_rest[: total - sum(found)]:
+def shares(total: Money, weights: Sequence[int]) -> list[int]:
+    """A total told apart by these weights: minor units that Stripe charges and that add up to it, the first parts taking what is
+    left over."""
+    step, whole = step_of(total.currency), sum(weights)
+    steps = total.amount // step
+    found = [steps * weight // whole for weight in weights]
+    by_rest = sorted(range(len(weights)), key=lambda place: (-(steps * weights[place] % whole), place))
+    for place in by_rest[: steps - sum(found)]:
         found[place] += 1
-    return found
+    return [each * step for each in found]
 
 
 def _problem(part_id: str, part: Product | None) -> str:

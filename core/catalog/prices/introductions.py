@@ -1,9 +1,10 @@
-"""Introductions: a promotion code by which the beginning of a plan costs less, told before it is typed at the payment page.
+"""Introductions: a promotion code by which the beginning of a plan costs less. It is told beforehand, and taken off when the plan
+is bought.
 
 A plan names it as `introductory_code`. It counts while it may be used: whether it may by this buyer, Stripe says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -12,6 +13,7 @@ from typing import Any
 from sqlmodel import Session
 
 from core.catalog import promotion_codes
+from core.catalog.products import Priced
 from core.foundation.money import Money
 
 
@@ -20,6 +22,7 @@ class Introduction:
     """What the code takes off: a `percent` or an amount `off`, of the first payment or `forever` of each. `first_time` if only
     from those who have never bought anything."""
 
+    stripe_id: str
     code: str
     percent: float | None
     off: Money | None
@@ -44,10 +47,21 @@ def of(session: Session, terms: Mapping[str, Any], *, livemode: bool, now: datet
     return by_code(session, code, livemode=livemode, now=now)
 
 
+def of_alone(
+    session: Session, sold: Sequence[Priced], total: Money, *, livemode: bool, now: datetime
+) -> Introduction | None:
+    """The same for what is bought at once, None also unless that is a plan alone: a code takes off all that is paid together.
+    And None where it takes nothing off this total."""
+    if len(sold) != 1 or not sold[0].price.interval:
+        return None
+    found = of(session, sold[0].product.terms, livemode=livemode, now=now)
+    return found if found and found.left_of(total) not in (None, total) else None
+
+
 def by_code(session: Session, code: str, *, livemode: bool, now: datetime) -> Introduction | None:
     """What a code of this name takes off, None where none may be used now."""
     row = promotion_codes.usable(session, code, livemode=livemode, now=now)
     if row is None:
         return None
     off = Money(row.amount_off, row.currency) if row.amount_off is not None and row.currency else None
-    return Introduction(row.code, row.percent_off, off, row.forever, row.first_time)
+    return Introduction(row.stripe_id or "", row.code, row.percent_off, off, row.forever, row.first_time)

@@ -46,7 +46,10 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
     gap: Annotated[
-        int, typer.Option("--gap", min=0, help="So many order numbers are left out: more than were given since.")
+        int,
+        typer.Option(
+            "--gap", min=0, max=100_000_000, help="So many order numbers are left out: more than were given since."
+        ),
     ] = 1000,
     another_key: Annotated[
         bool, typer.Option("--another-key", help="Take a backup that was made under another SECRET_KEY.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.command_line.answers import Json, say
+from core.command_line.arguments import MOST
 from core.opening import open_shop
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def rehearse(
         Path, typer.Option("--out", metavar="FOLDER", help="Where the record is kept.", file_okay=False)
     ] = Path("var/rehearsals"),
     patience: Annotated[
-        float, typer.Option("--patience", min=1, help="So many seconds what machines do is waited for.")
+        float, typer.Option("--patience", min=1, max=MOST, help="So many seconds what machines do is waited for.")
     ] = 60,
     as_json: Json = False,
 ) -> None:

@@ -1,11 +1,12 @@
 """What `pushcart hooks` does: the endpoints of the seller's own programs, and what they were told."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from core.command_line.answers import Json, one_of, refuse, say, table
+from core.command_line.arguments import moment
 from core.integrations import webhook_desk
 from core.opening import open_shop
 from core.outgoing.messages import DeliveryState
@@ -100,24 +101,20 @@ def remove(endpoint: _Endpoint, as_json: Json = False) -> None:
 @hook_commands.command("replay")
 def replay(
     subject: Annotated[str, typer.Argument(metavar="DELIVERY|ENDPOINT", show_default=False)],
-    since: Annotated[str, typer.Option(help="With an endpoint: from this moment on, as 2026-11-23T10:00 in UTC.")] = "",
-    until: Annotated[str, typer.Option(help="And to this one, or to now.")] = "",
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=moment, help="With an endpoint: from this moment on, as 2026-11-23T10:00 in UTC."),
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(parser=moment, help="And to this one, or to now.")] = None,
     as_json: Json = False,
 ) -> None:
     """Send one message again, or what an endpoint was told in some time."""
+    if until and not since:
+        refuse("--until needs --since, which says where it begins.")
     shop = open_shop()
     if not since:
         webhook_desk.send_again(shop, subject)
         say({"sent_again": 1}, "It is on its way again.", as_json)
         return
-    begin, end = _moment(since), _moment(until) if until else shop.now()
-    sent = webhook_desk.send_range_again(shop, subject, since=begin, until=end)
+    sent = webhook_desk.send_range_again(shop, subject, since=since, until=until or shop.now())
     say({"sent_again": sent}, f"{sent} messages are on their way again.", as_json)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        refuse(f"{text!r} is no moment such as 2026-11-23T10:00.")
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

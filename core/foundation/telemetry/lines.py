@@ -92,7 +92,7 @@ def _without_libraries(trace: traceback.TracebackException) -> None:
 
 def _masked(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
-        return {masking.masked(key, most=_VALUE): _masked(each, key) for key, each in value.items()}
+        return {masking.masked_name(key, most=_VALUE): _masked(each, key) for key, each in value.items()}
     if isinstance(value, list):
         return [_masked(each, name) for each in value]
     if masking.is_secret(name, value):

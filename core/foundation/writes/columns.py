@@ -1,12 +1,21 @@
 """Columns: how their values are handed to a database's driver. What SQLAlchemy looks up at every call is looked up once."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table
+from sqlalchemy import DateTime, Dialect, Enum, Table
+from sqlalchemy.types import TypeEngine
 
 Row = Mapping[str, Any]
 _Convert = Callable[[Any], Any]
+
+# Moments and names of states: the rows of one transaction have the same few again and again. So many are remembered, and
+# moments by all columns together.
+_REMEMBERED = 256
+_remembering: dict[tuple[type[TypeEngine[Any]], str], _Convert] = {}
 
 
 class Columns:
@@ -15,18 +24,20 @@ class Columns:
     def __init__(self, table: Table, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self._types = [table.c[name].type for name in names]
-        self._converters: dict[str, list[tuple[str, _Convert | None]]] = {}
+        self._converters: dict[str, list[tuple[int, _Convert]]] = {}
         self._readers: dict[str, list[tuple[int, str, _Convert]]] = {}
 
-    def values(self, row: Row, dialect: Dialect) -> tuple[Any, ...]:
+    def values(self, row: Row, dialect: Dialect) -> list[Any]:
         """What of a row is in these columns, as the driver takes it."""
-        return tuple(
-            [row[name] if convert is None else convert(row[name]) for name, convert in self._converted(dialect)]
-        )
+        values = [row[name] for name in self.names]
+        for place, convert in self._converted(dialect):
+            values[place] = convert(values[place])
+        return values
 
-    def arrays(self, rows: Sequence[Row], dialect: Dialect) -> tuple[list[Any], ...]:
-        """The same of several rows, each column by itself."""
-        return tuple([list(column) for column in zip(*(self.values(row, dialect) for row in rows), strict=True)])
+    def arrays(self, rows: Sequence[Row], dialect: Dialect) -> list[str]:
+        """The same of several rows, each column by itself, as PostgreSQL writes an array. The driver would look at each value."""
+        columns = zip(*(self.values(row, dialect) for row in rows), strict=True)
+        return ["{" + ",".join(map(_element, column)) + "}" for column in columns]
 
     def read(self, values: Sequence[Any], dialect: Dialect) -> dict[str, Any]:
         """A row as the driver gave it, by the names of these columns."""
@@ -39,18 +50,43 @@ class Columns:
         """What the database calls the types of these columns."""
         return [kind.compile(dialect) for kind in self._types]
 
-    def _converted(self, dialect: Dialect) -> list[tuple[str, _Convert | None]]:
-        if dialect.name not in self._converters:
-            converters = [kind.dialect_impl(dialect).bind_processor(dialect) for kind in self._types]
-            self._converters[dialect.name] = list(zip(self.names, converters, strict=True))
-        return self._converters[dialect.name]
+    def _converted(self, dialect: Dialect) -> list[tuple[int, _Convert]]:
+        known = self._converters.get(dialect.name)
+        if known is None:
+            found = [(place, _converter(kind, dialect)) for place, kind in enumerate(self._types)]
+            known = self._converters[dialect.name] = [(place, convert) for place, convert in found if convert]
+        return known
 
     def _read_by(self, dialect: Dialect) -> list[tuple[int, str, _Convert]]:
-        if dialect.name not in self._readers:
-            converters = [kind.dialect_impl(dialect).result_processor(dialect, None) for kind in self._types]
-            places = enumerate(zip(self.names, converters, strict=True))
-            self._readers[dialect.name] = [(place, name, convert) for place, (name, convert) in places if convert]
-        return self._readers[dialect.name]
+        known = self._readers.get(dialect.name)
+        if known is None:
+            found = [kind.dialect_impl(dialect).result_processor(dialect, None) for kind in self._types]
+            places = enumerate(zip(self.names, found, strict=True))
+            known = [(place, name, convert) for place, (name, convert) in places if convert]
+            self._readers[dialect.name] = known
+        return known
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    impl = kind.dialect_impl(dialect)
+    convert = impl.bind_processor(dialect)
+    if convert is None:
+        return None
+    plain = getattr(impl, "impl_instance", impl)
+    if isinstance(plain, DateTime):
+        return _remembering.setdefault((type(kind), dialect.name), lru_cache(_REMEMBERED)(convert))
+    return lru_cache(_REMEMBERED)(convert) if isinstance(plain, Enum) else convert
+
+
+def _element(value: Any) -> str:
+    """A value within an array of PostgreSQL's."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    # What is kept as JSON comes wrapped in what the driver knows it by.
+    text = value if isinstance(value, str) else str(value) if isinstance(value, date) else json.dumps(value.obj)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def mark(dialect: Dialect) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Table, inspect
+from sqlalchemy import Connection, Table
+from sqlalchemy.orm import InstanceState, SessionTransaction
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, SQLModel
 
@@ -18,6 +20,17 @@ from core.foundation.writes.updates import Delete, Update
 class BatchedSession(Session):
     """A session all of whose tables are plain ones: their keys and defaults are made here, and not by the database."""
 
+    _known: tuple[SessionTransaction, Connection] | None = None
+
+    def connection(self, *arguments: Any, **options: Any) -> Connection:
+        """The connection of the transaction that is open. SQLAlchemy would look for it anew at each statement."""
+        if self._known and self._known[0] is self._transaction and self._known[0].is_active and not options:
+            return self._known[1]
+        found = super().connection(*arguments, **options)
+        assert self._transaction
+        self._known = self._transaction, found
+        return found
+
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Write what is new, has changed or is to go. What has got another key SQLAlchemy writes, in whatever order it does."""
         if objects is not None:
@@ -29,11 +42,18 @@ class BatchedSession(Session):
 
     def tell(self) -> None:
         """The same, with whatever statement comes next: what is wrong with it is raised then."""
-        if any(map(_has_another_key, self.dirty)):
+        dirty = [*self.dirty]
+        if any(map(_has_another_key, dirty)):
             super().flush()
-        elif not self._is_clean():
+        elif dirty or self._new or self._deleted:
             self.dispatch.before_flush(self, None, None)
+            # Whoever is asked before may have changed some more.
             self._write([*self.new], [*self.dirty], [*self.deleted])
+
+    def _save_or_update_state(self, state: InstanceState[Any]) -> None:
+        # No table refers to another one's rows as objects: with a row comes no other, and none need be looked for.
+        state._orphaned_outside_of_session = False
+        self._save_or_update_impl(state)
 
     def _write(self, new: Sequence[SQLModel], dirty: Sequence[SQLModel], deleted: Sequence[SQLModel]) -> None:
         added, changed, gone = _by_table(new), _by_table(dirty), _by_table(deleted)
@@ -43,8 +63,15 @@ class BatchedSession(Session):
                 _insert(table)(self, [vars(row) for row in rows])
         for table in sorted(gone, key=_place, reverse=True):
             _delete(table)(self, [vars(row) for row in gone[table]])
-        self._register_persistent({inspect(row) for row in (*new, *dirty)})
-        self._remove_newly_deleted([inspect(row) for row in deleted])
+        self._register_persistent({instance_state(row) for row in new})
+        register_written(self, dirty)
+        self._remove_newly_deleted([instance_state(row) for row in deleted])
+
+
+def register_written(session: Session, rows: Sequence[SQLModel]) -> None:
+    """Have a session know that what has changed of these rows, whose keys have not, is written."""
+    InstanceState._commit_all_states([(instance_state(row), vars(row)) for row in rows], session.identity_map)
+    session._register_altered([instance_state(row) for row in rows])
 
 
 def tell(session: Session) -> None:
@@ -54,12 +81,12 @@ def tell(session: Session) -> None:
 
 def changed_in(row: SQLModel) -> tuple[str, ...]:
     """The columns of a row that have another value now than the database has."""
-    before = inspect(row).committed_state
-    return tuple(sorted(name for name in before if before[name] != getattr(row, name)))
+    before, now = instance_state(row).committed_state, vars(row)
+    return tuple(sorted([name for name in before if before[name] != now[name]]))
 
 
 def _has_another_key(row: SQLModel) -> bool:
-    return not inspect(row).committed_state.keys().isdisjoint(_names_of_key(row.__table__))  # type: ignore[attr-defined]
+    return not instance_state(row).committed_state.keys().isdisjoint(_names_of_key(row.__table__))  # type: ignore[attr-defined]
 
 
 def _by_table(rows: Iterable[SQLModel]) -> dict[Table, list[SQLModel]]:

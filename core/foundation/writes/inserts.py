@@ -39,10 +39,10 @@ class Insert:
         dialect = connection.dialect
         if len(rows) > 1 and dialect.name == "postgresql":
             self._unnested = self._unnested or self._of_arrays(dialect)
-            words, given = self._unnested, self._columns.arrays(rows, dialect)
+            words, given = self._unnested, [*self._columns.arrays(rows, dialect)]
         elif len(rows) == 1 or self._returns:
             words = self._of_values(len(rows), mark(dialect))
-            given = tuple(chain.from_iterable([self._columns.values(row, dialect) for row in rows]))
+            given = [*chain.from_iterable([self._columns.values(row, dialect) for row in rows])]
         else:  # one statement does for however many there are
             every = [self._columns.values(row, dialect) for row in rows]
             tell_each(connection, self._of_values(1, mark(dialect)), every)

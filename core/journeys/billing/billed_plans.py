@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlmodel import col, func, select
 
 from core.catalog.products import Product
-from core.foundation.errors import AccessDenied, PlanNotActive
+from core.foundation.errors import AccessDenied, PlanNotActive, SeatNotFound
 from core.foundation.money import Money
 from core.kinds.grants import Grant
 from core.orders.orders import Order
@@ -41,8 +41,18 @@ def find(shop: Shop, email: str, grant_id: str) -> BilledPlan:
         mine = customers.whose(session, email)
         grant = session.get(Grant, grant_id)
         order = session.get(Order, grant.order_id) if grant else None
-        if grant is None or order is None or mine is None or order.customer_id != mine:
+        if order is None or mine is None or order.customer_id != mine:
             raise AccessDenied()
+    return of_grant(shop, grant_id)
+
+
+def of_grant(shop: Shop, grant_id: str) -> BilledPlan:
+    """The plan of a grant, whoever asks. Raises SeatNotFound where there is none, or PlanNotActive."""
+    with shop.reading() as session:
+        grant = session.get(Grant, grant_id)
+        order = session.get(Order, grant.order_id) if grant else None
+        if grant is None or order is None:
+            raise SeatNotFound(seat=grant_id)
         query = (
             select(SubscriptionItem, Subscription)
             .join(Subscription, col(Subscription.id) == SubscriptionItem.subscription_id)

@@ -5,9 +5,14 @@ Stripe bills the difference for the rest of the period at once, or credits it. T
 
 from dataclasses import dataclass
 
-from core.foundation.errors import BadQuantity, PlanChanged
+from core.foundation.errors import BadQuantity, PlanChanged, PlanChangeUnsure, StripeUnreachable
 from core.foundation.money import Money
 from core.journeys.billing import billed_plans, plans
+from core.journeys.billing.billed_plans import BilledPlan
+from core.orders import history
+from core.people import deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
 from core.shop import Shop
 
 
@@ -30,7 +35,15 @@ def preview(shop: Shop, email: str, grant_id: str, quantity: int) -> Change:
 
     Raises AccessDenied, BadQuantity, PlanNotActive for a plan that ends or is not paid, or StripeTrouble.
     """
-    plan = billed_plans.find(shop, email, grant_id)
+    return _worked_out(shop, billed_plans.find(shop, email, grant_id), grant_id, quantity)
+
+
+def preview_for_staff(shop: Shop, grant_id: str, quantity: int) -> Change:
+    """The same for somebody at the owner's side. Raises SeatNotFound, BadQuantity, PlanNotActive, or StripeTrouble."""
+    return _worked_out(shop, billed_plans.of_grant(shop, grant_id), grant_id, quantity)
+
+
+def _worked_out(shop: Shop, plan: BilledPlan, grant_id: str, quantity: int) -> Change:
     if not 1 <= quantity <= plan.most or quantity == plan.quantity:
         raise BadQuantity(product=plan.product, quantity=quantity, most=plan.most)
     at = int(shop.now().timestamp())
@@ -49,8 +62,34 @@ def carry_out(shop: Shop, email: str, change: Change) -> None:
     Raises PlanChanged where the plan has other seats by now, and what `preview` raises.
     """
     plan = billed_plans.find(shop, email, change.grant_id)
+    _check(plan, change)
+    _tell_stripe(shop, plan, change)
+
+
+def carry_out_by_staff(shop: Shop, change: Change, *, deed: Deed) -> None:
+    """The same on an owner's word: its buyer is billed, as was shown. It is noted on the order.
+
+    Raises NotPermitted, DoneAlready, SeatNotFound, PlanChanged, PlanNotActive, StripeRefused, or PlanChangeUnsure where Stripe
+    gave no answer.
+    """
+    plan, now = billed_plans.of_grant(shop, change.grant_id), shop.now()
+    _check(plan, change)
+    said = f"{change.before} to {change.after}"
+    with shop.transaction() as session:
+        who = deeds.begin(session, shop.settings, deed, Action.CHANGE_PLAN, subject=plan.order_id, detail=said, now=now)
+        history.note(session, plan.order_id, f"seats_changed:{deed.token}", actor=who.role, detail=said, now=now)
+    try:
+        _tell_stripe(shop, plan, change)
+    except StripeUnreachable:
+        raise PlanChangeUnsure() from None
+
+
+def _check(plan: BilledPlan, change: Change) -> None:
     if plan.quantity != change.before:
         raise PlanChanged()
+
+
+def _tell_stripe(shop: Shop, plan: BilledPlan, change: Change) -> None:
     key = f"seats:{plan.subscription}:{change.before}:{change.after}:{change.at}"
     shop.stripe.change_item(plan.subscription, plan.item, {"quantity": change.after}, at=change.at, key=key)
     plans.refresh(shop, plan.subscription)

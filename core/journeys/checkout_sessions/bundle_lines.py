@@ -11,6 +11,7 @@ from core.catalog import tax
 from core.catalog.prices import bundles
 from core.catalog.products import Priced, Product
 from core.foundation.errors import BadQuantity, Withdrawn
+from core.foundation.money import Money
 from core.orders.orders import LineDraft
 
 
@@ -45,7 +46,9 @@ def _parts(
         raise Withdrawn(product=bundle.id)
     if not 1 <= draft.quantity <= bundle.max_quantity:
         raise BadQuantity(product=bundle.id, quantity=draft.quantity, most=bundle.max_quantity)
-    shares = bundles.shares(draft.unit_amount, bundles.weights(session, parts, draft.currency, now=now))
+    shares = bundles.shares(
+        Money(draft.unit_amount, draft.currency), bundles.weights(session, parts, draft.currency, now=now)
+    )
     return [
         replace(
             draft, product_id=part.id, kind=part.kind, name=f"{part.name} ({bundle.name})", image=part.image,

@@ -95,6 +95,7 @@ def apply(shop: Shop, kind: Kind, data: bytes, *, deed: Deed | None, progress: P
     """
     with shop.reading() as session:
         sheet, read = _read(shop, session, kind, data)
+        prefix = brand.order_prefix(products.texts(session), shop.settings)
     with shop.transaction() as session:
         _note(shop, session, kind, f"{len(read)} lines, {sheet.columns.source}", deed)
     done: list[Result] = []
@@ -106,7 +107,7 @@ def apply(shop: Shop, kind: Kind, data: bytes, *, deed: Deed | None, progress: P
             results = list(_results(part, there))
             for (_, entry), result in zip(part, results, strict=True):
                 if result.outcome is Outcome.NEW and isinstance(entry, Entry):
-                    _write(shop, session, entry, sheet.columns.source, now=shop.now())
+                    _write(shop, session, entry, sheet.columns.source, prefix=prefix, now=shop.now())
         done += results
         if progress:
             progress(len(done), len(read))
@@ -181,7 +182,7 @@ def _detail(entry: Entry) -> str:
     return f"{entry.number}, {entry.title}, {entry.amount.format()}, {entry.placed_at:%Y-%m-%d}{access}"
 
 
-def _write(shop: Shop, session: Session, entry: Entry, source: str, *, now: datetime) -> None:
+def _write(shop: Shop, session: Session, entry: Entry, source: str, *, prefix: str, now: datetime) -> None:
     customer_id = customers.remember(session, entry.email, how=How.OWNER, now=now)
     if isinstance(entry, CustomerEntry):
         session.add(
@@ -191,7 +192,8 @@ def _write(shop: Shop, session: Session, entry: Entry, source: str, *, now: date
             )
         )  # fmt: skip
         return
-    order_id = _open(shop, session, entry, customer_id, now=now) if entry.with_access and entry.product else None
+    opens = entry.with_access and entry.product
+    order_id = _open(shop, session, entry, customer_id, prefix=prefix, now=now) if opens else None
     session.add(
         PastOrder(
             id=entry.key, customer_id=customer_id, source=source, number=entry.number, placed_at=entry.placed_at,
@@ -202,11 +204,10 @@ def _write(shop: Shop, session: Session, entry: Entry, source: str, *, now: date
     )  # fmt: skip
 
 
-def _open(shop: Shop, session: Session, entry: OrderEntry, customer_id: str, *, now: datetime) -> str:
+def _open(shop: Shop, session: Session, entry: OrderEntry, customer_id: str, *, prefix: str, now: datetime) -> str:
     assert entry.product
     product = session.get_one(Product, entry.product.id)
     bought = PastPurchase(entry.key, entry.email, customer_id, product, entry.amount.currency, entry.placed_at)
-    prefix = brand.order_prefix(products.texts(session), shop.settings)
     order = past_access.give(session, bought, livemode=shop.settings.livemode, prefix=prefix, actor="import", now=now)
     return order.id
 

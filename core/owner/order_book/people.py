@@ -46,10 +46,17 @@ class SeatedView:
 class SeatsView:
     """The seats of one of the order's plans: the buyer has one of so many if they sit, then those who were given one."""
 
+    grant_id: str
     product: str
     quantity: int
     buyer_sits: bool
     people: tuple[SeatedView, ...]
+    active: bool
+
+    @property
+    def free(self) -> int:
+        """How many seats nobody has, or is asked to take."""
+        return max(self.quantity - self.buyer_sits - len(self.people), 0)
 
 
 def places(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[PlaceView, ...]:
@@ -86,7 +93,10 @@ def seats(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[S
     )
     found: dict[str, SeatsView] = {}
     for grant, name, seat in session.exec(query):
-        known = found.get(grant.id) or SeatsView(name, grant.quantity, grant.buyer_sits, ())
+        known = found.get(grant.id)
         seated = (SeatedView(seat.id, seat.email, name, seat.state, seat.since),) if seat else ()
-        found[grant.id] = SeatsView(name, grant.quantity, grant.buyer_sits, (*known.people, *seated))
+        found[grant.id] = SeatsView(
+            grant.id, name, grant.quantity, grant.buyer_sits, (*(known.people if known else ()), *seated),
+            grant.state is GrantState.ACTIVE,
+        )  # fmt: skip
     return tuple(found.values())

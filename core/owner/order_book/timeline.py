@@ -68,6 +68,9 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "place_moved": ("A place was moved to another date", Tone.PLAIN),
     "plan_switched": ("The plan is billed for another interval", Tone.PLAIN),
     "places_canceled": ("Places were canceled", Tone.BACK),
+    "seats_changed": ("The plan has another number of seats", Tone.PLAIN),
+    "seat_given": ("A seat of the plan was given", Tone.PLAIN),
+    "seat_taken": ("A seat of the plan was taken away", Tone.PLAIN),
     "resent": ("The receipt was sent again", Tone.PLAIN),
 }
 # What those who do things without signing in are called.

@@ -1,7 +1,9 @@
 """Events that wait together are taken together: at the price of one, and without one being the other's trouble."""
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -181,8 +183,40 @@ def test_when_the_database_is_away_nothing_is_tried_in_parts(
     }
 
 
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs in a thread of its own, as a server's does."""
+    running = asyncio.new_event_loop()
+    thread = threading.Thread(target=running.run_forever)
+    thread.start()
+    yield running
+    running.call_soon_threadsafe(running.stop)
+    thread.join()
+    running.close()
+
+
+Door = Callable[[Shop], Callable[[Told], "Future[Outcome]"]]
+
+
+@pytest.fixture
+def door(loop: asyncio.AbstractEventLoop) -> Door:
+    """A shop's intake: each event that it is given waits there by the time that its answer can be asked for."""
+
+    def of(shop: Shop) -> Callable[[Told], "Future[Outcome]"]:
+        intake = Intake(lambda: shop)
+
+        def put(event: Told) -> "Future[Outcome]":
+            answer = asyncio.run_coroutine_threadsafe(intake.take(event), loop)
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(30)
+            return answer
+
+        return put
+
+    return of
+
+
 def test_while_one_batch_is_taken_the_next_one_gathers(
-    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, stripe: FakeStripe, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_ids, events = paid_orders(shop, stripe, 6, "guide-eur")
     begun, may_go_on, sizes = Event(), Event(), []
@@ -195,44 +229,43 @@ def test_while_one_batch_is_taken_the_next_one_gathers(
         return taken(of, batch)
 
     monkeypatch.setattr(inbox, "take_all", slowly)
-    intake = Intake(lambda: shop)
+    intake = door(shop)
     waiting = told(shop, *events)
-    answers = [intake.put(waiting[0])]
+    answers = [intake(waiting[0])]
     assert begun.wait(30)
-    answers += [intake.put(each) for each in waiting[1:]]
+    answers += [intake(each) for each in waiting[1:]]
     assert not any(answer.done() for answer in answers)
     may_go_on.set()
     assert [answer.result(30).order_id for answer in answers] == order_ids
     assert sizes == [1, 5]
 
 
-def test_whoever_put_in_what_fails_hears_of_it_and_nobody_else(roomy: Shop, stripe: FakeStripe) -> None:
+def test_whoever_put_in_what_fails_hears_of_it_and_nobody_else(roomy: Shop, stripe: FakeStripe, door: Door) -> None:
     _, events = paid_orders(roomy, stripe, 3, "guide-eur")
     events[1]["data"]["object"]["amount_total"] = "a lot"
-    intake = Intake(lambda: roomy)
-    answers = [intake.put(each) for each in told(roomy, *events)]
+    intake = door(roomy)
+    answers = [intake(each) for each in told(roomy, *events)]
     errors = [answer.exception(30) for answer in answers]
     assert [type(error) for error in errors] == [type(None), TypeError, type(None)]
 
 
-def test_what_somebody_put_in_who_went_away_is_taken_all_the_same(shop: Shop, stripe: FakeStripe) -> None:
+def test_what_somebody_put_in_who_went_away_is_taken_all_the_same(shop: Shop, stripe: FakeStripe, door: Door) -> None:
     [order_id, other], events = paid_orders(shop, stripe, 2, "guide-eur")
-    intake = Intake(lambda: shop)
+    intake = door(shop)
     gone, waits = told(shop, *events)
-    answer = intake.put(gone)
-    answer.cancel()
-    assert intake.put(waits).result(30).order_id == other
+    intake(gone).cancel()
+    assert intake(waits).result(30).order_id == other
     assert builders.status(shop, order_id) == "fulfilled"
 
 
 def test_an_intake_that_had_nothing_to_do_for_long_takes_what_comes_then(
-    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, stripe: FakeStripe, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.events.intake._IDLE", 0.01)
     order_ids, events = paid_orders(shop, stripe, 2, "guide-eur")
-    intake, others = Intake(lambda: shop), set(threading.enumerate())
+    intake, others = door(shop), set(threading.enumerate())
     for order_id, each in zip(order_ids, told(shop, *events), strict=True):
-        assert intake.put(each).result(30).order_id == order_id
+        assert intake(each).result(30).order_id == order_id
         eventually(lambda: not set(threading.enumerate()) - others)
 
 

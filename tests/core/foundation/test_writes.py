@@ -61,6 +61,7 @@ def test_every_table_is_a_plain_one() -> None:
         assert isinstance(table, Table)
         assert [*mapper.columns.keys()] == [column.name for column in table.columns], table.name
         assert not [column.name for column in table.columns if column.server_default or column.onupdate], table.name
+        assert not [*mapper.relationships], f"with a row of {table.name} another would have to be added"
         assert table.autoincrement_column is None, f"the database would make the keys of {table.name}"
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.foundation.errors import AmountTooSmall, NoSuchPayment, NothingToRefund, RefundTooBig
+from core.foundation.errors import AmountTooSmall, AmountUneven, NoSuchPayment, NothingToRefund, RefundTooBig
 from core.orders import allocation
 from core.orders.allocation import Portion, Refundable, Wanted, allocate
 from core.orders.payment_lines import Share
@@ -75,6 +75,27 @@ def test_the_least_there_is_may_go_back_and_is_named_to_who_asks_for_less() -> N
     with pytest.raises(AmountTooSmall) as refusal:
         parts(Wanted(0))
     assert (refusal.value.amount, refusal.value.least, refusal.value.currency) == (0, 1, "eur")
+
+
+def test_only_what_stripe_moves_of_a_currency_goes_back() -> None:
+    halves = [Refundable("pi_1", 19990, {"guide": 9995, "kit": 9995})]
+
+    def dinars(wanted: Wanted) -> list[Portion]:
+        return allocate(halves, wanted, order_id="ord_1", currency="kwd")
+
+    assert dinars(Wanted()) == [Portion("pi_1", 19990)]
+    assert dinars(Wanted(10)) == [Portion("pi_1", 10)]
+    # A code took half of the last coin: what is left of it goes back with the whole.
+    assert dinars(Wanted(line_ids=("guide",))) == [Portion("pi_1", 9990, {"guide": 9990})]
+    with pytest.raises(AmountUneven) as refusal:
+        dinars(Wanted(1005))
+    assert refusal.value.near == (1000, 1010)
+    with pytest.raises(RefundTooBig):
+        dinars(Wanted(10000, ("guide",)))
+    with pytest.raises(NothingToRefund):
+        allocate(
+            [Refundable("pi_1", 100, {"guide": 50})], Wanted(line_ids=("guide",)), order_id="ord_1", currency="isk"
+        )
 
 
 amounts = st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=1, max_size=5)

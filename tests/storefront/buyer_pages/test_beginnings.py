@@ -1,12 +1,18 @@
 """How a plan begins, before it is bought: when and what is charged first, and what an introductory code makes of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.catalog.catalog_file import ProductEntry
 from core.catalog.products import Product
 from core.catalog.promotion_codes import PromotionCode
+from core.foundation.errors import StripeRefused
+from core.gateway.sessions import CheckoutState
+from core.journeys import checkout
 from core.shop import Shop
 from tests import builders
+from tests.fakes import FakeStripe
 from tests.storefront.conftest import Visitor, words
 
 
@@ -42,10 +48,37 @@ def test_a_code_that_makes_the_first_payment_less_is_told_before_and_in_the_cart
     said = "First year **€45.00** instead of €90.00 with the code **HELLO** if it is your first purchase here."
     assert said in words(visitor.opens("product", p="plan"))
     visitor.puts("plan-month", 3)
-    assert "First month **€13.50** instead of €27.00 with the code **HELLO**" in words(visitor.opens("cart"))
+    said = words(visitor.opens("cart"))
+    assert "First month **€13.50** instead of €27.00 with the code **HELLO**" in said
+    assert "Discount codes are entered there" not in said
+    visitor.goes_to_payment()
+    assert builders.attempts(visitor.shop)[-1].parameters["discounts"] == [{"promotion_code": "promo_1"}]
     # Together with something else it would not be the plan alone that costs less.
     visitor.puts("guide-eur")
-    assert "HELLO" not in words(visitor.opens("cart"))
+    said = words(visitor.opens("cart"))
+    assert "HELLO" not in said
+    assert "Discount codes are entered there" in said
+    visitor.goes_to_payment()
+    assert builders.attempts(visitor.shop)[-1].parameters["allow_promotion_codes"] is True
+
+
+@builders.on_sqlite
+def test_where_stripe_takes_the_code_from_nobody_like_this_buyer_the_plan_is_to_be_had_without(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    begins_with(shop)
+    builders.add_code(shop, "SPRING")
+    # Another code that was asked for goes before the plan's own.
+    checkout.start(shop, replace(builders.a_basket("plan-month", cart="c2", browser="br_2"), code="SPRING"))
+    (other,) = builders.attempts(shop)
+    assert other.parameters["discounts"] == [{"promotion_code": "promo_SPRING"}]
+    stripe.trouble = [StripeRefused("promotion_code_customer_not_first_time", "This code is for new customers.")]
+    _, session_id = builders.opened(shop, "plan-month")
+    mine = [row for row in builders.attempts(shop) if row.order_id != other.order_id]
+    without, with_it = sorted(mine, key=lambda row: "discounts" in row.parameters)
+    assert (without.stripe_checkout_session_id, with_it.state) == (session_id, CheckoutState.EXPIRED)
+    assert without.parameters["allow_promotion_codes"] is True
+    assert stripe.sessions[session_id]["status"] == "open"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from core.people.customer_notes import CustomerNote
 from core.people.customers import Customer, CustomerAddress
 from core.people.staff import Role
 from core.registers import customers
+from core.rights import declarations
+from core.rights.declarations import Declaration
 from core.shop import Shop
 from tests import builders, colleagues
 from tests.builders import bought, deliver, opened
@@ -70,6 +72,23 @@ def test_the_newest_come_first_and_are_found_by_address_name_and_order(owner: Vi
     sound(tab.text_input(key="f-text").set_value("ada").run())
     assert tab.query_params["text"] in ("ada", ["ada"])
     assert len(listed(tab)) == 1
+
+
+@builders.on_sqlite
+def test_what_they_agreed_to_and_withdrew_from_is_said_over_all_orders(owner: Visitor) -> None:
+    shop, stripe = owner.shop, owner.stripe
+    first, other = (sells_to(shop, stripe, NORA, cart=f"cart_{number}") for number in range(2))
+    elsewhere = sells_to(shop, stripe, ADA, cart="cart_9")
+    numbers = [builders.order(shop, each).number for each in (first, other, elsewhere)]
+    declarations.declare(shop, Declaration("do_1", order_id=first, lines=()), declarations.Visitor(signed_in=NORA))
+    declarations.declare(shop, Declaration("do_2", reference="lost", email=NORA.upper()), declarations.Visitor())
+    said = words(opens(owner, "customer", id=customer_of(shop, NORA)))
+    assert "my right of withdrawal ends with that." in said
+    assert all(f"{number}, not ticked" in said for number in numbers[:2])
+    assert "not known of what" in said
+    assert said.count("To decide") == 2
+    assert numbers[2] not in said
+    assert "Withdrawals" not in words(opens(owner, "customer", id=customer_of(shop, ADA)))
 
 
 def test_what_was_spent_is_said_per_currency_and_never_added_up(owner: Visitor) -> None:

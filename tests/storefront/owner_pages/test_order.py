@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.foundation.errors import StripeRefused
+from core.foundation.errors import StripeRefused, StripeUnreachable
 from core.journeys import refund
 from core.kinds import license_keys
 from core.kinds.grants import Grant
 from core.kinds.places.attendees import Attendee
+from core.kinds.seats import Seat, SeatState
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
@@ -20,8 +21,8 @@ from core.rights.declarations import Declaration
 from core.seats import invitations
 from tests import builders
 from tests.builders import bought, subscribed
-from tests.core.seats.test_seats import PEOPLE, joins
-from tests.storefront.conftest import Visitor, sound, words
+from tests.core.seats.test_seats import PEOPLE, code_for, joins
+from tests.storefront.conftest import Visitor, labels, sound, words
 
 
 @pytest.fixture
@@ -84,6 +85,82 @@ def test_who_comes_and_who_has_a_seat_stands_with_the_ways_to_both(visitor: Visi
     tab = visitor.opens("subscriptions", folder="owner_pages", order=plan_id)
     assert "3 seats (2 taken, 1 invited)" in words(tab)
     assert "No plan" in words(visitor.opens("subscriptions", folder="owner_pages", order="ord_none"))
+
+
+@builders.on_sqlite
+def test_staff_give_and_take_back_seats_of_a_plan_each_written_down(visitor: Visitor) -> None:
+    visitor.works_as(Role.SUPPORT)
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, _ = subscribed(shop, stripe, ("plan-month", 2))
+    (grant,) = builders.rows(shop, Grant)
+    tab = begins(visitor, order_id, f"give-{grant.id}")
+    sound(tab.text_input(key="seat-guest").set_value(PEOPLE[0]).run())
+    sound(tab.button(key="give-seat-do").click().run())
+    (seat,) = builders.rows(shop, Seat)
+    assert (seat.email, seat.state) == (PEOPLE[0], SeatState.INVITED)
+    invitations.accept(shop, seat.id, code_for(shop, PEOPLE[0]))
+    tab, stale = (begins(visitor, order_id, f"take-{seat.id}") for _ in range(2))
+    assert "Give a seat" not in labels(tab)  # all are taken
+    assert "More or fewer seats" not in labels(tab)  # support bills nobody
+    assert f"{PEOPLE[0]}" in words(tab)
+    sound(tab.button(key="take-seat-do").click().run())
+    assert [row.state for row in builders.rows(shop, Seat)] == [SeatState.REMOVED]
+    sound(stale.button(key="take-seat-do").click().run())
+    assert "take-seat-do" not in [each.key for each in stale.button]
+    told = [(each.action, each.subject, each.detail) for each in builders.rows(shop, AuditEntry)]
+    assert told == [("seats", order_id, "seat_given"), ("seats", order_id, "seat_taken")]
+    said = "".join(each.label for each in opens(visitor, order_id).expander)
+    assert "A seat of the plan was given" in said
+    assert "A seat of the plan was taken away" in said
+
+
+@builders.on_sqlite
+def test_an_owner_changes_how_many_seats_there_are_at_what_was_shown(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, subscription = subscribed(shop, stripe, ("plan-month", 2))
+    (grant,) = builders.rows(shop, Grant)
+    tab, stale = (begins(visitor, order_id, f"seats-{grant.id}") for _ in range(2))
+    assert "What its buyer pays is shown before" in words(tab)
+    for each, wanted in ((tab, 4), (stale, 5)):
+        sound(each.number_input(key="seats-wanted").set_value(wanted).run())
+        assert "Its buyer is billed" in words(each)
+        assert "monthly" in words(each)
+    sound(tab.button(key="seats-do").click().run())
+    assert "The plan has 4 seats now." in words(tab)
+    assert stripe.subscriptions[subscription]["items"]["data"][0]["quantity"] == 4
+    assert [row.quantity for row in builders.rows(shop, Grant)] == [4]
+    sound(stale.button(key="seats-do").click().run())
+    assert "has other seats by now" in stale.warning[0].value
+    (entry,) = builders.rows(shop, AuditEntry)
+    assert (entry.action, entry.subject, entry.detail) == ("change_plan", order_id, "2 to 4")
+    tab = begins(visitor, order_id, f"seats-{grant.id}")
+    stripe.trouble = [StripeUnreachable("api_connection_error")]
+    sound(tab.number_input(key="seats-wanted").set_value(1).run())
+    assert "what it costs isn't known" in tab.warning[0].value
+    sound(tab.number_input(key="seats-wanted").set_value(3).run())
+    assert "taken off what comes next" in words(tab)
+    stripe.trouble = [StripeUnreachable("api_connection_error")]
+    sound(tab.button(key="seats-do").click().run())
+    assert "isn't certain that the plan has changed" in tab.warning[0].value
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])
+def test_nobody_else_changes_a_plan_also_by_a_forged_dialog(visitor: Visitor, role: Role) -> None:
+    visitor.works_as(role)
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, subscription = subscribed(shop, stripe, ("plan-month", 2))
+    (grant,) = builders.rows(shop, Grant)
+    tab = opens(visitor, order_id)
+    assert ("Give a seat" in labels(tab)) is (role is Role.SUPPORT)
+    tab.session_state["dialog"] = f"seats-{grant.id}"
+    sound(tab.run())
+    sound(tab.number_input(key="seats-wanted").set_value(4).run())
+    sound(tab.button(key="seats-do").click().run())
+    assert "your role doesn't allow this" in tab.warning[0].value
+    assert stripe.subscriptions[subscription]["items"]["data"][0]["quantity"] == 2
+    assert builders.rows(shop, AuditEntry) == []
 
 
 def test_what_its_buyer_agreed_to_and_withdrew_from_is_there(visitor: Visitor, order_id: str) -> None:

@@ -247,6 +247,7 @@ def test_whoever_only_looks_where_a_link_leads_orders_and_holds_nothing(
         ("quantity=-%31", "from 1 to 5 at a time", {"quantity": "1"}),
         ("quantity=%D9%A3", "from 1 to 5 at a time", {"quantity": "1"}),
         ("quantity=3&code=%3Cscript%3E", "The code &lt;script&gt; isn&#x27;t one", {"quantity": "3", "code": ""}),
+        ("amount=30", "this has a fixed price", {"price": "guide-eur"}),
         ("date=clinic/1", "The date that this link names", {"price": "guide-eur"}),
     ],
 )  # fmt: skip
@@ -257,6 +258,42 @@ def test_what_of_a_link_does_not_hold_is_said_and_the_rest_is_kept(
     html = browser.get(f"/buy/guide?{query}").text
     assert sentence in html
     assert fields.items() <= Form(html).fields.items()
+
+
+@pytest.mark.parametrize(
+    ("amount", "sentence", "field"),
+    [
+        ("12,50", "", "12.50"), ("5", "", "5.00"), ("", "", "29.00"), ("4.99", "The link names less than €5", "29.00"),
+        ("1250.001", "can&#x27;t be read", "29.00"), ("-7", "can&#x27;t be read", "29.00"),
+        ("%D9%A3", "can&#x27;t be read", "29.00"),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_a_link_says_what_is_paid_where_buyers_may_in_the_units_of_the_page(
+    browser: TestClient, shop: Shop, amount: str, sentence: str, field: str
+) -> None:
+    with shop.transaction() as session:
+        session.get_one(Price, "guide-eur").minimum = 500
+    html = browser.get(f"/buy/guide?quantity=2&amount={amount}").text
+    assert sentence in html
+    assert Form(html).fields["amount"] == field
+    assert "€29 is suggested, €5 is the least." in html
+    whole = {"12.50": "€25", "5.00": "€10", "29.00": "€58"}[field]
+    assert f'<p class="sum">{whole}</p>' in html
+
+
+@builders.on_sqlite
+def test_a_link_to_a_plan_tells_of_the_code_that_it_is_begun_with(browser: TestClient, shop: Shop) -> None:
+    builders.add_code(shop, "HELLO", percent=50)
+    with shop.transaction() as session:
+        session.get_one(Product, "plan").terms = {"introductory_code": "HELLO"}
+    html = browser.get("/buy/plan?price=plan-month").text
+    assert "With the code HELLO, for the first payment." in html
+    assert "€4.50" in html
+    answer = browser.post("/api/checkout/form", data=Form(html).fields)
+    assert answer.status_code == 303
+    (row,) = builders.rows(shop, Checkout)
+    assert row.parameters["discounts"] == [{"promotion_code": "promo_HELLO"}]
 
 
 @builders.on_sqlite
