@@ -28,12 +28,13 @@ from typing import Any, TextIO
 
 ROOT = Path(__file__).parents[1]
 # The modules that can be run so.
-RUN = ("core.cli", "uvicorn", "worker")
+RUN = ("core.cli", "sandbox", "streamlit", "uvicorn", "worker")
 # What they import sooner or later, beside all that stands in these packages. It does nothing when it is imported.
-PACKAGES = ("core", "webhook", "worker")
+PACKAGES = ("core", "sandbox", "webhook", "worker")
 LIBRARIES = (
-    "alembic.command", "dbos", "jinja2", "psycopg", "rich.progress", "sqlalchemy.dialects.postgresql.psycopg", "stripe",
-    "typer.rich_utils", "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.main", "uvicorn.protocols.http.httptools_impl",
+    "alembic.command", "dbos", "jinja2", "psycopg", "rich.progress", "sqlalchemy.dialects.postgresql.psycopg",
+    "streamlit.starlette", "streamlit.web.bootstrap", "streamlit.web.cli", "stripe", "typer.rich_utils",
+    "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.main", "uvicorn.protocols.http.httptools_impl",
 )  # fmt: skip
 
 _MOST_BYTES = 100_000

@@ -20,6 +20,7 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
+from tests import fork_server
 from tests.bench import (
     checkout,
     downloads,
@@ -59,6 +60,27 @@ _LOST = {
     "an order that is fulfilled": "update orders set status = 'paid' where id = 'ord_bench_00000001'",
     "an event that was applied": "update stripe_events set state = 'failed' where id = 'evt_bench_00000001'",
 }
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts that need not import anything: what they do is as it is, and nobody looks at how long it takes."""
+    scripts = tuple(f"tests.bench.{name}" for name in ("office", "reads", "stock"))
+    monkeypatch.setattr(fork_server, "RUN", (*fork_server.RUN, *scripts))
+
+    def run(version: Version, script: str, plan: dict[str, Any], *, cwd: Path) -> dict[str, Any]:
+        written = cwd / f"{script}.json"
+        written.write_text(json.dumps(plan))
+        streams = {"stdout": subprocess.PIPE, "text": True}
+        running = fork_server.start(
+            f"tests.bench.{script}", str(written), cwd=cwd, env=version.environment(), **streams
+        )
+        said, _ = running.communicate()
+        assert running.returncode == 0
+        answer: dict[str, Any] = json.loads(said.splitlines()[-1])
+        return answer
+
+    monkeypatch.setattr(Version, "run", run)
 
 
 @pytest.fixture
@@ -131,6 +153,7 @@ def test_what_was_answered_wrongly_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert json.loads(json.dumps(load.main(asdict(plan))))["wrong"] == {"500 in place of 200": 2}
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("kind", DATABASES)
 def test_a_short_run_is_measured_and_nothing_is_wrong(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -144,6 +167,7 @@ def test_a_short_run_is_measured_and_nothing_is_wrong(
     assert all(rate > 0 for by_version in rates.values() for rate in by_version["here"])
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("kind", DATABASES)
 def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None:
     figures = Figures((HERE,))
@@ -154,6 +178,7 @@ def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None
     assert all(took > 0 for [took] in beyond)
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("kind", ["sqlite"])  # the questions themselves are tested on both
 def test_entitlements_are_asked_for_beside_a_route_that_does_nothing(kind: str, tmp_path: Path) -> None:
     figures = Figures((HERE,))
@@ -163,6 +188,7 @@ def test_entitlements_are_asked_for_beside_a_route_that_does_nothing(kind: str, 
     assert len({measure for measure, _ in figures.values}) == 4
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("kind", ["sqlite"])  # the calls themselves are tested on both
 def test_licences_are_asked_about_beside_a_route_that_does_nothing(kind: str, tmp_path: Path) -> None:
     figures = Figures((HERE,))
@@ -178,6 +204,7 @@ def test_licences_are_asked_about_beside_a_route_that_does_nothing(kind: str, tm
     )
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_whole_file_is_downloaded_or_said_to_be_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = Figures((HERE,))
     downloads.measure(Bench(tmp_path / "whole", (HERE,), ("sqlite",), runs=1, megabytes=3), figures)
@@ -188,6 +215,7 @@ def test_a_whole_file_is_downloaded_or_said_to_be_wrong(tmp_path: Path, monkeypa
     assert len(figures.wrong) == 2  # neither the same nor as long
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_launch_day_is_answered_and_each_buyer_has_a_payment_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +228,7 @@ def test_a_launch_day_is_answered_and_each_buyer_has_a_payment_page(
     assert figures.values["launch day, purchases", "answered/s"]["here"][0] > 0
 
 
+@pytest.mark.usefixtures("forked")
 # Each script once and each database once: what they read is held on both by `test_scale`.
 @pytest.mark.parametrize(("kind", "script"), [("sqlite", "office"), ("postgres", "reads")])
 def test_all_reads_of_a_long_past_are_timed(

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from core.shop import Shop
 from tests import builders
@@ -19,9 +20,11 @@ from webhook.app import create_app
 
 
 @pytest.fixture
-def client(shop: Shop) -> TestClient:
+def client(shop: Shop, portal: BlockingPortal) -> TestClient:
     """A browser that follows no redirect, so that the tests see them."""
-    return TestClient(create_app(shop), raise_server_exceptions=False, follow_redirects=False)
+    made = TestClient(create_app(shop), raise_server_exceptions=False, follow_redirects=False)
+    made.portal = portal
+    return made
 
 
 Tell = Callable[[str, dict], str]

@@ -4,6 +4,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from core.shop import Shop
 
@@ -15,7 +16,9 @@ from webhook.app import create_app
 
 
 @pytest.fixture
-def unlimited(shop: Shop) -> TestClient:
+def unlimited(shop: Shop, portal: BlockingPortal) -> TestClient:
     """A client of it."""
     settings = shop.settings.model_copy(update={"rate_limits": "off"})
-    return TestClient(create_app(replace(shop, settings=settings)), raise_server_exceptions=False)
+    made = TestClient(create_app(replace(shop, settings=settings)), raise_server_exceptions=False)
+    made.portal = portal
+    return made
