@@ -15,6 +15,7 @@ import hypothesis
 import psycopg
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from hypothesis.internal.conjecture import providers
 from sqlalchemy import Pool, event
 from sqlmodel import Session
 
@@ -39,7 +40,11 @@ os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Neither what is tried, nor whether that is found to be slow, depends on the day or on how busy the machine is.
+# Hypothesis would read each module for numbers and words that it then tries too: other examples after each change anywhere and
+# with each other order of tests, for seconds at the start of each process.
+_NO_CONSTANTS = providers.Constants()
+providers._get_local_constants = lambda: _NO_CONSTANTS
+# Nor does what is tried, or whether that is found to be slow, depend on the day or on how busy the machine is.
 hypothesis.settings.register_profile(
     "tests", deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
@@ -20,6 +20,7 @@ from core.foundation.errors import NeverPaid
 from core.journeys import revocation
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Counter
+from core.orders.refunds import Refund, RefundStatus
 from core.orders.subscription_changes import Movement, SubscriptionChange
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
@@ -288,9 +289,9 @@ def two_sessions_paid(life: Life) -> None:
     life.order_id, first = builders.opened(life.shop, "guide-eur", "kit-eur")
     life.stripe.discount(first, 50)
     life.session_id = life.stripe.recover(first)["id"]
-    paid = life.stripe.pay(first)
+    # Stripe makes an event when what it tells of happens: by it the payment has the same moment as by its charge.
+    paid = life.tell("checkout.session.completed", life.stripe.pay(first))
     life.payment = life.later(lambda: life.stripe.pay(life.session_id))["payment_intent"]
-    life.tell("checkout.session.completed", paid)
     life.tell_session("completed")
     life.tell("refund.created", life.stripe.make_refund(life.payment, 5400))
     life.tell("refund.created", life.stripe.make_refund(paid["payment_intent"], 100))
@@ -428,7 +429,15 @@ def every_row(life: Life) -> dict[str, list[str]]:
             for table in metadata.sorted_tables
             if table.name not in SHELVES - {"workshop_dates"}
         }
-    owed = [job for job in builders.jobs(life.shop) if not job.startswith(PASSING_JOBS)]
+    # A refund that failed is none for which a plan ends: whether it seemed to be depends on when that was told, and whoever
+    # carries it out looks again.
+    failed = {row.id for row in builders.rows(life.shop, Refund) if row.status is RefundStatus.FAILED}
+    owed = [
+        job
+        for job in builders.jobs(life.shop)
+        if not job.startswith(PASSING_JOBS)
+        and not (job.startswith("cancel_subscription:") and job.rpartition(":")[2] in failed)
+    ]
     found["jobs"] = [_drawn(CLOSED.sub("lines", job)) for job in owed]
     found["fulfillment_log"] = [row for row in found["fulfillment_log"] if not _passing(row)]
     if life.paid_twice:  # by which of its Sessions an order came to be fulfilled is history too
@@ -461,6 +470,7 @@ def check_examples(shop: Shop, stripe: FakeStripe, clock: Clock, *, examples: in
 
     @settings(max_examples=examples)
     @given(disorder=disorders())
+    @example(disorder=("three renewals refunded in parts", [*range(11), SWEEP]))
     def check(disorder: tuple[str, list[int | str]]) -> None:
         name, steps = disorder
         if name not in in_order:
