@@ -135,8 +135,8 @@ NAMED = (
     Named(
         "what was paid for a plan always fits",
         "core/orders/ledger.py",
-        "        return checkouts.misfit(row, row, self.due)",
-        '        return "" if row.stripe_subscription_id else checkouts.misfit(row, row, self.due)',
+        "{row.id: checkouts.misfit(row, row, self.due) for",
+        '{row.id: "" if row.stripe_subscription_id else checkouts.misfit(row, row, self.due) for',
         "tests/webhook/test_payments.py::test_a_mismatch_is_one_for_every_subscription_and_its_renewals_buy_nothing",
     ),
     Named(
