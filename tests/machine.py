@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any, TypeVar
 
 from tests import fork_server
@@ -22,11 +23,13 @@ Found = TypeVar("Found")
 # Below the ports that the system takes for outgoing connections, so that one that was given stays free.
 _SLICES, _SLICE_PORTS = range(10_000, 32_000, 200), 200
 _claimed: list[IO[str]] = []
+_asking = Lock()
 
 
 def free_port() -> int:
-    """A port that nothing listens on, and that no other test is given: not by this process, nor by another."""
-    return next(_ports)
+    """A port that nothing listens on, and that no other test is given: not by this process in any of its threads, nor another."""
+    with _asking:
+        return next(_ports)
 
 
 def _given_ports() -> Iterator[int]:
