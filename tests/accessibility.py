@@ -20,6 +20,8 @@ _RUN = "options => axe.run(options).then(found => found.violations)"
 _AT_REST = """() => document.querySelector('[data-testid=stApp]:not([data-test-script-state=running])')
     && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"""
 
+_NO_HINT = "() => !document.querySelector('[role=tooltip], [data-testid=stTooltipContent]')"
+
 
 def wait_for_rest(page: Page) -> None:
     """Wait until Streamlit has drawn all of the page, and nothing fades in any more."""
@@ -29,7 +31,12 @@ def wait_for_rest(page: Page) -> None:
 
 
 def findings(page: Page, *, only: Sequence[str] = ()) -> list[str]:
-    """What is wrong with the page by all rules, or only by these: each with the rule and the element."""
+    """What is wrong with the page by all rules, or only by these: each with the rule and the element.
+
+    The pointer goes out of the way first: where a click has left it, Streamlit may show a hint, and puts that beside the page.
+    """
+    page.mouse.move(0, 0)
+    page.wait_for_function(_NO_HINT)
     if page.evaluate("() => typeof axe") != "object":
         page.evaluate(_AXE)
     chosen = {"runOnly": {"type": "rule", "values": list(only)}} if only else {}

@@ -28,6 +28,7 @@ def given_back(context: BrowserContext) -> None:
     for page in more:
         page.close()
     kept.goto("about:blank")
+    kept.mouse.move(0, 0)
     kept.set_viewport_size(VIEWPORT)
     kept.emulate_media(color_scheme="light")
     context.unroute_all()

@@ -40,7 +40,7 @@ def test_the_return_page_delivers_alone_and_the_late_webhook_changes_nothing(arr
     assert COMPLETED in {event["type"] for event in told}
     assert {event["state"] for event in told} <= {"applied", "ignored"}
     assert stand.order(number) == delivered
-    assert len(stand.letters_so_far(finn.email)) == 1
+    assert len(stand.letters(finn.email)) == 1
 
 
 def test_the_worker_delivers_when_the_browser_is_closed_and_no_webhook_comes(arrive: Arrive, stand: Stand) -> None:

@@ -93,6 +93,6 @@ def test_everything_starts_ends_and_starts_again_with_what_it_knew(fresh: Stand)
     assert bought["status"] == "fulfilled"
     with honcho(fresh, second) as running:
         assert fresh.order(bought["id"]) == bought
-        assert len(fresh.letters_so_far("max@example.com")) == 1
+        assert len(fresh.letters("max@example.com")) == 1
         press_ctrl_c(running)
     assert not fresh.complaints()
