@@ -117,9 +117,9 @@ class Ledger:
     @property
     def refunded(self) -> int:
         """All that went back, in minor units. Whatever is said of a payment, no more can go back than came in."""
-        unknown = refunds.gone([refund for refund in self.refunds if refund.payment_id is None])
         if not self.refunds:
             return 0
+        unknown = refunds.gone([refund for refund in self.refunds if refund.payment_id is None])
         return min(sum(map(self.back, self.payments)) + unknown, self.total)
 
     @property

@@ -77,11 +77,13 @@ def carry_out_by_staff(shop: Shop, change: Change, *, deed: Deed) -> None:
     said = f"{change.before} to {change.after}"
     with shop.transaction() as session:
         who = deeds.begin(session, shop.settings, deed, Action.CHANGE_PLAN, subject=plan.order_id, detail=said, now=now)
-        history.note(session, plan.order_id, f"seats_changed:{deed.token}", actor=who.role, detail=said, now=now)
     try:
         _tell_stripe(shop, plan, change)
     except StripeUnreachable:
         raise PlanChangeUnsure() from None
+    # Only now: of what Stripe refused the order's history says nothing, and that it was tried stands in the audit log.
+    with shop.transaction() as session:
+        history.note(session, plan.order_id, f"seats_changed:{deed.token}", actor=who.role, detail=said, now=now)
 
 
 def _check(plan: BilledPlan, change: Change) -> None:

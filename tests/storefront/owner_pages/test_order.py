@@ -12,6 +12,7 @@ from core.kinds import license_keys
 from core.kinds.grants import Grant
 from core.kinds.places.attendees import Attendee
 from core.kinds.seats import Seat, SeatState
+from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
@@ -143,6 +144,10 @@ def test_an_owner_changes_how_many_seats_there_are_at_what_was_shown(visitor: Vi
     stripe.trouble = [StripeUnreachable("api_connection_error")]
     sound(tab.button(key="seats-do").click().run())
     assert "isn't certain that the plan has changed" in tab.warning[0].value
+    # The order's history has what was done, the audit log what was tried.
+    told = [row.detail for row in builders.rows(shop, FulfillmentLog) if row.event.startswith("seats_changed:")]
+    assert told == ["2 to 4"]
+    assert [entry.detail for entry in builders.rows(shop, AuditEntry)] == ["2 to 4", "4 to 3"]
 
 
 @builders.on_sqlite
