@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     Error,
     Locator,
     LocatorAssertions,
+    Page,
     Playwright,
     TimeoutError,
     expect,
@@ -50,8 +52,49 @@ def until_alone(what: Callable[..., Any]) -> Callable[..., Any]:
     return waits
 
 
-# A page of the shop whose script runs: what is typed into a field that it draws anew is lost.
-RUNNING = "[data-testid=stApp][data-test-script-state=running]"
+# In each page: while Streamlit owes the answer to what it was asked, the page says so in an attribute. That its script runs is to
+# be seen only once its first word has come back; what is typed or clicked in between is lost when that word draws the page anew.
+# Read are the first byte of what is sent (`BackMsg.rerun_script`), and of what comes back `ForwardMsg.script_finished`, unless
+# the run ended early for the next one.
+WATCH = """(() => {
+    const RERUN = 0x5a, FINISHED = 6, EARLY_FOR_RERUN = 2, send = WebSocket.prototype.send, heard = new WeakSet();
+    const fields = function* (bytes) {
+        let at = 0;
+        const number = () => {
+            let value = 0, scale = 1, byte;
+            do { byte = bytes[at++]; value += (byte & 127) * scale; scale *= 128; } while (byte > 127);
+            return value;
+        };
+        while (at < bytes.length) {
+            const tag = number(), value = number();
+            if (tag % 8 === 2) at += value;
+            yield [Math.floor(tag / 8), value];
+        }
+    };
+    const rests = () => { delete document.documentElement.dataset.asked; };
+    const hear = socket => {
+        socket.addEventListener("close", rests);
+        socket.addEventListener("message", ({ data }) => {
+            if (!(data instanceof ArrayBuffer)) return;
+            for (const [field, value] of fields(new Uint8Array(data))) {
+                const { asked } = document.documentElement.dataset;
+                if (field !== FINISHED || value === EARLY_FOR_RERUN || !asked) continue;
+                // What came before it is drawn by then.
+                setTimeout(() => { if (document.documentElement.dataset.asked === asked) rests(); }, 30);
+            }
+        });
+    };
+    let count = 0;
+    WebSocket.prototype.send = function (data) {
+        if (ArrayBuffer.isView(data) && data[0] === RERUN) {
+            document.documentElement.dataset.asked = ++count;
+            if (!heard.has(this)) { heard.add(this); hear(this); }
+        }
+        return send.call(this, data);
+    };
+})()"""
+# A page of the shop whose script is to run, or runs: what is typed into a field that it draws anew is lost.
+RUNNING = "html[data-asked], [data-testid=stApp][data-test-script-state=running]"
 ACTIONS = (
     "check",
     "clear",
@@ -65,18 +108,36 @@ ACTIONS = (
 )
 
 
+def until_it_rests(page: Page) -> None:
+    """Wait until the page's script has run, but not for ever, since some pages ask anew by themselves."""
+    with suppress(TimeoutError):
+        page.locator(RUNNING).first.wait_for(state="detached", timeout=5000)
+
+
 def when_it_rests(act: Callable[..., Any]) -> Callable[..., Any]:
-    """Act as somebody does who sees the page work, and waits; but not for ever, since some pages ask anew by themselves."""
+    """Act as somebody does who sees the page work, and waits."""
 
     @wraps(act)
     def waits(element: Locator, *given: Any, **named: Any) -> Any:
-        with suppress(TimeoutError):
-            element.page.locator(RUNNING).wait_for(state="detached", timeout=3000)
+        until_it_rests(element.page)
         return act(element, *given, **named)
 
     return waits
 
 
+def watched(begin: Callable[..., BrowserContext]) -> Callable[..., BrowserContext]:
+    """Begin contexts whose pages say what they wait for."""
+
+    @wraps(begin)
+    def begins(browser: Browser, **options: Any) -> BrowserContext:
+        context = begin(browser, **options)
+        context.add_init_script(WATCH)
+        return context
+
+    return begins
+
+
+setattr(Browser, "new_context", watched(Browser.new_context))  # noqa: B010
 for name in ACTIONS:
     setattr(Locator, name, when_it_rests(getattr(Locator, name)))
 for kind in (Locator, LocatorAssertions):

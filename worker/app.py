@@ -95,10 +95,15 @@ def start(shop: Shop, *, kind: Kind = Kind.WORKER) -> Iterator[None]:
         worker.end()
 
 
+# What DBOS says of what it began when its run had already ended, whether as an error of its own or in a sentence.
+_ENDED = ("accessed before DBOS was launched", "cannot schedule new futures after shutdown")
+
+
 def _is_of_this_run(record: logging.LogRecord) -> bool:
-    """Whether what DBOS says is not of a job in flight that ended after its run: it is done in another, and that is no error."""
-    error = record.exc_info[1] if record.exc_info else None
-    return "System database accessed before DBOS was launched" not in str(error)
+    """Whether what DBOS says is not of a job that it took, or had in flight, when its run ended: it is done in another, and that
+    is no error."""
+    error = record.exc_info[1] if record.exc_info else ""
+    return not any(words in f"{record.getMessage()} {error}" for words in _ENDED)
 
 
 class _Worker:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebError, WebSocket, expect
 
 from core.people import sign_in
+from tests.browser import until_it_rests
 from tests.journeys import contexts
 from tests.journeys.stand import Stand
 from tests.machine import eventually
@@ -37,19 +38,7 @@ _FOCUSED = """() => {
     return it.ariaLabel || it.labels?.[0]?.innerText || it.innerText;
 }"""
 
-# Done when the page's script has run. What is too quick to be seen running has run after a while.
-_GO_ON = """to => new Promise(done => {
-    const app = document.querySelector("[data-testid=stApp]"), rests = () => app.dataset.testScriptState === "notRunning";
-    const seen = new MutationObserver(changes => {
-        if (rests() && changes.some(each => each.oldValue === "running")) { seen.disconnect(); done(); }
-    });
-    seen.observe(app, { attributeFilter: ["data-test-script-state"], attributeOldValue: true });
-    const named = document.title;
-    const asked = setInterval(() => { if (rests() && document.title !== named) { clearInterval(asked); done(); } }, 200);
-    setTimeout(() => { clearInterval(asked); done(); }, 3000);
-    history.pushState(null, "", to);
-    dispatchEvent(new PopStateEvent("popstate"));
-})"""
+_GO_ON = """to => { history.pushState(null, "", to); dispatchEvent(new PopStateEvent("popstate")); }"""
 
 
 class Buyer:
@@ -89,7 +78,9 @@ class Buyer:
     def goes_on_to(self, address: str) -> None:
         """Another page of the shop in the page that is open, as by the browser's own buttons: it need not begin anew."""
         before, elsewhere = self.page.title(), urlsplit(address).path != urlsplit(self.page.url).path
+        until_it_rests(self.page)
         self.page.evaluate(_GO_ON, address)
+        until_it_rests(self.page)
         if elsewhere:
             expect(self.page).not_to_have_title(before)
         self.page.get_by_role("heading", level=1).first.wait_for()
