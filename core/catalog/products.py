@@ -157,6 +157,11 @@ def page_path(product_id: str) -> str:
     return f"/product?p={quote(product_id)}"
 
 
+def asked_for(query: Mapping[str, str]) -> str:
+    """The id of the product that a page's address names, or an empty string: links of others say `id`, the shop's own `p`."""
+    return query.get("id") or query.get("p", "")
+
+
 _TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks
 
 

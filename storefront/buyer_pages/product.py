@@ -138,7 +138,7 @@ def described(line: LineView) -> str:
     return said.format(name=name, quantity=quantity)
 
 
-asked_for = st.query_params.get("p", "")
+asked_for = products.asked_for(st.query_params.to_dict())
 with shop.reading() as session:
     cart = carts.view(session, visitor.browser_id(), now=shop.now())
     in_cart = [line for line in cart.lines if line.offer.id == asked_for]

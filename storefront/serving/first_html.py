@@ -113,7 +113,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
         return documents.alone(request, page) if crowd.is_full else first(request, page)
 
     async def open_product(request: Request) -> Response:
-        page = await plain.product(request.path_params.get("product") or request.query_params.get("p", ""))
+        page = await plain.product(request.path_params.get("product") or products.asked_for(request.query_params))
         if page is None:
             missing = plain.missing()
             # Who works here may be about to see a draft: the page itself finds that out, once it is drawn.

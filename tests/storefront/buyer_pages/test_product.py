@@ -169,6 +169,10 @@ def test_sold_out_and_withdrawn_products_have_no_button(visitor: Visitor) -> Non
     assert "Add to cart" not in labels(full) + labels(old)
 
 
+def test_a_link_of_somebody_else_leads_there(visitor: Visitor) -> None:
+    assert "Add to cart" in labels(visitor.opens("product", id="guide"))
+
+
 def test_an_unknown_product_is_said_to_be_unknown(visitor: Visitor) -> None:
     tab = visitor.opens("product", p="nowhere")
     assert tab.title[0].value == "We can't find that product"

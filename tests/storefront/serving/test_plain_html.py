@@ -61,7 +61,7 @@ def browser(shop: Shop, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def test_newcomers_get_plain_html_only_while_all_sessions_are_taken(browser: TestClient, crowd: Crowd) -> None:
-    for path in ("/", "/shop", "/product?p=guide"):
+    for path in ("/", "/shop", "/product?p=guide", "/product?id=guide"):
         assert 'id="root"' not in browser.get(path).text
     crowd.leave()
     for path in ("/", "/product?p=guide"):
