@@ -181,7 +181,7 @@ def of(error: ShopError, *, button: str = "") -> str:
             )
         case StripeRefused():
             return " ".join(
-                [_("The payment page couldn't be opened. Nothing was charged, your cart is safe."), _write_to_us()]
+                [_("The payment page couldn't be opened. Nothing was charged, your cart is safe."), write_to_us()]
             )
         case TooManyTries():
             return _("That was a lot of tries in a short time. Wait a while, then try again.")
@@ -199,12 +199,12 @@ def of(error: ShopError, *, button: str = "") -> str:
             return _(_PROBLEMS.get(problem, _NOT_RIGHT)).format(field=_(_FIELDS.get(field, marked("That"))))
         case DetailsTooLate(days=days):
             return " ".join(
-                [_("Invoices can be corrected for {days} days after a payment.").format(days=days), _write_to_us()]
+                [_("Invoices can be corrected for {days} days after a payment.").format(days=days), write_to_us()]
             )
         case BadInput():
             return _("Something about this isn't right. Check what you typed and try again.")
         case _:
-            return " ".join([_("Something went wrong on our side."), _write_to_us()])
+            return " ".join([_("Something went wrong on our side."), write_to_us()])
 
 
 # What the fields of billing details are called, and what can be wrong with one.
@@ -275,5 +275,6 @@ def _too_few_places(left: int, day: str) -> str:
     return said.format(number=left, day=day)
 
 
-def _write_to_us() -> str:
+def write_to_us() -> str:
+    """Whom to write to where nothing else helps."""
     return _("Write to {address} and we'll put it right.").format(address=plain(frame.support()))

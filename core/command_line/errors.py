@@ -50,6 +50,7 @@ from core.foundation.errors import (
     StorageUnreachable,
     StripeKeyRefused,
     StripeRefused,
+    StripeTrouble,
     StripeUnreachable,
     Unclear,
     Unfit,
@@ -123,16 +124,16 @@ def lines(error: ShopError) -> list[str]:
                 f"There is no endpoint or message {error.endpoint}. `pushcart hooks list` and `hooks log` have their ids."
             ]
         case StripeUnreachable():
-            return ["Stripe did not answer. What was asked for is remembered, and the worker asks again."]
+            return [f"Stripe did not answer. {_and_now(error)}"]
         case PermissionMissing():
             return [
                 f"The key of Stripe may not do this: {error.message or error.code}",
-                "Give it the permission in Stripe's dashboard. What was asked for is remembered, and the worker asks again.",
+                f"Give it the permission in Stripe's dashboard. {_and_now(error)}",
             ]
         case StripeKeyRefused():
             return [
                 f"Stripe turned the key away: {error.message or error.code}",
-                "Set STRIPE_SECRET_KEY to one that works and start again. What was asked for is remembered.",
+                f"Set STRIPE_SECRET_KEY to one that works and start again. {_and_now(error)}",
             ]
         case StripeRefused():
             return [f"Stripe did not do it: {error.message or error.code}"]
@@ -186,6 +187,13 @@ _HOLDS = {
     Hold.WORKSHOP: "{} has a place in a workshop that is still to come. Refund it, or wait.",
     Hold.WITHDRAWAL: "{} has a withdrawal that nobody has decided about. Accept it, or decline it.",
 }
+
+
+def _and_now(trouble: StripeTrouble) -> str:
+    """What becomes of what Stripe has not done."""
+    if trouble.remembered:
+        return "What was asked for is remembered, and the worker asks again."
+    return "Nothing of it waits for an answer: say the same again later."
 
 
 def _none_such(error: UnknownScope) -> str:

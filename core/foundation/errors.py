@@ -836,11 +836,13 @@ class OverLimit(AccessDenied):
 
 @dataclass(eq=False)
 class StripeTrouble(ShopError):
-    """`code` is Stripe's error code or the kind of failure; `request_id` finds the call in Stripe's log."""
+    """`code` is Stripe's error code or the kind of failure; `request_id` finds the call in Stripe's log. `remembered` is whether
+    what was asked for is owed all the same: a job asks Stripe again, by itself."""
 
     code: str
     message: str = ""
     request_id: str = ""
+    remembered: bool = False
 
 
 class StripeUnreachable(StripeTrouble):

@@ -3,6 +3,8 @@
 A job that has to wait does not wait at work: its turn ends, and the transaction that ends it owes the next one.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -15,6 +17,7 @@ from sqlmodel import Session
 
 from core.foundation import masking
 from core.foundation.database import constant
+from core.foundation.errors import StripeKeyRefused, StripeUnreachable
 from core.foundation.telemetry import requests
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.later import at_the_end
@@ -211,6 +214,16 @@ def owe(session: Session, job: Job, *arguments: str, key: str, to: str = "") -> 
         age = int((datetime.now(UTC) - _EPOCH).total_seconds())
         options["priority"] = _LAST - (5 * _TURNS if job in _UNHURRIED else 10 * _TURNS + age)
     _enqueue(session, options, *arguments)
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """What is asked of Stripe in here is owed as a job already: trouble that decides nothing says so."""
+    try:
+        yield
+    except (StripeUnreachable, StripeKeyRefused) as trouble:
+        trouble.remembered = True
+        raise
 
 
 def stamp(moment: datetime) -> str:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from core import fulfillment
 from core.admission import Refused
+from core.foundation import outbox
 from core.foundation.database import new_id
 from core.foundation.errors import (
     MadeUp,
@@ -182,7 +183,8 @@ def request(
             rows = _write(session, order, request_id, plan, wish, reason, actor, now=shop.now())
             if withdrawal:
                 withdrawals.accept(session, withdrawal, of=order_id, by=actor, request=request_id, now=shop.now())
-    return _carry_out_all(shop, rows)
+    with outbox.remembered():
+        return _carry_out_all(shop, rows)
 
 
 def _allow(
@@ -203,7 +205,8 @@ def resume(shop: Shop, refund_id: str) -> Refunded:
     """Ask again for a refund of which Stripe's answer was lost. Raises StripeTrouble."""
     with shop.reading() as session:
         row = session.get_one(Refund, refund_id)
-    return _view([_carry_out(shop, row)])
+    with outbox.remembered():
+        return _view([_carry_out(shop, row)])
 
 
 def left(session: Session, order_id: str) -> Money:

@@ -50,6 +50,8 @@ class Action(StrEnum):
     # What its buyer pays for; and who has a seat of what was paid for.
     CHANGE_PLAN = "change_plan"
     SEATS = "seats"
+    # Stripe's own page of a buyer's card and invoices, where plans are changed and ended, too.
+    PORTAL = "portal"
     STAFF = "staff"
     API_KEYS = "api_keys"
     SEASON = "season"
@@ -76,6 +78,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.TAKE_BACK,
         Action.END_PLAN,
         Action.CHANGE_PLAN,
+        Action.PORTAL,
         Action.STAFF,
         Action.SEASON,
         Action.REHEARSE,

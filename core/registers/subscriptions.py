@@ -52,6 +52,7 @@ class SubscriptionRow:
 
     `grace_until` is until when a failed payment keeps access, `ends_at` when it was told to end, or has. Of its seats so many are
     `taken`, the buyer's own included, and for so many somebody is `invited`; so many people lack one where they are too few.
+    `in_portal` is whether Stripe has a portal for its buyer.
     """
 
     id: str
@@ -69,6 +70,7 @@ class SubscriptionRow:
     taken: int = 0
     invited: int = 0
     short: int = 0
+    in_portal: bool = False
 
 
 def page(
@@ -138,4 +140,5 @@ def _row(row: Subscription, order: OrderName, quantity: int, seats: Counter[Seat
         row.id, order, standing, quantity, Money(row.amount, row.currency) if row.currency else None, row.interval,
         row.period_end if row.bills_on else None, row.grace_until, row.ended_at or row.ends_at, row.end_reason,
         row.paused, row.created_at, seats[SeatState.ACCEPTED], seats[SeatState.INVITED], seats[SeatState.SUSPENDED],
+        bool(row.stripe_customer_id),
     )  # fmt: skip

@@ -67,6 +67,7 @@ from core.foundation.errors import (
     SoldOut,
     StripeKeyRefused,
     StripeRefused,
+    StripeTrouble,
     StripeUnreachable,
     UnknownDate,
     UnknownFile,
@@ -226,9 +227,9 @@ def of(error: ShopError) -> str:
         case EmptyBasket() | BadQuantity() | MixedBasket() | SoldOut():
             return sentences.of(error)
         case StripeUnreachable():
-            return "Stripe didn't answer. What you asked for is remembered, and the worker asks again by itself."
+            return f"Stripe didn't answer. {_and_now(error, 'and the worker asks again by itself')}"
         case StripeKeyRefused():
-            return "Stripe turned the shop's key away. What you asked for is remembered until a key works."
+            return f"Stripe turned the shop's key away. {_and_now(error, 'until a key works')}"
         case StripeRefused(message=message, code=code):
             return f"Stripe refused: {message or code}"
         case AddressUnfit():
@@ -260,6 +261,14 @@ _FIELDS = {
     "amount": "The amount", "limit": "The number of uses", "until": "The last day", "files.name": "The name of the file",
     "subject": "The subject", "text": "The text",
 }  # fmt: skip
+
+
+def _and_now(trouble: StripeTrouble, remembered: str) -> str:
+    """What becomes of what Stripe has not done."""
+    if trouble.remembered:
+        joint = "," if remembered.startswith("and") else ""
+        return f"What you asked for is remembered{joint} {remembered}."
+    return "Nothing of it waits for an answer: try again in a minute."
 
 
 def _problem(problem: Problem) -> str:

@@ -1,16 +1,18 @@
 import streamlit as st
 
-from core.journeys.billing import plans
+from core.foundation.errors import ShopError
+from core.journeys.billing import plans, portal
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import subscriptions
 from core.registers.subscriptions import Standing, SubscriptionRow
 from storefront import dates, frame, links, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, gate, lists, states
+from storefront.back_office import dialogs, gate, lists, refusals, states
 
 shop = process.shop()
 _ENDS = {"now": "At once", "later": "When the period that was paid for ends"}
+_PORTAL = "portal-link"
 VIEWS = {"all": "All", "renewals": f"Renewals of the next {subscriptions.AHEAD.days} days"}
 
 
@@ -20,11 +22,16 @@ def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
         words.quiet(f"{seats(row)}since {dates.day(row.began_at)} · {words.plain(row.id)}")
         for line in about(row):
             st.markdown(line)
-        if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
-            st.button(
-                "End it", type="tertiary", icon=":material/cancel:", key=f"open-end-{row.id}",
-                on_click=dialogs.opener(f"end-{row.id}"),
-            )  # fmt: skip
+        with st.container(horizontal=True, gap="small", key=f"plan-actions-{row.id}"):
+            if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
+                opener("End it", "cancel", f"end-{row.id}")
+            if row.in_portal and me.may(Action.PORTAL):
+                opener("Billing portal", "credit_card", f"portal-{row.id}")
+
+
+def opener(label: str, icon: str, name: str) -> None:
+    """A button that opens a dialog."""
+    st.button(label, type="tertiary", icon=f":material/{icon}:", key=f"open-{name}", on_click=dialogs.opener(name))
 
 
 def billed(row: SubscriptionRow) -> str:
@@ -90,6 +97,33 @@ def end(row: SubscriptionRow) -> None:
         dialogs.carry_out(f"end-{row.id}", act)
 
 
+@st.dialog("Billing portal", icon=":material/credit_card:", on_dismiss=dialogs.close)
+def portal_of(row: SubscriptionRow) -> None:
+    """Stripe's page of this buyer, made for whoever is here; and where buyers find it by themselves."""
+    gate.me()
+    name = f"portal-{row.id}"
+    if st.session_state.get(_PORTAL, ("", ""))[0] != gate.deed(name).token:
+        st.markdown(
+            f"Stripe's page about whoever bought order {row.order.number}: their card, their invoices, their plan. What you change "
+            "there is changed for them."
+        )
+        if st.button("Open it", type="primary", key="portal-do"):
+            try:
+                made = portal.open_for_staff(shop, row.id, deed=gate.deed(name))
+            except ShopError as error:
+                refusals.draw(error)
+                gate.open_token(name)
+                return
+            st.session_state[_PORTAL] = (gate.deed(name).token, made)
+            st.rerun(scope="app")
+    else:
+        st.markdown("It is open for some minutes, for whoever has this link: **don't send it on.**")
+        st.link_button("To the portal", st.session_state[_PORTAL][1], type="primary", icon=":material/open_in_new:")
+    words.quiet("Buyers come to theirs by *Manage billing* of Your purchases. Send them this:")
+    with st.container(key="copy-purchases-link"):
+        st.code(f"{shop.settings.public_url}/purchases", language=None, wrap_lines=True)
+
+
 me = gate.me()
 with frame.column(1180):
     st.title("Subscriptions", anchor=False)
@@ -121,3 +155,5 @@ with frame.column(1180):
     for row in page.rows:
         if dialogs.is_open(f"end-{row.id}"):
             end(row)
+        if dialogs.is_open(f"portal-{row.id}"):
+            portal_of(row)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 import structlog
 
-from core.foundation.errors import ShopError, StripeTrouble
+from core.foundation.errors import ShopError, StripeTrouble, StripeUnreachable
 from core.foundation.money import Money
 from core.languages.sentences import _
 from storefront import sentences
@@ -20,16 +20,22 @@ def act(grant_id: str, do: Callable[[], None], said: str) -> None:
     try:
         do()
     except ShopError as error:
-        st.session_state[_TROUBLE] = (grant_id, explained(error))
+        st.session_state[_TROUBLE] = (grant_id, explained(error, asked=True))
     else:
         st.session_state[_SAID] = (grant_id, said)
 
 
-def explained(error: ShopError) -> str:
-    """What went wrong, as its buyer reads it. Stripe's trouble is for the log, too."""
-    if isinstance(error, StripeTrouble):
-        log.warning("plan_not_changed", code=error.code)
-    return sentences.of(error)
+def explained(error: ShopError, *, asked: bool = False) -> str:
+    """What went wrong, as its buyer reads it: with a change that was `asked` for, or while its costs were worked out. Stripe's
+    trouble is for the log, too."""
+    if not isinstance(error, StripeTrouble):
+        return sentences.of(error)
+    log.warning("plan_not_changed", code=error.code)
+    if asked and isinstance(error, StripeUnreachable):
+        return _("We got no answer, so it isn't certain that your plan has changed. Look at it again in a minute.")
+    if isinstance(error, StripeUnreachable):
+        return _("We can't find out right now what that costs. Nothing was changed. Try again in a minute.")
+    return " ".join([_("Your plan couldn't be changed, and nothing was charged."), sentences.write_to_us()])
 
 
 def then(amount: Money, interval: str) -> str:

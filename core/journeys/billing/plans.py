@@ -88,7 +88,8 @@ def end_by_staff(shop: Shop, subscription_id: str, *, later: bool = False, deed:
             raise OtherMode(order_id=order.id, livemode=order.livemode)
         key = f"{subscription_id}:{cause}" + (f":{deed.token}" if later else "")
         outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription_id, cause, key=key)
-    end(shop, subscription_id, cause)
+    with outbox.remembered():
+        end(shop, subscription_id, cause)
 
 
 def ends_after_refund(settings: Settings, refund: Refund) -> bool:

@@ -10,11 +10,13 @@ from sqlmodel import Field, col, select
 from core.catalog import plan_prices
 from core.catalog.plan_prices import OnSale
 from core.foundation.database import Record
-from core.foundation.errors import AccessDenied, StripeRefused
+from core.foundation.errors import AccessDenied, MadeUp, OrderNotFound, OtherMode, StripeRefused
 from core.foundation.writes.inserts import InsertOnce
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
-from core.people import customers
+from core.people import customers, deeds
+from core.people.deeds import Deed
+from core.people.staff import Action
 from core.shop import Shop
 
 # So many products Stripe's portal can have.
@@ -54,6 +56,23 @@ def open_page(shop: Shop, email: str, order_id: str, *, cancel: bool = False) ->
         with suppress(StripeRefused):
             return _opened(shop, row.stripe_customer_id, cancel=row.id)
     return _opened(shop, row.stripe_customer_id)
+
+
+def open_for_staff(shop: Shop, subscription_id: str, *, deed: Deed) -> str:
+    """The address of Stripe's portal for the buyer of this plan, good for some minutes; for whoever has it, as if they were the
+    buyer. Raises OrderNotFound, OtherMode, MadeUp, NotPermitted, DoneAlready or StripeTrouble."""
+    with shop.transaction() as session:
+        deeds.begin(session, shop.settings, deed, Action.PORTAL, subject=subscription_id, now=shop.now())
+        row = session.get(Subscription, subscription_id)
+        order = session.get(Order, row.order_id) if row else None
+        if row is None or order is None or not row.stripe_customer_id:
+            raise OrderNotFound(order=subscription_id)
+        if order.livemode is not shop.settings.livemode:
+            raise OtherMode(order_id=order.id, livemode=order.livemode)
+        if order.from_season:
+            raise MadeUp(order_id=order.id)
+        customer = row.stripe_customer_id
+    return _opened(shop, customer, back=f"subscriptions?order={order.id}")
 
 
 def set_up(shop: Shop) -> str:
@@ -103,8 +122,8 @@ def _switched_between(found: Sequence[OnSale]) -> list[dict[str, Any]]:
     return list(plans.values())[:_MOST]
 
 
-def _opened(shop: Shop, customer: str, *, cancel: str = "") -> str:
-    back = f"{shop.settings.public_url}/purchases"
+def _opened(shop: Shop, customer: str, *, cancel: str = "", back: str = "purchases") -> str:
+    back = f"{shop.settings.public_url}/{back}"
     with shop.reading() as session:
         known = session.get(PortalSetup, shop.settings.mode)
     if known:

@@ -91,7 +91,8 @@ def create(shop: Shop, asked: Promotion, *, deed: Deed) -> str:
         session.flush()
         outbox.owe(session, Job.PROMOTION_CODE, row.id, key=row.id)
     try:
-        tell(shop, row.id)
+        with outbox.remembered():
+            tell(shop, row.id)
     except StripeRefused:
         with shop.transaction() as session:
             session.delete(session.get_one(PromotionCode, row.id))
@@ -112,7 +113,8 @@ def end(shop: Shop, promotion_id: str, *, deed: Deed) -> None:
         row.ended_at = row.ended_at or shop.now()
         session.add(row)
         outbox.owe(session, Job.PROMOTION_CODE, row.id, key=f"{row.id}:{deed.token}")
-    tell(shop, promotion_id)
+    with outbox.remembered():
+        tell(shop, promotion_id)
 
 
 def tell(shop: Shop, promotion_id: str) -> None:

@@ -1,10 +1,22 @@
 """The seats of a plan on its buyer's page, and the page of whoever is asked to take one."""
 
+from collections.abc import Callable
+
+import pytest
+
+from core.foundation.errors import ShopError, StripeRefused, StripeUnreachable
 from core.kinds.seats import Seat
 from core.seats import invitations
 from tests import builders, colleagues
 from tests.core.seats.test_seats import NORA, PEOPLE, a_plan, code_for, joins, seat_of, set_seats, standing
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
+
+
+def raising(error: ShopError) -> Callable[..., None]:
+    def asked(*_: object, **__: object) -> None:
+        raise error
+
+    return asked
 
 
 @builders.on_sqlite
@@ -54,6 +66,27 @@ def test_a_buyer_sees_what_paying_yearly_costs_before_the_plan_is_switched(visit
     assert "1 of 2 seats taken" in words(tab)
     sound(tab.button(key=f"interval-{grant}").click().run())
     assert "is taken off what comes next" in words(tab)
+
+
+@builders.on_sqlite
+def test_a_plan_that_stripe_says_nothing_of_speaks_of_no_cart_and_promises_nothing(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    _, _, grant = a_plan(shop, stripe, 2)
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    tab = visitor.opens("purchases")
+    stripe.trouble = [StripeUnreachable("timeout")]
+    sound(tab.number_input(key=f"wanted-{grant}").set_value(5).run())
+    assert "Nothing was changed" in tab.warning[0].value
+    for trouble, said in (
+        (StripeUnreachable("timeout"), "isn't certain that your plan has changed"),
+        (StripeRefused("resource_missing"), "Your plan couldn't be changed, and nothing was charged."),
+    ):
+        monkeypatch.setattr(stripe, "change_item", raising(trouble))
+        sound(tab.run())
+        sound(tab.button(key=f"change-{grant}").click().run())
+        assert said in tab.warning[0].value
 
 
 @builders.on_sqlite

@@ -121,15 +121,36 @@ def test_a_plan_that_stripe_was_not_told_to_end_is_ended_by_the_worker(owner: Vi
     assert builders.grants(owner.shop, order_id) == [("plan", "revoked")]
 
 
+def test_an_owner_opens_the_billing_portal_of_a_plans_buyer(owner: Visitor) -> None:
+    _, subscription = builders.subscribed(owner.shop, owner.stripe)
+    tab = sound(opens(owner).button(key=f"open-portal-{subscription}").click().run())
+    owner.stripe.trouble = [StripeUnreachable("api_connection_error")]
+    sound(tab.button(key="portal-do").click().run())
+    assert "Nothing of it waits for an answer" in tab.warning[0].value
+    sound(tab.run())
+    sound(tab.button(key="portal-do").click().run())
+    customer = owner.stripe.subscriptions[subscription]["customer"]
+    assert any(each.proto.url.endswith(customer) for each in tab.get("link_button"))
+    assert any(each.value.endswith("/purchases") for each in tab.code)
+    asked = owner.stripe.calls.count("open_portal")
+    sound(tab.run())
+    assert owner.stripe.calls.count("open_portal") == asked
+    assert {(each.action, each.subject) for each in builders.rows(owner.shop, AuditEntry)} == {("portal", subscription)}
+
+
+@pytest.mark.parametrize("dialog", ["end", "portal"])
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])
-def test_nobody_else_ends_a_plan_also_by_a_forged_dialog(visitor: Visitor, role: Role) -> None:
+def test_nobody_else_ends_a_plan_or_opens_its_portal_also_by_a_forged_dialog(
+    visitor: Visitor, role: Role, dialog: str
+) -> None:
     _, subscription = builders.subscribed(visitor.shop, visitor.stripe)
     visitor.works_as(role)
     tab = opens(visitor)
-    assert "End it" not in labels(tab)
-    tab.session_state["dialog"] = f"end-{subscription}"
+    assert not {"End it", "Billing portal"} & set(labels(tab))
+    tab.session_state["dialog"] = f"{dialog}-{subscription}"
     sound(tab.run())
-    sound(tab.button(key="end-do").click().run())
+    sound(tab.button(key=f"{dialog}-do").click().run())
     assert "your role doesn't allow this" in tab.warning[0].value
     assert visitor.stripe.subscriptions[subscription]["status"] == "active"
+    assert "open_portal" not in visitor.stripe.calls
     assert builders.rows(visitor.shop, AuditEntry) == []
