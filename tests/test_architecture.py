@@ -164,7 +164,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/licensing", "core/people",
     },
     "webhook/attendance": {
-        "core/foundation", "core/shop", "core/people", "core/messages", "core/attendance", "webhook/requests",
+        "core/foundation", "core/traffic", "core/shop", "core/people", "core/messages", "core/attendance", "webhook/requests",
     },
     "webhook/buyers": {
         "core/traffic",

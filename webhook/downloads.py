@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -12,7 +11,7 @@ from urllib.parse import quote
 import obstore
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
@@ -20,9 +19,9 @@ from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired, S
 from core.foundation.storage import disposition
 from core.kinds import downloads, file_versions
 from core.kinds.downloads import OpenedFile
-from core.languages.sentences import _, ngettext, tag
+from core.languages.sentences import _, ngettext
 from core.shop import Shop
-from webhook.requests import senders
+from webhook.requests import framed, senders
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
 
@@ -238,13 +237,6 @@ def _gone(shop: Shop) -> Response:
 
 
 def _page(shop: Shop, title: str, text: str, status: int) -> Response:
-    page = (
-        f"<!doctype html><html lang={tag()}><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        "<meta name=robots content=noindex><meta name=color-scheme content='light dark'>"
-        f"<title>{_('Download')}</title>"
-        "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
-        f"<h1 style='font-size:1.6rem'>{escape(title)}</h1><p>{escape(text)}</p>"
-        f"<p><a href='{shop.settings.public_url}/purchases'>{escape(_('Get a fresh link from your purchases'))}</a></p>"
-        f"<p><small><a href='{shop.settings.public_url}/withdraw'>{escape(_('Withdraw from contract here'))}</a></small></p>"
-    )
-    return HTMLResponse(page, status, _PRIVATE | ({"Retry-After": "600"} if status == 503 else {}))
+    again = framed.Way(f"{shop.settings.public_url}/purchases", _("Get a fresh link from your purchases"))
+    headers = _PRIVATE | ({"Retry-After": "600"} if status == 503 else {})
+    return framed.plain(shop, title, text, status=status, headers=headers, ways=[again, framed.withdrawal(shop)])

@@ -8,12 +8,12 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from core.foundation.errors import LinkInvalid
-from core.languages.sentences import _, marked, tag
+from core.languages.sentences import _, marked
 from core.mailboxes import confirmations, reports, unsubscribing
 from core.mailboxes.marks import Kind
 from core.messages import returned
 from core.shop import Shop
-from webhook.requests import branding
+from webhook.requests import branding, framed
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -83,7 +83,7 @@ async def ask(token: str, shop: OpenShop) -> HTMLResponse:
     except LinkInvalid:
         return _invalid(shop)
     label = html.escape(_("Send me none of these"))
-    form = f"<form method=post><button style='font:inherit;padding:.6rem 1.2rem'>{label}</button></form>"
+    form = f'<form method="post"><p><button class="button">{label}</button></p></form>'
     return _page(shop, _("No more of these letters?"), _(_WOULD_END[stream]), form)
 
 
@@ -105,11 +105,5 @@ def _invalid(shop: Shop) -> HTMLResponse:
 
 
 def _page(shop: Shop, title: str, text: str, form: str = "", *, status: int = 200) -> HTMLResponse:
-    name, home = branding.of(shop).mark, html.escape(shop.settings.public_url)
-    page = (
-        f"<!doctype html><html lang={tag()}><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<meta name=robots content=noindex><meta name=color-scheme content='light dark'><title>{html.escape(title)}</title>"
-        "<body style='font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem'>"
-        f"<h1 style='font-size:1.6rem'>{html.escape(title)}</h1><p>{html.escape(text)}</p>{form}<p><a href='{home}/'>{name}</a></p>"
-    )
-    return HTMLResponse(page, status, _PRIVATE)
+    home = framed.Way(shop.settings.public_url or "/", _("To the shop"))
+    return framed.plain(shop, title, text, status=status, headers=_PRIVATE, more=form, ways=[home])

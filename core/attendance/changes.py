@@ -1,4 +1,4 @@
-"""Changes of a place by whoever has its ticket: another name, somebody else, another date."""
+"""Changes of a place: another name by whoever has its ticket; somebody else or another date by whom the place is."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from core.attendance.tickets import Place
 from core.foundation import addresses, outbox
 from core.foundation.addresses import fold
 from core.foundation.database import repeatable
-from core.foundation.errors import NameMissing, PlaceFixed, UnknownDate
+from core.foundation.errors import Fixed, NameMissing, PlaceFixed, UnknownDate
 from core.kinds import workshops
 from core.kinds.places import attendees, waiting_list
 from core.kinds.places.attendees import Attendee
@@ -33,8 +33,9 @@ def rename(shop: Shop, token: str, name: str) -> None:
             attendees.changed(session, [found.row])
 
 
-def hand_over(shop: Shop, token: str, name: str, email: str) -> None:
-    """Give a place to somebody else: they get a ticket of their own, and this one opens nothing any more.
+def hand_over(shop: Shop, token: str, name: str, email: str, *, signed_in: str) -> None:
+    """Give a place to somebody else: they get a ticket of their own, and this one opens nothing any more. Only with its holder's or
+    buyer's address `signed_in`.
 
     Raises LinkInvalid, NameMissing, AddressUnfit or PlaceFixed.
     """
@@ -43,6 +44,7 @@ def hand_over(shop: Shop, token: str, name: str, email: str) -> None:
         raise NameMissing()
     with shop.transaction() as session:
         found = _locked(session, shop, token, now=shop.now())
+        _check_holder(session, found, signed_in)
         row = found.row
         row.former, row.name, row.email, row.folded = row.email, name, email, fold(email)
         row.turn += 1
@@ -53,8 +55,11 @@ def hand_over(shop: Shop, token: str, name: str, email: str) -> None:
 
 
 @repeatable
-def move(shop: Shop, token: str, date_id: str) -> None:
-    """Come on another date of the same workshop. Raises LinkInvalid, PlaceFixed, UnknownDate or SoldOut."""
+def move(shop: Shop, token: str, date_id: str, *, signed_in: str) -> None:
+    """Come on another date of the same workshop, with its holder's or buyer's address `signed_in`.
+
+    Raises LinkInvalid, PlaceFixed, UnknownDate or SoldOut.
+    """
     now = shop.now()
     with shop.transaction() as session:
         order_id = attendees.order_of(session, token, signing_key=shop.signing_key)
@@ -62,6 +67,7 @@ def move(shop: Shop, token: str, date_id: str) -> None:
         found = _place(session, shop, token)
         dates = {date.id: date for date in workshops.lock(session, [found.row.date_id, date_id], now=now)}
         found = _locked(session, shop, token, now=now)
+        _check_holder(session, found, signed_in)
         if date_id not in dates or dates[date_id].product_id != found.line.product_id:
             raise UnknownDate(product=found.line.product_id, date=date_id)
         if date_id == found.row.date_id:
@@ -94,6 +100,11 @@ def _locked(session: Session, shop: Shop, token: str, *, now: datetime) -> Place
     if why := found.fixed(now):
         raise PlaceFixed(why)
     return found
+
+
+def _check_holder(session: Session, found: Place, signed_in: str) -> None:
+    if not tickets.is_holder(session, found, signed_in):
+        raise PlaceFixed(Fixed.HOLDER)
 
 
 def _note(session: Session, found: Place, event: str, mark: str, *, detail: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from core.attendance import tickets
 from core.foundation import masking, outbox
 from core.foundation.database import new_id, repeatable
-from core.foundation.errors import MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
+from core.foundation.errors import Fixed, MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
 from core.foundation.outbox import Job
 from core.journeys import payment_contents, refund
 from core.kinds import workshops
@@ -25,8 +25,11 @@ _FULL = 100
 
 
 @repeatable
-def cancel(shop: Shop, token: str, *, signed_in: str = "") -> None:
-    """Give up a place as its product's terms allow. Raises LinkInvalid or PlaceFixed."""
+def cancel(shop: Shop, token: str, *, signed_in: str) -> None:
+    """Give up a place as its product's terms allow, with its holder's or buyer's address `signed_in`.
+
+    Raises LinkInvalid or PlaceFixed.
+    """
     now = shop.now()
     with shop.transaction() as session:
         order = orders.lock(session, attendees.order_of(session, token, signing_key=shop.signing_key))
@@ -37,6 +40,8 @@ def cancel(shop: Shop, token: str, *, signed_in: str = "") -> None:
         by_buyer = tickets.is_buyer(session, order, signed_in)
         if why := found.not_given_up(now, by_buyer=by_buyer):
             raise PlaceFixed(why)
+        if not tickets.is_holder(session, found, signed_in):
+            raise PlaceFixed(Fixed.HOLDER)
         cancel_rows(session, found.line, [found.row], percent=found.terms.percent, by="buyer", now=now)
 
 

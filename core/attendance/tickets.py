@@ -9,6 +9,7 @@ from core.catalog import workshop_terms
 from core.catalog.looks import brand
 from core.catalog.products import Product
 from core.catalog.workshop_terms import CancelTerms
+from core.foundation.addresses import fold
 from core.foundation.errors import Fixed
 from core.kinds import workshops
 from core.kinds.grants import Grant
@@ -66,7 +67,8 @@ class Place:
 @dataclass(frozen=True)
 class TicketView:
     """A ticket as its page draws it. `url` is its own address and `join_url` that of the way in, `room` what to read instead of a
-    meeting's address; `elsewhere` are the other dates with room. `shut` and `fixed` say why it opens nothing, or is not changed."""
+    meeting's address; `elsewhere` are the other dates with room. `shut` and `fixed` say why it opens nothing, or is not changed.
+    `may_change` is whether this browser may give it away, move it or cancel it."""
 
     attendee_id: str
     date_id: str
@@ -87,6 +89,7 @@ class TicketView:
     doors_open: datetime
     elsewhere: tuple[DateView, ...]
     checked_in_at: datetime | None
+    may_change: bool
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def view(shop: Shop, token: str, *, signed_in: str = "") -> TicketView:
         found = place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
         dates = workshops.coming(session, [found.line.product_id], now=now).get(found.line.product_id, ())
         by_buyer = is_buyer(session, found.order, signed_in)
+        may_change = is_holder(session, found, signed_in)
     return TicketView(
         attendee_id=found.row.id, date_id=found.row.date_id, url=ticket_url(shop, token),
         join_url=ticket_url(shop, token, "join"), number=found.order.number, product=found.line.name, name=found.name,
@@ -134,13 +138,31 @@ def view(shop: Shop, token: str, *, signed_in: str = "") -> TicketView:
         cancel_until=found.terms.until(found.date.starts_at), percent=found.terms.percent,
         doors_open=found.date.starts_at - _EARLY,
         elsewhere=tuple(date for date in dates if date.id != found.row.date_id and date.left),
-        checked_in_at=found.row.checked_in_at,
+        checked_in_at=found.row.checked_in_at, may_change=may_change,
     )  # fmt: skip
 
 
 def is_buyer(session: Session, order: Order, signed_in: str) -> bool:
     """Whether this signed in address is the order's own customer's."""
     return bool(signed_in and order.customer_id) and customers.whose(session, signed_in) == order.customer_id
+
+
+def is_holder(session: Session, found: Place, signed_in: str) -> bool:
+    """Whether this signed in address is that of whoever has the place, or of its buyer. The link of a ticket is passed on and lies
+    in calendars: it shows the place and leads in, and takes it from nobody."""
+    if not signed_in or is_buyer(session, found.order, signed_in):
+        return bool(signed_in)
+    if not found.row.email:
+        return False
+    who = customers.whose(session, signed_in)
+    return fold(signed_in) == found.row.folded or (who is not None and who == customers.whose(session, found.row.email))
+
+
+def address_of(shop: Shop, token: str) -> str:
+    """Where letters about a place go; empty where nobody is known any more. Raises LinkInvalid."""
+    with shop.reading() as session:
+        row = attendees.by_token(session, token, signing_key=shop.signing_key)
+        return attendees.receiver(session, row.id)
 
 
 def door(shop: Shop, token: str) -> Door:

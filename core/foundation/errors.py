@@ -517,13 +517,15 @@ class OfferOver(NotOpen):
 
 
 class Fixed(StrEnum):
-    """Why a place cannot be changed: it has begun, was canceled, is closed, or the product's rules say no (any more)."""
+    """Why a place cannot be changed: it has begun, was canceled, is closed, the product's rules say no (any more), or whoever asks
+    is not signed in as its buyer, or as whoever has it."""
 
     BEGUN = "begun"
     CANCELED = "canceled"
     CLOSED = "closed"
     RULES = "rules"
     BUYER = "buyer"
+    HOLDER = "holder"
 
 
 @dataclass(eq=False)

@@ -34,7 +34,7 @@ def draw(purchase: Purchase, first: str) -> None:
             )
         )
         if any(delivery.tickets for delivery in purchase.deliveries):
-            words.quiet(_("Whoever has the link of a ticket can change its place: pass it on only to who comes."))
+            words.quiet(_("The link of a ticket leads into the workshop: pass it on only to who comes."))
     else:
         order_view.draw_library_link(_("All of this also lives in Your purchases."))
 

@@ -47,6 +47,12 @@ def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand
 
     # One goes to a colleague, whose ticket is another one.
     wanda.opens(second)
+    wanda.page.get_by_text("Give it away, move or cancel it").click()
+    wanda.clicks("Send a code")
+    code = next(each for each in stand.letters(wanda.email, 2) if "code" in each["subject"])
+    wanda.page.get_by_label("The code from the letter").fill(re.findall(r"\b\d{6}\b", code["text"])[0])
+    wanda.clicks("Go on")
+    wanda.sees("You are signed in, and can change the place.")
     fills(wanda, "Give it to somebody else", {"Their name": "Otto Berg", "Their email": otto.email}, "Hand it over")
     wanda.sees("Handed over")
     (his,) = TICKET.findall(stand.letters(otto.email)[0]["text"])

@@ -154,7 +154,7 @@ def test_a_code_that_takes_nothing_off_is_said_to_and_the_rest_is_kept(
         builders.add_code(shop, "SPRING")
         stripe.trouble.append(StripeRefused("promotion_code_invalid", "This promotion code is for somebody else"))
     answer = client.post(FORM, data=GUIDE | {"code": "SPRING"})
-    assert (answer.status_code, "The code SPRING can&#x27;t be used" in answer.text) == (400, True)
+    assert (answer.status_code, "The code SPRING can&#39;t be used" in answer.text) == (400, True)
     assert '<input type="hidden" name="quantity" value="2">' in answer.text
     assert '<input type="hidden" name="code" value="">' in answer.text
     assert all(row.status in ("pending", "canceled") for row in builders.rows(shop, Order))
@@ -167,8 +167,8 @@ def test_a_code_that_takes_nothing_off_is_said_to_and_the_rest_is_kept(
         ({"product": "full", "price": "full-eur"}, 409, "No place can be had on this date any more."),
         ({"product": "old", "price": "old-eur"}, 409, "This is no longer for sale."),
         (GUIDE | {"quantity": "6"}, 400, "You can buy up to 5 of this at a time."),
-        (CLINIC | {"date": "clinic/9"}, 400, "That date isn&#x27;t offered any more. Choose another one."),
-        (GUIDE | {"price": "nothing"}, 400, "Something about this isn&#x27;t right any more."),
+        (CLINIC | {"date": "clinic/9"}, 400, "That date isn&#39;t offered any more. Choose another one."),
+        (GUIDE | {"price": "nothing"}, 400, "Something about this isn&#39;t right any more."),
     ],
 )
 @builders.on_sqlite

@@ -1,8 +1,6 @@
 """What these pages have in common: how they are drawn, who asks for them, and which forms are our own."""
 
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
@@ -21,6 +19,7 @@ from core.foundation.errors import (
     ShopError,
     SoldOut,
     StripeTrouble,
+    TooManyTries,
     UnknownDate,
 )
 from core.foundation.signing import BROWSER_COOKIE, SIGN_IN_COOKIE
@@ -28,18 +27,11 @@ from core.languages.sentences import _, marked
 from core.messages import place_wording
 from core.people import sign_in
 from core.shop import Shop
-from webhook.requests import branding
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from core.traffic.counting import Sender
+from webhook.requests import framed, senders
 
 # Far more than a form's few fields take.
 _MOST_BYTES = 4096
-# Whoever has the address has the place: it is told to nobody, kept nowhere, and found by no search engine.
-_PRIVATE = {
-    "Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
-}  # fmt: skip
 
 
 def shop_of(request: Request) -> Shop:
@@ -49,31 +41,30 @@ def shop_of(request: Request) -> Shop:
 
 
 def drawn(request: Request, template: str, status: int = 200, **words: Any) -> HTMLResponse:
-    """A page of this template."""
-    shop = shop_of(request)
-    brand = branding.of(shop)
-    html = _environment().get_template(template).render(
-        shop=brand.shop, support=brand.support, brand=brand, home=shop.settings.public_url or "/", **words
-    )  # fmt: skip
-    return HTMLResponse(html, status, _PRIVATE)
+    """A page of this template. Whoever has its address has the place: it is told to nobody and kept nowhere."""
+    environment = framed.environment()
+    environment.filters.setdefault("when", place_wording.when_of)
+    environment.filters.setdefault("moment", place_wording.moment_of)
+    return framed.drawn(shop_of(request), template, status, **words)
 
 
 def back(request: Request, done: str) -> RedirectResponse:
     """To the page that the form stands on, which says what was done."""
-    return RedirectResponse(f"{request.url.path}?done={done}", 303, _PRIVATE)
+    return RedirectResponse(f"{request.url.path}?done={done}", 303, framed.PRIVATE)
 
 
 def away(address: str) -> RedirectResponse:
     """To somewhere else, which is not told from where."""
-    return RedirectResponse(address, 303, _PRIVATE)
+    return RedirectResponse(address, 303, framed.PRIVATE)
 
 
 def refused(request: Request, error: ShopError) -> HTMLResponse:
     """Why something was not done, and where to go on."""
-    missing = isinstance(error, LinkInvalid)
+    missing, shop = isinstance(error, LinkInvalid), shop_of(request)
     title = _("This link opens nothing") if missing else _("That was not done")
-    way = "" if missing else request.url.path
-    return drawn(request, "plain.html.j2", status_of(error), title=title, sentence=sentence(error), way=way)
+    home = framed.Way(shop.settings.public_url or "/", _("To the shop"))
+    way = home if missing else framed.Way(request.url.path, _("Back"))
+    return framed.plain(shop, title, sentence(error), status=status_of(error), ways=[way], alert=True)
 
 
 def status_of(error: ShopError) -> int:
@@ -83,8 +74,12 @@ def status_of(error: ShopError) -> int:
             return 404
         case NotPermitted():
             return 403
+        case TooManyTries():
+            return 429
         case StripeTrouble():
             return 503
+        case PlaceFixed(why=Fixed.HOLDER):
+            return 403
         case PlaceFixed() | OfferOver() | SoldOut():
             return 409
         case _:
@@ -106,6 +101,8 @@ def sentence(error: ShopError) -> str:
             return _("That date isn't offered any more.")
         case NameMissing():
             return _("Type the name of whoever comes.")
+        case TooManyTries():
+            return _("That was a lot of tries in a short time. Wait a while, then try again.")
         case AddressUnfit():
             return _("This email can't be right. Type their full email, such as name@company.com.")
         case StripeTrouble():
@@ -123,6 +120,7 @@ FIXED = {
     Fixed.RULES: marked(
         "It is too late to cancel this place, or it can't be canceled here. Write to us if something came up."
     ),
+    Fixed.HOLDER: marked("Only whoever has this place can do that. Open the ticket and have a code sent."),
     Fixed.BUYER: marked("Only whoever bought this place can cancel it."),
 }
 
@@ -141,6 +139,11 @@ async def signed_in(request: Request) -> str:
     """The address that is signed in on this browser, or an empty string."""
     claimed, shop = sign_in_of(request), shop_of(request)
     return await run_in_threadpool(_who, shop, claimed) if claimed else ""
+
+
+def sender_of(request: Request) -> Sender:
+    """Where this request comes from, for limits."""
+    return Sender(senders.address_of(request), browser_of(request))
 
 
 def is_guess(request: Request) -> bool:
@@ -171,22 +174,3 @@ async def fields(request: Request) -> dict[str, str] | None:
 def _who(shop: Shop, claimed: str) -> str:
     with shop.reading() as session:
         return sign_in.who(session, claimed, now=shop.now()) or ""
-
-
-@cache
-def _environment() -> "Environment":
-    # Not before somebody opens a page.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    from core.languages import templates
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined, autoescape=True,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    templates.equip(environment)
-    environment.globals["strong"] = Markup("<strong>{}</strong>").format
-    environment.filters["when"] = place_wording.when_of
-    environment.filters["moment"] = place_wording.moment_of
-    return environment

@@ -6,11 +6,13 @@ from starlette.concurrency import run_in_threadpool
 from core.attendance import changes, check_in, giving_up, tickets
 from core.attendance.tickets import TicketView
 from core.foundation.database import new_id
-from core.foundation.errors import BadInput, ShopError
+from core.foundation.errors import AccessDenied, BadInput, LinkExpired, ShopError, TooManyTries
 from core.languages import formats
 from core.languages.sentences import _, marked
+from core.people import sign_in
 from core.people.deeds import Deed
 from webhook.attendance import pages
+from webhook.requests import cookies, framed, senders
 
 router = APIRouter()
 
@@ -18,6 +20,8 @@ _DONE = {
     "renamed": marked("The name is changed."),
     "moved": marked("You come on this date now. A letter with the entry for your calendar is on its way."),
     "canceled": marked("The place is canceled. A letter is on its way."),
+    "code-sent": marked("A code is on its way to the address that this ticket was mailed to."),
+    "proven": marked("You are signed in, and can change the place."),
     "checked-in": "Checked in.",
     "undone": "Not checked in any more.",
 }
@@ -34,28 +38,27 @@ async def show(token: str, request: Request, done: str = "") -> Response:
         view = await run_in_threadpool(tickets.view, shop, token, signed_in=await pages.signed_in(request))
     except ShopError as error:
         return pages.refused(request, error)
-    said = _(_DONE[done]) if done in _DONE else ""
-    return pages.drawn(
-        request, "ticket.html.j2", view=view, code=_code(view.url), said=said, staff=staff, shut=_why(view),
-        refund=_refund(view),
-    )  # fmt: skip
+    return _drawn(request, view, done, staff=staff)
 
 
 @router.post("/ticket/{token}")
 async def change(token: str, request: Request) -> Response:
     """One change of the ticket: `do` says which. 303 back to the page, or a page that says why not."""
     shop, form = pages.shop_of(request), await pages.fields(request)
+    signed_in = await pages.signed_in(request)
     try:
         if form is None:
             raise BadInput()
+        if form.get("do") == "code":
+            return await run_in_threadpool(_proven, request, token, form.get("code", ""))
         if form.get("do") == "hand-over":
             name, email = form.get("name", ""), form.get("email", "")
-            await run_in_threadpool(changes.hand_over, shop, token, name, email)
+            await run_in_threadpool(changes.hand_over, shop, token, name, email, signed_in=signed_in)
             said = _("The place is {name}'s now. Their ticket is on its way to them, and this one opens nothing.")
-            return pages.drawn(
-                request, "plain.html.j2", title=_("Handed over"), sentence=said.format(name=changes.cleaned(name)), way=""
-            )  # fmt: skip
-        signed_in = await pages.signed_in(request)
+            home = framed.Way(shop.settings.public_url or "/", _("To the shop"))
+            return framed.plain(
+                shop, _("Handed over"), said.format(name=changes.cleaned(name)), ways=[home], alert=True
+            )
         done = await run_in_threadpool(_changed, request, token, form, signed_in)
     except ShopError as error:
         return pages.refused(request, error)
@@ -86,6 +89,32 @@ async def join(token: str, request: Request) -> Response:
     return pages.drawn(request, "door.html.j2", 403 if shut else 200, door=door, shut=shut)
 
 
+def _drawn(request: Request, view: TicketView, done: str, *, staff: bool = False, wrong: str = "") -> Response:
+    said = _(_DONE[done]) if done in _DONE else ""
+    return pages.drawn(
+        request, "ticket.html.j2", 400 if wrong else 200, view=view, code=_code(view.url), said=said, staff=staff,
+        shut=_why(view), refund=_refund(view), sent=done == "code-sent" or bool(wrong), wrong=wrong,
+    )  # fmt: skip
+
+
+def _proven(request: Request, token: str, digits: str) -> Response:
+    """Back to the ticket, signed in as whoever has it, by the code that was mailed there; or the page with what was wrong."""
+    shop = pages.shop_of(request)
+    address, ip = tickets.address_of(shop, token), senders.address_of(request)
+    try:
+        entered = sign_in.by_code(shop, address, digits, pages.sender_of(request))
+    except (AccessDenied, TooManyTries) as error:
+        late = isinstance(error, LinkExpired)
+        why = _("This code is used up or too old. Have a new one sent.") if late else _("This code is not right.")
+        wrong = pages.sentence(error) if isinstance(error, TooManyTries) else why
+        return _drawn(request, tickets.view(shop, token), "", wrong=wrong)
+    with shop.transaction() as session:
+        cookie = sign_in.redeem(session, entered, ip=ip, signing_key=shop.signing_key, now=shop.now())
+    response = pages.back(request, "proven")
+    cookies.remember_sign_in(response, shop, cookie)
+    return response
+
+
 def _come_in(request: Request, token: str) -> str:
     """Check in whoever shows this ticket at the door, once; what was done."""
     shop, sign_in_id = pages.shop_of(request), pages.sign_in_of(request)
@@ -101,8 +130,11 @@ def _changed(request: Request, token: str, form: dict[str, str], signed_in: str)
         case "rename":
             changes.rename(shop, token, form.get("name", ""))
             return "renamed"
+        case "send-code":
+            sign_in.request_code(shop, tickets.address_of(shop, token), pages.sender_of(request), veiled=True)
+            return "code-sent"
         case "move":
-            changes.move(shop, token, form.get("date", ""))
+            changes.move(shop, token, form.get("date", ""), signed_in=signed_in)
             return "moved"
         case "cancel":
             giving_up.cancel(shop, token, signed_in=signed_in)

@@ -34,12 +34,12 @@ from core.foundation.errors import (
 from core.foundation.money import Money
 from core.journeys import carts, checkout, checkout_limits
 from core.journeys.checkout import Basket, Item
-from core.languages.sentences import _, ngettext, tag
+from core.languages.sentences import _, ngettext
 from core.shop import Shop
 from core.traffic import challenges
 from core.traffic.counting import Sender
 from core.traffic.senders import household_of
-from webhook.requests import cookies, senders
+from webhook.requests import cookies, framed, senders
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
 
@@ -84,10 +84,10 @@ async def start(request: Request, shop: OpenShop) -> Response:
     says why not. Who comes back without having paid is led to the product."""
     if not _is_ours(request, shop):
         # Another site's form comes without our cookie: the answer would give its visitor a new one in place of theirs.
-        return _page(_("This form was sent from another site."), 403, "")
+        return _page(shop, _("This form was sent from another site."), 403)
     form = _form(await _body(request))
     if form is None:
-        return _page(_sentence(BadInput()), 400, "")
+        return _page(shop, _sentence(BadInput()), 400)
     browser = cookies.browser_of(request, shop) or cookies.new_browser()
     try:
         signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
@@ -96,7 +96,7 @@ async def start(request: Request, shop: OpenShop) -> Response:
     except ShopError as error:
         if isinstance(error, StripeTrouble):
             log.error("stripe_trouble", path=request.url.path, error=str(error))
-        response: Response = _refusal(error, form, request.url.path)
+        response: Response = _refusal(shop, error, form, request.url.path)
     else:
         response = RedirectResponse(url, 303)
     cookies.remember_browser(response, shop, browser)
@@ -156,7 +156,7 @@ def _amount(price: Price | None, form: Form) -> int | None:
     return int(shown[form.price]) if form.price in shown else None
 
 
-def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
+def _refusal(shop: Shop, error: ShopError, form: Form, path: str) -> HTMLResponse:
     """Why not, and where to go on. Who is only warned may go on all the same."""
     more = ""
     match error:
@@ -167,7 +167,7 @@ def _refusal(error: ShopError, form: Form, path: str) -> HTMLResponse:
         case AddressUnproven():
             more = f'<p><a href="/purchases">{escape(_("Your purchases"))}</a></p>'
     more += f'<p><a href="/product?p={escape(form.product)}">{escape(_("Back to the product"))}</a></p>'
-    response = _page(_sentence(error), status_of(error), more)
+    response = _page(shop, _sentence(error), status_of(error), more)
     if response.status_code in (429, 503):
         response.headers["Retry-After"] = "30"
     return response
@@ -178,7 +178,7 @@ def _sent_again(form: Form, path: str, button: str, **changed: str) -> str:
     fields = [*(form.model_dump(exclude={*_SEVERAL, "website"}) | changed).items()]
     fields += [(name, each) for field, name in _SEVERAL.items() for each in getattr(form, field)]
     hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
-    return f'<form method="post" action="{escape(path)}">{hidden}<button>{escape(button)}</button></form>'
+    return f'<form method="post" action="{escape(path)}">{hidden}<p><button class="button">{escape(button)}</button></p></form>'
 
 
 def _sentence(error: ShopError) -> str:
@@ -226,16 +226,9 @@ def _sentence(error: ShopError) -> str:
             return _("Something about this isn't right any more. Look at the product again and choose anew.")
 
 
-def _page(sentence: str, status: int, more: str) -> HTMLResponse:
-    title = escape(_("Not bought"))
-    html = (
-        f'<!doctype html><html lang="{tag()}"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><style>:root { color-scheme: light dark; } '
-        "body { margin: 4rem auto; max-width: 36rem; padding: 0 1.5rem; font: 1.125rem/1.6 system-ui, sans-serif; } "
-        "button { min-height: 2.5rem; font: inherit; }</style></head><body>"
-        f'<h1>{title}</h1><p role="alert">{escape(sentence)}</p>{more}'
-        f'<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
-        f'<p><small><a href="/withdraw">{escape(_("Withdraw from contract here"))}</a></small></p>'
-        "</body></html>"
+def _page(shop: Shop, sentence: str, status: int, more: str = "") -> HTMLResponse:
+    ways = [framed.Way("/", _("See everything in the shop")), framed.withdrawal(shop)]
+    headers = {"Cache-Control": "no-store"}
+    return framed.plain(
+        shop, _("Not bought"), sentence, status=status, headers=headers, more=more, ways=ways, alert=True
     )
-    return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

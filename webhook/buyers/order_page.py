@@ -4,9 +4,6 @@ Mail scanners follow every link, and some run what they find: nothing is opened 
 """
 
 import re
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -19,20 +16,11 @@ from core.people import purchases
 from core.people.receipts import order_links
 from core.people.receipts.order_links import OrderLink
 from core.shop import Shop
-from webhook.requests import branding, cookies
+from webhook.requests import cookies, framed
 from webhook.requests.dependencies import OpenShop
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 router = APIRouter()
 
-_HERE = Path(__file__).parents[1]
-# Whoever has the address has the order: it is told to nobody, and found by no search engine.
-_PRIVATE = {
-    "Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
-}  # fmt: skip
 RECEIPT = "receipt"
 _A_THING = re.compile(r"gr_\w{1,60}", re.ASCII)
 
@@ -46,7 +34,7 @@ async def ask(token: str, request: Request, shop: OpenShop, to: str = "") -> Res
         return _to_code(shop, token)
     if known:
         return _to_order(found, to)
-    return HTMLResponse(await run_in_threadpool(_drawn, shop, found, to), headers=_PRIVATE)
+    return await run_in_threadpool(_drawn, shop, found, to)
 
 
 @router.post("/order/{token}")
@@ -77,7 +65,7 @@ def _to_order(found: OrderLink, to: str) -> RedirectResponse:
     elif _A_THING.fullmatch(to):
         way += f"&to={to}"
     # Without a host: whoever came by another name for the shop has their cookies under that name.
-    return RedirectResponse(way, 303, _PRIVATE)
+    return RedirectResponse(way, 303, framed.PRIVATE)
 
 
 def _of_receipt(found: OrderLink, to: str) -> str:
@@ -86,26 +74,8 @@ def _of_receipt(found: OrderLink, to: str) -> str:
 
 
 def _to_code(shop: Shop, token: str) -> RedirectResponse:
-    return RedirectResponse(f"/purchases?letter={token}", 303, _PRIVATE)
+    return RedirectResponse(f"/purchases?letter={token}", 303, framed.PRIVATE)
 
 
-def _drawn(shop: Shop, found: OrderLink, to: str) -> str:
-    brand = branding.of(shop)
-    return _environment().get_template("order_link.html.j2").render(
-        shop=brand.shop, support=brand.support, home=shop.settings.public_url or "/",
-        brand=brand, number=found.number, receipt=bool(_of_receipt(found, to)),
-    )  # fmt: skip
-
-
-@cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not before somebody opens a page
-
-    from core.languages import templates
-
-    folders = [_HERE / "templates", _HERE / "attendance" / "templates"]
-    environment = Environment(
-        loader=FileSystemLoader(folders), undefined=StrictUndefined, autoescape=True, trim_blocks=True
-    )
-    templates.equip(environment)
-    return environment
+def _drawn(shop: Shop, found: OrderLink, to: str) -> HTMLResponse:
+    return framed.drawn(shop, "order_link.html.j2", number=found.number, receipt=bool(_of_receipt(found, to)))

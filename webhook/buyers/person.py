@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from core.languages.sentences import _, marked, tag
+from core.languages.sentences import _, marked
 from core.shop import Shop
 from core.traffic import challenges
-from webhook.requests import branding, senders
+from webhook.requests import framed, senders
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -52,22 +52,12 @@ async def _field(request: Request, name: str) -> str:
 def _page(shop: Shop, said: str = "", status: int = 200) -> HTMLResponse:
     provider = challenges.asked(shop)
     assert provider
-    brand = branding.of(shop)
     widget = f'<div class="{provider.css_class}" data-sitekey="{escape(shop.settings.challenge_site_key)}"></div>'
-    title = escape(_("One moment"))
     why = _("Before you pay we ask whether you are a person: machines try out stolen cards. Your order is kept.")
-    html = (
-        f'<!doctype html><html lang="{tag()}"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    more = (
         f'<script src="{provider.script}" async defer></script>'
-        "<style>:root { color-scheme: light dark; } body { margin: 12vh auto; max-width: 36rem; padding: 0 1.5rem; "
-        "font: 1.125rem/1.6 system-ui, sans-serif; } button { min-height: 2.75rem; padding: 0 1.25rem; font: inherit; "
-        "margin-top: 1rem; }</style>"
-        f"{brand.head}</head><body><p>{brand.mark}</p><h1>{title}</h1><p>{escape(why)}</p>"
-        f'{said}<form method="post">{widget}<button>{escape(_("Go on to payment"))}</button></form>'
+        f'{said}<form method="post">{widget}<p><button class="button">{escape(_("Go on to payment"))}</button></p></form>'
         f"<noscript><p>{escape(_('This question needs JavaScript. Allow it for this page, or write to us.'))}</p></noscript>"
-        f'<p><small><a href="mailto:{escape(brand.support)}">{escape(_("Write to us"))}</a> · '
-        f'<a href="/cart">{escape(_("Back to the cart"))}</a> · '
-        f'<a href="/withdraw">{escape(_("Withdraw from contract here"))}</a></small></p></body></html>'
     )
-    return HTMLResponse(html, status, headers=_HEADERS)
+    ways = [framed.Way("/cart", _("Back to the cart"), quiet=True), framed.withdrawal(shop)]
+    return framed.plain(shop, _("One moment"), why, status=status, headers=_HEADERS, more=more, ways=ways)

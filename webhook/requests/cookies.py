@@ -52,6 +52,11 @@ def viewer_of(request: Request, shop: Shop) -> Viewer:
     return Viewer(browser_of(request, shop), signed_in(request, shop), request.cookies.get(ORDERS_COOKIE))
 
 
+def remember_sign_in(response: Response, shop: Shop, sign_in_id: str) -> None:
+    """Let the browser be signed in."""
+    _set(response, shop, SIGN_IN_COOKIE, signing.SIGN_IN, sign_in_id)
+
+
 def remember_orders(response: Response, shop: Shop, said: str) -> None:
     """Let the browser keep which orders are open on it; what is `said` is signed already."""
     _keep(response, shop, ORDERS_COOKIE, signing.OPENED, said)
@@ -65,7 +70,7 @@ async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/pur
     except AccessDenied:
         return RedirectResponse(_local("/owner" if next == "/owner" else "/purchases"), 303)
     response = RedirectResponse(_local(next), 303)
-    _set(response, shop, SIGN_IN_COOKIE, signing.SIGN_IN, signed_in)
+    remember_sign_in(response, shop, signed_in)
     return response
 
 

@@ -1,9 +1,8 @@
 """Order links: what a letter's link opens: its order and nothing else, for a year, after a click.
 
 Reading a link changes nothing, so that a mail scanner that follows every link opens nothing by that. Whoever clicks has that order
-on their browser for a year from then; what is more than the order, costs or deletes takes a code, but for a place of a workshop,
-which its ticket's own link changes. A link is good as long as the address that it went to is its order's customer's, and until they
-sign out everywhere.
+on their browser for a year from then; what is more than the order, costs or deletes takes a code. A link is good as long as the
+address that it went to is its order's customer's, and until they sign out everywhere.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from core.people.staff import Role
 from core.shop import Shop
 from tests import builders, colleagues
 from tests.conftest import Clock
-from tests.core.attendance.conftest import Clinic
+from tests.core.attendance.conftest import NORA, Clinic
 from tests.core.outgoing.receiver import listens
 
 
@@ -19,10 +19,10 @@ def test_what_becomes_of_a_place_is_told_each_time_and_names_nobody(clinic: Clin
     row = clinic.rows()[0].id
     for act in (
         lambda token: changes.rename(shop, token, "Otto Berg"),
-        lambda token: changes.move(shop, token, "clinic/2"),
+        lambda token: changes.move(shop, token, "clinic/2", signed_in=NORA),
         lambda _: check_in.check_in(shop, row, deed=colleagues.deed(owner)),
         lambda _: check_in.undo(shop, row, deed=colleagues.deed(owner)),
-        lambda token: giving_up.cancel(shop, token),
+        lambda token: giving_up.cancel(shop, token, signed_in=NORA),
     ):
         clock.pass_(minutes=1)
         act(clinic.tickets(order_id)[0])

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 
-from core.attendance import changes, giving_up, waiting
+from core.attendance import changes, giving_up, tickets, waiting
 from core.foundation.errors import ShopError
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
@@ -83,11 +83,16 @@ class Life:
 
     def move(self, _: str, number: int) -> None:
         if token := self._ticket(number):
-            changes.move(self.shop, token, "clinic/2" if number % 2 else "clinic/1")
+            changes.move(
+                self.shop,
+                token,
+                "clinic/2" if number % 2 else "clinic/1",
+                signed_in=tickets.address_of(self.shop, token),
+            )
 
     def cancel(self, _: str, number: int) -> None:
         if token := self._ticket(number):
-            giving_up.cancel(self.shop, token)
+            giving_up.cancel(self.shop, token, signed_in=tickets.address_of(self.shop, token))
 
     def wait(self, _: str, hours: int) -> None:
         self.clock.pass_(hours=hours)

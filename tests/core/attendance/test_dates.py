@@ -205,7 +205,7 @@ def test_the_list_is_a_harmless_file_and_attendees_are_found_by_their_names(clin
 
     order_id = clinic.sell(2)
     second = clinic.tickets(order_id)[1]
-    changes.hand_over(clinic.shop, second, "=HYPERLINK(1)", "otto@elsewhere.example")
+    changes.hand_over(clinic.shop, second, "=HYPERLINK(1)", "otto@elsewhere.example", signed_in=NORA)
     text = "".join(attendees_export.begin(clinic.shop, DATE, deed=owner(clinic)))
     assert text.startswith("\ufeffname,email,")
     assert "'=HYPERLINK(1),otto@elsewhere.example," in text

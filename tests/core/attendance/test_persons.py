@@ -19,7 +19,7 @@ OTTO = "otto@lindqvist.example"
 
 def test_who_comes_by_somebody_else_s_order_is_told_and_forgotten(clinic: Clinic, clock: Clock) -> None:
     order_id = clinic.sell(2)
-    changes.hand_over(clinic.shop, clinic.tickets(order_id)[1], "Otto Berg", OTTO)
+    changes.hand_over(clinic.shop, clinic.tickets(order_id)[1], "Otto Berg", OTTO, signed_in=NORA)
     ticket = clinic.tickets(order_id)[1]
     found = json.loads(b"".join(export.from_terminal(clinic.shop, OTTO)))
     assert [row["name"] for row in found["attendees"]] == ["Otto Berg"]

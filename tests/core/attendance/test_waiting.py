@@ -19,7 +19,7 @@ from core.shop import Shop
 from tests import builders, colleagues
 from tests.builders import at_once, deliver, on_sqlite
 from tests.conftest import Clock
-from tests.core.attendance.conftest import Clinic
+from tests.core.attendance.conftest import NORA, Clinic
 from tests.fakes import FakeStripe, session_in
 
 DATE = "clinic/1"
@@ -188,7 +188,7 @@ def test_near_the_date_offers_are_shorter_and_in_its_last_hour_there_are_none(fu
 @on_sqlite
 def test_leaving_gives_an_offer_to_the_next_and_moving_away_frees_a_place_for_them(full: Clinic) -> None:
     wait(full, "ann", "bob", "cyd")
-    changes.move(full.shop, full.tickets(order_of(full, "a"))[0], "clinic/2")
+    changes.move(full.shop, full.tickets(order_of(full, "a"))[0], "clinic/2", signed_in=NORA)
     first = next(name for name, state in states(full.shop).items() if state == "offered")
     waiting.leave(full.shop, token(full.shop, first))
     assert sorted(states(full.shop).values()) == ["left", "offered", "waiting"]

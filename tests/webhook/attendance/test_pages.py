@@ -9,6 +9,8 @@ from core.attendance import tickets, waiting
 from core.foundation import signing
 from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import WaitingEntry
+from core.people import codes
+from core.people.codes import SignInCode
 from core.people.staff import Role
 from core.shop import Shop
 from tests import builders, colleagues
@@ -44,7 +46,6 @@ def test_a_ticket_shows_when_and_where_and_is_kept_from_search_engines_and_cache
         "Thursday 10 December 2026, 17:00 to 19:00, Copenhagen time",
         "Nora Lindqvist",
         "<svg",
-        "Cancel this place",
     ):
         assert text in page.text
     assert MEETING not in page.text
@@ -68,7 +69,63 @@ def test_a_form_of_another_site_changes_nothing(client: TestClient, clinic: Clin
     assert client.post(ticket, data=form, headers={"Origin": "null"}).status_code == 303
 
 
+def enters(client: TestClient, shop: Shop, email: str) -> None:
+    """Be signed in with this address."""
+    cookie = signing.sign(shop.signing_key, signing.SIGN_IN, colleagues.signed_in(shop, email))
+    client.cookies.set(signing.SIGN_IN_COOKIE, cookie)
+
+
+def test_a_link_that_was_passed_on_shows_the_place_and_takes_it_from_nobody(
+    client: TestClient, clinic: Clinic, ticket: str
+) -> None:
+    page = client.get(ticket).text
+    assert "Change the name" in page
+    assert "Give it to somebody else" not in page
+    assert NORA not in page
+    for form in (
+        {"do": "hand-over", "name": "Eve", "email": "eve@lindqvist.example"},
+        {"do": "move", "date": "clinic/2"},
+        {"do": "cancel"},
+    ):
+        for address in ("", "eve@lindqvist.example"):
+            if address:
+                enters(client, clinic.shop, address)
+            answer = client.post(ticket, data=form)
+            assert answer.status_code == 403
+            assert "Only whoever has this place can do that." in answer.text
+        client.cookies.clear()
+    (row,) = clinic.rows()
+    assert (row.turn, row.date_id, row.canceled_at) == (0, "clinic/1", None)
+
+
+def test_a_code_that_is_mailed_to_the_place_s_address_lets_its_holder_change_it(
+    client: TestClient, clinic: Clinic, ticket: str
+) -> None:
+    sent = client.get(client.post(ticket, data={"do": "send-code"}).headers["location"])
+    assert "A code is on its way" in sent.text
+    assert "The code from the letter" in sent.text
+    (code,) = builders.rows(clinic.shop, SignInCode)
+    assert code.email == NORA
+    wrong = client.post(ticket, data={"do": "code", "code": "🎫"})
+    assert (wrong.status_code, "This code is not right." in wrong.text) == (400, True)
+    digits = codes.digits_of(code.id, signing_key=clinic.shop.signing_key)
+    right = client.post(ticket, data={"do": "code", "code": f" {digits} "})
+    assert (right.status_code, right.headers["location"]) == (303, f"{ticket}?done=proven")
+    assert "Give it to somebody else" in client.get(right.headers["location"]).text
+    late = client.post(ticket, data={"do": "code", "code": digits})
+    assert "used up or too old" in late.text
+    assert client.post(ticket, data={"do": "move", "date": "clinic/2"}).status_code == 303
+
+
+def test_whoever_asks_for_codes_again_and_again_is_told_to_wait(client: TestClient, ticket: str) -> None:
+    answers = [client.post(ticket, data={"do": "send-code"}) for _ in range(4)]
+    assert [each.status_code for each in answers] == [303, 303, 303, 429]
+    assert client.post("/ticket/nobody", data={"do": "send-code"}).status_code == 404
+    assert client.post("/ticket/nobody", data={"do": "code", "code": "1"}).status_code == 404
+
+
 def test_a_handed_over_ticket_opens_nothing_any_more(client: TestClient, clinic: Clinic, ticket: str) -> None:
+    enters(client, clinic.shop, NORA.upper())
     answer = client.post(ticket, data={"do": "hand-over", "name": "Otto Berg", "email": "otto@lindqvist.example"})
     assert "Otto Berg" in answer.text
     assert "Handed over" in answer.text
@@ -78,6 +135,7 @@ def test_a_handed_over_ticket_opens_nothing_any_more(client: TestClient, clinic:
 
 
 def test_moved_and_canceled_by_forms(client: TestClient, clinic: Clinic, ticket: str) -> None:
+    enters(client, clinic.shop, NORA)
     assert client.post(ticket, data={"do": "move", "date": "clinic/2"}).status_code == 303
     assert "Thursday 17 December 2026" in client.get(ticket).text
     assert client.post(ticket, data={"do": "cancel"}).status_code == 303
