@@ -60,11 +60,11 @@ def one(
         mode = shop.settings.livemode
         standing = versions.standing(session, person, livemode=mode, now=shop.now()) if known else None
     note_use(shop, caller, later)
-    if standing is not None and _etag(standing) in known:
+    if standing is not None and _is_known(standing, known):
         return Response(status_code=304, headers=_headers(standing))
     found = versions.of(shop, person)
     headers = _headers(found.version)
-    if headers["ETag"] in known:
+    if _is_known(found.version, known):
         return Response(status_code=304, headers=headers)
     return Response(_json(found.told()), media_type="application/json", headers=headers)
 
@@ -102,6 +102,11 @@ def _etag(version: int) -> str:
 def _known(request: Request) -> set[str]:
     said = request.headers.get("If-None-Match", "")
     return {each.strip().removeprefix("W/") for each in said.split(",")} - {""}
+
+
+def _is_known(version: int, known: set[str]) -> bool:
+    """Whether it is what somebody has: one of these, or whatever there is (RFC 9110, 13.1.2)."""
+    return "*" in known or _etag(version) in known
 
 
 def _json(said: Any) -> bytes:

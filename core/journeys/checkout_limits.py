@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from sqlmodel import Session
 
 from core.catalog import plan_prices
-from core.catalog.products import Kind, Priced, Product
+from core.catalog.products import Kind, Priced
 from core.foundation import addresses
 from core.journeys.checkout import Basket, Item
 from core.kinds import workshops
+from core.kinds.workshops import WorkshopDate
 from core.shop import Shop
 from core.traffic import counting
 from core.traffic.counting import Count, Sender
@@ -26,7 +27,7 @@ FREE_BY_EMAIL = Limit("free orders by email", 5, 3600)
 FREE_BY_ADDRESS = Limit("free orders by address", 20, 3600)
 # As long as a place is held for whoever has not paid yet.
 _HOLDING = 35 * 60
-# So many places of one date somebody may hold at least; otherwise as many as one order may have.
+# So many places of one date one browser may hold at least; otherwise as many as one order may have.
 _FEW = 4
 
 
@@ -66,13 +67,18 @@ def _places(session: Session, basket: Basket, sender: Sender, priced: Mapping[st
     wanted = [(item, priced[item.price].product) for item in basket.items if item.price in priced]
     wanted = [(item, product) for item, product in wanted if product.kind is Kind.WORKSHOP]
     held = workshops.held(session, basket.cart_id) if wanted else {}
+    dates = {item.date: session.get(WorkshopDate, item.date) for item, _ in wanted if item.date}
     for item, product in wanted:
         new = item.quantity - (held.get(item.date, 0) if item.date else sum(held.values()))
         if new > 0:
-            date = item.date or product.id
-            yield Count(_limit("browser", product), f"{sender.browser} {date}" if sender.browser else "", new)
-            yield Count(_limit("address", product), f"{sender.address} {date}" if sender.address else "", new)
+            date, most = item.date or product.id, max(product.max_quantity, _FEW)
+            found = dates.get(item.date)
+            # Many people may be behind one address, each with a browser of their own: an office, a school. They get half of a date,
+            # and whoever only makes themself new browsers leaves the other half to everybody else.
+            many = max(most, found.capacity // 2 if found else 0)
+            yield Count(_limit("browser", most), f"{sender.browser} {date}" if sender.browser else "", new)
+            yield Count(_limit("address", many), f"{sender.address} {date}" if sender.address else "", new)
 
 
-def _limit(by: str, product: Product) -> Limit:
-    return Limit(f"places by {by}", max(product.max_quantity, _FEW), _HOLDING)
+def _limit(by: str, most: int) -> Limit:
+    return Limit(f"places by {by}", most, _HOLDING)

@@ -75,6 +75,8 @@ def test_a_plan_is_told_whole_and_a_304_is_nothing(
     again = asks.get(f"/entitlements/{person}", headers={"If-None-Match": 'W/"7", "1"'})
     assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", '"1"')
     assert asks.get(f"/entitlements/{person}", headers={"If-None-Match": '"0"'}).status_code == 200
+    assert asks.get(f"/entitlements/{person}", headers={"If-None-Match": "*"}).status_code == 304
+    assert asks.get("/entitlements/nobody", headers={"If-None-Match": "*"}).status_code == 404
 
 
 @builders.on_sqlite

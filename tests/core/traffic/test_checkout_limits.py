@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.catalog.products import Product
+from core.foundation import signing
 from core.foundation.errors import TooManyTries
 from core.journeys import checkout_limits
 from core.kinds.workshops import WorkshopDate
@@ -87,6 +88,21 @@ def test_seven_who_do_not_pay_do_not_sell_out_a_workshop(shop: Shop, stripe: Fak
     assert browser(shop, "192.0.2.1").post("/checkout", json=basket(8, "clinic-eur", date="clinic/1")).is_success
     clock.pass_(minutes=36)
     assert browser(shop, "203.0.113.7").post("/checkout", json=basket(9, "clinic-eur", date="clinic/1")).is_success
+
+
+@builders.on_sqlite
+def test_colleagues_behind_one_address_get_half_of_a_date_and_a_browser_no_more_than_one_order(shop: Shop) -> None:
+    builders.change_date(shop, "clinic/1", capacity=24)
+    most = max(4, _most(shop))
+    office = [browser(shop, "203.0.113.7") for _ in range(13)]
+    begun = [
+        each.post("/checkout", json=basket(number, "clinic-eur", date="clinic/1")) for number, each in enumerate(office)
+    ]
+    assert [each.status_code for each in begun] == [200] * 12 + [429]
+    one = browser(shop, "192.0.2.1")
+    one.cookies.set(signing.BROWSER_COOKIE, signing.sign(shop.signing_key, signing.BROWSER, "br_one"))
+    alone = [one.post("/checkout", json=basket(20 + n, "clinic-eur", date="clinic/1")) for n in range(most + 1)]
+    assert [each.status_code for each in alone] == [200] * most + [429]
 
 
 def _most(shop: Shop) -> int:
