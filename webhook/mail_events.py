@@ -23,7 +23,8 @@ log = structlog.get_logger()
 _MOST_BYTES = 1024 * 1024
 _PRIVATE = {
     "Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; font-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'",
 }  # fmt: skip
 _WOULD_END = {
     Kind.NO_NEWS: marked("You would get no more news of what you bought. Receipts still come."),

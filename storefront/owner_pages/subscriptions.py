@@ -13,6 +13,7 @@ from storefront.back_office import dialogs, gate, lists, refusals, states
 shop = process.shop()
 _ENDS = {"now": "At once", "later": "When the period that was paid for ends"}
 _PORTAL = "portal-link"
+_PATH = links.OWNER_PATHS[links.SUBSCRIPTIONS]
 VIEWS = {"all": "All", "renewals": f"Renewals of the next {subscriptions.AHEAD.days} days"}
 
 
@@ -109,7 +110,7 @@ def portal_of(row: SubscriptionRow) -> None:
         )
         if st.button("Open it", type="primary", key="portal-do"):
             try:
-                made = portal.open_for_staff(shop, row.id, deed=gate.deed(name))
+                made = portal.open_for_staff(shop, row.id, back=f"{_PATH}?order={row.order.id}", deed=gate.deed(name))
             except ShopError as error:
                 refusals.draw(error)
                 gate.open_token(name)

@@ -163,7 +163,10 @@ def test_news_can_be_ended_with_one_click_and_receipts_go_on(
     link = unsubscribing.link(hooked, NORA, Kind.NO_NEWS)
     assert NORA not in link
     path = urlsplit(link).path.removeprefix("/api")
-    assert "no more news" in client.get(path).text
+    page = client.get(path)
+    assert "no more news" in page.text
+    # The shop's logo and letters are its own.
+    assert "img-src 'self'; font-src 'self'" in page.headers["Content-Security-Policy"]
     assert builders.rows(hooked, MailMark) == []  # a mail program only looked
     one_click = {"Content-Type": "application/x-www-form-urlencoded"}
     for _ in range(2):

@@ -58,9 +58,12 @@ def open_page(shop: Shop, email: str, order_id: str, *, cancel: bool = False) ->
     return _opened(shop, row.stripe_customer_id)
 
 
-def open_for_staff(shop: Shop, subscription_id: str, *, deed: Deed) -> str:
+def open_for_staff(shop: Shop, subscription_id: str, *, back: str, deed: Deed) -> str:
     """The address of Stripe's portal for the buyer of this plan, good for some minutes; for whoever has it, as if they were the
-    buyer. Raises OrderNotFound, OtherMode, MadeUp, NotPermitted, DoneAlready or StripeTrouble."""
+    buyer. It leads `back` to this path of the shop.
+
+    Raises OrderNotFound, OtherMode, MadeUp, NotPermitted, DoneAlready or StripeTrouble.
+    """
     with shop.transaction() as session:
         deeds.begin(session, shop.settings, deed, Action.PORTAL, subject=subscription_id, now=shop.now())
         row = session.get(Subscription, subscription_id)
@@ -72,7 +75,7 @@ def open_for_staff(shop: Shop, subscription_id: str, *, deed: Deed) -> str:
         if order.from_season:
             raise MadeUp(order_id=order.id)
         customer = row.stripe_customer_id
-    return _opened(shop, customer, back=f"subscriptions?order={order.id}")
+    return _opened(shop, customer, back=back)
 
 
 def set_up(shop: Shop) -> str:
