@@ -275,9 +275,18 @@ def test_thousands_of_open_orders_are_asked_about_in_one_pass(shop: Shop, stripe
     order, attempt = builders.rows(shop, Order)[0].model_dump(), builders.rows(shop, Checkout)[0].model_dump()
     # Several times as many as are read at once, and more than one pass takes of anything else.
     many = range(3 * max(reconciliation._AT_ONCE, reconciliation.BATCH))
+    # And, before all of these, as many as are read at once that were bought with the other key.
+    others = range(-reconciliation.BATCH, 0)
     copies = [
-        {**order, "id": f"ord_{n}", "number": f"N-{n}", "cart_id": f"many_{n}", "stripe_checkout_session_id": None}
-        for n in many
+        {
+            **order,
+            "id": f"ord_{n}",
+            "number": f"N-{n}",
+            "cart_id": f"many_{n}",
+            "stripe_checkout_session_id": None,
+            "livemode": order["livemode"] != (n in others),
+        }
+        for n in (*others, *many)
     ]
     attempts = [
         {
@@ -287,8 +296,9 @@ def test_thousands_of_open_orders_are_asked_about_in_one_pass(shop: Shop, stripe
             "stripe_checkout_session_id": f"cs_{n}",
             "parameters": {"metadata": {"order_id": f"ord_{n}"}},
         }
-        for n in many
+        for n in (*others, *many)
     ]
+    assert sorted(row["id"] for row in attempts)[: len(others)] == sorted(f"checkout:ord_{n}:1" for n in others)
     with shop.transaction() as session:
         session.execute(insert(Order), copies)
         session.execute(insert(Checkout), attempts)
