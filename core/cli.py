@@ -77,6 +77,8 @@ def main() -> None:
     except typer.Abort:
         fail("Nothing was done.")
     except Exception as error:
+        if lines := errors.of_this_machine(error):
+            fail(*lines)
         # Here and not by Typer, whose hook would print it as it is.
         log.critical("command_failed", exc_info=error)
         sys.exit(1)

@@ -1,9 +1,12 @@
 """Opening the shop: its settings looked at, its database migrated and, in the demo, its shelves filled. Once per process."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.connections import postgres
 from core.foundation import database, migration, settings
@@ -18,6 +21,23 @@ from core.owner import live_mode, publishing
 from core.shop import Shop
 
 
+@contextmanager
+def _said_if_away() -> Iterator[None]:
+    """Tells of a database that is away in one line, where a process cannot begin without it."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not database.is_away(error) and not _is_no_database(error):
+            raise
+        raise SystemExit(f"Pushcart cannot start: the database does not answer: {database.why(error)}") from None
+
+
+def _is_no_database(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+@_said_if_away()
 def open_shop() -> Shop:
     """The shop of this process. Raises SystemExit with one line for each thing that keeps it from opening."""
     chosen, mistakes = settings.look()
@@ -35,6 +55,7 @@ def open_shop() -> Shop:
     return shop
 
 
+@_said_if_away()
 def open_to_restock() -> Shop:
     """The shop for applying a catalogue: open also while the demo's products keep it closed.
 
@@ -64,6 +85,7 @@ def _around(chosen: Settings, engine: Engine) -> Shop:
     return Shop(settings=chosen, engine=engine, stripe=stripe, storage=Storage(chosen.storage_url))
 
 
+@_said_if_away()
 def migrate(chosen: Settings, engine: Engine, *, secret: str) -> bool:
     """Bring the database to this version's schema, past a pooler if there is one; whether anything was to be done.
 
@@ -101,7 +123,7 @@ def _on_the_shelves(chosen: Settings, mistakes: list[Mistake]) -> list[Mistake]:
         migrate(chosen, engine, secret=chosen.secret_key.get_secret_value())
         with database.reading(engine) as session:
             return live_mode.demo_goods(session)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, SystemExit):
         if not mistakes:
             raise
         return [Mistake("DATABASE_URL", "does not answer, so that nobody could look at what is on the shelves")]

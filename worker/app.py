@@ -114,6 +114,7 @@ class _Worker:
         self._kind = kind
         self._lost_after = timedelta(seconds=shop.settings.worker_lost_seconds)
         self._run: str | None = None
+        self._ending = Event()
 
     def join(self) -> None:
         """Begin a run: from here on this process takes jobs."""
@@ -138,7 +139,8 @@ class _Worker:
                 "enable_otlp": False,
             }
         )
-        jobs.register(Post(self._shop, run, Breaker()))
+        self._ending = Event()
+        jobs.register(Post(self._shop, run, Breaker(), self._ending))
         queues.calm()
         DBOS.launch()
         queues.register()
@@ -225,13 +227,20 @@ class _Worker:
         self._stop()
         if run is None:
             return
-        with self._shop.transaction() as session:
-            heartbeats.end(session, run, now=heartbeats.database_time(session))
+        try:
+            with self._shop.transaction() as session:
+                heartbeats.end(session, run, now=heartbeats.database_time(session))
+        except database.TROUBLE as error:
+            if not database.is_away(error):
+                raise
+            # The others will notice that it is silent, and wait for that long.
+            log.warning("worker_end_not_noted", said=database.why(error))
 
     def _stop(self) -> None:
         from dbos import DBOS
 
         self._run = None
+        self._ending.set()
         DBOS.destroy()
 
     def _is_at_work(self, run: str) -> bool:

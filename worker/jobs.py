@@ -23,7 +23,7 @@ from core.journeys.billing import plans, plans_at_stripe
 from core.outgoing import sending as webhooks
 from core.owner.shelves import announcements, promotions, stripe_prices
 from core.shop import Shop
-from worker import sending
+from worker import outages, sending
 from worker.sending import Post
 
 log = structlog.get_logger()
@@ -67,16 +67,20 @@ def _discreet(run: Callable[..., None]) -> Callable[..., None]:
 def _first_turn(post: Post, job: Job) -> Callable[..., None]:
     def run(*arguments: str) -> None:
         assert DBOS.workflow_id
-        _take(post, Turn(job, DBOS.workflow_id, 0, arguments))
+        _take_in_the_end(post, Turn(job, DBOS.workflow_id, 0, arguments))
 
     return run
 
 
 def _next_turn(post: Post) -> Callable[..., None]:
     def run(job: str, root: str, number: int, *arguments: str) -> None:
-        _take(post, Turn(Job(job), root, number, arguments))
+        _take_in_the_end(post, Turn(Job(job), root, number, arguments))
 
     return run
+
+
+def _take_in_the_end(post: Post, turn: Turn) -> None:
+    outages.waited_out(lambda: _take(post, turn), ending=post.ending)
 
 
 # What asks or tells Stripe something, and what needs the shop alone. Every other job sends a letter.

@@ -4,8 +4,9 @@ What cannot be sent now gets a later turn, owed in the transaction that notes wh
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Event
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +22,7 @@ from core.mailboxes import marks
 from core.messages import letters, mail
 from core.messages.letters import Claim
 from core.shop import Shop
+from worker import outages
 from worker.breaker import Breaker
 
 if TYPE_CHECKING:
@@ -42,11 +44,12 @@ _LONGEST_HOLD = 300.0
 
 @dataclass(frozen=True)
 class Post:
-    """What sending needs: the shop, the id of this run of the worker, and what it knows of the mail server."""
+    """What sending needs: the shop, the id of this run of the worker, what it knows of the mail server, and whether it ends."""
 
     shop: Shop
     worker: str
     breaker: Breaker
+    ending: Event = field(default_factory=Event)
 
 
 class ClaimLost(Exception):
@@ -115,11 +118,16 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
         _note_failure(post, turn, letter, claim, error)
     else:
         counters.LETTERS.labels("dropped" if message is None else "sent").inc()
-        with post.shop.transaction() as session:
-            if message is None:
-                letters.dropped(session, claim)
-            else:
-                letters.sent(session, letter.id, now=post.shop.now())
+        # By itself: the turn must not begin anew for what the mail server has taken.
+        outages.waited_out(lambda: _note_done(post, letter, claim, sent=message is not None), ending=post.ending)
+
+
+def _note_done(post: Post, letter: Draft, claim: Claim, *, sent: bool) -> None:
+    with post.shop.transaction() as session:
+        if sent:
+            letters.sent(session, letter.id, now=post.shop.now())
+        else:
+            letters.dropped(session, claim)
 
 
 def _refusal(post: Post, turn: Turn, letter: Draft, address: str) -> "Refusal | None":

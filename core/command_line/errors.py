@@ -5,6 +5,7 @@ from typing import assert_never
 
 import typer
 
+from core.foundation import database
 from core.foundation.currencies import exponent
 from core.foundation.errors import (
     AddressTaken,
@@ -67,6 +68,16 @@ def of_words(error: typer.TyperException) -> str:
     said = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)
     return f"{said} `{context.command_path} --help` says what it takes." if context else said
+
+
+def of_this_machine(error: Exception) -> list[str]:
+    """The lines to print of what is no fault of the shop's: the database does not answer, a file can't be read or written. None
+    for anything else."""
+    if isinstance(error, database.TROUBLE) and database.is_away(error):
+        return [f"The database does not answer: {database.why(error)}"]
+    if isinstance(error, OSError) and error.strerror:
+        return [f"{error.strerror}: {error.filename}" if error.filename else f"{error.strerror}."]
+    return []
 
 
 def lines(error: ShopError) -> list[str]:

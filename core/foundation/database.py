@@ -39,6 +39,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
 from core.connections import postgres
+from core.foundation import masking
 from core.foundation.writes.flush import BatchedSession
 
 # Named constraints, so that later migrations can drop them on both databases.
@@ -60,9 +61,10 @@ _GIVEN_UP = ("40001", "40P01")
 _AWAY = ("", "08", "53", "57")
 # Somebody else holds a lock for too long: lock_not_available.
 _LOCKED = "55P03"
-# And SQLite's: somebody else writes for too long, the disk fails or is full, the file cannot be opened.
+# And SQLite's: somebody else writes for too long, the disk fails or is full, the file cannot be opened or written.
 _AWAY_SQLITE = (
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
 )  # fmt: skip
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
@@ -298,6 +300,16 @@ def is_away(error: Exception) -> bool:
         return error.orig.sqlite_errorcode & 0xFF in _AWAY_SQLITE
     state = getattr(error.orig, "sqlstate", None) or ""
     return state == _LOCKED or state[:2] in _AWAY
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same unit of work may go well later: the database is away, or gave it up so that others could go on."""
+    return is_away(error) or (isinstance(error, DBAPIError) and _was_given_up(error))
+
+
+def why(error: Exception) -> str:
+    """What the database said of it, in one line and without anybody's address."""
+    return masking.masked(str(getattr(error, "orig", None) or error).partition("\n")[0])
 
 
 def answers(engine: Engine) -> bool:
