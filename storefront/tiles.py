@@ -23,7 +23,7 @@ def tile(offer: Offer, *, link: bool = True) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_price_line(offer), width="content")
             if link:
-                links.trailing(links.PRODUCT, words.plain(link_words(offer)), p=offer.id)
+                links.trailing(links.PRODUCT, words.plain(link_words(offer)), id=offer.id)
             else:
                 st.markdown(words.plain(link_words(offer)), width="content")
 

@@ -154,11 +154,11 @@ def picture_path(image: str) -> str:
 
 def page_path(product_id: str) -> str:
     """The path of a product's page at the storefront."""
-    return f"/product?p={quote(product_id)}"
+    return f"/product?id={quote(product_id)}"
 
 
 def asked_for(query: Mapping[str, str]) -> str:
-    """The id of the product that a page's address names, or an empty string: links of others say `id`, the shop's own `p`."""
+    """The id of the product that a page's address names, or an empty string. Links of earlier versions say `p`."""
     return query.get("id") or query.get("p", "")
 
 

@@ -79,7 +79,7 @@ def draw_line(line: LineView, cart: CartView) -> None:
                 stays_out = _("This stays out of your payment.")
                 words.quiet(f"{described(line)}. {stays_out}" if line.date else stays_out)
                 if line.offer.open_dates:
-                    links.to(links.PRODUCT, _("See other dates"), "event", where=f"line-{line.key}", p=line.offer.id)
+                    links.to(links.PRODUCT, _("See other dates"), "event", where=f"line-{line.key}", id=line.offer.id)
             else:
                 words.quiet(described(line))
                 prices.draw_change(line)

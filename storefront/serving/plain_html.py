@@ -297,7 +297,7 @@ def _search(sought: str, page: ShelfPage) -> str:
 def _tile(offer: Offer) -> str:
     tag = min(offer.prices, key=lambda each: each.amount.amount, default=None)
     cost = f"<strong>{buy_form.priced(tag)}</strong> " if tag else ""
-    link = f'<a href="/product?p={escape(offer.id)}">{escape(tiles.link_words(offer))}</a>'
+    link = f'<a href="{products.page_path(offer.id)}">{escape(tiles.link_words(offer))}</a>'
     return (
         f"<section>{_picture(offer)}{tag_of('h2', offer.name)}{tag_of('p', offer.summary)}"
         f'<p class="quiet">{escape(offer.facts)}</p><p>{cost}{link}</p></section>'

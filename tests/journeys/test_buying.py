@@ -60,7 +60,7 @@ def test_a_guide_is_bought_in_one_tab_and_downloaded_at_once(arrive: Arrive, sta
 def test_what_is_bought_at_once_by_a_link_together_and_for_nothing(arrive: Arrive, stand: Stand, width: int) -> None:
     mia = arrive("mia")
     mia.page.set_viewport_size({"width": width, "height": 844})
-    mia.opens("/product?p=quiet-launch")
+    mia.opens("/product?id=quiet-launch")
     mia.tabs_to("Buy now")
     mia.page.keyboard.press("Enter")
     mia.arrives_at_payment()
@@ -80,7 +80,7 @@ def test_what_is_bought_at_once_by_a_link_together_and_for_nothing(arrive: Arriv
     ]  # fmt: skip
     assert mia.downloads("PDF")
 
-    mia.goes_on_to("/product?p=nine-week-plan")
+    mia.goes_on_to("/product?id=nine-week-plan")
     mia.page.get_by_label("Your email", exact=True).fill(mia.email)
     mia.clicks("Get it free")
     free = stand.order(mia.sees_everything_delivered())
@@ -151,7 +151,7 @@ def test_a_code_for_everything_off_buys_for_nothing(arrive: Arrive, stand: Stand
 
 def test_a_german_browser_reads_german_from_the_shelf_to_the_letter(arrive: Arrive, stand: Stand) -> None:
     greta = arrive("greta", "de-DE")
-    greta.opens("/product?p=quiet-launch")
+    greta.opens("/product?id=quiet-launch")
     expect(greta.page.locator("html")).to_have_attribute("lang", "de")
     greta.sees("29 €")
     greta.clicks("In den Warenkorb")

@@ -56,7 +56,7 @@ def test_a_withdrawn_product_is_off_the_shelf_and_says_so_at_its_address(
     olga.puts_in_cart("Old Almanac")
     catalogue.write_text(demo + ALMANAC.format(active="false"), encoding="utf-8")
     stand.pushcart("catalog", "apply", str(catalogue))
-    olga.opens("/product?p=old-almanac")
+    olga.opens("/product?id=old-almanac")
     olga.sees("This is no longer for sale.")
     cannot_buy(olga)
     olga.goes_on_to("/cart")
@@ -69,7 +69,7 @@ def test_a_withdrawn_product_is_off_the_shelf_and_says_so_at_its_address(
 
 def test_an_unknown_product_leads_back_to_the_shop(olga: Buyer) -> None:
     with olga.expecting("404"):
-        olga.opens("/product?p=no-such-thing")
+        olga.opens("/product?id=no-such-thing")
         olga.sees_heading("We can't find that product")
     olga.clicks("See everything in the shop", "link")
     olga.sees("The Quiet Launch")

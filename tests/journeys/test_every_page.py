@@ -62,7 +62,7 @@ def opened(address: str, words: str) -> Callable[[Buyer], None]:
 
 BEFORE = {
     "the shop": opened("/", "The Quiet Launch"),
-    "a product": opened("/product?p=quiet-launch", "Add to cart"),
+    "a product": opened("/product?id=quiet-launch", "Add to cart"),
     "an empty cart": opened("/cart", "Your cart is empty"),
     "nothing known": opened("/thanks", "Looking for an order?"),
     "no such order": opened("/order?id=ord_nobody", "This order isn't open here"),

@@ -119,7 +119,7 @@ def test_a_shop_that_looks_like_its_sellers_is_seen_at_once_on_either_ground_and
             buyer.page.emulate_media(color_scheme="dark" if ground == "dark" else "light")
             # Loaded once on either ground; the other width is that of a window that was pulled.
             if (width, ground) in ((1280, "light"), (390, "dark")):
-                buyer.opens("/product?p=quiet-launch")
+                buyer.opens("/product?id=quiet-launch")
             button = buyer.page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Add to cart$"))
             expect(button).to_have_css("background-color", "rgb(255, 221, 0)")
             expect(button).to_have_css("color", "rgb(0, 0, 0)")

@@ -16,7 +16,7 @@ def emil(arrive: Arrive) -> Buyer:
     """Somebody at the cart, with a guide and two places in it."""
     emil = arrive("emil")
     emil.puts_in_cart(GUIDE)
-    emil.goes_on_to("/product?p=pricing-clinic")
+    emil.goes_on_to("/product?id=pricing-clinic")
     emil.adjusts("Places", 2)
     emil.sees("2 places at")
     emil.clicks("Add to cart")

@@ -63,7 +63,7 @@ def test_a_workshop_from_its_first_place_to_its_end(arrive: Arrive, stand: Stand
         wanda.sees("This link opens nothing")
 
     # Somebody waits, and a place that is given up goes to them before the shop shows it.
-    zoe.opens("/product?p=onboarding-lab")
+    zoe.opens("/product?id=onboarding-lab")
     zoe.page.get_by_role("combobox", name=re.compile("Date")).last.click()
     zoe.page.get_by_role("option").last.click()
     zoe.page.get_by_label("Your email").fill(zoe.email)

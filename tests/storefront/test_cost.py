@@ -18,7 +18,7 @@ MOST = {"shop": 5, "product": 8, "cart": 8}
 @builders.on_sqlite
 def test_a_page_asks_the_database_little(visitor: Visitor, page: str) -> None:
     visitor.puts("guide-eur")
-    tab = visitor.opens(page, p="guide")
+    tab = visitor.opens(page, id="guide")
     with statements(visitor.shop.engine) as heard:
         tab.run()
     asked = [each for each in heard if each.lower().startswith("select")]

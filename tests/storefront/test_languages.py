@@ -45,7 +45,7 @@ def untranslated(visitor: Visitor, tab: AppTest) -> list[str]:
 
 @pytest.mark.parametrize(
     ("page", "query"),
-    [("shop", {}), ("product", {"p": "guide"}), ("product", {"p": "plan"}), ("product", {"p": "clinic"}), ("cart", {}),
+    [("shop", {}), ("product", {"id": "guide"}), ("product", {"id": "plan"}), ("product", {"id": "clinic"}), ("cart", {}),
      ("purchases", {}), ("withdraw", {}), ("account", {}), ("thanks", {}), ("seat", {}), ("terms", {}), ("imprint", {})],
 )  # fmt: skip
 def test_no_sentence_of_a_page_is_left_in_english(

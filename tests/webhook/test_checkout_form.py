@@ -54,7 +54,7 @@ def test_what_is_bought_at_once_leaves_the_cart_as_it_was(shop: Shop, stripe: Fa
     client.post(FORM, data=GUIDE)
     assert [line.price.id for line in cart_of(shop, client).lines] == ["kit-eur"]
     (paid,) = stripe.sessions
-    assert builders.rows(shop, Checkout)[0].parameters["cancel_url"] == "http://localhost:8501/product?p=guide"
+    assert builders.rows(shop, Checkout)[0].parameters["cancel_url"] == "http://localhost:8501/product?id=guide"
     stripe.pay(paid)
     builders.deliver(shop, stripe.event("completed", paid))
     assert [line.price.id for line in cart_of(shop, client).lines] == ["kit-eur"]
@@ -178,7 +178,7 @@ def test_why_not_is_a_page_that_leads_back(
     answer = client.post(FORM, data=form)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert sentence in answer.text
-    assert f'href="/product?p={form["product"]}"' in answer.text
+    assert f'href="/product?id={form["product"]}"' in answer.text
     assert builders.rows(shop, Order) == []
     assert stripe.calls == []
 

@@ -166,7 +166,7 @@ def _refusal(shop: Shop, error: ShopError, form: Form, path: str) -> HTMLRespons
             more = _sent_again(form, path, _("Buy it without the code"), code="")
         case AddressUnproven():
             more = f'<p><a href="/purchases">{escape(_("Your purchases"))}</a></p>'
-    more += f'<p><a href="/product?p={escape(form.product)}">{escape(_("Back to the product"))}</a></p>'
+    more += f'<p><a href="{escape(products.page_path(form.product))}">{escape(_("Back to the product"))}</a></p>'
     response = _page(shop, _sentence(error), status_of(error), more)
     if response.status_code in (429, 503):
         response.headers["Retry-After"] = "30"

@@ -27,7 +27,7 @@ def begins_with(shop: Shop, **row: object) -> None:
 @builders.on_sqlite
 def test_a_trial_says_when_and_what_is_charged_first_at_the_product_and_in_the_cart(visitor: Visitor) -> None:
     builders.let_try(visitor.shop, 14)
-    tab = visitor.opens("product", p="plan")
+    tab = visitor.opens("product", id="plan")
     assert "Free for 14 days. **€90.00** is charged first on **7 December 2026**, then every year." in words(tab)
     visitor.puts("plan-month", 3)
     visitor.puts("guide-eur")
@@ -46,7 +46,7 @@ def test_a_trial_says_when_and_what_is_charged_first_at_the_product_and_in_the_c
 def test_a_code_that_makes_the_first_payment_less_is_told_before_and_in_the_cart(visitor: Visitor) -> None:
     begins_with(visitor.shop, first_time=True)
     said = "First year **€45.00** instead of €90.00 with the code **HELLO** if it is your first purchase here."
-    assert said in words(visitor.opens("product", p="plan"))
+    assert said in words(visitor.opens("product", id="plan"))
     visitor.puts("plan-month", 3)
     said = words(visitor.opens("cart"))
     assert "First month **€13.50** instead of €27.00 with the code **HELLO**" in said
@@ -95,13 +95,13 @@ def test_where_stripe_takes_the_code_from_nobody_like_this_buyer_the_plan_is_to_
 @builders.on_sqlite
 def test_a_code_that_cannot_be_used_is_not_told_of(visitor: Visitor, row: dict[str, object]) -> None:
     begins_with(visitor.shop, **row)
-    assert "HELLO" not in words(visitor.opens("product", p="plan"))
+    assert "HELLO" not in words(visitor.opens("product", id="plan"))
 
 
 @builders.on_sqlite
 def test_an_amount_off_each_payment_says_what_is_left_of_it(visitor: Visitor) -> None:
     begins_with(visitor.shop, percent_off=None, amount_off=500, currency="eur", forever=True, max_redemptions=3)
-    assert "**€85.00** instead of €90.00 per year with the code **HELLO**" in words(visitor.opens("product", p="plan"))
+    assert "**€85.00** instead of €90.00 per year with the code **HELLO**" in words(visitor.opens("product", id="plan"))
 
 
 def test_a_trial_and_a_code_are_not_both_the_beginning() -> None:

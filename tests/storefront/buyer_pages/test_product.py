@@ -19,7 +19,7 @@ from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
 
 def test_a_product_goes_into_the_cart_of_this_browser(visitor: Visitor) -> None:
-    tab = sound(visitor.opens("product", p="kit").button(key="add").click().run())
+    tab = sound(visitor.opens("product", id="kit").button(key="add").click().run())
     assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("kit-eur", 1)]
     assert tab.success[0].value == "Template Kit is in your cart."
     assert "Go to cart" in labels(tab)
@@ -27,7 +27,7 @@ def test_a_product_goes_into_the_cart_of_this_browser(visitor: Visitor) -> None:
 
 def test_buying_at_once_leads_to_the_payment_page_and_leaves_the_cart_as_it_is(visitor: Visitor) -> None:
     visitor.puts("kit-eur")
-    tab = visitor.opens("product", p="guide")
+    tab = visitor.opens("product", id="guide")
     tab.number_input(key="quantity-guide").set_value(2).run()
     tab.checkbox[0].check()
     sound(tab.button(key="buy-now").click().run())
@@ -39,10 +39,10 @@ def test_buying_at_once_leads_to_the_payment_page_and_leaves_the_cart_as_it_is(v
 
 
 def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: Visitor) -> None:
-    tab = sound(visitor.opens("product", p="plan").button(key="buy-now").click().run())
+    tab = sound(visitor.opens("product", id="plan").button(key="buy-now").click().run())
     visitor.stripe.pay(paid := max(visitor.stripe.sessions))
     builders.deliver(visitor.shop, visitor.stripe.event("completed", paid))
-    tab = sound(visitor.opens("product", p="plan").button(key="buy-now").click().run())
+    tab = sound(visitor.opens("product", id="plan").button(key="buy-now").click().run())
     assert "choose Buy now again" in tab.warning[0].value
     assert "window.location.assign" in left_for(sound(tab.button(key="buy-now").click().run()))
 
@@ -50,13 +50,13 @@ def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: 
 def test_without_the_box_of_the_terms_nothing_is_bought_at_once(visitor: Visitor) -> None:
     with visitor.shop.transaction() as session:
         session.add(ShopText(key="consent_terms", text="I agree to the terms."))
-    tab = sound(visitor.opens("product", p="guide").button(key="buy-now").click().run())
+    tab = sound(visitor.opens("product", id="guide").button(key="buy-now").click().run())
     assert tab.warning[0].value == "Tick the box of the terms first."
     assert visitor.stripe.sessions == {}
 
 
 def test_what_is_free_asks_for_an_address_and_is_there_at_once(visitor: Visitor) -> None:
-    tab = visitor.opens("product", p="gift")
+    tab = visitor.opens("product", id="gift")
     assert "Free" in words(tab)
     tab.text_input(key="free-email").set_value("ann@buyer.example")
     sound(tab.button(key="buy-now").click().run())
@@ -72,11 +72,11 @@ def test_what_is_free_asks_for_an_address_and_is_there_at_once(visitor: Visitor)
 def test_who_wants_a_free_place_proves_their_address_first(visitor: Visitor) -> None:
     with visitor.shop.transaction() as session:
         session.exec(update(Price).where(Price.id == "clinic-eur").values(amount=0))
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     assert "Confirm your email first" in words(tab)
     assert "Get it free" not in labels(tab)
     visitor.signs_in("ann@buyer.example")
-    sound(visitor.opens("product", p="clinic").button(key="buy-now").click().run())
+    sound(visitor.opens("product", id="clinic").button(key="buy-now").click().run())
     assert [order.status for order in builders.rows(visitor.shop, Order)] == ["fulfilled"]
 
 
@@ -94,20 +94,20 @@ def test_a_cart_of_free_things_needs_no_payment_page(visitor: Visitor) -> None:
 def test_in_a_sale_the_price_of_before_and_its_end_are_said(visitor: Visitor) -> None:
     ends = visitor.shop.now() + timedelta(hours=1)
     changed(visitor, "guide-eur", sale_amount=1900, sale_until=ends)
-    text = words(visitor.opens("product", p="guide"))
+    text = words(visitor.opens("product", id="guide"))
     assert "€19" in text
     assert "Before: €29" in text
     assert "Instead of €29, until 23 November 2026 at " in text
     visitor.puts("guide-eur")
     visitor.shop.now.pass_(hours=1)  # type: ignore[attr-defined]
-    assert "Instead of" not in words(visitor.opens("product", p="guide"))
+    assert "Instead of" not in words(visitor.opens("product", id="guide"))
     assert "It costs €29 now. When you put it here it was €19." in words(visitor.opens("cart"))
 
 
 @builders.on_sqlite
 def test_buyers_say_what_they_pay_on_the_page(visitor: Visitor) -> None:
     changed(visitor, "guide-eur", minimum=500)
-    tab = visitor.opens("product", p="guide")
+    tab = visitor.opens("product", id="guide")
     field = tab.text_input(key="amount-guide-guide-eur")
     assert field.value == "29.00"
     field.set_value("4").run()
@@ -124,10 +124,10 @@ def test_buyers_say_what_they_pay_on_the_page(visitor: Visitor) -> None:
 def test_a_draft_is_there_for_those_who_work_here_alone(visitor: Visitor) -> None:
     with visitor.shop.transaction() as session:
         session.exec(update(Product).where(Product.id == "guide").values(active=False, draft=True))
-    assert visitor.opens("product", p="guide").title[0].value == "We can't find that product"
+    assert visitor.opens("product", id="guide").title[0].value == "We can't find that product"
     assert "Field Guide" not in [each.value for each in visitor.opens("shop").header]
     visitor.works_as(Role.VIEWER)
-    tab = visitor.opens("product", p="guide")
+    tab = visitor.opens("product", id="guide")
     assert (tab.title[0].value, "This is a draft" in tab.info[0].value) == ("Field Guide", True)
     assert "Buy now" not in labels(tab)
     assert ":violet-badge[:material/edit_note: Draft]" in words(visitor.opens("shop"))
@@ -139,7 +139,7 @@ def changed(visitor: Visitor, price_id: str, **values: Any) -> None:
 
 
 def test_a_plan_takes_seats_and_a_way_to_be_billed(visitor: Visitor) -> None:
-    tab = visitor.opens("product", p="plan")
+    tab = visitor.opens("product", id="plan")
     tab.number_input(key="quantity-plan").set_value(5).run()
     assert "5 seats at €90. Saves €90 a year compared with monthly." in words(tab)
     tab.get_by_key("billing").set_value("plan-month").run()  # type: ignore[union-attr]
@@ -150,7 +150,7 @@ def test_a_plan_takes_seats_and_a_way_to_be_billed(visitor: Visitor) -> None:
 
 def test_choosing_otherwise_changes_what_is_in_the_cart(visitor: Visitor) -> None:
     visitor.puts("clinic-eur", 1)
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     assert "Go to cart" in labels(tab)
     tab.number_input(key="quantity-clinic").set_value(3).run()
     assert "Change what's in the cart" in labels(tab)
@@ -159,40 +159,40 @@ def test_choosing_otherwise_changes_what_is_in_the_cart(visitor: Visitor) -> Non
 
 
 def test_no_more_places_can_be_chosen_than_there_are(visitor: Visitor) -> None:
-    assert visitor.opens("product", p="clinic").number_input(key="quantity-clinic").max == 4
+    assert visitor.opens("product", id="clinic").number_input(key="quantity-clinic").max == 4
 
 
 def test_sold_out_and_withdrawn_products_have_no_button(visitor: Visitor) -> None:
-    full, old = visitor.opens("product", p="full"), visitor.opens("product", p="old")
+    full, old = visitor.opens("product", id="full"), visitor.opens("product", id="old")
     assert full.warning[0].value == "Every place is taken."
     assert old.info[0].value == "This is no longer for sale."
     assert "Add to cart" not in labels(full) + labels(old)
 
 
-def test_a_link_of_somebody_else_leads_there(visitor: Visitor) -> None:
-    assert "Add to cart" in labels(visitor.opens("product", id="guide"))
+def test_a_link_of_an_earlier_version_still_leads_there(visitor: Visitor) -> None:
+    assert "Add to cart" in labels(visitor.opens("product", p="guide"))
 
 
 def test_an_unknown_product_is_said_to_be_unknown(visitor: Visitor) -> None:
-    tab = visitor.opens("product", p="nowhere")
+    tab = visitor.opens("product", id="nowhere")
     assert tab.title[0].value == "We can't find that product"
     assert "See everything in the shop" in labels(tab)
 
 
 def test_without_cookies_the_page_says_why_nothing_can_be_kept(visitor: Visitor) -> None:
     visitor.cookies.clear()
-    tab = sound(visitor.opens("product", p="guide").button(key="add").click().run())
+    tab = sound(visitor.opens("product", id="guide").button(key="add").click().run())
     assert "keeps no cookies" in tab.warning[0].value
 
 
 def test_a_forged_cookie_is_nobody(visitor: Visitor) -> None:
     visitor.puts("guide-eur")
     visitor.cookies["pushcart_browser"] = "br_1"
-    assert not visitor.opens("product", p="guide").success
+    assert not visitor.opens("product", id="guide").success
 
 
 def test_a_place_that_goes_meanwhile_is_said_to_be_gone(visitor: Visitor) -> None:
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     take_all_places(visitor)
     tab.button(key="add").click().run()
     assert not tab.exception
@@ -217,7 +217,7 @@ def test_a_date_is_chosen_among_those_with_room(visitor: Visitor) -> None:
     builders.add_date(visitor.shop, "clinic/2", in_days=24, capacity=3)
     builders.add_date(visitor.shop, "clinic/3", in_days=31)
     builders.change_date(visitor.shop, "clinic/3", taken=5)
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     dates = tab.radio(key="date-clinic")
     assert dates.options == ["Thursday 10 December 2026", "Thursday 17 December 2026"]
     assert "0 of 5 places taken" in [each.text for each in tab.get("progress")]
@@ -234,7 +234,7 @@ def test_a_date_is_chosen_among_those_with_room(visitor: Visitor) -> None:
 def test_another_date_is_another_line(visitor: Visitor) -> None:
     builders.add_date(visitor.shop, "clinic/2", in_days=24)
     visitor.puts("clinic-eur", 1, "clinic/2")
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     assert tab.radio(key="date-clinic").value == "clinic/2"
     tab.radio(key="date-clinic").set_value("clinic/1").run()
     assert "Add to cart" in labels(tab)
@@ -245,7 +245,7 @@ def test_another_date_is_another_line(visitor: Visitor) -> None:
 def test_a_date_that_fills_meanwhile_is_named_and_no_other_is_taken(visitor: Visitor) -> None:
     builders.add_date(visitor.shop, "clinic/2", in_days=24)
     builders.add_date(visitor.shop, "clinic/3", in_days=31)
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     tab.radio(key="date-clinic").set_value("clinic/2").run()
     builders.change_date(visitor.shop, "clinic/2", taken=5)
     sound(tab.button(key="add").click().run())
@@ -256,7 +256,7 @@ def test_a_date_that_fills_meanwhile_is_named_and_no_other_is_taken(visitor: Vis
 
 def test_a_workshop_without_a_coming_date_says_so(visitor: Visitor) -> None:
     visitor.shop.now.pass_(days=30)  # type: ignore[attr-defined]
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     assert tab.warning[0].value == "There is no date for this yet."
     assert "Add to cart" not in labels(tab)
 
@@ -272,7 +272,7 @@ def test_a_cover_is_drawn_with_the_places_of_the_date(visitor: Visitor) -> None:
 
 
 def test_whoever_finds_every_place_taken_puts_themselves_on_the_waiting_list(visitor: Visitor) -> None:
-    tab = visitor.opens("product", p="full")
+    tab = visitor.opens("product", id="full")
     tab.text_input(key="wait-email-full").set_value("ann@buyer.example")
     sound(tab.form_submit_button[0].click().run())
     assert "You are on the list" in tab.success[0].value
@@ -281,9 +281,9 @@ def test_whoever_finds_every_place_taken_puts_themselves_on_the_waiting_list(vis
 
 def test_among_several_dates_one_waits_for_those_that_are_full_alone(visitor: Visitor) -> None:
     builders.add_date(visitor.shop, "clinic/2", in_days=24)
-    assert not visitor.opens("product", p="clinic").form_submit_button
+    assert not visitor.opens("product", id="clinic").form_submit_button
     builders.change_date(visitor.shop, "clinic/2", taken=5)
-    tab = visitor.opens("product", p="clinic")
+    tab = visitor.opens("product", id="clinic")
     tab.text_input(key="wait-email-clinic").set_value("not an address")
     sound(tab.form_submit_button[0].click().run())
     assert "Type your full email" in "".join(each.value for each in tab.warning)

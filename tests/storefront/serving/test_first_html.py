@@ -36,7 +36,7 @@ pytestmark = builders.on_sqlite
 PAGES = (
     "/",
     "/p/guide",
-    "/product?p=clinic",
+    "/product?id=clinic",
     "/terms",
     "/imprint",
     "/cart",
@@ -171,7 +171,7 @@ def test_what_only_a_script_can_show_says_so_and_is_not_searched(browser: TestCl
 
 
 @pytest.mark.parametrize(
-    "address", ["/p/nothing", "/product?p=nothing", "/product", "/nowhere", "/cart/more", "/static/x.js"]
+    "address", ["/p/nothing", "/product?id=nothing", "/product", "/nowhere", "/cart/more", "/static/x.js"]
 )
 def test_what_is_not_there_is_404_with_a_way_on(browser: TestClient, address: str) -> None:
     answer = browser.get(address)

@@ -36,8 +36,8 @@ def browser(peer: str = "127.0.0.1", **settings: str) -> TestClient:
 
 @pytest.mark.parametrize("host", ["www.shop.example.com", "shop.onrender.example", "WWW.shop.example.com:443"])
 def test_a_page_under_another_name_is_found_at_the_shops(host: str) -> None:
-    answer = browser().get("/product?p=guide&x=%2F", headers={"Host": host})
-    assert (answer.status_code, answer.headers["location"]) == (307, f"{HOME}/product?p=guide&x=%2F")
+    answer = browser().get("/product?id=guide&x=%2F", headers={"Host": host})
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{HOME}/product?id=guide&x=%2F")
 
 
 def test_what_the_proxy_was_asked_for_counts_and_not_what_it_asks_here() -> None:

@@ -61,10 +61,10 @@ def browser(shop: Shop, crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def test_newcomers_get_plain_html_only_while_all_sessions_are_taken(browser: TestClient, crowd: Crowd) -> None:
-    for path in ("/", "/shop", "/product?p=guide", "/product?id=guide"):
+    for path in ("/", "/shop", "/product?id=guide", "/product?p=guide"):
         assert 'id="root"' not in browser.get(path).text
     crowd.leave()
-    for path in ("/", "/product?p=guide"):
+    for path in ("/", "/product?id=guide"):
         crowd._on_their_way.clear()
         assert 'id="root"' in browser.get(path).text
 
@@ -82,7 +82,7 @@ def test_a_burst_of_newcomers_fills_the_shop_before_any_is_connected(browser: Te
 
 def test_everything_on_the_shelves_is_on_the_shop_page(browser: TestClient) -> None:
     html = browser.get("/").text
-    assert set(re.findall(r'href="/product\?p=([\w-]+)"', html)) == {
+    assert set(re.findall(r'href="/product\?id=([\w-]+)"', html)) == {
         "guide", "kit", "plan", "clinic", "full", "yen", "dinar", "gift",
     }  # fmt: skip
     assert "€29" in html
@@ -92,7 +92,7 @@ def test_everything_on_the_shelves_is_on_the_shop_page(browser: TestClient) -> N
 def test_the_form_of_a_product_leads_to_its_payment(
     browser: TestClient, shop: Shop, stripe: FakeStripe, product: str
 ) -> None:
-    form = Form(browser.get(f"/product?p={product}").text)
+    form = Form(browser.get(f"/product?id={product}").text)
     answer = browser.post(form.action, data=form.fields, headers={"Origin": "http://testserver"})
     (session,) = stripe.sessions.values()
     assert (answer.status_code, answer.headers["location"]) == (303, session["url"])
@@ -101,14 +101,14 @@ def test_the_form_of_a_product_leads_to_its_payment(
 
 @builders.on_sqlite
 def test_what_is_sold_out_has_no_form(browser: TestClient) -> None:
-    html = browser.get("/product?p=full").text
+    html = browser.get("/product?id=full").text
     assert "Every place is taken." in html
     assert "<form" not in html
 
 
 @builders.on_sqlite
 def test_what_is_not_there_is_404(browser: TestClient) -> None:
-    for address in ("/product", "/product?p=nothing", "/product?p=", "/product?p=<script>"):
+    for address in ("/product", "/product?id=nothing", "/product?id=", "/product?id=<script>"):
         answer = browser.get(address)
         assert answer.status_code == 404
         assert "We can&#x27;t find that product" in answer.text
@@ -121,7 +121,7 @@ def test_what_sellers_write_is_text_and_no_html(browser: TestClient, shop: Shop)
     with shop.transaction() as session:
         session.exec(update(Product).values(name=evil, summary=evil, description=evil + "\n\n**bold**", facts=evil))
         session.merge(ShopText(key="headline", text=evil))
-    for address in ("/", "/product?p=guide"):
+    for address in ("/", "/product?id=guide"):
         html = browser.get(address).text
         assert evil not in html
         assert "&lt;script&gt;" in html
@@ -130,12 +130,12 @@ def test_what_sellers_write_is_text_and_no_html(browser: TestClient, shop: Shop)
 
 @builders.on_sqlite
 def test_prices_and_places_are_those_of_this_moment(browser: TestClient, shop: Shop) -> None:
-    assert 'max="4"' in browser.get("/product?p=clinic").text
+    assert 'max="4"' in browser.get("/product?id=clinic").text
     with shop.transaction() as session:
         session.exec(update(Price).where(Price.id == "guide-eur").values(amount=3500))
     builders.opened(shop, ("clinic-eur", 3))
-    assert "€35" in browser.get("/product?p=guide").text
-    assert 'max="2"' in browser.get("/product?p=clinic").text
+    assert "€35" in browser.get("/product?id=guide").text
+    assert 'max="2"' in browser.get("/product?id=clinic").text
 
 
 @builders.on_sqlite
@@ -160,7 +160,7 @@ def test_many_who_ask_at_once_are_answered_by_one_look(
 
 
 def test_what_is_put_in_the_cart_by_form_is_in_the_cart_of_the_pages(browser: TestClient, shop: Shop) -> None:
-    form = Form(browser.get("/product?p=guide").text)
+    form = Form(browser.get("/product?id=guide").text)
     answer = browser.post(form.action, data=form.fields | {"then": "cart"})
     assert (answer.headers["location"], builders.rows(shop, Order)) == ("/cart", [])
     assert [(row.price_id, row.quantity) for row in builders.rows(shop, CartLine)] == [("guide-eur", 1)]
@@ -170,7 +170,7 @@ def test_what_is_put_in_the_cart_by_form_is_in_the_cart_of_the_pages(browser: Te
 def test_no_stranger_learns_of_a_draft(browser: TestClient, shop: Shop) -> None:
     with shop.transaction() as session:
         session.exec(update(Product).where(Product.id == "guide").values(active=False, draft=True))
-    for address in ("/product?p=guide", "/p/guide", "/buy/guide"):
+    for address in ("/product?id=guide", "/p/guide", "/buy/guide"):
         assert browser.get(address).status_code == 404
     for address in ("/", "/?q=guide", "/api/products"):
         assert "Field Guide" not in browser.get(address).text
@@ -181,7 +181,7 @@ def test_the_form_says_what_is_reduced_and_until_when(browser: TestClient, shop:
     ends = shop.now() + timedelta(days=2)
     with shop.transaction() as session:
         session.exec(update(Price).where(Price.id == "guide-eur").values(sale_amount=1900, sale_until=ends))
-    for address in ("/product?p=guide", "/buy/guide"):
+    for address in ("/product?id=guide", "/buy/guide"):
         html = browser.get(address).text
         assert "€19 <s>€29</s>" in html
         assert "Instead of €29, until 25 November 2026." in html
@@ -306,7 +306,7 @@ def test_a_link_to_a_plan_tells_of_the_code_that_it_is_begun_with(browser: TestC
 def test_a_link_to_what_cannot_be_bought_leads_to_its_page(browser: TestClient) -> None:
     for product in ("full", "old"):
         answer = browser.get(f"/buy/{product}?quantity=1")
-        assert (answer.status_code, answer.headers["location"]) == (303, f"/product?p={product}")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/product?id={product}")
     assert browser.get("/buy/nothing").status_code == 404
 
 
