@@ -1,4 +1,3 @@
-"""Connections to PostgreSQL, directly or through a pooler: asked whether they still stand, and with an end to each wait.
-
-SQLite, which needs none of it, stays with the database.
+"""Connections to PostgreSQL, directly or through a pooler: asked whether they still stand, and with an end to each wait; and
+whose turn it is to write into a SQLite file, of whose connections nothing else need be seen to.
 """

@@ -4,14 +4,13 @@ import random
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from enum import StrEnum
 from functools import cache, wraps
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
-from threading import Lock
 from time import sleep
 from typing import Any, ParamSpec, TypeVar
 
@@ -39,6 +38,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
 from core.connections import postgres
+from core.connections.turns import Turns
 from core.foundation import masking
 from core.foundation.writes.flush import BatchedSession
 
@@ -222,20 +222,10 @@ def joined(connection: Connection, *, now: Callable[[], datetime], secret: str =
         session.commit()
 
 
-@contextmanager
-def _turn(engine: Engine) -> Iterator[None]:
-    """Let the threads of this process write into SQLite one after the other.
-
-    SQLite itself has them look again and again, more rarely the longer they have waited: whoever comes late is served first.
-    """
-    turn: Lock | None = engine.get_execution_options().get("pushcart_turn")
-    # Whoever holds it for longer is in trouble: then SQLite has the last word.
-    taken = turn is not None and turn.acquire(timeout=_SQLITE_WAITS)
-    try:
-        yield
-    finally:
-        if turn is not None and taken:
-            turn.release()
+def _turn(engine: Engine) -> AbstractContextManager[None]:
+    """Let the threads and processes of this machine write into SQLite one after the other, each in its turn."""
+    turns: Turns | None = engine.get_execution_options().get("pushcart_turns")
+    return turns.taken() if turns else nullcontext()
 
 
 def lock_names(session: Session, *names: str, shared: Sequence[str] = ()) -> None:
@@ -356,7 +346,7 @@ def _sqlite(url: str) -> Engine:
         pool_recycle=_SQLITE_KEEPS,  # a connection knows the statistics that there were when it was opened
         connect_args={"timeout": _SQLITE_WAITS, "check_same_thread": False},
         hide_parameters=True,
-        execution_options={"pushcart_turn": Lock()},
+        execution_options={"pushcart_turns": Turns(path)},
     )
 
     @event.listens_for(engine, "connect")
