@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from core.connections import statements
+from core.connections.pipeline import keep_prepared
 
 # How long, in milliseconds, one waits for somebody's lock, for a statement, and for a transaction in which nothing happens.
 LIMITS = {"lock_timeout": 10_000, "statement_timeout": 60_000, "idle_in_transaction_session_timeout": 60_000}
@@ -57,6 +58,7 @@ def options() -> str:
 def _prepare(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def opened(connection: Any, record: Any) -> None:
+        keep_prepared(connection)
         connection.autocommit = True
         [backend] = connection.execute("select pg_backend_pid()").fetchone()
         # A pooler answers with numbers of its own, by which it knows its clients.

@@ -10,13 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-_UNSENT, _CURSORS = "pushcart_unsent", "pushcart_cursors"
-# So many cursors are kept of each connection.
-_KEPT = 16
-# What libpq says of a connection on which no transaction has begun.
-_IDLE = 0
+from core.connections.pipeline import Answer, Pipeline, Values
 
-Values = Sequence[Any]
+_UNSENT, _PIPELINE = "pushcart_unsent", "pushcart_pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +64,8 @@ def ask_all(connection: Connection, questions: Sequence[Question]) -> list[list[
     """What it answers to each of these, one after the other."""
     for each in questions:
         _announce(connection, each.words, each.values, many=False)
-    cursors = _run(connection, [*_taken(connection), *questions])
-    return [list(cursor.fetchall()) for cursor in cursors[len(cursors) - len(questions) :]]
+    answers = _run(connection, [*_taken(connection), *questions])
+    return [answer.rows for answer in answers[len(answers) - len(questions) :]]
 
 
 def send(connection: Connection) -> None:
@@ -132,48 +128,32 @@ def _announce(connection: Connection, words: str, values: Any, *, many: bool) ->
         listeners(connection, None, words, values, None, many)
 
 
-def _run(connection: Connection, statements: Sequence[Question]) -> list[Any]:
-    """Have all of these done; return a cursor of each. An error is SQLAlchemy's, as of any other statement."""
+def _run(connection: Connection, statements: Sequence[Question]) -> list[Answer]:
+    """Have all of these done; return their answers. An error is SQLAlchemy's, as of any other statement."""
     driver: Any = connection.connection.dbapi_connection
-    cursors: list[Any] = []
+    answers: list[Answer] = []
     try:
-        spare = _spare(connection, len(statements))
-        if connection.dialect.name == "postgresql" and not _is_one_alone(driver, statements):
-            with driver.pipeline():
-                _execute(spare, statements, cursors)
+        if connection.dialect.name == "postgresql":
+            _pipeline(connection, driver).run([(each.words, each.values) for each in statements], answers)
         else:
-            _execute(spare, statements, cursors)
+            _execute(driver, statements, answers)
     except Exception as error:
-        connection.info.pop(_CURSORS, None)  # SQLAlchemy closes the one at which it failed
-        answered = sum(map(_has_answered, cursors))
-        failed = statements[min(answered, len(statements) - 1)]
-        cursor = cursors[answered] if answered < len(cursors) else None
-        connection._handle_dbapi_exception(error, failed.words, (), cursor, None)
-    for statement, cursor in zip(statements, cursors, strict=True):
+        failed = statements[min(len(answers), len(statements) - 1)]
+        connection._handle_dbapi_exception(error, failed.words, (), None, None)
+    for statement, answer in zip(statements, answers, strict=True):
         if statement.changed:
-            statement.changed(cursor.rowcount)
-    return cursors
+            statement.changed(answer.number)
+    return answers
 
 
-def _is_one_alone(driver: Any, statements: Sequence[Question]) -> bool:
-    """Whether there is nothing to be sent together: a transaction's beginning goes with its first statement."""
-    return len(statements) == 1 and driver.pgconn.transaction_status != _IDLE
+def _pipeline(connection: Connection, driver: Any) -> Pipeline:
+    known: Pipeline | None = connection.info.get(_PIPELINE)
+    if known is None:
+        known = connection.info[_PIPELINE] = Pipeline(driver)
+    return known
 
 
-def _spare(connection: Connection, count: int) -> list[Any]:
-    """So many cursors of a connection. Each is read before the next statements are sent, so that theirs may be the same ones:
-    one costs more to make than to use."""
-    driver: Any = connection.connection.dbapi_connection
-    kept: list[Any] = connection.info.setdefault(_CURSORS, [])
-    kept += [driver.cursor() for _ in range(len(kept), min(count, _KEPT))]
-    return kept if count <= _KEPT else [*kept, *(driver.cursor() for _ in range(_KEPT, count))]
-
-
-def _execute(spare: Sequence[Any], statements: Sequence[Question], cursors: list[Any]) -> None:
-    for cursor, statement in zip(spare, statements, strict=False):
-        cursors.append(cursor)
-        cursor.execute(statement.words, statement.values)
-
-
-def _has_answered(cursor: Any) -> bool:
-    return getattr(cursor, "pgresult", None) is not None
+def _execute(driver: Any, statements: Sequence[Question], answers: list[Answer]) -> None:
+    for statement in statements:
+        cursor = driver.execute(statement.words, statement.values)
+        answers.append(Answer(cursor.rowcount, cursor.fetchall()))

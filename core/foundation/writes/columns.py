@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,9 @@ _Convert = Callable[[Any], Any]
 # Moments and names of states: the rows of one transaction have the same few again and again. So many are remembered, and
 # moments by all columns together.
 _REMEMBERED = 256
+# A character that no text of PostgreSQL's has.
+_NEVER = "\0"
+_NUMBERS = {bool, int, float}
 _remembering: dict[tuple[type[TypeEngine[Any]], str], _Convert] = {}
 
 
@@ -36,8 +39,7 @@ class Columns:
 
     def arrays(self, rows: Sequence[Row], dialect: Dialect) -> list[str]:
         """The same of several rows, each column by itself, as PostgreSQL writes an array. The driver would look at each value."""
-        columns = zip(*(self.values(row, dialect) for row in rows), strict=True)
-        return ["{" + ",".join(map(_element, column)) + "}" for column in columns]
+        return [*map(_array, zip(*[self.values(row, dialect) for row in rows], strict=True))]
 
     def read(self, values: Sequence[Any], dialect: Dialect) -> dict[str, Any]:
         """A row as the driver gave it, by the names of these columns."""
@@ -78,6 +80,20 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     return lru_cache(_REMEMBERED)(convert) if isinstance(plain, Enum) else convert
 
 
+def _array(column: Sequence[Any]) -> str:
+    """Values as PostgreSQL writes an array of them: those of one kind, as most are, in one go."""
+    kinds = {*map(type, column)}
+    if kinds == {str}:
+        joined = _NEVER.join(column)
+        if joined.count(_NEVER) == len(column) - 1:
+            return '{"' + _escaped(joined).replace(_NEVER, '","') + '"}'
+    elif kinds <= _NUMBERS:
+        return "{" + ",".join(map(str, column)) + "}"
+    elif kinds == {datetime}:
+        return '{"' + '","'.join(map(str, column)) + '"}'
+    return "{" + ",".join(map(_element, column)) + "}"
+
+
 def _element(value: Any) -> str:
     """A value within an array of PostgreSQL's."""
     if value is None:
@@ -86,7 +102,11 @@ def _element(value: Any) -> str:
         return str(value)
     # What is kept as JSON comes wrapped in what the driver knows it by.
     text = value if isinstance(value, str) else str(value) if isinstance(value, date) else json.dumps(value.obj)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + _escaped(text) + '"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def mark(dialect: Dialect) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Table
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, SQLModel, col, select, update
 
@@ -78,6 +78,22 @@ def test_new_rows_are_written_as_they_are_and_after_those_that_they_name(shop: S
         assert orders_in(session) == [order(each, paid_at=None) for each in numbers]
         found = session.exec(select(Checkout).order_by(Checkout.id)).all()
         assert found == [attempt(each, parameters=parameters) for each in numbers]
+
+
+ODD = ("", "NULL", 'a "b"', "a\\b\\\\", "{a,b}", "a\nb", "Größe »L«, 100 %s")
+
+
+@pytest.mark.parametrize("texts", [ODD, (*ODD, None)], ids=["texts alone", "and nothing among them"])
+def test_any_text_is_written_as_it_is_beside_others(shop: Shop, texts: Sequence[str | None]) -> None:
+    stored(shop, [order(number, external_id=text) for number, text in enumerate(texts)])
+    with shop.reading() as session:
+        assert [row.external_id for row in orders_in(session)] == [*texts]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_text_that_cannot_be_kept_is_refused_and_not_taken_for_two(shop: Shop) -> None:
+    with pytest.raises(DataError):
+        stored(shop, [order(1, external_id="a\0b"), order(2, seller_reference="c")])
 
 
 def test_a_row_that_was_written_is_known_and_written_no_more(shop: Shop) -> None:
