@@ -38,6 +38,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
 from core.connections import postgres
+from core.connections.statements import tell
 from core.connections.turns import Turns
 from core.foundation import masking
 from core.foundation.writes.flush import BatchedSession
@@ -237,9 +238,9 @@ def lock_names(session: Session, *names: str, shared: Sequence[str] = ()) -> Non
         return
     wanted = [("pg_advisory_xact_lock_shared", name) for name in shared]
     wanted += [("pg_advisory_xact_lock", name) for name in names]
-    calls = ", ".join(f"{function}(:lock_{place})" for place, (function, _) in enumerate(wanted))
-    numbers = {f"lock_{place}": _number_of(name) for place, (_, name) in enumerate(wanted)}
-    session.connection().execute(text(f"select {calls}"), numbers)
+    calls = ", ".join(f"{function}(%s)" for function, _ in wanted)
+    # Locked before whatever is asked next, with which it goes out.
+    tell(session.connection(), f"select {calls}", [_number_of(name) for _, name in wanted])
 
 
 def _number_of(name: str) -> int:

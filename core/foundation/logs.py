@@ -84,6 +84,8 @@ def flush(seconds: float = 2) -> None:
 def _begin(root: logging.Logger, least: int) -> None:
     logging.raiseExceptions = False  # it would print what could not be logged as it came
     logging.captureWarnings(True)
+    # No line says these, and each is looked up for each record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root.handlers[:] = [_queued]
     root.setLevel(logging.WARNING)
     for name in OURS:
