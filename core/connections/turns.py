@@ -53,7 +53,8 @@ class Turns:
     def _opened(self) -> list[int]:
         """What is locked: files beside the one that is written, as SQLite's own are, opened by the process that needs them."""
         for name in ("next", "turn")[len(self._files) :]:
-            self._files.append(os.open(f"{self._path}-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
+            # To read alone is enough, so that whoever comes first may be another user.
+            self._files.append(os.open(f"{self._path}-{name}", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
             weakref.finalize(self, os.close, self._files[-1])
         return self._files
 
