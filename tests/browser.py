@@ -25,6 +25,9 @@ PATH = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
+    # Certificates in tests are by nobody. Said of the whole browser: where a context alone takes them, each request fails first and
+    # is sent again, and Chromium gives one up that met too many of them.
+    "--ignore-certificate-errors",
 )  # fmt: skip
 
 # Seconds until what is there twice is taken for a fault of the page.

@@ -44,10 +44,8 @@ _GO_ON = """to => { history.pushState(null, "", to); dispatchEvent(new PopStateE
 class Buyer:
     """One browser with one tab. Whatever goes wrong behind the scenes is kept in `troubles`."""
 
-    def __init__(
-        self, browser: Browser, stand: Stand, email: str, *, language: str = "en-GB", ignore_https_errors: bool = False
-    ) -> None:
-        self.context, self.page = contexts.borrowed(browser, locale=language, ignore_https_errors=ignore_https_errors)
+    def __init__(self, browser: Browser, stand: Stand, email: str, *, language: str = "en-GB") -> None:
+        self.context, self.page = contexts.borrowed(browser, locale=language)
         self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
         self._expected: list[str] = []
@@ -273,7 +271,9 @@ class Buyer:
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(words in message.text for words in self._expected):
-            self.troubles.append(f"console of {message.page.url if message.page else '?'}: {message.text}")
+            # Of what did not load only the place says which it was.
+            where = f"{message.page.url if message.page else '?'}, {message.location['url']}"
+            self.troubles.append(f"console of {where}: {message.text}")
 
     def _note_error(self, error: WebError) -> None:
         self.troubles.append(f"script: {error.error}")

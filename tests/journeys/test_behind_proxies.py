@@ -51,7 +51,7 @@ def test_a_guide_is_bought_downloaded_and_found_again(
         folder, port=ports["proxy"], storefronts=[ports["storefront"]], webhooks=[ports["webhook"]]
     )
     with running:
-        nora = Buyer(browser, behind, email=f"nora-{token_hex(3)}@example.com", ignore_https_errors=True)
+        nora = Buyer(browser, behind, email=f"nora-{token_hex(3)}@example.com")
         nora.puts_in_cart("The Quiet Launch")
         nora.goes_to_cart()
         nora.goes_to_payment()
@@ -65,7 +65,7 @@ def test_a_guide_is_bought_downloaded_and_found_again(
         [receipt] = behind.letters(nora.email)
         link = order_link_in(receipt)
         assert link.startswith(f"{behind.url}/order/")
-        later = Buyer(browser, behind, email=nora.email, ignore_https_errors=True)
+        later = Buyer(browser, behind, email=nora.email)
         later.opens(link)
         later.clicks(re.compile("^Open order"))
         later.sees(number)
