@@ -67,7 +67,8 @@ def _not_waiting_for_the_disk(connection: object, _record: object, _proxy: objec
         connection.execute("pragma synchronous = off")
 
 
-# What takes longest comes first, so that at the end no worker waits for another. First of all what mostly waits itself.
+# What takes longest comes first, so that at the end no worker waits for another. First of all what mostly waits itself. (Without
+# `--no-loadscope-reorder` pytest-xdist would begin with the files of most tests.)
 LONGEST = (
     "journeys", "test_queues.py", "test_soak.py", "test_processes.py", "test_letters.py", "kill", "test_bench.py",
     "test_season.py", "test_idling.py", "test_scale.py", "test_figures.py", "test_order_independence_of_a_life.py",
