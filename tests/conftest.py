@@ -67,25 +67,22 @@ def _not_waiting_for_the_disk(connection: object, _record: object, _proxy: objec
         connection.execute("pragma synchronous = off")
 
 
-# What takes longest comes first, so that at the end no worker waits for another. First of all what mostly waits itself. (Without
-# `--no-loadscope-reorder` pytest-xdist would begin with the files of most tests.)
+# What takes longest comes first, so that at the end no worker waits for another: a worker takes a file at a time, whose tests
+# share what is dear. Of all journeys those that one worker does one after the other have the same processes and browser, too.
+# (Without `--no-loadscope-reorder` pytest-xdist would begin with the files of most tests.)
 LONGEST = (
-    "journeys", "test_queues.py", "test_soak.py", "test_processes.py", "test_letters.py", "kill", "test_bench.py",
-    "test_season.py", "test_idling.py", "test_scale.py", "test_figures.py", "test_order_independence_of_a_life.py",
-    "test_reconciliation.py", "test_order_independence.py", "test_lean_install.py", "test_what_processes_say.py",
-    "test_migrate.py", "test_stripe_command_line.py", "command_line",
+    "journeys/test_an_owners_months.py", "journeys", "test_soak.py", "worker/test_queues.py", "bench/test_bench.py",
+    "storefront/owner_pages/test_who.py", "core/owner/figures", "sandbox/test_stripe_command_line.py",
+    "storefront/test_several_processes.py", "core/owner/season", "worker/test_processes.py", "test_lean_install.py",
+    "sandbox/panel", "worker/test_letters.py", "kill", "sandbox/pages", "test_what_processes_say.py",
+    "test_architecture.py", "webhook/test_not_modified.py", "command_line", "webhook/test_licenses.py",
+    "webhook/test_openapi.py", "webhook/test_admission.py", "core/test_order_independence_of_a_life.py",
+    "test_start.py", "core/test_scale.py", "worker",
 )  # fmt: skip
 
 
-ALONE = ("test_an_owners_months.py", "test_identity_provider.py", "test_starting.py")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something dear: a file's tests, and all journeys with their processes and browser, but for
-    those that have processes of their own."""
-    for item in items:
-        shared = item.path.parent.name == "journeys" and item.path.name not in ALONE
-        item.add_marker(pytest.mark.xdist_group("journeys" if shared else str(item.path)))
+    """Sort the tests by how soon they are to begin."""
     items.sort(key=_turn)
 
 
@@ -98,7 +95,8 @@ def pytest_collection_finish() -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    found = [place for place, name in enumerate(LONGEST) if name in item.path.parts]
+    tests = Path(__file__).parent
+    found = [place for place, name in enumerate(LONGEST) if item.path.is_relative_to(tests / name)]
     return found[0] if found else len(LONGEST)
 
 
